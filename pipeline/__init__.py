@@ -1,0 +1,1 @@
+"""Shipdrop: courier manifests in, shipment statuses out."""

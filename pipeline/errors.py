@@ -1,0 +1,83 @@
+"""Everything that can go wrong on purpose, in one tree.
+
+::
+
+    ShipdropError                  .hint says what to do
+    ├ SettingsError                a wrong setting: the start is refused, exit 2
+    ├ UsageError                   a command that cannot be carried out as given, exit 2
+    ├ RootBusy                     another run holds this root, exit 75
+    ├ DropRefused                  this file is quarantined whole; the loop goes on
+    ├ DropChanged                  the file was still being written: back to waiting
+    ├ DeliveryError
+    │ ├ Transient                  worth another try: lost connection, 408, 425, 429, 5xx
+    │ ├ Held                       stop all sending: 401, 403, 407, 3xx, a 404/405 that names no order
+    │ └ Refused                    the API refuses what was sent (any other 4xx)
+    └ StorageError                 disk full, read-only, ledger gone: stop claiming, keep, retry
+
+A bad *row* is never an exception: it is a value (``pipeline.model.Fault``).
+"""
+
+from pipeline.codes import Code
+
+
+class ShipdropError(Exception):
+    """Base of the tree. ``message`` says what and why, ``hint`` what to do."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class SettingsError(ShipdropError):
+    """A setting is missing, unknown or wrong. The message names its key."""
+
+
+class UsageError(ShipdropError):
+    """A command names something that is not there or cannot be done."""
+
+
+class RootBusy(ShipdropError):
+    """Another ``run`` holds this root."""
+
+
+class DropRefused(ShipdropError):
+    """The whole file is refused. ``code`` is one of ``pipeline.codes``; nothing of it is sent."""
+
+    def __init__(self, code: Code, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+class DropChanged(ShipdropError):
+    """The bytes changed while they were being hashed or read."""
+
+
+class DeliveryError(ShipdropError):
+    """A call did not do what it should."""
+
+
+class Transient(DeliveryError):
+    """Worth another try.
+
+    ``in_doubt`` is true when the request may have reached the API although no answer came back.
+    """
+
+    def __init__(self, message: str, *, in_doubt: bool, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.in_doubt = in_doubt
+
+
+class Held(DeliveryError):
+    """The API will not take us at all: every further call would meet the same."""
+
+
+class Refused(DeliveryError):
+    """The API refuses the content."""
+
+
+class StorageError(ShipdropError):
+    """A folder or the ledger cannot be written."""

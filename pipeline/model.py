@@ -1,0 +1,340 @@
+"""The records every room speaks in: frozen, keyword-only, without behaviour that has effects.
+
+Vocabulary: a *drop* is one file somebody left in the inbox; its content is a *manifest*. A
+*milestone* is a status the API accepts; an *update* is one order's milestone on its way to the
+API; a *chunk* is up to 20 updates that travel in one call; a *wave* holds chunks that may travel
+together; a *receipt* is what the ledger keeps of one call.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.codes import Code
+
+BLOCK_ROWS = 50_000
+"""Rooms pass blocks of at most this many rows, so memory does not grow with the file."""
+
+CHUNK_LIMIT = 20
+"""Orders in one call (published rule of ``PUT /oms/v3/shipment/status``)."""
+
+
+class Role(StrEnum):
+    """What a column is for. The value is the name that codes carry after the colon."""
+
+    ORDER_ID = "order_id"
+    AWB = "awb"
+    STATUS = "status"
+    STATUS_TYPE = "status_type"
+    REASON_CODE = "reason_code"
+    REMARK = "remark"
+    LOCATION = "location"
+    EVENT_TIME = "event_time"
+    PROMISED = "promised_delivery_date"
+    ESTIMATED = "estimated_delivery_date"
+    DIRECTION = "direction"
+    AUTO_DISPATCH = "auto_dispatch"
+    SELF_SHIP = "self_ship"
+    COURIER = "courier"
+
+
+class Milestone(IntEnum):
+    """The five values of ``orderStatus``. The number is how blocks and the ledger store it."""
+
+    BAG_PICKED = 1
+    DELIVERY_DONE = 2
+    RTO_BAG_DELIVERED = 3
+    RETURN_BAG_IN_TRANSIT = 4
+    RETURN_BAG_DELIVERED = 5
+
+    @property
+    def wire(self) -> str:
+        """The text the API knows it by."""
+        return self.name.lower()
+
+
+NO_MILESTONE = 0
+"""Stands in a block's ``status`` column where a row has no milestone."""
+
+
+class Journey(IntEnum):
+    """An order's way to the customer (or back to the seller: RTO), or a customer's return."""
+
+    FORWARD = 0
+    RETURN = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """Where a milestone stands: its journey and how far along it is."""
+
+    journey: Journey
+    rank: int
+    final: bool
+
+
+#: The published moves (konnect-api.md): forward picked → delivered, RTO picked → delivered back,
+#: return in transit → delivered. A customer return of a delivered order is a new journey.
+STEPS: Mapping[Milestone, Step] = {
+    Milestone.BAG_PICKED: Step(journey=Journey.FORWARD, rank=1, final=False),
+    Milestone.DELIVERY_DONE: Step(journey=Journey.FORWARD, rank=2, final=True),
+    Milestone.RTO_BAG_DELIVERED: Step(journey=Journey.FORWARD, rank=2, final=True),
+    Milestone.RETURN_BAG_IN_TRANSIT: Step(journey=Journey.RETURN, rank=1, final=False),
+    Milestone.RETURN_BAG_DELIVERED: Step(journey=Journey.RETURN, rank=2, final=True),
+}
+
+
+class Outcome(StrEnum):
+    """How a data row ends. Exactly one of these per row, in the order the contract names them."""
+
+    ACCEPTED = "accepted"  # the API took it
+    DUPLICATE = "duplicate"  # the order already has this status or a later one
+    IGNORED = "ignored"  # no milestone to report
+    REJECTED = "rejected"  # this row's data
+    FAILED = "failed"  # the API refused it
+    UNKNOWN = "unknown"  # the answer was lost and could not be settled
+    UNSENT = "unsent"  # not sent; goes out later unless cancelled
+
+
+class DropState(StrEnum):
+    """A drop's life as the ledger tells it."""
+
+    CLAIMING = "claiming"  # intent recorded, rename not yet certain
+    CLAIMED = "claimed"  # ours, in work/; nothing frozen
+    OPEN = "open"  # planned and frozen; being sent, or waiting to go on
+    COMPLETED = "completed"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+    @property
+    def closed(self) -> bool:
+        """True when nothing more will happen to the drop."""
+        return self in {DropState.COMPLETED, DropState.REFUSED, DropState.CANCELLED}
+
+
+class CellKind(IntEnum):
+    """What a spreadsheet cell was before it became text. CSV cells are all TEXT."""
+
+    TEXT = 0
+    NUMBER = 1
+    BOOLEAN = 2
+    DATE = 3
+    ERROR = 4
+
+
+class Disposition(IntEnum):
+    """What validation and planning decided about a row before any call."""
+
+    SEND = 0
+    IGNORED = 1
+    REJECTED = 2
+    DUPLICATE = 3
+    SHARED = 4  # repeats a row that is sent: shares its outcome
+    SKIPPED = 5  # a footer: counted, not a data row
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """One thing wrong with one row.
+
+    ``column`` is the role's name (or "" when it concerns the row), ``message`` names the header
+    as the file has it, the value, the reason and what to do.
+    """
+
+    code: Code
+    column: str
+    message: str
+
+    @property
+    def label(self) -> str:
+        """``CODE:column``, as the codes column of results and rejects shows it."""
+        return f"{self.code}:{self.column}" if self.column else str(self.code)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """A warning about the whole file, or a group of alike warnings of its rows."""
+
+    code: Code
+    message: str
+    column: str = ""
+    count: int = 1
+    example_row: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Bounds on a file. Sizes in bytes, rows in data rows over all sheets."""
+
+    max_bytes: int = 1024 * 1024 * 1024
+    max_rows: int = 2_000_000
+    max_inflated_bytes: int = 4 * 1024 * 1024 * 1024
+    max_members: int = 2_000
+    max_columns: int = 1_000
+    header_search_rows: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Up to ``BLOCK_ROWS`` consecutive data rows of one sheet, as text.
+
+    ``rows``: record numbers as a spreadsheet shows them (first record 1). ``cells``: one string
+    array per header, never null ("" for an empty cell). ``kinds``: for spreadsheets only, column
+    index → ``CellKind`` per row, for columns that hold anything but text. ``extra``: position in
+    the block → non-empty cells beyond the last header. ``faults``: position in the block → what
+    the row's structure already has wrong.
+    """
+
+    rows: npt.NDArray[np.int32]
+    cells: tuple[pa.Array, ...]
+    kinds: Mapping[int, npt.NDArray[np.int8]] = field(default_factory=dict)
+    extra: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    faults: Mapping[int, tuple[Fault, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(kw_only=True)
+class ReadTally:
+    """What a reader passed over; complete once its blocks are exhausted."""
+
+    blank: int = 0
+    header: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """One table of a manifest: its header and, lazily, its rows. ``blocks()`` may be called again.
+
+    ``name`` is "" for CSV. ``header_row`` is the header's record number.
+    """
+
+    name: str
+    header_row: int
+    headers: tuple[str, ...]
+    blocks: "BlockSource"
+
+
+class BlockSource(Protocol):
+    """Yields a sheet's data rows in order, block by block, and fills in the tally on the way."""
+
+    def __call__(self, tally: ReadTally) -> Iterator[Block]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A file that could be opened: its sheets with a header, and remarks about the whole."""
+
+    sheets: tuple[Sheet, ...]
+    notices: tuple[Notice, ...] = ()
+    kind: str = "csv"
+    dialect: Mapping[str, str] = field(default_factory=dict)
+
+
+#: One row of a validated and transformed block. ``item`` is the update as JSON text, "" where
+#: nothing is to be sent; ``event_ms`` milliseconds since the epoch, UTC; ``footer`` marks rows
+#: that are a footer if no data row follows them.
+PREPARED = pa.schema(
+    [
+        pa.field("row", pa.int32(), nullable=False),
+        pa.field("order_id", pa.string(), nullable=False),
+        pa.field("awb", pa.string(), nullable=False),
+        pa.field("source_status", pa.string(), nullable=False),
+        pa.field("status", pa.int8(), nullable=False),
+        pa.field("event_ms", pa.int64()),
+        pa.field("disposition", pa.int8(), nullable=False),
+        pa.field("footer", pa.bool_(), nullable=False),
+        pa.field("codes", pa.string(), nullable=False),
+        pa.field("message", pa.string(), nullable=False),
+        pa.field("item", pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedBlock:
+    """A block after mapping, validation and transformation.
+
+    ``table`` has the schema ``PREPARED``, one line per row of the block, in its order. ``notices``
+    groups the block's faults and warnings by code and column, for the summary.
+    """
+
+    table: pa.Table
+    notices: tuple[Notice, ...] = ()
+
+
+#: One line of a results file without the two columns that are the same for the whole drop.
+RESULT = pa.schema(
+    [
+        pa.field("row", pa.int32(), nullable=False),
+        pa.field("order_id", pa.string(), nullable=False),
+        pa.field("awb", pa.string(), nullable=False),
+        pa.field("source_status", pa.string(), nullable=False),
+        pa.field("order_status", pa.string(), nullable=False),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("codes", pa.string(), nullable=False),
+        pa.field("message", pa.string(), nullable=False),
+        pa.field("chunk", pa.int32()),
+        pa.field("http_status", pa.int32()),
+        pa.field("attempts", pa.int32(), nullable=False),
+        pa.field("sent_at", pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultBlock:
+    """A block with the outcome of each of its rows; ``table`` has the schema ``RESULT``.
+
+    ``cells`` and ``extra`` are the original text, as in ``Block``, for the rejects file.
+    """
+
+    sheet: str
+    headers: tuple[str, ...]
+    table: pa.Table
+    cells: tuple[pa.Array, ...]
+    extra: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop:
+    """One file somebody left in the inbox, as the ledger knows it. Times are aware, UTC.
+
+    ``folder`` is the inbox sub-folder ("" for the inbox itself), ``source_file`` the name it was
+    dropped under.
+    """
+
+    seq: int
+    drop_id: str
+    folder: str
+    source_file: str
+    state: DropState
+    received_at: datetime
+    size: int = 0
+    sha256: str = ""
+    courier: str = ""
+    parent: str | None = None
+    same_as: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    tries: int = 0
+    request: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyFile:
+    """A settled file in the inbox. ``identity`` is (device, inode, size, mtime_ns)."""
+
+    path: Path
+    folder: str
+    name: str
+    identity: tuple[int, int, int, int]

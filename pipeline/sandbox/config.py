@@ -1,0 +1,84 @@
+"""What a sandbox can be told. Wrong values raise pydantic.ValidationError, a ValueError."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from pipeline.sandbox.rules import State
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+HttpStatus = Annotated[int, Field(ge=200, le=599)]
+
+_STRICT: Final = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Faults:
+    """Everything that can be made to go wrong; the defaults are a perfect day.
+
+    A rate is the probability that one status call meets the fault. At most one fault befalls a
+    call, and the fields stand in the order in which they are tried.
+    """
+
+    latency_ms: Annotated[float, Field(ge=0)] = 0
+    jitter_ms: Annotated[float, Field(ge=0)] = 0  # up to this much on top of the latency
+    status_all: Annotated[int, Field(ge=0, le=599)] = 0  # every PUT gets this; 0: off
+    down_seconds: tuple[Seconds, Seconds] | None = None  # 503 from A to B seconds after the start
+    limit_per_second: Seconds = 0  # 0: no limit
+    limit_burst: Count = 0  # how many calls may come at once; 0: one second's worth
+    retry_after_form: Literal["seconds", "date", "none"] = "seconds"
+    fail_first: Count = 0  # the first N PUTs fail
+    fail_rate: Rate = 0
+    fail_status: Annotated[tuple[HttpStatus, ...], Field(min_length=1)] = (500,)
+    reset_rate: Rate = 0  # connection reset, nothing applied
+    lose_rate: Rate = 0  # applied, connection dropped without an answer
+    stall_rate: Rate = 0  # applied, answered late
+    stall_seconds: Seconds = 60
+    html_rate: Rate = 0  # a proxy's page; a 2xx was applied, for others a coin decides
+    html_status: Annotated[tuple[HttpStatus, ...], Field(min_length=1)] = (200, 502)
+    truncate_rate: Rate = 0  # applied, the answer's body is cut off
+    truncate_form: Literal["json", "wire"] = "json"  # wire: fewer bytes than Content-Length says
+    refuse_orders: frozenset[str] = frozenset()  # these orders fail, by name
+    poison_orders: frozenset[str] = frozenset()  # a call with one of these is refused, unnamed
+    partial_shape: Literal["data", "top", "strings", "index", "counts"] = "data"
+    token_ttl_seconds: Seconds = 0  # of fetched tokens; 0: they last
+    expire_token_after: Count = 0  # after N good PUTs every token dies, once; 0: off
+    info_status: Annotated[int, Field(ge=0, le=599)] = 0  # every shipment/info gets this; 0: off
+    token_status: Annotated[int, Field(ge=0, le=599)] = 0  # every token request gets this; 0: off
+
+    @model_validator(mode="after")
+    def _check(self) -> "Faults":
+        """Refuse what only shows when two values are compared."""
+        if self.down_seconds is not None and self.down_seconds[0] > self.down_seconds[1]:
+            msg = "down_seconds: A must not be after B"
+            raise ValueError(msg)
+        for name in ("status_all", "info_status", "token_status"):
+            if 0 < getattr(self, name) < 200:
+                msg = f"{name}: 0 or 200 to 599"
+                raise ValueError(msg)
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SandboxConfig:
+    """Where a sandbox listens, whom it lets in, which orders it holds, and how it misbehaves."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 0  # 0: any free one
+    token: str = "sandbox-token"  # noqa: S105 - the published token of a loopback stand-in
+    username: str | None = None  # None: any name and password get a token
+    password: str | None = None
+    token_field: str = "access_token"  # noqa: S105 - a field's name; dots nest: data.token
+    seed: int = 0
+    unknown_orders: Literal["infer", "dp_assigned", "refuse"] = "infer"
+    repeat: Literal["refuse", "accept"] = "refuse"
+    orders: Mapping[str, State] = Field(default_factory=dict)
+    call_log: Count = 10_000  # how many calls to remember; 0: none
+    keep_meta: bool = True  # remember the meta of accepted updates
+    access_log: bool = False  # a log line per call
+    keepalive_seconds: Seconds = 75  # idle connections are closed after this
+    faults: Faults = Field(default_factory=Faults)

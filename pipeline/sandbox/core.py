@@ -1,0 +1,161 @@
+"""The rules at work: orders, their states, and what becomes of a call. No I/O."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import orjson
+
+from pipeline.sandbox.clock import Clock
+from pipeline.sandbox.config import SandboxConfig
+from pipeline.sandbox.payload import CallRefusedError, Update, check
+from pipeline.sandbox.rules import BEFORE, COARSE, MOVES, State
+
+_NO_ORDERS: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowError:
+    """One item that was refused while the call as a whole was taken."""
+
+    index: int
+    order_id: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What became of a call: how many items it had, and which of them were refused."""
+
+    count: int
+    errors: tuple[RowError, ...]
+
+
+class Accepted(NamedTuple):
+    """One update that was applied."""
+
+    status: State
+    call: int
+    at: float
+    meta: bytes | None  # as JSON: a tenth of a dictionary's memory
+
+
+@dataclass(slots=True)
+class Order:
+    """An order: where it stands and how it came there."""
+
+    state: State
+    history: list[Accepted] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Running counts of items."""
+
+    accepted: int = 0
+    refused: int = 0  # refused one by one, in a call that was taken
+    illegal: int = 0  # of those: moves that the table forbids
+    repeats: int = 0  # of those: the status the order already had
+    duplicates: int = 0  # accepted although the same order and status had been applied before
+
+
+class Sandbox:
+    """The API's memory and judgement, usable without a server."""
+
+    def __init__(self, config: SandboxConfig, clock: Clock) -> None:
+        """Start with the configured orders."""
+        self._config = config
+        self._clock = clock
+        self._orders = {order_id: Order(state) for order_id, state in config.orders.items()}
+        self.tally = Tally()
+
+    def __len__(self) -> int:
+        """Return how many orders are known."""
+        return len(self._orders)
+
+    def orders(self) -> Iterator[tuple[str, Order]]:
+        """Return every known order with its id."""
+        return iter(self._orders.items())
+
+    def order(self, order_id: str) -> Order | None:
+        """Return an order, or None when it is unknown."""
+        return self._orders.get(order_id)
+
+    def where(self, order_id: str) -> str | None:
+        """Return an order's state in the words of `shipment/info`, or None when it is unknown."""
+        order = self._orders.get(order_id)
+        return None if order is None else COARSE[order.state]
+
+    def apply(
+        self,
+        items: object,
+        *,
+        call: int = 0,
+        refuse: frozenset[str] = _NO_ORDERS,
+        poison: frozenset[str] = _NO_ORDERS,
+    ) -> Verdict:
+        """Apply a call's parsed body and return what became of each item.
+
+        `call` is the number written into the history; items of orders in `refuse` fail one by
+        one. Raises CallRefusedError, with nothing applied, when the array breaks the published
+        form (400) or holds an order of `poison` (422).
+        """
+        updates = check(items)
+        if poison and any(update.order_id in poison for update in updates):
+            raise CallRefusedError(422, "the payload could not be processed")
+        errors = []
+        for index, update in enumerate(updates):
+            fault = self._refuse_one(update.order_id, refuse) or self._advance(update, call)
+            if fault is not None:
+                code, message = fault
+                errors.append(
+                    RowError(index=index, order_id=update.order_id, code=code, message=message)
+                )
+        self.tally.refused += len(errors)
+        return Verdict(count=len(updates), errors=tuple(errors))
+
+    def _refuse_one(self, order_id: str, refuse: frozenset[str]) -> tuple[str, str] | None:
+        if order_id in refuse:
+            return "D422", "order is refused on request"
+        order = self._orders.get(order_id)
+        if order is None:
+            if self._config.unknown_orders == "refuse":
+                return "O404", "order not found"
+            return None
+        if order.state is State.CANCELLED:
+            return "O400", "order is cancelled"
+        if order.state is State.NOT_SELF_SHIP:
+            return "D422", "order is not on the self-ship model"
+        return None
+
+    def _advance(self, update: Update, call: int) -> tuple[str, str] | None:
+        """Move the order, or say why not. An order that is refused is not created by it."""
+        order = self._orders.get(update.order_id)
+        known = order is not None
+        if order is None:
+            order = Order(self._first_state(update.status))
+        status = update.status
+        if status is order.state:
+            if self._config.repeat == "refuse":
+                self.tally.repeats += 1
+                return "O400", f"order is already in {status}"
+        elif status not in MOVES[order.state]:
+            self.tally.illegal += 1
+            return "D422", f"order cannot move from {order.state} to {status}"
+        if not known:
+            self._orders[update.order_id] = order
+        self._record(order, update, call)
+        return None
+
+    def _first_state(self, status: State) -> State:
+        return BEFORE[status] if self._config.unknown_orders == "infer" else State.DP_ASSIGNED
+
+    def _record(self, order: Order, update: Update, call: int) -> None:
+        if any(earlier.status is update.status for earlier in order.history):
+            self.tally.duplicates += 1
+        self.tally.accepted += 1
+        keep = self._config.keep_meta and update.meta is not None
+        meta = orjson.dumps(update.meta) if keep else None
+        order.history.append(Accepted(update.status, call, self._clock.now(), meta))
+        order.state = update.status

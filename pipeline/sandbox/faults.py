@@ -1,0 +1,201 @@
+"""Decide, call by call, what goes wrong. Seeded, so that a bad day can be repeated."""
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.sandbox.clock import Clock
+from pipeline.sandbox.config import Faults
+from pipeline.sandbox.payload import CallRefusedError
+
+_FAULTS: Final = TypeAdapter(Faults)
+_PERFECT_DAY: Final = Faults()
+
+
+class Fault(StrEnum):
+    """The name of a fault, as the call log has it."""
+
+    STATUS_ALL = "status-all"
+    DOWN = "down"
+    LIMIT = "limit"
+    FAIL_FIRST = "fail-first"
+    FAIL = "fail"
+    RESET = "reset"
+    LOSE = "lose"
+    STALL = "stall"
+    HTML = "html"
+    TRUNCATE = "truncate"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What befalls one call."""
+
+    fault: Fault | None = None
+    status: int = 200
+    applied: bool = True  # whether the updates take effect all the same
+    before_token: bool = False  # whether it strikes before anybody looks at the token
+    retry_after: str | None = None
+
+
+_NOTHING: Final = Decision()
+
+
+class TokenBucket:
+    """Lets `rate` calls a second through, `burst` of them at once."""
+
+    def __init__(self, rate: float, burst: int, clock: Clock) -> None:
+        """Start full; a burst of 0 means one second's worth."""
+        self._rate = rate
+        self._capacity = float(burst) if burst else max(1.0, rate)
+        self._level = self._capacity
+        self._clock = clock
+        self._at = clock.monotonic()
+
+    def take(self) -> float:
+        """Take one permit: return 0 when there was one, else the seconds until the next."""
+        now = self._clock.monotonic()
+        self._level = min(self._capacity, self._level + (now - self._at) * self._rate)
+        self._at = now
+        if self._level >= 1:
+            self._level -= 1
+            return 0.0
+        return (1 - self._level) / self._rate
+
+
+class FaultInjector:
+    """Holds the faults in force and draws what befalls each call."""
+
+    def __init__(self, faults: Faults, clock: Clock, rng: random.Random) -> None:
+        """Count `down_seconds` from now."""
+        self._clock = clock
+        self._rng = rng
+        self._started = clock.monotonic()
+        self._puts = 0
+        self._use(faults)
+
+    @property
+    def current(self) -> Faults:
+        """The faults in force."""
+        return self._faults
+
+    def described(self) -> dict[str, Any]:
+        """Return the faults in force as plain JSON values."""
+        plain: dict[str, Any] = _FAULTS.dump_python(self._faults, mode="json")
+        return plain
+
+    def change(self, changes: Mapping[str, object]) -> Faults:
+        """Replace the named faults and return all that are now in force.
+
+        `fail_first` counts again from here. Raises CallRefusedError (400) for an unknown name or
+        a wrong value; then nothing changes.
+        """
+        try:
+            faults = _FAULTS.validate_python({**self.described(), **changes})
+        except ValidationError as exc:
+            raise CallRefusedError(400, _readable(exc)) from exc
+        if "fail_first" in changes:
+            self._puts = 0
+        self._use(faults)
+        return faults
+
+    def delay(self) -> float:
+        """Return the seconds this call has to wait first."""
+        faults = self._faults
+        if self._quiet or not (faults.latency_ms or faults.jitter_ms):
+            return 0.0
+        return (faults.latency_ms + faults.jitter_ms * self._rng.random()) / 1000
+
+    def is_down(self) -> bool:
+        """Return whether the whole API is away just now."""
+        window = self._faults.down_seconds
+        if window is None:
+            return False
+        return window[0] <= self._clock.monotonic() - self._started < window[1]
+
+    def decide(self) -> Decision:
+        """Return what befalls the next status call."""
+        self._puts += 1
+        if self._quiet:
+            return _NOTHING
+        return self._for_everybody() or self._for_this_call() or _NOTHING
+
+    def _use(self, faults: Faults) -> None:
+        previous = getattr(self, "_faults", None)
+        self._faults = faults
+        self._quiet = faults == _PERFECT_DAY
+        limit = (faults.limit_per_second, faults.limit_burst)
+        if previous is None or limit != (previous.limit_per_second, previous.limit_burst):
+            rate, burst = limit
+            self._bucket = TokenBucket(rate, burst, self._clock) if rate else None
+
+    def _for_everybody(self) -> Decision | None:
+        faults = self._faults
+        if faults.status_all:
+            return _early(Fault.STATUS_ALL, faults.status_all, before_token=True)
+        if self.is_down():
+            return _early(Fault.DOWN, 503, before_token=True)
+        wait = self._bucket.take() if self._bucket else 0.0
+        if wait:
+            return _early(Fault.LIMIT, 429, retry_after=self._retry_after(wait))
+        if self._puts <= faults.fail_first:
+            return _early(Fault.FAIL_FIRST, self._rng.choice(faults.fail_status))
+        return None
+
+    def _for_this_call(self) -> Decision | None:
+        faults = self._faults
+        if self._strikes(faults.fail_rate):
+            return _early(Fault.FAIL, self._rng.choice(faults.fail_status))
+        if self._strikes(faults.reset_rate):
+            return _early(Fault.RESET, 0)
+        if self._strikes(faults.lose_rate):
+            return Decision(fault=Fault.LOSE)
+        if self._strikes(faults.stall_rate):
+            return Decision(fault=Fault.STALL)
+        if self._strikes(faults.html_rate):
+            return self._html()
+        if self._strikes(faults.truncate_rate):
+            return Decision(fault=Fault.TRUNCATE)
+        return None
+
+    def _html(self) -> Decision:
+        status = self._rng.choice(self._faults.html_status)
+        applied = status < 300 or self._strikes(0.5)
+        return Decision(fault=Fault.HTML, status=status, applied=applied)
+
+    def _strikes(self, rate: float) -> bool:
+        # No draw for a fault that is off: turning one on leaves the others' luck as it was.
+        return bool(rate) and self._rng.random() < rate
+
+    def _retry_after(self, wait: float) -> str | None:
+        match self._faults.retry_after_form:
+            case "seconds":
+                return str(max(1, math.ceil(wait)))
+            case "date":
+                return formatdate(math.ceil(self._clock.now() + wait), usegmt=True)
+            case _:
+                return None
+
+
+def _early(
+    fault: Fault, status: int, *, before_token: bool = False, retry_after: str | None = None
+) -> Decision:
+    return Decision(
+        fault=fault,
+        status=status,
+        applied=False,
+        before_token=before_token,
+        retry_after=retry_after,
+    )
+
+
+def _readable(exc: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors()
+    )

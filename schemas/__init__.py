@@ -1,0 +1,1 @@
+"""What goes in (the manifest) and what goes out (the update)."""
