@@ -76,3 +76,56 @@ class Code(StrEnum):
     HIDDEN_SHEET = "HIDDEN_SHEET"
     NO_ROWS = "NO_ROWS"
     COURIER_UNKNOWN = "COURIER_UNKNOWN"
+
+
+#: What a person must see to: a row was rejected or failed, an answer is in doubt, or the whole file
+#: was refused. A summary lists these as errors; every other code is a warning or information.
+ERRORS: frozenset[Code] = frozenset(
+    {
+        Code.ID_DAMAGED,
+        Code.ID_INVALID,
+        Code.ID_MISSING,
+        Code.STATUS_MISSING,
+        Code.STATUS_UNKNOWN,
+        Code.STATUS_AMBIGUOUS,
+        Code.STATUS_CONFLICT,
+        Code.TIME_FUTURE,
+        Code.DATE_INVALID,
+        Code.DATE_RANGE,
+        Code.NOT_SELF_SHIP,
+        Code.ROW_RAGGED,
+        Code.CELL_INVALID,
+        Code.API_REFUSED,
+        Code.ANSWER_LOST,
+        Code.ANSWER_UNCLEAR,
+        Code.EARLIER_FAILED,
+        Code.EMPTY_FILE,
+        Code.TRUNCATED,
+        Code.UNSUPPORTED_TYPE,
+        Code.PASSWORD_PROTECTED,
+        Code.UNSAFE_WORKBOOK,
+        Code.FILE_TOO_LARGE,
+        Code.TOO_MANY_ROWS,
+        Code.TOO_MANY_REJECTS,
+        Code.WRONG_COLUMN,
+        Code.HEADER_NOT_FOUND,
+        Code.HEADER_AMBIGUOUS,
+        Code.HEADER_DUPLICATE,
+        Code.CSV_BROKEN,
+        Code.UNREADABLE,
+        Code.PROCESSING_FAILED,
+    }
+)
+
+#: What is as it should be and only told for completeness. A summary lists these as notices.
+INFORMATION: frozenset[Code] = frozenset(
+    {
+        Code.NO_MILESTONE,
+        Code.AUTO_DISPATCHED,
+        Code.REPEATED_IN_FILE,
+        Code.ALREADY_ACCEPTED,
+        Code.STALE,
+        Code.RECONCILED,
+        Code.RESENT,
+    }
+)

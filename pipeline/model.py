@@ -338,3 +338,8 @@ class ReadyFile:
     folder: str
     name: str
     identity: tuple[int, int, int, int]
+
+
+def stamp(moment: datetime) -> str:
+    """UTC, ISO 8601, milliseconds, ending in Z: how every file we write shows a time."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

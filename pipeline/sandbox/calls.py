@@ -13,7 +13,7 @@ class Kind(StrEnum):
 
     STATUS = "status"
     INFO = "info"
-    TOKEN = "token"  # noqa: S105 - an endpoint's name
+    TOKEN = "token"
 
 
 class Stats(TypedDict):
@@ -82,9 +82,7 @@ class CallLog:
         """Record that a call has arrived."""
         self._number += 1
         self.kinds[kind] += 1
-        call = Call(
-            number=self._number, kind=kind, at=self._clock.now(), method=method, path=path
-        )
+        call = Call(number=self._number, kind=kind, at=self._clock.now(), method=method, path=path)
         if self.keeps:
             self._kept.append(call)
         if kind is Kind.STATUS:

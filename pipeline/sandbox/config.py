@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from pipeline.sandbox.rules import State
@@ -69,10 +69,10 @@ class SandboxConfig:
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 0  # 0: any free one
-    token: str = "sandbox-token"  # noqa: S105 - the published token of a loopback stand-in
+    token: str = "sandbox-token"  # the published token of a loopback stand-in
     username: str | None = None  # None: any name and password get a token
     password: str | None = None
-    token_field: str = "access_token"  # noqa: S105 - a field's name; dots nest: data.token
+    token_field: str = "access_token"  # a field's name; dots nest: data.token
     seed: int = 0
     unknown_orders: Literal["infer", "dp_assigned", "refuse"] = "infer"
     repeat: Literal["refuse", "accept"] = "refuse"
@@ -82,3 +82,10 @@ class SandboxConfig:
     access_log: bool = False  # a log line per call
     keepalive_seconds: Seconds = 75  # idle connections are closed after this
     faults: Faults = Field(default_factory=Faults)
+
+
+def readable(exc: ValidationError) -> str:
+    """Return what is wrong in one line: `fail_rate: Input should be less than or equal to 1`."""
+    return "; ".join(
+        ": ".join([*(str(part) for part in error["loc"]), error["msg"]]) for error in exc.errors()
+    )

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.sandbox.clock import Clock
-from pipeline.sandbox.config import Faults
+from pipeline.sandbox.config import Faults, readable
 from pipeline.sandbox.payload import CallRefusedError
 
 _FAULTS: Final = TypeAdapter(Faults)
@@ -93,15 +93,17 @@ class FaultInjector:
     def change(self, changes: Mapping[str, object]) -> Faults:
         """Replace the named faults and return all that are now in force.
 
-        `fail_first` counts again from here. Raises CallRefusedError (400) for an unknown name or
-        a wrong value; then nothing changes.
+        `fail_first` and `down_seconds` count again from here. Raises CallRefusedError (400) for
+        an unknown name or a wrong value; then nothing changes.
         """
         try:
             faults = _FAULTS.validate_python({**self.described(), **changes})
         except ValidationError as exc:
-            raise CallRefusedError(400, _readable(exc)) from exc
+            raise CallRefusedError(400, readable(exc)) from exc
         if "fail_first" in changes:
             self._puts = 0
+        if "down_seconds" in changes:
+            self._started = self._clock.monotonic()
         self._use(faults)
         return faults
 
@@ -145,13 +147,13 @@ class FaultInjector:
         if wait:
             return _early(Fault.LIMIT, 429, retry_after=self._retry_after(wait))
         if self._puts <= faults.fail_first:
-            return _early(Fault.FAIL_FIRST, self._rng.choice(faults.fail_status))
+            return _early(Fault.FAIL_FIRST, self._one_of(faults.fail_status))
         return None
 
     def _for_this_call(self) -> Decision | None:
         faults = self._faults
         if self._strikes(faults.fail_rate):
-            return _early(Fault.FAIL, self._rng.choice(faults.fail_status))
+            return _early(Fault.FAIL, self._one_of(faults.fail_status))
         if self._strikes(faults.reset_rate):
             return _early(Fault.RESET, 0)
         if self._strikes(faults.lose_rate):
@@ -165,13 +167,16 @@ class FaultInjector:
         return None
 
     def _html(self) -> Decision:
-        status = self._rng.choice(self._faults.html_status)
+        status = self._one_of(self._faults.html_status)
         applied = status < 300 or self._strikes(0.5)
         return Decision(fault=Fault.HTML, status=status, applied=applied)
 
     def _strikes(self, rate: float) -> bool:
         # No draw for a fault that is off: turning one on leaves the others' luck as it was.
         return bool(rate) and self._rng.random() < rate
+
+    def _one_of(self, statuses: tuple[int, ...]) -> int:
+        return statuses[0] if len(statuses) == 1 else self._rng.choice(statuses)
 
     def _retry_after(self, wait: float) -> str | None:
         match self._faults.retry_after_form:
@@ -192,10 +197,4 @@ def _early(
         applied=False,
         before_token=before_token,
         retry_after=retry_after,
-    )
-
-
-def _readable(exc: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors()
     )

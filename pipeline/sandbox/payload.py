@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -39,12 +39,13 @@ class Update:
     meta: Mapping[str, str | int] | None
 
 
-def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value can arrive; `check` narrows it
+def parse(body: bytes) -> object:
     """Return the JSON value in `body`; raises CallRefusedError (400) when it is not JSON."""
     try:
-        return orjson.loads(body)
+        value: object = orjson.loads(body)
     except orjson.JSONDecodeError as exc:
         raise CallRefusedError(400, f"the body is not JSON: {exc}") from exc
+    return value
 
 
 def check(payload: object) -> list[Update]:

@@ -1,0 +1,107 @@
+"""Opening the ledger's database, and the one place where its errors become ours."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from pipeline.adapters.ledger import schema
+from pipeline.errors import SettingsError, StorageError
+
+BUSY_SECONDS = 30
+
+
+class Database:
+    """A ledger database that is open and migrated. Safe to use from several threads.
+
+    Writers take turns on ``_turn``: SQLite has one writer anyway, and waiting on a lock of ours
+    costs less than its busy handler.
+    """
+
+    def __init__(self, url: str, *, root: Path) -> None:
+        self._turn = threading.RLock()
+        try:
+            self.engine = sa.create_engine(_absolute(url, root), connect_args=_arguments(url))
+        except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+            raise SettingsError(
+                f'The setting "ledger.url" is wrong: {error}.',
+                hint='Use "sqlite:///state/ledger.db".',
+            ) from error
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _sqlite_pragmas)
+        with self.write() as connection:
+            try:
+                schema.migrate(connection)
+            except ValueError as error:
+                raise StorageError(
+                    f"The ledger cannot be used: {error}.", hint="Install the newer Shipdrop again."
+                ) from error
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection for reading. Raises StorageError when the ledger cannot be read."""
+        with _in_our_words("read"), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction: committed when the block ends, undone when it raises."""
+        with _in_our_words("written"), self._turn, self.engine.begin() as connection:
+            if self.engine.dialect.name == "sqlite":
+                # At once, not at the first write: another process cannot come in between.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    def close(self) -> None:
+        """Let go of all connections; SQLite folds its log into the file."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _in_our_words(what: str) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise StorageError(
+            f"The ledger cannot be {what}: {reason}.",
+            hint="Check that the disk has space and that state/ is writable; then nothing is lost.",
+        ) from error
+
+
+def _absolute(url: str, root: Path) -> sa.URL:
+    """``sqlite:///state/ledger.db`` is meant from the root, wherever the command was started."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return parsed
+    path = root / parsed.database
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"The ledger's folder {path.parent} cannot be made: {error}.") from error
+    return parsed.set(database=str(path))
+
+
+def _arguments(url: str) -> dict[str, Any]:
+    if sa.make_url(url).get_backend_name() == "sqlite":
+        return {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    return {}
+
+
+def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - the DBAPI's
+    """WAL: readers never wait. NORMAL: a commit survives the process being killed."""
+    connection.isolation_level = None  # the driver begins nothing by itself: see Database.write
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "cache_size=-16000",
+        "temp_store=MEMORY",
+        "wal_autocheckpoint=4000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

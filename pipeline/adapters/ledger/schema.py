@@ -1,0 +1,117 @@
+"""The ledger's tables, for SQLite and PostgreSQL alike, and the numbered steps that make them.
+
+``lines`` is the index by order: one line per data row that names an order, in the order of the
+key, so that looking an order up and adding a sorted drop both stay cheap. Acceptance is a property
+of the chunk plus exceptions (``verdicts``): no update per row.
+"""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+version = sa.Table("schema_version", metadata, sa.Column("number", sa.Integer, nullable=False))
+
+drops = sa.Table(
+    "drops",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("drop_id", sa.String, nullable=False, unique=True),
+    sa.Column("folder", sa.String, nullable=False),
+    sa.Column("source_file", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False, index=True),
+    sa.Column("received_at", sa.String, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False, default=0),
+    sa.Column("sha256", sa.String, nullable=False, default="", index=True),
+    sa.Column("courier", sa.String, nullable=False, default=""),
+    sa.Column("parent", sa.String),
+    sa.Column("same_as", sa.String),
+    sa.Column("started_at", sa.String),
+    sa.Column("finished_at", sa.String),
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
+    sa.Column("request", sa.String, nullable=False, default=""),
+    sa.Column("facts", sa.JSON, nullable=False, default=dict),
+    sqlite_autoincrement=True,
+)
+
+chunks = sa.Table(
+    "chunks",
+    metadata,
+    sa.Column("drop_seq", sa.Integer, primary_key=True),
+    sa.Column("no", sa.Integer, primary_key=True),
+    sa.Column("wave", sa.Integer, nullable=False),
+    sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.Column("length", sa.Integer, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("outcome", sa.String),
+    sa.Column("http_status", sa.Integer),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("code", sa.String, nullable=False, default=""),
+    sa.Column("message", sa.String, nullable=False, default=""),
+    sa.Column("sent_at", sa.String, nullable=False, default=""),
+    sqlite_with_rowid=False,
+)
+
+verdicts = sa.Table(
+    "verdicts",
+    metadata,
+    sa.Column("drop_seq", sa.Integer, primary_key=True),
+    sa.Column("chunk_no", sa.Integer, primary_key=True),
+    sa.Column("pos", sa.Integer, primary_key=True),
+    sa.Column("outcome", sa.String, nullable=False),
+    sa.Column("code", sa.String, nullable=False),
+    sa.Column("message", sa.String, nullable=False),
+    sa.Column("http_status", sa.Integer),
+    sqlite_with_rowid=False,
+)
+
+receipts = sa.Table(
+    "receipts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("drop_seq", sa.Integer, nullable=False),
+    sa.Column("chunk_no", sa.Integer, nullable=False),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("http_status", sa.Integer),
+    sa.Column("note", sa.String, nullable=False),
+    sa.Column("positions", sa.String, nullable=False),
+    sa.Index("receipts_by_chunk", "drop_seq", "chunk_no"),
+)
+
+lines = sa.Table(
+    "lines",
+    metadata,
+    sa.Column("order_id", sa.String, primary_key=True),
+    sa.Column("drop_seq", sa.Integer, primary_key=True),
+    sa.Column("idx", sa.Integer, primary_key=True),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("sheet", sa.SmallInteger, nullable=False),
+    sa.Column("status", sa.SmallInteger, nullable=False),
+    sa.Column("chunk", sa.Integer),
+    sa.Column("pos", sa.SmallInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+def _create_first_tables(connection: sa.Connection) -> None:
+    metadata.create_all(connection)
+
+
+#: Step N brings a ledger from version N to N + 1. Never change one that was released: add.
+STEPS = (_create_first_tables,)
+
+
+def migrate(connection: sa.Connection) -> int:
+    """Bring the ledger to the newest version, in the caller's transaction; return the number.
+
+    Raises ValueError for a ledger that a newer Shipdrop wrote.
+    """
+    version.create(connection, checkfirst=True)
+    current = connection.execute(sa.select(sa.func.max(version.c.number))).scalar() or 0
+    if current > len(STEPS):
+        raise ValueError(f"the ledger has version {current}, this Shipdrop knows {len(STEPS)}")
+    for number, step in enumerate(STEPS[current:], start=current + 1):
+        step(connection)
+        connection.execute(version.insert().values(number=number))
+    return len(STEPS)

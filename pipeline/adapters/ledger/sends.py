@@ -1,0 +1,175 @@
+"""The ledger's chunks on their way: outcomes of the last batch and marks of the next, one commit."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from pipeline.adapters.ledger.engine import Database
+from pipeline.adapters.ledger.schema import chunks, receipts, verdicts
+from pipeline.model import Outcome
+from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
+
+_KEY = (chunks.c.drop_seq == sa.bindparam("k_drop")) & (chunks.c.no == sa.bindparam("k_no"))
+_FINISH = (
+    chunks.update()
+    .where(_KEY)
+    .values(
+        {
+            name: sa.bindparam(f"v_{name}")
+            for name in ("state", "outcome", "http_status", "attempts", "code", "message", "sent_at")
+        }
+    )
+)
+_MARK = (
+    chunks.update()
+    .where(_KEY)
+    .values(state=sa.bindparam("v_state"), sent_at=sa.bindparam("v_sent_at"))
+)
+
+
+class Sends:
+    """Implements ``ports.SendBook``."""
+
+    _db: Database
+
+    def chunks(self, drop_seq: int) -> list[Chunk]:
+        """The drop's chunks by number."""
+        query = chunks.select().where(chunks.c.drop_seq == drop_seq).order_by(chunks.c.no)
+        with self._db.read() as connection:
+            return [chunk_from(row) for row in connection.execute(query)]
+
+    def verdicts(self, drop_seq: int) -> list[Verdict]:
+        """The drop's exceptions to what its chunks say."""
+        query = verdicts.select().where(verdicts.c.drop_seq == drop_seq)
+        with self._db.read() as connection:
+            return [verdict_from(row) for row in connection.execute(query)]
+
+    def exchange(self, done: Sequence[ChunkResult], lease: Sequence[Chunk], *, at: str) -> None:
+        """Record what became of ``done`` and mark ``lease`` as being sent, in one commit.
+
+        When this returns, the calls of ``lease`` may leave; before, none may.
+        """
+        with self._db.write() as connection:
+            if done:
+                connection.execute(_FINISH, [_finish_values(result.chunk) for result in done])
+                _replace_verdicts(connection, done)
+                _add_receipts(connection, done)
+            if lease:
+                connection.execute(
+                    _MARK,
+                    [
+                        {
+                            "k_drop": chunk.drop_seq,
+                            "k_no": chunk.no,
+                            "v_state": ChunkState.SENDING.value,
+                            "v_sent_at": at,
+                        }
+                        for chunk in lease
+                    ],
+                )
+
+    def unlease(self, leased: Sequence[Chunk]) -> None:
+        """Put back chunks that were marked but never left."""
+        if not leased:
+            return
+        with self._db.write() as connection:
+            connection.execute(_FINISH, [_finish_values(chunk) for chunk in leased])
+
+    def reopen(self, drop_seq: int) -> int:
+        """Make what ended as unknown doubtful again, so that a retry settles it. Returns chunks."""
+        of_drop = chunks.c.drop_seq == drop_seq
+        doubtful = sa.select(verdicts.c.chunk_no).where(
+            verdicts.c.drop_seq == drop_seq, verdicts.c.outcome == Outcome.UNKNOWN.value
+        )
+        with self._db.write() as connection:
+            done = connection.execute(
+                chunks.update()
+                .where(
+                    of_drop,
+                    (chunks.c.outcome == Outcome.UNKNOWN.value) | chunks.c.no.in_(doubtful),
+                )
+                .values(state=ChunkState.SENDING.value)
+            )
+        return int(done.rowcount)
+
+
+def chunk_from(row: sa.Row[tuple[object, ...]]) -> Chunk:
+    """Build the record from a line of ``chunks``."""
+    values = dict(row._mapping)
+    values["state"] = ChunkState(values["state"])
+    values["outcome"] = Outcome(values["outcome"]) if values["outcome"] else None
+    return Chunk(**values)
+
+
+def verdict_from(row: sa.Row[tuple[object, ...]]) -> Verdict:
+    """Build the record from a line of ``verdicts``."""
+    values = dict(row._mapping)
+    del values["drop_seq"]
+    values["outcome"] = Outcome(values["outcome"])
+    return Verdict(**values)
+
+
+def receipt_from(row: sa.Row[tuple[object, ...]]) -> Receipt:
+    """Build the record from a line of ``receipts``."""
+    values = dict(row._mapping)
+    del values["drop_seq"], values["id"]
+    return Receipt(**values)
+
+
+def _finish_values(chunk: Chunk) -> dict[str, object]:
+    return {
+        "k_drop": chunk.drop_seq,
+        "k_no": chunk.no,
+        "v_state": chunk.state.value,
+        "v_outcome": chunk.outcome.value if chunk.outcome else None,
+        "v_http_status": chunk.http_status,
+        "v_attempts": chunk.attempts,
+        "v_code": chunk.code,
+        "v_message": chunk.message,
+        "v_sent_at": chunk.sent_at,
+    }
+
+
+def _replace_verdicts(connection: sa.Connection, done: Sequence[ChunkResult]) -> None:
+    rows = [
+        {
+            "drop_seq": result.chunk.drop_seq,
+            "chunk_no": verdict.chunk_no,
+            "pos": verdict.pos,
+            "outcome": verdict.outcome.value,
+            "code": verdict.code,
+            "message": verdict.message,
+            "http_status": verdict.http_status,
+        }
+        for result in done
+        for verdict in result.verdicts
+    ]
+    again = [result.chunk for result in done if result.chunk.attempts > 1 or result.verdicts]
+    if again:
+        connection.execute(
+            verdicts.delete().where(
+                (verdicts.c.drop_seq == sa.bindparam("k_drop"))
+                & (verdicts.c.chunk_no == sa.bindparam("k_no"))
+            ),
+            [{"k_drop": chunk.drop_seq, "k_no": chunk.no} for chunk in again],
+        )
+    if rows:
+        connection.execute(verdicts.insert(), rows)
+
+
+def _add_receipts(connection: sa.Connection, done: Sequence[ChunkResult]) -> None:
+    rows = [
+        {
+            "drop_seq": result.chunk.drop_seq,
+            "chunk_no": receipt.chunk_no,
+            "at": receipt.at,
+            "kind": receipt.kind,
+            "http_status": receipt.http_status,
+            "note": receipt.note,
+            "positions": receipt.positions,
+        }
+        for result in done
+        for receipt in result.receipts
+    ]
+    if rows:
+        connection.execute(receipts.insert(), rows)

@@ -1,0 +1,59 @@
+"""Everything the ledger knows of one order, across drops."""
+
+import sqlalchemy as sa
+
+from pipeline.adapters.ledger.drops import drop_from
+from pipeline.adapters.ledger.engine import Database
+from pipeline.adapters.ledger.schema import chunks, drops, lines, receipts, verdicts
+from pipeline.adapters.ledger.sends import chunk_from, receipt_from, verdict_from
+from pipeline.ports import Chunk, Receipt, Sighting, Verdict
+
+
+class Trace:
+    """Implements ``ports.TraceBook``."""
+
+    _db: Database
+
+    def sightings(self, order_id: str) -> list[Sighting]:
+        """Every row that named the order, oldest drop first, with its chunk, verdict and calls."""
+        query = (
+            lines.select()
+            .where(lines.c.order_id == order_id)
+            .order_by(lines.c.drop_seq, lines.c.idx)
+        )
+        with self._db.read() as connection:
+            return [_sighting(connection, line) for line in connection.execute(query).all()]
+
+
+def _sighting(connection: sa.Connection, line: sa.Row[tuple[object, ...]]) -> Sighting:
+    found = line._mapping
+    drop = connection.execute(drops.select().where(drops.c.seq == found["drop_seq"])).one()
+    chunk: Chunk | None = None
+    verdict: Verdict | None = None
+    calls: tuple[Receipt, ...] = ()
+    if found["chunk"] is not None:
+        at = (found["drop_seq"], found["chunk"])
+        row = connection.execute(
+            chunks.select().where(chunks.c.drop_seq == at[0], chunks.c.no == at[1])
+        ).first()
+        chunk = chunk_from(row) if row else None
+        own = connection.execute(
+            verdicts.select().where(
+                verdicts.c.drop_seq == at[0],
+                verdicts.c.chunk_no == at[1],
+                verdicts.c.pos == found["pos"],
+            )
+        ).first()
+        verdict = verdict_from(own) if own else None
+        asked = receipts.select().where(receipts.c.drop_seq == at[0], receipts.c.chunk_no == at[1])
+        calls = tuple(receipt_from(r) for r in connection.execute(asked.order_by(receipts.c.id)))
+    return Sighting(
+        drop=drop_from(drop._mapping),
+        row=found["row"],
+        sheet=found["sheet"],
+        status=found["status"],
+        chunk=chunk,
+        pos=found["pos"],
+        verdict=verdict,
+        receipts=calls,
+    )

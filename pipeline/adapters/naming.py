@@ -1,0 +1,163 @@
+"""Names: drop ids, the stem of what we write, and what a file in the inbox may be called.
+
+File names come from strangers. Any bytes Linux allows in a name work here (undecodable ones
+travel as surrogate escapes), but a name is always one path component: nothing else gets through.
+"""
+
+import random
+import threading
+import unicodedata
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from pipeline.errors import UsageError
+
+STEM_BYTES = 150
+"""The outside contract's cap on ``<stem>``; leaves room for the id and the longest suffix."""
+
+NAME_BYTES = 255
+"""What Linux file systems allow for one name."""
+
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+_UNFINISHED = (
+    ".part",
+    ".filepart",
+    ".partial",
+    ".crdownload",
+    ".download",
+    ".tmp",
+    ".temp",
+    ".swp",
+    ".lock",
+    ".bak",
+    ".writing",
+    ".uploading",
+    ".inprogress",
+    ".done",
+)
+_FURNITURE = frozenset({"thumbs.db", "desktop.ini"})
+
+
+class DropIds:
+    """Hands out drop ids such as ``d20261123t144123123k7qz``.
+
+    A letter, the UTC time to the millisecond, four random characters: sorts by time, is no number
+    and no date to a spreadsheet, and has only ``[a-z0-9]``. Ids of one process are strictly
+    ascending, even within a millisecond or when the clock steps back; safe from several threads.
+    """
+
+    def __init__(self, now: Callable[[], datetime], rng: random.Random) -> None:
+        """Take the wall clock (aware) and the source of the random characters."""
+        self._now = now
+        self._rng = rng
+        self._last = -1
+        self._lock = threading.Lock()
+
+    def new(self) -> str:
+        """Return an id that was never returned before and sorts after all that were."""
+        with self._lock:
+            # A millisecond is lent from the future rather than letting two ids sort by chance.
+            self._last = max((self._now() - _EPOCH) // _MILLISECOND, self._last + 1)
+            moment = _EPOCH + self._last * _MILLISECOND
+            tail = "".join(self._rng.choices(_BASE32, k=4))
+        return f"d{moment:%Y%m%dt%H%M%S}{moment.microsecond // 1000:03d}{tail}"
+
+
+def stem_of(name: str) -> str:
+    """Return the name without its last extension, fit to begin the names of what we write.
+
+    Control characters and separators become ``_``, the rest stays as dropped (undecodable bytes
+    too), cut to ``STEM_BYTES`` bytes at a character. Never empty, ``.`` or ``..``.
+    """
+    head, dot, _ = name.rpartition(".")
+    # ".csv" and "..." have no stem before the dot: the whole name is the stem, as for a shell.
+    stem = head if dot and head.strip(".") else name
+    clean = "".join("_" if _unwritable(char) else char for char in stem)
+    cut = _cut(clean, STEM_BYTES)
+    return cut if cut.strip(".") else "_" * max(len(cut), 1)
+
+
+def numbered(name: str, number: int) -> str:
+    """Return the name with ``" (number)"`` before its extension, still one legal component."""
+    head, dot, extension = name.rpartition(".")
+    if not dot or not head.strip("."):
+        head, extension = name, ""
+    tail = f" ({number})" + (f".{extension}" if extension else "")
+    if len(_bytes(tail)) >= NAME_BYTES:
+        head, tail = name, f" ({number})"
+    return _cut(head, NAME_BYTES - len(_bytes(tail))) + tail
+
+
+def one_component(name: str) -> str:
+    """Return ``name`` unchanged if it can be one path component.
+
+    Raises:
+        UsageError: it is empty, ``.``, ``..``, longer than ``NAME_BYTES`` bytes, not encodable,
+            or holds ``/`` or NUL.
+    """
+    try:
+        fits = len(_bytes(name)) <= NAME_BYTES
+    except UnicodeEncodeError:
+        fits = False
+    if not fits or name in {"", ".", ".."} or "/" in name or "\0" in name:
+        raise UsageError(
+            f'"{shown(name)}" cannot be the name of a file or folder.',
+            hint="Use a name without / that is at most 255 bytes long.",
+        )
+    return name
+
+
+def ignored_because(name: str) -> str | None:
+    """Say why a file of this name is left alone in the inbox, or None if it is not.
+
+    Uploading programs and spreadsheets mark their unfinished files by name (DESIGN, decision 2).
+    """
+    folded = name.casefold()
+    if folded.startswith("."):
+        return "names that begin with . are hidden or unfinished files"
+    if folded.startswith("~"):
+        return "names that begin with ~ are lock files of spreadsheet programs"
+    if folded in _FURNITURE:
+        return "a file of the Windows desktop, not a manifest"
+    for suffix in _UNFINISHED:
+        if folded.endswith(suffix):
+            return f"names that end in {suffix} are unfinished, backup or marker files"
+    return None
+
+
+def shown(name: object, limit: int = 60) -> str:
+    """Return a name or path for a message: control characters escaped, cut to ``limit``."""
+    text = "".join(_escaped(char) for char in str(name))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) == "Cc"
+
+
+def _unwritable(char: str) -> bool:
+    lone_surrogate = "\ud800" <= char <= "\udc7f" or "\udd00" <= char <= "\udfff"
+    return char == "/" or lone_surrogate or _is_control(char)
+
+
+def _escaped(char: str) -> str:
+    # Format characters include the bidirectional overrides that make a name read as another.
+    hidden = unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    joins = char in {"\u200c", "\u200d"}  # part of how Hindi is spelled
+    return char.encode("unicode_escape").decode("ascii") if hidden and not joins else char
+
+
+def _cut(text: str, limit: int) -> str:
+    size = 0
+    for position, char in enumerate(text):
+        size += len(_bytes(char))
+        if size > limit:
+            return text[:position]
+    return text

@@ -1,0 +1,207 @@
+"""A drop's spool: its prepared rows, its plan and its frozen bodies, on disk while they wait.
+
+One folder per drop under ``state/drops``. Rows are Arrow IPC files, a record batch per block, so
+that a room reads one block at a time and only the columns it needs. Bodies stay after the drop is
+closed: ``trace`` shows from them what was sent.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.errors import StorageError
+from pipeline.model import PREPARED, Block, PreparedBlock
+
+_EXTRA = pa.field("extra", pa.list_(pa.string()))
+_BODIES = "bodies.json"
+_PLAN = "plan.arrow"
+_IDS = "ids.arrow"
+_TRIES = "tries"
+
+
+class SpoolWriter:
+    """Takes the blocks of one sheet, in order."""
+
+    def __init__(self, path: Path, columns: int) -> None:
+        self._columns = columns
+        cells = [pa.field(f"c{n}", pa.string(), nullable=False) for n in range(columns)]
+        self._schema = pa.schema([*PREPARED, *cells, _EXTRA])
+        self._sink = pa.OSFile(str(path), "wb")
+        self._writer = pa.ipc.new_file(self._sink, self._schema)
+
+    def add(self, block: Block, prepared: PreparedBlock) -> None:
+        """Append a block with what became of it."""
+        extra = pa.array(
+            [list(block.extra[at]) if at in block.extra else None for at in range(len(block))]
+            if block.extra
+            else [None] * len(block),
+            type=_EXTRA.type,
+        )
+        table = prepared.table.combine_chunks()
+        arrays = [*(_whole(column) for column in table.columns), *map(_whole, block.cells), extra]
+        self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._writer.close()
+        self._sink.close()
+
+
+class Spool:
+    """The folder of one drop. Raises StorageError when it cannot be written or read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def begin_try(self) -> int:
+        """Count that the file is about to be read; which try it is, from 1.
+
+        It is not for the ledger: a try that ends the process must be counted before it begins, and
+        costs a byte here instead of a commit.
+        """
+        with _in_our_words(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / _TRIES).open("ab") as file:
+                file.write(b".")
+                return file.tell()
+
+    def end_tries(self) -> None:
+        """The file was read without harm."""
+        with _in_our_words(self.folder):
+            (self.folder / _TRIES).unlink(missing_ok=True)
+
+    @contextmanager
+    def rows_writer(self, sheet: int, columns: int) -> Iterator[SpoolWriter]:
+        """A writer for the sheet with this number, from 0."""
+        with _in_our_words(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            writer = SpoolWriter(self._rows_path(sheet), columns)
+            try:
+                yield writer
+            finally:
+                writer.close()
+
+    def blocks(self, sheet: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The sheet's blocks in order; only these columns if named."""
+        with _in_our_words(self.folder), pa.OSFile(str(self._rows_path(sheet))) as source:
+            options = pa.ipc.IpcReadOptions()
+            if columns is not None:
+                names = pa.ipc.open_file(source).schema.names
+                options.included_fields = [names.index(name) for name in columns]
+                source.seek(0)
+            reader = pa.ipc.open_file(source, options=options)
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
+
+    def write_plan(self, table: pa.Table) -> None:
+        """Keep what was decided per row; on disk when this returns."""
+        with _in_our_words(self.folder):
+            path = self.folder / _PLAN
+            with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+            _sync(path)
+
+    def plan(self) -> pa.Table:
+        """What ``write_plan`` kept."""
+        with _in_our_words(self.folder), pa.OSFile(str(self.folder / _PLAN)) as source:
+            return pa.ipc.open_file(source).read_all()
+
+    def write_bodies(self, bodies: Iterable[bytes]) -> list[tuple[int, int]]:
+        """Freeze the bodies of all chunks; return offset and length of each, in bytes.
+
+        They are on disk, with the folder that names them, when this returns.
+        """
+        places: list[tuple[int, int]] = []
+        with _in_our_words(self.folder):
+            path = self.folder / _BODIES
+            offset = 0
+            with path.open("wb", buffering=1 << 20) as file:
+                for body in bodies:
+                    file.write(body)
+                    file.write(b"\n")
+                    places.append((offset, len(body)))
+                    offset += len(body) + 1
+                file.flush()
+                os.fsync(file.fileno())
+            _sync(self.folder)
+        return places
+
+    @contextmanager
+    def body_reader(self) -> Iterator[Callable[[int, int], bytes]]:
+        """A function (offset, length) → a frozen body."""
+        with _in_our_words(self.folder):
+            handle = os.open(self.folder / _BODIES, os.O_RDONLY)
+        try:
+            yield lambda offset, length: os.pread(handle, length, offset)
+        finally:
+            os.close(handle)
+
+    def write_ids(self, table: pa.Table) -> None:
+        """Keep ``row`` (record number) and ``order_id`` of rows a person may correct."""
+        with _in_our_words(self.folder):
+            path = self.folder / _IDS
+            with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+
+    def ids(self) -> dict[int, tuple[str, ...]]:
+        """The ids that ``write_ids`` kept, by record number; sheets may share a number."""
+        path = self.folder / _IDS
+        if not path.exists():
+            return {}
+        with _in_our_words(self.folder), pa.OSFile(str(path)) as source:
+            table = pa.ipc.open_file(source).read_all()
+        found: dict[int, tuple[str, ...]] = {}
+        rows, order_ids = table.column("row").to_pylist(), table.column("order_id").to_pylist()
+        for row, order_id in zip(rows, order_ids, strict=True):
+            found[row] = (*found.get(row, ()), order_id)
+        return found
+
+    def forget_rows(self) -> None:
+        """The drop is closed: only bodies (for ``trace``) and ids (for corrections) stay."""
+        with _in_our_words(self.folder):
+            for path in (*self.folder.glob("rows-*.arrow"), self._at(_PLAN), self._at(_TRIES)):
+                path.unlink(missing_ok=True)
+            bodies = self.folder / _BODIES
+            if bodies.exists() and not bodies.stat().st_size:
+                bodies.unlink()
+            if self.folder.exists() and not any(self.folder.iterdir()):
+                self.folder.rmdir()
+
+    def remove(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _at(self, name: str) -> Path:
+        return self.folder / name
+
+    def _rows_path(self, sheet: int) -> Path:
+        return self.folder / f"rows-{sheet:02}.arrow"
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    if isinstance(column, pa.ChunkedArray):
+        return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+    return column
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _in_our_words(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StorageError(
+            f"The spool {folder} cannot be used: {error}.",
+            hint="Check that the disk has space and that state/ is writable.",
+        ) from error

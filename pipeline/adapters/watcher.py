@@ -1,0 +1,152 @@
+"""Wake-ups from the file system: they only make a scan come sooner.
+
+An observer's thread can die silently, a swapped directory goes deaf while every thread looks
+alive, and the kernel's watches run out. So ``ensure`` is called with each scan, arms again what
+needs it, and never raises: without events the scans go on, and ``trouble`` says so.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from pipeline.adapters.listing import is_courier_folder
+
+# Not "opened" and "closed_no_write": our own reading raises those, and we would wake ourselves.
+_WAKING: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileMovedEvent,
+    FileModifiedEvent,
+    FileClosedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+    DirDeletedEvent,
+]
+
+_Place = tuple[int, int]
+
+
+class Watcher:
+    """Watches the inbox and the courier folders one level below it.
+
+    ``trouble`` is None while events arrive from everywhere, else one sentence for a person.
+    """
+
+    def __init__(self, inbox: Path, wake: Callable[[], None]) -> None:
+        """Take the inbox, and what to call on an event: from a foreign thread, so it must not wait.
+
+        Setting an event is what ``wake`` is meant to do.
+        """
+        self._inbox = inbox
+        self._handler = _Waker(wake)
+        self._observer: BaseObserver | None = None
+        self._armed: dict[Path, _Place] = {}
+        self.trouble: str | None = None
+
+    def start(self) -> None:
+        """Begin to watch; whatever is in the way becomes ``trouble``."""
+        self.ensure()
+
+    def ensure(self) -> None:
+        """Arm what is not armed: a new, swapped or returned folder, a thread that died.
+
+        Call it before each scan, so that nothing that came while it was deaf is missed.
+        """
+        try:
+            wanted = _places(self._inbox)
+        except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+            self.stop()
+            self._complain(error)
+            return
+        try:
+            if not self._hears(wanted):
+                self.stop()
+                self._observer = Observer()
+                self._observer.start()
+            self._arm(wanted)
+        except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
+            if not self._armed:
+                self.stop()
+            self._complain(error)
+        else:
+            self.trouble = None
+
+    def stop(self) -> None:
+        """End watching. It may be started again."""
+        observer, self._observer, self._armed = self._observer, None, {}
+        if observer is None:
+            return
+        with suppress(OSError, RuntimeError):
+            observer.stop()
+        with suppress(RuntimeError):  # it was never started
+            observer.join(timeout=5)
+
+    def _complain(self, error: Exception) -> None:
+        reason = getattr(error, "strerror", None) or error
+        what = "some folders of the inbox" if self._armed else "the inbox"
+        self.trouble = f"No events from {what} ({reason}): scanned at intervals only."
+
+    def _hears(self, wanted: dict[Path, _Place]) -> bool:
+        """Tell whether every watch that was armed still listens to the folder it was armed on."""
+        observer = self._observer
+        if observer is None or not observer.is_alive():
+            return False
+        emitters = list(observer.emitters)
+        return (
+            len(emitters) == len(self._armed)
+            and all(emitter.is_alive() for emitter in emitters)
+            and all(wanted.get(folder) == place for folder, place in self._armed.items())
+        )
+
+    def _arm(self, wanted: dict[Path, _Place]) -> None:
+        failed: OSError | RuntimeError | None = None
+        for folder, place in wanted.items():
+            if self._observer is None or folder in self._armed:
+                continue
+            try:
+                self._observer.schedule(self._handler, str(folder), event_filter=_WAKING)
+            except (OSError, RuntimeError) as error:
+                failed = error  # the other folders may still be heard
+            else:
+                self._armed[folder] = place
+        if failed:
+            raise failed
+
+
+class _Waker(FileSystemEventHandler):
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002 - any of _WAKING
+        self._wake()
+
+
+def _places(inbox: Path) -> dict[Path, _Place]:
+    """Return the folders to watch, and which directory each is at this moment."""
+    # A link in the inbox's own path is resolved here: the observer itself follows none.
+    root = inbox.resolve(strict=True)
+    status = root.stat()
+    places = {root: (status.st_dev, status.st_ino)}
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False) and is_courier_folder(entry.name):
+                with suppress(FileNotFoundError):
+                    inside = entry.stat(follow_symlinks=False)
+                    places[root / entry.name] = (inside.st_dev, inside.st_ino)
+    return places

@@ -1,0 +1,145 @@
+"""The end of a drop: its report, its state in the ledger, its file to where it stays.
+
+In that order, so that after a crash anywhere in between the same steps are simply taken again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import structlog
+
+from pipeline import reporting
+from pipeline.adapters.folders import Folders
+from pipeline.adapters.spool import Spool
+from pipeline.errors import DropRefused
+from pipeline.model import Drop, DropState, Outcome
+from pipeline.ports import Clock, Ledger
+from pipeline.stages.report_fix_sheet import Advice
+from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
+from schemas.courier import Profile
+
+log = structlog.get_logger(__name__)
+
+_CORRECTABLE = [
+    number for number, o in enumerate(OUTCOMES) if o in {Outcome.REJECTED, Outcome.FAILED}
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closed:
+    """A drop that is through, with the object of its summary."""
+
+    drop: Drop
+    summary: Mapping[str, Any]
+
+
+class Closer:
+    """Reports drops and puts them away. Raises StorageError; doing it again is fine."""
+
+    def __init__(
+        self,
+        *,
+        folders: Folders,
+        ledger: Ledger,
+        spools: Path,
+        clock: Clock,
+        profiles: Mapping[str, Profile],
+        advice: Callable[[], Mapping[str, Advice]],
+    ) -> None:
+        self._folders = folders
+        self._ledger = ledger
+        self._spools = spools
+        self._clock = clock
+        self._profiles = profiles
+        self._advice = advice
+
+    def settled(self, drop: Drop, waiting: Remark) -> Settled:
+        """Each row's outcome as the ledger has it now."""
+        return settle(
+            self.spool(drop).plan(),
+            self._ledger.chunks(drop.seq),
+            self._ledger.verdicts(drop.seq),
+            waiting=waiting,
+        )
+
+    def report(self, drop: Drop, settled: Settled) -> Mapping[str, Any]:
+        """Write the drop's files; the summary says the drop's state."""
+        return reporting.write_report(self._report(drop, settled), self._folders)
+
+    def close(self, drop: Drop, state: DropState, settled: Settled) -> Closed:
+        """Report for the last time and put the drop away."""
+        drop = replace(drop, state=state, finished_at=self._clock.now())
+        summary = self.report(drop, settled)
+        return self._closed(drop, summary, settled)
+
+    def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
+        """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
+        drop = replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
+        name = reporting.write_refusal(drop, refusal, self._folders)
+        files = {"refused": name, "summary": reporting.file_name(drop, reporting.SUMMARY)}
+        facts = reporting.refused_summary(drop, refusal, files)
+        return self._closed(drop, reporting.write_summary(facts, self._folders), None)
+
+    def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
+        """Refuse a file most of whose rows are bad, and give them back to be corrected."""
+        drop = replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
+        report = replace(self._report(drop, settled), whole_file=True)
+        summary = reporting.write_refused_rows(report, refusal, self._folders)
+        return self._closed(drop, summary, settled)
+
+    def put_away(self, drop: Drop) -> None:
+        """Move the file of a closed drop to archive or quarantine."""
+        if drop.state is DropState.REFUSED:
+            self._folders.quarantine(drop.drop_id, drop.source_file)
+        else:
+            self._folders.archive(drop.drop_id, drop.source_file, drop.received_at.date())
+
+    def spool(self, drop: Drop) -> Spool:
+        """The drop's spool."""
+        return Spool(self._spools / drop.drop_id)
+
+    def _report(self, drop: Drop, settled: Settled) -> reporting.Report:
+        profile = self._profiles.get(drop.courier)
+        return reporting.Report(
+            drop=drop,
+            facts=drop.facts,
+            settled=settled,
+            spool=self.spool(drop),
+            advice=self._advice(),
+            statuses=_spoken(profile) if profile else (),
+        )
+
+    def _closed(self, drop: Drop, summary: Mapping[str, Any], settled: Settled | None) -> Closed:
+        counts = settled.counts() if settled else {}
+        if settled is not None and drop.state is DropState.REFUSED:
+            self._keep_ids(drop, np.ones(len(settled.outcome), dtype=bool))
+        elif settled is not None and (counts[Outcome.REJECTED] or counts[Outcome.FAILED]):
+            self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
+        self._ledger.save(replace(drop, facts={**drop.facts, "summary": dict(summary)}))
+        self.put_away(drop)
+        if not counts.get(Outcome.UNKNOWN):
+            self.spool(drop).forget_rows()
+        code = (summary.get("refused") or {}).get("code")
+        log.info("drop.closed", drop=drop.drop_id, state=drop.state.value, code=code)
+        return Closed(drop=drop, summary=summary)
+
+    def _keep_ids(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> None:
+        """A corrected rejects file may need the ids as they were (ID_RESTORED)."""
+        spool, start, kept = self.spool(drop), 0, []
+        for number in range(len(drop.facts["sheets"])):
+            for batch in spool.blocks(number, ["row", "order_id"]):
+                part = pa.array(wanted[start : start + batch.num_rows])
+                kept.append(pa.Table.from_batches([batch]).filter(part))
+                start += batch.num_rows
+        if kept:
+            spool.write_ids(pa.concat_tables(kept))
+
+
+def _spoken(profile: Profile) -> tuple[str, ...]:
+    """The statuses of a courier as its profile writes them, for the workbook's drop-downs."""
+    table = profile.statuses
+    return tuple(dict.fromkeys(table.shown.get(key, key) for key in table.base))

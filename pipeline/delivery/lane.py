@@ -1,0 +1,148 @@
+"""One drop's way through the delivery room: its chunks, wave by wave."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+
+from pipeline.delivery.gate import Shut
+from pipeline.delivery.parcel import Parcel
+from pipeline.model import Milestone, Outcome
+from pipeline.ports import Chunk, ChunkResult, ChunkState, Verdict
+
+_HELD_BACK = frozenset({Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNSENT})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shipment:
+    """A planned drop handed in for delivery.
+
+    ``chunks`` as the ledger has them, by number; ``verdicts`` those already given;
+    ``body(offset, length)`` reads a frozen body.
+    """
+
+    drop_seq: int
+    chunks: tuple[Chunk, ...]
+    verdicts: tuple[Verdict, ...]
+    body: Callable[[int, int], bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handback:
+    """What the room hands back: everything else is in the ledger. ``shut``: why it stopped early."""
+
+    drop_seq: int
+    complete: bool
+    cancelled: bool = False
+    shut: Shut | None = None
+
+
+@dataclass
+class Progress:
+    """Calls and rows so far, for people who watch."""
+
+    chunks: int = 0
+    done: int = 0
+    rows_done: int = 0
+
+
+@dataclass
+class Lane:
+    """A shipment under way. Only the event loop touches it."""
+
+    shipment: Shipment
+    future: "Future[Handback]"
+    waves: deque[deque[Chunk]] = field(default_factory=deque)
+    out: int = 0
+    undone: bool = False
+    cancelled: bool = False
+    multi_wave: bool = False
+    splits: int = 0
+    broken: Exception | None = None
+    known: dict[int, list[Verdict]] = field(default_factory=dict)
+    earlier: dict[str, tuple[Outcome, Milestone]] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
+
+    @classmethod
+    def of(cls, shipment: Shipment, future: "Future[Handback]") -> "Lane":
+        """Queue what is still to be done; remember what earlier waves left behind."""
+        lane = cls(shipment=shipment, future=future)
+        for verdict in shipment.verdicts:
+            lane.known.setdefault(verdict.chunk_no, []).append(verdict)
+        waves: dict[int, deque[Chunk]] = {}
+        lane.multi_wave = any(chunk.wave for chunk in shipment.chunks)
+        for chunk in shipment.chunks:
+            lane.progress.chunks += 1
+            if chunk.state is ChunkState.DONE and not lane.is_doubtful(chunk):
+                lane.remember(chunk, lane.known.get(chunk.no, []))
+                lane.progress.done += 1
+            else:
+                again = chunk.state is ChunkState.DONE
+                waves.setdefault(chunk.wave, deque()).append(
+                    lane.doubtful(chunk) if again else chunk
+                )
+        lane.waves = deque(waves[number] for number in sorted(waves))
+        return lane
+
+    def is_doubtful(self, chunk: Chunk) -> bool:
+        """A chunk that ended, but with rows nobody knows the end of."""
+        return any(v.outcome is Outcome.UNKNOWN for v in self.known.get(chunk.no, []))
+
+    @staticmethod
+    def doubtful(chunk: Chunk) -> Chunk:
+        """The chunk as one to be settled again."""
+        return replace(chunk, state=ChunkState.SENDING)
+
+    def next(self) -> Chunk | None:
+        """The next chunk that may leave now; None while its wave waits for answers."""
+        while self.waves and not self.waves[0]:
+            if self.out:
+                return None
+            self.waves.popleft()
+        if self.cancelled or self.broken or not self.waves:
+            return None
+        return self.waves[0].popleft()
+
+    @property
+    def next_is_free(self) -> bool:
+        """True when a new wave may begin."""
+        return self.out == 0 and any(self.waves)
+
+    def finish(self, result: ChunkResult) -> None:
+        """A chunk came back and is recorded."""
+        self.out -= 1
+        if result.chunk.state is ChunkState.DONE:
+            self.progress.done += 1
+            self.progress.rows_done += result.chunk.size
+        else:
+            self.undone = True
+        self.remember(result.chunk, result.verdicts)
+
+    def remember(self, chunk: Chunk, verdicts: Iterable[Verdict]) -> None:
+        """Keep, for later waves, which orders did not get through."""
+        if not self.multi_wave:
+            return
+        bad = {v.pos: v.outcome for v in verdicts if v.outcome in _HELD_BACK}
+        if chunk.outcome in _HELD_BACK:
+            fine = {v.pos for v in verdicts}
+            bad |= {pos: chunk.outcome for pos in range(chunk.size) if pos not in fine}
+        if bad:
+            parcel = Parcel(self.shipment.body(chunk.offset, chunk.length), chunk.size)
+            for pos, outcome in bad.items():
+                order_id, milestone = parcel.head(pos)
+                self.earlier[order_id] = (outcome, milestone)
+
+    @property
+    def exhausted(self) -> bool:
+        """Nothing left to lease and nothing out."""
+        return self.out == 0 and (self.cancelled or not any(self.waves))
+
+    def handback(self, shut: Shut | None) -> Handback:
+        """The end of the lane, as the runner hears of it."""
+        left = any(self.waves)
+        return Handback(
+            drop_seq=self.shipment.drop_seq,
+            complete=not left and not self.undone,
+            cancelled=self.cancelled,
+            shut=shut,
+        )

@@ -1,0 +1,29 @@
+"""How hard to push: attempts, back-off, pace. Values and pure rules; the waiting is elsewhere."""
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryPolicy:
+    """The settings that delivery obeys. Times in seconds; ``rate`` in calls per second, 0 = free."""
+
+    concurrency: int = 8
+    rate: float = 0.0
+    timeout: float = 30.0
+    max_attempts: int = 8
+    give_up_after: float = 900.0
+    reconcile: bool = True
+    when_in_doubt: Literal["resend", "hold"] = "resend"
+    first_pause: float = 0.5
+    longest_pause: float = 30.0
+
+    def exhausted(self, *, attempts: int, elapsed: float) -> bool:
+        """True when a chunk has had its share of tries or of time."""
+        return attempts >= self.max_attempts or elapsed >= self.give_up_after
+
+    def pause(self, failures: int, rng: random.Random) -> float:
+        """Seconds to wait after the n-th failure in a row: doubling, capped, with jitter."""
+        ceiling = min(self.longest_pause, self.first_pause * 2 ** min(failures - 1, 16))
+        return ceiling * rng.uniform(0.5, 1.0)

@@ -1,0 +1,124 @@
+"""The delivery room as the rest of the program sees it: a thread with its own event loop."""
+
+import asyncio
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import structlog
+
+from pipeline.delivery.asking import Asker
+from pipeline.delivery.desk import Desk
+from pipeline.delivery.gate import Gate, Shut
+from pipeline.delivery.lane import Handback, Shipment
+from pipeline.delivery.passage import Tools
+from pipeline.delivery.policy import DeliveryPolicy
+from pipeline.ports import Clock, SendBook, StatusApi
+
+log = structlog.get_logger(__name__)
+
+
+class DeliveryRoom:
+    """Delivers drops side by side under one pace.
+
+    ``make_api`` is called once, inside the loop. ``start`` before use, ``stop`` at the end.
+    """
+
+    def __init__(
+        self,
+        *,
+        make_api: Callable[[], StatusApi],
+        ledger: SendBook,
+        policy: DeliveryPolicy,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        self._make_api = make_api
+        self._ledger = ledger
+        self._policy = policy
+        self._clock = clock
+        self._rng = rng
+        self._started = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._desk: Desk | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
+
+    def start(self) -> None:
+        """Open the room; returns when it takes drops."""
+        self._thread.start()
+        self._started.wait()
+
+    def submit(self, shipment: Shipment) -> "Future[Handback]":
+        """Deliver a planned drop. The future may raise StorageError."""
+        future: Future[Handback] = Future()
+        self._in_loop(lambda desk: desk.submit(shipment, future))
+        return future
+
+    def cancel(self, drop_seq: int) -> None:
+        """Stop sending this drop between calls."""
+        self._in_loop(lambda desk: desk.cancel(drop_seq))
+
+    @property
+    def shut(self) -> Shut | None:
+        """Why nothing is being sent, or None."""
+        return self._desk.gate.shut if self._desk else None
+
+    def reopen(self) -> None:
+        """Try again after a pause: one call at first."""
+        self._in_loop(lambda desk: desk.gate.reopen())
+
+    def stop(self) -> None:
+        """Let the calls that are out be answered and booked; hand the rest back."""
+        self._in_loop(lambda desk: desk.stop())
+
+    def kill(self) -> None:
+        """Do not wait for answers: what is out stays in doubt, as after a crash."""
+        if self._loop is not None and self._task is not None:
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def join(self) -> None:
+        """Wait until the room is empty and closed."""
+        self._thread.join()
+
+    def _in_loop(self, act: Callable[[Desk], None]) -> None:
+        if self._loop is not None and self._desk is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(act, self._desk)
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._work())
+        except asyncio.CancelledError:
+            log.warning("delivery.killed")
+        except BaseException:
+            log.exception("delivery.crashed")
+            raise
+        finally:
+            self._started.set()
+
+    async def _work(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        api = self._make_api()
+        gate = Gate(self._policy, monotonic=self._clock.monotonic)
+        asker = Asker(api=api, gate=gate, policy=self._policy, clock=self._clock, rng=self._rng)
+        tools = Tools(
+            api=api, gate=gate, policy=self._policy, clock=self._clock, rng=self._rng, asker=asker
+        )
+        with ThreadPoolExecutor(1, thread_name_prefix="books") as bookkeeper:
+            self._desk = Desk(tools, self._ledger, bookkeeper)
+            self._started.set()
+            try:
+                await self._desk.run()
+            finally:
+                await api.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not made for Windows
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,222 @@
+"""The middle of the path for one drop: what the ledger knows, the plan, and freezing it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from pipeline.adapters.spool import Spool
+from pipeline.delivery.parcel import join_items
+from pipeline.model import Disposition, Milestone, Notice
+from pipeline.ports import Chunk, Frozen, Standing
+from pipeline.preparing import Prepared
+from pipeline.stages.judge import judge
+from pipeline.stages.plan import Plan, plan
+from pipeline.stages.report_summary import group_notices
+from pipeline.stages.settle import PLANNED
+
+Refusal = Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRules:
+    """The settings that planning obeys."""
+
+    chunk_size: int = 20
+    fill_missing_pickup: bool = False
+    max_reject_ratio: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A plan that is not yet frozen. ``table`` has the schema ``PLANNED``, a line per row."""
+
+    plan: Plan
+    table: pa.Table
+    notices: tuple[Notice, ...]
+    rejected: int
+
+
+def blocking(standing: Sequence[Standing]) -> list[str]:
+    """Earlier drops that are not through and share an order: this one is planned after them."""
+    return sorted({found.drop_id for found in standing if found.open})
+
+
+def make_plan(prepared: Prepared, standing: Sequence[Standing], rules: PlanRules) -> Planned:
+    """Plan the drop. Raises DropRefused (WRONG_COLUMN, then TOO_MANY_REJECTS) via ``guard``."""
+    made = plan(
+        prepared.keys,
+        standing,
+        chunk_size=rules.chunk_size,
+        fill_missing_pickup=rules.fill_missing_pickup,
+    )
+    return Planned(
+        plan=made,
+        table=_planned_table(made),
+        notices=_notices(made, prepared),
+        rejected=int((made.disposition == Disposition.REJECTED).sum()),
+    )
+
+
+def guard(prepared: Prepared, planned: Planned, rules: PlanRules) -> None:
+    """Refuse a file that is probably the wrong one. Raises DropRefused."""
+    refusal = judge(
+        total=prepared.total,
+        id_bad=prepared.id_bad,
+        rejected=planned.rejected,
+        ratio=rules.max_reject_ratio,
+    )
+    if refusal is not None:
+        raise refusal
+
+
+def freeze_bodies(planned: Planned, prepared: Prepared, spool: Spool) -> list[Chunk]:
+    """Write plan and bodies into the spool, on disk; return the chunks for the ledger."""
+    spool.write_plan(planned.table)
+    made = planned.plan
+    sizes = np.bincount(made.update_chunk, minlength=len(made.wave_of_chunk))
+    places = spool.write_bodies(_bodies(planned, prepared, spool, sizes.tolist()))
+    return [
+        Chunk(
+            drop_seq=0,
+            no=no,
+            wave=made.wave_of_chunk[no],
+            offset=offset,
+            length=length,
+            size=int(sizes[no]),
+        )
+        for no, (offset, length) in enumerate(places)
+    ]
+
+
+def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Frozen:
+    """The plan as the ledger keeps it: a line for every row that names an order."""
+    table = planned.table
+    ids = prepared.keys.order_id
+    status = pa.array(prepared.keys.status.astype(np.int8))
+    chunk = table.column("chunk").to_numpy()
+    lines = pa.table(
+        {
+            "order_id": ids,
+            "idx": pa.array(np.arange(len(chunk), dtype=np.int32)),
+            "row": pa.array(prepared.keys.row.astype(np.int32)),
+            "sheet": prepared.sheet_of,
+            "status": status,
+            "chunk": pa.array(chunk, mask=chunk < 0),
+            "pos": table.column("pos"),
+        }
+    )
+    named = pa.compute.and_(
+        pa.compute.not_equal(ids, ""),
+        pa.array(planned.plan.disposition != Disposition.SKIPPED),
+    )
+    lines = lines.filter(named)
+    return Frozen(chunks=chunks, lines=lines.sort_by("order_id"))
+
+
+def facts_of(prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
+    """What the report needs and only reading knows, as JSON: kept with the drop."""
+    return {
+        "sheets": [
+            {"name": s.name, "headers": list(s.headers), "roles": dict(s.roles), "rows": s.rows}
+            for s in prepared.sheets
+        ],
+        "notices": [
+            {
+                "code": str(n.code),
+                "message": n.message,
+                "column": n.column,
+                "count": n.count,
+                "example_row": n.example_row,
+            }
+            for n in group_notices([*prepared.notices, *planned.notices])
+        ],
+        "skipped": {
+            "blank": prepared.blank,
+            "header": prepared.header,
+            "footer": prepared.footer,
+        },
+        "courier_why": prepared.choice.why,
+        "total": prepared.total,
+        "kind": prepared.kind,
+    }
+
+
+def _planned_table(made: Plan) -> pa.Table:
+    rows = len(made.disposition)
+    chunk = np.full(rows, -1, dtype=np.int32)
+    pos = np.zeros(rows, dtype=np.int8)
+    own = ~made.update_added
+    chunk[made.update_row[own]] = made.update_chunk[own]
+    pos[made.update_row[own]] = made.update_pos[own]
+    codes, message = [""] * rows, [""] * rows
+    for row, faults in made.faults.items():
+        codes[row] = ";".join(fault.label for fault in faults)
+        message[row] = " ".join(fault.message for fault in faults)
+    return pa.table(
+        [
+            pa.array(made.disposition, pa.int8()),
+            pa.array(made.leader, pa.int32()),
+            pa.array(chunk),
+            pa.array(pos),
+            pa.array(codes, pa.string()),
+            pa.array(message, pa.string()),
+        ],
+        schema=PLANNED,
+    )
+
+
+def _notices(made: Plan, prepared: Prepared) -> tuple[Notice, ...]:
+    return group_notices(
+        Notice(
+            code=fault.code,
+            column=fault.column,
+            message=fault.message,
+            example_row=int(prepared.keys.row[row]),
+        )
+        for row, faults in made.faults.items()
+        for fault in faults
+    )
+
+
+def _bodies(
+    planned: Planned, prepared: Prepared, spool: Spool, sizes: Sequence[int]
+) -> Iterator[bytes]:
+    """The bodies in the order of their chunks. Inside a wave updates follow the file, so that one
+    pass through the spool per wave finds them."""
+    made = planned.plan
+    done = 0
+    for wave in range(max(made.wave_of_chunk, default=-1) + 1):
+        numbers = [no for no, of in enumerate(made.wave_of_chunk) if of == wave]
+        count = sum(sizes[no] for no in numbers)
+        part = slice(done, done + count)
+        items = _items(made.update_row[part], made.update_added[part], prepared, spool)
+        for no in numbers:
+            yield join_items([next(items) for _ in range(sizes[no])])
+        done += count
+
+
+def _items(
+    rows: np.ndarray[Any, Any], added: np.ndarray[Any, Any], prepared: Prepared, spool: Spool
+) -> Iterator[bytes]:
+    """The items of these rows (ascending), read block by block."""
+    start, at = 0, 0
+    for number in range(len(prepared.sheets)):
+        for batch in spool.blocks(number, ["item"]):
+            stop = start + batch.num_rows
+            upto = int(np.searchsorted(rows, stop))
+            if upto > at:
+                wanted = pa.array(rows[at:upto] - start)
+                texts = batch.column("item").take(wanted).to_pylist()
+                for text, plus in zip(texts, added[at:upto].tolist(), strict=True):
+                    yield _pickup_for(text) if plus else text.encode()
+            start, at = stop, upto
+
+
+def _pickup_for(item: str) -> bytes:
+    """The pickup we add before an end nobody reported a pickup for: no remark, no dates."""
+    order_id = orjson.loads(item)["orderId"]
+    return orjson.dumps({"orderId": order_id, "orderStatus": Milestone.BAG_PICKED.wire})

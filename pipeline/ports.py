@@ -1,0 +1,197 @@
+"""What the rooms ask of the world: small protocols, and the records that cross them.
+
+Adapters implement these; stages and rooms know nothing else of files, databases and sockets.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from pipeline.model import Drop, DropState, Outcome
+
+
+class Clock(Protocol):
+    """Wall time (aware, UTC) for people, monotonic seconds for waiting."""
+
+    def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
+
+
+class ChunkState(StrEnum):
+    """A chunk's life. ``SENDING`` found at a start means: in doubt."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    DONE = "done"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chunk:
+    """Up to 20 updates that travel in one call; body frozen at ``offset``/``length`` (bytes).
+
+    ``outcome`` holds for every update of the chunk that has no ``Verdict`` of its own.
+    """
+
+    drop_seq: int
+    no: int
+    wave: int
+    offset: int
+    length: int
+    size: int
+    state: ChunkState = ChunkState.PLANNED
+    outcome: Outcome | None = None
+    http_status: int | None = None
+    attempts: int = 0
+    code: str = ""
+    message: str = ""
+    sent_at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """How one update of a chunk ended, where that differs from its chunk. ``pos`` counts from 0."""
+
+    chunk_no: int
+    pos: int
+    outcome: Outcome
+    code: str
+    message: str
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """One call and its answer, for ``trace``; ``positions`` names a part of the chunk, or "" all."""
+
+    chunk_no: int
+    at: str
+    kind: str
+    http_status: int | None
+    note: str
+    positions: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChunkResult:
+    """What became of one chunk: recorded in one commit with everything that belongs to it."""
+
+    chunk: Chunk
+    verdicts: tuple[Verdict, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """An update of an order that some drop has planned or sent before."""
+
+    order_id: str
+    status: int
+    drop_id: str
+    open: bool
+    outcome: Outcome | None
+    at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """A plan on its way into the ledger.
+
+    ``lines`` has the columns order_id (string), idx (int32: the row's place in the drop), row
+    (int32: its record number), sheet (int8), status (int8), chunk (int32 or null), pos (int8);
+    sorted by order_id.
+    """
+
+    chunks: Sequence[Chunk]
+    lines: pa.Table
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class DropBook(Protocol):
+    """The drops the ledger knows."""
+
+    def begin(
+        self, *, drop_id: str, folder: str, source_file: str, received_at: datetime
+    ) -> Drop: ...
+    def save(self, drop: Drop) -> None: ...
+    def forget(self, drop: Drop) -> None: ...
+    def find(self, drop_id: str) -> Drop | None: ...
+    def unfinished(self) -> list[Drop]: ...
+
+
+class DropIndex(Protocol):
+    """Looking drops up."""
+
+    def recent(self, limit: int) -> list[Drop]: ...
+    def same_bytes(self, sha256: str, before_seq: int) -> str | None: ...
+    def request(self, drop_id: str, what: str) -> None: ...
+    def requested(self) -> list[Drop]: ...
+    def counts(self) -> Mapping[DropState, int]: ...
+
+
+class PlanBook(Protocol):
+    """What was planned for orders, and freezing a plan before its first call."""
+
+    def standing(self, order_ids: Iterable[str], *, before_seq: int) -> list[Standing]: ...
+    def freeze(self, drop: Drop, plan: Frozen) -> None: ...
+
+
+class SendBook(Protocol):
+    """Chunks on their way. One call, one commit."""
+
+    def chunks(self, drop_seq: int) -> list[Chunk]: ...
+    def verdicts(self, drop_seq: int) -> list[Verdict]: ...
+    def exchange(
+        self, done: Sequence[ChunkResult], lease: Sequence[Chunk], *, at: str
+    ) -> None: ...
+    def unlease(self, chunks: Sequence[Chunk]) -> None: ...
+    def reopen(self, drop_seq: int) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """One row of one drop that names an order, for ``trace``."""
+
+    drop: Drop
+    row: int
+    sheet: int
+    status: int
+    chunk: Chunk | None
+    pos: int
+    verdict: Verdict | None
+    receipts: tuple[Receipt, ...]
+
+
+class TraceBook(Protocol):
+    """Everything about one order."""
+
+    def sightings(self, order_id: str) -> list[Sighting]: ...
+
+
+class Ledger(DropBook, DropIndex, PlanBook, SendBook, TraceBook, Protocol):
+    """The memory of what was received, planned, sent and answered."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """An answer as it came: header names in lower case, body undecoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class StatusApi(Protocol):
+    """The receiving API. Each call raises ``Transient`` when no answer came."""
+
+    async def put_status(self, body: bytes) -> Reply: ...
+    async def order_info(self, order_id: str) -> Reply: ...
+    @property
+    def token_generation(self) -> int: ...
+    async def renew_token(self, generation: int) -> bool: ...
+    async def close(self) -> None: ...

@@ -1,0 +1,217 @@
+"""The last third of the path for one drop: results, rejects and summary into the outbox."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.adapters.folders import Folders
+from pipeline.adapters.naming import stem_of
+from pipeline.adapters.spool import Spool
+from pipeline.codes import Code
+from pipeline.errors import DropRefused
+from pipeline.model import Drop, Notice, Outcome, ResultBlock
+from pipeline.stages.report_fix_sheet import Advice
+from pipeline.stages.report_refusal import refusal_text
+from pipeline.stages.report_rejects import rejects_csv
+from pipeline.stages.report_rejects_xlsx import rejects_xlsx
+from pipeline.stages.report_results import results_csv
+from pipeline.stages.report_summary import (
+    SummaryFacts,
+    group_notices,
+    received_json,
+    summary_json,
+    summary_object,
+)
+from pipeline.stages.settle import Settled, result_block
+
+RESULTS = "results.csv"
+REJECTS = "rejects.csv"
+REJECTS_TWIN = "rejects.xlsx"
+REFUSED = "REFUSED.txt"
+SUMMARY = "summary.json"
+RECEIVED = "received.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything a drop's files are made of.
+
+    ``facts``: ``pipeline.planning.facts_of``; ``advice``: how to fix what each code says;
+    ``statuses``: what the courier's status column may hold; ``whole_file``: the file is refused
+    for too many rejects, and the rejects file replaces it.
+    """
+
+    drop: Drop
+    facts: Mapping[str, Any]
+    settled: Settled
+    spool: Spool
+    advice: Mapping[str, Advice]
+    statuses: tuple[str, ...] = ()
+    whole_file: bool = False
+
+    def blocks(self) -> Iterator[ResultBlock]:
+        """The drop's rows with their outcomes, block by block; may be gone through again."""
+        start = 0
+        for number, sheet in enumerate(self.facts["sheets"]):
+            for batch in self.spool.blocks(number):
+                yield result_block(
+                    batch,
+                    start,
+                    self.settled,
+                    sheet=sheet["name"],
+                    headers=tuple(sheet["headers"]),
+                )
+                start += batch.num_rows
+
+    @property
+    def role_columns(self) -> dict[tuple[str, ...], dict[str, int]]:
+        """For each header of the file: role → index of its column."""
+        return {tuple(sheet["headers"]): sheet["roles"] for sheet in self.facts["sheets"]}
+
+
+class _Again:
+    """Blocks that can be gone through more than once without being kept."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def __iter__(self) -> Iterator[ResultBlock]:
+        return self._report.blocks()
+
+
+def file_name(drop: Drop, kind: str) -> str:
+    """``<stem>__<id>.<kind>``, as the contract names what lies in the outbox."""
+    return f"{stem_of(drop.source_file)}__{drop.drop_id}.{kind}"
+
+
+def write_received(drop: Drop, folders: Folders) -> None:
+    """Tell the sender that the file was taken."""
+    folders.outbox_write(drop.folder, file_name(drop, RECEIVED), [received_json(drop)])
+
+
+def write_report(report: Report, folders: Folders) -> dict[str, Any]:
+    """Write results, rejects if any, and then the summary; return the summary's object.
+
+    Raises StorageError when the outbox cannot be written; doing it again is fine.
+    """
+    drop = report.drop
+    files = {"results": file_name(drop, RESULTS)}
+    blocks = _Again(report)
+    pieces = results_csv(blocks, drop_id=drop.drop_id, source_file=drop.source_file)
+    folders.outbox_write(drop.folder, files["results"], pieces)
+    files |= _write_rejects(report, blocks, folders)
+    return write_summary(_summary(report, files), folders)
+
+
+def write_summary(facts: SummaryFacts, folders: Folders) -> dict[str, Any]:
+    """Write the summary, whose presence means that the other files are complete."""
+    drop = facts.drop
+    folders.outbox_write(drop.folder, file_name(drop, SUMMARY), [summary_json(facts)])
+    return summary_object(facts)
+
+
+def write_refusal(drop: Drop, refusal: DropRefused, folders: Folders) -> str:
+    """Write REFUSED.txt: the reason in one plain sentence, and what to do. Returns its name."""
+    name = file_name(drop, REFUSED)
+    text = refusal_text(
+        source_file=drop.source_file,
+        code=refusal.code,
+        message=refusal.message,
+        hint=refusal.hint,
+        received_at=drop.received_at,
+        drop_id=drop.drop_id,
+    )
+    folders.outbox_write(drop.folder, name, [text])
+    return name
+
+
+def refused_summary(
+    drop: Drop, refusal: DropRefused, files: Mapping[str, str], notices: tuple[Notice, ...] = ()
+) -> SummaryFacts:
+    """The summary of a file that was refused whole."""
+    reason = Notice(code=refusal.code, message=str(refusal))
+    return SummaryFacts(drop=drop, refused=reason, files=files, notices=notices)
+
+
+def write_refused_rows(
+    report: Report, refusal: DropRefused, folders: Folders
+) -> dict[str, Any]:
+    """Write what a file that is refused for its many bad rows gets: REFUSED.txt, every row but the
+    settled ones to correct, and the summary. Returns the summary's object."""
+    drop = report.drop
+    files = {"refused": write_refusal(drop, refusal, folders)}
+    files |= _write_rejects(report, _Again(report), folders)
+    files["summary"] = file_name(drop, SUMMARY)
+    notices = tuple(_kept_notices(report.facts))
+    return write_summary(refused_summary(drop, refusal, files, notices), folders)
+
+
+def _write_rejects(report: Report, blocks: Iterable[ResultBlock], folders: Folders) -> dict[str, str]:
+    drop, columns = report.drop, report.role_columns
+    names = {"rejects": file_name(drop, REJECTS), "rejects_xlsx": file_name(drop, REJECTS_TWIN)}
+    pieces = rejects_csv(
+        blocks, drop_id=drop.drop_id, whole_file=report.whole_file, columns=columns
+    )
+    first = next(iter(pieces), None) if _needs_person(report) else None
+    if first is None:
+        for name in names.values():
+            folders.outbox_remove(drop.folder, name)
+        return {}
+    folders.outbox_write(drop.folder, names["rejects"], _chain(first, pieces))
+    workbook = rejects_xlsx(
+        blocks,
+        drop_id=drop.drop_id,
+        created=drop.received_at,
+        columns=columns,
+        advice=report.advice,
+        statuses=report.statuses,
+        whole_file=report.whole_file,
+        scratch=str(report.spool.folder),
+    )
+    if workbook is None:
+        del names["rejects_xlsx"]
+    else:
+        folders.outbox_write(drop.folder, names["rejects_xlsx"], [workbook])
+    return names
+
+
+def _needs_person(report: Report) -> bool:
+    counts = report.settled.counts()
+    return report.whole_file or bool(counts[Outcome.REJECTED] or counts[Outcome.FAILED])
+
+
+def _chain(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _summary(report: Report, files: Mapping[str, str]) -> SummaryFacts:
+    settled, facts = report.settled, report.facts
+    counts = settled.counts()
+    chunks = settled.chunks.values()
+    skipped = facts["skipped"]
+    return SummaryFacts(
+        drop=report.drop,
+        total=sum(counts.values()),
+        counts=counts,
+        calls_sent=sum(chunk.attempts for chunk in chunks),
+        calls_retried=sum(max(0, chunk.attempts - 1) for chunk in chunks),
+        notices=group_notices([*_kept_notices(facts), *_delivery_notices(settled)]),
+        blank=skipped["blank"],
+        header=skipped["header"],
+        footer=skipped["footer"],
+        files={**files, "summary": file_name(report.drop, SUMMARY)},
+        more={"courier_why": facts["courier_why"]},
+    )
+
+
+def _kept_notices(facts: Mapping[str, Any]) -> list[Notice]:
+    return [Notice(**{**each, "code": Code(each["code"])}) for each in facts["notices"]]
+
+
+def _delivery_notices(settled: Settled) -> Iterator[Notice]:
+    """What delivery said of rows; the results file tells which."""
+    for row in sorted(settled.remarks):
+        remark = settled.remarks[row]
+        if remark.code in set(Code):
+            yield Notice(code=Code(remark.code), message=remark.message)

@@ -1,0 +1,227 @@
+"""ONE drop, top to bottom: claimed, read, planned, delivered, reported, put away.
+
+Every step can be taken again: what a crash left half done is done anew by the same code.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+
+from pipeline.adapters.folders import Folders
+from pipeline.claiming import Claimer
+from pipeline.closing import Closed, Closer
+from pipeline.codes import Code
+from pipeline.delivery.lane import Handback, Shipment
+from pipeline.errors import DropChanged, DropRefused
+from pipeline.model import Drop, DropState, Outcome
+from pipeline.planning import (
+    Planned,
+    PlanRules,
+    blocking,
+    facts_of,
+    freeze_bodies,
+    frozen,
+    guard,
+    make_plan,
+)
+from pipeline.ports import Clock, Ledger
+from pipeline.preparing import Prepared, Reading, Source, prepare
+from pipeline.stages.plan import sendable_orders
+from pipeline.stages.settle import Remark, settle, unsent
+
+log = structlog.get_logger(__name__)
+
+MAX_TRIES = 3
+"""A file that ends the process, or meets a bug, this often is quarantined."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A drop whose plan is frozen: to be delivered."""
+
+    drop: Drop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocked:
+    """A drop that shares some of its ``orders`` with earlier drops that are not through."""
+
+    drop: Drop
+    prepared: Prepared
+    orders: pa.Array
+    behind: tuple[str, ...]
+
+
+Step = Ready | Blocked | Closed
+
+AheadOf = Callable[[Drop], Sequence[Blocked]]
+"""A drop → the earlier ones that were read and are not planned yet."""
+
+
+class Runner:
+    """Takes drops from one step to the next. Raises StorageError where the world fails us."""
+
+    def __init__(
+        self,
+        *,
+        folders: Folders,
+        ledger: Ledger,
+        claimer: Claimer,
+        closer: Closer,
+        reading: Reading,
+        rules: PlanRules,
+        clock: Clock,
+    ) -> None:
+        self._folders = folders
+        self._ledger = ledger
+        self._claimer = claimer
+        self._closer = closer
+        self._reading = reading
+        self._rules = rules
+        self._clock = clock
+
+    # -- read and plan -------------------------------------------------------------------------
+
+    def admit(self, drop: Drop, ahead_of: AheadOf) -> Step | None:
+        """Read and plan a claimed drop. None when it went back to waiting."""
+        spool = self._closer.spool(drop)
+        started = drop.started_at or self._clock.now()
+        drop = replace(drop, tries=spool.begin_try(), started_at=started)
+        try:
+            prepared = self._read(drop)
+        except DropRefused as refusal:
+            return self._closer.refuse(drop, refusal)
+        except DropChanged as changed:
+            spool.remove()
+            self._claimer.back_to_waiting(drop, changed)
+            return None
+        spool.end_tries()
+        courier = prepared.choice.profile.name
+        return self.plan(replace(drop, courier=courier, parent=prepared.parent), prepared, ahead_of)
+
+    def plan(self, drop: Drop, prepared: Prepared, ahead_of: AheadOf) -> Step:
+        """Plan a drop that was read, unless it must wait for an earlier one."""
+        orders = sendable_orders(prepared.keys)
+        standing = self._ledger.standing(orders.to_pylist(), before_seq=drop.seq)
+        behind = {*blocking(standing), *_sharing(orders, ahead_of(drop))}
+        if behind:
+            return Blocked(
+                drop=drop, prepared=prepared, orders=orders, behind=tuple(sorted(behind))
+            )
+        planned = make_plan(prepared, standing, self._rules)
+        try:
+            guard(prepared, planned, self._rules)
+        except DropRefused as refusal:
+            return self._refuse(drop, refusal, prepared, planned)
+        chunks = freeze_bodies(planned, prepared, self._closer.spool(drop))
+        drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
+        plan = frozen(prepared, planned, [replace(chunk, drop_seq=drop.seq) for chunk in chunks])
+        self._ledger.freeze(drop, plan)
+        log.info("drop.planned", drop=drop.drop_id, rows=prepared.total, chunks=len(chunks))
+        return Ready(drop=drop)
+
+    def _read(self, drop: Drop) -> Prepared:
+        if drop.tries > MAX_TRIES:
+            raise _poison()
+        path = self._folders.claimed_path(drop.drop_id, drop.source_file)
+        if path is None:
+            raise DropRefused(
+                Code.UNREADABLE,
+                "The file disappeared from the work folder while it was being processed.",
+                hint="Drop it again.",
+            )
+        before = path.stat()
+        source = Source(
+            path=path, name=drop.source_file, named=drop.folder or None, now=drop.received_at
+        )
+        prepared = prepare(source, self._reading, self._closer.spool(drop), self)
+        after = path.stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or (
+            before.st_size != drop.size
+        ):
+            raise DropChanged("it was written to while it was read")
+        return prepared
+
+    def _refuse(
+        self, drop: Drop, refusal: DropRefused, prepared: Prepared, planned: Planned
+    ) -> Closed:
+        """Refuse a file most of whose rows are bad; TOO_MANY_REJECTS gets them back to correct."""
+        if refusal.code is not Code.TOO_MANY_REJECTS:
+            return self._closer.refuse(drop, refusal)
+        drop = replace(drop, facts=facts_of(prepared, planned))
+        settled = settle(planned.table, [], [], waiting=Remark(code="", message=""))
+        return self._closer.refuse_rows(drop, refusal, settled)
+
+    # -- deliver and finish --------------------------------------------------------------------
+
+    def shipment(self, drop: Drop, held: ExitStack) -> Shipment:
+        """What the delivery room needs; ``held`` keeps the bodies open until it is closed."""
+        return Shipment(
+            drop_seq=drop.seq,
+            chunks=tuple(self._ledger.chunks(drop.seq)),
+            verdicts=tuple(self._ledger.verdicts(drop.seq)),
+            body=held.enter_context(self._closer.spool(drop).body_reader()),
+        )
+
+    def finish(self, drop: Drop, handback: Handback) -> Closed | Drop:
+        """Report a drop that came back from delivery; the drop itself while it stays open."""
+        reason = handback.shut.reason if handback.shut else ""
+        if handback.cancelled and not handback.complete:
+            cancelled = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")
+            settled = self._closer.settled(drop, cancelled)
+            return self._closer.close(drop, DropState.CANCELLED, settled)
+        settled = self._closer.settled(drop, unsent(reason))
+        if settled.counts()[Outcome.UNSENT] or not handback.complete:
+            self._closer.report(drop, settled)
+            log.warning("drop.open", drop=drop.drop_id, reason=reason)
+            return drop
+        return self._closer.close(drop, DropState.COMPLETED, settled)
+
+    def report_blocked(self, blocked: Blocked, reason: str) -> Drop:
+        """Tell the sender of a drop that could not even be planned yet."""
+        standing = self._ledger.standing(
+            blocked.orders.to_pylist(), before_seq=blocked.drop.seq
+        )
+        planned = make_plan(blocked.prepared, standing, self._rules)
+        behind = ", ".join(blocked.behind)
+        words = f"Not sent yet: it waits for {behind}, which has the same orders. {reason}"
+        waiting = Remark(code=str(Code.EARLIER_OPEN), message=words.strip())
+        settled = settle(planned.table, [], [], waiting=waiting)
+        drop = replace(
+            blocked.drop, state=DropState.OPEN, facts=facts_of(blocked.prepared, planned)
+        )
+        self._closer.report(drop, settled)
+        return drop
+
+    # -- preparing.Family ----------------------------------------------------------------------
+
+    def courier(self, drop_id: str) -> str | None:
+        """The courier of an earlier drop, or None if there is no such drop."""
+        found = self._ledger.find(drop_id)
+        return found.courier if found else None
+
+    def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]:
+        """The order ids of an earlier drop's rows, by drop and row, as its file had them."""
+        found = self._ledger.find(drop_id)
+        ids = self._closer.spool(found).ids() if found else {}
+        return {(drop_id, row): seen for row, seen in ids.items()}
+
+
+def _sharing(orders: pa.Array, ahead: Sequence[Blocked]) -> Iterator[str]:
+    """The drops among ``ahead`` that have one of these orders."""
+    for each in ahead:
+        if pc.any(pc.is_in(orders, value_set=each.orders)).as_py():
+            yield each.drop.drop_id
+
+
+def _poison() -> DropRefused:
+    return DropRefused(
+        Code.PROCESSING_FAILED,
+        f"Shipdrop failed on this file {MAX_TRIES} times. Nothing of it is sent any more.",
+        hint="Save the file anew and drop it once more; if it fails again, send it with the log "
+        "to whoever runs Shipdrop.",
+    )

@@ -1,0 +1,160 @@
+"""Run the sandbox: in a thread beside a test or the demo, or as a process of its own."""
+
+import asyncio
+import logging
+import random
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, TypeVar
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+
+from pipeline.sandbox.app import Endpoints, application
+from pipeline.sandbox.calls import Stats
+from pipeline.sandbox.clock import SystemClock
+from pipeline.sandbox.config import SandboxConfig
+
+_T = TypeVar("_T")
+_LOGGER: Final = logging.getLogger("pipeline.sandbox")
+_BACKLOG: Final = 1024
+# aiohttp waits this long twice for calls in flight: a stalled one must not hold up the end.
+_GRACE_SECONDS: Final = 0.1
+_START_SECONDS: Final = 10
+
+
+class SandboxHandle:
+    """A sandbox that runs in another thread; every question is answered in that thread."""
+
+    def __init__(self, config: SandboxConfig) -> None:
+        """Start the server and wait until it listens; raises OSError when it cannot."""
+        self.token = config.token
+        self._config = config
+        self._endpoints = Endpoints(config, SystemClock(), random.Random(config.seed))
+        self._stop = asyncio.Event()
+        self._started: Future[tuple[str, asyncio.AbstractEventLoop]] = Future()
+        self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
+        self._thread.start()
+        self.url, self._loop = self._started.result(timeout=_START_SECONDS)
+
+    def stats(self) -> Stats:
+        """Return the counts, as `GET /_sandbox/stats` does."""
+        return self._ask(lambda: self._endpoints.backend.stats())
+
+    def orders(self, order_id: str | None = None) -> dict[str, Any]:
+        """Return `{order id: {"state", "history"}}` of one order or of all."""
+        return self._ask(lambda: self._endpoints.backend.orders(order_id))
+
+    def calls(self, since: int = 0) -> list[dict[str, Any]]:
+        """Return the kept calls after that number."""
+        return self._ask(lambda: self._endpoints.backend.calls.since(since))
+
+    def set_faults(self, **changes: object) -> dict[str, Any]:
+        """Replace the named faults and return all in force; raises CallRefusedError."""
+        return self._ask(lambda: self._endpoints.backend.change_faults(changes))
+
+    def reset(self) -> None:
+        """Forget orders, calls and tokens, and go back to the configured faults."""
+        self._ask(self._endpoints.reset)
+
+    def stop(self) -> None:
+        """Stop the server, dropping open connections; the questions above keep working."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+    def _ask(self, question: Callable[[], _T]) -> _T:
+        if not self._thread.is_alive():
+            return question()
+
+        async def answer() -> _T:
+            return question()
+
+        return asyncio.run_coroutine_threadsafe(answer(), self._loop).result()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        try:
+            async with _listening(self._config, self._endpoints) as url:
+                self._started.set_result((url, asyncio.get_running_loop()))
+                await self._stop.wait()
+        except OSError as exc:
+            if self._started.done():
+                raise
+            self._started.set_exception(exc)
+
+
+@contextmanager
+def running(config: SandboxConfig) -> Iterator[SandboxHandle]:
+    """Run a sandbox in a daemon thread for the length of a `with` block.
+
+    Raises OSError when the address cannot be had.
+    """
+    handle = SandboxHandle(config)
+    try:
+        yield handle
+    finally:
+        handle.stop()
+
+
+def serve(config: SandboxConfig, *, ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; call `ready` with the URL once connections are accepted.
+
+    Must be called in the main thread (POSIX signals). Raises OSError when the address cannot be
+    had.
+    """
+    asyncio.run(_serve(config, ready))
+
+
+async def _serve(config: SandboxConfig, ready: Callable[[str], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    endpoints = Endpoints(config, SystemClock(), random.Random(config.seed))
+    async with _listening(config, endpoints) as url:
+        ready(url)
+        await stop.wait()
+
+
+class _AccessLogger(AbstractAccessLogger):
+    """A line per call without the query: that is where a password would be."""
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        milliseconds = time * 1000
+        self.logger.info(
+            "%s %s %d %.1f ms", request.method, request.path, response.status, milliseconds
+        )
+
+
+@asynccontextmanager
+async def _listening(config: SandboxConfig, endpoints: Endpoints) -> AsyncIterator[str]:
+    runner = web.AppRunner(
+        application(endpoints),
+        access_log=_LOGGER if config.access_log else None,
+        access_log_class=_AccessLogger,
+        shutdown_timeout=_GRACE_SECONDS,
+        keepalive_timeout=config.keepalive_seconds,
+    )
+    await runner.setup()
+    try:
+        listener = _bound(config.host, config.port)
+        await web.SockSite(runner, listener, backlog=_BACKLOG).start()
+        yield _url(config.host, listener.getsockname()[1])
+    finally:
+        await runner.cleanup()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,298 @@
+"""The loop: wake, scan, settle, claim, hand on; and the same loop again for what a crash left.
+
+One thread owns it. Other threads only post events and ring the bell; nothing here waits for a call
+to the API.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from pipeline.adapters.folders import Folders
+from pipeline.adapters.inbox import Inbox, Scan, Waiting
+from pipeline.adapters.watcher import Watcher
+from pipeline.claiming import Claimer
+from pipeline.closing import Closed, Closer
+from pipeline.delivery.room import DeliveryRoom
+from pipeline.errors import StorageError
+from pipeline.exits import RunOutcome
+from pipeline.model import Drop, DropState, ReadyFile
+from pipeline.ports import Clock, Ledger
+from pipeline.runner import Runner
+from pipeline.work import Event, Work
+
+log = structlog.get_logger(__name__)
+
+_AHEAD = 64
+"""Drops claimed and not yet through at a time: files beyond wait in the inbox, not in memory."""
+
+_PROBE_SECONDS = 15.0
+"""How long ``run`` waits before it tries an API again that was shut: out of reach, or refusing us."""
+
+_TROUBLE_SECONDS = 5.0
+"""How long claiming rests after a folder or the ledger could not be written."""
+
+_LEAST_FREE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How often to look, and when ``--once`` stops waiting. Seconds."""
+
+    scan: float = 2.0
+    settle: float = 2.0
+
+    @property
+    def patience(self) -> float:
+        """How long ``--once`` waits for files that are not ready."""
+        return max(30.0, 10 * self.settle)
+
+
+class Service:
+    """Watches one root. ``run`` returns when stopped, or with ``once`` when all is through."""
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        watch: Callable[[Callable[[], None]], Watcher],
+        folders: Folders,
+        ledger: Ledger,
+        claimer: Claimer,
+        closer: Closer,
+        runner: Runner,
+        room: DeliveryRoom,
+        clock: Clock,
+        pace: Pace,
+        on_closed: Callable[[Closed], None] = lambda _closed: None,
+    ) -> None:
+        self._inbox = inbox
+        self._watcher = watch(self.wake)
+        self._folders = folders
+        self._ledger = ledger
+        self._claimer = claimer
+        self._closer = closer
+        self._room = room
+        self._clock = clock
+        self._pace = pace
+        self._on_closed = on_closed
+        self._bell = threading.Event()
+        self._events: deque[Event] = deque()
+        self._work = Work(runner, room, self._post)
+        self._stop = False
+        self._only: str | None = None
+        self._scan_wanted = True
+        self._scan = Scan(ready=(), waiting=(), left_alone=())
+        self._scan_due = 0.0
+        self._claimable: deque[ReadyFile] = deque()
+        self._seen: set[tuple[str, str]] | None = None
+        self._told = 0
+        self._resume_at: float | None = None
+
+    # -- from other threads and signal handlers ----------------------------------------------------
+
+    def stop(self) -> None:
+        """Ask the loop to end: what is out is answered, the rest stays for the next start."""
+        self._stop = True
+        self._bell.set()
+
+    def wake(self) -> None:
+        """Something happened in the inbox."""
+        self._scan_wanted = True
+        self._bell.set()
+
+    def _post(self, event: Event) -> None:
+        self._events.append(event)
+        self._bell.set()
+
+    # -- the loop ------------------------------------------------------------------------------
+
+    def run(self, *, once: bool, only: str | None = None) -> RunOutcome:
+        """Process until stopped; with ``once``, until what its first scan saw is through.
+
+        ``only``: a drop id; then that drop is taken up and nothing else is touched.
+        """
+        self._only = only
+        self._room.start()
+        if only is None:
+            self._watcher.start()
+        began = self._clock.monotonic()
+        try:
+            self._take_up()
+            while not self._stop:
+                self._bell.clear()
+                self._handle_events()
+                now = self._clock.monotonic()
+                self._turn(now, once=once)
+                if once and self._is_through(late=now - began >= self._pace.patience):
+                    break
+                self._bell.wait(self._until_next(now))
+            return self._wind_up(once=once)
+        finally:
+            self._watcher.stop()
+            self._room.stop()
+            self._room.join()
+            self._work.close()
+
+    def _take_up(self) -> None:
+        """What an earlier run left: the same steps as for a file that comes now."""
+        if self._only is not None:
+            self._honour_requests()
+            return
+        unfinished = self._ledger.unfinished()
+        mine = {drop.drop_id for drop in unfinished}
+        for drop_id in self._folders.leftovers():
+            found = None if drop_id in mine else self._ledger.find(drop_id)
+            if found is not None and found.state.closed:
+                self._closer.put_away(found)
+        for drop in unfinished:
+            recovered = self._claimer.recover(drop)
+            if recovered is not None:
+                log.info("drop.taken_up", drop=drop.drop_id, state=recovered.state.value)
+                self._work.take(recovered)
+
+    def _handle_events(self) -> None:
+        while self._events:
+            self._events.popleft().act()
+        for closed in self._work.tally.closed[self._told :]:
+            self._on_closed(closed)
+        self._told = len(self._work.tally.closed)
+
+    def _turn(self, now: float, *, once: bool) -> None:
+        """One turn: scan if it is time, claim what there is room for, mind what rests."""
+        try:
+            if self._scan_wanted or now >= self._scan_due:
+                self._look(now, once=once)
+            self._claim()
+        except StorageError as error:
+            if once:
+                raise
+            log.error("service.storage_trouble", reason=error.message, hint=error.hint)
+            self._rest(now, _TROUBLE_SECONDS)
+        if self._work.trouble is not None:
+            log.error("service.storage_trouble", reason=self._work.trouble.message)
+            self._work.trouble = None
+            self._rest(now, _TROUBLE_SECONDS)
+        if not once:
+            self._mind_the_resting(now)
+
+    def _look(self, now: float, *, once: bool) -> None:
+        """The scan is the truth. A busy inbox is not scanned for each file that is through."""
+        self._scan_wanted = False
+        self._scan_due = now + self._pace.scan
+        self._honour_requests()
+        if self._only is not None:
+            self._seen = set()
+            return
+        self._watcher.ensure()
+        self._scan = self._inbox.scan()
+        if self._seen is None:
+            self._seen = {(f.folder, f.name) for f in (*self._scan.ready, *self._scan.waiting)}
+        self._claimable = deque(
+            f for f in self._scan.ready if not once or (f.folder, f.name) in self._seen
+        )
+        cost = self._clock.monotonic() - now
+        self._scan_due = max(self._scan_due, now + 10 * cost)
+
+    def _claim(self) -> None:
+        """Claim oldest first, as long as there is room and nothing is wrong."""
+        if not self._claimable or self._resting_from_trouble:
+            return
+        if self._folders.free_bytes() < _LEAST_FREE_BYTES:
+            raise StorageError(
+                "The disk is nearly full: no new files are taken.", hint="Make space in the root."
+            )
+        while self._claimable and self._work.under_way < _AHEAD and not self._stop:
+            drop = self._claimer.claim(self._claimable.popleft())
+            if drop is not None:
+                self._work.take(drop)
+
+    def _is_through(self, *, late: bool) -> bool:
+        """With ``once``: nothing moves, and no file of the first scan is still to come."""
+        if self._work.busy or self._events:
+            return False
+        if self._room.shut is not None and self._room.shut.held:
+            return True
+        return not self._claimable and (late or not self._awaited())
+
+    def _awaited(self) -> list[Waiting]:
+        """Files of the first scan that the newest scan still sees waiting."""
+        seen = self._seen or set()
+        return [f for f in self._scan.waiting if (f.folder, f.name) in seen]
+
+    def _until_next(self, now: float) -> float:
+        """Until the next scan; sooner while a file is settling."""
+        left = self._scan_due - now
+        if self._scan.waiting and self._pace.settle:
+            left = min(left, max(0.05, self._pace.settle / 4))
+            self._scan_wanted = True
+        return max(0.01, left)
+
+    # -- wishes, outages -----------------------------------------------------------------------
+
+    @property
+    def _resting_from_trouble(self) -> bool:
+        return self._resume_at is not None and self._room.shut is None
+
+    def _rest(self, now: float, seconds: float) -> None:
+        if self._resume_at is None:
+            self._resume_at = now + seconds
+
+    def _mind_the_resting(self, now: float) -> None:
+        """After an outage, a pause or full storage, ``run`` goes on by itself."""
+        shut = self._room.shut
+        if shut is not None and self._resume_at is None and not self._work.busy:
+            log.warning("api.shut", reason=shut.reason, hint=shut.hint)
+            self._rest(now, _PROBE_SECONDS)
+        if self._resume_at is None or now < self._resume_at or self._work.busy:
+            return
+        self._resume_at = None
+        if shut is not None:
+            self._room.reopen()
+        self._work.finish_blocked(shut.reason if shut else "")
+        for drop in self._ledger.unfinished():
+            if not self._work.knows(drop.drop_id):
+                self._work.take(drop)
+
+    def _honour_requests(self) -> None:
+        """Wishes left in the ledger by ``retry`` and ``cancel``."""
+        for drop in self._ledger.requested():
+            if self._only not in {None, drop.drop_id}:
+                continue
+            known = self._work.knows(drop.drop_id)
+            if drop.request == "retry" and not known:
+                self._ledger.request(drop.drop_id, "")
+                self._retry(drop)
+            elif drop.request == "cancel" and (known or not drop.state.closed):
+                if not known:
+                    self._work.take(drop)
+                self._work.cancel(drop)
+
+    def _retry(self, drop: Drop) -> None:
+        if self._room.shut is not None:
+            self._room.reopen()
+        doubtful = self._ledger.reopen(drop.seq)
+        if drop.state is DropState.COMPLETED and doubtful:
+            drop = replace(drop, state=DropState.OPEN, finished_at=None)
+            self._ledger.save(drop)
+        if not drop.state.closed:
+            self._work.take(drop)
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def _wind_up(self, *, once: bool) -> RunOutcome:
+        """Let what is out come back, report what rests, and say what it all came to."""
+        shut = self._room.shut
+        self._work.stop()
+        while self._work.busy:
+            self._bell.wait(0.5)
+            self._bell.clear()
+            self._handle_events()
+        self._work.finish_blocked(shut.reason if shut else "")
+        self._handle_events()
+        tally = self._work.tally
+        left = tuple(self._awaited()) if once else ()
+        return RunOutcome(closed=tuple(tally.closed), open=dict(tally.open), left=left, shut=shut)

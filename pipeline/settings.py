@@ -1,0 +1,264 @@
+"""The one place for configuration.
+
+Flags, then environment (``SHIPDROP_API__TOKEN``), then secret files, then ``shipdrop.toml``, then
+defaults. ``load`` raises ``SettingsError`` naming the key, and for an unknown one the nearest known.
+"""
+
+import difflib
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from pipeline.errors import SettingsError
+
+CONFIG_NAME = "shipdrop.toml"
+ENV_PREFIX = "SHIPDROP_"
+SECRETS_DIR_VARIABLE = "SHIPDROP_SECRETS_DIR"
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InboxSettings(_Section):
+    """Where files are dropped, and when one counts as ready."""
+
+    path: Path = Path("inbox")
+    settle_seconds: Seconds = 2.0
+    scan_seconds: PositiveSeconds = 2.0
+    incomplete_seconds: Seconds = 60.0
+    done_marker: str = ""
+    max_file_mb: int = Field(default=1024, ge=1)
+    max_rows: int = Field(default=2_000_000, ge=1)
+
+    @field_validator("done_marker")
+    @classmethod
+    def _a_suffix(cls, value: str) -> str:
+        if value and (not value.startswith(".") or "/" in value or len(value) < 2):
+            raise ValueError('must be a suffix such as ".done"')
+        return value
+
+
+class OutboxSettings(_Section):
+    """Where results are written."""
+
+    path: Path = Path("outbox")
+
+
+class ApiSettings(_Section):
+    """How to reach the receiving API, and how hard to push it."""
+
+    base_url: str = ""
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    chunk_size: int = Field(default=20, ge=1, le=20)
+    concurrency: int = Field(default=8, ge=1, le=256)
+    rate_per_second: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    timeout_seconds: PositiveSeconds = 30.0
+    max_attempts: int = Field(default=8, ge=1)
+    give_up_seconds: PositiveSeconds = 900.0
+    reconcile: bool = True
+    when_in_doubt: Literal["resend", "hold"] = "resend"
+
+    @field_validator("base_url")
+    @classmethod
+    def _reachable_address(cls, value: str) -> str:
+        return check_base_url(value) if value else value
+
+
+class ManifestSettings(_Section):
+    """How manifests are read where neither the courier's profile nor the folder says so."""
+
+    courier: str = "generic"
+    timezone: str = "Asia/Kolkata"
+    max_reject_ratio: float = Field(default=0.5, ge=0, le=1)
+    fill_missing_pickup: bool = False
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError) as error:
+            raise ValueError('must be a zone name such as "Asia/Kolkata"') from error
+        return value
+
+
+class LedgerSettings(_Section):
+    """Where the memory of what was sent is kept."""
+
+    url: str = "sqlite:///state/ledger.db"
+
+
+class Settings(BaseSettings):
+    """All settings of one root, checked. Paths are as written: ``resolve`` makes them absolute."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    inbox: InboxSettings = InboxSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    api: ApiSettings = ApiSettings()
+    manifest: ManifestSettings = ManifestSettings()
+    ledger: LedgerSettings = LedgerSettings()
+
+
+class _TomlLayer(PydanticBaseSettingsSource):
+    """The parsed configuration file as the lowest source."""
+
+    def __init__(self, settings_cls: type[BaseSettings], values: Mapping[str, Any]) -> None:
+        super().__init__(settings_cls)
+        self._values = values
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002 - signature of pydantic-settings
+        return self._values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return dict(self._values)
+
+
+def _layered(values: Mapping[str, Any]) -> type[Settings]:
+    """Settings whose sources are flags over environment over secret files over ``values``."""
+
+    class Layered(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            sources = [init_settings, env_settings]
+            if (secrets := os.environ.get(SECRETS_DIR_VARIABLE)) and Path(secrets).is_dir():
+                sources.append(
+                    NestedSecretsSettingsSource(
+                        file_secret_settings,
+                        secrets_dir=secrets,
+                        secrets_nested_delimiter="__",
+                        secrets_prefix="",
+                    )
+                )
+            return (*sources, _TomlLayer(settings_cls, values))
+
+    return Layered
+
+
+def check_base_url(value: str) -> str:
+    """Return the address without a trailing slash.
+
+    Raises ValueError unless it is scheme://host[:port][/prefix], https except on loopback.
+    """
+    parts = urlsplit(value)
+    try:
+        port_is_sound = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_sound = False
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_sound or not plain:
+        raise ValueError("must look like https://host[:port][/prefix]")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("must be https:// (plain http only for this machine itself)")
+    return value.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load(
+    root: Path, *, config: Path | None = None, flags: Mapping[str, Any] | None = None
+) -> Settings:
+    """Read the settings of ``root``.
+
+    ``config`` names another file than ROOT/shipdrop.toml (it must exist then); ``flags`` is a
+    nested mapping that wins over everything. Raises SettingsError.
+    """
+    path = config if config is not None else root / CONFIG_NAME
+    values = _read_toml(path, required=config is not None)
+    _refuse_unknown_variables(os.environ)
+    try:
+        return _layered(values)(**dict(flags or {}))
+    except ValidationError as error:
+        raise _explain(error, path) from None
+
+
+def _read_toml(path: Path, *, required: bool) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if required:
+            raise SettingsError(f"There is no configuration file {path}.") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.") from error
+
+
+def _known_keys() -> dict[str, list[str]]:
+    sections: dict[str, list[str]] = {}
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        assert isinstance(section, type) and issubclass(section, BaseModel)
+        sections[name] = list(section.model_fields)
+    return sections
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    """A misspelt variable would otherwise be passed over in silence."""
+    sections = _known_keys()
+    known = [f"{ENV_PREFIX}{s}__{k}".upper() for s, keys in sections.items() for k in keys]
+    for name in environ:
+        upper = name.upper()
+        if upper.startswith(ENV_PREFIX) and "__" in upper and upper not in known:
+            raise SettingsError(
+                f"The environment variable {name} is not a setting.", hint=_did_you_mean(upper, known)
+            )
+
+
+def _did_you_mean(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f'Did you mean "{near[0]}"?' if near else f"Known are: {', '.join(sorted(known))}."
+
+
+def _explain(error: ValidationError, path: Path) -> SettingsError:
+    """The first fault, in words; values are left out, since one may be a secret."""
+    sections = _known_keys()
+    fault = error.errors(include_input=False, include_url=False)[0]
+    where = [str(part) for part in fault["loc"]]
+    key = ".".join(where)
+    if fault["type"] == "extra_forbidden":
+        known = sections.get(where[0], list(sections)) if len(where) > 1 else list(sections)
+        return SettingsError(
+            f'"{key}" is not a setting (in {path} or the environment).',
+            hint=_did_you_mean(where[-1], known),
+        )
+    reason = fault["msg"].removeprefix("Value error, ")
+    variable = f"{ENV_PREFIX}{'__'.join(where)}".upper()
+    return SettingsError(f'The setting "{key}" is wrong: {reason}.', hint=f"Set it in {path} or by {variable}.")

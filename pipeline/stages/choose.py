@@ -1,0 +1,151 @@
+"""Which courier's profile a file is read with, and where its header is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from pipeline.codes import Code
+from pipeline.errors import DropRefused
+from pipeline.model import Notice, Role
+from pipeline.stages.mapping import fits, header_missing
+from pipeline.stages.texts import quoted
+from schemas.courier import GENERIC, Profile
+from schemas.folding import fold, fold_header
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The profile, why it was taken (a sentence's end), and what must be said about it."""
+
+    profile: Profile
+    why: str
+    notices: tuple[Notice, ...] = ()
+
+
+class ProfileHeaderFinder:
+    """Recognises the header row of any of the profiles that a file may be read with."""
+
+    def __init__(self, profiles: Sequence[Profile]) -> None:
+        self._profiles = tuple(profiles)
+
+    def fits(self, cells: Sequence[str]) -> bool:
+        """Tell whether a row holds all roles that one of the profiles requires."""
+        return any(fits(cells, profile) for profile in self._profiles)
+
+    def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
+        """Build ``HEADER_NOT_FOUND`` from the first rows of a file: seen, missing, nearest.
+
+        Judges by the row that comes closest to being a header, against the profile it suits best.
+        """
+        closest: tuple[int, Sequence[str], Profile] | None = None
+        for row in seen:
+            for profile in self._profiles:
+                held = len(profile.required) - len(_lacking(row, profile))
+                if closest is None or held > closest[0]:
+                    closest = (held, row, profile)
+        if closest is None:
+            return header_missing(self._profiles[0].required[0], [], self._profiles[0])
+        held, row, profile = closest
+        lacking = _lacking(row, profile)
+        role = lacking[0] if lacking else profile.required[0]
+        return header_missing(role, [row] if held else seen, profile)
+
+
+def candidates(
+    *, file_name: str, named: str | None, profiles: Mapping[str, Profile], default: str
+) -> tuple[Profile, ...]:
+    """Profiles whose header may be looked for: one when name or file name already decide."""
+    decided = _decided(file_name, named, profiles)
+    if decided:
+        return (decided.profile,)
+    first = profiles.get(default) or profiles[GENERIC]
+    return (first, *(profile for profile in profiles.values() if profile is not first))
+
+
+def choose_profile(
+    headers: Sequence[str],
+    *,
+    file_name: str,
+    named: str | None,
+    profiles: Mapping[str, Profile],
+    default: str,
+) -> Choice:
+    """Choose in the order of the contract.
+
+    ``named`` (``--courier``, the sub-folder, or the parent of a corrected file); else a profile's
+    file-name pattern; else the one courier profile that the header fits; else ``default``. A
+    name without a profile: ``generic`` and the notice ``COURIER_UNKNOWN``.
+    """
+    decided = _decided(file_name, named, profiles)
+    if decided:
+        return decided
+    fitting = [profile for profile in profiles.values() if _is_own(headers, profile, profiles)]
+    if len(fitting) == 1:
+        return Choice(profile=fitting[0], why="its header is this courier's")
+    fallback = profiles.get(default) or profiles[GENERIC]
+    return Choice(profile=fallback, why="nothing else decides (manifest.courier)")
+
+
+def find_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:
+    """Look a profile up by name or title; case, spaces, ``_`` and ``-`` do not matter."""
+    wanted = _plain(name)
+    return next(
+        (
+            profile
+            for profile in profiles.values()
+            if wanted in {_plain(profile.name), _plain(profile.title)}
+        ),
+        None,
+    )
+
+
+def _plain(name: str) -> str:
+    return fold(name).replace(" ", "")
+
+
+def _decided(file_name: str, named: str | None, profiles: Mapping[str, Profile]) -> Choice | None:
+    if named:
+        found = find_profile(named, profiles)
+        if found:
+            return Choice(profile=found, why="it was named")
+        return Choice(
+            profile=profiles[GENERIC],
+            why="the named courier has no profile",
+            notices=(_unknown(named, profiles),),
+        )
+    name = file_name.casefold()
+    matching = [
+        profile
+        for profile in profiles.values()
+        if any(fnmatchcase(name, pattern) for pattern in profile.file_names)
+    ]
+    if len(matching) == 1:
+        return Choice(profile=matching[0], why="the file's name says so")
+    return None
+
+
+def _unknown(named: str, profiles: Mapping[str, Profile]) -> Notice:
+    return Notice(
+        code=Code.COURIER_UNKNOWN,
+        message=f"There is no profile for the courier {quoted(named)}; the file was read as "
+        f"{quoted(GENERIC)}. Known: {', '.join(profiles)}.",
+    )
+
+
+def _is_own(headers: Sequence[str], profile: Profile, profiles: Mapping[str, Profile]) -> bool:
+    """Tell whether a header speaks for one courier, not for any sheet.
+
+    It holds all that the profile requires, and either a heading that only this courier writes
+    (its ``signature``) or none of those that a generic sheet would need.
+    """
+    if profile.name == GENERIC or not fits(headers, profile, guess=False):
+        return False
+    folded = {fold_header(header) for header in headers}
+    if not profile.signature.isdisjoint(folded):
+        return True
+    return not fits(headers, profiles[GENERIC], guess=False)
+
+
+def _lacking(row: Sequence[str], profile: Profile) -> list[Role]:
+    folded = {fold_header(cell) for cell in row}
+    return [role for role in profile.required if folded.isdisjoint(profile.headers.get(role, ()))]

@@ -1,0 +1,226 @@
+"""A corrected rejects file coming back: undo the guard, and undo what a spreadsheet did to ids.
+
+``restore`` → the ledger is asked for the ids at ``references`` → ``restore_ids``. Columns whose
+name begins with ``_reject`` are not data; two of them say where each row came from.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.codes import Code
+from pipeline.model import Block, CellKind, Fault
+from pipeline.stages.guard import unguard_array, unguard_cell
+
+REJECT_ROW = "_reject_row"
+REJECT_CODES = "_reject_codes"
+REJECT_MESSAGE = "_reject_message"
+REJECT_DROP = "_reject_drop"
+
+#: Digits a spreadsheet keeps of a number.
+_KEPT = 15
+_ROUNDINGS = (ROUND_DOWN, ROUND_HALF_UP, ROUND_HALF_EVEN)
+#: Ids that a spreadsheet takes for a number; a damaged one (``1.7E+19``) is none of them.
+_NUMERIC_ID = re.compile(r"[0-9]{1,50}|[0-9]{1,15}[eE][0-9]{1,2}")
+_DIGITS = re.compile(r"(0|[1-9][0-9]{0,110})(?:[.,]0{1,30})?")
+_SCIENTIFIC = re.compile(r"([1-9])(?:[.,]([0-9]{1,16}))?[eE]\+?([0-9]{1,3})")
+_ROW_NUMBER = re.compile(r"([0-9]{1,9})(?:[.,]0{1,2})?")
+
+
+def is_reject_column(header: str) -> bool:
+    """Say whether a column is one of ours: not data, whatever stands in it."""
+    return _plain(header).startswith("_reject")
+
+
+def is_rejects_header(headers: Sequence[str]) -> bool:
+    """Say whether this is the header of a rejects file of ours that came back."""
+    return {REJECT_ROW, REJECT_DROP} <= {_plain(header) for header in headers}
+
+
+def restore_headers(headers: Sequence[str], kind: str) -> tuple[str, ...]:
+    """Give the headers without the guard; ``kind`` as in ``restore``."""
+    if not headers:
+        return ()
+    text = unguard_array(pa.array(headers, pa.string()), only_guarded=kind != "csv")
+    return tuple(text.to_pylist())
+
+
+def restore(block: Block, headers: Sequence[str], kind: str) -> Block:
+    """Give the block with its original text.
+
+    ``kind`` is ``Manifest.kind``. From a CSV, one leading ``'`` goes from every cell. In a
+    workbook our own twin has none, but somebody may have saved the CSV as a workbook: there a
+    ``'`` goes only where the guard would have put one. A row that was rejected for surplus cells
+    and still has text under the nameless columns at the end gets ``ROW_RAGGED`` again.
+    """
+    csv = kind == "csv"
+    cells = tuple(unguard_array(column, only_guarded=not csv) for column in block.cells)
+    extra = {
+        pos: tuple(unguard_cell(cell) if csv else cell for cell in surplus)
+        for pos, surplus in block.extra.items()
+    }
+    faults = dict(block.faults)
+    for pos, fault in _still_ragged(replace(block, cells=cells), headers).items():
+        earlier = faults.get(pos, ())
+        if all(other.code is not Code.ROW_RAGGED for other in earlier):
+            faults[pos] = (*earlier, fault)
+    return replace(block, cells=cells, extra=extra, faults=faults)
+
+
+def references(block: Block, headers: Sequence[str]) -> list[tuple[str, int] | None]:
+    """Give for each row the drop and record number it was rejected from; None: not told."""
+    drops = _column(block, headers, REJECT_DROP)
+    rows = _column(block, headers, REJECT_ROW)
+    if drops is None or rows is None:
+        return [None] * len(block)
+    found: list[tuple[str, int] | None] = []
+    for drop, row in zip(drops.to_pylist(), rows.to_pylist(), strict=True):
+        number = _ROW_NUMBER.fullmatch(row.strip())
+        drop_id = drop.strip()
+        found.append((drop_id, int(number[1])) if number and drop_id else None)
+    return found
+
+
+def restore_ids(
+    block: Block,
+    headers: Sequence[str],
+    id_column: int,
+    originals: Mapping[tuple[str, int], str | Sequence[str]],
+) -> tuple[Block, tuple[int, ...]]:
+    """Give back the original ids where a spreadsheet damaged them.
+
+    ``originals`` maps a reference to the id there, or to the ids of several sheets that share the
+    record number: then exactly one must match. Returns the block and the positions restored
+    (``ID_RESTORED``). A cell that is no rendering of its original stays as it is.
+    """
+    ids = block.cells[id_column].to_pylist()
+    kinds = block.kinds.get(id_column)
+    restored: dict[int, str] = {}
+    for pos, reference in enumerate(references(block, headers)):
+        known = originals.get(reference) if reference else None
+        if known is None:
+            continue
+        kind = CellKind.TEXT if kinds is None else CellKind(int(kinds[pos]))
+        candidates = {known} if isinstance(known, str) else set(known)
+        matches = [each for each in candidates if rendering_matches(each, ids[pos], kind)]
+        if len(matches) == 1:
+            restored[pos] = matches[0]
+    if not restored:
+        return block, ()
+    return _with_ids(block, id_column, restored), tuple(restored)
+
+
+def rendering_matches(original_id: str, seen: str, kind: CellKind) -> bool:
+    """Say whether ``seen`` is what a spreadsheet makes of ``original_id`` when it damages it.
+
+    ``kind`` is the cell's type; only TEXT (every cell of a CSV) and NUMBER can match. As text:
+    the 15 digits a spreadsheet keeps and zeros, with or without ``.0``; scientific notation with
+    2 to 16 decimals (fewer where the rest are zeros) or as a float prints; leading zeros lost;
+    a comma for the decimal point. As a number: the same values. An undamaged id is no match,
+    except a number of more than 15 digits, which validation would not trust.
+    """
+    seen = seen.strip()
+    if kind not in {CellKind.TEXT, CellKind.NUMBER} or not _NUMERIC_ID.fullmatch(original_id):
+        return False
+    if seen == original_id:
+        return kind is CellKind.NUMBER and len(original_id) > _KEPT
+    value = Decimal(original_id)
+    kept = {_significant(value, _KEPT, rounding) for rounding in _ROUNDINGS}
+    if kind is CellKind.NUMBER:
+        return _as_float(seen) in {float(each) for each in (value, *kept)}
+    if digits := _DIGITS.fullmatch(seen):
+        return Decimal(digits[1]) in kept
+    if parts := _SCIENTIFIC.fullmatch(seen):
+        return _scientific_matches(
+            value, kept, lead=parts[1], decimals=parts[2] or "", exp=parts[3]
+        )
+    return False
+
+
+def _scientific_matches(
+    value: Decimal, kept: set[Decimal], *, lead: str, decimals: str, exp: str
+) -> bool:
+    shown = Decimal(f"{lead}.{decimals or '0'}E{exp}")
+    if shown == Decimal(repr(float(value))):
+        return True
+    places = max(len(decimals), 2)  # a general format leaves out the zeros at the end
+    return any(
+        _significant(each, places + 1, rounding) == shown
+        for each in (value, *kept)
+        for rounding in (ROUND_HALF_UP, ROUND_HALF_EVEN)
+    )
+
+
+def _significant(value: Decimal, digits: int, rounding: str) -> Decimal:
+    """The value with at most so many significant digits."""
+    if len(value.as_tuple().digits) <= digits:
+        return value
+    step = Decimal((0, (1,), value.adjusted() - digits + 1))
+    return value.quantize(step, rounding=rounding)
+
+
+def _as_float(text: str) -> float | None:
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _with_ids(block: Block, id_column: int, restored: Mapping[int, str]) -> Block:
+    ids = block.cells[id_column]
+    mask = np.zeros(len(block), dtype=bool)
+    mask[list(restored)] = True
+    new = pa.array([restored[pos] for pos in sorted(restored)], ids.type)
+    cells = list(block.cells)
+    cells[id_column] = pc.replace_with_mask(ids, pa.array(mask), new)
+    kinds = dict(block.kinds)
+    if id_column in kinds:
+        kinds[id_column] = _as_text(kinds[id_column], mask)
+    return replace(block, cells=tuple(cells), kinds=kinds)
+
+
+def _as_text(kinds: npt.NDArray[np.int8], mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int8]:
+    changed = kinds.copy()
+    changed[mask] = CellKind.TEXT
+    return changed
+
+
+def _still_ragged(block: Block, headers: Sequence[str]) -> dict[int, Fault]:
+    """Rows whose text to the right of the last named column was, or may be, a shifted column."""
+    named = max((i for i, header in enumerate(headers) if _plain(header)), default=-1)
+    codes = _column(block, headers, REJECT_CODES)
+    found: dict[int, Fault] = {}
+    for column in block.cells[named + 1 :]:
+        filled = pc.not_equal(column, "")
+        if codes is not None:
+            filled = pc.and_(filled, pc.match_substring(codes, str(Code.ROW_RAGGED)))
+        for pos in np.flatnonzero(filled.to_numpy(zero_copy_only=False)).tolist():
+            found.setdefault(pos, _ragged_fault(int(block.rows[pos]), column[pos].as_py()))
+    return found
+
+
+def _ragged_fault(row: int, cell: str) -> Fault:
+    shown = ascii(cell[:60])[1:-1] if not cell.isprintable() else cell[:60]
+    return Fault(
+        code=Code.ROW_RAGGED,
+        column="",
+        message=(
+            f'Row {row}: "{shown}" still stands to the right of the last named column, so this '
+            "row's cells may be shifted. Move them into their columns and empty the rest."
+        ),
+    )
+
+
+def _column(block: Block, headers: Sequence[str], name: str) -> pa.Array | None:
+    place = next((i for i, header in enumerate(headers) if _plain(header) == name), None)
+    return None if place is None else block.cells[place]
+
+
+def _plain(header: str) -> str:
+    return header.strip("\ufeff'\" \t\r\n\u00a0").casefold()

@@ -1,0 +1,134 @@
+"""A column of dates into instants: vectorised where the shape is plain, exact everywhere."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.model import CellKind
+from pipeline.stages.date_words import Reading, read_date
+from schemas.courier import DateRule
+from schemas.manifest import UNREADABLE
+
+ABSENT = -(2**62) - 1
+"""Stands where a cell says that there is no date."""
+
+# Plain shapes lie in this century: 1970-01-01 means "never" and takes the exact path.
+_CLOCK = r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)?"
+_YEAR_FIRST = rf"^20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]){_CLOCK}$"
+_DAY_FIRST = {
+    separator: rf"^(0[1-9]|[12]\d|3[01])[{separator}](0[1-9]|1[0-2])[{separator}]"
+    rf"(20\d\d)({_CLOCK})$"
+    for separator in "-/."
+}
+_MONTH_FIRST = {
+    separator: rf"^(0[1-9]|1[0-2])[{separator}](0[1-9]|[12]\d|3[01])[{separator}]"
+    rf"(20\d\d)({_CLOCK})$"
+    for separator in "-/."
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """A column's instants: milliseconds since the epoch (UTC), ``ABSENT`` or ``UNREADABLE``."""
+
+    ms: npt.NDArray[np.int64]
+
+    @property
+    def read(self) -> npt.NDArray[np.bool_]:
+        """True where there is an instant."""
+        mask: npt.NDArray[np.bool_] = (self.ms != ABSENT) & (self.ms != UNREADABLE)
+        return mask
+
+    def at(self, rows: npt.NDArray[np.int64]) -> "Times":
+        """The instants of some rows."""
+        return Times(ms=self.ms[rows])
+
+    def without(self, dropped: npt.NDArray[np.bool_]) -> "Times":
+        """The same with some of them absent."""
+        return Times(ms=np.where(dropped, ABSENT, self.ms))
+
+
+def read_times(
+    cells: pa.Array, kinds: npt.NDArray[np.int8] | None, rule: DateRule, zone: ZoneInfo
+) -> Times:
+    """Read a column of date cells; those without a zone are in ``zone``.
+
+    Cells that a spreadsheet stored as dates hold ISO text and are never day- or month-first.
+    """
+    encoded = cells.dictionary_encode()
+    indices = encoded.indices.to_numpy(zero_copy_only=False)
+    values = _read_values(encoded.dictionary, rule, zone)
+    ms = values[indices] if len(values) else np.empty(0, dtype=np.int64)
+    if kinds is not None:
+        ms = np.where(kinds == CellKind.ERROR, ABSENT, ms)
+    return Times(ms=ms)
+
+
+def local_dates(times: Times, zone: ZoneInfo, form: str) -> pa.Array:
+    """Write each instant as its date in ``zone`` (``strftime`` format), "" where there is none."""
+    instants = pa.array(times.ms, mask=~times.read).cast(pa.timestamp("ms", tz="UTC"))
+    local = pc.local_timestamp(instants.cast(pa.timestamp("ms", tz=zone.key)))
+    days = local.cast(pa.date32(), safe=False).dictionary_encode()
+    texts = [day.strftime(form) for day in days.dictionary.to_pylist()]
+    return pc.fill_null(pa.array(texts, pa.string()).take(days.indices), "")
+
+
+def _read_values(values: pa.Array, rule: DateRule, zone: ZoneInfo) -> npt.NDArray[np.int64]:
+    """Read distinct cells: the plain shapes all at once, the others one by one."""
+    ms = np.full(len(values), ABSENT, dtype=np.int64)
+    left = np.ones(len(values), dtype=np.bool_)
+    if rule.read_as == "text":
+        for texts, where in _plain(values, rule):
+            wall = _cast(texts, zone)
+            if wall is not None:
+                ms[where] = wall
+                left[where] = False
+    odd = np.flatnonzero(left)
+    if len(odd):
+        ms[odd] = [_instant(read_date(cell, rule), zone) for cell in values.take(odd).to_pylist()]
+    return ms
+
+
+def _plain(values: pa.Array, rule: DateRule) -> list[tuple[pa.Array, npt.NDArray[np.int64]]]:
+    """Distinct cells of plain shape as ISO text, with their positions."""
+    found = []
+    where = np.flatnonzero(
+        pc.match_substring_regex(values, _YEAR_FIRST).to_numpy(zero_copy_only=False)
+    )
+    if len(where):
+        found.append((values.take(pa.array(where)), where))
+    for separator in "-/.":
+        day_first = rule.is_day_first(separator)
+        pattern = (_DAY_FIRST if day_first else _MONTH_FIRST)[separator]
+        hits = pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False)
+        where = np.flatnonzero(hits)
+        if len(where):
+            order = r"\3-\2-\1\4" if day_first else r"\3-\1-\2\4"
+            texts = pc.replace_substring_regex(values.take(pa.array(where)), pattern, order)
+            found.append((texts, where))
+    return found
+
+
+def _cast(texts: pa.Array, zone: ZoneInfo) -> npt.NDArray[np.int64] | None:
+    """ISO text to instants, all or none: None when one of them is no day of the calendar."""
+    try:
+        wall = texts.cast(pa.timestamp("ms"))
+    except pa.ArrowInvalid:
+        return None
+    aware = pc.assume_timezone(wall, zone.key, ambiguous="earliest", nonexistent="latest")
+    instants: npt.NDArray[np.int64] = aware.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return instants
+
+
+def _instant(reading: Reading, zone: ZoneInfo) -> int:
+    if reading.at is None:
+        return ABSENT if reading.absent else UNREADABLE
+    at: datetime = reading.at
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=zone)
+    return round(at.timestamp() * 1000)

@@ -1,0 +1,63 @@
+"""Order ids: what may be taken off a cell's ends before it is judged, and nothing more."""
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.model import CellKind
+from schemas.folding import INVISIBLE, is_absent
+from schemas.manifest import ID_SHAPE
+
+_ENDS = INVISIBLE + " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+_ENDS += "\u2008\u2009\u200a\u202f\u205f\u3000"
+_WHOLE_FLOAT = re.compile(r"([0-9]{1,15})\.0")
+
+
+def canonical_ids(cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> pa.Array:
+    """Return the ids as they are judged and sent; "" where the cell says that there is none.
+
+    One complete wrapper (``="…"``, ``"…"``, ``'…'``, or a leading ``'``), the white space and
+    the invisible characters at the ends are taken off, and ``.0`` from a whole number of at most
+    15 digits (hazards, section A). Nothing inside an id is ever changed.
+    """
+    plain = pc.match_substring_regex(cells, ID_SHAPE)
+    odd = np.flatnonzero(~plain.to_numpy(zero_copy_only=False))
+    words = np.flatnonzero(_word_like(cells))
+    look = np.union1d(odd, words)
+    errors: list[int] = [] if kinds is None else np.flatnonzero(kinds == CellKind.ERROR).tolist()
+    if not len(look) and not len(errors):
+        return cells
+    fixed = {
+        int(at): _canonical(value)
+        for at, value in zip(look, cells.take(pa.array(look)).to_pylist(), strict=True)
+    }
+    fixed.update(dict.fromkeys(errors, ""))
+    mask = np.zeros(len(cells), dtype=np.bool_)
+    mask[list(fixed)] = True
+    values = pa.array([fixed[at] for at in sorted(fixed)], pa.string())
+    return pc.replace_with_mask(cells, pa.array(mask), values)
+
+
+def _word_like(cells: pa.Array) -> npt.NDArray[np.bool_]:
+    """Cells short enough to be one of the words for "nothing" although shaped like an id."""
+    short = pc.less_equal(pc.binary_length(cells), 4)
+    found: npt.NDArray[np.bool_] = short.to_numpy(zero_copy_only=False)
+    return found
+
+
+def _canonical(value: str) -> str:
+    text = value.strip(_ENDS)
+    if text.startswith('="') and text.endswith('"') and len(text) >= 3:
+        text = text[2:-1]
+    elif len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1]
+    else:
+        text = text.removeprefix("'")
+    text = text.strip(_ENDS)
+    if is_absent(text.casefold()) or not text.strip("-"):
+        return ""
+    whole = _WHOLE_FLOAT.fullmatch(text)
+    return whole.group(1) if whole else text

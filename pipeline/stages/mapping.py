@@ -1,0 +1,204 @@
+"""Which column of a sheet is which: headers against the profile's aliases, never by position."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow.compute as pc
+from rapidfuzz import fuzz, process
+
+from pipeline.codes import Code
+from pipeline.errors import DropRefused
+from pipeline.model import Block, Notice, Role
+from pipeline.stages.texts import quoted
+from schemas.courier import Profile
+from schemas.folding import fold_header
+from schemas.profile import is_awb_like
+
+CLOSE = 90.0
+"""A header that is at least this alike to an alias is taken for it, with a warning."""
+
+MARGIN = 5.0
+"""By so much a close match must beat the closest alias of any other role."""
+
+REJECT_PREFIX = "_reject"
+"""Our own columns in a corrected rejects file; they are not data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnMap:
+    """Role → column index, with what must be said about it.
+
+    ``headers`` are the sheet's headers as they stand in the file. ``helpers`` are the columns
+    that only complete others (see ``Profile.helpers``). ``twins``: role → further columns under
+    the very same header, which must not differ from it. ``notices``: headers that were guessed.
+    """
+
+    columns: Mapping[Role, int]
+    headers: tuple[str, ...]
+    helpers: Mapping[str, int] = field(default_factory=dict)
+    twins: Mapping[Role, tuple[int, ...]] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+
+    def header(self, role: Role) -> str:
+        """The header of a role's column as the file has it; the role's name without a column."""
+        at = self.columns.get(role)
+        return role.value if at is None else " ".join(self.headers[at].split())
+
+
+def map_columns(headers: Sequence[str], profile: Profile) -> ColumnMap:
+    """Find a column for every role that the profile knows.
+
+    Exact alias first, in the profile's order of preference; then, for roles still without a
+    column, a close match with a clear margin (notice ``HEADER_GUESSED``). Columns that begin with
+    ``_reject`` are passed over. Raises ``DropRefused`` (``HEADER_NOT_FOUND``) when a role that
+    the profile requires has no column.
+    """
+    folded = [_data_header(header) for header in headers]
+    columns = {
+        role: found
+        for role, aliases in profile.headers.items()
+        if (found := _first(folded, aliases)) is not None
+    }
+    helpers = {
+        name: found
+        for name, aliases in profile.helpers.items()
+        if (found := _first(folded, aliases)) is not None
+    }
+    notices = []
+    for at, role, alias in _guesses(folded, profile, taken={*columns.values(), *helpers.values()}):
+        if role not in columns:
+            columns[role] = at
+            notices.append(_guessed(headers[at], role, profile, alias))
+    missing = [role for role in profile.required if role not in columns]
+    if missing:
+        raise header_missing(missing[0], [headers], profile)
+    return ColumnMap(
+        columns=columns,
+        headers=tuple(headers),
+        helpers=helpers,
+        twins=_twins(folded, columns),
+        notices=tuple(notices),
+    )
+
+
+def fits(headers: Sequence[str], profile: Profile, *, guess: bool = True) -> bool:
+    """Tell whether a header holds every role that the profile requires."""
+    folded = [_data_header(header) for header in headers]
+    missing = {
+        role for role in profile.required if _first(folded, profile.headers.get(role, ())) is None
+    }
+    if not missing or not guess or len(missing) == len(profile.required):
+        return not missing
+    guessed = {role for _, role, _ in _guesses(folded, profile, taken=set())}
+    return missing <= guessed
+
+
+def check_twins(block: Block, mapping: ColumnMap) -> None:
+    """Refuse the file (``HEADER_DUPLICATE``) when two columns of one header differ in a row."""
+    for role, others in mapping.twins.items():
+        first = block.cells[mapping.columns[role]]
+        for other in others:
+            differs = pc.not_equal(first, block.cells[other])
+            if not pc.any(differs).as_py():
+                continue
+            at = pc.index(differs, True).as_py()
+            raise DropRefused(
+                Code.HEADER_DUPLICATE,
+                f"Two columns are called {quoted(mapping.headers[other])} and differ: in row "
+                f"{block.rows[at]} one says {quoted(first[at].as_py())}, the other "
+                f"{quoted(block.cells[other][at].as_py())}.",
+                hint="Delete or rename the column that is wrong, and drop the file again.",
+            )
+
+
+def header_missing(role: Role, seen: Sequence[Sequence[str]], profile: Profile) -> DropRefused:
+    """Build the refusal of a file without a column for ``role``: seen, needed, nearest."""
+    shown = [quoted(cell) for row in seen for cell in row if cell.strip()][:20]
+    listed = ", ".join(shown) if shown else "none"
+    names = " or ".join(quoted(name) for name in profile.shown_headers.get(role, ())[:3])
+    near = _nearest(role, seen, profile)
+    hint = f"Name the column {names}" if names else f"Name the column {quoted(role.value)}"
+    if near:
+        hint += f" (did you mean {quoted(near)}?)"
+    if role is Role.ORDER_ID and any(
+        is_awb_like(fold_header(cell)) for row in seen for cell in row
+    ):
+        hint += "; an AWB cannot stand in for the order id"
+    return DropRefused(
+        Code.HEADER_NOT_FOUND,
+        f"No row holds the headings of a {profile.title} manifest: there is no column for the "
+        f"{_spoken(role)}. Columns seen: {listed}.",
+        hint=f"{hint}, and drop the file again.",
+    )
+
+
+def _data_header(header: str) -> str:
+    folded = fold_header(header)
+    return "" if header.strip().casefold().startswith(REJECT_PREFIX) else folded
+
+
+def _first(folded: Sequence[str], aliases: Sequence[str]) -> int | None:
+    """Return the column with the most preferred alias; the leftmost of two that are the same."""
+    return next((folded.index(alias) for alias in aliases if alias in folded), None)
+
+
+def _twins(folded: Sequence[str], columns: Mapping[Role, int]) -> dict[Role, tuple[int, ...]]:
+    twins = {}
+    for role, at in columns.items():
+        others = tuple(
+            other for other, name in enumerate(folded) if other != at and name == folded[at]
+        )
+        if others:
+            twins[role] = others
+    return twins
+
+
+def _guesses(
+    folded: Sequence[str], profile: Profile, *, taken: set[int]
+) -> list[tuple[int, Role, str]]:
+    """Close matches as (column, role, alias), the closest first."""
+    owner = {alias: role for role, aliases in profile.headers.items() for alias in aliases}
+    found = []
+    for at, name in enumerate(folded):
+        if at in taken or len(name) < 3 or name in owner:
+            continue
+        near = process.extract(
+            name, list(owner), scorer=fuzz.ratio, score_cutoff=CLOSE - MARGIN, limit=None
+        )
+        if not near or near[0][1] < CLOSE:
+            continue
+        alias, score = near[0][0], near[0][1]
+        role = owner[alias]
+        rival = max((each[1] for each in near if owner[each[0]] is not role), default=0.0)
+        if score - rival >= MARGIN and not (role is Role.ORDER_ID and is_awb_like(name)):
+            found.append((score, at, role, alias))
+    found.sort(key=lambda each: (-each[0], each[1]))
+    return [(at, role, alias) for _, at, role, alias in found]
+
+
+def _guessed(header: str, role: Role, profile: Profile, alias: str) -> Notice:
+    shown = next(
+        (name for name in profile.shown_headers.get(role, ()) if fold_header(name) == alias), alias
+    )
+    return Notice(
+        code=Code.HEADER_GUESSED,
+        column=role.value,
+        message=f"Column {quoted(header)} was read as {quoted(shown)}. If that is wrong, rename "
+        "the column and drop the file again.",
+    )
+
+
+def _nearest(role: Role, seen: Sequence[Sequence[str]], profile: Profile) -> str | None:
+    cells = {fold_header(cell): cell for row in seen for cell in row if cell.strip()}
+    if role is Role.ORDER_ID:
+        cells = {folded: cell for folded, cell in cells.items() if not is_awb_like(folded)}
+    best: tuple[float, str] | None = None
+    for alias in profile.headers.get(role, ()):
+        near = process.extractOne(alias, list(cells), scorer=fuzz.ratio, score_cutoff=70)
+        if near and (best is None or near[1] > best[0]):
+            best = (near[1], cells[near[0]])
+    return best[1] if best else None
+
+
+def _spoken(role: Role) -> str:
+    return role.value.replace("_", " ")

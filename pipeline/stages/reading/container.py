@@ -1,0 +1,273 @@
+"""Containers are looked through before a native reader may touch them.
+
+A zip is inflated once, piece by piece into nothing: what comes out is counted, its checksum
+compared, and its XML searched for a document type and for cells so far apart that the reader,
+which lays a sheet out in full, would ask for more memory than there is.
+"""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+
+from pipeline.codes import Code
+from pipeline.errors import DropRefused
+from pipeline.model import Limits
+from pipeline.stages.reading.decode import truncated
+from pipeline.stages.reading.extent import Extent
+from pipeline.stages.reading.sniff import Buffer, unsupported
+from pipeline.stages.reading.wording import counted, shown
+
+_TAKE, _PIECE = 64 * 1024, 1024 * 1024
+_RATIO, _RATIO_ABOVE = 200, 10 * 1024 * 1024
+_ENTRY_BYTES = 600
+_END, _END_SIZE, _LOCAL_SIZE = b"PK\x05\x06", 22, 30
+_PEEK = 4 * 1024 * 1024
+_DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\0!\0[DE]\0|\0<\0!\0[DE]", re.IGNORECASE)
+_REACH = 16
+
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_BIFF8 = b"\x09\x08\x10\x00\x00\x06\x05\x00"
+_OLE2_KINDS: tuple[tuple[str, str], ...] = (
+    ("WordDocument", "a Word document"),
+    ("PowerPoint Document", "a PowerPoint presentation"),
+    ("__properties_version1.0", "an Outlook message"),
+    ("VisioDocument", "a Visio drawing"),
+)
+_PACKAGE_KINDS: tuple[tuple[bytes, str], ...] = (
+    (b"wordprocessingml", "a Word document"),
+    (b"presentationml", "a PowerPoint presentation"),
+    (b"ms-visio", "a Visio drawing"),
+)
+
+
+def check_zip(data: Buffer, *, name: str, limits: Limits) -> str:
+    """Return ``xlsx``, ``xlsb`` or ``ods`` for a sound workbook in a zip container.
+
+    Raises ``DropRefused``: ``TRUNCATED``, ``UNSUPPORTED_TYPE`` (a zip that is no workbook),
+    ``PASSWORD_PROTECTED``, ``UNSAFE_WORKBOOK`` (bombs, bad checksums, suspicious member names or
+    XML) or ``UNREADABLE``.
+    """
+    members = _directory(data, name, limits)
+    kind = _kind(data, members, name)
+    if any(member.flag_bits & 1 for member in members):
+        raise protected(name)
+    _check_names(members, name)
+    _check_places(data, members, name)
+    if sum(member.file_size for member in members) > limits.max_inflated_bytes:
+        raise _too_big(name)
+    left = limits.max_inflated_bytes
+    for member in members:
+        left -= _check_member(data, member, name, left)
+    return kind
+
+
+def check_ole2(data: Buffer, *, name: str) -> str:
+    """Return ``xls`` for an OLE2 container that may be a workbook.
+
+    Raises ``DropRefused``: ``PASSWORD_PROTECTED`` (an encrypted XLSX lies in an OLE2 container) or
+    ``UNSUPPORTED_TYPE``.
+    """
+    if data.find(_ENCRYPTED) >= 0 or _has_filepass(data):
+        raise protected(name)
+    for stream, kind in _OLE2_KINDS:
+        if data.find(stream.encode("utf-16-le")) >= 0:
+            raise unsupported(name, kind)
+    return "xls"
+
+
+def _has_filepass(data: Buffer) -> bool:
+    """Return True if the workbook stream of an XLS begins as an encrypted one does."""
+    start = data.find(_BIFF8)
+    if start < 0:
+        return False
+    at = start + 20
+    if data[at : at + 4] == b"\x86\0\0\0":
+        at += 4
+    return bytes(data[at : at + 2]) == b"\x2f\0"
+
+
+def protected(name: str) -> DropRefused:
+    """Return the refusal of a workbook that is encrypted."""
+    return DropRefused(
+        Code.PASSWORD_PROTECTED,
+        f"{shown(name)} is protected with a password.",
+        hint="Save it without a password and drop it again.",
+    )
+
+
+def _directory(data: Buffer, name: str, limits: Limits) -> Sequence[zipfile.ZipInfo]:
+    end = data.rfind(_END, max(0, len(data) - 65535 - _END_SIZE))
+    if end < 0 or len(data) - end < _END_SIZE:
+        raise truncated(f"{shown(name)} is a workbook whose end is missing.")
+    too_many = _unsafe(name, f"it holds more than {limits.max_members:,} parts")
+    # The directory's size bounds the time to read it; its count of entries may lie.
+    if _directory_size(data, end) > limits.max_members * _ENTRY_BYTES:
+        raise too_many
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, RuntimeError, OSError) as error:
+        raise DropRefused(
+            Code.UNREADABLE,
+            f"{shown(name)} is damaged: its table of contents cannot be read.",
+            hint="Open it in a spreadsheet program, save it anew and drop that.",
+        ) from error
+    if len(members) > limits.max_members:
+        raise too_many
+    return members
+
+
+def _directory_size(data: Buffer, end: int) -> int:
+    size = int.from_bytes(data[end + 12 : end + 16], "little")
+    if size < 0xFFFFFFFF or bytes(data[end - 20 : end - 16]) != b"PK\x06\x07":
+        return size
+    at = int.from_bytes(data[end - 12 : end - 4], "little")
+    if bytes(data[at : at + 4]) != b"PK\x06\x06":
+        return 0  # zipfile finds the directory missing without reading any of it
+    return int.from_bytes(data[at + 40 : at + 48], "little")
+
+
+def _kind(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -> str:
+    parts = {_plain(member.filename): member for member in members}
+    types = _peek(data, parts.get("[content_types].xml"))
+    if b"ms-excel.sheet.binary" in types or "xl/workbook.bin" in parts:
+        return "xlsb"
+    if b"spreadsheetml" in types or "xl/workbook.xml" in parts:
+        return "xlsx"
+    mime = _peek(data, parts.get("mimetype")) or _peek(data, parts.get("meta-inf/manifest.xml"))
+    if b"opendocument.spreadsheet" in mime:
+        if b"encryption-data" in _peek(data, parts.get("meta-inf/manifest.xml")):
+            raise protected(name)
+        return "ods"
+    for mark, kind in _PACKAGE_KINDS:
+        if mark in types:
+            raise unsupported(name, kind)
+    if b"opendocument" in mime:
+        raise unsupported(name, "an OpenDocument file without a spreadsheet")
+    if any(part.endswith(".iwa") for part in parts):
+        raise unsupported(name, "an Apple iWork document")
+    raise unsupported(name, f"a zip archive of {counted(len(members), 'file')}")
+
+
+def _plain(member: str) -> str:
+    return member.replace("\\", "/").lstrip("/").casefold()
+
+
+def _peek(data: Buffer, member: zipfile.ZipInfo | None) -> bytes:
+    """Return a small part's content, b"" if it is missing, large or unreadable."""
+    if member is None or member.flag_bits & 1:
+        return b""
+    parts, size = [], 0
+    try:
+        for piece, _ in _inflated(data, member):
+            parts.append(piece)
+            size += len(piece)
+            if size > _PEEK:
+                return b""
+    except (zlib.error, _Unsound):
+        return b""
+    return b"".join(parts)
+
+
+def _check_names(members: Sequence[zipfile.ZipInfo], name: str) -> None:
+    seen: set[str] = set()
+    for member in members:
+        plain = member.orig_filename.replace("\\", "/")
+        if plain.startswith("/") or ".." in plain.split("/") or plain[1:2] == ":" or "\0" in plain:
+            raise _unsafe(name, f"its part {shown(plain)} points outside of it")
+        if plain.casefold() in seen:
+            raise _unsafe(name, f"it holds the part {shown(plain)} twice")
+        seen.add(plain.casefold())
+
+
+def _check_places(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -> None:
+    """Parts that share bytes are how a small file inflates without end."""
+    free = 0
+    for member in sorted(members, key=lambda each: each.header_offset):
+        if member.header_offset < free:
+            raise _unsafe(name, "its parts overlap")
+        free = member.header_offset + _LOCAL_SIZE + member.compress_size
+        if free > len(data):
+            raise _unsafe(name, f"its part {shown(member.filename)} goes on past its end")
+
+
+def _check_member(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -> int:
+    """Inflate one part into nothing and return its size."""
+    size, check, tail = 0, 0, b""
+    markup = _plain(member.filename).endswith((".xml", ".rels", ".vml"))
+    extent = Extent() if markup else None
+    try:
+        for piece, taken in _inflated(data, member):
+            size += len(piece)
+            if size > left or (size > _RATIO_ABOVE and size >= taken * _RATIO):
+                raise _too_big(name)
+            check = zlib.crc32(piece, check)
+            if markup and b"!" in piece and _DECLARATION.search(tail + piece):
+                raise _unsafe(name, f"its part {shown(member.filename)} declares a document type")
+            if extent is not None:
+                extent.add(piece)
+            tail = piece[-_REACH:]
+    except (zlib.error, _Unsound) as error:
+        raise _unsafe(name, f"its part {shown(member.filename)} is damaged") from error
+    if size != member.file_size or check != member.CRC:
+        raise _unsafe(name, f"its part {shown(member.filename)} fails its checksum")
+    if extent is not None:
+        if extent.wide:
+            for piece, _ in _inflated(data, member):
+                extent.add_thoroughly(piece)
+        if why := extent.fault():
+            raise _unsafe(name, f"its part {shown(member.filename)} {why}")
+    return size
+
+
+class _Unsound(Exception):  # noqa: N818 - a signal inside this module
+    """A part whose bytes do not end where they should."""
+
+
+def _inflated(data: Buffer, member: zipfile.ZipInfo) -> Iterator[tuple[bytes, int]]:
+    """Yield a part's content piece by piece, with the bytes of the file it took so far.
+
+    What the directory says of its size is not believed. Raises ``_Unsound`` or ``zlib.error``.
+    """
+    local = bytes(data[member.header_offset : member.header_offset + _LOCAL_SIZE])
+    if len(local) < _LOCAL_SIZE or local[:4] != b"PK\x03\x04":
+        raise _Unsound
+    skip = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
+    start = member.header_offset + _LOCAL_SIZE + skip
+    end = start + member.compress_size
+    if end > len(data):
+        raise _Unsound
+    if member.compress_type == zipfile.ZIP_STORED:
+        for at in range(start, end, _PIECE):
+            until = min(at + _PIECE, end)
+            yield bytes(data[at:until]), until - start
+        return
+    if member.compress_type != zipfile.ZIP_DEFLATED:
+        raise _Unsound
+    inflater = zlib.decompressobj(-15)
+    for at in range(start, end, _TAKE):
+        until = min(at + _TAKE, end)
+        rest = bytes(data[at:until])
+        # What one call returns is bounded, so some of it may still be inside when all is taken.
+        while not inflater.eof:
+            piece = inflater.decompress(rest, _PIECE)
+            rest = inflater.unconsumed_tail
+            if not piece:
+                break
+            yield piece, until - start - len(rest)
+    if not inflater.eof:
+        raise _Unsound
+
+
+def _too_big(name: str) -> DropRefused:
+    return _unsafe(name, "it unpacks to far more data than a manifest can hold")
+
+
+def _unsafe(name: str, why: str) -> DropRefused:
+    return DropRefused(
+        Code.UNSAFE_WORKBOOK,
+        f"{shown(name)} is not safe to open: {why}.",
+        hint="Copy the table into a new workbook, or save it as CSV (UTF-8), and drop that.",
+    )

@@ -1,0 +1,244 @@
+"""Any text → UTF-8, a window at a time.
+
+UTF-8 itself is never copied or decoded as a whole: it is validated in place and handed out as
+windows of the file. Everything else is transcoded on the way.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.codes import Code
+from pipeline.errors import DropRefused
+from pipeline.model import Notice
+from pipeline.stages.reading.sniff import Buffer
+from pipeline.stages.reading.wording import shown
+
+#: UTF-32 LE comes before UTF-16 LE: its mark begins with the other's.
+_MARKS: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+_SAMPLE = 4096
+_PIECE = 1 << 20
+_TERMINATOR = re.compile(rb"\r\r\n|\r\n|\r|\n")
+_DOS_END = 0x1A
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoding:
+    """How the text is written. ``start`` is where it begins, after a byte order mark.
+
+    ``in_place``: the bytes are valid UTF-8 as they stand.
+    """
+
+    codec: str
+    start: int
+    in_place: bool
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def unit(self) -> int:
+        """Bytes of the smallest character."""
+        return {"16": 2, "32": 4}.get(self.codec[4:6], 1)
+
+
+class Text(Protocol):
+    """The file's text as UTF-8, in windows. Positions count UTF-8 bytes from the first character.
+
+    Positions asked for may only grow.
+    """
+
+    def load(self, at: int, size: int) -> tuple[memoryview, bool]:
+        """Return up to ``size`` bytes from ``at``, and whether the text ends with them."""
+        ...
+
+
+def choose_encoding(data: Buffer, *, name: str) -> Encoding:
+    """Decide how ``data`` is encoded: byte order mark, NUL pattern, strict UTF-8, else cp1252.
+
+    Raises ``DropRefused`` (``TRUNCATED``) if the last character is cut or the file ends in NULs.
+    """
+    head = bytes(data[:_SAMPLE])
+    start, codec = 0, _by_nul_pattern(head)
+    for mark, marked in _MARKS:
+        if head.startswith(mark):
+            start, codec = len(mark), marked
+            break
+    if codec and codec != "utf-8":
+        encoding = Encoding(codec=codec, start=start, in_place=False)
+        _check_tail(data, encoding, name)
+        return encoding
+    _check_tail(data, Encoding(codec="utf-8", start=start, in_place=True), name)
+    return _utf8_or_cp1252(data, start, name)
+
+
+def open_text(data: Buffer, encoding: Encoding) -> Text:
+    """Return the text of ``data`` from its beginning."""
+    if encoding.in_place:
+        return _InPlace(data=data, start=encoding.start)
+    return _Transcoded(data=data, encoding=encoding)
+
+
+def line_at(text: Text, position: int) -> int:
+    """Return the number of the physical line at ``position``, as a text editor shows it."""
+    lines, at = 1, 0
+    while at < position:
+        # Two bytes of overlap, so that a terminator is not counted twice or cut.
+        window, last = text.load(at, min(_PIECE, position - at) + 2)
+        step = len(window) if last else len(window) - 2
+        lines += sum(
+            1 for end in _TERMINATOR.finditer(window) if end.start() < step and at + end.end() <= position
+        )
+        ends = [end.end() for end in _TERMINATOR.finditer(window) if end.start() < step]
+        at += max(step, ends[-1] if ends else 0)
+        if last:
+            break
+    return lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class _InPlace:
+    data: Buffer
+    start: int
+
+    def load(self, at: int, size: int) -> tuple[memoryview, bool]:
+        # The view is made anew each time: a standing one would keep a mapped file from closing.
+        end = len(self.data) - (self.data[-1] == _DOS_END)
+        first = self.start + at
+        until = min(first + size, end)
+        return memoryview(self.data)[first:until], until >= end
+
+
+class _Transcoded:
+    def __init__(self, *, data: Buffer, encoding: Encoding) -> None:
+        self._pieces = _transcode(data, encoding)
+        self._held = b""
+        self._base = 0
+        self._ended = False
+
+    def load(self, at: int, size: int) -> tuple[memoryview, bool]:
+        if self._base + len(self._held) < at + size and not self._ended:
+            parts = [self._held[at - self._base :]]
+            have = len(parts[0])
+            self._base = at
+            while have < size and not self._ended:
+                piece = next(self._pieces, None)
+                self._ended = piece is None
+                parts.append(piece or b"")
+                have += len(parts[-1])
+            self._held = b"".join(parts)
+        first = at - self._base
+        window = memoryview(self._held)[first : first + size]
+        return window, self._ended and first + size >= len(self._held)
+
+
+def _transcode(data: Buffer, encoding: Encoding) -> Iterator[bytes]:
+    # A byte without a meaning becomes U+FFFD: allowed in a remark, rejected in an id or status.
+    decoder = codecs.getincrementaldecoder(encoding.codec)(errors="replace")
+    for at in range(encoding.start, len(data), _PIECE):
+        piece = bytes(data[at : at + _PIECE])
+        last = at + _PIECE >= len(data)
+        text = decoder.decode(piece, final=last)
+        if last:
+            text = text.removesuffix(chr(_DOS_END))
+        yield text.encode("utf-8", errors="replace")
+
+
+def _by_nul_pattern(head: bytes) -> str:
+    """Return the UTF-16 or UTF-32 codec whose NULs this looks like, or ""."""
+    quads = len(head) // 4
+    if not quads:
+        return ""
+    nul = [head[place : quads * 4 : 4].count(0) / quads for place in range(4)]
+    if nul[3] == 1 and nul[2] > 0.9 and nul[0] < 0.1:
+        return "utf-32-le"
+    if nul[0] == 1 and nul[1] > 0.9 and nul[3] < 0.1:
+        return "utf-32-be"
+    even, odd = (nul[0] + nul[2]) / 2, (nul[1] + nul[3]) / 2
+    # Delimiters, digits and line ends have a NUL half even in a script that has none otherwise.
+    if odd > 0.25 and even <= odd / 10:
+        return "utf-16-le"
+    if even > 0.25 and odd <= even / 10:
+        return "utf-16-be"
+    return ""
+
+
+def _check_tail(data: Buffer, encoding: Encoding, name: str) -> None:
+    unit = encoding.unit
+    if len(data) > encoding.start and bytes(data[-unit:]) == b"\0" * unit:
+        raise truncated(f"{shown(name)} ends in NUL bytes: its end was reserved but never written.")
+    if (len(data) - encoding.start) % unit:
+        raise truncated(f"{shown(name)} ends in the middle of a character.")
+
+
+def truncated(message: str) -> DropRefused:
+    """Return the refusal of a file that is not whole."""
+    return DropRefused(
+        Code.TRUNCATED, message, hint="The upload was probably interrupted: send the file again."
+    )
+
+
+def _utf8_or_cp1252(data: Buffer, start: int, name: str) -> Encoding:
+    if _valid_utf8(data):
+        return Encoding(codec="utf-8", start=start, in_place=True)
+    bad, cut = _first_bad(data)
+    if cut and not _ascii_until(data, start, bad):
+        raise truncated(f"{shown(name)} ends in the middle of a character.")
+    if start:
+        what = "The file is marked as UTF-8 but holds bytes that are not; they are shown as U+FFFD"
+        codec = "utf-8"
+    else:
+        what = "The file is not UTF-8; it was read as Western European (Windows-1252)"
+        codec = "cp1252"
+    guess = _guess(data, bad) if not start else ""
+    found = Encoding(codec=codec, start=start, in_place=False)
+    line = line_at(_InPlace(data=data, start=start), bad - start)
+    also = f", though it may be {guess}" if guess not in ("", "cp1252") else ""
+    message = f"{what}{also}. The first such character is in line {line}. Save it as CSV UTF-8."
+    notice = Notice(code=Code.ENCODING_GUESSED, message=message)
+    return Encoding(codec=found.codec, start=start, in_place=False, notices=(notice,))
+
+
+def _valid_utf8(data: Buffer) -> bool:
+    # Arrow validates in place, at several GB a second, without making a str of it.
+    offsets = pa.py_buffer(np.array([0, len(data)], dtype=np.int64))
+    whole: Any = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(data))
+    try:
+        whole.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _first_bad(data: Buffer) -> tuple[int, bool]:
+    """Return where the first invalid byte is, and whether it is only a character cut by the end."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for at in range(0, len(data), _PIECE):
+        pending = len(decoder.getstate()[0])
+        try:
+            decoder.decode(bytes(data[at : at + _PIECE]), final=at + _PIECE >= len(data))
+        except UnicodeDecodeError as error:
+            bad = at - pending + error.start
+            return bad, error.reason == "unexpected end of data" and bad >= len(data) - 3
+    return len(data), False
+
+
+def _ascii_until(data: Buffer, start: int, end: int) -> bool:
+    return all(bytes(data[at : min(at + _PIECE, end)]).isascii() for at in range(start, end, _PIECE))
+
+
+def _guess(data: Buffer, bad: int) -> str:
+    # Imported here: only files in an old encoding pay for its start-up.
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(bytes(data[max(0, bad - 2048) : bad + 6144])).best()
+    return best.encoding if best else ""

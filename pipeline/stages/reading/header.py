@@ -1,0 +1,76 @@
+"""Where the header is: the first row that holds every column the courier's profile needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.codes import Code
+from pipeline.errors import DropRefused
+from pipeline.stages.reading.wording import counted
+
+
+class HeaderFinder(Protocol):
+    """What the reader has to know about headers; the mapping room knows the rest."""
+
+    def fits(self, cells: Sequence[str]) -> bool:
+        """Return True if these cells hold a header for every required role."""
+        ...
+
+    def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
+        """Return the ``HEADER_NOT_FOUND`` refusal; ``seen`` are the non-blank rows looked at."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One record near the top of a table: its number as a spreadsheet shows it, and its cells."""
+
+    number: int
+    cells: Sequence[str]
+
+
+def find_header(records: Sequence[Record], header: HeaderFinder, *, where: str) -> Record | None:
+    """Return the header among the first records of a table, or None.
+
+    Raises ``DropRefused`` (``HEADER_AMBIGUOUS``) when a later, different row fits too: two tables
+    in one sheet cannot be told apart safely. ``where`` names the sheet ("" for CSV).
+    """
+    found = next((record for record in records if header.fits(record.cells)), None)
+    if found is None:
+        return None
+    own = trimmed(found.cells)
+    for record in records:
+        if record.number <= found.number or trimmed(record.cells) == own:
+            continue
+        if header.fits(record.cells):
+            place = f" in {where}" if where else ""
+            raise DropRefused(
+                Code.HEADER_AMBIGUOUS,
+                f"Rows {found.number} and {record.number}{place} both look like the header.",
+                hint="Keep one table per file or sheet, with one header row, and drop it again.",
+            )
+    return found
+
+
+def check_width(cells: Sequence[str], limit: int, *, where: str) -> None:
+    """Raise ``DropRefused`` (``UNREADABLE``) if a header is wider than ``Limits.max_columns``."""
+    if len(cells) > limit:
+        place = f" of {where}" if where else ""
+        raise DropRefused(
+            Code.UNREADABLE,
+            f"The table{place} has {counted(len(cells), 'column')}; at most {limit:,} are read.",
+            hint="Remove the columns that are not needed and drop the file again.",
+        )
+
+
+def trimmed(cells: Sequence[str]) -> list[str]:
+    """Return the cells without the empty ones at the end."""
+    last = len(cells)
+    while last and not cells[last - 1].strip():
+        last -= 1
+    return list(cells[:last])
+
+
+def is_blank(cells: Sequence[str]) -> bool:
+    """Return True if no cell holds anything but white space."""
+    return not any(cell.strip() for cell in cells)

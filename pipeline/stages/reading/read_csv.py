@@ -1,0 +1,173 @@
+"""Delimited text → manifest: one sheet whose blocks are read from the file as they are asked for."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.codes import Code
+from pipeline.errors import DropRefused
+from pipeline.model import Block, Limits, Manifest, ReadTally, Sheet
+from pipeline.stages.reading.decode import (
+    Encoding,
+    Text,
+    choose_encoding,
+    open_text,
+    truncated,
+)
+from pipeline.stages.reading.dialect import (
+    MAX_RECORD,
+    Dialect,
+    broken_quote,
+    choose_dialect,
+    endless,
+)
+from pipeline.stages.reading.header import HeaderFinder
+from pipeline.stages.reading.rows import Parsed, Shaper, surplus_of
+from pipeline.stages.reading.segments import certify, parse
+from pipeline.stages.reading.sniff import Buffer, check_not_binary, check_text
+from pipeline.stages.reading.tokens import BrokenQuote, tokenize
+from pipeline.stages.reading.wording import shown
+
+SEGMENT = 4 * 1024 * 1024
+"""Bytes read at a time: small enough for the processor's cache, about 30,000 rows."""
+
+_LINE_END = re.compile(r"[\r\n]")
+_NEWLINES = b" \t\r\n"
+_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+
+
+def read_csv(data: Buffer, *, name: str, limits: Limits, header: HeaderFinder) -> Manifest:
+    """Open delimited text in any usual encoding and dialect.
+
+    Raises ``DropRefused``: ``EMPTY_FILE``, ``UNSUPPORTED_TYPE``, ``TRUNCATED``, ``CSV_BROKEN`` or
+    one about the header. The blocks may raise ``CSV_BROKEN``, ``TRUNCATED`` or ``TOO_MANY_ROWS``.
+    """
+    if not len(data):
+        raise _empty(name)
+    encoding = choose_encoding(data, name=name)
+    if encoding.unit == 1:
+        check_not_binary(data, name=name)
+    if _is_empty(open_text(data, encoding)):
+        raise _empty(name)
+    start, _ = open_text(data, encoding).load(0, 4096)
+    check_text(bytes(start).decode("utf-8", errors="ignore"), data, name=name)
+    dialect = choose_dialect(lambda: open_text(data, encoding), limits, header)
+    source = CsvBlocks(data=data, encoding=encoding, dialect=dialect, max_rows=limits.max_rows)
+    sheet = Sheet(name="", header_row=dialect.row, headers=dialect.headers, blocks=source)
+    delimiter = _NAMES.get(dialect.delimiter, dialect.delimiter)
+    return Manifest(
+        sheets=(sheet,),
+        notices=encoding.notices,
+        kind="csv",
+        dialect={"encoding": encoding.codec, "delimiter": delimiter},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CsvBlocks:
+    """The rows after the header. ``fast`` false reads everything by ``tokens`` alone."""
+
+    data: Buffer
+    encoding: Encoding
+    dialect: Dialect
+    max_rows: int
+    segment: int = SEGMENT
+    fast: bool = True
+
+    def __call__(self, tally: ReadTally) -> Iterator[Block]:
+        """Yield the data rows; see ``pipeline.model.BlockSource``."""
+        shaper = Shaper(self.dialect.headers, tally, allowed=self.max_rows)
+        for parsed in self._parsed():
+            blocks = list(shaper.shape(parsed))
+            if shaper.cut and shaper.short == 1:
+                row = parsed.first + len(parsed) - 1
+                raise truncated(f"The file ends in the middle of row {row}, its last.")
+            yield from blocks
+
+    def _parsed(self) -> Iterator[Parsed]:
+        text = open_text(self.data, self.encoding)
+        at, record, size = self.dialect.at, self.dialect.row + 1, self.segment
+        while True:
+            window, last = text.load(at, size)
+            if not len(window):
+                return
+            found = self._read(window, at, record, last=last)
+            if found is not None:
+                parsed, used = found
+                yield parsed
+                at, record, size = at + used, record + len(parsed), self.segment
+            elif size >= MAX_RECORD or last:
+                raise endless(open_text(self.data, self.encoding), at)
+            else:
+                size *= 2
+
+    def _read(
+        self, window: memoryview, at: int, first: int, *, last: bool
+    ) -> tuple[Parsed, int] | None:
+        """Read the whole records of a window; None if not even one ends in it."""
+        delimiter, width = self.dialect.delimiter, len(self.dialect.headers)
+        layout = certify(window, ord(delimiter), last=last) if self.fast else None
+        if layout is not None:
+            parsed = parse(window, layout, delimiter, width=width, first=first)
+            if parsed is not None:
+                return parsed, layout.size
+        return self._read_slowly(window, at, first, last=last)
+
+    def _read_slowly(
+        self, window: memoryview, at: int, first: int, *, last: bool
+    ) -> tuple[Parsed, int] | None:
+        piece = bytes(window).decode("utf-8", errors="strict" if last else "ignore")
+        records: list[list[str]] = []
+        end = 0
+        try:
+            for cells, after in tokenize(piece, self.dialect.delimiter, last=last):
+                records.append(cells)
+                end = after
+        except BrokenQuote as broken:
+            place = at + len(piece[: broken.at].encode())
+            cut = last and _LINE_END.search(piece, broken.at) is None
+            text = open_text(self.data, self.encoding)
+            raise broken_quote(text, place, broken, cut=cut) from None
+        if not records:
+            return None
+        open_end = last and piece[end - 1] not in "\r\n"
+        return self._columns(records, first, open_end), len(piece[:end].encode())
+
+    def _columns(self, records: list[list[str]], first: int, open_end: bool) -> Parsed:
+        width = len(self.dialect.headers)
+        counts = [len(cells) for cells in records]
+        surplus = {}
+        for at, cells in enumerate(records):
+            if len(cells) < width:
+                cells.extend([""] * (width - len(cells)))
+            elif len(cells) > width and (extra := surplus_of(cells[width:])):
+                surplus[at] = extra
+        columns = zip(*(cells[:width] for cells in records), strict=True)
+        return Parsed(
+            first=first,
+            cells=tuple(pa.array(column, pa.string()) for column in columns),
+            counts=None if set(counts) == {width} else np.asarray(counts, dtype=np.int64),
+            surplus=surplus,
+            open_end=open_end,
+        )
+
+
+def _is_empty(text: Text) -> bool:
+    at, last = 0, False
+    while not last:
+        window, last = text.load(at, 1 << 20)
+        if bytes(window).strip(_NEWLINES):
+            return False
+        at += len(window)
+    return True
+
+
+def _empty(name: str) -> DropRefused:
+    return DropRefused(
+        Code.EMPTY_FILE,
+        f"{shown(name)} is empty.",
+        hint="Export the data again and drop the new file.",
+    )

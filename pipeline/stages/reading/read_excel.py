@@ -1,0 +1,199 @@
+"""Workbook (XLSX, XLSB, XLS, ODS) → manifest: every visible sheet that has the header."""
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeVar
+
+from python_calamine import (
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetMetadata,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
+
+from pipeline.codes import Code
+from pipeline.errors import DropRefused
+from pipeline.model import BLOCK_ROWS, Block, Limits, Manifest, Notice, ReadTally, Sheet
+from pipeline.stages.reading.cells import Column, column_of, joined, text_of
+from pipeline.stages.reading.container import check_ole2, check_zip, protected
+from pipeline.stages.reading.header import (
+    HeaderFinder,
+    Record,
+    check_width,
+    find_header,
+    is_blank,
+)
+from pipeline.stages.reading.rows import Parsed, Shaper
+from pipeline.stages.reading.sniff import Buffer, Nature
+from pipeline.stages.reading.wording import shown
+
+_Result = TypeVar("_Result")
+
+#: Rows that are Python objects at a time: with more, the garbage collector takes its share.
+_BATCH = 2_000
+
+
+def read_excel(
+    data: Buffer, nature: Nature, *, name: str, limits: Limits, header: HeaderFinder
+) -> Manifest:
+    """Open a workbook after its container has been looked through.
+
+    Raises ``DropRefused``: what ``container`` raises, ``UNREADABLE``, ``EMPTY_FILE``, or one about
+    the header. The blocks may raise ``UNREADABLE`` or ``TOO_MANY_ROWS``.
+    """
+    if nature is Nature.ZIP:
+        kind = check_zip(data, name=name, limits=limits)
+    else:
+        kind = check_ole2(data, name=name)
+    book = contained(lambda: CalamineWorkbook.from_filelike(io.BytesIO(data)), name)
+    notices: list[Notice] = []
+    sheets: list[Sheet] = []
+    seen: list[list[str]] = []
+    budget = _Budget(max_rows=limits.max_rows)
+    for index, info in enumerate(book.sheets_metadata):
+        if info.typ is not SheetTypeEnum.WorkSheet:
+            continue
+        sheet = contained(lambda at=index: book.get_sheet_by_index(at), name)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        if info.visible is not SheetVisibleEnum.Visible:
+            notices.extend(_hidden(info, sheet))
+            continue
+        head = _head(sheet, limits.header_search_rows, name)
+        seen.extend(list(record.cells) for record in head if not is_blank(record.cells))
+        found = find_header(head, header, where=f"sheet {shown(info.name)}")
+        if found is not None:
+            sheets.append(_sheet(info.name, sheet, found, limits, budget, len(sheets), name))
+    if not sheets:
+        raise header.refusal(seen) if seen else _empty(name)
+    return Manifest(sheets=tuple(sheets), notices=tuple(notices), kind=kind)
+
+
+def contained(call: Callable[[], _Result], name: str, where: str = "") -> _Result:
+    """Run native code; whatever goes wrong in it comes out as a ``DropRefused``.
+
+    A panic of the native reader is a ``BaseException`` that no ``except Exception`` would stop.
+    """
+    try:
+        return call()
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except PasswordError as error:
+        raise protected(name) from error
+    except BaseException as error:
+        raise DropRefused(
+            Code.UNREADABLE,
+            f"{shown(name)} looks like a workbook but cannot be read{where}.",
+            hint="Open it in a spreadsheet program, save it anew as XLSX and drop that.",
+        ) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Budget:
+    """The row limit over all sheets: what earlier sheets were found to hold is taken off."""
+
+    max_rows: int
+    used: dict[int, int] = field(default_factory=dict)
+
+    def allowed(self, index: int) -> int:
+        return self.max_rows - sum(rows for at, rows in self.used.items() if at < index)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SheetBlocks:
+    sheet: CalamineSheet
+    file: str
+    header_row: int
+    headers: tuple[str, ...]
+    budget: _Budget
+    index: int
+
+    def __call__(self, tally: ReadTally) -> Iterator[Block]:
+        """Yield the data rows; see ``pipeline.model.BlockSource``."""
+        shaper = Shaper(self.headers, tally, allowed=self.budget.allowed(self.index))
+        rows = islice(self.sheet.iter_rows(), self.header_row, None)
+        first = self.header_row + 1
+        while parsed := self._parsed(rows, first):
+            yield from shaper.shape(parsed)
+            first += len(parsed)
+        self.budget.used[self.index] = shaper.rows
+
+    def _parsed(self, rows: Iterator[list[Any]], first: int) -> Parsed | None:
+        """Read the next block; None at the end."""
+        parts: list[list[Column]] = []
+        start = first
+        while first - start < BLOCK_ROWS:
+            count = min(_BATCH, BLOCK_ROWS - (first - start))
+            batch = _take(rows, count, self.file, self.sheet.name, first)
+            if not batch:
+                break
+            parts.append([column_of(values) for values in zip(*batch, strict=True)])
+            first += len(batch)
+        if not parts:
+            return None
+        columns = [joined(pieces) for pieces in zip(*parts, strict=True)]
+        return Parsed(
+            first=start,
+            cells=tuple(texts for texts, _ in columns),
+            kinds={at: kinds for at, (_, kinds) in enumerate(columns) if kinds is not None},
+        )
+
+
+def _take(rows: Iterator[list[Any]], count: int, file: str, sheet: str, first: int) -> list[list[Any]]:
+    """Take the next rows; a cell the native reader cannot express is reported with its row."""
+    batch: list[list[Any]] = []
+    try:
+        batch.extend(islice(rows, count))
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise DropRefused(
+            Code.UNREADABLE,
+            f"Row {first + len(batch)} of sheet {shown(sheet)} in {shown(file)} holds a date or "
+            "duration that cannot be.",
+            hint="It shows as ##### in a spreadsheet program: correct it and drop the file again.",
+        ) from error
+    return batch
+
+
+def _head(sheet: CalamineSheet, count: int, file: str) -> list[Record]:
+    rows = _take(iter(sheet.iter_rows()), count, file, sheet.name, 1)
+    return [
+        Record(number=number, cells=[text_of(value) for value in row])
+        for number, row in enumerate(rows, start=1)
+    ]
+
+
+def _sheet(
+    title: str, sheet: CalamineSheet, found: Record, limits: Limits, budget: _Budget, index: int, name: str
+) -> Sheet:
+    check_width(found.cells, limits.max_columns, where=f"sheet {shown(title)}")
+    headers = tuple(found.cells)
+    source = _SheetBlocks(
+        sheet=sheet,
+        file=name,
+        header_row=found.number,
+        headers=headers,
+        budget=budget,
+        index=index,
+    )
+    return Sheet(name=title, header_row=found.number, headers=headers, blocks=source)
+
+
+def _hidden(info: SheetMetadata, sheet: CalamineSheet) -> Iterator[Notice]:
+    if sheet.height:
+        message = (
+            f"The hidden sheet {shown(info.name)} was not read. If it holds shipments, unhide it "
+            "and drop the file again."
+        )
+        yield Notice(code=Code.HIDDEN_SHEET, message=message)
+
+
+def _empty(name: str) -> DropRefused:
+    return DropRefused(
+        Code.EMPTY_FILE,
+        f"{shown(name)} has no visible sheet with anything in it.",
+        hint="Export the data again and drop the new file.",
+    )

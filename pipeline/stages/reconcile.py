@@ -1,0 +1,76 @@
+"""Reconcile: whether an order has reached a milestone, from what ``shipment/info`` says of it.
+
+Its vocabulary is coarser than ours (konnect-api.md, "Sibling endpoints"), so the answer may be
+"cannot tell".
+"""
+
+from enum import StrEnum
+
+import orjson
+
+from pipeline.model import Milestone
+from pipeline.ports import Reply
+
+
+class Reached(StrEnum):
+    """Where an order stands, seen from a milestone."""
+
+    YES = "yes"  # at it or beyond
+    NO = "no"  # behind it
+    CANNOT_TELL = "cannot tell"
+
+
+_Y, _N, _X = Reached.YES, Reached.NO, Reached.CANNOT_TELL
+_M = Milestone
+
+#: state → is each milestone reached? RETURN_PROCESSING is a return *or* an RTO that has started,
+#: and a return that has started need not have been picked up; DELIVERED rules an RTO neither in
+#: nor out.
+_STATES: dict[str, dict[Milestone, Reached]] = {
+    "PROCESSING": dict.fromkeys(Milestone, _N),
+    "TRANSIT": {**dict.fromkeys(Milestone, _N), _M.BAG_PICKED: _Y},
+    "DELIVERED": {
+        _M.BAG_PICKED: _Y,
+        _M.DELIVERY_DONE: _Y,
+        _M.RTO_BAG_DELIVERED: _X,
+        _M.RETURN_BAG_IN_TRANSIT: _N,
+        _M.RETURN_BAG_DELIVERED: _N,
+    },
+    "RETURN_PROCESSING": {
+        _M.BAG_PICKED: _Y,
+        _M.DELIVERY_DONE: _X,
+        _M.RTO_BAG_DELIVERED: _N,
+        _M.RETURN_BAG_IN_TRANSIT: _X,
+        _M.RETURN_BAG_DELIVERED: _N,
+    },
+    "RETURN_DELIVERED": {
+        _M.BAG_PICKED: _Y,
+        _M.DELIVERY_DONE: _X,
+        _M.RTO_BAG_DELIVERED: _Y,
+        _M.RETURN_BAG_IN_TRANSIT: _Y,
+        _M.RETURN_BAG_DELIVERED: _Y,
+    },
+}
+
+
+def reconcile(reply: Reply, order_id: str, milestone: Milestone) -> Reached:
+    """Say whether ``order_id`` is at or beyond ``milestone``. Never raises."""
+    if not 200 <= reply.status < 300:
+        return Reached.CANNOT_TELL
+    try:
+        body = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        return Reached.CANNOT_TELL
+    state = _state_of(body, order_id)
+    return _STATES[state][milestone] if state in _STATES else Reached.CANNOT_TELL
+
+
+def _state_of(body: object, order_id: str) -> str:
+    if isinstance(body, dict) and isinstance(body.get("data"), dict) and "orders" not in body:
+        body = body["data"]
+    orders = body.get("orders") if isinstance(body, dict) else None
+    for order in orders if isinstance(orders, list) else []:
+        if isinstance(order, dict) and str(order.get("id", "")) == order_id:
+            state = order.get("orderStatus")
+            return state.strip().upper() if isinstance(state, str) else ""
+    return ""

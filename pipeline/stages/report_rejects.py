@@ -1,0 +1,198 @@
+"""``rejects.csv``: the rows that need a person, to be corrected in place and dropped back.
+
+Sheets with unlike headers share one table: its columns are the union of theirs, in order of first
+appearance. Columns are the same if they have the same role or, without one, the same header (the
+second "X" of a sheet goes with the second "X" of another). One header per sheet would be a file
+that nobody could drop back.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.model import Outcome, ResultBlock
+from pipeline.stages.comeback import (
+    REJECT_CODES,
+    REJECT_DROP,
+    REJECT_MESSAGE,
+    REJECT_ROW,
+    is_reject_column,
+)
+from pipeline.stages.report_csv import csv_cell, csv_cells, csv_header, csv_lines
+
+#: What stands before the original columns.
+LEADING: Final = (REJECT_ROW, REJECT_CODES, REJECT_MESSAGE, REJECT_DROP)
+
+Columns = Mapping[tuple[str, ...], Mapping[str, int]]
+"""For each header tuple of a file: role → index of its column, for the columns in use."""
+
+_NEED_A_PERSON = (Outcome.REJECTED, Outcome.FAILED)
+_SETTLED = (Outcome.IGNORED, Outcome.DUPLICATE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The columns of a rejects file.
+
+    ``names``: the original columns. ``places``: for each header tuple, the place of each of its
+    columns in ``names``, None for a ``_reject`` column of an earlier round. ``surplus``: nameless
+    columns at the end, for cells beyond the last header. ``rows``: lines of the file.
+    """
+
+    names: tuple[str, ...]
+    places: Mapping[tuple[str, ...], tuple[int | None, ...]]
+    surplus: int
+    rows: int
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Every column of the file, in order."""
+        return (*LEADING, *self.names, *[""] * self.surplus)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picked:
+    """The lines one block adds. ``codes`` and ``message`` are empty for sound rows.
+
+    ``cells`` are the original columns in the layout's order, surplus last; None: all empty.
+    """
+
+    rows: pa.Array
+    codes: pa.Array
+    message: pa.Array
+    cells: tuple[pa.Array | None, ...]
+
+
+def rejects_csv(
+    blocks: Iterable[ResultBlock],
+    *,
+    drop_id: str,
+    whole_file: bool = False,
+    columns: Columns | None = None,
+) -> Iterator[bytes]:
+    """Give the file piece by piece; nothing at all if no row belongs in it.
+
+    Rows whose outcome is rejected or failed; with ``whole_file`` (``TOO_MANY_REJECTS``) every row
+    but the ignored and duplicate ones, sound rows with empty codes. UTF-8 with a byte order mark,
+    CRLF, text guarded against formulas. ``blocks`` is gone through twice; of an iterator, which
+    can be gone through once, the rows that are needed are kept in memory.
+    """
+    kept = replayable(blocks, whole_file=whole_file)
+    layout = lay_out(kept, whole_file=whole_file, columns=columns or {})
+    if not layout.rows:
+        return
+    yield csv_header(layout.header)
+    drop = csv_cell(drop_id)
+    for block in kept:
+        if picked := pick(block, layout, whole_file=whole_file):
+            leading = [csv_cells(each) for each in (picked.rows, picked.codes, picked.message)]
+            cells = ["" if column is None else csv_cells(column) for column in picked.cells]
+            yield csv_lines([*leading, drop, *cells])
+
+
+def replayable(blocks: Iterable[ResultBlock], *, whole_file: bool) -> Iterable[ResultBlock]:
+    """Give something that can be gone through again: an iterator's blocks, narrowed to our rows."""
+    if iter(blocks) is not blocks:
+        return blocks
+    return [_narrowed(block, _wanted(block, whole_file=whole_file)) for block in blocks]
+
+
+def lay_out(blocks: Iterable[ResultBlock], *, whole_file: bool, columns: Columns) -> Layout:
+    """Find the columns of the rejects file: those of the sheets that have a row in it."""
+    names: dict[tuple[str, int], str] = {}
+    order: dict[tuple[str, int], int] = {}
+    places: dict[tuple[str, ...], tuple[int | None, ...]] = {}
+    surplus = rows = 0
+    for block in blocks:
+        wanted = _wanted(block, whole_file=whole_file)
+        if not len(wanted):
+            continue
+        rows += len(wanted)
+        if block.extra:
+            kept = set(wanted.tolist())
+            widths = [len(cells) for pos, cells in block.extra.items() if pos in kept]
+            surplus = max([surplus, *widths])
+        if block.headers not in places:
+            keys = _keys(block.headers, columns.get(block.headers, {}))
+            for key, header in zip(keys, block.headers, strict=True):
+                if key is not None and key not in order:
+                    order[key] = len(order)
+                    names[key] = header
+            places[block.headers] = tuple(None if key is None else order[key] for key in keys)
+    return Layout(names=tuple(names.values()), places=places, surplus=surplus, rows=rows)
+
+
+def pick(block: ResultBlock, layout: Layout, *, whole_file: bool) -> Picked | None:
+    """Give the lines that a block adds to the rejects file, None if it adds none."""
+    wanted = _wanted(block, whole_file=whole_file)
+    if not len(wanted):
+        return None
+    block = _narrowed(block, wanted)
+    table = block.table
+    faulty = _one_of(table.column("outcome"), _NEED_A_PERSON)
+    cells: list[pa.Array | None] = [None] * len(layout.names)
+    for place, column in zip(layout.places[block.headers], block.cells, strict=True):
+        if place is not None:
+            cells[place] = column
+    return Picked(
+        rows=table.column("row").combine_chunks(),
+        codes=pc.if_else(faulty, table.column("codes"), "").combine_chunks(),
+        message=pc.if_else(faulty, table.column("message"), "").combine_chunks(),
+        cells=(*cells, *_surplus(block, layout.surplus)),
+    )
+
+
+def _keys(headers: Sequence[str], roles: Mapping[str, int]) -> tuple[tuple[str, int] | None, ...]:
+    """What makes columns of two sheets the same: the role, else the header and its how-manieth."""
+    role_at = {index: role for role, index in roles.items()}
+    seen: dict[str, int] = {}
+    keys: list[tuple[str, int] | None] = []
+    for index, header in enumerate(headers):
+        if is_reject_column(header):
+            keys.append(None)
+        elif index in role_at:
+            keys.append((role_at[index], -1))
+        else:
+            seen[header] = seen.get(header, -1) + 1
+            keys.append((header, seen[header]))
+    return tuple(keys)
+
+
+def _wanted(block: ResultBlock, *, whole_file: bool) -> Any:
+    outcome = block.table.column("outcome")
+    if whole_file:
+        wanted = pc.invert(_one_of(outcome, _SETTLED))
+    else:
+        wanted = _one_of(outcome, _NEED_A_PERSON)
+    return np.flatnonzero(wanted.to_numpy())
+
+
+def _one_of(outcome: Any, outcomes: Sequence[Outcome]) -> Any:
+    return pc.is_in(outcome, pa.array([str(each) for each in outcomes]))
+
+
+def _narrowed(block: ResultBlock, wanted: Any) -> ResultBlock:
+    if len(wanted) == block.table.num_rows:
+        return block
+    new_place = {old: new for new, old in enumerate(wanted.tolist())} if block.extra else {}
+    return ResultBlock(
+        sheet=block.sheet,
+        headers=block.headers,
+        table=block.table.take(wanted),
+        cells=tuple(column.take(pa.array(wanted)) for column in block.cells),
+        extra={new_place[pos]: cells for pos, cells in block.extra.items() if pos in new_place},
+    )
+
+
+def _surplus(block: ResultBlock, width: int) -> list[pa.Array | None]:
+    if not block.extra:
+        return [None] * width
+    columns = [[""] * block.table.num_rows for _ in range(width)]
+    for pos, cells in block.extra.items():
+        for column, cell in zip(columns, cells, strict=False):
+            column[pos] = cell
+    return [pa.array(column, pa.string()) for column in columns]

@@ -1,0 +1,223 @@
+"""``rejects.xlsx``: the rejects file as a workbook that cannot damage an id.
+
+All cells are text (typed ones too: the columns are formatted so), bad cells are coloured and carry
+a comment, the status column has a drop-down, and a second sheet says what to fix.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Any, Final
+
+import xlsxwriter
+
+from pipeline.codes import ERRORS
+from pipeline.model import ResultBlock, Role
+from pipeline.stages.report_fix_sheet import FIX_SHEET, Advice, Tally, write_fix_sheet
+from pipeline.stages.report_rejects import (
+    LEADING,
+    Columns,
+    Layout,
+    Picked,
+    lay_out,
+    pick,
+    replayable,
+)
+
+ROWS_SHEET: Final = "Rows to correct"
+MAX_COMMENTS: Final = 5_000
+#: About eight seconds of writing; a sheet that large is nothing to correct by hand.
+MAX_CELLS: Final = 1_500_000
+#: Beyond this XlsxWriter keeps rows in temporary files rather than in memory (400 bytes a cell).
+_IN_MEMORY_CELLS = 200_000
+_LONGEST_CELL = 32_767
+_LONGEST_COMMENT = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Formats:
+    header: Any
+    text: Any
+    bad: Any
+    warned: Any
+
+
+def rejects_xlsx(
+    blocks: Iterable[ResultBlock],
+    *,
+    drop_id: str,
+    created: datetime,
+    columns: Columns,
+    advice: Mapping[str, Advice],
+    statuses: Sequence[str] = (),
+    whole_file: bool = False,
+    max_comments: int = MAX_COMMENTS,
+    max_cells: int = MAX_CELLS,
+    scratch: str | None = None,
+) -> bytes | None:
+    """Give the workbook, or None if no row belongs in it; rows and columns as in ``rejects_csv``.
+
+    ``columns``: for each header tuple, role → index of its column: where a fault's cell is.
+    ``advice``: code → what it means and how to fix it. ``statuses``: what the courier's status
+    column may hold. ``created``: the time in the file's properties. ``scratch``: folder for
+    XlsxWriter's temporary files, used from about 200,000 cells on (None: the system's).
+
+    Beyond ``max_cells`` (rows times columns) the workbook has only the sheet that says what to
+    fix, and refers to the CSV file: half of the rows would look like all of them.
+    """
+    kept = replayable(blocks, whole_file=whole_file)
+    layout = lay_out(kept, whole_file=whole_file, columns=columns)
+    if not layout.rows:
+        return None
+    cells = layout.rows * len(layout.header)
+    buffer = BytesIO()
+    in_memory = min(cells, max_cells) <= _IN_MEMORY_CELLS or cells > max_cells
+    workbook = xlsxwriter.Workbook(
+        buffer,
+        {"in_memory": in_memory, "constant_memory": not in_memory, "tmpdir": scratch},
+    )
+    workbook.set_properties({"title": f"Rejected rows of {drop_id}", "created": created})
+    tally = Tally()
+    picked = _picked(kept, layout, columns, tally, whole_file=whole_file)
+    if cells <= max_cells:
+        sheet = _Rows(workbook, layout, max_comments=max_comments)
+        sheet.write(picked, drop_id)
+        sheet.finish(_place_of(Role.STATUS, layout, columns), len(statuses))
+        note = ""
+    else:
+        for _ in picked:
+            pass
+        note = (
+            f"{layout.rows} rows are too many for this workbook: correct them in the rejects.csv "
+            "beside it."
+        )
+    write_fix_sheet(workbook, tally, advice=advice, statuses=statuses, note=note)
+    workbook.close()
+    return buffer.getvalue()
+
+
+class _Rows:
+    """The first sheet while it is being written, row by row from the top."""
+
+    def __init__(self, workbook: Any, layout: Layout, *, max_comments: int) -> None:
+        self.layout = layout
+        self.sheet = workbook.add_worksheet(ROWS_SHEET)
+        self.formats = _formats(workbook)
+        self.comments_left = max_comments
+        self.line = 0
+        for place, name in enumerate(layout.header):
+            width = 60 if name == LEADING[2] else min(40, max(14, len(name) + 2))
+            self.sheet.set_column(place, place, width, self.formats.text)
+            _write_text(self.sheet, 0, place, name, self.formats.header)
+        self.sheet.freeze_panes(1, 0)
+
+    def write(self, picked: Iterable[tuple[Picked, Mapping[str, int]]], drop_id: str) -> None:
+        """Write every line; ``picked``: each block's lines, and where its roles' columns are."""
+        for lines, place_of in picked:
+            empty = [""] * len(lines.rows)
+            cells = [empty if each is None else each.to_pylist() for each in lines.cells]
+            leading = (lines.rows.to_pylist(), lines.codes.to_pylist(), lines.message.to_pylist())
+            for row, codes, message, *texts in zip(*leading, *cells, strict=True):
+                self.line += 1
+                self._write_line((str(row), codes, message, drop_id, *texts), place_of)
+
+    def _write_line(self, texts: Sequence[str], place_of: Mapping[str, int]) -> None:
+        marks = _marks(texts[1], place_of)
+        for place, text in enumerate(texts):
+            if place in marks:
+                self._write_marked(place, text, marks[place], message=texts[2])
+            elif text:
+                _write_text(self.sheet, self.line, place, text, self.formats.text)
+
+    def _write_marked(self, place: int, text: str, codes: Sequence[str], *, message: str) -> None:
+        serious = any(code in ERRORS for code in codes)
+        cell_format = self.formats.bad if serious else self.formats.warned
+        _write_text(self.sheet, self.line, place, text, cell_format)
+        if self.comments_left > 0:
+            self.comments_left -= 1
+            comment = f"{', '.join(codes)}\n{message}"[:_LONGEST_COMMENT]
+            self.sheet.write_comment(self.line, place, comment, {"x_scale": 2.5, "y_scale": 1.2})
+
+    def finish(self, status_place: int | None, statuses: int) -> None:
+        """Add what needs the number of lines: the filter, and the statuses' drop-down."""
+        self.sheet.autofilter(0, 0, self.line, len(self.layout.header) - 1)
+        if status_place is None or not statuses:
+            return
+        self.sheet.data_validation(
+            1,
+            status_place,
+            self.line,
+            status_place,
+            {
+                "validate": "list",
+                # A list in the cell's own rule may have 255 characters; a range has no limit.
+                "source": f"='{FIX_SHEET}'!$J$2:$J${statuses + 1}",
+                "error_type": "warning",
+                "error_title": "Unknown status",
+                "error_message": "This courier's profile does not list this status.",
+            },
+        )
+
+
+def _picked(
+    blocks: Iterable[ResultBlock],
+    layout: Layout,
+    columns: Columns,
+    tally: Tally,
+    *,
+    whole_file: bool,
+) -> Iterator[tuple[Picked, Mapping[str, int]]]:
+    for block in blocks:
+        lines = pick(block, layout, whole_file=whole_file)
+        if lines is not None:
+            roles = columns.get(block.headers, {})
+            tally.add(lines, {role: block.headers[index] for role, index in roles.items()})
+            yield lines, _places(block.headers, layout, columns)
+
+
+def _places(headers: tuple[str, ...], layout: Layout, columns: Columns) -> dict[str, int]:
+    """Role → column of the sheet."""
+    places = layout.places[headers]
+    found: dict[str, int] = {}
+    for role, index in columns.get(headers, {}).items():
+        if (place := places[index]) is not None:
+            found[str(role)] = place + len(LEADING)
+    return found
+
+
+def _place_of(role: Role, layout: Layout, columns: Columns) -> int | None:
+    found = (_places(headers, layout, columns).get(role) for headers in layout.places)
+    return next((place for place in found if place is not None), None)
+
+
+def _marks(codes: str, place_of: Mapping[str, int]) -> dict[int, list[str]]:
+    """Column of the sheet → the codes that concern it; the codes' own column if no other does."""
+    marks: dict[int, list[str]] = {}
+    for label in filter(None, codes.split(";")):
+        code, _, role = label.partition(":")
+        marks.setdefault(place_of.get(role, 1), []).append(code)
+    return marks
+
+
+def _write_text(sheet: Any, line: int, place: int, text: str, cell_format: Any) -> None:
+    if not text:
+        sheet.write_blank(line, place, None, cell_format)
+        return
+    text = text.replace("\x00", "\ufffd")
+    if text.startswith("<r>") and text.endswith("</r>"):
+        # XlsxWriter takes such a string for its own markup and would write it unescaped.
+        text = "".join(char if char >= " " else " " for char in text)[: _LONGEST_CELL // 2]
+        sheet.write_rich_string(line, place, text[:1], cell_format, text[1:], cell_format)
+    else:
+        sheet.write_string(line, place, text, cell_format)
+
+
+def _formats(workbook: Any) -> _Formats:
+    text = {"num_format": "@", "valign": "top"}
+    return _Formats(
+        header=workbook.add_format({**text, "bold": True, "bg_color": "#D9E1F2", "border": 1}),
+        text=workbook.add_format(text),
+        bad=workbook.add_format({**text, "bg_color": "#FFC7CE", "font_color": "#9C0006"}),
+        warned=workbook.add_format({**text, "bg_color": "#FFEB9C", "font_color": "#7F6000"}),
+    )

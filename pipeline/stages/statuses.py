@@ -1,0 +1,136 @@
+"""A block's statuses: each distinct combination resolved once with the courier's own table."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.model import Block, CellKind, Role
+from pipeline.stages.mapping import ColumnMap
+from schemas.courier import Profile
+from schemas.folding import fold
+from schemas.manifest import SEPARATOR, ruling_of, status_key
+from schemas.statuses import Direction, Ruling, Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """One distinct combination of the cells that decide a status, as they stand in the file."""
+
+    status: str
+    kind: str
+    direction_cell: str
+    direction: Direction
+    key: str
+    ruling: Ruling
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statuses:
+    """Per row an index into the distinct combinations of the block."""
+
+    index: npt.NDArray[np.int64]
+    seen: tuple[Seen, ...]
+
+    @property
+    def keys(self) -> pa.DictionaryArray:
+        """The column that the manifest's schema judges."""
+        return pa.DictionaryArray.from_arrays(
+            pa.array(self.index, pa.int32()),
+            pa.array([each.key for each in self.seen], pa.string()),
+        )
+
+    def milestones(self) -> npt.NDArray[np.int8]:
+        """The milestone's number per row, 0 without one."""
+        return np.array([each.ruling.milestone for each in self.seen], dtype=np.int8)[self.index]
+
+    def without_milestone(self) -> npt.NDArray[np.bool_]:
+        """True for rows that are understood and have nothing to tell the API."""
+        nothing = [each.ruling.verdict is Verdict.NO_MILESTONE for each in self.seen]
+        return np.array(nothing, dtype=np.bool_)[self.index]
+
+
+def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Statuses:
+    """Combine status, type, direction and scan of every row, and resolve each combination."""
+    columns = [
+        status_cells(block, mapping.columns[Role.STATUS]),
+        _cells(block, mapping.columns.get(Role.STATUS_TYPE)),
+        _cells(block, mapping.columns.get(Role.DIRECTION)),
+        _filled(block, mapping.helpers.get("rto_awb"), profile),
+        _scans(block, mapping.columns.get(Role.REASON_CODE), profile),
+    ]
+    index, combinations = _distinct(columns, len(block))
+    return Statuses(index=index, seen=tuple(_resolve(cells, profile) for cells in combinations))
+
+
+def status_cells(block: Block, at: int) -> pa.Array:
+    """The status column; a number that a spreadsheet shows as ``7`` may arrive as ``7.0``."""
+    cells = block.cells[at]
+    kinds = block.kinds.get(at)
+    if kinds is None or not (kinds == CellKind.NUMBER).any():
+        return cells
+    bare = pc.replace_substring_regex(cells, r"^([0-9]+)\.0$", r"\1")
+    return pc.if_else(pa.array(kinds == CellKind.NUMBER), bare, cells)
+
+
+def _cells(block: Block, at: int | None) -> pa.Array | None:
+    return None if at is None else block.cells[at]
+
+
+def _filled(block: Block, at: int | None, profile: Profile) -> pa.Array | None:
+    """Give "1" where the second AWB says something, for profiles to which that means a way back."""
+    if at is None or not profile.filled_rto_awb:
+        return None
+    empty = pc.is_in(
+        pc.utf8_lower(pc.utf8_trim_whitespace(block.cells[at])),
+        value_set=pa.array(["", "-", "n/a", "#n/a", "na", "null", "nan", "none", "0"]),
+    )
+    return pc.if_else(empty, "", "1")
+
+
+def _scans(block: Block, at: int | None, profile: Profile) -> pa.Array | None:
+    """The reason column's cells that are scans of this profile; "" for all others."""
+    scans = profile.statuses.scans
+    if at is None or not scans:
+        return None
+    encoded = block.cells[at].dictionary_encode()
+    kept = [cell if fold(cell) in scans else "" for cell in encoded.dictionary.to_pylist()]
+    return pa.array(kept, pa.string()).take(encoded.indices)
+
+
+def _distinct(
+    columns: list[pa.Array | None], length: int
+) -> tuple[npt.NDArray[np.int64], list[tuple[str, ...]]]:
+    """Number the distinct combinations of some columns; a column that is not there is all ""."""
+    combined = np.zeros(length, dtype=np.int64)
+    for column in columns:
+        if column is None:
+            continue
+        encoded = column.dictionary_encode()
+        size = max(len(encoded.dictionary), 1)
+        # Renumbered after each column, so that the product of sizes cannot overflow.
+        joint = combined * size + encoded.indices.to_numpy(zero_copy_only=False)
+        numbered = pa.array(joint).dictionary_encode().indices
+        combined = numbered.to_numpy(zero_copy_only=False).astype(np.int64)
+    count = int(combined.max()) + 1 if length else 0
+    first = np.zeros(count, dtype=np.int64)
+    first[combined[::-1]] = np.arange(length - 1, -1, -1)
+    rows = pa.array(first)
+    parts = [[""] * count if each is None else each.take(rows).to_pylist() for each in columns]
+    return combined, list(zip(*parts, strict=True))
+
+
+def _resolve(cells: tuple[str, ...], profile: Profile) -> Seen:
+    status, kind, direction_cell, filled, scan = (cell.replace(SEPARATOR, " ") for cell in cells)
+    direction = profile.direction(direction_cell, has_rto_awb=bool(filled))
+    key = status_key(status, kind, direction, scan)
+    return Seen(
+        status=cells[0],
+        kind=kind,
+        direction_cell=direction_cell,
+        direction=direction,
+        key=key,
+        ruling=ruling_of(key, profile),
+    )

@@ -1,0 +1,91 @@
+"""Free text: tidied for the API, turned into JSON, and shown in messages."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+SHOWN = 60
+"""Characters of a cell that a message shows."""
+
+_BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")
+#: Joins emoji and letters; every other control or format character is taken out.
+_KEPT_FORMATS = frozenset("\u200c\u200d")
+_DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+
+
+def quoted(value: str, *, limit: int = SHOWN) -> str:
+    """Show a cell in a message: in quotes, controls escaped, cut to about 60 characters."""
+    cut = value if len(value) <= limit else value[: limit - 1] + "…"
+    if cut.isprintable():
+        return f'"{cut}"'
+    safe = "".join(each if each.isprintable() else _escaped(each) for each in cut)
+    return f'"{safe}"'
+
+
+def _escaped(character: str) -> str:
+    if character == "\u00a0":
+        return " "
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def tidied(value: str, *, limit: int) -> tuple[str, bool]:
+    """Return free text fit for JSON, and whether it had to be cut (hazards, section C).
+
+    Line breaks become a space, controls, lone surrogates and bidi overrides go, the ends are
+    stripped, and what is longer than ``limit`` code points is cut.
+    """
+    if value.isprintable():
+        clean = value.strip()
+    else:
+        spaced = _BREAKS.sub(" ", value)
+        clean = "".join(each for each in spaced if each in _KEPT_FORMATS or _stays(each)).strip()
+    if len(clean) <= limit:
+        return clean, False
+    return clean[:limit].rstrip(), True
+
+
+def _stays(character: str) -> bool:
+    return unicodedata.category(character) not in _DROPPED
+
+
+def tidy_column(cells: pa.Array, *, limit: int) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+    """Tidy a column of strings; also say per row whether it was cut."""
+    encoded = cells.dictionary_encode()
+    pairs = [tidied(value, limit=limit) for value in encoded.dictionary.to_pylist()]
+    texts = pa.array([text for text, _ in pairs], pa.string())
+    cuts = np.array([cut for _, cut in pairs], dtype=np.bool_)
+    indices = encoded.indices.to_numpy(zero_copy_only=False)
+    cut_rows = cuts[indices] if len(cuts) else np.zeros(len(cells), dtype=np.bool_)
+    return texts.take(encoded.indices), cut_rows
+
+
+def json_text(cells: pa.Array) -> pa.Array:
+    """Turn a column of strings into JSON string literals, quotes included."""
+    encoded = cells.dictionary_encode()
+    literals = [orjson.dumps(value).decode() for value in encoded.dictionary.to_pylist()]
+    return pa.array(literals, pa.string()).take(encoded.indices)
+
+
+def present(cells: pa.Array) -> pa.Array:
+    """Null where a string is empty, so that joins leave it out."""
+    return pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
+
+
+def joined(columns: Sequence[pa.Array], separator: str) -> pa.Array:
+    """Join what is not null of some columns per row; "" where all of them are null.
+
+    The separator is one character. Arrow's own ``null_handling="skip"`` loses the rows in which
+    everything is null.
+    """
+    if len(columns) == 1:
+        return pc.fill_null(columns[0], "")
+    parts = [
+        pc.fill_null(pc.binary_join_element_wise(separator, column, ""), "") for column in columns
+    ]
+    return pc.utf8_slice_codeunits(pc.binary_join_element_wise(*parts, ""), 1)

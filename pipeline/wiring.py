@@ -1,0 +1,228 @@
+"""The one place that builds adapters and hands them over."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.folders import Folders
+from pipeline.adapters.inbox import Inbox
+from pipeline.adapters.konnect import Credentials, KonnectApi
+from pipeline.adapters.ledger import SqlLedger, open_ledger
+from pipeline.adapters.naming import DropIds
+from pipeline.adapters.watcher import Watcher
+from pipeline.claiming import Claimer
+from pipeline.closing import Closed, Closer
+from pipeline.delivery.policy import DeliveryPolicy
+from pipeline.delivery.room import DeliveryRoom
+from pipeline.errors import SettingsError
+from pipeline.model import Limits
+from pipeline.planning import PlanRules
+from pipeline.preparing import Reading
+from pipeline.runner import Runner
+from pipeline.service import Pace, Service
+from pipeline.settings import ApiSettings, Settings
+from pipeline.stages.choose import find_profile
+from pipeline.stages.report_fix_sheet import Advice
+from schemas.codes import load_codes
+from schemas.courier import Profile
+from schemas.profile import builtin_profiles, load_profile
+from schemas.rules import Rules
+
+COURIERS = "couriers"
+
+
+@dataclass(frozen=True)
+class Site:
+    """One root with its settings; adapters are built when first asked for."""
+
+    root: Path
+    settings: Settings
+    clock: SystemClock = field(default_factory=SystemClock)
+
+    @cached_property
+    def inbox_path(self) -> Path:
+        """Where files are dropped."""
+        return self.root / self.settings.inbox.path
+
+    @cached_property
+    def outbox_path(self) -> Path:
+        """Where results go."""
+        return self.root / self.settings.outbox.path
+
+    @cached_property
+    def spools(self) -> Path:
+        """Where drops keep rows, plan and bodies."""
+        return self.root / "state" / "drops"
+
+    @cached_property
+    def folders(self) -> Folders:
+        """The folders of the contract."""
+        marker = self.settings.inbox.done_marker
+        return Folders(self.root, self.inbox_path, self.outbox_path, done_marker=marker)
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """The scanner of the inbox."""
+        inbox = self.settings.inbox
+        return Inbox(
+            self.inbox_path,
+            settle_seconds=inbox.settle_seconds,
+            incomplete_seconds=inbox.incomplete_seconds,
+            done_marker=inbox.done_marker,
+            monotonic=self.clock.monotonic,
+        )
+
+    @cached_property
+    def ledger(self) -> SqlLedger:
+        """The ledger, opened and migrated."""
+        return open_ledger(self.settings.ledger.url, root=self.root)
+
+    @cached_property
+    def profiles(self) -> Mapping[str, Profile]:
+        """Built-in profiles, overlaid by those in ROOT/couriers. Raises SettingsError."""
+        profiles = dict(builtin_profiles())
+        for path in sorted((self.root / COURIERS).glob("*.toml")):
+            profile = load_profile(path.read_text(encoding="utf-8"), origin=str(path))
+            profiles[profile.name] = profile
+        if find_profile(self.settings.manifest.courier, profiles) is None:
+            raise SettingsError(
+                f'The setting "manifest.courier" names "{self.settings.manifest.courier}", which '
+                "has no profile.",
+                hint=f"Known: {', '.join(profiles)}.",
+            )
+        return profiles
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How files are read here."""
+        inbox, manifest = self.settings.inbox, self.settings.manifest
+        return Reading(
+            profiles=self.profiles,
+            default=manifest.courier,
+            limits=Limits(max_bytes=inbox.max_file_mb * 1024 * 1024, max_rows=inbox.max_rows),
+            rules=Rules(timezone=manifest.timezone),
+        )
+
+    @cached_property
+    def plan_rules(self) -> PlanRules:
+        """How drops are planned here."""
+        manifest = self.settings.manifest
+        return PlanRules(
+            chunk_size=self.settings.api.chunk_size,
+            fill_missing_pickup=manifest.fill_missing_pickup,
+            max_reject_ratio=manifest.max_reject_ratio,
+        )
+
+    def service(self, on_closed: Callable[[Closed], None] = lambda _closed: None) -> Service:
+        """The loop over this root. Raises SettingsError when sending is not configured."""
+        api = self.settings.api
+        make_api = _api_maker(api, self.root)
+        self.folders.prepare()
+        room = DeliveryRoom(
+            make_api=make_api,
+            ledger=self.ledger,
+            policy=_policy(api),
+            clock=self.clock,
+            rng=random.Random(),  # noqa: S311 - jitter, not a secret
+        )
+        claimer = Claimer(
+            folders=self.folders,
+            ledger=self.ledger,
+            clock=self.clock,
+            new_id=DropIds(self.clock.now, random.SystemRandom()).new,
+        )
+        closer = self.closer
+        runner = Runner(
+            folders=self.folders,
+            ledger=self.ledger,
+            claimer=claimer,
+            closer=closer,
+            reading=self.reading,
+            rules=self.plan_rules,
+            clock=self.clock,
+        )
+        service = Service(
+            inbox=self.inbox,
+            watch=lambda wake: Watcher(self.inbox_path, wake),
+            folders=self.folders,
+            ledger=self.ledger,
+            claimer=claimer,
+            closer=closer,
+            runner=runner,
+            room=room,
+            clock=self.clock,
+            pace=Pace(
+                scan=self.settings.inbox.scan_seconds, settle=self.settings.inbox.settle_seconds
+            ),
+            on_closed=on_closed,
+        )
+        return service
+
+    @cached_property
+    def closer(self) -> Closer:
+        """Reports drops and puts them away."""
+        return Closer(
+            folders=self.folders,
+            ledger=self.ledger,
+            spools=self.spools,
+            clock=self.clock,
+            profiles=self.profiles,
+            advice=_advice,
+        )
+
+
+def _advice() -> Mapping[str, Advice]:
+    return {
+        str(code): Advice(meaning=entry.what, fix=entry.fix, example=entry.example)
+        for code, entry in load_codes().items()
+    }
+
+
+def _policy(api: ApiSettings) -> DeliveryPolicy:
+    return DeliveryPolicy(
+        concurrency=api.concurrency,
+        rate=api.rate_per_second,
+        timeout=api.timeout_seconds,
+        max_attempts=api.max_attempts,
+        give_up_after=api.give_up_seconds,
+        reconcile=api.reconcile,
+        when_in_doubt=api.when_in_doubt,
+    )
+
+
+def _api_maker(api: ApiSettings, root: Path) -> Callable[[], KonnectApi]:
+    """Checked now, made later: inside the delivery room's loop."""
+    credentials = credentials_of(api, root)
+    return lambda: KonnectApi(
+        base_url=api.base_url,
+        credentials=credentials,
+        timeout=api.timeout_seconds,
+        connections=api.concurrency,
+    )
+
+
+def credentials_of(api: ApiSettings, root: Path) -> Credentials:
+    """How to get a token. Raises SettingsError when address or token are not configured."""
+    if not api.base_url:
+        raise SettingsError(
+            'The setting "api.base_url" is missing: where to send.',
+            hint="Set it in shipdrop.toml or by SHIPDROP_API__BASE_URL; `shipdrop sandbox` starts "
+            "a local stand-in.",
+        )
+    credentials = Credentials(
+        token=api.token.get_secret_value() if api.token else None,
+        token_file=root / api.token_file if api.token_file else None,
+        username=api.username,
+        password=api.password.get_secret_value() if api.password else None,
+    )
+    login = credentials.username is not None and credentials.password is not None
+    if not (credentials.token or credentials.token_file or login):
+        raise SettingsError(
+            'The setting "api.token" is missing: nothing is taken without a token.',
+            hint="Set api.token, api.token_file, or api.username and api.password; best by "
+            "environment (SHIPDROP_API__TOKEN) or a file.",
+        )
+    return credentials

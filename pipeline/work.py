@@ -1,0 +1,233 @@
+"""Drops under way: read and planned one after the other, delivered side by side, reported.
+
+Planning keeps to the order of claims, so that a drop that shares orders with an earlier one sees
+it. One thread reads and plans, one reports; the delivery room has its own.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+
+from pipeline.closing import Closed
+from pipeline.delivery.lane import Handback
+from pipeline.delivery.room import DeliveryRoom
+from pipeline.errors import StorageError
+from pipeline.model import Drop, DropState
+from pipeline.runner import MAX_TRIES, Blocked, Ready, Runner, Step
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What came of the drops of one run, for its exit code."""
+
+    closed: list[Closed] = field(default_factory=list)
+    open: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something ended in another thread; the service's own thread acts on it."""
+
+    act: Callable[[], None]
+
+
+class Work:
+    """Owned by the service's thread: every method is called there.
+
+    ``post`` is handed what other threads have to say; the service calls it back in its own thread.
+    """
+
+    def __init__(self, runner: Runner, room: DeliveryRoom, post: Callable[[Event], None]) -> None:
+        self._runner = runner
+        self._room = room
+        self._post = post
+        self._stages = ThreadPoolExecutor(1, thread_name_prefix="stages")
+        self._reports = ThreadPoolExecutor(1, thread_name_prefix="reports")
+        self._waiting: deque[Drop] = deque()
+        self._reading = 0
+        self._blocked: list[Blocked] = []
+        self._delivering: dict[str, Drop] = {}
+        self._reporting: set[str] = set()
+        self._stopping = False
+        self.tally = Tally()
+        self.trouble: StorageError | None = None
+
+    @property
+    def under_way(self) -> int:
+        """Drops that are claimed and neither through nor resting."""
+        return (
+            len(self._waiting)
+            + self._reading
+            + len(self._blocked)
+            + len(self._delivering)
+            + len(self._reporting)
+        )
+
+    @property
+    def busy(self) -> bool:
+        """True while something will still happen by itself."""
+        return bool(self._waiting or self._reading or self._delivering or self._reporting)
+
+    def knows(self, drop_id: str) -> bool:
+        """True when the drop is in our hands, at whatever step."""
+        return (
+            drop_id in self._delivering
+            or drop_id in self._reporting
+            or any(drop.drop_id == drop_id for drop in self._waiting)
+            or any(each.drop.drop_id == drop_id for each in self._blocked)
+        )
+
+    def take(self, drop: Drop) -> None:
+        """A claimed drop, or one found unfinished at the start."""
+        self.tally.open.pop(drop.drop_id, None)
+        if drop.state is DropState.OPEN:
+            self._deliver(drop)
+        else:
+            self._waiting.append(drop)
+            self._read_next()
+
+    def cancel(self, drop: Drop) -> None:
+        """Send nothing more of a drop."""
+        self._room.cancel(drop.seq)
+
+    def stop(self) -> None:
+        """Begin nothing new; what is out is answered and reported."""
+        self._stopping = True
+        self._waiting.clear()
+        self._room.stop()
+
+    def finish_blocked(self, reason: str) -> None:
+        """Report the drops that wait for others which will not get through now."""
+        blocked, self._blocked = self._blocked, []
+        for each in blocked:
+            self._runner.report_blocked(each, reason)
+            self.tally.open[each.drop.drop_id] = f"waits for {', '.join(each.behind)}"
+
+    def close(self) -> None:
+        """Wait for the threads."""
+        self._stages.shutdown(wait=True, cancel_futures=True)
+        self._reports.shutdown(wait=True)
+
+    # -- read and plan -------------------------------------------------------------------------
+
+    def _read_next(self) -> None:
+        if self._reading or not self._waiting or self._stopping:
+            return
+        drop = self._waiting.popleft()
+        self._in_stages(partial(self._runner.admit, drop, self._ahead_of), drop)
+
+    def _was_read(self, drop: Drop, done: "Future[Step | None]") -> None:
+        self._reading -= 1
+        error = done.exception()
+        if error is None:
+            self._route(done.result())
+        else:
+            self._not_read(drop, error)
+        self._read_next()
+
+    def _route(self, step: Step | None) -> None:
+        match step:
+            case Ready(drop=drop):
+                self._deliver(drop)
+            case Blocked() as blocked:
+                self._blocked.append(blocked)
+                self._plan_unblocked()
+            case Closed() as closed:
+                self._closed(closed)
+            case None:
+                pass
+
+    def _not_read(self, drop: Drop, error: BaseException) -> None:
+        if isinstance(error, StorageError):
+            self.trouble = error
+            self.tally.open[drop.drop_id] = error.message
+            log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
+            return
+        log.error("drop.bug", drop=drop.drop_id, exc_info=error)
+        # Once more from the start; the count of tries ends it (MAX_TRIES).
+        log.warning("drop.again", drop=drop.drop_id, at_most=MAX_TRIES)
+        self._waiting.append(drop)
+
+    # -- deliver -------------------------------------------------------------------------------
+
+    def _deliver(self, drop: Drop) -> None:
+        held = ExitStack()
+        self._delivering[drop.drop_id] = drop
+        try:
+            future = self._room.submit(self._runner.shipment(drop, held))
+        except StorageError as error:
+            held.close()
+            del self._delivering[drop.drop_id]
+            self.trouble = error
+            self.tally.open[drop.drop_id] = error.message
+            return
+        future.add_done_callback(
+            lambda done: self._post(Event(act=lambda: self._came_back(drop, done, held)))
+        )
+
+    def _came_back(self, drop: Drop, done: "Future[Handback]", held: ExitStack) -> None:
+        held.close()
+        del self._delivering[drop.drop_id]
+        error = done.exception()
+        if error is not None:
+            log.error("drop.delivery_failed", drop=drop.drop_id, exc_info=error)
+            self.tally.open[drop.drop_id] = str(error)
+            if isinstance(error, StorageError):
+                self.trouble = error
+            return
+        self._reporting.add(drop.drop_id)
+        future = self._reports.submit(self._runner.finish, drop, done.result())
+        future.add_done_callback(
+            lambda over: self._post(Event(act=lambda: self._was_reported(drop, over)))
+        )
+
+    def _was_reported(self, drop: Drop, over: "Future[Closed | Drop]") -> None:
+        self._reporting.discard(drop.drop_id)
+        error = over.exception()
+        if error is not None:
+            log.error("drop.report_failed", drop=drop.drop_id, exc_info=error)
+            self.tally.open[drop.drop_id] = str(error)
+            if isinstance(error, StorageError):
+                self.trouble = error
+            return
+        result = over.result()
+        if isinstance(result, Closed):
+            self._closed(result)
+        else:
+            shut = self._room.shut
+            self.tally.open[drop.drop_id] = shut.reason if shut else "some rows were not sent"
+
+    def _closed(self, closed: Closed) -> None:
+        self.tally.closed.append(closed)
+        self.tally.open.pop(closed.drop.drop_id, None)
+        self._plan_unblocked()
+
+    def _plan_unblocked(self) -> None:
+        """Plan the drops whose predecessors are through, oldest first."""
+        unsettled = {*self._delivering, *self._reporting, *self.tally.open}
+        for blocked in sorted(self._blocked, key=lambda each: each.drop.seq):
+            if unsettled.isdisjoint(blocked.behind):
+                self._blocked.remove(blocked)
+                unsettled.add(blocked.drop.drop_id)
+                self._in_stages(
+                    partial(self._runner.plan, blocked.drop, blocked.prepared, self._ahead_of),
+                    blocked.drop,
+                )
+
+    def _ahead_of(self, drop: Drop) -> list[Blocked]:
+        """Earlier drops that were read and wait to be planned."""
+        return [each for each in tuple(self._blocked) if each.drop.seq < drop.seq]
+
+    def _in_stages(self, job: Callable[[], Step | None], drop: Drop) -> None:
+        self._reading += 1
+        future = self._stages.submit(job)
+        future.add_done_callback(
+            lambda done: self._post(Event(act=lambda: self._was_read(drop, done)))
+        )

@@ -1,0 +1,97 @@
+"""A courier's profile: what its files call things. Data only; one TOML file per courier."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.model import Role
+from schemas.folding import fold
+from schemas.statuses import Direction, StatusTable
+
+GENERIC = "generic"
+"""The profile of people's own sheets; the others take from it the headers they do not name."""
+
+READ_AS = ("text", "epoch", "epoch_seconds", "epoch_millis", "serial")
+"""What a profile may declare a date column to hold; ``epoch``: seconds or milliseconds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DateRule:
+    """How a courier writes the dates of one column.
+
+    ``day_first`` decides ``03/04/2024``, unless the separator is among ``month_first_with`` or
+    ``day_first_with``. ``read_as`` is one of ``READ_AS``.
+    """
+
+    day_first: bool = True
+    day_first_with: frozenset[str] = frozenset()
+    month_first_with: frozenset[str] = frozenset()
+    read_as: str = "text"
+
+    def is_day_first(self, separator: str) -> bool:
+        """Tell the order of a numeric date with this separator ("" for eight digits)."""
+        if separator in self.day_first_with:
+            return True
+        return self.day_first and separator not in self.month_first_with
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdRule:
+    """What this courier's order ids are narrowed to, beyond the general shape."""
+
+    digits_only: bool = False
+    min_length: int = 1
+    max_length: int = 50
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Profile:
+    """Everything we know about one courier's files.
+
+    ``headers``: role → folded header aliases, the preferred one first. ``shown_headers``: the
+    same as the profile writes them. ``helpers``: aliases of columns that only complete others:
+    ``clock`` (a time of day beside a date) and ``rto_awb`` (a second AWB, on the way back).
+    ``signature``: folded headers that only this courier writes; without any, a header alone never
+    picks the profile. ``directions``: folded cell → direction; ``filled_rto_awb``: the direction
+    of a row whose second AWB is filled. ``zone``: IANA name, "" for the configured one.
+    ``reasons``: folded reason text → reason code. ``date_output``: how the API gets dates.
+    ``strict_dates``: reject rows when a column mixes date cells with text dates.
+    ``auto_dispatch``: every order of this courier is pushed with ``autoDispatch``.
+    """
+
+    name: str
+    title: str
+    statuses: StatusTable
+    headers: Mapping[Role, tuple[str, ...]]
+    shown_headers: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
+    helpers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    signature: frozenset[str] = frozenset()
+    file_names: tuple[str, ...] = ()
+    required: tuple[Role, ...] = (Role.ORDER_ID, Role.STATUS)
+    directions: Mapping[str, Direction] = field(default_factory=dict)
+    filled_rto_awb: Direction = Direction.BLANK
+    zone: str = ""
+    dates: Mapping[Role, DateRule] = field(default_factory=dict)
+    date_output: str = "%Y-%m-%d"
+    strict_dates: bool = False
+    ids: IdRule = field(default_factory=IdRule)
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    auto_dispatch: bool = False
+
+    def direction(self, cell: str, *, has_rto_awb: bool = False) -> Direction:
+        """Read a direction cell, given as it stands in the file."""
+        folded = fold(cell)
+        read = self.directions.get(folded) if folded else Direction.BLANK
+        if read is None:
+            return Direction.UNREADABLE
+        if has_rto_awb and self.filled_rto_awb and read in {Direction.BLANK, Direction.FORWARD}:
+            return self.filled_rto_awb
+        return read
+
+    def date_rule(self, role: Role) -> DateRule:
+        """How this courier writes the dates of ``role``."""
+        return self.dates.get(role, DateRule())
+
+    def says(self, role: Role) -> str:
+        """Name a role by the first header that the profile gives it, for messages."""
+        shown = self.shown_headers.get(role)
+        return shown[0] if shown else role.value

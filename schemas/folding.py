@@ -1,0 +1,69 @@
+"""How texts from different hands are made comparable: headers, statuses, codes and names."""
+
+import re
+import unicodedata
+
+_RUNS = re.compile(r"[\s_.\-]+")
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+
+#: Characters nobody sees: zero-width, joiners, byte order mark, soft hyphen. Only ever taken off
+#: the ends of a text, or out of a header.
+INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"
+
+#: What programs write when they have nothing to say (folded).
+ABSENT = frozenset(
+    {
+        "",
+        "#n/a",
+        "n/a",
+        "na",
+        "null",
+        "(null)",
+        "nan",
+        "none",
+        "nil",
+        "nat",
+        "#null!",
+        "#ref!",
+        "#value!",
+        "#name?",
+        "#div/0!",
+        "#num!",
+        "'",
+    }
+)
+
+TRUE_WORDS = frozenset({"true", "1", "1 0", "yes", "y", "t"})
+FALSE_WORDS = frozenset({"false", "0", "0 0", "no", "n", "f"})
+
+
+def fold(text: str) -> str:
+    """Return ``text`` in the form in which tables are looked up.
+
+    NFKC, casefold, runs of space, ``_``, ``-`` and ``.`` to one space, ends stripped (hazards,
+    section B). Two texts match when their folded forms are equal; there is no substring match.
+    """
+    if text.isascii():
+        plain = text.lower()
+    else:
+        plain = unicodedata.normalize("NFKC", text).casefold()
+        plain = plain.strip(INVISIBLE + " \t\r\n")
+    return _RUNS.sub(" ", plain).strip()
+
+
+def fold_header(text: str) -> str:
+    """Return a column header in the form in which aliases are looked up.
+
+    Like ``fold``, and without asterisks, invisible characters and remarks in brackets such as
+    ``(dd-mm-yyyy)`` (hazards, section E).
+    """
+    bare = _BRACKETS.sub(" ", text).replace("*", " ")
+    if not bare.isascii():
+        bare = "".join(character for character in bare if character not in INVISIBLE)
+    folded = fold(bare)
+    return folded.rstrip(" :") if folded else fold(text.replace("*", " "))
+
+
+def is_absent(folded: str) -> bool:
+    """Tell whether a folded cell says "nothing here" (``#N/A``, ``NULL``, ``-``, empty)."""
+    return folded in ABSENT

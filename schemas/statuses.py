@@ -1,0 +1,161 @@
+"""What a courier's status means: exact lookups in the courier's own table, never a guess."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+
+from rapidfuzz import fuzz, process
+
+from pipeline.model import Milestone
+from schemas.folding import fold, is_absent
+
+Meaning = int
+"""A ``Milestone`` number, ``NOTHING`` or ``UNCLEAR``: what a table says about one status."""
+
+NOTHING: Meaning = 0
+UNCLEAR: Meaning = -1
+
+WILDCARD = "*"
+"""Stands in a type's table for every status that the table does not name."""
+
+
+class Direction(StrEnum):
+    """Which way a row's shipment travels, from its direction column."""
+
+    BLANK = ""  # no column, or nothing in it: the forward way, as couriers leave it out
+    FORWARD = "forward"
+    RETURN = "return"  # a customer's return
+    RTO = "rto"  # undelivered, on its way back to the seller
+    MAYBE_RTO = "maybe_rto"  # a second AWB is filled in, so "delivered" may mean "delivered back"
+    UNREADABLE = "unreadable"  # a word that the profile does not know
+
+
+class Verdict(Enum):
+    """How a status was resolved."""
+
+    MILESTONE = "milestone"
+    NO_MILESTONE = "no_milestone"
+    AMBIGUOUS = "ambiguous"
+    UNKNOWN = "unknown"
+    MISSING = "missing"
+
+
+class Doubt(Enum):
+    """Why a status is ambiguous."""
+
+    NONE = ""
+    LISTED = "listed"  # the table says that it means different things
+    NUMBER = "number"  # a bare number that the table does not hold
+    TYPE = "type"  # known, but not together with this status type
+    DIRECTION = "direction"  # contradicts the row's direction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ruling:
+    """What one combination of status, type and direction comes to."""
+
+    verdict: Verdict
+    milestone: int = 0
+    doubt: Doubt = Doubt.NONE
+
+
+#: Milestones that agree with a direction when the courier's table has no rule of its own for it.
+_AGREES: Mapping[Direction, frozenset[int]] = {
+    Direction.BLANK: frozenset(Milestone),
+    Direction.FORWARD: frozenset(
+        {Milestone.BAG_PICKED, Milestone.DELIVERY_DONE, Milestone.RTO_BAG_DELIVERED}
+    ),
+    Direction.RETURN: frozenset({Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED}),
+    Direction.RTO: frozenset({Milestone.RTO_BAG_DELIVERED}),
+    Direction.MAYBE_RTO: frozenset({Milestone.BAG_PICKED, Milestone.RTO_BAG_DELIVERED}),
+    Direction.UNREADABLE: frozenset(),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusTable:
+    """A courier's vocabulary; every key is folded.
+
+    ``base``: status → meaning. ``by_direction``: entries that hold for one direction and go
+    before ``base``. ``by_type``: for couriers whose statuses come in pairs, type → status →
+    meaning; a type's ``*`` stands for any other status. ``joined``: the type is the first half of
+    the status (``S`` + ``015``). ``scans``: reason column → milestone, for rows of ``scan_types``
+    that have no milestone of their own. ``nothing_begins``: beginnings of statuses that are known
+    to have no milestone (a profile's ``assigned_*``); never of one that has.
+    ``shown``: folded → as the profile writes it.
+    """
+
+    base: Mapping[str, Meaning]
+    by_direction: Mapping[Direction, Mapping[str, Meaning]] = field(default_factory=dict)
+    by_type: Mapping[str, Mapping[str, Meaning]] = field(default_factory=dict)
+    joined: bool = False
+    scans: Mapping[str, Meaning] = field(default_factory=dict)
+    scan_types: frozenset[str] = frozenset()
+    nothing_begins: tuple[str, ...] = ()
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def paired(self) -> bool:
+        """True when a status only means something together with its type."""
+        return bool(self.by_type)
+
+    def rule(
+        self,
+        status: str,
+        *,
+        status_type: str = "",
+        direction: Direction = Direction.BLANK,
+        scan: str = "",
+    ) -> Ruling:
+        """Resolve the cells of one row, given as they stand in the file."""
+        key = fold(status)
+        if not key:
+            return Ruling(verdict=Verdict.MISSING)
+        kind = fold(status_type)
+        if self.joined and kind and not key.startswith(f"{kind} "):
+            key = f"{kind} {key}"
+        special = self.by_direction.get(direction, {}).get(key)
+        if special is not None:
+            return _ruling(special)
+        meaning = self._meaning(key, kind)
+        if meaning is None:
+            return self._unresolved(key)
+        if meaning == NOTHING and self.scans and (kind in self.scan_types or not self.scan_types):
+            meaning = self.scans.get(fold(scan), NOTHING)
+        if meaning > NOTHING and meaning not in _AGREES[direction]:
+            return Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.DIRECTION)
+        return _ruling(meaning)
+
+    def _meaning(self, key: str, kind: str) -> Meaning | None:
+        typed = self.by_type.get(kind)
+        if typed is not None:
+            meaning = typed.get(key, typed.get(WILDCARD))
+            if meaning is not None:
+                return meaning
+        meaning = self.base.get(key)
+        if meaning is None and key.startswith(self.nothing_begins) and not self._near(key):
+            return NOTHING
+        return meaning
+
+    def _near(self, key: str) -> bool:
+        """A slip of the pen in a milestone must not pass as one of a family without any."""
+        milestones = [known for known, meaning in self.base.items() if meaning > NOTHING]
+        return process.extractOne(key, milestones, scorer=fuzz.ratio, score_cutoff=85) is not None
+
+    def _unresolved(self, key: str) -> Ruling:
+        """A status the tables do not hold for this row: absent, contradictory, a number, or new."""
+        if is_absent(key):
+            return Ruling(verdict=Verdict.MISSING)
+        if any(key in typed for typed in self.by_type.values()):
+            return Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.TYPE)
+        if key.replace(" ", "").isdecimal():
+            return Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.NUMBER)
+        return Ruling(verdict=Verdict.UNKNOWN)
+
+
+def _ruling(meaning: Meaning) -> Ruling:
+    if meaning == NOTHING:
+        return Ruling(verdict=Verdict.NO_MILESTONE)
+    if meaning == UNCLEAR:
+        return Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.LISTED)
+    return Ruling(verdict=Verdict.MILESTONE, milestone=meaning)

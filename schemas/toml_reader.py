@@ -1,0 +1,131 @@
+"""Strict reading of TOML: every key is known, every value has its type, every fault its place."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rapidfuzz import fuzz, process
+
+from pipeline.errors import SettingsError
+
+_LINE = re.compile(r"at line (\d+)")
+
+
+def closest(word: str, choices: Iterable[str], *, cutoff: float = 60) -> str | None:
+    """Return the choice that ``word`` was probably meant to be, or None."""
+    found = process.extractOne(word, list(choices), scorer=fuzz.ratio, score_cutoff=cutoff)
+    return str(found[0]) if found else None
+
+
+class Section:
+    """One table of a TOML document. Take what is known, then ``done()`` refuses the rest.
+
+    Each ``take`` removes its key and raises ``SettingsError`` with the file, the line (best
+    effort) and the dotted key when the value has the wrong type.
+    """
+
+    def __init__(self, data: Mapping[str, Any], *, text: str, origin: str, path: str = "") -> None:
+        self._left = dict(data)
+        self._known: list[str] = []
+        self._text = text
+        self.origin = origin
+        self.path = path
+
+    def text(self, key: str, default: str = "") -> str:
+        """Take a string."""
+        value: str = self._typed(key, str, "a text in quotes", default)
+        return value
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Take true or false."""
+        value: bool = self._typed(key, bool, "true or false", default)
+        return value
+
+    def count(self, key: str, default: int | None = None) -> int | None:
+        """Take a positive whole number."""
+        value: int | None = self._typed(key, int, "a whole number", default)
+        if value is not None and (isinstance(value, bool) or value < 1):
+            raise self.error(key, "must be a whole number of at least 1")
+        return value
+
+    def whole(self, key: str) -> int:
+        """Take a whole number of at least 0."""
+        value: int = self._typed(key, int, "a whole number", None)
+        if isinstance(value, bool) or value < 0:
+            raise self.error(key, "must be a whole number of at least 0")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...] | None:
+        """Take a list of strings, or None when the key is not there."""
+        value = self._typed(key, list, "a list of texts", None)
+        if value is None:
+            return None
+        if not all(isinstance(entry, str) for entry in value):
+            raise self.error(key, "must be a list of texts in quotes")
+        return tuple(value)
+
+    def peek(self, key: str) -> tuple[str, ...]:
+        """The texts of a list that will be taken later; empty when it is not there or no list."""
+        value = self._left.get(key)
+        return tuple(each for each in value or () if isinstance(each, str))
+
+    def section(self, key: str) -> "Section":
+        """Take a table; an empty one when the key is not there."""
+        value = self._typed(key, dict, f"a table [{self._dotted(key)}]", {})
+        return Section(value, text=self._text, origin=self.origin, path=self._dotted(key))
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys that have not been taken yet."""
+        return tuple(self._left)
+
+    def done(self) -> None:
+        """Refuse keys that nobody took."""
+        for key in self._left:
+            near = closest(key, self._known)
+            raise self.error(
+                key,
+                "is not a known key",
+                hint=f'Did you mean "{near}"?' if near else f"Known: {', '.join(self._known)}.",
+            )
+
+    def error(self, key: str, why: str, *, hint: str = "") -> SettingsError:
+        """Build the error that names file, line and key."""
+        line = self._line(key)
+        place = f"{self.origin}, line {line}" if line else self.origin
+        return SettingsError(f'{place}: "{self._dotted(key)}" {why}.', hint=hint)
+
+    def _typed(self, key: str, kind: type, wanted: str, default: Any) -> Any:  # noqa: ANN401 - TOML
+        self._known.append(key)
+        value = self._left.pop(key, default)
+        if value is not default and not isinstance(value, kind):
+            raise self.error(key, f"must be {wanted}")
+        return value
+
+    def _dotted(self, key: str) -> str:
+        return f"{self.path}.{key}" if self.path else key
+
+    def _line(self, key: str) -> int | None:
+        """Find the key's line: below its table's heading when there is one."""
+        lines = self._text.splitlines()
+        start = 0
+        if self.path:
+            heading = re.compile(rf"\s*\[\s*{re.escape(self.path)}\s*\]")
+            start = next((at for at, line in enumerate(lines) if heading.match(line)), 0)
+        entry = re.compile(rf"""\s*(\[.*)?["']?{re.escape(key)}["']?\s*[=\].]""")
+        found = (at for at in range(start, len(lines)) if entry.match(lines[at]))
+        at = next(found, None)
+        return None if at is None else at + 1
+
+
+def parse(text: str, *, origin: str) -> Section:
+    """Parse TOML text; ``SettingsError`` with the line when it is not TOML."""
+    try:
+        return Section(tomllib.loads(text), text=text, origin=origin)
+    except tomllib.TOMLDecodeError as error:
+        line = _LINE.search(str(error))
+        place = f"{origin}, line {line.group(1)}" if line else origin
+        raise SettingsError(
+            f"{place}: this is not valid TOML: {error}.",
+            hint="Compare the line with a built-in profile: `shipdrop profiles generic`.",
+        ) from error

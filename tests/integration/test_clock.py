@@ -1,0 +1,17 @@
+"""The machine's clock."""
+
+from datetime import UTC, datetime, timedelta
+
+from pipeline.adapters.clock import SystemClock
+
+
+def test_the_wall_clock_is_aware_and_in_utc():
+    now = SystemClock().now()
+    assert now.tzinfo is UTC
+    assert abs(datetime.now(UTC) - now) < timedelta(minutes=1)
+
+
+def test_intervals_never_run_backwards():
+    clock = SystemClock()
+    readings = [clock.monotonic() for _ in range(1000)]
+    assert readings == sorted(readings)

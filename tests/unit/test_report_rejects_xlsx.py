@@ -1,0 +1,215 @@
+"""rejects.xlsx, opened with another library: text, colours, comments, drop-down, advice."""
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pyarrow as pa
+import pytest
+from openpyxl.worksheet.worksheet import Worksheet
+from python_calamine import CalamineWorkbook
+
+from pipeline.model import RESULT, ResultBlock
+from pipeline.stages.report_fix_sheet import Advice
+from pipeline.stages.report_rejects_xlsx import rejects_xlsx
+
+HEADERS: tuple[str, ...] = ("Order Id", "Current Status", "Remark")
+COLUMNS = {HEADERS: {"order_id": 0, "status": 1, "remark": 2}}
+ADVICE = {
+    "STATUS_UNKNOWN": Advice(meaning="Not known.", fix="Take one of the list.", example="Delivered")
+}
+CREATED = datetime(2026, 1, 2, tzinfo=UTC)
+RED, YELLOW = "FFFFC7CE", "FFFFEB9C"
+
+
+def block(*lines: tuple[str, tuple[str, str, str]], outcome: str = "rejected") -> ResultBlock:
+    """Lines are (codes, cells)."""
+    table = pa.Table.from_pylist(
+        [
+            {
+                "row": 2 + pos,
+                "order_id": "",
+                "awb": "",
+                "source_status": "",
+                "order_status": "",
+                "outcome": outcome,
+                "codes": codes,
+                "message": f"Row {2 + pos} is wrong.",
+                "attempts": 0,
+                "sent_at": "",
+            }
+            for pos, (codes, _) in enumerate(lines)
+        ],
+        schema=RESULT,
+    )
+    cells = tuple(pa.array([line[1][i] for line in lines], pa.string()) for i in range(3))
+    return ResultBlock(sheet="", headers=HEADERS, table=table, cells=cells)
+
+
+def made(*blocks: ResultBlock, **options: Any) -> bytes:
+    data = rejects_xlsx(
+        blocks, drop_id="d1", created=CREATED, columns=COLUMNS, advice=ADVICE, **options
+    )
+    assert data is not None
+    return data
+
+
+def opened(*blocks: ResultBlock, **options: Any) -> tuple[Worksheet, Worksheet]:
+    book = openpyxl.load_workbook(io.BytesIO(made(*blocks, **options)))
+    assert book.sheetnames == ["Rows to correct", "What to fix"]
+    return book.worksheets[0], book.worksheets[1]
+
+
+def test_every_cell_is_text_and_a_long_id_keeps_its_digits() -> None:
+    rows, _ = opened(block(("STATUS_UNKNOWN:status", ("17788112345678901234", "Dlvd", "-5"))))
+    line = rows[2]
+    assert [cell.value for cell in line] == [
+        "2",
+        "STATUS_UNKNOWN:status",
+        "Row 2 is wrong.",
+        "d1",
+        "17788112345678901234",
+        "Dlvd",
+        "-5",
+    ]
+    assert {cell.data_type for cell in line} == {"s"}
+    assert {cell.number_format for cell in line} == {"@"}
+
+
+def test_cells_typed_later_are_text_too() -> None:
+    rows, _ = opened(block(("STATUS_UNKNOWN:status", ("1", "", ""))))
+    groups = rows.column_dimensions.values()
+    formats = {n: each.number_format for each in groups for n in range(each.min, each.max + 1)}
+    assert formats == dict.fromkeys(range(1, 8), "@")
+    assert rows["F2"].number_format == "@"
+
+
+def test_the_header_row_is_frozen_and_filtered() -> None:
+    rows, _ = opened(block(("STATUS_UNKNOWN:status", ("1", "x", ""))))
+    assert rows.freeze_panes == "A2"
+    assert rows.auto_filter.ref == "A1:G2"
+
+
+def test_a_bad_cell_is_coloured_and_says_why() -> None:
+    rows, _ = opened(block(("ID_MISSING:order_id;TEXT_CUT:remark", ("", "Delivered", "long"))))
+    assert rows["E2"].fill.bgColor.rgb == RED or rows["E2"].fill.fgColor.rgb == RED
+    assert rows["E2"].comment.text == "ID_MISSING\nRow 2 is wrong."
+    assert rows["G2"].fill.fgColor.rgb == YELLOW
+    assert rows["F2"].comment is None
+    assert rows["F2"].fill.fill_type is None
+
+
+@pytest.mark.parametrize("code", ["ROW_RAGGED", "DATE_INVALID:event_time"])
+def test_a_fault_without_a_cell_is_shown_at_the_codes(code: str) -> None:
+    rows, _ = opened(block((code, ("1", "x", ""))))
+    assert rows["B2"].fill.fgColor.rgb == RED
+    assert code.split(":")[0] in rows["B2"].comment.text
+
+
+def test_comments_are_limited_colours_are_not() -> None:
+    line = ("STATUS_UNKNOWN:status", ("1", "x", ""))
+    rows, _ = opened(block(*[line] * 5), max_comments=3)
+    assert [rows.cell(n, 6).comment is not None for n in range(2, 7)] == [True] * 3 + [False] * 2
+    assert rows["F6"].fill.fgColor.rgb == RED
+
+
+def test_the_status_column_has_a_drop_down_of_any_length() -> None:
+    statuses = [f"A status with a long name {n}" for n in range(40)]
+    line = ("STATUS_UNKNOWN:status", ("1", "x", ""))
+    rows, fixes = opened(block(*[line] * 3), statuses=statuses)
+    (rule,) = rows.data_validations.dataValidation
+    assert (rule.type, str(rule.sqref)) == ("list", "F2:F4")
+    assert rule.formula1 == "'What to fix'!$J$2:$J$41"
+    assert [fixes.cell(n, 10).value for n in range(2, 42)] == statuses
+
+
+def test_without_statuses_there_is_no_drop_down() -> None:
+    rows, _ = opened(block(("STATUS_UNKNOWN:status", ("1", "x", ""))))
+    assert not rows.data_validations.dataValidation
+
+
+def test_what_to_fix_is_grouped_and_counted() -> None:
+    status = ("STATUS_UNKNOWN:status", ("1", "x", ""))
+    both = ("ID_MISSING:order_id;STATUS_UNKNOWN:status", ("", "y", ""))
+    _, fixes = opened(block(status, status, both))
+    lines = [[cell.value for cell in row[:8]] for row in fixes.iter_rows(min_row=1, max_row=3)]
+    assert lines[0][:3] == ["Code", "Column", "Rows"]
+    assert lines[1] == [
+        "STATUS_UNKNOWN",
+        "Current Status",
+        3,
+        "Not known.",
+        "Take one of the list.",
+        "Delivered",
+        2,
+        "Row 2 is wrong.",
+    ]
+    assert lines[2][:3] == ["ID_MISSING", "Order Id", 1]
+    assert "drop this file" in fixes["A5"].value
+
+
+def test_no_row_no_workbook() -> None:
+    sound = block(("", ("1", "x", "")), outcome="accepted")
+    options: dict[str, Any] = {"drop_id": "d1", "created": CREATED, "advice": {}}
+    assert rejects_xlsx([sound], columns=COLUMNS, **options) is None
+
+
+def test_the_whole_file_has_sound_rows_without_marks() -> None:
+    bad = block(("STATUS_UNKNOWN:status", ("1", "x", "")))
+    sound = block(("TEXT_CUT:remark", ("2", "Delivered", "r")), outcome="unsent")
+    rows, fixes = opened(bad, sound, whole_file=True)
+    assert [cell.value for cell in rows[3]][1:] == [None, None, "d1", "2", "Delivered", "r"]
+    assert rows["G3"].fill.fill_type is None
+    assert fixes["A3"].value is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "http://example.com/x",
+        " spaces ",
+        "two\nlines",
+        "<r><t>x</t></r>",
+        "<r></si><evil/></r>",
+        "<b>&amp;",
+        "\uff1dA1",
+        "1e5",
+    ],
+)
+@pytest.mark.parametrize("spilled", [False, True])
+def test_any_text_stays_what_it_was(
+    text: str, spilled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if spilled:
+        monkeypatch.setattr("pipeline.stages.report_rejects_xlsx._IN_MEMORY_CELLS", 0)
+    data = made(block(("STATUS_UNKNOWN:status", ("1", "x", text))), scratch=str(tmp_path))
+    cell = openpyxl.load_workbook(io.BytesIO(data)).worksheets[0]["G2"]
+    assert (cell.value, cell.data_type) == (text, "s")
+    assert (
+        CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0).to_python()[1][6]
+        == text
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_control_characters_do_not_break_the_workbook() -> None:
+    rows, _ = opened(block(("ID_INVALID:order_id", ("177\x00881", "\x01\ufffe", "x" * 40_000))))
+    assert rows["E2"].value == "177\ufffd881"
+    assert rows["G2"].value == "x" * 32_767
+
+
+def test_too_many_rows_give_the_advice_alone_never_half_of_the_rows() -> None:
+    line = ("STATUS_UNKNOWN:status", ("1", "x", ""))
+    data = made(block(*[line] * 10), max_cells=69)
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    assert book.sheetnames == ["What to fix"]
+    assert book.worksheets[0]["C2"].value == 10
+    assert "rejects.csv" in book.worksheets[0]["A4"].value
+
+
+def test_the_same_rows_give_the_same_bytes() -> None:
+    line = ("STATUS_UNKNOWN:status", ("1", "x", ""))
+    assert made(block(line)) == made(block(line))
