@@ -126,7 +126,9 @@ def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> P
         choice = _choose(source, reading, manifest, family, parent)
         gathered = _Gathered(notices=[*manifest.notices, *choice.notices])
         for number, sheet in enumerate(manifest.sheets):
-            _prepare_sheet(number, sheet, manifest, gathered, source, reading, choice, spool, family)
+            _prepare_sheet(
+                number, sheet, manifest, gathered, source, reading, choice, spool, family
+            )
     return _assemble(manifest, gathered, choice, parent)
 
 
@@ -149,7 +151,9 @@ def _choose(
     """The parent's profile for a corrected rejects file, else in the contract's order."""
     of_parent = family.courier(parent) if parent else None
     if of_parent and of_parent in reading.profiles:
-        return Choice(profile=reading.profiles[of_parent], why=f"as drop {parent}, which it corrects")
+        return Choice(
+            profile=reading.profiles[of_parent], why=f"as drop {parent}, which it corrects"
+        )
     first = manifest.sheets[0]
     return choose_profile(
         comeback.restore_headers(first.headers, manifest.kind)
@@ -168,7 +172,9 @@ def _parent_of(manifest: Manifest, family: Family) -> str | None:
         if not comeback.is_rejects_header(sheet.headers):
             continue
         block = next(iter(sheet.blocks(ReadTally())), None)
-        named = comeback.references(_unguarded(block, sheet, manifest), sheet.headers) if block else []
+        named = (
+            comeback.references(_unguarded(block, sheet, manifest), sheet.headers) if block else []
+        )
         for drop_id in dict.fromkeys(reference[0] for reference in named if reference):
             if family.courier(drop_id) is not None:
                 return drop_id
@@ -191,9 +197,7 @@ def _prepare_sheet(
     family: Family,
 ) -> None:
     came_back = comeback.is_rejects_header(sheet.headers)
-    headers = (
-        comeback.restore_headers(sheet.headers, manifest.kind) if came_back else sheet.headers
-    )
+    headers = comeback.restore_headers(sheet.headers, manifest.kind) if came_back else sheet.headers
     mapping = map_columns(headers, choice.profile)
     gathered.notices += mapping.notices
     rows = 0

@@ -100,7 +100,7 @@ def write_report(report: Report, folders: Folders) -> dict[str, Any]:
     pieces = results_csv(blocks, drop_id=drop.drop_id, source_file=drop.source_file)
     folders.outbox_write(drop.folder, files["results"], pieces)
     files |= _write_rejects(report, blocks, folders)
-    return write_summary(_summary(report, files), folders)
+    return write_summary(summary_of(report, files), folders)
 
 
 def write_summary(facts: SummaryFacts, folders: Folders) -> dict[str, Any]:
@@ -133,9 +133,7 @@ def refused_summary(
     return SummaryFacts(drop=drop, refused=reason, files=files, notices=notices)
 
 
-def write_refused_rows(
-    report: Report, refusal: DropRefused, folders: Folders
-) -> dict[str, Any]:
+def write_refused_rows(report: Report, refusal: DropRefused, folders: Folders) -> dict[str, Any]:
     """Write what a file that is refused for its many bad rows gets: REFUSED.txt, every row but the
     settled ones to correct, and the summary. Returns the summary's object."""
     drop = report.drop
@@ -146,7 +144,9 @@ def write_refused_rows(
     return write_summary(refused_summary(drop, refusal, files, notices), folders)
 
 
-def _write_rejects(report: Report, blocks: Iterable[ResultBlock], folders: Folders) -> dict[str, str]:
+def _write_rejects(
+    report: Report, blocks: Iterable[ResultBlock], folders: Folders
+) -> dict[str, str]:
     drop, columns = report.drop, report.role_columns
     names = {"rejects": file_name(drop, REJECTS), "rejects_xlsx": file_name(drop, REJECTS_TWIN)}
     pieces = rejects_csv(
@@ -185,7 +185,8 @@ def _chain(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _summary(report: Report, files: Mapping[str, str]) -> SummaryFacts:
+def summary_of(report: Report, files: Mapping[str, str]) -> SummaryFacts:
+    """What the summary tells of a drop whose files have these names."""
     settled, facts = report.settled, report.facts
     counts = settled.counts()
     chunks = settled.chunks.values()

@@ -171,7 +171,9 @@ class Runner:
         """Report a drop that came back from delivery; the drop itself while it stays open."""
         reason = handback.shut.reason if handback.shut else ""
         if handback.cancelled and not handback.complete:
-            cancelled = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")
+            cancelled = Remark(
+                code=str(Code.CANCELLED), message="Not sent: the drop was cancelled."
+            )
             settled = self._closer.settled(drop, cancelled)
             return self._closer.close(drop, DropState.CANCELLED, settled)
         settled = self._closer.settled(drop, unsent(reason))
@@ -183,9 +185,7 @@ class Runner:
 
     def report_blocked(self, blocked: Blocked, reason: str) -> Drop:
         """Tell the sender of a drop that could not even be planned yet."""
-        standing = self._ledger.standing(
-            blocked.orders.to_pylist(), before_seq=blocked.drop.seq
-        )
+        standing = self._ledger.standing(blocked.orders.to_pylist(), before_seq=blocked.drop.seq)
         planned = make_plan(blocked.prepared, standing, self._rules)
         behind = ", ".join(blocked.behind)
         words = f"Not sent yet: it waits for {behind}, which has the same orders. {reason}"

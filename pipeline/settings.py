@@ -175,7 +175,12 @@ def check_base_url(value: str) -> str:
     except ValueError:
         port_is_sound = False
     plain = not (parts.query or parts.fragment or parts.username or parts.password)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_sound or not plain:
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or not port_is_sound
+        or not plain
+    ):
         raise ValueError("must look like https://host[:port][/prefix]")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ValueError("must be https:// (plain http only for this machine itself)")
@@ -238,7 +243,8 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
         upper = name.upper()
         if upper.startswith(ENV_PREFIX) and "__" in upper and upper not in known:
             raise SettingsError(
-                f"The environment variable {name} is not a setting.", hint=_did_you_mean(upper, known)
+                f"The environment variable {name} is not a setting.",
+                hint=_did_you_mean(upper, known),
             )
 
 
@@ -261,4 +267,6 @@ def _explain(error: ValidationError, path: Path) -> SettingsError:
         )
     reason = fault["msg"].removeprefix("Value error, ")
     variable = f"{ENV_PREFIX}{'__'.join(where)}".upper()
-    return SettingsError(f'The setting "{key}" is wrong: {reason}.', hint=f"Set it in {path} or by {variable}.")
+    return SettingsError(
+        f'The setting "{key}" is wrong: {reason}.', hint=f"Set it in {path} or by {variable}."
+    )

@@ -17,8 +17,8 @@ from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
-from pipeline.errors import SettingsError
-from pipeline.model import Limits
+from pipeline.errors import SettingsError, UsageError
+from pipeline.model import Drop, Limits
 from pipeline.planning import PlanRules
 from pipeline.preparing import Reading
 from pipeline.runner import Runner
@@ -106,6 +106,17 @@ class Site:
             rules=Rules(timezone=manifest.timezone),
         )
 
+    def check_sending(self) -> None:
+        """Raise SettingsError unless address and token are configured."""
+        credentials_of(self.settings.api, self.root)
+
+    def drop(self, drop_id: str) -> Drop:
+        """The drop with this id. Raises UsageError if there is none."""
+        found = self.ledger.find(drop_id)
+        if found is None:
+            raise UsageError(f"There is no drop {drop_id}.", hint="`shipdrop drops` lists them.")
+        return found
+
     @cached_property
     def plan_rules(self) -> PlanRules:
         """How drops are planned here."""
@@ -118,16 +129,8 @@ class Site:
 
     def service(self, on_closed: Callable[[Closed], None] = lambda _closed: None) -> Service:
         """The loop over this root. Raises SettingsError when sending is not configured."""
-        api = self.settings.api
-        make_api = _api_maker(api, self.root)
         self.folders.prepare()
-        room = DeliveryRoom(
-            make_api=make_api,
-            ledger=self.ledger,
-            policy=_policy(api),
-            clock=self.clock,
-            rng=random.Random(),  # noqa: S311 - jitter, not a secret
-        )
+        room = self.room
         claimer = Claimer(
             folders=self.folders,
             ledger=self.ledger,
@@ -161,6 +164,29 @@ class Site:
         )
         return service
 
+    @staticmethod
+    def advice() -> Mapping[str, Advice]:
+        """How to fix what each code says."""
+        return {
+            str(code): Advice(meaning=entry.what, fix=entry.fix, example=entry.example)
+            for code, entry in load_codes().items()
+        }
+
+    @cached_property
+    def room(self) -> DeliveryRoom:
+        """The delivery room. Raises SettingsError when sending is not configured."""
+        return DeliveryRoom(
+            make_api=_api_maker(self.settings.api, self.root),
+            ledger=self.ledger,
+            policy=_policy(self.settings.api),
+            clock=self.clock,
+            rng=random.Random(),  # noqa: S311 - jitter, not a secret
+        )
+
+    def progress(self) -> tuple[int, int]:
+        """Rows answered and rows in all, of the drops being delivered."""
+        return self.room.progress()
+
     @cached_property
     def closer(self) -> Closer:
         """Reports drops and puts them away."""
@@ -170,15 +196,8 @@ class Site:
             spools=self.spools,
             clock=self.clock,
             profiles=self.profiles,
-            advice=_advice,
+            advice=self.advice,
         )
-
-
-def _advice() -> Mapping[str, Advice]:
-    return {
-        str(code): Advice(meaning=entry.what, fix=entry.fix, example=entry.example)
-        for code, entry in load_codes().items()
-    }
 
 
 def _policy(api: ApiSettings) -> DeliveryPolicy:

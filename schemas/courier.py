@@ -90,8 +90,3 @@ class Profile:
     def date_rule(self, role: Role) -> DateRule:
         """How this courier writes the dates of ``role``."""
         return self.dates.get(role, DateRule())
-
-    def says(self, role: Role) -> str:
-        """Name a role by the first header that the profile gives it, for messages."""
-        shown = self.shown_headers.get(role)
-        return shown[0] if shown else role.value

@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.codes import Code
-from pipeline.model import CellKind, Role
+from pipeline.model import BLOCK_ROWS, CellKind, Role
 from schemas.courier import IdRule, Profile
 from schemas.folding import FALSE_WORDS
 from schemas.rules import DAY_MS, HOUR_MS, Rules
@@ -152,7 +152,7 @@ def _is_exact(numbers: pa.Array) -> pa.Array:
 
 
 def _status_checks(profile: Profile) -> list[pan.Check]:
-    resolve = lru_cache(maxsize=8192)(lambda key: ruling_of(key, profile).verdict)
+    resolve = lru_cache(maxsize=BLOCK_ROWS)(lambda key: ruling_of(key, profile).verdict)
 
     def never(verdict: Verdict) -> Judge:
         def judge(keys: pa.DictionaryArray) -> pa.Array:

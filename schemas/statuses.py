@@ -94,11 +94,6 @@ class StatusTable:
     nothing_begins: tuple[str, ...] = ()
     shown: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def paired(self) -> bool:
-        """True when a status only means something together with its type."""
-        return bool(self.by_type)
-
     def rule(
         self,
         status: str,

@@ -63,6 +63,11 @@ class Desk:
                 lane.cancelled = True
         self._kick.set()
 
+    def progress(self) -> tuple[int, int]:
+        """Updates answered and in all; read from other threads, so only counted, never changed."""
+        lanes = tuple(self._lanes)
+        return sum(lane.rows_done for lane in lanes), sum(lane.rows for lane in lanes)
+
     def stop(self) -> None:
         """Hand everything back as soon as the calls that are out have been answered."""
         self._stopping = True
@@ -219,4 +224,4 @@ def _untouched(chunk: Chunk, shut: Shut | None) -> ChunkResult:
 
 def _within_budget(lane: Lane) -> bool:
     lane.splits += 1
-    return lane.splits <= _SPLITS_PER_CHUNK * max(10, lane.progress.chunks // 10)
+    return lane.splits <= _SPLITS_PER_CHUNK * max(10, lane.chunks // 10)

@@ -38,15 +38,6 @@ class Handback:
 
 
 @dataclass
-class Progress:
-    """Calls and rows so far, for people who watch."""
-
-    chunks: int = 0
-    done: int = 0
-    rows_done: int = 0
-
-
-@dataclass
 class Lane:
     """A shipment under way. Only the event loop touches it."""
 
@@ -61,7 +52,9 @@ class Lane:
     broken: Exception | None = None
     known: dict[int, list[Verdict]] = field(default_factory=dict)
     earlier: dict[str, tuple[Outcome, Milestone]] = field(default_factory=dict)
-    progress: Progress = field(default_factory=Progress)
+    chunks: int = 0
+    rows: int = 0
+    rows_done: int = 0
 
     @classmethod
     def of(cls, shipment: Shipment, future: "Future[Handback]") -> "Lane":
@@ -72,10 +65,11 @@ class Lane:
         waves: dict[int, deque[Chunk]] = {}
         lane.multi_wave = any(chunk.wave for chunk in shipment.chunks)
         for chunk in shipment.chunks:
-            lane.progress.chunks += 1
+            lane.chunks += 1
+            lane.rows += chunk.size
             if chunk.state is ChunkState.DONE and not lane.is_doubtful(chunk):
                 lane.remember(chunk, lane.known.get(chunk.no, []))
-                lane.progress.done += 1
+                lane.rows_done += chunk.size
             else:
                 again = chunk.state is ChunkState.DONE
                 waves.setdefault(chunk.wave, deque()).append(
@@ -112,8 +106,7 @@ class Lane:
         """A chunk came back and is recorded."""
         self.out -= 1
         if result.chunk.state is ChunkState.DONE:
-            self.progress.done += 1
-            self.progress.rows_done += result.chunk.size
+            self.rows_done += result.chunk.size
         else:
             self.undone = True
         self.remember(result.chunk, result.verdicts)

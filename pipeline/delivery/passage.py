@@ -351,7 +351,9 @@ class Passage:
             outcome, code, message = Outcome.ACCEPTED, "", ""
         elif state is ChunkState.SENDING:
             outcome, code = Outcome.UNKNOWN, str(Code.ANSWER_LOST)
-            message = f"The answer was lost ({self._last_words}); it is settled when the API is back."
+            message = (
+                f"The answer was lost ({self._last_words}); it is settled when the API is back."
+            )
         else:
             outcome, code = Outcome.UNSENT, str(Code.NOT_SENT)
             message = f"Not sent yet: {self._last_words or 'waiting its turn'}."

@@ -65,6 +65,10 @@ class DeliveryRoom:
         """Why nothing is being sent, or None."""
         return self._desk.gate.shut if self._desk else None
 
+    def progress(self) -> tuple[int, int]:
+        """Updates answered and updates in all, of the drops that are here now."""
+        return self._desk.progress() if self._desk else (0, 0)
+
     def reopen(self) -> None:
         """Try again after a pause: one call at first."""
         self._in_loop(lambda desk: desk.gate.reopen())

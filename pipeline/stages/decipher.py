@@ -23,7 +23,15 @@ _NOT_DONE = frozenset({408, 425, 429, 500, 503})
 _ID_KEYS = ("orderId", "order_id", "orderid", "shipmentId", "shipment_id", "id")
 _INDEX_KEYS = ("index", "idx", "position")
 _CODE_KEYS = ("code", "errorCode", "error_code")
-_WORD_KEYS = ("message", "error_message", "errorMessage", "error", "reason", "detail", "description")
+_WORD_KEYS = (
+    "message",
+    "error_message",
+    "errorMessage",
+    "error",
+    "reason",
+    "detail",
+    "description",
+)
 _BAD_WORDS = frozenset({"FAILED", "FAILURE", "FAIL", "ERROR", "REJECTED"})
 _SPEECH = 300
 """The API's words are cut to this many characters."""
@@ -68,9 +76,7 @@ def decipher(reply: Reply, order_ids: Sequence[str], *, now: datetime) -> Answer
         return _taken(reply, order_ids)
     words = _speech(reply)
     if status == 429:
-        return Answer(
-            meaning=Meaning.LIMITED, message=words, retry_after=_retry_after(reply, now)
-        )
+        return Answer(meaning=Meaning.LIMITED, message=words, retry_after=_retry_after(reply, now))
     if status in _NOT_DONE:
         return Answer(meaning=Meaning.RETRY, message=words, retry_after=_retry_after(reply, now))
     if status >= 500:

@@ -34,9 +34,7 @@ def _bits(*milestones: Milestone) -> int:
 #: milestone → bits of the milestones that lie beyond it: with one of them accepted it is stale.
 _BEYOND = {
     Milestone.BAG_PICKED: _bits(*(m for m in Milestone if m is not Milestone.BAG_PICKED)),
-    Milestone.DELIVERY_DONE: _bits(
-        Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED
-    ),
+    Milestone.DELIVERY_DONE: _bits(Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED),
     Milestone.RTO_BAG_DELIVERED: 0,
     Milestone.RETURN_BAG_IN_TRANSIT: _bits(Milestone.RETURN_BAG_DELIVERED),
     Milestone.RETURN_BAG_DELIVERED: 0,

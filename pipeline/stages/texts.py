@@ -1,7 +1,6 @@
 """Free text: tidied for the API, turned into JSON, and shown in messages."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,9 +13,12 @@ SHOWN = 60
 """Characters of a cell that a message shows."""
 
 _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")
-#: Joins emoji and letters; every other control or format character is taken out.
-_KEPT_FORMATS = frozenset("\u200c\u200d")
-_DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+#: Controls, soft hyphen, zero-width, marks of direction (bidi overrides), byte order mark, lone
+#: surrogates. The joiners U+200C and U+200D stay: emoji and Indian scripts need them.
+_UNWANTED = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0001]+"
+)
 
 
 def quoted(value: str, *, limit: int = SHOWN) -> str:
@@ -40,18 +42,18 @@ def tidied(value: str, *, limit: int) -> tuple[str, bool]:
     Line breaks become a space, controls, lone surrogates and bidi overrides go, the ends are
     stripped, and what is longer than ``limit`` code points is cut.
     """
-    if value.isprintable():
-        clean = value.strip()
-    else:
-        spaced = _BREAKS.sub(" ", value)
-        clean = "".join(each for each in spaced if each in _KEPT_FORMATS or _stays(each)).strip()
-    if len(clean) <= limit:
-        return clean, False
-    return clean[:limit].rstrip(), True
+    # Only the beginning of a very long text is looked at, unless it is mostly unwanted.
+    for part in (value[: limit * 4], value):
+        clean = part.strip() if part.isprintable() else _cleaned(part)
+        if len(clean) > limit:
+            return clean[:limit].rstrip(), True
+        if len(part) == len(value):
+            break
+    return clean, False
 
 
-def _stays(character: str) -> bool:
-    return unicodedata.category(character) not in _DROPPED
+def _cleaned(text: str) -> str:
+    return _UNWANTED.sub("", _BREAKS.sub(" ", text)).strip()
 
 
 def tidy_column(cells: pa.Array, *, limit: int) -> tuple[pa.Array, npt.NDArray[np.bool_]]:

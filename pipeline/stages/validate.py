@@ -43,4 +43,15 @@ def _collect(failed: SchemaErrors) -> Verdicts:
         rows = error.failure_cases["index"].to_numpy(dtype=np.int64)
         key = (Code(name), role)
         found[key] = np.union1d(found[key], rows) if key in found else np.sort(rows)
+    return _told_once(found)
+
+
+def _told_once(
+    found: dict[tuple[Code, Role], npt.NDArray[np.int64]],
+) -> dict[tuple[Code, Role], npt.NDArray[np.int64]]:
+    """A damaged id is in the right column and past suspicion: neither invalid nor suspect too."""
+    damaged = found.get((Code.ID_DAMAGED, Role.ORDER_ID))
+    for code in (Code.ID_INVALID, Code.ID_SUSPECT):
+        if damaged is not None and (code, Role.ORDER_ID) in found:
+            found[code, Role.ORDER_ID] = np.setdiff1d(found[code, Role.ORDER_ID], damaged)
     return found

@@ -70,6 +70,14 @@ def test_a_damaged_delivery_date_is_left_out_with_a_warning() -> None:
     assert row["item"] == '{"orderId":"A1","orderStatus":"delivery_done"}'
 
 
+def test_a_damaged_delivery_date_of_an_ignored_row_is_no_warning() -> None:
+    rows = [["A1", "NDR", "nope"], ["A2", "Delivered", "nope"]]
+    done = sheet(["Order ID", "Status", "EDD"], *rows)
+    assert done.rows[0]["codes"] == "NO_MILESTONE:status"
+    dropped = [notice for notice in done.notices if notice.code == "DATE_DROPPED"]
+    assert [(notice.count, notice.example_row) for notice in dropped] == [(1, 3)]
+
+
 def test_mixed_date_cells_and_text_dates_are_a_warning_of_the_column() -> None:
     rows = [["A1", "Delivered", "2026-06-12T00:00:00"], ["A2", "Delivered", "26/06/2026"]]
     kinds = {2: [CellKind.DATE, CellKind.TEXT]}
@@ -185,6 +193,7 @@ def test_a_time_that_a_clock_change_skips_or_repeats_does_not_fail() -> None:
         "01-01-1970",
         "1970-01-01T00:00:00Z",
         "########",
+        "00:00:00",
         "",
         "null",
         "NaT",

@@ -45,6 +45,12 @@ def test_only_one_digit_before_the_exponent_is_scientific_notation(cell: str) ->
 )
 def test_numeric_cell_of_sixteen_digits_or_a_fraction_is_damaged(cell: str) -> None:
     rejected(cell, "ID_DAMAGED", CellKind.NUMBER)
+    assert one_id(cell, CellKind.NUMBER)["codes"] == "ID_DAMAGED:order_id"
+
+
+@pytest.mark.parametrize("cell", ["1000000000000000.0", "1.7328629784861446e+19", "1e+21"])
+def test_numbers_as_the_reader_shows_them_once_digits_are_lost(cell: str) -> None:
+    assert one_id(cell, CellKind.NUMBER)["codes"] == "ID_DAMAGED:order_id"
 
 
 def test_numeric_cell_of_fifteen_digits_is_sound() -> None:

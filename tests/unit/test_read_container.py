@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 import pytest
 import xlsxwriter
-from tests.fakes.header_finders import ExactHeader, NamedColumns
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.model import Limits, ReadTally
+from pipeline.model import CellKind, Limits, ReadTally
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.read_excel import contained
+from tests.fakes.header_finders import ExactHeader, NamedColumns
 
 SHEET = "xl/worksheets/sheet1.xml"
 GIGABYTE = 1 << 30
@@ -176,9 +176,7 @@ def test_a_wide_or_a_long_sheet_alone_is_fine_and_the_dimension_is_not_believed(
         return old.replace(b'ref="A1:B2"', b'ref="A1:XFD1048576"') if name == SHEET else old
 
     for data in (moved(b'r="A1000000"'), moved(b'r="ALL3"'), changed(lie)):
-        manifest = read_manifest(
-            data, name="x", limits=Limits(), header=NamedColumns("Order id")
-        )
+        manifest = read_manifest(data, name="x", limits=Limits(), header=NamedColumns("Order id"))
         assert manifest.sheets[0].header_row == 1
 
 
@@ -189,7 +187,9 @@ def test_encrypted_members_are_password_protected() -> None:
 
 
 def test_an_encrypted_package_is_password_protected() -> None:
-    data = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1024) + "EncryptedPackage".encode("utf-16-le")
+    data = (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1024) + "EncryptedPackage".encode("utf-16-le")
+    )
     assert refusal(data).code is Code.PASSWORD_PROTECTED
 
 
@@ -222,3 +222,35 @@ def test_a_lying_zip64_directory_is_refused() -> None:
     with pytest.raises(DropRefused) as caught:
         read_manifest(bytes(data), name="x", limits=Limits(), header=ExactHeader("a"))
     assert caught.value.code is Code.UNSAFE_WORKBOOK
+
+
+def ods(manifest: str) -> bytes:
+    space = "urn:oasis:names:tc:opendocument:xmlns:"
+    names = " ".join(f'xmlns:{each}="{space}{each}:1.0"' for each in ("office", "table", "text"))
+    cell = '<table:table-cell office:value-type="string"><text:p>%s</text:p></table:table-cell>'
+    number = '<table:table-cell office:value-type="float" office:value="17328629784861446350"/>'
+    blank = '<table:table-row table:number-rows-repeated="1048000"><table:table-cell/>'
+    content = (
+        f"<office:document-content {names}><office:body><office:spreadsheet>"
+        f'<table:table table:name="S">'
+        f"<table:table-row>{cell % 'Order id'}{cell % 'Status'}</table:table-row>"
+        f"<table:table-row>{number}{cell % 'Delivered'}</table:table-row>{blank}</table:table-row>"
+        "</table:table></office:spreadsheet></office:body></office:document-content>"
+    )
+    store = io.BytesIO()
+    with zipfile.ZipFile(store, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", f"<manifest>{manifest}</manifest>")
+        archive.writestr("content.xml", content)
+    return store.getvalue()
+
+
+def test_opendocument_spreadsheets_are_read_with_the_same_checks() -> None:
+    manifest = read_manifest(
+        ods(""), name="orders.xlsx", limits=Limits(), header=NamedColumns("Order id")
+    )
+    assert manifest.kind == "ods"
+    [block] = manifest.sheets[0].blocks(ReadTally())
+    assert block.cells[0].to_pylist() == ["1.7328629784861446e+19"]
+    assert block.kinds[0].tolist() == [CellKind.NUMBER]
+    assert refusal(ods("<encryption-data/>")).code is Code.PASSWORD_PROTECTED

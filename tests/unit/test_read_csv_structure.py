@@ -4,13 +4,13 @@ import mmap
 from pathlib import Path
 
 import pytest
-from tests.fakes.header_finders import NamedColumns
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Block, Limits, Manifest, ReadTally
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading import read_csv as room
+from tests.fakes.header_finders import NamedColumns
 
 Row = tuple[int, tuple[str, ...]]
 
@@ -256,6 +256,19 @@ def test_long_files_come_in_blocks_of_bounded_size_with_running_numbers() -> Non
     assert [cell for block in blocks for cell in block.cells[0].to_pylist()] == [
         str(number) for number in range(120_000)
     ]
+
+
+@pytest.mark.parametrize("text", ['Id,Status\n1,"a"b\n', "Id,Status\n\n1,a,\n2", "x,y\n1,2\n"])
+def test_a_refusal_does_not_keep_a_mapped_file_from_closing(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "drop.csv"
+    path.write_text(text)
+    header = NamedColumns("Id")
+    with (
+        pytest.raises(DropRefused),
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        blocks_of(read_manifest(data, name="x", limits=Limits(), header=header))
 
 
 def test_a_mapped_file_can_be_closed_after_reading(tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 import codecs
 
 import pytest
-from tests.fakes.header_finders import ExactHeader
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Limits, Manifest, ReadTally
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.decode import Encoding, choose_encoding, line_at, open_text
+from tests.fakes.header_finders import ExactHeader
 
 HEADER = ("Id", "Ort")
 TEXT = "Id,Ort\r\n1,München\r\n2,दिल्ली\r\n3,Köln\r\n"
@@ -50,8 +50,8 @@ def test_unicode_with_and_without_a_mark(mark: bytes, codec: str) -> None:
 
 
 def test_an_old_code_page_is_read_with_a_warning_that_names_the_line() -> None:
-    manifest = opened("Id,Ort\r\n1,Bonn\r\n2,Köln – Süd\r\n".encode("cp1252"))
-    assert places(manifest) == ["Bonn", "Köln – Süd"]
+    manifest = opened("Id,Ort\r\n1,Bonn\r\n2,Köln € Süd\r\n".encode("cp1252"))
+    assert places(manifest) == ["Bonn", "Köln € Süd"]
     [notice] = manifest.notices
     assert notice.code is Code.ENCODING_GUESSED
     assert "line 3" in notice.message

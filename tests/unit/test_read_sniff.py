@@ -5,12 +5,12 @@ import io
 import zipfile
 
 import pytest
-from tests.fakes.header_finders import ExactHeader, NamedColumns
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Limits
 from pipeline.stages.read import read_manifest
+from tests.fakes.header_finders import ExactHeader, NamedColumns
 
 
 def packed(**parts: bytes) -> bytes:

@@ -41,9 +41,7 @@ class Drops:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def begin(
-        self, *, drop_id: str, folder: str, source_file: str, received_at: datetime
-    ) -> Drop:
+    def begin(self, *, drop_id: str, folder: str, source_file: str, received_at: datetime) -> Drop:
         """Record that a file is about to be claimed."""
         values = {
             "drop_id": drop_id,

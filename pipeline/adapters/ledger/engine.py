@@ -76,7 +76,11 @@ def _in_our_words(what: str) -> Iterator[None]:
 def _absolute(url: str, root: Path) -> sa.URL:
     """``sqlite:///state/ledger.db`` is meant from the root, wherever the command was started."""
     parsed = sa.make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+    if (
+        parsed.get_backend_name() != "sqlite"
+        or not parsed.database
+        or parsed.database == ":memory:"
+    ):
         return parsed
     path = root / parsed.database
     try:

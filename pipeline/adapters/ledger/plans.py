@@ -73,9 +73,7 @@ def _standing_of(
             chunks.c.sent_at,
         )
         .join(drops, drops.c.seq == lines.c.drop_seq)
-        .join(
-            chunks, (chunks.c.drop_seq == lines.c.drop_seq) & (chunks.c.no == lines.c.chunk)
-        )
+        .join(chunks, (chunks.c.drop_seq == lines.c.drop_seq) & (chunks.c.no == lines.c.chunk))
         .outerjoin(
             verdicts,
             (verdicts.c.drop_seq == lines.c.drop_seq)

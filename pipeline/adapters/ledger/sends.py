@@ -16,7 +16,15 @@ _FINISH = (
     .values(
         {
             name: sa.bindparam(f"v_{name}")
-            for name in ("state", "outcome", "http_status", "attempts", "code", "message", "sent_at")
+            for name in (
+                "state",
+                "outcome",
+                "http_status",
+                "attempts",
+                "code",
+                "message",
+                "sent_at",
+            )
         }
     )
 )

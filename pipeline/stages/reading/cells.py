@@ -25,7 +25,7 @@ Column = tuple[pa.Array, npt.NDArray[np.int8] | None]
 _EXACT = 1e15
 
 
-def text_of(value: Any) -> str:
+def text_of(value: object) -> str:
     """Return one cell's text. ``value`` is what the native reader gives for it."""
     return _TEXTS[type(value)](value)
 

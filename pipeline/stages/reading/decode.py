@@ -57,7 +57,7 @@ class Text(Protocol):
     Positions asked for may only grow.
     """
 
-    def load(self, at: int, size: int) -> tuple[memoryview, bool]:
+    def load(self, at: int, size: int) -> tuple[bytes, bool]:
         """Return up to ``size`` bytes from ``at``, and whether the text ends with them."""
         ...
 
@@ -95,11 +95,12 @@ def line_at(text: Text, position: int) -> int:
         # Two bytes of overlap, so that a terminator is not counted twice or cut.
         window, last = text.load(at, min(_PIECE, position - at) + 2)
         step = len(window) if last else len(window) - 2
-        lines += sum(
-            1 for end in _TERMINATOR.finditer(window) if end.start() < step and at + end.end() <= position
-        )
-        ends = [end.end() for end in _TERMINATOR.finditer(window) if end.start() < step]
-        at += max(step, ends[-1] if ends else 0)
+        for end in _TERMINATOR.finditer(window):
+            if end.start() >= step or at + end.end() > position:
+                break
+            lines += 1
+            step = max(step, end.end())
+        at += step
         if last:
             break
     return lines
@@ -110,12 +111,13 @@ class _InPlace:
     data: Buffer
     start: int
 
-    def load(self, at: int, size: int) -> tuple[memoryview, bool]:
-        # The view is made anew each time: a standing one would keep a mapped file from closing.
+    def load(self, at: int, size: int) -> tuple[bytes, bool]:
+        # A copy: a view, held by a traceback or one of Arrow's threads, would keep a mapped file
+        # from closing.
         end = len(self.data) - (self.data[-1] == _DOS_END)
         first = self.start + at
         until = min(first + size, end)
-        return memoryview(self.data)[first:until], until >= end
+        return bytes(self.data[first:until]), until >= end
 
 
 class _Transcoded:
@@ -125,7 +127,7 @@ class _Transcoded:
         self._base = 0
         self._ended = False
 
-    def load(self, at: int, size: int) -> tuple[memoryview, bool]:
+    def load(self, at: int, size: int) -> tuple[bytes, bool]:
         if self._base + len(self._held) < at + size and not self._ended:
             parts = [self._held[at - self._base :]]
             have = len(parts[0])
@@ -137,7 +139,7 @@ class _Transcoded:
                 have += len(parts[-1])
             self._held = b"".join(parts)
         first = at - self._base
-        window = memoryview(self._held)[first : first + size]
+        window = self._held[first : first + size]
         return window, self._ended and first + size >= len(self._held)
 
 
@@ -193,19 +195,17 @@ def _utf8_or_cp1252(data: Buffer, start: int, name: str) -> Encoding:
     bad, cut = _first_bad(data)
     if cut and not _ascii_until(data, start, bad):
         raise truncated(f"{shown(name)} ends in the middle of a character.")
-    if start:
-        what = "The file is marked as UTF-8 but holds bytes that are not; they are shown as U+FFFD"
-        codec = "utf-8"
-    else:
-        what = "The file is not UTF-8; it was read as Western European (Windows-1252)"
-        codec = "cp1252"
-    guess = _guess(data, bad) if not start else ""
-    found = Encoding(codec=codec, start=start, in_place=False)
     line = line_at(_InPlace(data=data, start=start), bad - start)
-    also = f", though it may be {guess}" if guess not in ("", "cp1252") else ""
-    message = f"{what}{also}. The first such character is in line {line}. Save it as CSV UTF-8."
-    notice = Notice(code=Code.ENCODING_GUESSED, message=message)
-    return Encoding(codec=found.codec, start=start, in_place=False, notices=(notice,))
+    where = f"The first such character is in line {line}. Save the file as CSV UTF-8."
+    if start:
+        codec = "utf-8"
+        what = "The file is marked as UTF-8 but holds bytes that are not; they show as U+FFFD."
+    else:
+        codec, guess = "cp1252", _guess(data, bad)
+        also = f", though it may be {guess}" if guess not in ("", "cp1252") else ""
+        what = f"The file is not UTF-8; it was read as Western European (Windows-1252){also}."
+    notice = Notice(code=Code.ENCODING_GUESSED, message=f"{what} {where}")
+    return Encoding(codec=codec, start=start, in_place=False, notices=(notice,))
 
 
 def _valid_utf8(data: Buffer) -> bool:
@@ -233,7 +233,9 @@ def _first_bad(data: Buffer) -> tuple[int, bool]:
 
 
 def _ascii_until(data: Buffer, start: int, end: int) -> bool:
-    return all(bytes(data[at : min(at + _PIECE, end)]).isascii() for at in range(start, end, _PIECE))
+    return all(
+        bytes(data[at : min(at + _PIECE, end)]).isascii() for at in range(start, end, _PIECE)
+    )
 
 
 def _guess(data: Buffer, bad: int) -> str:

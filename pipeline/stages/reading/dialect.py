@@ -88,15 +88,13 @@ def choose_dialect(open_text: Callable[[], Text], limits: Limits, header: Header
     raise header.refusal([each.cells for each in likely.records if not is_blank(each.cells)])
 
 
-def broken_quote(
-    text: Text, at: int, broken: BrokenQuote, *, cut: bool = False
-) -> DropRefused:
+def broken_quote(text: Text, at: int, broken: BrokenQuote) -> DropRefused:
     """Return the refusal for a quote at UTF-8 position ``at``, naming its line.
 
-    ``CSV_BROKEN``; ``TRUNCATED`` if the file ended in the quote's own line (``cut``).
+    ``CSV_BROKEN``; ``TRUNCATED`` if the file ends in the quote's own line.
     """
     line = line_at(text, at)
-    if cut and not broken.closed:
+    if broken.cut:
         return truncated(f"The file ends in the middle of a quoted cell, in line {line}.")
     why = "is followed by more text after its closing quote" if broken.closed else "is never closed"
     return DropRefused(
@@ -120,7 +118,7 @@ def _trials(text: Text, rows: int) -> tuple[str, list[_Trial]]:
     size = _HEAD
     while True:
         window, last = text.load(0, size)
-        head = bytes(window).decode("utf-8", errors="ignore")
+        head = window.decode("utf-8", errors="ignore")
         sep = _SEP.match(head)
         delimiters = sep.group(1) if sep else DELIMITERS
         trials = [_try(head, sep.end() if sep else 0, each, rows, last) for each in delimiters]
@@ -139,13 +137,11 @@ def _try(head: str, start: int, delimiter: str, rows: int, last: bool) -> _Trial
             records.append(Record(number=len(records) + 1, cells=cells))
             ends.append(start + end)
     except BrokenQuote as error:
-        broken = BrokenQuote(start + error.at, closed=error.closed)
+        broken = BrokenQuote(start + error.at, closed=error.closed, cut=error.cut)
     return _Trial(delimiter=delimiter, records=tuple(records), ends=tuple(ends), broken=broken)
 
 
-def _first(
-    records: Iterator[tuple[list[str], int]], rows: int
-) -> Iterator[tuple[list[str], int]]:
+def _first(records: Iterator[tuple[list[str], int]], rows: int) -> Iterator[tuple[list[str], int]]:
     for _, record in zip(range(rows), records, strict=False):
         yield record
 

@@ -1,6 +1,5 @@
-"""Delimited text → manifest: one sheet whose blocks are read from the file as they are asked for."""
+"""Delimited text → manifest: one sheet whose blocks are read as they are asked for."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,7 +33,6 @@ from pipeline.stages.reading.wording import shown
 SEGMENT = 4 * 1024 * 1024
 """Bytes read at a time: small enough for the processor's cache, about 30,000 rows."""
 
-_LINE_END = re.compile(r"[\r\n]")
 _NEWLINES = b" \t\r\n"
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
@@ -53,7 +51,7 @@ def read_csv(data: Buffer, *, name: str, limits: Limits, header: HeaderFinder) -
     if _is_empty(open_text(data, encoding)):
         raise _empty(name)
     start, _ = open_text(data, encoding).load(0, 4096)
-    check_text(bytes(start).decode("utf-8", errors="ignore"), data, name=name)
+    check_text(start.decode("utf-8", errors="ignore"), data, name=name)
     dialect = choose_dialect(lambda: open_text(data, encoding), limits, header)
     source = CsvBlocks(data=data, encoding=encoding, dialect=dialect, max_rows=limits.max_rows)
     sheet = Sheet(name="", header_row=dialect.row, headers=dialect.headers, blocks=source)
@@ -79,7 +77,7 @@ class CsvBlocks:
 
     def __call__(self, tally: ReadTally) -> Iterator[Block]:
         """Yield the data rows; see ``pipeline.model.BlockSource``."""
-        shaper = Shaper(self.dialect.headers, tally, allowed=self.max_rows)
+        shaper = Shaper(self.dialect.headers, tally, limit=self.max_rows)
         for parsed in self._parsed():
             blocks = list(shaper.shape(parsed))
             if shaper.cut and shaper.short == 1:
@@ -104,9 +102,7 @@ class CsvBlocks:
             else:
                 size *= 2
 
-    def _read(
-        self, window: memoryview, at: int, first: int, *, last: bool
-    ) -> tuple[Parsed, int] | None:
+    def _read(self, window: bytes, at: int, first: int, *, last: bool) -> tuple[Parsed, int] | None:
         """Read the whole records of a window; None if not even one ends in it."""
         delimiter, width = self.dialect.delimiter, len(self.dialect.headers)
         layout = certify(window, ord(delimiter), last=last) if self.fast else None
@@ -117,9 +113,9 @@ class CsvBlocks:
         return self._read_slowly(window, at, first, last=last)
 
     def _read_slowly(
-        self, window: memoryview, at: int, first: int, *, last: bool
+        self, window: bytes, at: int, first: int, *, last: bool
     ) -> tuple[Parsed, int] | None:
-        piece = bytes(window).decode("utf-8", errors="strict" if last else "ignore")
+        piece = window.decode("utf-8", errors="strict" if last else "ignore")
         records: list[list[str]] = []
         end = 0
         try:
@@ -128,9 +124,7 @@ class CsvBlocks:
                 end = after
         except BrokenQuote as broken:
             place = at + len(piece[: broken.at].encode())
-            cut = last and _LINE_END.search(piece, broken.at) is None
-            text = open_text(self.data, self.encoding)
-            raise broken_quote(text, place, broken, cut=cut) from None
+            raise broken_quote(open_text(self.data, self.encoding), place, broken) from None
         if not records:
             return None
         open_end = last and piece[end - 1] not in "\r\n"
@@ -159,7 +153,7 @@ def _is_empty(text: Text) -> bool:
     at, last = 0, False
     while not last:
         window, last = text.load(at, 1 << 20)
-        if bytes(window).strip(_NEWLINES):
+        if window.strip(_NEWLINES):
             return False
         at += len(window)
     return True

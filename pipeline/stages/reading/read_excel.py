@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -57,7 +58,7 @@ def read_excel(
     for index, info in enumerate(book.sheets_metadata):
         if info.typ is not SheetTypeEnum.WorkSheet:
             continue
-        sheet = contained(lambda at=index: book.get_sheet_by_index(at), name)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        sheet = contained(partial(book.get_sheet_by_index, index), name)
         if info.visible is not SheetVisibleEnum.Visible:
             notices.extend(_hidden(info, sheet))
             continue
@@ -92,13 +93,13 @@ def contained(call: Callable[[], _Result], name: str, where: str = "") -> _Resul
 
 @dataclass(frozen=True, kw_only=True)
 class _Budget:
-    """The row limit over all sheets: what earlier sheets were found to hold is taken off."""
+    """The row limit, which counts over all sheets, and what each was found to hold."""
 
     max_rows: int
     used: dict[int, int] = field(default_factory=dict)
 
-    def allowed(self, index: int) -> int:
-        return self.max_rows - sum(rows for at, rows in self.used.items() if at < index)
+    def before(self, index: int) -> int:
+        return sum(rows for at, rows in self.used.items() if at < index)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,12 @@ class _SheetBlocks:
 
     def __call__(self, tally: ReadTally) -> Iterator[Block]:
         """Yield the data rows; see ``pipeline.model.BlockSource``."""
-        shaper = Shaper(self.headers, tally, allowed=self.budget.allowed(self.index))
+        shaper = Shaper(
+            self.headers,
+            tally,
+            limit=self.budget.max_rows,
+            before=self.budget.before(self.index),
+        )
         rows = islice(self.sheet.iter_rows(), self.header_row, None)
         first = self.header_row + 1
         while parsed := self._parsed(rows, first):
@@ -141,7 +147,9 @@ class _SheetBlocks:
         )
 
 
-def _take(rows: Iterator[list[Any]], count: int, file: str, sheet: str, first: int) -> list[list[Any]]:
+def _take(
+    rows: Iterator[list[Any]], count: int, file: str, sheet: str, first: int
+) -> list[list[Any]]:
     """Take the next rows; a cell the native reader cannot express is reported with its row."""
     batch: list[list[Any]] = []
     try:
@@ -167,7 +175,13 @@ def _head(sheet: CalamineSheet, count: int, file: str) -> list[Record]:
 
 
 def _sheet(
-    title: str, sheet: CalamineSheet, found: Record, limits: Limits, budget: _Budget, index: int, name: str
+    title: str,
+    sheet: CalamineSheet,
+    found: Record,
+    limits: Limits,
+    budget: _Budget,
+    index: int,
+    name: str,
 ) -> Sheet:
     check_width(found.cells, limits.max_columns, where=f"sheet {shown(title)}")
     headers = tuple(found.cells)

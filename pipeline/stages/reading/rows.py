@@ -3,9 +3,9 @@
 The same for text and workbooks, and for both ways of reading CSV.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -52,14 +52,18 @@ def surplus_of(cells: Sequence[str]) -> tuple[str, ...]:
 class Shaper:
     """Turns the parsed records of one sheet, in order, into its blocks.
 
-    ``allowed``: how many data rows the sheet may have; one more raises ``TOO_MANY_ROWS``.
+    ``limit``: how many data rows the file may have, of which earlier sheets took ``before``; one
+    more raises ``TOO_MANY_ROWS``.
     """
 
-    def __init__(self, headers: tuple[str, ...], tally: ReadTally, *, allowed: int) -> None:
+    def __init__(
+        self, headers: tuple[str, ...], tally: ReadTally, *, limit: int, before: int = 0
+    ) -> None:
         self._headers = headers
         self._needed = len(surplus_of(headers))
         self._tally = tally
-        self._allowed = allowed
+        self._limit = limit
+        self._before = before
         self.rows = 0
         self.short = 0
         self.cut = False
@@ -83,11 +87,11 @@ class Shaper:
             surplus = {place[at]: extra for at, extra in surplus.items()}
             faults = {place[at]: found for at, found in faults.items()}
         self.rows += len(rows)
-        if self.rows > self._allowed:
+        if self._before + self.rows > self._limit:
             raise DropRefused(
                 Code.TOO_MANY_ROWS,
-                f"The file has more data rows than the limit allows ({self._allowed:,} here).",
-                hint="Split it into several files and drop them one by one.",
+                f"The file has more than {self._limit:,} data rows, which is the limit.",
+                hint="Split it into several files, or raise inbox.max_rows.",
             )
         whole = Block(rows=rows, cells=cells, kinds=kinds, extra=surplus, faults=faults)
         yield from _pieces(whole)
@@ -150,7 +154,7 @@ class Shaper:
         return Fault(code=Code.CELL_INVALID, column="", message=message)
 
 
-def _every(parsed: Parsed, test: Any) -> Mask:
+def _every(parsed: Parsed, test: Callable[[pa.Array, int], Mask]) -> Mask:
     """Return which records pass ``test(column, index)`` in every column, cheapest way out first."""
     left = np.flatnonzero(test(parsed.cells[0], 0))
     for at, column in enumerate(parsed.cells[1:], start=1):
@@ -180,7 +184,7 @@ def _holds_nul(cells: pa.Array) -> Mask:
     return mask
 
 
-def _to_mask(values: Any) -> Mask:
+def _to_mask(values: pa.Array) -> Mask:
     mask: Mask = values.to_numpy(zero_copy_only=False)
     return mask
 
@@ -194,7 +198,7 @@ def _pieces(whole: Block) -> Iterator[Block]:
         return
     parts = -(-len(whole) // BLOCK_ROWS)
     bounds = [len(whole) * part // parts for part in range(parts + 1)]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         yield Block(
             rows=whole.rows[start:end],
             cells=tuple(column.slice(start, end - start) for column in whole.cells),

@@ -45,7 +45,7 @@ class Layout:
     open_end: bool
 
 
-def certify(window: memoryview, delimiter: int, *, last: bool) -> Layout | None:
+def certify(window: bytes, delimiter: int, *, last: bool) -> Layout | None:
     """Return the layout of the whole records in ``window``, or None if it cannot be proved.
 
     ``window`` starts with a record; ``last``: the text ends with it. None also when no record ends
@@ -85,7 +85,7 @@ def certify(window: memoryview, delimiter: int, *, last: bool) -> Layout | None:
 
 
 def parse(
-    window: memoryview, layout: Layout, delimiter: str, *, width: int, first: int
+    window: bytes, layout: Layout, delimiter: str, *, width: int, first: int
 ) -> Parsed | None:
     """Read the records of a certified window into columns of text; None if Arrow disagrees.
 
@@ -100,7 +100,7 @@ def parse(
         return Parsed(first=first, cells=columns, open_end=layout.open_end)
     cuts = _delimiters(data, layout, ord(delimiter))
     counts: Places = np.diff(np.searchsorted(cuts, layout.ends), prepend=0) + 1
-    long, starts = _too_long(layout, cuts, counts, width)
+    long, starts = _too_long(cuts, counts, width)
     columns = _columns(
         _mended(data, layout, counts, (long, starts), ord(delimiter), width),
         layout,
@@ -118,7 +118,8 @@ def parse(
 
 def _doubled(layout: Layout) -> npt.NDArray[np.bool_]:
     """Return which records end in CRCRLF."""
-    return layout.nexts - layout.ends == 3
+    doubled: npt.NDArray[np.bool_] = layout.nexts - layout.ends == 3
+    return doubled
 
 
 def _delimiters(data: Bytes, layout: Layout, delimiter: int) -> Places:
@@ -184,9 +185,7 @@ def _line_ends(data: Bytes) -> tuple[Places, Places]:
     )
 
 
-def _too_long(
-    layout: Layout, cuts: Places, counts: Places, width: int
-) -> tuple[Places, Places]:
+def _too_long(cuts: Places, counts: Places, width: int) -> tuple[Places, Places]:
     """Return the records that are too long, and where the delimiter after their last cell is."""
     before = np.cumsum(counts - 1) - (counts - 1)
     long = np.flatnonzero(counts > width)
@@ -227,10 +226,11 @@ def _mended(
     keep = np.add.accumulate(edges[:-1], dtype=np.int8) == 0
     keep[layout.ends[_doubled(layout)]] = False
     missing = np.maximum(width - counts, 0)
+    kept: Bytes = data[keep]
     if not missing.any():
-        return data[keep]
-    ends = layout.ends - np.searchsorted(np.flatnonzero(~keep), layout.ends)
-    return np.insert(data[keep], np.repeat(ends, missing), np.uint8(delimiter))
+        return kept
+    places = np.repeat(layout.ends - np.searchsorted(np.flatnonzero(~keep), layout.ends), missing)
+    return np.insert(kept, places, np.uint8(delimiter))
 
 
 def _columns(

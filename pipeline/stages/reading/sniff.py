@@ -44,14 +44,27 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 
 #: Plain text that is another format, recognised in its first characters.
 _MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r'\s*<\?xml[^>]*>\s*<\?mso-application[^>]*Excel|\s*<\?xml[^>]*>\s*(?:<!--.*?-->\s*)?'
-                r'<(?:ss:)?Workbook\b', re.DOTALL), "an Excel 2003 XML workbook"),
-    (re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|table|meta|script|style|"
-                r"div|br|p|tr|td|h\d|font|center)\b", re.DOTALL | re.IGNORECASE),
-     "an HTML page"),
+    (
+        re.compile(
+            r"\s*<\?xml[^>]*>\s*<\?mso-application[^>]*Excel|\s*<\?xml[^>]*>\s*(?:<!--.*?-->\s*)?"
+            r"<(?:ss:)?Workbook\b",
+            re.DOTALL,
+        ),
+        "an Excel 2003 XML workbook",
+    ),
+    (
+        re.compile(
+            r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|table|meta|script|style|"
+            r"div|br|p|tr|td|h\d|font|center)\b",
+            re.DOTALL | re.IGNORECASE,
+        ),
+        "an HTML page",
+    ),
     (re.compile(r"\s*<(?:\?xml\b|!DOCTYPE\b|svg\b)", re.IGNORECASE), "an XML document"),
-    (re.compile(r"(?:[A-Za-z-]+: [^\n]*\n)*MIME-Version: ", re.IGNORECASE),
-     "a web archive or an e-mail (MIME)"),
+    (
+        re.compile(r"(?:[A-Za-z-]+: [^\n]*\n)*MIME-Version: ", re.IGNORECASE),
+        "a web archive or an e-mail (MIME)",
+    ),
     (re.compile(r'\s*(?:\{\s*"[^"]*"\s*:|\[\s*[\[{])'), "a JSON document"),
     (re.compile(r"\s*%PDF-"), "a PDF document"),
 )

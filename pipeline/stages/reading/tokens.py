@@ -19,12 +19,17 @@ _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"')
 
 
 class BrokenQuote(Exception):  # noqa: N818 - a signal between two rooms, not an error for people
-    """A quoted cell that does not end properly. ``at`` is where its quote stands in the text."""
+    """A quoted cell that does not end properly.
 
-    def __init__(self, at: int, *, closed: bool) -> None:
+    ``at`` is where its quote stands in the text. ``closed``: a quote ends it, but more text
+    follows. ``cut``: the text ends in the very line it began in.
+    """
+
+    def __init__(self, at: int, *, closed: bool = False, cut: bool = False) -> None:
         super().__init__(at)
         self.at = at
         self.closed = closed
+        self.cut = cut
 
 
 def tokenize(text: str, delimiter: str, *, last: bool) -> Iterator[tuple[list[str], int]]:
@@ -92,7 +97,8 @@ def _careful(
             quoted = _QUOTED.match(text, at, stop)
             if quoted is None:
                 if last:
-                    raise BrokenQuote(quote, closed=False)
+                    cut = "\n" not in text[quote:] and "\r" not in text[quote:]
+                    raise BrokenQuote(quote, cut=cut)
                 return None
             at = quoted.end()
             while at < stop and text[at] in blanks:

@@ -22,4 +22,6 @@ def counted(number: int, noun: str) -> str:
 def _plain(char: str) -> str:
     if char == "\n":
         return "\\n"
-    return ascii(char)[1:-1] if unicodedata.category(char).startswith(("C", "Z")) and char != " " else char
+    if char != " " and unicodedata.category(char).startswith(("C", "Z")):
+        return ascii(char)[1:-1]
+    return char

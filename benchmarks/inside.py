@@ -1,0 +1,189 @@
+"""A run of Shipdrop with watches in it: ``python -m benchmarks.inside MODE ROOT [--once]``.
+
+``plain`` changes nothing; ``ledger`` and ``stages`` wrap methods with clocks and print JSON;
+``profile`` runs cProfile in every thread and prints the dearest functions of each.
+"""
+
+import time
+
+_BEGAN = time.perf_counter()
+
+import cProfile  # noqa: E402 - the clock above must start before the imports
+import io  # noqa: E402
+import json  # noqa: E402
+import pstats  # noqa: E402
+import signal  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
+from contextlib import AbstractContextManager, contextmanager  # noqa: E402
+from functools import wraps  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import psutil  # noqa: E402
+
+_Times = dict[str, list[float]]
+
+
+class Clocks:
+    """Wall and processor seconds by label, and the resident memory when a label ended."""
+
+    def __init__(self) -> None:
+        self.times: _Times = {}
+        self._lock = threading.Lock()
+        self._process = psutil.Process()
+
+    def add(self, label: str, wall: float, cpu: float) -> None:
+        """Add to a label."""
+        rss = self._process.memory_info().rss / 1e6
+        with self._lock:
+            entry = self.times.setdefault(label, [0.0, 0.0, 0, 0.0])
+            entry[0] += wall
+            entry[1] += cpu
+            entry[2] += 1
+            entry[3] = max(entry[3], rss)
+
+    @contextmanager
+    def time(self, label: str) -> Iterator[None]:
+        """Time a block in this thread."""
+        wall, cpu = time.perf_counter(), time.thread_time()
+        try:
+            yield
+        finally:
+            self.add(label, time.perf_counter() - wall, time.thread_time() - cpu)
+
+    def wrap(self, owner: Any, name: str, label: str) -> None:  # noqa: ANN401 - class or module
+        """Replace a function or method by one that is timed."""
+        original = getattr(owner, name)
+
+        @wraps(original)
+        def timed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the original
+            with self.time(label):
+                return original(*args, **kwargs)
+
+        setattr(owner, name, timed)
+
+    def wrap_context(self, owner: Any, name: str, label: str) -> None:  # noqa: ANN401 - a class
+        """The same for a method that gives a context manager: the whole block is timed."""
+        original: Callable[..., AbstractContextManager[Any]] = getattr(owner, name)
+
+        @contextmanager
+        def timed(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            with self.time(label), original(*args, **kwargs) as value:
+                yield value
+
+        setattr(owner, name, timed)
+
+
+def watch_ledger(clocks: Clocks) -> None:
+    """Time every transaction and every read of the ledger, and its commits alone."""
+    import sqlalchemy as sa
+
+    from pipeline.adapters.ledger.engine import Database
+
+    clocks.wrap_context(Database, "write", "write")
+    clocks.wrap_context(Database, "read", "read")
+    clocks.wrap(sa.Connection, "_commit_impl", "commit")
+
+
+def watch_stages(clocks: Clocks) -> None:
+    """Time the steps of a drop; nested ones are told by an indented label."""
+    from pipeline import closing, preparing, reporting, runner, wiring
+    from pipeline.adapters.folders import Folders
+    from pipeline.adapters.ledger import SqlLedger
+    from pipeline.adapters.spool import SpoolWriter
+    from pipeline.claiming import Claimer
+    from pipeline.stages import prepare as stage
+
+    clocks.wrap(Claimer, "claim", "claim")
+    clocks.wrap(runner, "prepare", "prepare")
+    clocks.wrap(preparing, "read_manifest", "prepare: open and sniff")
+    clocks.wrap(preparing, "prepare_block", "prepare: judge blocks")
+    for name in ("structural", "normalise", "validate", "transform", "footers"):
+        if hasattr(stage, name):
+            clocks.wrap(stage, name, f"prepare: judge blocks: {name}")
+    clocks.wrap(SpoolWriter, "add", "prepare: spool")
+    clocks.wrap(preparing, "_assemble", "prepare: assemble")
+    clocks.wrap(runner, "make_plan", "plan")
+    clocks.wrap(SqlLedger, "standing", "plan: ledger standing")
+    clocks.wrap(runner, "freeze_bodies", "freeze bodies")
+    clocks.wrap(runner, "frozen", "order lines")
+    clocks.wrap(SqlLedger, "freeze", "ledger freeze")
+    clocks.wrap(runner.Runner, "shipment", "shipment")
+    clocks.wrap(SqlLedger, "exchange", "deliver: exchange")
+    clocks.wrap(runner.Runner, "finish", "finish")
+    clocks.wrap(closing.Closer, "settled", "finish: settle")
+    clocks.wrap(reporting, "write_report", "finish: report")
+    clocks.wrap(closing.Closer, "put_away", "finish: archive")
+    clocks.wrap(Folders, "outbox_write", "finish: outbox files")
+    clocks.wrap(wiring.Site, "service", "wiring")
+    _watch_delivery(clocks)
+
+
+def _watch_delivery(clocks: Clocks) -> None:
+    """From handing a drop in to getting it back."""
+    from pipeline.delivery.room import DeliveryRoom
+
+    submit = DeliveryRoom.submit
+
+    def timed(room: DeliveryRoom, shipment: Any) -> Any:  # noqa: ANN401 - as the original
+        began = time.perf_counter()
+        future = submit(room, shipment)
+        future.add_done_callback(
+            lambda _: clocks.add("deliver", time.perf_counter() - began, time.thread_time())
+        )
+        return future
+
+    DeliveryRoom.submit = timed  # type: ignore[method-assign] - a watch, in this process only
+
+
+class Profiles:
+    """cProfile in every thread that is started from now on, and in this one."""
+
+    def __init__(self) -> None:
+        self._by_thread: list[tuple[str, cProfile.Profile]] = []
+        original = threading.Thread.run
+
+        def run(thread: threading.Thread) -> None:
+            profile = cProfile.Profile(time.thread_time)
+            self._by_thread.append((thread.name, profile))
+            profile.runcall(original, thread)
+
+        threading.Thread.run = run  # type: ignore[method-assign] - in this process only
+
+    def text(self, lines: int = 28) -> str:
+        """The dearest functions of each thread, by their own time."""
+        out = io.StringIO()
+        for name, profile in self._by_thread:
+            out.write(f"== thread {name}\n")
+            pstats.Stats(profile, stream=out).strip_dirs().sort_stats("tottime").print_stats(lines)
+        return out.getvalue()
+
+
+def main(mode: str, root: Path, *, once: bool) -> None:
+    """Run a service over ``root`` and print what the watches say."""
+    clocks = Clocks()
+    profiles = Profiles() if mode == "profile" else None
+    with clocks.time("imports"):
+        from pipeline.settings import load
+        from pipeline.wiring import Site
+    # What the loop imports late would otherwise count where it is first needed.
+    {"ledger": watch_ledger, "stages": watch_stages}.get(mode, lambda _: None)(clocks)
+    with clocks.time("run"):
+        service = Site(root, load(root)).service()
+        signal.signal(signal.SIGTERM, lambda *_: service.stop())
+        service.run(once=once)
+    total = time.perf_counter() - _BEGAN
+    clocks.add("interpreter start", _BEGAN_AFTER_START, 0.0)
+    clocks.add("process", total + _BEGAN_AFTER_START, time.process_time())
+    text = profiles.text() if profiles else json.dumps(clocks.times)
+    sys.stdout.write("\n" + text + "\n")
+
+
+_BEGAN_AFTER_START = max(0.0, time.time() - psutil.Process().create_time()) - (
+    time.perf_counter() - _BEGAN
+)
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), once="--once" in sys.argv)

@@ -1,0 +1,1 @@
+"""What Shipdrop is measured against; each module is a program of its own."""

@@ -1,0 +1,150 @@
+"""The preflight: the same reading, validation and planning as a run, with no call and no move."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+from pipeline import reporting
+from pipeline.adapters.folders import Folders
+from pipeline.adapters.naming import shown
+from pipeline.adapters.spool import Spool
+from pipeline.errors import DropRefused, UsageError
+from pipeline.model import Drop, DropState
+from pipeline.planning import facts_of, guard, make_plan
+from pipeline.ports import Standing
+from pipeline.preparing import Prepared, Source, prepare
+from pipeline.stages.plan import sendable_orders
+from pipeline.stages.report_summary import SummaryFacts, summary_object
+from pipeline.stages.settle import Remark, settle
+from pipeline.wiring import Site
+
+_WOULD_BE_SENT = Remark(code="", message="Would be sent.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A file that was checked: an object shaped like its summary, and why it was read so."""
+
+    shown_name: str
+    summary: Mapping[str, Any]
+    why: str
+
+
+def check_files(
+    site: Site, files: Sequence[Path], *, courier: str | None, out: Path | None
+) -> list[Checked]:
+    """Check each file. ``out``: a folder to write the files that a run would have written.
+
+    Rows that would be sent count as ``unsent``. Raises UsageError for a file that cannot be opened.
+    """
+    for file in files:
+        if not file.is_file():
+            raise UsageError(f"There is no file {shown(file)}.")
+    return [_check(site, file, courier=courier, out=out) for file in files]
+
+
+def _check(site: Site, file: Path, *, courier: str | None, out: Path | None) -> Checked:
+    with file.open("rb") as opened:
+        sha256 = file_digest(opened, "sha256").hexdigest()
+    now = site.clock.now()
+    drop = Drop(
+        seq=1 << 62,
+        drop_id="check",
+        folder="",
+        source_file=file.name,
+        state=DropState.OPEN,
+        received_at=now,
+        size=file.stat().st_size,
+        sha256=sha256,
+        same_as=site.ledger.same_bytes(sha256, 1 << 62) if _has_ledger(site) else None,
+    )
+    source = Source(path=file, name=file.name, named=courier or _folder_of(site, file), now=now)
+    with tempfile.TemporaryDirectory(prefix="shipdrop-check-") as folder:
+        spool = Spool(Path(folder) / "spool")
+        try:
+            prepared = prepare(source, site.reading, spool, _Strangers(site))
+        except DropRefused as refusal:
+            return _refused(drop, refusal, out, why="the file cannot be used")
+        return _planned(site, drop, prepared, spool, out)
+
+
+def _planned(site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path | None) -> Checked:
+    standing = _standing(site, prepared)
+    planned = make_plan(prepared, standing, site.plan_rules)
+    drop = replace(
+        drop,
+        courier=prepared.choice.profile.name,
+        parent=prepared.parent,
+        facts=facts_of(prepared, planned),
+    )
+    try:
+        guard(prepared, planned, site.plan_rules)
+    except DropRefused as refusal:
+        return _refused(drop, refusal, out, why=prepared.choice.why)
+    report = reporting.Report(
+        drop=drop,
+        facts=drop.facts,
+        settled=settle(planned.table, [], [], waiting=_WOULD_BE_SENT),
+        spool=spool,
+        advice=site.advice(),
+    )
+    if out is not None:
+        summary = reporting.write_report(report, _outbox(out))
+    else:
+        summary = summary_object(reporting.summary_of(report, {}))
+    return Checked(shown_name=shown(drop.source_file), summary=summary, why=prepared.choice.why)
+
+
+def _refused(drop: Drop, refusal: DropRefused, out: Path | None, *, why: str) -> Checked:
+    drop = replace(drop, state=DropState.REFUSED)
+    files: dict[str, str] = {}
+    if out is not None:
+        files["refused"] = reporting.write_refusal(drop, refusal, _outbox(out))
+    facts: SummaryFacts = reporting.refused_summary(drop, refusal, files)
+    summary = reporting.write_summary(facts, _outbox(out)) if out else summary_object(facts)
+    return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
+
+
+def _outbox(out: Path) -> Folders:
+    """Only its ``outbox_write`` is used: nothing else of a root is touched."""
+    return Folders(out, out, out)
+
+
+def _has_ledger(site: Site) -> bool:
+    """A check makes no ledger where there is none."""
+    url = site.settings.ledger.url
+    prefix = "sqlite:///"
+    return not url.startswith(prefix) or (site.root / url.removeprefix(prefix)).exists()
+
+
+def _standing(site: Site, prepared: Prepared) -> list[Standing]:
+    if not _has_ledger(site):
+        return []
+    orders = sendable_orders(prepared.keys).to_pylist()
+    return site.ledger.standing(orders, before_seq=1 << 62)
+
+
+def _folder_of(site: Site, file: Path) -> str | None:
+    """The courier a file in the inbox, or in a copy of it, is meant for by its folder."""
+    parent = file.absolute().parent
+    return parent.name if parent.parent == site.inbox_path else None
+
+
+@dataclass(frozen=True)
+class _Strangers:
+    """Earlier drops, as far as there is a ledger to know them."""
+
+    site: Site
+
+    def courier(self, drop_id: str) -> str | None:
+        """See ``preparing.Family``."""
+        found = self.site.ledger.find(drop_id) if _has_ledger(self.site) else None
+        return found.courier if found else None
+
+    def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]:
+        """See ``preparing.Family``."""
+        ids = Spool(self.site.spools / drop_id).ids()
+        return {(drop_id, row): seen for row, seen in ids.items()}

@@ -1,0 +1,84 @@
+"""Looking things up: profiles, explain."""
+
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.commands.common import Desk, command
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(command(profiles))
+    app.command()(command(explain))
+
+
+def profiles(
+    desk: Desk, name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None
+) -> int:
+    """List the courier profiles, or show one."""
+    from pipeline.describing import describe_profile
+    from pipeline.errors import UsageError
+    from pipeline.stages.choose import find_profile
+
+    known = desk.site().profiles
+    if name is None:
+        listed = [{"name": p.name, "title": p.title} for p in known.values()]
+
+        def list_them() -> None:
+            for each in listed:
+                typer.echo(f"{each['name']:<16} {each['title']}")
+
+        desk.show(listed, list_them)
+        return 0
+    found = find_profile(name, known)
+    if found is None:
+        raise UsageError(f'There is no profile "{name}".', hint=f"Known: {', '.join(known)}.")
+    described = describe_profile(found)
+
+    def for_people() -> None:
+        for heading, lines in described.items():
+            typer.echo(heading)
+            for line in lines:
+                typer.echo(f"  {line}")
+
+    desk.show(described, for_people)
+    return 0
+
+
+def explain(
+    desk: Desk, code: Annotated[str | None, typer.Argument(metavar="[CODE]")] = None
+) -> int:
+    """Say what a code means and how to fix it.
+
+    Without a code: list them all."""
+    import difflib
+
+    from pipeline.errors import UsageError
+    from schemas.codes import load_codes
+
+    known = {str(key): entry for key, entry in load_codes().items()}
+    if code is None:
+        table: dict[str, Any] = {key: entry.what for key, entry in known.items()}
+
+        def list_them() -> None:
+            for key, what in table.items():
+                typer.echo(f"{key:<20} {what}")
+
+        desk.show(table, list_them)
+        return 0
+    wanted = code.partition(":")[0].upper()
+    if wanted not in known:
+        near = difflib.get_close_matches(wanted, known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "`shipdrop explain` lists them all."
+        raise UsageError(f'"{code}" is not a code.', hint=hint)
+    entry = known[wanted]
+    value = {"code": wanted, "what": entry.what, "fix": entry.fix, "example": entry.example}
+
+    def for_people() -> None:
+        typer.echo(f"{wanted}\n\n{entry.what}\n\nWhat to do: {entry.fix}")
+        if entry.example:
+            typer.echo(f"\nExample: {entry.example}")
+
+    desk.show(value, for_people)
+    return 0

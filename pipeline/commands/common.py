@@ -1,0 +1,134 @@
+"""What every command takes (root, config, JSON, verbosity, log format) and how it prints."""
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.settings import Settings
+    from pipeline.wiring import Site
+
+
+class LogFormat(StrEnum):
+    """How logs are written; ``auto``: readable on a terminal, JSON lines elsewhere."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+Root = Annotated[
+    Path | None,
+    typer.Option(help="The root folder; else SHIPDROP_ROOT, else the current folder."),
+]
+Config = Annotated[Path | None, typer.Option(help="Another file than ROOT/shipdrop.toml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings and errors.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More of what is going on.")]
+Format = Annotated[LogFormat, typer.Option("--log-format", help="How logs are written.")]
+
+_SHARED: Mapping[str, tuple[Any, Any]] = {
+    "root": (Root, None),
+    "config": (Config, None),
+    "as_json": (AsJson, False),
+    "quiet": (Quiet, False),
+    "verbose": (Verbose, False),
+    "log_format": (Format, LogFormat.AUTO),
+}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The shared options of one command, and what follows from them."""
+
+    root: Path
+    config: Path | None
+    as_json: bool
+    quiet: bool
+    verbose: bool
+    log_format: LogFormat
+
+    def settings(self, flags: Mapping[str, Any] | None = None) -> "Settings":
+        """The root's settings. Raises SettingsError."""
+        from pipeline.settings import load
+
+        return load(self.root, config=self.config, flags=flags)
+
+    def site(self, flags: Mapping[str, Any] | None = None) -> "Site":
+        """The root with its settings, ready to build what is needed."""
+        from pipeline.logs import configure
+        from pipeline.wiring import Site
+
+        configure(
+            level="DEBUG" if self.verbose else "WARNING" if self.quiet else "INFO",
+            form=self.log_format.value,
+        )
+        return Site(self.root, self.settings(flags))
+
+    @cached_property
+    def console(self) -> "Console":
+        """Where data for people goes: stdout; without colour when it is no terminal."""
+        from rich.console import Console
+
+        width = None if sys.stdout.isatty() else 160
+        return Console(highlight=False, soft_wrap=True, width=width)
+
+    def show(self, value: object, for_people: Callable[[], None]) -> None:
+        """Print ``value`` as JSON, or call ``for_people``."""
+        if self.as_json:
+            typer.echo(to_json(value))
+        else:
+            for_people()
+
+
+def to_json(value: object) -> str:
+    """A value as indented JSON text."""
+    import orjson
+
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
+
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def command(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the shared options; it gets them as its first argument, a ``Desk``."""
+    own = list(inspect.signature(function).parameters.values())[1:]
+    shared = [
+        inspect.Parameter(name, _KEYWORD, default=default, annotation=kind)
+        for name, (kind, default) in _SHARED.items()
+    ]
+
+    wants_context = any(each.name == "context" for each in own)
+    if not wants_context:
+        own.append(inspect.Parameter("context", _KEYWORD, annotation=typer.Context))
+
+    def run(**given: Any) -> None:
+        context: typer.Context = given["context"] if wants_context else given.pop("context")
+        options = {name: given.pop(name) or _from_group(context, name) for name in _SHARED}
+        root = options.pop("root") or Path(os.environ.get("SHIPDROP_ROOT") or ".")
+        code = function(Desk(root=root.absolute(), **options), **given)
+        if code is not None:
+            raise typer.Exit(int(code))
+
+    keyword = [each.replace(kind=_KEYWORD) for each in own]
+    run.__name__, run.__doc__ = function.__name__, function.__doc__
+    run.__signature__ = inspect.Signature([*keyword, *shared])  # type: ignore[attr-defined] # typer reads it
+    run.__annotations__ = {each.name: each.annotation for each in (*keyword, *shared)}
+    return run
+
+
+def _from_group(context: typer.Context, name: str) -> Any:  # noqa: ANN401 - whatever it holds
+    """The option as given before the sub-command (``shipdrop drops --root R show …``)."""
+    parent = context.parent
+    return (parent.params.get(name) if parent else None) or _SHARED[name][1]

@@ -1,0 +1,97 @@
+"""Looking at drops: drops, drops show, trace."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.commands.common import Desk, command
+
+if TYPE_CHECKING:
+    from pipeline.model import Drop
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    group = typer.Typer()
+    group.callback(invoke_without_command=True)(command(drops))
+    group.command("show")(command(show))
+    app.add_typer(group, name="drops")
+    app.command()(command(trace))
+
+
+def drops(
+    desk: Desk,
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+) -> int | None:
+    """List drops, newest first; or show one."""
+    if context.invoked_subcommand is not None:
+        return None
+    from pipeline.adapters.naming import shown
+
+    found = desk.site().ledger.recent(limit)
+
+    def for_people() -> None:
+        from rich.table import Table
+
+        table = Table("drop", "state", "file", "courier", "outcomes")
+        for drop in found:
+            name = shown(drop.source_file)
+            table.add_row(drop.drop_id, drop.state.value, name, drop.courier, _outcomes(drop))
+        desk.console.print(table if found else "No drops yet.")
+
+    desk.show([_as_dict(drop) for drop in found], for_people)
+    return 0
+
+
+def show(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP")]) -> int:
+    """Show a drop: its summary, and what is left to send."""
+    from pipeline.commands.common import to_json
+
+    found = desk.site().drop(drop)
+    typer.echo(to_json(_as_dict(found)))
+    return 0
+
+
+def _outcomes(drop: "Drop") -> str:
+    from pipeline.commands.operate import in_words
+
+    summary = drop.facts.get("summary")
+    return in_words(summary) if summary else ""
+
+
+def _as_dict(drop: "Drop") -> dict[str, Any]:
+    from pipeline.model import stamp
+
+    return {
+        "drop_id": drop.drop_id,
+        "source_file": drop.source_file,
+        "folder": drop.folder,
+        "state": drop.state.value,
+        "courier": drop.courier,
+        "received_at": stamp(drop.received_at),
+        "request": drop.request or None,
+        "summary": drop.facts.get("summary"),
+    }
+
+
+def trace(desk: Desk, order_id: Annotated[str, typer.Argument(metavar="ORDER_ID")]) -> int:
+    """Show all that was read, sent and answered for an order."""
+    from pipeline.tracing import trace_order
+
+    story = trace_order(desk.site(), order_id)
+
+    def for_people() -> None:
+        if not story:
+            desk.console.print(f"No file named the order {order_id}.", markup=False)
+        for each in story:
+            desk.console.print(
+                f"{each['source_file']} ({each['drop_id']}), row {each['row']}: "
+                f"{each['order_status'] or 'no milestone'} → {each['outcome']}",
+                markup=False,
+            )
+            for line in each["story"]:
+                desk.console.print(f"    {line}", markup=False)
+
+    desk.show(story, for_people)
+    return 0

@@ -1,0 +1,84 @@
+"""Files and the inbox: check, submit, why."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.common import Desk, command
+
+Courier = Annotated[str | None, typer.Option(help="The courier whose profile is to be used.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(command(check))
+    app.command()(command(submit))
+    app.command()(command(why))
+
+
+def check(
+    desk: Desk,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
+    courier: Courier = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the files a run would write.")
+    ] = None,
+) -> int:
+    """Read and plan files as a run would; send nothing."""
+    from pipeline.checking import check_files
+    from pipeline.commands.operate import in_words
+
+    checked = check_files(desk.site(), files, courier=courier, out=out)
+
+    def for_people() -> None:
+        for each in checked:
+            summary = each.summary
+            words = in_words(summary).replace("unsent", "to be sent")
+            desk.console.print(f"{each.shown_name}: {words}", markup=False)
+            desk.console.print(
+                f"  read as {summary['courier'] or 'nothing'}: {each.why}", markup=False
+            )
+            for fault in (*summary["errors"], *summary["warnings"]):
+                label = ":".join(part for part in (fault["code"], fault["column"]) if part)
+                desk.console.print(f"  {fault['count']}× {label}: {fault['message']}", markup=False)
+
+    desk.show([each.summary for each in checked], for_people)
+    if any(each.summary["refused"] for each in checked):
+        return 4
+    return 3 if any(each.summary["rows"]["rejected"] for each in checked) else 0
+
+
+def submit(
+    desk: Desk,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
+    courier: Courier = None,
+) -> int:
+    """Put files into the inbox, whole and at once.
+
+    A file of the same name that still waits is never replaced: a number is added."""
+    site = desk.site()
+    site.folders.prepare()
+    placed = [site.folders.put(file, courier or "") for file in files]
+
+    def for_people() -> None:
+        for path in placed:
+            desk.console.print(f"{path.relative_to(site.inbox_path)} is in the inbox", markup=False)
+
+    desk.show([str(path) for path in placed], for_people)
+    return 0
+
+
+def why(desk: Desk, file: Annotated[Path, typer.Argument(metavar="FILE")]) -> int:
+    """Say why a file in the inbox has not been picked up yet."""
+    import time
+
+    site = desk.site()
+    settle = site.settings.inbox.settle_seconds
+    site.inbox.scan()
+    # Ready means unchanged over the settling time: a single look cannot tell.
+    time.sleep(settle + 0.05 if settle else 0)
+    site.inbox.scan()
+    reason = site.inbox.why(file.absolute())
+    desk.show({"file": str(file), "reason": reason}, lambda: typer.echo(reason))
+    return 0

@@ -1,0 +1,152 @@
+"""The main job: run; and asking it for something: retry, cancel."""
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.commands.common import Desk, command, to_json
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from pipeline.closing import Closed
+    from pipeline.exits import RunOutcome
+    from pipeline.service import Service
+    from pipeline.wiring import Site
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(command(run))
+    app.command()(command(retry))
+    app.command()(command(cancel))
+
+
+def run(
+    desk: Desk,
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="What is there now, and what is unfinished; then exit.")
+    ] = False,
+) -> int:
+    """Watch the inbox; process, deliver and report files.
+
+    Until SIGINT or SIGTERM; with --once until all that is there now is through. Exit codes of
+    --once: 0 fine, 3 rows need a person, 4 a file was refused, 5 the API could not be reached or
+    would not take us (kept, and sent later); 75 another run holds this root."""
+    from pipeline.adapters.lock import RootLock
+
+    site = desk.site()
+    site.check_sending()
+    with RootLock(site.root, now=site.clock.now):
+        return _serve(desk, site, once=once)
+
+
+def _serve(desk: Desk, site: "Site", *, once: bool, only: str | None = None) -> int:
+    from pipeline.commands.progress import watching
+
+    service = site.service(on_closed=_teller(desk))
+    caught = _catch_signals(service)
+    with watching(site, quiet=desk.quiet or desk.as_json):
+        outcome = service.run(once=once, only=only)
+    site.ledger.close()
+    _tell_end(desk, outcome, once=once)
+    if caught:
+        return 130 if caught[0] == signal.SIGINT else 0
+    return int(outcome.exit) if once else 0
+
+
+def _catch_signals(service: "Service") -> list[int]:
+    """The first signal ends the run in good order; a second one at once: nothing is lost by it."""
+    caught: list[int] = []
+
+    def handle(number: int, _frame: "FrameType | None") -> None:
+        if caught:
+            os._exit(130 if number == signal.SIGINT else 0)
+        caught.append(number)
+        service.stop()
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)
+    return caught
+
+
+def _teller(desk: Desk) -> "Any":  # noqa: ANN401 - a callback
+    """Say what came of each file as soon as it is through."""
+
+    def tell(closed: "Closed") -> None:
+        if desk.as_json:
+            import orjson
+
+            typer.echo(orjson.dumps(dict(closed.summary)).decode())
+            sys.stdout.flush()
+        elif not desk.quiet:
+            from pipeline.adapters.naming import shown
+
+            typer.echo(f"{shown(closed.drop.source_file)}: {in_words(closed.summary)}")
+            sys.stdout.flush()
+
+    return tell
+
+
+def in_words(summary: "Any") -> str:  # noqa: ANN401 - the object of a summary.json
+    """A summary as one line."""
+    if summary["refused"]:
+        return f"refused, {summary['refused']['code']}: {summary['refused']['message']}"
+    rows = summary["rows"]
+    counts = [f"{count} {name}" for name, count in rows.items() if count and name != "total"]
+    return ", ".join(counts) or "no rows"
+
+
+def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool) -> None:
+    for waiting in outcome.left:
+        from pipeline.adapters.naming import shown
+
+        typer.echo(f"shipdrop: {shown(waiting.name)} was not ready: {waiting.reason}", err=True)
+    if once and not desk.quiet and outcome.exit:
+        typer.echo(f"shipdrop: exit code {int(outcome.exit)}: {outcome.why}", err=True)
+
+
+def retry(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP")]) -> int:
+    """Send what a drop left unsent or unknown. A running service does it; else at once."""
+    from pipeline.adapters.lock import RootLock
+    from pipeline.errors import RootBusy
+
+    site = desk.site()
+    site.drop(drop)
+    site.ledger.request(drop, "retry")
+    try:
+        with RootLock(site.root, now=site.clock.now):
+            site.check_sending()
+            return _serve(desk, site, once=True, only=drop)
+    except RootBusy:
+        return _noted(desk, drop, "retry")
+
+
+def cancel(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP")]) -> int:
+    """Stop sending a drop; its remaining rows are reported."""
+    from pipeline.adapters.lock import RootLock
+    from pipeline.errors import RootBusy, UsageError
+
+    site = desk.site()
+    found = site.drop(drop)
+    if found.state.closed:
+        raise UsageError(f"The drop {drop} is {found.state}: there is nothing left to cancel.")
+    site.ledger.request(drop, "cancel")
+    try:
+        with RootLock(site.root, now=site.clock.now):
+            return _serve(desk, site, once=True, only=drop)
+    except RootBusy:
+        return _noted(desk, drop, "cancel")
+
+
+def _noted(desk: Desk, drop: str, what: str) -> int:
+    words = f"{what} of {drop} noted; the running service does it at its next scan."
+    if desk.as_json:
+        typer.echo(to_json({"drop_id": drop, "request": what}))
+    else:
+        typer.echo(words)
+    return 0

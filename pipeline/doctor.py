@@ -1,0 +1,157 @@
+"""What can be found out about a root before it is needed: each finding with what to do."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.adapters.konnect import KonnectApi
+from pipeline.errors import Held, ShipdropError, Transient
+from pipeline.wiring import Site, credentials_of
+
+_LEAST_FREE = 1024 * 1024 * 1024
+_NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at. ``code``: the exit code it asks for when it is not fine."""
+
+    subject: str
+    found: str
+    fine: bool = True
+    advice: str = ""
+    code: int = 2
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "subject": self.subject,
+            "fine": self.fine,
+            "found": self.found,
+            "advice": self.advice,
+        }
+
+
+def examine(site: Site) -> list[Finding]:
+    """Look at everything; nothing is changed but missing folders are made."""
+    findings: list[Finding] = []
+    for look in (_folders, _disk, _filesystem, _ledger, _profiles, _waiting, _clock, _api):
+        findings += _guarded(look, site)
+    return findings
+
+
+def _guarded(look: Callable[[Site], Iterator[Finding]], site: Site) -> list[Finding]:
+    try:
+        return list(look(site))
+    except ShipdropError as error:
+        subject = look.__name__.strip("_")
+        return [Finding(subject=subject, found=error.message, fine=False, advice=error.hint)]
+
+
+def _folders(site: Site) -> Iterator[Finding]:
+    site.folders.prepare()
+    yield Finding(subject="folders", found=f"{site.root} is complete and writable")
+    if not site.folders.same_file_system:
+        yield Finding(
+            subject="inbox",
+            found="inbox and work lie on two file systems: a checked copy replaces the rename",
+        )
+
+
+def _disk(site: Site) -> Iterator[Finding]:
+    free = site.folders.free_bytes()
+    yield Finding(
+        subject="disk",
+        found=f"{free / 2**30:.1f} GiB free",
+        fine=free >= _LEAST_FREE,
+        advice="Make space: with a full disk no files are taken.",
+    )
+
+
+def _filesystem(site: Site) -> Iterator[Finding]:
+    kind = _system_of(site.inbox_path)
+    network = kind in _NETWORK_SYSTEMS
+    said = "a network share: files are found by scanning only" if network else "local"
+    yield Finding(subject="file system", found=f"inbox is on {kind or 'unknown'} ({said})")
+
+
+def _system_of(path: Path) -> str:
+    """The type of the mount that holds ``path``, from the kernel's table; "" elsewhere."""
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    best = ("", "")
+    real = os.path.realpath(path)
+    for line in lines:
+        _, mount, kind, *_ = line.split(" ")
+        if (real + "/").startswith(mount.rstrip("/") + "/") and len(mount) >= len(best[0]):
+            best = (mount, kind)
+    return best[1]
+
+
+def _ledger(site: Site) -> Iterator[Finding]:
+    counts = site.ledger.counts()
+    said = ", ".join(f"{count} {state.value}" for state, count in counts.items()) or "no drops yet"
+    yield Finding(subject="ledger", found=said)
+
+
+def _profiles(site: Site) -> Iterator[Finding]:
+    yield Finding(subject="profiles", found=", ".join(site.profiles))
+
+
+def _waiting(site: Site) -> Iterator[Finding]:
+    scan = site.inbox.scan()
+    yield Finding(subject="inbox", found=f"{len(scan.ready) + len(scan.waiting)} file(s) waiting")
+    for strange in scan.left_alone:
+        if strange.strange:
+            yield Finding(
+                subject="inbox", found=f"{strange.name!r} is left alone: {strange.reason}"
+            )
+
+
+def _clock(site: Site) -> Iterator[Finding]:
+    yield Finding(subject="clock", found=site.clock.now().isoformat(timespec="seconds"))
+
+
+def _api(site: Site) -> Iterator[Finding]:
+    credentials = credentials_of(site.settings.api, site.root)
+    api = site.settings.api
+    yield Finding(subject="api", found=f"sending to {api.base_url}")
+
+    async def ask() -> tuple[int, str]:
+        konnect = KonnectApi(
+            base_url=api.base_url,
+            credentials=credentials,
+            timeout=min(10.0, api.timeout_seconds),
+            connections=1,
+        )
+        try:
+            reply = await konnect.order_info("shipdrop-doctor")
+        finally:
+            await konnect.close()
+        return reply.status, ""
+
+    try:
+        status, _ = asyncio.run(ask())
+    except (Transient, Held, socket.gaierror) as error:
+        yield Finding(
+            subject="api",
+            found=f"no answer: {error}",
+            fine=False,
+            advice="Check api.base_url, the network, and the token settings.",
+            code=5,
+        )
+        return
+    refused = status in {401, 403, 407}
+    yield Finding(
+        subject="token",
+        found=f"the API answered {status}",
+        fine=not refused,
+        advice="Get a new token and set it; the service goes on by itself.",
+        code=5,
+    )

@@ -1,0 +1,193 @@
+"""Every status of the couriers' vocabularies, in every spelling, against the built-in tables."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.model import Milestone
+from schemas.folding import fold
+from schemas.profile import builtin_profiles
+from schemas.statuses import Verdict
+
+PICKED, DELIVERED, RTO, RETURNING, RETURNED = Milestone
+NOTHING, UNCLEAR = 0, -1
+
+#: (courier, status type, direction, meaning, statuses), as the couriers' documents have them.
+VOCABULARY: list[tuple[str, str, str, int, str]] = [
+    ("generic", "", "", PICKED, "bag_picked|Picked|Picked Up|Pickup Done"),
+    ("generic", "", "", DELIVERED, "delivery_done|Delivered"),
+    ("generic", "", "", RTO, "rto_bag_delivered|RTO Delivered"),
+    ("generic", "", "", RETURNING, "return_bag_in_transit|Return Picked Up|Return In Transit"),
+    ("generic", "", "", RETURNED, "return_bag_delivered|Return Delivered"),
+    (
+        "generic",
+        "",
+        "",
+        NOTHING,
+        "In Transit|Out For Delivery|OFD|Undelivered|Not Delivered|NDR|RTO Initiated|"
+        "RTO In Transit|RTO Undelivered|Manifested|Pickup Scheduled|Out For Pickup|"
+        "Reached At Destination",
+    ),
+    ("generic", "", "", UNCLEAR, "RTO|Returned|7|Dispatched"),
+    ("delhivery", "UD", "", PICKED, "X-PPOM|X-PROM|X-PIOM"),
+    ("delhivery", "DL", "", DELIVERED, "Delivered"),
+    ("delhivery", "DL", "", RTO, "RTO"),
+    ("delhivery", "PU", "", RETURNING, "In Transit|Pending|Dispatched"),
+    ("delhivery", "DL", "", RETURNED, "DTO"),
+    ("delhivery", "UD", "", NOTHING, "Manifested|Not Picked|In Transit|Pending|Dispatched"),
+    ("delhivery", "RT", "", NOTHING, "In Transit|Pending|Dispatched|RTO|anything at all"),
+    ("delhivery", "PP", "", NOTHING, "Open|Scheduled|Dispatched"),
+    ("delhivery", "CN", "", NOTHING, "Canceled|Closed"),
+    ("delhivery", "LT", "", NOTHING, "Lost"),
+    ("xpressbees", "", "", PICKED, "PUD|PKD|Picked"),
+    ("xpressbees", "", "", DELIVERED, "DLVD|Delivered"),
+    ("xpressbees", "", "", RTO, "RTD"),
+    (
+        "xpressbees",
+        "",
+        "",
+        NOTHING,
+        "DRC|PUC|OFP|PND|IT|RAD|OFD|UD|RTON|RTO|RTO-IT|RAO|RTO-OFD|RTU|LOST|STD|STG",
+    ),
+    ("bluedart", "", "", PICKED, "S-015|538-PU"),
+    ("bluedart", "", "forward", DELIVERED, "T-000|T-090|T-099"),
+    ("bluedart", "", "", DELIVERED, "T-000|T-090|T-099"),
+    ("bluedart", "", "", RTO, "T-118|T-188"),
+    ("bluedart", "", "rto", RTO, "T-000|T-118"),
+    (
+        "bluedart",
+        "",
+        "",
+        NOTHING,
+        "S-001|S-002|T-092|T-016|T-074|T-104|T-105|T-123|T-001|T-098|T-200|T-299",
+    ),
+    ("dtdc", "", "", PICKED, "PCUP"),
+    ("dtdc", "", "", DELIVERED, "DLV|Delivered"),
+    ("dtdc", "", "", RTO, "RTODLV|RTO Delivered"),
+    (
+        "dtdc",
+        "",
+        "",
+        NOTHING,
+        "BKD|SPL|PCSC|OPMF|IPMF|OBMD|IBMD|OBMN|IBMN|CDIN|CDOUT|OUTDLV|NONDLV|"
+        "RTO|RTOBKD|RTOCDIN|RTOOUTDLV|RTONONDLV|RTO In Transit",
+    ),
+    ("ecomexpress", "", "", PICKED, "0011|1260|400"),
+    ("ecomexpress", "", "ppd", DELIVERED, "999"),
+    ("ecomexpress", "", "", DELIVERED, "999"),
+    ("ecomexpress", "", "rts", RTO, "999"),
+    ("ecomexpress", "", "", RTO, "R999"),
+    (
+        "ecomexpress",
+        "",
+        "",
+        NOTHING,
+        "001|002|003|004|005|006|014|1230|77|777|200|234|333|401|499|888",
+    ),
+    ("shadowfax", "", "", PICKED, "picked|received_from_client_warehouse"),
+    ("shadowfax", "", "", DELIVERED, "delivered"),
+    ("shadowfax", "", "", RTO, "rts_d|rto_d"),
+    (
+        "shadowfax",
+        "",
+        "",
+        NOTHING,
+        "new|assigned_for_pickup|assigned_for_delivery|ofp|recd_at_fwd_hub|recd_at_rev_hub|"
+        "item_manifested|bag_in_transit|ofd|cid|nc|na|on_hold|rts|rts_nd|rts_in_process|rto|"
+        "rto_initiated|lost",
+    ),
+    ("ekart", "", "", PICKED, "shipment_pickup_complete"),
+    ("ekart", "", "", DELIVERED, "shipment_delivered"),
+    ("ekart", "", "", RTO, "shipment_rto_completed"),
+    ("ekart", "", "", RETURNING, "pickup_done|return_received"),
+    ("ekart", "", "", RETURNED, "shipmentrvpcompleted"),
+    (
+        "ekart",
+        "",
+        "",
+        NOTHING,
+        "shipment_created|shipment_received|shipment_in_transit|shipment_out_for_delivery|"
+        "shipment_undelivered_attempted|shipment_undelivered_unattempted|shipment_rto_created|"
+        "shipment_rto_confirmed|shipment_rto_in_transit",
+    ),
+    ("shiprocket", "", "0", PICKED, "42|Picked Up|6|Shipped"),
+    ("shiprocket", "", "0", DELIVERED, "7|Delivered"),
+    ("shiprocket", "", "", DELIVERED, "Delivered"),
+    ("shiprocket", "", "", RTO, "10|RTO Delivered"),
+    ("shiprocket", "", "1", RETURNING, "Picked Up|In Transit"),
+    ("shiprocket", "", "1", RETURNED, "7|Delivered|Return Delivered"),
+    (
+        "shiprocket",
+        "",
+        "0",
+        NOTHING,
+        "1|9|RTO Initiated|13|14|15|17|Out For Delivery|18|19|20|21|22|38|39|40|41|46|75|78",
+    ),
+    ("shiprocket", "", "0", UNCLEAR, "23|Partial Delivered"),
+    ("clickpost", "", "false", PICKED, "4"),
+    ("clickpost", "", "false", DELIVERED, "8"),
+    ("clickpost", "", "", RTO, "14"),
+    ("clickpost", "", "true", RETURNING, "4|5"),
+    ("clickpost", "", "true", RETURNED, "8"),
+    (
+        "clickpost",
+        "",
+        "false",
+        NOTHING,
+        "1|2|3|5|6|7|9|10|11|12|13|15|16|17|18|19|20|21|23|25|26|27|28|30|31|32",
+    ),
+    ("unicommerce", "", "", PICKED, "SHIPPED|DISPATCHED"),
+    ("unicommerce", "", "", DELIVERED, "DELIVERED"),
+    ("unicommerce", "", "COURIER_RETURN", RTO, "RETURNED|RETURN_ACKNOWLEDGED"),
+    ("unicommerce", "", "CUSTOMER_RETURN", RETURNED, "RETURNED|RETURN_ACKNOWLEDGED"),
+    (
+        "unicommerce",
+        "",
+        "",
+        NOTHING,
+        "CREATED|PICKED|PACKED|READY_TO_SHIP|MANIFESTED|RETURN_EXPECTED|CANCELLED|CANCELED",
+    ),
+    ("unicommerce", "", "", UNCLEAR, "RETURNED|RETURN_ACKNOWLEDGED"),
+    ("increff", "", "", PICKED, "PICKED_UP"),
+    ("increff", "", "", DELIVERED, "DELIVERED"),
+    ("increff", "", "", RTO, "RTO_DELIVERED"),
+    ("increff", "", "", RETURNING, "RETURN_PICKED_UP"),
+    (
+        "increff",
+        "",
+        "",
+        NOTHING,
+        "OUT_FOR_PICKUP|OUT_FOR_DELIVERY|FAILED_DELIVERY|RTO|LOST|DAMAGED",
+    ),
+]
+
+
+def spellings(status: str) -> Iterator[str]:
+    """A status in other cases, with other separators, and with space around it."""
+    words = fold(status).split(" ")
+    for separator in (" ", "_", "-", "  ", " - ", "."):
+        yield separator.join(words)
+        yield separator.join(words).upper()
+        yield separator.join(words).title()
+    yield f"  {status}\u00a0"
+    yield status
+
+
+@pytest.mark.parametrize(
+    ("courier", "kind", "way", "meaning", "status"),
+    [
+        (courier, kind, way, meaning, status)
+        for courier, kind, way, meaning, statuses in VOCABULARY
+        for status in statuses.split("|")
+    ],
+)
+def test_every_status_in_every_spelling(
+    courier: str, kind: str, way: str, meaning: int, status: str
+) -> None:
+    profile = builtin_profiles()[courier]
+    direction = profile.direction(way)
+    for spelling in spellings(status):
+        ruling = profile.statuses.rule(spelling, status_type=kind.lower(), direction=direction)
+        expected = {NOTHING: Verdict.NO_MILESTONE, UNCLEAR: Verdict.AMBIGUOUS}
+        assert ruling.verdict is expected.get(meaning, Verdict.MILESTONE), spelling
+        assert ruling.milestone == max(meaning, 0), spelling
