@@ -112,7 +112,7 @@ def _matches(pattern: str) -> Judge:
 
 
 def _id_checks(rule: IdRule) -> list[pan.Check]:
-    damaged = "|".join((_SCIENTIFIC, _ROUNDED, _LONG_FLOAT))
+    damaged = f"{_SCIENTIFIC}|{_ROUNDED}|{_LONG_FLOAT}"
     narrow = r"^[0-9]+$" if rule.digits_only else ID_SHAPE
 
     def is_there(ids: pa.Array) -> pa.Array:

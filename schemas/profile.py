@@ -250,10 +250,12 @@ def _reasons(root: Section) -> dict[str, int]:
 
 def _dates(section: Section) -> dict[Role, DateRule]:
     day_first = section.flag("day_first", default=True)
-    return {role: _date_rule(section.section(role.value), day_first) for role in DATE_ROLES}
+    return {
+        role: _date_rule(section.section(role.value), day_first=day_first) for role in DATE_ROLES
+    }
 
 
-def _date_rule(section: Section, day_first: bool) -> DateRule:
+def _date_rule(section: Section, *, day_first: bool) -> DateRule:
     read_as = section.text("read_as", READ_AS[0])
     if read_as not in READ_AS:
         raise section.error("read_as", f"must be one of {', '.join(READ_AS)}")

@@ -53,7 +53,7 @@ _NOTHING = re.compile(
 _IST = timezone(timedelta(hours=5, minutes=30))
 _EPOCH_DAY = date(1970, 1, 1)
 _EXCEL_ZERO = (date(1899, 12, 30), date(1899, 12, 31))
-_EXCEL_START = datetime(1899, 12, 30)
+_EXCEL_START = datetime(1899, 12, 30)  # noqa: DTZ001 - a serial number is wall-clock time
 _EPOCH_DIGITS = {"epoch": {10, 13}, "epoch_seconds": {10}, "epoch_millis": {13}}
 _LONGEST = 64
 _LAST_SERIAL = 2_958_465

@@ -109,9 +109,9 @@ def test_one_wrapper_and_the_ends_are_stripped(cell: str) -> None:
         "17\u200b78",
         "17\u00a078",
         "17\u00ad78",
-        "１７７８",  # noqa: RUF001 - full-width digits are the hazard
+        "１７７８",
         "१७७८",
-        "АB12",  # noqa: RUF001 - the Cyrillic letter is the hazard
+        "АB12",
         '=""1778""',
         "''1778''",
         "17\ufffd78",

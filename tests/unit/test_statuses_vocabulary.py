@@ -24,9 +24,11 @@ VOCABULARY: list[tuple[str, str, str, int, str]] = [
         "",
         "",
         NOTHING,
-        "In Transit|Out For Delivery|OFD|Undelivered|Not Delivered|NDR|RTO Initiated|"
-        "RTO In Transit|RTO Undelivered|Manifested|Pickup Scheduled|Out For Pickup|"
-        "Reached At Destination",
+        (
+            "In Transit|Out For Delivery|OFD|Undelivered|Not Delivered|NDR|RTO Initiated|"
+            "RTO In Transit|RTO Undelivered|Manifested|Pickup Scheduled|Out For Pickup|"
+            "Reached At Destination"
+        ),
     ),
     ("generic", "", "", UNCLEAR, "RTO|Returned|7|Dispatched"),
     ("delhivery", "UD", "", PICKED, "X-PPOM|X-PROM|X-PIOM"),
@@ -69,8 +71,10 @@ VOCABULARY: list[tuple[str, str, str, int, str]] = [
         "",
         "",
         NOTHING,
-        "BKD|SPL|PCSC|OPMF|IPMF|OBMD|IBMD|OBMN|IBMN|CDIN|CDOUT|OUTDLV|NONDLV|"
-        "RTO|RTOBKD|RTOCDIN|RTOOUTDLV|RTONONDLV|RTO In Transit",
+        (
+            "BKD|SPL|PCSC|OPMF|IPMF|OBMD|IBMD|OBMN|IBMN|CDIN|CDOUT|OUTDLV|NONDLV|"
+            "RTO|RTOBKD|RTOCDIN|RTOOUTDLV|RTONONDLV|RTO In Transit"
+        ),
     ),
     ("ecomexpress", "", "", PICKED, "0011|1260|400"),
     ("ecomexpress", "", "ppd", DELIVERED, "999"),
@@ -92,9 +96,11 @@ VOCABULARY: list[tuple[str, str, str, int, str]] = [
         "",
         "",
         NOTHING,
-        "new|assigned_for_pickup|assigned_for_delivery|ofp|recd_at_fwd_hub|recd_at_rev_hub|"
-        "item_manifested|bag_in_transit|ofd|cid|nc|na|on_hold|rts|rts_nd|rts_in_process|rto|"
-        "rto_initiated|lost",
+        (
+            "new|assigned_for_pickup|assigned_for_delivery|ofp|recd_at_fwd_hub|recd_at_rev_hub|"
+            "item_manifested|bag_in_transit|ofd|cid|nc|na|on_hold|rts|rts_nd|rts_in_process|rto|"
+            "rto_initiated|lost"
+        ),
     ),
     ("ekart", "", "", PICKED, "shipment_pickup_complete"),
     ("ekart", "", "", DELIVERED, "shipment_delivered"),
@@ -106,9 +112,11 @@ VOCABULARY: list[tuple[str, str, str, int, str]] = [
         "",
         "",
         NOTHING,
-        "shipment_created|shipment_received|shipment_in_transit|shipment_out_for_delivery|"
-        "shipment_undelivered_attempted|shipment_undelivered_unattempted|shipment_rto_created|"
-        "shipment_rto_confirmed|shipment_rto_in_transit",
+        (
+            "shipment_created|shipment_received|shipment_in_transit|shipment_out_for_delivery|"
+            "shipment_undelivered_attempted|shipment_undelivered_unattempted|shipment_rto_created|"
+            "shipment_rto_confirmed|shipment_rto_in_transit"
+        ),
     ),
     ("shiprocket", "", "0", PICKED, "42|Picked Up|6|Shipped"),
     ("shiprocket", "", "0", DELIVERED, "7|Delivered"),

@@ -64,7 +64,8 @@ def _moment(value: dt.datetime) -> str:
     if value.microsecond:
         up = dt.timedelta(seconds=1 if value.microsecond >= 500_000 else 0)
         value = value.replace(microsecond=0)
-        if value <= dt.datetime.max - up:
+        # The last second there is has no next one.
+        if value.date() < dt.date.max:
             value += up
     if not (value.hour or value.minute or value.second):
         return value.date().isoformat()

@@ -195,31 +195,47 @@ def _check_places(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -
 
 def _check_member(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -> int:
     """Inflate one part into nothing and return its size."""
-    size, check, tail = 0, 0, b""
-    markup = _plain(member.filename).endswith((".xml", ".rels", ".vml"))
-    extent = Extent() if markup else None
+    part = f"its part {shown(member.filename)}"
+    markup = _Markup() if _plain(member.filename).endswith((".xml", ".rels", ".vml")) else None
+    size, check = 0, 0
     try:
         for piece, taken in _inflated(data, member):
             size += len(piece)
             if size > left or (size > _RATIO_ABOVE and size >= taken * _RATIO):
                 raise _too_big(name)
             check = zlib.crc32(piece, check)
-            if markup and b"!" in piece and _DECLARATION.search(tail + piece):
-                raise _unsafe(name, f"its part {shown(member.filename)} declares a document type")
-            if extent is not None:
-                extent.add(piece)
-            tail = piece[-_REACH:]
+            if markup is not None:
+                markup.add(piece)
     except (zlib.error, _Unsound) as error:
-        raise _unsafe(name, f"its part {shown(member.filename)} is damaged") from error
+        raise _unsafe(name, f"{part} is damaged") from error
     if size != member.file_size or check != member.CRC:
-        raise _unsafe(name, f"its part {shown(member.filename)} fails its checksum")
-    if extent is not None:
-        if extent.wide:
+        raise _unsafe(name, f"{part} fails its checksum")
+    if markup is not None:
+        if markup.extent.wide:
             for piece, _ in _inflated(data, member):
-                extent.add_thoroughly(piece)
-        if why := extent.fault():
-            raise _unsafe(name, f"its part {shown(member.filename)} {why}")
+                markup.extent.add_thoroughly(piece)
+        if why := markup.fault():
+            raise _unsafe(name, f"{part} {why}")
     return size
+
+
+class _Markup:
+    """Looks through a part's XML, piece by piece."""
+
+    def __init__(self) -> None:
+        self.extent = Extent()
+        self._tail = b""
+        self._declares = False
+
+    def add(self, piece: bytes) -> None:
+        if b"!" in piece and _DECLARATION.search(self._tail + piece):
+            self._declares = True
+        self._tail = piece[-_REACH:]
+        self.extent.add(piece)
+
+    def fault(self) -> str:
+        """Return what is wrong, "" if nothing."""
+        return "declares a document type" if self._declares else self.extent.fault()
 
 
 class _Unsound(Exception):  # noqa: N818 - a signal inside this module

@@ -121,14 +121,14 @@ def _trials(text: Text, rows: int) -> tuple[str, list[_Trial]]:
         head = window.decode("utf-8", errors="ignore")
         sep = _SEP.match(head)
         delimiters = sep.group(1) if sep else DELIMITERS
-        trials = [_try(head, sep.end() if sep else 0, each, rows, last) for each in delimiters]
+        trials = [_try(head, sep.end() if sep else 0, each, rows, last=last) for each in delimiters]
         full = last or all(len(trial.records) >= rows or trial.broken for trial in trials)
         if full or size >= MAX_RECORD:
             return head, trials
         size *= 4
 
 
-def _try(head: str, start: int, delimiter: str, rows: int, last: bool) -> _Trial:
+def _try(head: str, start: int, delimiter: str, rows: int, *, last: bool) -> _Trial:
     records: list[Record] = []
     ends: list[int] = []
     broken = None

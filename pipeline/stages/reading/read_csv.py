@@ -128,9 +128,9 @@ class CsvBlocks:
         if not records:
             return None
         open_end = last and piece[end - 1] not in "\r\n"
-        return self._columns(records, first, open_end), len(piece[:end].encode())
+        return self._columns(records, first, open_end=open_end), len(piece[:end].encode())
 
-    def _columns(self, records: list[list[str]], first: int, open_end: bool) -> Parsed:
+    def _columns(self, records: list[list[str]], first: int, *, open_end: bool) -> Parsed:
         width = len(self.dialect.headers)
         counts = [len(cells) for cells in records]
         surplus = {}

@@ -148,9 +148,7 @@ def _quoting(data: Bytes, delimiter: int) -> tuple[bool, Places | None]:
     quotes = np.flatnonzero(data == _QUOTE)
     if not len(quotes):
         return True, None
-    edge = np.zeros(256, dtype=np.bool_)
-    edge[[delimiter, _CR, _LF]] = True
-    after_edge = edge[data[quotes - 1]]
+    after_edge = _is_edge(data[quotes - 1], delimiter)
     after_edge[0] |= quotes[0] == 0
     if not after_edge.any():
         return True, None
@@ -158,10 +156,15 @@ def _quoting(data: Bytes, delimiter: int) -> tuple[bool, Places | None]:
     twin = opening[1:] == closing[: len(opening) - 1] + 1
     opens = after_edge[0::2]
     opens[1:] |= twin
-    closes = edge[data[np.minimum(closing + 1, len(data) - 1)]]
+    closes = _is_edge(data[np.minimum(closing + 1, len(data) - 1)], delimiter)
     closes |= closing + 1 == len(data)
     closes[: len(twin)] |= twin
     return bool(opens.all() and closes.all()), quotes
+
+
+def _is_edge(data: Bytes, delimiter: int) -> npt.NDArray[np.bool_]:
+    edge: npt.NDArray[np.bool_] = (data == delimiter) | (data == _LF) | (data == _CR)
+    return edge
 
 
 def _line_ends(data: Bytes) -> tuple[Places, Places]:
