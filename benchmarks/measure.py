@@ -11,6 +11,9 @@ from time import perf_counter
 import psutil
 
 _EVERY = 0.05
+_PATIENCE = 600.0
+"""A program that takes longer hangs; it is killed, and the run is broken."""
+
 MB = 1_000_000
 
 
@@ -66,8 +69,11 @@ def run(
             command, env={**os.environ, **(env or {})}, stdout=out, stderr=err
         )
         memory = MemoryWatch(process.pid)
+        guard = threading.Timer(_PATIENCE, process.kill)
+        guard.start()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = perf_counter() - began
+        guard.cancel()
         memory.stop()
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)

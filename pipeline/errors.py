@@ -10,7 +10,7 @@
     ├ DropChanged                  the file was still being written: back to waiting
     ├ DeliveryError
     │ ├ Transient                  worth another try: lost connection, 408, 425, 429, 5xx
-    │ ├ Held                       stop all sending: 401, 403, 407, 3xx, a 404/405 that names no order
+    │ ├ Held                       stop all sending: 401, 403, 407, 3xx, 404/405 naming no order
     │ └ Refused                    the API refuses what was sent (any other 4xx)
     └ StorageError                 disk full, read-only, ledger gone: stop claiming, keep, retry
 

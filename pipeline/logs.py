@@ -1,4 +1,4 @@
-"""Logging, set up once by a command. Events have stable names and never carry remarks or secrets."""
+"""Logging, set up once by a command. Events have stable names, and no remarks or secrets."""
 
 import logging
 import sys

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.adapters.spool import Spool
 from pipeline.delivery.parcel import join_items
 from pipeline.model import Disposition, Milestone, Notice
 from pipeline.ports import Chunk, Frozen, Standing
 from pipeline.preparing import Prepared
+from pipeline.stages.findings import labels, messages
 from pipeline.stages.judge import judge
 from pipeline.stages.plan import Plan, plan
 from pipeline.stages.report_summary import group_notices
 from pipeline.stages.settle import PLANNED
-
-Refusal = Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +46,16 @@ def blocking(standing: Sequence[Standing]) -> list[str]:
 
 
 def make_plan(prepared: Prepared, standing: Sequence[Standing], rules: PlanRules) -> Planned:
-    """Plan the drop. Raises DropRefused (WRONG_COLUMN, then TOO_MANY_REJECTS) via ``guard``."""
+    """Plan the drop. ``guard`` then judges whether it may go on.
+
+    No pickup is added for a courier whose orders are all auto-dispatched.
+    """
+    told = prepared.choice.profile.auto_dispatch
     made = plan(
         prepared.keys,
         standing,
         chunk_size=rules.chunk_size,
-        fill_missing_pickup=rules.fill_missing_pickup,
+        fill_missing_pickup=rules.fill_missing_pickup and not told,
     )
     return Planned(
         plan=made,
@@ -93,28 +97,52 @@ def freeze_bodies(planned: Planned, prepared: Prepared, spool: Spool) -> list[Ch
 
 
 def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Frozen:
-    """The plan as the ledger keeps it: a line for every row that names an order."""
-    table = planned.table
-    ids = prepared.keys.order_id
-    status = pa.array(prepared.keys.status.astype(np.int8))
+    """The plan as the ledger keeps it: a line for every row that names an order.
+
+    A pickup that we add has a line of its own, beyond the last row, or the next drop would not know
+    that it was sent.
+    """
+    table, keys = planned.table, prepared.keys
+    ids = keys.order_id
     chunk = table.column("chunk").to_numpy()
     lines = pa.table(
         {
             "order_id": ids,
             "idx": pa.array(np.arange(len(chunk), dtype=np.int32)),
-            "row": pa.array(prepared.keys.row.astype(np.int32)),
+            "row": pa.array(keys.row.astype(np.int32)),
             "sheet": prepared.sheet_of,
-            "status": status,
+            "status": pa.array(keys.status.astype(np.int8)),
             "chunk": pa.array(chunk, mask=chunk < 0),
             "pos": table.column("pos"),
         }
     )
-    named = pa.compute.and_(
-        pa.compute.not_equal(ids, ""),
+    named = pc.and_(
+        pc.not_equal(ids, ""),
         pa.array(planned.plan.disposition != Disposition.SKIPPED),
     )
-    lines = lines.filter(named)
+    if not pc.all(named).as_py():
+        lines = lines.filter(named)
+    if planned.plan.update_added.any():
+        lines = pa.concat_tables([lines, _added_lines(prepared, planned.plan)])
     return Frozen(chunks=chunks, lines=lines.sort_by("order_id"))
+
+
+def _added_lines(prepared: Prepared, made: Plan) -> pa.Table:
+    added = made.update_added
+    rows = made.update_row[added]
+    at = pa.array(rows)
+    beyond = len(made.disposition) + np.arange(len(rows), dtype=np.int32)
+    return pa.table(
+        {
+            "order_id": prepared.keys.order_id.take(at),
+            "idx": pa.array(beyond.astype(np.int32)),
+            "row": pa.array(prepared.keys.row[rows].astype(np.int32)),
+            "sheet": prepared.sheet_of.take(at),
+            "status": pa.array(made.update_status[added]),
+            "chunk": pa.array(made.update_chunk[added]),
+            "pos": pa.array(made.update_pos[added]),
+        }
+    )
 
 
 def facts_of(prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
@@ -152,18 +180,14 @@ def _planned_table(made: Plan) -> pa.Table:
     own = ~made.update_added
     chunk[made.update_row[own]] = made.update_chunk[own]
     pos[made.update_row[own]] = made.update_pos[own]
-    codes, message = [""] * rows, [""] * rows
-    for row, faults in made.faults.items():
-        codes[row] = ";".join(fault.label for fault in faults)
-        message[row] = " ".join(fault.message for fault in faults)
     return pa.table(
         [
-            pa.array(made.disposition, pa.int8()),
-            pa.array(made.leader, pa.int32()),
+            pa.array(made.disposition),
+            pa.array(made.leader),
             pa.array(chunk),
             pa.array(pos),
-            pa.array(codes, pa.string()),
-            pa.array(message, pa.string()),
+            labels(made.findings, rows),
+            messages(made.findings, rows),
         ],
         schema=PLANNED,
     )
@@ -172,13 +196,13 @@ def _planned_table(made: Plan) -> pa.Table:
 def _notices(made: Plan, prepared: Prepared) -> tuple[Notice, ...]:
     return group_notices(
         Notice(
-            code=fault.code,
-            column=fault.column,
-            message=fault.message,
-            example_row=int(prepared.keys.row[row]),
+            code=finding.code,
+            column=finding.column,
+            message=finding.sentences[0].as_py(),
+            count=len(finding.rows),
+            example_row=int(prepared.keys.row[finding.rows[0]]),
         )
-        for row, faults in made.faults.items()
-        for fault in faults
+        for finding in made.findings
     )
 
 
@@ -186,7 +210,8 @@ def _bodies(
     planned: Planned, prepared: Prepared, spool: Spool, sizes: Sequence[int]
 ) -> Iterator[bytes]:
     """The bodies in the order of their chunks. Inside a wave updates follow the file, so that one
-    pass through the spool per wave finds them."""
+    pass through the spool per wave finds them.
+    """
     made = planned.plan
     done = 0
     for wave in range(max(made.wave_of_chunk, default=-1) + 1):

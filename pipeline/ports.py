@@ -65,7 +65,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """One call and its answer, for ``trace``; ``positions`` names a part of the chunk, or "" all."""
+    """One call and its answer, for ``trace``. ``positions``: a part of the chunk; "" is all."""
 
     chunk_no: int
     at: str

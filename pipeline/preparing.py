@@ -203,9 +203,10 @@ def _prepare_sheet(
     rows = 0
     tables: list[pa.Table] = []
     with spool.rows_writer(number, len(headers)) as writer:
-        for block in sheet.blocks(gathered.tally):
+        for read in sheet.blocks(gathered.tally):
+            block = read
             if came_back:
-                block = _restored(_unguarded(block, sheet, manifest), headers, mapping, family)
+                block = _restored(_unguarded(read, sheet, manifest), headers, mapping, family)
             prepared = prepare_block(
                 block, mapping, choice.profile, now=source.now, rules=reading.rules
             )

@@ -135,7 +135,8 @@ def refused_summary(
 
 def write_refused_rows(report: Report, refusal: DropRefused, folders: Folders) -> dict[str, Any]:
     """Write what a file that is refused for its many bad rows gets: REFUSED.txt, every row but the
-    settled ones to correct, and the summary. Returns the summary's object."""
+    settled ones to correct, and the summary. Returns the summary's object.
+    """
     drop = report.drop
     files = {"refused": write_refusal(drop, refusal, folders)}
     files |= _write_rejects(report, _Again(report), folders)

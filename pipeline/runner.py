@@ -99,9 +99,10 @@ class Runner:
             spool.remove()
             self._claimer.back_to_waiting(drop, changed)
             return None
-        spool.end_tries()
         courier = prepared.choice.profile.name
-        return self.plan(replace(drop, courier=courier, parent=prepared.parent), prepared, ahead_of)
+        step = self.plan(replace(drop, courier=courier, parent=prepared.parent), prepared, ahead_of)
+        spool.end_tries()
+        return step
 
     def plan(self, drop: Drop, prepared: Prepared, ahead_of: AheadOf) -> Step:
         """Plan a drop that was read, unless it must wait for an earlier one."""
@@ -171,10 +172,7 @@ class Runner:
         """Report a drop that came back from delivery; the drop itself while it stays open."""
         reason = handback.shut.reason if handback.shut else ""
         if handback.cancelled and not handback.complete:
-            cancelled = Remark(
-                code=str(Code.CANCELLED), message="Not sent: the drop was cancelled."
-            )
-            settled = self._closer.settled(drop, cancelled)
+            settled = self._closer.settled(drop, _CANCELLED)
             return self._closer.close(drop, DropState.CANCELLED, settled)
         settled = self._closer.settled(drop, unsent(reason))
         if settled.counts()[Outcome.UNSENT] or not handback.complete:
@@ -197,6 +195,13 @@ class Runner:
         self._closer.report(drop, settled)
         return drop
 
+    def cancel_blocked(self, blocked: Blocked) -> Closed:
+        """Close a drop that was cancelled before it could even be planned: none of it was sent."""
+        planned = make_plan(blocked.prepared, [], self._rules)
+        drop = replace(blocked.drop, facts=facts_of(blocked.prepared, planned))
+        settled = settle(planned.table, [], [], waiting=_CANCELLED)
+        return self._closer.close(drop, DropState.CANCELLED, settled)
+
     # -- preparing.Family ----------------------------------------------------------------------
 
     def courier(self, drop_id: str) -> str | None:
@@ -209,6 +214,9 @@ class Runner:
         found = self._ledger.find(drop_id)
         ids = self._closer.spool(found).ids() if found else {}
         return {(drop_id, row): seen for row, seen in ids.items()}
+
+
+_CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")
 
 
 def _sharing(orders: pa.Array, ahead: Sequence[Blocked]) -> Iterator[str]:

@@ -30,7 +30,7 @@ _AHEAD = 64
 """Drops claimed and not yet through at a time: files beyond wait in the inbox, not in memory."""
 
 _PROBE_SECONDS = 15.0
-"""How long ``run`` waits before it tries an API again that was shut: out of reach, or refusing us."""
+"""How long ``run`` waits before it tries an API again that is out of reach or refuses us."""
 
 _TROUBLE_SECONDS = 5.0
 """How long claiming rests after a folder or the ledger could not be written."""

@@ -1,7 +1,7 @@
 """The one place for configuration.
 
 Flags, then environment (``SHIPDROP_API__TOKEN``), then secret files, then ``shipdrop.toml``, then
-defaults. ``load`` raises ``SettingsError`` naming the key, and for an unknown one the nearest known.
+defaults. ``load`` raises ``SettingsError`` naming the key, and for an unknown one the nearest.
 """
 
 import difflib
@@ -230,8 +230,8 @@ def _known_keys() -> dict[str, list[str]]:
     sections: dict[str, list[str]] = {}
     for name, field in Settings.model_fields.items():
         section = field.annotation
-        assert isinstance(section, type) and issubclass(section, BaseModel)
-        sections[name] = list(section.model_fields)
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            sections[name] = list(section.model_fields)
     return sections
 
 

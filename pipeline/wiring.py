@@ -147,7 +147,7 @@ class Site:
             rules=self.plan_rules,
             clock=self.clock,
         )
-        service = Service(
+        return Service(
             inbox=self.inbox,
             watch=lambda wake: Watcher(self.inbox_path, wake),
             folders=self.folders,
@@ -162,7 +162,6 @@ class Site:
             ),
             on_closed=on_closed,
         )
-        return service
 
     @staticmethod
     def advice() -> Mapping[str, Advice]:

@@ -51,10 +51,11 @@ class Work:
         self._stages = ThreadPoolExecutor(1, thread_name_prefix="stages")
         self._reports = ThreadPoolExecutor(1, thread_name_prefix="reports")
         self._waiting: deque[Drop] = deque()
-        self._reading = 0
+        self._reading: dict[str, Drop] = {}
         self._blocked: list[Blocked] = []
         self._delivering: dict[str, Drop] = {}
         self._reporting: set[str] = set()
+        self._cancelled: set[str] = set()
         self._stopping = False
         self.tally = Tally()
         self.trouble: StorageError | None = None
@@ -64,7 +65,7 @@ class Work:
         """Drops that are claimed and neither through nor resting."""
         return (
             len(self._waiting)
-            + self._reading
+            + len(self._reading)
             + len(self._blocked)
             + len(self._delivering)
             + len(self._reporting)
@@ -78,7 +79,8 @@ class Work:
     def knows(self, drop_id: str) -> bool:
         """True when the drop is in our hands, at whatever step."""
         return (
-            drop_id in self._delivering
+            drop_id in self._reading
+            or drop_id in self._delivering
             or drop_id in self._reporting
             or any(drop.drop_id == drop_id for drop in self._waiting)
             or any(each.drop.drop_id == drop_id for each in self._blocked)
@@ -94,8 +96,15 @@ class Work:
             self._read_next()
 
     def cancel(self, drop: Drop) -> None:
-        """Send nothing more of a drop."""
-        self._room.cancel(drop.seq)
+        """Send nothing more of a drop, at whatever step it is."""
+        self._cancelled.add(drop.drop_id)
+        if drop.drop_id in self._delivering:
+            self._room.cancel(drop.seq)
+        for each in self._blocked:
+            if each.drop.drop_id == drop.drop_id:
+                self._blocked.remove(each)
+                self._in_stages(partial(self._runner.cancel_blocked, each), each.drop)
+                break
 
     def stop(self) -> None:
         """Begin nothing new; what is out is answered and reported."""
@@ -124,7 +133,7 @@ class Work:
         self._in_stages(partial(self._runner.admit, drop, self._ahead_of), drop)
 
     def _was_read(self, drop: Drop, done: "Future[Step | None]") -> None:
-        self._reading -= 1
+        del self._reading[drop.drop_id]
         error = done.exception()
         if error is None:
             self._route(done.result())
@@ -138,7 +147,10 @@ class Work:
                 self._deliver(drop)
             case Blocked() as blocked:
                 self._blocked.append(blocked)
-                self._plan_unblocked()
+                if blocked.drop.drop_id in self._cancelled:
+                    self.cancel(blocked.drop)
+                else:
+                    self._plan_unblocked()
             case Closed() as closed:
                 self._closed(closed)
             case None:
@@ -158,6 +170,9 @@ class Work:
     # -- deliver -------------------------------------------------------------------------------
 
     def _deliver(self, drop: Drop) -> None:
+        if drop.drop_id in self._cancelled:
+            self._report(drop, Handback(drop_seq=drop.seq, complete=False, cancelled=True))
+            return
         held = ExitStack()
         self._delivering[drop.drop_id] = drop
         try:
@@ -182,8 +197,11 @@ class Work:
             if isinstance(error, StorageError):
                 self.trouble = error
             return
+        self._report(drop, done.result())
+
+    def _report(self, drop: Drop, handback: Handback) -> None:
         self._reporting.add(drop.drop_id)
-        future = self._reports.submit(self._runner.finish, drop, done.result())
+        future = self._reports.submit(self._runner.finish, drop, handback)
         future.add_done_callback(
             lambda over: self._post(Event(act=lambda: self._was_reported(drop, over)))
         )
@@ -207,6 +225,7 @@ class Work:
     def _closed(self, closed: Closed) -> None:
         self.tally.closed.append(closed)
         self.tally.open.pop(closed.drop.drop_id, None)
+        self._cancelled.discard(closed.drop.drop_id)
         self._plan_unblocked()
 
     def _plan_unblocked(self) -> None:
@@ -226,7 +245,7 @@ class Work:
         return [each for each in tuple(self._blocked) if each.drop.seq < drop.seq]
 
     def _in_stages(self, job: Callable[[], Step | None], drop: Drop) -> None:
-        self._reading += 1
+        self._reading[drop.drop_id] = drop
         future = self._stages.submit(job)
         future.add_done_callback(
             lambda done: self._post(Event(act=lambda: self._was_read(drop, done)))

@@ -206,7 +206,8 @@ class KonnectApi:
 
 def _proxy_for(base_url: str) -> httpx.Proxy | None:
     """The environment's proxy for this address, looked up once: aiohttp's own way (trust_env)
-    looks it up for every call, in another thread, at several times the cost of the call."""
+    looks it up for every call, in another thread, at several times the cost of the call.
+    """
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     found = getproxies().get(parts.scheme)

@@ -1,1 +1,1 @@
-"""The commands, a module per group. Each asks the wiring for what it needs and prints the answer."""
+"""The commands, a module per group. Each asks the wiring for what it needs and prints it."""

@@ -51,7 +51,8 @@ def explain(
 ) -> int:
     """Say what a code means and how to fix it.
 
-    Without a code: list them all."""
+    Without a code: list them all.
+    """
     import difflib
 
     from pipeline.errors import UsageError

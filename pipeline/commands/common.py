@@ -52,6 +52,7 @@ class Desk:
     """The shared options of one command, and what follows from them."""
 
     root: Path
+    root_named: bool
     config: Path | None
     as_json: bool
     quiet: bool
@@ -113,11 +114,13 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
     if not wants_context:
         own.append(inspect.Parameter("context", _KEYWORD, annotation=typer.Context))
 
-    def run(**given: Any) -> None:
+    def run(**given: Any) -> None:  # noqa: ANN401 - what the signature below names
         context: typer.Context = given["context"] if wants_context else given.pop("context")
         options = {name: given.pop(name) or _from_group(context, name) for name in _SHARED}
-        root = options.pop("root") or Path(os.environ.get("SHIPDROP_ROOT") or ".")
-        code = function(Desk(root=root.absolute(), **options), **given)
+        named = options.pop("root")
+        root = named or Path(os.environ.get("SHIPDROP_ROOT") or ".")
+        desk = Desk(root=root.absolute(), root_named=named is not None, **options)
+        code = function(desk, **given)
         if code is not None:
             raise typer.Exit(int(code))
 

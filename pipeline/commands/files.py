@@ -56,7 +56,8 @@ def submit(
 ) -> int:
     """Put files into the inbox, whole and at once.
 
-    A file of the same name that still waits is never replaced: a number is added."""
+    A file of the same name that still waits is never replaced: a number is added.
+    """
     site = desk.site()
     site.folders.prepare()
     placed = [site.folders.put(file, courier or "") for file in files]

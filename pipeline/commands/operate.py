@@ -36,7 +36,8 @@ def run(
 
     Until SIGINT or SIGTERM; with --once until all that is there now is through. Exit codes of
     --once: 0 fine, 3 rows need a person, 4 a file was refused, 5 the API could not be reached or
-    would not take us (kept, and sent later); 75 another run holds this root."""
+    would not take us (kept, and sent later); 75 another run holds this root.
+    """
     from pipeline.adapters.lock import RootLock
 
     site = desk.site()

@@ -57,6 +57,4 @@ def demo(desk: Desk) -> int:
     from pipeline.logs import configure
 
     configure(level="DEBUG" if desk.verbose else "WARNING", form=desk.log_format.value)
-    # The current folder is nobody's choice of a place to fill with samples.
-    chosen = desk.root if desk.root != Path.cwd() else None
-    return run_demo(root=chosen, out=desk.console)
+    return run_demo(root=desk.root if desk.root_named else None, out=desk.console)

@@ -4,10 +4,16 @@ A 429 or an outage is the API's, not one chunk's: what one call learns, all call
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
 
+from pipeline.delivery.pace import Pace
 from pipeline.delivery.policy import DeliveryPolicy
+
+_SHORTEST_TIMER = 0.001
+"""Event loops count in milliseconds; a shorter wait would only spin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,92 +30,179 @@ class GateShut(Exception):  # noqa: N818 - a signal inside this room, never an e
 
 
 class Gate:
-    """Shared by all calls; lives in one event loop. ``monotonic`` is that loop's clock."""
+    """Shared by all calls; lives in one event loop. ``monotonic`` is that loop's clock.
+
+    ``owner`` names on whose behalf somebody waits, so that a cancelled drop need not wait on.
+    """
 
     def __init__(self, policy: DeliveryPolicy, *, monotonic: Callable[[], float]) -> None:
         self._policy = policy
         self._monotonic = monotonic
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._pace = Pace(policy.rate)
+        self._queue: list[tuple[int, int, asyncio.Future[bool], object]] = []
+        self._resting: dict[asyncio.Future[bool], object] = {}
+        self._arrivals = count()
+        self._timer: asyncio.TimerHandle | None = None
         self._in_flight = 0
         self._allowed = float(policy.concurrency)
         self._not_before = 0.0
-        self._next_slot = 0.0
-        self.failures = 0
+        self._asked_until = 0.0
+        self._failing: set[Hashable] = set()
         self.last_success = float("-inf")
         self.shut: Shut | None = None
 
-    async def enter(self) -> None:
-        """Wait for a turn; every return is answered by one ``leave``. Raises GateShut."""
-        while True:
-            if self.shut is not None:
-                raise GateShut
-            now = self._monotonic()
-            if now < self._not_before:
-                await self._wait(self._not_before - now)
-            elif self._in_flight >= int(self._allowed):
-                await self._wait(None)
-            elif self._policy.rate and now < self._next_slot:
-                if await self._take_slot(now):
-                    return
-            else:
-                if self._policy.rate:
-                    self._next_slot = now + 1 / self._policy.rate
-                self._in_flight += 1
-                return
+    # -- passing -------------------------------------------------------------------------------
 
-    async def _take_slot(self, now: float) -> bool:
-        """Book the next slot before waiting for it, so that no two calls share one."""
-        slot, self._next_slot = self._next_slot, self._next_slot + 1 / self._policy.rate
-        self._in_flight += 1
-        while self.shut is None and (left := slot - self._monotonic()) > 0:
-            await self._wait(left)
-        if self.shut is None and self._monotonic() >= self._not_before:
-            return True
-        self.leave()
-        return False
+    async def enter(self, urgency: int = 0, owner: object = None) -> None:
+        """Wait for a turn; every return is answered by one ``leave``. Raises GateShut.
+
+        The more urgent go first, so that one chunk's tries find out whether the API is back.
+        """
+        if self.shut is not None:
+            raise GateShut
+        now = self._monotonic()
+        if not self._queue and self._wait_from(now) == 0:
+            self._begin(now)
+            return
+        turn = asyncio.get_running_loop().create_future()
+        heappush(self._queue, (-urgency, next(self._arrivals), turn, owner))
+        self._admit()
+        try:
+            granted = await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.result():
+                self.leave()
+            raise
+        if not granted:
+            raise GateShut
 
     def leave(self) -> None:
         """A call is over: let the next one in."""
         self._in_flight -= 1
-        self._wake()
+        if self._queue:
+            self._admit()
+
+    async def rest(self, seconds: float, owner: object = None) -> None:
+        """Let this much time pass without a turn. Raises GateShut as soon as sending ends."""
+        if self.shut is not None:
+            raise GateShut
+        loop = asyncio.get_running_loop()
+        over = loop.create_future()
+        self._resting[over] = owner
+        timer = loop.call_later(seconds, _grant, over, True)
+        try:
+            if not await over:
+                raise GateShut
+        finally:
+            timer.cancel()
+            del self._resting[over]
+
+    # -- what calls have learned ---------------------------------------------------------------
 
     def succeeded(self) -> None:
         """The API took a call: go a little faster, forget the failures."""
-        self.failures = 0
         self.last_success = self._monotonic()
+        if self._failing:
+            self._failing.clear()
         if self._allowed < self._policy.concurrency:
-            self._allowed = min(self._policy.concurrency, self._allowed + 1 / self._allowed)
-            self._wake()
+            self._allowed = min(float(self._policy.concurrency), self._allowed + 1 / self._allowed)
+            self._admit()
 
-    def slow_down(self, seconds: float) -> None:
-        """All calls pause for ``seconds``; half as many go out together from now on."""
-        self._not_before = max(self._not_before, self._monotonic() + seconds)
-        self._allowed = max(1.0, self._allowed / 2)
+    def failed(self, who: Hashable) -> bool:
+        """Note that ``who`` failed. True when others failed too since the last success."""
+        self._failing.add(who)
+        return len(self._failing) > 1
+
+    def slow_down(self, seconds: float, *, asked: float = 0.0) -> None:
+        """All calls pause for ``seconds``; half as many go out together from now on.
+
+        ``asked``: how long the API itself asked for quiet; that holds over a ``reopen`` too.
+        """
+        now = self._monotonic()
+        if now >= self._not_before:
+            # What comes back during a pause was sent before it, and tells nothing new.
+            self._allowed = max(1.0, self._allowed / 2)
+        self._asked_until = max(self._asked_until, now + asked)
+        self._not_before = max(self._not_before, now + seconds, self._asked_until)
+        self._admit()
+
+    # -- shutting ------------------------------------------------------------------------------
 
     def close(self, shut: Shut) -> None:
         """Stop all sending. What is out already may still be answered."""
-        if self.shut is None:
-            self.shut = shut
-            self._wake()
+        if self.shut is not None:
+            return
+        self.shut = shut
+        self._turn_away(lambda _owner: True)
+
+    def hold(self, words: str, status: int | None) -> None:
+        """The API will not take us at all."""
+        answered = f"answered {status}" if status else "would not take us"
+        self.close(
+            Shut(
+                held=True,
+                reason=f"The API {answered}: {words}" if words else f"The API {answered}.",
+                hint="Check api.base_url, the token and its rights; nothing was rejected.",
+            )
+        )
+
+    def dismiss(self, owner: object) -> None:
+        """Whoever waits for ``owner`` need not wait any more."""
+        self._turn_away(lambda waiting_for: waiting_for is owner)
 
     def reopen(self) -> None:
         """Let calls out again, one at a time until the first succeeds."""
         self.shut = None
-        self.failures = 0
-        self._not_before = 0.0
+        self._failing.clear()
+        self._not_before = self._asked_until
         self._allowed = 1.0
-        self._wake()
+        self._admit()
 
-    async def _wait(self, seconds: float | None) -> None:
-        """Until something changes here, at most ``seconds``."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            await asyncio.wait({waiter}, timeout=seconds)
-        finally:
-            self._waiters.discard(waiter)
+    # -- inside --------------------------------------------------------------------------------
 
-    def _wake(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+    def _wait_from(self, now: float) -> float:
+        """Seconds until a call may go, 0 for at once, infinity until another one is over."""
+        if self._in_flight >= int(self._allowed):
+            return float("inf")
+        return max(0.0, self._not_before - now, self._pace.wait(now))
+
+    def _begin(self, now: float) -> None:
+        self._in_flight += 1
+        self._pace.went(now)
+
+    def _admit(self) -> None:
+        """Let in whoever may go now; come back when the next one may."""
+        while self._queue:
+            turn = self._queue[0][2]
+            if turn.done():
+                heappop(self._queue)
+                continue
+            now = self._monotonic()
+            wait = self._wait_from(now)
+            if wait > 0:
+                self._come_back(wait)
+                return
+            heappop(self._queue)
+            self._begin(now)
+            turn.set_result(True)
+
+    def _come_back(self, wait: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if wait != float("inf"):
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(wait, _SHORTEST_TIMER), self._admit)
+
+    def _turn_away(self, concerned: Callable[[object], bool]) -> None:
+        for _, _, turn, owner in self._queue:
+            if concerned(owner):
+                _grant(turn, False)
+        for over, owner in self._resting.items():
+            if concerned(owner):
+                _grant(over, False)
+
+
+def _grant(future: "asyncio.Future[bool]", word: bool) -> None:  # noqa: FBT001 - the future's value
+    if not future.done():
+        future.set_result(word)

@@ -30,7 +30,7 @@ _FINAL = frozenset({Outcome.ACCEPTED, Outcome.FAILED})
 """Verdicts that stand when a chunk is taken up again."""
 
 
-class GaveUp(Exception):  # noqa: N818 - a signal inside this room, never an error of its own
+class GaveUp(Exception):
     """This chunk has had its share of tries or time."""
 
 

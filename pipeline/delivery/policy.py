@@ -18,6 +18,7 @@ class DeliveryPolicy:
     when_in_doubt: Literal["resend", "hold"] = "resend"
     first_pause: float = 0.5
     longest_pause: float = 30.0
+    longest_obeyed: float = 3600.0
 
     def exhausted(self, *, attempts: int, elapsed: float) -> bool:
         """True when a chunk has had its share of tries or of time."""
@@ -27,3 +28,7 @@ class DeliveryPolicy:
         """Seconds to wait after the n-th failure in a row: doubling, capped, with jitter."""
         ceiling = min(self.longest_pause, self.first_pause * 2 ** min(failures - 1, 16))
         return ceiling * rng.uniform(0.5, 1.0)
+
+    def obeyed(self, retry_after: float | None) -> float:
+        """Seconds of quiet to grant to a ``Retry-After``; a wild value is cut."""
+        return min(self.longest_obeyed, max(0.0, retry_after or 0.0))

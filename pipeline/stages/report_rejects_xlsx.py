@@ -207,7 +207,7 @@ def _write_text(sheet: Any, line: int, place: int, text: str, cell_format: Any) 
     text = text.replace("\x00", "\ufffd")
     if text.startswith("<r>") and text.endswith("</r>"):
         # XlsxWriter takes such a string for its own markup and would write it unescaped.
-        text = "".join(char if char >= " " else " " for char in text)[: _LONGEST_CELL // 2]
+        text = "".join(max(char, " ") for char in text)[: _LONGEST_CELL // 2]
         sheet.write_rich_string(line, place, text[:1], cell_format, text[1:], cell_format)
     else:
         sheet.write_string(line, place, text, cell_format)

@@ -4,8 +4,9 @@ Pure. The same function serves a drop that is through, one that waits for the AP
 and a preview, since a chunk that was not sent has an outcome like any other: unsent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 from pipeline.codes import Code
 from pipeline.model import RESULT, Disposition, Milestone, Outcome, ResultBlock
 from pipeline.ports import Chunk, Verdict
+from pipeline.stages.texts import joined
 
 #: One line per row of the drop, in its order: what the plan decided. ``codes`` and ``message`` are
 #: what planning adds to validation's.
@@ -40,6 +42,8 @@ _BY_DISPOSITION = {
     Disposition.DUPLICATE: _NUMBER[Outcome.DUPLICATE],
     Disposition.SKIPPED: _SKIPPED,
 }
+_DISPOSED = np.array([_BY_DISPOSITION[each] for each in sorted(Disposition)], dtype=np.int8)
+_POSITIONS = 128
 _WIRE = pa.array(["", *(milestone.wire for milestone in Milestone)])
 _OUTCOME_TEXT = pa.array([outcome.value for outcome in OUTCOMES])
 
@@ -52,25 +56,91 @@ class Remark:
     message: str
 
 
+class Remarks(Mapping[int, Remark]):
+    """Row → what delivery adds to it. Many rows share few remarks, so a row costs four bytes."""
+
+    def __init__(self, number: npt.NDArray[np.int32], said: Sequence[Remark]) -> None:
+        self.number = number
+        self.said = said
+
+    def __getitem__(self, row: int) -> Remark:
+        number = self.number[row] if 0 <= row < len(self.number) else -1
+        if number < 0:
+            raise KeyError(row)
+        return self.said[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(np.flatnonzero(self.number >= 0).tolist())
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self.number >= 0))
+
+    def texts(self, start: int, stop: int) -> tuple[pa.Array, pa.Array] | None:
+        """Codes and messages of these rows, null where nothing is said; None if nothing at all."""
+        number = self.number[start:stop]
+        if not (number >= 0).any():
+            return None
+        at = pa.array(number, mask=number < 0)
+        codes = pa.array([remark.code or None for remark in self.said], pa.string())
+        words = pa.array([remark.message or None for remark in self.said], pa.string())
+        return codes.take(at), words.take(at)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settled:
     """The whole drop. ``outcome`` per row: a number into ``OUTCOMES``, -1 for a skipped footer.
 
     ``call``: the row whose call a row shares (itself when sent, -1 without a call); ``remarks``:
-    row → what delivery adds.
+    row → what delivery adds; ``http_status``: of the row's own call, -1 for none.
     """
 
     outcome: npt.NDArray[np.int8]
     call: npt.NDArray[np.int32]
-    remarks: Mapping[int, Remark]
+    remarks: Remarks
     planned: pa.Table
     chunks: Mapping[int, Chunk]
-    http_status: Mapping[int, int | None]
+    http_status: npt.NDArray[np.int32]
 
     def counts(self) -> dict[Outcome, int]:
         """Rows by outcome."""
         found = np.bincount(self.outcome[self.outcome >= 0], minlength=len(OUTCOMES))
         return {outcome: int(found[number]) for number, outcome in enumerate(OUTCOMES)}
+
+    @cached_property
+    def _calls(self) -> pa.Table:
+        """Number, attempts and time per chunk; null, 0 and "" where nothing has left."""
+        every = [self.chunks.get(no) for no in range(max(self.chunks, default=-1) + 1)]
+        nothing = [None, 0, ""]
+        listed = [[c.no, c.attempts, _sent(c)] if c else nothing for c in every]
+        number, attempts, sent = zip(nothing, *listed, strict=True)
+        return pa.table(
+            [pa.array(number, pa.int32()), pa.array(attempts, pa.int32()), pa.array(sent)],
+            names=["chunk", "attempts", "sent_at"],
+        )
+
+    @cached_property
+    def _chunk_of(self) -> npt.NDArray[np.int32]:
+        chunk: npt.NDArray[np.int32] = self.planned.column("chunk").to_numpy()
+        return chunk
+
+    def calls(self, start: int, stop: int) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
+        """Chunk, HTTP status, attempts and time of the call that each of these rows was in."""
+        call = self.call[start:stop]
+        inside = np.flatnonzero(call >= 0)
+        row = call[inside]
+        # Line 0 of _calls is for rows without a call, line n + 1 for chunk n.
+        line = np.zeros(len(call), dtype=np.int32)
+        line[inside] = self._chunk_of[row] + 1
+        line[line >= len(self._calls)] = 0
+        status = np.full(len(call), -1, dtype=np.int32)
+        status[inside] = self.http_status[row]
+        told = self._calls.take(pa.array(line)).combine_chunks()
+        return (
+            told.column("chunk").combine_chunks(),
+            pa.array(status, mask=status < 0),
+            told.column("attempts").combine_chunks(),
+            told.column("sent_at").combine_chunks(),
+        )
 
 
 def settle(
@@ -78,76 +148,88 @@ def settle(
 ) -> Settled:
     """Give every row of ``planned`` (schema ``PLANNED``) its outcome.
 
-    ``waiting``: what is said of rows whose chunk was not sent.
+    ``waiting``: what is said of rows whose chunk was not sent. ``chunks`` is empty for a plan that
+    is not frozen.
     """
     disposition = planned.column("disposition").to_numpy()
-    chunk = planned.column("chunk").to_numpy().astype(np.int64)
-    pos = planned.column("pos").to_numpy().astype(np.int64)
-    table = np.array([_BY_DISPOSITION[d] for d in sorted(Disposition)], dtype=np.int8)
-    outcome = table[disposition]
+    chunk = planned.column("chunk").to_numpy()
+    outcome = _DISPOSED[disposition]
+    placed = np.flatnonzero((disposition == Disposition.SEND) & (chunk >= 0))
     by_no = {each.no: each for each in chunks}
-    sent = np.flatnonzero(disposition == Disposition.SEND)
-    of_chunk = np.full(max(by_no, default=-1) + 1, _NUMBER[Outcome.UNSENT], dtype=np.int8)
-    for no, each in by_no.items():
-        of_chunk[no] = _NUMBER[each.outcome or Outcome.UNSENT]
-    placed = sent[chunk[sent] >= 0]
-    outcome[placed] = of_chunk[chunk[placed]]
-    remarks = _chunk_remarks(by_no, chunk, placed, outcome, waiting)
-    http_status = _overrule(verdicts, chunk, pos, placed, outcome, remarks)
+    of_chunk, said = _by_chunk(by_no, int(chunk.max(initial=-1)) + 1, waiting)
+    number = np.full(len(outcome), -1, dtype=np.int32)
+    http_status = np.full(len(outcome), -1, dtype=np.int32)
+    outcome[placed] = of_chunk["outcome"][chunk[placed]]
+    number[placed] = of_chunk["remark"][chunk[placed]]
+    http_status[placed] = of_chunk["status"][chunk[placed]]
+    if verdicts and len(placed):
+        pos = planned.column("pos").to_numpy()
+        rows, given = _rows_of(verdicts, chunk, pos, placed)
+        outcome[rows] = [_NUMBER[each.outcome] for each in given]
+        http_status[rows] = [_or_none(each.http_status) for each in given]
+        remarks = [_of_verdict(each, waiting) for each in given]
+        number[rows] = [-1 if r is None else said.setdefault(r, len(said)) for r in remarks]
     call = np.full(len(outcome), -1, dtype=np.int32)
     call[placed] = placed
-    _share(planned, disposition, outcome, call, remarks)
+    _share(planned, disposition, outcome, call, number)
     return Settled(
         outcome=outcome,
         call=call,
-        remarks=remarks,
+        remarks=Remarks(number, tuple(said)),
         planned=planned,
         chunks=by_no,
         http_status=http_status,
     )
 
 
-def _chunk_remarks(
-    chunks: Mapping[int, Chunk],
-    chunk: npt.NDArray[np.int64],
-    placed: npt.NDArray[np.int64],
-    outcome: npt.NDArray[np.int8],
-    waiting: Remark,
-) -> dict[int, Remark]:
-    remarks: dict[int, Remark] = {}
-    for row in placed[outcome[placed] != _NUMBER[Outcome.ACCEPTED]].tolist():
-        of = chunks[int(chunk[row])]
-        remarks[row] = Remark(code=of.code, message=of.message) if of.code else waiting
-    return remarks
+def _by_chunk(
+    chunks: Mapping[int, Chunk], length: int, waiting: Remark
+) -> tuple[dict[str, npt.NDArray[np.int32]], dict[Remark, int]]:
+    """Outcome, remark and HTTP status by chunk number, and the remarks with their numbers."""
+    said: dict[Remark, int] = {}
+    table = np.full((3, max(length, max(chunks, default=-1) + 1)), -1, dtype=np.int32)
+    table[0] = _NUMBER[Outcome.UNSENT]
+    if len(chunks) < table.shape[1]:
+        table[1] = said.setdefault(waiting, 0)
+    for no, each in chunks.items():
+        outcome = each.outcome or Outcome.UNSENT
+        table[0, no] = _NUMBER[outcome]
+        if outcome is not Outcome.ACCEPTED:
+            remark = _words(outcome, each.code, each.message, waiting)
+            table[1, no] = said.setdefault(remark, len(said))
+        table[2, no] = _or_none(each.http_status)
+    return dict(zip(("outcome", "remark", "status"), table, strict=True)), said
 
 
-def _overrule(
+def _words(outcome: Outcome, code: str, message: str, waiting: Remark) -> Remark:
+    """What is said of a chunk or an update; of a cancelled one, not that it waits."""
+    over = outcome is Outcome.UNSENT and waiting.code == Code.CANCELLED
+    return Remark(code=code, message=message) if code and not over else waiting
+
+
+def _of_verdict(verdict: Verdict, waiting: Remark) -> Remark | None:
+    if not verdict.code:
+        return None
+    return _words(verdict.outcome, verdict.code, verdict.message, waiting)
+
+
+def _or_none(status: int | None) -> int:
+    return -1 if status is None else status
+
+
+def _rows_of(
     verdicts: Sequence[Verdict],
-    chunk: npt.NDArray[np.int64],
-    pos: npt.NDArray[np.int64],
+    chunk: npt.NDArray[np.int32],
+    pos: npt.NDArray[np.int8],
     placed: npt.NDArray[np.int64],
-    outcome: npt.NDArray[np.int8],
-    remarks: dict[int, Remark],
-) -> dict[int, int | None]:
-    """A verdict on one update overrules what its chunk says. Returns their HTTP status by row."""
-    statuses: dict[int, int | None] = {}
-    if not verdicts or not len(placed):
-        return statuses
-    key = chunk[placed] * 128 + pos[placed]
+) -> tuple[npt.NDArray[np.int64], list[Verdict]]:
+    """The rows that verdicts are about; those on a pickup that we added are about none."""
+    key = chunk[placed].astype(np.int64) * _POSITIONS + pos[placed]
     order = np.argsort(key)
-    wanted = np.array([v.chunk_no * 128 + v.pos for v in verdicts], dtype=np.int64)
-    places = np.minimum(np.searchsorted(key[order], wanted), len(order) - 1)
-    for verdict, place, want in zip(verdicts, places, wanted, strict=True):
-        at = int(order[place])
-        if key[at] != want:
-            continue  # an update that we added: no row of the file
-        row = int(placed[at])
-        outcome[row] = _NUMBER[verdict.outcome]
-        statuses[row] = verdict.http_status
-        remarks.pop(row, None)
-        if verdict.code:
-            remarks[row] = Remark(code=verdict.code, message=verdict.message)
-    return statuses
+    wanted = np.array([v.chunk_no * _POSITIONS + v.pos for v in verdicts], dtype=np.int64)
+    places = order[np.minimum(np.searchsorted(key, wanted, sorter=order), len(order) - 1)]
+    ours = key[places] == wanted
+    return placed[places[ours]], [verdicts[at] for at in np.flatnonzero(ours)]
 
 
 def _share(
@@ -155,18 +237,15 @@ def _share(
     disposition: npt.NDArray[np.int8],
     outcome: npt.NDArray[np.int8],
     call: npt.NDArray[np.int32],
-    remarks: dict[int, Remark],
+    remark: npt.NDArray[np.int32],
 ) -> None:
     """Rows that repeat a sent one share its outcome; when it was accepted they are duplicates."""
     shared = np.flatnonzero(disposition == Disposition.SHARED)
     leader = planned.column("leader").to_numpy()[shared]
-    outcome[shared] = outcome[leader]
-    accepted = outcome[shared] == _NUMBER[Outcome.ACCEPTED]
-    outcome[shared[accepted]] = _NUMBER[Outcome.DUPLICATE]
+    accepted = outcome[leader] == _NUMBER[Outcome.ACCEPTED]
+    outcome[shared] = np.where(accepted, _NUMBER[Outcome.DUPLICATE], outcome[leader])
     call[shared[~accepted]] = call[leader[~accepted]]
-    for row, of in zip(shared[~accepted].tolist(), leader[~accepted].tolist(), strict=True):
-        if of in remarks:
-            remarks[row] = remarks[of]
+    remark[shared[~accepted]] = remark[leader[~accepted]]
 
 
 def result_block(
@@ -178,10 +257,8 @@ def result_block(
     """
     stop = start + batch.num_rows
     outcome = settled.outcome[start:stop]
-    planned = settled.planned.slice(start, batch.num_rows)
-    codes, message = _said(batch, planned, settled, start)
-    call = settled.call[start:stop]
-    chunk, status, attempts, sent_at = _call_columns(call, settled)
+    codes, message = _said(batch, settled, start)
+    chunk, status, attempts, sent_at = settled.calls(start, stop)
     table = pa.table(
         [
             batch.column("row"),
@@ -212,62 +289,33 @@ def result_block(
 
 
 def _surplus(extra: pa.Array) -> dict[int, tuple[str, ...]]:
-    if extra.null_count == len(extra):
-        return {}
-    return {at: tuple(cells) for at, cells in enumerate(extra.to_pylist()) if cells}
+    some = np.flatnonzero(extra.is_valid().to_numpy(zero_copy_only=False))
+    lists = extra.take(pa.array(some)).to_pylist()
+    return {int(at): tuple(cells) for at, cells in zip(some, lists, strict=True) if cells}
 
 
-def _said(
-    batch: pa.RecordBatch, planned: pa.Table, settled: Settled, start: int
-) -> tuple[pa.Array, pa.Array]:
+def _said(batch: pa.RecordBatch, settled: Settled, start: int) -> tuple[pa.Array, pa.Array]:
     """Codes and messages: validation's, then the plan's, then delivery's."""
-    remarks = [row for row in range(start, start + batch.num_rows) if row in settled.remarks]
-    added = pc.not_equal(planned.column("codes").combine_chunks(), "")
-    touched = set(np.flatnonzero(added.to_numpy(zero_copy_only=False)).tolist())
-    touched.update(row - start for row in remarks)
-    if not touched:
-        return batch.column("codes"), batch.column("message")
-    codes, messages = batch.column("codes").to_pylist(), batch.column("message").to_pylist()
-    plan_codes = planned.column("codes").to_pylist()
-    plan_messages = planned.column("message").to_pylist()
-    for at in touched:
-        remark = settled.remarks.get(start + at)
-        parts = (codes[at], plan_codes[at], remark.code if remark else "")
-        codes[at] = ";".join(part for part in parts if part)
-        words = (messages[at], plan_messages[at], remark.message if remark else "")
-        messages[at] = " ".join(word for word in words if word)
-    return pa.array(codes, pa.string()), pa.array(messages, pa.string())
+    planned = settled.planned.slice(start, batch.num_rows)
+    codes, messages = [batch.column("codes")], [batch.column("message")]
+    if pc.any(pc.not_equal(planned.column("codes"), "")).as_py():
+        codes.append(planned.column("codes").combine_chunks())
+        messages.append(planned.column("message").combine_chunks())
+    if told := settled.remarks.texts(start, start + batch.num_rows):
+        codes.append(told[0])
+        messages.append(told[1])
+    return _joined(codes, ";"), _joined(messages, " ")
 
 
-def _call_columns(
-    call: npt.NDArray[np.int32], settled: Settled
-) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
-    """Chunk, HTTP status, attempts and time of the call each row was in."""
-    all_chunks = settled.planned.column("chunk").to_numpy()
-    in_call = call >= 0
-    numbers = np.where(in_call, all_chunks[np.maximum(call, 0)] if len(all_chunks) else 0, -1)
-    unique, places = np.unique(numbers, return_inverse=True)
-    calls = [settled.chunks.get(int(number)) for number in unique]
-    status = pa.array([c.http_status if c else None for c in calls], pa.int32()).take(
-        pa.array(places)
-    )
-    if settled.http_status:
-        listed = status.to_pylist()
-        for at, row in enumerate(call.tolist()):
-            if row in settled.http_status:
-                listed[at] = settled.http_status[row]
-        status = pa.array(listed, pa.int32())
-    return (
-        pa.array([c.no if c else None for c in calls], pa.int32()).take(pa.array(places)),
-        status,
-        pa.array([c.attempts if c else 0 for c in calls], pa.int32()).take(pa.array(places)),
-        pa.array([_sent(c) for c in calls], pa.string()).take(pa.array(places)),
-    )
+def _joined(texts: list[pa.Array], separator: str) -> pa.Array:
+    if len(texts) == 1:
+        return texts[0]
+    return joined([pc.if_else(pc.equal(text, ""), None, text) for text in texts], separator)
 
 
-def _sent(chunk: Chunk | None) -> str:
+def _sent(chunk: Chunk) -> str:
     """When the call left; a chunk that was only marked has not been sent."""
-    return chunk.sent_at if chunk and chunk.attempts else ""
+    return chunk.sent_at if chunk.attempts else ""
 
 
 def unsent(reason: str = "") -> Remark:

@@ -1,7 +1,5 @@
 """Hazards of spreadsheets: what a cell was before it became text, sheets, row numbers, dates."""
 
-# ruff: noqa: DTZ001, DTZ901 - a spreadsheet's dates have no zone
-
 import datetime as dt
 import io
 from collections.abc import Callable

@@ -238,7 +238,7 @@ class _Markup:
         return "declares a document type" if self._declares else self.extent.fault()
 
 
-class _Unsound(Exception):  # noqa: N818 - a signal inside this module
+class _Unsound(Exception):
     """A part whose bytes do not end where they should."""
 
 

@@ -129,13 +129,15 @@ class _Transcoded:
 
     def load(self, at: int, size: int) -> tuple[bytes, bool]:
         if self._base + len(self._held) < at + size and not self._ended:
+            skip = max(0, at - self._base - len(self._held))
             parts = [self._held[at - self._base :]]
             have = len(parts[0])
             self._base = at
             while have < size and not self._ended:
                 piece = next(self._pieces, None)
                 self._ended = piece is None
-                parts.append(piece or b"")
+                piece, skip = (piece or b"")[skip:], max(0, skip - len(piece or b""))
+                parts.append(piece)
                 have += len(parts[-1])
             self._held = b"".join(parts)
         first = at - self._base

@@ -18,7 +18,7 @@ _END = re.compile(r"\r\r\n|\r\n|\r|\n|\Z")
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"')
 
 
-class BrokenQuote(Exception):  # noqa: N818 - a signal between two rooms, not an error for people
+class BrokenQuote(Exception):
     """A quoted cell that does not end properly.
 
     ``at`` is where its quote stands in the text. ``closed``: a quote ends it, but more text

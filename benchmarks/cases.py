@@ -1,0 +1,304 @@
+"""The measures, each a function from a bench to lines of the table."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+from time import perf_counter, sleep
+
+from benchmarks.data import write_manifest
+from benchmarks.measure import Ran, RunBrokeError, run
+from benchmarks.product import Setup
+from benchmarks.server import Server, serving
+from benchmarks.table import Line, at_least, at_most, plain
+
+ROWS_PER_CALL = 20
+
+
+@dataclass
+class Bench:
+    """Where a run of the benchmarks works, how large, how often."""
+
+    base: Path
+    quick: bool = False
+    repeat: int = 3
+    peaks: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def size(self, rows: int) -> int:
+        """The number of rows: a tenth of it when it has to be quick."""
+        return rows // 10 if self.quick else rows
+
+    def fresh(self, name: str, url: str, *, concurrency: int = 8, rate: float = 0) -> Setup:
+        """A new root."""
+        taken = len(list(self.base.glob(f"{name}-*")))
+        return Setup.fresh(self.base, f"{name}-{taken}", url, concurrency=concurrency, rate=rate)
+
+    def rival(self, name: str, *arguments: str) -> Ran:
+        """Run a rival to its end."""
+        return run([sys.executable, "-m", f"benchmarks.rivals.{name}", *arguments])
+
+
+def big(bench: Bench) -> list[Line]:
+    """A large file, an API that answers at once: the whole command against bare clients."""
+    rows, case = bench.size(200_000), "big"
+    ran: list[Ran] = []
+    bare: list[float] = []
+    bare_uvloop: list[float] = []
+    script: list[float] = []
+    with serving() as server:
+        for _ in range(bench.repeat):
+            setup, once = _whole_command(bench, server, case, rows)
+            ran.append(once)
+            bodies = _ready_bodies(bench, setup)
+            arguments = (server.url, bodies, "8")
+            bare.append(float(bench.rival("bare_aiohttp", *arguments).output))
+            bare_uvloop.append(float(bench.rival("bare_aiohttp", *arguments, "uvloop").output))
+        httpx = float(bench.rival("bare_httpx", *arguments).output)
+        file = str(_manifest(bench, rows))
+        script.append(bench.rival("script", server.url, file).seconds)
+    seconds, peak = median(r.seconds for r in ran), max(r.peak_mb for r in ran)
+    bench.peaks[case], bench.seconds[case] = peak, seconds
+    aiohttp, calls = median(bare), rows / ROWS_PER_CALL
+    return [
+        plain(case, f"{rows:,} rows, whole command", seconds, " s"),
+        plain(case, "processor time of it", median(r.cpu for r in ran), " s"),
+        plain(case, "calls per second of the whole", calls / seconds, "/s"),
+        plain(case, "bare aiohttp, sending only", aiohttp, " s"),
+        plain(case, "bare aiohttp on uvloop, sending only", median(bare_uvloop), " s"),
+        plain(case, "bare httpx, sending only", httpx, " s"),
+        plain(case, "plain script, whole", script[0], " s"),
+        at_most(case, "against bare aiohttp (issue 2)", seconds / aiohttp, 5, "x"),
+        at_most(case, "against bare aiohttp (issue 3)", seconds / aiohttp, 3, "x"),
+        at_least(case, "faster than the script (issue 3)", script[0] / seconds, 1.8, "x"),
+        at_most(case, "peak memory, RSS of the tree", peak, 500, " MB"),
+    ]
+
+
+def million(bench: Bench) -> list[Line]:
+    """Five times as many rows: time grows with them, memory does not."""
+    rows, case = bench.size(1_000_000), "million"
+    with serving() as server:
+        setup, ran = _whole_command(bench, server, case, rows)
+        bare = float(bench.rival("bare_aiohttp", server.url, _ready_bodies(bench, setup), "8").output)
+    bench.peaks[case] = ran.peak_mb
+    lines = [
+        plain(case, f"{rows:,} rows, whole command", ran.seconds, " s"),
+        at_most(case, "against bare aiohttp (issue 3)", ran.seconds / bare, 3, "x"),
+        at_most(case, "peak memory (issue 3)", ran.peak_mb, 600, " MB"),
+    ]
+    if "big" in bench.peaks:
+        lines.append(at_most(case, "peak memory against big", ran.peak_mb / bench.peaks["big"], 2, "x"))
+    return lines
+
+
+def two_million(bench: Bench) -> list[Line]:
+    """Twice as many again: the memory of a million rows within 15 %."""
+    rows, case = bench.size(2_000_000), "two-million"
+    with serving() as server:
+        _, ran = _whole_command(bench, server, case, rows)
+    lines = [
+        plain(case, f"{rows:,} rows, whole command", ran.seconds, " s"),
+        plain(case, "peak memory", ran.peak_mb, " MB"),
+    ]
+    if "million" in bench.peaks:
+        against = ran.peak_mb / bench.peaks["million"]
+        lines.append(at_most(case, "peak memory against million (issue 3)", against, 1.15, "x"))
+    return lines
+
+
+def latency(bench: Bench) -> list[Line]:
+    """An API that takes 20 ms, 32 calls in flight."""
+    rows, case, calls_out = bench.size(20_000), "latency", 32
+    share = 10
+    seconds: list[float] = []
+    rates: list[float] = []
+    bare_rates: list[float] = []
+    with serving(latency_ms=20) as server:
+        for _ in range(bench.repeat):
+            setup, ran = _whole_command(bench, server, case, rows, concurrency=calls_out)
+            seconds.append(ran.seconds)
+            rates.append(_rate(server))
+            bodies = _ready_bodies(bench, setup)
+            server.reset()
+            bench.rival("bare_aiohttp", server.url, bodies, str(calls_out))
+            bare_rates.append(_rate(server))
+        server.reset()
+        file = str(_manifest(bench, rows // share))
+        script_whole = bench.rival("script", server.url, file).seconds
+        script_sending = float(server.stats()["seconds"])
+    # Only the sending grows with the rows; starting the interpreter does not.
+    script = script_whole + (share - 1) * script_sending
+    took = median(seconds)
+    return [
+        plain(case, f"{rows:,} rows, whole command", took, " s"),
+        plain(case, f"plain script, from a {share}th of the rows", script, " s"),
+        at_least(case, "faster than the script (issue 2)", script / took, 10, "x"),
+        at_least(case, "faster than the script (issue 3)", script / took, 12, "x"),
+        plain(case, "first call to last answer", median(rates), " calls/s"),
+        plain(case, "the same, bare aiohttp", median(bare_rates), " calls/s"),
+        at_least(
+            case,
+            "rate against bare aiohttp (issue 3)",
+            100 * median(rates) / median(bare_rates),
+            85,
+            " %",
+        ),
+    ]
+
+
+def small(bench: Bench) -> list[Line]:
+    """A file of 20 rows, from its rename to its summary, in a service that runs."""
+    case, files = "small", 10 if bench.quick else 30
+    with serving() as server:
+        setup = bench.fresh(case, server.url)
+        with _service(setup):
+            waits = [_one_small(setup, number) for number in range(files + 2)][2:]
+    return [
+        at_most(case, f"rename to summary, median of {files}", 1000 * median(waits), 150, " ms"),
+        plain(case, "the same, 95th percentile", 1000 * quantiles(waits, n=20)[-1], " ms"),
+    ]
+
+
+def flood(bench: Bench) -> list[Line]:
+    """Many small files that wait at the start."""
+    case, files = "flood", bench.size(1_000)
+    with serving() as server:
+        setup = bench.fresh(case, server.url)
+        for number in range(files):
+            write_manifest(setup.inbox / f"f{number:04}.csv", ROWS_PER_CALL, seed=number + 1)
+        ran = setup.run_once(rows=files * ROWS_PER_CALL)
+    return [
+        plain(case, f"{files:,} files of 20 rows, whole command", ran.seconds, " s"),
+        at_least(case, "files per second of the whole", files / ran.seconds, 50, "/s"),
+        plain(case, "peak memory", ran.peak_mb, " MB"),
+    ]
+
+
+def ledger(bench: Bench) -> list[Line]:
+    """What the ledger costs in ``big``: time in its transactions against the whole."""
+    rows, case = bench.size(200_000), "ledger"
+    ran: list[tuple[float, Mapping[str, list[float]]]] = []
+    with serving() as server:
+        for _ in range(bench.repeat):
+            setup = bench.fresh(case, server.url)
+            os.link(_manifest(bench, rows), setup.inbox / "manifest.csv")
+            once = setup.run_once(rows=rows, mode="ledger")
+            ran.append((once.seconds, json.loads(once.output.strip().splitlines()[-1])))
+    ran.sort(key=lambda pair: pair[0])
+    seconds, times = ran[len(ran) // 2]
+    wall = times["write"][0] + times["read"][0]
+    cpu = times["write"][1] + times["read"][1]
+    return [
+        at_most(case, "in transactions and reads, of the whole wall", 100 * wall / seconds, 25, " %"),
+        plain(case, "processor time of that, of the whole wall", 100 * cpu / seconds, " %"),
+        plain(case, "commits alone, of the whole wall", 100 * times["commit"][0] / seconds, " %"),
+        plain(case, "commits", times["commit"][2]),
+    ]
+
+
+def startup(bench: Bench) -> list[Line]:
+    """``shipdrop --help``."""
+    case = "startup"
+    command = [str(Path(sys.executable).with_name("shipdrop")), "--help"]
+    waits = [run(command).seconds for _ in range(5 if bench.quick else 10)]
+    return [at_most(case, f"shipdrop --help, median of {len(waits)}", median(waits), 0.4, " s")]
+
+
+def rate(bench: Bench) -> list[Line]:
+    """A rate limit of 50 calls a second."""
+    case, limit = "rate", 50
+    calls = limit * (3 if bench.quick else 10)
+    with serving() as server:
+        server_setup = _whole_command(bench, server, case, calls * ROWS_PER_CALL, rate=limit)
+        stats = server.stats()
+    del server_setup
+    achieved = (calls - 1) / stats["arrival_seconds"]
+    return [
+        at_least(case, "asked for 50/s, achieved (issue 3)", achieved, 49, "/s"),
+        at_most(case, "the same", achieved, 50.05, "/s"),
+        at_most(case, "most arrivals within any second", stats["most_in_a_second"], 51),
+        plain(case, "shortest time between two arrivals", 1000 * stats["shortest_gap"], " ms"),
+    ]
+
+
+CASES: Mapping[str, Callable[[Bench], list[Line]]] = {
+    "startup": startup,
+    "big": big,
+    "ledger": ledger,
+    "latency": latency,
+    "small": small,
+    "flood": flood,
+    "rate": rate,
+    "million": million,
+    "two-million": two_million,
+}
+
+
+def _whole_command(
+    bench: Bench, server: Server, case: str, rows: int, *, concurrency: int = 8, rate: float = 0
+) -> tuple[Setup, Ran]:
+    setup = bench.fresh(case, server.url, concurrency=concurrency, rate=rate)
+    os.link(_manifest(bench, rows), setup.inbox / "manifest.csv")
+    server.reset()
+    ran = setup.run_once(rows=rows)
+    stats = server.stats()
+    if stats["items"] != rows:
+        raise RunBrokeError(f"The server took {stats['items']} updates instead of {rows}.")
+    return setup, ran
+
+
+def _manifest(bench: Bench, rows: int) -> Path:
+    path = bench.base / f"manifest-{rows}.csv"
+    if not path.exists():
+        write_manifest(path, rows)
+    return path
+
+
+def _ready_bodies(bench: Bench, setup: Setup) -> str:
+    path = bench.base / "bodies"
+    path.write_bytes(b"\0".join(setup.bodies()))
+    return str(path)
+
+
+def _rate(server: Server) -> float:
+    stats = server.stats()
+    return float(stats["calls"] / stats["seconds"])
+
+
+@contextmanager
+def _service(setup: Setup) -> Iterator[None]:
+    """``shipdrop run`` for the length of the block."""
+    process = subprocess.Popen(  # noqa: S603 - the product
+        setup.command(once=False),
+        env={**os.environ, **setup.env},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def _one_small(setup: Setup, number: int) -> float:
+    """Rename a file into the inbox and wait for its summary; the seconds it took."""
+    hidden = setup.inbox / f".s{number}.part"
+    write_manifest(hidden, ROWS_PER_CALL, seed=number + 1)
+    outbox = setup.root / "outbox"
+    begins, ends = f"s{number}__", ".summary.json"
+    began = perf_counter()
+    hidden.rename(setup.inbox / f"s{number}.csv")
+    while perf_counter() - began < 60:
+        names = os.listdir(outbox) if outbox.exists() else []  # noqa: PTH208 - names are enough
+        if any(name.startswith(begins) and name.endswith(ends) for name in names):
+            return perf_counter() - began
+        sleep(0.0005)
+    raise RunBrokeError(f"No summary of s{number}.csv within a minute.")

@@ -1,0 +1,186 @@
+"""What each layer of delivery adds to a call: the same bodies sent through more and more of it.
+
+``python -m benchmarks.ladder URL BODIES CONCURRENCY`` prints JSON: rung → seconds of wall and of
+processor time. Every rung has the layers of the one before it and one more; all run on uvloop in
+this one process, so their differences are the layers' prices.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter, process_time
+
+import uvloop
+
+from benchmarks.rivals import bare_aiohttp
+from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.konnect import Credentials, KonnectApi
+from pipeline.adapters.ledger import open_ledger
+from pipeline.adapters.ledger.plans import _insert_many
+from pipeline.adapters.ledger.schema import chunks as chunk_table
+from pipeline.delivery.asking import Asker
+from pipeline.delivery.desk import Desk
+from pipeline.delivery.gate import Gate
+from pipeline.delivery.lane import Handback, Shipment
+from pipeline.delivery.parcel import Parcel
+from pipeline.delivery.passage import Passage, Tools
+from pipeline.delivery.policy import DeliveryPolicy
+from pipeline.ports import Chunk, ChunkResult, ChunkState, SendBook
+
+ROWS = 20
+
+
+class NoBooks:
+    """A send book that keeps nothing: what the desk costs without its ledger."""
+
+    def exchange(self, done: Sequence[ChunkResult], lease: Sequence[Chunk], *, at: str) -> None:
+        """Keep nothing."""
+
+    def chunks(self, drop_seq: int) -> list[Chunk]:  # noqa: ARG002 - the port's signature
+        """Know nothing."""
+        return []
+
+    def verdicts(self, drop_seq: int) -> list[object]:  # noqa: ARG002 - the port's signature
+        """Know nothing."""
+        return []
+
+
+class Ladder:
+    """The rungs over one set of bodies."""
+
+    def __init__(self, url: str, bodies: list[bytes], concurrency: int) -> None:
+        self._url = url
+        self._bodies = bodies
+        self._concurrency = concurrency
+        self._clock = SystemClock()
+        self._policy = DeliveryPolicy(
+            concurrency=concurrency,
+            rate=0,
+            timeout=30,
+            max_attempts=8,
+            give_up_after=900,
+            reconcile=True,
+            when_in_doubt="resend",
+        )
+
+    def rungs(self) -> dict[str, Callable[[], Coroutine[None, None, None]]]:
+        """The rungs, from the bare client up."""
+        return {
+            "bare aiohttp (uvloop)": self._bare,
+            "client: httpx request, transport": self._client,
+            "passage: gate, answer": self._passage,
+            "desk, no ledger": self._desk_alone,
+            "desk and ledger": self._desk_and_ledger,
+        }
+
+    async def _bare(self) -> None:
+        await bare_aiohttp.send_all(self._url, self._bodies, self._concurrency)
+
+    async def _client(self) -> None:
+        api = self._api()
+        todo = iter(self._bodies)
+        await self._workers(lambda: _put_all(api, todo))
+        await api.close()
+
+    async def _passage(self) -> None:
+        tools = self._tools()
+        todo = iter(zip(self._chunks(), self._bodies, strict=True))
+        await self._workers(lambda: _pass_all(tools, todo))
+        await tools.api.close()  # type: ignore[attr-defined] - the port's owner closes it
+
+    async def _desk_alone(self) -> None:
+        await self._through_desk(NoBooks())  # type: ignore[arg-type] - only these are called
+
+    async def _desk_and_ledger(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="shipdrop-bench-") as root:
+            ledger = open_ledger("sqlite:///ledger.db", root=Path(root))
+            drop = ledger.begin(
+                drop_id="d", folder="", source_file="f", received_at=self._clock.now()
+            )
+            names = ("drop_seq", "no", "wave", "offset", "length", "size", "state")
+            rest = ("attempts", "code", "message", "sent_at")
+            rows: list[tuple[object, ...]] = [
+                (drop.seq, c.no, 0, c.offset, c.length, c.size, c.state.value, 0, "", "", "")
+                for c in self._chunks()
+            ]
+            with ledger._db.write() as connection:
+                _insert_many(connection, chunk_table, (*names, *rest), rows)
+            await self._through_desk(ledger)
+            ledger.close()
+
+    async def _through_desk(self, books: SendBook) -> None:
+        tools = self._tools()
+        bodies = {chunk.offset: body for chunk, body in zip(self._chunks(), self._bodies, strict=True)}
+        with ThreadPoolExecutor(1) as bookkeeper:
+            desk = Desk(tools, books, bookkeeper)
+            future: Future[Handback] = Future()
+            running = asyncio.create_task(desk.run())
+            desk.submit(
+                Shipment(
+                    drop_seq=1,
+                    chunks=tuple(self._chunks()),
+                    verdicts=(),
+                    body=lambda offset, _: bodies[offset],
+                ),
+                future,
+            )
+            handback = await asyncio.wrap_future(future)
+            assert handback.complete
+            desk.stop()
+            await running
+        await tools.api.close()  # type: ignore[attr-defined] - the port's owner closes it
+
+    def _api(self) -> KonnectApi:
+        return KonnectApi(
+            base_url=self._url,
+            credentials=Credentials(token="benchmark"),  # noqa: S106 - for a local server
+            timeout=30,
+            connections=self._concurrency,
+        )
+
+    def _tools(self) -> Tools:
+        api, rng = self._api(), random.Random(1)  # noqa: S311 - jitter
+        gate = Gate(self._policy, monotonic=self._clock.monotonic)
+        asker = Asker(api=api, gate=gate, policy=self._policy, clock=self._clock, rng=rng)
+        return Tools(
+            api=api, gate=gate, policy=self._policy, clock=self._clock, rng=rng, asker=asker
+        )
+
+    def _chunks(self) -> Iterator[Chunk]:
+        for no in range(len(self._bodies)):
+            yield Chunk(drop_seq=1, no=no, wave=0, offset=no, length=0, size=ROWS)
+
+    async def _workers(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        await asyncio.gather(*(work() for _ in range(self._concurrency)))
+
+
+async def _put_all(api: KonnectApi, todo: Iterator[bytes]) -> None:
+    for body in todo:
+        await api.put_status(body)
+
+
+async def _pass_all(tools: Tools, todo: Iterator[tuple[Chunk, bytes]]) -> None:
+    for chunk, body in todo:
+        parcel = Parcel(body, chunk.size)
+        result = await Passage(chunk, parcel, tools, may_split=lambda: False).run()
+        assert result.chunk.state is ChunkState.DONE
+
+
+def main(url: str, file: str, concurrency: int) -> None:
+    """Climb, and print."""
+    ladder = Ladder(url, Path(file).read_bytes().split(b"\0"), concurrency)
+    found: dict[str, tuple[float, float]] = {}
+    for name, rung in ladder.rungs().items():
+        wall, cpu = perf_counter(), process_time()
+        uvloop.run(rung())
+        found[name] = (perf_counter() - wall, process_time() - cpu)
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

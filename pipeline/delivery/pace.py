@@ -1,0 +1,25 @@
+"""Pace: so many calls a second, evenly, and never more than that in any second."""
+
+_SLOWER = 1.01
+"""Calls are spaced this much wider than the limit, so that jitter on the way breaks it for nobody."""
+
+_CATCH_UP = 0.005
+"""Seconds of lateness that the next calls may make good. Under ``_SLOWER`` - 1 of a second: with
+both, ``rate`` seconds' worth of calls never fall into less than a second."""
+
+
+class Pace:
+    """When the next call may go. ``rate`` in calls per second, 0 = whenever it likes."""
+
+    def __init__(self, rate: float) -> None:
+        self._space = _SLOWER / rate if rate else 0.0
+        self._due = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds from ``now`` until a call may go; 0 or less: at once."""
+        return self._due - now if self._space else 0.0
+
+    def went(self, now: float) -> None:
+        """A call goes now."""
+        if self._space:
+            self._due = max(self._due, now - _CATCH_UP) + self._space

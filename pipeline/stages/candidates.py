@@ -1,0 +1,77 @@
+"""The rows that may be sent, as numbers: what planning works on and makes smaller step by step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.model import Milestone
+
+Numbers = npt.NDArray[np.integer[Any]]
+Mask = npt.NDArray[np.bool_]
+Bits = npt.NDArray[np.uint8]
+
+NO_TIME = int(np.iinfo(np.int64).min)
+"""Stands where a row has no event time."""
+
+WIDTH = 8
+"""Room for every milestone, and what ``numpy.packbits`` makes one byte of."""
+
+
+def bit(*milestones: Milestone) -> int:
+    """The bits of these milestones, as ``Candidates.milestones`` gives them."""
+    return sum(1 << int(milestone) for milestone in milestones)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidates:
+    """Some rows of a drop, ascending. All arrays but ``names`` have a value per candidate.
+
+    ``rows``: its place in the drop; ``order``: a number for its order, into ``names``; ``status``:
+    its milestone; ``event``: milliseconds since the epoch or ``NO_TIME``.
+    """
+
+    rows: npt.NDArray[np.int32]
+    order: npt.NDArray[np.int32]
+    status: npt.NDArray[np.int8]
+    event: npt.NDArray[np.int64]
+    names: pa.Array
+
+    def only(self, mask: Mask) -> "Candidates":
+        """Those where the mask is true."""
+        return Candidates(
+            rows=self.rows[mask],
+            order=self.order[mask],
+            status=self.status[mask],
+            event=self.event[mask],
+            names=self.names,
+        )
+
+    def ids(self, mask: Mask) -> pa.Array:
+        """Their order ids."""
+        return self.names.take(pa.array(self.order[mask]))
+
+    def milestones(self) -> Bits:
+        """Per order, the bits of the milestones among the candidates."""
+        present = np.zeros((len(self.names), WIDTH), dtype=np.bool_)
+        present[self.order, self.status] = True
+        return np.packbits(present, axis=1, bitorder="little").ravel()
+
+
+def candidates(
+    order_id: pa.ChunkedArray, rows: Numbers, status: Numbers, event: Numbers
+) -> Candidates:
+    """Number the orders of these ``rows``; the other arguments have a value per row of the drop."""
+    every = len(rows) == len(status)
+    encoded = pc.dictionary_encode(order_id if every else order_id.take(pa.array(rows)))
+    encoded = encoded.combine_chunks()
+    return Candidates(
+        rows=rows.astype(np.int32),
+        order=encoded.indices.to_numpy(zero_copy_only=False),
+        status=status[rows].astype(np.int8),
+        event=event if every else event[rows],
+        names=encoded.dictionary,
+    )

@@ -1,0 +1,184 @@
+"""Flow: in which wave and chunk each update travels, so that no order's steps overtake each other.
+
+The legal moves are ``pipeline.model.STEPS``. Inside a journey updates go by rank; the forward
+journey goes before the customer's return, unless by its event times the return was over before
+the forward journey began (hazards.md B).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.codes import Code
+from pipeline.model import STEPS, Journey, Milestone
+from pipeline.stages.candidates import NO_TIME, WIDTH, Bits, Candidates, Mask, Numbers, bit
+from pipeline.stages.findings import Finding
+
+_FORWARD = bit(*(m for m in Milestone if STEPS[m].journey is Journey.FORWARD))
+_RETURN_OVER = bit(Milestone.RETURN_BAG_DELIVERED)
+_ENDS = bit(Milestone.DELIVERY_DONE, Milestone.RTO_BAG_DELIVERED)
+_NEVER = np.iinfo(np.int64).max
+
+
+def _place(milestone: Milestone, present: int, first: Journey) -> int:
+    """How many of the milestones that are present go before this one."""
+
+    def key(each: Milestone) -> tuple[bool, int]:
+        return STEPS[each].journey is not first, STEPS[each].rank
+
+    return sum(1 for m in Milestone if present & bit(m) and key(m) < key(milestone))
+
+
+#: journey that goes first × bits of an order's milestones × milestone → its place among them
+_PLACE = np.zeros((len(Journey), 1 << WIDTH, WIDTH), dtype=np.int8)
+for _first in Journey:
+    for _present in range(1 << (max(Milestone) + 1)):
+        for _milestone in Milestone:
+            _PLACE[_first, _present, _milestone] = _place(_milestone, _present, _first)
+_MANY = np.array([bits.bit_count() > 1 for bits in range(1 << WIDTH)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Updates:
+    """The updates to send, sorted by chunk and place in it.
+
+    ``row``: the row that supplies an update's content; ``added``: a pickup that we add;
+    ``waves``: per chunk, its wave.
+    """
+
+    row: npt.NDArray[np.int32]
+    status: npt.NDArray[np.int8]
+    added: Mask
+    chunk: npt.NDArray[np.int32]
+    pos: npt.NDArray[np.int8]
+    waves: tuple[int, ...]
+
+
+def in_flow_order(
+    work: Candidates, *, add_pickup: Mask | None, record: Numbers, chunk_size: int
+) -> tuple[Updates, list[Finding]]:
+    """Lay out the updates; warn ``TIME_ORDER`` where times contradict the order of the steps.
+
+    ``work`` has one candidate per order and milestone. ``add_pickup``: candidates that need a
+    pickup sent before them; ``record``: record number by row.
+    """
+    present = work.milestones()
+    rows, order, status, added = work.rows, work.order, work.status, None
+    if add_pickup is not None and add_pickup.any():
+        extra = int(add_pickup.sum())
+        rows = np.concatenate([rows, rows[add_pickup]])
+        order = np.concatenate([order, order[add_pickup]])
+        status = np.concatenate([status, np.full(extra, Milestone.BAG_PICKED, dtype=np.int8)])
+        added = np.arange(len(rows)) >= len(rows) - extra
+        present[order[added]] |= bit(Milestone.BAG_PICKED)
+    first = _goes_first(work, present)
+    wave = _PLACE[first[order], present[order], status]
+    at, chunk, pos, waves = _pack(wave, rows, chunk_size)
+    updates = Updates(
+        row=rows[at],
+        status=status[at],
+        added=np.zeros(len(rows), dtype=np.bool_) if added is None else added[at],
+        chunk=chunk,
+        pos=pos,
+        waves=waves,
+    )
+    return updates, _contradicting_times(work, wave[: len(work.rows)], record)
+
+
+def lacks_pickup(work: Candidates, picked: Mask) -> Mask:
+    """Candidates that end a forward journey whose pickup nobody reported.
+
+    ``picked``: per order, whether its pickup is known from elsewhere.
+    """
+    present = work.milestones()
+    never = ~picked & (present & bit(Milestone.BAG_PICKED) == 0)
+    ends: Mask = (1 << work.status.astype(np.int64)) & _ENDS != 0
+    return ends & never[work.order]
+
+
+def _goes_first(work: Candidates, present: Bits) -> npt.NDArray[np.int8]:
+    """Per order, the journey that goes first."""
+    first = np.full(len(present), Journey.FORWARD, dtype=np.int8)
+    both = (present & _FORWARD != 0) & (present & _RETURN_OVER != 0)
+    if not both.any():
+        return first
+    some = work.only(both[work.order] & (work.event != NO_TIME))
+    forward = _BY_JOURNEY[some.status] == Journey.FORWARD
+    over = np.full(len(present), _NEVER)
+    final = some.status == Milestone.RETURN_BAG_DELIVERED
+    over[some.order[final]] = some.event[final]
+    # The return's other steps count too: with one of them later, the times say nothing.
+    np.maximum.at(over, some.order[~forward], some.event[~forward])
+    began = np.full(len(present), _NEVER)
+    np.minimum.at(began, some.order[forward], some.event[forward])
+    first[(over < began) & (began != _NEVER)] = Journey.RETURN
+    return first
+
+
+_BY_JOURNEY = np.array(
+    [Journey.FORWARD, *(STEPS[milestone].journey for milestone in Milestone)], dtype=np.int8
+)
+
+
+def _contradicting_times(
+    work: Candidates, wave: npt.NDArray[np.int8], record: Numbers
+) -> list[Finding]:
+    """TIME_ORDER where a step has an earlier time than one that goes before it."""
+    many = np.flatnonzero(_MANY[work.milestones()][work.order] & (work.event != NO_TIME))
+    many = many[np.lexsort((wave[many], work.order[many]))]
+    order, event = work.order[many], work.event[many]
+    late: list[npt.NDArray[np.int64]] = []
+    than: list[npt.NDArray[np.int64]] = []
+    told = np.zeros(len(many), dtype=np.bool_)
+    for back in range(1, min(len(Milestone), len(many))):
+        hit = (order[back:] == order[:-back]) & (event[back:] < event[:-back]) & ~told[back:]
+        at = np.flatnonzero(hit) + back
+        told[at] = True
+        late.append(many[at])
+        than.append(many[at - back])
+    if not told.any():
+        return []
+    rows, before = work.rows[np.concatenate(late)], work.rows[np.concatenate(than)]
+    ascending = np.argsort(rows)
+    rows, before = rows[ascending].astype(np.int64), before[ascending]
+    sentences = pc.binary_join_element_wise(
+        "Row ",
+        pa.array(record[rows]).cast(pa.string()),
+        ": its time is before that of row ",
+        pa.array(record[before]).cast(pa.string()),
+        ", an earlier step of the same order. Sent in the order of the steps.",
+        "",
+    )
+    return [Finding(code=Code.TIME_ORDER, column="event_time", rows=rows, sentences=sentences)]
+
+
+def _pack(
+    wave: npt.NDArray[np.int8], row: npt.NDArray[np.int32], chunk_size: int
+) -> tuple[Numbers, npt.NDArray[np.int32], npt.NDArray[np.int8], tuple[int, ...]]:
+    """Cut each wave, in the file's order, into chunks.
+
+    Returns the updates in the order of their chunks, the chunk and place of each, and the wave of
+    each chunk.
+    """
+    parts: list[Numbers] = []
+    chunks: list[Numbers] = []
+    places: list[Numbers] = []
+    waves: list[int] = []
+    for number in range(int(wave.max()) + 1 if len(wave) else 0):
+        of_wave = np.flatnonzero(wave == number)
+        of_wave = of_wave[np.argsort(row[of_wave], kind="stable")]
+        place = np.arange(len(of_wave), dtype=np.int32)
+        parts.append(of_wave)
+        chunks.append(len(waves) + place // chunk_size)
+        places.append(place % chunk_size)
+        waves += [number] * (-(-len(of_wave) // chunk_size))
+    return _one(parts, np.int64), _one(chunks, np.int32), _one(places, np.int8), tuple(waves)
+
+
+def _one(parts: Sequence[Numbers], kind: type[np.generic]) -> npt.NDArray[Any]:
+    return np.concatenate(parts).astype(kind) if parts else np.zeros(0, dtype=kind)

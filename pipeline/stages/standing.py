@@ -1,0 +1,116 @@
+"""What the ledger knows against sending a row: accepted before, behind what was, or contradicted."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.codes import Code
+from pipeline.model import Milestone, Outcome
+from pipeline.ports import Standing
+from pipeline.stages.candidates import WIDTH, Bits, Candidates, Mask, Numbers, bit
+from pipeline.stages.findings import Finding
+
+_RETURNED = bit(Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED)
+
+#: milestone → what, accepted before, cannot be true together with it: only what was delivered can
+#: come back from a customer.
+_RIVALS = {
+    Milestone.BAG_PICKED: 0,
+    Milestone.DELIVERY_DONE: bit(Milestone.RTO_BAG_DELIVERED),
+    Milestone.RTO_BAG_DELIVERED: bit(Milestone.DELIVERY_DONE) | _RETURNED,
+    Milestone.RETURN_BAG_IN_TRANSIT: bit(Milestone.RTO_BAG_DELIVERED),
+    Milestone.RETURN_BAG_DELIVERED: bit(Milestone.RTO_BAG_DELIVERED),
+}
+#: milestone → what lies beyond it: with one of these accepted it is stale.
+_BEYOND = {
+    Milestone.BAG_PICKED: bit(*(m for m in Milestone if m is not Milestone.BAG_PICKED)),
+    Milestone.DELIVERY_DONE: _RETURNED,
+    Milestone.RTO_BAG_DELIVERED: 0,
+    Milestone.RETURN_BAG_IN_TRANSIT: bit(Milestone.RETURN_BAG_DELIVERED),
+    Milestone.RETURN_BAG_DELIVERED: 0,
+}
+_VERDICTS = (Code.ALREADY_ACCEPTED, Code.STATUS_CONFLICT, Code.STALE)
+_WORDS = {
+    Code.ALREADY_ACCEPTED: (": nothing sent, ", "."),
+    Code.STALE: (": nothing sent, the order is further along: ", "."),
+    Code.STATUS_CONFLICT: (
+        ": this contradicts what the API was told: ",
+        ". Ask the courier which is true.",
+    ),
+}
+
+
+def contradicts(accepted: int) -> bool:
+    """True when these milestones (bits) of one order cannot all be true (hazards.md B)."""
+    return any(accepted & bit(m) and accepted & _RIVALS[m] for m in Milestone)
+
+
+def _against(milestone: Milestone, accepted: int) -> tuple[int, int]:
+    """A number into ``_VERDICTS`` (-1: send it), and the milestone it is because of."""
+    if accepted & bit(milestone):
+        return 0, milestone
+    for number, grounds in ((1, _RIVALS[milestone]), (2, _BEYOND[milestone])):
+        if found := accepted & grounds:
+            return number, found.bit_length() - 1
+    return -1, 0
+
+
+_TABLE = np.full((WIDTH, 1 << WIDTH, 2), -1, dtype=np.int8)
+for _milestone in Milestone:
+    for _bits in range(1 << WIDTH):
+        _TABLE[_milestone, _bits] = _against(_milestone, _bits)
+
+
+class Known:
+    """What earlier drops had accepted, for the orders of some candidates."""
+
+    def __init__(self, standing: Sequence[Standing], names: pa.Array) -> None:
+        found = [each for each in standing if each.outcome is Outcome.ACCEPTED]
+        numbers = pc.index_in(pa.array([e.order_id for e in found], pa.string()), value_set=names)
+        wanted = numbers.is_valid().to_numpy(zero_copy_only=False)
+        order = numbers.drop_null().to_numpy().astype(np.int64)
+        status = np.array([each.status for each in found], dtype=np.int64)[wanted]
+        #: per order, the bits of what was accepted
+        self.accepted: Bits = np.zeros(len(names), dtype=np.uint8)
+        np.bitwise_or.at(self.accepted, order, (1 << status).astype(np.uint8))
+        # Who was first: written from the last to the first, so that the first one stays.
+        self._first = np.full(len(names) * WIDTH if len(order) else 0, -1, dtype=np.int32)
+        self._first[(order * WIDTH + status)[::-1]] = np.flatnonzero(wanted)[::-1]
+        self._drops = pa.array([each.drop_id for each in found], pa.string())
+        self._times = pa.array([f" on {each.at}" if each.at else "" for each in found], pa.string())
+
+    def against(self, work: Candidates, record: Numbers) -> tuple[Mask, list[Finding]]:
+        """Which candidates are not sent, and why, in words; ``record``: record number by row."""
+        table = _TABLE[work.status, self.accepted[work.order]]
+        verdict, because = table[:, 0], table[:, 1]
+        findings = []
+        for number, code in enumerate(_VERDICTS):
+            hit = verdict == number
+            if hit.any():
+                findings.append(self._told(code, work.only(hit), because[hit], record))
+        return verdict >= 0, findings
+
+    def _told(
+        self, code: Code, work: Candidates, because: npt.NDArray[np.int8], record: Numbers
+    ) -> Finding:
+        first = pa.array(self._first[work.order.astype(np.int64) * WIDTH + because])
+        before, after = _WORDS[code]
+        sentences = pc.binary_join_element_wise(
+            "Row ",
+            pa.array(record[work.rows]).cast(pa.string()),
+            before,
+            _WIRE.take(pa.array(because)),
+            " was accepted from drop ",
+            self._drops.take(first),
+            self._times.take(first),
+            after,
+            "",
+        )
+        rows = work.rows.astype(np.int64)
+        return Finding(code=code, column="status", rows=rows, sentences=sentences)
+
+
+_WIRE = pa.array(["", *(milestone.wire for milestone in Milestone)])

@@ -1,0 +1,233 @@
+"""The command as a user runs it: a subprocess over real folders and a real local API.
+
+Nothing of the pipeline is imported but its sandbox, which runs in a thread of the test.
+"""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[2]
+PATIENCE = 60.0
+"""Seconds until a condition that should come true in a moment counts as never."""
+
+OUTCOMES = ("accepted", "duplicate", "ignored", "rejected", "failed", "unknown", "unsent")
+
+
+def until(condition: Callable[[], Any], *, what: str, seconds: float = PATIENCE) -> Any:
+    """Wait for a condition; return what it returned."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never came: {what}")
+        time.sleep(0.002)
+    return found
+
+
+def sheet(rows: Iterable[Sequence[str]], header: Sequence[str] = ("Order ID", "Status")) -> str:
+    """A CSV manifest."""
+    return "".join(",".join(row) + "\n" for row in (header, *rows))
+
+
+def orders(count: int, *, prefix: str = "ORD", status: str = "Delivered") -> str:
+    """A CSV manifest of so many different orders."""
+    return sheet([f"{prefix}{number:06}", status] for number in range(count))
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """All of stdout as one JSON value."""
+        return json.loads(self.out)
+
+    @property
+    def logs(self) -> list[dict[str, Any]]:
+        """The JSON lines of stderr."""
+        return [json.loads(line) for line in self.err.splitlines() if line.startswith("{")]
+
+
+@dataclass
+class Running:
+    """A command that was started and goes on."""
+
+    process: subprocess.Popen[bytes]
+    out_path: Path
+    err_path: Path
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, seconds: float = PATIENCE) -> Ran:
+        code = self.process.wait(timeout=seconds)
+        return Ran(code, self.out_path.read_text("utf-8"), self.err_path.read_text("utf-8"))
+
+    def end(self, number: int = signal.SIGTERM) -> Ran:
+        """Signal it and wait."""
+        if self.process.poll() is None:
+            self.send(number)
+        return self.wait()
+
+    def kill(self) -> None:
+        """As the kernel's OOM killer or a power cut would."""
+        self.process.kill()
+        self.process.wait(timeout=PATIENCE)
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What lies in the outbox for one drop."""
+
+    place: Path
+    summary: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.summary["drop_id"])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The outcomes that occur."""
+        return {k: v for k, v in self.summary["rows"].items() if v and k != "total"}
+
+    def path(self, kind: str) -> Path:
+        stem = Path(self.summary["source_file"]).stem
+        return self.place / f"{stem}__{self.id}.{kind}"
+
+    def lines(self, kind: str = "results.csv") -> list[dict[str, str]]:
+        with self.path(kind).open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file))
+
+    @property
+    def codes(self) -> set[str]:
+        return {fault["code"] for fault in (*self.summary["errors"], *self.summary["warnings"])}
+
+    def assert_sound(self, rows: int) -> None:
+        """Every row in exactly one line of results, in order, and the totals add up."""
+        lines = self.lines()
+        numbers = [int(line["row"]) for line in lines]
+        assert numbers == sorted(set(numbers))
+        assert len(lines) == rows == self.summary["rows"]["total"]
+        counted = Counter(line["outcome"] for line in lines)
+        assert {name: counted[name] for name in OUTCOMES} == {
+            name: self.summary["rows"][name] for name in OUTCOMES
+        }
+
+
+@dataclass
+class Root:
+    """A root folder, and the command run on it. ``env`` is what configures it."""
+
+    path: Path
+    env: dict[str, str] = field(default_factory=dict)
+    started: list[Running] = field(default_factory=list)
+
+    @property
+    def inbox(self) -> Path:
+        return self.path / "inbox"
+
+    @property
+    def outbox(self) -> Path:
+        return self.path / "outbox"
+
+    def configure(self, **settings: object) -> None:
+        """``api__timeout_seconds=2`` is ``SHIPDROP_API__TIMEOUT_SECONDS=2``."""
+        self.env |= {f"SHIPDROP_{key.upper()}": str(value) for key, value in settings.items()}
+
+    def drop(self, name: str, content: str | bytes, folder: str = "") -> Path:
+        """Put a file into the inbox as a good writer does: whole, by a rename."""
+        place = self.inbox / folder
+        place.mkdir(parents=True, exist_ok=True)
+        data = content.encode() if isinstance(content, str) else content
+        temporary = self.path / f".{len(os.listdir(self.path))}.making"
+        temporary.write_bytes(data)
+        return temporary.rename(place / name)
+
+    def run(self, *arguments: object, env: Mapping[str, str] | None = None) -> Ran:
+        """Run a command to its end."""
+        done = subprocess.run(
+            self._command(arguments),
+            env=self._environment(env),
+            cwd=self.path,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def once(self, **env: str) -> Ran:
+        """``run --once``."""
+        return self.run("run", "--once", env=env)
+
+    def start(self, *arguments: object) -> Running:
+        """Start a command; the fixture ends it if the test does not."""
+        number = len(self.started)
+        out, err = self.path / f".out{number}", self.path / f".err{number}"
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            process = subprocess.Popen(
+                self._command(arguments),
+                env=self._environment(None),
+                cwd=self.path,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+            )
+        running = Running(process, out, err)
+        self.started.append(running)
+        return running
+
+    def delivered(self) -> list[Delivered]:
+        """All drops with a summary, in the order they were claimed."""
+        found = sorted(self.outbox.rglob("*.summary.json"), key=lambda p: p.name.split("__")[-1])
+        return [Delivered(path.parent, json.loads(path.read_bytes())) for path in found]
+
+    def of(self, stem: str) -> Delivered:
+        """The only drop of files with this stem."""
+        (found,) = (d for d in self.delivered() if Path(d.summary["source_file"]).stem == stem)
+        return found
+
+    def files(self, folder: str) -> list[str]:
+        """All files below a folder of the root, by their paths in it."""
+        place = self.path / folder
+        return sorted(str(p.relative_to(place)) for p in place.rglob("*") if not p.is_dir())
+
+    def _command(self, arguments: Sequence[object]) -> list[str]:
+        return [sys.executable, "-m", "pipeline", *map(str, arguments)]
+
+    def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("SHIPDROP_")}
+        return clean | {
+            "PYTHONPATH": str(REPOSITORY),
+            "SHIPDROP_ROOT": str(self.path),
+            **self.env,
+            **(more or {}),
+        }
+
+
+@contextmanager
+def rooted(path: Path, url: str, token: str) -> Iterator[Root]:
+    """A root that sends to a local API, and takes files at first sight."""
+    root = Root(path)
+    root.configure(api__base_url=url, api__token=token, inbox__settle_seconds=0)
+    try:
+        yield root
+    finally:
+        for running in root.started:
+            if running.process.poll() is None:
+                running.kill()

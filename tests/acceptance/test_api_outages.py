@@ -1,0 +1,178 @@
+"""An API that is away, or will not take us, rejects no row and loses none."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.sandbox.config import Faults, SandboxConfig
+from pipeline.sandbox.server import SandboxHandle, running
+from tests.acceptance.harness import Root, orders, rooted, sheet
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address where nobody listens, and nobody else will."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def test_with_the_api_down_the_drop_stays_open_and_the_next_run_completes_it(
+    root: Root, api: SandboxHandle, nobody: str
+) -> None:
+    root.configure(api__max_attempts=1)
+    root.drop("a.csv", orders(50) + "BAD,Wat\n")
+    root.drop("b.csv", sheet([("ORD000001", "Return Picked Up")]))
+    down = root.once(SHIPDROP_API__BASE_URL=nobody)
+    assert down.code == 5, "5 beats 3: a row was rejected as well"
+    assert "cannot be reached" in down.err
+    first = root.of("a")
+    assert first.summary["state"] == "open"
+    assert first.summary["finished_at"] is None
+    assert first.counts == {"unsent": 50, "rejected": 1}
+    first.assert_sound(51)
+    assert {line["codes"] for line in first.lines()} == {"NOT_SENT", "STATUS_UNKNOWN:status"}
+    assert root.of("b").counts == {"unsent": 1}
+    assert not root.files("archive")
+    names = root.files("outbox")
+
+    assert root.once().code == 3
+    assert root.files("outbox") == names
+    assert root.of("a").summary["state"] == root.of("b").summary["state"] == "completed"
+    assert root.of("a").counts == {"accepted": 50, "rejected": 1}
+    root.of("a").assert_sound(51)
+    assert root.of("b").counts == {"accepted": 1}
+    assert len(root.files("archive")) == 2
+    assert api.stats()["accepted"] == 51
+    assert api.stats()["repeats"] == api.stats()["illegal"] == 0
+
+
+def test_a_dead_token_rejects_nothing_and_a_good_one_completes(
+    root: Root, api: SandboxHandle
+) -> None:
+    root.drop("a.csv", orders(100))
+    dead = root.once(SHIPDROP_API__TOKEN="expired")
+    assert dead.code == 5
+    assert "401" in dead.err
+    assert root.of("a").counts == {"unsent": 100}
+    assert root.of("a").summary["state"] == "open"
+    assert api.stats()["calls"] <= 8, "nobody goes on knocking"
+
+    root.drop("waits.csv", orders(1, prefix="W"))
+    assert root.once(SHIPDROP_API__TOKEN="expired").code == 5
+
+    assert root.once().code == 0
+    assert root.of("a").counts == {"accepted": 100}
+    assert root.of("waits").counts == {"accepted": 1}
+    assert api.stats()["refused"] == 0
+
+
+@pytest.mark.parametrize("status", [302, 403, 404, 405, 407])
+def test_an_api_that_will_not_take_us_holds_everything(
+    root: Root, api: SandboxHandle, status: int
+) -> None:
+    api.set_faults(status_all=status)
+    root.drop("a.csv", orders(41))
+    ran = root.once()
+    assert ran.code == 5
+    assert str(status) in ran.err
+    assert root.of("a").counts == {"unsent": 41}
+    assert api.stats()["calls"] <= 8
+
+
+def test_a_page_in_place_of_the_api_holds_everything(root: Root, api: SandboxHandle) -> None:
+    api.set_faults(html_rate=1, html_status=[404])
+    root.drop("a.csv", orders(2))
+    assert root.once().code == 5
+    assert root.of("a").counts == {"unsent": 2}
+
+
+def test_a_422_for_everything_fails_each_row_with_the_apis_words(
+    root: Root, api: SandboxHandle
+) -> None:
+    api.set_faults(status_all=422)
+    root.drop("a.csv", orders(3))
+    assert root.once().code == 3
+    found = root.of("a")
+    assert found.counts == {"failed": 3}
+    found.assert_sound(3)
+    assert {line["http_status"] for line in found.lines()} == {"422"}
+    assert all("the sandbox answers 422" in line["message"] for line in found.lines())
+    assert len(found.lines("rejects.csv")) == 3
+
+
+def test_one_bad_order_of_a_call_fails_alone(root: Root, api: SandboxHandle) -> None:
+    api.set_faults(poison_orders=["ORD000007"])
+    root.drop("a.csv", orders(25))
+    assert root.once().code == 3
+    found = root.of("a")
+    assert found.counts == {"accepted": 24, "failed": 1}
+    (bad,) = (line for line in found.lines() if line["outcome"] == "failed")
+    assert bad["order_id"] == "ORD000007"
+    assert bad["codes"] == "API_REFUSED"
+    assert api.stats()["accepted"] == 24
+
+
+def test_rows_the_api_refuses_by_name_fail_with_its_code(root: Root, api: SandboxHandle) -> None:
+    api.set_faults(refuse_orders=["ORD000003", "ORD000024"])
+    root.drop("a.csv", orders(25))
+    assert root.once().code == 3
+    found = root.of("a")
+    found.assert_sound(25)
+    assert found.counts == {"accepted": 23, "failed": 2}
+    failed = [line for line in found.lines() if line["outcome"] == "failed"]
+    assert [line["order_id"] for line in failed] == ["ORD000003", "ORD000024"]
+    assert all("D422" in line["message"] for line in failed)
+    assert [line["Order ID"] for line in found.lines("rejects.csv")] == ["ORD000003", "ORD000024"]
+    calls = api.stats()["calls"]
+    root.drop("again.csv", orders(25))
+    api.set_faults(refuse_orders=[])
+    assert root.once().code == 0
+    assert root.of("again").counts == {"accepted": 2, "duplicate": 23}
+    assert api.stats()["calls"] == calls + 1
+
+
+def test_bad_moments_of_the_api_cost_tries_and_no_row(root: Root, api: SandboxHandle) -> None:
+    api.set_faults(fail_first=2, fail_status=[500])
+    root.drop("a.csv", orders(5))
+    assert root.once().code == 0
+    found = root.of("a")
+    assert found.counts == {"accepted": 5}
+    assert {line["attempts"] for line in found.lines()} == {"3"}
+    assert found.summary["calls"] == {"sent": 3, "retried": 2}
+
+
+def test_lost_answers_are_asked_about_and_never_sent_twice(
+    root: Root, api: SandboxHandle
+) -> None:
+    api.set_faults(lose_rate=0.5, reset_rate=0.1, truncate_rate=0.1)
+    root.configure(api__timeout_seconds=5, api__concurrency=4)
+    root.drop("a.csv", orders(200))
+    ran = root.once()
+    found = root.of("a")
+    found.assert_sound(200)
+    assert found.counts == {"accepted": 200}
+    assert ran.code == 0
+    stats = api.stats()
+    assert stats["repeats"] == stats["duplicates"] == 0
+    assert stats["info_calls"] > 0
+
+
+def test_a_token_is_fetched_and_renewed(tmp_path: Path) -> None:
+    config = SandboxConfig(
+        username="ops", password="pw", token="other", faults=Faults(expire_token_after=2)
+    )
+    with running(config) as api, rooted(tmp_path, api.url, "") as root:
+        del root.env["SHIPDROP_API__TOKEN"]
+        root.configure(api__username="ops", api__password="pw")
+        root.drop("a.csv", orders(100))
+        assert root.once().code == 0
+        assert root.of("a").counts == {"accepted": 100}
+        assert api.stats()["token_calls"] == 2
+        api.set_faults(token_status=401, expire_token_after=1)
+        root.drop("b.csv", orders(30, prefix="B"))
+        assert root.once().code == 5
+        assert root.of("b").counts["unsent"] >= 10
+        assert "failed" not in root.of("b").counts

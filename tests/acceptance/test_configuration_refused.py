@@ -1,0 +1,60 @@
+"""A wrong setting stops the start: exit 2, the key's name, no secret, nothing touched."""
+
+import pytest
+
+from tests.acceptance.harness import Root, orders
+
+SECRET = "s3cr3t-do-not-show"
+
+
+@pytest.mark.parametrize(
+    ("env", "toml", "words"),
+    [
+        ({"SHIPDROP_API__BASE_URL": ""}, "", ["api.base_url", "SHIPDROP_API__BASE_URL"]),
+        ({"SHIPDROP_API__TOKEN": ""}, "", ["api.token"]),
+        ({}, '[api]\nconcurency = 4\ntoken = "T"\n', ["api.concurency", 'mean "concurrency"']),
+        ({}, "[inbx]\nsettle_seconds = 1\n", ["inbx", 'mean "inbox"']),
+        ({}, '[api]\ntoken = "T"\nchunk_size = 21\n', ["api.chunk_size", "20"]),
+        ({"SHIPDROP_API__BASE_URL": "http://api.example.com"}, "", ["api.base_url", "https"]),
+        ({"SHIPDROP_API__TOKN": SECRET}, "", ["SHIPDROP_API__TOKN", "SHIPDROP_API__TOKEN"]),
+        ({"SHIPDROP_API__TIMEOUT_SECONDS": "soon"}, "", ["api.timeout_seconds"]),
+        ({"SHIPDROP_MANIFEST__COURIER": "nobody"}, "", ["manifest.courier", "nobody", "delhivery"]),
+        ({}, "[api\n", ["shipdrop.toml", "TOML"]),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    root: Root, env: dict[str, str], toml: str, words: list[str]
+) -> None:
+    (root.path / "shipdrop.toml").write_text(toml.replace('"T"', f'"{SECRET}"'))
+    root.drop("a.csv", orders(1))
+    ran = root.once(**env)
+    assert ran.code == 2
+    assert ran.out == ""
+    assert len(ran.err.splitlines()) == 1, "one sentence, no traceback"
+    for word in words:
+        assert word in ran.err
+    assert SECRET not in ran.err
+    assert root.files("inbox") == ["a.csv"]
+    assert not root.files("outbox")
+
+
+def test_an_unknown_option_or_a_missing_config_is_a_usage_error(root: Root) -> None:
+    assert root.run("run", "--onse").code == 2
+    ran = root.run("run", "--config", "elsewhere.toml")
+    assert ran.code == 2
+    assert "elsewhere.toml" in ran.err
+
+
+def test_no_secret_is_ever_written_or_printed(root: Root) -> None:
+    root.configure(api__token=SECRET, api__username="u", api__password=f"{SECRET}-2")
+    root.configure(api__max_attempts=1)
+    root.drop("a.csv", orders(2) + "BAD,Wat\n")
+    ran = root.run("run", "--once", "-v", "--log-format", "json")
+    assert ran.code == 3, "the dead token was renewed by name and password"
+    ran_again = root.run("doctor", "-v")
+    trace = root.run("trace", "ORD000000")
+    for text in (ran.out, ran.err, ran_again.out, ran_again.err, trace.out, trace.err):
+        assert SECRET not in text
+    for folder in ("outbox", "state", "archive"):
+        for name in root.files(folder):
+            assert SECRET.encode() not in (root.path / folder / name).read_bytes()
