@@ -146,7 +146,7 @@ class Profiles:
         original = threading.Thread.run
 
         def run(thread: threading.Thread) -> None:
-            profile = cProfile.Profile(time.thread_time)
+            profile = cProfile.Profile()
             self._by_thread.append((thread.name, profile))
             profile.runcall(original, thread)
 

@@ -12,16 +12,17 @@ from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import Spool
 from pipeline.errors import DropRefused, UsageError
-from pipeline.model import Drop, DropState
+from pipeline.model import Disposition, Drop, DropState, Outcome
 from pipeline.planning import facts_of, guard, make_plan
 from pipeline.ports import Standing
 from pipeline.preparing import Prepared, Source, prepare
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.report_summary import SummaryFacts, summary_object
-from pipeline.stages.settle import Remark, settle
+from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
 from pipeline.wiring import Site
 
 _WOULD_BE_SENT = Remark(code="", message="Would be sent.")
+_UNSENT = OUTCOMES.index(Outcome.UNSENT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ def check_files(
     """
     for file in files:
         if not file.is_file():
-            raise UsageError(f"There is no file {shown(file)}.")
+            raise UsageError(f"There is no file {shown(file, 200)}.")
     return [_check(site, file, courier=courier, out=out) for file in files]
 
 
@@ -84,10 +85,12 @@ def _planned(site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path
         guard(prepared, planned, site.plan_rules)
     except DropRefused as refusal:
         return _refused(drop, refusal, out, why=prepared.choice.why)
+    settled = settle(planned.table, [], [], waiting=_WOULD_BE_SENT)
+    _take_repeats_for_duplicates(settled)
     report = reporting.Report(
         drop=drop,
         facts=drop.facts,
-        settled=settle(planned.table, [], [], waiting=_WOULD_BE_SENT),
+        settled=settled,
         spool=spool,
         advice=site.advice(),
     )
@@ -96,6 +99,13 @@ def _planned(site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path
     else:
         summary = summary_object(reporting.summary_of(report, {}))
     return Checked(shown_name=shown(drop.source_file), summary=summary, why=prepared.choice.why)
+
+
+def _take_repeats_for_duplicates(settled: Settled) -> None:
+    """A row that repeats one which would be sent is sent with it: counted once."""
+    disposition = settled.planned.column("disposition").to_numpy()
+    repeats = (disposition == Disposition.SHARED) & (settled.outcome == _UNSENT)
+    settled.outcome[repeats] = OUTCOMES.index(Outcome.DUPLICATE)
 
 
 def _refused(drop: Drop, refusal: DropRefused, out: Path | None, *, why: str) -> Checked:

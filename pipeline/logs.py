@@ -16,15 +16,23 @@ def configure(*, level: str, form: str) -> None:
         if readable
         else structlog.processors.JSONRenderer()
     )
+    first: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *([] if readable else [structlog.processors.format_exc_info]),
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if readable else [structlog.processors.format_exc_info]),
-            last,
-        ],
+        processors=[*first, last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+    # What libraries say goes the same way, or a line that is no JSON would get among ours.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=first)
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    # It says so at every orderly end; whether it still hears anything, the watcher tells itself.
+    logging.getLogger("watchdog").setLevel(logging.CRITICAL)

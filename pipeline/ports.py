@@ -77,11 +77,15 @@ class Receipt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChunkResult:
-    """What became of one chunk: recorded in one commit with everything that belongs to it."""
+    """What became of one chunk: recorded in one commit with everything that belongs to it.
+
+    ``replaces``: the chunk had verdicts before; ``verdicts`` stand in their place.
+    """
 
     chunk: Chunk
     verdicts: tuple[Verdict, ...] = ()
     receipts: tuple[Receipt, ...] = ()
+    replaces: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,7 +31,7 @@ from pipeline.planning import (
 from pipeline.ports import Clock, Ledger
 from pipeline.preparing import Prepared, Reading, Source, prepare
 from pipeline.stages.plan import sendable_orders
-from pipeline.stages.settle import Remark, settle, unsent
+from pipeline.stages.settle import Remark, Settled, settle, unsent
 
 log = structlog.get_logger(__name__)
 
@@ -183,24 +183,25 @@ class Runner:
 
     def report_blocked(self, blocked: Blocked, reason: str) -> Drop:
         """Tell the sender of a drop that could not even be planned yet."""
-        standing = self._ledger.standing(blocked.orders.to_pylist(), before_seq=blocked.drop.seq)
-        planned = make_plan(blocked.prepared, standing, self._rules)
         behind = ", ".join(blocked.behind)
         words = f"Not sent yet: it waits for {behind}, which has the same orders. {reason}"
         waiting = Remark(code=str(Code.EARLIER_OPEN), message=words.strip())
-        settled = settle(planned.table, [], [], waiting=waiting)
-        drop = replace(
-            blocked.drop, state=DropState.OPEN, facts=facts_of(blocked.prepared, planned)
-        )
+        drop, settled = self._as_it_would_be(blocked, waiting)
+        drop = replace(drop, state=DropState.OPEN)
         self._closer.report(drop, settled)
         return drop
 
     def cancel_blocked(self, blocked: Blocked) -> Closed:
         """Close a drop that was cancelled before it could even be planned: none of it was sent."""
-        planned = make_plan(blocked.prepared, [], self._rules)
-        drop = replace(blocked.drop, facts=facts_of(blocked.prepared, planned))
-        settled = settle(planned.table, [], [], waiting=_CANCELLED)
+        drop, settled = self._as_it_would_be(blocked, _CANCELLED)
         return self._closer.close(drop, DropState.CANCELLED, settled)
+
+    def _as_it_would_be(self, blocked: Blocked, waiting: Remark) -> tuple[Drop, Settled]:
+        """The drop and its rows as planned now; nothing is frozen."""
+        standing = self._ledger.standing(blocked.orders.to_pylist(), before_seq=blocked.drop.seq)
+        planned = make_plan(blocked.prepared, standing, self._rules)
+        drop = replace(blocked.drop, facts=facts_of(blocked.prepared, planned))
+        return drop, settle(planned.table, [], [], waiting=waiting)
 
     # -- preparing.Family ----------------------------------------------------------------------
 

@@ -8,11 +8,13 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import structlog
 
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Inbox, Scan, Waiting
+from pipeline.adapters.naming import shown
 from pipeline.adapters.watcher import Watcher
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
@@ -83,13 +85,17 @@ class Service:
         self._events: deque[Event] = deque()
         self._work = Work(runner, room, self._post)
         self._stop = False
+        self._closed: list[Closed] = []
         self._only: str | None = None
         self._scan_wanted = True
         self._scan = Scan(ready=(), waiting=(), left_alone=())
         self._scan_due = 0.0
         self._claimable: deque[ReadyFile] = deque()
         self._seen: set[tuple[str, str]] | None = None
-        self._told = 0
+        self._once = False
+        self._unclaimable: dict[tuple[str, str], Waiting] = {}
+        self._strange: frozenset[Path] = frozenset()
+        self._deaf: str | None = None
         self._resume_at: float | None = None
 
     # -- from other threads and signal handlers ----------------------------------------------------
@@ -115,6 +121,7 @@ class Service:
 
         ``only``: a drop id; then that drop is taken up and nothing else is touched.
         """
+        self._once = once
         self._only = only
         self._room.start()
         if only is None:
@@ -126,11 +133,11 @@ class Service:
                 self._bell.clear()
                 self._handle_events()
                 now = self._clock.monotonic()
-                self._turn(now, once=once)
+                self._turn(now)
                 if once and self._is_through(late=now - began >= self._pace.patience):
                     break
                 self._bell.wait(self._until_next(now))
-            return self._wind_up(once=once)
+            return self._wind_up()
         finally:
             self._watcher.stop()
             self._room.stop()
@@ -157,18 +164,21 @@ class Service:
     def _handle_events(self) -> None:
         while self._events:
             self._events.popleft().act()
-        for closed in self._work.tally.closed[self._told :]:
+        for closed in self._work.take_closed():
             self._on_closed(closed)
-        self._told = len(self._work.tally.closed)
+            if self._once:  # a service runs for months: it must not gather what it did
+                self._closed.append(closed)
 
-    def _turn(self, now: float, *, once: bool) -> None:
+    def _turn(self, now: float) -> None:
         """One turn: scan if it is time, claim what there is room for, mind what rests."""
         try:
             if self._scan_wanted or now >= self._scan_due:
-                self._look(now, once=once)
+                self._look(now)
             self._claim()
+            if not self._once:
+                self._mind_the_resting(now)
         except StorageError as error:
-            if once:
+            if self._once:
                 raise
             log.error("service.storage_trouble", reason=error.message, hint=error.hint)
             self._rest(now, _TROUBLE_SECONDS)
@@ -176,10 +186,8 @@ class Service:
             log.error("service.storage_trouble", reason=self._work.trouble.message)
             self._work.trouble = None
             self._rest(now, _TROUBLE_SECONDS)
-        if not once:
-            self._mind_the_resting(now)
 
-    def _look(self, now: float, *, once: bool) -> None:
+    def _look(self, now: float) -> None:
         """The scan is the truth. A busy inbox is not scanned for each file that is through."""
         self._scan_wanted = False
         self._scan_due = now + self._pace.scan
@@ -189,13 +197,28 @@ class Service:
             return
         self._watcher.ensure()
         self._scan = self._inbox.scan()
+        self._tell_what_is_odd()
         if self._seen is None:
             self._seen = {(f.folder, f.name) for f in (*self._scan.ready, *self._scan.waiting)}
         self._claimable = deque(
-            f for f in self._scan.ready if not once or (f.folder, f.name) in self._seen
+            f
+            for f in self._scan.ready
+            if (f.folder, f.name) not in self._unclaimable
+            and (not self._once or (f.folder, f.name) in self._seen)
         )
         cost = self._clock.monotonic() - now
         self._scan_due = max(self._scan_due, now + 10 * cost)
+
+    def _tell_what_is_odd(self) -> None:
+        """What a person may wonder about, told once each."""
+        if self._watcher.trouble != self._deaf:
+            self._deaf = self._watcher.trouble
+            if self._deaf:
+                log.warning("inbox.no_events", reason=self._deaf)
+        odd = {each.path: each for each in self._scan.left_alone if each.strange}
+        for path in sorted(odd.keys() - self._strange):
+            log.warning("inbox.left_alone", file=shown(path.name), reason=odd[path].reason)
+        self._strange = frozenset(odd)
 
     def _claim(self) -> None:
         """Claim oldest first, as long as there is room and nothing is wrong."""
@@ -206,9 +229,26 @@ class Service:
                 "The disk is nearly full: no new files are taken.", hint="Make space in the root."
             )
         while self._claimable and self._work.under_way < _AHEAD and not self._stop:
-            drop = self._claimer.claim(self._claimable.popleft())
-            if drop is not None:
-                self._work.take(drop)
+            self._claim_one(self._claimable.popleft())
+
+    def _claim_one(self, file: ReadyFile) -> None:
+        """A file that cannot even be claimed stays where it is, and does not stop the others."""
+        try:
+            drop = self._claimer.claim(file)
+        except StorageError:
+            raise
+        except Exception as error:
+            log.exception("inbox.not_claimed", file=shown(file.name))
+            self._unclaimable[file.folder, file.name] = Waiting(
+                path=file.path,
+                folder=file.folder,
+                name=file.name,
+                reason=f"it could not be claimed ({type(error).__name__}): give it another name",
+                since_seconds=0.0,
+            )
+            return
+        if drop is not None:
+            self._work.take(drop)
 
     def _is_through(self, *, late: bool) -> bool:
         """With ``once``: nothing moves, and no file of the first scan is still to come."""
@@ -267,9 +307,9 @@ class Service:
                 self._ledger.request(drop.drop_id, "")
                 self._retry(drop)
             elif drop.request == "cancel" and (known or not drop.state.closed):
+                self._work.cancel(drop)  # first, so that nothing of it leaves any more
                 if not known:
                     self._work.take(drop)
-                self._work.cancel(drop)
 
     def _retry(self, drop: Drop) -> None:
         if self._room.shut is not None:
@@ -283,8 +323,10 @@ class Service:
 
     # -- the end -------------------------------------------------------------------------------
 
-    def _wind_up(self, *, once: bool) -> RunOutcome:
+    def _wind_up(self) -> RunOutcome:
         """Let what is out come back, report what rests, and say what it all came to."""
+        if self._stop:
+            log.info("service.stopping", under_way=self._work.under_way)
         shut = self._room.shut
         self._work.stop()
         while self._work.busy:
@@ -293,6 +335,7 @@ class Service:
             self._handle_events()
         self._work.finish_blocked(shut.reason if shut else "")
         self._handle_events()
-        tally = self._work.tally
-        left = tuple(self._awaited()) if once else ()
-        return RunOutcome(closed=tuple(tally.closed), open=dict(tally.open), left=left, shut=shut)
+        left = (*self._awaited(), *self._unclaimable.values()) if self._once else ()
+        return RunOutcome(
+            closed=tuple(self._closed), open=dict(self._work.open), left=left, shut=shut
+        )

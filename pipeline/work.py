@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -23,14 +23,6 @@ from pipeline.runner import MAX_TRIES, Blocked, Ready, Runner, Step
 log = structlog.get_logger(__name__)
 
 
-@dataclass(kw_only=True)
-class Tally:
-    """What came of the drops of one run, for its exit code."""
-
-    closed: list[Closed] = field(default_factory=list)
-    open: dict[str, str] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """Something ended in another thread; the service's own thread acts on it."""
@@ -42,6 +34,8 @@ class Work:
     """Owned by the service's thread: every method is called there.
 
     ``post`` is handed what other threads have to say; the service calls it back in its own thread.
+    ``open``: drop id → why it is not through, for the drops that rest. ``trouble``: the failure of
+    a folder or the ledger that nobody has answered yet.
     """
 
     def __init__(self, runner: Runner, room: DeliveryRoom, post: Callable[[Event], None]) -> None:
@@ -57,7 +51,8 @@ class Work:
         self._reporting: set[str] = set()
         self._cancelled: set[str] = set()
         self._stopping = False
-        self.tally = Tally()
+        self._ended: list[Closed] = []
+        self.open: dict[str, str] = {}
         self.trouble: StorageError | None = None
 
     @property
@@ -88,7 +83,7 @@ class Work:
 
     def take(self, drop: Drop) -> None:
         """A claimed drop, or one found unfinished at the start."""
-        self.tally.open.pop(drop.drop_id, None)
+        self.open.pop(drop.drop_id, None)
         if drop.state is DropState.OPEN:
             self._deliver(drop)
         else:
@@ -117,7 +112,12 @@ class Work:
         blocked, self._blocked = self._blocked, []
         for each in blocked:
             self._runner.report_blocked(each, reason)
-            self.tally.open[each.drop.drop_id] = f"waits for {', '.join(each.behind)}"
+            self.open[each.drop.drop_id] = f"waits for {', '.join(each.behind)}"
+
+    def take_closed(self) -> list[Closed]:
+        """The drops that were closed since the last time this was asked."""
+        ended, self._ended = self._ended, []
+        return ended
 
     def close(self) -> None:
         """Wait for the threads."""
@@ -159,7 +159,7 @@ class Work:
     def _not_read(self, drop: Drop, error: BaseException) -> None:
         if isinstance(error, StorageError):
             self.trouble = error
-            self.tally.open[drop.drop_id] = error.message
+            self.open[drop.drop_id] = error.message
             log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
             return
         log.error("drop.bug", drop=drop.drop_id, exc_info=error)
@@ -181,7 +181,7 @@ class Work:
             held.close()
             del self._delivering[drop.drop_id]
             self.trouble = error
-            self.tally.open[drop.drop_id] = error.message
+            self.open[drop.drop_id] = error.message
             return
         future.add_done_callback(
             lambda done: self._post(Event(act=lambda: self._came_back(drop, done, held)))
@@ -193,7 +193,7 @@ class Work:
         error = done.exception()
         if error is not None:
             log.error("drop.delivery_failed", drop=drop.drop_id, exc_info=error)
-            self.tally.open[drop.drop_id] = str(error)
+            self.open[drop.drop_id] = str(error)
             if isinstance(error, StorageError):
                 self.trouble = error
             return
@@ -211,7 +211,7 @@ class Work:
         error = over.exception()
         if error is not None:
             log.error("drop.report_failed", drop=drop.drop_id, exc_info=error)
-            self.tally.open[drop.drop_id] = str(error)
+            self.open[drop.drop_id] = str(error)
             if isinstance(error, StorageError):
                 self.trouble = error
             return
@@ -220,17 +220,17 @@ class Work:
             self._closed(result)
         else:
             shut = self._room.shut
-            self.tally.open[drop.drop_id] = shut.reason if shut else "some rows were not sent"
+            self.open[drop.drop_id] = shut.reason if shut else "some rows were not sent"
 
     def _closed(self, closed: Closed) -> None:
-        self.tally.closed.append(closed)
-        self.tally.open.pop(closed.drop.drop_id, None)
+        self._ended.append(closed)
+        self.open.pop(closed.drop.drop_id, None)
         self._cancelled.discard(closed.drop.drop_id)
         self._plan_unblocked()
 
     def _plan_unblocked(self) -> None:
         """Plan the drops whose predecessors are through, oldest first."""
-        unsettled = {*self._delivering, *self._reporting, *self.tally.open}
+        unsettled = {*self._delivering, *self._reporting, *self.open}
         for blocked in sorted(self._blocked, key=lambda each: each.drop.seq):
             if unsettled.isdisjoint(blocked.behind):
                 self._blocked.remove(blocked)

@@ -90,3 +90,8 @@ class Profile:
     def date_rule(self, role: Role) -> DateRule:
         """How this courier writes the dates of ``role``."""
         return self.dates.get(role, DateRule())
+
+    def says(self, role: Role) -> str:
+        """The heading this courier prefers for a role; the role's name where it has none."""
+        shown = self.shown_headers.get(role)
+        return shown[0] if shown else role.value

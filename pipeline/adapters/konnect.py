@@ -7,16 +7,15 @@ its own connection pool costs several times the call at this rate (benchmarks/RE
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
-import orjson
 from httpx_aiohttp import AiohttpTransport
 
+from pipeline.adapters.tokens import Credentials, Tokens, token_in
 from pipeline.errors import Held, Transient
 from pipeline.ports import Reply
 
@@ -24,20 +23,24 @@ STATUS_PATH = "/oms/v3/shipment/status"
 INFO_PATH = "/oms/v3/shipment/info"
 TOKEN_PATH = "/aggregator/v1/token"  # noqa: S105 - a path, not a secret
 _MAX_ANSWER = 4 * 1024 * 1024
-_TOKEN_NAMES = ("access_token", "accessToken", "token")
+_CONNECT_SHARE = 0.8
+"""Of the time for a whole call, how much may go into the connection."""
+
+__all__ = ["Credentials", "KonnectApi"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Credentials:
-    """How to get a token: fixed, from a file that is read again when it changes, or fetched."""
+class _Put(httpx.Request):
+    """A PUT of which only the body is new: httpx would prepare the same headers for each call."""
 
-    token: str | None = None
-    token_file: Path | None = None
-    username: str | None = None
-    password: str | None = None
-
-    def __repr__(self) -> str:
-        return "Credentials(…)"
+    def __init__(
+        self, url: httpx.URL, headers: httpx.Headers, body: bytes, extensions: dict[str, Any]
+    ) -> None:
+        self.method = "PUT"
+        self.url = url
+        self.headers = headers
+        self.extensions = extensions
+        self.stream = httpx.ByteStream(body)
+        self._content = body
 
 
 class KonnectApi:
@@ -47,18 +50,19 @@ class KonnectApi:
         self, *, base_url: str, credentials: Credentials, timeout: float, connections: int
     ) -> None:
         self._base_url = base_url
-        self._credentials = credentials
         self._timeout = timeout
         self._transport = AiohttpTransport(
             client=self._session_factory(connections), proxy=_proxy_for(base_url)
         )
-        self._token = credentials.token or ""
-        self._token_file_stamp: tuple[int, int] | None = None
-        self._generation = 0
-        self._renewal: asyncio.Task[bool] | None = None
+        self._tokens = Tokens(credentials, self._fetch_token)
+        self._headers = httpx.Headers()
+        self._headers_token = ""
         self._status_url = httpx.URL(base_url + STATUS_PATH)
+        # A connection that cannot be made must be known before the whole call's time is up: then
+        # it is certain that nothing has left.
+        connect = timeout * _CONNECT_SHARE
         self._extensions = {
-            "timeout": {"connect": timeout, "read": timeout, "write": timeout, "pool": timeout}
+            "timeout": {"connect": connect, "read": timeout, "write": timeout, "pool": connect}
         }
 
     @staticmethod
@@ -74,98 +78,54 @@ class KonnectApi:
             )
             # aiohttp repeats a PUT by itself when a kept-alive connection turns out dead. Whether
             # an update is sent twice is for us to decide; a test proves that it stays off.
-            session._retry_connection = False
+            session._retry_connection = False  # noqa: SLF001 - aiohttp has no public switch
             return session
 
         return make
 
     async def put_status(self, body: bytes) -> Reply:
         """Send one chunk: a JSON array of up to 20 updates. Raises Transient, Held (no token)."""
-        headers = httpx.Headers(
-            {
-                "content-type": "application/json",
-                "accept": "application/json",
-                "x-access-token": await self._current_token(),
-            },
-            encoding="ascii",
-        )
-        return await self._call(
-            httpx.Request(
-                "PUT", self._status_url, headers=headers, content=body, extensions=self._extensions
+        token = await self._tokens.current()
+        if token != self._headers_token:
+            self._headers = httpx.Headers(
+                {
+                    "content-type": "application/json",
+                    "accept": "application/json",
+                    "x-access-token": token,
+                },
+                encoding="ascii",
             )
-        )
+            self._headers_token = token
+        return await self._call(_Put(self._status_url, self._headers, body, self._extensions))
 
     async def order_info(self, order_id: str) -> Reply:
         """Ask where an order is now. Raises Transient, Held (no token)."""
         url = f"{self._base_url}{INFO_PATH}?orderId={quote(order_id, safe='')}"
-        return await self._get(url, {"x-access-token": await self._current_token()})
+        return await self._get(url, {"x-access-token": await self._tokens.current()})
 
     @property
     def token_generation(self) -> int:
         """Grows with every token, so that a late 401 for an old one asks for nothing."""
-        return self._generation
+        return self._tokens.generation
 
     async def renew_token(self, generation: int) -> bool:
         """Get one new token for all who wait; False when there is no way to a new one.
 
-        ``generation`` is that of the token which was refused. Raises Transient.
+        ``generation`` is that of the token which was refused. Raises Transient, Held.
         """
-        if generation != self._generation:
-            return True
-        if self._renewal is None or self._renewal.done():
-            self._renewal = asyncio.create_task(self._renew(self._token))
-        return await asyncio.shield(self._renewal)
+        return await self._tokens.renew(generation)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._transport.aclose()
 
-    async def _renew(self, old: str) -> bool:
-        self._token_file_stamp = None
-        if self._credentials.token_file is not None:
-            renewed = await self._current_token() != old
-            self._generation += renewed
-            return renewed
-        if self._credentials.username is None:
-            return False
-        self._token = ""
-        try:
-            await self._current_token()
-        except Held:
-            return False
-        self._generation += 1
-        return True
-
-    async def _current_token(self) -> str:
-        if self._credentials.token_file is not None:
-            self._read_token_file(self._credentials.token_file)
-        if not self._token and self._credentials.username is not None:
-            self._token = await self._fetch_token()
-        if not self._token:
-            raise Held("There is no token for the API.", hint="Set api.token or api.token_file.")
-        return self._token
-
-    def _read_token_file(self, path: Path) -> None:
-        try:
-            stat = path.stat()
-            stamp = (stat.st_mtime_ns, stat.st_ino)
-            if stamp != self._token_file_stamp:
-                self._token = path.read_text(encoding="ascii").strip()
-                self._token_file_stamp = stamp
-        except (OSError, UnicodeDecodeError) as error:
-            raise Held(
-                f"The token file {path} cannot be read: {type(error).__name__}.",
-                hint="Put the token into it, readable for this service.",
-            ) from None
-
-    async def _fetch_token(self) -> str:
-        user = quote(self._credentials.username or "", safe="")
-        password = quote(self._credentials.password or "", safe="")
-        url = f"{self._base_url}{TOKEN_PATH}?username={user}&password={password}"
+    async def _fetch_token(self, username: str, password: str) -> str:
+        user, word = quote(username, safe=""), quote(password, safe="")
+        url = f"{self._base_url}{TOKEN_PATH}?username={user}&password={word}"
         reply = await self._get(url, {})
         if reply.status in {408, 425, 429} or reply.status >= 500:
-            raise Transient(f"No token: the API answered {reply.status}.", in_doubt=False)
-        token = _token_in(reply.body) if reply.status < 300 else None
+            raise Transient(f"no token: the API answered {reply.status}", in_doubt=False)
+        token = token_in(reply.body) if reply.status < 300 else None
         if token is None:
             raise Held(
                 f"The API gave no token for api.username (answer {reply.status}).",
@@ -184,11 +144,7 @@ class KonnectApi:
             async with asyncio.timeout(self._timeout):
                 response = await self._transport.handle_async_request(request)
                 try:
-                    body = bytearray()
-                    async for piece in response.aiter_raw():
-                        body += piece
-                        if len(body) > _MAX_ANSWER:
-                            break
+                    body = await _body_of(response)
                 finally:
                     await response.aclose()
         except TimeoutError as error:
@@ -197,11 +153,22 @@ class KonnectApi:
             raise _transient(error) from error
         except (aiohttp.ClientError, OSError) as error:
             raise Transient(_words(error), in_doubt=_may_have_left(error)) from error
-        return Reply(
-            status=response.status_code,
-            headers={k.lower(): v for k, v in response.headers.items()},
-            body=bytes(body),
-        )
+        headers = {
+            k.lower().decode("latin-1"): v.decode("latin-1") for k, v in response.headers.raw
+        }
+        return Reply(status=response.status_code, headers=headers, body=body)
+
+
+async def _body_of(response: httpx.Response) -> bytes:
+    """The body as it came, cut once it is longer than any answer."""
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in response.aiter_raw():
+        pieces.append(piece)
+        size += len(piece)
+        if size > _MAX_ANSWER:
+            break
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _proxy_for(base_url: str) -> httpx.Proxy | None:
@@ -231,16 +198,3 @@ def _words(error: BaseException) -> str:
     if isinstance(error, aiohttp.ServerTimeoutError):
         return "no answer in time"
     return f"connection lost ({type(error).__name__})"
-
-
-def _token_in(body: bytes) -> str | None:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    for level in (found, found.get("data") if isinstance(found, dict) else None):
-        if isinstance(level, dict):
-            for name in _TOKEN_NAMES:
-                if isinstance(level.get(name), str) and level[name]:
-                    return str(level[name])
-    return None

@@ -21,6 +21,7 @@ _BODIES = "bodies.json"
 _PLAN = "plan.arrow"
 _IDS = "ids.arrow"
 _TRIES = "tries"
+_ROWS = "rows-*.arrow"
 
 
 class SpoolWriter:
@@ -98,17 +99,15 @@ class Spool:
                 yield reader.get_batch(number)
 
     def write_plan(self, table: pa.Table) -> None:
-        """Keep what was decided per row; on disk when this returns."""
+        """Keep what was decided per row; on disk, as the rows themselves, when this returns."""
         with _in_our_words(self.folder):
-            path = self.folder / _PLAN
-            with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-                writer.write_table(table)
-            _sync(path)
+            self._write(_PLAN, table)
+            for path in self.folder.glob(_ROWS):
+                _sync(path)
 
     def plan(self) -> pa.Table:
         """What ``write_plan`` kept."""
-        with _in_our_words(self.folder), pa.OSFile(str(self.folder / _PLAN)) as source:
-            return pa.ipc.open_file(source).read_all()
+        return self._read(_PLAN)
 
     def write_bodies(self, bodies: Iterable[bytes]) -> list[tuple[int, int]]:
         """Freeze the bodies of all chunks; return offset and length of each, in bytes.
@@ -128,32 +127,38 @@ class Spool:
                 file.flush()
                 os.fsync(file.fileno())
             _sync(self.folder)
+            _sync(self.folder.parent)
         return places
 
     @contextmanager
     def body_reader(self) -> Iterator[Callable[[int, int], bytes]]:
-        """A function (offset, length) → a frozen body."""
+        """A function (offset, length) → a frozen body. It raises StorageError too."""
         with _in_our_words(self.folder):
             handle = os.open(self.folder / _BODIES, os.O_RDONLY)
+
+        def body(offset: int, length: int) -> bytes:
+            with _in_our_words(self.folder):
+                found = os.pread(handle, length, offset)
+                if len(found) < length:
+                    raise OSError(f"{_BODIES} is cut off")
+            return found
+
         try:
-            yield lambda offset, length: os.pread(handle, length, offset)
+            yield body
         finally:
             os.close(handle)
 
     def write_ids(self, table: pa.Table) -> None:
-        """Keep ``row`` (record number) and ``order_id`` of rows a person may correct."""
+        """Keep ``row`` (record number) and ``order_id`` of rows a person may correct; on disk."""
         with _in_our_words(self.folder):
-            path = self.folder / _IDS
-            with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-                writer.write_table(table)
+            self._write(_IDS, table)
+            _sync(self.folder)
 
     def ids(self) -> dict[int, tuple[str, ...]]:
         """The ids that ``write_ids`` kept, by record number; sheets may share a number."""
-        path = self.folder / _IDS
-        if not path.exists():
+        if not self._at(_IDS).exists():
             return {}
-        with _in_our_words(self.folder), pa.OSFile(str(path)) as source:
-            table = pa.ipc.open_file(source).read_all()
+        table = self._read(_IDS)
         found: dict[int, tuple[str, ...]] = {}
         rows, order_ids = table.column("row").to_pylist(), table.column("order_id").to_pylist()
         for row, order_id in zip(rows, order_ids, strict=True):
@@ -163,7 +168,7 @@ class Spool:
     def forget_rows(self) -> None:
         """The drop is closed: only bodies (for ``trace``) and ids (for corrections) stay."""
         with _in_our_words(self.folder):
-            for path in (*self.folder.glob("rows-*.arrow"), self._at(_PLAN), self._at(_TRIES)):
+            for path in (*self.folder.glob(_ROWS), self._at(_PLAN), self._at(_TRIES)):
                 path.unlink(missing_ok=True)
             bodies = self.folder / _BODIES
             if bodies.exists() and not bodies.stat().st_size:
@@ -174,6 +179,16 @@ class Spool:
     def remove(self) -> None:
         """Remove everything."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write(self, name: str, table: pa.Table) -> None:
+        path = self._at(name)
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        _sync(path)
+
+    def _read(self, name: str) -> pa.Table:
+        with _in_our_words(self.folder), pa.OSFile(str(self._at(name))) as source:
+            return pa.ipc.open_file(source).read_all()
 
     def _at(self, name: str) -> Path:
         return self.folder / name
@@ -200,7 +215,7 @@ def _sync(path: Path) -> None:
 def _in_our_words(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise StorageError(
             f"The spool {folder} cannot be used: {error}.",
             hint="Check that the disk has space and that state/ is writable.",

@@ -1,5 +1,6 @@
-"""Looking things up: profiles, explain."""
+"""Looking things up: profiles, template, explain."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from pipeline.commands.common import Desk, command
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(command(profiles))
+    app.command()(command(template))
     app.command()(command(explain))
 
 
@@ -43,6 +45,31 @@ def profiles(
                 typer.echo(f"  {line}")
 
     desk.show(described, for_people)
+    return 0
+
+
+def template(
+    desk: Desk,
+    courier: Annotated[str, typer.Option(help="The courier it is for.")] = "generic",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="F.xlsx", help="Where to write it.")
+    ] = None,
+) -> int:
+    """Write an empty manifest: text cells, drop-down statuses."""
+    from pipeline.errors import UsageError
+    from pipeline.stages.choose import find_profile
+    from pipeline.stages.template import template as make
+
+    site = desk.site()
+    found = find_profile(courier, site.profiles)
+    if found is None:
+        hint = f"Known: {', '.join(site.profiles)}."
+        raise UsageError(f'There is no profile "{courier}".', hint=hint)
+    path = output or Path(f"{found.name}-manifest.xlsx")
+    if path.exists():
+        raise UsageError(f"{path} is there already.", hint="Choose another name with -o.")
+    path.write_bytes(make(found, created=site.clock.now()))
+    desk.show({"file": str(path), "courier": found.name}, lambda: typer.echo(str(path)))
     return 0
 
 

@@ -68,13 +68,15 @@ class Desk:
     def site(self, flags: Mapping[str, Any] | None = None) -> "Site":
         """The root with its settings, ready to build what is needed."""
         from pipeline.logs import configure
+
+        settings = self.settings(flags)  # first: a wrong setting need not wait for what follows
         from pipeline.wiring import Site
 
         configure(
             level="DEBUG" if self.verbose else "WARNING" if self.quiet else "INFO",
             form=self.log_format.value,
         )
-        return Site(self.root, self.settings(flags))
+        return Site(self.root, settings)
 
     @cached_property
     def console(self) -> "Console":

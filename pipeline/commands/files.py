@@ -80,6 +80,6 @@ def why(desk: Desk, file: Annotated[Path, typer.Argument(metavar="FILE")]) -> in
     # Ready means unchanged over the settling time: a single look cannot tell.
     time.sleep(settle + 0.05 if settle else 0)
     site.inbox.scan()
-    reason = site.inbox.why(file.absolute())
+    reason = site.inbox.why(file)
     desk.show({"file": str(file), "reason": reason}, lambda: typer.echo(reason))
     return 0

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.closing import Closed
     from pipeline.exits import RunOutcome
+    from pipeline.model import Drop
     from pipeline.service import Service
     from pipeline.wiring import Site
 
@@ -114,10 +115,12 @@ def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool) -> None:
 def retry(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP")]) -> int:
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
     from pipeline.adapters.lock import RootLock
-    from pipeline.errors import RootBusy
+    from pipeline.errors import RootBusy, UsageError
 
     site = desk.site()
-    site.drop(drop)
+    found = site.drop(drop)
+    if found.state.closed and not _is_doubtful(found):
+        raise UsageError(f"The drop {drop} is {found.state}: there is nothing left to send.")
     site.ledger.request(drop, "retry")
     try:
         with RootLock(site.root, now=site.clock.now):
@@ -125,6 +128,12 @@ def retry(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP")]) -> i
             return _serve(desk, site, once=True, only=drop)
     except RootBusy:
         return _noted(desk, drop, "retry")
+
+
+def _is_doubtful(drop: "Drop") -> bool:
+    """True for a drop that is through but for rows whose end nobody knows."""
+    summary = drop.facts.get("summary")
+    return drop.state == "completed" and bool(summary and summary["rows"]["unknown"])
 
 
 def cancel(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP")]) -> int:

@@ -1,19 +1,19 @@
 """Asking ``shipment/info`` where orders are, to settle answers that were lost."""
 
-import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
-from pipeline.delivery.gate import Gate
+from pipeline.delivery.gate import Gate, GateShut
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.errors import Held, Transient
 from pipeline.model import Milestone, stamp
 from pipeline.ports import Clock, Receipt, Reply, StatusApi
+from pipeline.stages.decipher import retry_after
 from pipeline.stages.reconcile import Reached, reconcile
 
-_MISSING = frozenset({404, 405, 501})
-_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_BUSY = frozenset({429, 503})
+_AGAIN = frozenset({408, 425, 500, 502, 504})
 _TRIES = 4
 
 
@@ -47,68 +47,99 @@ class Asker:
         self._rng = rng
 
     async def ask(
-        self, heads: Mapping[int, tuple[str, Milestone]], *, not_before: float | None
+        self,
+        heads: Mapping[int, tuple[str, Milestone]],
+        *,
+        not_before: float | None,
+        owner: object = None,
     ) -> tuple[Mapping[int, Told], list[Receipt]]:
         """Ask for each place's order and milestone.
 
         "Not there yet" said before ``not_before`` (seconds since the epoch) is asked again at that
-        time. Returns what was told by place, and a receipt per clear answer. Raises GateShut.
+        time. Returns what was told by place, and a receipt per clear answer; places that are not in
+        it could not be asked. Raises GateShut.
         """
         told: dict[int, Told] = {}
         notes: list[Receipt] = []
-        early = not_before is not None and self._clock.now().timestamp() < not_before
-        for pos, (order_id, milestone) in heads.items():
-            told[pos] = await self._ask_one(order_id, milestone, notes, pos)
+        wait = self._until(not_before)
+        await self._ask_all(heads, heads, told, notes)
         behind = [pos for pos, word in told.items() if word is Told.BEHIND]
-        if early and behind and not_before is not None:
-            await asyncio.sleep(max(0.0, not_before - self._clock.now().timestamp()))
+        if wait > 0 and behind:
+            await self._gate.rest(max(0.0, self._until(not_before)), owner)
             for pos in behind:
-                told[pos] = await self._ask_one(*heads[pos], notes, pos)
+                del told[pos]
+            await self._ask_all(heads, behind, told, notes)
         return told, notes
 
-    async def _ask_one(
-        self, order_id: str, milestone: Milestone, notes: list[Receipt], pos: int
-    ) -> Told:
-        reply = await self._reply_for(order_id)
-        if reply is None:
-            return Told.UNCLEAR
-        word = _FROM[reconcile(reply, order_id, milestone)]
-        notes.append(
-            Receipt(
-                chunk_no=0,
-                at=stamp(self._clock.now()),
-                kind="ask",
-                http_status=reply.status,
-                note=word.value,
-                positions=str(pos),
+    def _until(self, moment: float | None) -> float:
+        return 0.0 if moment is None else moment - self._clock.now().timestamp()
+
+    async def _ask_all(
+        self,
+        heads: Mapping[int, tuple[str, Milestone]],
+        places: Iterable[int],
+        told: dict[int, Told],
+        notes: list[Receipt],
+    ) -> None:
+        """Ask one after the other; when one cannot be answered at all, neither can the next."""
+        for pos in places:
+            order_id, milestone = heads[pos]
+            reply = await self._reply_for(order_id)
+            if reply is None:
+                return
+            word = _FROM[reconcile(reply, order_id, milestone)]
+            told[pos] = word
+            notes.append(
+                Receipt(
+                    chunk_no=0,
+                    at=stamp(self._clock.now()),
+                    kind="ask",
+                    http_status=reply.status,
+                    note=word.value,
+                    positions=str(pos),
+                )
             )
-        )
-        return word
 
     async def _reply_for(self, order_id: str) -> Reply | None:
         """The answer about one order, after a few tries; None when none can be had."""
         for attempt in range(1, _TRIES + 1):
-            generation = self._api.token_generation
-            await self._gate.enter()
-            try:
-                reply = await self._api.order_info(order_id)
-            except Transient:
-                reply = None
-            except Held:
-                return None
-            finally:
-                self._gate.leave()
-            if reply is not None and reply.status == 401:
-                if not await self._renewed(generation):
-                    return None
-            elif reply is not None and reply.status not in _AGAIN:
-                return reply if reply.status not in _MISSING else None
+            reply, generation = await self._ask_once(order_id, attempt)
+            pause = self._policy.pause(attempt, self._rng)
+            if reply is None or reply.status in _AGAIN:
+                # The questions' own trouble: calls that send go on meanwhile.
+                await self._gate.rest(pause if attempt < _TRIES else 0)
+            elif reply.status in _BUSY:
+                asked = self._policy.obeyed(retry_after(reply, self._clock.now()))
+                self._gate.slow_down(max(pause, asked), asked=asked)
+            elif reply.status == 401:
+                await self._renew(generation)
             else:
-                self._gate.slow_down(self._policy.pause(attempt, self._rng))
+                return reply
         return None
 
-    async def _renewed(self, generation: int) -> bool:
+    async def _ask_once(self, order_id: str, attempt: int) -> tuple[Reply | None, int]:
+        await self._gate.enter(attempt)
+        generation = self._api.token_generation
         try:
-            return await self._api.renew_token(generation)
-        except (Transient, Held):
-            return False
+            return await self._api.order_info(order_id), generation
+        except Transient:
+            return None, generation
+        except Held as error:
+            self._gate.hold(str(error), None)
+            raise GateShut from error
+        finally:
+            self._gate.leave()
+
+    async def _renew(self, generation: int) -> None:
+        """A new token, for this question and for everybody; without one, everything pauses."""
+        if self._gate.shut is not None:
+            raise GateShut
+        try:
+            renewed = await self._api.renew_token(generation)
+        except Transient:
+            return
+        except Held:
+            renewed = False
+        if not renewed:
+            self._gate.hold("the token is not taken any more", 401)
+            raise GateShut

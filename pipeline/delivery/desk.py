@@ -13,13 +13,16 @@ from functools import partial
 
 import structlog
 
-from pipeline.codes import Code
 from pipeline.delivery.gate import Gate, Shut
 from pipeline.delivery.lane import Handback, Lane, Shipment
+from pipeline.delivery.outcomes import untouched
 from pipeline.delivery.parcel import Parcel
-from pipeline.delivery.passage import Passage, Tools
+from pipeline.delivery.passage import Passage
+from pipeline.delivery.settling import proof_from
+from pipeline.delivery.tools import Errand, Tools
+from pipeline.delivery.trial import Trial
 from pipeline.errors import StorageError
-from pipeline.model import Outcome, stamp
+from pipeline.model import stamp
 from pipeline.ports import Chunk, ChunkResult, ChunkState, SendBook
 
 log = structlog.get_logger(__name__)
@@ -27,8 +30,9 @@ log = structlog.get_logger(__name__)
 _GATHER_SECONDS = 0.004
 """Answers that come within this time share a commit."""
 
-_SPLITS_PER_CHUNK = 10
-"""Calls that halving may add, per chunk of the drop, before the rest is refused as it stands."""
+_BOOK_AGAIN = (0.1, 0.5, 1.0, 2.0, 4.0)
+"""Pauses before answers that could not be booked are booked again. What stays unbooked is in doubt
+and must be asked about, so a short trouble of the ledger is worth waiting out."""
 
 
 class Desk:
@@ -41,6 +45,8 @@ class Desk:
         self._lanes: deque[Lane] = deque()
         self._ready: asyncio.Queue[tuple[Lane, Chunk]] = asyncio.Queue()
         self._back: list[tuple[Lane, ChunkResult]] = []
+        self._trial = Trial(tools.jury, tools.gate)
+        self._aside: set[asyncio.Task[None]] = set()
         self._kick = asyncio.Event()
         self._stopping = False
         self._ahead = max(16, 2 * tools.policy.concurrency)
@@ -59,14 +65,21 @@ class Desk:
     def cancel(self, drop_seq: int) -> None:
         """Send nothing more of this drop; what is out is answered and booked."""
         for lane in self._lanes:
-            if lane.shipment.drop_seq == drop_seq:
+            if lane.drop_seq == drop_seq:
                 lane.cancelled = True
+                self.gate.dismiss(lane)
         self._kick.set()
 
     def progress(self) -> tuple[int, int]:
         """Updates answered and in all; read from other threads, so only counted, never changed."""
         lanes = tuple(self._lanes)
         return sum(lane.rows_done for lane in lanes), sum(lane.rows for lane in lanes)
+
+    def reopen(self) -> None:
+        """Try again after a pause: one call at first."""
+        self._tools.jury.reopened()
+        self.gate.reopen()
+        self._kick.set()
 
     def stop(self) -> None:
         """Hand everything back as soon as the calls that are out have been answered."""
@@ -83,41 +96,80 @@ class Desk:
             try:
                 await self._book()
             finally:
-                for caller in callers:
-                    caller.cancel()
-                self._abandon()
+                for task in (*callers, *self._aside):
+                    task.cancel()
+                self.abandon()
+
+    def abandon(self) -> None:
+        """The room closes under lanes that are not through: their owners must not wait."""
+        while self._lanes:
+            self._lanes.popleft().future.set_exception(
+                StorageError("The delivery room was closed; what was out is in doubt.")
+            )
 
     # -- callers -------------------------------------------------------------------------------
 
     async def _caller(self) -> None:
-        """One of ``concurrency`` loops: take a marked chunk, see it through, lay the result down."""
+        """One of ``concurrency`` loops: take a marked chunk, see it through, lay it down."""
         while True:
             lane, chunk = await self._ready.get()
-            self._calling += 1
-            try:
-                result = await self._pass(lane, chunk)
-            except Exception as error:  # noqa: BLE001 - a bug must cost this drop, not the room
-                log.exception("delivery.passage_failed", chunk=chunk.no)
-                lane.broken = error
-                result = ChunkResult(chunk=replace(chunk, state=ChunkState.SENDING))
-            finally:
+            if self._must_wait(chunk):
+                # Its "not there yet" is no proof so soon; nobody else shall wait for that.
+                task = asyncio.create_task(self._serve(lane, chunk))
+                self._aside.add(task)
+                task.add_done_callback(self._aside.discard)
+            else:
+                self._calling += 1
+                await self._serve(lane, chunk)
                 self._calling -= 1
-            self._back.append((lane, result))
-            self._kick.set()
 
-    async def _pass(self, lane: Lane, chunk: Chunk) -> ChunkResult:
-        if self.gate.shut is not None or lane.cancelled or lane.broken:
-            return _untouched(chunk, self.gate.shut)
-        body = lane.shipment.body(chunk.offset, chunk.length)
+    async def _serve(self, lane: Lane, chunk: Chunk) -> None:
+        try:
+            result, suspect = await self._pass(lane, chunk)
+        except Exception as error:
+            # A bug must cost this drop, not the room.
+            log.exception("delivery.passage_failed", drop_seq=lane.drop_seq, chunk=chunk.no)
+            lane.broken = error
+            known = tuple(lane.known.get(chunk.no, ()))
+            doubtful = replace(chunk, state=ChunkState.SENDING)
+            result, suspect = ChunkResult(chunk=doubtful, verdicts=known, replaces=True), None
+        if suspect and not self._tools.jury.taken:
+            self._trial.suspend(lane, chunk, result, suspect)
+        else:
+            self._back.append((lane, result))
+        self._kick.set()
+
+    async def _pass(self, lane: Lane, chunk: Chunk) -> tuple[ChunkResult, str | None]:
+        known = lane.known.get(chunk.no, ())
+        if (shut := self.gate.shut) is not None or lane.cancelled or lane.broken:
+            reason = shut.reason if shut else "The drop was stopped."
+            return untouched(chunk, known, reason), None
         passage = Passage(
             chunk,
-            Parcel(body, chunk.size),
+            Parcel(lane.body(chunk.offset, chunk.length), chunk.size),
             self._tools,
-            known=lane.known.get(chunk.no, ()),
+            known=known,
             earlier=lane.earlier,
-            may_split=partial(_within_budget, lane),
+            errand=Errand(
+                owner=lane,
+                key=(chunk.drop_seq, chunk.no),
+                may_split=lane.may_split,
+                cancelled=lane.is_cancelled,
+                others=self._others,
+            ),
         )
-        return await passage.run()
+        result = await passage.run()
+        return result, passage.suspect
+
+    def _must_wait(self, chunk: Chunk) -> bool:
+        if chunk.state is not ChunkState.SENDING or not self._tools.policy.reconcile:
+            return False
+        proof = proof_from(chunk, self._tools.policy, self._tools.opened_at)
+        return proof is not None and proof > self._tools.clock.now().timestamp()
+
+    def _others(self) -> bool:
+        """Chunks that nobody has tried yet are at hand."""
+        return not self._ready.empty() or any(any(lane.waves) for lane in self._lanes)
 
     # -- books ---------------------------------------------------------------------------------
 
@@ -128,21 +180,21 @@ class Desk:
             if 0 < len(self._back) < self._ahead // 2 and self._calling and self._ready.qsize():
                 await asyncio.sleep(_GATHER_SECONDS)
             self._kick.clear()
+            self._back += self._trial.judge()
             back, self._back = self._back, []
             lease = self._lease(len(back))
             if back or lease:
-                try:
-                    await self._exchange(back, lease)
-                except StorageError as error:
-                    self._fail(error)
-                    continue
+                await self._book_one(back, lease)
+            elif self._trial.waiting and self._trial.waiting == sum(ln.out for ln in self._lanes):
+                self._back += self._trial.end()
+                self._kick.set()
             self._hand_back()
 
     def _lease(self, coming_back: int) -> list[tuple[Lane, Chunk]]:
         """Chunks to mark now, one of each drop in turn, up to what callers can soon take."""
         if self.gate.shut is not None:
             return []
-        room = self._ahead + self._tools.policy.concurrency
+        room = self._ahead + self._tools.policy.concurrency + len(self._aside) + self._trial.waiting
         out = sum(lane.out for lane in self._lanes) - coming_back
         leased: list[tuple[Lane, Chunk]] = []
         idle = 0
@@ -158,22 +210,58 @@ class Desk:
             leased.append((lane, chunk))
         return leased
 
-    async def _exchange(
+    async def _book_one(
         self, back: Sequence[tuple[Lane, ChunkResult]], lease: Sequence[tuple[Lane, Chunk]]
     ) -> None:
+        """One commit. When it fails no call leaves, and no drop pretends to be through."""
         done = [result for _, result in back]
-        marks = [chunk for _, chunk in lease]
-        at = stamp(self._tools.clock.now())
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(
-            self._bookkeeper, partial(self._ledger.exchange, done, marks, at=at)
-        )
+        try:
+            await self._exchange(done, [chunk for _, chunk in lease])
+        except Exception as error:  # noqa: BLE001 - whatever it was: nothing is on disk
+            await self._fail(error, back, lease)
+            return
         for lane, result in back:
             lane.finish(result)
         for lane, chunk in lease:
             self._ready.put_nowait((lane, chunk))
         if any(lane.next_is_free for lane, _ in back):
             self._kick.set()
+
+    async def _exchange(self, done: Sequence[ChunkResult], marks: Sequence[Chunk]) -> None:
+        at = stamp(self._tools.clock.now())
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(
+            self._bookkeeper, partial(self._ledger.exchange, done, marks, at=at)
+        )
+
+    async def _fail(
+        self,
+        error: Exception,
+        back: Sequence[tuple[Lane, ChunkResult]],
+        lease: Sequence[tuple[Lane, Chunk]],
+    ) -> None:
+        """The ledger cannot be written: stop, save the answers if at all possible, end the lanes.
+
+        A lane ends when its last call is answered, so that nobody takes its drop up before.
+        """
+        log.error("delivery.ledger_failed", exc_info=error)
+        if not isinstance(error, StorageError):
+            error = StorageError(f"The ledger cannot be written: {error}.")
+        self.gate.close(Shut(held=False, reason=error.message, hint=error.hint))
+        while not self._ready.empty():
+            lane, _ = self._ready.get_nowait()
+            lane.out -= 1
+        for lane, _ in (*back, *lease):
+            lane.out -= 1
+        for lane in self._lanes:
+            lane.broken = error
+        for pause in _BOOK_AGAIN if back else ():
+            await asyncio.sleep(pause)
+            try:
+                await self._exchange([result for _, result in back], [])
+            except Exception:  # noqa: BLE001, S112 - told above; the next pause is longer
+                continue
+            return
 
     def _hand_back(self) -> None:
         """End the lanes that are through, or that the shut gate keeps from going on."""
@@ -187,41 +275,3 @@ class Desk:
             else:
                 staying.append(lane)
         self._lanes = staying
-
-    def _abandon(self) -> None:
-        """The room closes under lanes that are not through: their owners must not wait."""
-        while self._lanes:
-            self._lanes.popleft().future.set_exception(
-                StorageError("The delivery room was closed; what was out is in doubt.")
-            )
-
-    def _fail(self, error: StorageError) -> None:
-        """The ledger cannot be written: no call may leave, and nothing pretends to be done."""
-        log.error("delivery.ledger_failed", reason=error.message)
-        self.gate.close(Shut(held=False, reason=error.message, hint=error.hint))
-        lanes, self._lanes = self._lanes, deque()
-        while not self._ready.empty():
-            self._ready.get_nowait()
-        for lane in lanes:
-            lane.future.set_exception(error)
-
-
-def _untouched(chunk: Chunk, shut: Shut | None) -> ChunkResult:
-    """A marked chunk that never left: as it was before, so that it is no more in doubt than then."""
-    if chunk.state is ChunkState.SENDING:
-        return ChunkResult(chunk=replace(chunk, outcome=Outcome.UNKNOWN))
-    reason = shut.reason if shut else "The drop was stopped."
-    return ChunkResult(
-        chunk=replace(
-            chunk,
-            state=ChunkState.PLANNED,
-            outcome=Outcome.UNSENT,
-            code=str(Code.NOT_SENT),
-            message=f"Not sent yet. {reason}",
-        )
-    )
-
-
-def _within_budget(lane: Lane) -> bool:
-    lane.splits += 1
-    return lane.splits <= _SPLITS_PER_CHUNK * max(10, lane.chunks // 10)

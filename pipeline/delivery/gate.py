@@ -6,7 +6,7 @@ A 429 or an outage is the API's, not one chunk's: what one call learns, all call
 import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 
 from pipeline.delivery.pace import Pace
@@ -25,8 +25,8 @@ class Shut:
     hint: str = ""
 
 
-class GateShut(Exception):  # noqa: N818 - a signal inside this room, never an error of its own
-    """Nothing may be sent any more; what was not yet sent stays as it is."""
+class GateShut(Exception):
+    """A signal, no error: nothing may be sent any more; what was not yet sent stays as it is."""
 
 
 class Gate:
@@ -44,6 +44,7 @@ class Gate:
         self._arrivals = count()
         self._timer: asyncio.TimerHandle | None = None
         self._in_flight = 0
+        self._fresh_turn = False
         self._allowed = float(policy.concurrency)
         self._not_before = 0.0
         self._asked_until = 0.0
@@ -56,7 +57,8 @@ class Gate:
     async def enter(self, urgency: int = 0, owner: object = None) -> None:
         """Wait for a turn; every return is answered by one ``leave``. Raises GateShut.
 
-        The more urgent go first, so that one chunk's tries find out whether the API is back.
+        In hard times the most urgent and the longest waiting take turns: one chunk's tries find
+        out whether the API is back, the others' whether it is only that chunk.
         """
         if self.shut is not None:
             raise GateShut
@@ -112,6 +114,11 @@ class Gate:
         """Note that ``who`` failed. True when others failed too since the last success."""
         self._failing.add(who)
         return len(self._failing) > 1
+
+    @property
+    def waiting(self) -> bool:
+        """Somebody waits for a turn."""
+        return any(not turn.done() for _, _, turn, _ in self._queue)
 
     def slow_down(self, seconds: float, *, asked: float = 0.0) -> None:
         """All calls pause for ``seconds``; half as many go out together from now on.
@@ -173,8 +180,7 @@ class Gate:
     def _admit(self) -> None:
         """Let in whoever may go now; come back when the next one may."""
         while self._queue:
-            turn = self._queue[0][2]
-            if turn.done():
+            if self._queue[0][2].done():
                 heappop(self._queue)
                 continue
             now = self._monotonic()
@@ -182,9 +188,20 @@ class Gate:
             if wait > 0:
                 self._come_back(wait)
                 return
-            heappop(self._queue)
-            self._begin(now)
-            turn.set_result(True)
+            turn = self._next_turn()
+            if not turn.done():
+                self._begin(now)
+                turn.set_result(True)
+
+    def _next_turn(self) -> "asyncio.Future[bool]":
+        """The most urgent; when few may go, every other time the one that was tried least."""
+        self._fresh_turn = not self._fresh_turn and self._allowed < self._policy.concurrency
+        if not self._fresh_turn:
+            return heappop(self._queue)[2]
+        least = max(self._queue, key=lambda each: (each[0], -each[1]))
+        self._queue.remove(least)
+        heapify(self._queue)
+        return least[2]
 
     def _come_back(self, wait: float) -> None:
         if self._timer is not None:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pipeline.delivery.gate import Shut
 from pipeline.delivery.parcel import Parcel
@@ -11,6 +11,9 @@ from pipeline.model import Milestone, Outcome
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Verdict
 
 _HELD_BACK = frozenset({Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNSENT})
+
+_SPLITS_AT_LEAST = 100
+"""Halvings (two calls each) that any drop may add; a large one, as many as it has chunks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,7 @@ class Shipment:
 
 @dataclass(frozen=True, kw_only=True)
 class Handback:
-    """What the room hands back: everything else is in the ledger. ``shut``: why it stopped early."""
+    """What the room hands back; the rest is in the ledger. ``shut``: why it stopped early."""
 
     drop_seq: int
     complete: bool
@@ -37,11 +40,12 @@ class Handback:
     shut: Shut | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Lane:
-    """A shipment under way. Only the event loop touches it."""
+    """A shipment under way. Only the event loop touches it. It keeps only what is still to do."""
 
-    shipment: Shipment
+    drop_seq: int
+    body: Callable[[int, int], bytes]
     future: "Future[Handback]"
     waves: deque[deque[Chunk]] = field(default_factory=deque)
     out: int = 0
@@ -59,33 +63,27 @@ class Lane:
     @classmethod
     def of(cls, shipment: Shipment, future: "Future[Handback]") -> "Lane":
         """Queue what is still to be done; remember what earlier waves left behind."""
-        lane = cls(shipment=shipment, future=future)
+        lane = cls(drop_seq=shipment.drop_seq, body=shipment.body, future=future)
         for verdict in shipment.verdicts:
             lane.known.setdefault(verdict.chunk_no, []).append(verdict)
-        waves: dict[int, deque[Chunk]] = {}
+        lane.chunks = len(shipment.chunks)
+        lane.rows = sum(chunk.size for chunk in shipment.chunks)
         lane.multi_wave = any(chunk.wave for chunk in shipment.chunks)
+        waves: dict[int, list[Chunk]] = {}
         for chunk in shipment.chunks:
-            lane.chunks += 1
-            lane.rows += chunk.size
             if chunk.state is ChunkState.DONE and not lane.is_doubtful(chunk):
-                lane.remember(chunk, lane.known.get(chunk.no, []))
+                lane.remember(chunk, lane.known.pop(chunk.no, ()))
                 lane.rows_done += chunk.size
             else:
-                again = chunk.state is ChunkState.DONE
-                waves.setdefault(chunk.wave, deque()).append(
-                    lane.doubtful(chunk) if again else chunk
-                )
-        lane.waves = deque(waves[number] for number in sorted(waves))
+                waves.setdefault(chunk.wave, []).append(chunk)
+        for number in sorted(waves):
+            # What was tried in vain before does not stand in the way of what was not.
+            lane.waves.append(deque(sorted(waves[number], key=lambda chunk: chunk.attempts)))
         return lane
 
     def is_doubtful(self, chunk: Chunk) -> bool:
         """A chunk that ended, but with rows nobody knows the end of."""
-        return any(v.outcome is Outcome.UNKNOWN for v in self.known.get(chunk.no, []))
-
-    @staticmethod
-    def doubtful(chunk: Chunk) -> Chunk:
-        """The chunk as one to be settled again."""
-        return replace(chunk, state=ChunkState.SENDING)
+        return any(v.outcome is Outcome.UNKNOWN for v in self.known.get(chunk.no, ()))
 
     def next(self) -> Chunk | None:
         """The next chunk that may leave now; None while its wave waits for answers."""
@@ -102,9 +100,19 @@ class Lane:
         """True when a new wave may begin."""
         return self.out == 0 and any(self.waves)
 
+    def may_split(self) -> bool:
+        """Count a halving; False when the drop's budget is used up."""
+        self.splits += 1
+        return self.splits <= max(_SPLITS_AT_LEAST, self.chunks)
+
+    def is_cancelled(self) -> bool:
+        """Nothing more of this drop is wanted."""
+        return self.cancelled
+
     def finish(self, result: ChunkResult) -> None:
         """A chunk came back and is recorded."""
         self.out -= 1
+        self.known.pop(result.chunk.no, None)
         if result.chunk.state is ChunkState.DONE:
             self.rows_done += result.chunk.size
         else:
@@ -115,12 +123,12 @@ class Lane:
         """Keep, for later waves, which orders did not get through."""
         if not self.multi_wave:
             return
-        bad = {v.pos: v.outcome for v in verdicts if v.outcome in _HELD_BACK}
+        given = {v.pos: v.outcome for v in verdicts}
+        bad = {pos: outcome for pos, outcome in given.items() if outcome in _HELD_BACK}
         if chunk.outcome in _HELD_BACK:
-            fine = {v.pos for v in verdicts}
-            bad |= {pos: chunk.outcome for pos in range(chunk.size) if pos not in fine}
+            bad |= {pos: chunk.outcome for pos in range(chunk.size) if pos not in given}
         if bad:
-            parcel = Parcel(self.shipment.body(chunk.offset, chunk.length), chunk.size)
+            parcel = Parcel(self.body(chunk.offset, chunk.length), chunk.size)
             for pos, outcome in bad.items():
                 order_id, milestone = parcel.head(pos)
                 self.earlier[order_id] = (outcome, milestone)
@@ -134,7 +142,7 @@ class Lane:
         """The end of the lane, as the runner hears of it."""
         left = any(self.waves)
         return Handback(
-            drop_seq=self.shipment.drop_seq,
+            drop_seq=self.drop_seq,
             complete=not left and not self.undone,
             cancelled=self.cancelled,
             shut=shut,

@@ -1,7 +1,7 @@
 """Pace: so many calls a second, evenly, and never more than that in any second."""
 
 _SLOWER = 1.01
-"""Calls are spaced this much wider than the limit, so that jitter on the way breaks it for nobody."""
+"""Calls are spaced this much wider than the limit, so that jitter on the way does not break it."""
 
 _CATCH_UP = 0.005
 """Seconds of lateness that the next calls may make good. Under ``_SLOWER`` - 1 of a second: with

@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryPolicy:
-    """The settings that delivery obeys. Times in seconds; ``rate`` in calls per second, 0 = free."""
+    """The settings that delivery obeys. Times in seconds; ``rate`` in calls a second, 0 = free."""
 
     concurrency: int = 8
     rate: float = 0.0
@@ -26,7 +26,7 @@ class DeliveryPolicy:
 
     def pause(self, failures: int, rng: random.Random) -> float:
         """Seconds to wait after the n-th failure in a row: doubling, capped, with jitter."""
-        ceiling = min(self.longest_pause, self.first_pause * 2 ** min(failures - 1, 16))
+        ceiling = min(self.longest_pause, self.first_pause * 2.0 ** min(failures - 1, 16))
         return ceiling * rng.uniform(0.5, 1.0)
 
     def obeyed(self, retry_after: float | None) -> float:

@@ -12,8 +12,9 @@ from pipeline.delivery.asking import Asker
 from pipeline.delivery.desk import Desk
 from pipeline.delivery.gate import Gate, Shut
 from pipeline.delivery.lane import Handback, Shipment
-from pipeline.delivery.passage import Tools
 from pipeline.delivery.policy import DeliveryPolicy
+from pipeline.delivery.tools import Tools
+from pipeline.errors import StorageError
 from pipeline.ports import Clock, SendBook, StatusApi
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,7 @@ class DeliveryRoom:
         self._clock = clock
         self._rng = rng
         self._started = threading.Event()
+        self._door = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._desk: Desk | None = None
         self._task: asyncio.Task[None] | None = None
@@ -53,7 +55,8 @@ class DeliveryRoom:
     def submit(self, shipment: Shipment) -> "Future[Handback]":
         """Deliver a planned drop. The future may raise StorageError."""
         future: Future[Handback] = Future()
-        self._in_loop(lambda desk: desk.submit(shipment, future))
+        if not self._in_loop(lambda desk: desk.submit(shipment, future)):
+            future.set_exception(StorageError("The delivery room is closed."))
         return future
 
     def cancel(self, drop_seq: int) -> None:
@@ -71,7 +74,7 @@ class DeliveryRoom:
 
     def reopen(self) -> None:
         """Try again after a pause: one call at first."""
-        self._in_loop(lambda desk: desk.gate.reopen())
+        self._in_loop(lambda desk: desk.reopen())
 
     def stop(self) -> None:
         """Let the calls that are out be answered and booked; hand the rest back."""
@@ -79,16 +82,30 @@ class DeliveryRoom:
 
     def kill(self) -> None:
         """Do not wait for answers: what is out stays in doubt, as after a crash."""
-        if self._loop is not None and self._task is not None:
-            self._loop.call_soon_threadsafe(self._task.cancel)
+        self._in_loop(self._cancel_work)
 
     def join(self) -> None:
         """Wait until the room is empty and closed."""
         self._thread.join()
 
-    def _in_loop(self, act: Callable[[Desk], None]) -> None:
-        if self._loop is not None and self._desk is not None and not self._loop.is_closed():
+    def _in_loop(self, act: Callable[[Desk], None]) -> bool:
+        """Have the loop do this; False when it does nothing any more."""
+        with self._door:
+            if self._loop is None or self._desk is None:
+                return False
             self._loop.call_soon_threadsafe(act, self._desk)
+            return True
+
+    def _cancel_work(self, _desk: Desk) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _lock_up(self, desk: Desk) -> None:
+        """What was handed in at the last moment is handed back: nobody waits for a closed room."""
+        with self._door:
+            self._loop = None
+        await asyncio.sleep(0)
+        desk.abandon()
 
     def _run(self) -> None:
         try:
@@ -103,20 +120,27 @@ class DeliveryRoom:
             self._started.set()
 
     async def _work(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
+        loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         api = self._make_api()
         gate = Gate(self._policy, monotonic=self._clock.monotonic)
         asker = Asker(api=api, gate=gate, policy=self._policy, clock=self._clock, rng=self._rng)
         tools = Tools(
-            api=api, gate=gate, policy=self._policy, clock=self._clock, rng=self._rng, asker=asker
+            api=api,
+            gate=gate,
+            policy=self._policy,
+            clock=self._clock,
+            rng=self._rng,
+            asker=asker,
+            opened_at=self._clock.now(),
         )
         with ThreadPoolExecutor(1, thread_name_prefix="books") as bookkeeper:
-            self._desk = Desk(tools, self._ledger, bookkeeper)
+            desk = Desk(tools, self._ledger, bookkeeper)
+            self._loop, self._desk = loop, desk
             self._started.set()
             try:
-                await self._desk.run()
+                await desk.run()
             finally:
+                await self._lock_up(desk)
                 await api.close()
 
 

@@ -72,6 +72,6 @@ def candidates(
         rows=rows.astype(np.int32),
         order=encoded.indices.to_numpy(zero_copy_only=False),
         status=status[rows].astype(np.int8),
-        event=event if every else event[rows],
+        event=(event if every else event[rows]).astype(np.int64, copy=False),
         names=encoded.dictionary,
     )

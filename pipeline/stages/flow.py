@@ -21,7 +21,6 @@ from pipeline.stages.findings import Finding
 
 _FORWARD = bit(*(m for m in Milestone if STEPS[m].journey is Journey.FORWARD))
 _RETURN_OVER = bit(Milestone.RETURN_BAG_DELIVERED)
-_ENDS = bit(Milestone.DELIVERY_DONE, Milestone.RTO_BAG_DELIVERED)
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -40,6 +39,10 @@ for _first in Journey:
     for _present in range(1 << (max(Milestone) + 1)):
         for _milestone in Milestone:
             _PLACE[_first, _present, _milestone] = _place(_milestone, _present, _first)
+_IS_END = np.isin(
+    np.arange(WIDTH),
+    [m for m in Milestone if STEPS[m].final and STEPS[m].journey is Journey.FORWARD],
+)
 _MANY = np.array([bits.bit_count() > 1 for bits in range(1 << WIDTH)])
 
 
@@ -60,11 +63,17 @@ class Updates:
 
 
 def in_flow_order(
-    work: Candidates, *, add_pickup: Mask | None, record: Numbers, chunk_size: int
+    work: Candidates,
+    *,
+    accepted: Bits,
+    add_pickup: Mask | None,
+    record: Numbers,
+    chunk_size: int,
 ) -> tuple[Updates, list[Finding]]:
     """Lay out the updates; warn ``TIME_ORDER`` where times contradict the order of the steps.
 
-    ``work`` has one candidate per order and milestone. ``add_pickup``: candidates that need a
+    ``work`` has one candidate per order and milestone. ``accepted``: per order, the bits of what
+    earlier drops got through. ``add_pickup``: candidates that need a
     pickup sent before them; ``record``: record number by row.
     """
     present = work.milestones()
@@ -76,7 +85,7 @@ def in_flow_order(
         status = np.concatenate([status, np.full(extra, Milestone.BAG_PICKED, dtype=np.int8)])
         added = np.arange(len(rows)) >= len(rows) - extra
         present[order[added]] |= bit(Milestone.BAG_PICKED)
-    first = _goes_first(work, present)
+    first = _goes_first(work, present, accepted)
     wave = _PLACE[first[order], present[order], status]
     at, chunk, pos, waves = _pack(wave, rows, chunk_size)
     updates = Updates(
@@ -97,14 +106,14 @@ def lacks_pickup(work: Candidates, picked: Mask) -> Mask:
     """
     present = work.milestones()
     never = ~picked & (present & bit(Milestone.BAG_PICKED) == 0)
-    ends: Mask = (1 << work.status.astype(np.int64)) & _ENDS != 0
-    return ends & never[work.order]
+    lacking: Mask = _IS_END[work.status] & never[work.order]
+    return lacking
 
 
-def _goes_first(work: Candidates, present: Bits) -> npt.NDArray[np.int8]:
-    """Per order, the journey that goes first."""
+def _goes_first(work: Candidates, present: Bits, accepted: Bits) -> npt.NDArray[np.int8]:
+    """Per order, the journey that goes first. One that has begun goes on."""
     first = np.full(len(present), Journey.FORWARD, dtype=np.int8)
-    both = (present & _FORWARD != 0) & (present & _RETURN_OVER != 0)
+    both = (present & _FORWARD != 0) & (present & _RETURN_OVER != 0) & (accepted & _FORWARD == 0)
     if not both.any():
         return first
     some = work.only(both[work.order] & (work.event != NO_TIME))
@@ -143,9 +152,9 @@ def _contradicting_times(
         than.append(many[at - back])
     if not told.any():
         return []
-    rows, before = work.rows[np.concatenate(late)], work.rows[np.concatenate(than)]
+    rows = work.rows[np.concatenate(late)].astype(np.int64)
     ascending = np.argsort(rows)
-    rows, before = rows[ascending].astype(np.int64), before[ascending]
+    rows, before = rows[ascending], work.rows[np.concatenate(than)][ascending]
     sentences = pc.binary_join_element_wise(
         "Row ",
         pa.array(record[rows]).cast(pa.string()),

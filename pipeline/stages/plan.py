@@ -73,7 +73,7 @@ class Plan:
 
 
 def sendable_orders(given: PlanInput) -> pa.Array:
-    """The distinct order ids of the rows that are to be sent, sorted: what to ask the ledger for."""
+    """The distinct order ids of the rows to be sent, sorted: what to ask the ledger for."""
     send = given.disposition == Disposition.SEND
     ids = given.order_id if send.all() else given.order_id.filter(pa.array(send))
     unique = pc.unique(ids)
@@ -109,7 +109,13 @@ def plan(
     if fill_missing_pickup:
         picked = _picked_elsewhere(work, given) | (known.accepted & bit(Milestone.BAG_PICKED) != 0)
         lacks = lacks_pickup(work, picked)
-    updates, times = in_flow_order(work, add_pickup=lacks, record=given.row, chunk_size=chunk_size)
+    updates, times = in_flow_order(
+        work,
+        accepted=known.accepted,
+        add_pickup=lacks,
+        record=given.row,
+        chunk_size=chunk_size,
+    )
     return Plan(
         disposition=disposition,
         leader=leader,

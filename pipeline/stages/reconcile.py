@@ -70,7 +70,7 @@ def _state_of(body: object, order_id: str) -> str:
         body = body["data"]
     orders = body.get("orders") if isinstance(body, dict) else None
     for order in orders if isinstance(orders, list) else []:
-        if isinstance(order, dict) and str(order.get("id", "")) == order_id:
+        if isinstance(order, dict) and str(order.get("id", order.get("orderId", ""))) == order_id:
             state = order.get("orderStatus")
             return state.strip().upper() if isinstance(state, str) else ""
     return ""

@@ -4,9 +4,7 @@ Pure. The same function serves a drop that is through, one that waits for the AP
 and a preview, since a chunk that was not sent has an outcome like any other: unsent.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,22 +14,11 @@ import pyarrow.compute as pc
 from pipeline.codes import Code
 from pipeline.model import RESULT, Disposition, Milestone, Outcome, ResultBlock
 from pipeline.ports import Chunk, Verdict
+from pipeline.stages.settled import OUTCOMES, PLANNED, Remark, Remarks, Settled
 from pipeline.stages.texts import joined
 
-#: One line per row of the drop, in its order: what the plan decided. ``codes`` and ``message`` are
-#: what planning adds to validation's.
-PLANNED = pa.schema(
-    [
-        pa.field("disposition", pa.int8(), nullable=False),
-        pa.field("leader", pa.int32(), nullable=False),
-        pa.field("chunk", pa.int32(), nullable=False),
-        pa.field("pos", pa.int8(), nullable=False),
-        pa.field("codes", pa.string(), nullable=False),
-        pa.field("message", pa.string(), nullable=False),
-    ]
-)
+__all__ = ["OUTCOMES", "PLANNED", "Remark", "Settled", "result_block", "settle", "unsent"]
 
-OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
 _NUMBER = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 _SKIPPED = -1
 _BY_DISPOSITION = {
@@ -46,101 +33,6 @@ _DISPOSED = np.array([_BY_DISPOSITION[each] for each in sorted(Disposition)], dt
 _POSITIONS = 128
 _WIRE = pa.array(["", *(milestone.wire for milestone in Milestone)])
 _OUTCOME_TEXT = pa.array([outcome.value for outcome in OUTCOMES])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Remark:
-    """A code and sentence that delivery adds to a row."""
-
-    code: str
-    message: str
-
-
-class Remarks(Mapping[int, Remark]):
-    """Row → what delivery adds to it. Many rows share few remarks, so a row costs four bytes."""
-
-    def __init__(self, number: npt.NDArray[np.int32], said: Sequence[Remark]) -> None:
-        self.number = number
-        self.said = said
-
-    def __getitem__(self, row: int) -> Remark:
-        number = self.number[row] if 0 <= row < len(self.number) else -1
-        if number < 0:
-            raise KeyError(row)
-        return self.said[number]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(np.flatnonzero(self.number >= 0).tolist())
-
-    def __len__(self) -> int:
-        return int(np.count_nonzero(self.number >= 0))
-
-    def texts(self, start: int, stop: int) -> tuple[pa.Array, pa.Array] | None:
-        """Codes and messages of these rows, null where nothing is said; None if nothing at all."""
-        number = self.number[start:stop]
-        if not (number >= 0).any():
-            return None
-        at = pa.array(number, mask=number < 0)
-        codes = pa.array([remark.code or None for remark in self.said], pa.string())
-        words = pa.array([remark.message or None for remark in self.said], pa.string())
-        return codes.take(at), words.take(at)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settled:
-    """The whole drop. ``outcome`` per row: a number into ``OUTCOMES``, -1 for a skipped footer.
-
-    ``call``: the row whose call a row shares (itself when sent, -1 without a call); ``remarks``:
-    row → what delivery adds; ``http_status``: of the row's own call, -1 for none.
-    """
-
-    outcome: npt.NDArray[np.int8]
-    call: npt.NDArray[np.int32]
-    remarks: Remarks
-    planned: pa.Table
-    chunks: Mapping[int, Chunk]
-    http_status: npt.NDArray[np.int32]
-
-    def counts(self) -> dict[Outcome, int]:
-        """Rows by outcome."""
-        found = np.bincount(self.outcome[self.outcome >= 0], minlength=len(OUTCOMES))
-        return {outcome: int(found[number]) for number, outcome in enumerate(OUTCOMES)}
-
-    @cached_property
-    def _calls(self) -> pa.Table:
-        """Number, attempts and time per chunk; null, 0 and "" where nothing has left."""
-        every = [self.chunks.get(no) for no in range(max(self.chunks, default=-1) + 1)]
-        nothing = [None, 0, ""]
-        listed = [[c.no, c.attempts, _sent(c)] if c else nothing for c in every]
-        number, attempts, sent = zip(nothing, *listed, strict=True)
-        return pa.table(
-            [pa.array(number, pa.int32()), pa.array(attempts, pa.int32()), pa.array(sent)],
-            names=["chunk", "attempts", "sent_at"],
-        )
-
-    @cached_property
-    def _chunk_of(self) -> npt.NDArray[np.int32]:
-        chunk: npt.NDArray[np.int32] = self.planned.column("chunk").to_numpy()
-        return chunk
-
-    def calls(self, start: int, stop: int) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
-        """Chunk, HTTP status, attempts and time of the call that each of these rows was in."""
-        call = self.call[start:stop]
-        inside = np.flatnonzero(call >= 0)
-        row = call[inside]
-        # Line 0 of _calls is for rows without a call, line n + 1 for chunk n.
-        line = np.zeros(len(call), dtype=np.int32)
-        line[inside] = self._chunk_of[row] + 1
-        line[line >= len(self._calls)] = 0
-        status = np.full(len(call), -1, dtype=np.int32)
-        status[inside] = self.http_status[row]
-        told = self._calls.take(pa.array(line)).combine_chunks()
-        return (
-            told.column("chunk").combine_chunks(),
-            pa.array(status, mask=status < 0),
-            told.column("attempts").combine_chunks(),
-            told.column("sent_at").combine_chunks(),
-        )
 
 
 def settle(
@@ -167,15 +59,16 @@ def settle(
         rows, given = _rows_of(verdicts, chunk, pos, placed)
         outcome[rows] = [_NUMBER[each.outcome] for each in given]
         http_status[rows] = [_or_none(each.http_status) for each in given]
-        remarks = [_of_verdict(each, waiting) for each in given]
-        number[rows] = [-1 if r is None else said.setdefault(r, len(said)) for r in remarks]
+        number[rows] = np.arange(len(said), len(said) + len(given))
+        number[rows[[not each.code for each in given]]] = -1
+        said += [_words(each.outcome, each.code, each.message, waiting) for each in given]
     call = np.full(len(outcome), -1, dtype=np.int32)
     call[placed] = placed
     _share(planned, disposition, outcome, call, number)
     return Settled(
         outcome=outcome,
         call=call,
-        remarks=Remarks(number, tuple(said)),
+        remarks=Remarks(number, said),
         planned=planned,
         chunks=by_no,
         http_status=http_status,
@@ -184,8 +77,8 @@ def settle(
 
 def _by_chunk(
     chunks: Mapping[int, Chunk], length: int, waiting: Remark
-) -> tuple[dict[str, npt.NDArray[np.int32]], dict[Remark, int]]:
-    """Outcome, remark and HTTP status by chunk number, and the remarks with their numbers."""
+) -> tuple[dict[str, npt.NDArray[np.int32]], list[Remark]]:
+    """Outcome, remark and HTTP status by chunk number; the remarks that their numbers mean."""
     said: dict[Remark, int] = {}
     table = np.full((3, max(length, max(chunks, default=-1) + 1)), -1, dtype=np.int32)
     table[0] = _NUMBER[Outcome.UNSENT]
@@ -198,19 +91,13 @@ def _by_chunk(
             remark = _words(outcome, each.code, each.message, waiting)
             table[1, no] = said.setdefault(remark, len(said))
         table[2, no] = _or_none(each.http_status)
-    return dict(zip(("outcome", "remark", "status"), table, strict=True)), said
+    return dict(zip(("outcome", "remark", "status"), table, strict=True)), list(said)
 
 
 def _words(outcome: Outcome, code: str, message: str, waiting: Remark) -> Remark:
     """What is said of a chunk or an update; of a cancelled one, not that it waits."""
     over = outcome is Outcome.UNSENT and waiting.code == Code.CANCELLED
     return Remark(code=code, message=message) if code and not over else waiting
-
-
-def _of_verdict(verdict: Verdict, waiting: Remark) -> Remark | None:
-    if not verdict.code:
-        return None
-    return _words(verdict.outcome, verdict.code, verdict.message, waiting)
 
 
 def _or_none(status: int | None) -> int:
@@ -229,7 +116,7 @@ def _rows_of(
     wanted = np.array([v.chunk_no * _POSITIONS + v.pos for v in verdicts], dtype=np.int64)
     places = order[np.minimum(np.searchsorted(key, wanted, sorter=order), len(order) - 1)]
     ours = key[places] == wanted
-    return placed[places[ours]], [verdicts[at] for at in np.flatnonzero(ours)]
+    return placed[places[ours]], [verdicts[at] for at in np.flatnonzero(ours).tolist()]
 
 
 def _share(
@@ -311,11 +198,6 @@ def _joined(texts: list[pa.Array], separator: str) -> pa.Array:
     if len(texts) == 1:
         return texts[0]
     return joined([pc.if_else(pc.equal(text, ""), None, text) for text in texts], separator)
-
-
-def _sent(chunk: Chunk) -> str:
-    """When the call left; a chunk that was only marked has not been sent."""
-    return chunk.sent_at if chunk.attempts else ""
 
 
 def unsent(reason: str = "") -> Remark:

@@ -1,4 +1,4 @@
-"""What the ledger knows against sending a row: accepted before, behind what was, or contradicted."""
+"""What the ledger knows against sending a row: accepted before, stale, or contradicted."""
 
 from collections.abc import Sequence
 

@@ -8,23 +8,27 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import drops
+from pipeline.adapters.ledger.schema import drops, lines
 from pipeline.model import Drop, DropState
 
 _TIMES = ("received_at", "started_at", "finished_at")
-_CLOSED = [state.value for state in DropState if state.closed]
+_OPEN = [state.value for state in DropState if not state.closed]
+
+FREEZING = "freezing"
+"""Stands in a drop's facts while its lines are written in several transactions."""
 
 
-def drop_from(row: Mapping[str, Any]) -> Drop:
+def drop_from(row: sa.Row[Any]) -> Drop:
     """Build the record from a line of ``drops``."""
-    values = {field.name: row[field.name] for field in fields(Drop)}
+    values: dict[str, Any] = row._asdict()
     for name in _TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["state"] = DropState(values["state"])
     return Drop(**values)
 
 
-def _columns(drop: Drop) -> dict[str, Any]:
+def drop_columns(drop: Drop) -> dict[str, Any]:
+    """The line of ``drops`` that says the same as the record, but for its key and request."""
     values = {field.name: getattr(drop, field.name) for field in fields(Drop)}
     for name in _TIMES:
         values[name] = values[name].isoformat() if values[name] else None
@@ -51,9 +55,7 @@ class Drops:
             "received_at": received_at.isoformat(),
         }
         with self._db.write() as connection:
-            done = connection.execute(drops.insert().values(**values))
-            assert done.inserted_primary_key is not None
-            seq = int(done.inserted_primary_key[0])
+            seq = connection.execute(drops.insert().returning(drops.c.seq), values).scalar_one()
         return Drop(
             seq=seq,
             drop_id=drop_id,
@@ -65,7 +67,7 @@ class Drops:
 
     def save(self, drop: Drop) -> None:
         """Record the drop as it is now; a closed one has no request left."""
-        values = _columns(drop)
+        values = drop_columns(drop)
         if drop.state.closed:
             values["request"] = ""
         with self._db.write() as connection:
@@ -73,24 +75,28 @@ class Drops:
 
     def forget(self, drop: Drop) -> None:
         """Remove a drop that was never claimed, or whose file went back to waiting."""
+        this = drops.c.seq == drop.seq
         with self._db.write() as connection:
-            connection.execute(drops.delete().where(drops.c.seq == drop.seq))
+            facts = connection.execute(sa.select(drops.c.facts).where(this)).scalar()
+            if facts and facts.get(FREEZING):
+                connection.execute(lines.delete().where(lines.c.drop_seq == drop.seq))
+            connection.execute(drops.delete().where(this))
 
     def find(self, drop_id: str) -> Drop | None:
         """The drop with this id, or None."""
         with self._db.read() as connection:
             row = connection.execute(drops.select().where(drops.c.drop_id == drop_id)).first()
-        return drop_from(row._mapping) if row else None
+        return drop_from(row) if row else None
 
     def unfinished(self) -> list[Drop]:
         """Every drop that is not closed, oldest first."""
-        return self._select(drops.c.state.not_in(_CLOSED))
+        return self._select(drops.c.state.in_(_OPEN))
 
     def recent(self, limit: int) -> list[Drop]:
         """The newest drops, newest first."""
         query = drops.select().order_by(drops.c.seq.desc()).limit(limit)
         with self._db.read() as connection:
-            return [drop_from(row._mapping) for row in connection.execute(query)]
+            return [drop_from(row) for row in connection.execute(query).all()]
 
     def same_bytes(self, sha256: str, before_seq: int) -> str | None:
         """The first earlier drop with the same bytes, or None."""
@@ -112,15 +118,16 @@ class Drops:
 
     def requested(self) -> list[Drop]:
         """The drops somebody asked something for."""
-        return self._select(drops.c.request != "")
+        # Greater than, not unlike: this goes by the index, and is asked for at every scan.
+        return self._select(drops.c.request > "")
 
     def counts(self) -> Mapping[DropState, int]:
         """How many drops are in each state."""
         query = sa.select(drops.c.state, sa.func.count()).group_by(drops.c.state)
         with self._db.read() as connection:
-            return {DropState(state): count for state, count in connection.execute(query)}
+            return {DropState(state): count for state, count in connection.execute(query).all()}
 
     def _select(self, condition: sa.ColumnElement[bool]) -> list[Drop]:
         query = drops.select().where(condition).order_by(drops.c.seq)
         with self._db.read() as connection:
-            return [drop_from(row._mapping) for row in connection.execute(query)]
+            return [drop_from(row) for row in connection.execute(query).all()]

@@ -1,5 +1,6 @@
 """Opening the ledger's database, and the one place where its errors become ours."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +66,8 @@ class Database:
 def _in_our_words(what: str) -> Iterator[None]:
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        # What fails while a connection is being set up comes from the driver as it is.
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise StorageError(
             f"The ledger cannot be {what}: {reason}.",
@@ -97,12 +99,17 @@ def _arguments(url: str) -> dict[str, Any]:
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - the DBAPI's
-    """WAL: readers never wait. NORMAL: a commit survives the process being killed."""
+    """WAL: readers never wait. FULL: a commit survives a power loss too.
+
+    With NORMAL a power loss could undo every commit since the last checkpoint, and with them that
+    chunks were sent: they would be sent again without a question. FULL costs an fsync per commit;
+    for 10,000 calls that was 0.06 s (312 commits: 0.14 s with NORMAL, 0.20 s with FULL).
+    """
     connection.isolation_level = None  # the driver begins nothing by itself: see Database.write
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
-        "synchronous=NORMAL",
+        "synchronous=FULL",
         "cache_size=-16000",
         "temp_store=MEMORY",
         "wal_autocheckpoint=4000",

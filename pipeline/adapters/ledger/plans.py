@@ -1,22 +1,27 @@
 """The ledger's plans: what is known of orders, and freezing chunks before the first call."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.drops import _columns
+from pipeline.adapters.ledger.drops import FREEZING, drop_columns
 from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import chunks, drops, lines, receipts, verdicts
+from pipeline.adapters.ledger.schema import chunks, drops, lines, verdicts
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import Chunk, Frozen, Standing
 
-_LOOKUP = 800
-"""Orders asked for at once: under the bound on variables of every SQLite."""
+_VARIABLES = 990
+"""Variables of one statement: under the bound of every SQLite (999 before 3.32)."""
 
 _LINES_PER_COMMIT = 50_000
 """Lines written in one transaction, so that a huge drop does not keep others from committing."""
+
+_LINE_COLUMNS = ("order_id", "idx", "row", "sheet", "status", "chunk", "pos")
+_CHUNK_COLUMNS = ("no", "wave", "offset", "length", "size", "state", "attempts")
+_OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o in Outcome}}
+_CLOSED = frozenset(state.value for state in DropState if state.closed)
 
 
 class Plans:
@@ -25,33 +30,37 @@ class Plans:
     _db: Database
 
     def standing(self, order_ids: Iterable[str], *, before_seq: int) -> list[Standing]:
-        """All updates of these orders that drops before ``before_seq`` planned or sent."""
+        """What other drops than ``before_seq`` planned for these orders, and what came of it.
+
+        Told is what matters to a plan: updates that were accepted, and those of drops that are not
+        through. Drops that were claimed later count as well: one may have been planned first,
+        while this one could not be read.
+        """
         with self._db.read() as connection:
-            any_line = sa.select(lines.c.drop_seq).where(lines.c.chunk.is_not(None)).limit(1)
-            if connection.execute(any_line).first() is None:
+            if connection.execute(sa.select(chunks.c.drop_seq).limit(1)).first() is None:
                 return []
             return [
                 found
-                for some in _batches(order_ids, _LOOKUP)
+                for some in _batches(order_ids, _VARIABLES - 20)
                 for found in _standing_of(connection, some, before_seq)
             ]
 
     def freeze(self, drop: Drop, plan: Frozen) -> None:
-        """Record the plan, and then the drop as OPEN. What an earlier try left is replaced."""
-        planned = [_chunk_columns(drop.seq, chunk) for chunk in plan.chunks]
-        with self._db.write() as connection:
-            if drop.tries > 1:
-                for table in (lines, chunks, verdicts, receipts):
-                    connection.execute(table.delete().where(table.c.drop_seq == drop.seq))
-            if plan.lines.num_rows <= _LINES_PER_COMMIT:
-                _insert_lines(connection, drop.seq, plan.lines)
-                _open(connection, drop, planned)
-                return
-        for start in range(0, plan.lines.num_rows, _LINES_PER_COMMIT):
+        """Record the plan, and in the last transaction its chunks and the drop as OPEN.
+
+        What a freeze left behind that the process did not live to end is replaced.
+        """
+        parts = range(0, max(1, plan.lines.num_rows), _LINES_PER_COMMIT)
+        for start in parts:
             with self._db.write() as connection:
+                if start == 0:
+                    _begin(connection, drop, marked=len(parts) > 1)
                 _insert_lines(connection, drop.seq, plan.lines.slice(start, _LINES_PER_COMMIT))
-        with self._db.write() as connection:
-            _open(connection, drop, planned)
+                if start == parts[-1]:
+                    _insert_chunks(connection, drop.seq, plan.chunks)
+                    connection.execute(
+                        drops.update().where(drops.c.seq == drop.seq).values(**drop_columns(drop))
+                    )
 
 
 def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
@@ -60,85 +69,92 @@ def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
         yield some
 
 
-def _standing_of(
-    connection: sa.Connection, order_ids: list[str], before_seq: int
-) -> Iterator[Standing]:
-    query = (
-        sa.select(
-            lines.c.order_id,
-            lines.c.status,
-            drops.c.drop_id,
-            drops.c.state,
-            sa.func.coalesce(verdicts.c.outcome, chunks.c.outcome),
-            chunks.c.sent_at,
-        )
-        .join(drops, drops.c.seq == lines.c.drop_seq)
-        .join(chunks, (chunks.c.drop_seq == lines.c.drop_seq) & (chunks.c.no == lines.c.chunk))
-        .outerjoin(
-            verdicts,
-            (verdicts.c.drop_seq == lines.c.drop_seq)
-            & (verdicts.c.chunk_no == lines.c.chunk)
-            & (verdicts.c.pos == lines.c.pos),
-        )
-        .where(lines.c.order_id.in_(order_ids), lines.c.drop_seq < before_seq)
-        .order_by(lines.c.order_id, lines.c.drop_seq)
+_WANTED: sa.BindParameter[str] = sa.bindparam("wanted", expanding=True)
+_OUTCOME = sa.func.coalesce(verdicts.c.outcome, chunks.c.outcome)
+_STANDING = (
+    sa.select(
+        lines.c.order_id, lines.c.status, drops.c.drop_id, drops.c.state, _OUTCOME, chunks.c.sent_at
     )
-    for order_id, status, drop_id, state, outcome, at in connection.execute(query):
+    .join(drops, drops.c.seq == lines.c.drop_seq)
+    .join(chunks, (chunks.c.drop_seq == lines.c.drop_seq) & (chunks.c.no == lines.c.chunk))
+    .outerjoin(
+        verdicts,
+        (verdicts.c.drop_seq == lines.c.drop_seq)
+        & (verdicts.c.chunk_no == lines.c.chunk)
+        & (verdicts.c.pos == lines.c.pos),
+    )
+    .where(
+        lines.c.order_id.in_(_WANTED),
+        lines.c.drop_seq != sa.bindparam("but"),
+        _OUTCOME.in_([Outcome.ACCEPTED.value]) | drops.c.state.not_in(sorted(_CLOSED)),
+    )
+    .order_by(lines.c.order_id, lines.c.drop_seq)
+)
+
+
+def _standing_of(connection: sa.Connection, order_ids: list[str], but: int) -> Iterator[Standing]:
+    rows = connection.execute(_STANDING, {"wanted": order_ids, "but": but})
+    for order_id, status, drop_id, state, outcome, at in rows.all():
         yield Standing(
             order_id=order_id,
             status=status,
             drop_id=drop_id,
-            open=not DropState(state).closed,
-            outcome=Outcome(outcome) if outcome else None,
+            open=state not in _CLOSED,
+            outcome=_OUTCOMES[outcome],
             at=at,
         )
 
 
-def _chunk_columns(drop_seq: int, chunk: Chunk) -> tuple[object, ...]:
-    return (
-        drop_seq,
-        chunk.no,
-        chunk.wave,
-        chunk.offset,
-        chunk.length,
-        chunk.size,
-        chunk.state.value,
-    )
+def _begin(connection: sa.Connection, drop: Drop, *, marked: bool) -> None:
+    """Clear up after an earlier try; leave a mark while the lines are not complete.
 
-
-_CHUNK_COLUMNS = ("drop_seq", "no", "wave", "offset", "length", "size", "state")
-_LINE_COLUMNS = ("order_id", "idx", "row", "sheet", "status", "chunk", "pos")
+    Lines are kept by order: finding those of one drop means reading all, so only where it must be.
+    """
+    this = drops.c.seq == drop.seq
+    facts = connection.execute(sa.select(drops.c.facts).where(this)).scalar()
+    if facts and facts.get(FREEZING):
+        connection.execute(lines.delete().where(lines.c.drop_seq == drop.seq))
+    if marked:
+        connection.execute(drops.update().where(this).values(facts={FREEZING: True}))
 
 
 def _insert_lines(connection: sa.Connection, drop_seq: int, table: pa.Table) -> None:
-    columns = [table.column(name).to_pylist() for name in _LINE_COLUMNS]
-    rows = list(zip([drop_seq] * table.num_rows, *columns, strict=True))
-    _insert_many(connection, lines, ("drop_seq", *_LINE_COLUMNS), rows)
+    columns = {name: table.column(name).to_pylist() for name in _LINE_COLUMNS}
+    _insert_many(connection, lines, {**columns, "drop_seq": [drop_seq] * table.num_rows})
 
 
-def _open(connection: sa.Connection, drop: Drop, planned: list[tuple[object, ...]]) -> None:
-    _insert_many(
-        connection,
-        chunks,
-        (*_CHUNK_COLUMNS, "attempts", "code", "message", "sent_at"),
-        [(*row, 0, "", "", "") for row in planned],
-    )
-    connection.execute(drops.update().where(drops.c.seq == drop.seq).values(**_columns(drop)))
+def _insert_chunks(connection: sa.Connection, drop_seq: int, planned: Sequence[Chunk]) -> None:
+    columns: dict[str, list[object]] = {
+        name: [getattr(chunk, name) for chunk in planned] for name in _CHUNK_COLUMNS
+    }
+    columns["drop_seq"] = [drop_seq] * len(planned)
+    for name in ("code", "message", "sent_at"):
+        columns[name] = [""] * len(planned)
+    _insert_many(connection, chunks, columns)
 
 
 def _insert_many(
-    connection: sa.Connection,
-    table: sa.Table,
-    names: tuple[str, ...],
-    rows: list[tuple[object, ...]],
+    connection: sa.Connection, table: sa.Table, columns: Mapping[str, Sequence[object]]
 ) -> None:
-    """Hand the rows to the driver as they are: a dictionary per row would cost more than SQLite."""
-    if not rows:
-        return
-    statement = table.insert().values({name: sa.bindparam(name) for name in names})
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
-    order = compiled.positiontup or list(names)
-    if tuple(order) != names:
-        positions = [names.index(name) for name in order]
-        rows = [tuple(row[i] for i in positions) for row in rows]
-    connection.exec_driver_sql(str(compiled), rows)
+    """Many rows in one statement, handed to the driver as they are.
+
+    A dictionary per row would cost more than SQLite itself, and a statement per row twice this.
+    """
+    statement = table.insert().values({name: sa.bindparam(name) for name in columns})
+    compiled = statement.compile(dialect=connection.dialect)
+    head, values, row = str(compiled).partition(" VALUES ")
+    names = compiled.positiontup or list(columns)
+    width, count = len(names), len(columns[names[0]])
+    flat: list[object] = [None] * (width * count)
+    for place, name in enumerate(names):
+        flat[place::width] = columns[name]
+    many = _VARIABLES // width
+    rest = count % many
+    whole = [
+        tuple(flat[at : at + many * width]) for at in range(0, (count - rest) * width, many * width)
+    ]
+    if whole:
+        connection.exec_driver_sql(head + values + ", ".join([row] * many), whole)
+    if rest:
+        text = head + values + ", ".join([row] * rest)
+        connection.exec_driver_sql(text, tuple(flat[-rest * width :]))

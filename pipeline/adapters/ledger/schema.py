@@ -28,7 +28,7 @@ drops = sa.Table(
     sa.Column("started_at", sa.String),
     sa.Column("finished_at", sa.String),
     sa.Column("tries", sa.Integer, nullable=False, default=0),
-    sa.Column("request", sa.String, nullable=False, default=""),
+    sa.Column("request", sa.String, nullable=False, default="", index=True),
     sa.Column("facts", sa.JSON, nullable=False, default=dict),
     sqlite_autoincrement=True,
 )

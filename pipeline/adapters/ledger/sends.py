@@ -1,11 +1,13 @@
-"""The ledger's chunks on their way: outcomes of the last batch and marks of the next, one commit."""
+"""The ledger's chunks on their way: the last outcomes and the next marks in one commit."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import chunks, receipts, verdicts
+from pipeline.codes import Code
 from pipeline.model import Outcome
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 
@@ -35,6 +37,12 @@ _MARK = (
 )
 
 
+_CHUNK_COLUMNS = tuple(chunks.c.keys())
+_VERDICT_COLUMNS = tuple(verdicts.c.keys())
+_STATES = {state.value: state for state in ChunkState}
+_OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o in Outcome}}
+
+
 class Sends:
     """Implements ``ports.SendBook``."""
 
@@ -44,13 +52,13 @@ class Sends:
         """The drop's chunks by number."""
         query = chunks.select().where(chunks.c.drop_seq == drop_seq).order_by(chunks.c.no)
         with self._db.read() as connection:
-            return [chunk_from(row) for row in connection.execute(query)]
+            return [chunk_from(row) for row in connection.execute(query).all()]
 
     def verdicts(self, drop_seq: int) -> list[Verdict]:
         """The drop's exceptions to what its chunks say."""
         query = verdicts.select().where(verdicts.c.drop_seq == drop_seq)
         with self._db.read() as connection:
-            return [verdict_from(row) for row in connection.execute(query)]
+            return [verdict_from(row) for row in connection.execute(query).all()]
 
     def exchange(self, done: Sequence[ChunkResult], lease: Sequence[Chunk], *, at: str) -> None:
         """Record what became of ``done`` and mark ``lease`` as being sent, in one commit.
@@ -84,7 +92,11 @@ class Sends:
             connection.execute(_FINISH, [_finish_values(chunk) for chunk in leased])
 
     def reopen(self, drop_seq: int) -> int:
-        """Make what ended as unknown doubtful again, so that a retry settles it. Returns chunks."""
+        """A person wants what ended as unknown settled, and sent again if need be.
+
+        Its chunks become doubtful, and an unclear answer counts as a lost one from now on. Returns
+        how many chunks.
+        """
         of_drop = chunks.c.drop_seq == drop_seq
         doubtful = sa.select(verdicts.c.chunk_no).where(
             verdicts.c.drop_seq == drop_seq, verdicts.c.outcome == Outcome.UNKNOWN.value
@@ -98,28 +110,37 @@ class Sends:
                 )
                 .values(state=ChunkState.SENDING.value)
             )
+            connection.execute(
+                verdicts.update()
+                .where(
+                    verdicts.c.drop_seq == drop_seq,
+                    verdicts.c.outcome == Outcome.UNKNOWN.value,
+                )
+                .values(code=Code.ANSWER_LOST.value)
+            )
         return int(done.rowcount)
 
 
-def chunk_from(row: sa.Row[tuple[object, ...]]) -> Chunk:
+def chunk_from(row: sa.Row[Any]) -> Chunk:
     """Build the record from a line of ``chunks``."""
-    values = dict(row._mapping)
-    values["state"] = ChunkState(values["state"])
-    values["outcome"] = Outcome(values["outcome"]) if values["outcome"] else None
+    # A large drop has ten thousands of these: by position, not by name.
+    values: dict[str, Any] = dict(zip(_CHUNK_COLUMNS, row, strict=True))
+    values["state"] = _STATES[values["state"]]
+    values["outcome"] = _OUTCOMES[values["outcome"]]
     return Chunk(**values)
 
 
-def verdict_from(row: sa.Row[tuple[object, ...]]) -> Verdict:
+def verdict_from(row: sa.Row[Any]) -> Verdict:
     """Build the record from a line of ``verdicts``."""
-    values = dict(row._mapping)
+    values: dict[str, Any] = dict(zip(_VERDICT_COLUMNS, row, strict=True))
     del values["drop_seq"]
-    values["outcome"] = Outcome(values["outcome"])
+    values["outcome"] = _OUTCOMES[values["outcome"]]
     return Verdict(**values)
 
 
-def receipt_from(row: sa.Row[tuple[object, ...]]) -> Receipt:
+def receipt_from(row: sa.Row[Any]) -> Receipt:
     """Build the record from a line of ``receipts``."""
-    values = dict(row._mapping)
+    values: dict[str, Any] = row._asdict()
     del values["drop_seq"], values["id"]
     return Receipt(**values)
 
@@ -152,7 +173,7 @@ def _replace_verdicts(connection: sa.Connection, done: Sequence[ChunkResult]) ->
         for result in done
         for verdict in result.verdicts
     ]
-    again = [result.chunk for result in done if result.chunk.attempts > 1 or result.verdicts]
+    again = [result.chunk for result in done if result.replaces or result.verdicts]
     if again:
         connection.execute(
             verdicts.delete().where(

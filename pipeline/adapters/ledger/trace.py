@@ -18,6 +18,7 @@ class Trace:
         """Every row that named the order, oldest drop first, with its chunk, verdict and calls."""
         query = (
             lines.select()
+            .join(drops, drops.c.seq == lines.c.drop_seq)
             .where(lines.c.order_id == order_id)
             .order_by(lines.c.drop_seq, lines.c.idx)
         )
@@ -26,7 +27,7 @@ class Trace:
 
 
 def _sighting(connection: sa.Connection, line: sa.Row[tuple[object, ...]]) -> Sighting:
-    found = line._mapping
+    found = line._asdict()
     drop = connection.execute(drops.select().where(drops.c.seq == found["drop_seq"])).one()
     chunk: Chunk | None = None
     verdict: Verdict | None = None
@@ -48,7 +49,7 @@ def _sighting(connection: sa.Connection, line: sa.Row[tuple[object, ...]]) -> Si
         asked = receipts.select().where(receipts.c.drop_seq == at[0], receipts.c.chunk_no == at[1])
         calls = tuple(receipt_from(r) for r in connection.execute(asked.order_by(receipts.c.id)))
     return Sighting(
-        drop=drop_from(drop._mapping),
+        drop=drop_from(drop),
         row=found["row"],
         sheet=found["sheet"],
         status=found["status"],

@@ -1,0 +1,130 @@
+"""The token every call carries: fixed, from a file that is read again when it changes, or fetched.
+
+However many calls wait for a token, one is fetched for all of them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from pipeline.errors import Held, Transient
+
+_TOKEN_NAMES = ("access_token", "accessToken", "token")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """How to get a token: fixed, from a file that is read again when it changes, or fetched."""
+
+    token: str | None = None
+    token_file: Path | None = None
+    username: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
+
+
+class Tokens:
+    """The token of one API. Lives in one event loop. ``fetch`` (name, password) → a token."""
+
+    def __init__(
+        self, credentials: Credentials, fetch: Callable[[str, str], Awaitable[str]]
+    ) -> None:
+        self._file = credentials.token_file
+        self._login = (
+            (credentials.username, credentials.password or "") if credentials.username else None
+        )
+        self._fetch = fetch
+        self._token = _sound(credentials.token or "", "api.token")
+        self._file_stamp: tuple[int, int, int] | None = None
+        self._fetching: asyncio.Task[None] | None = None
+        self.generation = 0
+
+    async def current(self) -> str:
+        """The token to send. Raises Held when there is none, Transient when it may come later."""
+        if self._file is not None:
+            self._read(self._file)
+        elif not self._token and self._login is not None:
+            await self._fetched(self._login)
+        if not self._token:
+            raise Held("There is no token for the API.", hint="Set api.token or api.token_file.")
+        return self._token
+
+    async def renew(self, generation: int) -> bool:
+        """Get a token instead of that of ``generation``; False when there is no way to one.
+
+        Raises Held, Transient.
+        """
+        if generation != self.generation:
+            return True
+        if self._file is not None:
+            return self._read(self._file)
+        if self._login is None:
+            return False
+        await self._fetched(self._login)
+        return True
+
+    def _read(self, path: Path) -> bool:
+        """Read the file if it is another than last time; True when the token is another."""
+        try:
+            stat = path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
+            if stamp == self._file_stamp:
+                return False
+            token = _sound(path.read_text(encoding="utf-8").strip(), f"the token file {path}")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Held(
+                f"The token file {path} cannot be read: {type(error).__name__}.",
+                hint="Put the token into it, readable for this service.",
+            ) from None
+        self._file_stamp = stamp
+        changed = token != self._token
+        self._token = token
+        self.generation += changed
+        return changed
+
+    async def _fetched(self, login: tuple[str, str]) -> None:
+        """Wait for the one fetch that is under way, or begin it."""
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._fetch_one(login))
+            self._fetching.add_done_callback(self._forget)
+        await asyncio.shield(self._fetching)
+
+    async def _fetch_one(self, login: tuple[str, str]) -> None:
+        try:
+            token = await self._fetch(*login)
+        except Transient as error:
+            # The call that needs the token has not left, whatever became of this one.
+            raise Transient(error.message, in_doubt=False, hint=error.hint) from error
+        self._token = _sound(token, "the token that the API gave")
+        self.generation += 1
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._fetching = None
+        if not task.cancelled():
+            task.exception()  # who waits for it has it; without a waiter nobody needs it
+
+
+def _sound(token: str, what: str) -> str:
+    """The token, if it can travel in a header."""
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise Held(f"{what[0].upper()}{what[1:]} holds characters that no token has.")
+    return token
+
+
+def token_in(body: bytes) -> str | None:
+    """The token in an answer of the token endpoint, whose field names are not published."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    for level in (found, found.get("data") if isinstance(found, dict) else None):
+        if isinstance(level, dict):
+            for name in _TOKEN_NAMES:
+                if isinstance(level.get(name), str) and level[name]:
+                    return str(level[name])
+    return None

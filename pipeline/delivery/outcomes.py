@@ -1,0 +1,191 @@
+"""What is known of each row of a chunk while it is on its way, and the result that comes of it.
+
+Four places a row can be in: settled (accepted, or with a verdict), lost (sent, no answer), doubted
+(sent again after a loss, not settled yet), or simply not sent. Only the last may be called unsent.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pipeline.codes import Code
+from pipeline.model import Outcome
+from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
+from pipeline.stages.answers import Refusal
+from pipeline.stages.decipher import Answer, Meaning
+
+Positions = Sequence[int]
+
+_FINAL = frozenset({Outcome.ACCEPTED, Outcome.FAILED})
+"""Verdicts that stand when a chunk is taken up again."""
+
+
+class RowBook:
+    """The rows of one chunk, by their place in it."""
+
+    def __init__(self, chunk: Chunk, known: Sequence[Verdict]) -> None:
+        self.chunk = chunk
+        self.http_status = chunk.http_status
+        self.sent_at = chunk.sent_at
+        self.attempts = chunk.attempts
+        self.last_words = ""
+        self.lost: set[int] = set()
+        self.doubted: set[int] = set()
+        self._had_verdicts = bool(known)
+        self._verdicts = {v.pos: v for v in known if v.outcome in _FINAL}
+        self._accepted: set[int] = set()
+        self._receipts: list[Receipt] = []
+        if chunk.outcome is Outcome.ACCEPTED:
+            # It ended once: whatever has no verdict of its own was accepted, and stays so.
+            self._accepted.update(set(range(chunk.size)) - {v.pos for v in known})
+
+    def sort(self, known: Sequence[Verdict]) -> tuple[list[int], list[int], list[int]]:
+        """Places to send, to settle (they may have arrived), and only to ask about.
+
+        After an unclear 2xx nothing is sent again; nor is a row that was reported as unknown, until
+        a person asks for it (``SendBook.reopen``).
+        """
+        unknown = {v.pos: v for v in known if v.outcome is Outcome.UNKNOWN}
+        ended = self.chunk.state is ChunkState.DONE
+        send: list[int] = []
+        settle: list[int] = []
+        ask: list[int] = []
+        for pos in range(self.chunk.size):
+            if pos in self._verdicts or pos in self._accepted:
+                continue
+            if pos in unknown and (ended or unknown[pos].code == Code.ANSWER_UNCLEAR):
+                self._verdicts[pos] = unknown[pos]
+                ask.append(pos)
+            elif self.chunk.state is ChunkState.SENDING or pos in unknown:
+                settle.append(pos)
+            else:
+                send.append(pos)
+        self.lost.update(settle)
+        return send, settle, ask
+
+    # -- judging -------------------------------------------------------------------------------
+
+    def accept(self, positions: Iterable[int]) -> None:
+        """The API took them."""
+        self._accepted.update(positions)
+
+    def judge(self, pos: int, outcome: Outcome, code: Code, message: str) -> None:
+        """Give a row an end of its own."""
+        self.lost.discard(pos)
+        self._verdicts[pos] = Verdict(
+            chunk_no=self.chunk.no,
+            pos=pos,
+            outcome=outcome,
+            code=str(code),
+            message=message,
+            http_status=self.http_status,
+        )
+
+    def refuse(self, pos: int, refusal: Refusal) -> None:
+        """The API's no to one row; after a lost answer it may only mean "already done"."""
+        words = f"{refusal.code}: {refusal.message}" if refusal.code else refusal.message
+        if pos in self.doubted:
+            said = f"An answer was lost; sent again, the API refused: {words}"
+            self.judge(pos, Outcome.UNKNOWN, Code.ANSWER_LOST, said)
+        else:
+            self.judge(pos, Outcome.FAILED, Code.API_REFUSED, f"The API refused: {words}")
+
+    def reconcile(self, pos: int) -> None:
+        """The API, asked, has this row's status or a later one."""
+        words = "The answer was lost; the API, asked, has this status (or a later one)."
+        self.judge(pos, Outcome.ACCEPTED, Code.RECONCILED, words)
+
+    def leave_unknown(self, pos: int, why: str, code: Code) -> None:
+        """Nobody can tell how this row ended."""
+        words = f"Not known whether the API took it: {why}. Look the order up, then retry the drop."
+        self.judge(pos, Outcome.UNKNOWN, code, words)
+
+    def note(self, receipt: Receipt) -> None:
+        """Keep a call for ``trace``."""
+        self._receipts.append(replace(receipt, chunk_no=self.chunk.no))
+
+    def note_call(self, answer: Answer, positions: Positions) -> None:
+        """Keep a PUT for ``trace``; one that simply went well is told by the chunk itself."""
+        plain = answer.meaning is Meaning.DONE and not answer.failed and not answer.doubtful
+        if plain and not self._receipts:
+            return
+        whole = len(positions) == self.chunk.size
+        self._receipts.append(
+            Receipt(
+                chunk_no=self.chunk.no,
+                at=self.sent_at,
+                kind="put",
+                http_status=self.http_status,
+                note=f"{answer.meaning}: {answer.message}" if answer.message else answer.meaning,
+                positions="" if whole else ",".join(map(str, positions)),
+            )
+        )
+
+    # -- the end -------------------------------------------------------------------------------
+
+    @property
+    def all_refused(self) -> bool:
+        """Every row has failed."""
+        return len(self._verdicts) == self.chunk.size and all(
+            v.outcome is Outcome.FAILED for v in self._verdicts.values()
+        )
+
+    def result(self) -> ChunkResult:
+        """What the ledger is to keep."""
+        state = self._state()
+        outcome, code, message = self._words(state)
+        if state is not ChunkState.DONE:
+            for pos in self._accepted - self._verdicts.keys():
+                self._verdicts[pos] = Verdict(
+                    chunk_no=self.chunk.no,
+                    pos=pos,
+                    outcome=Outcome.ACCEPTED,
+                    code="",
+                    message="",
+                    http_status=self.http_status,
+                )
+        return ChunkResult(
+            chunk=replace(
+                self.chunk,
+                state=state,
+                outcome=outcome,
+                http_status=self.http_status,
+                attempts=self.attempts,
+                code=code,
+                message=message,
+                sent_at=self.sent_at,
+            ),
+            verdicts=tuple(self._verdicts.values()),
+            receipts=tuple(self._receipts),
+            replaces=self._had_verdicts,
+        )
+
+    def _state(self) -> ChunkState:
+        if not self._verdicts and not self.lost and len(self._accepted) == self.chunk.size:
+            return ChunkState.DONE
+        settled = self._accepted | self._verdicts.keys()
+        if self.lost or self.doubted - settled:
+            return ChunkState.SENDING
+        waiting = any(v.outcome is Outcome.UNSENT for v in self._verdicts.values())
+        if waiting or len(settled) < self.chunk.size:
+            return ChunkState.PLANNED
+        return ChunkState.DONE
+
+    def _words(self, state: ChunkState) -> tuple[Outcome, str, str]:
+        if state is ChunkState.DONE:
+            return Outcome.ACCEPTED, "", ""
+        if state is ChunkState.SENDING:
+            why = f"The answer was lost ({self.last_words or 'Shipdrop was interrupted'})"
+            words = f"{why}; it is settled when the API is back."
+            return Outcome.UNKNOWN, str(Code.ANSWER_LOST), words
+        words = f"Not sent yet: {self.last_words or 'waiting its turn'}."
+        return Outcome.UNSENT, str(Code.NOT_SENT), words
+
+
+def untouched(chunk: Chunk, known: Sequence[Verdict], reason: str) -> ChunkResult:
+    """A marked chunk that never left: as it was before, and in no more doubt than then."""
+    if chunk.state is ChunkState.SENDING and chunk.outcome is None:
+        chunk = replace(chunk, outcome=Outcome.UNKNOWN)
+    elif chunk.state is ChunkState.PLANNED:
+        words = f"Not sent yet. {reason}"
+        chunk = replace(chunk, outcome=Outcome.UNSENT, code=str(Code.NOT_SENT), message=words)
+    return ChunkResult(chunk=chunk, verdicts=tuple(known), replaces=bool(known))

@@ -1,0 +1,96 @@
+"""Patience: how one chunk waits, tries again, renews the token, and gives up."""
+
+from pipeline.delivery.gate import GateShut, Shut
+from pipeline.delivery.tools import Errand, Tools
+from pipeline.errors import Held, Transient
+from pipeline.stages.decipher import Answer, Meaning
+
+_MAX_RENEWALS = 2
+"""A token that was renewed this often in a row and is still refused is not the matter."""
+
+
+class GaveUp(Exception):
+    """A signal, no error: this chunk has had its share of tries or time."""
+
+
+class Patience:
+    """One chunk's share of tries and time. Every method may raise GateShut or GaveUp."""
+
+    def __init__(self, tools: Tools, errand: Errand) -> None:
+        self._tools = tools
+        self._errand = errand
+        self._began = tools.clock.monotonic()
+        self._renewals = 0
+        self.left_at = self._began
+        self.tries = 0
+        self._limited = 0
+
+    def answered(self) -> None:
+        """Something other than a 401 came back."""
+        self._renewals = 0
+
+    async def failed(self, answer: Answer) -> None:
+        """A failure that counts.
+
+        While others get through it is this chunk's own matter, and only it waits; else all pause.
+        """
+        tools = self._tools
+        self.tries += 1
+        asked = tools.policy.obeyed(answer.retry_after)
+        self._check(answer.message, asked, attempts=self.tries)
+        pause = max(tools.policy.pause(self.tries, tools.rng), asked)
+        if not asked and tools.gate.last_success >= self.left_at:
+            await tools.gate.rest(pause, self._errand.owner)
+        else:
+            tools.gate.slow_down(pause, asked=asked)
+
+    def limited(self, answer: Answer) -> None:
+        """Too fast: all calls wait as long as the API says. Counts as time, not as a try."""
+        tools = self._tools
+        self._limited += 1
+        asked = tools.policy.obeyed(answer.retry_after)
+        self._check(answer.message, asked, attempts=0)
+        tools.gate.slow_down(asked or tools.policy.pause(self._limited, tools.rng), asked=asked)
+
+    async def expired(self, answer: Answer, generation: int) -> None:
+        """401: one new token for all who wait; when that does not help, everything pauses."""
+        tools = self._tools
+        if tools.gate.shut is not None:
+            raise GateShut
+        try:
+            renewed = await tools.api.renew_token(generation)
+        except Transient as error:
+            await self.failed(Answer(meaning=Meaning.RETRY, message=error.message))
+            return
+        except Held as error:
+            self.hold(str(error), None)
+            return
+        self._renewals += 1
+        if not renewed or self._renewals > _MAX_RENEWALS:
+            self.hold(answer.message, 401)
+
+    def hold(self, words: str, status: int | None) -> None:
+        """The API will not take us: everybody stops."""
+        self._tools.gate.hold(words, status)
+        raise GateShut
+
+    def _check(self, words: str, asked: float, *, attempts: int) -> None:
+        """Give up when tries or time are used up, or would be by waiting as long as asked."""
+        tools = self._tools
+        others_fail = tools.gate.failed(self._errand.key)
+        elapsed = tools.clock.monotonic() - self._began + asked
+        if not tools.policy.exhausted(attempts=attempts, elapsed=elapsed):
+            return
+        if asked:
+            tools.gate.slow_down(0.0, asked=asked)
+        silent = tools.gate.last_success < self._began
+        untried = tools.gate.waiting or self._errand.others()
+        if silent and (others_fail or not untried):
+            tools.gate.close(
+                Shut(
+                    held=False,
+                    reason=f"The API cannot be reached or does not answer: {words}.",
+                    hint="Nothing is lost; sending goes on when it is back.",
+                )
+            )
+        raise GaveUp

@@ -1,0 +1,46 @@
+"""What every passage of one room uses, and what belongs to one chunk's errand."""
+
+import random
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pipeline.delivery.asking import Asker
+from pipeline.delivery.gate import Gate
+from pipeline.delivery.jury import Jury
+from pipeline.delivery.policy import DeliveryPolicy
+from pipeline.model import Milestone, Outcome
+from pipeline.ports import Clock, StatusApi
+
+#: order id → how its earlier milestone in this drop ended, and which one that was
+Earlier = Mapping[str, tuple[Outcome, Milestone]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """Shared by all passages. ``opened_at``: when this room began to send."""
+
+    api: StatusApi
+    gate: Gate
+    policy: DeliveryPolicy
+    clock: Clock
+    rng: random.Random
+    asker: Asker
+    jury: Jury = field(default_factory=Jury)
+    opened_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Errand:
+    """On whose behalf a chunk travels.
+
+    ``owner``: its drop, as the gate knows it; ``key``: the chunk, among all; ``cancelled``: nothing
+    more of the drop is wanted; ``others``: other chunks could be tried now; ``may_split``: the drop
+    can still afford a halving.
+    """
+
+    owner: object
+    key: Hashable
+    may_split: Callable[[], bool]
+    cancelled: Callable[[], bool] = lambda: False
+    others: Callable[[], bool] = lambda: False

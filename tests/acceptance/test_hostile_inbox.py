@@ -1,0 +1,151 @@
+"""What lies in the inbox may be anything. It is left alone, or refused; the loop goes on."""
+
+import io
+import os
+import socket
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pipeline.sandbox.server import SandboxHandle
+from tests.acceptance.harness import Root, orders, until
+
+CORPORA = Path(os.environ.get("SHIPDROP_CORPORA") or Path(__file__).parents[2].parent / "shared/corpora")
+
+
+def test_what_is_no_file_or_not_finished_is_left_alone(root: Root, api: SandboxHandle) -> None:
+    root.drop("good.csv", orders(1))
+    outside = root.path / "outside.csv"
+    outside.write_text(orders(1, prefix="OUT"))
+    os.symlink(outside, root.inbox / "link.csv")
+    (root.path / "elsewhere").mkdir()
+    (root.path / "elsewhere" / "deep.csv").write_text(orders(1, prefix="DEEP"))
+    os.symlink(root.path / "elsewhere", root.inbox / "courier")
+    os.mkfifo(root.inbox / "pipe.csv")
+    with socket.socket(socket.AF_UNIX) as unix:
+        home = Path.cwd()
+        os.chdir(root.inbox)  # a socket's path must be short
+        try:
+            unix.bind("socket.csv")
+        finally:
+            os.chdir(home)
+    (root.inbox / "folder.csv").mkdir()
+    (root.inbox / "folder.csv" / "in.csv").write_text(orders(1, prefix="IN"))
+    (root.inbox / "delhivery" / "deeper").mkdir(parents=True)
+    (root.inbox / "delhivery" / "deeper" / "x.csv").write_text(orders(1, prefix="X"))
+    temporary = [".hidden.csv", "~$book.xlsx", "up.csv.part", "UP.CSV.FILEPART", "d.crdownload"]
+    temporary += ["e.tmp", "f.csv.swp", "Thumbs.db", "desktop.ini", "g.csv.done"]
+    for name in temporary:
+        (root.inbox / name).write_text(orders(1, prefix="TMP"))
+    before = set(root.files("inbox"))
+
+    ran = root.once()
+    assert ran.code == 0
+    assert before - set(root.files("inbox")) == {"good.csv"}
+    assert outside.read_text() == orders(1, prefix="OUT")
+    assert api.stats()["accepted"] == 1
+    told = {line["file"] for line in ran.logs if line["event"] == "inbox.left_alone"}
+    assert told == {"link.csv", "courier", "pipe.csv", "socket.csv", "folder.csv", "deeper"}
+
+
+def bomb() -> bytes:
+    """A workbook of 60 kB that inflates to 60 MB of one sheet."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+        archive.writestr("xl/worksheets/sheet1.xml", b"<row/>" * 10_000_000)
+    return buffer.getvalue()
+
+
+def test_hostile_files_are_refused_and_the_rest_is_served(root: Root, api: SandboxHandle) -> None:
+    workbook = b"PK\x03\x04" + bytes(range(256)) * 40
+    hostile = {
+        "empty.csv": b"",
+        "noise.csv": bytes(range(256)) * 400,
+        "noise.xlsx": workbook,
+        "bomb.xlsx": bomb(),
+        "page.csv": b"<!DOCTYPE html><html><body>Session expired</body></html>",
+        "cut.csv": orders(50).encode()[:-12],
+        "quote.csv": b'Order ID,Status\nA1,"Delivered\nA2,Delivered\n',
+        "doc.pdf": b"%PDF-1.7\n" + b"x" * 2000,
+    }
+    real = {
+        "laughs.xlsx": CORPORA / "openspout/tests/resources/xlsx/attack_billion_laughs.xlsx",
+        "xmlbomb.xlsx": CORPORA / "poi/test-data/spreadsheet/poc-xmlbomb.xlsx",
+        "locked.xlsx": CORPORA / "poi/test-data/poifs/60320-protected.xlsx",
+    }
+    hostile |= {name: path.read_bytes() for name, path in real.items() if path.is_file()}
+    for name, data in hostile.items():
+        root.drop(name, data)
+    root.drop("zz_fine.csv", orders(3))
+    ran = root.once()
+    assert ran.code == 4
+    found = {d.summary["source_file"]: d for d in root.delivered()}
+    assert set(found) == {*hostile, "zz_fine.csv"}
+    for name in hostile:
+        assert found[name].summary["state"] == "refused", name
+        assert found[name].path("REFUSED.txt").is_file()
+    assert found["bomb.xlsx"].summary["refused"]["code"] == "UNSAFE_WORKBOOK"
+    assert found["cut.csv"].summary["refused"]["code"] == "TRUNCATED"
+    assert found["empty.csv"].summary["refused"]["code"] == "EMPTY_FILE"
+    assert found["zz_fine.csv"].counts == {"accepted": 3}
+    assert api.stats()["accepted"] == 3
+    assert len(root.files("quarantine")) == len(hostile)
+    assert root.files("inbox") == root.files("work") == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "-rf.csv",
+        "#a [b] %s {c} *.CSV",
+        "दिल्ली रिपोर्ट.csv",
+        "two\nlines.csv",
+        "=cmd|calc.csv",
+        "x" * 251 + ".csv",
+        "no extension",
+        "\x1b[31mred.csv",
+    ],
+)
+def test_odd_names_are_names_like_any_other(root: Root, name: str) -> None:
+    root.drop(name, orders(1))
+    ran = root.once()
+    assert ran.code == 0
+    assert "\x1b" not in ran.out + ran.err
+    (found,) = root.delivered()
+    assert found.summary["source_file"] == name
+    assert found.counts == {"accepted": 1}
+    assert root.files("archive")[0].endswith(name)
+
+
+def test_a_name_that_is_no_text_does_not_stop_the_others(root: Root) -> None:
+    (root.path / "inbox").mkdir()
+    odd = os.fsdecode(os.fsencode(root.inbox) + b"/a\xff.csv")
+    Path(odd).write_text(orders(1, prefix="ODD"))
+    root.drop("fine.csv", orders(1))
+    ran = root.once()
+    assert ran.code == 3
+    assert "\\udcff.csv" in ran.err
+    assert root.of("fine").counts == {"accepted": 1}
+    assert Path(odd).exists(), "it stays where it was until somebody renames it"
+
+
+def test_a_file_that_is_still_written_waits_until_it_settles(
+    root: Root, api: SandboxHandle
+) -> None:
+    root.configure(inbox__settle_seconds=1, inbox__scan_seconds=0.1)
+    (root.path / "inbox").mkdir()
+    service = root.start("run")
+    until(lambda: (root.path / "state/lock.json").exists(), what="the lock")
+    with (root.inbox / "slow.csv").open("w") as file:
+        for line in orders(40).splitlines(keepends=True):
+            file.write(line)
+            file.flush()
+            time.sleep(0.05)  # a slow writer is the very subject
+            assert api.stats()["calls"] == 0
+    until(root.delivered, what="its summary")
+    assert root.of("slow").counts == {"accepted": 40}
+    assert service.end().code == 0

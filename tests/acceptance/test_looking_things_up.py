@@ -1,0 +1,181 @@
+"""drops, trace, explain, profiles, doctor, init, sandbox: each answers in words and in JSON."""
+
+import json
+import re
+import signal
+import socket
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.codes import Code
+from pipeline.sandbox.config import SandboxConfig
+from pipeline.sandbox.server import SandboxHandle, running
+from tests.acceptance.harness import Root, orders, rooted, sheet, until
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
+    """A root that one order went through three times: refused, picked up, delivered."""
+    place = tmp_path_factory.mktemp("used")
+    with running(SandboxConfig()) as api, rooted(place, api.url, api.token) as root:
+        api.set_faults(refuse_orders=["T1"])
+        root.drop("monday.csv", sheet([("T1", "Picked Up"), ("T2", "Picked Up"), ("T3", "Wat")]))
+        root.once()
+        api.set_faults(refuse_orders=[], fail_first=1)
+        root.drop("tuesday.csv", sheet([("T1", "Picked Up"), ("T2", "Delivered")]))
+        root.once()
+        root.drop("wednesday.csv", sheet([("T1", "Delivered"), ("T1", "Picked Up")]))
+        root.once()
+        yield root
+
+
+def test_trace_tells_an_orders_story_across_files(used: Root) -> None:
+    story = used.run("trace", "T1", "--json").json
+    assert [each["source_file"] for each in story] == [
+        "monday.csv",
+        "tuesday.csv",
+        "wednesday.csv",
+        "wednesday.csv",
+    ]
+    monday, tuesday, delivered, again = story
+    assert (monday["outcome"], monday["order_status"]) == ("failed", "bag_picked")
+    assert "D422" in monday["message"]
+    assert tuesday["outcome"] == "accepted"
+    assert tuesday["sent"] == {"orderId": "T1", "orderStatus": "bag_picked"}
+    assert tuesday["attempts"] == 2
+    assert [call["http_status"] for call in tuesday["calls"]][0] == 500
+    assert delivered["sent"]["orderStatus"] == "delivery_done"
+    assert delivered["http_status"] == 200
+    assert delivered["sent_at"]
+    assert (again["outcome"], again["sent"]) == ("not sent", None)
+    spoken = used.run("trace", "T1").out
+    assert "monday.csv" in spoken
+    assert "row 2: bag_picked → failed" in spoken
+
+
+def test_trace_of_an_order_that_nobody_named(used: Root) -> None:
+    ran = used.run("trace", "NEVER")
+    assert (ran.code, ran.out) == (0, "No file named the order NEVER.\n")
+
+
+def test_drops_are_listed_newest_first_and_shown_one_by_one(used: Root) -> None:
+    listed = used.run("drops", "--json").json
+    assert [d["source_file"] for d in listed] == ["wednesday.csv", "tuesday.csv", "monday.csv"]
+    table = used.run("drops").out
+    assert "monday.csv" in table
+    assert "1 accepted, 1 rejected, 1 failed" in table
+    shown = used.run("drops", "show", listed[-1]["drop_id"]).json
+    assert shown["state"] == "completed"
+    assert shown["summary"] == used.of("monday").summary
+    missing = used.run("drops", "show", "d-none")
+    assert missing.code == 2
+    assert "d-none" in missing.err
+
+
+def test_explain_knows_every_code(root: Root) -> None:
+    table = root.run("explain", "--json").json
+    assert set(table) == {str(code) for code in Code}
+    spoken = root.run("explain", "ID_DAMAGED:order_id")
+    assert spoken.code == 0
+    assert "What to do" in spoken.out
+    wrong = root.run("explain", "ID_DAMAGD")
+    assert wrong.code == 2
+    assert "Did you mean ID_DAMAGED?" in wrong.err
+
+
+def test_profiles_are_listed_and_shown_and_ones_own_wins(root: Root) -> None:
+    names = {p["name"] for p in root.run("profiles", "--json").json}
+    assert {"generic", "delhivery", "xpressbees"} <= names
+    shown = root.run("profiles", "delhivery")
+    assert "Sent as delivery_done" in shown.out
+    own = root.path / "couriers"
+    own.mkdir()
+    (own / "mine.toml").write_text(
+        'name = "mine"\ntitle = "My courier"\n[statuses]\ndelivery_done = ["Finished"]\n'
+    )
+    root.drop("m.csv", sheet([("M1", "Finished")]), folder="mine")
+    assert root.once().code == 0
+    assert root.of("m").summary["courier"] == "mine"
+    (own / "broken.toml").write_text('name = "broken"\n[statuses]\ndelivered = ["X"]\n')
+    ran = root.once()
+    assert ran.code == 2
+    assert "broken.toml" in ran.err
+    assert "delivered" in ran.err
+
+
+def test_doctor_finds_a_sound_root_sound(root: Root) -> None:
+    ran = root.run("doctor")
+    assert ran.code == 0
+    assert "BAD" not in ran.out
+    findings = root.run("doctor", "--json").json
+    assert {"folders", "disk", "ledger", "clock", "api", "token"} <= {
+        each["subject"] for each in findings
+    }
+    assert all(each["fine"] for each in findings)
+
+
+def test_doctor_says_what_is_wrong_with_api_and_token(root: Root) -> None:
+    bad_token = root.run("doctor", env={"SHIPDROP_API__TOKEN": "wrong"})
+    assert bad_token.code == 5
+    assert "401" in bad_token.out
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        away = root.run("doctor", env={"SHIPDROP_API__BASE_URL": nobody})
+    assert away.code == 5
+    assert "BAD" in away.out
+    unset = root.run("doctor", env={"SHIPDROP_API__BASE_URL": ""})
+    assert unset.code == 2
+    assert "api.base_url" in unset.out
+
+
+def test_init_makes_a_root_that_only_lacks_its_address(root: Root, tmp_path: Path) -> None:
+    place = tmp_path / "new"
+    made = root.run("init", place, "--json").json
+    assert made["root"] == str(place)
+    for name in ("inbox", "outbox", "archive", "quarantine", "work", "state"):
+        assert (place / name).is_dir()
+    text = (place / "shipdrop.toml").read_text()
+    assert 'base_url = "https://fyndkonnect.konnect.uat.fyndx1.de"' in text
+    assert any(path.suffix == ".txt" for path in place.iterdir())
+    (place / "shipdrop.toml").write_text("# mine\n")
+    again = root.run("init", place)
+    assert again.code == 0
+    assert (place / "shipdrop.toml").read_text() == "# mine\n"
+    every_key = re.sub(r"^# (?=[a-z_]+ = )", "", text, flags=re.MULTILINE)
+    assert every_key.count("\n# ") < text.count("\n# ") - 10
+    every_key = every_key.replace("base_url", "# base_url")
+    (place / "shipdrop.toml").write_text(every_key)
+    env = dict.fromkeys(("SHIPDROP_API__BASE_URL", "SHIPDROP_API__TOKEN"), "")
+    ran = root.run("run", "--once", "--root", place, env=env)
+    assert ran.code == 2
+    assert "api.base_url" in ran.err
+
+
+def test_the_sandbox_is_a_command_of_its_own(root: Root) -> None:
+    sandbox = root.start("sandbox", "--port", "0", "--json", "--token", "tok", "--fail-first", "1")
+    line = until(lambda: sandbox.out_path.read_text().partition("\n")[0], what="its address")
+    ready = json.loads(line)
+    assert ready["token"] == "tok"
+    root.configure(api__base_url=ready["url"], api__token="tok")
+    root.drop("a.csv", orders(2))
+    assert root.once().code == 0
+    assert root.of("a").summary["calls"] == {"sent": 2, "retried": 1}
+    with urllib.request.urlopen(f"{ready['url']}/_sandbox/stats") as answer:
+        assert json.load(answer)["accepted"] == 2
+    assert sandbox.end(signal.SIGTERM).code == 0
+    assert root.run("sandbox", "--fail-rate", "2").code == 2
+
+
+def test_a_root_is_named_by_flag_before_or_after_the_sub_command(
+    root: Root, used: Root, api: SandboxHandle
+) -> None:
+    drop_id = used.of("monday").id
+    for arguments in (
+        ["drops", "--root", used.path, "show", drop_id],
+        ["drops", "show", drop_id, "--root", used.path],
+    ):
+        assert root.run(*arguments).json["drop_id"] == drop_id

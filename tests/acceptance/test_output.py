@@ -1,0 +1,82 @@
+"""stdout for data, stderr for the rest; JSON where JSON is asked for; a quick --help."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.acceptance.harness import REPOSITORY, Root, orders
+
+COMMANDS = (
+    "init run check submit drops retry cancel trace profiles explain doctor why sandbox demo"
+).split()
+HEAVY = {"pandas", "pandera", "pyarrow", "httpx", "aiohttp", "sqlalchemy", "pydantic", "watchdog"}
+
+
+@pytest.fixture(scope="module")
+def top() -> str:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pipeline", "--help"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "typer" in imported
+    assert not imported & HEAVY
+    return done.stdout
+
+
+def test_help_lists_every_command_without_heavy_imports(top: str) -> None:
+    for command in COMMANDS:
+        assert f"\n  {command}" in top
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "drops show"])
+def test_every_command_has_help_that_fits_a_screen_line(root: Root, command: str) -> None:
+    ran = root.run(*command.split(), "--help", env={"COLUMNS": "100"})
+    assert ran.code == 0
+    assert "Usage:" in ran.out
+    assert ran.err == ""
+
+
+def test_no_arguments_shows_the_help(root: Root, top: str) -> None:
+    ran = root.run()
+    assert "Usage:" in ran.out + ran.err
+
+
+def test_run_as_json_gives_an_object_per_file_and_nothing_else_on_stdout(root: Root) -> None:
+    root.drop("a.csv", orders(2))
+    root.drop("b.csv", orders(2, prefix="B") + "X,Wat\n")
+    ran = root.run("run", "--once", "--json", "-v", "--log-format", "json")
+    summaries = [json.loads(line) for line in ran.out.splitlines()]
+    assert {s["source_file"]: s["rows"]["accepted"] for s in summaries} == {"a.csv": 2, "b.csv": 2}
+    assert summaries[0] == root.of("a").summary
+
+
+def test_json_logs_are_one_object_per_line_with_a_stable_event(root: Root) -> None:
+    root.drop("a.csv", orders(1))
+    ran = root.run("run", "--once", "--log-format", "json")
+    assert ran.code == 0
+    lines = [json.loads(line) for line in ran.err.splitlines()]
+    events = [line["event"] for line in lines]
+    for event in ("drop.claimed", "drop.planned", "drop.closed"):
+        assert event in events
+    assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
+
+
+def test_console_logs_have_no_colour_where_nobody_sees_it(root: Root) -> None:
+    root.drop("a.csv", orders(1))
+    ran = root.run("run", "--once", "--log-format", "console", env={"NO_COLOR": "1"})
+    assert "drop.closed" in ran.err
+    listed = root.run("drops", env={"NO_COLOR": "1", "TERM": "xterm-256color"})
+    for text in (ran.out, ran.err, listed.out):
+        assert "\x1b" not in text
+
+
+def test_quiet_says_only_what_is_wrong(root: Root) -> None:
+    root.drop("a.csv", orders(1))
+    ran = root.run("run", "--once", "-q")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")

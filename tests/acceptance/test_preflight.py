@@ -1,0 +1,118 @@
+"""check sends, moves and records nothing; submit and why serve those who drop files."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.sandbox.server import SandboxHandle
+from tests.acceptance.harness import Root, orders, sheet
+
+MIXED = sheet(
+    [("A1", "Delivered"), ("A2", "In Transit"), ("A3", "Wat"), ("A1", "Delivered"), ("", "Done")]
+)
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    path = tmp_path / "mixed.csv"
+    path.write_text(MIXED)
+    return path
+
+
+def test_check_tells_what_would_happen_and_touches_nothing(
+    root: Root, api: SandboxHandle, mixed: Path
+) -> None:
+    ran = root.run("check", mixed)
+    assert ran.code == 3
+    assert "mixed.csv: 1 duplicate, 1 ignored, 2 rejected, 1 to be sent" in ran.out
+    assert "STATUS_UNKNOWN:status" in ran.out
+    assert "ID_MISSING:order_id" in ran.out
+    assert mixed.read_text() == MIXED
+    assert root.files("") == [], "no ledger, no folders"
+    assert api.stats()["calls"] == 0
+
+
+def test_check_as_json_is_an_array_of_summaries(root: Root, mixed: Path, tmp_path: Path) -> None:
+    refused = tmp_path / "pins.csv"
+    refused.write_text("Pincode,City\n400001,Mumbai\n")
+    root.drop("done.csv", orders(1))
+    root.once()
+    before = set(root.files(""))
+    ran = root.run("check", "--json", mixed, refused, "--out", tmp_path / "out")
+    assert ran.code == 4
+    first, second = ran.json
+    real = set(root.of("done").summary)
+    assert real <= set(first)
+    assert real - {"courier_why"} <= set(second)
+    assert first["rows"]["unsent"] == 1
+    assert first["rows"]["total"] == 5 == sum(first["rows"].values()) - first["rows"]["total"]
+    assert second["refused"]["code"] == "HEADER_NOT_FOUND"
+    assert set(root.files("")) == before
+    written = sorted(p.name.partition(".")[2] for p in (tmp_path / "out").iterdir())
+    assert written == sorted(
+        ["results.csv", "rejects.csv", "rejects.xlsx", "summary.json"]
+        + ["REFUSED.txt", "summary.json"]
+    )
+    for path in (tmp_path / "out").glob("*.summary.json"):
+        assert json.loads(path.read_bytes()) in (first, second)
+
+
+def test_check_knows_what_was_accepted_before_and_the_named_courier(
+    root: Root, tmp_path: Path
+) -> None:
+    root.drop("one.csv", orders(2))
+    root.once()
+    again = tmp_path / "again.csv"
+    again.write_text(orders(3))
+    (found,) = root.run("check", again, "--json").json
+    assert (found["rows"]["duplicate"], found["rows"]["unsent"]) == (2, 1)
+    xpressbees = tmp_path / "xb.csv"
+    xpressbees.write_text(sheet([("X1", "DLVD")]))
+    (found,) = root.run("check", xpressbees, "--json", "--courier", "xpressbees").json
+    assert (found["courier"], found["rows"]["unsent"]) == ("xpressbees", 1)
+    missing = root.run("check", tmp_path / "missing.csv")
+    assert missing.code == 2
+    assert "missing.csv" in missing.err
+
+
+def test_submit_never_replaces_a_waiting_namesake(root: Root, mixed: Path) -> None:
+    other = mixed.parent / "other"
+    other.mkdir()
+    (other / "mixed.csv").write_text(orders(1))
+    assert root.run("submit", mixed).code == 0
+    ran = root.run("submit", other / "mixed.csv", mixed, "--json")
+    assert ran.code == 0
+    assert len({*ran.json}) == 2
+    names = root.files("inbox")
+    assert len(names) == 3
+    assert names[0] != names[1]
+    assert {(root.inbox / name).read_text() for name in names} == {MIXED, orders(1)}
+    assert (root.inbox / "mixed.csv").read_text() == MIXED
+    assert mixed.read_text() == MIXED
+    assert root.run("submit", mixed, "--courier", "delhivery").code == 0
+    assert (root.inbox / "delhivery" / "mixed.csv").is_file()
+
+
+def test_submit_refuses_what_would_never_be_picked_up(root: Root, tmp_path: Path) -> None:
+    hidden = tmp_path / "a.csv.part"
+    hidden.write_text(orders(1))
+    ran = root.run("submit", hidden)
+    assert ran.code == 2
+    assert "never be picked up" in ran.err
+    assert root.run("submit", tmp_path / "missing.csv").code == 2
+
+
+def test_why_says_what_a_file_waits_for(root: Root) -> None:
+    root.drop("ready.csv", orders(1))
+    root.drop("open.xlsx", b"PK\x03\x04")
+    root.drop("~$open.xlsx", b"")
+    os.symlink("/etc/hostname", root.inbox / "link.csv")
+    reasons = {
+        name: root.run("why", name).out for name in ("ready.csv", "open.xlsx", "link.csv", "no.csv")
+    }
+    assert "ready" in reasons["ready.csv"]
+    assert "spreadsheet program" in reasons["open.xlsx"]
+    assert "symbolic link" in reasons["link.csv"]
+    assert "not in the inbox" in reasons["no.csv"]

@@ -1,0 +1,67 @@
+"""Rows for the plan, written as a person would tell them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.model import Disposition, Milestone, Outcome
+from pipeline.ports import Standing
+from pipeline.stages.plan import NO_TIME, Plan, PlanInput
+
+Row = tuple[str, Milestone | None, int | None]
+"""Order id, milestone (None: ignored), event time."""
+
+
+def plan_input(rows: Sequence[Row], *, blocks: int = 3) -> PlanInput:
+    """Rows numbered from 2, below a header, in blocks of a few."""
+    ids = [order_id for order_id, _, _ in rows]
+    return PlanInput(
+        order_id=pa.chunked_array(
+            [pa.array(ids[at : at + blocks]) for at in range(0, len(ids), blocks)], pa.string()
+        ),
+        row=np.arange(2, len(rows) + 2),
+        status=np.array([status or 0 for _, status, _ in rows], dtype=np.int64),
+        event_ms=np.array([NO_TIME if at is None else at for _, _, at in rows], dtype=np.int64),
+        disposition=np.array(
+            [Disposition.SEND if status else Disposition.IGNORED for _, status, _ in rows],
+            dtype=np.int64,
+        ),
+    )
+
+
+def accepted(order_id: str, status: Milestone, *, drop_id: str = "d1", at: str = "") -> Standing:
+    """An update that an earlier drop got through."""
+    return Standing(
+        order_id=order_id,
+        status=status,
+        drop_id=drop_id,
+        open=False,
+        outcome=Outcome.ACCEPTED,
+        at=at,
+    )
+
+
+def dispositions(made: Plan) -> list[Disposition]:
+    """What became of each row."""
+    return [Disposition(each) for each in made.disposition.tolist()]
+
+
+def said(made: Plan) -> dict[int, tuple[str, str]]:
+    """Row → code and sentence."""
+    return {
+        int(row): (finding.label, sentence)
+        for finding in made.findings
+        for row, sentence in zip(finding.rows, finding.sentences.to_pylist(), strict=True)
+    }
+
+
+def calls(made: Plan) -> list[list[tuple[int, Milestone]]]:
+    """Per chunk, the (row, milestone) of its updates in their places."""
+    packed: list[list[tuple[int, Milestone]]] = [[] for _ in made.wave_of_chunk]
+    for row, status, chunk, pos in zip(
+        made.update_row, made.update_status, made.update_chunk, made.update_pos, strict=True
+    ):
+        assert len(packed[chunk]) == pos
+        packed[chunk].append((int(row), Milestone(status)))
+    return packed

@@ -1,0 +1,213 @@
+"""Each row's one outcome, from what was planned and what the chunks came to."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.codes import Code
+from pipeline.model import PREPARED, Disposition, Outcome
+from pipeline.ports import Chunk, ChunkState, Verdict
+from pipeline.stages.settle import (
+    OUTCOMES,
+    PLANNED,
+    Remark,
+    Settled,
+    result_block,
+    settle,
+    unsent,
+)
+
+SEND, SHARED = Disposition.SEND, Disposition.SHARED
+WAITING = unsent("The API is down.")
+
+
+def planned(*rows: tuple[Disposition, int, int, int, str]) -> pa.Table:
+    """(disposition, leader, chunk, pos, code) per row."""
+    columns = zip(*rows, strict=True) if rows else [[]] * 5
+    disposition, leader, chunk, pos, codes = map(list, columns)
+    said = [f"Said {code}." if code else "" for code in codes]
+    return pa.table([disposition, leader, chunk, pos, codes, said], schema=PLANNED)
+
+
+def chunk(no: int, outcome: Outcome | None, *, attempts: int = 1, **more: object) -> Chunk:
+    base = {
+        "drop_seq": 1,
+        "no": no,
+        "wave": 0,
+        "offset": 0,
+        "length": 9,
+        "size": 20,
+        "state": ChunkState.DONE,
+        "outcome": outcome,
+        "attempts": attempts,
+        "sent_at": "2026-11-20T10:00:00.000Z",
+    }
+    return Chunk(**(base | more))
+
+
+def ends(settled: Settled) -> list[Outcome]:
+    return [OUTCOMES[number] for number in settled.outcome]
+
+
+def block(rows: int, *, message: str = "") -> pa.RecordBatch:
+    columns = {
+        "row": np.arange(2, rows + 2, dtype=np.int32),
+        "order_id": [f"o{n}" for n in range(rows)],
+        "awb": [""] * rows,
+        "source_status": ["Delivered"] * rows,
+        "status": pa.array([2] * rows, pa.int8()),
+        "event_ms": pa.nulls(rows, pa.int64()),
+        "disposition": pa.array([0] * rows, pa.int8()),
+        "footer": [False] * rows,
+        "codes": ["ID_SUSPECT:order_id" if message else ""] * rows,
+        "message": [message] * rows,
+        "item": ["{}"] * rows,
+        "c0": [f"o{n}" for n in range(rows)],
+        "extra": pa.array([["x"], *[None] * (rows - 1)], pa.list_(pa.string())),
+    }
+    schema = pa.schema(
+        [*PREPARED, pa.field("c0", pa.string()), pa.field("extra", columns["extra"].type)]
+    )
+    return pa.RecordBatch.from_pydict(columns, schema=schema)
+
+
+class TestSharedRows:
+    ROWS = ((SEND, -1, 0, 0, ""), (SHARED, 0, -1, 0, "REPEATED_IN_FILE"))
+
+    def test_are_duplicates_where_the_sent_one_was_accepted(self):
+        settled = settle(planned(*self.ROWS), [chunk(0, Outcome.ACCEPTED)], [], waiting=WAITING)
+        assert ends(settled) == [Outcome.ACCEPTED, Outcome.DUPLICATE]
+        assert settled.call.tolist() == [0, -1]
+
+    @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNSENT])
+    def test_else_they_share_its_outcome_and_what_is_said(self, outcome):
+        words = chunk(0, outcome, code="API_REFUSED", message="no", http_status=422)
+        settled = settle(planned(*self.ROWS), [words], [], waiting=WAITING)
+        assert ends(settled) == [outcome, outcome]
+        assert settled.remarks[1] == Remark(code="API_REFUSED", message="no")
+        lines = result_block(block(2), 0, settled, sheet="", headers=("id",)).table
+        assert lines.column("http_status").to_pylist() == [422, 422]
+        assert lines.column("codes").to_pylist() == ["API_REFUSED", "REPEATED_IN_FILE;API_REFUSED"]
+
+
+class TestVerdicts:
+    def test_overrule_their_chunk_for_one_row(self):
+        rows = [(SEND, -1, 0, pos, "") for pos in range(3)]
+        verdict = Verdict(
+            chunk_no=0,
+            pos=1,
+            outcome=Outcome.FAILED,
+            code="API_REFUSED",
+            message="no",
+            http_status=200,
+        )
+        accepted = chunk(0, Outcome.ACCEPTED, http_status=202)
+        settled = settle(planned(*rows), [accepted], [verdict], waiting=WAITING)
+        assert ends(settled) == [Outcome.ACCEPTED, Outcome.FAILED, Outcome.ACCEPTED]
+        assert dict(settled.remarks) == {1: Remark(code="API_REFUSED", message="no")}
+        lines = result_block(block(3), 0, settled, sheet="", headers=("id",)).table
+        assert lines.column("http_status").to_pylist() == [202, 200, 202]
+
+    def test_an_accepted_one_silences_what_the_chunk_says(self):
+        rows = [(SEND, -1, 0, pos, "") for pos in range(2)]
+        verdict = Verdict(chunk_no=0, pos=0, outcome=Outcome.ACCEPTED, code="", message="")
+        lost = chunk(0, Outcome.UNKNOWN, code="ANSWER_LOST", message="lost")
+        settled = settle(planned(*rows), [lost], [verdict], waiting=WAITING)
+        assert ends(settled) == [Outcome.ACCEPTED, Outcome.UNKNOWN]
+        assert list(settled.remarks) == [1]
+
+    def test_on_a_pickup_that_we_added_is_about_no_row(self):
+        verdict = Verdict(chunk_no=0, pos=0, outcome=Outcome.FAILED, code="X", message="x")
+        chunks = [chunk(0, Outcome.ACCEPTED), chunk(1, Outcome.ACCEPTED, wave=1)]
+        settled = settle(planned((SEND, -1, 1, 0, "")), chunks, [verdict], waiting=WAITING)
+        assert ends(settled) == [Outcome.ACCEPTED]
+
+
+class TestWaiting:
+    def test_a_chunk_that_has_not_left_is_unsent_and_says_why(self):
+        settled = settle(
+            planned((SEND, -1, 0, 0, "")),
+            [chunk(0, None, attempts=0, state=ChunkState.PLANNED)],
+            [],
+            waiting=WAITING,
+        )
+        assert ends(settled) == [Outcome.UNSENT]
+        lines = result_block(block(1), 0, settled, sheet="", headers=("id",)).table
+        (line,) = lines.to_pylist()
+        assert line["message"] == "Not sent yet. The API is down."
+        assert (line["chunk"], line["attempts"], line["sent_at"]) == (0, 0, "")
+
+    def test_a_cancelled_drop_does_not_say_that_it_waits(self):
+        cancelled = Remark(code=str(Code.CANCELLED), message="Cancelled.")
+        waits = chunk(0, Outcome.UNSENT, code="NOT_SENT", message="Not sent yet.")
+        lost = chunk(1, Outcome.UNKNOWN, code="ANSWER_LOST", message="Lost.")
+        held = Verdict(
+            chunk_no=2, pos=0, outcome=Outcome.UNSENT, code="EARLIER_OPEN", message="Waits."
+        )
+        settled = settle(
+            planned(*[(SEND, -1, no, 0, "") for no in range(3)]),
+            [waits, lost, chunk(2, Outcome.ACCEPTED)],
+            [held],
+            waiting=cancelled,
+        )
+        assert [settled.remarks[row].code for row in range(3)] == [
+            "CANCELLED",
+            "ANSWER_LOST",
+            "CANCELLED",
+        ]
+
+    def test_a_plan_that_is_not_frozen_has_outcomes_too(self):
+        rows = [(SEND, -1, 0, 0, ""), (SHARED, 0, -1, 0, ""), (Disposition.IGNORED, -1, -1, 0, "")]
+        settled = settle(planned(*rows), [], [], waiting=Remark(code="", message="Would be sent."))
+        assert ends(settled) == [Outcome.UNSENT, Outcome.UNSENT, Outcome.IGNORED]
+        lines = result_block(block(3), 0, settled, sheet="", headers=("id",)).table
+        assert lines.column("chunk").to_pylist() == [None, None, None]
+        assert lines.column("message").to_pylist() == ["Would be sent.", "Would be sent.", ""]
+
+
+class TestResultLines:
+    def test_what_validation_planning_and_delivery_say_stands_in_that_order(self):
+        failed = chunk(0, Outcome.FAILED, code="API_REFUSED", message="Refused.")
+        settled = settle(
+            planned((SEND, -1, 0, 0, "TIME_ORDER:event_time")), [failed], [], waiting=WAITING
+        )
+        lines = result_block(
+            block(1, message="Suspect."), 0, settled, sheet="", headers=("id",)
+        ).table
+        (line,) = lines.to_pylist()
+        assert line["codes"] == "ID_SUSPECT:order_id;TIME_ORDER:event_time;API_REFUSED"
+        assert line["message"] == "Suspect. Said TIME_ORDER:event_time. Refused."
+
+    def test_a_row_with_nothing_to_say_keeps_its_line_among_others(self):
+        # Joining columns of text once lost the rows in which everything was empty.
+        rows = [(SEND, -1, no, 0, "TIME_ORDER" if no == 2 else "") for no in range(4)]
+        chunks = [
+            chunk(no, Outcome.ACCEPTED if no != 1 else Outcome.FAILED, code="X", message="x")
+            for no in range(4)
+        ]
+        settled = settle(planned(*rows), chunks, [], waiting=WAITING)
+        lines = result_block(block(4), 0, settled, sheet="", headers=("id",)).table
+        assert lines.column("codes").to_pylist() == ["", "X", "TIME_ORDER", ""]
+
+    def test_footers_have_no_line(self):
+        rows = [(SEND, -1, 0, 0, ""), (Disposition.SKIPPED, -1, -1, 0, "")]
+        settled = settle(planned(*rows), [chunk(0, Outcome.ACCEPTED)], [], waiting=WAITING)
+        assert sum(settled.counts().values()) == 1
+        result = result_block(block(2), 0, settled, sheet="S", headers=("id",))
+        assert (result.table.num_rows, len(result.cells[0]), result.extra) == (1, 1, {0: ("x",)})
+
+    def test_later_blocks_take_their_own_rows(self):
+        rows = [(SEND, -1, no, 0, "") for no in range(4)]
+        chunks = [chunk(no, Outcome.ACCEPTED, attempts=no + 1) for no in range(4)]
+        settled = settle(planned(*rows), chunks, [], waiting=WAITING)
+        lines = result_block(block(2), 2, settled, sheet="", headers=("id",)).table
+        assert lines.column("attempts").to_pylist() == [3, 4]
+        assert lines.column("chunk").to_pylist() == [2, 3]
+
+
+def test_a_drop_without_rows_settles():
+    settled = settle(planned(), [], [], waiting=WAITING)
+    assert set(settled.counts().values()) == {0}
+    assert len(settled.remarks) == 0
+    with pytest.raises(KeyError):
+        settled.remarks[0]
