@@ -70,6 +70,11 @@ class Closer:
         """Write the drop's files; the summary says the drop's state."""
         return reporting.write_report(self._report(drop, settled), self._folders)
 
+    def report_open(self, drop: Drop, settled: Settled) -> None:
+        """Report a drop that stays open, and keep its summary for those who ask."""
+        summary = self.report(drop, settled)
+        self._ledger.save(replace(drop, facts={**drop.facts, "summary": dict(summary)}))
+
     def close(self, drop: Drop, state: DropState, settled: Settled) -> Closed:
         """Report for the last time and put the drop away."""
         drop = replace(drop, state=state, finished_at=self._clock.now())

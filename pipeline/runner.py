@@ -16,7 +16,7 @@ from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.codes import Code
 from pipeline.delivery.lane import Handback, Shipment
-from pipeline.errors import DropChanged, DropRefused
+from pipeline.errors import DropChanged, DropRefused, StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.planning import (
     Planned,
@@ -92,17 +92,23 @@ class Runner:
         started = drop.started_at or self._clock.now()
         drop = replace(drop, tries=spool.begin_try(), started_at=started)
         try:
-            prepared = self._read(drop)
+            step = self._read_and_plan(drop, ahead_of)
         except DropRefused as refusal:
             return self._closer.refuse(drop, refusal)
         except DropChanged as changed:
             spool.remove()
             self._claimer.back_to_waiting(drop, changed)
             return None
-        courier = prepared.choice.profile.name
-        step = self.plan(replace(drop, courier=courier, parent=prepared.parent), prepared, ahead_of)
+        except StorageError:
+            spool.end_tries()  # the disk's fault, not the file's
+            raise
         spool.end_tries()
         return step
+
+    def _read_and_plan(self, drop: Drop, ahead_of: AheadOf) -> Step:
+        prepared = self._read(drop)
+        courier = prepared.choice.profile.name
+        return self.plan(replace(drop, courier=courier, parent=prepared.parent), prepared, ahead_of)
 
     def plan(self, drop: Drop, prepared: Prepared, ahead_of: AheadOf) -> Step:
         """Plan a drop that was read, unless it must wait for an earlier one."""
@@ -135,16 +141,13 @@ class Runner:
                 "The file disappeared from the work folder while it was being processed.",
                 hint="Drop it again.",
             )
-        before = path.stat()
         source = Source(
             path=path, name=drop.source_file, named=drop.folder or None, now=drop.received_at
         )
         prepared = prepare(source, self._reading, self._closer.spool(drop), self)
-        after = path.stat()
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or (
-            before.st_size != drop.size
-        ):
-            raise DropChanged("it was written to while it was read")
+        # Whoever wrote it may go on through our rename: it is read as it was hashed, or not at all.
+        if self._folders.digest(path).sha256 != drop.sha256:
+            raise DropChanged("it was written to after it was claimed")
         return prepared
 
     def _refuse(
@@ -176,7 +179,7 @@ class Runner:
             return self._closer.close(drop, DropState.CANCELLED, settled)
         settled = self._closer.settled(drop, unsent(reason))
         if settled.counts()[Outcome.UNSENT] or not handback.complete:
-            self._closer.report(drop, settled)
+            self._closer.report_open(drop, settled)
             log.warning("drop.open", drop=drop.drop_id, reason=reason)
             return drop
         return self._closer.close(drop, DropState.COMPLETED, settled)

@@ -8,20 +8,20 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from itertools import islice
 
 import structlog
 
 from pipeline.adapters.folders import Folders
-from pipeline.adapters.inbox import Inbox, Scan, Waiting
-from pipeline.adapters.naming import shown
+from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.watcher import Watcher
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import StorageError
 from pipeline.exits import RunOutcome
-from pipeline.model import Drop, DropState, ReadyFile
+from pipeline.intake import Intake
+from pipeline.model import Drop, DropState
 from pipeline.ports import Clock, Ledger
 from pipeline.runner import Runner
 from pipeline.work import Event, Work
@@ -36,8 +36,6 @@ _PROBE_SECONDS = 15.0
 
 _TROUBLE_SECONDS = 5.0
 """How long claiming rests after a folder or the ledger could not be written."""
-
-_LEAST_FREE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +69,9 @@ class Service:
         pace: Pace,
         on_closed: Callable[[Closed], None] = lambda _closed: None,
     ) -> None:
-        self._inbox = inbox
-        self._watcher = watch(self.wake)
+        self._intake = Intake(
+            inbox=inbox, watcher=watch(self.wake), folders=folders, claimer=claimer
+        )
         self._folders = folders
         self._ledger = ledger
         self._claimer = claimer
@@ -88,14 +87,8 @@ class Service:
         self._closed: list[Closed] = []
         self._only: str | None = None
         self._scan_wanted = True
-        self._scan = Scan(ready=(), waiting=(), left_alone=())
         self._scan_due = 0.0
-        self._claimable: deque[ReadyFile] = deque()
-        self._seen: set[tuple[str, str]] | None = None
         self._once = False
-        self._unclaimable: dict[tuple[str, str], Waiting] = {}
-        self._strange: frozenset[Path] = frozenset()
-        self._deaf: str | None = None
         self._resume_at: float | None = None
 
     # -- from other threads and signal handlers ----------------------------------------------------
@@ -125,7 +118,7 @@ class Service:
         self._only = only
         self._room.start()
         if only is None:
-            self._watcher.start()
+            self._intake.start()
         began = self._clock.monotonic()
         try:
             self._take_up()
@@ -139,7 +132,7 @@ class Service:
                 self._bell.wait(self._until_next(now))
             return self._wind_up()
         finally:
-            self._watcher.stop()
+            self._intake.stop()
             self._room.stop()
             self._room.join()
             self._work.close()
@@ -180,7 +173,10 @@ class Service:
         except StorageError as error:
             if self._once:
                 raise
-            log.error("service.storage_trouble", reason=error.message, hint=error.hint)
+            # A full disk is no bug: its sentence says more than a traceback.
+            log.error(  # noqa: TRY400 - for that reason
+                "service.storage_trouble", reason=error.message, hint=error.hint
+            )
             self._rest(now, _TROUBLE_SECONDS)
         if self._work.trouble is not None:
             log.error("service.storage_trouble", reason=self._work.trouble.message)
@@ -193,62 +189,20 @@ class Service:
         self._scan_due = now + self._pace.scan
         self._honour_requests()
         if self._only is not None:
-            self._seen = set()
             return
-        self._watcher.ensure()
-        self._scan = self._inbox.scan()
-        self._tell_what_is_odd()
-        if self._seen is None:
-            self._seen = {(f.folder, f.name) for f in (*self._scan.ready, *self._scan.waiting)}
-        self._claimable = deque(
-            f
-            for f in self._scan.ready
-            if (f.folder, f.name) not in self._unclaimable
-            and (not self._once or (f.folder, f.name) in self._seen)
-        )
+        self._intake.look(once=self._once)
         cost = self._clock.monotonic() - now
         self._scan_due = max(self._scan_due, now + 10 * cost)
 
-    def _tell_what_is_odd(self) -> None:
-        """What a person may wonder about, told once each."""
-        if self._watcher.trouble != self._deaf:
-            self._deaf = self._watcher.trouble
-            if self._deaf:
-                log.warning("inbox.no_events", reason=self._deaf)
-        odd = {each.path: each for each in self._scan.left_alone if each.strange}
-        for path in sorted(odd.keys() - self._strange):
-            log.warning("inbox.left_alone", file=shown(path.name), reason=odd[path].reason)
-        self._strange = frozenset(odd)
-
     def _claim(self) -> None:
         """Claim oldest first, as long as there is room and nothing is wrong."""
-        if not self._claimable or self._resting_from_trouble:
+        room = _AHEAD - self._work.under_way
+        if room <= 0 or self._resting_from_trouble:
             return
-        if self._folders.free_bytes() < _LEAST_FREE_BYTES:
-            raise StorageError(
-                "The disk is nearly full: no new files are taken.", hint="Make space in the root."
-            )
-        while self._claimable and self._work.under_way < _AHEAD and not self._stop:
-            self._claim_one(self._claimable.popleft())
-
-    def _claim_one(self, file: ReadyFile) -> None:
-        """A file that cannot even be claimed stays where it is, and does not stop the others."""
-        try:
-            drop = self._claimer.claim(file)
-        except StorageError:
-            raise
-        except Exception as error:
-            log.exception("inbox.not_claimed", file=shown(file.name))
-            self._unclaimable[file.folder, file.name] = Waiting(
-                path=file.path,
-                folder=file.folder,
-                name=file.name,
-                reason=f"it could not be claimed ({type(error).__name__}): give it another name",
-                since_seconds=0.0,
-            )
-            return
-        if drop is not None:
+        for drop in islice(self._intake.claimed(), room):
             self._work.take(drop)
+            if self._stop:
+                return
 
     def _is_through(self, *, late: bool) -> bool:
         """With ``once``: nothing moves, and no file of the first scan is still to come."""
@@ -256,17 +210,12 @@ class Service:
             return False
         if self._room.shut is not None and self._room.shut.held:
             return True
-        return not self._claimable and (late or not self._awaited())
-
-    def _awaited(self) -> list[Waiting]:
-        """Files of the first scan that the newest scan still sees waiting."""
-        seen = self._seen or set()
-        return [f for f in self._scan.waiting if (f.folder, f.name) in seen]
+        return not self._intake.ready and (late or not self._intake.awaited())
 
     def _until_next(self, now: float) -> float:
         """Until the next scan; sooner while a file is settling."""
         left = self._scan_due - now
-        if self._scan.waiting and self._pace.settle:
+        if self._intake.settling and self._pace.settle:
             left = min(left, max(0.05, self._pace.settle / 4))
             self._scan_wanted = True
         return max(0.01, left)
@@ -335,7 +284,7 @@ class Service:
             self._handle_events()
         self._work.finish_blocked(shut.reason if shut else "")
         self._handle_events()
-        left = (*self._awaited(), *self._unclaimable.values()) if self._once else ()
+        left = self._intake.left() if self._once else ()
         return RunOutcome(
             closed=tuple(self._closed), open=dict(self._work.open), left=left, shut=shut
         )

@@ -28,8 +28,18 @@ CONFIG_NAME = "shipdrop.toml"
 ENV_PREFIX = "SHIPDROP_"
 SECRETS_DIR_VARIABLE = "SHIPDROP_SECRETS_DIR"
 
+_OTHER_VARIABLES = frozenset(
+    {"SHIPDROP_ROOT", SECRETS_DIR_VARIABLE, "SHIPDROP_CORPORA", "SHIPDROP_TEST_ALL"}
+)
+"""Variables of ours that are no settings: for the command line and for the tests."""
+
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive_OTHER_VARIABLES = frozenset(
+    {"SHIPDROP_ROOT", SECRETS_DIR_VARIABLE, "SHIPDROP_CORPORA", "SHIPDROP_TEST_ALL"}
+)
+"""Variables of ours that are no settings: for the command line and for the tests."""
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
@@ -150,7 +160,7 @@ def _layered(values: Mapping[str, Any]) -> type[Settings]:
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             sources = [init_settings, env_settings]
-            if (secrets := os.environ.get(SECRETS_DIR_VARIABLE)) and Path(secrets).is_dir():
+            if secrets := os.environ.get(SECRETS_DIR_VARIABLE):
                 sources.append(
                     NestedSecretsSettingsSource(
                         file_secret_settings,
@@ -207,6 +217,9 @@ def load(
     path = config if config is not None else root / CONFIG_NAME
     values = _read_toml(path, required=config is not None)
     _refuse_unknown_variables(os.environ)
+    secrets = os.environ.get(SECRETS_DIR_VARIABLE)
+    if secrets and not Path(secrets).is_dir():
+        raise SettingsError(f"{SECRETS_DIR_VARIABLE} names {secrets}, which is not a folder.")
     try:
         return _layered(values)(**dict(flags or {}))
     except ValidationError as error:
@@ -241,7 +254,7 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     known = [f"{ENV_PREFIX}{s}__{k}".upper() for s, keys in sections.items() for k in keys]
     for name in environ:
         upper = name.upper()
-        if upper.startswith(ENV_PREFIX) and "__" in upper and upper not in known:
+        if upper.startswith(ENV_PREFIX) and upper not in {*known, *_OTHER_VARIABLES}:
             raise SettingsError(
                 f"The environment variable {name} is not a setting.",
                 hint=_did_you_mean(upper, known),

@@ -7,7 +7,6 @@ crash, and none ever replaces a file. What we do not know is never deleted.
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -31,8 +30,6 @@ from pipeline.adapters.listing import identity_of, is_courier_folder, open_regul
 from pipeline.adapters.naming import ignored_because, one_component, shown
 from pipeline.errors import DropChanged, StorageError, UsageError
 from pipeline.model import ReadyFile
-
-SPILL_NAME = ".spill"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,24 +154,6 @@ class Folders:
         if not before == after == named:
             raise DropChanged(f"{shown(path.name)} is still being written.")
         return Digest(sha256=sha256, size=before[2], mtime_ns=before[3])
-
-    @staticmethod
-    def unchanged(path: Path, digest: Digest) -> bool:
-        """Tell whether the file is still as it was hashed, by its size and mtime."""
-        with storing("look at", path):
-            try:
-                status = path.lstat()
-            except FileNotFoundError:
-                return False
-        same = (status.st_size, status.st_mtime_ns) == (digest.size, digest.mtime_ns)
-        return same and stat.S_ISREG(status.st_mode)
-
-    def spill_dir(self, drop_id: str) -> Path:
-        """Return the drop's folder for blocks that must wait, made if missing."""
-        spill = self._work / one_component(drop_id) / SPILL_NAME
-        with storing("make the folder", spill):
-            spill.mkdir(parents=True, exist_ok=True)
-        return spill
 
     def outbox_write(self, folder: str, file_name: str, chunks: Iterable[bytes]) -> Path:
         """Write a file into the outbox as a whole or not at all; return its place.
@@ -306,7 +285,6 @@ class Folders:
     def _discard(self, drop_id: str) -> None:
         """Clear the drop's work folder of what is ours; anything else keeps it standing."""
         work = self._work / drop_id
-        shutil.rmtree(work / SPILL_NAME, ignore_errors=True)
         with suppress(OSError):
             (work / COPY_NAME).unlink(missing_ok=True)
             work.rmdir()

@@ -5,6 +5,7 @@ its own connection pool costs several times the call at this rate (benchmarks/RE
 """
 
 import asyncio
+import os
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -194,7 +195,8 @@ def _may_have_left(cause: BaseException) -> bool:
 def _words(error: BaseException) -> str:
     """A short reason without addresses or bodies."""
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no connection ({error.os_error.strerror or type(error).__name__})"
+        reason = os.strerror(error.os_error.errno) if error.os_error.errno else ""
+        return f"no connection ({reason or type(error).__name__})"
     if isinstance(error, aiohttp.ServerTimeoutError):
         return "no answer in time"
     return f"connection lost ({type(error).__name__})"

@@ -155,7 +155,7 @@ class Root:
         place = self.inbox / folder
         place.mkdir(parents=True, exist_ok=True)
         data = content.encode() if isinstance(content, str) else content
-        temporary = self.path / f".{len(os.listdir(self.path))}.making"
+        temporary = self.path / f".{len(list(self.path.iterdir()))}.making"
         temporary.write_bytes(data)
         return temporary.rename(place / name)
 

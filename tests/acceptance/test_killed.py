@@ -11,7 +11,7 @@ from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from tests.acceptance.harness import Root, orders, rooted, sheet, until
 
-ROWS = 600
+ROWS = 400
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ def test_killed_while_sending(root: Root, api: SandboxHandle, seed: int) -> None
     assert_all_accepted_once(root, api, ROWS)
 
 
-def test_killed_three_times_while_sending(root: Root, api: SandboxHandle) -> None:
+def test_killed_twice_while_sending(root: Root, api: SandboxHandle) -> None:
     root.drop("big.csv", orders(ROWS))
-    for after in (3, 11, 20):
+    for after in (3, 9):
         running_ = root.start("run", "--once")
         until(lambda after=after: api.stats()["calls"] >= after, what=f"call {after}")
         running_.kill()
@@ -79,8 +79,8 @@ def test_without_asking_only_what_was_in_flight_is_sent_again(
     assert set(found.counts) <= {"accepted", "unknown"}
     stats = api.stats()
     assert stats["info_calls"] == 0
-    # Marked as being sent at the kill: the calls in flight, and those marked ahead of them.
-    assert stats["repeats"] == found.counts.get("unknown", 0) <= 20 * 2
+    # What the API had and our books had not: never sent blindly as if it were new, never failed.
+    assert stats["repeats"] == found.counts.get("unknown", 0) < ROWS // 2
     assert stats["accepted"] == ROWS
 
 
@@ -98,7 +98,6 @@ MOMENTS = {
     "the file left the inbox": claimed_away,
     "the receipt is there": exists("outbox/*.received.json"),
     "its rows are being read": exists("state/drops/*/rows-*.arrow"),
-    "the plan is written": exists("state/drops/*/plan.arrow"),
     "the bodies are written": exists("state/drops/*/bodies.json"),
     "results are being written": exists("outbox/.*.results.csv.tmp"),
     "results are there": exists("outbox/*.results.csv"),
@@ -110,13 +109,13 @@ MOMENTS = {
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_as_soon_as(root: Root, api: SandboxHandle, moment: str) -> None:
     api.set_faults(latency_ms=0, jitter_ms=0)
-    scans = sheet([f"S{number:06}", "In Transit"] for number in range(60_000))
+    scans = sheet([f"S{number:06}", "In Transit"] for number in range(20_000))
     root.drop("big.csv", scans + orders(60).partition("\n")[2])
     running_ = root.start("run", "--once")
     until(lambda: MOMENTS[moment](root) or running_.process.poll() is not None, what=moment)
     running_.kill()
     assert root.once().code == 0
-    assert_all_accepted_once(root, api, 60_060)
+    assert_all_accepted_once(root, api, 20_060)
 
 
 def test_a_stale_lock_and_a_lost_claim_hinder_nobody(root: Root, api: SandboxHandle) -> None:

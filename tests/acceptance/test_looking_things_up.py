@@ -46,7 +46,7 @@ def test_trace_tells_an_orders_story_across_files(used: Root) -> None:
     assert tuesday["outcome"] == "accepted"
     assert tuesday["sent"] == {"orderId": "T1", "orderStatus": "bag_picked"}
     assert tuesday["attempts"] == 2
-    assert [call["http_status"] for call in tuesday["calls"]][0] == 500
+    assert tuesday["calls"][0]["http_status"] == 500
     assert delivered["sent"]["orderStatus"] == "delivery_done"
     assert delivered["http_status"] == 200
     assert delivered["sent_at"]

@@ -8,9 +8,10 @@ import pytest
 
 from tests.acceptance.harness import REPOSITORY, Root, orders
 
-COMMANDS = (
-    "init run check submit drops retry cancel trace profiles explain doctor why sandbox demo"
-).split()
+COMMANDS = [
+    *("init", "run", "check", "submit", "why", "drops", "trace"),
+    *("retry", "cancel", "profiles", "explain", "doctor", "sandbox", "demo"),
+]
 HEAVY = {"pandas", "pandera", "pyarrow", "httpx", "aiohttp", "sqlalchemy", "pydantic", "watchdog"}
 
 

@@ -23,10 +23,10 @@ MIXED = sheet(
     ],
     header=("Order ID", "AWB", "Status"),
 )
-RESULT_COLUMNS = (
-    "row sheet order_id awb source_status order_status outcome codes message chunk http_status "
-    "attempts sent_at drop_id source_file"
-).split()
+RESULT_COLUMNS = [
+    *("row", "sheet", "order_id", "awb", "source_status", "order_status", "outcome", "codes"),
+    *("message", "chunk", "http_status", "attempts", "sent_at", "drop_id", "source_file"),
+]
 
 
 class Once:

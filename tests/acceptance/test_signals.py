@@ -56,9 +56,7 @@ def test_what_is_out_is_answered_and_the_next_start_goes_on(
     assert api.stats()["repeats"] == 0
 
 
-def test_a_second_signal_ends_it_at_once_and_loses_nothing(
-    root: Root, api: SandboxHandle
-) -> None:
+def test_a_second_signal_ends_it_at_once_and_loses_nothing(root: Root, api: SandboxHandle) -> None:
     api.set_faults(latency_ms=20_000)
     root.configure(api__timeout_seconds=60)
     root.drop("a.csv", orders(3))

@@ -261,7 +261,6 @@ def test_a_digest_is_of_the_bytes(tmp_path):
     digest = Folders.digest(ready.path)
     assert digest.sha256 == hashlib.sha256(content).hexdigest()
     assert (digest.size, digest.mtime_ns) == ready.identity[2:]
-    assert Folders.unchanged(ready.path, digest)
 
 
 def test_a_writer_that_goes_on_through_the_rename_is_noticed(tmp_path):
@@ -271,9 +270,10 @@ def test_a_writer_that_goes_on_through_the_rename_is_noticed(tmp_path):
         claimed = folders.claim(ready, DROP)
         digest = folders.digest(claimed)
         upload.write(b"2,Delivered\n")
-        assert not folders.unchanged(claimed, digest)
+        assert folders.digest(claimed) != digest
     claimed.unlink()
-    assert not folders.unchanged(claimed, digest)
+    with pytest.raises(DropChanged):
+        folders.digest(claimed)
 
 
 def test_a_file_that_changes_while_it_is_hashed_goes_back_to_waiting(tmp_path):
@@ -394,8 +394,6 @@ def test_a_full_disk_says_what_to_do(tmp_path):
 def test_an_archived_file_lies_under_its_day_and_its_work_is_cleared(tmp_path):
     folders = make_folders(tmp_path)
     folders.claim(ready_file(tmp_path, "x.csv"), DROP)
-    (folders.spill_dir(DROP) / "block-0").write_bytes(b"spilled")
-    assert folders.spill_dir(DROP) == tmp_path / "work" / DROP / ".spill"
     kept = folders.archive(DROP, "x.csv", DAY)
     assert kept == tmp_path / "archive" / "2026" / "03" / "07" / DROP / "x.csv"
     assert kept.read_bytes() == ROWS
@@ -439,7 +437,6 @@ def test_no_name_leads_out_of_the_root(tmp_path, name):
         lambda: folders.release(DROP, name, ""),
         lambda: folders.archive(name, "x.csv", DAY),
         lambda: folders.quarantine(DROP, name),
-        lambda: folders.spill_dir(name),
         lambda: folders.outbox_write("", name, [b""]),
         lambda: folders.outbox_remove("", name),
         lambda: folders.put(tmp_path / "mine.csv", "", name=name),
@@ -556,7 +553,6 @@ def test_a_kill_in_the_middle_of_the_moves_loses_no_file_and_doubles_none(tmp_pa
         for number, ready in enumerate(inbox.scan().ready):
             drop_id = f"d{number:03d}"
             folders.claim(ready, drop_id)
-            folders.spill_dir(drop_id)
             if number % 3 == 0:
                 folders.archive(drop_id, ready.name, date(2026, 3, 7))
             elif number % 3 == 1:

@@ -34,6 +34,13 @@ class Database:
             ) from error
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _sqlite_pragmas)
+        # Whoever only looks (``drops``, ``trace``) must not wait for the one who writes.
+        with self.read() as connection:
+            current = schema.is_current(connection)
+        if not current:
+            self._migrate()
+
+    def _migrate(self) -> None:
         with self.write() as connection:
             try:
                 schema.migrate(connection)
@@ -102,8 +109,9 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     """WAL: readers never wait. FULL: a commit survives a power loss too.
 
     With NORMAL a power loss could undo every commit since the last checkpoint, and with them that
-    chunks were sent: they would be sent again without a question. FULL costs an fsync per commit;
-    for 10,000 calls that was 0.06 s (312 commits: 0.14 s with NORMAL, 0.20 s with FULL).
+    chunks were sent: they would be sent again without a question. FULL costs an fsync per commit.
+    Six runs of each, alternating, on a busy two-core machine, 10,000 chunks in 313 commits:
+    NORMAL 0.16 s at the median (0.16 to 0.39), FULL 0.35 s (0.26 to 0.67).
     """
     connection.isolation_level = None  # the driver begins nothing by itself: see Database.write
     cursor = connection.cursor()

@@ -102,6 +102,13 @@ def _create_first_tables(connection: sa.Connection) -> None:
 STEPS = (_create_first_tables,)
 
 
+def is_current(connection: sa.Connection) -> bool:
+    """True when there is nothing to migrate. Only reads."""
+    if not sa.inspect(connection).has_table(version.name):
+        return False
+    return connection.execute(sa.select(sa.func.max(version.c.number))).scalar() == len(STEPS)
+
+
 def migrate(connection: sa.Connection) -> int:
     """Bring the ledger to the newest version, in the caller's transaction; return the number.
 

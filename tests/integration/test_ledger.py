@@ -1,0 +1,281 @@
+"""The ledger on a real file: drops, plans, sends and what is known of an order."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipeline.adapters.ledger import SqlLedger, open_ledger
+from pipeline.errors import StorageError
+from pipeline.model import Drop, DropState, Milestone, Outcome
+from pipeline.ports import Chunk, ChunkResult, ChunkState, Frozen, Receipt, Standing, Verdict
+from tests.fakes.ledger_plans import AT, NOW, frozen_plan
+
+DONE = Milestone.DELIVERY_DONE
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
+    opened = open_ledger("sqlite:///state/ledger.db", root=tmp_path)
+    yield opened
+    opened.close()
+
+
+def begin(ledger: SqlLedger, drop_id: str, **more: object) -> Drop:
+    drop = ledger.begin(drop_id=drop_id, folder="x", source_file="a.csv", received_at=NOW)
+    if more:
+        drop = replace(drop, **more)
+        ledger.save(drop)
+    return drop
+
+
+def freeze(ledger: SqlLedger, drop_id: str, rows: int, **more: object) -> Drop:
+    drop = replace(begin(ledger, drop_id), state=DropState.OPEN)
+    ledger.freeze(drop, frozen_plan(drop.seq, rows, **more))
+    return drop
+
+
+def done(chunk: Chunk, outcome: Outcome = Outcome.ACCEPTED, **more: object) -> ChunkResult:
+    ended = replace(
+        chunk, state=ChunkState.DONE, outcome=outcome, http_status=200, attempts=1, sent_at=AT
+    )
+    return ChunkResult(chunk=ended, **more)
+
+
+def verdict(
+    outcome: Outcome, *, chunk_no: int = 0, pos: int = 1, code: str = "API_REFUSED"
+) -> Verdict:
+    return Verdict(
+        chunk_no=chunk_no, pos=pos, outcome=outcome, code=code, message="no", http_status=200
+    )
+
+
+def asked(ledger: SqlLedger, *orders: str) -> list[Standing]:
+    return ledger.standing(orders, before_seq=1 << 62)
+
+
+class TestDrops:
+    def test_come_back_as_they_were_saved(self, ledger):
+        drop = begin(
+            ledger,
+            "d1",
+            state=DropState.CLAIMED,
+            size=9,
+            sha256="ab",
+            courier="delhivery",
+            parent="d0",
+            same_as="d0",
+            started_at=NOW,
+            finished_at=NOW,
+            tries=2,
+            facts={"sheets": [{"name": "é"}]},
+        )
+        assert ledger.find("d1") == drop
+        assert ledger.find("d2") is None
+
+    def test_a_request_survives_saving_until_the_drop_is_closed(self, ledger):
+        drop = begin(ledger, "d1", state=DropState.OPEN)
+        for what in ("retry", "cancel"):
+            ledger.request("d1", what)
+            ledger.save(drop)
+            assert [d.request for d in ledger.requested()] == [what]
+        ledger.request("d1", "")
+        assert ledger.requested() == []
+        ledger.request("d1", "cancel")
+        ledger.save(replace(drop, state=DropState.CANCELLED))
+        assert ledger.requested() == []
+
+    def test_freezing_does_not_take_a_request_back(self, ledger):
+        drop = begin(ledger, "d1")
+        ledger.request("d1", "cancel")
+        ledger.freeze(replace(drop, state=DropState.OPEN), frozen_plan(drop.seq, 3))
+        assert [d.drop_id for d in ledger.requested()] == ["d1"]
+
+    def test_unfinished_are_all_that_are_not_closed_oldest_first(self, ledger):
+        for number, state in enumerate(DropState):
+            begin(ledger, f"d{number}", state=state)
+        assert [d.state for d in ledger.unfinished()] == [
+            DropState.CLAIMING,
+            DropState.CLAIMED,
+            DropState.OPEN,
+        ]
+        assert ledger.counts() == dict.fromkeys(DropState, 1)
+
+    def test_recent_are_the_newest(self, ledger):
+        for number in range(4):
+            begin(ledger, f"d{number}")
+        assert [d.drop_id for d in ledger.recent(2)] == ["d3", "d2"]
+
+    def test_same_bytes_is_the_first_earlier_drop(self, ledger):
+        drops = [begin(ledger, f"d{n}", sha256=sha) for n, sha in enumerate("abbb")]
+        assert [ledger.same_bytes(d.sha256, d.seq) for d in drops] == [None, None, "d1", "d1"]
+
+    def test_a_forgotten_drop_leaves_no_trace_and_its_number_is_not_used_again(self, ledger):
+        first = begin(ledger, "d1")
+        ledger.forget(first)
+        assert ledger.find("d1") is None
+        assert begin(ledger, "d1").seq > first.seq
+
+
+class TestFreezing:
+    @pytest.mark.parametrize("rows", [0, 1, 19, 45, 1000])
+    def test_chunks_come_back_and_the_drop_is_open(self, ledger, rows):
+        drop = freeze(ledger, "d1", rows)
+        assert ledger.chunks(drop.seq) == list(frozen_plan(drop.seq, rows).chunks)
+        assert ledger.find("d1").state is DropState.OPEN
+        assert ledger.verdicts(drop.seq) == []
+
+    def test_a_drop_of_several_transactions_is_whole(self, ledger):
+        drop = freeze(ledger, "d1", 120_000)
+        orders = [f"o{n:07}" for n in (0, 49_999, 50_000, 119_999)]
+        assert [s.order_id for s in asked(ledger, *orders)] == orders
+        assert ledger.find("d1").facts == {}
+        assert len(ledger.chunks(drop.seq)) == 6000
+
+    def test_rows_without_a_chunk_are_known_to_trace_alone(self, ledger):
+        drop = replace(begin(ledger, "d1"), state=DropState.OPEN)
+        plan = frozen_plan(drop.seq, 2)
+        index = plan.lines.schema.get_field_index("chunk")
+        lines = plan.lines.set_column(index, "chunk", pa.array([None, 0], pa.int32()))
+        ledger.freeze(drop, Frozen(chunks=plan.chunks, lines=lines))
+        assert [s.order_id for s in asked(ledger, "o0000000", "o0000001")] == ["o0000001"]
+        (seen,) = ledger.sightings("o0000000")
+        assert (seen.chunk, seen.verdict, seen.receipts) == (None, None, ())
+
+
+class TestStanding:
+    def test_an_accepted_update_is_known_with_drop_and_time(self, ledger):
+        drop = freeze(ledger, "d1", 2)
+        ledger.exchange([done(chunk) for chunk in ledger.chunks(drop.seq)], [], at=AT)
+        ledger.save(replace(drop, state=DropState.COMPLETED))
+        assert asked(ledger, "o0000001", "other") == [
+            Standing(
+                order_id="o0000001",
+                status=DONE,
+                drop_id="d1",
+                open=False,
+                outcome=Outcome.ACCEPTED,
+                at=AT,
+            )
+        ]
+
+    def test_a_verdict_overrules_its_chunk_both_ways(self, ledger):
+        drop = freeze(ledger, "d1", 40)
+        first, second = ledger.chunks(drop.seq)
+        results = [
+            done(first, verdicts=(verdict(Outcome.FAILED),)),
+            done(
+                second,
+                Outcome.FAILED,
+                verdicts=(verdict(Outcome.ACCEPTED, chunk_no=1, pos=1, code=""),),
+            ),
+        ]
+        ledger.exchange(results, [], at=AT)
+        ledger.save(replace(drop, state=DropState.CANCELLED))
+        orders = [f"o{n:07}" for n in (0, 1, 20, 21)]
+        assert [s.order_id for s in asked(ledger, *orders)] == ["o0000000", "o0000021"]
+
+    def test_what_an_open_drop_has_planned_is_known_and_open(self, ledger):
+        freeze(ledger, "d1", 1)
+        (found,) = asked(ledger, "o0000000")
+        assert (found.open, found.outcome) == (True, None)
+
+    def test_the_drop_that_asks_does_not_stand_in_its_own_way(self, ledger):
+        drop = freeze(ledger, "d1", 1)
+        assert ledger.standing(["o0000000"], before_seq=drop.seq) == []
+
+    def test_a_later_drop_that_was_planned_first_counts(self, ledger):
+        early = begin(ledger, "d1", state=DropState.CLAIMED)
+        late = freeze(ledger, "d2", 1)
+        ledger.exchange([done(chunk) for chunk in ledger.chunks(late.seq)], [], at=AT)
+        found = ledger.standing(["o0000000"], before_seq=early.seq)
+        assert [s.drop_id for s in found] == ["d2"]
+
+    def test_more_orders_than_one_statement_holds(self, ledger):
+        freeze(ledger, "d1", 2500)
+        orders = [f"o{n:07}" for n in range(2500)]
+        assert [s.order_id for s in asked(ledger, *orders)] == orders
+
+
+class TestSending:
+    def test_marks_and_outcomes_are_one_commit(self, ledger):
+        drop = freeze(ledger, "d1", 60)
+        first, second, third = ledger.chunks(drop.seq)
+        ledger.exchange([], [first, second], at=AT)
+        assert [c.state for c in ledger.chunks(drop.seq)] == ["sending", "sending", "planned"]
+        receipt = Receipt(chunk_no=0, at=AT, kind="put", http_status=200, note="ok")
+        ledger.exchange([done(first, receipts=(receipt,))], [third], at=AT)
+        chunks = ledger.chunks(drop.seq)
+        assert [c.state for c in chunks] == ["done", "sending", "sending"]
+        assert chunks[0] == done(first).chunk
+        ledger.unlease([second, third])
+        assert [c.state for c in ledger.chunks(drop.seq)] == ["done", "planned", "planned"]
+
+    def test_an_exchange_that_fails_changes_nothing(self, ledger):
+        drop = freeze(ledger, "d1", 40)
+        first, second = ledger.chunks(drop.seq)
+        twice = (verdict(Outcome.FAILED), verdict(Outcome.FAILED))
+        with pytest.raises(StorageError):
+            ledger.exchange([done(first, verdicts=twice)], [second], at=AT)
+        assert [c.state for c in ledger.chunks(drop.seq)] == ["planned", "planned"]
+        assert ledger.verdicts(drop.seq) == []
+
+    def test_verdicts_are_replaced_by_those_of_a_later_result(self, ledger):
+        drop = freeze(ledger, "d1", 20)
+        (chunk,) = ledger.chunks(drop.seq)
+        ledger.exchange([done(chunk, verdicts=(verdict(Outcome.UNSENT),))], [], at=AT)
+        ledger.exchange([done(chunk, verdicts=(verdict(Outcome.FAILED, pos=3),))], [], at=AT)
+        assert ledger.verdicts(drop.seq) == [verdict(Outcome.FAILED, pos=3)]
+        ledger.exchange([done(chunk, replaces=True)], [], at=AT)
+        assert ledger.verdicts(drop.seq) == []
+
+    def test_a_result_that_never_left_keeps_what_was_known(self, ledger):
+        drop = freeze(ledger, "d1", 20)
+        (chunk,) = ledger.chunks(drop.seq)
+        known = verdict(Outcome.ACCEPTED, code="")
+        ledger.exchange([done(chunk, Outcome.UNSENT, verdicts=(known,))], [], at=AT)
+        untouched = replace(chunk, attempts=3, outcome=Outcome.UNSENT)
+        ledger.exchange([ChunkResult(chunk=untouched)], [], at=AT)
+        assert ledger.verdicts(drop.seq) == [known]
+
+    def test_reopening_makes_the_unknown_doubtful(self, ledger):
+        drop = freeze(ledger, "d1", 60)
+        first, second, third = ledger.chunks(drop.seq)
+        results = [
+            done(first),
+            done(second, Outcome.UNKNOWN),
+            done(third, verdicts=(verdict(Outcome.UNKNOWN, chunk_no=2),)),
+        ]
+        ledger.exchange(results, [], at=AT)
+        assert ledger.reopen(drop.seq) == 2
+        assert [c.state for c in ledger.chunks(drop.seq)] == ["done", "sending", "sending"]
+
+
+class TestTrace:
+    def test_tells_of_every_row_with_its_chunk_verdict_and_calls(self, ledger):
+        early = freeze(ledger, "d1", 2)
+        late = freeze(ledger, "d2", 2, status=Milestone.RETURN_BAG_IN_TRANSIT)
+        (chunk,) = ledger.chunks(early.seq)
+        refused = verdict(Outcome.FAILED)
+        receipts = tuple(
+            Receipt(chunk_no=0, at=AT, kind="put", http_status=status, note=f"{status}")
+            for status in (500, 200)
+        )
+        ledger.exchange([done(chunk, verdicts=(refused,), receipts=receipts)], [], at=AT)
+        first, second = ledger.sightings("o0000001")
+        assert (first.drop.drop_id, second.drop.drop_id) == ("d1", "d2")
+        assert (first.row, first.status, first.pos) == (3, DONE, 1)
+        assert first.chunk == done(chunk).chunk
+        assert first.verdict == refused
+        assert first.receipts == receipts
+        assert (second.verdict, second.receipts) == (None, ())
+        assert second.chunk == ledger.chunks(late.seq)[0]
+        assert ledger.sightings("nobody") == []
+
+    def test_another_row_of_the_chunk_has_no_verdict(self, ledger):
+        drop = freeze(ledger, "d1", 2)
+        (chunk,) = ledger.chunks(drop.seq)
+        ledger.exchange([done(chunk, verdicts=(verdict(Outcome.FAILED),))], [], at=AT)
+        assert ledger.sightings("o0000000")[0].verdict is None

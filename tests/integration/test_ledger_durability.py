@@ -1,0 +1,176 @@
+"""The ledger when things go wrong: killed, full, read-only, newer, shared."""
+
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.ledger import SqlLedger, open_ledger
+from pipeline.errors import SettingsError, StorageError
+from pipeline.model import DropState, Outcome
+from pipeline.ports import ChunkResult, ChunkState
+from tests.fakes.ledger_plans import AT, CHILD, NOW, frozen_plan
+
+URL = "sqlite:///ledger.db"
+ROOT = Path(__file__).parents[2]
+
+
+def opened(root: Path, *drop_ids: str) -> SqlLedger:
+    ledger = open_ledger(URL, root=root)
+    for drop_id in drop_ids:
+        ledger.begin(drop_id=drop_id, folder="", source_file="a.csv", received_at=NOW)
+    return ledger
+
+
+def lines_by_prefix(root: Path) -> dict[str, int]:
+    with sqlite3.connect(root / "ledger.db") as connection:
+        query = "SELECT substr(order_id, 1, 3), count(*) FROM lines GROUP BY 1"
+        return dict(connection.execute(query).fetchall())
+
+
+@pytest.mark.parametrize("parts", [0, 1, 2])
+def test_killed_in_the_middle_of_a_freeze_the_drop_is_admitted_again(tmp_path, parts):
+    opened(tmp_path, "d1").close()
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD, str(tmp_path), str(parts)], cwd=ROOT, check=False
+    )
+    assert child.returncode == -9
+    assert lines_by_prefix(tmp_path) == ({"old": 50_000 * parts} if parts else {})
+    ledger = opened(tmp_path)
+    (drop,) = ledger.unfinished()
+    assert drop.state is DropState.CLAIMING
+    assert ledger.standing(["old0000000"], before_seq=99) == []
+    # The file is read anew, and by other settings: not one line of the first try may stay.
+    again = replace(drop, state=DropState.OPEN, facts={"total": 70_000})
+    ledger.freeze(again, frozen_plan(drop.seq, 70_000, prefix="new"))
+    assert ledger.find("d1") == again
+    assert lines_by_prefix(tmp_path) == {"new": 70_000}
+    assert len(ledger.chunks(drop.seq)) == 3500
+    ledger.close()
+
+
+def test_a_drop_forgotten_after_a_killed_freeze_leaves_no_lines(tmp_path):
+    opened(tmp_path, "d1").close()
+    subprocess.run([sys.executable, "-c", CHILD, str(tmp_path), "1"], cwd=ROOT, check=False)
+    ledger = opened(tmp_path)
+    ledger.forget(ledger.unfinished()[0])
+    assert lines_by_prefix(tmp_path) == {}
+    assert ledger.sightings("old0000000") == []
+    ledger.close()
+
+
+def test_a_commit_waits_for_the_disk(tmp_path):
+    # A power loss must not make us forget that a chunk was sent: see engine.py for what it costs.
+    ledger = opened(tmp_path)
+    with ledger._db.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    ledger.close()
+
+
+def test_two_threads_write_and_read_at_once(tmp_path):
+    ledger = opened(tmp_path, "d1", "d2")
+
+    def deliver(drop_id: str) -> None:
+        drop = replace(ledger.find(drop_id), state=DropState.OPEN)
+        ledger.freeze(drop, frozen_plan(drop.seq, 600, prefix=drop_id))
+        for chunk in ledger.chunks(drop.seq):
+            ledger.exchange([], [chunk], at=AT)
+            ended = replace(chunk, state=ChunkState.DONE, outcome=Outcome.ACCEPTED)
+            ledger.exchange([ChunkResult(chunk=ended)], [], at=AT)
+            ledger.recent(5)
+
+    with ThreadPoolExecutor(2) as threads:
+        for future in [threads.submit(deliver, name) for name in ("d1", "d2")]:
+            future.result()
+    for drop in ledger.unfinished():
+        assert {c.outcome for c in ledger.chunks(drop.seq)} == {Outcome.ACCEPTED}
+    ledger.close()
+
+
+def test_another_process_reads_what_is_committed_while_we_write(tmp_path):
+    ledger = opened(tmp_path, "d1")
+    reader = (
+        "import sys; from pathlib import Path; from pipeline.adapters.ledger import open_ledger; "
+        f"ledger = open_ledger({URL!r}, root=Path(sys.argv[1])); "
+        "print([d.drop_id for d in ledger.recent(9)])"
+    )
+    with ledger._db.write() as connection:
+        connection.exec_driver_sql("UPDATE drops SET drop_id = 'd9'")
+        seen = subprocess.run(
+            [sys.executable, "-c", reader, str(tmp_path)],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+    assert seen.stdout.strip() == "['d1']"
+    assert ledger.find("d9") is not None
+    ledger.close()
+
+
+def test_a_ledger_is_made_from_nothing_and_opened_again(tmp_path):
+    ledger = open_ledger("sqlite:///deep/in/ledger.db", root=tmp_path)
+    ledger.begin(drop_id="d1", folder="", source_file="a", received_at=NOW)
+    ledger.close()
+    again = open_ledger("sqlite:///deep/in/ledger.db", root=tmp_path)
+    assert again.find("d1") is not None
+    again.close()
+
+
+def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(tmp_path):
+    opened(tmp_path, "d1").close()
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute("INSERT INTO schema_version VALUES (99)")
+    with pytest.raises(StorageError, match=r"version 99.*Install the newer Shipdrop"):
+        opened(tmp_path)
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        assert connection.execute("SELECT drop_id FROM drops").fetchall() == [("d1",)]
+
+
+def test_a_full_disk_is_a_storage_error_and_goes_away(tmp_path):
+    ledger = opened(tmp_path, "d1")
+    with ledger._db.read() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    drop = replace(ledger.find("d1"), state=DropState.OPEN)
+    with pytest.raises(StorageError, match=r"cannot be written.*full"):
+        ledger.freeze(drop, frozen_plan(drop.seq, 20_000))
+    assert ledger.find("d1").state is DropState.CLAIMING
+    with ledger._db.read() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1073741823")
+    ledger.freeze(drop, frozen_plan(drop.seq, 20_000))
+    assert len(ledger.chunks(drop.seq)) == 1000
+    ledger.close()
+
+
+def test_a_ledger_that_may_not_be_written_is_a_storage_error(tmp_path):
+    ledger = opened(tmp_path, "d1")
+    with ledger._db.read() as connection:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+    with pytest.raises(StorageError, match="cannot be written"):
+        ledger.request("d1", "retry")
+    ledger.close()
+
+
+def test_a_file_that_is_no_ledger_is_a_storage_error(tmp_path):
+    (tmp_path / "ledger.db").write_bytes(b"this is not a database, but long enough" * 30)
+    with pytest.raises(StorageError, match="not a database"):
+        opened(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
+    (tmp_path / "state").write_text("a file in its place")
+    with pytest.raises(StorageError, match="folder"):
+        open_ledger("sqlite:///state/ledger.db", root=tmp_path)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "nosuch:///x"])
+def test_a_wrong_address_names_its_setting(tmp_path, url):
+    with pytest.raises(SettingsError, match=r"ledger\.url"):
+        open_ledger(url, root=tmp_path)

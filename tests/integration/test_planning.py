@@ -1,0 +1,175 @@
+"""The middle of the path on a real file, spool and ledger: planned, frozen, and planned again."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from pipeline.adapters.ledger import SqlLedger, open_ledger
+from pipeline.adapters.spool import Spool
+from pipeline.delivery.parcel import Parcel
+from pipeline.errors import DropRefused
+from pipeline.model import Drop, DropState, Limits, Milestone, Outcome
+from pipeline.planning import (
+    Planned,
+    PlanRules,
+    blocking,
+    facts_of,
+    freeze_bodies,
+    frozen,
+    guard,
+    make_plan,
+)
+from pipeline.ports import ChunkResult, ChunkState, Standing
+from pipeline.preparing import Prepared, Reading, Source, prepare
+from pipeline.stages.plan import sendable_orders
+from schemas.profile import builtin_profiles
+from schemas.rules import Rules
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+PICKED, DONE = Milestone.BAG_PICKED, Milestone.DELIVERY_DONE
+
+
+class _NoFamily:
+    def courier(self, drop_id):
+        return None
+
+    def rejected_ids(self, drop_id):
+        return {}
+
+
+class Bench:
+    """A root with a ledger: files are planned on it one after the other."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ledger: SqlLedger = open_ledger("sqlite:///ledger.db", root=root)
+        self.spool = Spool(root)
+
+    def read(self, name: str, *lines: str) -> tuple[Drop, Prepared]:
+        path = self.root / f"{name}.csv"
+        path.write_text("Order ID,Status,Status Date\n" + "".join(f"{line}\n" for line in lines))
+        drop = self.ledger.begin(drop_id=name, folder="", source_file=path.name, received_at=NOW)
+        self.spool = Spool(self.root / "drops" / name)
+        profiles = builtin_profiles()
+        reading = Reading(profiles=profiles, default="generic", limits=Limits(), rules=Rules())
+        source = Source(path=path, name=path.name, named=None, now=NOW)
+        return drop, prepare(source, reading, self.spool, _NoFamily())
+
+    def standing(self, drop: Drop, prepared: Prepared) -> list[Standing]:
+        orders = sendable_orders(prepared.keys).to_pylist()
+        return self.ledger.standing(orders, before_seq=drop.seq)
+
+    def freeze(self, name: str, *lines: str, **rules: object) -> tuple[Drop, Planned]:
+        drop, prepared = self.read(name, *lines)
+        planned = make_plan(prepared, self.standing(drop, prepared), PlanRules(**rules))
+        chunks = freeze_bodies(planned, prepared, self.spool)
+        drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
+        self.ledger.freeze(drop, frozen(prepared, planned, chunks))
+        return drop, planned
+
+    def bodies(self, drop: Drop) -> list[list[tuple[str, str]]]:
+        with self.spool.body_reader() as body:
+            return [
+                [
+                    (item["orderId"], item["orderStatus"])
+                    for item in orjson.loads(body(chunk.offset, chunk.length))
+                ]
+                for chunk in self.ledger.chunks(drop.seq)
+            ]
+
+    def accept(self, drop: Drop, *but: int) -> None:
+        """All chunks but these went through; the drop is over."""
+        for chunk in self.ledger.chunks(drop.seq):
+            outcome = Outcome.FAILED if chunk.no in but else Outcome.ACCEPTED
+            ended = replace(chunk, state=ChunkState.DONE, outcome=outcome, attempts=1)
+            self.ledger.exchange([ChunkResult(chunk=ended)], [], at="")
+        self.ledger.save(replace(drop, state=DropState.COMPLETED))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.ledger.close()
+
+
+def test_bodies_hold_what_the_chunks_say(bench):
+    rows = [f"A{n},Delivered," for n in range(25)] + [f"A{n},Picked Up," for n in range(3)]
+    drop, _ = bench.freeze("d1", *rows)
+    assert bench.bodies(drop) == [
+        [(f"A{n}", "delivery_done") for n in range(3, 23)],
+        [("A23", "delivery_done"), ("A24", "delivery_done")]
+        + [(f"A{n}", "bag_picked") for n in range(3)],
+        [(f"A{n}", "delivery_done") for n in range(3)],
+    ]
+    chunks = bench.ledger.chunks(drop.seq)
+    assert [(chunk.wave, chunk.size) for chunk in chunks] == [(0, 20), (0, 5), (1, 3)]
+    with bench.spool.body_reader() as body:
+        parcel = Parcel(body(chunks[1].offset, chunks[1].length), chunks[1].size)
+    assert parcel.head(2) == ("A0", PICKED)
+
+
+def test_every_row_that_names_an_order_is_found_by_it(bench):
+    bench.freeze("d1", "A1,Delivered,", "A1,Delivered,", "A2,In Transit,", "A3,Nonsense,")
+    assert [(s.row, s.chunk is not None) for s in bench.ledger.sightings("A1")] == [
+        (2, True),
+        (3, False),
+    ]
+    for order in ("A2", "A3"):
+        (seen,) = bench.ledger.sightings(order)
+        assert seen.chunk is None
+
+
+def test_the_same_file_again_sends_nothing(bench):
+    drop, _ = bench.freeze("d1", "A1,Delivered,", "A2,Picked Up,")
+    bench.accept(drop)
+    again, planned = bench.freeze("d2", "A1,Delivered,", "A2,Picked Up,")
+    assert bench.ledger.chunks(again.seq) == []
+    assert planned.table.column("codes").to_pylist() == ["ALREADY_ACCEPTED:status"] * 2
+    assert [(n.code, n.count) for n in planned.notices] == [("ALREADY_ACCEPTED", 2)]
+
+
+def test_a_drop_that_shares_an_order_with_an_open_one_waits(bench):
+    bench.freeze("d1", "A1,Picked Up,")
+    drop, prepared = bench.read("d2", "A1,Delivered,", "A2,Delivered,")
+    assert blocking(bench.standing(drop, prepared)) == ["d1"]
+    drop, prepared = bench.read("d3", "A2,Delivered,")
+    assert blocking(bench.standing(drop, prepared)) == []
+
+
+class TestAddedPickup:
+    def test_is_an_update_of_its_own_without_remarks(self, bench):
+        drop, planned = bench.freeze(
+            "d1", "A1,Delivered,2026-11-19 10:00", fill_missing_pickup=True
+        )
+        assert bench.bodies(drop) == [[("A1", "bag_picked")], [("A1", "delivery_done")]]
+        assert planned.table.column("chunk").to_pylist() == [1]
+
+    def test_that_got_through_is_known_to_the_next_drop(self, bench):
+        drop, _ = bench.freeze("d1", "A1,Delivered,", fill_missing_pickup=True)
+        bench.accept(drop, 1)  # the delivery itself failed
+        again, _ = bench.freeze("d2", "A1,Delivered,", fill_missing_pickup=True)
+        assert bench.bodies(again) == [[("A1", "delivery_done")]]
+        first, added, *_ = bench.ledger.sightings("A1")
+        assert (first.status, added.status, added.row) == (DONE, PICKED, 2)
+
+
+def test_too_many_bad_rows_refuse_the_file_conflicts_counted(bench):
+    rows = [f"A{n},{status}," for n in range(8) for status in ("Delivered", "RTO Delivered")]
+    _, prepared = bench.read("d1", *rows, *[f"B{n},Delivered," for n in range(6)])
+    planned = make_plan(prepared, [], PlanRules())
+    assert planned.rejected == 16
+    with pytest.raises(DropRefused, match="16"):
+        guard(prepared, planned, PlanRules())
+    guard(prepared, planned, PlanRules(max_reject_ratio=0.9))
+
+
+def test_a_file_of_only_a_header_has_an_empty_plan(bench):
+    drop, planned = bench.freeze("d1")
+    assert planned.table.num_rows == 0
+    assert bench.bodies(drop) == []
+    assert bench.ledger.find("d1").facts["total"] == 0

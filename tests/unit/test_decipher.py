@@ -1,0 +1,273 @@
+"""What each shape of an answer means for the rows of its call. When in doubt: doubt."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.ports import Reply
+from pipeline.stages.decipher import Answer, Meaning, decipher
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+IDS = ("1001", "1002", "1003", "1004")
+
+
+def _answer(status: int, body: object = b"", **headers: str) -> Answer:
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return decipher(Reply(status=status, headers=named, body=raw), IDS, now=NOW)
+
+
+def _rows(answer: Answer) -> str:
+    """A letter per row: accepted, failed, in doubt."""
+    if answer.meaning is Meaning.DOUBT:
+        return "dddd"
+    assert answer.meaning is Meaning.DONE
+    assert not answer.failed.keys() & answer.doubtful
+    return "".join(
+        "f" if pos in answer.failed else "d" if pos in answer.doubtful else "a" for pos in range(4)
+    )
+
+
+def _facts(success: object, failed: object, errors: object = (), **more: object) -> dict[str, Any]:
+    return {
+        "payloadCount": 4,
+        "successCount": success,
+        "failedCount": failed,
+        "errors": list(errors) if isinstance(errors, tuple) else errors,
+        **more,
+    }
+
+
+BY_ID = {"orderId": "1002", "code": "D422", "message": "cannot move"}
+FOREIGN = {"orderId": "9999", "code": "D422", "message": "cannot move"}
+
+TAKEN: list[tuple[str, object, str]] = [
+    # Nothing is said to be wrong
+    ("an empty object", {}, "aaaa"),
+    ("empty data and meta", {"data": {}, "meta": {}}, "aaaa"),
+    ("nulls", {"data": None, "meta": None, "errors": None, "error": None}, "aaaa"),
+    ("a message only", {"message": "processed"}, "aaaa"),
+    ("all counted in data", {"data": _facts(4, 0, status="SUCCESS")}, "aaaa"),
+    ("all counted on top", _facts(4, 0, status="SUCCESS"), "aaaa"),
+    ("counts as text", {"data": _facts("4", "0")}, "aaaa"),
+    ("counts with a fraction of nothing", {"data": _facts(4.0, 0.0)}, "aaaa"),
+    ("success true", {"success": True}, "aaaa"),
+    ("error false", {"error": False}, "aaaa"),
+    ("status 200 inside", {"status": 200}, "aaaa"),
+    ("a list of items that went well", {"data": [{"orderId": i} for i in IDS]}, "aaaa"),
+    ("counts it more than once", {"data": _facts(20, 0)}, "aaaa"),
+    # Failures that are named
+    ("by id in data", {"data": _facts(3, 1, [BY_ID])}, "afaa"),
+    ("by id on top", _facts(3, 1, [BY_ID]), "afaa"),
+    ("by id, no counts", {"errors": [BY_ID]}, "afaa"),
+    ("by order_id", {"errors": [{"order_id": "1003", "error": "no"}]}, "aafa"),
+    ("by id", {"errors": [{"id": "1004", "error": "no"}]}, "aaaf"),
+    ("by an id that is a number", {"errors": [{"orderId": 1001, "error": "no"}]}, "faaa"),
+    ("by index", {"data": _facts(3, 1, [{"index": 2, "message": "no"}])}, "aafa"),
+    ("by an index as text", {"data": _facts(3, 1, [{"index": "2", "message": "no"}])}, "aafa"),
+    ("as text that mentions it", {"data": _facts(3, 1, ["O400: 1001: cancelled"])}, "faaa"),
+    ("in its message", {"errors": [{"code": "O400", "message": "order 1003 no"}]}, "aafa"),
+    ("one error, not a list", {"data": _facts(3, 1, BY_ID)}, "afaa"),
+    ("a map of orders", {"data": _facts(3, 1, {"1002": "no"})}, "afaa"),
+    ("a map of orders to objects", {"data": _facts(3, 1, {"1002": {"message": "no"}})}, "afaa"),
+    ("error instead of errors", {"data": {"error": [BY_ID]}}, "afaa"),
+    ("two of them", {"data": _facts(2, 2, [BY_ID, {"index": 0}])}, "ffaa"),
+    ("the same one twice", {"errors": [BY_ID, BY_ID]}, "afaa"),
+    ("partly, and named", {"status": "PARTIAL", "errors": [BY_ID]}, "afaa"),
+    ("an item that failed", {"data": [{"orderId": "1002", "status": "FAILED"}]}, "afaa"),
+    ("an item with success false", {"data": [{"orderId": "1002", "success": False}]}, "afaa"),
+    ("all counted as failed", {"data": _facts(0, 4)}, "ffff"),
+    ("all failed, one named", {"data": _facts(0, 4, [BY_ID], status="FAILED")}, "ffff"),
+    ("all failed, no success counted", {"failedCount": 4}, "ffff"),
+    # Failures that are counted or spoken of, not named
+    ("one counted", {"data": _facts(3, 1)}, "dddd"),
+    ("two counted, one named", {"data": _facts(2, 2, [BY_ID])}, "dfdd"),
+    ("too few taken", {"data": {"successCount": 3}}, "dddd"),
+    ("none taken, none failed", {"data": {"successCount": 0, "failedCount": 0}}, "dddd"),
+    ("it saw fewer", {"payloadCount": 3}, "dddd"),
+    ("a foreign order", {"data": _facts(3, 1, [FOREIGN])}, "dddd"),
+    ("a foreign order with an index", {"errors": [{**FOREIGN, "index": 1}]}, "dddd"),
+    ("a foreign order and ours", {"data": _facts(2, 2, [FOREIGN, BY_ID])}, "dfdd"),
+    ("an index beyond", {"errors": [{"index": 4, "message": "no"}]}, "dddd"),
+    ("a negative index", {"errors": [{"index": -1, "message": "no"}]}, "dddd"),
+    ("an index that is true", {"errors": [{"index": True, "message": "no"}]}, "dddd"),
+    ("text that mentions two", {"errors": ["1001 and 1002"]}, "dddd"),
+    ("text that mentions part of one", {"errors": ["10021 failed"]}, "dddd"),
+    ("text that mentions none", {"errors": ["something went wrong"]}, "dddd"),
+    ("an error in words", {"error": "something went wrong"}, "dddd"),
+    ("error true", {"error": True}, "dddd"),
+    ("errors of no kind", {"errors": [None, 7, []]}, "dddd"),
+    ("success false", {"success": False}, "dddd"),
+    ("success false as text", {"success": "false"}, "dddd"),
+    ("status FAILED", {"data": {"status": "FAILED"}}, "dddd"),
+    ("status failed on top only", {"status": "failed", "data": {"status": "SUCCESS"}}, "dddd"),
+    ("status FAILED, one named", {"status": "FAILED", "errors": [BY_ID]}, "dfdd"),
+    ("partly, none named", {"status": "PARTIAL"}, "dddd"),
+    ("an error status inside", {"status": 500}, "dddd"),
+    ("an error status as text", {"statusCode": "422"}, "dddd"),
+    ("a bad word in meta", {"data": {}, "meta": {"status": "ERROR"}}, "dddd"),
+    # Counts and names that contradict each other: nobody can be believed
+    ("fewer counted than named", {"data": _facts(4, 0, [BY_ID])}, "dddd"),
+    ("more failed than there are", {"data": _facts(0, 9)}, "dddd"),
+    ("all failed and some taken", {"data": _facts(2, 4)}, "dddd"),
+    # No object at all
+    ("nothing", b"", "dddd"),
+    ("blanks", b"  \n", "dddd"),
+    ("a page", b"<!DOCTYPE html><html><body>Welcome</body></html>", "dddd"),
+    ("text", b"OK", "dddd"),
+    ("cut off", b'{"data":{"payloadCount":4,"succ', "dddd"),
+    ("an array", [{"orderId": "1001", "status": "SUCCESS"}], "dddd"),
+    ("null", b"null", "dddd"),
+    ("true", b"true", "dddd"),
+    ("a number", b"4", "dddd"),
+    ("bytes that are no text", b"\xff\xfe\x00{", "dddd"),
+    ("two objects", b"{}{}", "dddd"),
+    ("nested too deep", b'{"a":' * 2000 + b"1" + b"}" * 2000, "dddd"),
+]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 207])
+@pytest.mark.parametrize(("body", "rows"), [t[1:] for t in TAKEN], ids=[t[0] for t in TAKEN])
+def test_a_2xx_means_for_each_row(status: int, body: object, rows: str) -> None:
+    assert _rows(_answer(status, body)) == rows
+
+
+def test_a_204_is_in_doubt() -> None:
+    assert _answer(204).meaning is Meaning.DOUBT
+
+
+REFUSED: list[tuple[str, int, object, Meaning]] = [
+    ("continue", 100, b"", Meaning.HELD),
+    ("moved", 301, b"", Meaning.HELD),
+    ("found", 302, b"<a href='/login'>", Meaning.HELD),
+    ("not modified", 304, b"", Meaning.HELD),
+    ("permanent redirect", 308, b"", Meaning.HELD),
+    ("bad request", 400, {"message": "no"}, Meaning.REFUSED),
+    ("unauthorised", 401, {"message": "token"}, Meaning.EXPIRED),
+    ("payment", 402, b"", Meaning.REFUSED),
+    ("forbidden", 403, b"", Meaning.HELD),
+    ("not found", 404, {"message": "no such path"}, Meaning.HELD),
+    ("not found, a page", 404, b"<html>404 10011</html>", Meaning.HELD),
+    ("not found, naming an order", 404, {"message": "order 1002 not found"}, Meaning.REFUSED),
+    ("method", 405, b"", Meaning.HELD),
+    ("method, naming an order", 405, {"orderId": "1001"}, Meaning.REFUSED),
+    ("proxy", 407, b"", Meaning.HELD),
+    ("timeout", 408, b"", Meaning.RETRY),
+    ("conflict", 409, {"message": "no"}, Meaning.REFUSED),
+    ("gone", 410, b"", Meaning.REFUSED),
+    ("too large", 413, b"", Meaning.REFUSED),
+    ("type", 415, b"", Meaning.REFUSED),
+    ("unprocessable", 422, {"message": "no"}, Meaning.REFUSED),
+    ("too early", 425, b"", Meaning.RETRY),
+    ("too many", 429, b"", Meaning.LIMITED),
+    ("server error", 500, b"<html>", Meaning.RETRY),
+    ("not implemented", 501, b"", Meaning.LOST),
+    ("bad gateway", 502, b"<html>", Meaning.LOST),
+    ("unavailable", 503, b"", Meaning.RETRY),
+    ("gateway timeout", 504, b"", Meaning.LOST),
+    ("of a cdn", 520, b"", Meaning.LOST),
+]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "meaning"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED]
+)
+def test_other_answers(status: int, body: object, meaning: Meaning) -> None:
+    answer = _answer(status, body)
+    assert answer.meaning is meaning
+    assert not answer.doubtful
+
+
+def test_a_refusal_of_the_whole_tells_whom_it_names() -> None:
+    answer = _answer(422, {"errors": [BY_ID], "message": "some are wrong"})
+    assert answer.message == "some are wrong"
+    assert answer.failed[1].code == "D422"
+    assert answer.failed[1].message == "cannot move"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("0", 0.0),
+        ("1.5", 1.5),
+        ("Mon, 23 Nov 2026 12:00:30 GMT", 30.0),
+        ("Mon, 23 Nov 2026 11:00:00 GMT", 0.0),
+        ("Mon, 23 Nov 2026 17:31:00 +0530", 60.0),
+        ("-5", None),
+        ("soon", None),
+        ("", None),
+        ("1e9", None),
+        ("٣", None),
+        ("Mon, 99 Nov 99999 12:00:00 GMT", None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503, 502])
+def test_retry_after_in_both_forms(status: int, value: str, seconds: float | None) -> None:
+    assert _answer(status, b"", retry_after=value).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"message": "all wrong"}, "all wrong"),
+        ({"data": {"error": {"detail": "deep"}}}, "deep"),
+        ({"errors": [{"code": "O400", "reason": "listed"}]}, "listed"),
+        (b"<html><b>Bad</b> gateway\x1b[31m\n</html>", "Bad gateway [31m"),
+        (b"", ""),
+        (b"x" * 5000, "x" * 299 + "…"),
+    ],
+)
+def test_the_words_are_short_plain_and_without_controls(body: object, words: str) -> None:
+    assert _answer(400, body).message == words
+
+
+def test_words_nested_without_end_do_not_end_us() -> None:
+    body = b'{"error":' * 900 + b'"x"' + b"}" * 900
+    for status in (200, 400):
+        assert _answer(status, body).meaning in {Meaning.DONE, Meaning.REFUSED}
+    deep = b'{"errors":[{"orderId":"1002","what":' + b"[" * 900 + b"]" * 900 + b"}]}"
+    assert _rows(_answer(200, deep)) == "afaa"
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 30)
+    | st.floats(allow_nan=False)
+    | st.sampled_from([*IDS, "FAILED", "SUCCESS", "", "4", "9999"])
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(
+        st.sampled_from(
+            ["data", "meta", "errors", "error", "orderId", "id", "index", "message", "code"]
+            + ["successCount", "failedCount", "payloadCount", "status", "success", "1002"]
+        ),
+        inner,
+        max_size=5,
+    ),
+    max_leaves=25,
+)
+
+
+@given(
+    st.integers(100, 599),
+    _JSON.map(orjson.dumps) | st.binary(max_size=40),
+    st.text(alphabet="0123456789 -:,.GMTMonJan+", max_size=30),
+)
+def test_no_answer_is_too_strange(status: int, body: bytes, value: str) -> None:
+    answer = _answer(status, body, retry_after=value)
+    places = set(range(len(IDS)))
+    assert answer.failed.keys() <= places
+    assert answer.doubtful <= places
+    assert not answer.failed.keys() & answer.doubtful
+    if 200 <= status < 300:
+        assert answer.meaning in {Meaning.DONE, Meaning.DOUBT}
+    else:
+        assert answer.meaning not in {Meaning.DONE, Meaning.DOUBT}
+    assert answer.retry_after is None or answer.retry_after >= 0

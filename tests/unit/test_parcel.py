@@ -1,0 +1,48 @@
+"""A frozen body is sent byte for byte, and in parts of the same bytes."""
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.delivery.parcel import Parcel, join_items
+from pipeline.model import Milestone
+
+_MEANT = st.lists(
+    st.tuples(
+        st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,10}", fullmatch=True),
+        st.sampled_from(list(Milestone)),
+        st.text(max_size=20),
+    ),
+    min_size=1,
+    max_size=20,
+    unique_by=lambda each: each[0],
+)
+
+
+def _items(meant: list[tuple[str, Milestone, str]]) -> list[bytes]:
+    return [
+        orjson.dumps({"orderId": i, "orderStatus": m.wire, "meta": {"remark": r}})
+        for i, m, r in meant
+    ]
+
+
+@given(_MEANT, st.data())
+def test_any_part_holds_exactly_its_updates_whatever_their_remarks(
+    meant: list[tuple[str, Milestone, str]], data: st.DataObject
+) -> None:
+    items = _items(meant)
+    parcel = Parcel(join_items(items), len(items))
+    places = data.draw(
+        st.lists(st.sampled_from(range(len(items))), min_size=1, unique=True).map(sorted)
+    )
+    assert orjson.loads(parcel.part(places)) == [orjson.loads(items[pos]) for pos in places]
+    assert list(parcel.order_ids(places)) == [meant[pos][0] for pos in places]
+    assert [parcel.head(pos) for pos in places] == [meant[pos][:2] for pos in places]
+
+
+def test_the_whole_is_the_frozen_body_itself() -> None:
+    body = b'[{"orderId":"1","orderStatus":"bag_picked"},\n{"orderId":"2","orderStatus":"bag_picked"}]'
+    parcel = Parcel(body, 2)
+    assert parcel.part(range(2)) is body
+    assert len(parcel.order_ids(range(2))) == 2
+    assert parcel.order_ids(range(2))[0:2] == ["1", "2"]

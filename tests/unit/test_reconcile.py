@@ -1,0 +1,78 @@
+"""What shipment/info proves about a milestone, and what it does not."""
+
+import orjson
+import pytest
+
+from pipeline.model import Milestone
+from pipeline.ports import Reply
+from pipeline.stages.reconcile import Reached, reconcile
+
+Y, N, X = Reached.YES, Reached.NO, Reached.CANNOT_TELL
+
+
+def _told(state: object, milestone: Milestone, **more: object) -> Reached:
+    body = orjson.dumps({"orders": [{"id": "7", "orderStatus": state}], **more})
+    return reconcile(Reply(status=200, headers={}, body=body), "7", milestone)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [  # bag_picked, delivery_done, rto, return in transit, return delivered
+        ("PROCESSING", (N, N, N, N, N)),
+        ("TRANSIT", (Y, N, N, N, N)),
+        ("DELIVERED", (Y, Y, X, N, N)),
+        ("RETURN_PROCESSING", (Y, X, N, X, N)),
+        ("RETURN_DELIVERED", (Y, X, Y, Y, Y)),
+        ("CANCELLED", (X, X, X, X, X)),
+        ("", (X, X, X, X, X)),
+        (None, (X, X, X, X, X)),
+        (3, (X, X, X, X, X)),
+    ],
+)
+def test_each_state_seen_from_each_milestone(state: object, told: tuple[Reached, ...]) -> None:
+    assert tuple(_told(state, milestone) for milestone in Milestone) == told
+
+
+def test_case_and_spaces_do_not_matter() -> None:
+    assert _told(" transit ", Milestone.BAG_PICKED) is Y
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"null",
+        b"7",
+        b'{"orders": []}',
+        b'{"orders": {"id": "7"}}',
+        b'{"orders": ["7"]}',
+        b'{"orders": [{"id": "8", "orderStatus": "DELIVERED"}]}',
+        b'{"orders": [{"id": "7"',
+        b'{"data": 3}',
+    ],
+)
+def test_an_answer_that_says_nothing_of_this_order_proves_nothing(body: bytes) -> None:
+    reply = Reply(status=200, headers={}, body=body)
+    assert reconcile(reply, "7", Milestone.BAG_PICKED) is X
+
+
+@pytest.mark.parametrize("status", [301, 401, 404, 500])
+def test_an_error_proves_nothing_even_with_a_sound_body(status: int) -> None:
+    body = b'{"orders": [{"id": "7", "orderStatus": "DELIVERED"}]}'
+    assert reconcile(Reply(status=status, headers={}, body=body), "7", Milestone.BAG_PICKED) is X
+
+
+def test_the_order_is_found_among_others_inside_data_and_with_a_number_for_an_id() -> None:
+    body = orjson.dumps(
+        {
+            "data": {
+                "orders": [
+                    {"id": "8", "orderStatus": "PROCESSING"},
+                    {"id": 7, "orderStatus": "TRANSIT"},
+                ]
+            }
+        }
+    )
+    assert reconcile(Reply(status=200, headers={}, body=body), "7", Milestone.BAG_PICKED) is Y
