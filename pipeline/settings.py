@@ -34,12 +34,7 @@ _OTHER_VARIABLES = frozenset(
 """Variables of ours that are no settings: for the command line and for the tests."""
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive_OTHER_VARIABLES = frozenset(
-    {"SHIPDROP_ROOT", SECRETS_DIR_VARIABLE, "SHIPDROP_CORPORA", "SHIPDROP_TEST_ALL"}
-)
-"""Variables of ours that are no settings: for the command line and for the tests."""
-
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
