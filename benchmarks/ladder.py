@@ -15,24 +15,38 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter, process_time
 
+import pyarrow as pa
 import uvloop
 
 from benchmarks.rivals import bare_aiohttp
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import open_ledger
-from pipeline.adapters.ledger.plans import _insert_many
-from pipeline.adapters.ledger.schema import chunks as chunk_table
 from pipeline.delivery.asking import Asker
 from pipeline.delivery.desk import Desk
 from pipeline.delivery.gate import Gate
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.delivery.parcel import Parcel
-from pipeline.delivery.passage import Passage, Tools
+from pipeline.delivery.passage import Passage
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.ports import Chunk, ChunkResult, ChunkState, SendBook
+from pipeline.delivery.tools import Tools
+from pipeline.ports import Chunk, ChunkResult, ChunkState, Frozen, SendBook, Verdict
 
 ROWS = 20
+_NO_LINES = pa.table(
+    {
+        name: pa.array([], of)
+        for name, of in {
+            "order_id": pa.string(),
+            "idx": pa.int32(),
+            "row": pa.int32(),
+            "sheet": pa.int8(),
+            "status": pa.int8(),
+            "chunk": pa.int32(),
+            "pos": pa.int8(),
+        }.items()
+    }
+)
 
 
 class NoBooks:
@@ -45,7 +59,7 @@ class NoBooks:
         """Know nothing."""
         return []
 
-    def verdicts(self, drop_seq: int) -> list[object]:  # noqa: ARG002 - the port's signature
+    def verdicts(self, drop_seq: int) -> list[Verdict]:  # noqa: ARG002 - the port's signature
         """Know nothing."""
         return []
 
@@ -91,10 +105,10 @@ class Ladder:
         tools = self._tools()
         todo = iter(zip(self._chunks(), self._bodies, strict=True))
         await self._workers(lambda: _pass_all(tools, todo))
-        await tools.api.close()  # type: ignore[attr-defined] - the port's owner closes it
+        await tools.api.close()
 
     async def _desk_alone(self) -> None:
-        await self._through_desk(NoBooks())  # type: ignore[arg-type] - only these are called
+        await self._through_desk(NoBooks())  # type: ignore[arg-type]  # the desk needs no more of it
 
     async def _desk_and_ledger(self) -> None:
         with tempfile.TemporaryDirectory(prefix="shipdrop-bench-") as root:
@@ -102,20 +116,15 @@ class Ladder:
             drop = ledger.begin(
                 drop_id="d", folder="", source_file="f", received_at=self._clock.now()
             )
-            names = ("drop_seq", "no", "wave", "offset", "length", "size", "state")
-            rest = ("attempts", "code", "message", "sent_at")
-            rows: list[tuple[object, ...]] = [
-                (drop.seq, c.no, 0, c.offset, c.length, c.size, c.state.value, 0, "", "", "")
-                for c in self._chunks()
-            ]
-            with ledger._db.write() as connection:
-                _insert_many(connection, chunk_table, (*names, *rest), rows)
+            ledger.freeze(drop, Frozen(chunks=list(self._chunks()), lines=_NO_LINES))
             await self._through_desk(ledger)
             ledger.close()
 
     async def _through_desk(self, books: SendBook) -> None:
         tools = self._tools()
-        bodies = {chunk.offset: body for chunk, body in zip(self._chunks(), self._bodies, strict=True)}
+        bodies = {
+            chunk.offset: body for chunk, body in zip(self._chunks(), self._bodies, strict=True)
+        }
         with ThreadPoolExecutor(1) as bookkeeper:
             desk = Desk(tools, books, bookkeeper)
             future: Future[Handback] = Future()
@@ -133,18 +142,18 @@ class Ladder:
             assert handback.complete
             desk.stop()
             await running
-        await tools.api.close()  # type: ignore[attr-defined] - the port's owner closes it
+        await tools.api.close()
 
     def _api(self) -> KonnectApi:
         return KonnectApi(
             base_url=self._url,
-            credentials=Credentials(token="benchmark"),  # noqa: S106 - for a local server
+            credentials=Credentials(token="benchmark"),
             timeout=30,
             connections=self._concurrency,
         )
 
     def _tools(self) -> Tools:
-        api, rng = self._api(), random.Random(1)  # noqa: S311 - jitter
+        api, rng = self._api(), random.Random(1)
         gate = Gate(self._policy, monotonic=self._clock.monotonic)
         asker = Asker(api=api, gate=gate, policy=self._policy, clock=self._clock, rng=rng)
         return Tools(
@@ -167,7 +176,7 @@ async def _put_all(api: KonnectApi, todo: Iterator[bytes]) -> None:
 async def _pass_all(tools: Tools, todo: Iterator[tuple[Chunk, bytes]]) -> None:
     for chunk, body in todo:
         parcel = Parcel(body, chunk.size)
-        result = await Passage(chunk, parcel, tools, may_split=lambda: False).run()
+        result = await Passage(chunk, parcel, tools).run()
         assert result.chunk.state is ChunkState.DONE
 
 

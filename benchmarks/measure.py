@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # ships no types
 
 _EVERY = 0.05
 _PATIENCE = 600.0
@@ -65,7 +65,7 @@ def run(
     """Run a program. Raises RunBrokeError when its exit code is not in ``allow``."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         began = perf_counter()
-        process = subprocess.Popen(  # noqa: S603 - programs of this benchmark
+        process = subprocess.Popen(
             command, env={**os.environ, **(env or {})}, stdout=out, stderr=err
         )
         memory = MemoryWatch(process.pid)

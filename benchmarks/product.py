@@ -3,7 +3,6 @@
 import json
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +42,13 @@ class Setup:
         }
 
     def command(self, *, once: bool) -> list[str]:
-        """The command line of ``run``; until there is one, the same from inside."""
-        if find_spec("pipeline.cli") is None:
-            return self.inside("plain", once=once)
+        """The command line of ``run``."""
         flags = ["--once"] if once else []
         return [sys.executable, "-m", "pipeline", "run", "--root", str(self.root), *flags]
 
-    def inside(self, mode: str, *, once: bool = True) -> list[str]:
+    def inside(self, mode: str) -> list[str]:
         """The command line of an instrumented run (``benchmarks.inside``)."""
-        flags = ["--once"] if once else []
-        return [sys.executable, "-m", "benchmarks.inside", mode, str(self.root), *flags]
+        return [sys.executable, "-m", "benchmarks.inside", mode, str(self.root)]
 
     def run_once(self, *, rows: int, mode: str | None = None) -> Ran:
         """Process what lies in the inbox. Raises RunBrokeError unless all rows were accepted."""

@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, cast
 
 import uvloop
@@ -65,7 +66,7 @@ class Tally:
             "arrival_seconds": times[-1] - times[0] if times else 0.0,
             "most_in_flight": self.most_in_flight,
             "most_in_a_second": _most_within(times, 1.0),
-            "shortest_gap": min((b - a for a, b in zip(times, times[1:], strict=False)), default=0),
+            "shortest_gap": min((b - a for a, b in pairwise(times)), default=0),
         }
 
 
@@ -171,21 +172,22 @@ class Server:
         found: dict[str, Any] = self._get("/stats")
         return found
 
-    def _get(self, path: str) -> Any:  # noqa: ANN401 - JSON
-        with urllib.request.urlopen(self.url + path, timeout=60) as answer:  # noqa: S310 - loopback
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.url + path, timeout=60) as answer:
             return json.load(answer)
 
 
 @contextmanager
 def serving(latency_ms: float = 0) -> Iterator[Server]:
     """A server in its own process, for the length of the block."""
-    process = subprocess.Popen(  # noqa: S603 - our own module
+    process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.server", str(latency_ms)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None and process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdin is not None
     try:
         yield Server(int(process.stdout.readline()))
     finally:

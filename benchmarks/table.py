@@ -30,9 +30,7 @@ def plain(case: str, measure: str, value: float, unit: str = "") -> Line:
     return Line(case=case, measure=measure, result=_number(value, unit))
 
 
-def _judged(
-    case: str, measure: str, value: float, unit: str, target: str, *, met: bool
-) -> Line:
+def _judged(case: str, measure: str, value: float, unit: str, target: str, *, met: bool) -> Line:
     result = _number(value, unit)
     return Line(case=case, measure=measure, result=result, target=target, met=met)
 

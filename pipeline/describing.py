@@ -1,5 +1,7 @@
 """A courier profile in words, for people who did not write it."""
 
+from collections.abc import Mapping
+
 from pipeline.model import Milestone
 from schemas.courier import Profile
 from schemas.statuses import Meaning
@@ -26,11 +28,12 @@ def describe_profile(profile: Profile) -> dict[str, list[str]]:
     return described
 
 
-def _by_meaning(where: str, statuses: object, shown: object) -> dict[str, list[str]]:
-    assert isinstance(statuses, dict) or hasattr(statuses, "items")
+def _by_meaning(
+    where: str, statuses: Mapping[str, Meaning], shown: Mapping[str, str]
+) -> dict[str, list[str]]:
     grouped: dict[str, list[str]] = {}
-    for key, meaning in statuses.items():  # type: ignore[attr-defined] # checked above
-        grouped.setdefault(_words(meaning) + where, []).append(shown.get(key, key))  # type: ignore[attr-defined] # a mapping
+    for key, meaning in statuses.items():
+        grouped.setdefault(_words(meaning) + where, []).append(shown.get(key, key))
     return {heading: [", ".join(words)] for heading, words in grouped.items()}
 
 

@@ -51,6 +51,7 @@ class Desk:
         self._stopping = False
         self._ahead = max(16, 2 * tools.policy.concurrency)
         self._calling = 0
+        self._books_lost = False
 
     @property
     def gate(self) -> Gate:
@@ -220,6 +221,7 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - whatever it was: nothing is on disk
             await self._fail(error, back, lease)
             return
+        self._books_lost = False
         for lane, result in back:
             lane.finish(result)
         for lane, chunk in lease:
@@ -255,12 +257,15 @@ class Desk:
             lane.out -= 1
         for lane in self._lanes:
             lane.broken = error
-        for pause in _BOOK_AGAIN if back else ():
+        patience = () if self._books_lost or not back else _BOOK_AGAIN
+        self._books_lost = True
+        for pause in patience:
             await asyncio.sleep(pause)
             try:
                 await self._exchange([result for _, result in back], [])
             except Exception:  # noqa: BLE001, S112 - told above; the next pause is longer
                 continue
+            self._books_lost = False
             return
 
     def _hand_back(self) -> None:

@@ -85,7 +85,7 @@ class Patience:
             tools.gate.slow_down(0.0, asked=asked)
         silent = tools.gate.last_success < self._began
         untried = tools.gate.waiting or self._errand.others()
-        if silent and (others_fail or not untried):
+        if asked or (silent and (others_fail or not untried)):
             tools.gate.close(
                 Shut(
                     held=False,

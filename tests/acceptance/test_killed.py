@@ -94,7 +94,6 @@ def claimed_away(root: Root) -> bool:
 
 
 MOMENTS = {
-    "the intent is recorded": exists("state/ledger.db-wal"),
     "the file left the inbox": claimed_away,
     "the receipt is there": exists("outbox/*.received.json"),
     "its rows are being read": exists("state/drops/*/rows-*.arrow"),

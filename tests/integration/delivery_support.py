@@ -1,4 +1,4 @@
-"""Builders for the delivery tests: a real ledger, frozen bodies on disk, a real room, real sockets."""
+"""Builders for the delivery tests: real ledger, frozen bodies on disk, real room, real sockets."""
 
 import random
 import socket

@@ -100,9 +100,10 @@ def test_without_asking_nothing_is_called_what_it_is_not(
 def test_refused_rows_fail_by_name_and_take_their_later_status_with_them(tmp_path: Path) -> None:
     bad = {f"{n:020}" for n in range(0, ORDERS, 37)}
     for shape in ("data", "top", "strings", "index"):
-        with with_sandbox(
-            tmp_path / shape, refuse_orders=frozenset(bad), partial_shape=shape
-        ) as (world, sandbox):
+        with with_sandbox(tmp_path / shape, refuse_orders=frozenset(bad), partial_shape=shape) as (
+            world,
+            sandbox,
+        ):
             drop = world.drop(picked(ORDERS), delivered(ORDERS))
             (handback,) = world.deliver(drop)
             assert handback.complete

@@ -1,4 +1,4 @@
-"""The client against servers that misbehave at socket level: what is in doubt, and one PUT is one."""
+"""The client against servers that misbehave at socket level: what is in doubt; one PUT is one."""
 
 import asyncio
 import socket
@@ -73,7 +73,9 @@ def test_a_connection_that_dies_after_the_request_makes_one_put_and_a_doubt() ->
 
 
 @pytest.mark.parametrize(
-    "act", [raw.hang_up, raw.reset, raw.half, raw.half_head, raw.noise], ids=lambda act: act.__name__
+    "act",
+    [raw.hang_up, raw.reset, raw.half, raw.half_head, raw.noise],
+    ids=lambda act: act.__name__,
 )
 def test_whatever_happens_after_the_request_is_in_doubt(
     act: Callable[[socket.socket], bool],

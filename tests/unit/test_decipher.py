@@ -242,14 +242,18 @@ _JSON = st.recursive(
     | st.floats(allow_nan=False)
     | st.sampled_from([*IDS, "FAILED", "SUCCESS", "", "4", "9999"])
     | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(
-            ["data", "meta", "errors", "error", "orderId", "id", "index", "message", "code"]
-            + ["successCount", "failedCount", "payloadCount", "status", "success", "1002"]
-        ),
-        inner,
-        max_size=5,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                (
+                    "data meta errors error orderId id index message code 1002 "
+                    "successCount failedCount payloadCount status success"
+                ).split()
+            ),
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=25,
 )

@@ -41,7 +41,9 @@ def test_any_part_holds_exactly_its_updates_whatever_their_remarks(
 
 
 def test_the_whole_is_the_frozen_body_itself() -> None:
-    body = b'[{"orderId":"1","orderStatus":"bag_picked"},\n{"orderId":"2","orderStatus":"bag_picked"}]'
+    body = (
+        b'[{"orderId":"1","orderStatus":"bag_picked"},\n{"orderId":"2","orderStatus":"bag_picked"}]'
+    )
     parcel = Parcel(body, 2)
     assert parcel.part(range(2)) is body
     assert len(parcel.order_ids(range(2))) == 2

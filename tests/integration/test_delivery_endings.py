@@ -1,0 +1,285 @@
+"""Stop, cancel, kill, crash, a ledger that fails, a bug: what is known afterwards is the truth."""
+
+import sqlite3
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.clock import SystemClock
+from pipeline.delivery.lane import Handback
+from pipeline.delivery.room import DeliveryRoom
+from pipeline.errors import StorageError
+from pipeline.model import Outcome, stamp
+from pipeline.ports import ChunkState
+from pipeline.sandbox.config import SandboxConfig
+from pipeline.sandbox.rules import State
+from pipeline.sandbox.server import SandboxHandle, running
+from tests.integration.delivery_support import (
+    RawServer,
+    World,
+    delivered,
+    history,
+    picked,
+    saying,
+    well,
+    with_sandbox,
+    world_of,
+)
+
+_POLL = threading.Event()
+
+
+def _until_called(sandbox: SandboxHandle, calls: int) -> None:
+    while sandbox.stats()["calls"] < calls:
+        _POLL.wait(0.005)
+
+
+def test_stop_answers_what_is_out_and_puts_the_rest_back(tmp_path: Path) -> None:
+    with with_sandbox(tmp_path, latency_ms=30) as (world, sandbox):
+        drop = world.drop(picked(2000), delivered(2000))
+        with world.room() as room:
+            future = room.submit(world.shipment(drop))
+            _until_called(sandbox, 20)
+            room.stop()
+            handback = future.result(timeout=60)
+        assert not handback.complete
+        assert world.states(drop) == {ChunkState.PLANNED, ChunkState.DONE}
+        outcomes, applied = world.outcomes(drop), history(sandbox)
+        assert {u for u, o in outcomes.items() if o is Outcome.ACCEPTED} == applied.keys()
+        assert set(outcomes.values()) == {Outcome.ACCEPTED, Outcome.UNSENT}
+        sandbox.set_faults(latency_ms=0)
+        assert world.deliver(drop)[0].complete
+        assert sandbox.stats()["info_calls"] == 0, "nothing was in doubt"
+        assert set(history(sandbox).values()) == {1}
+        assert world.counts(drop) == {Outcome.ACCEPTED: 4000}
+
+
+def test_kill_leaves_in_doubt_what_was_out_and_the_next_start_settles_it(tmp_path: Path) -> None:
+    with with_sandbox(tmp_path, stall_rate=1.0, stall_seconds=30) as (world, sandbox):
+        drop = world.drop(picked(400))
+        with world.room() as room:
+            future = room.submit(world.shipment(drop))
+            _until_called(sandbox, 8)
+            room.kill()
+            with pytest.raises(StorageError):
+                future.result(timeout=60)
+            room.join()
+        assert ChunkState.SENDING in world.states(drop)
+        assert ChunkState.DONE not in world.states(drop)
+        sandbox.set_faults(stall_rate=0.0)
+        assert world.deliver(drop, timeout=0.5)[0].complete
+        assert world.counts(drop) == {Outcome.ACCEPTED: 400}
+        assert set(history(sandbox).values()) == {1}
+        codes = {v.code for v in world.verdicts(drop).values()}
+        assert codes == {"", "RECONCILED"}
+
+
+def test_after_a_crash_not_yet_is_believed_only_when_the_old_call_must_be_over(
+    tmp_path: Path,
+) -> None:
+    orders = {f"{n:020}": State.DP_ASSIGNED for n in range(20)}
+    with (
+        running(SandboxConfig(orders=orders)) as sandbox,
+        world_of(tmp_path, sandbox.url) as world,
+    ):
+        drop = world.drop(picked(20))
+        other = world.drop(picked(400, first=1000))
+        crashed = SystemClock().now()
+        world.crashed(drop, at=stamp(crashed))
+        handbacks = world.deliver(drop, other, timeout=0.8, concurrency=1)
+        assert all(each.complete for each in handbacks)
+        puts = [call for call in sandbox.calls() if call["method"] == "PUT"]
+        again = [call for call in puts if call["updates"][0][0] in orders]
+        assert len(again) == 1
+        assert again[0]["at"] >= crashed.timestamp() + 0.8
+        assert puts.index(again[0]) == 20, "nobody else had to wait for that"
+        assert world.counts(drop) == {Outcome.ACCEPTED: 20}
+
+
+def test_a_crash_long_ago_costs_no_waiting(tmp_path: Path) -> None:
+    orders = {f"{n:020}": State.DP_ASSIGNED for n in range(20)}
+    with (
+        running(SandboxConfig(orders=orders)) as sandbox,
+        world_of(tmp_path, sandbox.url) as world,
+    ):
+        drop = world.drop(picked(20))
+        world.crashed(drop)
+        (handback,) = world.deliver(drop, timeout=600)
+        assert handback.complete
+        assert sandbox.stats()["info_calls"] == 20
+
+
+def test_a_crash_in_the_second_wave_forgets_nothing_of_the_first(tmp_path: Path) -> None:
+    bad = f"{5:020}"
+    with with_sandbox(tmp_path, refuse_orders=frozenset({bad})) as (world, sandbox):
+        drop = world.drop(picked(40), delivered(40))
+        first = [chunk for chunk in world.ledger.chunks(drop.seq) if chunk.wave == 0]
+        shipment = world.shipment(drop)
+        with world.room() as room:
+            room.submit(replace(shipment, chunks=tuple(first))).result(timeout=60)
+        second = [chunk for chunk in world.ledger.chunks(drop.seq) if chunk.wave == 1]
+        world.ledger.exchange([], second, at="2026-01-01T00:00:00.000Z")
+        assert world.deliver(drop)[0].complete
+        assert world.counts(drop) == {Outcome.ACCEPTED: 78, Outcome.FAILED: 2}
+        assert sandbox.stats()["illegal"] == 0
+
+
+def test_cancel_ends_a_drop_that_waits_out_a_pause_and_no_other(tmp_path: Path) -> None:
+    server = RawServer(*[saying("429 Slow", b"", "Retry-After: 600")] * 1)
+    with world_of(tmp_path, server.url) as world:
+        drop = world.drop(picked(400))
+        with world.room(concurrency=2) as room:
+            future = room.submit(world.shipment(drop))
+            while not server.puts:
+                _POLL.wait(0.005)
+            room.cancel(drop.seq)
+            handback = future.result(timeout=30)
+        assert handback.cancelled
+        assert not handback.complete
+        assert handback.shut is None
+        assert Outcome.UNKNOWN not in world.counts(drop)
+    server.close()
+
+
+def test_cancel_books_what_is_out_and_lets_the_other_drops_go_on(tmp_path: Path) -> None:
+    with with_sandbox(tmp_path, latency_ms=20) as (world, sandbox):
+        drop, other = world.drop(picked(4000)), world.drop(picked(200, first=90_000))
+        with world.room() as room:
+            futures = [room.submit(world.shipment(each)) for each in (drop, other)]
+            _until_called(sandbox, 10)
+            room.cancel(drop.seq)
+            cancelled, through = [future.result(timeout=60) for future in futures]
+        assert cancelled.cancelled
+        assert through.complete
+        applied = history(sandbox)
+        for each in (drop, other):
+            for update, outcome in world.outcomes(each).items():
+                assert applied[update] == (outcome is Outcome.ACCEPTED)
+
+
+# -- a ledger that fails -------------------------------------------------------------------------
+
+
+def _break(world: World) -> None:
+    with sqlite3.connect(world.root / "state" / "ledger.db") as connection:
+        connection.execute(
+            "CREATE TRIGGER no BEFORE UPDATE ON chunks BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+
+
+def _mend(world: World) -> None:
+    with sqlite3.connect(world.root / "state" / "ledger.db", timeout=30) as connection:
+        connection.execute("DROP TRIGGER no")
+
+
+def test_when_no_mark_can_be_written_no_call_leaves(tmp_path: Path) -> None:
+    with with_sandbox(tmp_path) as (world, sandbox):
+        drop = world.drop(picked(400))
+        _break(world)
+        with world.room() as room:
+            with pytest.raises(StorageError, match="full"):
+                room.submit(world.shipment(drop)).result(timeout=60)
+            assert room.shut is not None
+            assert sandbox.stats()["calls"] == 0
+            _mend(world)
+            room.reopen()
+            assert room.submit(world.shipment(drop)).result(timeout=60).complete
+        assert world.counts(drop) == {Outcome.ACCEPTED: 400}
+
+
+def test_answers_that_cannot_be_booked_at_once_are_booked_when_the_ledger_is_back(
+    tmp_path: Path,
+) -> None:
+    server = RawServer()
+    with world_of(tmp_path, server.url) as world:
+        drop = world.drop(picked(20))
+
+        def fail_for_a_while(connection: object) -> bool:
+            _break(world)
+            threading.Timer(0.2, _mend, [world]).start()
+            return well(connection)  # type: ignore[arg-type] - a socket
+
+        server._acts = iter([fail_for_a_while])
+        with world.room(concurrency=1) as room, pytest.raises(StorageError):
+            room.submit(world.shipment(drop)).result(timeout=60)
+        assert world.counts(drop) == {Outcome.ACCEPTED: 20}
+        assert world.deliver(drop, reconcile=False)[0].complete
+        assert len(server.puts) == 1
+    server.close()
+
+
+def test_a_drop_is_not_given_back_while_a_call_of_it_is_out(tmp_path: Path) -> None:
+    """The ledger fails under calls in flight: who takes the drop up again must not race them."""
+    with with_sandbox(tmp_path, latency_ms=100) as (world, sandbox):
+        drop = world.drop(picked(2000))
+        with world.room(concurrency=4) as room:
+            future = room.submit(world.shipment(drop))
+            _until_called(sandbox, 6)
+            _break(world)
+            threading.Timer(0.3, _mend, [world]).start()
+            with pytest.raises(StorageError):
+                future.result(timeout=60)
+            answered = sum(sandbox.stats()["status_codes"].values())
+            assert sandbox.stats()["calls"] == answered, "a call was still out"
+
+
+# -- bugs and closed doors -----------------------------------------------------------------------
+
+
+def test_a_bug_costs_its_own_drop_and_not_the_room(tmp_path: Path) -> None:
+    with with_sandbox(tmp_path) as (world, _):
+        broken, sound = world.drop(picked(200)), world.drop(picked(200, first=1000))
+        shipment = world.shipment(broken)
+
+        def body(offset: int, length: int) -> bytes:
+            if offset:
+                raise RuntimeError("the disk is gone")
+            return shipment.body(offset, length)
+
+        with world.room() as room:
+            futures = [
+                room.submit(replace(shipment, body=body)),
+                room.submit(world.shipment(sound)),
+            ]
+            with pytest.raises(RuntimeError, match="gone"):
+                futures[0].result(timeout=60)
+            assert futures[1].result(timeout=60).complete
+        assert world.deliver(broken)[0].complete
+        assert world.counts(broken) == {Outcome.ACCEPTED: 200}
+
+
+def test_a_closed_room_takes_nothing_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with with_sandbox(tmp_path) as (world, _):
+        drop = world.drop(picked(20))
+        with world.room() as room:
+            pass
+        with pytest.raises(StorageError):
+            room.submit(world.shipment(drop)).result(timeout=10)
+        assert world.counts(drop) == {Outcome.UNSENT: 20}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_room_that_cannot_open_takes_nothing(tmp_path: Path) -> None:
+    with with_sandbox(tmp_path) as (world, _):
+        drop = world.drop(picked(20))
+        with world.room() as room:
+            good = room._make_api
+        room = DeliveryRoom(
+            make_api=lambda: _no(good),
+            ledger=world.ledger,
+            policy=room._policy,
+            clock=SystemClock(),
+            rng=room._rng,
+        )
+        room.start()
+        future: Future[Handback] = room.submit(world.shipment(drop))
+        with pytest.raises(StorageError):
+            future.result(timeout=10)
+        room.join()
+
+
+def _no(_good: object) -> None:
+    raise RuntimeError("no")

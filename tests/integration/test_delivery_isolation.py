@@ -1,0 +1,139 @@
+"""A call that is refused whole: the bad rows stand alone, unless it is not the rows at all."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.delivery.lane import Handback
+from pipeline.model import Outcome
+from pipeline.ports import ChunkState
+from tests.integration.delivery_support import (
+    World,
+    chunked,
+    history,
+    picked,
+    with_sandbox,
+)
+
+
+def _order(number: int) -> str:
+    return f"{number:020}"
+
+
+@pytest.mark.parametrize("bad", [(0,), (19,), (7,), (0, 19), (3, 4, 5), (1, 5, 9, 13, 17)])
+def test_the_sound_rows_go_through_within_ten_calls_per_bad_one(
+    tmp_path: Path, bad: tuple[int, ...]
+) -> None:
+    poison = frozenset(_order(40 + n) for n in bad)
+    with with_sandbox(tmp_path, poison_orders=poison) as (world, sandbox):
+        drop = world.drop(picked(200))
+        (handback,) = world.deliver(drop)
+        assert handback.complete
+        for (order_id, _), verdict in world.verdicts(drop).items():
+            assert verdict.outcome is (Outcome.FAILED if order_id in poison else Outcome.ACCEPTED)
+            assert ("422" in verdict.message) is (order_id in poison)
+        assert sandbox.stats()["calls"] - 10 <= 10 * len(bad)
+        assert set(history(sandbox).values()) == {1}
+
+
+def test_a_bad_row_in_every_chunk_is_not_taken_for_an_outage(tmp_path: Path) -> None:
+    poison = frozenset(_order(20 * n + n) for n in range(10))
+    with with_sandbox(tmp_path, poison_orders=poison) as (world, sandbox):
+        drop = world.drop(picked(200))
+        (handback,) = world.deliver(drop)
+        assert handback.complete
+        assert world.counts(drop) == {Outcome.ACCEPTED: 190, Outcome.FAILED: 10}
+        assert sandbox.stats()["calls"] <= 10 + 100
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_when_every_chunk_is_refused_alike_it_is_not_the_rows(
+    tmp_path: Path, status: int, concurrency: int
+) -> None:
+    with with_sandbox(tmp_path, status_all=status) as (world, sandbox):
+        drop = world.drop(picked(600))
+        with world.room(concurrency=concurrency) as room:
+            handback = room.submit(world.shipment(drop)).result(timeout=60)
+            assert not handback.complete
+            assert handback.shut is not None
+            assert handback.shut.held
+            assert str(status) in handback.shut.reason
+            assert world.counts(drop) == {Outcome.UNSENT: 600}
+            assert world.states(drop) == {ChunkState.PLANNED}
+            first = sandbox.stats()["calls"]
+            assert first <= 3 * 39 + 2 * concurrency
+            room.reopen()
+            room.submit(world.shipment(drop)).result(timeout=60)
+            assert world.counts(drop) == {Outcome.UNSENT: 600}
+            assert sandbox.stats()["calls"] - first <= 39 + 2 * concurrency
+            sandbox.set_faults(status_all=0)
+            room.reopen()
+            assert room.submit(world.shipment(drop)).result(timeout=60).complete
+        assert world.counts(drop) == {Outcome.ACCEPTED: 600}
+
+
+@pytest.mark.parametrize("rows", [1, 20, 40])
+def test_a_small_file_whose_rows_are_all_refused_has_failed(tmp_path: Path, rows: int) -> None:
+    with with_sandbox(tmp_path, status_all=422) as (world, _):
+        drop = world.drop(picked(rows))
+        (handback,) = world.deliver(drop)
+        assert handback.complete
+        assert world.counts(drop) == {Outcome.FAILED: rows}
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_chunk_of_bad_rows_fails_once_the_api_has_taken_another(
+    tmp_path: Path, concurrency: int
+) -> None:
+    poison = frozenset(_order(n) for n in range(40))
+    with with_sandbox(tmp_path, poison_orders=poison) as (world, _):
+        drop = world.drop(picked(200))
+        (handback,) = world.deliver(drop, concurrency=concurrency)
+        assert handback.complete
+        assert world.counts(drop) == {Outcome.ACCEPTED: 160, Outcome.FAILED: 40}
+
+
+def test_a_file_of_bad_rows_does_not_keep_a_sound_one_from_going(tmp_path: Path) -> None:
+    poison = frozenset(_order(n) for n in range(400))
+    with with_sandbox(tmp_path, poison_orders=poison) as (world, _):
+        bad = world.drop(picked(400))
+        sound = world.drop(picked(100, first=1000))
+        for _ in range(3):
+            _deliver_both(world)
+        assert world.counts(sound) == {Outcome.ACCEPTED: 100}
+        assert set(world.counts(bad)) <= {Outcome.FAILED, Outcome.UNSENT}
+
+
+def _deliver_both(world: World) -> list[Handback]:
+    return world.deliver(*world.drops.values(), concurrency=2)
+
+
+def test_the_budget_of_a_drop_bounds_the_extra_calls(tmp_path: Path) -> None:
+    poison = frozenset(_order(n) for n in range(20, 600))
+    with with_sandbox(tmp_path, poison_orders=poison) as (world, sandbox):
+        drop = world.drop(picked(600))
+        (handback,) = world.deliver(drop, concurrency=1)
+        assert handback.complete
+        assert world.counts(drop) == {Outcome.ACCEPTED: 20, Outcome.FAILED: 580}
+        assert sandbox.stats()["calls"] <= 30 + 2 * 100
+
+
+def test_an_outage_in_the_middle_of_isolation_fails_no_row(tmp_path: Path) -> None:
+    poison = frozenset({_order(3)})
+    with with_sandbox(tmp_path, poison_orders=poison) as (world, sandbox):
+        sound = world.drop(picked(20, first=5000))
+        drop = world.drop(chunked([u for chunk in picked(20) for u in chunk]))
+        world.deliver(sound)
+        sandbox.set_faults(fail_rate=0.5, fail_status=[503])
+        for _ in range(8):
+            world.deliver(drop, max_attempts=2)
+            found = world.outcomes(drop)
+            assert {o for (i, _), o in found.items() if i not in poison} <= {
+                Outcome.ACCEPTED,
+                Outcome.UNSENT,
+            }
+        sandbox.set_faults(fail_rate=0.0)
+        world.deliver(drop)
+        assert world.counts(drop) == {Outcome.ACCEPTED: 19, Outcome.FAILED: 1}
+        assert set(history(sandbox).values()) == {1}

@@ -1,0 +1,155 @@
+"""What is known of a chunk's rows when it is taken up again, and when its passage ends."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pipeline.codes import Code
+from pipeline.delivery.outcomes import RowBook, untouched
+from pipeline.delivery.policy import DeliveryPolicy
+from pipeline.delivery.settling import proof_from
+from pipeline.model import Outcome, stamp
+from pipeline.ports import Chunk, ChunkState, Verdict
+from pipeline.stages.answers import Refusal
+
+PLANNED, SENDING, DONE = ChunkState.PLANNED, ChunkState.SENDING, ChunkState.DONE
+
+
+def _chunk(state: ChunkState, outcome: Outcome | None = None, **more: Any) -> Chunk:
+    return Chunk(
+        drop_seq=1, no=4, wave=0, offset=0, length=9, size=5, state=state, outcome=outcome, **more
+    )
+
+
+def _verdict(pos: int, outcome: Outcome, code: str = "") -> Verdict:
+    return Verdict(chunk_no=4, pos=pos, outcome=outcome, code=code, message="")
+
+
+UNKNOWN = _verdict(2, Outcome.UNKNOWN, Code.ANSWER_LOST)
+UNCLEAR = _verdict(2, Outcome.UNKNOWN, Code.ANSWER_UNCLEAR)
+FAILED = _verdict(0, Outcome.FAILED, Code.API_REFUSED)
+ACCEPTED = _verdict(1, Outcome.ACCEPTED)
+WAITS = _verdict(3, Outcome.UNSENT, Code.EARLIER_OPEN)
+
+
+@pytest.mark.parametrize(
+    ("chunk", "known", "send", "settle", "ask"),
+    [
+        (_chunk(PLANNED), [], [0, 1, 2, 3, 4], [], []),
+        (_chunk(SENDING), [], [], [0, 1, 2, 3, 4], []),
+        (_chunk(PLANNED, Outcome.UNSENT), [FAILED, ACCEPTED], [2, 3, 4], [], []),
+        (_chunk(PLANNED, Outcome.UNSENT), [UNKNOWN], [0, 1, 3, 4], [2], []),
+        (_chunk(PLANNED, Outcome.UNSENT), [UNCLEAR], [0, 1, 3, 4], [], [2]),
+        (_chunk(PLANNED, Outcome.UNSENT), [WAITS], [0, 1, 2, 3, 4], [], []),
+        (_chunk(SENDING, Outcome.UNKNOWN), [FAILED, ACCEPTED], [], [2, 3, 4], []),
+        (_chunk(SENDING, Outcome.UNKNOWN), [UNCLEAR], [], [0, 1, 3, 4], [2]),
+        # It ended once: rows without a verdict were accepted, and are left in peace for ever
+        (_chunk(DONE, Outcome.ACCEPTED), [UNKNOWN], [], [], [2]),
+        (_chunk(DONE, Outcome.ACCEPTED), [UNCLEAR, FAILED], [], [], [2]),
+        (_chunk(SENDING, Outcome.ACCEPTED), [UNKNOWN, FAILED], [], [2], []),
+    ],
+)
+def test_what_is_to_be_sent_settled_or_only_asked_about(
+    chunk: Chunk, known: list[Verdict], send: list[int], settle: list[int], ask: list[int]
+) -> None:
+    assert RowBook(chunk, known).sort(known) == (send, settle, ask)
+
+
+def _all_but_one_accepted() -> RowBook:
+    rows = RowBook(_chunk(PLANNED), [])
+    rows.accept([0, 1, 3, 4])
+    return rows
+
+
+def test_a_row_that_was_accepted_before_is_still_accepted_when_the_rest_is_given_up() -> None:
+    known = [UNKNOWN]
+    rows = RowBook(_chunk(SENDING, Outcome.ACCEPTED), known)
+    rows.sort(known)
+    result = rows.result()
+    assert result.chunk.state is SENDING
+    assert {v.pos: v.outcome for v in result.verdicts} == dict.fromkeys(
+        [0, 1, 3, 4], Outcome.ACCEPTED
+    )
+    assert result.replaces
+
+
+def test_a_chunk_is_done_only_when_every_row_has_its_end() -> None:
+    rows = _all_but_one_accepted()
+    assert rows.result().chunk.state is PLANNED
+    rows = _all_but_one_accepted()
+    rows.refuse(2, Refusal(code="D422", message="no"))
+    result = rows.result()
+    assert result.chunk.state is DONE
+    assert [(v.pos, v.outcome) for v in result.verdicts] == [(2, Outcome.FAILED)]
+
+
+def test_a_lost_row_makes_the_chunk_doubtful_whatever_else_waits() -> None:
+    rows = RowBook(_chunk(PLANNED), [])
+    rows.accept([0, 1])
+    rows.judge(3, Outcome.UNSENT, Code.EARLIER_OPEN, "waits")
+    rows.lost.update([2, 4])
+    result = rows.result()
+    assert result.chunk.state is SENDING
+    assert result.chunk.outcome is Outcome.UNKNOWN
+
+
+def test_a_row_sent_again_after_a_loss_stays_doubtful_until_it_is_settled() -> None:
+    rows = _all_but_one_accepted()
+    rows.doubted.add(2)
+    assert rows.result().chunk.state is SENDING
+    rows = _all_but_one_accepted()
+    rows.doubted.add(2)
+    rows.accept([2])
+    assert rows.result().chunk.state is DONE
+
+
+def test_refused_after_a_loss_is_unknown_and_never_failed() -> None:
+    rows = _all_but_one_accepted()
+    rows.doubted.add(2)
+    rows.refuse(2, Refusal(code="O400", message="order is already in bag_picked"))
+    (verdict,) = rows.result().verdicts
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "already in bag_picked" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("chunk", "known", "state", "outcome"),
+    [
+        (_chunk(PLANNED), [], PLANNED, Outcome.UNSENT),
+        (_chunk(SENDING), [], SENDING, Outcome.UNKNOWN),
+        (_chunk(SENDING, Outcome.ACCEPTED), [UNKNOWN], SENDING, Outcome.ACCEPTED),
+        (_chunk(DONE, Outcome.ACCEPTED), [UNKNOWN, FAILED], DONE, Outcome.ACCEPTED),
+    ],
+)
+def test_a_chunk_that_never_left_is_as_it_was(
+    chunk: Chunk, known: list[Verdict], state: ChunkState, outcome: Outcome
+) -> None:
+    result = untouched(chunk, known, "Stopping.")
+    assert (result.chunk.state, result.chunk.outcome) == (state, outcome)
+    assert list(result.verdicts) == known
+
+
+NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+POLICY = DeliveryPolicy(timeout=30, give_up_after=900)
+
+
+@pytest.mark.parametrize(
+    ("marked", "opened", "proof"),
+    [
+        (0, None, 30),  # of this run: it left when it says so
+        (100, 40, 130),
+        (-5, 0, 30),  # of an earlier run that was tried again until it died
+        (-800, 0, 30),
+        (-5000, 0, -5000 + 900 + 30 + 30),  # it had given up long before
+    ],
+)
+def test_when_not_yet_is_proof(marked: int, opened: int | None, proof: int) -> None:
+    chunk = _chunk(SENDING, sent_at=stamp(NOON + timedelta(seconds=marked)))
+    opened_at = None if opened is None else NOON + timedelta(seconds=opened)
+    found = proof_from(chunk, POLICY, opened_at)
+    assert found == (NOON + timedelta(seconds=proof)).timestamp()
+
+
+def test_a_chunk_that_was_never_marked_needs_no_proof() -> None:
+    assert proof_from(_chunk(SENDING), POLICY, NOON) is None
