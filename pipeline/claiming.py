@@ -74,7 +74,8 @@ class Claimer:
             sha256=digest.sha256,
             same_as=self._ledger.same_bytes(digest.sha256, drop.seq),
         )
-        self._ledger.save(drop)
+        # In this order: a kill in between writes the receipt once more instead of never.
         reporting.write_received(drop, self._folders)
+        self._ledger.save(drop)
         log.info("drop.claimed", drop=drop.drop_id, size=drop.size)
         return drop

@@ -124,6 +124,8 @@ class Closer:
             self._keep_ids(drop, np.ones(len(settled.outcome), dtype=bool))
         elif settled is not None and (counts[Outcome.REJECTED] or counts[Outcome.FAILED]):
             self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
+        if drop.parent and settled is not None and drop.state is DropState.COMPLETED:
+            self._tell_parent(drop, drop.parent, settled)
         self._ledger.save(replace(drop, facts={**drop.facts, "summary": dict(summary)}))
         self.put_away(drop)
         if not counts.get(Outcome.UNKNOWN):
@@ -131,6 +133,18 @@ class Closer:
         code = (summary.get("refused") or {}).get("code")
         log.info("drop.closed", drop=drop.drop_id, state=drop.state.value, code=code)
         return Closed(drop=drop, summary=summary)
+
+    def _tell_parent(self, drop: Drop, parent_id: str, settled: Settled) -> None:
+        """The sender of the first file sees there how much of it is mended."""
+        parent = self._ledger.find(parent_id)
+        if parent is None or not parent.state.closed:
+            return
+        fixed = frozenset(parent.facts.get("fixed_rows", ()))
+        told = reporting.tell_parent(parent, self._report(drop, settled), fixed, self._folders)
+        if told is not None:
+            summary, mended = told
+            facts = {**parent.facts, "summary": summary, "fixed_rows": sorted(mended)}
+            self._ledger.save(replace(parent, facts=facts))
 
     def _keep_ids(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> None:
         """A corrected rejects file may need the ids as they were (ID_RESTORED)."""

@@ -48,7 +48,8 @@ class Intake:
 
     def look(self, *, once: bool) -> None:
         """Scan: the scan is the truth. ``once``: only what the first look saw may be claimed."""
-        self._watcher.ensure()
+        if not once:
+            self._watcher.ensure()
         self._scan = self._inbox.scan()
         self._tell_what_is_odd()
         if self._first is None:

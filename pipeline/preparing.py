@@ -16,7 +16,17 @@ import pyarrow.compute as pc
 from pipeline.adapters.spool import Spool
 from pipeline.codes import Code
 from pipeline.errors import StorageError
-from pipeline.model import Block, Disposition, Limits, Manifest, Notice, ReadTally, Role, Sheet
+from pipeline.model import (
+    Block,
+    Disposition,
+    Fault,
+    Limits,
+    Manifest,
+    Notice,
+    ReadTally,
+    Role,
+    Sheet,
+)
 from pipeline.stages import comeback
 from pipeline.stages.choose import Choice, ProfileHeaderFinder, candidates, choose_profile
 from pipeline.stages.mapping import ColumnMap, map_columns
@@ -24,6 +34,7 @@ from pipeline.stages.plan import NO_TIME, PlanInput
 from pipeline.stages.prepare import prepare_block
 from pipeline.stages.read import read_manifest
 from pipeline.stages.report_summary import group_notices
+from pipeline.stages.texts import quoted
 from schemas.courier import Profile
 from schemas.rules import Rules
 
@@ -234,7 +245,25 @@ def _restored(block: Block, headers: tuple[str, ...], mapping: ColumnMap, family
     originals: dict[tuple[str, int], tuple[str, ...]] = {}
     for drop_id in sorted(drops):
         originals |= family.rejected_ids(drop_id)
-    return comeback.restore_ids(block, headers, column, originals)[0] if originals else block
+    if not originals:
+        return block
+    restored, positions = comeback.restore_ids(block, headers, column, originals)
+    told = {
+        at: (*restored.faults.get(at, ()), _told(block, at, column, mapping)) for at in positions
+    }
+    return replace(restored, faults={**restored.faults, **told})
+
+
+def _told(block: Block, at: int, column: int, mapping: ColumnMap) -> Fault:
+    damaged = block.cells[column][at].as_py()
+    return Fault(
+        code=Code.ID_RESTORED,
+        column=Role.ORDER_ID.value,
+        message=(
+            f"Row {block.rows[at]}, {mapping.header(Role.ORDER_ID)}: {quoted(damaged)} is how a "
+            "spreadsheet shows the id of the rejected row; the id was taken from there."
+        ),
+    )
 
 
 def _resolve_footers(table: pa.Table, gathered: _Gathered) -> pa.Table:

@@ -10,6 +10,7 @@ from pipeline.adapters.spool import Spool
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Drop, Notice, Outcome, ResultBlock
+from pipeline.stages.corrections import corrections
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.report_refusal import refusal_text
 from pipeline.stages.report_rejects import rejects_csv
@@ -19,6 +20,7 @@ from pipeline.stages.report_summary import (
     SummaryFacts,
     group_notices,
     received_json,
+    summary_bytes,
     summary_json,
     summary_object,
 )
@@ -202,9 +204,36 @@ def summary_of(report: Report, files: Mapping[str, str]) -> SummaryFacts:
         blank=skipped["blank"],
         header=skipped["header"],
         footer=skipped["footer"],
+        corrections=_corrections(report),
         files={**files, "summary": file_name(report.drop, SUMMARY)},
         more={"courier_why": facts["courier_why"]},
     )
+
+
+def _corrections(report: Report) -> tuple[int, int] | None:
+    """For a rejects file that came back: its rows, and those of them that are now sound."""
+    if report.drop.parent is None:
+        return None
+    found = corrections(report.blocks(), report.drop.parent)
+    return len(found.rows), len(found.fixed)
+
+
+def tell_parent(
+    parent: Drop, child: Report, fixed: frozenset[int], folders: Folders
+) -> tuple[dict[str, Any], frozenset[int]] | None:
+    """Write a parent's summary anew: how many of its rejected rows are sound by now.
+
+    ``fixed``: its rows that earlier children mended. Returns the summary's object and all mended
+    rows; None when the parent has no summary of its own.
+    """
+    summary = parent.facts.get("summary")
+    if not summary:
+        return None
+    mended = fixed | corrections(child.blocks(), parent.drop_id).fixed
+    total = summary["rows"]["rejected"] + summary["rows"]["failed"]
+    told = {**summary, "corrections": {"rows": max(total, len(mended)), "fixed": len(mended)}}
+    folders.outbox_write(parent.folder, file_name(parent, SUMMARY), [summary_bytes(told)])
+    return told, mended
 
 
 def _kept_notices(facts: Mapping[str, Any]) -> list[Notice]:

@@ -28,7 +28,7 @@ from pipeline.planning import (
     guard,
     make_plan,
 )
-from pipeline.ports import Clock, Ledger
+from pipeline.ports import Chunk, Clock, Ledger
 from pipeline.preparing import Prepared, Reading, Source, prepare
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.settle import Remark, Settled, settle, unsent
@@ -41,9 +41,10 @@ MAX_TRIES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """A drop whose plan is frozen: to be delivered."""
+    """A drop whose plan is frozen: to be delivered. ``chunks`` as the ledger has them now."""
 
     drop: Drop
+    chunks: tuple[Chunk, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +127,10 @@ class Runner:
             return self._refuse(drop, refusal, prepared, planned)
         chunks = freeze_bodies(planned, prepared, self._closer.spool(drop))
         drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
-        plan = frozen(prepared, planned, [replace(chunk, drop_seq=drop.seq) for chunk in chunks])
-        self._ledger.freeze(drop, plan)
+        chunks = [replace(chunk, drop_seq=drop.seq) for chunk in chunks]
+        self._ledger.freeze(drop, frozen(prepared, planned, chunks))
         log.info("drop.planned", drop=drop.drop_id, rows=prepared.total, chunks=len(chunks))
-        return Ready(drop=drop)
+        return Ready(drop=drop, chunks=tuple(chunks))
 
     def _read(self, drop: Drop) -> Prepared:
         if drop.tries > MAX_TRIES:
@@ -162,12 +163,18 @@ class Runner:
 
     # -- deliver and finish --------------------------------------------------------------------
 
-    def shipment(self, drop: Drop, held: ExitStack) -> Shipment:
-        """What the delivery room needs; ``held`` keeps the bodies open until it is closed."""
+    def shipment(
+        self, drop: Drop, held: ExitStack, fresh: tuple[Chunk, ...] | None = None
+    ) -> Shipment:
+        """What the delivery room needs; ``held`` keeps the bodies open until it is closed.
+
+        ``fresh``: the chunks of a plan that was frozen just now, so that nothing is read back.
+        """
+        known = () if fresh is not None else self._ledger.verdicts(drop.seq)
         return Shipment(
             drop_seq=drop.seq,
-            chunks=tuple(self._ledger.chunks(drop.seq)),
-            verdicts=tuple(self._ledger.verdicts(drop.seq)),
+            chunks=tuple(self._ledger.chunks(drop.seq)) if fresh is None else fresh,
+            verdicts=tuple(known),
             body=held.enter_context(self._closer.spool(drop).body_reader()),
         )
 

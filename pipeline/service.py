@@ -34,6 +34,10 @@ _AHEAD = 64
 _PROBE_SECONDS = 15.0
 """How long ``run`` waits before it tries an API again that is out of reach or refuses us."""
 
+_DEAF_SECONDS = 0.6
+"""After a claim the loop looks by itself for this long: watchdog keeps half of our own rename back
+for half a second, and every event behind it."""
+
 _TROUBLE_SECONDS = 5.0
 """How long claiming rests after a folder or the ledger could not be written."""
 
@@ -87,6 +91,8 @@ class Service:
         self._closed: list[Closed] = []
         self._only: str | None = None
         self._scan_wanted = True
+        self._scan_rest = 0.0
+        self._deaf_until = 0.0
         self._scan_due = 0.0
         self._once = False
         self._resume_at: float | None = None
@@ -117,7 +123,7 @@ class Service:
         self._once = once
         self._only = only
         self._room.start()
-        if only is None:
+        if only is None and not once:
             self._intake.start()
         began = self._clock.monotonic()
         try:
@@ -165,7 +171,7 @@ class Service:
     def _turn(self, now: float) -> None:
         """One turn: scan if it is time, claim what there is room for, mind what rests."""
         try:
-            if self._scan_wanted or now >= self._scan_due:
+            if now >= self._scan_due or (self._scan_wanted and now >= self._scan_rest):
                 self._look(now)
             self._claim()
             if not self._once:
@@ -191,8 +197,9 @@ class Service:
         if self._only is not None:
             return
         self._intake.look(once=self._once)
-        cost = self._clock.monotonic() - now
-        self._scan_due = max(self._scan_due, now + 10 * cost)
+        # Events come with every file that is through: at most a tenth of the time goes to scans.
+        self._scan_rest = now + 10 * (self._clock.monotonic() - now)
+        self._scan_due = max(self._scan_due, self._scan_rest)
 
     def _claim(self) -> None:
         """Claim oldest first, as long as there is room and nothing is wrong."""
@@ -201,6 +208,7 @@ class Service:
             return
         for drop in islice(self._intake.claimed(), room):
             self._work.take(drop)
+            self._deaf_until = self._clock.monotonic() + _DEAF_SECONDS
             if self._stop:
                 return
 
@@ -218,6 +226,11 @@ class Service:
         if self._intake.settling and self._pace.settle:
             left = min(left, max(0.05, self._pace.settle / 4))
             self._scan_wanted = True
+        elif now < self._deaf_until and not self._once:
+            left = min(left, 0.05)
+            self._scan_wanted = True
+        if self._scan_wanted:
+            left = min(left, max(0.0, self._scan_rest - now))
         return max(0.01, left)
 
     # -- wishes, outages -----------------------------------------------------------------------

@@ -18,6 +18,7 @@ from pipeline.delivery.lane import Handback
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import StorageError
 from pipeline.model import Drop, DropState
+from pipeline.ports import Chunk
 from pipeline.runner import MAX_TRIES, Blocked, Ready, Runner, Step
 
 log = structlog.get_logger(__name__)
@@ -143,8 +144,8 @@ class Work:
 
     def _route(self, step: Step | None) -> None:
         match step:
-            case Ready(drop=drop):
-                self._deliver(drop)
+            case Ready(drop=drop, chunks=chunks):
+                self._deliver(drop, chunks)
             case Blocked() as blocked:
                 self._blocked.append(blocked)
                 if blocked.drop.drop_id in self._cancelled:
@@ -169,14 +170,14 @@ class Work:
 
     # -- deliver -------------------------------------------------------------------------------
 
-    def _deliver(self, drop: Drop) -> None:
+    def _deliver(self, drop: Drop, fresh: tuple[Chunk, ...] | None = None) -> None:
         if drop.drop_id in self._cancelled:
             self._report(drop, Handback(drop_seq=drop.seq, complete=False, cancelled=True))
             return
         held = ExitStack()
         self._delivering[drop.drop_id] = drop
         try:
-            future = self._room.submit(self._runner.shipment(drop, held))
+            future = self._room.submit(self._runner.shipment(drop, held, fresh))
         except StorageError as error:
             held.close()
             del self._delivering[drop.drop_id]

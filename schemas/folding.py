@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _RUNS = re.compile(r"[\s_.\-]+")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
@@ -57,11 +58,20 @@ def fold_header(text: str) -> str:
     Like ``fold``, and without asterisks, invisible characters and remarks in brackets such as
     ``(dd-mm-yyyy)`` (hazards, section E).
     """
+    # The same few headings come with every file, and each is tried against every profile.
+    return _fold_known(text) if len(text) <= _USUAL_LENGTH else _fold_any(text)
+
+
+def _fold_any(text: str) -> str:
     bare = _BRACKETS.sub(" ", text).replace("*", " ")
     if not bare.isascii():
         bare = "".join(character for character in bare if character not in INVISIBLE)
     folded = fold(bare)
     return folded.rstrip(" :") if folded else fold(text.replace("*", " "))
+
+
+_USUAL_LENGTH = 80
+_fold_known = lru_cache(maxsize=4096)(_fold_any)
 
 
 def is_absent(folded: str) -> bool:

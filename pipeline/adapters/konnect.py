@@ -8,7 +8,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -52,8 +52,12 @@ class KonnectApi:
     ) -> None:
         self._base_url = base_url
         self._timeout = timeout
+        # Made here and once: it takes long, and the first call would leave with the second.
+        trust = ssl.create_default_context()
         self._transport = AiohttpTransport(
-            client=self._session_factory(connections), proxy=_proxy_for(base_url)
+            verify=trust,
+            client=self._session_factory(connections, trust),
+            proxy=_proxy_for(base_url),
         )
         self._tokens = Tokens(credentials, self._fetch_token)
         self._headers = httpx.Headers()
@@ -67,13 +71,15 @@ class KonnectApi:
         }
 
     @staticmethod
-    def _session_factory(connections: int) -> Callable[[], aiohttp.ClientSession]:
+    def _session_factory(
+        connections: int, trust: ssl.SSLContext
+    ) -> Callable[[], aiohttp.ClientSession]:
         def make() -> aiohttp.ClientSession:
             session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=connections + 2,
                     keepalive_timeout=15,
-                    ssl=ssl.create_default_context(),
+                    ssl=trust,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
@@ -144,10 +150,7 @@ class KonnectApi:
         try:
             async with asyncio.timeout(self._timeout):
                 response = await self._transport.handle_async_request(request)
-                try:
-                    body = await _body_of(response)
-                finally:
-                    await response.aclose()
+                body = await _body_of(response)
         except TimeoutError as error:
             raise Transient("no answer in time", in_doubt=True) from error
         except httpx.TransportError as error:
@@ -161,14 +164,21 @@ class KonnectApi:
 
 
 async def _body_of(response: httpx.Response) -> bytes:
-    """The body as it came, cut once it is longer than any answer."""
+    """The body as it came, cut once it is longer than any answer; the response is closed.
+
+    Read from the transport's stream: ``Response.aiter_raw`` does the same at twice the price.
+    """
+    stream = cast("httpx.AsyncByteStream", response.stream)
     pieces: list[bytes] = []
     size = 0
-    async for piece in response.aiter_raw():
-        pieces.append(piece)
-        size += len(piece)
-        if size > _MAX_ANSWER:
-            break
+    try:
+        async for piece in stream:
+            pieces.append(piece)
+            size += len(piece)
+            if size > _MAX_ANSWER:
+                break
+    finally:
+        await stream.aclose()
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

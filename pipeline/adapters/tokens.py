@@ -39,7 +39,8 @@ class Tokens:
             (credentials.username, credentials.password or "") if credentials.username else None
         )
         self._fetch = fetch
-        self._token = _sound(credentials.token or "", "api.token")
+        self._token = credentials.token or ""
+        self._checked = ""
         self._file_stamp: tuple[int, int, int] | None = None
         self._fetching: asyncio.Task[None] | None = None
         self.generation = 0
@@ -50,6 +51,8 @@ class Tokens:
             self._read(self._file)
         elif not self._token and self._login is not None:
             await self._fetched(self._login)
+        if self._token != self._checked:
+            self._checked = _sound(self._token, "api.token")
         if not self._token:
             raise Held("There is no token for the API.", hint="Set api.token or api.token_file.")
         return self._token
@@ -112,7 +115,7 @@ class Tokens:
 def _sound(token: str, what: str) -> str:
     """The token, if it can travel in a header."""
     if token and not (token.isascii() and token.isprintable() and " " not in token):
-        raise Held(f"{what[0].upper()}{what[1:]} holds characters that no token has.")
+        raise Held(f"There are characters in {what} that no token has.")
     return token
 
 

@@ -1,11 +1,11 @@
 """Pace: so many calls a second, evenly, and never more than that in any second."""
 
-_SLOWER = 1.01
+_SLOWER = 1.015
 """Calls are spaced this much wider than the limit, so that jitter on the way does not break it."""
 
-_CATCH_UP = 0.005
-"""Seconds of lateness that the next calls may make good. Under ``_SLOWER`` - 1 of a second: with
-both, ``rate`` seconds' worth of calls never fall into less than a second."""
+_CATCH_UP = 0.004
+"""Seconds of lateness that the next calls may make good. Less than ``_SLOWER`` adds to a second, so
+that no second ever holds more than its share."""
 
 
 class Pace:

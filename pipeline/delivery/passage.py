@@ -5,6 +5,7 @@ lost on the way is asked about first (decision 5). Nothing here writes: the resu
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 from pipeline.delivery.gate import GateShut
 from pipeline.delivery.outcomes import Positions, RowBook
@@ -48,12 +49,15 @@ class Passage:
         )
         self._rows = RowBook(chunk, known)
         self._patience = Patience(tools, self._errand)
-        self._settler = Settler(tools, parcel, self._rows, self._errand.owner)
         self._generation = 0
         self._refusals: set[str] = set()
         self._on_trial = False
         self._taken = False
         self.last_words = ""
+
+    @cached_property
+    def _settler(self) -> Settler:
+        return Settler(self._tools, self._parcel, self._rows, self._errand.owner)
 
     @property
     def suspect(self) -> str | None:
@@ -120,8 +124,6 @@ class Passage:
             raise GateShut
         await tools.gate.enter(self._patience.tries, self._errand.owner)
         try:
-            # From here on the call may be out: a cancelled drop is answered, a killed one in doubt.
-            rows.lost.update(positions)
             rows.sent_at = stamp(tools.clock.now())
             rows.attempts += 1
             self._patience.left_at = tools.clock.monotonic()
@@ -140,8 +142,8 @@ class Passage:
         finally:
             tools.gate.leave()
         rows.last_words = answer.message
-        if answer.meaning is not Meaning.LOST:
-            rows.lost.difference_update(positions)
+        if answer.meaning is Meaning.LOST:
+            rows.lost.update(positions)
         rows.note_call(answer, positions)
         return answer
 

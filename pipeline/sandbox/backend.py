@@ -42,7 +42,7 @@ class Backend:
             max_items=calls.max_items,
             max_concurrency=calls.max_running,
             status_codes=dict(calls.statuses),
-            faults=dict(calls.faults),
+            faults={str(kind): count for kind, count in calls.faults.items()},
         )
 
     def orders(self, order_id: str | None = None) -> dict[str, Any]:

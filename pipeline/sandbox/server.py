@@ -43,7 +43,7 @@ class SandboxHandle:
 
     def stats(self) -> Stats:
         """Return the counts, as `GET /_sandbox/stats` does."""
-        return self._ask(lambda: self._endpoints.backend.stats())
+        return self._ask(self._endpoints.backend.stats)
 
     def orders(self, order_id: str | None = None) -> dict[str, Any]:
         """Return `{order id: {"state", "history"}}` of one order or of all."""

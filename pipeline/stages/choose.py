@@ -7,10 +7,13 @@ from fnmatch import fnmatchcase
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Notice, Role
-from pipeline.stages.mapping import fits, header_missing
+from pipeline.stages.mapping import data_header, fits, header_missing
 from pipeline.stages.texts import quoted
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, fold_header
+
+_LONGEST = 120
+"""No heading that a profile knows is longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +30,19 @@ class ProfileHeaderFinder:
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
         self._profiles = tuple(profiles)
+        self._needed = frozenset(
+            alias
+            for profile in self._profiles
+            for role in profile.required
+            for alias in profile.headers.get(role, ())
+        )
 
     def fits(self, cells: Sequence[str]) -> bool:
         """Tell whether a row holds all roles that one of the profiles requires."""
+        # Nearly every row that is asked about is a data row: without one exact heading of a
+        # required role no profile fits, and one look tells that of all of them.
+        if self._needed.isdisjoint(data_header(cell) for cell in cells if len(cell) < _LONGEST):
+            return False
         return any(fits(cells, profile) for profile in self._profiles)
 
     def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:

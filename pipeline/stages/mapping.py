@@ -53,7 +53,7 @@ def map_columns(headers: Sequence[str], profile: Profile) -> ColumnMap:
     ``_reject`` are passed over. Raises ``DropRefused`` (``HEADER_NOT_FOUND``) when a role that
     the profile requires has no column.
     """
-    folded = [_data_header(header) for header in headers]
+    folded = [data_header(header) for header in headers]
     columns = {
         role: found
         for role, aliases in profile.headers.items()
@@ -83,7 +83,7 @@ def map_columns(headers: Sequence[str], profile: Profile) -> ColumnMap:
 
 def fits(headers: Sequence[str], profile: Profile, *, guess: bool = True) -> bool:
     """Tell whether a header holds every role that the profile requires."""
-    folded = [_data_header(header) for header in headers]
+    folded = [data_header(header) for header in headers]
     missing = {
         role for role in profile.required if _first(folded, profile.headers.get(role, ())) is None
     }
@@ -132,7 +132,8 @@ def header_missing(role: Role, seen: Sequence[Sequence[str]], profile: Profile) 
     )
 
 
-def _data_header(header: str) -> str:
+def data_header(header: str) -> str:
+    """Return a header folded for look-up; "" for a ``_reject`` column, which is no data."""
     folded = fold_header(header)
     return "" if header.strip().casefold().startswith(REJECT_PREFIX) else folded
 

@@ -86,6 +86,11 @@ def summary_json(facts: SummaryFacts) -> bytes:
     return _json(summary_object(facts))
 
 
+def summary_bytes(summary: Mapping[str, Any]) -> bytes:
+    """Give the object of a summary, as ``summary_object`` made it, as the file's bytes."""
+    return _json(summary)
+
+
 def received_json(drop: Drop) -> bytes:
     """Give ``received.json``: the receipt that is written as soon as a file is claimed.
 

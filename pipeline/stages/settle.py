@@ -5,6 +5,7 @@ and a preview, since a chunk that was not sent has an outcome like any other: un
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 
 from pipeline.codes import Code
 from pipeline.model import RESULT, Disposition, Milestone, Outcome, ResultBlock
-from pipeline.ports import Chunk, Verdict
+from pipeline.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.settled import OUTCOMES, PLANNED, Remark, Remarks, Settled
 from pipeline.stages.texts import joined
 
@@ -33,6 +34,12 @@ _DISPOSED = np.array([_BY_DISPOSITION[each] for each in sorted(Disposition)], dt
 _POSITIONS = 128
 _WIRE = pa.array(["", *(milestone.wire for milestone in Milestone)])
 _OUTCOME_TEXT = pa.array([outcome.value for outcome in OUTCOMES])
+
+
+_LOST = Remark(
+    code=str(Code.ANSWER_LOST),
+    message="Not known whether the API took it: the answer was lost. Look the order up.",
+)
 
 
 def settle(
@@ -84,8 +91,12 @@ def _by_chunk(
     table[0] = _NUMBER[Outcome.UNSENT]
     if len(chunks) < table.shape[1]:
         table[1] = said.setdefault(waiting, 0)
-    for no, each in chunks.items():
+    for no, chunk in chunks.items():
+        each = chunk
         outcome = each.outcome or Outcome.UNSENT
+        if each.state is ChunkState.SENDING and outcome is Outcome.UNSENT:
+            # Its answer was never booked: nobody may say that it was not sent.
+            outcome, each = Outcome.UNKNOWN, replace(each, code=_LOST.code, message=_LOST.message)
         table[0, no] = _NUMBER[outcome]
         if outcome is not Outcome.ACCEPTED:
             remark = _words(outcome, each.code, each.message, waiting)

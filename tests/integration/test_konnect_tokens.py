@@ -113,6 +113,12 @@ def test_a_token_file_without_a_token_holds(tmp_path: Path, content: str) -> Non
         _with_api("http://127.0.0.1:9", lambda api: api.put_status(BODY), token_file=path)
 
 
+@pytest.mark.parametrize("token", ["two words", "höchst", "a\nX-Other: b"])
+def test_a_token_that_cannot_travel_holds_before_anything_is_sent(token: str) -> None:
+    with pytest.raises(Held, match=r"api\.token"):
+        _with_api("http://127.0.0.1:9", lambda api: api.put_status(BODY), token=token)
+
+
 def test_a_missing_token_file_holds_and_says_which(tmp_path: Path) -> None:
     path = tmp_path / "none"
     with pytest.raises(Held, match="none"):

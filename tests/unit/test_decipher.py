@@ -235,6 +235,28 @@ def test_words_nested_without_end_do_not_end_us() -> None:
     assert _rows(_answer(200, deep)) == "afaa"
 
 
+@given(
+    st.fixed_dictionaries(
+        {
+            "payloadCount": st.sampled_from([4, 3]),
+            "successCount": st.sampled_from([4, 4, "4", 3, True]),
+            "failedCount": st.sampled_from([0, 0, 1, False, None]),
+            "errors": st.sampled_from([[], [], None, [BY_ID], "no"]),
+            "status": st.sampled_from(["SUCCESS", "FAILED", None]),
+        },
+        optional={"error": st.sampled_from([True, None]), "success": st.booleans()},
+    ),
+    st.sampled_from([{}, {"meta": {}}, {"meta": {"status": "FAILED"}}, {"error": "no"}]),
+)
+def test_the_short_cut_for_good_answers_says_what_the_long_way_says(
+    data: dict[str, Any], more: dict[str, Any]
+) -> None:
+    body = {"data": data, **more}
+    assert _rows(_answer(200, body)) == _rows(_answer(200, {**body, "more": 1}))
+
+
+_KEYS = ["data", "meta", "errors", "error", "orderId", "id", "index", "message", "code", "1002"]
+_KEYS += ["successCount", "failedCount", "payloadCount", "status", "success"]
 _JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -246,10 +268,23 @@ _JSON = st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(
-                (
-                    "data meta errors error orderId id index message code 1002 "
-                    "successCount failedCount payloadCount status success"
-                ).split()
+                [
+                    "data",
+                    "meta",
+                    "errors",
+                    "error",
+                    "orderId",
+                    "id",
+                    "index",
+                    "message",
+                    "code",
+                    "1002",
+                    "successCount",
+                    "failedCount",
+                    "payloadCount",
+                    "status",
+                    "success",
+                ]
             ),
             inner,
             max_size=5,

@@ -1,0 +1,37 @@
+"""Corrections: how many rows of a rejects file that came back are now sound."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.model import Block, Outcome, ResultBlock
+from pipeline.stages.comeback import is_rejects_header, references
+
+_SOUND = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.IGNORED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corrections:
+    """Record numbers of the parent's rows that came back, and of those that are now sound."""
+
+    rows: frozenset[int]
+    fixed: frozenset[int]
+
+
+def corrections(blocks: Iterable[ResultBlock], parent: str) -> Corrections:
+    """Look through a drop's rows for those that say they correct ``parent``."""
+    came: set[int] = set()
+    fixed: set[int] = set()
+    for block in blocks:
+        if not is_rejects_header(block.headers):
+            continue
+        rows = block.table.column("row").to_numpy().astype(np.int32)
+        known = references(Block(rows=rows, cells=block.cells), block.headers)
+        outcomes = block.table.column("outcome").to_pylist()
+        for reference, outcome in zip(known, outcomes, strict=True):
+            if reference is not None and reference[0] == parent:
+                came.add(reference[1])
+                if outcome in _SOUND:
+                    fixed.add(reference[1])
+    return Corrections(rows=frozenset(came), fixed=frozenset(fixed))
