@@ -92,6 +92,7 @@ class Service:
         self._only: str | None = None
         self._scan_wanted = True
         self._scan_rest = 0.0
+        self._troubled = False
         self._deaf_until = 0.0
         self._scan_due = 0.0
         self._once = False
@@ -183,10 +184,12 @@ class Service:
             log.error(  # noqa: TRY400 - for that reason
                 "service.storage_trouble", reason=error.message, hint=error.hint
             )
+            self._troubled = True
             self._rest(now, _TROUBLE_SECONDS)
         if self._work.trouble is not None:
             log.error("service.storage_trouble", reason=self._work.trouble.message)
             self._work.trouble = None
+            self._troubled = True
             self._rest(now, _TROUBLE_SECONDS)
 
     def _look(self, now: float) -> None:
@@ -237,7 +240,7 @@ class Service:
 
     @property
     def _resting_from_trouble(self) -> bool:
-        return self._resume_at is not None and self._room.shut is None
+        return self._troubled and self._room.shut is None
 
     def _rest(self, now: float, seconds: float) -> None:
         if self._resume_at is None:
@@ -246,12 +249,15 @@ class Service:
     def _mind_the_resting(self, now: float) -> None:
         """After an outage, a pause or full storage, ``run`` goes on by itself."""
         shut = self._room.shut
-        if shut is not None and self._resume_at is None and not self._work.busy:
-            log.warning("api.shut", reason=shut.reason, hint=shut.hint)
+        # Behind a shut gate everything comes to rest; else single drops may, beside busy ones.
+        still = shut is None or not self._work.busy
+        if self._resume_at is None and still and (shut is not None or self._work.open):
+            if shut is not None:
+                log.warning("api.shut", reason=shut.reason, hint=shut.hint)
             self._rest(now, _PROBE_SECONDS)
-        if self._resume_at is None or now < self._resume_at or self._work.busy:
+        if self._resume_at is None or now < self._resume_at or not still:
             return
-        self._resume_at = None
+        self._resume_at, self._troubled = None, False
         if shut is not None:
             self._room.reopen()
         self._work.finish_blocked(shut.reason if shut else "")

@@ -1,5 +1,6 @@
 """What every command takes (root, config, JSON, verbosity, log format) and how it prints."""
 
+import gc
 import inspect
 import os
 import sys
@@ -72,6 +73,8 @@ class Desk:
         settings = self.settings(flags)  # first: a wrong setting need not wait for what follows
         from pipeline.wiring import Site
 
+        gc.freeze()  # see cli.main: what is imported is never garbage
+        gc.enable()
         configure(
             level="DEBUG" if self.verbose else "WARNING" if self.quiet else "INFO",
             form=self.log_format.value,

@@ -84,13 +84,6 @@ class Sends:
                     ],
                 )
 
-    def unlease(self, leased: Sequence[Chunk]) -> None:
-        """Put back chunks that were marked but never left."""
-        if not leased:
-            return
-        with self._db.write() as connection:
-            connection.execute(_FINISH, [_finish_values(chunk) for chunk in leased])
-
     def reopen(self, drop_seq: int) -> int:
         """A person wants what ended as unknown settled, and sent again if need be.
 
