@@ -18,6 +18,7 @@ from pipeline.model import PREPARED, Block, PreparedBlock
 
 _EXTRA = pa.field("extra", pa.list_(pa.string()))
 _BODIES = "bodies.json"
+_READ_AHEAD = 256 * 1024
 _PLAN = "plan.arrow"
 _IDS = "ids.arrow"
 _TRIES = "tries"
@@ -136,12 +137,18 @@ class Spool:
         with _in_our_words(self.folder):
             handle = os.open(self.folder / _BODIES, os.O_RDONLY)
 
+        start, held = 0, b""
+
         def body(offset: int, length: int) -> bytes:
-            with _in_our_words(self.folder):
-                found = os.pread(handle, length, offset)
-                if len(found) < length:
-                    raise OSError(f"{_BODIES} is cut off")
-            return found
+            nonlocal start, held
+            # Bodies are asked for nearly in their order: each read gives up the interpreter lock,
+            # and getting it back costs more than the read.
+            if not start <= offset <= offset + length <= start + len(held):
+                with _in_our_words(self.folder):
+                    start, held = offset, os.pread(handle, max(length, _READ_AHEAD), offset)
+                    if len(held) < length:
+                        raise OSError(f"{_BODIES} is cut off")
+            return held[offset - start : offset - start + length]
 
         try:
             yield body

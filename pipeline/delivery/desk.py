@@ -30,6 +30,11 @@ log = structlog.get_logger(__name__)
 _GATHER_SECONDS = 0.004
 """Answers that come within this time share a commit."""
 
+_AHEAD_SECONDS = 0.02
+_MOST_AHEAD = 128
+"""Chunks are marked ahead for about this time at the pace of the last answers, and never more: a
+crash leaves in doubt what was marked, so a slow API must not have much of it."""
+
 _BOOK_AGAIN = (0.1, 0.5, 1.0, 2.0, 4.0)
 """Pauses before answers that could not be booked are booked again. What stays unbooked is in doubt
 and must be asked about, so a short trouble of the ledger is worth waiting out."""
@@ -49,7 +54,9 @@ class Desk:
         self._aside: set[asyncio.Task[None]] = set()
         self._kick = asyncio.Event()
         self._stopping = False
-        self._ahead = max(16, 2 * tools.policy.concurrency)
+        self._least_ahead = max(16, 2 * tools.policy.concurrency)
+        self._ahead = self._least_ahead
+        self._booked_at = 0.0
         self._calling = 0
         self._books_lost = False
 
@@ -183,6 +190,7 @@ class Desk:
             self._kick.clear()
             self._back += self._trial.judge()
             back, self._back = self._back, []
+            self._keep_pace(len(back))
             lease = self._lease(len(back))
             if back or lease:
                 await self._book_one(back, lease)
@@ -190,6 +198,14 @@ class Desk:
                 self._back += self._trial.end()
                 self._kick.set()
             self._hand_back()
+
+    def _keep_pace(self, answered: int) -> None:
+        """Mark as much ahead as is soon sent: commits are dear where answers come fast."""
+        now = self._tools.clock.monotonic()
+        passed, self._booked_at = max(now - self._booked_at, 1e-6), now
+        wanted = answered / passed * _AHEAD_SECONDS
+        smooth = (3 * self._ahead + wanted) / 4
+        self._ahead = max(self._least_ahead, min(_MOST_AHEAD, round(smooth)))
 
     def _lease(self, coming_back: int) -> list[tuple[Lane, Chunk]]:
         """Chunks to mark now, one of each drop in turn, up to what callers can soon take."""
