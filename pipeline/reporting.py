@@ -88,7 +88,8 @@ def file_name(drop: Drop, kind: str) -> str:
 
 def write_received(drop: Drop, folders: Folders) -> None:
     """Tell the sender that the file was taken."""
-    folders.outbox_write(drop.folder, file_name(drop, RECEIVED), [received_json(drop)])
+    received = [received_json(drop)]
+    folders.outbox_write(drop.folder, file_name(drop, RECEIVED), received, more_follows=True)
 
 
 def write_report(report: Report, folders: Folders) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def write_report(report: Report, folders: Folders) -> dict[str, Any]:
     files = {"results": file_name(drop, RESULTS)}
     blocks = _Again(report)
     pieces = results_csv(blocks, drop_id=drop.drop_id, source_file=drop.source_file)
-    folders.outbox_write(drop.folder, files["results"], pieces)
+    folders.outbox_write(drop.folder, files["results"], pieces, more_follows=True)
     files |= _write_rejects(report, blocks, folders)
     return write_summary(summary_of(report, files), folders)
 
@@ -123,7 +124,7 @@ def write_refusal(drop: Drop, refusal: DropRefused, folders: Folders) -> str:
         received_at=drop.received_at,
         drop_id=drop.drop_id,
     )
-    folders.outbox_write(drop.folder, name, [text])
+    folders.outbox_write(drop.folder, name, [text], more_follows=True)
     return name
 
 
@@ -160,7 +161,7 @@ def _write_rejects(
         for name in names.values():
             folders.outbox_remove(drop.folder, name)
         return {}
-    folders.outbox_write(drop.folder, names["rejects"], _chain(first, pieces))
+    folders.outbox_write(drop.folder, names["rejects"], _chain(first, pieces), more_follows=True)
     workbook = rejects_xlsx(
         blocks,
         drop_id=drop.drop_id,
@@ -174,7 +175,7 @@ def _write_rejects(
     if workbook is None:
         del names["rejects_xlsx"]
     else:
-        folders.outbox_write(drop.folder, names["rejects_xlsx"], [workbook])
+        folders.outbox_write(drop.folder, names["rejects_xlsx"], [workbook], more_follows=True)
     return names
 
 

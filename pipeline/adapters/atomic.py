@@ -91,8 +91,13 @@ def write_synced(path: Path, chunks: Iterable[bytes], mode: int = 0o666) -> None
         os.fsync(file.fileno())
 
 
-def replace_with(path: Path, temporary: Path, chunks: Iterable[bytes]) -> None:
-    """Write ``path`` as a whole or not at all, by way of ``temporary`` in the same directory."""
+def replace_with(
+    path: Path, temporary: Path, chunks: Iterable[bytes], *, sync_name: bool = True
+) -> None:
+    """Write ``path`` as a whole or not at all, by way of ``temporary`` in the same directory.
+
+    ``sync_name`` false: a later file of the same directory puts the new name on the disk.
+    """
     try:
         write_synced(temporary, chunks)
         temporary.replace(path)
@@ -100,7 +105,8 @@ def replace_with(path: Path, temporary: Path, chunks: Iterable[bytes]) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
-    sync_directory(path.parent)
+    if sync_name:
+        sync_directory(path.parent)
 
 
 def move(source: Path, target: Path) -> None:

@@ -155,18 +155,22 @@ class Folders:
             raise DropChanged(f"{shown(path.name)} is still being written.")
         return Digest(sha256=sha256, size=before[2], mtime_ns=before[3])
 
-    def outbox_write(self, folder: str, file_name: str, chunks: Iterable[bytes]) -> Path:
+    def outbox_write(
+        self, folder: str, file_name: str, chunks: Iterable[bytes], *, more_follows: bool = False
+    ) -> Path:
         """Write a file into the outbox as a whole or not at all; return its place.
 
         ``folder`` is the inbox sub-folder the drop came from, or "". A file of the same name is
-        replaced. An error that ``chunks`` raises leaves nothing behind.
+        replaced. An error that ``chunks`` raises leaves nothing behind. ``more_follows``: another
+        file of the drop is written after it, and puts both names on the disk.
         """
         place = self._outbox / one_component(folder) if folder else self._outbox
         path = place / one_component(file_name)
         with storing("write", path):
             make_directory(place)
             # The same name at each attempt: what a kill leaves is overwritten, not piled up.
-            replace_with(path, place / f".{file_name}.tmp", chunks)
+            temporary = place / f".{file_name}.tmp"
+            replace_with(path, temporary, chunks, sync_name=not more_follows)
         return path
 
     def outbox_remove(self, folder: str, file_name: str) -> None:

@@ -6,6 +6,7 @@ it, and an id with a dropped character would look sound. Nothing else is changed
 quoted CSV gets the same cells back, and ``guard.unguard_cell`` the original text.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipeline.stages.guard import RISKY, SPACES, encodable, guard_array
 BOM = b"\xef\xbb\xbf"
 _TEXT = pa.large_string()  # `string` overflows at 2 GB
 _QUOTE = f'[\\x00-\\x1f\\x7f\u0085\u2028\u2029",;|]|^[{SPACES}]|[{SPACES}]$'
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*")
 _UNUSUAL = f"{RISKY}|{_QUOTE}"
 
 
@@ -29,6 +31,8 @@ def csv_header(names: Iterable[str]) -> bytes:
 
 def csv_cell(text: str) -> str:
     """One cell as it stands in the file."""
+    if _PLAIN.fullmatch(text):  # an Arrow call for each heading would cost more than the lines
+        return text
     return str(csv_cells(pa.array([encodable(text)]))[0].as_py())
 
 
