@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipeline.model import Milestone
+from pipeline.milestones import Milestone
 from schemas.courier import Profile
 from schemas.statuses import Meaning
 

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from pipeline.adapters.spool import Spool
 from pipeline.delivery.parcel import join_items
-from pipeline.model import Disposition, Milestone, Notice
+from pipeline.milestones import Milestone
+from pipeline.model import Disposition, Notice
 from pipeline.ports import Chunk, Frozen, Standing
 from pipeline.preparing import Prepared
 from pipeline.stages.findings import labels, messages

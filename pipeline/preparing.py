@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -16,25 +15,22 @@ import pyarrow.compute as pc
 from pipeline.adapters.spool import Spool
 from pipeline.codes import Code
 from pipeline.errors import StorageError
+from pipeline.family import Family, parent_of, restored, unguarded
 from pipeline.model import (
-    Block,
     Disposition,
-    Fault,
     Limits,
     Manifest,
     Notice,
     ReadTally,
-    Role,
     Sheet,
 )
 from pipeline.stages import comeback
 from pipeline.stages.choose import Choice, ProfileHeaderFinder, candidates, choose_profile
-from pipeline.stages.mapping import ColumnMap, map_columns
+from pipeline.stages.mapping import map_columns
 from pipeline.stages.plan import NO_TIME, PlanInput
 from pipeline.stages.prepare import prepare_block
 from pipeline.stages.read import read_manifest
 from pipeline.stages.report_summary import group_notices
-from pipeline.stages.texts import quoted
 from schemas.courier import Profile
 from schemas.rules import Rules
 
@@ -52,13 +48,6 @@ class Reading:
     default: str
     limits: Limits
     rules: Rules
-
-
-class Family(Protocol):
-    """What is known of earlier drops, for a rejects file that comes back."""
-
-    def courier(self, drop_id: str) -> str | None: ...
-    def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +102,6 @@ class _Gathered:
     notices: list[Notice] = field(default_factory=list)
     sheet_of: list[pa.Array] = field(default_factory=list)
     tally: ReadTally = field(default_factory=ReadTally)
-    restored: int = 0
     footer: int = 0
 
 
@@ -133,7 +121,7 @@ def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> P
     )
     with _opened(source.path) as data:
         manifest = read_manifest(data, name=source.name, limits=reading.limits, header=finder)
-        parent = _parent_of(manifest, family)
+        parent = parent_of(manifest, family)
         choice = _choose(source, reading, manifest, family, parent)
         gathered = _Gathered(notices=[*manifest.notices, *choice.notices])
         for number, sheet in enumerate(manifest.sheets):
@@ -177,25 +165,6 @@ def _choose(
     )
 
 
-def _parent_of(manifest: Manifest, family: Family) -> str | None:
-    """The drop that a rejects file came from: the first it names that we know."""
-    for sheet in manifest.sheets:
-        if not comeback.is_rejects_header(sheet.headers):
-            continue
-        block = next(iter(sheet.blocks(ReadTally())), None)
-        named = (
-            comeback.references(_unguarded(block, sheet, manifest), sheet.headers) if block else []
-        )
-        for drop_id in dict.fromkeys(reference[0] for reference in named if reference):
-            if family.courier(drop_id) is not None:
-                return drop_id
-    return None
-
-
-def _unguarded(block: Block, sheet: Sheet, manifest: Manifest) -> Block:
-    return comeback.restore(block, sheet.headers, manifest.kind)
-
-
 def _prepare_sheet(
     number: int,
     sheet: Sheet,
@@ -217,7 +186,7 @@ def _prepare_sheet(
         for read in sheet.blocks(gathered.tally):
             block = read
             if came_back:
-                block = _restored(_unguarded(read, sheet, manifest), headers, mapping, family)
+                block = restored(unguarded(read, sheet, manifest), headers, mapping, family)
             prepared = prepare_block(
                 block, mapping, choice.profile, now=source.now, rules=reading.rules
             )
@@ -236,34 +205,6 @@ def _prepare_sheet(
     if tables:
         gathered.keys.append(_resolve_footers(pa.concat_tables(tables), gathered))
         gathered.sheet_of.append(pa.array(np.full(rows, number, dtype=np.int8)))
-
-
-def _restored(block: Block, headers: tuple[str, ...], mapping: ColumnMap, family: Family) -> Block:
-    """Give ids back that a spreadsheet damaged, where the parent knows them."""
-    column = mapping.columns[Role.ORDER_ID]
-    drops = {found[0] for found in comeback.references(block, headers) if found}
-    originals: dict[tuple[str, int], tuple[str, ...]] = {}
-    for drop_id in sorted(drops):
-        originals |= family.rejected_ids(drop_id)
-    if not originals:
-        return block
-    restored, positions = comeback.restore_ids(block, headers, column, originals)
-    told = {
-        at: (*restored.faults.get(at, ()), _told(block, at, column, mapping)) for at in positions
-    }
-    return replace(restored, faults={**restored.faults, **told})
-
-
-def _told(block: Block, at: int, column: int, mapping: ColumnMap) -> Fault:
-    damaged = block.cells[column][at].as_py()
-    return Fault(
-        code=Code.ID_RESTORED,
-        column=Role.ORDER_ID.value,
-        message=(
-            f"Row {block.rows[at]}, {mapping.header(Role.ORDER_ID)}: {quoted(damaged)} is how a "
-            "spreadsheet shows the id of the rejected row; the id was taken from there."
-        ),
-    )
 
 
 def _resolve_footers(table: pa.Table, gathered: _Gathered) -> pa.Table:

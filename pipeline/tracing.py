@@ -8,7 +8,8 @@ import orjson
 from pipeline.adapters.spool import Spool
 from pipeline.delivery.parcel import Parcel
 from pipeline.errors import StorageError
-from pipeline.model import Milestone, Outcome
+from pipeline.milestones import Milestone
+from pipeline.model import Outcome
 from pipeline.ports import Chunk, Sighting
 from pipeline.wiring import Site
 

@@ -6,7 +6,8 @@ from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipeline.model import Milestone, Role
+from pipeline.milestones import Milestone
+from pipeline.model import Role
 from schemas.courier import GENERIC, READ_AS, DateRule, IdRule, Profile
 from schemas.folding import fold, fold_header
 from schemas.statuses import NOTHING, UNCLEAR, WILDCARD, Direction, Meaning, StatusTable

@@ -6,7 +6,7 @@ from enum import Enum, StrEnum
 
 from rapidfuzz import fuzz, process
 
-from pipeline.model import Milestone
+from pipeline.milestones import Milestone
 from schemas.folding import fold, is_absent
 
 Meaning = int

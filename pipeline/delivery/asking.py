@@ -7,7 +7,8 @@ from enum import Enum
 from pipeline.delivery.gate import Gate, GateShut
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.errors import Held, Transient
-from pipeline.model import Milestone, stamp
+from pipeline.milestones import Milestone
+from pipeline.model import stamp
 from pipeline.ports import Clock, Receipt, Reply, StatusApi
 from pipeline.stages.decipher import retry_after
 from pipeline.stages.reconcile import Reached, reconcile

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from pipeline.delivery.gate import Shut
 from pipeline.delivery.parcel import Parcel
-from pipeline.model import Milestone, Outcome
+from pipeline.milestones import Milestone
+from pipeline.model import Outcome
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Verdict
 
 _HELD_BACK = frozenset({Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNSENT})

@@ -14,7 +14,8 @@ from pipeline.delivery.outcomes import Positions, RowBook
 from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.tools import Earlier, Tools
-from pipeline.model import Milestone, Outcome
+from pipeline.milestones import Milestone
+from pipeline.model import Outcome
 from pipeline.ports import Chunk
 
 

@@ -9,7 +9,8 @@ from pipeline.delivery.asking import Asker
 from pipeline.delivery.gate import Gate
 from pipeline.delivery.jury import Jury
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.model import Milestone, Outcome
+from pipeline.milestones import Milestone
+from pipeline.model import Outcome
 from pipeline.ports import Clock, StatusApi
 
 #: order id → how its earlier milestone in this drop ended, and which one that was

@@ -5,7 +5,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.model import Block, CellKind, Milestone, Role
+from pipeline.milestones import Milestone
+from pipeline.model import Block, CellKind, Role
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.normalise import folded
 from schemas.courier import Profile

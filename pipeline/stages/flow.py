@@ -1,6 +1,6 @@
 """Flow: in which wave and chunk each update travels, so that no order's steps overtake each other.
 
-The legal moves are ``pipeline.model.STEPS``. Inside a journey updates go by rank; the forward
+The legal moves are ``pipeline.milestones.STEPS``. Inside a journey updates go by rank; the forward
 journey goes before the customer's return, unless by its event times the return was over before
 the forward journey began (hazards.md B).
 """
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.codes import Code
-from pipeline.model import STEPS, Journey, Milestone
+from pipeline.milestones import STEPS, Journey, Milestone
 from pipeline.stages.candidates import NO_TIME, WIDTH, Bits, Candidates, Mask, Numbers, bit
 from pipeline.stages.findings import Finding
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.codes import Code
-from pipeline.model import Disposition, Milestone
+from pipeline.milestones import Milestone
+from pipeline.model import Disposition
 from pipeline.ports import Standing
 from pipeline.stages.candidates import (
     NO_TIME,

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import orjson
 
-from pipeline.model import Milestone
+from pipeline.milestones import Milestone
 from pipeline.ports import Reply
 
 

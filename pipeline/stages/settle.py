@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.codes import Code
-from pipeline.model import RESULT, Disposition, Milestone, Outcome, ResultBlock
+from pipeline.milestones import Milestone
+from pipeline.model import RESULT, Disposition, Outcome, ResultBlock
 from pipeline.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.settled import OUTCOMES, PLANNED, Remark, Remarks, Settled
 from pipeline.stages.texts import joined

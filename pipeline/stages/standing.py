@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.codes import Code
-from pipeline.model import Milestone, Outcome
+from pipeline.milestones import Milestone
+from pipeline.model import Outcome
 from pipeline.ports import Standing
 from pipeline.stages.candidates import WIDTH, Bits, Candidates, Mask, Numbers, bit
 from pipeline.stages.findings import Finding

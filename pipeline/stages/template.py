@@ -10,7 +10,8 @@ from typing import Any
 
 import xlsxwriter
 
-from pipeline.model import Milestone, Role
+from pipeline.milestones import Milestone
+from pipeline.model import Role
 from schemas.courier import Profile
 
 ROWS = 5_000

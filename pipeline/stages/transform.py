@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.model import Block, CellKind, Milestone, Role
+from pipeline.milestones import Milestone
+from pipeline.model import Block, CellKind, Role
 from pipeline.stages.dates import local_dates
 from pipeline.stages.findings import Rows
 from pipeline.stages.mapping import ColumnMap

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from pipeline.model import Milestone
+from pipeline.milestones import Milestone
 from pipeline.ports import Chunk, Frozen
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.model import Disposition, Milestone, Outcome
+from pipeline.milestones import Milestone
+from pipeline.model import Disposition, Outcome
 from pipeline.ports import Standing
 from pipeline.stages.plan import NO_TIME, Plan, PlanInput
 

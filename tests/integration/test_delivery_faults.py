@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.model import Milestone, Outcome
+from pipeline.milestones import Milestone
+from pipeline.model import Outcome
 from pipeline.ports import ChunkState
 from pipeline.sandbox.server import SandboxHandle
 from tests.integration.delivery_support import (

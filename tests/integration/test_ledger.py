@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.errors import StorageError
-from pipeline.model import Drop, DropState, Milestone, Outcome
+from pipeline.milestones import Milestone
+from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Frozen, Receipt, Standing, Verdict
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 

@@ -12,7 +12,8 @@ from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.spool import Spool
 from pipeline.delivery.parcel import Parcel
 from pipeline.errors import DropRefused
-from pipeline.model import Drop, DropState, Limits, Milestone, Outcome
+from pipeline.milestones import Milestone
+from pipeline.model import Drop, DropState, Limits, Outcome
 from pipeline.planning import (
     Planned,
     PlanRules,

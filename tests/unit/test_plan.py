@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.model import Disposition, Milestone, Outcome
+from pipeline.milestones import Milestone
+from pipeline.model import Disposition, Outcome
 from pipeline.ports import Standing
 from pipeline.stages.plan import plan, sendable_orders
 from tests.fakes.plan_rows import Row, accepted, calls, dispositions, plan_input, said

@@ -7,7 +7,8 @@ from typing import ClassVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.model import Disposition, Milestone, Outcome
+from pipeline.milestones import Milestone
+from pipeline.model import Disposition, Outcome
 from pipeline.planning import _planned_table
 from pipeline.ports import Chunk, ChunkState, Standing, Verdict
 from pipeline.stages.plan import plan

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from pipeline.model import Milestone
+from pipeline.milestones import Milestone
 from pipeline.ports import Reply
 from pipeline.stages.reconcile import Reached, reconcile
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.model import Disposition, Milestone
+from pipeline.milestones import Milestone
+from pipeline.model import Disposition
 from schemas.profile import builtin_profiles, load_profile
 from schemas.statuses import Direction
 from tests.fakes.courier_sheet import one_status, sheet

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.model import Milestone
+from pipeline.milestones import Milestone
 from schemas.folding import fold
 from schemas.profile import builtin_profiles
 from schemas.statuses import Verdict

@@ -1,0 +1,66 @@
+"""A corrected rejects file and the drop it came from: found, unguarded, its ids restored."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from pipeline.codes import Code
+from pipeline.model import Block, Fault, Manifest, ReadTally, Role, Sheet
+from pipeline.stages import comeback
+from pipeline.stages.mapping import ColumnMap
+from pipeline.stages.texts import quoted
+
+
+class Family(Protocol):
+    """What is known of earlier drops, for a rejects file that comes back."""
+
+    def courier(self, drop_id: str) -> str | None: ...
+    def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]: ...
+
+
+def parent_of(manifest: Manifest, family: Family) -> str | None:
+    """The drop that a rejects file came from: the first it names that we know."""
+    for sheet in manifest.sheets:
+        if not comeback.is_rejects_header(sheet.headers):
+            continue
+        block = next(iter(sheet.blocks(ReadTally())), None)
+        named = (
+            comeback.references(unguarded(block, sheet, manifest), sheet.headers) if block else []
+        )
+        for drop_id in dict.fromkeys(reference[0] for reference in named if reference):
+            if family.courier(drop_id) is not None:
+                return drop_id
+    return None
+
+
+def unguarded(block: Block, sheet: Sheet, manifest: Manifest) -> Block:
+    """The block with its cells as they were before we guarded them."""
+    return comeback.restore(block, sheet.headers, manifest.kind)
+
+
+def restored(block: Block, headers: tuple[str, ...], mapping: ColumnMap, family: Family) -> Block:
+    """Give ids back that a spreadsheet damaged, where the parent knows them."""
+    column = mapping.columns[Role.ORDER_ID]
+    drops = {found[0] for found in comeback.references(block, headers) if found}
+    originals: dict[tuple[str, int], tuple[str, ...]] = {}
+    for drop_id in sorted(drops):
+        originals |= family.rejected_ids(drop_id)
+    if not originals:
+        return block
+    restored, positions = comeback.restore_ids(block, headers, column, originals)
+    told = {
+        at: (*restored.faults.get(at, ()), _told(block, at, column, mapping)) for at in positions
+    }
+    return replace(restored, faults={**restored.faults, **told})
+
+
+def _told(block: Block, at: int, column: int, mapping: ColumnMap) -> Fault:
+    damaged = block.cells[column][at].as_py()
+    return Fault(
+        code=Code.ID_RESTORED,
+        column=Role.ORDER_ID.value,
+        message=(
+            f"Row {block.rows[at]}, {mapping.header(Role.ORDER_ID)}: {quoted(damaged)} is how a "
+            "spreadsheet shows the id of the rejected row; the id was taken from there."
+        ),
+    )
