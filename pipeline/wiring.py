@@ -80,6 +80,11 @@ class Site:
         """The ledger, opened and migrated."""
         return open_ledger(self.settings.ledger.url, root=self.root)
 
+    def close(self) -> None:
+        """Let go of what was opened."""
+        if "ledger" in self.__dict__:
+            self.ledger.close()
+
     @cached_property
     def profiles(self) -> Mapping[str, Profile]:
         """Built-in profiles, overlaid by those in ROOT/couriers. Raises SettingsError."""

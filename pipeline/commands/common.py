@@ -5,7 +5,8 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -59,6 +60,7 @@ class Desk:
     quiet: bool
     verbose: bool
     log_format: LogFormat
+    at_end: ExitStack = field(default_factory=ExitStack)
 
     def settings(self, flags: Mapping[str, Any] | None = None) -> "Settings":
         """The root's settings. Raises SettingsError."""
@@ -79,7 +81,9 @@ class Desk:
             level="DEBUG" if self.verbose else "WARNING" if self.quiet else "INFO",
             form=self.log_format.value,
         )
-        return Site(self.root, settings)
+        site = Site(self.root, settings)
+        self.at_end.callback(site.close)
+        return site
 
     @cached_property
     def console(self) -> "Console":
@@ -125,7 +129,8 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
         named = options.pop("root")
         root = named or Path(os.environ.get("SHIPDROP_ROOT") or ".")
         desk = Desk(root=root.absolute(), root_named=named is not None, **options)
-        code = function(desk, **given)
+        with desk.at_end:  # the process ends without taking itself apart: see cli.main
+            code = function(desk, **given)
         if code is not None:
             raise typer.Exit(int(code))
 

@@ -54,7 +54,6 @@ def _serve(desk: Desk, site: "Site", *, once: bool, only: str | None = None) -> 
     caught = _catch_signals(service)
     with watching(site, quiet=desk.quiet or desk.as_json):
         outcome = service.run(once=once, only=only)
-    site.ledger.close()
     _tell_end(desk, outcome, once=once)
     if caught:
         return 130 if caught[0] == signal.SIGINT else 0
