@@ -11,6 +11,7 @@ from pipeline import reporting
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import Spool
+from pipeline.codes import Code
 from pipeline.errors import DropRefused, UsageError
 from pipeline.model import Disposition, Drop, DropState, Outcome
 from pipeline.planning import facts_of, guard, make_plan
@@ -81,10 +82,6 @@ def _planned(site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path
         parent=prepared.parent,
         facts=facts_of(prepared, planned),
     )
-    try:
-        guard(prepared, planned, site.plan_rules)
-    except DropRefused as refusal:
-        return _refused(drop, refusal, out, why=prepared.choice.why)
     settled = settle(planned.table, [], [], waiting=_WOULD_BE_SENT)
     _take_repeats_for_duplicates(settled)
     report = reporting.Report(
@@ -94,6 +91,12 @@ def _planned(site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path
         spool=spool,
         advice=site.advice(),
     )
+    try:
+        guard(prepared, planned, site.plan_rules)
+    except DropRefused as refusal:
+        if refusal.code is Code.TOO_MANY_REJECTS:
+            return _refused_rows(report, refusal, out, why=prepared.choice.why)
+        return _refused(drop, refusal, out, why=prepared.choice.why)
     if out is not None:
         summary = reporting.write_report(report, _outbox(out))
     else:
@@ -118,8 +121,21 @@ def _refused(drop: Drop, refusal: DropRefused, out: Path | None, *, why: str) ->
     return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
 
 
+def _refused_rows(
+    report: reporting.Report, refusal: DropRefused, out: Path | None, *, why: str
+) -> Checked:
+    """A file most of whose rows are bad: a run gives them back to be corrected."""
+    drop = replace(report.drop, state=DropState.REFUSED)
+    report = replace(report, drop=drop, whole_file=True)
+    if out is not None:
+        summary = reporting.write_refused_rows(report, refusal, _outbox(out))
+    else:
+        summary = summary_object(reporting.refused_rows_summary(report, refusal, {}))
+    return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
+
+
 def _outbox(out: Path) -> Folders:
-    """Only its ``outbox_write`` is used: nothing else of a root is touched."""
+    """Only its outbox is used: nothing else of a root is touched."""
     return Folders(out, out, out)
 
 
@@ -134,7 +150,7 @@ def _standing(site: Site, prepared: Prepared) -> list[Standing]:
     if not _has_ledger(site):
         return []
     orders = sendable_orders(prepared.keys).to_pylist()
-    return site.ledger.standing(orders, before_seq=1 << 62)
+    return site.ledger.standing(orders, but_seq=1 << 62)
 
 
 def _folder_of(site: Site, file: Path) -> str | None:

@@ -10,7 +10,7 @@ import structlog
 
 from pipeline import reporting
 from pipeline.adapters.folders import Folders
-from pipeline.errors import DropChanged
+from pipeline.errors import DropChanged, NotClaimed, StorageError
 from pipeline.model import Drop, DropState, ReadyFile
 from pipeline.ports import Clock, Ledger
 
@@ -36,19 +36,34 @@ class Claimer:
             source_file=ready.name,
             received_at=self._clock.now(),
         )
-        if self._folders.claim(ready, drop.drop_id) is None:
+        try:
+            moved = self._folders.claim(ready, drop.drop_id)
+        except StorageError as error:
+            if self._folders.claimed_path(drop.drop_id, ready.name) is None:
+                self._ledger.forget(drop)
+                raise NotClaimed(error.message, hint=error.hint) from error
+            raise
+        if moved is None:
             self._ledger.forget(drop)
             return None
         return self._claimed(drop)
 
     def recover(self, drop: Drop) -> Drop | None:
         """Find out how far the claim of a drop came before the process ended."""
+        if drop.state is DropState.CLAIMED and self._went_back(drop):
+            self._ledger.forget(drop)
+            return None
         if drop.state is not DropState.CLAIMING:
             return drop
         if self._folders.claimed_path(drop.drop_id, drop.source_file) is None:
             self._ledger.forget(drop)
             return None
         return self._claimed(drop)
+
+    def _went_back(self, drop: Drop) -> bool:
+        """True when the process ended between giving the file back and forgetting the drop."""
+        here = self._folders.claimed_path(drop.drop_id, drop.source_file)
+        return here is None and self._folders.waits(drop.folder, drop.source_file)
 
     def back_to_waiting(self, drop: Drop, why: DropChanged) -> None:
         """The file is still being written: it goes back to the inbox as if never touched."""

@@ -15,7 +15,7 @@ import structlog
 from pipeline import reporting
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.spool import Spool
-from pipeline.errors import DropRefused
+from pipeline.errors import DropRefused, StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import Clock, Ledger
 from pipeline.stages.report_fix_sheet import Advice
@@ -83,6 +83,7 @@ class Closer:
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
+        self._withdraw(drop, reporting.RESULTS, reporting.REJECTS, reporting.REJECTS_TWIN)
         drop = replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
         name = reporting.write_refusal(drop, refusal, self._folders)
         files = {"refused": name, "summary": reporting.file_name(drop, reporting.SUMMARY)}
@@ -91,10 +92,16 @@ class Closer:
 
     def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
+        self._withdraw(drop, reporting.RESULTS)
         drop = replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
         report = replace(self._report(drop, settled), whole_file=True)
         summary = reporting.write_refused_rows(report, refusal, self._folders)
         return self._closed(drop, summary, settled)
+
+    def _withdraw(self, drop: Drop, *kinds: str) -> None:
+        """Take back what was reported while the drop was open: a refused file has none of it."""
+        for kind in kinds:
+            self._folders.outbox_remove(drop.folder, reporting.file_name(drop, kind))
 
     def put_away(self, drop: Drop) -> None:
         """Move the file of a closed drop to archive or quarantine."""
@@ -127,7 +134,13 @@ class Closer:
         if drop.parent and settled is not None and drop.state is DropState.COMPLETED:
             self._tell_parent(drop, drop.parent, settled)
         self._ledger.save(replace(drop, facts={**drop.facts, "summary": dict(summary)}))
-        self.put_away(drop)
+        try:
+            self.put_away(drop)
+        except StorageError as error:
+            # All is told and on record; the file lies in work/ and is moved at the next look.
+            log.error(  # noqa: TRY400 - its sentence says more than a traceback
+                "drop.not_put_away", drop=drop.drop_id, reason=error.message
+            )
         if not counts.get(Outcome.UNKNOWN):
             self.spool(drop).forget_rows()
         code = (summary.get("refused") or {}).get("code")

@@ -81,3 +81,7 @@ class Refused(DeliveryError):
 
 class StorageError(ShipdropError):
     """A folder or the ledger cannot be written."""
+
+
+class NotClaimed(StorageError):
+    """This one file cannot be moved out of the inbox; it still lies there."""

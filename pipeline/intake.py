@@ -11,12 +11,14 @@ from pipeline.adapters.inbox import Inbox, Scan, Waiting
 from pipeline.adapters.naming import shown
 from pipeline.adapters.watcher import Watcher
 from pipeline.claiming import Claimer
-from pipeline.errors import StorageError
+from pipeline.errors import NotClaimed, StorageError
 from pipeline.model import Drop, ReadyFile
 
 log = structlog.get_logger(__name__)
 
 _LEAST_FREE_BYTES = 64 * 1024 * 1024
+
+_LOOKS_BEFORE_AGAIN = 30
 
 _Place = tuple[str, str]
 
@@ -34,6 +36,8 @@ class Intake:
         self._scan = Scan(ready=(), waiting=(), left_alone=())
         self._ready: deque[ReadyFile] = deque()
         self._first: frozenset[_Place] | None = None
+        self._looks = 0
+        self._again_at: dict[_Place, int] = {}
         self._unclaimable: dict[_Place, Waiting] = {}
         self._strange: frozenset[Path] = frozenset()
         self._deaf: str | None = None
@@ -51,6 +55,10 @@ class Intake:
         if not once:
             self._watcher.ensure()
         self._scan = self._inbox.scan()
+        self._looks += 1
+        for place in [place for place, at in self._again_at.items() if at <= self._looks]:
+            del self._again_at[place]
+            self._unclaimable.pop(place, None)
         self._tell_what_is_odd()
         if self._first is None:
             ready = {(file.folder, file.name) for file in self._scan.ready}
@@ -97,18 +105,26 @@ class Intake:
         """A file that cannot even be claimed stays where it is, and does not stop the others."""
         try:
             return self._claimer.claim(file)
+        except NotClaimed as error:
+            log.warning("inbox.not_claimed", file=shown(file.name), reason=error.message)
+            self._pass_over(file, error.message, looks=_LOOKS_BEFORE_AGAIN)
+            return None
         except StorageError:
             raise
         except Exception as error:
             log.exception("inbox.not_claimed", file=shown(file.name))
-            self._unclaimable[file.folder, file.name] = Waiting(
-                path=file.path,
-                folder=file.folder,
-                name=file.name,
-                reason=f"it could not be claimed ({type(error).__name__}): give it another name",
-                since_seconds=0.0,
-            )
+            reason = f"it could not be claimed ({type(error).__name__}): give it another name"
+            self._pass_over(file, reason, looks=None)
             return None
+
+    def _pass_over(self, file: ReadyFile, reason: str, *, looks: int | None) -> None:
+        """Leave a file where it is, for this many looks or for good, so that others get a turn."""
+        place = (file.folder, file.name)
+        if looks is not None:
+            self._again_at[place] = self._looks + looks
+        self._unclaimable[place] = Waiting(
+            path=file.path, folder=file.folder, name=file.name, reason=reason, since_seconds=0.0
+        )
 
     def _tell_what_is_odd(self) -> None:
         """What a person may wonder about, told once each."""

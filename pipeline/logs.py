@@ -12,7 +12,12 @@ def configure(*, level: str, form: str) -> None:
     terminal = sys.stderr.isatty()
     readable = form == "console" or (form == "auto" and terminal)
     last: Any = (
-        structlog.dev.ConsoleRenderer(colors=terminal, pad_event_to=24)
+        structlog.dev.ConsoleRenderer(
+            colors=terminal,
+            pad_event_to=24,
+            # The usual one prints local variables: cells, bodies, tokens.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
         if readable
         else structlog.processors.JSONRenderer()
     )

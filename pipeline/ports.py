@@ -105,7 +105,7 @@ class Frozen:
     """A plan on its way into the ledger.
 
     ``lines`` has the columns order_id (string), idx (int32: the row's place in the drop), row
-    (int32: its record number), sheet (int8), status (int8), chunk (int32 or null), pos (int8);
+    (int32: its record number), sheet (int16), status (int8), chunk (int32 or null), pos (int8);
     sorted by order_id.
     """
 
@@ -139,7 +139,7 @@ class DropIndex(Protocol):
 class PlanBook(Protocol):
     """What was planned for orders, and freezing a plan before its first call."""
 
-    def standing(self, order_ids: Iterable[str], *, before_seq: int) -> list[Standing]: ...
+    def standing(self, order_ids: Iterable[str], *, but_seq: int) -> list[Standing]: ...
     def freeze(self, drop: Drop, plan: Frozen) -> None: ...
 
 

@@ -204,7 +204,7 @@ def _prepare_sheet(
     )
     if tables:
         gathered.keys.append(_resolve_footers(pa.concat_tables(tables), gathered))
-        gathered.sheet_of.append(pa.array(np.full(rows, number, dtype=np.int8)))
+        gathered.sheet_of.append(pa.array(np.full(rows, number, dtype=np.int16)))
 
 
 def _resolve_footers(table: pa.Table, gathered: _Gathered) -> pa.Table:
@@ -258,7 +258,7 @@ def _assemble(
             event_ms=table.column("event_ms").fill_null(NO_TIME).to_numpy(),
             disposition=disposition,
         ),
-        sheet_of=pa.chunked_array(gathered.sheet_of, pa.int8()),
+        sheet_of=pa.chunked_array(gathered.sheet_of, pa.int16()),
         total=int(data.sum()),
         id_bad=int(id_bad.sum()),
         rejected=int((disposition == Disposition.REJECTED).sum()),

@@ -1,6 +1,6 @@
 """The last third of the path for one drop: results, rejects and summary into the outbox."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ REJECTS_TWIN = "rejects.xlsx"
 REFUSED = "REFUSED.txt"
 SUMMARY = "summary.json"
 RECEIVED = "received.json"
+_CODES = frozenset(Code)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +145,14 @@ def write_refused_rows(report: Report, refusal: DropRefused, folders: Folders) -
     files = {"refused": write_refusal(drop, refusal, folders)}
     files |= _write_rejects(report, _Again(report), folders)
     files["summary"] = file_name(drop, SUMMARY)
-    notices = tuple(_kept_notices(report.facts))
-    return write_summary(refused_summary(drop, refusal, files, notices), folders)
+    return write_summary(refused_rows_summary(report, refusal, files), folders)
+
+
+def refused_rows_summary(
+    report: Report, refusal: DropRefused, files: Mapping[str, str]
+) -> SummaryFacts:
+    """The summary of a file that is refused for its many bad rows: it tells what is wrong."""
+    return refused_summary(report.drop, refusal, files, tuple(_kept_notices(report.facts)))
 
 
 def _write_rejects(
@@ -201,7 +208,7 @@ def summary_of(report: Report, files: Mapping[str, str]) -> SummaryFacts:
         counts=counts,
         calls_sent=sum(chunk.attempts for chunk in chunks),
         calls_retried=sum(max(0, chunk.attempts - 1) for chunk in chunks),
-        notices=group_notices([*_kept_notices(facts), *_delivery_notices(settled)]),
+        notices=group_notices([*_kept_notices(facts), *_delivery_notices(report)]),
         blank=skipped["blank"],
         header=skipped["header"],
         footer=skipped["footer"],
@@ -241,9 +248,33 @@ def _kept_notices(facts: Mapping[str, Any]) -> list[Notice]:
     return [Notice(**{**each, "code": Code(each["code"])}) for each in facts["notices"]]
 
 
-def _delivery_notices(settled: Settled) -> Iterator[Notice]:
-    """What delivery said of rows; the results file tells which."""
-    for row in sorted(settled.remarks):
-        remark = settled.remarks[row]
-        if remark.code in set(Code):
-            yield Notice(code=Code(remark.code), message=remark.message)
+def _delivery_notices(report: Report) -> list[Notice]:
+    """What delivery said of rows, one notice per code; the results file tells which."""
+    remarks = report.settled.remarks
+    told = [each for each in remarks.by_code() if each[0] in _CODES]
+    number = _record_numbers(report, sorted(first for _, _, first in told))
+    return [
+        Notice(
+            code=Code(code),
+            message=remarks[first].message,
+            count=count,
+            example_row=number[first],
+        )
+        for code, count, first in told
+    ]
+
+
+def _record_numbers(report: Report, rows: Sequence[int]) -> dict[int, int]:
+    """The record numbers of these rows, given in order as they are counted through all sheets."""
+    found: dict[int, int] = {}
+    start = at = 0
+    for number in range(len(report.facts["sheets"])):
+        if at == len(rows):
+            break
+        for batch in report.spool.blocks(number, ["row"]):
+            stop = start + batch.num_rows
+            while at < len(rows) and rows[at] < stop:
+                found[rows[at]] = batch.column("row")[rows[at] - start].as_py()
+                at += 1
+            start = stop
+    return found

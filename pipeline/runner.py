@@ -112,19 +112,22 @@ class Runner:
         return self.plan(replace(drop, courier=courier, parent=prepared.parent), prepared, ahead_of)
 
     def plan(self, drop: Drop, prepared: Prepared, ahead_of: AheadOf) -> Step:
-        """Plan a drop that was read, unless it must wait for an earlier one."""
+        """Plan a drop that was read, unless it must wait for an earlier one.
+
+        A file that is to be refused need not wait: nothing of it is sent.
+        """
         orders = sendable_orders(prepared.keys)
-        standing = self._ledger.standing(orders.to_pylist(), before_seq=drop.seq)
-        behind = {*blocking(standing), *_sharing(orders, ahead_of(drop))}
-        if behind:
-            return Blocked(
-                drop=drop, prepared=prepared, orders=orders, behind=tuple(sorted(behind))
-            )
+        standing = self._ledger.standing(orders.to_pylist(), but_seq=drop.seq)
         planned = make_plan(prepared, standing, self._rules)
         try:
             guard(prepared, planned, self._rules)
         except DropRefused as refusal:
             return self._refuse(drop, refusal, prepared, planned)
+        behind = {*blocking(standing), *_sharing(orders, ahead_of(drop))}
+        if behind:
+            return Blocked(
+                drop=drop, prepared=prepared, orders=orders, behind=tuple(sorted(behind))
+            )
         chunks = freeze_bodies(planned, prepared, self._closer.spool(drop))
         drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
         chunks = [replace(chunk, drop_seq=drop.seq) for chunk in chunks]
@@ -208,7 +211,7 @@ class Runner:
 
     def _as_it_would_be(self, blocked: Blocked, waiting: Remark) -> tuple[Drop, Settled]:
         """The drop and its rows as planned now; nothing is frozen."""
-        standing = self._ledger.standing(blocked.orders.to_pylist(), before_seq=blocked.drop.seq)
+        standing = self._ledger.standing(blocked.orders.to_pylist(), but_seq=blocked.drop.seq)
         planned = make_plan(blocked.prepared, standing, self._rules)
         drop = replace(blocked.drop, facts=facts_of(blocked.prepared, planned))
         return drop, settle(planned.table, [], [], waiting=waiting)

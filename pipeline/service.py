@@ -7,7 +7,7 @@ to the API.
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import structlog
@@ -21,9 +21,10 @@ from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import StorageError
 from pipeline.exits import RunOutcome
 from pipeline.intake import Intake
-from pipeline.model import Drop, DropState
+from pipeline.model import Drop
 from pipeline.ports import Clock, Ledger
 from pipeline.runner import Runner
+from pipeline.wishes import Wishes
 from pipeline.work import Event, Work
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,9 @@ _AHEAD = 64
 
 _PROBE_SECONDS = 15.0
 """How long ``run`` waits before it tries an API again that is out of reach or refuses us."""
+
+_BLOCKED = 1_000
+"""Drops that may wait for earlier ones with the same orders before nothing more is taken."""
 
 _DEAF_SECONDS = 0.6
 """After a claim the loop looks by itself for this long: watchdog keeps half of our own rename back
@@ -87,6 +91,7 @@ class Service:
         self._bell = threading.Event()
         self._events: deque[Event] = deque()
         self._work = Work(runner, room, self._post)
+        self._wishes = Wishes(ledger=ledger, room=room, work=self._work, take=self._take)
         self._stop = False
         self._closed: list[Closed] = []
         self._only: str | None = None
@@ -147,19 +152,18 @@ class Service:
     def _take_up(self) -> None:
         """What an earlier run left: the same steps as for a file that comes now."""
         if self._only is not None:
-            self._honour_requests()
+            self._wishes.honour(only=self._only)
             return
-        unfinished = self._ledger.unfinished()
-        mine = {drop.drop_id for drop in unfinished}
+        self._put_away_leftovers()
+        for drop in self._ledger.unfinished():
+            self._take(drop)
+
+    def _put_away_leftovers(self) -> None:
+        """Files of closed drops whose last move did not happen."""
         for drop_id in self._folders.leftovers():
-            found = None if drop_id in mine else self._ledger.find(drop_id)
+            found = None if self._work.knows(drop_id) else self._ledger.find(drop_id)
             if found is not None and found.state.closed:
                 self._closer.put_away(found)
-        for drop in unfinished:
-            recovered = self._claimer.recover(drop)
-            if recovered is not None:
-                log.info("drop.taken_up", drop=drop.drop_id, state=recovered.state.value)
-                self._work.take(recovered)
 
     def _handle_events(self) -> None:
         while self._events:
@@ -187,16 +191,16 @@ class Service:
             self._troubled = True
             self._rest(now, _TROUBLE_SECONDS)
         if self._work.trouble is not None:
+            # One drop's storage: that drop rests, the others go on.
             log.error("service.storage_trouble", reason=self._work.trouble.message)
             self._work.trouble = None
-            self._troubled = True
             self._rest(now, _TROUBLE_SECONDS)
 
     def _look(self, now: float) -> None:
         """The scan is the truth. A busy inbox is not scanned for each file that is through."""
         self._scan_wanted = False
         self._scan_due = now + self._pace.scan
-        self._honour_requests()
+        self._wishes.honour(only=self._only)
         if self._only is not None:
             return
         self._intake.look(once=self._once)
@@ -207,7 +211,7 @@ class Service:
     def _claim(self) -> None:
         """Claim oldest first, as long as there is room and nothing is wrong."""
         room = _AHEAD - self._work.under_way
-        if room <= 0 or self._resting_from_trouble:
+        if room <= 0 or self._work.blocked >= _BLOCKED or self._resting_from_trouble:
             return
         for drop in islice(self._intake.claimed(), room):
             self._work.take(drop)
@@ -260,34 +264,30 @@ class Service:
         self._resume_at, self._troubled = None, False
         if shut is not None:
             self._room.reopen()
-        self._work.finish_blocked(shut.reason if shut else "")
+            self._work.finish_blocked(shut.reason)
+        self._work.report_stuck()
+        self._put_away_leftovers()
         for drop in self._ledger.unfinished():
             if not self._work.knows(drop.drop_id):
-                self._work.take(drop)
+                self._take(drop)
 
-    def _honour_requests(self) -> None:
-        """Wishes left in the ledger by ``retry`` and ``cancel``."""
-        for drop in self._ledger.requested():
-            if self._only not in {None, drop.drop_id}:
-                continue
-            known = self._work.knows(drop.drop_id)
-            if drop.request == "retry" and not known:
-                self._ledger.request(drop.drop_id, "")
-                self._retry(drop)
-            elif drop.request == "cancel" and (known or not drop.state.closed):
-                self._work.cancel(drop)  # first, so that nothing of it leaves any more
-                if not known:
-                    self._work.take(drop)
-
-    def _retry(self, drop: Drop) -> None:
-        if self._room.shut is not None:
-            self._room.reopen()
-        doubtful = self._ledger.reopen(drop.seq)
-        if drop.state is DropState.COMPLETED and doubtful:
-            drop = replace(drop, state=DropState.OPEN, finished_at=None)
-            self._ledger.save(drop)
-        if not drop.state.closed:
-            self._work.take(drop)
+    def _take(self, drop: Drop) -> None:
+        """Take up an unfinished drop wherever it was left; its trouble is only its own."""
+        try:
+            recovered = self._claimer.recover(drop)
+        except StorageError as error:
+            if self._once:
+                raise
+            log.error(  # noqa: TRY400 - its sentence says more than a traceback
+                "drop.storage_trouble", drop=drop.drop_id, reason=error.message
+            )
+            self._work.open[drop.drop_id] = error.message
+            return
+        if recovered is None:
+            self._work.open.pop(drop.drop_id, None)
+            return
+        log.info("drop.taken_up", drop=drop.drop_id, state=recovered.state.value)
+        self._work.take(recovered)
 
     # -- the end -------------------------------------------------------------------------------
 

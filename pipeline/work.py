@@ -21,6 +21,8 @@ from pipeline.model import Drop, DropState
 from pipeline.ports import Chunk
 from pipeline.runner import MAX_TRIES, Blocked, Ready, Runner, Step
 
+_BUG = "Shipdrop failed on it; the log says how. It is tried again."
+
 log = structlog.get_logger(__name__)
 
 
@@ -47,10 +49,12 @@ class Work:
         self._reports = ThreadPoolExecutor(1, thread_name_prefix="reports")
         self._waiting: deque[Drop] = deque()
         self._reading: dict[str, Drop] = {}
+        self._planning: dict[str, Blocked] = {}
         self._blocked: list[Blocked] = []
         self._delivering: dict[str, Drop] = {}
         self._reporting: set[str] = set()
         self._cancelled: set[str] = set()
+        self._told: set[str] = set()
         self._stopping = False
         self._ended: list[Closed] = []
         self.open: dict[str, str] = {}
@@ -60,12 +64,13 @@ class Work:
     def under_way(self) -> int:
         """Drops that are claimed and neither through nor resting."""
         return (
-            len(self._waiting)
-            + len(self._reading)
-            + len(self._blocked)
-            + len(self._delivering)
-            + len(self._reporting)
+            len(self._waiting) + len(self._reading) + len(self._delivering) + len(self._reporting)
         )
+
+    @property
+    def blocked(self) -> int:
+        """Drops that wait for earlier ones with the same orders."""
+        return len(self._blocked)
 
     @property
     def busy(self) -> bool:
@@ -112,8 +117,23 @@ class Work:
         """Report the drops that wait for others which will not get through now."""
         blocked, self._blocked = self._blocked, []
         for each in blocked:
-            self._runner.report_blocked(each, reason)
+            self._report_blocked(each, reason)
             self.open[each.drop.drop_id] = f"waits for {', '.join(each.behind)}"
+
+    def _report_blocked(self, blocked: Blocked, reason: str) -> None:
+        try:
+            self._runner.report_blocked(blocked, reason)
+        except StorageError as error:
+            log.error(  # noqa: TRY400 - its sentence says more than a traceback
+                "drop.storage_trouble", drop=blocked.drop.drop_id, reason=error.message
+            )
+
+    def report_stuck(self) -> None:
+        """Report, once, the drops that wait for others which rest."""
+        for each in self._blocked:
+            if each.drop.drop_id not in self._told and not self.open.keys().isdisjoint(each.behind):
+                self._told.add(each.drop.drop_id)
+                self._report_blocked(each, "")
 
     def take_closed(self) -> list[Closed]:
         """The drops that were closed since the last time this was asked."""
@@ -140,6 +160,7 @@ class Work:
             self._route(done.result())
         else:
             self._not_read(drop, error)
+        self._planning.pop(drop.drop_id, None)
         self._read_next()
 
     def _route(self, step: Step | None) -> None:
@@ -164,6 +185,9 @@ class Work:
             log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
             return
         log.error("drop.bug", drop=drop.drop_id, exc_info=error)
+        if self._stopping:
+            self.open[drop.drop_id] = _BUG
+            return
         # Once more from the start; the count of tries ends it (MAX_TRIES).
         log.warning("drop.again", drop=drop.drop_id, at_most=MAX_TRIES)
         self._waiting.append(drop)
@@ -194,9 +218,7 @@ class Work:
         error = done.exception()
         if error is not None:
             log.error("drop.delivery_failed", drop=drop.drop_id, exc_info=error)
-            self.open[drop.drop_id] = str(error)
-            if isinstance(error, StorageError):
-                self.trouble = error
+            self._failed(drop, error)
             return
         self._report(drop, done.result())
 
@@ -212,9 +234,7 @@ class Work:
         error = over.exception()
         if error is not None:
             log.error("drop.report_failed", drop=drop.drop_id, exc_info=error)
-            self.open[drop.drop_id] = str(error)
-            if isinstance(error, StorageError):
-                self.trouble = error
+            self._failed(drop, error)
             return
         result = over.result()
         if isinstance(result, Closed):
@@ -223,17 +243,29 @@ class Work:
             shut = self._room.shut
             self.open[drop.drop_id] = shut.reason if shut else "some rows were not sent"
 
+    def _failed(self, drop: Drop, error: BaseException) -> None:
+        """The drop rests: its storage failed, or we did. It is taken up again later."""
+        if isinstance(error, StorageError):
+            self.trouble = error
+            self.open[drop.drop_id] = error.message
+        else:
+            self.open[drop.drop_id] = _BUG
+
     def _closed(self, closed: Closed) -> None:
         self._ended.append(closed)
         self.open.pop(closed.drop.drop_id, None)
         self._cancelled.discard(closed.drop.drop_id)
+        self._told.discard(closed.drop.drop_id)
         self._plan_unblocked()
 
     def _plan_unblocked(self) -> None:
         """Plan the drops whose predecessors are through, oldest first."""
-        unsettled = {*self._delivering, *self._reporting, *self.open}
+        unsettled = {*self._delivering, *self._reporting, *self._reading, *self.open}
+        unsettled.update(drop.drop_id for drop in self._waiting)
         for blocked in sorted(self._blocked, key=lambda each: each.drop.seq):
             if unsettled.isdisjoint(blocked.behind):
+                # Known as ahead of others until it is planned: one of them may be read just now.
+                self._planning[blocked.drop.drop_id] = blocked
                 self._blocked.remove(blocked)
                 unsettled.add(blocked.drop.drop_id)
                 self._in_stages(
@@ -243,7 +275,8 @@ class Work:
 
     def _ahead_of(self, drop: Drop) -> list[Blocked]:
         """Earlier drops that were read and wait to be planned."""
-        return [each for each in tuple(self._blocked) if each.drop.seq < drop.seq]
+        waiting = (*self._blocked, *tuple(self._planning.values()))
+        return [each for each in waiting if each.drop.seq < drop.seq]
 
     def _in_stages(self, job: Callable[[], Step | None], drop: Drop) -> None:
         self._reading[drop.drop_id] = drop

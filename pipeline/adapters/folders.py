@@ -118,6 +118,15 @@ class Folders:
             except FileNotFoundError:
                 return None
 
+    def waits(self, folder: str, name: str) -> bool:
+        """Tell whether a file of this name lies in the inbox."""
+        path = self._courier(folder) / one_component(name)
+        with storing("look at", path):
+            try:
+                return stat.S_ISREG(path.lstat().st_mode)
+            except FileNotFoundError:
+                return False
+
     def release(self, drop_id: str, name: str, folder: str) -> Path:
         """Give a claimed file back to the inbox; return its place there.
 

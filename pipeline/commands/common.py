@@ -91,7 +91,7 @@ class Desk:
         from rich.console import Console
 
         width = None if sys.stdout.isatty() else 160
-        return Console(highlight=False, soft_wrap=True, width=width)
+        return Console(highlight=False, soft_wrap=True, width=width, markup=False)
 
     def show(self, value: object, for_people: Callable[[], None]) -> None:
         """Print ``value`` as JSON, or call ``for_people``."""

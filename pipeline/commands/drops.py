@@ -77,6 +77,7 @@ def _as_dict(drop: "Drop") -> dict[str, Any]:
 
 def trace(desk: Desk, order_id: Annotated[str, typer.Argument(metavar="ORDER_ID")]) -> int:
     """Show all that was read, sent and answered for an order."""
+    from pipeline.adapters.naming import shown
     from pipeline.tracing import trace_order
 
     story = trace_order(desk.site(), order_id)
@@ -86,7 +87,7 @@ def trace(desk: Desk, order_id: Annotated[str, typer.Argument(metavar="ORDER_ID"
             desk.console.print(f"No file named the order {order_id}.", markup=False)
         for each in story:
             desk.console.print(
-                f"{each['source_file']} ({each['drop_id']}), row {each['row']}: "
+                f"{shown(each['source_file'])} ({each['drop_id']}), row {each['row']}: "
                 f"{each['order_status'] or 'no milestone'} → {each['outcome']}",
                 markup=False,
             )

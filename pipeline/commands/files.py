@@ -58,13 +58,17 @@ def submit(
 
     A file of the same name that still waits is never replaced: a number is added.
     """
+    from pipeline.adapters.naming import shown
+
     site = desk.site()
     site.folders.prepare()
     placed = [site.folders.put(file, courier or "") for file in files]
 
     def for_people() -> None:
         for path in placed:
-            desk.console.print(f"{path.relative_to(site.inbox_path)} is in the inbox", markup=False)
+            desk.console.print(
+                f"{shown(path.relative_to(site.inbox_path), 200)} is in the inbox", markup=False
+            )
 
     desk.show([str(path) for path in placed], for_people)
     return 0

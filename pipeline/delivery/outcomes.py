@@ -65,8 +65,12 @@ class RowBook:
     # -- judging -------------------------------------------------------------------------------
 
     def accept(self, positions: Iterable[int]) -> None:
-        """The API took them."""
-        self._accepted.update(positions)
+        """The API took them; of one that was sent again after a loss, the sender is told so."""
+        taken = set(positions)
+        self._accepted.update(taken - self.doubted)
+        for pos in sorted(taken & self.doubted):
+            words = "The answer was lost; it was sent again and accepted."
+            self.judge(pos, Outcome.ACCEPTED, Code.RESENT, words)
 
     def judge(self, pos: int, outcome: Outcome, code: Code, message: str) -> None:
         """Give a row an end of its own."""
@@ -174,9 +178,7 @@ class RowBook:
         if state is ChunkState.DONE:
             return Outcome.ACCEPTED, "", ""
         if state is ChunkState.SENDING:
-            why = f"The answer was lost ({self.last_words or 'Shipdrop was interrupted'})"
-            words = f"{why}; it is settled when the API is back."
-            return Outcome.UNKNOWN, str(Code.ANSWER_LOST), words
+            return Outcome.UNKNOWN, str(Code.ANSWER_LOST), _in_doubt(self.last_words)
         words = f"Not sent yet: {self.last_words or 'waiting its turn'}."
         return Outcome.UNSENT, str(Code.NOT_SENT), words
 
@@ -184,8 +186,15 @@ class RowBook:
 def untouched(chunk: Chunk, known: Sequence[Verdict], reason: str) -> ChunkResult:
     """A marked chunk that never left: as it was before, and in no more doubt than then."""
     if chunk.state is ChunkState.SENDING and chunk.outcome is None:
-        chunk = replace(chunk, outcome=Outcome.UNKNOWN)
+        words, code = _in_doubt(""), str(Code.ANSWER_LOST)
+        chunk = replace(chunk, outcome=Outcome.UNKNOWN, code=code, message=words)
     elif chunk.state is ChunkState.PLANNED:
         words = f"Not sent yet. {reason}"
         chunk = replace(chunk, outcome=Outcome.UNSENT, code=str(Code.NOT_SENT), message=words)
     return ChunkResult(chunk=chunk, verdicts=tuple(known), replaces=bool(known))
+
+
+def _in_doubt(why: str) -> str:
+    """What is said of a chunk that may have arrived; nothing known of why, a run was cut short."""
+    lost = f"The answer was lost ({why or 'Shipdrop was interrupted'})"
+    return f"{lost}; it is settled when the API is back."

@@ -63,6 +63,20 @@ class Remarks(Mapping[int, Remark]):
         codes, words = self._texts
         return codes.take(at), words.take(at)
 
+    def by_code(self) -> list[tuple[str, int, int]]:
+        """Code, number of rows and first row of all that is said with a code."""
+        rows = np.flatnonzero(self.number >= 0)
+        if not len(rows):
+            return []
+        encoded = self._texts[0].dictionary_encode()
+        group = encoded.indices.fill_null(-1).to_numpy()[self.number[rows]]
+        rows, group = rows[group >= 0], group[group >= 0]
+        codes = encoded.dictionary.to_pylist()
+        counts = np.bincount(group, minlength=len(codes)).tolist()
+        first = np.full(len(codes), len(self.number))
+        np.minimum.at(first, group, rows)
+        return [each for each in zip(codes, counts, first.tolist(), strict=True) if each[1]]
+
     @cached_property
     def _texts(self) -> tuple[pa.Array, pa.Array]:
         codes = pa.array([remark.code or None for remark in self.said], pa.string())

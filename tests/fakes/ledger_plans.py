@@ -49,7 +49,7 @@ def frozen_plan(
             "order_id": pa.array([f"{prefix}{n:07}" for n in range(rows)]),
             "idx": number,
             "row": number + np.int32(2),
-            "sheet": np.zeros(rows, np.int8),
+            "sheet": np.zeros(rows, np.int16),
             "status": np.full(rows, status, np.int8),
             "chunk": (number // size).astype(np.int32),
             "pos": (number % size).astype(np.int8),

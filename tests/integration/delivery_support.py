@@ -38,7 +38,7 @@ _LINES = pa.schema(
         ("order_id", pa.string()),
         ("idx", pa.int32()),
         ("row", pa.int32()),
-        ("sheet", pa.int8()),
+        ("sheet", pa.int16()),
         ("status", pa.int8()),
         ("chunk", pa.int32()),
         ("pos", pa.int8()),

@@ -54,7 +54,7 @@ def verdict(
 
 
 def asked(ledger: SqlLedger, *orders: str) -> list[Standing]:
-    return ledger.standing(orders, before_seq=1 << 62)
+    return ledger.standing(orders, but_seq=1 << 62)
 
 
 class TestDrops:
@@ -185,13 +185,13 @@ class TestStanding:
 
     def test_the_drop_that_asks_does_not_stand_in_its_own_way(self, ledger):
         drop = freeze(ledger, "d1", 1)
-        assert ledger.standing(["o0000000"], before_seq=drop.seq) == []
+        assert ledger.standing(["o0000000"], but_seq=drop.seq) == []
 
     def test_a_later_drop_that_was_planned_first_counts(self, ledger):
         early = begin(ledger, "d1", state=DropState.CLAIMED)
         late = freeze(ledger, "d2", 1)
         ledger.exchange([done(chunk) for chunk in ledger.chunks(late.seq)], [], at=AT)
-        found = ledger.standing(["o0000000"], before_seq=early.seq)
+        found = ledger.standing(["o0000000"], but_seq=early.seq)
         assert [s.drop_id for s in found] == ["d2"]
 
     def test_more_orders_than_one_statement_holds(self, ledger):

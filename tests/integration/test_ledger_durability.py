@@ -43,7 +43,7 @@ def test_killed_in_the_middle_of_a_freeze_the_drop_is_admitted_again(tmp_path, p
     ledger = opened(tmp_path)
     (drop,) = ledger.unfinished()
     assert drop.state is DropState.CLAIMING
-    assert ledger.standing(["old0000000"], before_seq=99) == []
+    assert ledger.standing(["old0000000"], but_seq=99) == []
     # The file is read anew, and by other settings: not one line of the first try may stay.
     again = replace(drop, state=DropState.OPEN, facts={"total": 70_000})
     ledger.freeze(again, frozen_plan(drop.seq, 70_000, prefix="new"))

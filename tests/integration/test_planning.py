@@ -62,7 +62,7 @@ class Bench:
 
     def standing(self, drop: Drop, prepared: Prepared) -> list[Standing]:
         orders = sendable_orders(prepared.keys).to_pylist()
-        return self.ledger.standing(orders, before_seq=drop.seq)
+        return self.ledger.standing(orders, but_seq=drop.seq)
 
     def freeze(self, name: str, *lines: str, **rules: object) -> tuple[Drop, Planned]:
         drop, prepared = self.read(name, *lines)

@@ -29,8 +29,8 @@ class Plans:
 
     _db: Database
 
-    def standing(self, order_ids: Iterable[str], *, before_seq: int) -> list[Standing]:
-        """What other drops than ``before_seq`` planned for these orders, and what came of it.
+    def standing(self, order_ids: Iterable[str], *, but_seq: int) -> list[Standing]:
+        """What other drops than ``but_seq`` planned for these orders, and what came of it.
 
         Told is what matters to a plan: updates that were accepted, and those of drops that are not
         through. Drops that were claimed later count as well: one may have been planned first,
@@ -42,7 +42,7 @@ class Plans:
             return [
                 found
                 for some in _batches(order_ids, _VARIABLES - 20)
-                for found in _standing_of(connection, some, before_seq)
+                for found in _standing_of(connection, some, but_seq)
             ]
 
     def freeze(self, drop: Drop, plan: Frozen) -> None:
