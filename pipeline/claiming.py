@@ -10,6 +10,7 @@ import structlog
 
 from pipeline import reporting
 from pipeline.adapters.folders import Folders
+from pipeline.adapters.naming import shown
 from pipeline.errors import DropChanged, NotClaimed, StorageError
 from pipeline.model import Drop, DropState, ReadyFile
 from pipeline.ports import Clock, Ledger
@@ -92,5 +93,5 @@ class Claimer:
         # In this order: a kill in between writes the receipt once more instead of never.
         reporting.write_received(drop, self._folders)
         self._ledger.save(drop)
-        log.info("drop.claimed", drop=drop.drop_id, size=drop.size)
+        log.info("drop.claimed", drop=drop.drop_id, file=shown(drop.source_file), size=drop.size)
         return drop

@@ -14,6 +14,7 @@ import structlog
 
 from pipeline import reporting
 from pipeline.adapters.folders import Folders
+from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import Spool
 from pipeline.errors import DropRefused, StorageError
 from pipeline.model import Drop, DropState, Outcome
@@ -21,6 +22,7 @@ from pipeline.ports import Clock, Ledger
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
 from schemas.courier import Profile
+from schemas.statuses import UNCLEAR
 
 log = structlog.get_logger(__name__)
 
@@ -144,7 +146,9 @@ class Closer:
         if not counts.get(Outcome.UNKNOWN):
             self.spool(drop).forget_rows()
         code = (summary.get("refused") or {}).get("code")
-        log.info("drop.closed", drop=drop.drop_id, state=drop.state.value, code=code)
+        why = {"code": code} if code else {}
+        file = shown(drop.source_file)
+        log.info("drop.closed", drop=drop.drop_id, file=file, state=drop.state.value, **why)
         return Closed(drop=drop, summary=summary)
 
     def _tell_parent(self, drop: Drop, parent_id: str, settled: Settled) -> None:
@@ -174,4 +178,5 @@ class Closer:
 def _spoken(profile: Profile) -> tuple[str, ...]:
     """The statuses of a courier as its profile writes them, for the workbook's drop-downs."""
     table = profile.statuses
-    return tuple(dict.fromkeys(table.shown.get(key, key) for key in table.base))
+    clear = (key for key, meaning in table.base.items() if meaning != UNCLEAR)
+    return tuple(dict.fromkeys(table.shown.get(key, key) for key in clear))

@@ -102,7 +102,7 @@ class ManifestSettings(_Section):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise ValueError('must be a zone name such as "Asia/Kolkata"') from error
         return value
 
@@ -231,7 +231,9 @@ def _read_toml(path: Path, *, required: bool) -> Mapping[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}.") from error
+        raise SettingsError(
+            f"{path} is not valid TOML: {error}.", hint='Text needs quotes: key = "text".'
+        ) from error
 
 
 def _known_keys() -> dict[str, list[str]]:

@@ -30,6 +30,7 @@ from schemas.codes import load_codes
 from schemas.courier import Profile
 from schemas.profile import builtin_profiles, load_profile
 from schemas.rules import Rules
+from schemas.toml_reader import closest
 
 COURIERS = "couriers"
 
@@ -114,6 +115,13 @@ class Site:
     def check_sending(self) -> None:
         """Raise SettingsError unless address and token are configured."""
         credentials_of(self.settings.api, self.root)
+
+    def check_courier(self, name: str) -> None:
+        """Raise UsageError for a courier without a profile and without a folder in the inbox."""
+        if find_profile(name, self.profiles) is None and not (self.inbox_path / name).is_dir():
+            near = closest(name, self.profiles)
+            hint = f'Did you mean "{near}"?' if near else f"Known: {', '.join(self.profiles)}."
+            raise UsageError(f'There is no profile for the courier "{name}".', hint=hint)
 
     def drop(self, drop_id: str) -> Drop:
         """The drop with this id. Raises UsageError if there is none."""

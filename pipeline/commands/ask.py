@@ -66,9 +66,14 @@ def template(
         hint = f"Known: {', '.join(site.profiles)}."
         raise UsageError(f'There is no profile "{courier}".', hint=hint)
     path = output or Path(f"{found.name}-manifest.xlsx")
+    if path.suffix.casefold() != ".xlsx":
+        raise UsageError(f"{path} is no name for a workbook.", hint="Let it end in .xlsx.")
     if path.exists():
         raise UsageError(f"{path} is there already.", hint="Choose another name with -o.")
-    path.write_bytes(make(found, created=site.clock.now()))
+    try:
+        path.write_bytes(make(found, created=site.clock.now()))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
     desk.show({"file": str(path), "courier": found.name}, lambda: typer.echo(str(path)))
     return 0
 

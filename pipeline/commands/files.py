@@ -62,6 +62,8 @@ def submit(
 
     site = desk.site()
     site.folders.prepare()
+    if courier:
+        site.check_courier(courier)
     placed = [site.folders.put(file, courier or "") for file in files]
 
     def for_people() -> None:

@@ -51,6 +51,12 @@ def _serve(desk: Desk, site: "Site", *, once: bool, only: str | None = None) -> 
     from pipeline.commands.progress import watching
 
     service = site.service(on_closed=_teller(desk))
+    if not once:
+        import structlog
+
+        structlog.get_logger(__name__).info(
+            "service.watching", inbox=str(site.inbox_path), api=site.settings.api.base_url
+        )
     caught = _catch_signals(service)
     with watching(site, quiet=desk.quiet or desk.as_json):
         outcome = service.run(once=once, only=only)

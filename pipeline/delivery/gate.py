@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import count
 
+import structlog
+
 from pipeline.delivery.pace import Pace
 from pipeline.delivery.policy import DeliveryPolicy
 
 _SHORTEST_TIMER = 0.001
 """Event loops count in milliseconds; a shorter wait would only spin."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,12 +110,15 @@ class Gate:
         self.last_success = self._monotonic()
         if self._failing:
             self._failing.clear()
+            log.info("api.answers_again")
         if self._allowed < self._policy.concurrency:
             self._allowed = min(float(self._policy.concurrency), self._allowed + 1 / self._allowed)
             self._admit()
 
     def failed(self, who: Hashable) -> bool:
         """Note that ``who`` failed. True when others failed too since the last success."""
+        if not self._failing:
+            log.warning("api.no_success", hint="It is tried again, with growing pauses.")
         self._failing.add(who)
         return len(self._failing) > 1
 

@@ -18,7 +18,7 @@ _HEADER = (
     "Rows",
     "What is wrong",
     "What to do",
-    "A right value",
+    "Seen, for example",
     "First row",
     "As reported there",
 )

@@ -35,6 +35,9 @@ def test_with_the_api_down_the_drop_stays_open_and_the_next_run_completes_it(
     first.assert_sound(51)
     assert {line["codes"] for line in first.lines()} == {"NOT_SENT", "STATUS_UNKNOWN:status"}
     assert root.of("b").counts == {"unsent": 1}
+    (waiting,) = (e for e in first.summary["warnings"] if e["code"] == "NOT_SENT")
+    assert (waiting["count"], waiting["example_row"]) == (50, 2)
+    assert "no connection" in waiting["message"]
     assert not root.files("archive")
     names = root.files("outbox")
 
@@ -47,6 +50,37 @@ def test_with_the_api_down_the_drop_stays_open_and_the_next_run_completes_it(
     assert len(root.files("archive")) == 2
     assert api.stats()["accepted"] == 51
     assert api.stats()["repeats"] == api.stats()["illegal"] == 0
+
+
+def test_a_file_that_is_to_be_refused_does_not_wait_for_an_earlier_one(
+    root: Root, nobody: str
+) -> None:
+    root.configure(api__max_attempts=1, api__base_url=nobody)
+    root.drop("a.csv", orders(30))
+    root.drop("bad.csv", orders(10) + orders(20, prefix="BAD", status="Wat"))
+    root.drop("wrong.csv", orders(10) + "".join(f"-,S{n}\n" for n in range(20)))
+    assert root.once().code == 5
+    assert root.of("a").summary["state"] == "open"
+    assert root.of("bad").summary["refused"]["code"] == "TOO_MANY_REJECTS"
+    assert len(root.of("bad").lines("rejects.csv")) == 30
+    assert root.of("wrong").summary["refused"]["code"] == "WRONG_COLUMN"
+    assert len(root.files("quarantine")) == 2
+
+
+def test_a_refusal_takes_back_what_was_reported_while_the_drop_was_open(
+    root: Root, nobody: str
+) -> None:
+    root.configure(api__max_attempts=1, api__base_url=nobody)
+    root.drop("a.csv", orders(30))
+    root.drop("bad.csv", orders(10) + orders(20, prefix="BAD", status="Wat"))
+    root.once(SHIPDROP_MANIFEST__MAX_REJECT_RATIO="1")
+    assert root.of("bad").counts == {"unsent": 10, "rejected": 20}
+    assert root.of("bad").path("results.csv").exists()
+    root.once()
+    bad = root.of("bad")
+    assert bad.summary["state"] == "refused"
+    assert len(bad.lines("rejects.csv")) == 30
+    assert not bad.path("results.csv").exists()
 
 
 def test_a_dead_token_rejects_nothing_and_a_good_one_completes(

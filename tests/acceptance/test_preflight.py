@@ -56,6 +56,28 @@ def test_check_as_json_is_an_array_of_summaries(root: Root, mixed: Path, tmp_pat
         assert json.loads(path.read_bytes()) in (first, second)
 
 
+def test_check_gives_back_a_file_of_too_many_bad_rows_as_a_run_does(
+    root: Root, tmp_path: Path
+) -> None:
+    content = orders(10) + orders(20, prefix="BAD", status="Wat")
+    path = tmp_path / "bad.csv"
+    path.write_text(content)
+    ran = root.run("check", "--json", path, "--out", tmp_path / "out")
+    assert ran.code == 4
+    (plain,) = root.run("check", "--json", path).json
+    root.drop("bad.csv", content)
+    assert root.once().code == 4
+    real = root.of("bad")
+    (told,) = ran.json
+    assert told["refused"]["code"] == "TOO_MANY_REJECTS"
+    assert told["errors"] == plain["errors"] == real.summary["errors"] != []
+    kinds = {name.partition(".")[2] for name in real.summary["files"].values()}
+    assert {file.name.partition(".")[2] for file in (tmp_path / "out").iterdir()} == kinds
+    (ours,) = (tmp_path / "out").glob("*.rejects.csv")
+    theirs = real.path("rejects.csv").read_text("utf-8-sig")
+    assert ours.read_text("utf-8-sig") == theirs.replace(real.id, "check")
+
+
 def test_check_knows_what_was_accepted_before_and_the_named_courier(
     root: Root, tmp_path: Path
 ) -> None:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import orjson
 import pytest
+from xlsxwriter import Workbook
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.spool import Spool
+from pipeline.codes import Code
 from pipeline.delivery.parcel import Parcel
 from pipeline.errors import DropRefused
 from pipeline.milestones import Milestone
-from pipeline.model import Drop, DropState, Limits, Outcome
+from pipeline.model import Drop, DropState, Limits, Notice, Outcome
 from pipeline.planning import (
     Planned,
     PlanRules,
@@ -24,9 +26,11 @@ from pipeline.planning import (
     guard,
     make_plan,
 )
-from pipeline.ports import ChunkResult, ChunkState, Standing
+from pipeline.ports import ChunkResult, ChunkState, Standing, Verdict
 from pipeline.preparing import Prepared, Reading, Source, prepare
+from pipeline.reporting import Report, summary_of
 from pipeline.stages.plan import sendable_orders
+from pipeline.stages.settle import settle, unsent
 from schemas.profile import builtin_profiles
 from schemas.rules import Rules
 
@@ -55,10 +59,13 @@ class Bench:
         path.write_text("Order ID,Status,Status Date\n" + "".join(f"{line}\n" for line in lines))
         drop = self.ledger.begin(drop_id=name, folder="", source_file=path.name, received_at=NOW)
         self.spool = Spool(self.root / "drops" / name)
+        return drop, self.prepare(path)
+
+    def prepare(self, path: Path) -> Prepared:
         profiles = builtin_profiles()
         reading = Reading(profiles=profiles, default="generic", limits=Limits(), rules=Rules())
         source = Source(path=path, name=path.name, named=None, now=NOW)
-        return drop, prepare(source, reading, self.spool, _NoFamily())
+        return prepare(source, reading, self.spool, _NoFamily())
 
     def standing(self, drop: Drop, prepared: Prepared) -> list[Standing]:
         orders = sendable_orders(prepared.keys).to_pylist()
@@ -112,6 +119,44 @@ def test_bodies_hold_what_the_chunks_say(bench):
     with bench.spool.body_reader() as body:
         parcel = Parcel(body(chunks[1].offset, chunks[1].length), chunks[1].size)
     assert parcel.head(2) == ("A0", PICKED)
+
+
+def test_a_workbook_of_more_sheets_than_a_byte_counts(bench):
+    path = bench.root / "many.xlsx"
+    with Workbook(str(path)) as book:
+        for number in range(140):
+            sheet = book.add_worksheet(f"S{number}")
+            sheet.write_row(0, 0, ["Order ID", "Status"])
+            sheet.write_row(1, 0, [f"A{number}", "Delivered"])
+    drop = bench.ledger.begin(drop_id="d1", folder="", source_file=path.name, received_at=NOW)
+    prepared = bench.prepare(path)
+    planned = make_plan(prepared, [], PlanRules())
+    chunks = freeze_bodies(planned, prepared, bench.spool)
+    drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
+    bench.ledger.freeze(drop, frozen(prepared, planned, chunks))
+    (last,) = bench.ledger.sightings("A139")
+    assert last.sheet == 139
+    settled = settle(planned.table, chunks, [], waiting=unsent())
+    report = Report(drop=drop, facts=drop.facts, settled=settled, spool=bench.spool, advice={})
+    (notice,) = summary_of(report, {}).notices
+    assert (notice.code, notice.count, notice.example_row) == ("NOT_SENT", 140, 2)
+
+
+def test_a_remark_of_delivery_names_its_first_row_by_its_record_number(bench):
+    drop, planned = bench.freeze("d1", *(f"A{n},Delivered," for n in range(45)))
+    chunks = [
+        replace(c, state=ChunkState.DONE, outcome=Outcome.ACCEPTED)
+        for c in bench.ledger.chunks(drop.seq)
+    ]
+    verdicts = [
+        Verdict(chunk_no=no, pos=pos, outcome=Outcome.FAILED, code="API_REFUSED", message=words)
+        for no, pos, words in [(2, 1, "third"), (1, 7, "first"), (1, 9, "second")]
+    ]
+    settled = settle(planned.table, chunks, verdicts, waiting=unsent())
+    report = Report(drop=drop, facts=drop.facts, settled=settled, spool=bench.spool, advice={})
+    assert summary_of(report, {}).notices == (
+        Notice(code=Code.API_REFUSED, message="first", count=3, example_row=29),
+    )
 
 
 def test_every_row_that_names_an_order_is_found_by_it(bench):

@@ -130,6 +130,36 @@ def test_a_chunk_that_never_left_is_as_it_was(
     assert list(result.verdicts) == known
 
 
+def test_a_chunk_in_doubt_that_never_left_says_that_its_answer_was_lost() -> None:
+    chunk = untouched(_chunk(SENDING), [], "Stopping.").chunk
+    assert chunk.code == "ANSWER_LOST"
+    assert chunk.message == (
+        "The answer was lost (Shipdrop was interrupted); it is settled when the API is back."
+    )
+    before = _chunk(SENDING, Outcome.UNKNOWN, code="ANSWER_LOST", message="Reset.")
+    assert untouched(before, [], "Stopping.").chunk == before
+
+
+def test_what_was_sent_again_after_a_loss_and_accepted_says_so() -> None:
+    rows = RowBook(_chunk(SENDING), [])
+    _, lost, _ = rows.sort([])
+    rows.doubted.update([1, 2])
+    rows.lost.difference_update(lost)
+    rows.accept(range(5))
+    result = rows.result()
+    assert result.chunk.state is DONE
+    assert result.chunk.outcome is Outcome.ACCEPTED
+    assert {(v.pos, v.outcome, v.code, v.message) for v in result.verdicts} == {
+        (
+            pos,
+            Outcome.ACCEPTED,
+            "RESENT",
+            "The answer was lost; it was sent again and accepted.",
+        )
+        for pos in (1, 2)
+    }
+
+
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 POLICY = DeliveryPolicy(timeout=30, give_up_after=900)
 

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.codes import Code
+from pipeline.delivery.outcomes import untouched
 from pipeline.model import PREPARED, Disposition, Outcome
 from pipeline.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.settle import (
@@ -163,6 +164,42 @@ class TestWaiting:
         lines = result_block(block(3), 0, settled, sheet="", headers=("id",)).table
         assert lines.column("chunk").to_pylist() == [None, None, None]
         assert lines.column("message").to_pylist() == ["Would be sent.", "Would be sent.", ""]
+
+    @pytest.mark.parametrize("waiting", [WAITING, Remark(code="CANCELLED", message="Cancelled.")])
+    def test_a_chunk_in_doubt_that_never_left_again_is_not_said_to_wait(self, waiting):
+        marked = chunk(0, None, attempts=0, state=ChunkState.SENDING)
+        kept = untouched(marked, [], "Stopping.").chunk
+        settled = settle(planned((SEND, -1, 0, 0, "")), [kept], [], waiting=waiting)
+        assert ends(settled) == [Outcome.UNKNOWN]
+        assert settled.remarks[0].code == "ANSWER_LOST"
+
+
+class TestRemarksByCode:
+    def test_are_counted_with_the_first_row_of_each_code(self):
+        rows = [(SEND, -1, no // 2, no % 2, "") for no in range(8)]
+        chunks = [
+            chunk(0, Outcome.ACCEPTED),
+            chunk(1, Outcome.FAILED, code="API_REFUSED", message="one"),
+            chunk(2, Outcome.UNKNOWN, code="ANSWER_LOST", message="lost"),
+            chunk(3, Outcome.FAILED, code="API_REFUSED", message="two"),
+        ]
+        verdicts = [
+            Verdict(chunk_no=3, pos=1, outcome=Outcome.FAILED, code="API_REFUSED", message="three"),
+            Verdict(chunk_no=0, pos=1, outcome=Outcome.ACCEPTED, code="RESENT", message="again"),
+        ]
+        settled = settle(planned(*rows), chunks, verdicts, waiting=WAITING)
+        assert sorted(settled.remarks.by_code()) == [
+            ("ANSWER_LOST", 2, 4),
+            ("API_REFUSED", 4, 2),
+            ("RESENT", 1, 1),
+        ]
+
+    def test_what_has_no_code_is_not_counted(self):
+        rows = [(SEND, -1, 0, pos, "") for pos in range(2)]
+        waiting = Remark(code="", message="Would be sent.")
+        assert settle(planned(*rows), [], [], waiting=waiting).remarks.by_code() == []
+        accepted = settle(planned(*rows), [chunk(0, Outcome.ACCEPTED)], [], waiting=WAITING)
+        assert accepted.remarks.by_code() == []
 
 
 class TestResultLines:
