@@ -9,16 +9,16 @@ import time
 _BEGAN = time.perf_counter()
 
 import cProfile  # noqa: E402 - the clock above must start before the imports
-import io  # noqa: E402
-import json  # noqa: E402
-import pstats  # noqa: E402
-import sys  # noqa: E402
-import threading  # noqa: E402
-from collections.abc import Callable, Iterator  # noqa: E402
-from contextlib import AbstractContextManager, contextmanager  # noqa: E402
-from functools import wraps  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+import io
+import json
+import pstats
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]  # noqa: E402 - ships no types
 
