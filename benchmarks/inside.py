@@ -8,7 +8,7 @@ import time
 
 _BEGAN = time.perf_counter()
 
-import cProfile  # noqa: E402 - the clock above must start before the imports
+import cProfile
 import io
 import json
 import pstats
@@ -20,7 +20,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # noqa: E402 - ships no types
+import psutil  # type: ignore[import-untyped]
 
 _Times = dict[str, list[float]]
 
