@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from pipeline.adapters.spool import Spool
 from pipeline.delivery.parcel import join_items
 from pipeline.milestones import Milestone
 from pipeline.model import Disposition, Notice
-from pipeline.ports import Chunk, Frozen, Standing
+from pipeline.ports import Chunk, ChunkState, Frozen, Standing
 from pipeline.preparing import Prepared
 from pipeline.stages.findings import labels, messages
 from pipeline.stages.judge import judge
@@ -92,6 +93,7 @@ def freeze_bodies(planned: Planned, prepared: Prepared, spool: Spool) -> list[Ch
             offset=offset,
             length=length,
             size=int(sizes[no]),
+            state=ChunkState.SENDING if made.doubt_of_chunk[no] else ChunkState.PLANNED,
         )
         for no, (offset, length) in enumerate(places)
     ]
@@ -210,13 +212,14 @@ def _notices(made: Plan, prepared: Prepared) -> tuple[Notice, ...]:
 def _bodies(
     planned: Planned, prepared: Prepared, spool: Spool, sizes: Sequence[int]
 ) -> Iterator[bytes]:
-    """The bodies in the order of their chunks. Inside a wave updates follow the file, so that one
-    pass through the spool per wave finds them.
+    """The bodies in the order of their chunks. Inside a wave updates follow the file (those in
+    doubt after the others), so that a pass or two through the spool per wave finds them.
     """
     made = planned.plan
     done = 0
-    for wave in range(max(made.wave_of_chunk, default=-1) + 1):
-        numbers = [no for no, of in enumerate(made.wave_of_chunk) if of == wave]
+    groups = list(zip(made.wave_of_chunk, made.doubt_of_chunk, strict=True))
+    for _, chunks in groupby(range(len(groups)), key=groups.__getitem__):
+        numbers = list(chunks)
         count = sum(sizes[no] for no in numbers)
         part = slice(done, done + count)
         items = _items(made.update_row[part], made.update_added[part], prepared, spool)

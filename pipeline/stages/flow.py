@@ -7,6 +7,7 @@ the forward journey began (hazards.md B).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ class Updates:
     """The updates to send, sorted by chunk and place in it.
 
     ``row``: the row that supplies an update's content; ``added``: a pickup that we add;
-    ``waves``: per chunk, its wave.
+    ``waves``: per chunk, its wave; ``doubted``: per chunk, whether it holds what was sent before
+    without an answer.
     """
 
     row: npt.NDArray[np.int32]
@@ -60,12 +62,14 @@ class Updates:
     chunk: npt.NDArray[np.int32]
     pos: npt.NDArray[np.int8]
     waves: tuple[int, ...]
+    doubted: tuple[bool, ...]
 
 
 def in_flow_order(
     work: Candidates,
     *,
     accepted: Bits,
+    unknown: Bits,
     add_pickup: Mask | None,
     record: Numbers,
     chunk_size: int,
@@ -73,7 +77,8 @@ def in_flow_order(
     """Lay out the updates; warn ``TIME_ORDER`` where times contradict the order of the steps.
 
     ``work`` has one candidate per order and milestone. ``accepted``: per order, the bits of what
-    earlier drops got through. ``add_pickup``: candidates that need a
+    earlier drops got through; ``unknown``: of what they sent and nobody knows the end of.
+    ``add_pickup``: candidates that need a
     pickup sent before them; ``record``: record number by row.
     """
     present = work.milestones()
@@ -87,14 +92,16 @@ def in_flow_order(
         present[order[added]] |= bit(Milestone.BAG_PICKED)
     first = _goes_first(work, present, accepted)
     wave = _PLACE[first[order], present[order], status]
-    at, chunk, pos, waves = _pack(wave, rows, chunk_size)
+    doubt = unknown[order] & (1 << status.astype(np.int64)) != 0
+    at, chunk, pos, groups = _pack(wave, doubt, rows, chunk_size)
     updates = Updates(
         row=rows[at],
         status=status[at],
         added=np.zeros(len(rows), dtype=np.bool_) if added is None else added[at],
         chunk=chunk,
         pos=pos,
-        waves=waves,
+        waves=tuple(wave for wave, _ in groups),
+        doubted=tuple(doubted for _, doubted in groups),
     )
     return updates, _contradicting_times(work, wave[: len(work.rows)], record)
 
@@ -167,26 +174,27 @@ def _contradicting_times(
 
 
 def _pack(
-    wave: npt.NDArray[np.int8], row: npt.NDArray[np.int32], chunk_size: int
-) -> tuple[Numbers, npt.NDArray[np.int32], npt.NDArray[np.int8], tuple[int, ...]]:
-    """Cut each wave, in the file's order, into chunks.
+    wave: npt.NDArray[np.int8], doubt: Mask, row: npt.NDArray[np.int32], chunk_size: int
+) -> tuple[Numbers, npt.NDArray[np.int32], npt.NDArray[np.int8], list[tuple[int, bool]]]:
+    """Cut each wave, in the file's order, into chunks; what is in doubt has chunks of its own.
 
-    Returns the updates in the order of their chunks, the chunk and place of each, and the wave of
-    each chunk.
+    Returns the updates in the order of their chunks, the chunk and place of each, and for each
+    chunk its wave and whether it is in doubt.
     """
     parts: list[Numbers] = []
     chunks: list[Numbers] = []
     places: list[Numbers] = []
-    waves: list[int] = []
-    for number in range(int(wave.max()) + 1 if len(wave) else 0):
-        of_wave = np.flatnonzero(wave == number)
+    groups: list[tuple[int, bool]] = []
+    kinds = (False, True) if doubt.any() else (False,)
+    for number, doubted in product(range(int(wave.max()) + 1 if len(wave) else 0), kinds):
+        of_wave = np.flatnonzero((wave == number) & (doubt == doubted))
         of_wave = of_wave[np.argsort(row[of_wave], kind="stable")]
         place = np.arange(len(of_wave), dtype=np.int32)
         parts.append(of_wave)
-        chunks.append(len(waves) + place // chunk_size)
+        chunks.append(len(groups) + place // chunk_size)
         places.append(place % chunk_size)
-        waves += [number] * (-(-len(of_wave) // chunk_size))
-    return _one(parts, np.int64), _one(chunks, np.int32), _one(places, np.int8), tuple(waves)
+        groups += [(number, doubted)] * (-(-len(of_wave) // chunk_size))
+    return _one(parts, np.int64), _one(chunks, np.int32), _one(places, np.int8), groups
 
 
 def _one(parts: Sequence[Numbers], kind: type[np.generic]) -> npt.NDArray[Any]:

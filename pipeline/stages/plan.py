@@ -59,7 +59,8 @@ class Plan:
     ``findings``: what is to be said of rows, by their place in the drop. Per update, sorted by
     chunk and place: ``update_row`` (the row that supplies its content), ``update_status``,
     ``update_added`` (a pickup we add), ``update_chunk``, ``update_pos``. ``wave_of_chunk``: per
-    chunk, its wave.
+    chunk, its wave; ``doubt_of_chunk``: whether its updates were sent before and nobody knows how
+    that ended, so that they are asked about first.
     """
 
     disposition: npt.NDArray[np.int8]
@@ -71,6 +72,7 @@ class Plan:
     update_chunk: npt.NDArray[np.int32]
     update_pos: npt.NDArray[np.int8]
     wave_of_chunk: tuple[int, ...] = ()
+    doubt_of_chunk: tuple[bool, ...] = ()
 
 
 def sendable_orders(given: PlanInput) -> pa.Array:
@@ -113,6 +115,7 @@ def plan(
     updates, times = in_flow_order(
         work,
         accepted=known.accepted,
+        unknown=known.unknown,
         add_pickup=lacks,
         record=given.row,
         chunk_size=chunk_size,
@@ -127,6 +130,7 @@ def plan(
         update_chunk=updates.chunk,
         update_pos=updates.pos,
         wave_of_chunk=updates.waves,
+        doubt_of_chunk=updates.doubted,
     )
 
 

@@ -80,6 +80,8 @@ class Known:
         # Who was first: written from the last to the first, so that the first one stays.
         self._first = np.full(len(names) * WIDTH if len(order) else 0, -1, dtype=np.int32)
         self._first[(order * WIDTH + status)[::-1]] = np.flatnonzero(wanted)[::-1]
+        #: per order, the bits of what was sent without anybody knowing how it ended
+        self.unknown: Bits = _unknown(standing, names)
         self._drops = pa.array([each.drop_id for each in found], pa.string())
         self._times = pa.array([f" on {each.at}" if each.at else "" for each in found], pa.string())
 
@@ -112,6 +114,16 @@ class Known:
         )
         rows = work.rows.astype(np.int64)
         return Finding(code=code, column="status", rows=rows, sentences=sentences)
+
+
+def _unknown(standing: Sequence[Standing], names: pa.Array) -> Bits:
+    bits: Bits = np.zeros(len(names), dtype=np.uint8)
+    found = [each for each in standing if each.outcome is Outcome.UNKNOWN]
+    numbers = pc.index_in(pa.array([e.order_id for e in found], pa.string()), value_set=names)
+    for number, each in zip(numbers.to_pylist(), found, strict=True):
+        if number is not None:
+            bits[number] |= 1 << each.status
+    return bits
 
 
 _WIRE = pa.array(["", *(milestone.wire for milestone in Milestone)])

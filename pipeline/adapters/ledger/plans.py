@@ -86,7 +86,8 @@ _STANDING = (
     .where(
         lines.c.order_id.in_(_WANTED),
         lines.c.drop_seq != sa.bindparam("but"),
-        _OUTCOME.in_([Outcome.ACCEPTED.value]) | drops.c.state.not_in(sorted(_CLOSED)),
+        _OUTCOME.in_([Outcome.ACCEPTED.value, Outcome.UNKNOWN.value])
+        | drops.c.state.not_in(sorted(_CLOSED)),
     )
     .order_by(lines.c.order_id, lines.c.drop_seq)
 )
