@@ -111,7 +111,7 @@ class Intake:
             return None
         except StorageError:
             raise
-        except Exception as error:
+        except Exception as error:  # a bug with one name must not stop the other files
             log.exception("inbox.not_claimed", file=shown(file.name))
             reason = f"it could not be claimed ({type(error).__name__}): give it another name"
             self._pass_over(file, reason, looks=None)

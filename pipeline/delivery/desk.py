@@ -134,7 +134,7 @@ class Desk:
     async def _serve(self, lane: Lane, chunk: Chunk) -> None:
         try:
             result, suspect = await self._pass(lane, chunk)
-        except Exception as error:
+        except Exception as error:  # a bug costs its drop, which is told of it, not the room
             # A bug must cost this drop, not the room.
             log.exception("delivery.passage_failed", drop_seq=lane.drop_seq, chunk=chunk.no)
             lane.broken = error

@@ -53,7 +53,6 @@ class Passage:
         self._refusals: set[str] = set()
         self._on_trial = False
         self._taken = False
-        self.last_words = ""
 
     @cached_property
     def _settler(self) -> Settler:
@@ -86,7 +85,6 @@ class Passage:
             await self._send(send)
         except (GateShut, GaveUp):
             pass  # what was lost or doubted says so itself; the rest has not been sent
-        self.last_words = self._rows.last_words
         return self._rows.result()
 
     async def _send(self, positions: Positions) -> None:

@@ -18,7 +18,7 @@ _HEADER = (
     "Rows",
     "What is wrong",
     "What to do",
-    "Seen, for example",
+    "Looks like, for example",
     "First row",
     "As reported there",
 )

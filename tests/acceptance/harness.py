@@ -30,7 +30,7 @@ def until(condition: Callable[[], Any], *, what: str, seconds: float = PATIENCE)
     while not (found := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"never came: {what}")
-        time.sleep(0.002)
+        time.sleep(0.002)  # only between two looks at the condition
     return found
 
 

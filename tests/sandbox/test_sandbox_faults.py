@@ -211,7 +211,7 @@ def test_the_rate_limit_is_never_exceeded(start: Start) -> None:
     answers: list[httpx.Response] = []
     while time.monotonic() - began < 1.2:
         answers.append(api.pick(str(len(answers))))
-        time.sleep(0.002)
+        time.sleep(0.002)  # only between two looks at the condition
     elapsed = time.monotonic() - began
     taken = [answer for answer in answers if answer.status_code == 200]
     refused = [answer for answer in answers if answer.status_code == 429]
