@@ -146,10 +146,7 @@ class Ladder:
 
     def _api(self) -> KonnectApi:
         return KonnectApi(
-            base_url=self._url,
-            credentials=Credentials(token="benchmark"),
-            timeout=30,
-            connections=self._concurrency,
+            base_url=self._url, credentials=Credentials(token="benchmark"), timeout=30
         )
 
     def _tools(self) -> Tools:

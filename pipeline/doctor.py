@@ -125,10 +125,7 @@ def _api(site: Site) -> Iterator[Finding]:
 
     async def ask() -> tuple[int, str]:
         konnect = KonnectApi(
-            base_url=api.base_url,
-            credentials=credentials,
-            timeout=min(10.0, api.timeout_seconds),
-            connections=1,
+            base_url=api.base_url, credentials=credentials, timeout=min(10.0, api.timeout_seconds)
         )
         try:
             reply = await konnect.order_info("shipdrop-doctor")

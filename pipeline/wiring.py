@@ -228,10 +228,7 @@ def _api_maker(api: ApiSettings, root: Path) -> Callable[[], KonnectApi]:
     """Checked now, made later: inside the delivery room's loop."""
     credentials = credentials_of(api, root)
     return lambda: KonnectApi(
-        base_url=api.base_url,
-        credentials=credentials,
-        timeout=api.timeout_seconds,
-        connections=api.concurrency,
+        base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds
     )
 
 

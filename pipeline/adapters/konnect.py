@@ -1,31 +1,39 @@
 """Fynd Konnect over httpx: one call out, one reply back, or ``Transient`` when none came.
 
-httpx runs on the aiohttp transport and is used at its transport seam, prepared requests and all:
-its own connection pool costs several times the call at this rate (benchmarks/README.md).
+httpx is used at its transport seam, prepared requests and all: its own client and connection pool
+cost many times the call at this rate (decisions 3 and 12, benchmarks/README.md).
 """
 
 import asyncio
 import os
 import ssl
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from pipeline.adapters.tokens import Credentials, Tokens, token_in
+from pipeline.adapters.wire import WireTransport
 from pipeline.errors import Held, Transient
 from pipeline.ports import Reply
 
 STATUS_PATH = "/oms/v3/shipment/status"
 INFO_PATH = "/oms/v3/shipment/info"
 TOKEN_PATH = "/aggregator/v1/token"  # noqa: S105 - a path, not a secret
-_MAX_ANSWER = 4 * 1024 * 1024
+_LONGEST_ANSWER = 4 * 1024 * 1024
 _CONNECT_SHARE = 0.8
 """Of the time for a whole call, how much may go into the connection."""
+
+_COMMON = {
+    "accept": "application/json",
+    "accept-encoding": "identity",
+    "user-agent": "shipdrop",
+}
+_INFLATED = {"gzip": 31, "x-gzip": 31, "deflate": 47}
+"""Content codings that are understood, and zlib's word for each."""
 
 __all__ = ["Credentials", "KonnectApi"]
 
@@ -47,18 +55,11 @@ class _Put(httpx.Request):
 class KonnectApi:
     """Implements ``ports.StatusApi``. Belongs to the event loop that first uses it."""
 
-    def __init__(
-        self, *, base_url: str, credentials: Credentials, timeout: float, connections: int
-    ) -> None:
+    def __init__(self, *, base_url: str, credentials: Credentials, timeout: float) -> None:
         self._base_url = base_url
         self._timeout = timeout
         # Made here and once: it takes long, and the first call would leave with the second.
-        trust = ssl.create_default_context()
-        self._transport = AiohttpTransport(
-            verify=trust,
-            client=self._session_factory(connections, trust),
-            proxy=_proxy_for(base_url),
-        )
+        self._transport = _transport_for(base_url, ssl.create_default_context())
         self._tokens = Tokens(credentials, self._fetch_token)
         self._headers = httpx.Headers()
         self._headers_token = ""
@@ -70,36 +71,12 @@ class KonnectApi:
             "timeout": {"connect": connect, "read": timeout, "write": timeout, "pool": connect}
         }
 
-    @staticmethod
-    def _session_factory(
-        connections: int, trust: ssl.SSLContext
-    ) -> Callable[[], aiohttp.ClientSession]:
-        def make() -> aiohttp.ClientSession:
-            session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=connections + 2,
-                    keepalive_timeout=15,
-                    ssl=trust,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-            # aiohttp repeats a PUT by itself when a kept-alive connection turns out dead. Whether
-            # an update is sent twice is for us to decide; a test proves that it stays off.
-            session._retry_connection = False  # noqa: SLF001 - aiohttp has no public switch
-            return session
-
-        return make
-
     async def put_status(self, body: bytes) -> Reply:
         """Send one chunk: a JSON array of up to 20 updates. Raises Transient, Held (no token)."""
         token = await self._tokens.current()
         if token != self._headers_token:
             self._headers = httpx.Headers(
-                {
-                    "content-type": "application/json",
-                    "accept": "application/json",
-                    "x-access-token": token,
-                },
+                {**_COMMON, "content-type": "application/json", "x-access-token": token},
                 encoding="ascii",
             )
             self._headers_token = token
@@ -142,7 +119,7 @@ class KonnectApi:
 
     async def _get(self, url: str, headers: Mapping[str, str]) -> Reply:
         return await self._call(
-            httpx.Request("GET", url, headers=dict(headers), extensions=self._extensions)
+            httpx.Request("GET", url, headers={**_COMMON, **headers}, extensions=self._extensions)
         )
 
     async def _call(self, request: httpx.Request) -> Reply:
@@ -150,63 +127,62 @@ class KonnectApi:
         try:
             async with asyncio.timeout(self._timeout):
                 response = await self._transport.handle_async_request(request)
-                body = await _body_of(response)
         except TimeoutError as error:
             raise Transient("no answer in time", in_doubt=True) from error
         except httpx.TransportError as error:
             raise _transient(error) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Transient(_words(error), in_doubt=_may_have_left(error)) from error
         headers = {
             k.lower().decode("latin-1"): v.decode("latin-1") for k, v in response.headers.raw
         }
+        body = await _whole(response)
+        if (coding := headers.get("content-encoding", "").strip().lower()) in _INFLATED:
+            body = _inflate(body, coding)
         return Reply(status=response.status_code, headers=headers, body=body)
 
 
-async def _body_of(response: httpx.Response) -> bytes:
-    """The body as it came, cut once it is longer than any answer; the response is closed.
-
-    Read from the transport's stream: ``Response.aiter_raw`` does the same at twice the price.
-    """
+async def _whole(response: httpx.Response) -> bytes:
+    """The body; both transports have it whole. ``Response.aread`` costs several times as much."""
     stream = cast("httpx.AsyncByteStream", response.stream)
-    pieces: list[bytes] = []
-    size = 0
-    try:
-        async for piece in stream:
-            pieces.append(piece)
-            size += len(piece)
-            if size > _MAX_ANSWER:
-                break
-    finally:
-        await stream.aclose()
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return b"".join([piece async for piece in stream])
 
 
-def _proxy_for(base_url: str) -> httpx.Proxy | None:
-    """The environment's proxy for this address, looked up once: aiohttp's own way (trust_env)
-    looks it up for every call, in another thread, at several times the cost of the call.
+def _inflate(body: bytes, coding: str) -> bytes:
+    """The body of a gateway that compresses though it was asked not to; cut like any other.
+
+    What cannot be inflated stays as it is: it is no JSON then, and its rows are asked about.
     """
+    try:
+        return zlib.decompressobj(_INFLATED[coding]).decompress(body, _LONGEST_ANSWER)
+    except zlib.error:
+        return body
+
+
+def _transport_for(base_url: str, trust: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    """The wire itself, or the environment's proxy for this address."""
     parts = urlsplit(base_url)
-    host = parts.hostname or ""
     found = getproxies().get(parts.scheme)
-    return httpx.Proxy(found) if found and not proxy_bypass(host) else None
+    if not found or proxy_bypass(parts.hostname or ""):
+        return WireTransport(trust=trust, longest=_LONGEST_ANSWER)
+    # aiohttp takes long to import, and hardly anybody needs it.
+    from pipeline.adapters.wire.proxied import ProxiedTransport
+
+    return ProxiedTransport(proxy=httpx.Proxy(found), trust=trust, longest=_LONGEST_ANSWER)
 
 
 def _transient(error: httpx.TransportError) -> Transient:
-    cause = error.__cause__
-    return Transient(_words(cause or error), in_doubt=cause is None or _may_have_left(cause))
+    """Both transports say truthfully whether anything has left."""
+    kinds = httpx.ConnectError | httpx.ConnectTimeout | httpx.LocalProtocolError
+    never_left = isinstance(error, kinds)
+    return Transient(_words(error), in_doubt=not never_left)
 
 
-def _may_have_left(cause: BaseException) -> bool:
-    """False only when no connection was made: httpx-aiohttp's own classes cannot tell (ADR 3)."""
-    return not isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-
-
-def _words(error: BaseException) -> str:
+def _words(error: httpx.TransportError) -> str:
     """A short reason without addresses or bodies."""
-    if isinstance(error, aiohttp.ClientConnectorError):
-        reason = os.strerror(error.os_error.errno) if error.os_error.errno else ""
-        return f"no connection ({reason or type(error).__name__})"
-    if isinstance(error, aiohttp.ServerTimeoutError):
-        return "no answer in time"
+    cause = error.__cause__
+    if isinstance(error, httpx.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, httpx.ConnectError):
+        number = cause.errno if isinstance(cause, OSError) else None
+        reason = os.strerror(number) if number and number > 0 else type(cause or error).__name__
+        return f"no connection ({reason})"
     return f"connection lost ({type(error).__name__})"

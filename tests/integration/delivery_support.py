@@ -105,10 +105,7 @@ class World:
         made = DeliveryPolicy(**settings)
         room = DeliveryRoom(
             make_api=lambda: KonnectApi(
-                base_url=self.url,
-                credentials=self.credentials,
-                timeout=made.timeout,
-                connections=made.concurrency,
+                base_url=self.url, credentials=self.credentials, timeout=made.timeout
             ),
             ledger=books or self.ledger,
             policy=made,

@@ -1,9 +1,12 @@
-"""The client against servers that misbehave at socket level: what is in doubt; one PUT is one."""
+"""The client against servers that misbehave at socket level: what is in doubt; one PUT is one.
+
+Each over the wire itself, and through a proxy (the misbehaving server is that proxy).
+"""
 
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -16,11 +19,25 @@ _T = TypeVar("_T")
 BODY = b'[{"orderId":"1","orderStatus":"bag_picked"}]'
 
 
+@pytest.fixture(autouse=True, params=["wire", "proxy"])
+def through_a_proxy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """With "proxy" the client finds each test's server named as the proxy of its surroundings."""
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    if request.param == "proxy":
+        make = KonnectApi.__init__
+
+        def proxied(self: KonnectApi, *, base_url: str, **rest: Any) -> None:
+            monkeypatch.setenv("http_proxy", base_url)
+            make(self, base_url="http://api.example", **rest)
+
+        monkeypatch.setattr(KonnectApi, "__init__", proxied)
+    return request.param == "proxy"
+
+
 def _with_api(url: str, work: Callable[[KonnectApi], Awaitable[_T]], timeout: float = 5.0) -> _T:
     async def run() -> _T:
-        api = KonnectApi(
-            base_url=url, credentials=Credentials(token="t"), timeout=timeout, connections=2
-        )
+        api = KonnectApi(base_url=url, credentials=Credentials(token="t"), timeout=timeout)
         try:
             return await work(api)
         finally:

@@ -20,9 +20,7 @@ BODY = b'[{"orderId":"1","orderStatus":"bag_picked"}]'
 
 def _with_api(url: str, work: Callable[[KonnectApi], Awaitable[_T]], **credentials: Any) -> _T:
     async def run() -> _T:
-        api = KonnectApi(
-            base_url=url, credentials=Credentials(**credentials), timeout=5, connections=8
-        )
+        api = KonnectApi(base_url=url, credentials=Credentials(**credentials), timeout=5)
         try:
             return await work(api)
         finally:
