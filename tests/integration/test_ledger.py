@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.errors import StorageError
@@ -211,6 +214,36 @@ class TestSending:
         chunks = ledger.chunks(drop.seq)
         assert [c.state for c in chunks] == ["done", "sending", "sending"]
         assert chunks[0] == done(first).chunk
+
+    @given(
+        batches=st.lists(
+            st.dictionaries(st.tuples(st.integers(0, 1), st.integers(0, 9)), st.integers(0, 2)),
+            max_size=5,
+        )
+    )
+    @settings(max_examples=60, deadline=None)
+    def test_many_outcomes_and_marks_at_once_are_those_of_one_at_a_time(self, batches):
+        """Neighbours that end alike are written together: none more, none less."""
+        ways = (
+            lambda chunk: done(chunk),
+            lambda chunk: done(chunk, Outcome.UNSENT),
+            lambda chunk: ChunkResult(chunk=replace(chunk, attempts=2, message="later")),
+        )
+        with TemporaryDirectory() as folder:
+            ledger = open_ledger("sqlite:///ledger.db", root=Path(folder))
+            drops = [freeze(ledger, f"d{n}", 200) for n in range(2)]
+            known = {(n, c.no): c for n, drop in enumerate(drops) for c in ledger.chunks(drop.seq)}
+            assert len(known) == 20
+            for batch in batches:
+                ends = {key: ways[way](known[key]) for key, way in batch.items()}
+                marks = [key for key in known if key not in ends and sum(key) % 3 == 0]
+                ledger.exchange(list(ends.values()), [known[key] for key in marks], at=AT)
+                known |= {key: end.chunk for key, end in ends.items()}
+                for key in marks:
+                    known[key] = replace(known[key], state=ChunkState.SENDING, sent_at=AT)
+            for n, drop in enumerate(drops):
+                assert ledger.chunks(drop.seq) == [known[n, no] for no in range(10)]
+            ledger.close()
 
     def test_an_exchange_that_fails_changes_nothing(self, ledger):
         drop = freeze(ledger, "d1", 40)

@@ -1,6 +1,7 @@
 """The ledger's chunks on their way: the last outcomes and the next marks in one commit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,31 +12,19 @@ from pipeline.codes import Code
 from pipeline.model import Outcome
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 
-_KEY = (chunks.c.drop_seq == sa.bindparam("k_drop")) & (chunks.c.no == sa.bindparam("k_no"))
-_FINISH = (
-    chunks.update()
-    .where(_KEY)
-    .values(
-        {
-            name: sa.bindparam(f"v_{name}")
-            for name in (
-                "state",
-                "outcome",
-                "http_status",
-                "attempts",
-                "code",
-                "message",
-                "sent_at",
-            )
-        }
-    )
-)
-_MARK = (
-    chunks.update()
-    .where(_KEY)
-    .values(state=sa.bindparam("v_state"), sent_at=sa.bindparam("v_sent_at"))
-)
+_ENDS = ("state", "outcome", "http_status", "attempts", "code", "message", "sent_at")
+"""The columns that tell how a chunk ended."""
+_MARKS = ("state", "sent_at")
 
+_Values = tuple[object, ...]
+
+_RUN = (
+    (chunks.c.drop_seq == sa.bindparam("k_drop"))
+    & (chunks.c.no >= sa.bindparam("k_first"))
+    & (chunks.c.no <= sa.bindparam("k_last"))
+)
+_FINISH = chunks.update().where(_RUN).values({name: sa.bindparam(f"v_{name}") for name in _ENDS})
+_MARK = chunks.update().where(_RUN).values({name: sa.bindparam(f"v_{name}") for name in _MARKS})
 
 _CHUNK_COLUMNS = tuple(chunks.c.keys())
 _VERDICT_COLUMNS = tuple(verdicts.c.keys())
@@ -67,22 +56,14 @@ class Sends:
         """
         with self._db.write() as connection:
             if done:
-                connection.execute(_FINISH, [_finish_values(result.chunk) for result in done])
+                ends = _runs((r.chunk.drop_seq, r.chunk.no, _end(r.chunk)) for r in done)
+                connection.execute(_FINISH, [_named(_ENDS, run) for run in ends])
                 _replace_verdicts(connection, done)
                 _add_receipts(connection, done)
             if lease:
-                connection.execute(
-                    _MARK,
-                    [
-                        {
-                            "k_drop": chunk.drop_seq,
-                            "k_no": chunk.no,
-                            "v_state": ChunkState.SENDING.value,
-                            "v_sent_at": at,
-                        }
-                        for chunk in lease
-                    ],
-                )
+                mark = (ChunkState.SENDING.value, at)
+                runs = _runs((chunk.drop_seq, chunk.no, mark) for chunk in lease)
+                connection.execute(_MARK, [_named(_MARKS, run) for run in runs])
 
     def reopen(self, drop_seq: int) -> int:
         """A person wants what ended as unknown settled, and sent again if need be.
@@ -138,18 +119,37 @@ def receipt_from(row: sa.Row[Any]) -> Receipt:
     return Receipt(**values)
 
 
-def _finish_values(chunk: Chunk) -> dict[str, object]:
-    return {
-        "k_drop": chunk.drop_seq,
-        "k_no": chunk.no,
-        "v_state": chunk.state.value,
-        "v_outcome": chunk.outcome.value if chunk.outcome else None,
-        "v_http_status": chunk.http_status,
-        "v_attempts": chunk.attempts,
-        "v_code": chunk.code,
-        "v_message": chunk.message,
-        "v_sent_at": chunk.sent_at,
-    }
+def _end(chunk: Chunk) -> _Values:
+    return (
+        chunk.state.value,
+        chunk.outcome.value if chunk.outcome else None,
+        chunk.http_status,
+        chunk.attempts,
+        chunk.code,
+        chunk.message,
+        chunk.sent_at,
+    )
+
+
+def _runs(each: Iterable[tuple[int, int, _Values]]) -> list[tuple[int, int, int, _Values]]:
+    """Neighbours (drop, number, values) that are written alike, as (drop, first, last, values).
+
+    Chunks leave in order, so most of a commit's end alike side by side: a statement for each would
+    cost more than all else of the commit.
+    """
+    runs: list[tuple[int, int, int, _Values]] = []
+    for drop, no, values in sorted(each, key=itemgetter(0, 1)):
+        if runs and runs[-1][0] == drop and runs[-1][2] == no - 1 and runs[-1][3] == values:
+            runs[-1] = (drop, runs[-1][1], no, values)
+        else:
+            runs.append((drop, no, no, values))
+    return runs
+
+
+def _named(names: Sequence[str], run: tuple[int, int, int, _Values]) -> dict[str, object]:
+    drop, first, last, values = run
+    named = {f"v_{name}": value for name, value in zip(names, values, strict=True)}
+    return {"k_drop": drop, "k_first": first, "k_last": last, **named}
 
 
 def _replace_verdicts(connection: sa.Connection, done: Sequence[ChunkResult]) -> None:
