@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.adapters.spool import Spool
-from pipeline.delivery.parcel import join_items
+from pipeline.delivery.parcel import ITEM_SEPARATOR
 from pipeline.milestones import Milestone
 from pipeline.model import Disposition, Notice
 from pipeline.ports import Chunk, ChunkState, Frozen, Standing
@@ -21,6 +21,8 @@ from pipeline.stages.judge import judge
 from pipeline.stages.plan import Plan, plan
 from pipeline.stages.report_summary import group_notices
 from pipeline.stages.settle import PLANNED
+
+_BETWEEN = pa.scalar(ITEM_SEPARATOR.decode(), pa.large_string())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,14 +225,28 @@ def _bodies(
         count = sum(sizes[no] for no in numbers)
         part = slice(done, done + count)
         items = _items(made.update_row[part], made.update_added[part], prepared, spool)
-        for no in numbers:
-            yield join_items([next(items) for _ in range(sizes[no])])
+        yield from _joined(items, [sizes[no] for no in numbers])
         done += count
+
+
+def _joined(pieces: Iterator[pa.Array], sizes: Sequence[int]) -> Iterator[bytes]:
+    """Bodies of so many items each, from items that come in pieces of any length."""
+    at, left = 0, pa.array([], pa.large_string())
+    for piece in pieces:
+        ready = pa.concat_arrays([left, piece])
+        ends = np.cumsum([0, *sizes[at : at + len(ready)]])
+        whole = int(np.searchsorted(ends, len(ready), side="right")) - 1
+        if whole:
+            lists = pa.LargeListArray.from_arrays(pa.array(ends[: whole + 1]), ready)
+            for body in pc.binary_join(lists, _BETWEEN).cast(pa.large_binary()).to_pylist():
+                yield b"[" + body + b"]"
+        left = ready.slice(int(ends[whole]))
+        at += whole
 
 
 def _items(
     rows: np.ndarray[Any, Any], added: np.ndarray[Any, Any], prepared: Prepared, spool: Spool
-) -> Iterator[bytes]:
+) -> Iterator[pa.Array]:
     """The items of these rows (ascending), read block by block."""
     start, at = 0, 0
     for number in range(len(prepared.sheets)):
@@ -238,14 +254,21 @@ def _items(
             stop = start + batch.num_rows
             upto = int(np.searchsorted(rows, stop))
             if upto > at:
-                wanted = pa.array(rows[at:upto] - start)
-                texts = batch.column("item").take(wanted).to_pylist()
-                for text, plus in zip(texts, added[at:upto].tolist(), strict=True):
-                    yield _pickup_for(text) if plus else text.encode()
+                texts = batch.column("item").take(pa.array(rows[at:upto] - start))
+                yield _with_pickups(texts.cast(pa.large_string()), added[at:upto])
             start, at = stop, upto
 
 
-def _pickup_for(item: str) -> bytes:
+def _with_pickups(items: pa.Array, added: np.ndarray[Any, Any]) -> pa.Array:
+    """The items, those of pickups that we add in the place of their row's own."""
+    if not added.any():
+        return items
+    mask = pa.array(added)
+    pickups = [_pickup_for(item) for item in items.filter(mask).to_pylist()]
+    return pc.replace_with_mask(items, mask, pa.array(pickups, pa.large_string()))
+
+
+def _pickup_for(item: str) -> str:
     """The pickup we add before an end nobody reported a pickup for: no remark, no dates."""
     order_id = orjson.loads(item)["orderId"]
-    return orjson.dumps({"orderId": order_id, "orderStatus": Milestone.BAG_PICKED.wire})
+    return orjson.dumps({"orderId": order_id, "orderStatus": Milestone.BAG_PICKED.wire}).decode()
