@@ -1,0 +1,26 @@
+"""Bodies are cut out of items that come block by block, whatever the blocks' lengths."""
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.delivery.parcel import join_items
+from pipeline.planning import _joined
+
+_SIZES = st.lists(st.integers(1, 5), max_size=12)
+
+
+@given(sizes=_SIZES, cuts=st.lists(st.integers(0, 60), max_size=6))
+def test_a_body_holds_its_items_wherever_the_blocks_end(sizes: list[int], cuts: list[int]) -> None:
+    items = [f'{{"n":{n}}}' for n in range(sum(sizes))]
+    edges = sorted({0, len(items), *(cut for cut in cuts if cut < len(items))})
+    pieces = [
+        pa.array(items[start:stop], pa.large_string())
+        for start, stop in zip(edges, edges[1:], strict=False)
+    ]
+    starts = np.cumsum([0, *sizes])
+    assert list(_joined(iter(pieces), sizes)) == [
+        join_items([item.encode() for item in items[start : start + size]])
+        for start, size in zip(starts, sizes, strict=False)
+    ]
