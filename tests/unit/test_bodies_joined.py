@@ -1,5 +1,7 @@
 """Bodies are cut out of items that come block by block, whatever the blocks' lengths."""
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given
@@ -15,10 +17,7 @@ _SIZES = st.lists(st.integers(1, 5), max_size=12)
 def test_a_body_holds_its_items_wherever_the_blocks_end(sizes: list[int], cuts: list[int]) -> None:
     items = [f'{{"n":{n}}}' for n in range(sum(sizes))]
     edges = sorted({0, len(items), *(cut for cut in cuts if cut < len(items))})
-    pieces = [
-        pa.array(items[start:stop], pa.large_string())
-        for start, stop in zip(edges, edges[1:], strict=False)
-    ]
+    pieces = [pa.array(items[start:stop], pa.large_string()) for start, stop in pairwise(edges)]
     starts = np.cumsum([0, *sizes])
     assert list(_joined(iter(pieces), sizes)) == [
         join_items([item.encode() for item in items[start : start + size]])
