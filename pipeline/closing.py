@@ -22,7 +22,7 @@ from pipeline.ports import Clock, Ledger
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
 from schemas.courier import Profile
-from schemas.statuses import UNCLEAR
+from schemas.statuses import NOTHING
 
 log = structlog.get_logger(__name__)
 
@@ -178,5 +178,5 @@ class Closer:
 def _spoken(profile: Profile) -> tuple[str, ...]:
     """The statuses of a courier as its profile writes them, for the workbook's drop-downs."""
     table = profile.statuses
-    clear = (key for key, meaning in table.base.items() if meaning != UNCLEAR)
+    clear = (key for key, meaning in table.base.items() if meaning >= NOTHING)
     return tuple(dict.fromkeys(table.shown.get(key, key) for key in clear))

@@ -24,7 +24,7 @@ def describe_profile(profile: Profile) -> dict[str, list[str]]:
         where = f" when the direction is {direction.value or 'blank'}"
         described |= _by_meaning(where, statuses, table.shown)
     for kind, statuses in table.by_type.items():
-        described |= _by_meaning(f" with type {table.shown.get(kind, kind)}", statuses, table.shown)
+        described |= _by_meaning(f" with type {table.shown_types.get(kind, kind)}", statuses, table.shown)
     return described
 
 

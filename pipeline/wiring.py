@@ -24,13 +24,12 @@ from pipeline.preparing import Reading
 from pipeline.runner import Runner
 from pipeline.service import Pace, Service
 from pipeline.settings import ApiSettings, Settings
-from pipeline.stages.choose import find_profile
+from pipeline.stages.choose import did_you_mean, find_profile
 from pipeline.stages.report_fix_sheet import Advice
 from schemas.codes import load_codes
 from schemas.courier import Profile
 from schemas.profile import builtin_profiles, load_profile
 from schemas.rules import Rules
-from schemas.toml_reader import closest
 
 COURIERS = "couriers"
 
@@ -89,15 +88,12 @@ class Site:
     @cached_property
     def profiles(self) -> Mapping[str, Profile]:
         """Built-in profiles, overlaid by those in ROOT/couriers. Raises SettingsError."""
-        profiles = dict(builtin_profiles())
-        for path in sorted((self.root / COURIERS).glob("*.toml")):
-            profile = load_profile(path.read_text(encoding="utf-8"), origin=str(path))
-            profiles[profile.name] = profile
-        if find_profile(self.settings.manifest.courier, profiles) is None:
+        profiles = {**builtin_profiles(), **own_profiles(self.root / COURIERS)}
+        wanted = self.settings.manifest.courier
+        if find_profile(wanted, profiles) is None:
             raise SettingsError(
-                f'The setting "manifest.courier" names "{self.settings.manifest.courier}", which '
-                "has no profile.",
-                hint=f"Known: {', '.join(profiles)}.",
+                f'The setting "manifest.courier" names "{wanted}", which has no profile.',
+                hint=did_you_mean(wanted, profiles),
             )
         return profiles
 
@@ -119,8 +115,7 @@ class Site:
     def check_courier(self, name: str) -> None:
         """Raise UsageError for a courier without a profile and without a folder in the inbox."""
         if find_profile(name, self.profiles) is None and not (self.inbox_path / name).is_dir():
-            near = closest(name, self.profiles)
-            hint = f'Did you mean "{near}"?' if near else f"Known: {', '.join(self.profiles)}."
+            hint = did_you_mean(name, self.profiles)
             raise UsageError(f'There is no profile for the courier "{name}".', hint=hint)
 
     def drop(self, drop_id: str) -> Drop:
@@ -210,6 +205,28 @@ class Site:
             profiles=self.profiles,
             advice=self.advice,
         )
+
+
+def own_profiles(folder: Path) -> Mapping[str, Profile]:
+    """The profiles a user keeps in a folder, by name. Raises SettingsError."""
+    profiles: dict[str, Profile] = {}
+    origins: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise SettingsError(
+                f"{path} cannot be read: {reason}.", hint="Mend the file, or take it away."
+            ) from error
+        profile = load_profile(text, origin=str(path))
+        if profile.name in origins:
+            raise SettingsError(
+                f'{path}: "name" is "{profile.name}", as in {origins[profile.name].name}.',
+                hint="Give one of the two another name.",
+            )
+        profiles[profile.name], origins[profile.name] = profile, path
+    return profiles
 
 
 def _policy(api: ApiSettings) -> DeliveryPolicy:

@@ -56,6 +56,8 @@ class Profile:
     ``reasons``: folded reason text → reason code. ``date_output``: how the API gets dates.
     ``strict_dates``: reject rows when a column mixes date cells with text dates.
     ``auto_dispatch``: every order of this courier is pushed with ``autoDispatch``.
+    ``unconfirmed_headers``: role → headers that ``shipdrop map`` guessed and nobody has confirmed;
+    they stand for nothing. ``unconfirmed``: all that waits for a person, as messages name it.
     """
 
     name: str
@@ -76,6 +78,8 @@ class Profile:
     ids: IdRule = field(default_factory=IdRule)
     reasons: Mapping[str, int] = field(default_factory=dict)
     auto_dispatch: bool = False
+    unconfirmed_headers: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
+    unconfirmed: tuple[str, ...] = ()
 
     def direction(self, cell: str, *, has_rto_awb: bool = False) -> Direction:
         """Read a direction cell, given as it stands in the file."""

@@ -165,6 +165,7 @@ def _status_checks(profile: Profile) -> list[pan.Check]:
         _check(Code.STATUS_MISSING, never(Verdict.MISSING)),
         _check(Code.STATUS_UNKNOWN, never(Verdict.UNKNOWN)),
         _check(Code.STATUS_AMBIGUOUS, never(Verdict.AMBIGUOUS)),
+        _check(Code.STATUS_UNCONFIRMED, never(Verdict.UNCONFIRMED)),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,22 +11,20 @@ from pipeline.milestones import Milestone
 from pipeline.model import Role
 from schemas.courier import GENERIC, READ_AS, DateRule, IdRule, Profile
 from schemas.folding import fold, fold_header
-from schemas.statuses import NOTHING, UNCLEAR, WILDCARD, Direction, Meaning, StatusTable
-from schemas.toml_reader import Section, parse
+from schemas.statuses import Direction
+from schemas.status_reader import MARK, read_statuses
+from schemas.toml_reader import Section, closest, parse
 
 __all__ = ["GENERIC", "Profile", "builtin_profiles", "is_awb_like", "load_profile"]
 
 HELPERS = ("clock", "rto_awb")
 DATE_ROLES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
-_MEANINGS: Mapping[str, Meaning] = {
-    **{milestone.wire: int(milestone) for milestone in Milestone},
-    "no_milestone": NOTHING,
-    "ambiguous": UNCLEAR,
-}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_RANGE = re.compile(r"(.*?)(\d+)\.\.(.*?)(\d+)")
 _AWB_WORDS = frozenset({"awb", "waybill", "airwaybill", "awbno", "awbnumber", "tracking", "lrn"})
-_DATE_FORMAT = re.compile(r"(dd|mm|yyyy)([-/. ]?)(dd|mm|mmm)\2(dd|yy|yyyy)")
+_DATE_FORMAT = re.compile(
+    r"(?:(dd)([-/. ]?)(?:mm|mmm)\2(?:yy|yyyy)|(mm)([-/. ]?)dd\4(?:yy|yyyy)|(yyyy)([-/. ]?)mm\6dd)"
+)
+_SOME_DAY = datetime(2026, 6, 26, tzinfo=UTC)
 
 
 def is_awb_like(folded_header: str) -> bool:
@@ -66,9 +65,14 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
     name = root.text("name")
     if not _NAME.fullmatch(name):
         raise root.error("name", "must be small letters, digits, - and _, at most 40 of them")
-    shown = _headers(root, base)
+    shown, open_headers = _headers(root, base)
+    required = _required(root)
+    for role in required:
+        if not shown.get(role) and role not in open_headers:
+            raise root.error("required", f'names "{role.value}", which has no header in [headers]')
     dates = root.section("dates")
     direction = root.section("direction")
+    statuses, open_statuses = read_statuses(root)
     profile = Profile(
         name=name,
         title=root.text("title", name),
@@ -76,18 +80,23 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
         file_names=tuple(pattern.casefold() for pattern in root.texts("file_names") or ()),
         signature=frozenset(fold_header(header) for header in root.texts("signature") or ()),
         auto_dispatch=root.flag("auto_dispatch", default=False),
-        required=_required(root),
+        required=required,
         shown_headers=shown,
         headers={role: _folded(aliases) for role, aliases in shown.items()},
-        helpers=_helpers(root),
+        helpers=_helpers(root, shown),
         directions=_directions(direction, base),
         filled_rto_awb=_filled(direction),
-        statuses=_statuses(root),
+        statuses=statuses,
         ids=_ids(root),
         reasons=_reasons(root),
         strict_dates=dates.flag("strict", default=False),
-        date_output=dates.text("output", "%Y-%m-%d"),
+        date_output=_output(dates),
         dates=_dates(dates),
+        unconfirmed_headers=open_headers,
+        unconfirmed=(
+            *(f"headers.{role}: {header}" for role, each in open_headers.items() for header in each),
+            *open_statuses,
+        ),
     )
     for section in (root, dates, direction):
         section.done()
@@ -105,8 +114,9 @@ def _zone(root: Section) -> str:
     try:
         if zone:
             ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise root.error("zone", f'names no time zone: "{zone}"') from error
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: "Asia" is a folder
+        hint = 'Write it like "Asia/Kolkata".'
+        raise root.error("zone", f'names no time zone: "{zone}"', hint=hint) from error
     return zone
 
 
@@ -115,46 +125,67 @@ def _required(root: Section) -> tuple[Role, ...]:
     known = {role.value: role for role in Role}
     for word in wanted:
         if word not in known:
-            raise root.error("required", f'names no role: "{word}"')
+            near = closest(word, known)
+            hint = f'Did you mean "{near}"?' if near else f"Known: {', '.join(known)}."
+            raise root.error("required", f'names no role: "{word}"', hint=hint, value=word)
     return tuple(dict.fromkeys((Role.ORDER_ID, Role.STATUS, *(known[word] for word in wanted))))
 
 
-def _headers(root: Section, base: Profile | None) -> dict[Role, tuple[str, ...]]:
+Headers = dict[Role, tuple[str, ...]]
+
+
+def _headers(root: Section, base: Profile | None) -> tuple[Headers, Headers]:
+    """The headers of every role as they are written, and those that wait to be confirmed."""
     section = root.section("headers")
-    found: dict[Role, tuple[str, ...]] = {}
+    found: Headers = {}
+    unconfirmed: Headers = {}
     owner: dict[str, Role] = {}
     for role in Role:
-        aliases = section.texts(role.value)
-        if aliases is None:
+        entries = section.texts(role.value)
+        if entries is None:
             continue
+        aliases = tuple(each for each in entries if not each.startswith(MARK))
         for alias in aliases:
             folded = fold_header(alias)
             if role is Role.ORDER_ID and is_awb_like(folded):
-                raise section.error(role.value, f'an AWB is never the order id: "{alias}"')
+                why = f'an AWB is never the order id: "{alias}"'
+                raise section.error(role.value, why, value=alias)
             if owner.setdefault(folded, role) is not role:
-                raise section.error(role.value, f'"{alias}" already stands for {owner[folded]}')
+                why = f'"{alias}" already stands for {owner[folded]}'
+                raise section.error(role.value, why, value=alias)
         found[role] = aliases
-    section.done()
+        marked = tuple(each.removeprefix(MARK).strip() for each in entries if each not in aliases)
+        if marked:
+            unconfirmed[role] = marked
+    section.done("is no role of a column")
     inherited = base.shown_headers if base else {}
     for role, aliases in inherited.items():
         if role not in found:
             found[role] = tuple(alias for alias in aliases if fold_header(alias) not in owner)
-    return found
+    return found, unconfirmed
 
 
-def _helpers(root: Section) -> dict[str, tuple[str, ...]]:
+def _helpers(root: Section, shown: Headers) -> dict[str, tuple[str, ...]]:
     section = root.section("helpers")
     helpers = {name: _folded(section.texts(name) or ()) for name in HELPERS}
     section.done()
+    # A second AWB may stand for the first where there is no other: that is what it is.
+    owner = {fold_header(a): role for role, each in shown.items() for a in each}
+    for alias in helpers["clock"]:
+        if alias in owner:
+            why = f'"{alias}" already stands for {owner[alias]}'
+            raise section.error("clock", why)
     return {name: aliases for name, aliases in helpers.items() if aliases}
 
 
 def _directions(section: Section, base: Profile | None) -> dict[str, Direction]:
-    words = dict(base.directions) if base else {}
+    own: dict[str, Direction] = {}
     for direction in (Direction.FORWARD, Direction.RETURN, Direction.RTO):
         for word in section.texts(direction.value) or ():
-            words[fold(word)] = direction
-    return words
+            if own.setdefault(fold(word), direction) is not direction:
+                why = f'"{word}" already stands for {own[fold(word)]}'
+                raise section.error(direction.value, why, value=word)
+    return {**(base.directions if base else {}), **own}
 
 
 def _filled(section: Section) -> Direction:
@@ -162,72 +193,6 @@ def _filled(section: Section) -> Direction:
     if word not in {"", Direction.RTO.value, Direction.MAYBE_RTO.value}:
         raise section.error("filled_rto_awb", 'must be "rto" or "maybe_rto"')
     return Direction(word)
-
-
-def _statuses(root: Section) -> StatusTable:
-    shown: dict[str, str] = {}
-    section = root.section("statuses")
-    joined = section.flag("joined", default=False)
-    sides = (Direction.BLANK, Direction.FORWARD, Direction.RETURN, Direction.RTO)
-    by_direction = {
-        side: _meanings(section.section(f"on_{side.value or 'blank'}"), shown) for side in sides
-    }
-    begins = _beginnings(section)
-    base = _meanings(section, shown)
-    types = root.section("types")
-    by_type = {fold(kind): _meanings(types.section(kind), shown) for kind in types.keys()}  # noqa: SIM118 - not a mapping
-    scans = root.section("scans")
-    scan_types = frozenset(fold(kind) for kind in scans.texts("types") or ())
-    return StatusTable(
-        base=base,
-        by_direction={side: table for side, table in by_direction.items() if table},
-        by_type=by_type,
-        joined=joined,
-        scans=_meanings(scans, {}),
-        scan_types=scan_types,
-        nothing_begins=begins,
-        shown=shown,
-    )
-
-
-def _beginnings(section: Section) -> tuple[str, ...]:
-    """The families among the statuses without milestone: ``assigned_*`` begins ``assigned``."""
-    entries = section.peek("no_milestone")
-    families = [entry[:-1] for entry in entries if entry.endswith(WILDCARD) and entry != WILDCARD]
-    return tuple(fold(family) for family in families)
-
-
-def _meanings(section: Section, shown: dict[str, str]) -> dict[str, Meaning]:
-    """Read one table of meaning → statuses into status → meaning, ranges last."""
-    table: dict[str, Meaning] = {}
-    ranges: list[tuple[str, Meaning]] = []
-    for word, meaning in _MEANINGS.items():
-        for status in section.texts(word) or ():
-            if _RANGE.fullmatch(status):
-                ranges.extend((each, meaning) for each in _expanded(section, word, status))
-                continue
-            if status.endswith(WILDCARD) and status != WILDCARD:
-                if meaning != NOTHING or section.path != "statuses":
-                    raise section.error(word, f'"{status}": only [statuses] no_milestone may use *')
-                continue
-            key = WILDCARD if status == WILDCARD else fold(status)
-            if table.setdefault(key, meaning) != meaning:
-                raise section.error(word, f'"{status}" also stands under another meaning')
-            if key != WILDCARD:
-                shown.setdefault(key, status)
-    section.done()
-    for status, meaning in ranges:
-        table.setdefault(fold(status), meaning)
-    return table
-
-
-def _expanded(section: Section, word: str, status: str) -> list[str]:
-    """``T-001..T-099`` as its 99 members, so that lookups stay exact."""
-    match = _RANGE.fullmatch(status)
-    first, low, last, high = match.groups() if match else ("", "1", "", "0")
-    if first != last or len(low) != len(high) or int(low) > int(high):
-        raise section.error(word, f'"{status}" is not a range such as "T-001..T-099"')
-    return [f"{first}{number:0{len(low)}d}" for number in range(int(low), int(high) + 1)]
 
 
 def _ids(root: Section) -> IdRule:
@@ -246,7 +211,25 @@ def _ids(root: Section) -> IdRule:
 
 def _reasons(root: Section) -> dict[str, int]:
     section = root.section("reasons")
-    return {fold(text): section.whole(text) for text in section.keys()}  # noqa: SIM118 - not a mapping
+    reasons: dict[str, int] = {}
+    for text in section.keys():  # noqa: SIM118 - not a mapping
+        number = section.whole(text)
+        if reasons.setdefault(fold(text), number) != number:
+            raise section.error(text, "also stands with another number, in another spelling")
+    return reasons
+
+
+def _output(dates: Section) -> str:
+    """How the API gets dates; a format that loses day, month or year would send wrong ones."""
+    output = dates.text("output", "%Y-%m-%d")
+    try:
+        read = datetime.strptime(_SOME_DAY.strftime(output), output).date()  # noqa: DTZ007 - a date
+    except ValueError:
+        read = None
+    if read != _SOME_DAY.date():
+        why = f'is not a format of day, month and year: "{output}"'
+        raise dates.error("output", why, hint='Write it like "%Y-%m-%d".')
+    return output
 
 
 def _dates(section: Section) -> dict[Role, DateRule]:
@@ -264,12 +247,17 @@ def _date_rule(section: Section, *, day_first: bool) -> DateRule:
     for form in section.texts("formats") or ():
         match = _DATE_FORMAT.fullmatch(form.casefold())
         if not match:
-            raise section.error("formats", f'"{form}" is not a date such as "dd-mm-yyyy"')
-        first[match.group(1)].add(match.group(2))
+            why = f'"{form}" is not a date such as "dd-mm-yyyy"'
+            raise section.error("formats", why, value=form)
+        word, separator = [part for part in match.groups() if part is not None]
+        first[word].add(separator)
+    for separator in first["dd"] & first["mm"]:
+        why = f'says both day first and month first for dates with "{separator}"'
+        raise section.error("formats", why, hint="Keep the one that the courier writes.")
     rule = DateRule(
         day_first=section.flag("day_first", default=day_first),
         day_first_with=frozenset(first["dd"]),
-        month_first_with=frozenset(first["mm"] - first["dd"]),
+        month_first_with=frozenset(first["mm"]),
         read_as=read_as,
     )
     section.done()

@@ -10,10 +10,12 @@ from pipeline.milestones import Milestone
 from schemas.folding import fold, is_absent
 
 Meaning = int
-"""A ``Milestone`` number, ``NOTHING`` or ``UNCLEAR``: what a table says about one status."""
+"""A ``Milestone``'s number, or one of these: what a table says about one status."""
 
 NOTHING: Meaning = 0
 UNCLEAR: Meaning = -1
+UNCONFIRMED: Meaning = -2
+"""Nobody has said yet what the status means: it was found by ``shipdrop map``."""
 
 WILDCARD = "*"
 """Stands in a type's table for every status that the table does not name."""
@@ -36,6 +38,7 @@ class Verdict(Enum):
     MILESTONE = "milestone"
     NO_MILESTONE = "no_milestone"
     AMBIGUOUS = "ambiguous"
+    UNCONFIRMED = "unconfirmed"
     UNKNOWN = "unknown"
     MISSING = "missing"
 
@@ -82,7 +85,7 @@ class StatusTable:
     the status (``S`` + ``015``). ``scans``: reason column → milestone, for rows of ``scan_types``
     that have no milestone of their own. ``nothing_begins``: beginnings of statuses that are known
     to have no milestone (a profile's ``assigned_*``); never of one that has.
-    ``shown``: folded → as the profile writes it.
+    ``shown``, ``shown_types``: folded → as the profile writes it.
     """
 
     base: Mapping[str, Meaning]
@@ -93,6 +96,7 @@ class StatusTable:
     scan_types: frozenset[str] = frozenset()
     nothing_begins: tuple[str, ...] = ()
     shown: Mapping[str, str] = field(default_factory=dict)
+    shown_types: Mapping[str, str] = field(default_factory=dict)
 
     def rule(
         self,
@@ -153,4 +157,6 @@ def _ruling(meaning: Meaning) -> Ruling:
         return Ruling(verdict=Verdict.NO_MILESTONE)
     if meaning == UNCLEAR:
         return Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.LISTED)
+    if meaning == UNCONFIRMED:
+        return Ruling(verdict=Verdict.UNCONFIRMED)
     return Ruling(verdict=Verdict.MILESTONE, milestone=meaning)

@@ -63,6 +63,8 @@ class Section:
             return None
         if not all(isinstance(entry, str) for entry in value):
             raise self.error(key, "must be a list of texts in quotes")
+        if not all(entry.strip() for entry in value):
+            raise self.error(key, "has an empty text in its list", hint="Delete it.")
         return tuple(value)
 
     def peek(self, key: str) -> tuple[str, ...]:
@@ -79,19 +81,21 @@ class Section:
         """The keys that have not been taken yet."""
         return tuple(self._left)
 
-    def done(self) -> None:
-        """Refuse keys that nobody took."""
-        for key in self._left:
+    def done(self, why: str = "is not a known key") -> None:
+        """Refuse keys that nobody took; ``why`` says what is wrong with them."""
+        for key, value in self._left.items():
             near = closest(key, self._known)
             raise self.error(
                 key,
-                "is not a known key",
+                "is not a known key" if isinstance(value, dict) else why,
                 hint=f'Did you mean "{near}"?' if near else f"Known: {', '.join(self._known)}.",
             )
 
-    def error(self, key: str, why: str, *, hint: str = "") -> SettingsError:
-        """Build the error that names file, line and key."""
-        line = self._line(key)
+    def error(
+        self, key: str, why: str, *, hint: str = "", value: str | None = None
+    ) -> SettingsError:
+        """Build the error that names file, line and key; the line of ``value`` in a long list."""
+        line = self._line(key, value)
         place = f"{self.origin}, line {line}" if line else self.origin
         return SettingsError(f'{place}: "{self._dotted(key)}" {why}.', hint=hint)
 
@@ -105,17 +109,25 @@ class Section:
     def _dotted(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
 
-    def _line(self, key: str) -> int | None:
-        """Find the key's line: below its table's heading when there is one."""
+    def _line(self, key: str, value: str | None = None) -> int | None:
+        """Find the key's line: below its table's heading when there is one.
+
+        Of a list over several lines, the one that holds ``value``.
+        """
         lines = self._text.splitlines()
         start = 0
         if self.path:
             heading = re.compile(rf"\s*\[\s*{re.escape(self.path)}\s*\]")
             start = next((at for at, line in enumerate(lines) if heading.match(line)), 0)
         entry = re.compile(rf"""\s*(\[.*)?["']?{re.escape(key)}["']?\s*[=\].]""")
-        found = (at for at in range(start, len(lines)) if entry.match(lines[at]))
-        at = next(found, None)
-        return None if at is None else at + 1
+        at = next((at for at in range(start, len(lines)) if entry.match(lines[at])), None)
+        if at is None:
+            return None
+        if value is not None:
+            written = (f'"{value}"', f"'{value}'")
+            within = range(at, len(lines))
+            at = next((n for n in within if any(each in lines[n] for each in written)), at)
+        return at + 1
 
 
 def parse(text: str, *, origin: str) -> Section:
@@ -124,7 +136,8 @@ def parse(text: str, *, origin: str) -> Section:
         return Section(tomllib.loads(text), text=text, origin=origin)
     except tomllib.TOMLDecodeError as error:
         line = _LINE.search(str(error))
-        place = f"{origin}, line {line.group(1)}" if line else origin
+        number = line.group(1) if line else str(len(text.splitlines()))  # "at end of document"
+        place = f"{origin}, line {number}"
         raise SettingsError(
             f"{place}: this is not valid TOML: {error}.",
             hint="Compare the line with a built-in profile: `shipdrop profiles generic`.",

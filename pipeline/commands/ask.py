@@ -21,7 +21,7 @@ def profiles(
     """List the courier profiles, or show one."""
     from pipeline.describing import describe_profile
     from pipeline.errors import UsageError
-    from pipeline.stages.choose import find_profile
+    from pipeline.stages.choose import did_you_mean, find_profile
 
     known = desk.site().profiles
     if name is None:
@@ -35,7 +35,7 @@ def profiles(
         return 0
     found = find_profile(name, known)
     if found is None:
-        raise UsageError(f'There is no profile "{name}".', hint=f"Known: {', '.join(known)}.")
+        raise UsageError(f'There is no profile "{name}".', hint=did_you_mean(name, known))
     described = describe_profile(found)
 
     def for_people() -> None:
@@ -57,13 +57,13 @@ def template(
 ) -> int:
     """Write an empty manifest: text cells, drop-down statuses."""
     from pipeline.errors import UsageError
-    from pipeline.stages.choose import find_profile
+    from pipeline.stages.choose import did_you_mean, find_profile
     from pipeline.stages.template import template as make
 
     site = desk.site()
     found = find_profile(courier, site.profiles)
     if found is None:
-        hint = f"Known: {', '.join(site.profiles)}."
+        hint = did_you_mean(courier, site.profiles)
         raise UsageError(f'There is no profile "{courier}".', hint=hint)
     path = output or Path(f"{found.name}-manifest.xlsx")
     if path.suffix.casefold() != ".xlsx":

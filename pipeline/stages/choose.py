@@ -7,10 +7,12 @@ from fnmatch import fnmatchcase
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Notice, Role
-from pipeline.stages.mapping import data_header, fits, header_missing
+from pipeline.stages.headings import header_missing, heading_row
+from pipeline.stages.mapping import data_header, fits
 from pipeline.stages.texts import quoted
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, fold_header
+from schemas.toml_reader import closest
 
 _LONGEST = 120
 """No heading that a profile knows is longer."""
@@ -48,20 +50,21 @@ class ProfileHeaderFinder:
     def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
         """Build ``HEADER_NOT_FOUND`` from the first rows of a file: seen, missing, nearest.
 
-        Judges by the row that comes closest to being a header, against the profile it suits best.
+        Judges by the row that comes closest to being a header, against the profile of which the
+        fewest roles are missing then. A row of data is never taken for headings.
         """
-        closest: tuple[int, Sequence[str], Profile] | None = None
-        for row in seen:
-            for profile in self._profiles:
-                held = len(profile.required) - len(_lacking(row, profile))
-                if closest is None or held > closest[0]:
-                    closest = (held, row, profile)
-        if closest is None:
-            return header_missing(self._profiles[0].required[0], [], self._profiles[0])
-        held, row, profile = closest
-        lacking = _lacking(row, profile)
-        role = lacking[0] if lacking else profile.required[0]
-        return header_missing(role, [row] if held else seen, profile)
+        known = {
+            alias
+            for profile in self._profiles
+            for aliases in profile.headers.values()
+            for alias in aliases
+        }
+        statuses = {status for profile in self._profiles for status in profile.statuses.shown}
+        row = heading_row(seen, known, statuses)
+        profile = min(
+            self._profiles, key=lambda each: (len(_lacking(row, each)), -len(each.required))
+        )
+        return header_missing(_lacking(row, profile) or profile.required, row, profile)
 
 
 def candidates(
@@ -100,7 +103,12 @@ def choose_profile(
 
 
 def find_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:
-    """Look a profile up by name or title; case, spaces, ``_`` and ``-`` do not matter."""
+    """Look a profile up by name or title; case, spaces, ``_`` and ``-`` do not matter.
+
+    The very name goes first: one's own ``blue-dart`` is not the built-in ``bluedart``.
+    """
+    if name in profiles:
+        return profiles[name]
     wanted = _plain(name)
     return next(
         (
@@ -110,6 +118,13 @@ def find_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:
         ),
         None,
     )
+
+
+def did_you_mean(name: str, profiles: Mapping[str, Profile]) -> str:
+    """Advise somebody who named a courier without a profile."""
+    spoken = {_plain(word): p.name for p in profiles.values() for word in (p.title, p.name)}
+    near = closest(_plain(name), spoken)
+    return f'Did you mean "{spoken[near]}"?' if near else f"Known: {', '.join(profiles)}."
 
 
 def _plain(name: str) -> str:
@@ -141,7 +156,7 @@ def _unknown(named: str, profiles: Mapping[str, Profile]) -> Notice:
     return Notice(
         code=Code.COURIER_UNKNOWN,
         message=f"There is no profile for the courier {quoted(named)}; the file was read as "
-        f"{quoted(GENERIC)}. Known: {', '.join(profiles)}.",
+        f"{quoted(GENERIC)}. {did_you_mean(named, profiles)}",
     )
 
 

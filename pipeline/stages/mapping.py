@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import pyarrow.compute as pc
 from rapidfuzz import fuzz, process
@@ -9,6 +10,7 @@ from rapidfuzz import fuzz, process
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Block, Notice, Role
+from pipeline.stages.headings import header_missing
 from pipeline.stages.texts import quoted
 from schemas.courier import Profile
 from schemas.folding import fold_header
@@ -24,17 +26,27 @@ REJECT_PREFIX = "_reject"
 """Our own columns in a corrected rejects file; they are not data."""
 
 
+class Match(StrEnum):
+    """How a heading was recognised."""
+
+    EXACT = "exact"  # the heading that the profile prefers, or the role's own name
+    ALIAS = "alias"  # another heading that the profile knows
+    CLOSE = "close"  # not known, and close to one that is; always with HEADER_GUESSED
+
+
 @dataclass(frozen=True, kw_only=True)
 class ColumnMap:
     """Role → column index, with what must be said about it.
 
     ``headers`` are the sheet's headers as they stand in the file. ``helpers`` are the columns
     that only complete others (see ``Profile.helpers``). ``twins``: role → further columns under
-    the very same header, which must not differ from it. ``notices``: headers that were guessed.
+    the very same header, which must not differ from it. ``matched``: role → how its heading was
+    recognised. ``notices``: headers that were guessed.
     """
 
     columns: Mapping[Role, int]
     headers: tuple[str, ...]
+    matched: Mapping[Role, Match] = field(default_factory=dict)
     helpers: Mapping[str, int] = field(default_factory=dict)
     twins: Mapping[Role, tuple[int, ...]] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
@@ -43,6 +55,19 @@ class ColumnMap:
         """The header of a role's column as the file has it; the role's name without a column."""
         at = self.columns.get(role)
         return role.value if at is None else " ".join(self.headers[at].split())
+
+    def unused(self) -> tuple[str, ...]:
+        """The headers that stand for nothing here; our own ``_reject`` columns are not among them.
+
+        A column that only repeats another under the same header is not told either.
+        """
+        used = {*self.columns.values(), *self.helpers.values()}
+        used.update(other for others in self.twins.values() for other in others)
+        return tuple(
+            " ".join(header.split())
+            for at, header in enumerate(self.headers)
+            if at not in used and data_header(header)
+        )
 
 
 def map_columns(headers: Sequence[str], profile: Profile) -> ColumnMap:
@@ -64,17 +89,20 @@ def map_columns(headers: Sequence[str], profile: Profile) -> ColumnMap:
         for name, aliases in profile.helpers.items()
         if (found := _first(folded, aliases)) is not None
     }
+    matched = {role: _match(folded[at], role, profile) for role, at in columns.items()}
     notices = []
     for at, role, alias in _guesses(folded, profile, taken={*columns.values(), *helpers.values()}):
         if role not in columns:
             columns[role] = at
+            matched[role] = Match.CLOSE
             notices.append(_guessed(headers[at], role, profile, alias))
     missing = [role for role in profile.required if role not in columns]
     if missing:
-        raise header_missing(missing[0], [headers], profile)
+        raise header_missing(missing, headers, profile)
     return ColumnMap(
         columns=columns,
         headers=tuple(headers),
+        matched=matched,
         helpers=helpers,
         twins=_twins(folded, columns),
         notices=tuple(notices),
@@ -111,27 +139,6 @@ def check_twins(block: Block, mapping: ColumnMap) -> None:
             )
 
 
-def header_missing(role: Role, seen: Sequence[Sequence[str]], profile: Profile) -> DropRefused:
-    """Build the refusal of a file without a column for ``role``: seen, needed, nearest."""
-    shown = [quoted(cell) for row in seen for cell in row if cell.strip()][:20]
-    listed = ", ".join(shown) if shown else "none"
-    names = " or ".join(quoted(name) for name in profile.shown_headers.get(role, ())[:3])
-    near = _nearest(role, seen, profile)
-    hint = f"Name the column {names}" if names else f"Name the column {quoted(role.value)}"
-    if near:
-        hint += f" (did you mean {quoted(near)}?)"
-    if role is Role.ORDER_ID and any(
-        is_awb_like(fold_header(cell)) for row in seen for cell in row
-    ):
-        hint += "; an AWB cannot stand in for the order id"
-    return DropRefused(
-        Code.HEADER_NOT_FOUND,
-        f"No row holds the headings of a {profile.title} manifest: there is no column for the "
-        f"{_spoken(role)}. Columns seen: {listed}.",
-        hint=f"{hint}, and drop the file again.",
-    )
-
-
 def data_header(header: str) -> str:
     """Return a header folded for look-up; "" for a ``_reject`` column, which is no data."""
     folded = fold_header(header)
@@ -141,6 +148,11 @@ def data_header(header: str) -> str:
 def _first(folded: Sequence[str], aliases: Sequence[str]) -> int | None:
     """Return the column with the most preferred alias; the leftmost of two that are the same."""
     return next((folded.index(alias) for alias in aliases if alias in folded), None)
+
+
+def _match(heading: str, role: Role, profile: Profile) -> Match:
+    preferred = (*profile.headers.get(role, ())[:1], fold_header(role.value))
+    return Match.EXACT if heading in preferred else Match.ALIAS
 
 
 def _twins(folded: Sequence[str], columns: Mapping[Role, int]) -> dict[Role, tuple[int, ...]]:
@@ -157,7 +169,10 @@ def _twins(folded: Sequence[str], columns: Mapping[Role, int]) -> dict[Role, tup
 def _guesses(
     folded: Sequence[str], profile: Profile, *, taken: set[int]
 ) -> list[tuple[int, Role, str]]:
-    """Close matches as (column, role, alias), the closest first."""
+    """Close matches as (column, role, alias), the closest first.
+
+    None for a role to which two columns come about equally close: it may be the one or the other.
+    """
     owner = {alias: role for role, aliases in profile.headers.items() for alias in aliases}
     found = []
     for at, name in enumerate(folded):
@@ -174,7 +189,14 @@ def _guesses(
         if score - rival >= MARGIN and not (role is Role.ORDER_ID and is_awb_like(name)):
             found.append((score, at, role, alias))
     found.sort(key=lambda each: (-each[0], each[1]))
-    return [(at, role, alias) for _, at, role, alias in found]
+    return [
+        (at, role, alias)
+        for score, at, role, alias in found
+        if not any(
+            other is role and place != at and abs(score - rival) < MARGIN
+            for rival, place, other, _ in found
+        )
+    ]
 
 
 def _guessed(header: str, role: Role, profile: Profile, alias: str) -> Notice:
@@ -187,19 +209,3 @@ def _guessed(header: str, role: Role, profile: Profile, alias: str) -> Notice:
         message=f"Column {quoted(header)} was read as {quoted(shown)}. If that is wrong, rename "
         "the column and drop the file again.",
     )
-
-
-def _nearest(role: Role, seen: Sequence[Sequence[str]], profile: Profile) -> str | None:
-    cells = {fold_header(cell): cell for row in seen for cell in row if cell.strip()}
-    if role is Role.ORDER_ID:
-        cells = {folded: cell for folded, cell in cells.items() if not is_awb_like(folded)}
-    best: tuple[float, str] | None = None
-    for alias in profile.headers.get(role, ()):
-        near = process.extractOne(alias, list(cells), scorer=fuzz.ratio, score_cutoff=70)
-        if near and (best is None or near[1] > best[0]):
-            best = (near[1], cells[near[0]])
-    return best[1] if best else None
-
-
-def _spoken(role: Role) -> str:
-    return role.value.replace("_", " ")

@@ -17,6 +17,7 @@ _MOST_SUGGESTIONS = 200
 """Distinct unknown statuses of a block that get a suggestion; a hostile file may have 50,000."""
 
 _NEAR = 60.0
+_EQUAL = 1.0
 
 
 def about_cell(code: Code, role: Role, profile: Profile, rules: Rules) -> Callable[[str], str]:
@@ -109,9 +110,15 @@ class StatusWords:
             return f"{quoted(seen.status)} is no milestone, so there is nothing to send."
         if verdict is Verdict.AMBIGUOUS:
             return self._ambiguous(seen)
+        if verdict is Verdict.UNCONFIRMED:
+            return (
+                f"{quoted(seen.status)} is not confirmed yet: the profile "
+                f'"{self._profile.name}" still marks it as open. Whoever keeps the profile must '
+                "say there what it means."
+            )
         near = self._suggestion(seen.status)
         return f"{quoted(seen.status)} is not a known status. " + (
-            f"Did you mean {quoted(near)}?"
+            f"Did you mean {near}?"
             if near
             else f"Use one of those that `shipdrop profiles {self._profile.name}` lists."
         )
@@ -158,7 +165,9 @@ class StatusWords:
             return None
         self._suggested += 1
         shown = self._profile.statuses.shown
-        near = process.extractOne(
-            fold(status[:100]), list(shown), scorer=fuzz.ratio, score_cutoff=_NEAR
+        near = process.extract(
+            fold(status[:100]), list(shown), scorer=fuzz.ratio, score_cutoff=_NEAR, limit=3
         )
-        return shown[near[0]] if near else None
+        # As near as makes no difference: naming only one of them would be a guess.
+        equal = [key for key, score, _ in near if near[0][1] - score < _EQUAL]
+        return " or ".join(quoted(shown[key]) for key in equal) or None

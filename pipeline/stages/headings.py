@@ -1,0 +1,139 @@
+"""The words about headings that are missing: which, what was seen instead, and what is near."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from rapidfuzz import fuzz, process
+
+from pipeline.codes import Code
+from pipeline.errors import DropRefused
+from pipeline.model import Role
+from pipeline.stages.texts import quoted
+from schemas.courier import GENERIC, Profile
+from schemas.folding import fold, fold_header
+from schemas.profile import is_awb_like
+
+_MOST_SEEN = 20
+_MOST_NEAR = 2
+_NEAR = 60.0
+_LONGEST = 60
+"""Headings are short; a longer cell is a remark or an address."""
+
+_DATA = re.compile(r"[0-9]{4,}|^[\W0-9]*[0-9][\W0-9]*$|[0-9]{1,2}[-/.:][0-9]{1,2}")
+"""What data looks like and headings do not: ids, amounts, dates, times of day."""
+
+
+def header_missing(
+    missing: Sequence[Role], headings: Sequence[str], profile: Profile
+) -> DropRefused:
+    """Build the refusal of a file without a column for some roles.
+
+    ``headings``: the row that is taken for the header; empty when no row looks like one. The
+    message names every missing role and the headings, the hint how to call the columns and which
+    headings may have been meant.
+    """
+    wanted = " and ".join(f"the {spoken(role)}" for role in missing)
+    shown = [quoted(" ".join(cell.split())) for cell in headings if cell.strip()]
+    listed = ", ".join(shown[:_MOST_SEEN])
+    if len(shown) > _MOST_SEEN:
+        listed += f" and {len(shown) - _MOST_SEEN} more"
+    seen = (
+        f"the headings seen are {listed}" if listed else "none of its rows looks like a heading row"
+    )
+    advice = [_advice(role, headings, profile) for role in missing]
+    if Role.ORDER_ID in missing and any(is_awb_like(fold_header(cell)) for cell in headings):
+        advice.append("an AWB cannot stand in for the order id")
+    return DropRefused(
+        Code.HEADER_NOT_FOUND,
+        f"{_named(profile)} needs a column for {wanted}, and this file has none: {seen}.",
+        hint=_capitalised("; ".join(advice)) + ". Then drop the file again.",
+    )
+
+
+def heading_row(
+    rows: Sequence[Sequence[str]], known: Collection[str], statuses: Collection[str]
+) -> Sequence[str]:
+    """Return the row that is most probably the header, () if none looks like one.
+
+    ``known``: folded headings; ``statuses``: folded statuses. The row with the most known headings
+    wins, of several the first. A row without any is taken only if nothing in it looks like data:
+    no cell with an id, number or date, no status, and none that stands in another row as well
+    (cities and names repeat, headings do not).
+    """
+    repeated = Counter(word for row in rows for word in {fold(cell) for cell in row})
+    best: tuple[int, Sequence[str]] = (-1, ())
+    for row in rows:
+        cells = [cell.strip() for cell in row if cell.strip()]
+        held = sum(fold_header(cell) in known for cell in cells if len(cell) <= _LONGEST)
+        if held > best[0] and _is_heading_row(cells, held, repeated, statuses):
+            best = (held, row)
+    return best[1]
+
+
+def _is_heading_row(
+    cells: Sequence[str], held: int, repeated: Mapping[str, int], statuses: Collection[str]
+) -> bool:
+    data = sum(len(cell) > _LONGEST or bool(_DATA.search(cell)) for cell in cells)
+    if held:
+        return data * 2 < len(cells)
+    return (
+        len(cells) > 1
+        and not data
+        and len({fold_header(cell) for cell in cells}) == len(cells)
+        and not any(repeated[fold(cell)] > 1 or fold(cell) in statuses for cell in cells)
+    )
+
+
+def spoken(role: Role) -> str:
+    """A role as a sentence says it."""
+    return "AWB" if role is Role.AWB else role.value.replace("_", " ")
+
+
+def _advice(role: Role, headings: Sequence[str], profile: Profile) -> str:
+    open_marks = profile.unconfirmed_headers.get(role, ())
+    if open_marks and not profile.headers.get(role):
+        listed = ", ".join(quoted(mark) for mark in open_marks)
+        return (
+            f'the column for the {spoken(role)} is not confirmed yet in the profile '
+            f'"{profile.name}": delete the "?" before {listed} there if that is the column'
+        )
+    names = [quoted(name) for name in profile.shown_headers.get(role, ())[:3]]
+    told = f"name the column of the {spoken(role)} {' or '.join(names) or quoted(role.value)}"
+    near = _nearest(role, headings, profile)
+    if near:
+        told += f" (did you mean {' or '.join(quoted(each) for each in near)}?)"
+    return told
+
+
+def _nearest(role: Role, headings: Sequence[str], profile: Profile) -> list[str]:
+    """The headings that come closest to what the role is called, the nearest first."""
+    taken = {
+        alias
+        for other, aliases in profile.headers.items()
+        if other is not role
+        for alias in aliases
+    }
+    cells = {
+        folded: " ".join(cell.split())
+        for cell in headings
+        if (folded := fold_header(cell)) and folded not in taken
+    }
+    if role is Role.ORDER_ID:
+        cells = {folded: cell for folded, cell in cells.items() if not is_awb_like(folded)}
+    scores: dict[str, float] = {}
+    for alias in profile.headers.get(role, ()):
+        for folded, score, _ in process.extract(
+            alias, list(cells), scorer=fuzz.ratio, score_cutoff=_NEAR, limit=_MOST_NEAR
+        ):
+            scores[folded] = max(score, scores.get(folded, 0.0))
+    best = sorted(scores, key=lambda folded: -scores[folded])
+    return [cells[folded] for folded in best[:_MOST_NEAR]]
+
+
+def _named(profile: Profile) -> str:
+    return "A manifest" if profile.name == GENERIC else f"A manifest of {profile.title}"
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
