@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from pipeline.adapters.spool import Spool
 from pipeline.codes import Code
 from pipeline.errors import DropRefused, UsageError
 from pipeline.model import Disposition, Drop, DropState, Outcome
-from pipeline.planning import facts_of, guard, make_plan
+from pipeline.planning import Planned, facts_of, guard, make_plan
 from pipeline.ports import Standing
 from pipeline.preparing import Prepared, Source, prepare
 from pipeline.stages.plan import sendable_orders
+from pipeline.stages.preflight import preflight
 from pipeline.stages.report_summary import SummaryFacts, summary_object
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
 from pipeline.wiring import Site
@@ -28,11 +29,16 @@ _UNSENT = OUTCOMES.index(Outcome.UNSENT)
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A file that was checked: an object shaped like its summary, and why it was read so."""
+    """A file that was checked.
+
+    ``summary``: as a run would write it, as far as a check can know. ``why``: why it was read so.
+    ``more``: what only a preflight tells (``stages.preflight``); empty for a file without rows.
+    """
 
     shown_name: str
     summary: Mapping[str, Any]
     why: str
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_files(
@@ -90,18 +96,27 @@ def _planned(site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path
         settled=settled,
         spool=spool,
         advice=site.advice(),
+        statuses=prepared.choice.profile.statuses.offered(),
     )
+    checked = _judged(prepared, planned, report, site, out)
+    return replace(checked, more=preflight(report.blocks(), report.role_columns))
+
+
+def _judged(
+    prepared: Prepared, planned: Planned, report: reporting.Report, site: Site, out: Path | None
+) -> Checked:
+    drop, why = report.drop, prepared.choice.why
     try:
         guard(prepared, planned, site.plan_rules)
     except DropRefused as refusal:
         if refusal.code is Code.TOO_MANY_REJECTS:
-            return _refused_rows(report, refusal, out, why=prepared.choice.why)
-        return _refused(drop, refusal, out, why=prepared.choice.why)
+            return _refused_rows(report, refusal, out, why=why)
+        return _refused(drop, refusal, out, why=why)
     if out is not None:
         summary = reporting.write_report(report, _outbox(out))
     else:
         summary = summary_object(reporting.summary_of(report, {}))
-    return Checked(shown_name=shown(drop.source_file), summary=summary, why=prepared.choice.why)
+    return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
 
 
 def _take_repeats_for_duplicates(settled: Settled) -> None:

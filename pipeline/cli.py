@@ -6,7 +6,7 @@ Nothing heavy is imported here or at the top of a command's module: ``--help`` m
 import gc
 import os
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -23,6 +23,26 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature of a callback
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"shipdrop {version('shipdrop')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Say which.")
+    ] = False,
+) -> None:
+    """Watch a folder for courier manifests and report their shipment statuses."""
+
+
 for module in (setup, operate, files, drops, ask):
     module.register(app)
 sandbox.add_command(app)

@@ -22,7 +22,6 @@ from pipeline.ports import Clock, Ledger
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
 from schemas.courier import Profile
-from schemas.statuses import NOTHING
 
 log = structlog.get_logger(__name__)
 
@@ -124,7 +123,7 @@ class Closer:
             settled=settled,
             spool=self.spool(drop),
             advice=self._advice(),
-            statuses=_spoken(profile) if profile else (),
+            statuses=profile.statuses.offered() if profile else (),
         )
 
     def _closed(self, drop: Drop, summary: Mapping[str, Any], settled: Settled | None) -> Closed:
@@ -173,10 +172,3 @@ class Closer:
                 start += batch.num_rows
         if kept:
             spool.write_ids(pa.concat_tables(kept))
-
-
-def _spoken(profile: Profile) -> tuple[str, ...]:
-    """The statuses of a courier as its profile writes them, for the workbook's drop-downs."""
-    table = profile.statuses
-    clear = (key for key, meaning in table.base.items() if meaning >= NOTHING)
-    return tuple(dict.fromkeys(table.shown.get(key, key) for key in clear))

@@ -1,6 +1,7 @@
-"""A courier profile in words, for people who did not write it."""
+"""A courier profile, a summary and a preflight in words, for people on a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pipeline.milestones import Milestone
 from schemas.courier import Profile
@@ -41,3 +42,74 @@ def _words(meaning: Meaning) -> str:
     if meaning > 0:
         return f"Sent as {Milestone(meaning).wire}"
     return "No milestone, ignored" if meaning == 0 else "Ambiguous, rejected"
+
+
+def in_words(summary: Mapping[str, Any]) -> str:
+    """The object of a summary.json as one line."""
+    if summary["refused"]:
+        return f"refused, {summary['refused']['code']}: {summary['refused']['message']}"
+    rows = summary["rows"]
+    counts = [f"{count} {name}" for name, count in rows.items() if count and name != "total"]
+    return ", ".join(counts) or "no rows"
+
+
+def describe_check(
+    name: str, why: str, summary: Mapping[str, Any], more: Mapping[str, Any]
+) -> Iterator[str]:
+    """The lines about one checked file: outcome, profile, columns, faults by column, statuses.
+
+    ``more``: see ``pipeline.stages.preflight``.
+    """
+    yield f"{name}: {in_words(summary).replace('unsent', 'to be sent')}"
+    if more:
+        yield f"  read as {summary['courier'] or 'nothing'}: {why}"
+    yield from _columns(summary.get("columns", ()))
+    yield from _statuses(more.get("statuses", ()))
+    yield from _remarks(summary, more.get("faults", ()))
+
+
+def _columns(sheets: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    for sheet in sheets:
+        where = f"sheet {sheet['sheet']}: " if sheet["sheet"] else ""
+        used = [
+            f"{each['column']} → {each['role']} ({each['matched']})" for each in sheet["used"]
+        ]
+        yield f"  {where}columns read: {', '.join(used)}"
+        if sheet["unused"]:
+            yield f"  {where}columns not read: {', '.join(sheet['unused'])}"
+
+
+def _statuses(statuses: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    for outcome, said in (("unsent", "to be sent"), ("duplicate", "duplicate"), ("ignored", "")):
+        rows = [each for each in statuses if each["outcome"] == outcome]
+        told = [
+            f"{each['count']}× {each['status']}"
+            + (f" as {each['order_status']}" if each["order_status"] else "")
+            for each in rows
+        ]
+        if told:
+            yield f"  {said or outcome}: {', '.join(told)}"
+
+
+def _remarks(summary: Mapping[str, Any], faults: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Faults and warnings, by column; the first example in words, further ones as rows."""
+    said = [*summary["errors"], *summary["warnings"]]
+    columns = {each["role"]: each for each in faults}
+    for role in dict.fromkeys(each["column"] for each in said):
+        column = columns.get(role)
+        if column and role:
+            rows = column["rows"]
+            count = f"{rows} row{'' if rows == 1 else 's'} with a fault" if rows else "warnings"
+            yield f"  {column['column']}: {count}"
+        for each in said:
+            if each["column"] != role:
+                continue
+            label = ":".join(part for part in (each["code"], role) if part)
+            further = _further(column, each) if column else ""
+            yield f"    {each['count']}× {label}: {each['message']}{further}"
+
+
+def _further(column: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+    examples = next((c["examples"] for c in column["codes"] if c["code"] == told["code"]), ())
+    others = [str(each["row"]) for each in examples if each["row"] != told["example_row"]]
+    return f" Also row{'' if len(others) == 1 else 's'} {', '.join(others)}." if others else ""

@@ -37,9 +37,11 @@ class Finding:
 
 
 def examine(site: Site) -> list[Finding]:
-    """Look at everything; nothing is changed but missing folders are made."""
-    findings: list[Finding] = []
-    for look in (_folders, _disk, _filesystem, _ledger, _profiles, _waiting, _clock, _api):
+    """Look at everything, and change nothing."""
+    findings = _guarded(_folders, site)
+    complete = all(each.fine for each in findings)
+    inside = (_disk, _filesystem, _ledger, _waiting) if complete else ()
+    for look in (*inside, _profiles, _clock, _token_file, _api):
         findings += _guarded(look, site)
     return findings
 
@@ -53,6 +55,15 @@ def _guarded(look: Callable[[Site], Iterator[Finding]], site: Site) -> list[Find
 
 
 def _folders(site: Site) -> Iterator[Finding]:
+    missing = site.folders.missing()
+    if missing:
+        yield Finding(
+            subject="folders",
+            found=f"{site.root} has no {', '.join(missing)}",
+            fine=False,
+            advice=f"If this is the right root, `shipdrop init {site.root}` makes what is missing.",
+        )
+        return
     site.folders.prepare()
     yield Finding(subject="folders", found=f"{site.root} is complete and writable")
     if not site.folders.same_file_system:
@@ -102,6 +113,13 @@ def _ledger(site: Site) -> Iterator[Finding]:
 
 def _profiles(site: Site) -> Iterator[Finding]:
     yield Finding(subject="profiles", found=", ".join(site.profiles))
+    for profile in site.profiles.values():
+        if profile.unconfirmed:
+            yield Finding(
+                subject="profiles",
+                found=f"{profile.name} is a draft: {len(profile.unconfirmed)} entries are not "
+                f"confirmed, and mean nothing until they are (`shipdrop profiles {profile.name}`)",
+            )
 
 
 def _waiting(site: Site) -> Iterator[Finding]:
@@ -118,8 +136,30 @@ def _clock(site: Site) -> Iterator[Finding]:
     yield Finding(subject="clock", found=site.clock.now().isoformat(timespec="seconds"))
 
 
+def _token_file(site: Site) -> Iterator[Finding]:
+    name = site.settings.api.token_file
+    if name is None:
+        return
+    path = site.root / name
+    try:
+        found = path.read_text(encoding="utf-8").strip()
+        said = "" if found else f"the token file {path} is empty"
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        said = f"the token file {path} cannot be read: {reason}"
+    if said:
+        yield Finding(
+            subject="token file",
+            found=said,
+            fine=False,
+            advice="Put the token into it, readable for this user, or correct api.token_file.",
+        )
+
+
 def _api(site: Site) -> Iterator[Finding]:
     credentials = credentials_of(site.settings.api, site.root)
+    if any(_token_file(site)):
+        return  # told already; without a token the API cannot be asked
     api = site.settings.api
     yield Finding(subject="api", found=f"sending to {api.base_url}")
 

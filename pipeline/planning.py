@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pipeline.adapters.spool import Spool
 from pipeline.delivery.parcel import ITEM_SEPARATOR
 from pipeline.milestones import Milestone
-from pipeline.model import Disposition, Notice
+from pipeline.model import Disposition, Notice, Role
 from pipeline.ports import Chunk, ChunkState, Frozen, Standing
 from pipeline.preparing import Prepared
 from pipeline.stages.findings import labels, messages
@@ -71,7 +71,9 @@ def make_plan(prepared: Prepared, standing: Sequence[Standing], rules: PlanRules
 
 def guard(prepared: Prepared, planned: Planned, rules: PlanRules) -> None:
     """Refuse a file that is probably the wrong one. Raises DropRefused."""
+    sheet = prepared.sheets[0]
     refusal = judge(
+        id_header=" ".join(sheet.headers[sheet.roles[Role.ORDER_ID.value]].split()),
         total=prepared.total,
         id_bad=prepared.id_bad,
         rejected=planned.rejected,
@@ -154,7 +156,14 @@ def facts_of(prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
     """What the report needs and only reading knows, as JSON: kept with the drop."""
     return {
         "sheets": [
-            {"name": s.name, "headers": list(s.headers), "roles": dict(s.roles), "rows": s.rows}
+            {
+                "name": s.name,
+                "headers": list(s.headers),
+                "roles": dict(s.roles),
+                "rows": s.rows,
+                "matched": dict(s.matched),
+                "unused": list(s.unused),
+            }
             for s in prepared.sheets
         ],
         "notices": [

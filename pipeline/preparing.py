@@ -22,10 +22,12 @@ from pipeline.model import (
     Manifest,
     Notice,
     ReadTally,
+    Role,
     Sheet,
 )
 from pipeline.stages import comeback
 from pipeline.stages.choose import Choice, ProfileHeaderFinder, candidates, choose_profile
+from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
 from pipeline.stages.plan import NO_TIME, PlanInput
 from pipeline.stages.prepare import prepare_block
@@ -62,12 +64,18 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class SheetFacts:
-    """One sheet as it was read: ``roles`` maps a role to its column's index."""
+    """One sheet as it was read: ``roles`` maps a role to its column's index.
+
+    ``matched``: role → how its heading was recognised (``mapping.Match``); ``unused``: the headings
+    that stand for nothing.
+    """
 
     name: str
     headers: tuple[str, ...]
     roles: Mapping[str, int]
     rows: int
+    matched: Mapping[str, str]
+    unused: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +110,8 @@ class _Gathered:
     notices: list[Notice] = field(default_factory=list)
     sheet_of: list[pa.Array] = field(default_factory=list)
     tally: ReadTally = field(default_factory=ReadTally)
+    dates: DateKinds = field(default_factory=DateKinds)
+    mixed: frozenset[Role] = frozenset()
     footer: int = 0
 
 
@@ -124,11 +134,30 @@ def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> P
         parent = parent_of(manifest, family)
         choice = _choose(source, reading, manifest, family, parent)
         gathered = _Gathered(notices=[*manifest.notices, *choice.notices])
+        if choice.profile.strict_dates:
+            gathered.mixed = _mixed_dates(manifest, choice.profile)
         for number, sheet in enumerate(manifest.sheets):
             _prepare_sheet(
                 number, sheet, manifest, gathered, source, reading, choice, spool, family
             )
+    gathered.notices += gathered.dates.notices()
     return _assemble(manifest, gathered, choice, parent)
+
+
+def _mixed_dates(manifest: Manifest, profile: Profile) -> frozenset[Role]:
+    """Which date columns a strict profile doubts: all must be read before a row is judged."""
+    dates = DateKinds()
+    for sheet in manifest.sheets:
+        mapping = map_columns(_headers_of(sheet, manifest), profile)
+        for block in sheet.blocks(ReadTally()):
+            dates.see(block, mapping)
+    return dates.mixed()
+
+
+def _headers_of(sheet: Sheet, manifest: Manifest) -> tuple[str, ...]:
+    if comeback.is_rejects_header(sheet.headers):
+        return comeback.restore_headers(sheet.headers, manifest.kind)
+    return sheet.headers
 
 
 @contextmanager
@@ -153,11 +182,8 @@ def _choose(
         return Choice(
             profile=reading.profiles[of_parent], why=f"as drop {parent}, which it corrects"
         )
-    first = manifest.sheets[0]
     return choose_profile(
-        comeback.restore_headers(first.headers, manifest.kind)
-        if comeback.is_rejects_header(first.headers)
-        else first.headers,
+        _headers_of(manifest.sheets[0], manifest),
         file_name=source.name,
         named=source.named,
         profiles=reading.profiles,
@@ -177,7 +203,7 @@ def _prepare_sheet(
     family: Family,
 ) -> None:
     came_back = comeback.is_rejects_header(sheet.headers)
-    headers = comeback.restore_headers(sheet.headers, manifest.kind) if came_back else sheet.headers
+    headers = _headers_of(sheet, manifest)
     mapping = map_columns(headers, choice.profile)
     gathered.notices += mapping.notices
     rows = 0
@@ -187,8 +213,14 @@ def _prepare_sheet(
             block = read
             if came_back:
                 block = restored(unguarded(read, sheet, manifest), headers, mapping, family)
+            gathered.dates.see(block, mapping)
             prepared = prepare_block(
-                block, mapping, choice.profile, now=source.now, rules=reading.rules
+                block,
+                mapping,
+                choice.profile,
+                now=source.now,
+                rules=reading.rules,
+                mixed=gathered.mixed,
             )
             writer.add(block, prepared)
             gathered.notices += prepared.notices
@@ -200,6 +232,8 @@ def _prepare_sheet(
             headers=headers,
             roles={role.value: at for role, at in mapping.columns.items()},
             rows=rows,
+            matched={role.value: match.value for role, match in mapping.matched.items()},
+            unused=mapping.unused(),
         )
     )
     if tables:

@@ -1,7 +1,7 @@
 """The last third of the path for one drop: results, rejects and summary into the outbox."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.adapters.folders import Folders
@@ -11,6 +11,7 @@ from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Drop, Notice, Outcome, ResultBlock
 from pipeline.stages.corrections import corrections
+from pipeline.stages.guard import encodable
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.report_refusal import refusal_text
 from pipeline.stages.report_rejects import rejects_csv
@@ -152,7 +153,8 @@ def refused_rows_summary(
     report: Report, refusal: DropRefused, files: Mapping[str, str]
 ) -> SummaryFacts:
     """The summary of a file that is refused for its many bad rows: it tells what is wrong."""
-    return refused_summary(report.drop, refusal, files, tuple(_kept_notices(report.facts)))
+    told = refused_summary(report.drop, refusal, files, tuple(_kept_notices(report.facts)))
+    return replace(told, more={"columns": columns_of(report.facts)})
 
 
 def _write_rejects(
@@ -214,8 +216,31 @@ def summary_of(report: Report, files: Mapping[str, str]) -> SummaryFacts:
         footer=skipped["footer"],
         corrections=_corrections(report),
         files={**files, "summary": file_name(report.drop, SUMMARY)},
-        more={"courier_why": facts["courier_why"]},
+        more={"courier_why": facts["courier_why"], "columns": columns_of(facts)},
     )
+
+
+def columns_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Per sheet: which heading was read as which role and how it was recognised, and the others.
+
+    Empty for a drop that was read by a version that did not note it.
+    """
+    return [
+        {
+            "sheet": sheet["name"],
+            "used": [
+                {
+                    "column": encodable(" ".join(sheet["headers"][at].split())),
+                    "role": role,
+                    "matched": sheet["matched"].get(role, ""),
+                }
+                for role, at in sheet["roles"].items()
+            ],
+            "unused": [encodable(header) for header in sheet["unused"]],
+        }
+        for sheet in facts["sheets"]
+        if "matched" in sheet
+    ]
 
 
 def _corrections(report: Report) -> tuple[int, int] | None:

@@ -4,7 +4,6 @@ Flags, then environment (``SHIPDROP_API__TOKEN``), then secret files, then ``shi
 defaults. ``load`` raises ``SettingsError`` naming the key, and for an unknown one the nearest.
 """
 
-import difflib
 import ipaddress
 import os
 import tomllib
@@ -23,6 +22,8 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import SettingsError
+from pipeline.explaining import Given, did_you_mean, explain, known_keys
+from schemas.toml_reader import no_toml
 
 CONFIG_NAME = "shipdrop.toml"
 ENV_PREFIX = "SHIPDROP_"
@@ -210,73 +211,43 @@ def load(
     nested mapping that wins over everything. Raises SettingsError.
     """
     path = config if config is not None else root / CONFIG_NAME
-    values = _read_toml(path, required=config is not None)
+    text, values = _read_toml(path, required=config is not None)
     _refuse_unknown_variables(os.environ)
     secrets = os.environ.get(SECRETS_DIR_VARIABLE)
     if secrets and not Path(secrets).is_dir():
         raise SettingsError(f"{SECRETS_DIR_VARIABLE} names {secrets}, which is not a folder.")
+    given = Given(path=path, text=text, values=values, flags=flags or {}, secrets=secrets)
     try:
         return _layered(values)(**dict(flags or {}))
     except ValidationError as error:
-        raise _explain(error, path) from None
+        raise explain(error, Settings, given, env_prefix=ENV_PREFIX) from None
 
 
-def _read_toml(path: Path, *, required: bool) -> Mapping[str, Any]:
+def _read_toml(path: Path, *, required: bool) -> tuple[str, Mapping[str, Any]]:
+    """The file's text and what it says; nothing when it may be missing and is."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
+        return text, tomllib.loads(text)
     except FileNotFoundError:
         if required:
             raise SettingsError(f"There is no configuration file {path}.") from None
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}.") from error
+        return "", {}
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(
-            f"{path} is not valid TOML: {error}.", hint='Text needs quotes: key = "text".'
-        ) from error
-
-
-def _known_keys() -> dict[str, list[str]]:
-    sections: dict[str, list[str]] = {}
-    for name, field in Settings.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            sections[name] = list(section.model_fields)
-    return sections
+        raise no_toml(error, text, origin=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} cannot be read: it is not UTF-8 text.") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     """A misspelt variable would otherwise be passed over in silence."""
-    sections = _known_keys()
+    sections = known_keys(Settings)
     known = [f"{ENV_PREFIX}{s}__{k}".upper() for s, keys in sections.items() for k in keys]
     for name in environ:
         upper = name.upper()
         if upper.startswith(ENV_PREFIX) and upper not in {*known, *_OTHER_VARIABLES}:
             raise SettingsError(
                 f"The environment variable {name} is not a setting.",
-                hint=_did_you_mean(upper, known),
+                hint=did_you_mean(upper, known),
             )
-
-
-def _did_you_mean(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f'Did you mean "{near[0]}"?' if near else f"Known are: {', '.join(sorted(known))}."
-
-
-def _explain(error: ValidationError, path: Path) -> SettingsError:
-    """The first fault, in words; values are left out, since one may be a secret."""
-    sections = _known_keys()
-    fault = error.errors(include_input=False, include_url=False)[0]
-    where = [str(part) for part in fault["loc"]]
-    key = ".".join(where)
-    if fault["type"] == "extra_forbidden":
-        known = sections.get(where[0], list(sections)) if len(where) > 1 else list(sections)
-        return SettingsError(
-            f'"{key}" is not a setting (in {path} or the environment).',
-            hint=_did_you_mean(where[-1], known),
-        )
-    reason = fault["msg"].removeprefix("Value error, ")
-    variable = f"{ENV_PREFIX}{'__'.join(where)}".upper()
-    return SettingsError(
-        f'The setting "{key}" is wrong: {reason}.', hint=f"Set it in {path} or by {variable}."
-    )

@@ -98,6 +98,15 @@ class StatusTable:
     shown: Mapping[str, str] = field(default_factory=dict)
     shown_types: Mapping[str, str] = field(default_factory=dict)
 
+    def offered(self) -> tuple[str, ...]:
+        """The statuses with a clear meaning, as the profile writes them, for drop-down lists.
+
+        Where statuses only mean something together with a type, those of all types.
+        """
+        tables = (self.base, *self.by_type.values())
+        keys = (key for table in tables for key, meaning in table.items() if meaning >= NOTHING)
+        return tuple(dict.fromkeys(self.shown.get(key, key) for key in keys if key != WILDCARD))
+
     def rule(
         self,
         status: str,

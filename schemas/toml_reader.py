@@ -110,24 +110,28 @@ class Section:
         return f"{self.path}.{key}" if self.path else key
 
     def _line(self, key: str, value: str | None = None) -> int | None:
-        """Find the key's line: below its table's heading when there is one.
+        return line_of(self._text, self.path, key, value)
 
-        Of a list over several lines, the one that holds ``value``.
-        """
-        lines = self._text.splitlines()
-        start = 0
-        if self.path:
-            heading = re.compile(rf"\s*\[\s*{re.escape(self.path)}\s*\]")
-            start = next((at for at, line in enumerate(lines) if heading.match(line)), 0)
-        entry = re.compile(rf"""\s*(\[.*)?["']?{re.escape(key)}["']?\s*[=\].]""")
-        at = next((at for at in range(start, len(lines)) if entry.match(lines[at])), None)
-        if at is None:
-            return None
-        if value is not None:
-            written = (f'"{value}"', f"'{value}'")
-            within = range(at, len(lines))
-            at = next((n for n in within if any(each in lines[n] for each in written)), at)
-        return at + 1
+
+def line_of(text: str, table: str, key: str, value: str | None = None) -> int | None:
+    """Find the line of a key in TOML text, below its table's heading when there is one.
+
+    Of a list over several lines, the one that holds ``value``. Best effort; None when not found.
+    """
+    lines = text.splitlines()
+    start = 0
+    if table:
+        heading = re.compile(rf"\s*\[\s*{re.escape(table)}\s*\]")
+        start = next((at for at, line in enumerate(lines) if heading.match(line)), 0)
+    entry = re.compile(rf"""\s*(\[.*)?["']?{re.escape(key)}["']?\s*[=\].]""")
+    at = next((at for at in range(start, len(lines)) if entry.match(lines[at])), None)
+    if at is None:
+        return None
+    if value is not None:
+        written = (f'"{value}"', f"'{value}'")
+        within = range(at, len(lines))
+        at = next((n for n in within if any(each in lines[n] for each in written)), at)
+    return at + 1
 
 
 def parse(text: str, *, origin: str) -> Section:
@@ -135,10 +139,15 @@ def parse(text: str, *, origin: str) -> Section:
     try:
         return Section(tomllib.loads(text), text=text, origin=origin)
     except tomllib.TOMLDecodeError as error:
-        line = _LINE.search(str(error))
-        number = line.group(1) if line else str(len(text.splitlines()))  # "at end of document"
-        place = f"{origin}, line {number}"
-        raise SettingsError(
-            f"{place}: this is not valid TOML: {error}.",
-            hint="Compare the line with a built-in profile: `shipdrop profiles generic`.",
-        ) from error
+        raise no_toml(error, text, origin=origin) from error
+
+
+def no_toml(error: tomllib.TOMLDecodeError, text: str, *, origin: str) -> SettingsError:
+    """Build the error of a file that is not TOML: file, line, and the parser's reason."""
+    said, _, _ = str(error).partition(" (at ")
+    line = _LINE.search(str(error))
+    number = line.group(1) if line else str(len(text.splitlines()))  # "at end of document"
+    return SettingsError(
+        f"{origin}, line {number}: this is not valid TOML: {said}.",
+        hint='Texts need quotes (key = "text"), lists brackets (key = ["a", "b"]).',
+    )

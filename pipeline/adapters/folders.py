@@ -58,14 +58,21 @@ class Folders:
         self._quarantine = root / "quarantine"
         self.same_file_system = True
 
+    def missing(self) -> list[str]:
+        """The folders of the contract that are not there, by name."""
+        return [shown(folder.name) for folder in self._all() if not folder.is_dir()]
+
+    def _all(self) -> tuple[Path, ...]:
+        ours = (self._work, self._archive, self._quarantine, self._root / "state")
+        return (self._inbox, self._outbox, *ours)
+
     def prepare(self) -> None:
         """Make the missing folders, and note whether a claim can be a rename.
 
         ``same_file_system`` is false when ``inbox`` and ``work`` lie on two file systems: then a
         verified copy replaces the rename.
         """
-        ours = (self._work, self._archive, self._quarantine, self._root / "state")
-        for folder in (self._inbox, self._outbox, *ours):
+        for folder in self._all():
             with storing("make the folder", folder):
                 make_directory(folder)
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):

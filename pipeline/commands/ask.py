@@ -16,14 +16,14 @@ def register(app: typer.Typer) -> None:
 
 
 def profiles(
-    desk: Desk, name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None
+    desk: Desk, name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A courier; without it: all.")] = None
 ) -> int:
     """List the courier profiles, or show one."""
     from pipeline.describing import describe_profile
     from pipeline.errors import UsageError
     from pipeline.stages.choose import did_you_mean, find_profile
 
-    known = desk.site().profiles
+    known = desk.site(anywhere=True).profiles
     if name is None:
         listed = [{"name": p.name, "title": p.title} for p in known.values()]
 
@@ -50,7 +50,7 @@ def profiles(
 
 def template(
     desk: Desk,
-    courier: Annotated[str, typer.Option(help="The courier it is for.")] = "generic",
+    courier: Annotated[str, typer.Option(metavar="C", help="The courier it is for.")] = "generic",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="F.xlsx", help="Where to write it.")
     ] = None,
@@ -60,7 +60,7 @@ def template(
     from pipeline.stages.choose import did_you_mean, find_profile
     from pipeline.stages.template import template as make
 
-    site = desk.site()
+    site = desk.site(anywhere=True)
     found = find_profile(courier, site.profiles)
     if found is None:
         hint = did_you_mean(courier, site.profiles)
@@ -79,7 +79,7 @@ def template(
 
 
 def explain(
-    desk: Desk, code: Annotated[str | None, typer.Argument(metavar="[CODE]")] = None
+    desk: Desk, code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="As in a report.")] = None
 ) -> int:
     """Say what a code means and how to fix it.
 

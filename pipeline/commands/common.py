@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -31,9 +33,13 @@ class LogFormat(StrEnum):
 
 Root = Annotated[
     Path | None,
-    typer.Option(help="The root folder; else SHIPDROP_ROOT, else the current folder."),
+    typer.Option(
+        metavar="ROOT", help="The root folder; else SHIPDROP_ROOT, else the current folder."
+    ),
 ]
-Config = Annotated[Path | None, typer.Option(help="Another file than ROOT/shipdrop.toml.")]
+Config = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Another file than ROOT/shipdrop.toml.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings and errors.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More of what is going on.")]
@@ -62,17 +68,30 @@ class Desk:
     log_format: LogFormat
     at_end: ExitStack = field(default_factory=ExitStack)
 
-    def settings(self, flags: Mapping[str, Any] | None = None) -> "Settings":
+    def settings(self) -> "Settings":
         """The root's settings. Raises SettingsError."""
         from pipeline.settings import load
 
-        return load(self.root, config=self.config, flags=flags)
+        return load(self.root, config=self.config)
 
-    def site(self, flags: Mapping[str, Any] | None = None) -> "Site":
-        """The root with its settings, ready to build what is needed."""
+    def _check_root(self) -> None:
+        if not self.root.is_dir():
+            raise UsageError(
+                f"There is no folder {self.root}.",
+                hint="Check --root and SHIPDROP_ROOT; `shipdrop init` makes a root.",
+            )
+
+    def site(self, *, anywhere: bool = False, fresh: bool = False) -> "Site":
+        """The root with its settings, ready to build what is needed.
+
+        Raises UsageError for a root that is not there, which only ``fresh`` may make, and for a
+        folder that has no inbox, unless the command works ``anywhere``.
+        """
         from pipeline.logs import configure
 
-        settings = self.settings(flags)  # first: a wrong setting need not wait for what follows
+        if not fresh:
+            self._check_root()
+        settings = self.settings()  # first: a wrong setting need not wait for what follows
         from pipeline.wiring import Site
 
         gc.freeze()  # see cli.main: what is imported is never garbage
@@ -82,6 +101,11 @@ class Desk:
             form=self.log_format.value,
         )
         site = Site(self.root, settings)
+        if not (fresh or anywhere or site.inbox_path.is_dir()):
+            raise UsageError(
+                f"{self.root} is no root of Shipdrop: it has no inbox.",
+                hint="Name the root with --root or SHIPDROP_ROOT; `shipdrop init` makes one.",
+            )
         self.at_end.callback(site.close)
         return site
 

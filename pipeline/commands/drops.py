@@ -1,5 +1,6 @@
 """Looking at drops: drops, drops show, trace."""
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,6 +9,10 @@ from pipeline.commands.common import Desk, command
 
 if TYPE_CHECKING:
     from pipeline.model import Drop
+
+
+_NAME_WIDTH = 40
+"""Characters of a file's name that fit beside id and state on a terminal of 80 columns."""
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def drops(
     desk: Desk,
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most this many.")] = 50,
 ) -> int | None:
     """List drops, newest first; or show one."""
     if context.invoked_subcommand is not None:
@@ -32,19 +37,20 @@ def drops(
     found = desk.site().ledger.recent(limit)
 
     def for_people() -> None:
-        from rich.table import Table
-
-        table = Table("drop", "state", "file", "courier", "outcomes")
         for drop in found:
-            name = shown(drop.source_file)
-            table.add_row(drop.drop_id, drop.state.value, name, drop.courier, _outcomes(drop))
-        desk.console.print(table if found else "No drops yet.")
+            name = shown(drop.source_file, _NAME_WIDTH)
+            typer.echo(f"{drop.drop_id}  {drop.state.value:<9}  {name}")
+            told = ": ".join(part for part in (drop.courier, _outcomes(drop)) if part)
+            if told:
+                typer.echo(fill(told, 80, initial_indent="    ", subsequent_indent="    "))
+        if not found:
+            typer.echo("No drops yet.")
 
     desk.show([_as_dict(drop) for drop in found], for_people)
     return 0
 
 
-def show(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP")]) -> int:
+def show(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]) -> int:
     """Show a drop: its summary, and what is left to send."""
     from pipeline.commands.common import to_json
 
@@ -54,10 +60,12 @@ def show(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP")]) -> in
 
 
 def _outcomes(drop: "Drop") -> str:
-    from pipeline.commands.operate import in_words
+    from pipeline.describing import in_words
 
     summary = drop.facts.get("summary")
-    return in_words(summary) if summary else ""
+    if not summary:
+        return ""
+    return str(summary["refused"]["code"]) if summary["refused"] else in_words(summary)
 
 
 def _as_dict(drop: "Drop") -> dict[str, Any]:
@@ -75,7 +83,7 @@ def _as_dict(drop: "Drop") -> dict[str, Any]:
     }
 
 
-def trace(desk: Desk, order_id: Annotated[str, typer.Argument(metavar="ORDER_ID")]) -> int:
+def trace(desk: Desk, order_id: Annotated[str, typer.Argument(metavar="ORDER_ID", help="An order id.")]) -> int:
     """Show all that was read, sent and answered for an order."""
     from pipeline.adapters.naming import shown
     from pipeline.tracing import trace_order

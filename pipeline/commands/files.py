@@ -7,7 +7,7 @@ import typer
 
 from pipeline.commands.common import Desk, command
 
-Courier = Annotated[str | None, typer.Option(help="The courier whose profile is to be used.")]
+Courier = Annotated[str | None, typer.Option(metavar="C", help="The courier whose profile is to be used.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def check(
     desk: Desk,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV files and workbooks.")],
     courier: Courier = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the files a run would write.")
@@ -27,23 +27,16 @@ def check(
 ) -> int:
     """Read and plan files as a run would; send nothing."""
     from pipeline.checking import check_files
-    from pipeline.commands.operate import in_words
+    from pipeline.describing import describe_check
 
-    checked = check_files(desk.site(), files, courier=courier, out=out)
+    checked = check_files(desk.site(anywhere=True), files, courier=courier, out=out)
 
     def for_people() -> None:
         for each in checked:
-            summary = each.summary
-            words = in_words(summary).replace("unsent", "to be sent")
-            desk.console.print(f"{each.shown_name}: {words}", markup=False)
-            desk.console.print(
-                f"  read as {summary['courier'] or 'nothing'}: {each.why}", markup=False
-            )
-            for fault in (*summary["errors"], *summary["warnings"]):
-                label = ":".join(part for part in (fault["code"], fault["column"]) if part)
-                desk.console.print(f"  {fault['count']}× {label}: {fault['message']}", markup=False)
+            for line in describe_check(each.shown_name, each.why, each.summary, each.more):
+                desk.console.print(line, markup=False)
 
-    desk.show([each.summary for each in checked], for_people)
+    desk.show([{**each.summary, **each.more} for each in checked], for_people)
     if any(each.summary["refused"] for each in checked):
         return 4
     return 3 if any(each.summary["rows"]["rejected"] for each in checked) else 0
@@ -51,7 +44,7 @@ def check(
 
 def submit(
     desk: Desk,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV files and workbooks.")],
     courier: Courier = None,
 ) -> int:
     """Put files into the inbox, whole and at once.
@@ -61,7 +54,6 @@ def submit(
     from pipeline.adapters.naming import shown
 
     site = desk.site()
-    site.folders.prepare()
     if courier:
         site.check_courier(courier)
     placed = [site.folders.put(file, courier or "") for file in files]
@@ -76,7 +68,7 @@ def submit(
     return 0
 
 
-def why(desk: Desk, file: Annotated[Path, typer.Argument(metavar="FILE")]) -> int:
+def why(desk: Desk, file: Annotated[Path, typer.Argument(metavar="FILE", help="A file in the inbox.")]) -> int:
     """Say why a file in the inbox has not been picked up yet."""
     import time
 

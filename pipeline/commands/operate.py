@@ -41,7 +41,7 @@ def run(
     """
     from pipeline.adapters.lock import RootLock
 
-    site = desk.site()
+    site = desk.site(fresh=True)
     site.check_sending()
     with RootLock(site.root, now=site.clock.now):
         return _serve(desk, site, once=once)
@@ -92,20 +92,12 @@ def _teller(desk: Desk) -> "Any":  # noqa: ANN401 - a callback
             sys.stdout.flush()
         elif not desk.quiet:
             from pipeline.adapters.naming import shown
+            from pipeline.describing import in_words
 
             typer.echo(f"{shown(closed.drop.source_file)}: {in_words(closed.summary)}")
             sys.stdout.flush()
 
     return tell
-
-
-def in_words(summary: "Any") -> str:  # noqa: ANN401 - the object of a summary.json
-    """A summary as one line."""
-    if summary["refused"]:
-        return f"refused, {summary['refused']['code']}: {summary['refused']['message']}"
-    rows = summary["rows"]
-    counts = [f"{count} {name}" for name, count in rows.items() if count and name != "total"]
-    return ", ".join(counts) or "no rows"
 
 
 def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool) -> None:
@@ -117,7 +109,7 @@ def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool) -> None:
         typer.echo(f"shipdrop: exit code {int(outcome.exit)}: {outcome.why}", err=True)
 
 
-def retry(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP")]) -> int:
+def retry(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]) -> int:
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
     from pipeline.adapters.lock import RootLock
     from pipeline.errors import RootBusy, UsageError
@@ -141,7 +133,7 @@ def _is_doubtful(drop: "Drop") -> bool:
     return drop.state == "completed" and bool(summary and summary["rows"]["unknown"])
 
 
-def cancel(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP")]) -> int:
+def cancel(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]) -> int:
     """Stop sending a drop; its remaining rows are reported."""
     from pipeline.adapters.lock import RootLock
     from pipeline.errors import RootBusy, UsageError

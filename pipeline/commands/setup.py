@@ -39,7 +39,7 @@ def doctor(desk: Desk) -> int:
     """Examine folders, ledger, API and token; say what to do."""
     from pipeline.doctor import examine
 
-    findings = examine(desk.site())
+    findings = examine(desk.site(anywhere=True))
 
     def for_people() -> None:
         for each in findings:

@@ -1,12 +1,15 @@
 """Columns that say yes or no, and date columns that say it in two ways."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.codes import Code
 from pipeline.milestones import Milestone
-from pipeline.model import Block, CellKind, Role
+from pipeline.model import Block, CellKind, Notice, Role
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.normalise import folded
 from schemas.courier import Profile
@@ -34,23 +37,61 @@ def auto_dispatched(
     return flagged
 
 
-def mixed_dates(block: Block, mapping: ColumnMap) -> dict[Role, npt.NDArray[np.int64]]:
-    """Date roles whose column mixes date cells with dates typed as text → the date cells' rows.
+@dataclass(kw_only=True)
+class DateKinds:
+    """How the dates of a file's columns are kept, gathered over its blocks.
 
-    A spreadsheet in another locale has then probably swapped day and month where it could.
+    A column that mixes date cells with dates typed as text was probably opened by a spreadsheet in
+    another locale, which swapped day and month where it could (hazards, section D). A block alone
+    cannot tell: the two kinds may lie 50,000 rows apart.
     """
-    mixed = {}
-    for role in _DATE_ROLES:
-        column = mapping.columns.get(role)
-        kinds = None if column is None else block.kinds.get(column)
-        if column is None or kinds is None:
-            continue
-        dates = np.flatnonzero(kinds == CellKind.DATE)
-        texts = pa.array(kinds == CellKind.TEXT)
-        digits = pc.match_substring_regex(block.cells[column], "[0-9]")
-        if len(dates) and pc.any(pc.and_(texts, digits)).as_py():
-            mixed[role] = dates
-    return mixed
+
+    _headers: dict[Role, str] = field(default_factory=dict)
+    _first: dict[Role, int] = field(default_factory=dict)
+    _count: dict[Role, int] = field(default_factory=dict)
+    _typed: set[Role] = field(default_factory=set)
+
+    def see(self, block: Block, mapping: ColumnMap) -> None:
+        """Take a block's date columns into account."""
+        for role in _DATE_ROLES:
+            column = mapping.columns.get(role)
+            if column is None:
+                continue
+            kinds = block.kinds.get(column)
+            dates = np.flatnonzero(kinds == CellKind.DATE) if kinds is not None else None
+            if dates is not None and len(dates):
+                self._headers.setdefault(role, mapping.header(role))
+                self._first.setdefault(role, int(block.rows[dates[0]]))
+                self._count[role] = self._count.get(role, 0) + len(dates)
+            if role not in self._typed and _holds_typed_dates(block.cells[column], kinds):
+                self._typed.add(role)
+
+    def mixed(self) -> frozenset[Role]:
+        """The date roles whose column holds both kinds."""
+        return frozenset(role for role in self._count if role in self._typed)
+
+    def notices(self) -> tuple[Notice, ...]:
+        """A warning for each mixed column; the count is that of its date cells."""
+        return tuple(
+            Notice(
+                code=Code.DATE_MIXED,
+                column=role.value,
+                count=self._count[role],
+                example_row=self._first[role],
+                message=f"Column {self._headers[role]} mixes date cells with dates typed as "
+                "text: a spreadsheet has probably swapped day and month where it could. Compare "
+                "the dates with their source, and format the column as text.",
+            )
+            for role in _DATE_ROLES
+            if role in self.mixed()
+        )
+
+
+def _holds_typed_dates(cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> bool:
+    digits = pc.match_substring_regex(cells, "[0-9]")
+    if kinds is not None:
+        digits = pc.and_(digits, pa.array(kinds == CellKind.TEXT))
+    return bool(pc.any(digits).as_py())
 
 
 def _among(words: pa.Array, known: frozenset[str]) -> npt.NDArray[np.bool_]:

@@ -1,5 +1,6 @@
 """One block from text cells to prepared rows: normalise, validate, transform, and tell."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.codes import Code
-from pipeline.model import PREPARED, Block, Disposition, Notice, PreparedBlock, Role
+from pipeline.model import PREPARED, Block, Disposition, PreparedBlock, Role
 from pipeline.stages.findings import Finding, Rows, found, labels, marked, messages, notices
-from pipeline.stages.flags import auto_dispatched, mixed_dates
+from pipeline.stages.flags import auto_dispatched
 from pipeline.stages.mapping import ColumnMap, check_twins
 from pipeline.stages.normalise import Canonical, normalise
 from pipeline.stages.structure import footers, structural
@@ -28,13 +29,20 @@ Mask = npt.NDArray[np.bool_]
 
 
 def prepare_block(
-    block: Block, mapping: ColumnMap, profile: Profile, *, now: datetime, rules: Rules
+    block: Block,
+    mapping: ColumnMap,
+    profile: Profile,
+    *,
+    now: datetime,
+    rules: Rules,
+    mixed: Collection[Role] = (),
 ) -> PreparedBlock:
     """Judge every row of a block and build its update.
 
     ``now`` is aware. Each row gets one disposition: ``REJECTED`` with all its faults, ``IGNORED``
     when there is nothing to tell the API, else ``SEND`` with its item. A rejected row keeps its
-    warnings. Rules: hazards, sections A to D. Raises ``DropRefused`` (``HEADER_DUPLICATE``) when
+    warnings. ``mixed``: date roles whose column mixes kinds of cells somewhere in the file; their
+    dates are rejected (for strict profiles). Rules: hazards, sections A to D. Raises ``DropRefused`` (``HEADER_DUPLICATE``) when
     two columns under one header differ.
     """
     check_twins(block, mapping)
@@ -45,7 +53,7 @@ def prepare_block(
         rules=rules,
         canonical=normalise(block, mapping, profile, now=now, rules=rules),
     )
-    findings = [*structural(block, mapping), *desk.faults(), *desk.mixed()]
+    findings = [*structural(block, mapping), *desk.faults(), *desk.doubted(mixed)]
     rejected = marked(findings, Kind.REJECT, len(block))
     skips = desk.skips(rejected)
     ignored = marked(skips, Kind.SKIP, len(block))
@@ -62,7 +70,7 @@ def prepare_block(
     findings = [_narrowed(finding, ignored) for finding in findings]
     findings = [each for each in (*findings, *desk.losses(updates, live), *skips) if len(each.rows)]
     table = desk.table(findings, rejected, ignored, live, updates)
-    return PreparedBlock(table=table, notices=(*notices(findings, block), *desk.remarks()))
+    return PreparedBlock(table=table, notices=notices(findings, block))
 
 
 def _narrowed(finding: Finding, ignored: Mask) -> Finding:
@@ -127,28 +135,12 @@ class _Desk:
         verdicts = validate(self.canonical.frame, self.profile, self.rules)
         return [self.found(code, role, rows) for (code, role), rows in verdicts.items()]
 
-    def mixed(self) -> list[Finding]:
+    def doubted(self, mixed: Collection[Role]) -> list[Finding]:
         """Rows to reject because a strict profile's date column is mixed."""
-        if not self.profile.strict_dates:
-            return []
         return [
             self.found(Code.DATE_INVALID, role, np.flatnonzero(self.canonical.times[role].read))
-            for role in mixed_dates(self.block, self.mapping)
-        ]
-
-    def remarks(self) -> list[Notice]:
-        """What must be said about whole columns."""
-        return [
-            Notice(
-                code=Code.DATE_MIXED,
-                column=role.value,
-                count=len(rows),
-                example_row=int(self.block.rows[rows[0]]),
-                message=f"Column {self.mapping.header(role)} mixes date cells with dates typed as "
-                "text: a spreadsheet has probably swapped day and month where it could. Compare "
-                "the dates with their source, and format the column as text.",
-            )
-            for role, rows in mixed_dates(self.block, self.mapping).items()
+            for role in mixed
+            if role in self.canonical.times
         ]
 
     def skips(self, rejected: Mask) -> list[Finding]:

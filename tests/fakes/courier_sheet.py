@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.model import Block, CellKind, Fault, Notice
+from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
 from pipeline.stages.prepare import prepare_block
 from schemas.courier import Profile
@@ -57,10 +58,18 @@ def sheet(
         kinds={at: np.array(kind, dtype=np.int8) for at, kind in (kinds or {}).items()},
         faults=faults or {},
     )
+    mapping = map_columns(headers, profile)
+    dates = DateKinds()
+    dates.see(block, mapping)
     done = prepare_block(
-        block, map_columns(headers, profile), profile, now=now, rules=rules or Rules()
+        block,
+        mapping,
+        profile,
+        now=now,
+        rules=rules or Rules(),
+        mixed=dates.mixed() if profile.strict_dates else (),
     )
-    return Prepared(rows=done.table.to_pylist(), notices=done.notices)
+    return Prepared(rows=done.table.to_pylist(), notices=(*done.notices, *dates.notices()))
 
 
 def one_id(cell: str, kind: CellKind | None = None) -> dict[str, Any]:
