@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline.commands import ask, drops, files, operate, setup
+from pipeline.commands import ask, draft, drops, files, operate, setup
 from pipeline.errors import RootBusy, ShipdropError
 from pipeline.sandbox import options as sandbox
 
@@ -36,14 +36,14 @@ def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature of 
 @app.callback()
 def _main(
     *,
-    version: Annotated[  # noqa: ARG001 - its callback answers
+    version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Say which.")
     ] = False,
 ) -> None:
     """Watch a folder for courier manifests and report their shipment statuses."""
 
 
-for module in (setup, operate, files, drops, ask):
+for module in (setup, operate, files, drops, draft, ask):
     module.register(app)
 sandbox.add_command(app)
 

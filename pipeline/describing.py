@@ -5,28 +5,64 @@ from typing import Any
 
 from pipeline.milestones import Milestone
 from schemas.courier import Profile
-from schemas.statuses import Meaning
+from schemas.statuses import NOTHING, UNCLEAR, UNCONFIRMED, WILDCARD, Meaning
+
+_WORDS = {
+    NOTHING: "No milestone, ignored",
+    UNCLEAR: "Ambiguous, rejected",
+    UNCONFIRMED: "Not confirmed yet, rejected",
+}
 
 
 def describe_profile(profile: Profile) -> dict[str, list[str]]:
-    """Heading → lines: columns by role, and statuses by what they lead to."""
+    """Heading → lines: how it is chosen, columns by role, dates, statuses by what they lead to."""
     columns = [
-        f"{role.value}: {', '.join(headers)}"
+        f"{role.value}{' (required)' if role in profile.required else ''}: {', '.join(headers)}"
         for role, headers in profile.shown_headers.items()
         if headers
     ]
-    described = {
-        f"{profile.title} ({profile.name})": [],
-        "Columns, the preferred heading first": columns,
-    }
+    described = {f"{profile.title} ({profile.name})": _about(profile)}
+    if profile.unconfirmed:
+        described["Not confirmed yet, so it means nothing"] = list(profile.unconfirmed)
+    described["Columns, the preferred heading first"] = columns
     table = profile.statuses
     described |= _by_meaning("", table.base, table.shown)
+    if table.nothing_begins:
+        begins = ", ".join(table.nothing_begins)
+        described["No milestone, ignored, for every other status that begins with"] = [begins]
     for direction, statuses in table.by_direction.items():
         where = f" when the direction is {direction.value or 'blank'}"
         described |= _by_meaning(where, statuses, table.shown)
     for kind, statuses in table.by_type.items():
-        described |= _by_meaning(f" with type {table.shown_types.get(kind, kind)}", statuses, table.shown)
+        where = f" with type {table.shown_types.get(kind, kind)}"
+        described |= _by_meaning(where, statuses, table.shown)
     return described
+
+
+def _about(profile: Profile) -> list[str]:
+    """What does not concern single statuses."""
+    told = []
+    if profile.file_names:
+        told.append(f"files called: {', '.join(profile.file_names)}")
+    told.append(f"times without a zone: {profile.zone or 'as manifest.timezone says'}")
+    for role, rule in profile.dates.items():
+        if role not in profile.shown_headers:
+            continue
+        forms = [f"dd{each}mm" for each in sorted(rule.day_first_with)]
+        forms += [f"mm{each}dd" for each in sorted(rule.month_first_with)]
+        order = "day first" if rule.day_first else "month first"
+        if rule.read_as != "text":
+            order = rule.read_as.replace("_", " ")
+        told.append(f"{role.value}: {', '.join([*forms, 'else ' * bool(forms) + order])}")
+    ids = profile.ids
+    if ids.digits_only or (ids.min_length, ids.max_length) != (1, 50):
+        kind = "digits" if ids.digits_only else "characters"
+        told.append(f"order ids: {ids.min_length} to {ids.max_length} {kind}")
+    if profile.auto_dispatch:
+        told.append("every order is auto-dispatched: pickups are not sent")
+    if profile.reasons:
+        told.append(f"reasons: {', '.join(f'{t} = {n}' for t, n in profile.reasons.items())}")
+    return told
 
 
 def _by_meaning(
@@ -34,14 +70,15 @@ def _by_meaning(
 ) -> dict[str, list[str]]:
     grouped: dict[str, list[str]] = {}
     for key, meaning in statuses.items():
-        grouped.setdefault(_words(meaning) + where, []).append(shown.get(key, key))
+        word = "any other status" if key == WILDCARD else shown.get(key, key)
+        grouped.setdefault(_words(meaning) + where, []).append(word)
     return {heading: [", ".join(words)] for heading, words in grouped.items()}
 
 
 def _words(meaning: Meaning) -> str:
     if meaning > 0:
         return f"Sent as {Milestone(meaning).wire}"
-    return "No milestone, ignored" if meaning == 0 else "Ambiguous, rejected"
+    return _WORDS[meaning]
 
 
 def in_words(summary: Mapping[str, Any]) -> str:
@@ -64,23 +101,22 @@ def describe_check(
     if more:
         yield f"  read as {summary['courier'] or 'nothing'}: {why}"
     yield from _columns(summary.get("columns", ()))
-    yield from _statuses(more.get("statuses", ()))
+    sound = "sound" if summary["refused"] else "to be sent"
+    yield from _statuses(more.get("statuses", ()), sound)
     yield from _remarks(summary, more.get("faults", ()))
 
 
 def _columns(sheets: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
     for sheet in sheets:
         where = f"sheet {sheet['sheet']}: " if sheet["sheet"] else ""
-        used = [
-            f"{each['column']} → {each['role']} ({each['matched']})" for each in sheet["used"]
-        ]
+        used = [f"{each['column']} → {each['role']} ({each['matched']})" for each in sheet["used"]]
         yield f"  {where}columns read: {', '.join(used)}"
         if sheet["unused"]:
             yield f"  {where}columns not read: {', '.join(sheet['unused'])}"
 
 
-def _statuses(statuses: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    for outcome, said in (("unsent", "to be sent"), ("duplicate", "duplicate"), ("ignored", "")):
+def _statuses(statuses: Any, sound: str) -> Iterator[str]:  # noqa: ANN401 - JSON
+    for outcome, said in (("unsent", sound), ("duplicate", ""), ("ignored", "")):
         rows = [each for each in statuses if each["outcome"] == outcome]
         told = [
             f"{each['count']}× {each['status']}"
@@ -101,6 +137,8 @@ def _remarks(summary: Mapping[str, Any], faults: Any) -> Iterator[str]:  # noqa:
             rows = column["rows"]
             count = f"{rows} row{'' if rows == 1 else 's'} with a fault" if rows else "warnings"
             yield f"  {column['column']}: {count}"
+        else:
+            yield "  Whole rows and the file:"
         for each in said:
             if each["column"] != role:
                 continue

@@ -7,12 +7,11 @@ from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipeline.milestones import Milestone
 from pipeline.model import Role
 from schemas.courier import GENERIC, READ_AS, DateRule, IdRule, Profile
 from schemas.folding import fold, fold_header
-from schemas.statuses import Direction
 from schemas.status_reader import MARK, read_statuses
+from schemas.statuses import Direction
 from schemas.toml_reader import Section, closest, parse
 
 __all__ = ["GENERIC", "Profile", "builtin_profiles", "is_awb_like", "load_profile"]
@@ -94,13 +93,17 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
         dates=_dates(dates),
         unconfirmed_headers=open_headers,
         unconfirmed=(
-            *(f"headers.{role}: {header}" for role, each in open_headers.items() for header in each),
+            *(
+                f"headers.{role}: {header}"
+                for role, each in open_headers.items()
+                for header in each
+            ),
             *open_statuses,
         ),
     )
     for section in (root, dates, direction):
         section.done()
-    if not profile.statuses.base and not profile.statuses.by_type:
+    if not (statuses.base or statuses.by_type or statuses.by_direction):
         raise root.error("statuses", "is missing: no status means anything yet")
     return profile
 

@@ -84,30 +84,34 @@ def _meanings(
     ranges: dict[str, Meaning] = {}
     for word, listed in MEANINGS.items():
         for entry in section.texts(word) or ():
-            status, meaning = entry, listed
-            if entry.startswith(MARK):
-                status, meaning = entry.removeprefix(MARK).strip(), UNCONFIRMED
+            marked = entry.startswith(MARK)
+            status = entry.removeprefix(MARK).strip() if marked else entry
+            meaning = UNCONFIRMED if marked else listed
             if meaning == UNCONFIRMED:
                 unconfirmed.append(f"{section.path}: {status}")
             if _RANGE.fullmatch(status):
                 for each in _expanded(section, word, status):
-                    if ranges.setdefault(fold(each), meaning) != meaning:
-                        why = f'"{status}" holds {each}, which also stands under another meaning'
-                        raise section.error(word, why, value=entry)
-                continue
-            if status.endswith(WILDCARD) and status != WILDCARD:
+                    _enter(ranges, fold(each), meaning, section, word, entry)
+            elif status.endswith(WILDCARD) and status != WILDCARD:
                 if meaning != NOTHING or section.path != "statuses":
                     why = f'"{status}": only [statuses] no_milestone may use *'
                     raise section.error(word, why, value=entry)
-                continue
-            key = WILDCARD if status == WILDCARD else fold(status)
-            if table.setdefault(key, meaning) != meaning:
-                why = f'"{status}" also stands under another meaning'
-                raise section.error(word, why, value=entry)
-            if key != WILDCARD:
-                shown.setdefault(key, status)
+            else:
+                key = WILDCARD if status == WILDCARD else fold(status)
+                _enter(table, key, meaning, section, word, entry)
+                if key != WILDCARD:
+                    shown.setdefault(key, status)
     section.done("is no meaning of a status")
     return {**ranges, **table}
+
+
+def _enter(
+    table: dict[str, Meaning], key: str, meaning: Meaning, section: Section, word: str, entry: str
+) -> None:
+    """Note what a status means, unless it already stands there and means another thing."""
+    if table.setdefault(key, meaning) != meaning:
+        why = f'"{entry}" also stands under another meaning'
+        raise section.error(word, why, value=entry)
 
 
 def _expanded(section: Section, word: str, status: str) -> list[str]:

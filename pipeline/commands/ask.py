@@ -16,7 +16,10 @@ def register(app: typer.Typer) -> None:
 
 
 def profiles(
-    desk: Desk, name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A courier; without it: all.")] = None
+    desk: Desk,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A courier; without it: all.")
+    ] = None,
 ) -> int:
     """List the courier profiles, or show one."""
     from pipeline.describing import describe_profile
@@ -79,7 +82,8 @@ def template(
 
 
 def explain(
-    desk: Desk, code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="As in a report.")] = None
+    desk: Desk,
+    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="As in a report.")] = None,
 ) -> int:
     """Say what a code means and how to fix it.
 

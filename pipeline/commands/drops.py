@@ -50,7 +50,9 @@ def drops(
     return 0
 
 
-def show(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]) -> int:
+def show(
+    desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
+) -> int:
     """Show a drop: its summary, and what is left to send."""
     from pipeline.commands.common import to_json
 
@@ -83,7 +85,9 @@ def _as_dict(drop: "Drop") -> dict[str, Any]:
     }
 
 
-def trace(desk: Desk, order_id: Annotated[str, typer.Argument(metavar="ORDER_ID", help="An order id.")]) -> int:
+def trace(
+    desk: Desk, order_id: Annotated[str, typer.Argument(metavar="ORDER_ID", help="An order id.")]
+) -> int:
     """Show all that was read, sent and answered for an order."""
     from pipeline.adapters.naming import shown
     from pipeline.tracing import trace_order

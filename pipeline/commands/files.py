@@ -7,7 +7,9 @@ import typer
 
 from pipeline.commands.common import Desk, command
 
-Courier = Annotated[str | None, typer.Option(metavar="C", help="The courier whose profile is to be used.")]
+Courier = Annotated[
+    str | None, typer.Option(metavar="C", help="The courier whose profile is to be used.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -68,7 +70,9 @@ def submit(
     return 0
 
 
-def why(desk: Desk, file: Annotated[Path, typer.Argument(metavar="FILE", help="A file in the inbox.")]) -> int:
+def why(
+    desk: Desk, file: Annotated[Path, typer.Argument(metavar="FILE", help="A file in the inbox.")]
+) -> int:
     """Say why a file in the inbox has not been picked up yet."""
     import time
 

@@ -109,7 +109,9 @@ def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool) -> None:
         typer.echo(f"shipdrop: exit code {int(outcome.exit)}: {outcome.why}", err=True)
 
 
-def retry(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]) -> int:
+def retry(
+    desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
+) -> int:
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
     from pipeline.adapters.lock import RootLock
     from pipeline.errors import RootBusy, UsageError
@@ -133,7 +135,9 @@ def _is_doubtful(drop: "Drop") -> bool:
     return drop.state == "completed" and bool(summary and summary["rows"]["unknown"])
 
 
-def cancel(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]) -> int:
+def cancel(
+    desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
+) -> int:
     """Stop sending a drop; its remaining rows are reported."""
     from pipeline.adapters.lock import RootLock
     from pipeline.errors import RootBusy, UsageError

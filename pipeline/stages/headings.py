@@ -95,7 +95,7 @@ def _advice(role: Role, headings: Sequence[str], profile: Profile) -> str:
     if open_marks and not profile.headers.get(role):
         listed = ", ".join(quoted(mark) for mark in open_marks)
         return (
-            f'the column for the {spoken(role)} is not confirmed yet in the profile '
+            f"the column for the {spoken(role)} is not confirmed yet in the profile "
             f'"{profile.name}": delete the "?" before {listed} there if that is the column'
         )
     names = [quoted(name) for name in profile.shown_headers.get(role, ())[:3]]

@@ -13,9 +13,10 @@ def judge(
 ) -> DropRefused | None:
     """Return the refusal of a file with too many bad rows, or None.
 
-    ``id_header``: what the column of the order ids is called; ``total``: data rows; ``id_bad``: those with ``ID_MISSING`` or ``ID_INVALID`` (not
-    ``ID_DAMAGED``: a damaged id is in the right column); ``rejected``: all rejected rows;
-    ``ratio``: ``manifest.max_reject_ratio``. ``WRONG_COLUMN`` goes before ``TOO_MANY_REJECTS``.
+    ``id_header``: what the column of the order ids is called; ``total``: data rows; ``id_bad``:
+    those with ``ID_MISSING`` or ``ID_INVALID`` (not ``ID_DAMAGED``: a damaged id is in the right
+    column); ``rejected``: all rejected rows; ``ratio``: ``manifest.max_reject_ratio``.
+    ``WRONG_COLUMN`` goes before ``TOO_MANY_REJECTS``.
     """
     if total < SMALL_FILE:
         return None

@@ -42,8 +42,8 @@ def prepare_block(
     ``now`` is aware. Each row gets one disposition: ``REJECTED`` with all its faults, ``IGNORED``
     when there is nothing to tell the API, else ``SEND`` with its item. A rejected row keeps its
     warnings. ``mixed``: date roles whose column mixes kinds of cells somewhere in the file; their
-    dates are rejected (for strict profiles). Rules: hazards, sections A to D. Raises ``DropRefused`` (``HEADER_DUPLICATE``) when
-    two columns under one header differ.
+    dates are rejected (for strict profiles). Rules: hazards, sections A to D. Raises
+    ``DropRefused`` (``HEADER_DUPLICATE``) when two columns under one header differ.
     """
     check_twins(block, mapping)
     desk = _Desk(

@@ -1,0 +1,68 @@
+"""A courier nobody has described yet: map."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.commands.common import Desk, command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.drafting import Draft
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command."""
+    app.command("map")(command(draft))
+
+
+def draft(
+    desk: Desk,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of that courier.")],
+    courier: Annotated[str, typer.Option(metavar="NEW", help="What to call the courier.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Where; else NEW.toml here."),
+    ] = None,
+) -> int:
+    """Write a starting profile for a courier from a sample file.
+
+    Guessed columns and all statuses are marked, and mean nothing until a person has confirmed
+    them.
+    """
+    from pipeline.drafting import draft_from
+    from pipeline.errors import DropRefused, UsageError
+
+    site = desk.site(anywhere=True)
+    try:
+        made = draft_from(site, file, courier)
+    except DropRefused as refusal:
+        typer.echo(f"shipdrop: {refusal}", err=True)
+        return 4
+    path = output or Path(f"{made.name}.toml")
+    try:
+        with path.open("x", encoding="utf-8") as new:
+            new.write(made.text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already.", hint="Choose another name with -o.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+
+    def for_people() -> None:
+        for line in _told(made, path, site.root):
+            desk.console.print(line, markup=False)
+
+    desk.show({"file": str(path), **made.as_dict()}, for_people)
+    return 0
+
+
+def _told(made: "Draft", path: Path, root: Path) -> "Iterator[str]":
+    yield f"{path}: a draft of {len(made.guesses)} columns and {len(made.statuses)} statuses"
+    for guess in made.guesses:
+        mark = " " if guess.sure else "?"
+        yield f"  {mark} {guess.header} → {guess.role.value}: {guess.evidence}"
+    yield f"{len(made.unconfirmed)} entries are marked and mean nothing until you confirm them."
+    yield f"What to do: confirm them in {path}, put it into {root / 'couriers'}, and run"
+    yield f"  shipdrop check FILE --courier {made.name}"

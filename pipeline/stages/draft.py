@@ -1,0 +1,204 @@
+"""A starting profile as TOML: what was guessed, why, and what a person has to confirm.
+
+Every guess is marked with a "?", which the profile reader takes for "not confirmed": it stands for
+nothing until the mark is deleted (see ``schemas.status_reader.MARK``).
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pipeline.milestones import Milestone
+from pipeline.model import Role
+from pipeline.stages.guessing import Guess
+from pipeline.stages.survey import ColumnFacts, StatusCount, Survey
+from pipeline.stages.texts import quoted
+from schemas.courier import Profile
+from schemas.folding import fold
+from schemas.status_reader import MARK, MEANINGS
+from schemas.statuses import Direction, Verdict
+
+_NEEDED = (Role.ORDER_ID, Role.STATUS)
+_DATES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
+_SECTIONS: Mapping[Direction, str] = {
+    Direction.RETURN: "statuses.on_return",
+    Direction.RTO: "statuses.on_rto",
+}
+_INTRODUCTION = f"""\
+# A draft, made by `shipdrop map`. It can be loaded as it is and is safe: an entry that begins with
+# "{MARK}", or stands under "unconfirmed", means nothing yet. Rows with such a status are rejected,
+# and a column that is marked is not read. To confirm an entry, delete its "{MARK}"; move it where
+# it belongs if the guess is wrong. Then put this file into ROOT/couriers and look at the result:
+#   shipdrop check FILE --courier {{name}}
+"""
+_MEANINGS = """\
+# What a status may mean:
+#   bag_picked, delivery_done, rto_bag_delivered (undelivered, back at the seller),
+#   return_bag_in_transit (a customer's return is picked up), return_bag_delivered: these are sent
+#   no_milestone: understood, nothing to send      ambiguous: could be two things, row is rejected
+"""
+
+
+def draft_profile(
+    name: str,
+    title: str,
+    *,
+    source: str,
+    seen: Survey,
+    guesses: Sequence[Guess],
+    statuses: Sequence[StatusCount],
+    generic: Profile,
+) -> str:
+    """Write the profile. ``source`` is the sample's name; ``statuses`` as ``count_statuses`` gave.
+
+    A meaning is suggested only where the status is a word of ``generic``'s own table, on its own
+    side of the journey, and stands beside no status type.
+    """
+    paired = any(guess.role is Role.STATUS_TYPE for guess in guesses)
+    lines = [
+        *_INTRODUCTION.format(name=name).splitlines(),
+        f"# Made from {_plain(quoted(source))}, {seen.rows} rows.",
+        "",
+        f"name = {_text(name)}",
+        f"title = {_text(title)}",
+        f"# file_names = [{_text(f'*{name}*')}]   # files that are called so are this courier's",
+        '# zone = "Asia/Kolkata"   # for times without a zone; without it: manifest.timezone',
+    ]
+    if paired:
+        lines.append('required = ["status_type"]   # a status only means something with its type')
+    lines += ["", "[headers]", *_headers(guesses, seen)]
+    lines += _dates(guesses, seen)
+    lines += _directions(statuses, generic)
+    lines += ["", *_MEANINGS.splitlines(), *_statuses(statuses, generic, paired=paired)]
+    return "\n".join(lines) + "\n"
+
+
+def suggestion(each: StatusCount, generic: Profile) -> str:
+    """The meaning that the canonical vocabulary gives exactly this status; "" where it has none."""
+    if each.kind.strip():
+        return ""
+    side = generic.direction(each.direction)
+    ruling = generic.statuses.rule(each.status, direction=side)
+    if ruling.verdict is Verdict.MILESTONE:
+        return Milestone(ruling.milestone).wire
+    return "no_milestone" if ruling.verdict is Verdict.NO_MILESTONE else ""
+
+
+def _headers(guesses: Sequence[Guess], seen: Survey) -> Iterator[str]:
+    by_role = {guess.role: guess for guess in guesses}
+    for role in _NEEDED:
+        if role not in by_role:
+            yield f"# {role.value}: no column was found for it. Name it here; without it no file"
+            yield f'# {role.value} = ["..."]   # of this courier can be read.'
+    for guess in guesses:
+        mark = "" if guess.sure else MARK
+        yield f"# {_plain(guess.evidence)}"
+        yield f"{guess.role.value} = [{_text(mark + guess.header)}]"
+    used = {guess.column for guess in guesses}
+    unused = [f for at, f in enumerate(seen.columns) if at not in used and f.header]
+    if unused:
+        yield "# Not read:"
+        for facts in unused:
+            yield f"#   {_plain(quoted(facts.header))}{_looks(facts)}"
+
+
+def _looks(facts: ColumnFacts) -> str:
+    if not facts.filled:
+        return ", empty"
+    for count, what in (
+        (max(facts.dates, facts.typed_dates), "dates"),
+        (facts.long_ids, "order ids"),
+        (facts.awbs, "AWB numbers"),
+    ):
+        if facts.share(count) > 0.5:
+            return f", holds what looks like {what}"
+    return ""
+
+
+def _dates(guesses: Sequence[Guess], seen: Survey) -> Iterator[str]:
+    for guess in guesses:
+        if guess.role not in _DATES:
+            continue
+        facts = seen.columns[guess.column]
+        day = {each: n for each, n in facts.day_first.items() if not facts.month_first[each]}
+        month = {each: n for each, n in facts.month_first.items() if not facts.day_first[each]}
+        both = sorted(each for each in facts.day_first if facts.month_first[each])
+        unsure = [each for each in sorted(facts.either) if each not in {*day, *month, *both}]
+        if not (day or month or both or unsure):
+            continue
+        yield ""
+        yield f"[dates.{guess.role.value}]"
+        forms = [f"dd{each}mm{each}yyyy" for each in sorted(day)]
+        forms += [f"mm{each}dd{each}yyyy" for each in sorted(month)]
+        for each, count in (*sorted(day.items()), *sorted(month.items())):
+            order = "day" if each in day else "month"
+            yield f"# {count} cells with {quoted(each)} can only be read {order} first."
+        for each in both:
+            yield f"# Dates with {quoted(each)} are written in both orders: ask which one is right."
+        for each in unsure:
+            yield f"# Dates with {quoted(each)} could be either; day first is the rule: compare"
+            yield f'# them with their source. Otherwise: formats = ["mm{each}dd{each}yyyy"]'
+        if forms:
+            yield f"formats = [{', '.join(_text(form) for form in forms)}]"
+
+
+def _directions(statuses: Iterable[StatusCount], generic: Profile) -> Iterator[str]:
+    words = {fold(each.direction): each.direction for each in statuses}
+    strange = [word for word in words.values() if generic.direction(word) is Direction.UNREADABLE]
+    if strange:
+        yield ""
+        yield "[direction]"
+        yield "# These words in the direction column are not known; rows with them are rejected"
+        yield "# until they stand in one of the lists: forward, return, rto."
+        for word in sorted(strange):
+            yield f"#   {_plain(quoted(word))}"
+
+
+def _statuses(statuses: Sequence[StatusCount], generic: Profile, *, paired: bool) -> Iterator[str]:
+    sections: dict[str, list[StatusCount]] = {"statuses": []}
+    for each in statuses:
+        sections.setdefault(_section(each, generic, paired=paired), []).append(each)
+    for section, listed in sections.items():
+        if section != "statuses":
+            yield ""
+        yield f"[{section}]"
+        grouped: dict[str, dict[str, StatusCount]] = {word: {} for word in MEANINGS}
+        for each in listed:
+            word = (not paired and suggestion(each, generic)) or "unconfirmed"
+            same = grouped[word].get(fold(each.status))
+            rows = each.rows + (same.rows if same else 0)
+            grouped[word][fold(each.status)] = StatusCount(
+                status=each.status, kind=each.kind, direction=each.direction, rows=rows
+            )
+        for word, found in grouped.items():
+            if not found:
+                continue
+            mark = "" if word == "unconfirmed" else MARK
+            if mark:
+                yield "# Suggested: this is what the word means everywhere else."
+            else:
+                yield "# No suggestion: move each into the list of what it means."
+            yield f"{word} = ["
+            for each in found.values():
+                unit = "row" if each.rows == 1 else "rows"
+                yield f"  {_text(mark + each.status)},   # {each.rows} {unit}"
+            yield "]"
+
+
+def _section(each: StatusCount, generic: Profile, *, paired: bool) -> str:
+    if paired:
+        return f"types.{_key(each.kind)}" if each.kind.strip() else "statuses"
+    return _SECTIONS.get(generic.direction(each.direction), "statuses")
+
+
+def _key(text: str) -> str:
+    return text if text.isascii() and text.replace("_", "").isalnum() else _text(text)
+
+
+def _text(value: str) -> str:
+    """A TOML string: JSON's escapes are among those of TOML, but for the delete character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _plain(text: str) -> str:
+    """Text fit for a comment: on one line, nothing a terminal or TOML would object to."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,0 +1,237 @@
+"""What the columns of an unfamiliar file look like: the evidence from which roles are guessed."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.codes import Code
+from pipeline.errors import DropRefused
+from pipeline.model import Block, CellKind, Manifest, ReadTally
+from pipeline.stages.dates import read_times
+from pipeline.stages.headings import heading_row
+from pipeline.stages.ids import canonical_ids
+from pipeline.stages.reading.header import trimmed
+from pipeline.stages.statuses import status_cells
+from schemas.courier import DateRule, Profile
+from schemas.folding import fold, is_absent
+
+MOST_DISTINCT = 300
+"""A column with more different cells than this holds no statuses."""
+
+_ORDER_ID = r"^[0-9]{15,25}$|^[A-Za-z]+[-_]?[0-9][A-Za-z0-9_-]{3,48}$|^[0-9]{5,14}$"
+_LONG_ID = r"^[0-9]{15,25}$"
+_AWB = r"^[A-Z]{0,4}[0-9]{8,14}[A-Z]{0,2}$"
+_PARTS = re.compile(r"\s*([0-9]{1,2})([-/. ])([0-9]{1,2})\2([0-9]{2}|[0-9]{4})(?![0-9])")
+_UTC = ZoneInfo("UTC")
+
+
+class Collector:
+    """A ``HeaderFinder`` that knows no header and keeps the rows it was shown."""
+
+    def __init__(self) -> None:
+        self.rows: list[Sequence[str]] = []
+
+    def fits(self, cells: Sequence[str]) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Return False: nothing is a header yet."""
+        return False
+
+    def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
+        """Keep the rows; the refusal ends the reading."""
+        self.rows = list(seen)
+        return no_headings()
+
+
+class Heading:
+    """A ``HeaderFinder`` that knows one row of headings, cell by cell."""
+
+    def __init__(self, cells: Sequence[str]) -> None:
+        self._cells = trimmed(cells)
+
+    def fits(self, cells: Sequence[str]) -> bool:
+        """Return True for that very row."""
+        return trimmed(cells) == self._cells
+
+    def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:  # noqa: ARG002 - the protocol
+        """Build the refusal of a file in which the row is not found again."""
+        return no_headings()
+
+
+def no_headings() -> DropRefused:
+    """Build the refusal of a file in which nothing looks like headings."""
+    return DropRefused(
+        Code.HEADER_NOT_FOUND,
+        "None of the first rows of this file looks like a heading row.",
+        hint="Give every column a heading in one row above the data.",
+    )
+
+
+def likely_header(rows: Sequence[Sequence[str]], profiles: Iterable[Profile]) -> Sequence[str]:
+    """Choose the row of headings. Raises ``DropRefused`` (``HEADER_NOT_FOUND``)."""
+    known = {a for p in profiles for aliases in p.headers.values() for a in aliases}
+    statuses = {status for p in profiles for status in p.statuses.shown}
+    row = heading_row(rows, known, statuses)
+    if not row:
+        raise no_headings()
+    return row
+
+
+@dataclass(kw_only=True)
+class ColumnFacts:
+    """What was seen in one column, in cells.
+
+    ``filled``: cells that say something. ``ids``, ``long_ids``, ``awbs``: cells of such a shape.
+    ``dates``: cells that can be read as a date, ``typed_dates`` those that were date cells.
+    ``values``: folded → count, None for more than ``MOST_DISTINCT``. ``day_first``,
+    ``month_first``: separator → cells in which only one of the two orders is possible.
+    """
+
+    header: str
+    filled: int = 0
+    ids: int = 0
+    long_ids: int = 0
+    awbs: int = 0
+    dates: int = 0
+    typed_dates: int = 0
+    values: Counter[str] | None = field(default_factory=Counter)
+    day_first: Counter[str] = field(default_factory=Counter)
+    month_first: Counter[str] = field(default_factory=Counter)
+    either: Counter[str] = field(default_factory=Counter)
+
+    def share(self, count: int) -> float:
+        """A count as a share of the cells that say something."""
+        return count / self.filled if self.filled else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """A file's columns, and its data rows."""
+
+    columns: tuple[ColumnFacts, ...]
+    rows: int
+
+
+def survey(manifest: Manifest) -> Survey:
+    """Look at every cell of the sheets that share the first one's header."""
+    headers = manifest.sheets[0].headers
+    columns = tuple(ColumnFacts(header=" ".join(header.split())) for header in headers)
+    rows = 0
+    for block in blocks_of(manifest):
+        rows += len(block)
+        for at, facts in enumerate(columns):
+            _look(block, at, facts)
+    return Survey(columns=columns, rows=rows)
+
+
+def blocks_of(manifest: Manifest) -> Iterable[Block]:
+    """The blocks of all sheets; each has the columns of the first one's header at least."""
+    width = len(manifest.sheets[0].headers)
+    for sheet in manifest.sheets:
+        if len(sheet.headers) == width:
+            yield from sheet.blocks(ReadTally())
+
+
+def _look(block: Block, at: int, facts: ColumnFacts) -> None:
+    cells, kinds = status_cells(block, at), block.kinds.get(at)
+    ids = canonical_ids(cells, kinds)
+    counted = ids.value_counts()
+    values, counts = counted.field("values"), counted.field("counts").to_numpy()
+    there = ~np.array([is_absent(fold(value)) for value in values.to_pylist()], dtype=bool)
+    facts.filled += int(counts[there].sum())
+
+    def cells_like(pattern: str) -> int:
+        hits = pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False)
+        return int(counts[hits & there].sum())
+
+    facts.ids += cells_like(_ORDER_ID)
+    facts.long_ids += cells_like(_LONG_ID)
+    facts.awbs += cells_like(_AWB)
+    if kinds is not None:
+        facts.typed_dates += int((kinds == CellKind.DATE).sum())
+    day = read_times(values, None, DateRule(day_first=True), _UTC).read
+    month = read_times(values, None, DateRule(day_first=False), _UTC).read
+    facts.dates += int(counts[(day | month) & there].sum())
+    for only, told in (
+        (day & ~month, facts.day_first),
+        (month & ~day, facts.month_first),
+        (day & month, facts.either),
+    ):
+        _separators(values, counts, only & there, told)
+    _count(values, counts, there, facts)
+
+
+def _separators(
+    values: pa.Array, counts: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_], told: Counter[str]
+) -> None:
+    chosen = np.flatnonzero(rows)
+    for value, count in zip(values.take(pa.array(chosen)).to_pylist(), counts[chosen], strict=True):
+        parts = _PARTS.match(value)
+        if parts:
+            told[parts.group(2)] += int(count)
+
+
+def _count(
+    values: pa.Array,
+    counts: npt.NDArray[np.int64],
+    there: npt.NDArray[np.bool_],
+    facts: ColumnFacts,
+) -> None:
+    if facts.values is None:
+        return
+    for value, count in zip(values.filter(pa.array(there)).to_pylist(), counts[there], strict=True):
+        facts.values[fold(value)] += int(count)
+        if len(facts.values) > MOST_DISTINCT:
+            facts.values = None
+            return
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusCount:
+    """One status beside one type and one direction, as the file writes them, and its rows."""
+
+    status: str
+    kind: str
+    direction: str
+    rows: int
+
+
+def count_statuses(
+    manifest: Manifest, status: int, kind: int | None, direction: int | None
+) -> tuple[StatusCount, ...]:
+    """Count the combinations of status, type and direction; the most frequent come first.
+
+    The arguments are indices of columns. Spellings that mean the same to the look-up are one, told
+    in the most frequent spelling.
+    """
+    counted: Counter[tuple[str, str, str]] = Counter()
+    for block in blocks_of(manifest):
+        columns = {"status": status_cells(block, status)}
+        columns["kind"] = _or_blank(block, kind)
+        columns["direction"] = _or_blank(block, direction)
+        table = pa.table(columns)
+        grouped = table.group_by(list(columns)).aggregate([([], "count_all")])
+        for row in grouped.to_pylist():
+            counted[row["status"], row["kind"], row["direction"]] += row["count_all"]
+    spelt: dict[tuple[str, str, str], StatusCount] = {}
+    for (text, of_kind, way), rows in counted.most_common():
+        key = (fold(text), fold(of_kind), fold(way))
+        if is_absent(key[0]):
+            continue
+        known = spelt.get(key)
+        spelt[key] = StatusCount(
+            status=known.status if known else " ".join(text.split()),
+            kind=known.kind if known else " ".join(of_kind.split()),
+            direction=known.direction if known else " ".join(way.split()),
+            rows=rows + (known.rows if known else 0),
+        )
+    return tuple(sorted(spelt.values(), key=lambda each: -each.rows))
+
+
+def _or_blank(block: Block, at: int | None) -> pa.Array:
+    return pa.repeat("", len(block)) if at is None else status_cells(block, at)
