@@ -170,15 +170,15 @@ def _headers(root: Section, base: Profile | None) -> tuple[Headers, Headers]:
 
 def _helpers(root: Section, shown: Headers) -> dict[str, tuple[str, ...]]:
     section = root.section("helpers")
-    helpers = {name: _folded(section.texts(name) or ()) for name in HELPERS}
+    written = {name: section.texts(name) or () for name in HELPERS}
     section.done()
     # A second AWB may stand for the first where there is no other: that is what it is.
     owner = {fold_header(a): role for role, each in shown.items() for a in each}
-    for alias in helpers["clock"]:
-        if alias in owner:
-            why = f'"{alias}" already stands for {owner[alias]}'
-            raise section.error("clock", why)
-    return {name: aliases for name, aliases in helpers.items() if aliases}
+    for alias in written["clock"]:
+        if fold_header(alias) in owner:
+            why = f'"{alias}" already stands for {owner[fold_header(alias)]}'
+            raise section.error("clock", why, value=alias)
+    return {name: _folded(aliases) for name, aliases in written.items() if aliases}
 
 
 def _directions(section: Section, base: Profile | None) -> dict[str, Direction]:

@@ -195,15 +195,15 @@ def test_odd_ids_among_many_keep_their_places() -> None:
 
 
 def test_more_than_half_missing_or_invalid_is_the_wrong_column() -> None:
-    refusal = judge(total=20, id_bad=11, rejected=20, ratio=0.5)
+    refusal = judge(id_header="Order ID", total=20, id_bad=11, rejected=20, ratio=0.5)
     assert refusal is not None
     assert refusal.code is Code.WRONG_COLUMN
-    assert judge(total=20, id_bad=10, rejected=10, ratio=0.5) is None
-    assert judge(total=19, id_bad=19, rejected=19, ratio=0.5) is None
+    assert judge(id_header="Order ID", total=20, id_bad=10, rejected=10, ratio=0.5) is None
+    assert judge(id_header="Order ID", total=19, id_bad=19, rejected=19, ratio=0.5) is None
 
 
 def test_damaged_ids_are_too_many_rejects_not_the_wrong_column() -> None:
-    refusal = judge(total=100, id_bad=0, rejected=51, ratio=0.5)
+    refusal = judge(id_header="Order ID", total=100, id_bad=0, rejected=51, ratio=0.5)
     assert refusal is not None
     assert refusal.code is Code.TOO_MANY_REJECTS
-    assert judge(total=100, id_bad=0, rejected=50, ratio=0.5) is None
+    assert judge(id_header="Order ID", total=100, id_bad=0, rejected=50, ratio=0.5) is None

@@ -1,0 +1,131 @@
+"""HEADER_NOT_FOUND names every missing role and what was seen, and never data for headings."""
+
+import pytest
+
+from pipeline.codes import Code
+from pipeline.errors import DropRefused
+from pipeline.model import Role
+from pipeline.stages.choose import ProfileHeaderFinder, did_you_mean, find_profile
+from pipeline.stages.judge import judge
+from pipeline.stages.mapping import Match, map_columns
+from schemas.profile import builtin_profiles, load_profile
+from tests.fakes.courier_sheet import one_status, sheet
+
+PROFILES = builtin_profiles()
+GENERIC = PROFILES["generic"]
+
+
+def refusal(*rows: list[str], courier: str | None = None) -> DropRefused:
+    profiles = (PROFILES[courier],) if courier else tuple(PROFILES.values())
+    return ProfileHeaderFinder(profiles).refusal(rows)
+
+
+def test_every_missing_role_is_named_in_one_sentence() -> None:
+    told = refusal(["Pincode", "City"], ["400001", "Mumbai"])
+    assert told.code is Code.HEADER_NOT_FOUND
+    assert told.message == (
+        "A manifest needs a column for the order id and the status, and this file has none: "
+        'the headings seen are "Pincode", "City".'
+    )
+    assert told.hint == (
+        'Name the column of the order id "Order ID" or "Order No" or "Order Number"; name the '
+        'column of the status "Status" or "Current Status" or "Shipment Status". Then drop the '
+        "file again."
+    )
+
+
+def test_a_courier_that_needs_three_columns_names_those_that_are_missing() -> None:
+    told = refusal(["Waybill", "Status"], courier="delhivery")
+    assert "A manifest of Delhivery needs a column for the order id and the status type" in (
+        told.message
+    )
+
+
+def test_the_nearest_headings_are_offered_for_each_missing_role() -> None:
+    with pytest.raises(DropRefused) as refused:
+        map_columns(["Ordr Nr", "Order Nmbr XY", "Shpmt Sttus", "City"], GENERIC)
+    hint = refused.value.hint
+    assert '(did you mean "Ordr Nr"' in hint or '(did you mean "Order Nmbr XY"' in hint
+    assert '(did you mean "Shpmt Sttus"?)' in hint
+    assert '"City"?' not in hint
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["17788112345678901234", "Delivered"], ["17788112345678901235", "RTO"]],
+        [["Asha", "Delivered"], ["Ravi", "In Transit"]],
+        [["Asha", "Pune"], ["Ravi", "Pune"]],
+        [["26/06/2026", "Asha"], ["27/06/2026", "Ravi"]],
+        [["Delhivery report"], ["of June"]],
+    ],
+    ids=["ids", "statuses", "cities that repeat", "dates", "titles"],
+)
+def test_data_and_titles_are_not_called_headings(rows: list[list[str]]) -> None:
+    told = refusal(*rows)
+    assert told.message.endswith("none of its rows looks like a heading row.")
+    for cell in (cell for row in rows for cell in row):
+        assert cell not in told.message
+
+
+def test_two_columns_equally_close_to_one_role_are_not_guessed_between() -> None:
+    with pytest.raises(DropRefused) as refused:
+        map_columns(["Order Numbr", "Order Numbe", "Status"], GENERIC)
+    assert '"Order Numbr" or "Order Numbe"' in refused.value.hint
+
+
+def test_how_each_heading_was_recognised_is_kept() -> None:
+    mapping = map_columns(["Order Numbr", "current status", "REMARKS", "City"], GENERIC)
+    assert mapping.matched == {
+        Role.ORDER_ID: Match.CLOSE,
+        Role.STATUS: Match.ALIAS,
+        Role.REMARK: Match.EXACT,
+    }
+    assert mapping.unused() == ("City",)
+
+
+def test_an_unconfirmed_column_is_named_with_what_to_do() -> None:
+    text = 'name="acme"\n[headers]\norder_id=["?Jhola"]\n[statuses]\nunconfirmed=["X"]\n'
+    draft = load_profile(text, origin="acme.toml")
+    told = ProfileHeaderFinder((draft,)).refusal([["Jhola", "Status"]])
+    assert 'not confirmed yet in the profile "acme": delete the "?" before "Jhola"' in told.hint
+
+
+def test_two_statuses_that_are_equally_near_are_both_offered() -> None:
+    text = 'name="n"\n[statuses]\ndelivery_done=["Handed A"]\nno_milestone=["Handed B"]\n'
+    profile = load_profile(text, origin="n.toml")
+    message = sheet(["Order ID", "Status"], ["A1", "Handed C"], courier=profile).one["message"]
+    assert message.endswith('Did you mean "Handed A" or "Handed B"?')
+    assert one_status("Deliverd")["message"].endswith('Did you mean "Delivered"?')
+
+
+def test_the_wrong_column_is_named_in_one_sentence() -> None:
+    told = judge(id_header="Customer", total=40, id_bad=30, rejected=30, ratio=0.5)
+    assert told is not None
+    assert told.message == (
+        '30 of 40 rows have no usable order id in the column "Customer", so it is probably the '
+        "wrong column or another kind of file."
+    )
+
+
+def test_too_many_rejects_is_one_sentence() -> None:
+    told = judge(id_header="Order ID", total=40, id_bad=0, rejected=30, ratio=0.5)
+    assert told is not None
+    assert told.message == (
+        "30 of 40 rows have faults, more than the 50% up to which a file is taken, so none of "
+        "its rows is sent."
+    )
+    assert told.hint.startswith("Correct the rows in the rejects file")
+
+
+def test_a_courier_without_a_profile_gets_the_nearest_one_offered() -> None:
+    assert did_you_mean("Delhivry", PROFILES) == 'Did you mean "delhivery"?'
+    assert did_you_mean("BlueDrat", PROFILES) == 'Did you mean "bluedart"?'
+    assert did_you_mean("zzzz", PROFILES).startswith("Known: generic, ")
+
+
+def test_the_very_name_goes_before_a_name_that_is_only_alike() -> None:
+    own = load_profile('name="blue-dart"\n[statuses]\nambiguous=["X"]\n', origin="b.toml")
+    profiles = {**PROFILES, "blue-dart": own}
+    assert find_profile("blue-dart", profiles) is own
+    assert find_profile("Blue Dart", profiles) is PROFILES["bluedart"]
