@@ -103,8 +103,6 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
     )
     for section in (root, dates, direction):
         section.done()
-    if not (statuses.base or statuses.by_type or statuses.by_direction):
-        raise root.error("statuses", "is missing: no status means anything yet")
     return profile
 
 

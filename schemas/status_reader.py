@@ -38,6 +38,7 @@ def read_statuses(root: Section) -> tuple[StatusTable, list[str]]:
     shown: dict[str, str] = {}
     unconfirmed: list[str] = []
     section = root.section("statuses")
+    is_draft = section.holds("unconfirmed")
     joined = section.flag("joined", default=False)
     by_direction = {
         side: _meanings(section.section(f"on_{side.value or 'blank'}"), shown, unconfirmed)
@@ -66,6 +67,8 @@ def read_statuses(root: Section) -> tuple[StatusTable, list[str]]:
         shown=shown,
         shown_types=kinds,
     )
+    if not (base or by_type or table.by_direction or is_draft):
+        raise root.error("statuses", "is missing: no status means anything yet")
     return table, unconfirmed
 
 

@@ -72,6 +72,10 @@ class Section:
         value = self._left.get(key)
         return tuple(each for each in value or () if isinstance(each, str))
 
+    def holds(self, key: str) -> bool:
+        """Tell whether a key is there and has not been taken yet."""
+        return key in self._left
+
     def section(self, key: str) -> "Section":
         """Take a table; an empty one when the key is not there."""
         value = self._typed(key, dict, f"a table [{self._dotted(key)}]", {})

@@ -161,6 +161,9 @@ def _statuses(statuses: Sequence[StatusCount], generic: Profile, *, paired: bool
         if section != "statuses":
             yield ""
         yield f"[{section}]"
+        if not statuses:
+            yield "# None was found. List them here, each under what it means."
+            yield "unconfirmed = []"
         grouped: dict[str, dict[str, StatusCount]] = {word: {} for word in MEANINGS}
         for each in listed:
             word = (not paired and suggestion(each, generic)) or "unconfirmed"

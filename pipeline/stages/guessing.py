@@ -171,9 +171,8 @@ def _status_shape(facts: ColumnFacts, profiles: Mapping[str, Profile]) -> tuple[
         n for word, n in words.items() if word in vocabulary and not word.replace(" ", "").isdigit()
     )
     told = f"{known} of {facts.filled} cells are statuses that some courier uses."
-    if known or not facts.filled:
-        return facts.share(known), told
-    few = len(words) <= max(3, facts.filled // 3)
-    return (0.5 if few and not facts.dates and not facts.ids else 0.0), (
-        f"{told} It has {len(words)} different cells."
-    )
+    few = len(words) <= max(3, facts.filled // 3) and not facts.dates and not facts.ids
+    share = facts.share(known)
+    if known:
+        return max(share, 0.9 if few else 0.0), told
+    return (0.5 if few else 0.0), f"{told} It has {len(words)} different cells."
