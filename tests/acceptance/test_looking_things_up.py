@@ -107,6 +107,7 @@ def test_profiles_are_listed_and_shown_and_ones_own_wins(root: Root) -> None:
 
 
 def test_doctor_finds_a_sound_root_sound(root: Root) -> None:
+    root.run("init")
     ran = root.run("doctor")
     assert ran.code == 0
     assert "BAD" not in ran.out
@@ -118,6 +119,7 @@ def test_doctor_finds_a_sound_root_sound(root: Root) -> None:
 
 
 def test_doctor_says_what_is_wrong_with_api_and_token(root: Root) -> None:
+    root.run("init")
     bad_token = root.run("doctor", env={"SHIPDROP_API__TOKEN": "wrong"})
     assert bad_token.code == 5
     assert "401" in bad_token.out

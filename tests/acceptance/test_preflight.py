@@ -44,7 +44,7 @@ def test_check_as_json_is_an_array_of_summaries(root: Root, mixed: Path, tmp_pat
     first, second = ran.json
     real = set(root.of("done").summary)
     assert real <= set(first)
-    assert real - {"courier_why"} <= set(second)
+    assert real - {"courier_why", "columns"} <= set(second)
     assert first["rows"]["unsent"] == 1
     assert first["rows"]["total"] == 5 == sum(first["rows"].values()) - first["rows"]["total"]
     assert second["refused"]["code"] == "HEADER_NOT_FOUND"
@@ -53,7 +53,8 @@ def test_check_as_json_is_an_array_of_summaries(root: Root, mixed: Path, tmp_pat
     ok = ["rejects.csv", "rejects.xlsx", "results.csv", "summary.json"]
     assert written == sorted([*ok, "REFUSED.txt", "summary.json"])
     for path in (tmp_path / "out").glob("*.summary.json"):
-        assert json.loads(path.read_bytes()) in (first, second)
+        told = json.loads(path.read_bytes())
+        assert any(told.items() <= each.items() for each in (first, second))
 
 
 def test_check_gives_back_a_file_of_too_many_bad_rows_as_a_run_does(
@@ -97,6 +98,7 @@ def test_check_knows_what_was_accepted_before_and_the_named_courier(
 
 
 def test_submit_never_replaces_a_waiting_namesake(root: Root, mixed: Path) -> None:
+    root.run("init")
     other = mixed.parent / "other"
     other.mkdir()
     (other / "mixed.csv").write_text(orders(1))
@@ -115,6 +117,7 @@ def test_submit_never_replaces_a_waiting_namesake(root: Root, mixed: Path) -> No
 
 
 def test_submit_refuses_what_would_never_be_picked_up(root: Root, tmp_path: Path) -> None:
+    root.run("init")
     hidden = tmp_path / "a.csv.part"
     hidden.write_text(orders(1))
     ran = root.run("submit", hidden)

@@ -3,14 +3,17 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.model import CellKind, Disposition
+from pipeline.model import Block, CellKind, Disposition, Role
 from pipeline.stages.dates import read_times
+from pipeline.stages.flags import DateKinds
+from pipeline.stages.mapping import map_columns
 from schemas.courier import DateRule
 from schemas.manifest import UNREADABLE
-from schemas.profile import load_profile
+from schemas.profile import builtin_profiles, load_profile
 from tests.fakes.courier_sheet import NOW, sheet
 
 INDIA = ZoneInfo("Asia/Kolkata")
@@ -100,6 +103,25 @@ def test_mixed_dates_reject_the_rows_of_a_strict_profile() -> None:
     kinds = {2: [CellKind.DATE, CellKind.TEXT, CellKind.TEXT]}
     done = sheet(["Order ID", "Status", "EDD"], *rows, kinds=kinds, courier=profile).rows
     assert [row["codes"] for row in done] == ["DATE_INVALID:estimated_delivery_date"] * 2 + [""]
+
+
+def test_a_file_whose_kinds_of_dates_lie_in_different_blocks_is_mixed() -> None:
+    mapping = map_columns(["Order ID", "Status", "EDD"], builtin_profiles()["generic"])
+
+    def block(cell: str, kind: CellKind, row: int) -> Block:
+        return Block(
+            rows=np.array([row], dtype=np.int32),
+            cells=tuple(pa.array([each]) for each in ("A1", "Delivered", cell)),
+            kinds={2: np.array([kind], dtype=np.int8)},
+        )
+
+    dates = DateKinds()
+    dates.see(block("2026-06-12T00:00:00", CellKind.DATE, 2), mapping)
+    assert dates.notices() == ()
+    dates.see(block("26/06/2026", CellKind.TEXT, 50_002), mapping)
+    (notice,) = dates.notices()
+    assert (notice.code, notice.count, notice.example_row) == ("DATE_MIXED", 1, 2)
+    assert dates.mixed() == {Role.ESTIMATED}
 
 
 def test_a_column_of_date_cells_alone_is_not_mixed() -> None:

@@ -1,0 +1,101 @@
+"""A wrong setting is told in our words: where it was given, key, value, and what is allowed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import SettingsError
+from pipeline.settings import load
+
+SECRET = "s3cr3t-do-not-show"
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in os.environ if each.upper().startswith("SHIPDROP_")]:
+        monkeypatch.delenv(name)
+
+
+def told_of(root: Path) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(root)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("toml", "env", "told"),
+    [
+        (
+            "[inbox]\n\nmax_rows = 0\n",
+            {},
+            'line 3: "inbox.max_rows" is 0, and must be a whole number of at least 1.',
+        ),
+        (
+            '[api]\nchunk_size = "many"\n',
+            {},
+            'line 2: "api.chunk_size" is "many", and must be a whole number from 1 to 20.',
+        ),
+        (
+            "",
+            {"SHIPDROP_API__RECONCILE": "maybe"},
+            'SHIPDROP_API__RECONCILE: "api.reconcile" is "maybe", and must be true or false.',
+        ),
+        (
+            "",
+            {"SHIPDROP_API__TIMEOUT_SECONDS": "0"},
+            '"api.timeout_seconds" is "0", and must be a number above 0.',
+        ),
+        (
+            '[api]\nwhen_in_doubt = "wait"\n',
+            {},
+            '"api.when_in_doubt" is "wait", and must be "resend" or "hold".',
+        ),
+        (
+            "[manifest]\nmax_reject_ratio = 50\n",
+            {},
+            '"manifest.max_reject_ratio" is 50, and must be a number from 0 to 1.',
+        ),
+        (
+            '[manifest]\ntimezone = "IST+5"\n',
+            {},
+            '"manifest.timezone" is "IST+5", and must be a zone name such as "Asia/Kolkata".',
+        ),
+        ("[ledger]\nurl = 5\n", {}, '"ledger.url" is 5, and must be a text in quotes.'),
+        ("api = 5\n", {}, 'line 1: "api" must be a table, written as [api].'),
+        ("[api]\ntoken = 5\n", {}, 'line 2: "api.token" is wrong, and must be a text in quotes.'),
+        ("[inbocks]\n", {}, 'line 1: "inbocks" is not a setting. Did you mean "inbox"?'),
+        ("[api]\ntoken = T\n", {}, "shipdrop.toml, line 2: this is not valid TOML: Invalid value."),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_place_and_what_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str, env: dict[str, str], told: str
+) -> None:
+    (tmp_path / "shipdrop.toml").write_text(toml)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert told in told_of(tmp_path)
+
+
+def test_the_variable_is_named_where_it_wins_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shipdrop.toml").write_text("[api]\nconcurrency = 4\n")
+    monkeypatch.setenv("SHIPDROP_API__CONCURRENCY", "0")
+    assert told_of(tmp_path) == (
+        'Environment variable SHIPDROP_API__CONCURRENCY: "api.concurrency" is "0", and must be a '
+        "whole number from 1 to 256."
+    )
+
+
+def test_a_secret_file_is_named_and_its_value_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "api__base_url").write_text(f"https://u:{SECRET}@h")
+    monkeypatch.setenv("SHIPDROP_SECRETS_DIR", str(secrets))
+    told = told_of(tmp_path)
+    assert told.startswith(f'Secret file {secrets / "api__base_url"}: "api.base_url" is wrong, and')
+    assert SECRET not in told
