@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from pipeline.drafting import Draft
 
+_LONGEST_LINE = 1_000
+
 
 def register(app: typer.Typer) -> None:
     """Add this command."""
@@ -32,6 +34,7 @@ def draft(
     Guessed columns and all statuses are marked, and mean nothing until a person has confirmed
     them.
     """
+    from pipeline.adapters.naming import shown
     from pipeline.drafting import draft_from
     from pipeline.errors import DropRefused, UsageError
 
@@ -52,7 +55,7 @@ def draft(
 
     def for_people() -> None:
         for line in _told(made, path, site.root):
-            desk.console.print(line, markup=False)
+            desk.console.print(shown(line, _LONGEST_LINE), markup=False)
 
     desk.show({"file": str(path), **made.as_dict()}, for_people)
     return 0

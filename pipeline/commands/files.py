@@ -11,6 +11,8 @@ Courier = Annotated[
     str | None, typer.Option(metavar="C", help="The courier whose profile is to be used.")
 ]
 
+_LONGEST_LINE = 10_000
+
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
@@ -28,6 +30,7 @@ def check(
     ] = None,
 ) -> int:
     """Read and plan files as a run would; send nothing."""
+    from pipeline.adapters.naming import shown
     from pipeline.checking import check_files
     from pipeline.describing import describe_check
 
@@ -36,7 +39,7 @@ def check(
     def for_people() -> None:
         for each in checked:
             for line in describe_check(each.shown_name, each.why, each.summary, each.more):
-                desk.console.print(line, markup=False)
+                desk.console.print(shown(line, _LONGEST_LINE), markup=False)
 
     desk.show([{**each.summary, **each.more} for each in checked], for_people)
     if any(each.summary["refused"] for each in checked):

@@ -105,7 +105,7 @@ def test_check_tells_faults_per_column_with_first_examples(root: Root) -> None:
         ("A1", "Wat", "x"), ("A2", "Wut", "x"), ("", "Delivered", "x"), ("A4", "Delivered", "x"),
         ("A4", "delivered", "x"), ("A5", "NDR", "x"), ("A6", "Wit", ""), ("A7", "Wyt", ""),
     ]  # fmt: skip
-    file.write_text(sheet(rows, header=("Order No", "Status", "City")))
+    file.write_text(sheet(rows, header=("Order No", "Status", "Ci\x1b[7mty")))
     ran = root.run("check", file, "--json", "--out", root.path / "out")
     (told,) = ran.json
     assert ran.code == 3
@@ -113,7 +113,7 @@ def test_check_tells_faults_per_column_with_first_examples(root: Root) -> None:
     assert {k: v for k, v in told.items() if k not in {"faults", "statuses"}} == json.loads(
         written.read_bytes()
     )
-    assert told["columns"][0]["unused"] == ["City"]
+    assert told["columns"][0]["unused"] == ["Ci\x1b[7mty"]
     assert told["columns"][0]["used"][0] == {
         "column": "Order No", "role": "order_id", "matched": "alias",
     }  # fmt: skip
@@ -138,7 +138,7 @@ def test_check_tells_faults_per_column_with_first_examples(root: Root) -> None:
     assert counted["NDR", "ignored"] == 1
     spoken = root.run("check", file).out
     assert "columns read: Order No → order_id (alias), Status → status (exact)" in spoken
-    assert "columns not read: City" in spoken
+    assert r"columns not read: Ci\x1b[7mty" in spoken, "nothing of a file steers a terminal"
     assert "to be sent: 1× Delivered as delivery_done" in spoken
     assert "Status: 4 rows with a fault" in spoken
     assert "Also rows 3, 8." in spoken
