@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.adapters.naming import shown
 from pipeline.errors import DropRefused, UsageError
 from pipeline.model import Role
+from pipeline.stages.choose import find_profile
 from pipeline.stages.draft import draft_profile, suggestion
 from pipeline.stages.guessing import Guess, guess_roles
 from pipeline.stages.read import read_manifest
@@ -81,11 +82,12 @@ def draft_from(site: Site, file: Path, courier: str) -> Draft:
             f"{shown(courier)} cannot be a profile's name.",
             hint="Use letters, digits, - and _, at most 40 of them.",
         )
-    if name in site.profiles:
+    known = find_profile(courier, site.profiles)
+    if known is not None:
         raise UsageError(
-            f'There is a profile "{name}" already.',
-            hint=f"`shipdrop profiles {name}` shows it; `shipdrop check FILE --courier {name}` "
-            "tries it.",
+            f'There is a profile "{known.name}" already.',
+            hint=f"`shipdrop profiles {known.name}` shows it; `shipdrop check FILE --courier "
+            f"{known.name}` tries it.",
         )
     profiles = builtin_profiles()
     data = _bytes(file, site)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz
 
 from pipeline.model import Role
+from pipeline.stages.mapping import data_header
 from pipeline.stages.survey import ColumnFacts, Survey
 from pipeline.stages.texts import quoted
 from schemas.courier import GENERIC, Profile
@@ -84,7 +85,7 @@ def _doubted(guess: Guess, scored: Sequence[Guess]) -> Guess:
 def _weigh(
     role: Role, at: int, facts: ColumnFacts, profiles: Mapping[str, Profile]
 ) -> Guess | None:
-    heading = fold_header(facts.header)
+    heading = data_header(facts.header)
     if not heading or (role is Role.ORDER_ID and is_awb_like(heading)):
         return None
     generic = profiles[GENERIC].headers.get(role, ())

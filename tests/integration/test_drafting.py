@@ -211,6 +211,8 @@ def test_what_cannot_be_drafted_is_refused(tmp_path: Path) -> None:
         drafted(tmp_path, file)
     with pytest.raises(UsageError, match='There is a profile "delhivery" already'):
         draft_from(site(tmp_path), file, "Delhivery")
+    with pytest.raises(UsageError, match='There is a profile "bluedart" already'):
+        draft_from(site(tmp_path), file, "blue dart")
     with pytest.raises(UsageError, match="cannot be a profile's name"):
         draft_from(site(tmp_path), file, "../x")
     with pytest.raises(UsageError, match="cannot be read"):
