@@ -57,10 +57,14 @@ _SHARED: Mapping[str, tuple[Any, Any]] = {
 
 @dataclass(frozen=True)
 class Desk:
-    """The shared options of one command, and what follows from them."""
+    """The shared options of one command, and what follows from them.
+
+    ``root_named``: by ``--root``; ``root_told``: by ``--root`` or ``SHIPDROP_ROOT``.
+    """
 
     root: Path
     root_named: bool
+    root_told: bool
     config: Path | None
     as_json: bool
     quiet: bool
@@ -84,8 +88,9 @@ class Desk:
     def site(self, *, anywhere: bool = False, fresh: bool = False) -> "Site":
         """The root with its settings, ready to build what is needed.
 
-        Raises UsageError for a root that is not there, which only ``fresh`` may make, and for a
-        folder that has no inbox, unless the command works ``anywhere``.
+        Raises UsageError for a root that is not there, which only ``fresh`` may make, and for the
+        current folder when nobody named it and it has no inbox, unless the command works
+        ``anywhere``. An existing folder that was named is taken at its word.
         """
         from pipeline.logs import configure
 
@@ -101,7 +106,7 @@ class Desk:
             form=self.log_format.value,
         )
         site = Site(self.root, settings)
-        if not (fresh or anywhere or site.inbox_path.is_dir()):
+        if not (fresh or anywhere or self.root_told or site.inbox_path.is_dir()):
             raise UsageError(
                 f"{self.root} is no root of Shipdrop: it has no inbox.",
                 hint="Name the root with --root or SHIPDROP_ROOT; `shipdrop init` makes one.",
@@ -151,8 +156,14 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
         context: typer.Context = given["context"] if wants_context else given.pop("context")
         options = {name: given.pop(name) or _from_group(context, name) for name in _SHARED}
         named = options.pop("root")
-        root = named or Path(os.environ.get("SHIPDROP_ROOT") or ".")
-        desk = Desk(root=root.absolute(), root_named=named is not None, **options)
+        by_surroundings = os.environ.get("SHIPDROP_ROOT")
+        root = named or Path(by_surroundings or ".")
+        desk = Desk(
+            root=root.absolute(),
+            root_named=named is not None,
+            root_told=bool(named or by_surroundings),
+            **options,
+        )
         with desk.at_end:  # the process ends without taking itself apart: see cli.main
             code = function(desk, **given)
         if code is not None:

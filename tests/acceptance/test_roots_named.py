@@ -17,12 +17,12 @@ ELSEWHERE = [
 ]  # fmt: skip
 
 
-def refused(command: str, root: Path, file: Path) -> str:
+def refused(command: str, root: Path | None, file: Path) -> str:
     """Run a command in this process; it must end as for wrong usage. Returns its words."""
     file.write_text(orders(1))
     arguments = [each.format(file=file) for each in command.split()]
     with pytest.raises(UsageError) as caught:
-        app([*arguments, "--root", str(root)], standalone_mode=False)
+        app([*arguments, *(["--root", str(root)] if root else [])], standalone_mode=False)
     return str(caught.value)
 
 
@@ -36,11 +36,24 @@ def test_a_mistyped_root_is_told_and_not_made(tmp_path: Path, command: str) -> N
 
 
 @pytest.mark.parametrize("command", ELSEWHERE[1:8])
-def test_a_folder_that_is_no_root_stays_as_it_is(tmp_path: Path, command: str) -> None:
+def test_the_current_folder_is_no_root_by_chance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    assert "is no root of Shipdrop: it has no inbox." in refused(command, other, tmp_path / "a.csv")
+    monkeypatch.chdir(other)
+    monkeypatch.delenv("SHIPDROP_ROOT", raising=False)
+    told = refused(command, None, tmp_path / "a.csv")
+    assert "is no root of Shipdrop: it has no inbox." in told
     assert list(other.iterdir()) == []
+
+
+def test_an_existing_folder_that_is_named_is_taken_at_its_word(root: Root, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "a.csv").write_text(orders(1))
+    assert root.run("drops", "--json", "--root", tmp_path / "new").json == []
+    assert root.run("submit", tmp_path / "a.csv", "--root", tmp_path / "new").code == 0
+    assert (tmp_path / "new" / "inbox" / "a.csv").is_file()
 
 
 def test_doctor_finds_folders_missing_and_makes_none(root: Root, tmp_path: Path) -> None:
