@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pipeline.delivery.gate import Shut
 from pipeline.delivery.parcel import Parcel
-from pipeline.milestones import Milestone
+from pipeline.delivery.tools import Before
 from pipeline.model import Outcome
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Verdict
 
@@ -56,7 +56,7 @@ class Lane:
     splits: int = 0
     broken: Exception | None = None
     known: dict[int, list[Verdict]] = field(default_factory=dict)
-    earlier: dict[str, tuple[Outcome, Milestone]] = field(default_factory=dict)
+    earlier: dict[str, Before] = field(default_factory=dict)
     chunks: int = 0
     rows: int = 0
     rows_done: int = 0
@@ -124,15 +124,18 @@ class Lane:
         """Keep, for later waves, which orders did not get through."""
         if not self.multi_wave:
             return
-        given = {v.pos: v.outcome for v in verdicts}
-        bad = {pos: outcome for pos, outcome in given.items() if outcome in _HELD_BACK}
+        given = {v.pos: v for v in verdicts}
+        bad = {pos: v.outcome for pos, v in given.items() if v.outcome in _HELD_BACK}
         if chunk.outcome in _HELD_BACK:
             bad |= {pos: chunk.outcome for pos in range(chunk.size) if pos not in given}
-        if bad:
-            parcel = Parcel(self.body(chunk.offset, chunk.length), chunk.size)
-            for pos, outcome in bad.items():
-                order_id, milestone = parcel.head(pos)
-                self.earlier[order_id] = (outcome, milestone)
+        if not bad:
+            return
+        ended = chunk.state is ChunkState.DONE
+        parcel = Parcel(self.body(chunk.offset, chunk.length), chunk.size)
+        for pos, outcome in bad.items():
+            order_id, milestone = parcel.head(pos)
+            code = given[pos].code if ended and pos in given else ""
+            self.earlier[order_id] = Before(milestone=milestone, outcome=outcome, code=code)
 
     @property
     def exhausted(self) -> bool:

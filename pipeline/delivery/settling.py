@@ -13,7 +13,7 @@ from pipeline.delivery.gate import GateShut
 from pipeline.delivery.outcomes import Positions, RowBook
 from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.tools import Earlier, Tools
+from pipeline.delivery.tools import Before, Earlier, Tools
 from pipeline.milestones import Milestone
 from pipeline.model import Outcome
 from pipeline.ports import Chunk
@@ -73,23 +73,36 @@ class Settler:
         go: list[int] = []
         for pos in positions:
             order_id, _ = self._parcel.head(pos)
-            if order_id not in earlier:
+            before = earlier.get(order_id)
+            outcome = Outcome.ACCEPTED if before is None else await self._after(before, order_id)
+            if before is None or outcome is Outcome.ACCEPTED:
                 go.append(pos)
-                continue
-            outcome, milestone = earlier[order_id]
-            if outcome is not Outcome.FAILED:
-                words = f"{milestone.wire} of this order is not settled yet; this waits for it."
-                self._rows.judge(pos, Outcome.UNSENT, Code.EARLIER_OPEN, words)
-            elif await self._got_there(order_id, milestone):
-                go.append(pos)
-            else:
-                words = f"{milestone.wire} of this order failed, so this was not sent."
+            elif outcome is Outcome.FAILED:
+                words = f"{before.milestone.wire} of this order failed, so this was not sent."
                 self._rows.judge(pos, Outcome.FAILED, Code.EARLIER_FAILED, words)
+            else:
+                words = f"{before.milestone.wire} of this order is not settled yet; this waits."
+                self._rows.judge(pos, Outcome.UNSENT, Code.EARLIER_OPEN, words)
         return go
 
-    async def _got_there(self, order_id: str, milestone: Milestone) -> bool:
-        told = await self._ask_about({0: (order_id, milestone)}, None)
-        return told.get(0) is Told.REACHED
+    async def _after(self, before: Before, order_id: str) -> Outcome:
+        """What a row may take its order's earlier milestone for: accepted, failed or open.
+
+        One that ended as unknown, and of which the API itself cannot tell, does not hold back the
+        next for ever: the API decides (decision 26). One refused when it was sent again has failed
+        if asking says so.
+        """
+        ended_unknown = before.outcome is Outcome.UNKNOWN and bool(before.code)
+        holds = self._tools.policy.when_in_doubt == "hold"
+        if before.outcome is not Outcome.FAILED and (holds or not ended_unknown):
+            return Outcome.UNSENT
+        told = (await self._ask_about({0: (order_id, before.milestone)}, None)).get(0)
+        refused_again = ended_unknown and before.code == Code.ANSWER_LOST
+        if told is Told.REACHED or (ended_unknown and told is Told.UNCLEAR):
+            return Outcome.ACCEPTED
+        if before.outcome is Outcome.FAILED or (refused_again and told is Told.BEHIND):
+            return Outcome.FAILED
+        return Outcome.ACCEPTED if refused_again else Outcome.UNSENT
 
     async def _ask(
         self, positions: Collection[int], not_before: float | None

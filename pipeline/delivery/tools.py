@@ -13,8 +13,22 @@ from pipeline.milestones import Milestone
 from pipeline.model import Outcome
 from pipeline.ports import Clock, StatusApi
 
-#: order id → how its earlier milestone in this drop ended, and which one that was
-Earlier = Mapping[str, tuple[Outcome, Milestone]]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Before:
+    """How an order's earlier milestone in this drop ended, if not well.
+
+    ``code``: that of its verdict, where its chunk has ended; what ended as unknown stays so until
+    asking or a person settles it (decision 26).
+    """
+
+    milestone: Milestone
+    outcome: Outcome
+    code: str = ""
+
+
+#: order id → its earlier milestone
+Earlier = Mapping[str, Before]
 
 
 @dataclass(frozen=True, kw_only=True)

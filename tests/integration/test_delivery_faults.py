@@ -16,6 +16,9 @@ from tests.integration.delivery_support import (
     delivered,
     history,
     picked,
+    reset,
+    saying,
+    well,
     with_sandbox,
     world_of,
 )
@@ -246,3 +249,60 @@ def test_a_later_status_waits_while_an_earlier_one_is_unknown(tmp_path: Path) ->
         (handback,) = world.deliver(drop)
         assert handback.complete
         assert world.counts(drop) == {Outcome.ACCEPTED: 40}
+
+
+#: what ``shipment/info`` says → whether the return's second step goes, and how it ends
+AFTER_A_REFUSED_RESEND = {"RETURN_PROCESSING": Outcome.ACCEPTED, "PROCESSING": Outcome.FAILED}
+
+
+@pytest.mark.parametrize("state", AFTER_A_REFUSED_RESEND)
+def test_a_step_lost_for_good_does_not_hold_back_the_next_for_ever(
+    tmp_path: Path, state: str
+) -> None:
+    """Its answer was lost, sent again it was refused: nothing that happens by itself tells more."""
+    refused = b'{"data": {"failedCount": 1, "errors": [{"orderId": "1", "code": "O400"}]}}'
+    where = b'{"orders": [{"id": "1", "orderStatus": "%s"}]}' % state.encode()
+    server = RawServer(reset, saying("200 OK", refused), well, info=saying("200 OK", where))
+    steps = Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED
+    with world_of(tmp_path, server.url) as world:
+        drop = world.drop(*([[("1", step)]] for step in steps))
+        (handback,) = world.deliver(drop)
+        assert handback.complete
+        transit, delivered_ = (world.verdicts(drop)["1", step] for step in steps)
+        assert transit.outcome is Outcome.UNKNOWN
+        assert delivered_.outcome is AFTER_A_REFUSED_RESEND[state]
+        assert len(server.puts) == (3 if delivered_.outcome is Outcome.ACCEPTED else 2)
+    server.close()
+
+
+#: what ``shipment/info`` says → how the second step ends, when nobody knows how the first one did
+AFTER_AN_UNCLEAR_ANSWER = {"RETURN_PROCESSING": Outcome.ACCEPTED, "PROCESSING": Outcome.UNSENT}
+
+
+@pytest.mark.parametrize("state", AFTER_AN_UNCLEAR_ANSWER)
+def test_after_an_unclear_answer_the_next_step_goes_unless_asking_may_still_settle_it(
+    tmp_path: Path, state: str
+) -> None:
+    where = b'{"orders": [{"id": "1", "orderStatus": "%s"}]}' % state.encode()
+    server = RawServer(saying("200 OK", b"<html>"), well, info=saying("200 OK", where))
+    steps = Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED
+    with world_of(tmp_path, server.url) as world:
+        drop = world.drop(*([[("1", step)]] for step in steps))
+        world.deliver(drop)
+        transit, delivered_ = (world.verdicts(drop)["1", step] for step in steps)
+        assert transit.outcome is Outcome.UNKNOWN
+        assert delivered_.outcome is AFTER_AN_UNCLEAR_ANSWER[state]
+    server.close()
+
+
+def test_who_holds_what_is_in_doubt_holds_the_next_step_too(tmp_path: Path) -> None:
+    where = b'{"orders": [{"id": "1", "orderStatus": "RETURN_PROCESSING"}]}'
+    server = RawServer(reset, info=saying("200 OK", where))
+    steps = Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED
+    with world_of(tmp_path, server.url) as world:
+        drop = world.drop(*([[("1", step)]] for step in steps))
+        (handback,) = world.deliver(drop, when_in_doubt="hold")
+        assert not handback.complete
+        assert world.counts(drop) == {Outcome.UNKNOWN: 1, Outcome.UNSENT: 1}
+        assert len(server.puts) == 1
+    server.close()
