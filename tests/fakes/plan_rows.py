@@ -1,6 +1,7 @@
 """Rows for the plan, written as a person would tell them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +15,14 @@ Row = tuple[str, Milestone | None, int | None]
 """Order id, milestone (None: ignored), event time."""
 
 
-def plan_input(rows: Sequence[Row], *, blocks: int = 3) -> PlanInput:
-    """Rows numbered from 2, below a header, in blocks of a few."""
+def plan_input(rows: Sequence[Row], *, blocks: int = 3, autos: Collection[str] = ()) -> PlanInput:
+    """Rows numbered from 2, below a header, in blocks of a few.
+
+    Of the orders in ``autos`` every row says that they are auto-dispatched: their pickup is
+    ignored, as transformation has it.
+    """
     ids = [order_id for order_id, _, _ in rows]
+    ignored = {(Milestone.BAG_PICKED, order_id) for order_id in autos}
     return PlanInput(
         order_id=pa.chunked_array(
             [pa.array(ids[at : at + blocks]) for at in range(0, len(ids), blocks)], pa.string()
@@ -25,9 +31,15 @@ def plan_input(rows: Sequence[Row], *, blocks: int = 3) -> PlanInput:
         status=np.array([status or 0 for _, status, _ in rows], dtype=np.int64),
         event_ms=np.array([NO_TIME if at is None else at for _, _, at in rows], dtype=np.int64),
         disposition=np.array(
-            [Disposition.SEND if status else Disposition.IGNORED for _, status, _ in rows],
+            [
+                Disposition.SEND
+                if status and (status, order_id) not in ignored
+                else Disposition.IGNORED
+                for order_id, status, _ in rows
+            ],
             dtype=np.int64,
         ),
+        auto=np.array([order_id in autos for order_id in ids], dtype=np.bool_) if autos else None,
     )
 
 
@@ -41,6 +53,11 @@ def accepted(order_id: str, status: Milestone, *, drop_id: str = "d1", at: str =
         outcome=Outcome.ACCEPTED,
         at=at,
     )
+
+
+def unknown(order_id: str, status: Milestone) -> Standing:
+    """An update that an earlier drop sent, and nobody knows how that ended."""
+    return replace(accepted(order_id, status), outcome=Outcome.UNKNOWN)
 
 
 def dispositions(made: Plan) -> list[Disposition]:
