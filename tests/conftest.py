@@ -1,9 +1,15 @@
-"""For all tests: with SHIPDROP_TEST_ALL set (as the gate does), a skipped test has failed."""
+"""For all tests: the options of the fault campaign; with SHIPDROP_TEST_ALL a skip is a failure."""
 
 import os
 from collections.abc import Generator
 
 import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("campaign", "the fault campaign (tests/campaign)")
+    group.addoption("--campaign-seeds", help="for example 3,7-20 [default: 1]")
+    group.addoption("--campaign-orders", type=int, default=500, help="[default: 500]")
 
 
 @pytest.hookimpl(wrapper=True)

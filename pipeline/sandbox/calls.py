@@ -47,6 +47,7 @@ class Call:
     updates: list[tuple[str, str]] = field(default_factory=list)
     status: int | None = None  # None: not answered yet, or never
     fault: str | None = None
+    ended: float | None = None  # when it was answered or given up; None: still running
 
     def described(self) -> dict[str, Any]:
         """Return the call as plain JSON values."""
@@ -58,6 +59,7 @@ class Call:
             "status": self.status,
             "updates": [list(update) for update in self.updates],
             "fault": self.fault,
+            "ended": self.ended,
         }
 
 
@@ -92,6 +94,7 @@ class CallLog:
 
     def end(self, call: Call) -> None:
         """Count a call's outcome."""
+        call.ended = self._clock.now()
         if call.kind is not Kind.STATUS:
             return
         self._running -= 1
