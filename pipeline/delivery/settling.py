@@ -88,21 +88,20 @@ class Settler:
     async def _after(self, before: Before, order_id: str) -> Outcome:
         """What a row may take its order's earlier milestone for: accepted, failed or open.
 
-        One that ended as unknown, and of which the API itself cannot tell, does not hold back the
-        next for ever: the API decides (decision 26). One refused when it was sent again has failed
-        if asking says so.
+        Unknown keeps the later one waiting (hazards.md B), but not for ever: where it was sent
+        again and refused, and the API itself cannot tell, the API decides (decision 26).
         """
-        ended_unknown = before.outcome is Outcome.UNKNOWN and bool(before.code)
-        holds = self._tools.policy.when_in_doubt == "hold"
-        if before.outcome is not Outcome.FAILED and (holds or not ended_unknown):
+        lost = before.outcome is Outcome.UNKNOWN and before.code == Code.ANSWER_LOST
+        policy = self._tools.policy
+        waits = policy.when_in_doubt == "hold" or not policy.reconcile or not before.code
+        if before.outcome is not Outcome.FAILED and waits:
             return Outcome.UNSENT
         told = (await self._ask_about({0: (order_id, before.milestone)}, None)).get(0)
-        refused_again = ended_unknown and before.code == Code.ANSWER_LOST
-        if told is Told.REACHED or (ended_unknown and told is Told.UNCLEAR):
+        if told is Told.REACHED or (lost and told is Told.UNCLEAR):
             return Outcome.ACCEPTED
-        if before.outcome is Outcome.FAILED or (refused_again and told is Told.BEHIND):
+        if before.outcome is Outcome.FAILED or (lost and told is Told.BEHIND):
             return Outcome.FAILED
-        return Outcome.ACCEPTED if refused_again else Outcome.UNSENT
+        return Outcome.UNSENT
 
     async def _ask(
         self, positions: Collection[int], not_before: float | None
