@@ -88,16 +88,17 @@ class Settler:
     async def _after(self, before: Before, order_id: str) -> Outcome:
         """What a row may take its order's earlier milestone for: accepted, failed or open.
 
-        Unknown keeps the later one waiting (hazards.md B), but not for ever: where it was sent
-        again and refused, and the API itself cannot tell, the API decides (decision 26).
+        Unknown keeps the later one waiting (hazards.md B), but not for ever: where the API, asked,
+        has no word that would ever tell, it decides (decision 26).
         """
-        lost = before.outcome is Outcome.UNKNOWN and before.code == Code.ANSWER_LOST
+        unknown = before.outcome is Outcome.UNKNOWN
+        lost = unknown and before.code == Code.ANSWER_LOST
         policy = self._tools.policy
         waits = policy.when_in_doubt == "hold" or not policy.reconcile or not before.code
         if before.outcome is not Outcome.FAILED and waits:
             return Outcome.UNSENT
         told = (await self._ask_about({0: (order_id, before.milestone)}, None)).get(0)
-        if told is Told.REACHED or (lost and told is Told.UNCLEAR):
+        if told is Told.REACHED or (unknown and told is Told.UNCLEAR):
             return Outcome.ACCEPTED
         if before.outcome is Outcome.FAILED or (lost and told is Told.BEHIND):
             return Outcome.FAILED

@@ -113,7 +113,9 @@ def doubt_has_its_reason(evidence: Evidence) -> Broken:
     for told, outcomes, codes in evidence.sent():
         if outcomes["unknown"] and told.update not in doubted:
             yield f"{told} is unknown ({codes}), and every answer about it was given"
-        open_before = told.update[0] in unknown and "EARLIER_OPEN" in codes
+        # Where nobody can be asked, what is unknown keeps its drop open, and files behind it wait.
+        behind = told.update[0] in unknown or (bool(unknown) and not evidence.honest)
+        open_before = behind and "EARLIER_OPEN" in codes
         if outcomes["unsent"] and not open_before:
             yield f"{told} was never sent ({codes})"
 
