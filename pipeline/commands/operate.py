@@ -12,6 +12,7 @@ from pipeline.commands.common import Desk, command, to_json
 if TYPE_CHECKING:
     from types import FrameType
 
+    from pipeline.adapters.ledger.alone import Hold
     from pipeline.closing import Closed
     from pipeline.exits import RunOutcome
     from pipeline.model import Drop
@@ -43,11 +44,11 @@ def run(
 
     site = desk.site(fresh=True)
     site.check_sending()
-    with RootLock(site.root, now=site.clock.now):
-        return _serve(desk, site, once=once)
+    with RootLock(site.root, now=site.clock.now), site.ledger.alone() as hold:
+        return _serve(desk, site, hold, once=once)
 
 
-def _serve(desk: Desk, site: "Site", *, once: bool, only: str | None = None) -> int:
+def _serve(desk: Desk, site: "Site", hold: "Hold", *, once: bool, only: str | None = None) -> int:
     from pipeline.commands.progress import watching
 
     service = site.service(on_closed=_teller(desk))
@@ -57,6 +58,7 @@ def _serve(desk: Desk, site: "Site", *, once: bool, only: str | None = None) -> 
         structlog.get_logger(__name__).info(
             "service.watching", inbox=str(site.inbox_path), api=site.settings.api.base_url
         )
+    hold.on_lost = service.stop
     caught = _catch_signals(service)
     with watching(site, quiet=desk.quiet or desk.as_json):
         outcome = service.run(once=once, only=only)
@@ -122,9 +124,9 @@ def retry(
         raise UsageError(f"The drop {drop} is {found.state}: there is nothing left to send.")
     site.ledger.request(drop, "retry")
     try:
-        with RootLock(site.root, now=site.clock.now):
+        with RootLock(site.root, now=site.clock.now), site.ledger.alone() as hold:
             site.check_sending()
-            return _serve(desk, site, once=True, only=drop)
+            return _serve(desk, site, hold, once=True, only=drop)
     except RootBusy:
         return _noted(desk, drop, "retry")
 
@@ -148,8 +150,8 @@ def cancel(
         raise UsageError(f"The drop {drop} is {found.state}: there is nothing left to cancel.")
     site.ledger.request(drop, "cancel")
     try:
-        with RootLock(site.root, now=site.clock.now):
-            return _serve(desk, site, once=True, only=drop)
+        with RootLock(site.root, now=site.clock.now), site.ledger.alone() as hold:
+            return _serve(desk, site, hold, once=True, only=drop)
     except RootBusy:
         return _noted(desk, drop, "cancel")
 

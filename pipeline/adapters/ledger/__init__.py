@@ -1,7 +1,12 @@
-"""The ledger: what was received, planned, sent and answered. SQLAlchemy Core on SQLite."""
+"""The ledger: what was received, planned, sent and answered.
 
+SQLAlchemy Core, on SQLite or PostgreSQL.
+"""
+
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from pipeline.adapters.ledger.alone import Hold, alone
 from pipeline.adapters.ledger.drops import Drops
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.plans import Plans
@@ -11,6 +16,10 @@ from pipeline.adapters.ledger.trace import Trace
 
 class SqlLedger(Drops, Plans, Sends, Trace):
     """Implements ``pipeline.ports.Ledger``. Every method may raise StorageError."""
+
+    def alone(self, *, shared: bool = False) -> AbstractContextManager[Hold]:
+        """Hold the ledger for one ``run``, or ``shared`` for workers. Raises RootBusy."""
+        return alone(self._db, shared=shared)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -21,6 +21,7 @@ FREEZING = "freezing"
 def drop_from(row: sa.Row[Any]) -> Drop:
     """Build the record from a line of ``drops``."""
     values: dict[str, Any] = row._asdict()
+    del values["root"]
     for name in _TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["state"] = DropState(values["state"])
@@ -100,9 +101,10 @@ class Drops:
 
     def same_bytes(self, sha256: str, before_seq: int) -> str | None:
         """The first earlier drop with the same bytes, or None."""
+        before = sa.bindparam("before", before_seq, type_=sa.BigInteger)
         query = (
             sa.select(drops.c.drop_id)
-            .where(drops.c.sha256 == sha256, drops.c.seq < before_seq)
+            .where(drops.c.sha256 == sha256, drops.c.seq < before)
             .order_by(drops.c.seq)
             .limit(1)
         )

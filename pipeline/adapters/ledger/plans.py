@@ -1,6 +1,6 @@
 """The ledger's plans: what is known of orders, and freezing chunks before the first call."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import pyarrow as pa
@@ -11,9 +11,6 @@ from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import chunks, drops, lines, verdicts
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import Chunk, Frozen, Standing
-
-_VARIABLES = 990
-"""Variables of one statement: under the bound of every SQLite (999 before 3.32)."""
 
 _LINES_PER_COMMIT = 50_000
 """Lines written in one transaction, so that a huge drop does not keep others from committing."""
@@ -41,8 +38,8 @@ class Plans:
                 return []
             return [
                 found
-                for some in _batches(order_ids, _VARIABLES - 20)
-                for found in _standing_of(connection, some, but_seq)
+                for some in _batches(order_ids, self._db.dialect.order_batch)
+                for found in self._standing_of(connection, some, but_seq)
             ]
 
     def freeze(self, drop: Drop, plan: Frozen) -> None:
@@ -55,21 +52,30 @@ class Plans:
             with self._db.write() as connection:
                 if start == 0:
                     _begin(connection, drop, marked=len(parts) > 1)
-                _insert_lines(connection, drop.seq, plan.lines.slice(start, _LINES_PER_COMMIT))
+                some = plan.lines.slice(start, _LINES_PER_COMMIT)
+                _insert_lines(self._db, connection, drop.seq, some)
                 if start == parts[-1]:
-                    _insert_chunks(connection, drop.seq, plan.chunks)
+                    _insert_chunks(self._db, connection, drop.seq, plan.chunks)
                     connection.execute(
                         drops.update().where(drops.c.seq == drop.seq).values(**drop_columns(drop))
                     )
 
+    def _standing_of(
+        self, connection: sa.Connection, order_ids: list[str], but: int
+    ) -> Iterator[Standing]:
+        query = _STANDING.where(self._db.dialect.orders_in(lines.c.order_id))
+        rows = connection.execute(query, {"wanted": order_ids, "but": but})
+        for order_id, status, drop_id, state, outcome, at in rows.all():
+            yield Standing(
+                order_id=order_id,
+                status=status,
+                drop_id=drop_id,
+                open=state not in _CLOSED,
+                outcome=_OUTCOMES[outcome],
+                at=at,
+            )
 
-def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
-    rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some
 
-
-_WANTED: sa.BindParameter[str] = sa.bindparam("wanted", expanding=True)
 _OUTCOME = sa.func.coalesce(verdicts.c.outcome, chunks.c.outcome)
 _STANDING = (
     sa.select(
@@ -84,8 +90,7 @@ _STANDING = (
         & (verdicts.c.pos == lines.c.pos),
     )
     .where(
-        lines.c.order_id.in_(_WANTED),
-        lines.c.drop_seq != sa.bindparam("but"),
+        lines.c.drop_seq != sa.bindparam("but", type_=sa.BigInteger),
         _OUTCOME.in_([Outcome.ACCEPTED.value, Outcome.UNKNOWN.value])
         | drops.c.state.not_in(sorted(_CLOSED)),
     )
@@ -93,17 +98,10 @@ _STANDING = (
 )
 
 
-def _standing_of(connection: sa.Connection, order_ids: list[str], but: int) -> Iterator[Standing]:
-    rows = connection.execute(_STANDING, {"wanted": order_ids, "but": but})
-    for order_id, status, drop_id, state, outcome, at in rows.all():
-        yield Standing(
-            order_id=order_id,
-            status=status,
-            drop_id=drop_id,
-            open=state not in _CLOSED,
-            outcome=_OUTCOMES[outcome],
-            at=at,
-        )
+def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def _begin(connection: sa.Connection, drop: Drop, *, marked: bool) -> None:
@@ -119,43 +117,21 @@ def _begin(connection: sa.Connection, drop: Drop, *, marked: bool) -> None:
         connection.execute(drops.update().where(this).values(facts={FREEZING: True}))
 
 
-def _insert_lines(connection: sa.Connection, drop_seq: int, table: pa.Table) -> None:
+def _insert_lines(
+    database: Database, connection: sa.Connection, drop_seq: int, table: pa.Table
+) -> None:
     columns = {name: table.column(name).to_pylist() for name in _LINE_COLUMNS}
-    _insert_many(connection, lines, {**columns, "drop_seq": [drop_seq] * table.num_rows})
+    columns["drop_seq"] = [drop_seq] * table.num_rows
+    database.dialect.insert_many(connection, lines, columns)
 
 
-def _insert_chunks(connection: sa.Connection, drop_seq: int, planned: Sequence[Chunk]) -> None:
+def _insert_chunks(
+    database: Database, connection: sa.Connection, drop_seq: int, planned: Sequence[Chunk]
+) -> None:
     columns: dict[str, list[object]] = {
         name: [getattr(chunk, name) for chunk in planned] for name in _CHUNK_COLUMNS
     }
     columns["drop_seq"] = [drop_seq] * len(planned)
     for name in ("code", "message", "sent_at"):
         columns[name] = [""] * len(planned)
-    _insert_many(connection, chunks, columns)
-
-
-def _insert_many(
-    connection: sa.Connection, table: sa.Table, columns: Mapping[str, Sequence[object]]
-) -> None:
-    """Many rows in one statement, handed to the driver as they are.
-
-    A dictionary per row would cost more than SQLite itself, and a statement per row twice this.
-    """
-    statement = table.insert().values({name: sa.bindparam(name) for name in columns})
-    compiled = statement.compile(dialect=connection.dialect)
-    head, values, row = str(compiled).partition(" VALUES ")
-    names = compiled.positiontup or list(columns)
-    width, count = len(names), len(columns[names[0]])
-    flat: list[object] = [None] * (width * count)
-    for place, name in enumerate(names):
-        flat[place::width] = columns[name]
-    many = _VARIABLES // width
-    rest = count % many
-    whole = [
-        tuple(flat[at : at + many * width]) for at in range(0, (count - rest) * width, many * width)
-    ]
-    if whole:
-        connection.exec_driver_sql(head + values + ", ".join([row] * many), whole)
-    if rest:
-        text = head + values + ", ".join([row] * rest)
-        connection.exec_driver_sql(text, tuple(flat[-rest * width :]))
+    database.dialect.insert_many(connection, chunks, columns)
