@@ -123,6 +123,8 @@ def retry(
     if found.state.closed and not _is_doubtful(found):
         raise UsageError(f"The drop {drop} is {found.state}: there is nothing left to send.")
     site.ledger.request(drop, "retry")
+    if not site.ledger.is_ours(found):
+        return _noted(desk, drop, "retry")
     try:
         with RootLock(site.root, now=site.clock.now), site.ledger.alone() as hold:
             site.check_sending()
@@ -149,6 +151,8 @@ def cancel(
     if found.state.closed:
         raise UsageError(f"The drop {drop} is {found.state}: there is nothing left to cancel.")
     site.ledger.request(drop, "cancel")
+    if not site.ledger.is_ours(found):
+        return _noted(desk, drop, "cancel")
     try:
         with RootLock(site.root, now=site.clock.now), site.ledger.alone() as hold:
             return _serve(desk, site, hold, once=True, only=drop)

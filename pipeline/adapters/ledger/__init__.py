@@ -3,13 +3,16 @@
 SQLAlchemy Core, on SQLite or PostgreSQL.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pipeline.adapters.ledger.alone import Hold, alone
+from pipeline.adapters.ledger.copying import copy_all
 from pipeline.adapters.ledger.drops import Drops
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.plans import Plans
+from pipeline.adapters.ledger.roots import root_id
 from pipeline.adapters.ledger.sends import Sends
 from pipeline.adapters.ledger.trace import Trace
 
@@ -21,6 +24,14 @@ class SqlLedger(Drops, Plans, Sends, Trace):
         """Hold the ledger for one ``run``, or ``shared`` for workers. Raises RootBusy."""
         return alone(self._db, shared=shared)
 
+    def copy_to(self, target: "SqlLedger") -> Mapping[str, int]:
+        """Copy all into a ledger that knows nothing yet; return the lines by table.
+
+        Raises UsageError when it does.
+        """
+        of_target = target._db  # noqa: SLF001 - of the same class
+        return copy_all(self._db, of_target, root_id=target.root_id)
+
     def close(self) -> None:
         """Let go of the database."""
         self._db.close()
@@ -28,4 +39,5 @@ class SqlLedger(Drops, Plans, Sends, Trace):
 
 def open_ledger(url: str, *, root: Path) -> SqlLedger:
     """Open, and create or migrate, the ledger at ``url`` (a relative SQLite path is ROOT's)."""
-    return SqlLedger(Database(url, root=root))
+    database = Database(url, root=root)
+    return SqlLedger(database, root_id=root_id(root) if database.dialect.many_roots else "")

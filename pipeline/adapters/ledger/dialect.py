@@ -32,6 +32,7 @@ class SqliteDialect:
 
     hint = "Check that the disk has space and that state/ is writable; then nothing is lost."
     one_writer = True
+    many_roots = False
     order_batch = _VARIABLES - 20
 
     def __init__(self, url: sa.URL, root: Path) -> None:
@@ -79,12 +80,16 @@ class SqliteDialect:
             text = head + values + ", ".join([row] * rest)
             connection.exec_driver_sql(text, tuple(flat[-rest * width :]))
 
+    def number_after(self, connection: sa.Connection, column: sa.Column[int]) -> None:
+        """Numbers go on by themselves after the highest there is."""
+
 
 class PostgresDialect:
     """A server that several machines reach."""
 
     hint = "Check that PostgreSQL runs and can be reached, and its disk; then nothing is lost."
     one_writer = False
+    many_roots = True
     order_batch = 10_000
 
     def __init__(self, url: sa.URL) -> None:
@@ -129,6 +134,12 @@ class PostgresDialect:
         with driver as cursor, cursor.copy(f"COPY {quote(table.name)} ({names}) FROM STDIN") as to:
             for row in zip(*columns.values(), strict=True):
                 to.write_row(_clean(row))
+
+    def number_after(self, connection: sa.Connection, column: sa.Column[int]) -> None:
+        """Let a column's own numbers go on after the highest that was written into it."""
+        sequence = sa.func.pg_get_serial_sequence(column.table.name, column.name)
+        highest = sa.select(sa.func.coalesce(sa.func.max(column), 0) + 1).scalar_subquery()
+        connection.execute(sa.select(sa.func.setval(sequence, highest, sa.false())))
 
 
 Dialect = SqliteDialect | PostgresDialect

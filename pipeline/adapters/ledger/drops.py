@@ -41,10 +41,15 @@ def drop_columns(drop: Drop) -> dict[str, Any]:
 
 
 class Drops:
-    """Implements ``ports.DropBook`` and ``ports.DropIndex``."""
+    """Implements ``ports.DropBook`` and ``ports.DropIndex``.
 
-    def __init__(self, database: Database) -> None:
+    ``root_id``: where several roots share the ledger, the one whose drops are begun and taken up
+    here; looking drops up and asking something of them knows no such bounds.
+    """
+
+    def __init__(self, database: Database, *, root_id: str = "") -> None:
         self._db = database
+        self.root_id = root_id
 
     def begin(self, *, drop_id: str, folder: str, source_file: str, received_at: datetime) -> Drop:
         """Record that a file is about to be claimed."""
@@ -54,6 +59,7 @@ class Drops:
             "source_file": source_file,
             "state": DropState.CLAIMING.value,
             "received_at": received_at.isoformat(),
+            "root": self.root_id,
         }
         with self._db.write() as connection:
             seq = connection.execute(drops.insert().returning(drops.c.seq), values).scalar_one()
@@ -90,8 +96,8 @@ class Drops:
         return drop_from(row) if row else None
 
     def unfinished(self) -> list[Drop]:
-        """Every drop that is not closed, oldest first."""
-        return self._select(drops.c.state.in_(_OPEN))
+        """Every drop of this root that is not closed, oldest first."""
+        return self._select(drops.c.state.in_(_OPEN) & (drops.c.root == self.root_id))
 
     def recent(self, limit: int) -> list[Drop]:
         """The newest drops, newest first."""
@@ -119,9 +125,15 @@ class Drops:
             )
 
     def requested(self) -> list[Drop]:
-        """The drops somebody asked something for."""
+        """The drops of this root that somebody asked something for."""
         # Greater than, not unlike: this goes by the index, and is asked for at every scan.
-        return self._select(drops.c.request > "")
+        return self._select((drops.c.request > "") & (drops.c.root == self.root_id))
+
+    def is_ours(self, drop: Drop) -> bool:
+        """True when the drop lies in this root."""
+        query = sa.select(drops.c.root).where(drops.c.seq == drop.seq)
+        with self._db.read() as connection:
+            return connection.execute(query).scalar() == self.root_id
 
     def counts(self) -> Mapping[DropState, int]:
         """How many drops are in each state."""
