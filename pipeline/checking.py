@@ -10,7 +10,7 @@ from typing import Any
 from pipeline import reporting
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import shown
-from pipeline.adapters.spool import Spool
+from pipeline.adapters.spool import Spool, spool_of
 from pipeline.codes import Code
 from pipeline.errors import DropRefused, UsageError
 from pipeline.model import Disposition, Drop, DropState, Outcome
@@ -187,5 +187,6 @@ class _Strangers:
 
     def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]:
         """See ``preparing.Family``."""
-        ids = Spool(self.site.spools / drop_id).ids()
+        found = self.site.ledger.find(drop_id) if _has_ledger(self.site) else None
+        ids = spool_of(self.site.spools, found).ids() if found else {}
         return {(drop_id, row): seen for row, seen in ids.items()}

@@ -1,7 +1,8 @@
 """The inbox as the loop uses it: looked at, listened to, and claimed from, oldest first."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -13,6 +14,7 @@ from pipeline.adapters.watcher import Watcher
 from pipeline.claiming import Claimer
 from pipeline.errors import NotClaimed, StorageError
 from pipeline.model import Drop, ReadyFile
+from pipeline.ports import Dispatcher
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +102,18 @@ class Intake:
             drop = self._claim(self._ready.popleft())
             if drop is not None:
                 yield drop
+
+    def hand_on(
+        self, dispatcher: Dispatcher, room: int, *, stop: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Claim oldest first, at most ``room`` files, and hand each on; return how many."""
+        count = 0
+        for drop in islice(self.claimed(), max(0, room)):
+            dispatcher.take(drop)
+            count += 1
+            if stop():
+                break
+        return count
 
     def _claim(self, file: ReadyFile) -> Drop | None:
         """A file that cannot even be claimed stays where it is, and does not stop the others."""

@@ -114,6 +114,13 @@ class LedgerSettings(_Section):
     url: str = "sqlite:///state/ledger.db"
 
 
+class ClusterSettings(_Section):
+    """Several workers on one ledger."""
+
+    concurrency: int = Field(default=0, ge=0)
+    stale_seconds: float = Field(default=12.0, ge=2, le=60, allow_inf_nan=False)
+
+
 class Settings(BaseSettings):
     """All settings of one root, checked. Paths are as written: ``resolve`` makes them absolute."""
 
@@ -126,6 +133,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     manifest: ManifestSettings = ManifestSettings()
     ledger: LedgerSettings = LedgerSettings()
+    cluster: ClusterSettings = ClusterSettings()
 
 
 class _TomlLayer(PydanticBaseSettingsSource):

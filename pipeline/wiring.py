@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
+from pipeline.adapters.present import PresentApi
 from pipeline.adapters.watcher import Watcher
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
@@ -20,6 +22,7 @@ from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import SettingsError, UsageError
 from pipeline.model import Drop, Limits
 from pipeline.planning import PlanRules
+from pipeline.ports import Presence, StatusApi
 from pipeline.preparing import Reading
 from pipeline.runner import Runner
 from pipeline.service import Pace, Service
@@ -41,6 +44,7 @@ class Site:
     root: Path
     settings: Settings
     clock: SystemClock = field(default_factory=SystemClock)
+    presence: Presence | None = None
 
     @cached_property
     def inbox_path(self) -> Path:
@@ -61,7 +65,13 @@ class Site:
     def folders(self) -> Folders:
         """The folders of the contract."""
         marker = self.settings.inbox.done_marker
-        return Folders(self.root, self.inbox_path, self.outbox_path, done_marker=marker)
+        return Folders(
+            self.root,
+            self.inbox_path,
+            self.outbox_path,
+            done_marker=marker,
+            presence=self.presence,
+        )
 
     @cached_property
     def inbox(self) -> Inbox:
@@ -139,36 +149,44 @@ class Site:
         """The loop over this root. Raises SettingsError when sending is not configured."""
         self.folders.prepare()
         room = self.room
-        claimer = Claimer(
-            folders=self.folders,
-            ledger=self.ledger,
-            clock=self.clock,
-            new_id=DropIds(self.clock.now, random.SystemRandom()).new,
-        )
-        closer = self.closer
-        runner = Runner(
-            folders=self.folders,
-            ledger=self.ledger,
-            claimer=claimer,
-            closer=closer,
-            reading=self.reading,
-            rules=self.plan_rules,
-            clock=self.clock,
-        )
         return Service(
             inbox=self.inbox,
             watch=lambda wake: Watcher(self.inbox_path, wake),
             folders=self.folders,
             ledger=self.ledger,
-            claimer=claimer,
-            closer=closer,
-            runner=runner,
+            claimer=self.claimer,
+            closer=self.closer,
+            runner=self.runner,
             room=room,
             clock=self.clock,
             pace=Pace(
                 scan=self.settings.inbox.scan_seconds, settle=self.settings.inbox.settle_seconds
             ),
             on_closed=on_closed,
+        )
+
+    @cached_property
+    def claimer(self) -> Claimer:
+        """Takes files out of the inbox."""
+        return Claimer(
+            folders=self.folders,
+            ledger=self.ledger,
+            clock=self.clock,
+            new_id=DropIds(self.clock.now, random.SystemRandom()).new,
+        )
+
+    @cached_property
+    def runner(self) -> Runner:
+        """Takes drops from one step to the next."""
+        return Runner(
+            folders=self.folders,
+            ledger=self.ledger,
+            claimer=self.claimer,
+            closer=self.closer,
+            reading=self.reading,
+            rules=self.plan_rules,
+            clock=self.clock,
+            turn=self.ledger.planning_turn if self.presence else nullcontext,
         )
 
     @staticmethod
@@ -183,7 +201,7 @@ class Site:
     def room(self) -> DeliveryRoom:
         """The delivery room. Raises SettingsError when sending is not configured."""
         return DeliveryRoom(
-            make_api=_api_maker(self.settings.api, self.root),
+            make_api=_api_maker(self.settings.api, self.root, self.presence),
             ledger=self.ledger,
             policy=_policy(self.settings.api),
             clock=self.clock,
@@ -204,6 +222,7 @@ class Site:
             clock=self.clock,
             profiles=self.profiles,
             advice=self.advice,
+            part=self.presence.name if self.presence else "",
         )
 
 
@@ -241,12 +260,17 @@ def _policy(api: ApiSettings) -> DeliveryPolicy:
     )
 
 
-def _api_maker(api: ApiSettings, root: Path) -> Callable[[], KonnectApi]:
+def _api_maker(api: ApiSettings, root: Path, presence: Presence | None) -> Callable[[], StatusApi]:
     """Checked now, made later: inside the delivery room's loop."""
     credentials = credentials_of(api, root)
-    return lambda: KonnectApi(
-        base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds
-    )
+
+    def make() -> StatusApi:
+        konnect = KonnectApi(
+            base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds
+        )
+        return PresentApi(konnect, presence) if presence else konnect
+
+    return make
 
 
 def credentials_of(api: ApiSettings, root: Path) -> Credentials:

@@ -5,12 +5,13 @@ it. One thread reads and plans, one reports; the delivery room has its own.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
+import pyarrow as pa
 import structlog
 
 from pipeline.closing import Closed
@@ -19,7 +20,7 @@ from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import StorageError
 from pipeline.model import Drop, DropState
 from pipeline.ports import Chunk
-from pipeline.runner import MAX_TRIES, Blocked, Ready, Runner, Step
+from pipeline.runner import MAX_TRIES, Blocked, Ready, Runner, Step, sharing
 
 _BUG = "Shipdrop failed on it; the log says how. It is tried again."
 
@@ -34,7 +35,9 @@ class Event:
 
 
 class Work:
-    """Owned by the service's thread: every method is called there.
+    """Implements ``ports.Dispatcher`` in this process.
+
+    Owned by the service's thread: every method is called there.
 
     ``post`` is handed what other threads have to say; the service calls it back in its own thread.
     ``open``: drop id → why it is not through, for the drops that rest. ``trouble``: the failure of
@@ -273,10 +276,10 @@ class Work:
                     blocked.drop,
                 )
 
-    def _ahead_of(self, drop: Drop) -> list[Blocked]:
-        """Earlier drops that were read and wait to be planned."""
+    def _ahead_of(self, drop: Drop, orders: pa.Array) -> Iterator[str]:
+        """Earlier drops that were read, wait to be planned, and have one of these orders."""
         waiting = (*self._blocked, *tuple(self._planning.values()))
-        return [each for each in waiting if each.drop.seq < drop.seq]
+        return sharing(orders, [each for each in waiting if each.drop.seq < drop.seq])
 
     def _in_stages(self, job: Callable[[], Step | None], drop: Drop) -> None:
         self._reading[drop.drop_id] = drop

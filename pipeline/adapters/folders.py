@@ -6,9 +6,10 @@ crash, and none ever replaces a file. What we do not know is never deleted.
 """
 
 import errno
+import glob
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -30,6 +31,7 @@ from pipeline.adapters.listing import identity_of, is_courier_folder, open_regul
 from pipeline.adapters.naming import ignored_because, one_component, shown
 from pipeline.errors import DropChanged, StorageError, UsageError
 from pipeline.model import ReadyFile
+from pipeline.ports import Presence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,8 +49,21 @@ class Folders:
     Whatever the file system refuses is raised as ``StorageError`` with a hint.
     """
 
-    def __init__(self, root: Path, inbox: Path, outbox: Path, *, done_marker: str = "") -> None:
-        """Take the root, the two folders that may lie elsewhere, and ``inbox.done_marker``."""
+    def __init__(
+        self,
+        root: Path,
+        inbox: Path,
+        outbox: Path,
+        *,
+        done_marker: str = "",
+        presence: Presence | None = None,
+    ) -> None:
+        """Take the root, the two folders that may lie elsewhere, and ``inbox.done_marker``.
+
+        ``presence``: this worker's right to act, where others work on the same folders.
+        """
+        self._sure: Callable[[], None] = presence.sure if presence else _alone
+        self._writer = f".{presence.name}" if presence else ""
         self._root = root
         self._inbox = inbox
         self._outbox = outbox
@@ -97,6 +112,7 @@ class Folders:
                 if identity_of(source.lstat()) != ready.identity:
                     return None
                 make_directory(target.parent)
+                self._sure()
                 move(source, target)
             except (FileNotFoundError, DropChanged):
                 self._discard(drop_id)
@@ -145,6 +161,7 @@ class Folders:
         target = place / name
         with storing("give back", source):
             make_directory(place)
+            self._sure()
             if self.claimed_path(drop_id, name):
                 target = self._give_back(source, place)
             self._discard(drop_id)
@@ -185,8 +202,11 @@ class Folders:
         with storing("write", path):
             make_directory(place)
             # The same name at each attempt: what a kill leaves is overwritten, not piled up.
-            temporary = place / f".{file_name}.tmp"
-            replace_with(path, temporary, chunks, sync_name=not more_follows)
+            temporary = place / f".{file_name}{self._writer}.tmp"
+            replace_with(path, temporary, chunks, sync_name=not more_follows, sure=self._sure)
+            if self._writer:  # what other workers did not live to end
+                for left in place.glob(f".{glob.escape(file_name)}.*.tmp"):
+                    left.unlink(missing_ok=True)
         return path
 
     def outbox_remove(self, folder: str, file_name: str) -> None:
@@ -194,6 +214,7 @@ class Folders:
         place = self._outbox / one_component(folder) if folder else self._outbox
         path = place / one_component(file_name)
         with storing("remove", path), suppress(FileNotFoundError):
+            self._sure()
             path.unlink()
             sync_directory(place)
 
@@ -297,6 +318,7 @@ class Folders:
         target = shelf / drop_id / name
         with storing("put away", source):
             make_directory(target.parent)
+            self._sure()
             with suppress(FileNotFoundError):
                 move(source, target)
             self._discard(drop_id)
@@ -308,6 +330,10 @@ class Folders:
         with suppress(OSError):
             (work / COPY_NAME).unlink(missing_ok=True)
             work.rmdir()
+
+
+def _alone() -> None:
+    """Nobody else works on these folders."""
 
 
 def _still(target: Path, ready: ReadyFile) -> bool:

@@ -83,6 +83,11 @@ class Desk:
         lanes = tuple(self._lanes)
         return sum(lane.rows_done for lane in lanes), sum(lane.rows for lane in lanes)
 
+    def close(self, shut: Shut) -> None:
+        """Send nothing more until ``reopen``."""
+        self.gate.close(shut)
+        self._kick.set()
+
     def reopen(self) -> None:
         """Try again after a pause: one call at first."""
         self._tools.jury.reopened()
@@ -92,7 +97,7 @@ class Desk:
     def stop(self) -> None:
         """Hand everything back as soon as the calls that are out have been answered."""
         self._stopping = True
-        self.gate.close(Shut(held=False, reason="Shipdrop is stopping."))
+        self.gate.close(Shut(held=False, reason="Shipdrop is stopping.", ours=True))
         self._kick.set()
 
     async def run(self) -> None:
@@ -121,7 +126,7 @@ class Desk:
         """One of ``concurrency`` loops: take a marked chunk, see it through, lay it down."""
         while True:
             lane, chunk = await self._ready.get()
-            if self._must_wait(chunk):
+            if self._must_wait(lane, chunk):
                 # Its "not there yet" is no proof so soon; nobody else shall wait for that.
                 task = asyncio.create_task(self._serve(lane, chunk))
                 self._aside.add(task)
@@ -164,15 +169,17 @@ class Desk:
                 may_split=lane.may_split,
                 cancelled=lane.is_cancelled,
                 others=self._others,
+                taken_up=lane.taken_up,
             ),
         )
         result = await passage.run()
         return result, passage.suspect
 
-    def _must_wait(self, chunk: Chunk) -> bool:
+    def _must_wait(self, lane: Lane, chunk: Chunk) -> bool:
         if chunk.state is not ChunkState.SENDING or not self._tools.policy.reconcile:
             return False
-        proof = proof_from(chunk, self._tools.policy, self._tools.opened_at)
+        opened_at = lane.taken_up or self._tools.opened_at
+        proof = proof_from(chunk, self._tools.policy, opened_at)
         return proof is not None and proof > self._tools.clock.now().timestamp()
 
     def _others(self) -> bool:
@@ -265,7 +272,7 @@ class Desk:
         log.error("delivery.ledger_failed", exc_info=error)
         if not isinstance(error, StorageError):
             error = StorageError(f"The ledger cannot be written: {error}.")
-        self.gate.close(Shut(held=False, reason=error.message, hint=error.hint))
+        self.gate.close(Shut(held=False, reason=error.message, hint=error.hint, ours=True))
         while not self._ready.empty():
             lane, _ = self._ready.get_nowait()
             lane.out -= 1

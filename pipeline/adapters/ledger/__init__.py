@@ -9,16 +9,21 @@ from pathlib import Path
 
 from pipeline.adapters.ledger.alone import Hold, alone
 from pipeline.adapters.ledger.copying import copy_all
+from pipeline.adapters.ledger.crew import Crew
 from pipeline.adapters.ledger.drops import Drops
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.plans import Plans
 from pipeline.adapters.ledger.roots import root_id
+from pipeline.adapters.ledger.segments import Segments
 from pipeline.adapters.ledger.sends import Sends
 from pipeline.adapters.ledger.trace import Trace
 
 
-class SqlLedger(Drops, Plans, Sends, Trace):
-    """Implements ``pipeline.ports.Ledger``. Every method may raise StorageError."""
+class SqlLedger(Drops, Plans, Sends, Trace, Crew, Segments):
+    """Implements ``pipeline.ports.Ledger``. Every method may raise StorageError.
+
+    What ``Crew`` and ``Segments`` add is for several workers, and asks for PostgreSQL.
+    """
 
     def alone(self, *, shared: bool = False) -> AbstractContextManager[Hold]:
         """Hold the ledger for one ``run``, or ``shared`` for workers. Raises RootBusy."""

@@ -95,6 +95,12 @@ class Drops:
             row = connection.execute(drops.select().where(drops.c.drop_id == drop_id)).first()
         return drop_from(row) if row else None
 
+    def drop_numbered(self, seq: int) -> Drop | None:
+        """The drop with this number, or None."""
+        with self._db.read() as connection:
+            row = connection.execute(drops.select().where(drops.c.seq == seq)).first()
+        return drop_from(row) if row else None
+
     def unfinished(self) -> list[Drop]:
         """Every drop of this root that is not closed, oldest first."""
         return self._select(drops.c.state.in_(_OPEN) & (drops.c.root == self.root_id))

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -18,11 +18,15 @@ class Database:
     """A ledger database that is open and migrated. Safe to use from several threads.
 
     Where there is one writer anyway (SQLite), writers take turns on ``_turn``: waiting on a lock of
-    ours costs less than its busy handler.
+    ours costs less than its busy handler. ``fence``, where several processes write, is asked at the
+    beginning of each transaction and raises Fenced when this one may not write any more; ``writer``
+    is then the name this process goes by.
     """
 
     def __init__(self, url: str, *, root: Path) -> None:
         self.dialect = dialect_of(url, root)
+        self.fence: Callable[[sa.Connection], None] | None = None
+        self.writer = ""
         lock = threading.RLock()
         self._turn: AbstractContextManager[object] = (
             lock if self.dialect.one_writer else nullcontext()
@@ -68,6 +72,8 @@ class Database:
         """One transaction: committed when the block ends, undone when it raises."""
         with self.in_our_words("written"), self._turn, self.engine.begin() as connection:
             self.dialect.begin(connection)
+            if self.fence is not None:
+                self.fence(connection)
             yield connection
 
     def close(self) -> None:

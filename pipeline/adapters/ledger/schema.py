@@ -132,6 +132,7 @@ segments = sa.Table(
     sa.Column("first", sa.Integer, nullable=False),
     sa.Column("last", sa.Integer, nullable=False),
     sa.Column("ended", sa.Boolean, nullable=False, default=False),
+    sa.Column("since", sa.Float, nullable=False, default=0.0),
     sqlite_with_rowid=False,
 )
 

@@ -1,0 +1,275 @@
+"""What a worker does with a job: plan what waits, send one segment, report one drop.
+
+Every hand begins by taking a post in the ledger, so whatever a job says, one worker does it at a
+time; and ends by saying what is to be done next. The stages are those of an embedded run.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+import pyarrow as pa
+import structlog
+
+from pipeline.adapters.ledger.segments import Load, Segment, sending
+from pipeline.closing import Closed
+from pipeline.cluster.lease import Lease
+from pipeline.delivery.gate import Shut
+from pipeline.delivery.lane import Handback, Shipment
+from pipeline.errors import Fenced, StorageError
+from pipeline.model import Drop, DropState
+from pipeline.runner import Blocked, Ready
+from pipeline.wiring import Site
+
+log = structlog.get_logger(__name__)
+
+PLAN, SEND, REPORT = "plan", "send", "report"
+SCAN = "scan:"
+"""How the post of the one who looks into an inbox begins."""
+BEHIND = "behind"
+"""Stands in a drop's facts: the drops it waits for."""
+
+Call = Callable[[str, Sequence[Mapping[str, int]]], None]
+"""Says to whoever is free that there is something to do: its kind, and what, each time."""
+
+
+class Hands:
+    """The work of one worker. Every hand may be called at any time, from any thread."""
+
+    def __init__(self, site: Site, lease: Lease, call: Call) -> None:
+        self._site = site
+        self._ledger = site.ledger
+        self._lease = lease
+        self._call = call
+        self._held: set[str] = set()
+        self._lock = threading.Lock()
+        self._sending = 0
+        self._resting: set[int] = set()
+        self.stopping = False
+        self.broken = threading.Event()
+
+    @property
+    def sending(self) -> int:
+        """Segments that are being sent from here."""
+        return self._sending
+
+    # -- what there is to do -------------------------------------------------------------------
+
+    def call_plan(self) -> None:
+        """Something was claimed, or an earlier drop is through."""
+        self._call(PLAN, [{}])
+
+    def call_send(self, segments: Iterable[Segment]) -> None:
+        """These segments can be sent."""
+        wanted = [{"drop_seq": s.drop_seq, "wave": s.wave, "no": s.no} for s in segments]
+        self._call(SEND, list(wanted))
+
+    def call_report(self, drop_seq: int) -> None:
+        """This drop was sent as far as it goes."""
+        self._call(REPORT, [{"drop_seq": drop_seq}])
+
+    # -- plan ----------------------------------------------------------------------------------
+
+    def plan(self) -> None:
+        """Read and plan all that was claimed on this root, in the order of the claims."""
+        post = f"plan:{self._ledger.root_id}"
+        self._resting.clear()
+        again = True
+        while again and not self.stopping:
+            with self.post(post) as mine:
+                if not mine:
+                    return
+                self._plan_all()
+            # Who claimed a file while we let go of the post found it taken.
+            again = any(drop.seq not in self._resting for drop in self.plannable())
+
+    def plannable(self) -> list[Drop]:
+        """Claimed drops that need not wait, oldest first."""
+        claimed = [d for d in self._ledger.unfinished() if d.state is DropState.CLAIMED]
+        behind = {name for drop in claimed for name in drop.facts.get(BEHIND, ())}
+        unsettled = set(self._ledger.unsettled(sorted(behind))) if behind else set()
+        return [
+            drop
+            for drop in claimed
+            if drop.request == "cancel" or unsettled.isdisjoint(drop.facts.get(BEHIND, ()))
+        ]
+
+    def _plan_all(self) -> None:
+        """A drop that cannot be planned now rests; whoever looks after the ledger calls again."""
+        while not self.stopping:
+            waiting = [drop for drop in self.plannable() if drop.seq not in self._resting]
+            if not waiting:
+                return
+            try:
+                self._plan_one(waiting[0])
+            except Fenced:
+                raise
+            except StorageError as error:
+                log.error(  # noqa: TRY400 - its sentence says more than a traceback
+                    "drop.storage_trouble", drop=waiting[0].drop_id, reason=error.message
+                )
+                self._resting.add(waiting[0].seq)
+            except Exception:  # a bug with one file: it is refused after some tries
+                log.exception("drop.bug", drop=waiting[0].drop_id)
+
+    def _plan_one(self, drop: Drop) -> None:
+        if self._site.claimer.recover(drop) is None:
+            return  # it went back to the inbox
+        step = self._site.runner.admit(drop, self._ahead_of)
+        match step:
+            case Ready(drop=planned):
+                self._ledger.wait_no_more(planned.seq)
+                first = self._ledger.lay_out(planned.seq)
+                self.call_send(first)
+                if drop.request == "cancel" or not first:
+                    self.call_report(planned.seq)
+            case Blocked() as blocked if drop.request == "cancel":
+                self._site.runner.cancel_blocked(blocked)
+                self._ledger.wait_no_more(drop.seq)
+            case Blocked(orders=orders, behind=behind):
+                self._ledger.wait_with(drop.seq, orders.unique().to_pylist())
+                self._ledger.save(replace(drop, facts={BEHIND: list(behind)}))
+                log.info("drop.waits", drop=drop.drop_id, behind=list(behind))
+            case Closed():
+                self._ledger.wait_no_more(drop.seq)
+            case None:
+                pass
+
+    def _ahead_of(self, drop: Drop, orders: pa.Array) -> list[str]:
+        return self._ledger.waiting_before(drop.seq, orders.to_pylist())
+
+    # -- send ----------------------------------------------------------------------------------
+
+    def send(self, drop_seq: int, wave: int, no: int) -> None:
+        """Send one segment of a drop, if it is its time and nobody else does."""
+        room = self._site.room
+        if self.stopping or room.shut is not None:
+            return
+        segment = self._ledger.segment(drop_seq, wave, no)
+        if segment is None:
+            return
+        with self.post(segment.post) as mine, self._counted():
+            if not mine:
+                return
+            # It may have ended between the look and the post.
+            if self._ledger.segment(drop_seq, wave, no) is None:
+                return
+            handback = self._deliver(segment)
+            if handback is None:
+                return
+            if handback.shut is None and not handback.cancelled:
+                next_ones = self._ledger.end_segment(segment)
+                if next_ones is None:
+                    self.call_report(drop_seq)
+                else:
+                    self.call_send(next_ones)
+                return
+        self._came_back_early(segment, handback)
+
+    def _deliver(self, segment: Segment) -> Handback | None:
+        load = self._ledger.load(segment)
+        if load.drop.state is not DropState.OPEN:
+            return None
+        if load.drop.request == "cancel":
+            return Handback(drop_seq=segment.drop_seq, complete=False, cancelled=True)
+        with ExitStack() as held:
+            try:
+                return self._site.room.submit(self._shipment(load, held)).result()
+            except StorageError as error:
+                self.broken.set()
+                log.warning("segment.broken", post=segment.post, reason=error.message)
+                return None
+
+    def _shipment(self, load: Load, held: ExitStack) -> Shipment:
+        body = held.enter_context(self._site.closer.spool(load.drop).body_reader())
+        return Shipment(
+            drop_seq=load.drop.seq,
+            chunks=load.chunks,
+            verdicts=load.verdicts,
+            body=body,
+            before=load.before,
+            taken_up=self._site.clock.now(),
+        )
+
+    def _came_back_early(self, segment: Segment, handback: Handback) -> None:
+        """Nothing more leaves for now: give the segment back, and report what rests."""
+        if handback.shut is not None and handback.shut.ours:
+            self.call_send([segment])
+        elif not self._ledger.posts(sending(segment.drop_seq)):
+            self.call_report(segment.drop_seq)
+
+    # -- report --------------------------------------------------------------------------------
+
+    def report(self, drop_seq: int) -> None:
+        """Report a drop of which nothing is under way; close it if it is through."""
+        with self.post(f"report:{drop_seq}") as mine:
+            if not mine:
+                return
+            drop = self._ledger.drop_numbered(drop_seq)
+            if drop is None or drop.state is not DropState.OPEN:
+                self._ledger.forget_segments(drop_seq)
+                return
+            if self._ledger.posts(sending(drop_seq)):
+                return  # the last of them calls again
+            cancelled = drop.request == "cancel"
+            open_left = any(s.drop_seq == drop_seq for s in self._ledger.idle_segments())
+            shut = self._site.room.shut
+            result = self._site.runner.finish(
+                drop,
+                Handback(
+                    drop_seq=drop_seq,
+                    complete=not open_left,
+                    cancelled=cancelled,
+                    shut=shut or (_LATER if open_left else None),
+                ),
+            )
+            if isinstance(result, Closed):
+                self._ledger.forget_segments(drop_seq)
+        if isinstance(result, Closed):
+            self.call_plan()
+
+    # -- posts ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def post(self, key: str) -> Iterator[bool]:
+        """Hold a post of the ledger; false when somebody has it."""
+        me = self._lease.name
+        self._lease.sure()
+        with self._lock:
+            twice = key in self._held
+            self._held.add(key)
+        if twice:
+            yield False
+            return
+        try:
+            mine = self._ledger.take_post(me, key)
+            try:
+                yield mine
+            finally:
+                if mine:
+                    self._ledger.leave_post(me, key)
+        finally:
+            with self._lock:
+                self._held.discard(key)
+
+    def tidy_posts(self) -> None:
+        """Let go of posts that are ours in the ledger only: it could not be reached in the end."""
+        for key in self._ledger.posts_of(self._lease.name):
+            with self._lock:
+                ours = key in self._held
+            if not ours and not key.startswith(SCAN):
+                self._ledger.leave_post(self._lease.name, key)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._sending += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sending -= 1
+
+
+_LATER = Shut(held=False, reason="Sending was interrupted; it goes on by itself.")
