@@ -16,7 +16,6 @@ import procrastinate
 import psycopg
 import structlog
 from procrastinate import exceptions, jobs
-from psycopg_pool import AsyncConnectionPool
 
 from pipeline.errors import StorageError
 
@@ -149,7 +148,6 @@ class Engine:
             max_size=4,
             timeout=10,
             kwargs={"application_name": "shipdrop-jobs", "connect_timeout": 10},
-            check=AsyncConnectionPool.check_connection,
         )
 
     def _in_loop(self, work: Any) -> "Future[Any] | None":  # noqa: ANN401 - a coroutine of any kind

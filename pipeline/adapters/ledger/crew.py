@@ -129,7 +129,9 @@ class Crew:
             values = {"beat": NOW, "wants": wants, "calls": kept, "rate": rate}
             connection.execute(workers.update().where(workers.c.id == me).values(**values))
             line = connection.execute(
-                sa.select(workers.c.draining, *_SIGNALS).where(workers.c.id == me)
+                sa.select(workers.c.draining, *_SIGNALS)
+                .select_from(workers.join(signals, sa.true()))
+                .where(workers.c.id == me)
             ).one()
         heard = Signals(quiet=line[1], shut=line[2], held=line[3], reason=line[4], hint=line[5])
         return Orders(draining=line[0], calls=calls, rate=rate, signals=heard)
