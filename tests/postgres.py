@@ -38,6 +38,12 @@ class PrivatePostgres:
             "initdb", "--no-sync", "-A", "trust", "-U", "shipdrop", "-E", "UTF8", "-D", "data"
         )
 
+    @property
+    def pid(self) -> int:
+        """The process that all of the server's are below."""
+        assert self._guard is not None
+        return self._guard.pid
+
     def start(self) -> None:
         """Start, and return when it takes connections."""
         settings = (

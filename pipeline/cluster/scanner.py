@@ -91,8 +91,10 @@ class Scanner:
             while not self._end.is_set():
                 try:
                     pause = self._turn()
-                except Fenced:
-                    return
+                except Fenced as error:
+                    # Silent for a while, but not given up yet; if it was, the keeper ends us.
+                    log.warning("scanner.pauses", reason=error.message)
+                    pause = self._lease.pause
                 except StorageError as error:
                     log.error(  # noqa: TRY400 - its sentence says more than a traceback
                         "scanner.storage_trouble", reason=error.message, hint=error.hint
