@@ -32,11 +32,13 @@ def worker(desk: Desk) -> int:
     except ModuleNotFoundError as error:
         from pipeline.errors import SettingsError
 
+        if (error.name or "").partition(".")[0] == "pipeline":
+            raise  # ours: a bug
         raise SettingsError(
             f"Workers need {error.name}, which is not installed.",
             hint="pip install 'shipdrop[cluster]'",
         ) from error
-    site = desk.site()
+    site = desk.site(fresh=True)
     libpq(site.settings.ledger.url)
     site.check_sending()
     caught: list[int] = []
@@ -62,7 +64,7 @@ def status(desk: Desk) -> int:
     """Show the workers, what each has taken up, and what waits."""
     from pipeline.adapters.ledger.status import cluster_status
 
-    site = desk.site()
+    site = desk.site(anywhere=True)
     stale = site.settings.cluster.stale_seconds
     found = cluster_status(site.ledger, stale_seconds=stale)
 
@@ -106,7 +108,7 @@ def drain(desk: Desk, name: Annotated[str, typer.Argument(metavar="WORKER")]) ->
     """Let a worker finish what it has in hand, and end."""
     from pipeline.errors import UsageError
 
-    if not desk.site().ledger.drain(name):
+    if not desk.site(anywhere=True).ledger.drain(name):
         raise UsageError(
             f"There is no worker {name}.", hint="`shipdrop cluster status` lists them."
         )

@@ -24,7 +24,7 @@ def test_the_samples_come_out_as_with_an_embedded_ledger(
         running(SandboxConfig()) as other_api,
         rooted(tmp_path / "embedded", other_api.url, other_api.token) as embedded,
     ):
-        embedded.path.mkdir()
+        embedded.inbox.mkdir(parents=True)
         count = drop_samples(embedded)
         assert drop_samples(root) == count
         codes = [each.once().code for each in (root, embedded)]
@@ -44,7 +44,7 @@ def test_what_was_accepted_is_remembered_by_another_root_with_the_same_ledger(
     root.drop("a.csv", orders(45))
     assert root.once().code == 0
     with rooted(tmp_path / "other", api.url, api.token) as other:
-        other.path.mkdir()
+        other.inbox.mkdir(parents=True)
         other.configure(ledger__url=url)
         other.drop("b.csv", orders(45))
         assert other.once().code == 0
@@ -61,7 +61,7 @@ def test_one_run_per_ledger_though_the_roots_differ(
     first = root.start("run")
     until(lambda: b"service.watching" in first.err_path.read_bytes(), what="the first run")
     with rooted(tmp_path / "other", api.url, api.token) as other:
-        other.path.mkdir()
+        other.inbox.mkdir(parents=True)
         other.configure(ledger__url=url)
         refused = other.once()
         assert refused.code == 75

@@ -34,7 +34,7 @@ def test_the_samples_come_out_as_from_an_embedded_run_by_the_same_calls(
         running(SandboxConfig()) as other_api,
         rooted(tmp_path / "embedded", other_api.url, other_api.token) as embedded,
     ):
-        embedded.path.mkdir()
+        embedded.inbox.mkdir(parents=True)
         count = drop_samples(embedded)
         embedded.once()
         drop_samples(crew.root)
@@ -133,7 +133,7 @@ def test_retry_cancel_and_trace_work_from_another_machine(
     until(lambda: api.stats()["calls"] > 4, what="calls")
     drop_id = crew.root.run("drops", "--json").json[0]["drop_id"]
     with rooted(tmp_path / "far", api.url, api.token) as far:
-        far.path.mkdir()
+        far.inbox.mkdir(parents=True)
         far.configure(ledger__url=url)
         assert far.run("cancel", drop_id).code == 0
         crew.closed(1)

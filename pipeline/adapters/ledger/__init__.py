@@ -10,16 +10,14 @@ from pathlib import Path
 from pipeline.adapters.ledger.alone import Hold, alone
 from pipeline.adapters.ledger.copying import copy_all
 from pipeline.adapters.ledger.crew import Crew
-from pipeline.adapters.ledger.drops import Drops
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.plans import Plans
-from pipeline.adapters.ledger.roots import root_id
 from pipeline.adapters.ledger.segments import Segments
 from pipeline.adapters.ledger.sends import Sends
 from pipeline.adapters.ledger.trace import Trace
 
 
-class SqlLedger(Drops, Plans, Sends, Trace, Crew, Segments):
+class SqlLedger(Segments, Plans, Sends, Trace, Crew):
     """Implements ``pipeline.ports.Ledger``. Every method may raise StorageError.
 
     What ``Crew`` and ``Segments`` add is for several workers, and asks for PostgreSQL.
@@ -37,6 +35,11 @@ class SqlLedger(Drops, Plans, Sends, Trace, Crew, Segments):
         of_target = target._db  # noqa: SLF001 - of the same class
         return copy_all(self._db, of_target, root_id=target.root_id)
 
+    @property
+    def is_embedded(self) -> bool:
+        """True when only this root can have it."""
+        return not self._db.dialect.many_roots
+
     def close(self) -> None:
         """Let go of the database."""
         self._db.close()
@@ -44,5 +47,4 @@ class SqlLedger(Drops, Plans, Sends, Trace, Crew, Segments):
 
 def open_ledger(url: str, *, root: Path) -> SqlLedger:
     """Open, and create or migrate, the ledger at ``url`` (a relative SQLite path is ROOT's)."""
-    database = Database(url, root=root)
-    return SqlLedger(database, root_id=root_id(root) if database.dialect.many_roots else "")
+    return SqlLedger(Database(url, root=root), root=root)

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from pipeline.adapters.ledger.engine import Database
+from pipeline.adapters.ledger.roots import has_id, root_id
 from pipeline.adapters.ledger.schema import drops, lines
 from pipeline.model import Drop, DropState
 
@@ -43,13 +46,21 @@ def drop_columns(drop: Drop) -> dict[str, Any]:
 class Drops:
     """Implements ``ports.DropBook`` and ``ports.DropIndex``.
 
-    ``root_id``: where several roots share the ledger, the one whose drops are begun and taken up
-    here; looking drops up and asking something of them knows no such bounds.
+    Where several roots share the ledger, drops of this root are begun and taken up; looking drops
+    up and asking something of them knows no such bounds.
     """
 
-    def __init__(self, database: Database, *, root_id: str = "") -> None:
+    def __init__(self, database: Database, *, root: Path) -> None:
         self._db = database
-        self.root_id = root_id
+        self._root = root
+
+    @cached_property
+    def root_id(self) -> str:
+        """The name of this root among those that share the ledger; "" where it is embedded.
+
+        Made when it is first asked for: whoever only looks leaves no traces.
+        """
+        return root_id(self._root) if self._db.dialect.many_roots else ""
 
     def begin(self, *, drop_id: str, folder: str, source_file: str, received_at: datetime) -> Drop:
         """Record that a file is about to be claimed."""
@@ -137,6 +148,8 @@ class Drops:
 
     def is_ours(self, drop: Drop) -> bool:
         """True when the drop lies in this root."""
+        if self._db.dialect.many_roots and not has_id(self._root):
+            return False
         query = sa.select(drops.c.root).where(drops.c.seq == drop.seq)
         with self._db.read() as connection:
             return connection.execute(query).scalar() == self.root_id

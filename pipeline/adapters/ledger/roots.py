@@ -17,11 +17,16 @@ def root_id(root: Path) -> str:
     """
     path = root / "state" / _NAME
     try:
-        if not path.exists():
+        if not has_id(root):
             _make(path)
         return path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(f"{path} cannot be used: {error}.") from error
+
+
+def has_id(root: Path) -> bool:
+    """True when the root has a name already."""
+    return (root / "state" / _NAME).exists()
 
 
 def _make(path: Path) -> None:

@@ -12,8 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline.adapters.ledger.crew import NOW
-from pipeline.adapters.ledger.drops import drop_from
-from pipeline.adapters.ledger.engine import Database
+from pipeline.adapters.ledger.drops import Drops, drop_from
 from pipeline.adapters.ledger.schema import chunks, drops, posts, segments, verdicts, waiting
 from pipeline.adapters.ledger.sends import chunk_from, verdict_from
 from pipeline.model import Drop, Outcome
@@ -57,11 +56,8 @@ def sending(drop_seq: int) -> str:
     return f"send:{drop_seq}:"
 
 
-class Segments:
+class Segments(Drops):
     """Laying out drops, ending segments, and drops that wait for others to be planned."""
-
-    _db: Database
-    root_id: str
 
     def lay_out(self, drop_seq: int) -> list[Segment]:
         """Cut what is left of a drop into segments, afresh; return those of the first wave."""

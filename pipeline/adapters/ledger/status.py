@@ -11,7 +11,7 @@ def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]
 
     Raises UsageError for an embedded ledger, which has no workers.
     """
-    if not ledger.root_id:
+    if ledger.is_embedded:
         raise UsageError(
             "This ledger is embedded: it has no workers.",
             hint="`shipdrop ledger copy` moves it to PostgreSQL; set ledger.url then.",
