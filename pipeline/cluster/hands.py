@@ -15,7 +15,6 @@ import structlog
 from pipeline.adapters.ledger.segments import Load, Segment, sending
 from pipeline.closing import Closed
 from pipeline.cluster.lease import Lease
-from pipeline.delivery.gate import Shut
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import Fenced, StorageError
 from pipeline.model import Drop, DropState
@@ -65,6 +64,14 @@ class Hands:
         wanted = [{"drop_seq": s.drop_seq, "wave": s.wave, "no": s.no} for s in segments]
         self._call(SEND, list(wanted))
 
+    def call_for(self, drop: Drop) -> None:
+        """An open drop that nobody sends: lay out what is left of it, and say so."""
+        first = self._ledger.lay_out(drop.seq)
+        if first:
+            self.call_send(first)
+        if drop.request == "cancel" or first == []:
+            self.call_report(drop.seq)
+
     def call_report(self, drop_seq: int) -> None:
         """This drop was sent as far as it goes."""
         self._call(REPORT, [{"drop_seq": drop_seq}])
@@ -101,17 +108,23 @@ class Hands:
             waiting = [drop for drop in self.plannable() if drop.seq not in self._resting]
             if not waiting:
                 return
-            try:
-                self._plan_one(waiting[0])
-            except Fenced:
-                raise
-            except StorageError as error:
-                log.error(  # noqa: TRY400 - its sentence says more than a traceback
-                    "drop.storage_trouble", drop=waiting[0].drop_id, reason=error.message
-                )
-                self._resting.add(waiting[0].seq)
-            except Exception:  # a bug with one file: it is refused after some tries
-                log.exception("drop.bug", drop=waiting[0].drop_id)
+            for drop in waiting:
+                self._plan_or_rest(drop)
+
+    def _plan_or_rest(self, drop: Drop) -> None:
+        if self.stopping:
+            return
+        try:
+            self._plan_one(drop)
+        except Fenced:
+            raise
+        except StorageError as error:
+            log.error(  # noqa: TRY400 - its sentence says more than a traceback
+                "drop.storage_trouble", drop=drop.drop_id, reason=error.message
+            )
+            self._resting.add(drop.seq)
+        except Exception:  # a bug with one file: it is refused after some tries
+            log.exception("drop.bug", drop=drop.drop_id)
 
     def _plan_one(self, drop: Drop) -> None:
         if self._site.claimer.recover(drop) is None:
@@ -120,10 +133,7 @@ class Hands:
         match step:
             case Ready(drop=planned):
                 self._ledger.wait_no_more(planned.seq)
-                first = self._ledger.lay_out(planned.seq)
-                self.call_send(first)
-                if drop.request == "cancel" or not first:
-                    self.call_report(planned.seq)
+                self.call_for(planned)
             case Blocked() as blocked if drop.request == "cancel":
                 self._site.runner.cancel_blocked(blocked)
                 self._ledger.wait_no_more(drop.seq)
@@ -212,22 +222,28 @@ class Hands:
                 return
             if self._ledger.posts(sending(drop_seq)):
                 return  # the last of them calls again
-            cancelled = drop.request == "cancel"
-            open_left = any(s.drop_seq == drop_seq for s in self._ledger.idle_segments())
-            shut = self._site.room.shut
-            result = self._site.runner.finish(
-                drop,
-                Handback(
-                    drop_seq=drop_seq,
-                    complete=not open_left,
-                    cancelled=cancelled,
-                    shut=shut or (_LATER if open_left else None),
-                ),
-            )
+            handback = self._handback(drop)
+            if handback is None:
+                return  # it goes on: whoever ends its last segment calls again
+            result = self._site.runner.finish(drop, handback)
             if isinstance(result, Closed):
                 self._ledger.forget_segments(drop_seq)
         if isinstance(result, Closed):
             self.call_plan()
+
+    def _handback(self, drop: Drop) -> Handback | None:
+        """How the sending of a drop ended or was interrupted; None while it goes on.
+
+        Judged by its segments, not by who holds them: one may be taken up at this moment.
+        """
+        shut = self._site.room.shut
+        if shut is not None and shut.ours:
+            shut = None  # others go on
+        cancelled = drop.request == "cancel"
+        if self._ledger.has_open_segments(drop.seq) and not cancelled and shut is None:
+            return None
+        complete = self._ledger.is_through(drop.seq)
+        return Handback(drop_seq=drop.seq, complete=complete, cancelled=cancelled, shut=shut)
 
     # -- posts ---------------------------------------------------------------------------------
 
@@ -270,6 +286,3 @@ class Hands:
         finally:
             with self._lock:
                 self._sending -= 1
-
-
-_LATER = Shut(held=False, reason="Sending was interrupted; it goes on by itself.")

@@ -188,15 +188,14 @@ class Keeper:
 
     def _call_for_segments(self, unfinished: list[Drop]) -> None:
         laid_out = self._ledger.laid_out()
-        open_ones = {drop.seq for drop in unfinished if drop.state is DropState.OPEN}
+        open_ones = {drop.seq: drop for drop in unfinished if drop.state is DropState.OPEN}
         # Laid out as well: sent as far as it went, and rested since.
-        for seq in (open_ones - laid_out) | set(self._ledger.ended_drops(rested=_PROBE_SECONDS)):
-            if seq not in open_ones:
-                self._ledger.forget_segments(seq)
-            elif first := self._ledger.lay_out(seq):
-                self._hands.call_send(first)
+        rested = set(self._ledger.ended_drops(rested=_PROBE_SECONDS))
+        for seq in (open_ones.keys() - laid_out) | rested:
+            if seq in open_ones:
+                self._hands.call_for(open_ones[seq])
             else:
-                self._hands.call_report(seq)
+                self._ledger.forget_segments(seq)
         # While jobs wait, somebody will take them; a segment that none is for was not heard of.
         if not self._engine.waiting():
             self._hands.call_send(self._ledger.idle_segments()[:_AT_ONCE])
@@ -223,7 +222,7 @@ class Keeper:
                 self._ledger.save(drop)
             if drop.state is DropState.OPEN:
                 self._ledger.forget_segments(drop.seq)
-                self._hands.call_send(self._ledger.lay_out(drop.seq))
+                self._hands.call_for(drop)
 
     def _put_away_leftovers(self) -> None:
         """Files of closed drops whose last move did not happen."""

@@ -5,6 +5,7 @@ whoever looks next; its line stays for an hour, should the file come to ``work``
 """
 
 import threading
+import time
 from datetime import timedelta
 
 import structlog
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 _AHEAD = 1_000
 """Drops claimed and not planned at a time: files beyond wait in the inbox."""
 
+_SAY_SECONDS = 0.2
 _RECOVER_LOOKS = 15
 _TROUBLE_SECONDS = 5.0
 _LOST_CLAIM = timedelta(hours=1)
@@ -33,6 +35,8 @@ class QueueDispatcher:
     def __init__(self, site: Site, hands: Hands) -> None:
         self._site = site
         self._hands = hands
+        self._said_at = 0.0
+        self._unsaid = False
 
     @property
     def under_way(self) -> int:
@@ -46,9 +50,17 @@ class QueueDispatcher:
         return found is not None and not found.state.closed
 
     def take(self, drop: Drop) -> None:
-        """A claimed drop: to be planned in its turn."""
+        """A claimed drop: to be planned in its turn. Of a flood of files not each is told of."""
         log.debug("drop.handed_on", drop=drop.drop_id)
-        self._hands.call_plan()
+        self._unsaid = True
+        if time.monotonic() - self._said_at > _SAY_SECONDS:
+            self.say()
+
+    def say(self) -> None:
+        """Tell of what was handed on and not told of yet."""
+        if self._unsaid:
+            self._unsaid, self._said_at = False, time.monotonic()
+            self._hands.call_plan()
 
     def cancel(self, drop: Drop) -> None:
         """Send nothing more of it from here; the others see the wish in the ledger."""
@@ -124,6 +136,7 @@ class Scanner:
         self._intake.look(once=False)
         room = _AHEAD - self._dispatcher.under_way if self._intake.ready else 0
         self._intake.hand_on(self._dispatcher, room, stop=self._end.is_set)
+        self._dispatcher.say()
         settle = settings.settle_seconds
         return max(0.05, settle / 4) if self._intake.settling and settle else settings.scan_seconds
 

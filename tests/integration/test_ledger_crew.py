@@ -122,7 +122,7 @@ class TestSegments:
             connection.exec_driver_sql("UPDATE chunks SET wave = 1 WHERE no >= 50")
         first = ledger.lay_out(drop.seq)
         assert [(s.wave, s.first, s.last) for s in first] == [(0, 0, 24), (0, 25, 49)]
-        assert ledgers["b"].lay_out(drop.seq) == []
+        assert ledgers["b"].lay_out(drop.seq) is None
         assert ledger.segment(drop.seq, 1, 0) is None
         assert ledger.end_segment(first[1]) == []
         assert ledger.segment(drop.seq, 0, 1) is None
@@ -130,6 +130,26 @@ class TestSegments:
         assert [(s.wave, s.first, s.last) for s in second] == [(1, 50, 74), (1, 75, 99)]
         assert ledger.end_segment(second[0]) == []
         assert ledger.end_segment(second[1]) is None
+
+    def test_a_drop_is_through_when_all_ended_and_every_chunk_is_done_whoever_holds_what(
+        self, ledgers
+    ):
+        ledger = ledgers["a"]
+        drop = planned(ledger, 400)
+        assert (ledger.has_open_segments(drop.seq), ledger.is_through(drop.seq)) == (True, False)
+        (only,) = ledger.lay_out(drop.seq)
+        assert ledgers["b"].take_post("b", only.post)
+        assert (ledger.has_open_segments(drop.seq), ledger.is_through(drop.seq)) == (True, False)
+        *most, last = [
+            ChunkResult(chunk=replace(c, state=ChunkState.DONE, outcome=Outcome.ACCEPTED))
+            for c in ledger.chunks(drop.seq)
+        ]
+        ledger.exchange(most, [last.chunk], at=AT)
+        assert ledgers["b"].end_segment(only) is None
+        assert (ledger.has_open_segments(drop.seq), ledger.is_through(drop.seq)) == (False, False)
+        ledger.exchange([last], [], at=AT)
+        assert ledger.is_through(drop.seq)
+        assert ledger.lay_out(drop.seq) == []
 
     def test_only_what_is_left_is_laid_out(self, ledgers):
         ledger = ledgers["a"]

@@ -59,8 +59,11 @@ def sending(drop_seq: int) -> str:
 class Segments(Drops):
     """Laying out drops, ending segments, and drops that wait for others to be planned."""
 
-    def lay_out(self, drop_seq: int) -> list[Segment]:
-        """Cut what is left of a drop into segments, afresh; return those of the first wave."""
+    def lay_out(self, drop_seq: int) -> list[Segment] | None:
+        """Cut what is left of a drop into segments, afresh; return those of the first wave.
+
+        Nothing where nothing is left; None where segments of it are under way already.
+        """
         left = (
             sa.select(chunks.c.no, chunks.c.wave)
             .where(chunks.c.drop_seq == drop_seq, _to_do(drop_seq))
@@ -69,7 +72,7 @@ class Segments(Drops):
         with self._db.write() as connection:
             _lock(connection, drop_seq)
             if connection.execute(_open_of(drop_seq).limit(1)).first() is not None:
-                return []  # another laid it out a moment ago
+                return None  # another laid it out a moment ago
             connection.execute(segments.delete().where(segments.c.drop_seq == drop_seq))
             cut = list(_cut(drop_seq, connection.execute(left).all()))
             if cut:
@@ -82,11 +85,10 @@ class Segments(Drops):
 
     def segment(self, drop_seq: int, wave: int, no: int) -> Segment | None:
         """The segment, if it may be sent now: not ended, and no earlier wave is under way."""
+        this = _open_of(drop_seq).where(segments.c.wave == wave, segments.c.no == no)
         with self._db.read() as connection:
-            found = connection.execute(_open_of(drop_seq)).all()
-        first = min((row.wave for row in found), default=-1)
-        this = [_segment(row) for row in found if (row.wave, row.no) == (wave, no)]
-        return this[0] if this and wave == first else None
+            found = connection.execute(this.where(segments.c.wave == _first_wave(drop_seq))).first()
+        return _segment(found) if found else None
 
     def load(self, segment: Segment) -> Load:
         """What is needed to send it, as it is now."""
@@ -133,11 +135,30 @@ class Segments(Drops):
             _lock(connection, segment.drop_seq)
             connection.execute(segments.update().where(this).values(ended=True, since=NOW))
             connection.execute(posts.delete().where(posts.c.key == segment.post))
-            left = [_segment(row) for row in connection.execute(_open_of(segment.drop_seq)).all()]
-        if not left:
-            return None
-        wave = min(each.wave for each in left)
-        return [each for each in left if each.wave == wave] if wave > segment.wave else []
+            wave = connection.execute(sa.select(_first_wave(segment.drop_seq))).scalar()
+            if wave is None:
+                return None
+            if wave == segment.wave:
+                return []
+            next_wave = _open_of(segment.drop_seq).where(segments.c.wave == wave)
+            return [_segment(row) for row in connection.execute(next_wave).all()]
+
+    def is_through(self, drop_seq: int) -> bool:
+        """True when the drop was laid out, each segment has ended, and each chunk is done."""
+        laid = sa.select(sa.func.bool_and(segments.c.ended)).where(segments.c.drop_seq == drop_seq)
+        undone = sa.select(chunks.c.no).where(
+            chunks.c.drop_seq == drop_seq, chunks.c.state != ChunkState.DONE.value
+        )
+        with self._db.read() as connection:
+            if not connection.execute(laid).scalar():
+                return False
+            return connection.execute(undone.limit(1)).first() is None
+
+    def has_open_segments(self, drop_seq: int) -> bool:
+        """True when there is something of the drop to send, or it is not known yet."""
+        laid = sa.select(sa.func.bool_and(segments.c.ended)).where(segments.c.drop_seq == drop_seq)
+        with self._db.read() as connection:
+            return not connection.execute(laid).scalar()
 
     def forget_segments(self, drop_seq: int) -> None:
         """The drop is through."""
@@ -232,6 +253,12 @@ def _lock(connection: sa.Connection, drop_seq: int) -> None:
 
 def _open_of(drop_seq: int) -> sa.Select[tuple[object, ...]]:
     return segments.select().where(segments.c.drop_seq == drop_seq, ~segments.c.ended)
+
+
+def _first_wave(drop_seq: int) -> sa.ScalarSelect[int]:
+    """The wave that is under way."""
+    waves = sa.select(sa.func.min(segments.c.wave))
+    return waves.where(segments.c.drop_seq == drop_seq, ~segments.c.ended).scalar_subquery()
 
 
 def _with_bad_verdict(drop_seq: int) -> sa.Select[tuple[int]]:
