@@ -27,9 +27,6 @@ from pipeline.ports import Chunk, ChunkResult, ChunkState, SendBook
 
 log = structlog.get_logger(__name__)
 
-_GATHER_SECONDS = 0.004
-"""Answers that come within this time share a commit."""
-
 _AHEAD_SECONDS = 0.02
 _MOST_AHEAD = 128
 """Chunks are marked ahead for about this time at the pace of the last answers, and never more: a
@@ -193,7 +190,7 @@ class Desk:
         while not (self._stopping and not self._lanes):
             await self._kick.wait()
             if 0 < len(self._back) < self._ahead // 2 and self._calling and self._ready.qsize():
-                await asyncio.sleep(_GATHER_SECONDS)
+                await asyncio.sleep(self._tools.policy.gather)
             self._kick.clear()
             self._back += self._trial.judge()
             back, self._back = self._back, []
