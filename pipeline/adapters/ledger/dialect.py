@@ -95,13 +95,7 @@ class SqliteDialect:
 
     def write_runs(self, connection: sa.Connection, names: Names, runs: Sequence[Run]) -> None:
         """Write the same values into all chunks of each run: a statement for each."""
-        in_run = (
-            (chunks.c.drop_seq == sa.bindparam("k_drop"))
-            & (chunks.c.no >= sa.bindparam("k_first"))
-            & (chunks.c.no <= sa.bindparam("k_last"))
-        )
-        update = chunks.update().where(in_run).values({n: sa.bindparam(f"v_{n}") for n in names})
-        connection.execute(update, [_named(names, run) for run in runs])
+        connection.execute(_update_run(tuple(names)), [_named(names, run) for run in runs])
 
 
 class PostgresDialect:
@@ -172,6 +166,17 @@ class PostgresDialect:
         columns = map(list, zip(*each, strict=True))
         given = {f"a_{key}": column for key, column in zip(keys, columns, strict=True)}
         connection.execute(_update_from_arrays(tuple(names)), given)
+
+
+@cache
+def _update_run(names: tuple[str, ...]) -> sa.Update:
+    """Set ``names`` of the chunks ``k_first`` to ``k_last`` of the drop ``k_drop``."""
+    in_run = (
+        (chunks.c.drop_seq == sa.bindparam("k_drop"))
+        & (chunks.c.no >= sa.bindparam("k_first"))
+        & (chunks.c.no <= sa.bindparam("k_last"))
+    )
+    return chunks.update().where(in_run).values({n: sa.bindparam(f"v_{n}") for n in names})
 
 
 @cache

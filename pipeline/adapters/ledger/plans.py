@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -36,10 +37,11 @@ class Plans:
         with self._db.read() as connection:
             if connection.execute(sa.select(chunks.c.drop_seq).limit(1)).first() is None:
                 return []
+            query = _STANDING.where(self._db.dialect.orders_in(lines.c.order_id))
             return [
                 found
                 for some in _batches(order_ids, self._db.dialect.order_batch)
-                for found in self._standing_of(connection, some, but_seq)
+                for found in _standing_of(connection, query, some, but_seq)
             ]
 
     def freeze(self, drop: Drop, plan: Frozen) -> None:
@@ -59,21 +61,6 @@ class Plans:
                     connection.execute(
                         drops.update().where(drops.c.seq == drop.seq).values(**drop_columns(drop))
                     )
-
-    def _standing_of(
-        self, connection: sa.Connection, order_ids: list[str], but: int
-    ) -> Iterator[Standing]:
-        query = _STANDING.where(self._db.dialect.orders_in(lines.c.order_id))
-        rows = connection.execute(query, {"wanted": order_ids, "but": but})
-        for order_id, status, drop_id, state, outcome, at in rows.all():
-            yield Standing(
-                order_id=order_id,
-                status=status,
-                drop_id=drop_id,
-                open=state not in _CLOSED,
-                outcome=_OUTCOMES[outcome],
-                at=at,
-            )
 
 
 _OUTCOME = sa.func.coalesce(verdicts.c.outcome, chunks.c.outcome)
@@ -96,6 +83,21 @@ _STANDING = (
     )
     .order_by(lines.c.order_id, lines.c.drop_seq)
 )
+
+
+def _standing_of(
+    connection: sa.Connection, query: sa.Select[Any], order_ids: list[str], but: int
+) -> Iterator[Standing]:
+    rows = connection.execute(query, {"wanted": order_ids, "but": but})
+    for order_id, status, drop_id, state, outcome, at in rows.all():
+        yield Standing(
+            order_id=order_id,
+            status=status,
+            drop_id=drop_id,
+            open=state not in _CLOSED,
+            outcome=_OUTCOMES[outcome],
+            at=at,
+        )
 
 
 def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
