@@ -12,6 +12,7 @@ from dataclasses import replace
 import pyarrow as pa
 import structlog
 
+from pipeline.adapters.ledger.crew import PLANNING
 from pipeline.adapters.ledger.segments import Load, Segment, sending
 from pipeline.closing import Closed
 from pipeline.cluster.lease import Lease
@@ -274,7 +275,8 @@ class Hands:
         for key in self._ledger.posts_of(self._lease.name):
             with self._lock:
                 ours = key in self._held
-            if not ours and not key.startswith(SCAN):
+            ours = ours or (key == PLANNING and self._ledger.plans_now) or key.startswith(SCAN)
+            if not ours:
                 self._ledger.leave_post(self._lease.name, key)
 
     @contextmanager

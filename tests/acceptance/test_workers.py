@@ -148,6 +148,22 @@ def test_retry_cancel_and_trace_work_from_another_machine(
         assert far.run("run", "--once").code == 75
 
 
+def test_roots_of_their_own_share_the_memory_of_what_was_sent(
+    crew: Crew, api: SandboxHandle, url: str, tmp_path: Path
+) -> None:
+    with crew_on(tmp_path / "other", api.url, api.token, url) as other:
+        crew.start()
+        other.start()
+        for place in (crew.root, other.root):
+            place.drop("same.csv", orders(300))
+        crew.closed(1)
+        other.closed(1)
+        counts = [place.of("same").counts for place in (crew.root, other.root)]
+        assert sorted(counts, key=str) == [{"accepted": 300}, {"duplicate": 300}]
+        assert api.stats()["accepted"] == 300
+        assert len({each["root"] for each in crew.status()["workers"]}) == 2
+
+
 def test_a_run_and_workers_exclude_each_other(crew: Crew, root: Root, url: str) -> None:
     crew.start()
     assert crew.root.once().code == 75

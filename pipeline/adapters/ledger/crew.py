@@ -18,7 +18,9 @@ from pipeline.adapters.ledger.schema import posts, signals, workers
 from pipeline.errors import Fenced
 
 NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
-_PLANNING = "planning"
+PLANNING = "planning"
+"""The post of the one that plans, among all roots."""
+
 _TURN_SECONDS = 0.02
 
 
@@ -74,6 +76,8 @@ class Crew:
     """The lines of the workers. Methods of one worker go by ``me``, the name it joined under."""
 
     _db: Database
+    plans_now = False
+    """This process holds, or waits for, the post under which drops are planned."""
 
     def join(self, me: str, *, host: str, pid: int, root: str) -> None:
         """A worker begins; from now on all that this process writes depends on its line."""
@@ -205,12 +209,16 @@ class Crew:
     def planning_turn(self) -> Iterator[None]:
         """Hold the one post under which drops are planned, among all workers."""
         me = self._db.writer
-        while not self.take_post(me, _PLANNING):
-            time.sleep(_TURN_SECONDS)  # another plans; it is given up when it falls silent
+        self.plans_now = True
         try:
-            yield
+            while not self.take_post(me, PLANNING):
+                time.sleep(_TURN_SECONDS)  # another plans; it is given up when it falls silent
+            try:
+                yield
+            finally:
+                self.leave_post(me, PLANNING)
         finally:
-            self.leave_post(me, _PLANNING)
+            self.plans_now = False
 
     # -- signals -------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pipeline.adapters.ledger import schema
-from pipeline.adapters.ledger.dialect import dialect_of, wrong_address
+from pipeline.adapters.ledger.dialects import dialect_of, wrong_address
 from pipeline.errors import StorageError
 
 
