@@ -29,7 +29,7 @@ class SpoolWriter:
     """Takes the blocks of one sheet, in order."""
 
     def __init__(self, path: Path, columns: int) -> None:
-        self._columns = columns
+        self._folder = path.parent
         cells = [pa.field(f"c{n}", pa.string(), nullable=False) for n in range(columns)]
         self._schema = pa.schema([*PREPARED, *cells, _EXTRA])
         self._sink = pa.OSFile(str(path), "wb")
@@ -45,12 +45,15 @@ class SpoolWriter:
         )
         table = prepared.table.combine_chunks()
         arrays = [*(_whole(column) for column in table.columns), *map(_whole, block.cells), extra]
-        self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        with _in_our_words(self._folder):
+            self._writer.write_batch(batch)
 
     def close(self) -> None:
         """Finish the file."""
-        self._writer.close()
-        self._sink.close()
+        with _in_our_words(self._folder):
+            self._writer.close()
+            self._sink.close()
 
 
 class Spool:
@@ -71,8 +74,18 @@ class Spool:
                 file.write(b".")
                 return file.tell()
 
+    def end_try(self) -> None:
+        """This try, the last that was counted, did no harm; earlier ones stay counted."""
+        with _in_our_words(self.folder):
+            path = self.folder / _TRIES
+            size = path.stat().st_size if path.exists() else 0
+            if size > 1:
+                os.truncate(path, size - 1)
+            else:
+                path.unlink(missing_ok=True)
+
     def end_tries(self) -> None:
-        """The file was read without harm."""
+        """The file was read and planned without harm: none is counted any more."""
         with _in_our_words(self.folder):
             (self.folder / _TRIES).unlink(missing_ok=True)
 
@@ -82,10 +95,10 @@ class Spool:
         with _in_our_words(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             writer = SpoolWriter(self._rows_path(sheet), columns)
-            try:
-                yield writer
-            finally:
-                writer.close()
+        try:
+            yield writer
+        finally:
+            writer.close()
 
     def blocks(self, sheet: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The sheet's blocks in order; only these columns if named."""
