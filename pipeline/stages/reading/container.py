@@ -6,16 +6,16 @@ which lays a sheet out in full, would ask for more memory than there is.
 """
 
 import io
-import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Limits
 from pipeline.stages.reading.decode import truncated
-from pipeline.stages.reading.extent import Extent
+from pipeline.stages.reading.markup import Markup
 from pipeline.stages.reading.sniff import Buffer, unsupported
 from pipeline.stages.reading.wording import counted, shown
 
@@ -24,8 +24,6 @@ _RATIO, _RATIO_ABOVE = 200, 10 * 1024 * 1024
 _ENTRY_BYTES = 600
 _END, _END_SIZE, _LOCAL_SIZE = b"PK\x05\x06", 22, 30
 _PEEK = 4 * 1024 * 1024
-_DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\0!\0[DE]\0|\0<\0!\0[DE]", re.IGNORECASE)
-_REACH = 16
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _BIFF8 = b"\x09\x08\x10\x00\x00\x06\x05\x00"
@@ -42,8 +40,32 @@ _PACKAGE_KINDS: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def check_zip(data: Buffer, *, name: str, limits: Limits) -> str:
-    """Return ``xlsx``, ``xlsb`` or ``ods`` for a sound workbook in a zip container.
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """A sound workbook in a zip container.
+
+    ``kind``: ``xlsx``, ``xlsb`` or ``ods``. ``suspects``: names of the parts that may hold error
+    cells. Names are as ``plain_name`` gives them.
+    """
+
+    kind: str
+    data: Buffer
+    members: Mapping[str, zipfile.ZipInfo]
+    suspects: frozenset[str]
+
+    def pieces(self, part: str) -> Iterator[bytes]:
+        """Yield a part's content piece by piece; nothing if there is no such part."""
+        member = self.members.get(part)
+        if member is not None:
+            yield from (piece for piece, _ in _inflated(self.data, member))
+
+    def small(self, part: str) -> bytes:
+        """Return a part's content, b"" if it is missing or larger than some MB."""
+        return _peek(self.data, self.members.get(part))
+
+
+def check_zip(data: Buffer, *, name: str, limits: Limits) -> Package:
+    """Look through a zip container that should be a workbook.
 
     Raises ``DropRefused``: ``TRUNCATED``, ``UNSUPPORTED_TYPE`` (a zip that is no workbook),
     ``PASSWORD_PROTECTED``, ``UNSAFE_WORKBOOK`` (bombs, bad checksums, suspicious member names or
@@ -58,9 +80,18 @@ def check_zip(data: Buffer, *, name: str, limits: Limits) -> str:
     if sum(member.file_size for member in members) > limits.max_inflated_bytes:
         raise _too_big(name)
     left = limits.max_inflated_bytes
+    suspects: set[str] = set()
     for member in members:
-        left -= _check_member(data, member, name, left)
-    return kind
+        size, suspect = _check_member(data, member, name, left)
+        left -= size
+        if suspect:
+            suspects.add(plain_name(member.filename))
+    return Package(
+        kind=kind,
+        data=data,
+        members={plain_name(member.filename): member for member in members},
+        suspects=frozenset(suspects),
+    )
 
 
 def check_ole2(data: Buffer, *, name: str) -> str:
@@ -130,7 +161,7 @@ def _directory_size(data: Buffer, end: int) -> int:
 
 
 def _kind(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -> str:
-    parts = {_plain(member.filename): member for member in members}
+    parts = {plain_name(member.filename): member for member in members}
     types = _peek(data, parts.get("[content_types].xml"))
     if b"ms-excel.sheet.binary" in types or "xl/workbook.bin" in parts:
         return "xlsb"
@@ -151,7 +182,8 @@ def _kind(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -> str:
     raise unsupported(name, f"a zip archive of {counted(len(members), 'file')}")
 
 
-def _plain(member: str) -> str:
+def plain_name(member: str) -> str:
+    """Return a part's name as the directory of any producer may be asked for it."""
     return member.replace("\\", "/").lstrip("/").casefold()
 
 
@@ -193,10 +225,12 @@ def _check_places(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -
             raise _unsafe(name, f"its part {shown(member.filename)} goes on past its end")
 
 
-def _check_member(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -> int:
-    """Inflate one part into nothing and return its size."""
+def _check_member(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -> tuple[int, bool]:
+    """Inflate one part into nothing; return its size, and whether it may hold error cells."""
     part = f"its part {shown(member.filename)}"
-    markup = _Markup() if _plain(member.filename).endswith((".xml", ".rels", ".vml")) else None
+    plain = plain_name(member.filename)
+    xml = plain.endswith((".xml", ".rels", ".vml"))
+    markup = Markup(xml=xml) if xml or "/worksheets/" in plain else None
     size, check = 0, 0
     try:
         for piece, taken in _inflated(data, member):
@@ -216,26 +250,7 @@ def _check_member(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -
                 markup.extent.add_thoroughly(piece)
         if why := markup.fault():
             raise _unsafe(name, f"{part} {why}")
-    return size
-
-
-class _Markup:
-    """Looks through a part's XML, piece by piece."""
-
-    def __init__(self) -> None:
-        self.extent = Extent()
-        self._tail = b""
-        self._declares = False
-
-    def add(self, piece: bytes) -> None:
-        if b"!" in piece and _DECLARATION.search(self._tail + piece):
-            self._declares = True
-        self._tail = piece[-_REACH:]
-        self.extent.add(piece)
-
-    def fault(self) -> str:
-        """Return what is wrong, "" if nothing."""
-        return "declares a document type" if self._declares else self.extent.fault()
+    return size, markup is not None and markup.suspect
 
 
 class _Unsound(Exception):
