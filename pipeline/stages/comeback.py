@@ -223,4 +223,5 @@ def _column(block: Block, headers: Sequence[str], name: str) -> pa.Array | None:
 
 
 def _plain(header: str) -> str:
-    return header.strip("\ufeff'\" \t\r\n\u00a0").casefold()
+    # A program that takes our CSV for Windows-1252 puts its byte order mark into the first header.
+    return header.removeprefix("\u00ef\u00bb\u00bf").strip("\ufeff'\" \t\r\n\u00a0").casefold()

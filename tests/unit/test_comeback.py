@@ -48,6 +48,7 @@ def line(order_id: str, *, row: str = "7", drop: str = "d1", remark: str = "") -
 def test_a_rejects_file_is_known_by_its_two_columns() -> None:
     assert is_rejects_header(HEADERS)
     assert is_rejects_header(("Order Id", " _REJECT_DROP", "\ufeff_reject_row"))
+    assert is_rejects_header(("\u00ef\u00bb\u00bf_reject_row", "_reject_drop"))
     assert not is_rejects_header(("_reject_row", "Order Id"))
     assert not is_rejects_header(("Order Id", "Status"))
 
