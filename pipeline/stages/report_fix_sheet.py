@@ -12,11 +12,11 @@ from typing import Any, Final
 from rapidfuzz import fuzz, process
 
 from pipeline.codes import Code
+from pipeline.stages.comeback import ROWS_SHEET
 from pipeline.stages.report_rejects import LEADING, Picked
 from schemas.folding import fold
 
 FIX_SHEET: Final = "What to fix"
-ROWS_SHEET: Final = "Rows to correct"
 #: The drop-down of the first sheet takes its list from here.
 STATUS_COLUMN: Final = 9
 

@@ -14,10 +14,9 @@ import xlsxwriter
 
 from pipeline.codes import ERRORS
 from pipeline.model import ResultBlock, Role
-from pipeline.stages.comeback import REJECT_MESSAGE
+from pipeline.stages.comeback import REJECT_MESSAGE, ROWS_SHEET
 from pipeline.stages.report_fix_sheet import (
     FIX_SHEET,
-    ROWS_SHEET,
     Advice,
     Tally,
     row_height,
