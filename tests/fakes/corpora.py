@@ -56,7 +56,7 @@ def table_of(data: bytes, name: str, *, filled: int = 2) -> Table:
     try:
         read_manifest(data, name=name, limits=Limits(), header=pilot)
     except DropRefused as refusal:
-        if refusal.code is not Code.HEADER_NOT_FOUND:
+        if refusal.code is not Code.HEADER_NOT_FOUND or not pilot.seen:
             raise
     wanted = (row for row in pilot.seen if sum(bool(cell.strip()) for cell in row) >= filled)
     header = next(wanted, pilot.seen[0])

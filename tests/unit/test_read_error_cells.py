@@ -7,9 +7,11 @@ import zipfile
 import pytest
 import xlsxwriter
 
+from pipeline.codes import Code
+from pipeline.errors import DropRefused
 from pipeline.model import Block, CellKind, Limits, ReadTally
 from pipeline.stages.read import read_manifest
-from pipeline.stages.reading.compound import workbook_stream
+from pipeline.stages.reading.compound import Compound, open_compound
 from pipeline.stages.reading.error_cells import UNCALCULATED, in_xml
 from pipeline.stages.reading.error_cells_binary import in_xls, in_xlsb, xlsb_sheets
 from pipeline.stages.reading.error_cells_ods import in_ods
@@ -228,10 +230,32 @@ def container(stream: bytes, *, small: bool) -> bytes:
 @pytest.mark.parametrize("size", [100, 2000, 4096, 9000])
 def test_the_workbook_stream_is_put_together_from_its_sectors(size: int) -> None:
     stream = bytes(at % 251 for at in range(size))
-    assert workbook_stream(container(stream, small=size < 4096)) == stream
+    compound = opened(container(stream, small=size < 4096))
+    assert compound.workbook() == stream
+    assert not compound.is_endless()
 
 
-def test_a_container_whose_chain_bites_its_tail_ends() -> None:
+def opened(data: bytes) -> Compound:
+    compound = open_compound(data)
+    assert compound is not None
+    return compound
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_a_container_whose_chain_bites_its_tail_is_refused(small: bool) -> None:
+    data = bytearray(container(bytes(2000 if small else 9000), small=small))
+    # The third piece of the stream leads back to its first: sector 5 to 3, or piece 2 to 0.
+    at, back = (512 + 2 * 512 + 4 * 2, 0) if small else (512 + 4 * 5, 3)
+    struct.pack_into("<I", data, at, back)
+    assert opened(bytes(data)).is_endless()
+    with pytest.raises(DropRefused) as caught:
+        read_manifest(bytes(data), name="x.xls", limits=Limits(), header=NamedColumns("Order id"))
+    assert caught.value.code is Code.UNREADABLE
+    assert "never ends" in caught.value.message
+
+
+def test_a_table_of_sectors_that_never_ends_is_refused() -> None:
     data = bytearray(container(bytes(9000), small=False))
-    struct.pack_into("<I", data, 512 + 4 * 5, 3)
-    assert len(workbook_stream(bytes(data))) <= 9000
+    struct.pack_into("<II", data, 68, 4, 1)
+    struct.pack_into("<I", data, 512 + 4 * 512 + 508, 4)
+    assert opened(bytes(data)).is_endless()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Limits
+from pipeline.stages.reading.compound import open_compound
 from pipeline.stages.reading.decode import truncated
 from pipeline.stages.reading.markup import Markup
 from pipeline.stages.reading.sniff import Buffer, unsupported
@@ -97,14 +98,17 @@ def check_zip(data: Buffer, *, name: str, limits: Limits) -> Package:
 def check_ole2(data: Buffer, *, name: str) -> str:
     """Return ``xls`` for an OLE2 container that may be a workbook.
 
-    Raises ``DropRefused``: ``PASSWORD_PROTECTED`` (an encrypted XLSX lies in an OLE2 container) or
-    ``UNSUPPORTED_TYPE``.
+    Raises ``DropRefused``: ``PASSWORD_PROTECTED`` (an encrypted XLSX lies in an OLE2 container),
+    ``UNSUPPORTED_TYPE`` or ``UNREADABLE``.
     """
     if data.find(_ENCRYPTED) >= 0 or _has_filepass(data):
         raise protected(name)
     for stream, kind in _OLE2_KINDS:
         if data.find(stream.encode("utf-16-le")) >= 0:
             raise unsupported(name, kind)
+    compound = open_compound(data)
+    if compound is not None and compound.is_endless():
+        raise _damaged(name, "one of its parts never ends")
     return "xls"
 
 
@@ -140,11 +144,7 @@ def _directory(data: Buffer, name: str, limits: Limits) -> Sequence[zipfile.ZipI
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, RuntimeError, OSError) as error:
-        raise DropRefused(
-            Code.UNREADABLE,
-            f"{shown(name)} is damaged: its table of contents cannot be read.",
-            hint="Open it in a spreadsheet program, save it anew and drop that.",
-        ) from error
+        raise _damaged(name, "its table of contents cannot be read") from error
     if len(members) > limits.max_members:
         raise too_many
     return members
@@ -290,6 +290,14 @@ def _inflated(data: Buffer, member: zipfile.ZipInfo) -> Iterator[tuple[bytes, in
             yield piece, until - start - len(rest)
     if not inflater.eof:
         raise _Unsound
+
+
+def _damaged(name: str, why: str) -> DropRefused:
+    return DropRefused(
+        Code.UNREADABLE,
+        f"{shown(name)} is damaged: {why}.",
+        hint="Open it in a spreadsheet program, save it anew and drop that.",
+    )
 
 
 def _too_big(name: str) -> DropRefused:

@@ -3,7 +3,7 @@
 import re
 from xml.sax.saxutils import unescape
 
-from pipeline.stages.reading.compound import workbook_stream
+from pipeline.stages.reading.compound import open_compound
 from pipeline.stages.reading.container import Package, plain_name
 from pipeline.stages.reading.error_cells import ErrorCells, in_xml
 from pipeline.stages.reading.error_cells_binary import in_xls, in_xlsb, xlsb_sheets
@@ -22,7 +22,8 @@ def error_cells(package: Package | None, data: Buffer) -> list[ErrorCells]:
     ``package`` is the container that ``check_zip`` looked through, None for an XLS.
     """
     if package is None:
-        return in_xls(workbook_stream(data))
+        compound = open_compound(data)
+        return in_xls(compound.workbook()) if compound else []
     if package.kind == "ods":
         suspect = "content.xml" in package.suspects
         return in_ods(package.pieces("content.xml")) if suspect else []
