@@ -232,7 +232,7 @@ def test_the_workbook_stream_is_put_together_from_its_sectors(size: int) -> None
     stream = bytes(at % 251 for at in range(size))
     compound = opened(container(stream, small=size < 4096))
     assert compound.workbook() == stream
-    assert not compound.is_endless()
+    assert not compound.fault()
 
 
 def opened(data: bytes) -> Compound:
@@ -247,15 +247,34 @@ def test_a_container_whose_chain_bites_its_tail_is_refused(small: bool) -> None:
     # The third piece of the stream leads back to its first: sector 5 to 3, or piece 2 to 0.
     at, back = (512 + 2 * 512 + 4 * 2, 0) if small else (512 + 4 * 5, 3)
     struct.pack_into("<I", data, at, back)
-    assert opened(bytes(data)).is_endless()
+    assert opened(bytes(data)).fault()
     with pytest.raises(DropRefused) as caught:
         read_manifest(bytes(data), name="x.xls", limits=Limits(), header=NamedColumns("Order id"))
     assert caught.value.code is Code.UNREADABLE
-    assert "never ends" in caught.value.message
+    assert "does not end" in caught.value.message
 
 
 def test_a_table_of_sectors_that_never_ends_is_refused() -> None:
     data = bytearray(container(bytes(9000), small=False))
     struct.pack_into("<II", data, 68, 4, 1)
     struct.pack_into("<I", data, 512 + 4 * 512 + 508, 4)
-    assert opened(bytes(data)).is_endless()
+    assert opened(bytes(data)).fault()
+
+
+@pytest.mark.parametrize(
+    ("at", "number"),
+    [
+        (40, 1 << 28),  # sectors of the directory
+        (44, 1 << 30),  # sectors of the table
+        (64, 1 << 20),  # sectors of the small table
+        (76, 1 << 20),  # a sector of the table
+        (512 + 4 * 5, 1 << 24),  # a sector of the stream
+        (512 + 4 * 20, 0xFFFFFFFF),  # its end
+        (512 + 512 + 128 + 120, 1 << 31),  # its length
+    ],
+)
+def test_a_container_that_claims_more_than_it_has_is_refused(at: int, number: int) -> None:
+    data = bytearray(container(bytes(9000), small=False))
+    assert not opened(bytes(data)).fault()
+    struct.pack_into("<I", data, at, number)
+    assert opened(bytes(data)).fault()

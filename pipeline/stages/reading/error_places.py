@@ -4,10 +4,10 @@ import re
 from xml.sax.saxutils import unescape
 
 from pipeline.stages.reading.compound import open_compound
-from pipeline.stages.reading.container import Package, plain_name
 from pipeline.stages.reading.error_cells import ErrorCells, in_xml
 from pipeline.stages.reading.error_cells_binary import in_xls, in_xlsb, xlsb_sheets
 from pipeline.stages.reading.error_cells_ods import in_ods
+from pipeline.stages.reading.parts import Package, plain_name
 from pipeline.stages.reading.sniff import Buffer
 
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\s([^>]*)>")

@@ -20,7 +20,7 @@ from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import BLOCK_ROWS, Block, Limits, Manifest, Notice, ReadTally, Sheet
 from pipeline.stages.reading.cells import Column, column_of, joined, text_of
-from pipeline.stages.reading.container import Package, check_ole2, check_zip, protected
+from pipeline.stages.reading.container import check_ole2, check_zip, protected
 from pipeline.stages.reading.error_cells import ErrorCells
 from pipeline.stages.reading.error_places import error_cells
 from pipeline.stages.reading.header import (
@@ -30,6 +30,7 @@ from pipeline.stages.reading.header import (
     find_header,
     is_blank,
 )
+from pipeline.stages.reading.parts import Package
 from pipeline.stages.reading.rows import Parsed, Shaper
 from pipeline.stages.reading.sniff import Buffer, Nature
 from pipeline.stages.reading.wording import shown
