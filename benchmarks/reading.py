@@ -188,7 +188,8 @@ def _one(mode: str, file: Path) -> dict[str, Any]:
 
 
 def _import_all() -> None:
-    for name in ("pyarrow.csv", "python_calamine", "pipeline.stages.read"):
+    # pandas: pyarrow imports it at its first array, and the pipeline has it from the start.
+    for name in ("pandas", "pyarrow.csv", "python_calamine", "pipeline.stages.read"):
         import_module(name)
 
 

@@ -5,7 +5,6 @@ compared, and its XML searched for a document type and for cells so far apart th
 which lays a sheet out in full, would ask for more memory than there is.
 """
 
-import io
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ from pipeline.stages.reading.parts import (
     peek,
     plain_name,
 )
-from pipeline.stages.reading.sniff import Buffer, unsupported
+from pipeline.stages.reading.sniff import Buffer, as_file, unsupported
 from pipeline.stages.reading.wording import counted, shown
 
 _RATIO, _RATIO_ABOVE = 200, 10 * 1024 * 1024
@@ -122,7 +121,7 @@ def _directory(data: Buffer, name: str, limits: Limits) -> Sequence[zipfile.ZipI
     if _directory_size(data, end) > limits.max_members * _ENTRY_BYTES:
         raise too_many
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(as_file(data)) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, RuntimeError, OSError) as error:
         raise _damaged(name, "its table of contents cannot be read") from error

@@ -1,6 +1,5 @@
 """Workbook (XLSX, XLSB, XLS, ODS) → manifest: every visible sheet that has the header."""
 
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,7 +31,7 @@ from pipeline.stages.reading.header import (
 )
 from pipeline.stages.reading.parts import Package
 from pipeline.stages.reading.rows import Parsed, Shaper
-from pipeline.stages.reading.sniff import Buffer, Nature
+from pipeline.stages.reading.sniff import Buffer, Nature, as_file
 from pipeline.stages.reading.wording import shown
 
 _Result = TypeVar("_Result")
@@ -55,7 +54,7 @@ def read_excel(
         kind = package.kind
     else:
         kind = check_ole2(data, name=name)
-    book = contained(lambda: CalamineWorkbook.from_filelike(io.BytesIO(data)), name)
+    book = contained(lambda: CalamineWorkbook.from_filelike(as_file(data)), name)
     notices: list[Notice] = []
     sheets: list[Sheet] = []
     seen: list[list[str]] = []
