@@ -24,7 +24,6 @@ SOFFICE = shutil.which("soffice") or ""
 pytestmark = [
     pytest.mark.xdist_group("libreoffice"),  # its story is told once, not once per worker
     pytest.mark.skipif(not SOFFICE, reason="soffice (package libreoffice-calc) is not here"),
-    pytest.mark.hazard("G.excel-opens-csv", "A.damaged-text", "A.damaged-number"),
 ]
 
 HEADER = ("Order ID", "Status", "Status Date", "Remark")
