@@ -113,7 +113,7 @@ def _mixed_dates(manifest: Manifest, profile: Profile) -> frozenset[Role]:
 
 def _headers_of(sheet: Sheet, manifest: Manifest) -> tuple[str, ...]:
     if comeback.is_rejects_header(sheet.headers):
-        return comeback.restore_headers(sheet.headers, manifest.kind)
+        return comeback.restore_headers(sheet.headers, comeback.origin(manifest.kind, sheet.name))
     return sheet.headers
 
 

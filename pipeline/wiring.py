@@ -202,7 +202,7 @@ class Site:
     def advice() -> Mapping[str, Advice]:
         """How to fix what each code says."""
         return {
-            str(code): Advice(meaning=entry.what, fix=entry.fix, example=entry.example)
+            str(code): Advice(meaning=entry.what, fix=entry.fix, right=entry.right)
             for code, entry in load_codes().items()
         }
 
