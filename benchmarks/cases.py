@@ -15,6 +15,7 @@ from time import perf_counter, sleep
 from benchmarks.data import write_manifest
 from benchmarks.measure import Ran, RunBrokeError, run
 from benchmarks.product import Setup
+from benchmarks.reading import reading
 from benchmarks.server import Server, serving
 from benchmarks.table import Line, at_least, at_most, plain
 
@@ -288,6 +289,7 @@ CASES: Mapping[str, Callable[[Bench], list[Line]]] = {
     "two-million": two_million,
     "layers": layers,
     "stages": stages,
+    "reading": lambda bench: reading(bench.base, quick=bench.quick, repeat=bench.repeat),
 }
 
 

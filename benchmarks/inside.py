@@ -88,22 +88,16 @@ def watch_ledger(clocks: Clocks) -> None:
 
 def watch_stages(clocks: Clocks) -> None:
     """Time the steps of a drop; nested ones are told by an indented label."""
-    from pipeline import closing, preparing, reporting, runner, wiring
+    from pipeline import closing, reporting, runner, wiring
     from pipeline.adapters.folders import Folders
     from pipeline.adapters.ledger import SqlLedger
-    from pipeline.adapters.spool import SpoolWriter
     from pipeline.claiming import Claimer
-    from pipeline.stages import prepare as stage
+    from pipeline.containment import Reader
 
     clocks.wrap(Claimer, "claim", "claim")
-    clocks.wrap(runner, "prepare", "prepare")
-    clocks.wrap(preparing, "read_manifest", "prepare: open and sniff")
-    clocks.wrap(preparing, "prepare_block", "prepare: judge blocks")
-    for name in ("structural", "normalise", "validate", "transform", "footers"):
-        if hasattr(stage, name):
-            clocks.wrap(stage, name, f"prepare: judge blocks: {name}")
-    clocks.wrap(SpoolWriter, "add", "prepare: spool")
-    clocks.wrap(preparing, "_assemble", "prepare: assemble")
+    # Inside of it nothing is seen from here: another process reads.
+    clocks.wrap(Reader, "read", "read, in another process")
+    clocks.wrap(runner, "load", "take up what was read")
     clocks.wrap(runner, "make_plan", "plan")
     clocks.wrap(SqlLedger, "standing", "plan: ledger standing")
     clocks.wrap(runner, "freeze_bodies", "freeze bodies")

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ from typing import Any
 from pipeline import reporting
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import shown
-from pipeline.adapters.spool import Spool, spool_of
+from pipeline.adapters.spool import Spool
 from pipeline.codes import Code
-from pipeline.errors import DropRefused, UsageError
+from pipeline.errors import DropRefused, ReaderDied, UsageError
 from pipeline.model import Disposition, Drop, DropState, Outcome
 from pipeline.planning import Planned, facts_of, guard, make_plan
 from pipeline.ports import Standing
-from pipeline.preparing import Prepared, Source, prepare
+from pipeline.prepared import Prepared, Source, load
+from pipeline.runner import poison
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.preflight import preflight
 from pipeline.stages.report_summary import SummaryFacts, summary_object
@@ -73,9 +75,12 @@ def _check(site: Site, file: Path, *, courier: str | None, out: Path | None) -> 
     with tempfile.TemporaryDirectory(prefix="shipdrop-check-") as folder:
         spool = Spool(Path(folder) / "spool")
         try:
-            prepared = prepare(source, site.reading, spool, _Strangers(site))
+            facts = site.reader.read(source, spool, partial(_courier, site))
+        except ReaderDied:
+            return _refused(drop, poison(), out, why="reading it ended the process that does it")
         except DropRefused as refusal:
             return _refused(drop, refusal, out, why="the file cannot be used")
+        prepared = load(facts, spool, site.profiles)
         return _planned(site, drop, prepared, spool, out)
 
 
@@ -174,19 +179,7 @@ def _folder_of(site: Site, file: Path) -> str | None:
     return parent.name if parent.parent == site.inbox_path else None
 
 
-@dataclass(frozen=True)
-class _Strangers:
-    """Earlier drops, as far as there is a ledger to know them."""
-
-    site: Site
-
-    def courier(self, drop_id: str) -> str | None:
-        """See ``preparing.Family``."""
-        found = self.site.ledger.find(drop_id) if _has_ledger(self.site) else None
-        return found.courier if found else None
-
-    def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]:
-        """See ``preparing.Family``."""
-        found = self.site.ledger.find(drop_id) if _has_ledger(self.site) else None
-        ids = spool_of(self.site.spools, found).ids() if found else {}
-        return {(drop_id, row): seen for row, seen in ids.items()}
+def _courier(site: Site, drop_id: str) -> str | None:
+    """The courier of an earlier drop, as far as there is a ledger to know it."""
+    found = site.ledger.find(drop_id) if _has_ledger(site) else None
+    return found.courier if found else None

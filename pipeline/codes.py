@@ -69,6 +69,8 @@ class Code(StrEnum):
     HEADER_DUPLICATE = "HEADER_DUPLICATE"
     CSV_BROKEN = "CSV_BROKEN"
     UNREADABLE = "UNREADABLE"
+    READ_TOO_LONG = "READ_TOO_LONG"
+    READ_TOO_LARGE = "READ_TOO_LARGE"
     PROCESSING_FAILED = "PROCESSING_FAILED"
 
     # A remark about the whole file
@@ -115,6 +117,8 @@ ERRORS: frozenset[Code] = frozenset(
         Code.HEADER_DUPLICATE,
         Code.CSV_BROKEN,
         Code.UNREADABLE,
+        Code.READ_TOO_LONG,
+        Code.READ_TOO_LARGE,
         Code.PROCESSING_FAILED,
     }
 )

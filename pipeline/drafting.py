@@ -92,7 +92,7 @@ def draft_from(site: Site, file: Path, courier: str) -> Draft:
     profiles = builtin_profiles()
     data = _bytes(file, site)
     manifest = read_manifest(
-        data, name=file.name, limits=site.reading.limits, header=Heading(_header(data, file, site))
+        data, name=file.name, limits=site.limits, header=Heading(_header(data, file, site))
     )
     seen = survey(manifest)
     guesses = guess_roles(seen, profiles)
@@ -126,7 +126,7 @@ def _header(data: bytes, file: Path, site: Site) -> Sequence[str]:
     """The row of headings, among the first rows as the reader cuts them."""
     collector = Collector()
     try:
-        read_manifest(data, name=file.name, limits=site.reading.limits, header=collector)
+        read_manifest(data, name=file.name, limits=site.limits, header=collector)
     except DropRefused:
         if not collector.rows:
             raise
@@ -135,7 +135,7 @@ def _header(data: bytes, file: Path, site: Site) -> Sequence[str]:
 
 def _bytes(file: Path, site: Site) -> bytes:
     try:
-        if file.stat().st_size > site.reading.limits.max_bytes:
+        if file.stat().st_size > site.limits.max_bytes:
             raise UsageError(f"{shown(file, 200)} is larger than inbox.max_file_mb allows.")
         return file.read_bytes()
     except OSError as error:

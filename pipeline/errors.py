@@ -8,6 +8,7 @@
     ├ RootBusy                     another run holds this root, exit 75
     ├ DropRefused                  this file is quarantined whole; the loop goes on
     ├ DropChanged                  the file was still being written: back to waiting
+    ├ ReaderDied                   the process that read this file ended over it: tried again
     ├ DeliveryError
     │ ├ Transient                  worth another try: lost connection, 408, 425, 429, 5xx
     │ ├ Held                       stop all sending: 401, 403, 407, 3xx, 404/405 naming no order
@@ -55,6 +56,15 @@ class DropRefused(ShipdropError):
 
 class DropChanged(ShipdropError):
     """The bytes changed while they were being hashed or read."""
+
+
+class ReaderDied(ShipdropError):
+    """The process that read a file ended in the middle of it. ``signal``: what ended it, or 0."""
+
+    def __init__(self, name: str, number: int) -> None:
+        how = f"signal {number}" if number else "no word"
+        super().__init__(f"The process that read {name!a} ended with {how}.")
+        self.signal = number
 
 
 class DeliveryError(ShipdropError):

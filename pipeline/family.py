@@ -35,7 +35,7 @@ def parent_of(manifest: Manifest, family: Family) -> str | None:
 
 def unguarded(block: Block, sheet: Sheet, manifest: Manifest) -> Block:
     """The block with its cells as they were before we guarded them."""
-    return comeback.restore(block, sheet.headers, manifest.kind)
+    return comeback.restore(block, sheet.headers, comeback.origin(manifest.kind, sheet.name))
 
 
 def restored(block: Block, headers: tuple[str, ...], mapping: ColumnMap, family: Family) -> Block:

@@ -27,6 +27,8 @@ CONFIG = """\
 # done_marker = ""              # e.g. ".done": wait for X.csv.done
 # max_file_mb = 1024
 # max_rows = 2000000
+# read_seconds = 30             # processor time to read a file, and 3 s more for each MB of it
+# read_memory_mb = 2048
 
 [manifest]
 # courier = "generic"           # the profile when nothing else decides

@@ -15,7 +15,7 @@ from pipeline.delivery.parcel import ITEM_SEPARATOR
 from pipeline.milestones import Milestone
 from pipeline.model import Disposition, Notice, Role
 from pipeline.ports import Chunk, ChunkState, Frozen, Standing
-from pipeline.preparing import Prepared
+from pipeline.prepared import Prepared
 from pipeline.stages.findings import labels, messages
 from pipeline.stages.judge import judge
 from pipeline.stages.plan import Plan, plan

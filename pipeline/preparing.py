@@ -1,10 +1,12 @@
-"""The first half of the path for one file: read → map → validate → transform, into the spool."""
+"""The first half of the path for one file: read → map → validate → transform, into the spool.
+
+It runs in a process of its own (``pipeline.reader``), which alone loads the native readers.
+"""
 
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
@@ -18,23 +20,21 @@ from pipeline.errors import StorageError
 from pipeline.family import Family, parent_of, restored, unguarded
 from pipeline.model import (
     Disposition,
-    Limits,
     Manifest,
     Notice,
     ReadTally,
     Role,
     Sheet,
 )
+from pipeline.prepared import Facts, Reading, SheetFacts, Source
 from pipeline.stages import comeback
 from pipeline.stages.choose import Choice, ProfileHeaderFinder, candidates, choose_profile
 from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
-from pipeline.stages.plan import NO_TIME, PlanInput
 from pipeline.stages.prepare import prepare_block
 from pipeline.stages.read import read_manifest
 from pipeline.stages.report_summary import group_notices
 from schemas.courier import Profile
-from schemas.rules import Rules
 
 _MAP_FROM = 8 * 1024 * 1024
 """Files from this size on are mapped into memory instead of read."""
@@ -42,80 +42,37 @@ _MAP_FROM = 8 * 1024 * 1024
 _ID_BAD = f"{Code.ID_MISSING}:|{Code.ID_INVALID}:"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """How files are read here: profiles by name, limits and rules from the settings."""
+@dataclass
+class _Tally:
+    """Rows of a sheet, or of the whole file: all, with a bad id, rejected."""
 
-    profiles: Mapping[str, Profile]
-    default: str
-    limits: Limits
-    rules: Rules
+    rows: int = 0
+    id_bad: int = 0
+    rejected: int = 0
 
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A file to prepare. ``named``: the courier somebody named; ``now``: when it was received."""
-
-    path: Path
-    name: str
-    named: str | None
-    now: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class SheetFacts:
-    """One sheet as it was read: ``roles`` maps a role to its column's index.
-
-    ``matched``: role → how its heading was recognised (``mapping.Match``); ``unused``: the headings
-    that stand for nothing.
-    """
-
-    name: str
-    headers: tuple[str, ...]
-    roles: Mapping[str, int]
-    rows: int
-    matched: Mapping[str, str]
-    unused: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """A file that was read to its end. Its rows are in the spool, its numbers in ``keys``.
-
-    ``sheet_of``: the sheet's number per row. ``total``: data rows, footers not counted.
-    ``id_bad``: rows whose id is missing or invalid.
-    """
-
-    sheets: tuple[SheetFacts, ...]
-    choice: Choice
-    keys: PlanInput
-    sheet_of: pa.Array
-    total: int
-    id_bad: int
-    rejected: int
-    notices: tuple[Notice, ...]
-    blank: int
-    header: int
-    footer: int
-    parent: str | None
-    kind: str
+    def add(self, codes: pa.ChunkedArray, disposition: pa.ChunkedArray, sign: int = 1) -> None:
+        """Count rows by their codes and dispositions; ``sign`` -1 takes them back."""
+        bad = pc.sum(pc.match_substring_regex(codes, _ID_BAD)).as_py() or 0
+        rejected = pc.sum(pc.equal(disposition, int(Disposition.REJECTED))).as_py() or 0
+        self.rows += sign * len(codes)
+        self.id_bad += sign * bad
+        self.rejected += sign * rejected
 
 
 @dataclass
 class _Gathered:
-    """What is collected on the way through the blocks."""
+    """What is collected on the way through the blocks. ``data``: footers not counted."""
 
-    keys: list[pa.Table] = field(default_factory=list)
     sheets: list[SheetFacts] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
-    sheet_of: list[pa.Array] = field(default_factory=list)
     tally: ReadTally = field(default_factory=ReadTally)
     dates: DateKinds = field(default_factory=DateKinds)
     mixed: frozenset[Role] = frozenset()
+    data: _Tally = field(default_factory=_Tally)
     footer: int = 0
 
 
-def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> Prepared:
+def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> Facts:
     """Read the file to its end into the spool.
 
     Raises DropRefused for a file that cannot be taken at all, StorageError when the file or the
@@ -156,7 +113,7 @@ def _mixed_dates(manifest: Manifest, profile: Profile) -> frozenset[Role]:
 
 def _headers_of(sheet: Sheet, manifest: Manifest) -> tuple[str, ...]:
     if comeback.is_rejects_header(sheet.headers):
-        return comeback.restore_headers(sheet.headers, manifest.kind)
+        return comeback.restore_headers(sheet.headers, comeback.origin(manifest.kind, sheet.name))
     return sheet.headers
 
 
@@ -207,7 +164,7 @@ def _prepare_sheet(
     mapping = map_columns(headers, choice.profile)
     gathered.notices += mapping.notices
     rows = 0
-    tables: list[pa.Table] = []
+    ending: list[pa.Table] = []
     with spool.rows_writer(number, len(headers)) as writer:
         for read in sheet.blocks(gathered.tally):
             block = read
@@ -225,7 +182,9 @@ def _prepare_sheet(
             writer.add(block, prepared)
             gathered.notices += prepared.notices
             rows += len(block)
-            tables.append(prepared.table.drop_columns(["awb", "source_status", "message", "item"]))
+            table = prepared.table.select(["codes", "disposition", "footer"])
+            gathered.data.add(table.column("codes"), table.column("disposition"))
+            ending = _ending(ending, table)
     gathered.sheets.append(
         SheetFacts(
             name=sheet.name,
@@ -236,26 +195,28 @@ def _prepare_sheet(
             unused=mapping.unused(),
         )
     )
-    if tables:
-        gathered.keys.append(_resolve_footers(pa.concat_tables(tables), gathered))
-        gathered.sheet_of.append(pa.array(np.full(rows, number, dtype=np.int16)))
+    for table in ending:
+        _take_back_footers(table, gathered)
 
 
-def _resolve_footers(table: pa.Table, gathered: _Gathered) -> pa.Table:
-    """Rows that look like a footer are one only below the sheet's last data row (hazards.md E)."""
-    footer = table.column("footer").to_numpy()
-    last = np.flatnonzero(~footer)
-    below = np.arange(len(footer)) > (last[-1] if len(last) else -1)
-    skipped = footer & below
-    if not skipped.any():
-        return table
-    gathered.footer += int(skipped.sum())
-    disposition = table.column("disposition").to_numpy().copy()
-    disposition[skipped] = Disposition.SKIPPED
-    codes = table.column("codes").filter(pa.array(skipped)).to_pylist()
-    _take_back(gathered.notices, list(chain.from_iterable(c.split(";") for c in codes if c)))
-    index = table.schema.get_field_index("disposition")
-    return table.set_column(index, table.schema.field(index), pa.array(disposition, pa.int8()))
+def _ending(before: list[pa.Table], table: pa.Table) -> list[pa.Table]:
+    """The rows below the last data row so far.
+
+    Those that look like a footer are one only there (hazards.md E).
+    """
+    data = np.flatnonzero(~table.column("footer").to_numpy())
+    if not len(data):
+        return [*before, table]
+    end = int(data[-1]) + 1
+    return [table.slice(end)] if end < table.num_rows else []
+
+
+def _take_back_footers(table: pa.Table, gathered: _Gathered) -> None:
+    codes = table.column("codes")
+    gathered.footer += table.num_rows
+    gathered.data.add(codes, table.column("disposition"), -1)
+    labels = chain.from_iterable(each.split(";") for each in codes.to_pylist() if each)
+    _take_back(gathered.notices, list(labels))
 
 
 def _take_back(notices: list[Notice], labels: list[str]) -> None:
@@ -271,31 +232,18 @@ def _take_back(notices: list[Notice], labels: list[str]) -> None:
                 break
 
 
-def _assemble(
-    manifest: Manifest, gathered: _Gathered, choice: Choice, parent: str | None
-) -> Prepared:
-    if not gathered.keys:
+def _assemble(manifest: Manifest, gathered: _Gathered, choice: Choice, parent: str | None) -> Facts:
+    if not any(sheet.rows for sheet in gathered.sheets):
         gathered.notices.append(
             Notice(code=Code.NO_ROWS, message="The file has a header and no data rows.")
         )
-    table = pa.concat_tables(gathered.keys) if gathered.keys else _NO_KEYS
-    disposition = table.column("disposition").to_numpy().astype(np.int64)
-    data = disposition != Disposition.SKIPPED
-    id_bad = pc.match_substring_regex(table.column("codes"), _ID_BAD).to_numpy() & data
-    return Prepared(
+    return Facts(
         sheets=tuple(gathered.sheets),
-        choice=choice,
-        keys=PlanInput(
-            order_id=table.column("order_id"),
-            row=table.column("row").to_numpy().astype(np.int64),
-            status=table.column("status").to_numpy().astype(np.int64),
-            event_ms=table.column("event_ms").fill_null(NO_TIME).to_numpy(),
-            disposition=disposition,
-        ),
-        sheet_of=pa.chunked_array(gathered.sheet_of, pa.int16()),
-        total=int(data.sum()),
-        id_bad=int(id_bad.sum()),
-        rejected=int((disposition == Disposition.REJECTED).sum()),
+        courier=choice.profile.name,
+        why=choice.why,
+        total=gathered.data.rows,
+        id_bad=gathered.data.id_bad,
+        rejected=gathered.data.rejected,
         notices=group_notices(gathered.notices),
         blank=gathered.tally.blank,
         header=gathered.tally.header,
@@ -303,15 +251,3 @@ def _assemble(
         parent=parent,
         kind=manifest.kind,
     )
-
-
-_NO_KEYS = pa.table(
-    {
-        "row": pa.array([], pa.int32()),
-        "order_id": pa.array([], pa.string()),
-        "status": pa.array([], pa.int8()),
-        "event_ms": pa.array([], pa.int64()),
-        "disposition": pa.array([], pa.int8()),
-        "codes": pa.array([], pa.string()),
-    }
-)

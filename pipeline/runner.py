@@ -6,6 +6,7 @@ Every step can be taken again: what a crash left half done is done anew by the s
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,11 +14,13 @@ import pyarrow.compute as pc
 import structlog
 
 from pipeline.adapters.folders import Folders
+from pipeline.adapters.spool import Spool
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.codes import Code
+from pipeline.containment import Reader, ReadingStopped
 from pipeline.delivery.lane import Handback, Shipment
-from pipeline.errors import DropChanged, DropRefused, StorageError
+from pipeline.errors import DropChanged, DropRefused, ReaderDied, StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.planning import (
     Planned,
@@ -30,14 +33,15 @@ from pipeline.planning import (
     make_plan,
 )
 from pipeline.ports import Chunk, Clock, Ledger
-from pipeline.preparing import Prepared, Reading, Source, prepare
+from pipeline.prepared import Facts, Prepared, Source, load
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.settle import Remark, Settled, settle, unsent
+from schemas.courier import Profile
 
 log = structlog.get_logger(__name__)
 
 MAX_TRIES = 3
-"""A file that ends the process, or meets a bug, this often is quarantined."""
+"""A file that ends a process, or meets a bug, this often is quarantined."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,8 @@ class Runner:
         ledger: Ledger,
         claimer: Claimer,
         closer: Closer,
-        reading: Reading,
+        reader: Reader,
+        profiles: Mapping[str, Profile],
         rules: PlanRules,
         clock: Clock,
         turn: Callable[[], AbstractContextManager[object]] = nullcontext,
@@ -84,25 +89,51 @@ class Runner:
         self._ledger = ledger
         self._claimer = claimer
         self._closer = closer
-        self._reading = reading
+        self._reader = reader
+        self._profiles = profiles
         self._rules = rules
         self._clock = clock
         self._turn = turn
 
     # -- read and plan -------------------------------------------------------------------------
 
-    def admit(self, drop: Drop, ahead_of: AheadOf) -> Step | None:
-        """Read and plan a claimed drop. None when it went back to waiting."""
+    def read(self, drop: Drop) -> Facts:
+        """Read a claimed drop into its spool.
+
+        Raises DropChanged, and what ``containment.Reader.read`` does.
+        """
         spool = self._closer.spool(drop)
-        started = drop.started_at or self._clock.now()
-        drop = replace(drop, tries=spool.begin_try(), started_at=started)
+        if spool.begin_try() > MAX_TRIES:
+            raise poison()
         try:
-            step = self._read_and_plan(drop, ahead_of)
+            facts = self._read(drop, spool)
+        except (StorageError, DropChanged):
+            spool.end_tries()  # not the file's fault, but the disk's, or whoever still writes it
+            raise
+        except ReadingStopped:
+            spool.end_try()
+            raise
+        spool.end_try()
+        return facts
+
+    def admit(self, drop: Drop, read: Callable[[], Facts], ahead_of: AheadOf) -> Step | None:
+        """Plan a drop that was read: ``read`` returns or raises what ``Runner.read`` did.
+
+        None when it went back to waiting, or was not read because we are to end.
+        """
+        spool = self._closer.spool(drop)
+        drop = replace(drop, started_at=drop.started_at or self._clock.now())
+        try:
+            facts = read()
+            drop = replace(drop, tries=spool.begin_try())
+            step = self._plan_read(drop, facts, spool, ahead_of)
         except DropRefused as refusal:
             return self._closer.refuse(drop, refusal)
         except DropChanged as changed:
             spool.remove()
             self._claimer.back_to_waiting(drop, changed)
+            return None
+        except ReadingStopped:
             return None
         except StorageError:
             spool.end_tries()  # the disk's fault, not the file's
@@ -110,10 +141,9 @@ class Runner:
         spool.end_tries()
         return step
 
-    def _read_and_plan(self, drop: Drop, ahead_of: AheadOf) -> Step:
-        prepared = self._read(drop)
-        courier = prepared.choice.profile.name
-        return self.plan(replace(drop, courier=courier, parent=prepared.parent), prepared, ahead_of)
+    def _plan_read(self, drop: Drop, facts: Facts, spool: Spool, ahead_of: AheadOf) -> Step:
+        drop = replace(drop, courier=facts.courier, parent=facts.parent)
+        return self.plan(drop, load(facts, spool, self._profiles), ahead_of)
 
     def plan(self, drop: Drop, prepared: Prepared, ahead_of: AheadOf) -> Step:
         """Plan a drop that was read, unless it must wait for an earlier one.
@@ -146,9 +176,7 @@ class Runner:
     def _facts(self, prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
         return self._closer.placed(facts_of(prepared, planned))
 
-    def _read(self, drop: Drop) -> Prepared:
-        if drop.tries > MAX_TRIES:
-            raise _poison()
+    def _read(self, drop: Drop, spool: Spool) -> Facts:
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         if path is None:
             raise DropRefused(
@@ -159,11 +187,31 @@ class Runner:
         source = Source(
             path=path, name=drop.source_file, named=drop.folder or None, now=drop.received_at
         )
-        prepared = prepare(source, self._reading, self._closer.spool(drop), self)
-        # Whoever wrote it may go on through our rename: it is read as it was hashed, or not at all.
+        try:
+            facts = self._reader.read(source, spool, self._courier)
+        except ReaderDied:
+            self._check_unchanged(drop, path)  # a mapped file that is cut off ends who reads it
+            raise
+        self._check_unchanged(drop, path)
+        return facts
+
+    def _check_unchanged(self, drop: Drop, path: Path) -> None:
+        """Whoever wrote it may go on through our rename: it is read as it was hashed, or not."""
         if self._folders.digest(path).sha256 != drop.sha256:
             raise DropChanged("it was written to after it was claimed")
-        return prepared
+
+    def stop_reading(self) -> None:
+        """Read nothing more: what is not planned waits for the next start. For any thread."""
+        self._reader.stop()
+
+    def end_reading(self) -> None:
+        """The same, when no ``read`` is under way: the other process is gone after it."""
+        self._reader.close()
+
+    def _courier(self, drop_id: str) -> str | None:
+        """The courier of an earlier drop, or None if there is no such drop."""
+        found = self._ledger.find(drop_id)
+        return found.courier if found else None
 
     def _refuse(
         self, drop: Drop, refusal: DropRefused, prepared: Prepared, planned: Planned
@@ -227,19 +275,6 @@ class Runner:
         drop = replace(blocked.drop, facts=self._facts(blocked.prepared, planned))
         return drop, settle(planned.table, [], [], waiting=waiting)
 
-    # -- preparing.Family ----------------------------------------------------------------------
-
-    def courier(self, drop_id: str) -> str | None:
-        """The courier of an earlier drop, or None if there is no such drop."""
-        found = self._ledger.find(drop_id)
-        return found.courier if found else None
-
-    def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]:
-        """The order ids of an earlier drop's rows, by drop and row, as its file had them."""
-        found = self._ledger.find(drop_id)
-        ids = self._closer.spool(found).ids() if found else {}
-        return {(drop_id, row): seen for row, seen in ids.items()}
-
 
 _CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")
 
@@ -251,7 +286,8 @@ def sharing(orders: pa.Array, ahead: Sequence[Blocked]) -> Iterator[str]:
             yield each.drop.drop_id
 
 
-def _poison() -> DropRefused:
+def poison() -> DropRefused:
+    """Build the refusal of a file that we fail on every time."""
     return DropRefused(
         Code.PROCESSING_FAILED,
         f"Shipdrop failed on this file {MAX_TRIES} times. Nothing of it is sent any more.",

@@ -52,6 +52,8 @@ class InboxSettings(_Section):
     done_marker: str = ""
     max_file_mb: int = Field(default=1024, ge=1)
     max_rows: int = Field(default=2_000_000, ge=1)
+    read_seconds: PositiveSeconds = 30.0
+    read_memory_mb: int = Field(default=2048, ge=256)
 
     @field_validator("done_marker")
     @classmethod

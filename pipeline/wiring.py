@@ -1,12 +1,13 @@
 """The one place that builds adapters and hands them over."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from pipeline.adapters.child import Child
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Inbox
@@ -15,15 +16,16 @@ from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
 from pipeline.adapters.present import PresentApi
 from pipeline.adapters.watcher import Watcher
+from pipeline.agreement import MB, ReadingRules
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
+from pipeline.containment import Reader
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import SettingsError, UsageError
 from pipeline.model import Drop, Limits
 from pipeline.planning import PlanRules
 from pipeline.ports import Presence, StatusApi
-from pipeline.preparing import Reading
 from pipeline.runner import Runner
 from pipeline.service import Pace, Service
 from pipeline.settings import ApiSettings, Settings
@@ -43,11 +45,15 @@ one than in an embedded ledger. Chunks that are marked ahead keep the callers bu
 
 @dataclass(frozen=True)
 class Site:
-    """One root with its settings; adapters are built when first asked for."""
+    """One root with its settings; adapters are built when first asked for.
+
+    ``child``: a process to read files in that was started before all this was imported.
+    """
 
     root: Path
     settings: Settings
     clock: SystemClock = field(default_factory=SystemClock)
+    child: Child | None = None
     presence: Presence | None = None
 
     @cached_property
@@ -96,13 +102,22 @@ class Site:
 
     def close(self) -> None:
         """Let go of what was opened."""
+        if "reader" in self.__dict__:
+            self.reader.close()
         if "ledger" in self.__dict__:
             self.ledger.close()
 
     @cached_property
+    def own_profiles(self) -> tuple[tuple[str, str], ...]:
+        """The profiles in ROOT/couriers: each file's path and text. Raises SettingsError."""
+        return tuple(
+            (str(path), _text_of(path)) for path in sorted((self.root / COURIERS).glob("*.toml"))
+        )
+
+    @cached_property
     def profiles(self) -> Mapping[str, Profile]:
         """Built-in profiles, overlaid by those in ROOT/couriers. Raises SettingsError."""
-        profiles = {**builtin_profiles(), **own_profiles(self.root / COURIERS)}
+        profiles = {**builtin_profiles(), **_by_name(self.own_profiles)}
         wanted = self.settings.manifest.courier
         if find_profile(wanted, profiles) is None:
             raise SettingsError(
@@ -111,16 +126,27 @@ class Site:
             )
         return profiles
 
+    @property
+    def limits(self) -> Limits:
+        """How large a file may be."""
+        inbox = self.settings.inbox
+        return Limits(max_bytes=inbox.max_file_mb * MB, max_rows=inbox.max_rows)
+
     @cached_property
-    def reading(self) -> Reading:
-        """How files are read here."""
+    def reader(self) -> Reader:
+        """Has files read, in a process of its own. Raises SettingsError for a wrong profile."""
         inbox, manifest = self.settings.inbox, self.settings.manifest
-        return Reading(
-            profiles=self.profiles,
+        _ = self.profiles  # what is wrong with one is told here, not by the other process
+        rules = ReadingRules(
+            profiles=self.own_profiles,
             default=manifest.courier,
-            limits=Limits(max_bytes=inbox.max_file_mb * 1024 * 1024, max_rows=inbox.max_rows),
+            limits=self.limits,
             rules=Rules(timezone=manifest.timezone),
+            spools=self.spools,
+            seconds=inbox.read_seconds,
+            memory=inbox.read_memory_mb * MB,
         )
+        return Reader(rules, self.child)
 
     def check_sending(self) -> None:
         """Raise SettingsError unless address and token are configured."""
@@ -187,7 +213,8 @@ class Site:
             ledger=self.ledger,
             claimer=self.claimer,
             closer=self.closer,
-            reading=self.reading,
+            reader=self.reader,
+            profiles=self.profiles,
             rules=self.plan_rules,
             clock=self.clock,
             turn=self.ledger.planning_turn if self.presence else nullcontext,
@@ -197,7 +224,7 @@ class Site:
     def advice() -> Mapping[str, Advice]:
         """How to fix what each code says."""
         return {
-            str(code): Advice(meaning=entry.what, fix=entry.fix, example=entry.example)
+            str(code): Advice(meaning=entry.what, fix=entry.fix, right=entry.right)
             for code, entry in load_codes().items()
         }
 
@@ -230,25 +257,28 @@ class Site:
         )
 
 
-def own_profiles(folder: Path) -> Mapping[str, Profile]:
-    """The profiles a user keeps in a folder, by name. Raises SettingsError."""
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SettingsError(
+            f"{path} cannot be read: {reason}.", hint="Mend the file, or take it away."
+        ) from error
+
+
+def _by_name(own: Sequence[tuple[str, str]]) -> Mapping[str, Profile]:
+    """The profiles a user keeps, by name. Raises SettingsError."""
     profiles: dict[str, Profile] = {}
-    origins: dict[str, Path] = {}
-    for path in sorted(folder.glob("*.toml")):
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise SettingsError(
-                f"{path} cannot be read: {reason}.", hint="Mend the file, or take it away."
-            ) from error
-        profile = load_profile(text, origin=str(path))
+    origins: dict[str, str] = {}
+    for origin, text in own:
+        profile = load_profile(text, origin=origin)
         if profile.name in origins:
             raise SettingsError(
-                f'{path}: "name" is "{profile.name}", as in {origins[profile.name].name}.',
+                f'{origin}: "name" is "{profile.name}", as in {Path(origins[profile.name]).name}.',
                 hint="Give one of the two another name.",
             )
-        profiles[profile.name], origins[profile.name] = profile, path
+        profiles[profile.name], origins[profile.name] = profile, origin
     return profiles
 
 

@@ -1,12 +1,13 @@
 """Drops under way: read and planned one after the other, delivered side by side, reported.
 
 Planning keeps to the order of claims, so that a drop that shares orders with an earlier one sees
-it. One thread reads and plans, one reports; the delivery room has its own.
+it. One thread plans, one reports, and one has the next files read meanwhile, which another process
+does; the delivery room has its own.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +18,14 @@ import structlog
 from pipeline.closing import Closed
 from pipeline.delivery.lane import Handback
 from pipeline.delivery.room import DeliveryRoom
-from pipeline.errors import StorageError
+from pipeline.errors import ReaderDied, StorageError
 from pipeline.model import Drop, DropState
 from pipeline.ports import Chunk
+from pipeline.prepared import Facts
 from pipeline.runner import MAX_TRIES, Blocked, Ready, Runner, Step, sharing
+
+_READ_AHEAD = 8
+"""Drops that are handed to the threads that read and plan; what is read waits in its spool."""
 
 _BUG = "Shipdrop failed on it; the log says how. It is tried again."
 
@@ -48,12 +53,13 @@ class Work:
         self._runner = runner
         self._room = room
         self._post = post
+        self._reads = ThreadPoolExecutor(1, thread_name_prefix="reads")
         self._stages = ThreadPoolExecutor(1, thread_name_prefix="stages")
         self._reports = ThreadPoolExecutor(1, thread_name_prefix="reports")
         self._waiting: deque[Drop] = deque()
         self._reading: dict[str, Drop] = {}
-        self._planning: dict[str, Blocked] = {}
         self._blocked: list[Blocked] = []
+        self._unplanned: dict[str, Blocked] = {}
         self._delivering: dict[str, Drop] = {}
         self._reporting: set[str] = set()
         self._cancelled: set[str] = set()
@@ -114,12 +120,14 @@ class Work:
         """Begin nothing new; what is out is answered and reported."""
         self._stopping = True
         self._waiting.clear()
+        self._runner.stop_reading()
         self._room.stop()
 
     def finish_blocked(self, reason: str) -> None:
         """Report the drops that wait for others which will not get through now."""
         blocked, self._blocked = self._blocked, []
         for each in blocked:
+            self._unplanned.pop(each.drop.drop_id, None)
             self._report_blocked(each, reason)
             self.open[each.drop.drop_id] = f"waits for {', '.join(each.behind)}"
 
@@ -145,16 +153,28 @@ class Work:
 
     def close(self) -> None:
         """Wait for the threads."""
+        self._runner.stop_reading()
+        self._reads.shutdown(wait=True, cancel_futures=True)
         self._stages.shutdown(wait=True, cancel_futures=True)
+        self._runner.end_reading()
         self._reports.shutdown(wait=True)
 
     # -- read and plan -------------------------------------------------------------------------
 
     def _read_next(self) -> None:
-        if self._reading or not self._waiting or self._stopping:
-            return
-        drop = self._waiting.popleft()
-        self._in_stages(partial(self._runner.admit, drop, self._ahead_of), drop)
+        while self._waiting and len(self._reading) < _READ_AHEAD and not self._stopping:
+            drop = self._waiting.popleft()
+            read = self._reads.submit(self._runner.read, drop)
+            self._in_stages(partial(self._admit, drop, read), drop)
+
+    def _admit(self, drop: Drop, read: "Future[Facts]") -> Step | None:
+        """In the thread ``stages``: plan it as soon as it is read."""
+        if self._stopping:
+            return None
+        try:
+            return self._runner.admit(drop, read.result, self._ahead_of)
+        except CancelledError:
+            return None
 
     def _was_read(self, drop: Drop, done: "Future[Step | None]") -> None:
         del self._reading[drop.drop_id]
@@ -163,7 +183,6 @@ class Work:
             self._route(done.result())
         else:
             self._not_read(drop, error)
-        self._planning.pop(drop.drop_id, None)
         self._read_next()
 
     def _route(self, step: Step | None) -> None:
@@ -187,7 +206,10 @@ class Work:
             self.open[drop.drop_id] = error.message
             log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
             return
-        log.error("drop.bug", drop=drop.drop_id, exc_info=error)
+        if isinstance(error, ReaderDied):
+            log.error("drop.reader_died", drop=drop.drop_id, signal=error.signal)
+        else:
+            log.error("drop.bug", drop=drop.drop_id, exc_info=error)
         if self._stopping:
             self.open[drop.drop_id] = _BUG
             return
@@ -267,8 +289,6 @@ class Work:
         unsettled.update(drop.drop_id for drop in self._waiting)
         for blocked in sorted(self._blocked, key=lambda each: each.drop.seq):
             if unsettled.isdisjoint(blocked.behind):
-                # Known as ahead of others until it is planned: one of them may be read just now.
-                self._planning[blocked.drop.drop_id] = blocked
                 self._blocked.remove(blocked)
                 unsettled.add(blocked.drop.drop_id)
                 self._in_stages(
@@ -277,13 +297,32 @@ class Work:
                 )
 
     def _ahead_of(self, drop: Drop, orders: pa.Array) -> Iterator[str]:
-        """Earlier drops that were read, wait to be planned, and have one of these orders."""
-        waiting = (*self._blocked, *tuple(self._planning.values()))
+        """Earlier drops that were read, wait to be planned, and have one of these orders.
+
+        In the thread ``stages``.
+        """
+        waiting = tuple(self._unplanned.values())
         return sharing(orders, [each for each in waiting if each.drop.seq < drop.seq])
 
     def _in_stages(self, job: Callable[[], Step | None], drop: Drop) -> None:
         self._reading[drop.drop_id] = drop
-        future = self._stages.submit(job)
+        future = self._stages.submit(self._noted, job, drop)
         future.add_done_callback(
             lambda done: self._post(Event(act=lambda: self._was_read(drop, done)))
         )
+
+    def _noted(self, job: Callable[[], Step | None], drop: Drop) -> Step | None:
+        """Do the job in the thread ``stages``.
+
+        A drop that has to wait is known there at once: the next one is planned before the service
+        hears of it.
+        """
+        step = None
+        try:
+            step = job()
+        finally:
+            if isinstance(step, Blocked):
+                self._unplanned[drop.drop_id] = step
+            else:
+                self._unplanned.pop(drop.drop_id, None)
+        return step

@@ -23,13 +23,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
-    """``what`` happened in one sentence, how to ``fix`` it in the sheet, and an ``example``."""
+    """``what`` happened in one sentence, how to ``fix`` it in the sheet, and an ``example`` of it.
+
+    ``right``: what such a cell should look like, "" where the code is not about a cell.
+    """
 
     code: Code
     kind: Kind
     what: str
     fix: str
     example: str
+    right: str = ""
 
 
 @cache

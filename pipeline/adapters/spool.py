@@ -44,7 +44,7 @@ class SpoolWriter:
     """Takes the blocks of one sheet, in order."""
 
     def __init__(self, path: Path, columns: int) -> None:
-        self._columns = columns
+        self._folder = path.parent
         cells = [pa.field(f"c{n}", pa.string(), nullable=False) for n in range(columns)]
         self._schema = pa.schema([*PREPARED, *cells, _EXTRA])
         self._sink = pa.OSFile(str(path), "wb")
@@ -60,12 +60,15 @@ class SpoolWriter:
         )
         table = prepared.table.combine_chunks()
         arrays = [*(_whole(column) for column in table.columns), *map(_whole, block.cells), extra]
-        self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        with _in_our_words(self._folder):
+            self._writer.write_batch(batch)
 
     def close(self) -> None:
         """Finish the file."""
-        self._writer.close()
-        self._sink.close()
+        with _in_our_words(self._folder):
+            self._writer.close()
+            self._sink.close()
 
 
 class Spool:
@@ -88,8 +91,18 @@ class Spool:
                 file.write(b".")
                 return file.tell()
 
+    def end_try(self) -> None:
+        """This try, the last that was counted, did no harm; earlier ones stay counted."""
+        with _in_our_words(self.folder):
+            path = self._home / _TRIES
+            size = path.stat().st_size if path.exists() else 0
+            if size > 1:
+                os.truncate(path, size - 1)
+            else:
+                path.unlink(missing_ok=True)
+
     def end_tries(self) -> None:
-        """The file was read without harm."""
+        """The file was read and planned without harm: none is counted any more."""
         with _in_our_words(self.folder):
             (self._home / _TRIES).unlink(missing_ok=True)
 
@@ -99,10 +112,10 @@ class Spool:
         with _in_our_words(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             writer = SpoolWriter(self._rows_path(sheet), columns)
-            try:
-                yield writer
-            finally:
-                writer.close()
+        try:
+            yield writer
+        finally:
+            writer.close()
 
     def blocks(self, sheet: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The sheet's blocks in order; only these columns if named."""
@@ -178,13 +191,15 @@ class Spool:
         """Keep ``row`` (record number) and ``order_id`` of rows a person may correct; on disk."""
         with _in_our_words(self.folder):
             self._write(_IDS, table)
-            _sync(self.folder)
+            (self.folder / _IDS).replace(self._home / _IDS)
+            _sync(self._home)
 
     def ids(self) -> dict[int, tuple[str, ...]]:
         """The ids that ``write_ids`` kept, by record number; sheets may share a number."""
-        if not self._at(_IDS).exists():
+        path = self._home / _IDS
+        if not path.exists():
             return {}
-        table = self._read(_IDS)
+        table = self._read_at(path)
         found: dict[int, tuple[str, ...]] = {}
         rows, order_ids = table.column("row").to_pylist(), table.column("order_id").to_pylist()
         for row, order_id in zip(rows, order_ids, strict=True):
@@ -220,7 +235,10 @@ class Spool:
         _sync(path)
 
     def _read(self, name: str) -> pa.Table:
-        with _in_our_words(self.folder), pa.OSFile(str(self._at(name))) as source:
+        return self._read_at(self._at(name))
+
+    def _read_at(self, path: Path) -> pa.Table:
+        with _in_our_words(self.folder), pa.OSFile(str(path)) as source:
             return pa.ipc.open_file(source).read_all()
 
     def _at(self, name: str) -> Path:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 
 import pyarrow as pa
 import structlog
@@ -17,7 +18,7 @@ from pipeline.adapters.ledger.segments import Load, Segment, sending
 from pipeline.closing import Closed
 from pipeline.cluster.lease import Lease
 from pipeline.delivery.lane import Handback, Shipment
-from pipeline.errors import Fenced, StorageError
+from pipeline.errors import Fenced, ReaderDied, StorageError
 from pipeline.model import Drop, DropState
 from pipeline.runner import Blocked, Ready
 from pipeline.wiring import Site
@@ -124,13 +125,18 @@ class Hands:
                 "drop.storage_trouble", drop=drop.drop_id, reason=error.message
             )
             self._resting.add(drop.seq)
-        except Exception:  # a bug with one file: it is refused after some tries
+        except ReaderDied as died:  # it is refused after some tries
+            log.error(  # noqa: TRY400 - a traceback of ours says nothing about it
+                "drop.reader_died", drop=drop.drop_id, signal=died.signal
+            )
+        except Exception:  # a bug with one file: the same
             log.exception("drop.bug", drop=drop.drop_id)
 
     def _plan_one(self, drop: Drop) -> None:
         if self._site.claimer.recover(drop) is None:
             return  # it went back to the inbox
-        step = self._site.runner.admit(drop, self._ahead_of)
+        runner = self._site.runner
+        step = runner.admit(drop, partial(runner.read, drop), self._ahead_of)
         match step:
             case Ready(drop=planned):
                 self._ledger.wait_no_more(planned.seq)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from pipeline.adapters.child import Child
 from pipeline.cluster.engine import Engine
 from pipeline.cluster.hands import PLAN, REPORT, SEND, Hands
 from pipeline.cluster.keeper import Keeper
@@ -40,9 +41,10 @@ def libpq(url: str) -> str:
 class Session:
     """One membership, under one name. ``run`` returns when it ended; ``was_lost``: not by wish."""
 
-    def __init__(self, root: Path, settings: Settings) -> None:
+    def __init__(self, root: Path, settings: Settings, child: Child | None = None) -> None:
+        """``child``: a process to read files in that was started already."""
         self._lease = Lease(settings.cluster.stale_seconds)
-        self._site = Site(root, settings, presence=self._lease)
+        self._site = Site(root, settings, child=child, presence=self._lease)
         self._stop = threading.Event()
         self.was_lost = False
         self._engine: Engine | None = None
@@ -54,6 +56,7 @@ class Session:
         if self._hands is not None:
             self._hands.stopping = True
         if self._engine is not None:
+            self._site.runner.stop_reading()
             self._site.room.stop()
             self._engine.stop()
 
@@ -64,6 +67,7 @@ class Session:
         self._stop.set()
         if self._hands is not None:
             self._hands.stopping = True
+        self._site.runner.stop_reading()
         self._site.room.kill()
         if self._engine is not None:
             self._engine.stop()
@@ -97,6 +101,7 @@ class Session:
         )
         keeper = Keeper(site, lease, hands, engine, stop=self.stop, lost=self._lost)
         scanner = Scanner(site, lease, hands)
+        site.reader.keep_ready()
         site.room.start()
         keeper.start()
         scanner.start()
@@ -126,15 +131,15 @@ class Session:
         log.info("worker.left", worker=self._lease.name)
 
 
-def work(root: Path, settings: Settings, on_session: Callable[[Session], None]) -> None:
-    """Be a worker until stopped: a worker that was given up joins anew.
+def work(site: Site, on_session: Callable[[Session], None]) -> None:
+    """Be a worker of this root until stopped: a worker that was given up joins anew.
 
     ``on_session`` is handed each session before it begins, so that signals can stop it. Raises what
     keeps the first one from beginning.
     """
     first = True
     while True:
-        session = Session(root, settings)
+        session = Session(site.root, site.settings, site.child if first else None)
         on_session(session)
         try:
             session.run()

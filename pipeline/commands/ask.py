@@ -111,11 +111,14 @@ def explain(
         raise UsageError(f'"{code}" is not a code.', hint=hint)
     entry = known[wanted]
     value = {"code": wanted, "what": entry.what, "fix": entry.fix, "example": entry.example}
+    value |= {"right": entry.right} if entry.right else {}
 
     def for_people() -> None:
         typer.echo(f"{wanted}\n\n{entry.what}\n\nWhat to do: {entry.fix}")
         if entry.example:
             typer.echo(f"\nExample: {entry.example}")
+        if entry.right:
+            typer.echo(f"What it should look like: {entry.right}")
 
     desk.show(value, for_people)
     return 0

@@ -38,7 +38,7 @@ def worker(desk: Desk) -> int:
             f"Workers need {error.name}, which is not installed.",
             hint="pip install 'shipdrop[cluster]'",
         ) from error
-    site = desk.site(fresh=True)
+    site = desk.site(fresh=True, reads=True)
     libpq(site.settings.ledger.url)
     site.check_sending()
     caught: list[int] = []
@@ -56,7 +56,7 @@ def worker(desk: Desk) -> int:
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
-    work(site.root, site.settings, begin)
+    work(site, begin)
     return 130 if signal.SIGINT in caught else 0
 
 

@@ -34,7 +34,7 @@ def check(
     from pipeline.checking import check_files
     from pipeline.describing import describe_check
 
-    checked = check_files(desk.site(anywhere=True), files, courier=courier, out=out)
+    checked = check_files(desk.site(anywhere=True, reads=True), files, courier=courier, out=out)
 
     def for_people() -> None:
         for each in checked:

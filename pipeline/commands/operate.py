@@ -42,8 +42,10 @@ def run(
     """
     from pipeline.adapters.lock import RootLock
 
-    site = desk.site(fresh=True)
+    site = desk.site(fresh=True, reads=True)
     site.check_sending()
+    if not once:
+        site.reader.keep_ready()
     with RootLock(site.root, now=site.clock.now), site.ledger.alone() as hold:
         return _serve(desk, site, hold, once=once)
 

@@ -22,6 +22,8 @@ REJECT_ROW = "_reject_row"
 REJECT_CODES = "_reject_codes"
 REJECT_MESSAGE = "_reject_message"
 REJECT_DROP = "_reject_drop"
+#: The sheet of the workbook we write. There a cell is as it was: nothing has been guarded.
+ROWS_SHEET = "Rows to correct"
 
 #: Digits a spreadsheet keeps of a number.
 _KEPT = 15
@@ -43,24 +45,36 @@ def is_rejects_header(headers: Sequence[str]) -> bool:
     return {REJECT_ROW, REJECT_DROP} <= {_plain(header) for header in headers}
 
 
-def restore_headers(headers: Sequence[str], kind: str) -> tuple[str, ...]:
-    """Give the headers without the guard; ``kind`` as in ``restore``."""
-    if not headers:
-        return ()
-    text = unguard_array(pa.array(headers, pa.string()), only_guarded=kind != "csv")
+def origin(kind: str, sheet: str) -> str:
+    """Say what became of a rejects file: ``csv``, ``twin`` (our workbook) or ``workbook``.
+
+    ``kind`` is ``Manifest.kind``, ``sheet`` the name of the sheet.
+    """
+    if kind == "csv":
+        return kind
+    return "twin" if sheet == ROWS_SHEET else "workbook"
+
+
+def restore_headers(headers: Sequence[str], origin: str) -> tuple[str, ...]:
+    """Give the headers without the guard; ``origin`` as in ``restore``."""
+    if not headers or origin == "twin":
+        return tuple(headers)
+    text = unguard_array(pa.array(headers, pa.string()), only_guarded=origin != "csv")
     return tuple(text.to_pylist())
 
 
-def restore(block: Block, headers: Sequence[str], kind: str) -> Block:
-    """Give the block with its original text.
+def restore(block: Block, headers: Sequence[str], origin: str) -> Block:
+    """Give the block with its original text; ``origin`` is what the function of that name says.
 
-    ``kind`` is ``Manifest.kind``. From a CSV, one leading ``'`` goes from every cell. In a
-    workbook our own twin has none, but somebody may have saved the CSV as a workbook: there a
-    ``'`` goes only where the guard would have put one. A row that was rejected for surplus cells
-    and still has text under the nameless columns at the end gets ``ROW_RAGGED`` again.
+    From a CSV, one leading ``'`` goes from every cell. Our own workbook has none of ours. In
+    another one, somebody may have saved the CSV as a workbook: there a ``'`` goes only where the
+    guard would have put one. A row that was rejected for surplus cells and still has text under
+    the nameless columns at the end gets ``ROW_RAGGED`` again.
     """
-    csv = kind == "csv"
-    cells = tuple(unguard_array(column, only_guarded=not csv) for column in block.cells)
+    csv = origin == "csv"
+    cells = block.cells
+    if origin != "twin":
+        cells = tuple(unguard_array(column, only_guarded=not csv) for column in cells)
     extra = {
         pos: tuple(unguard_cell(cell) if csv else cell for cell in surplus)
         for pos, surplus in block.extra.items()
@@ -223,4 +237,5 @@ def _column(block: Block, headers: Sequence[str], name: str) -> pa.Array | None:
 
 
 def _plain(header: str) -> str:
-    return header.strip("\ufeff'\" \t\r\n\u00a0").casefold()
+    # A program that takes our CSV for Windows-1252 puts its byte order mark into the first header.
+    return header.removeprefix("\u00ef\u00bb\u00bf").strip("\ufeff'\" \t\r\n\u00a0").casefold()

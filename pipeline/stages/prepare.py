@@ -15,7 +15,7 @@ from pipeline.stages.findings import Finding, Rows, found, labels, marked, messa
 from pipeline.stages.flags import auto_dispatched
 from pipeline.stages.mapping import ColumnMap, check_twins
 from pipeline.stages.normalise import Canonical, normalise
-from pipeline.stages.structure import footers, structural
+from pipeline.stages.structure import broken_cells, footers, structural, without_status
 from pipeline.stages.transform import Updates, transform
 from pipeline.stages.validate import validate
 from pipeline.stages.wording import StatusWords, about_cell
@@ -53,7 +53,12 @@ def prepare_block(
         rules=rules,
         canonical=normalise(block, mapping, profile, now=now, rules=rules),
     )
-    findings = [*structural(block, mapping), *desk.faults(), *desk.doubted(mixed)]
+    findings = [
+        *structural(block, mapping),
+        *broken_cells(block, mapping, profile),
+        *desk.faults(),
+        *desk.doubted(mixed),
+    ]
     rejected = marked(findings, Kind.REJECT, len(block))
     skips = desk.skips(rejected)
     ignored = marked(skips, Kind.SKIP, len(block))
@@ -132,8 +137,13 @@ class _Desk:
 
     def faults(self) -> list[Finding]:
         """Everything that pandera has to say."""
-        verdicts = validate(self.canonical.frame, self.profile, self.rules)
-        return [self.found(code, role, rows) for (code, role), rows in verdicts.items()]
+        verdicts = dict(validate(self.canonical.frame, self.profile, self.rules))
+        broken = without_status(self.block, self.mapping)
+        for (code, role), rows in verdicts.items() if len(broken) else ():
+            if role is Role.STATUS:
+                verdicts[code, role] = np.setdiff1d(rows, broken)
+        told = [(code, role, rows) for (code, role), rows in verdicts.items() if len(rows)]
+        return [self.found(code, role, rows) for code, role, rows in told]
 
     def doubted(self, mixed: Collection[Role]) -> list[Finding]:
         """Rows to reject because a strict profile's date column is mixed."""

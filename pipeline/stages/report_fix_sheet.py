@@ -1,12 +1,20 @@
-"""The sheet "What to fix" of ``rejects.xlsx``: the faults by code, and how to mend them."""
+"""The sheet "What to fix" of ``rejects.xlsx``: the faults by code, and how to mend them.
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+Under each code stand the file's own values that have it, most frequent first, each with the row
+of its first cell, a link to that cell, and beside it what it should look like.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Final
 
-from pipeline.stages.report_rejects import Picked
+from rapidfuzz import fuzz, process
+
+from pipeline.codes import Code
+from pipeline.stages.comeback import ROWS_SHEET
+from pipeline.stages.report_rejects import LEADING, Picked
+from schemas.folding import fold
 
 FIX_SHEET: Final = "What to fix"
 #: The drop-down of the first sheet takes its list from here.
@@ -16,45 +24,94 @@ _HEADER = (
     "Code",
     "Column",
     "Rows",
+    "In your file",
+    "First in row",
+    "Should look like",
     "What is wrong",
     "What to do",
-    "Looks like, for example",
-    "First row",
     "As reported there",
 )
-_WIDTHS = (22, 24, 10, 50, 60, 28, 10, 80)
+_WIDTHS = (20, 22, 8, 28, 10, 26, 44, 52, 60)
 _STEPS = (
     "Correct the coloured cells on the first sheet, save, and drop this file (or its CSV twin) "
     "into the inbox as it is. Rows you delete are not sent. Leave the _reject columns alone."
 )
+_SHOWN_VALUES = 10
+#: Values of one code and column that are told apart; a damaged column may hold a million.
+_KEPT_VALUES = 500
+_LONGEST_VALUE = 200
+_NEAR = 60.0
+#: Columns of a group's line that are bold: code, column, rows.
+_STRONG = frozenset({0, 1, 2})
+_LINE, _MOST_LINES = 15.0, 12
 
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """What a code means, how to fix it, and a right value as an example."""
+    """What a code means, how to fix it, and what a right cell looks like ("": no cell)."""
 
     meaning: str
     fix: str
-    example: str = ""
+    right: str = ""
+
+
+@dataclass(kw_only=True, slots=True)
+class Value:
+    """One value that has a fault: how many rows, and where the first of them stands.
+
+    ``row``: its number in the file that was rejected; ``line`` and ``place``: its cell on the
+    sheet of rows, counted from 0.
+    """
+
+    text: str
+    row: int
+    line: int
+    place: int
+    message: str
+    count: int = 0
+
+
+@dataclass(kw_only=True, slots=True)
+class Group:
+    """The rows with one code in one column. ``values``: the first so many different ones."""
+
+    count: int = 0
+    values: dict[str, Value] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
 class Tally:
-    """The faults of the rows, by code and column header, with the first row of each."""
+    """The faults of the rows, by code and column header."""
 
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    first: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    groups: dict[tuple[str, str], Group] = field(default_factory=dict)
+    lines: int = 0
 
-    def add(self, lines: Picked, header_of: Mapping[str, str]) -> None:
-        """Count the lines of a block; ``header_of`` maps roles to the headers of its sheet."""
+    def add(self, lines: Picked, header_of: Mapping[str, str], place_of: Mapping[str, int]) -> None:
+        """Count the lines of a block.
+
+        ``header_of`` maps roles to the headers of its sheet, ``place_of`` to the columns of ours.
+        """
         rows, messages = lines.rows, lines.message
         for pos, codes in enumerate(lines.codes.to_pylist()):
+            self.lines += 1
             for label in filter(None, codes.split(";")):
                 code, _, role = label.partition(":")
-                key = (code, header_of.get(role, role))
-                self.counts[key] += 1
-                if key not in self.first:
-                    self.first[key] = (rows[pos].as_py(), messages[pos].as_py())
+                group = self.groups.setdefault((code, header_of.get(role, role)), Group())
+                group.count += 1
+                place = place_of.get(role)
+                text = "" if place is None else _cell(lines, place, pos)
+                value = group.values.get(text)
+                if value is None:
+                    if len(group.values) >= _KEPT_VALUES:
+                        continue
+                    value = group.values[text] = Value(
+                        text=text,
+                        row=rows[pos].as_py(),
+                        line=self.lines,
+                        place=1 if place is None else place,
+                        message=messages[pos].as_py(),
+                    )
+                value.count += 1
 
 
 def write_fix_sheet(
@@ -67,43 +124,142 @@ def write_fix_sheet(
 ) -> None:
     """Add the sheet: a line per code and column, the most frequent first, and the statuses.
 
-    ``note`` stands at the foot in place of the general advice if it is not empty.
+    ``note`` stands at the foot in place of the general advice if it is not empty: then there is
+    no sheet of rows to link to.
     """
     sheet = workbook.add_worksheet(FIX_SHEET)
-    bold = workbook.add_format({"bold": True, "bg_color": "#D9E1F2", "border": 1})
-    wrap = workbook.add_format({"text_wrap": True, "valign": "top", "num_format": "@"})
-    number = workbook.add_format({"valign": "top"})
-    plain = workbook.add_format({"num_format": "@"})
+    formats = _formats(workbook)
     for place, (name, width) in enumerate(zip(_HEADER, _WIDTHS, strict=True)):
         sheet.set_column(place, place, width)
-        sheet.write_string(0, place, name, bold)
+        sheet.write_string(0, place, name, formats["header"])
     if statuses:
         sheet.set_column(STATUS_COLUMN, STATUS_COLUMN, 32)
-        sheet.write_string(0, STATUS_COLUMN, "Known statuses", bold)
-    faults = [_fault_line(key, count, tally, advice) for key, count in tally.counts.most_common()]
-    foot: list[tuple[str, ...]] = [(), (note or _STEPS,)]
+        sheet.write_string(0, STATUS_COLUMN, "Known statuses", formats["header"])
+    lines = [*_lines(tally, advice, statuses), (), ()]
     # A workbook in constant memory wants its rows from the top, each of them once.
-    for line, (cells, status) in enumerate(zip_longest([*faults, *foot], statuses, fillvalue="")):
-        for place, cell in enumerate(cells):
-            if isinstance(cell, int):
-                sheet.write_number(line + 1, place, cell, number)
-            else:
-                _write_words(sheet, line + 1, place, cell, wrap if len(cells) > 1 else None)
+    for at, (line, status) in enumerate(zip_longest(lines, statuses, fillvalue=""), start=1):
+        if at == len(lines):
+            _write_words(sheet, at, 0, note or _STEPS, formats["strong"])
+        sheet.set_row(at, _height(line))
+        for place, cell in enumerate(line):
+            _write_cell(sheet, at, place, cell, formats, linked=not note)
         if status:
-            _write_words(sheet, line + 1, STATUS_COLUMN, status, plain)
+            _write_words(sheet, at, STATUS_COLUMN, status, formats["plain"])
     sheet.freeze_panes(1, 0)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
 
 
-def _fault_line(
-    key: tuple[str, str], count: int, tally: Tally, advice: Mapping[str, Advice]
-) -> tuple[str | int, ...]:
-    code, header = key
-    row, message = tally.first[key]
-    known = advice.get(code, Advice(meaning="", fix="See the message.", example=""))
-    return (code, header, count, known.meaning, known.fix, known.example, row, message)
+@dataclass(frozen=True, kw_only=True)
+class _Head:
+    """A cell of the line that begins a group."""
+
+    text: str | int
+
+
+def _lines(
+    tally: Tally, advice: Mapping[str, Advice], statuses: Sequence[str]
+) -> Iterator[tuple[_Head | Value | str | int, ...]]:
+    """The sheet's lines: a group, then its values."""
+    for (code, header), group in sorted(
+        tally.groups.items(), key=lambda each: each[1].count, reverse=True
+    ):
+        known = advice.get(code, Advice(meaning="", fix="See the message."))
+        head = (code, header, group.count, "", "", "", known.meaning, known.fix, "")
+        yield tuple(_Head(text=text) for text in head)
+        ranked = sorted(group.values.values(), key=lambda value: value.count, reverse=True)
+        for value in ranked[:_SHOWN_VALUES]:
+            right = _right(code, value.text, known, statuses)
+            yield ("", "", value.count, value, value.row, right, "", "", value.message)
+        shown = sum(value.count for value in ranked[:_SHOWN_VALUES])
+        if shown < group.count:
+            yield ("", "", group.count - shown, "(other values)")
+
+
+def _right(code: str, text: str, known: Advice, statuses: Sequence[str]) -> str:
+    """What a cell with this value should look like."""
+    if code != Code.STATUS_UNKNOWN or not statuses:
+        return known.right
+    folded = {fold(status): status for status in statuses}
+    near = process.extractOne(
+        fold(text[:_LONGEST_VALUE]), list(folded), scorer=fuzz.ratio, score_cutoff=_NEAR
+    )
+    return folded[near[0]] if near else "one of the known statuses, in column J"
+
+
+def _cell(lines: Picked, place: int, pos: int) -> str:
+    column = lines.cells[place - len(LEADING)]
+    return "" if column is None else str(column[pos].as_py())[:_LONGEST_VALUE]
+
+
+def row_height(*texts: tuple[str, int]) -> float:
+    """Give the height, in points, in which these wrapped texts show in columns of such widths.
+
+    Excel would find it out by itself, LibreOffice and others do not.
+    """
+    lines = [-(-len(text) // max(1, width - 4)) + text.count("\n") for text, width in texts]
+    return _LINE * min(_MOST_LINES, max(1, *lines))
+
+
+def _height(line: Sequence[Any]) -> float:
+    texts = (cell.text if isinstance(cell, _Head) else cell for cell in line)
+    pairs = zip(texts, _WIDTHS, strict=False)
+    return row_height(("", 1), *((text, width) for text, width in pairs if isinstance(text, str)))
+
+
+def _write_cell(
+    sheet: Any, line: int, place: int, cell: Any, formats: Mapping[str, Any], *, linked: bool
+) -> None:
+    kind = formats["wrap"]
+    if isinstance(cell, _Head):
+        cell, kind = cell.text, formats["strong_head" if place in _STRONG else "head"]
+    if isinstance(cell, Value):
+        words = _words(cell.text) or "(empty)"
+        if not linked:
+            sheet.write_string(line, place, words, formats["bad"])
+            return
+        target = f"internal:'{ROWS_SHEET}'!{_address(cell.line, cell.place)}"
+        sheet.write_url(line, place, target, formats["bad"], words, "Go to this cell")
+    elif isinstance(cell, int):
+        sheet.write_number(
+            line, place, cell, formats["number"] if kind is formats["wrap"] else kind
+        )
+    elif not cell:
+        sheet.write_blank(line, place, None, kind)
+    else:
+        _write_words(sheet, line, place, cell, kind)
+
+
+def _address(line: int, place: int) -> str:
+    letters, left = "", place + 1
+    while left:
+        left, digit = divmod(left - 1, 26)
+        letters = chr(65 + digit) + letters
+    return f"{letters}{line + 1}"
 
 
 def _write_words(sheet: Any, line: int, place: int, text: str, cell_format: Any) -> None:
+    sheet.write_string(line, place, _words(text), cell_format)
+
+
+def _words(text: str) -> str:
     # XlsxWriter takes "<r>…</r>" for markup of its own; nothing here has to be kept to the letter.
-    words = text.replace("\x00", "\ufffd").replace("<r>", "< r>")
-    sheet.write_string(line, place, words, cell_format)
+    return text.replace("\x00", "\ufffd").replace("<r>", "< r>")
+
+
+def _formats(workbook: Any) -> dict[str, Any]:
+    top = {"valign": "top"}
+    plain = {**top, "num_format": "@"}
+    head = {**top, "text_wrap": True, "bg_color": "#F2F2F2", "align": "left", "top": 1}
+    strong = {"bold": True}
+    made = {
+        "header": {**strong, "bg_color": "#D9E1F2", "border": 1},
+        "head": head,
+        "strong_head": {**head, **strong},
+        "strong": strong,
+        "number": {**top, "align": "left"},
+        "wrap": {**plain, "text_wrap": True},
+        "plain": plain,
+        "bad": {**plain, "text_wrap": True, "bg_color": "#FFC7CE", "font_color": "#9C0006"},
+    }
+    return {name: workbook.add_format(format_) for name, format_ in made.items()}

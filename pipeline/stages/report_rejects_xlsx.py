@@ -14,7 +14,14 @@ import xlsxwriter
 
 from pipeline.codes import ERRORS
 from pipeline.model import ResultBlock, Role
-from pipeline.stages.report_fix_sheet import FIX_SHEET, Advice, Tally, write_fix_sheet
+from pipeline.stages.comeback import REJECT_MESSAGE, ROWS_SHEET
+from pipeline.stages.report_fix_sheet import (
+    FIX_SHEET,
+    Advice,
+    Tally,
+    row_height,
+    write_fix_sheet,
+)
 from pipeline.stages.report_rejects import (
     LEADING,
     Columns,
@@ -25,7 +32,6 @@ from pipeline.stages.report_rejects import (
     replayable,
 )
 
-ROWS_SHEET: Final = "Rows to correct"
 MAX_COMMENTS: Final = 5_000
 #: About eight seconds of writing; a sheet that large is nothing to correct by hand.
 MAX_CELLS: Final = 1_500_000
@@ -33,12 +39,16 @@ MAX_CELLS: Final = 1_500_000
 _IN_MEMORY_CELLS = 200_000
 _LONGEST_CELL = 32_767
 _LONGEST_COMMENT = 600
+_MESSAGE = LEADING.index(REJECT_MESSAGE)
+_MESSAGE_WIDTH, _WIDEST = 56, 40
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Formats:
     header: Any
+    ours: Any
     text: Any
+    told: Any
     bad: Any
     warned: Any
 
@@ -106,11 +116,16 @@ class _Rows:
         self.formats = _formats(workbook)
         self.comments_left = max_comments
         self.line = 0
+        self.longest = [len(name) for name in layout.header]
         for place, name in enumerate(layout.header):
-            width = 60 if name == LEADING[2] else min(40, max(14, len(name) + 2))
-            self.sheet.set_column(place, place, width, self.formats.text)
-            _write_text(self.sheet, 0, place, name, self.formats.header)
+            ours = place < len(LEADING)
+            _write_text(
+                self.sheet, 0, place, name, self.formats.ours if ours else self.formats.header
+            )
         self.sheet.freeze_panes(1, 0)
+        self.sheet.set_landscape()
+        self.sheet.fit_to_pages(1, 0)
+        self.sheet.repeat_rows(0)
 
     def write(self, picked: Iterable[tuple[Picked, Mapping[str, int]]], drop_id: str) -> None:
         """Write every line; ``picked``: each block's lines, and where its roles' columns are."""
@@ -124,11 +139,14 @@ class _Rows:
 
     def _write_line(self, texts: Sequence[str], place_of: Mapping[str, int]) -> None:
         marks = _marks(texts[1], place_of)
+        self.sheet.set_row(self.line, row_height((texts[_MESSAGE], _MESSAGE_WIDTH)))
         for place, text in enumerate(texts):
+            self.longest[place] = max(self.longest[place], len(text))
             if place in marks:
                 self._write_marked(place, text, marks[place], message=texts[2])
             elif text:
-                _write_text(self.sheet, self.line, place, text, self.formats.text)
+                kind = self.formats.told if place == _MESSAGE else self.formats.text
+                _write_text(self.sheet, self.line, place, text, kind)
 
     def _write_marked(self, place: int, text: str, codes: Sequence[str], *, message: str) -> None:
         serious = any(code in ERRORS for code in codes)
@@ -140,7 +158,10 @@ class _Rows:
             self.sheet.write_comment(self.line, place, comment, {"x_scale": 2.5, "y_scale": 1.2})
 
     def finish(self, status_place: int | None, statuses: int) -> None:
-        """Add what needs the number of lines: the filter, and the statuses' drop-down."""
+        """Add what needs all lines: widths, the filter, and the statuses' drop-down."""
+        for place, longest in enumerate(self.longest):
+            width = _MESSAGE_WIDTH if place == _MESSAGE else min(_WIDEST, max(8, longest + 3))
+            self.sheet.set_column(place, place, width, self.formats.text)
         self.sheet.autofilter(0, 0, self.line, len(self.layout.header) - 1)
         if status_place is None or not statuses:
             return
@@ -172,8 +193,10 @@ def _picked(
         lines = pick(block, layout, whole_file=whole_file)
         if lines is not None:
             roles = columns.get(block.headers, {})
-            tally.add(lines, {role: block.headers[index] for role, index in roles.items()})
-            yield lines, _places(block.headers, layout, columns)
+            places = _places(block.headers, layout, columns)
+            headers = {role: block.headers[index] for role, index in roles.items()}
+            tally.add(lines, headers, places)
+            yield lines, places
 
 
 def _places(headers: tuple[str, ...], layout: Layout, columns: Columns) -> dict[str, int]:
@@ -217,7 +240,9 @@ def _formats(workbook: Any) -> _Formats:
     text = {"num_format": "@", "valign": "top"}
     return _Formats(
         header=workbook.add_format({**text, "bold": True, "bg_color": "#D9E1F2", "border": 1}),
+        ours=workbook.add_format({**text, "bold": True, "bg_color": "#E7E6E6", "border": 1}),
         text=workbook.add_format(text),
+        told=workbook.add_format({**text, "text_wrap": True}),
         bad=workbook.add_format({**text, "bg_color": "#FFC7CE", "font_color": "#9C0006"}),
         warned=workbook.add_format({**text, "bg_color": "#FFEB9C", "font_color": "#7F6000"}),
     )

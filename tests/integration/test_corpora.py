@@ -1,26 +1,23 @@
 """Real files that nobody here made: each ends in a table or in a plain refusal.
 
-The files are not part of the project. They are looked for next to it, or where
-``SHIPDROP_CORPORA`` points; without them these tests are skipped.
+See ``tests.fakes.corpora``. Without the files these tests are skipped (and fail in the gate).
 """
 
 import csv
+import io
 import json
-import os
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.model import Limits, ReadTally
-from pipeline.stages.read import read_manifest
-from tests.fakes.header_finders import ExactHeader
-
-ROOT = Path(
-    os.environ.get("SHIPDROP_CORPORA") or Path(__file__).parents[2].parent / "shared" / "corpora"
-)
-MANIFEST = ROOT / "MANIFEST.tsv"
+from tests.fakes import corpora
+from tests.fakes.corpora import MANIFEST, ROOT, Table, listed
 
 pytestmark = [
     pytest.mark.skipif(not MANIFEST.is_file(), reason="the corpora of real files are not here"),
@@ -28,38 +25,13 @@ pytestmark = [
 ]
 
 
-def listed() -> list[str]:
-    if not MANIFEST.is_file():
-        return ["(absent)"]
-    with MANIFEST.open(encoding="utf-8", newline="") as lines:
-        paths = [
-            row["path"] for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        ]
-    return [path for path in paths if (ROOT / path).is_file()]
+def read(path: str, *, filled: int = 2) -> Table:
+    return corpora.table_of((ROOT / path).read_bytes(), Path(path).name, filled=filled)
 
 
 def table_of(path: str, *, filled: int = 2) -> list[list[str]]:
-    """Read a file's first sheet, taking the first row with ``filled`` cells for the header."""
-    data = (ROOT / path).read_bytes()
-    name = Path(path).name
-    pilot = ExactHeader()
-    with pytest.raises(DropRefused) as caught:
-        read_manifest(data, name=name, limits=Limits(), header=pilot)
-    if caught.value.code is not Code.HEADER_NOT_FOUND:
-        raise caught.value
-    wanted = (row for row in pilot.seen if sum(bool(cell.strip()) for cell in row) >= filled)
-    header = next(wanted, pilot.seen[0])
-    manifest = read_manifest(data, name=name, limits=Limits(), header=ExactHeader(*header))
-    rows = [header]
-    last = manifest.sheets[0].header_row
-    for block in manifest.sheets[0].blocks(ReadTally()):
-        columns = [column.to_pylist() for column in block.cells]
-        assert all(None not in column for column in columns)
-        assert block.rows[0] > last
-        last = block.rows[-1]
-        for at, row in enumerate(zip(*columns, strict=True)):
-            rows.append([*row, *block.extra.get(at, ())])
-    return rows
+    table = read(path, filled=filled)
+    return [table.header, *table.rows]
 
 
 @pytest.mark.parametrize("path", listed())
@@ -74,6 +46,66 @@ def test_every_file_ends_in_a_table_or_a_plain_refusal(path: str) -> None:
     else:
         assert refusal.message.endswith(".")
         assert refusal.hint
+
+
+@pytest.mark.timeout(120)  # all of them
+def test_one_process_reads_them_all_within_500_mb() -> None:
+    command = [sys.executable, "-m", "tests.fakes.corpora"]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, timeout=110, check=False
+    )
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, f"it ended at the file after {told[-1:]}: {done.stderr!r}"
+    assert [each["path"] for each in told] == listed()
+    assert max(each["megabytes"] for each in told) <= 500
+    assert "table" in {each["outcome"] for each in told}
+
+
+def independent_count(path: str, table: Table) -> int | None:
+    """Rows after the header that hold anything, as another reader counts them; None: it cannot."""
+    data = (ROOT / path).read_bytes()
+    if table.manifest.kind == "csv":
+        text = data.decode(table.manifest.dialect["encoding"], errors="replace").lstrip("\ufeff")
+        delimiter = DELIMITERS.get(table.manifest.dialect["delimiter"], "?")
+        text = text.removesuffix("\x1a")
+        records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        lines: list[Sequence[object]] = list(records)
+        return sum(
+            filled(line, table.header) for line in lines[table.manifest.sheets[0].header_row :]
+        )
+    if table.manifest.kind != "xlsx":
+        return None
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(data), data_only=True)
+    except Exception:  # noqa: BLE001 - whatever makes openpyxl give up: it is only asked for advice
+        return None
+    if table.manifest.sheets[0].name not in book.sheetnames:
+        return None  # of a workbook in the strict dialect it sees nothing
+    sheet = book[table.manifest.sheets[0].name]
+    first = table.manifest.sheets[0].header_row + 1
+    return sum(filled(line, table.header) for line in sheet.iter_rows(first, values_only=True))
+
+
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+
+
+def filled(cells: Sequence[object], header: Sequence[str]) -> bool:
+    texts = ["" if cell is None else str(cell) for cell in cells]
+    width = len(header)
+    repeats = texts[:width] == list(header) and not any(text.strip() for text in texts[width:])
+    return any(text.strip() for text in texts) and not repeats
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # what openpyxl has to say about extensions
+@pytest.mark.parametrize("path", listed())
+def test_no_row_is_missing_without_a_word(path: str) -> None:
+    try:
+        table = read(path)
+    except DropRefused:
+        return
+    expected = independent_count(path, table)
+    if expected is not None:
+        assert len(table.rows) == expected
 
 
 @pytest.mark.parametrize("stem", ["escaped_quotes", "json", "newlines"])

@@ -1,5 +1,6 @@
 """DATE_MIXED is a matter of the file: what a later sheet holds counts for an earlier one."""
 
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def test_date_cells_and_typed_dates_in_different_sheets(
     second.append(["AB10003", "Delivered", now.strftime("%d-%m-%Y")])
     file = tmp_path / "two.xlsx"
     book.save(file)
-    (checked,) = check_files(Site(tmp_path, load(tmp_path)), [file], courier="s", out=None)
+    with closing(Site(tmp_path, load(tmp_path))) as site:
+        (checked,) = check_files(site, [file], courier="s", out=None)
     told = checked.summary
     assert [(each["code"], each["count"]) for each in told["errors"]] == codes
     (mixed,) = [each for each in told["warnings"] if each["code"] == "DATE_MIXED"]

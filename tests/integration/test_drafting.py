@@ -4,6 +4,7 @@ import csv
 import io
 import tomllib
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def drafted(root: Path, file: Path) -> Draft:
 def checked(root: Path, file: Path, profile: str, courier: str = "acme") -> Mapping[str, Any]:
     (root / "couriers").mkdir(exist_ok=True)
     (root / "couriers" / "acme.toml").write_text(profile, encoding="utf-8")
-    (found,) = check_files(site(root), [file], courier=courier, out=None)
+    with closing(site(root)) as opened:
+        (found,) = check_files(opened, [file], courier=courier, out=None)
     return found.summary
 
 

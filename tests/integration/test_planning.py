@@ -27,7 +27,8 @@ from pipeline.planning import (
     make_plan,
 )
 from pipeline.ports import ChunkResult, ChunkState, Standing, Verdict
-from pipeline.preparing import Prepared, Reading, Source, prepare
+from pipeline.prepared import Prepared, Reading, Source, load
+from pipeline.preparing import prepare
 from pipeline.reporting import Report, summary_of
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.settle import settle, unsent
@@ -65,7 +66,8 @@ class Bench:
         profiles = builtin_profiles()
         reading = Reading(profiles=profiles, default="generic", limits=Limits(), rules=Rules())
         source = Source(path=path, name=path.name, named=None, now=NOW)
-        return prepare(source, reading, self.spool, _NoFamily())
+        facts = prepare(source, reading, self.spool, _NoFamily())
+        return load(facts, self.spool, profiles)
 
     def standing(self, drop: Drop, prepared: Prepared) -> list[Standing]:
         orders = sendable_orders(prepared.keys).to_pylist()

@@ -160,3 +160,13 @@ def test_remove_takes_everything(spool):
     spool.remove()
     assert not spool.folder.exists()
     spool.remove()
+
+
+def test_a_try_that_did_no_harm_is_taken_back_alone(spool):
+    spool.begin_try()
+    spool.begin_try()
+    spool.end_try()
+    assert spool.begin_try() == 2
+    for _ in range(3):
+        spool.end_try()
+    assert spool.begin_try() == 1

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from pipeline.codes import Code
 from pipeline.model import RESULT, Block, CellKind, Fault, ResultBlock
 from pipeline.stages.comeback import (
+    ROWS_SHEET,
     is_reject_column,
     is_rejects_header,
+    origin,
     references,
     rendering_matches,
     restore,
@@ -48,6 +50,7 @@ def line(order_id: str, *, row: str = "7", drop: str = "d1", remark: str = "") -
 def test_a_rejects_file_is_known_by_its_two_columns() -> None:
     assert is_rejects_header(HEADERS)
     assert is_rejects_header(("Order Id", " _REJECT_DROP", "\ufeff_reject_row"))
+    assert is_rejects_header(("\u00ef\u00bb\u00bf_reject_row", "_reject_drop"))
     assert not is_rejects_header(("_reject_row", "Order Id"))
     assert not is_rejects_header(("Order Id", "Status"))
 
@@ -59,8 +62,9 @@ def test_only_our_columns_are_no_data() -> None:
 
 def test_guarded_headers_come_back() -> None:
     assert restore_headers(("'=X", "Id"), "csv") == ("=X", "Id")
-    assert restore_headers(("'tis", "'-X"), "xlsx") == ("'tis", "-X")
+    assert restore_headers(("'tis", "'-X"), "workbook") == ("'tis", "-X")
     assert restore_headers((), "csv") == ()
+    assert restore_headers(("'-X",), "twin") == ("'-X",)
 
 
 # The guard
@@ -72,8 +76,15 @@ def test_from_a_csv_one_apostrophe_goes_from_every_cell() -> None:
 
 
 def test_from_a_workbook_only_what_the_guard_put_there_goes() -> None:
-    back = restore(block(line("'x", remark="'-5")), HEADERS, "xlsx")
+    back = restore(block(line("'x", remark="'-5")), HEADERS, "workbook")
     assert (back.cells[4].to_pylist(), back.cells[5].to_pylist()) == (["'x"], ["-5"])
+
+
+def test_in_our_own_workbook_every_cell_is_as_it_was() -> None:
+    assert origin("xlsx", ROWS_SHEET) == origin("ods", ROWS_SHEET) == "twin"
+    assert (origin("xlsx", "Sheet1"), origin("csv", "")) == ("workbook", "csv")
+    back = restore(block(line("'=x", remark="'-5")), HEADERS, "twin")
+    assert (back.cells[4].to_pylist(), back.cells[5].to_pylist()) == (["'=x"], ["'-5"])
 
 
 @given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=4))

@@ -95,6 +95,27 @@ def test_a_bomb_is_refused_without_growing_whatever_size_it_declares(declared: i
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024
 
 
+def test_a_part_that_is_larger_than_it_says_is_not_inflated_to_its_end() -> None:
+    # 150 to one: below the ratio that would give it away.
+    page = (b"<row/>" + b"%d" * 8 + bytes(range(200))).ljust(60_000)
+    data = changed(lambda name, old: page * 600 if name == SHEET else old)
+    told = struct.pack("<I", len(page) * 600)
+    assert data.count(told) == 2
+    assert "larger than it says" in refusal(data.replace(told, struct.pack("<I", 5000))).message
+
+
+def test_a_claim_of_billions_of_texts_is_refused() -> None:
+    strings = "xl/sharedStrings.xml"
+    data = changed(
+        lambda name, old: (
+            old.replace(b'uniqueCount="4"', b'uniqueCount="4294967295"') if name == strings else old
+        )
+    )
+    told = refusal(data)
+    assert told.code is Code.UNSAFE_WORKBOOK
+    assert "4,294,967,295 texts" in told.message
+
+
 def test_inflated_bytes_are_counted_over_all_parts() -> None:
     noise = bytes(range(256)) * 40
     data = changed(same, *((f"xl/media/{at}.bin", noise) for at in range(20)))

@@ -110,7 +110,22 @@ TABLE = st.integers(2, 5).flatmap(
     lambda width: st.lists(st.lists(CELL, min_size=width, max_size=width), max_size=8)
 )
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-MARKED = {"utf-16-le": "\ufeff", "utf-16-be": "\ufeff"}
+#: Encoding as the reader may meet it → codec, and the byte order mark before the text.
+ENCODINGS = {
+    "UTF-8": ("utf-8", ""),
+    "UTF-8 with a mark": ("utf-8-sig", ""),
+    "UTF-16 LE with a mark": ("utf-16-le", "\ufeff"),
+    "UTF-16 BE with a mark": ("utf-16-be", "\ufeff"),
+    "UTF-16 LE": ("utf-16-le", ""),
+    "UTF-16 BE": ("utf-16-be", ""),
+    "UTF-32 LE with a mark": ("utf-32-le", "\ufeff"),
+    "UTF-32 BE with a mark": ("utf-32-be", "\ufeff"),
+    "UTF-32 LE": ("utf-32-le", ""),
+    "UTF-32 BE": ("utf-32-be", ""),
+    "Windows-1252": ("cp1252", ""),
+}
+#: Without a mark UTF-16 is known by the NUL halves of Latin text.
+LATIN_ONLY = {"UTF-16 LE", "UTF-16 BE", "Windows-1252"}
 
 
 def written(table: list[list[str]], delimiter: str, end: str, *, quote_all: bool) -> str:
@@ -130,21 +145,30 @@ def written(table: list[list[str]], delimiter: str, end: str, *, quote_all: bool
 @given(
     table=TABLE,
     delimiter=st.sampled_from(",;\t|"),
-    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    end=st.sampled_from(["\n", "\r\n", "\r", "\r\r\n"]),
+    announced=st.booleans(),
     quote_all=st.booleans(),
-    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-32", "cp1252", *MARKED]),
+    encoding=st.sampled_from(list(ENCODINGS)),
     final=st.booleans(),
 )
 def test_any_table_in_any_dialect_reads_back_the_same_cells(
-    table: list[list[str]], delimiter: str, end: str, quote_all: bool, encoding: str, final: bool
+    table: list[list[str]],
+    delimiter: str,
+    end: str,
+    announced: bool,
+    quote_all: bool,
+    encoding: str,
+    final: bool,
 ) -> None:
     header = [f"Column {at}" for at in range(len(table[0]) if table else 2)]
-    if encoding == "cp1252":
+    codec, mark = ENCODINGS[encoding]
+    if encoding in LATIN_ONLY:
         table = [[re.sub(r"[^\x00-\x7f]", "é", cell) for cell in row] for row in table]
     text = written([header, *table], delimiter, end, quote_all=quote_all)
-    text = MARKED.get(encoding, "") + (text if final else text.removesuffix(end))
+    text = f"sep={delimiter}{end}{text}" if announced else text
+    text = mark + (text if final else text.removesuffix(end))
     manifest = read_manifest(
-        text.encode(encoding), name="t.csv", limits=Limits(), header=ExactHeader(*header)
+        text.encode(codec), name="t.csv", limits=Limits(), header=ExactHeader(*header)
     )
     rows: list[tuple[str, ...]] = []
     for block in manifest.sheets[0].blocks(ReadTally()):

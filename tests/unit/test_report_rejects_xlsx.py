@@ -18,7 +18,8 @@ from pipeline.stages.report_rejects_xlsx import rejects_xlsx
 HEADERS: tuple[str, ...] = ("Order Id", "Current Status", "Remark")
 COLUMNS = {HEADERS: {"order_id": 0, "status": 1, "remark": 2}}
 ADVICE = {
-    "STATUS_UNKNOWN": Advice(meaning="Not known.", fix="Take one of the list.", example="Delivered")
+    "STATUS_UNKNOWN": Advice(meaning="Not known.", fix="Take one of the list.", right="a status"),
+    "ID_MISSING": Advice(meaning="None.", fix="Enter it.", right="an id"),
 }
 CREATED = datetime(2026, 1, 2, tzinfo=UTC)
 RED, YELLOW = "FFFFC7CE", "FFFFEB9C"
@@ -130,24 +131,60 @@ def test_without_statuses_there_is_no_drop_down() -> None:
     assert not rows.data_validations.dataValidation
 
 
-def test_what_to_fix_is_grouped_and_counted() -> None:
-    status = ("STATUS_UNKNOWN:status", ("1", "x", ""))
-    both = ("ID_MISSING:order_id;STATUS_UNKNOWN:status", ("", "y", ""))
-    _, fixes = opened(block(status, status, both))
-    lines = [[cell.value for cell in row[:8]] for row in fixes.iter_rows(min_row=1, max_row=3)]
-    assert lines[0][:3] == ["Code", "Column", "Rows"]
-    assert lines[1] == [
-        "STATUS_UNKNOWN",
-        "Current Status",
-        3,
-        "Not known.",
-        "Take one of the list.",
-        "Delivered",
-        2,
-        "Row 2 is wrong.",
+def test_what_to_fix_is_grouped_and_shows_the_files_own_values() -> None:
+    slip = ("STATUS_UNKNOWN:status", ("1", "Deliverd", ""))
+    odd = ("ID_MISSING:order_id;STATUS_UNKNOWN:status", ("", "Wat", ""))
+    _, fixes = opened(block(odd, slip, slip), statuses=["Delivered", "In Transit"])
+    lines = [[cell.value for cell in row[:9]] for row in fixes.iter_rows(max_row=6)]
+    assert lines == [
+        [
+            *("Code", "Column", "Rows", "In your file", "First in row", "Should look like"),
+            *("What is wrong", "What to do", "As reported there"),
+        ],
+        [
+            *("STATUS_UNKNOWN", "Current Status", 3, None, None, None),
+            *("Not known.", "Take one of the list.", None),
+        ],
+        [None, None, 2, "Deliverd", 3, "Delivered", None, None, "Row 3 is wrong."],
+        [
+            *(None, None, 1, "Wat", 2, "one of the known statuses, in column J"),
+            *(None, None, "Row 2 is wrong."),
+        ],
+        ["ID_MISSING", "Order Id", 1, None, None, None, "None.", "Enter it.", None],
+        [None, None, 1, "(empty)", 2, "an id", None, None, "Row 2 is wrong."],
     ]
-    assert lines[2][:3] == ["ID_MISSING", "Order Id", 1]
-    assert "drop this file" in fixes["A5"].value
+    assert "drop this file" in fixes["A8"].value
+
+
+def test_a_value_to_fix_leads_to_its_first_cell() -> None:
+    lines = [("", ("1", "Delivered", "")), ("STATUS_UNKNOWN:status", ("2", "Wat", ""))]
+    _, fixes = opened(block(*lines))
+    assert fixes["D3"].hyperlink.location == "'Rows to correct'!F3"
+
+
+def test_of_many_values_the_most_frequent_are_shown_and_the_others_counted() -> None:
+    bad = [("STATUS_UNKNOWN:status", ("1", f"Wat {n // 2}", "")) for n in range(1300)]
+    often = [("STATUS_UNKNOWN:status", ("1", "Wat 499", ""))] * 3
+    _, fixes = opened(block(*bad, *often))
+    counts = [fixes.cell(n, 3).value for n in range(2, 14)]
+    assert counts == [1303, 5, *[2] * 9, 1303 - 5 - 18]
+    assert fixes["D3"].value == "Wat 499"
+    assert fixes["D13"].value == "(other values)"
+
+
+def test_rows_are_as_high_as_their_wrapped_words() -> None:
+    rows, _ = opened(block(("STATUS_UNKNOWN:status", ("1", "x", ""))))
+    assert rows["C2"].alignment.wrap_text
+    long = {"STATUS_UNKNOWN": Advice(meaning="word " * 40, fix="", right="")}
+    data = rejects_xlsx(
+        [block(("STATUS_UNKNOWN:status", ("1", "x", "")))],
+        drop_id="d1",
+        created=CREATED,
+        columns=COLUMNS,
+        advice=long,
+    )
+    fixes = openpyxl.load_workbook(io.BytesIO(data or b"")).worksheets[1]
+    assert fixes.row_dimensions[2].height == 75
 
 
 def test_no_row_no_workbook() -> None:
@@ -162,7 +199,7 @@ def test_the_whole_file_has_sound_rows_without_marks() -> None:
     rows, fixes = opened(bad, sound, whole_file=True)
     assert [cell.value for cell in rows[3]][1:] == [None, None, "d1", "2", "Delivered", "r"]
     assert rows["G3"].fill.fill_type is None
-    assert fixes["A3"].value is None
+    assert fixes["A4"].value is None
 
 
 @pytest.mark.parametrize(
@@ -207,7 +244,8 @@ def test_too_many_rows_give_the_advice_alone_never_half_of_the_rows() -> None:
     book = openpyxl.load_workbook(io.BytesIO(data))
     assert book.sheetnames == ["What to fix"]
     assert book.worksheets[0]["C2"].value == 10
-    assert "rejects.csv" in book.worksheets[0]["A4"].value
+    assert "rejects.csv" in book.worksheets[0]["A5"].value
+    assert book.worksheets[0]["D3"].hyperlink is None
 
 
 def test_the_same_rows_give_the_same_bytes() -> None:

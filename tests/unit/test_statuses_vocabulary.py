@@ -1,6 +1,8 @@
 """Every status of the couriers' vocabularies, in every spelling, against the built-in tables."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -199,3 +201,89 @@ def test_every_status_in_every_spelling(
         expected = {NOTHING: Verdict.NO_MILESTONE, UNCLEAR: Verdict.AMBIGUOUS}
         assert ruling.verdict is expected.get(meaning, Verdict.MILESTONE), spelling
         assert ruling.milestone == max(meaning, 0), spelling
+
+
+# Whether that is all of them: against the reference, which lies beside the repository
+
+REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "couriers.md"
+COUNT = 283
+"""Statuses in VOCABULARY; where the reference is not at hand, this is what holds it complete."""
+
+#: What stands in the reference's cells and is not a status.
+PROSE = re.compile(
+    r"\(006 = [^)]*\)|= [^,;)]*|on the forward (?:AWB|leg)|on the return AWB|"
+    r"on an rts leg \([^)]*\)|"
+    r"\(is_return = 0\)|is_return = 1:|is_rvp:|\(forward\)|when COURIER_RETURN|"
+    r"the same when a customer return|\(not PICKED[^)]*\)|\(RTO raised\)|\(a hub move\)|scan |"
+    r"\b(?:DL|UD|PU|RT|PP|CN) \+|other |[()]"
+)
+#: Families, with a status of VOCABULARY that stands for each.
+FAMILIES = {
+    "T-0xx": "T-001",
+    "T-2xx": "T-200",
+    "RTO*": "RTOBKD",
+    "assigned_*": "assigned_for_pickup",
+    "recd_at_*": "recd_at_fwd_hub",
+    "rts*": "rts",
+    "rto*": "rto",
+    "shipment_undelivered_*": "shipment_undelivered_attempted",
+    "LT": "Lost",
+    "*": "anything at all",
+    "2xx": "200",
+    "3xx": "333",
+    "4xx": "401",
+    "shipment_created/received/in_transit/out_for_delivery": "shipment_in_transit",
+    "shipment_rto_created/confirmed/in_transit": "shipment_rto_confirmed",
+}
+
+
+def told_by_the_reference() -> Iterator[tuple[str, int, str]]:
+    """(courier, meaning, status) of every status in the table of couriers.md."""
+    text = REFERENCE.read_text(encoding="utf-8").partition("## Status")[2].partition("\n## ")[0]
+    for line in text.splitlines():
+        if not line.startswith("| ") or line.startswith("| courier"):
+            continue
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        courier = name.partition("(")[0].replace(" ", "").lower()
+        returning, _, returned = cells[3].partition("→")
+        meanings = (PICKED, DELIVERED, RTO, RETURNING, RETURNED, NOTHING)
+        columns = (*cells[:3], returning, returned, cells[4])
+        for meaning, cell in zip(meanings, columns, strict=True):
+            unclear = re.search(r"([^,;]*)→ ambiguous", cell)
+            for status in statuses_in(cell.replace(unclear.group(), "") if unclear else cell):
+                yield courier, meaning, status
+            if unclear:
+                yield from ((courier, UNCLEAR, each) for each in statuses_in(unclear.group(1)))
+
+
+def statuses_in(cell: str) -> Iterator[str]:
+    for word in re.split(r"[,;]", PROSE.sub(" ", cell)):
+        text = " ".join(word.split())
+        if span := re.fullmatch(r"(\d+)–(\d+)|(.)xx–(.)xx|(\w+) … (\w+)", text):
+            first, last, low, high, *ends = span.groups()
+            if first:
+                yield from (f"{n:0{len(first)}}" for n in range(int(first), int(last) + 1))
+            elif low:
+                yield from (f"{n}xx" for n in range(int(low), int(high) + 1))
+            else:
+                yield from ends
+        elif both := re.fullmatch(r"(\d+) ([A-Z].*)", text):
+            yield from both.groups()  # a number and the words for it
+        elif text.strip("–…- "):
+            yield text
+
+
+def test_the_vocabulary_is_all_that_the_couriers_documents_have() -> None:
+    ours = {
+        (courier, meaning, fold(status))
+        for courier, _, _, meaning, statuses in VOCABULARY
+        for status in statuses.split("|")
+    }
+    assert sum(len(statuses.split("|")) for *_, statuses in VOCABULARY) == COUNT
+    if REFERENCE.is_file():
+        told = {
+            (courier, meaning, fold(FAMILIES.get(status, status)))
+            for courier, meaning, status in told_by_the_reference()
+        }
+        assert len(told) > 230
+        assert sorted(told - ours) == []

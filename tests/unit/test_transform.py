@@ -186,3 +186,10 @@ def test_the_table_has_the_agreed_columns() -> None:
     done = sheet(["Order ID", "Status"], ["A1", "Delivered"]).one
     assert list(done) == PREPARED.names
     assert isinstance(PREPARED, pa.Schema)
+
+
+def test_the_auto_dispatch_flag_never_enters_the_payload() -> None:
+    headers = ["Order ID", "Status", "autoDispatch"]
+    done = sheet(headers, ["A1", "Delivered", "true"], ["A2", "Picked Up", "false"])
+    for row in done.rows:
+        assert set(json.loads(row["item"])) == {"orderId", "orderStatus"}

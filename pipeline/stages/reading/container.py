@@ -5,8 +5,6 @@ compared, and its XML searched for a document type and for cells so far apart th
 which lays a sheet out in full, would ask for more memory than there is.
 """
 
-import io
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,18 +12,23 @@ from collections.abc import Iterator, Sequence
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Limits
+from pipeline.stages.reading.compound import open_compound
 from pipeline.stages.reading.decode import truncated
-from pipeline.stages.reading.extent import Extent
-from pipeline.stages.reading.sniff import Buffer, unsupported
+from pipeline.stages.reading.markup import Markup
+from pipeline.stages.reading.parts import (
+    LOCAL_SIZE,
+    Package,
+    Unsound,
+    inflated,
+    peek,
+    plain_name,
+)
+from pipeline.stages.reading.sniff import Buffer, as_file, unsupported
 from pipeline.stages.reading.wording import counted, shown
 
-_TAKE, _PIECE = 64 * 1024, 1024 * 1024
 _RATIO, _RATIO_ABOVE = 200, 10 * 1024 * 1024
 _ENTRY_BYTES = 600
-_END, _END_SIZE, _LOCAL_SIZE = b"PK\x05\x06", 22, 30
-_PEEK = 4 * 1024 * 1024
-_DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\0!\0[DE]\0|\0<\0!\0[DE]", re.IGNORECASE)
-_REACH = 16
+_END, _END_SIZE = b"PK\x05\x06", 22
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _BIFF8 = b"\x09\x08\x10\x00\x00\x06\x05\x00"
@@ -42,8 +45,8 @@ _PACKAGE_KINDS: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def check_zip(data: Buffer, *, name: str, limits: Limits) -> str:
-    """Return ``xlsx``, ``xlsb`` or ``ods`` for a sound workbook in a zip container.
+def check_zip(data: Buffer, *, name: str, limits: Limits) -> Package:
+    """Look through a zip container that should be a workbook.
 
     Raises ``DropRefused``: ``TRUNCATED``, ``UNSUPPORTED_TYPE`` (a zip that is no workbook),
     ``PASSWORD_PROTECTED``, ``UNSAFE_WORKBOOK`` (bombs, bad checksums, suspicious member names or
@@ -58,22 +61,34 @@ def check_zip(data: Buffer, *, name: str, limits: Limits) -> str:
     if sum(member.file_size for member in members) > limits.max_inflated_bytes:
         raise _too_big(name)
     left = limits.max_inflated_bytes
+    suspects: set[str] = set()
     for member in members:
-        left -= _check_member(data, member, name, left)
-    return kind
+        size, suspect = _check_member(data, member, name, left)
+        left -= size
+        if suspect:
+            suspects.add(plain_name(member.filename))
+    return Package(
+        kind=kind,
+        data=data,
+        members={plain_name(member.filename): member for member in members},
+        suspects=frozenset(suspects),
+    )
 
 
 def check_ole2(data: Buffer, *, name: str) -> str:
     """Return ``xls`` for an OLE2 container that may be a workbook.
 
-    Raises ``DropRefused``: ``PASSWORD_PROTECTED`` (an encrypted XLSX lies in an OLE2 container) or
-    ``UNSUPPORTED_TYPE``.
+    Raises ``DropRefused``: ``PASSWORD_PROTECTED`` (an encrypted XLSX lies in an OLE2 container),
+    ``UNSUPPORTED_TYPE`` or ``UNREADABLE``.
     """
     if data.find(_ENCRYPTED) >= 0 or _has_filepass(data):
         raise protected(name)
     for stream, kind in _OLE2_KINDS:
         if data.find(stream.encode("utf-16-le")) >= 0:
             raise unsupported(name, kind)
+    compound = open_compound(data)
+    if compound is not None and (why := compound.fault()):
+        raise _damaged(name, why)
     return "xls"
 
 
@@ -106,14 +121,10 @@ def _directory(data: Buffer, name: str, limits: Limits) -> Sequence[zipfile.ZipI
     if _directory_size(data, end) > limits.max_members * _ENTRY_BYTES:
         raise too_many
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(as_file(data)) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, RuntimeError, OSError) as error:
-        raise DropRefused(
-            Code.UNREADABLE,
-            f"{shown(name)} is damaged: its table of contents cannot be read.",
-            hint="Open it in a spreadsheet program, save it anew and drop that.",
-        ) from error
+        raise _damaged(name, "its table of contents cannot be read") from error
     if len(members) > limits.max_members:
         raise too_many
     return members
@@ -130,15 +141,15 @@ def _directory_size(data: Buffer, end: int) -> int:
 
 
 def _kind(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -> str:
-    parts = {_plain(member.filename): member for member in members}
-    types = _peek(data, parts.get("[content_types].xml"))
+    parts = {plain_name(member.filename): member for member in members}
+    types = peek(data, parts.get("[content_types].xml"))
     if b"ms-excel.sheet.binary" in types or "xl/workbook.bin" in parts:
         return "xlsb"
     if b"spreadsheetml" in types or "xl/workbook.xml" in parts:
         return "xlsx"
-    mime = _peek(data, parts.get("mimetype")) or _peek(data, parts.get("meta-inf/manifest.xml"))
+    mime = peek(data, parts.get("mimetype")) or peek(data, parts.get("meta-inf/manifest.xml"))
     if b"opendocument.spreadsheet" in mime:
-        if b"encryption-data" in _peek(data, parts.get("meta-inf/manifest.xml")):
+        if b"encryption-data" in peek(data, parts.get("meta-inf/manifest.xml")):
             raise protected(name)
         return "ods"
     for mark, kind in _PACKAGE_KINDS:
@@ -149,26 +160,6 @@ def _kind(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -> str:
     if any(part.endswith(".iwa") for part in parts):
         raise unsupported(name, "an Apple iWork document")
     raise unsupported(name, f"a zip archive of {counted(len(members), 'file')}")
-
-
-def _plain(member: str) -> str:
-    return member.replace("\\", "/").lstrip("/").casefold()
-
-
-def _peek(data: Buffer, member: zipfile.ZipInfo | None) -> bytes:
-    """Return a small part's content, b"" if it is missing, large or unreadable."""
-    if member is None or member.flag_bits & 1:
-        return b""
-    parts, size = [], 0
-    try:
-        for piece, _ in _inflated(data, member):
-            parts.append(piece)
-            size += len(piece)
-            if size > _PEEK:
-                return b""
-    except (zlib.error, _Unsound):
-        return b""
-    return b"".join(parts)
 
 
 def _check_names(members: Sequence[zipfile.ZipInfo], name: str) -> None:
@@ -188,93 +179,57 @@ def _check_places(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -
     for member in sorted(members, key=lambda each: each.header_offset):
         if member.header_offset < free:
             raise _unsafe(name, "its parts overlap")
-        free = member.header_offset + _LOCAL_SIZE + member.compress_size
+        free = member.header_offset + LOCAL_SIZE + member.compress_size
         if free > len(data):
             raise _unsafe(name, f"its part {shown(member.filename)} goes on past its end")
 
 
-def _check_member(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -> int:
-    """Inflate one part into nothing and return its size."""
+def _check_member(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -> tuple[int, bool]:
+    """Inflate one part into nothing; return its size, and whether it may hold error cells."""
     part = f"its part {shown(member.filename)}"
-    markup = _Markup() if _plain(member.filename).endswith((".xml", ".rels", ".vml")) else None
+    plain = plain_name(member.filename)
+    xml = plain.endswith((".xml", ".rels", ".vml"))
+    markup = Markup(xml=xml) if xml or "/worksheets/" in plain else None
     size, check = 0, 0
-    try:
-        for piece, taken in _inflated(data, member):
-            size += len(piece)
-            if size > left or (size > _RATIO_ABOVE and size >= taken * _RATIO):
-                raise _too_big(name)
-            check = zlib.crc32(piece, check)
-            if markup is not None:
-                markup.add(piece)
-    except (zlib.error, _Unsound) as error:
-        raise _unsafe(name, f"{part} is damaged") from error
+    for piece in _bounded(data, member, name, left):
+        size += len(piece)
+        check = zlib.crc32(piece, check)
+        if markup is not None:
+            markup.add(piece)
     if size != member.file_size or check != member.CRC:
         raise _unsafe(name, f"{part} fails its checksum")
-    if markup is not None:
-        if markup.extent.wide:
-            for piece, _ in _inflated(data, member):
-                markup.extent.add_thoroughly(piece)
-        if why := markup.fault():
-            raise _unsafe(name, f"{part} {why}")
-    return size
+    if markup is None:
+        return size, False
+    if markup.extent.wide:
+        for piece, _ in inflated(data, member):
+            markup.extent.add_thoroughly(piece)
+    if why := markup.fault(size):
+        raise _unsafe(name, f"{part} {why}")
+    return size, markup.suspect
 
 
-class _Markup:
-    """Looks through a part's XML, piece by piece."""
-
-    def __init__(self) -> None:
-        self.extent = Extent()
-        self._tail = b""
-        self._declares = False
-
-    def add(self, piece: bytes) -> None:
-        if b"!" in piece and _DECLARATION.search(self._tail + piece):
-            self._declares = True
-        self._tail = piece[-_REACH:]
-        self.extent.add(piece)
-
-    def fault(self) -> str:
-        """Return what is wrong, "" if nothing."""
-        return "declares a document type" if self._declares else self.extent.fault()
+def _bounded(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -> Iterator[bytes]:
+    """Inflate one part for as long as it keeps to what it says and to the limits."""
+    part = f"its part {shown(member.filename)}"
+    size = 0
+    try:
+        for piece, taken in inflated(data, member):
+            size += len(piece)
+            if size > member.file_size:
+                raise _unsafe(name, f"{part} is larger than it says")
+            if size > left or (size > _RATIO_ABOVE and size >= taken * _RATIO):
+                raise _too_big(name)
+            yield piece
+    except (zlib.error, Unsound) as error:
+        raise _unsafe(name, f"{part} is damaged") from error
 
 
-class _Unsound(Exception):
-    """A part whose bytes do not end where they should."""
-
-
-def _inflated(data: Buffer, member: zipfile.ZipInfo) -> Iterator[tuple[bytes, int]]:
-    """Yield a part's content piece by piece, with the bytes of the file it took so far.
-
-    What the directory says of its size is not believed. Raises ``_Unsound`` or ``zlib.error``.
-    """
-    local = bytes(data[member.header_offset : member.header_offset + _LOCAL_SIZE])
-    if len(local) < _LOCAL_SIZE or local[:4] != b"PK\x03\x04":
-        raise _Unsound
-    skip = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
-    start = member.header_offset + _LOCAL_SIZE + skip
-    end = start + member.compress_size
-    if end > len(data):
-        raise _Unsound
-    if member.compress_type == zipfile.ZIP_STORED:
-        for at in range(start, end, _PIECE):
-            until = min(at + _PIECE, end)
-            yield bytes(data[at:until]), until - start
-        return
-    if member.compress_type != zipfile.ZIP_DEFLATED:
-        raise _Unsound
-    inflater = zlib.decompressobj(-15)
-    for at in range(start, end, _TAKE):
-        until = min(at + _TAKE, end)
-        rest = bytes(data[at:until])
-        # What one call returns is bounded, so some of it may still be inside when all is taken.
-        while not inflater.eof:
-            piece = inflater.decompress(rest, _PIECE)
-            rest = inflater.unconsumed_tail
-            if not piece:
-                break
-            yield piece, until - start - len(rest)
-    if not inflater.eof:
-        raise _Unsound
+def _damaged(name: str, why: str) -> DropRefused:
+    return DropRefused(
+        Code.UNREADABLE,
+        f"{shown(name)} is damaged: {why}.",
+        hint="Open it in a spreadsheet program, save it anew and drop that.",
+    )
 
 
 def _too_big(name: str) -> DropRefused:

@@ -162,11 +162,10 @@ def _by_nul_pattern(head: bytes) -> str:
     quads = len(head) // 4
     if not quads:
         return ""
+    for codec in ("utf-32-le", "utf-32-be"):
+        if _reads_as_text(head[: quads * 4], codec):
+            return codec
     nul = [head[place : quads * 4 : 4].count(0) / quads for place in range(4)]
-    if nul[3] == 1 and nul[2] > 0.9 and nul[0] < 0.1:
-        return "utf-32-le"
-    if nul[0] == 1 and nul[1] > 0.9 and nul[3] < 0.1:
-        return "utf-32-be"
     even, odd = (nul[0] + nul[2]) / 2, (nul[1] + nul[3]) / 2
     # Delimiters, digits and line ends have a NUL half even in a script that has none otherwise.
     if odd > 0.25 and even <= odd / 10:
@@ -174,6 +173,16 @@ def _by_nul_pattern(head: bytes) -> str:
     if even > 0.25 and odd <= even / 10:
         return "utf-16-be"
     return ""
+
+
+def _reads_as_text(head: bytes, codec: str) -> bool:
+    """No text in another encoding is sound UTF-32: its fourth bytes are no zeros."""
+    try:
+        text = head.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    controls = sum(char < " " and char not in "\t\r\n" for char in text)
+    return controls * 20 < len(text)
 
 
 def _check_tail(data: Buffer, encoding: Encoding, name: str) -> None:

@@ -1,10 +1,9 @@
 """Workbook (XLSX, XLSB, XLS, ODS) → manifest: every visible sheet that has the header."""
 
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import Any, TypeVar
 
 from python_calamine import (
@@ -21,6 +20,8 @@ from pipeline.errors import DropRefused
 from pipeline.model import BLOCK_ROWS, Block, Limits, Manifest, Notice, ReadTally, Sheet
 from pipeline.stages.reading.cells import Column, column_of, joined, text_of
 from pipeline.stages.reading.container import check_ole2, check_zip, protected
+from pipeline.stages.reading.error_cells import ErrorCells
+from pipeline.stages.reading.error_places import error_cells
 from pipeline.stages.reading.header import (
     HeaderFinder,
     Record,
@@ -28,8 +29,9 @@ from pipeline.stages.reading.header import (
     find_header,
     is_blank,
 )
+from pipeline.stages.reading.parts import Package
 from pipeline.stages.reading.rows import Parsed, Shaper
-from pipeline.stages.reading.sniff import Buffer, Nature
+from pipeline.stages.reading.sniff import Buffer, Nature, as_file
 from pipeline.stages.reading.wording import shown
 
 _Result = TypeVar("_Result")
@@ -46,15 +48,18 @@ def read_excel(
     Raises ``DropRefused``: what ``container`` raises, ``UNREADABLE``, ``EMPTY_FILE``, or one about
     the header. The blocks may raise ``UNREADABLE`` or ``TOO_MANY_ROWS``.
     """
+    package: Package | None = None
     if nature is Nature.ZIP:
-        kind = check_zip(data, name=name, limits=limits)
+        package = check_zip(data, name=name, limits=limits)
+        kind = package.kind
     else:
         kind = check_ole2(data, name=name)
-    book = contained(lambda: CalamineWorkbook.from_filelike(io.BytesIO(data)), name)
+    book = contained(lambda: CalamineWorkbook.from_filelike(as_file(data)), name)
     notices: list[Notice] = []
     sheets: list[Sheet] = []
     seen: list[list[str]] = []
     budget = _Budget(max_rows=limits.max_rows)
+    errors = error_cells(package, data)
     for index, info in enumerate(book.sheets_metadata):
         if info.typ is not SheetTypeEnum.WorkSheet:
             continue
@@ -66,7 +71,17 @@ def read_excel(
         seen.extend(list(record.cells) for record in head if not is_blank(record.cells))
         found = find_header(head, header, where=f"sheet {shown(info.name)}")
         if found is not None:
-            sheets.append(_sheet(info.name, sheet, found, limits, budget, len(sheets), name))
+            check_width(found.cells, limits.max_columns, where=f"sheet {shown(info.name)}")
+            source = _SheetBlocks(
+                sheet=sheet,
+                file=name,
+                header_row=found.number,
+                headers=tuple(found.cells),
+                budget=budget,
+                index=len(sheets),
+                errors=errors[index] if index < len(errors) else ErrorCells(),
+            )
+            sheets.append(source.as_sheet(info.name))
     if not sheets:
         raise header.refusal(seen) if seen else _empty(name)
     return Manifest(sheets=tuple(sheets), notices=tuple(notices), kind=kind)
@@ -110,6 +125,10 @@ class _SheetBlocks:
     headers: tuple[str, ...]
     budget: _Budget
     index: int
+    errors: ErrorCells
+
+    def as_sheet(self, title: str) -> Sheet:
+        return Sheet(name=title, header_row=self.header_row, headers=self.headers, blocks=self)
 
     def __call__(self, tally: ReadTally) -> Iterator[Block]:
         """Yield the data rows; see ``pipeline.model.BlockSource``."""
@@ -119,7 +138,12 @@ class _SheetBlocks:
             limit=self.budget.max_rows,
             before=self.budget.before(self.index),
         )
-        rows = islice(self.sheet.iter_rows(), self.header_row, None)
+        # The native reader ends with the last cell that it has a value for.
+        more = max(0, self.errors.last_row - self.sheet.total_height)
+        blank = repeat([""] * len(self.headers), more)
+        rows: Iterator[list[Any]] = islice(
+            chain(self.sheet.iter_rows(), blank), self.header_row, None
+        )
         first = self.header_row + 1
         while parsed := self._parsed(rows, first):
             yield from shaper.shape(parsed)
@@ -140,6 +164,7 @@ class _SheetBlocks:
         if not parts:
             return None
         columns = [joined(pieces) for pieces in zip(*parts, strict=True)]
+        columns = self.errors.put_into(columns, start)
         return Parsed(
             first=start,
             cells=tuple(texts for texts, _ in columns),
@@ -172,28 +197,6 @@ def _head(sheet: CalamineSheet, count: int, file: str) -> list[Record]:
         Record(number=number, cells=[text_of(value) for value in row])
         for number, row in enumerate(rows, start=1)
     ]
-
-
-def _sheet(
-    title: str,
-    sheet: CalamineSheet,
-    found: Record,
-    limits: Limits,
-    budget: _Budget,
-    index: int,
-    name: str,
-) -> Sheet:
-    check_width(found.cells, limits.max_columns, where=f"sheet {shown(title)}")
-    headers = tuple(found.cells)
-    source = _SheetBlocks(
-        sheet=sheet,
-        file=name,
-        header_row=found.number,
-        headers=headers,
-        budget=budget,
-        index=index,
-    )
-    return Sheet(name=title, header_row=found.number, headers=headers, blocks=source)
 
 
 def _hidden(info: SheetMetadata, sheet: CalamineSheet) -> Iterator[Notice]:

@@ -1,8 +1,10 @@
 """What the bytes really are. The file's name is never asked: extensions lie."""
 
+import io
 import mmap
 import re
 from enum import StrEnum
+from typing import IO, cast
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
@@ -74,6 +76,14 @@ _TAG_FIRST = re.compile(r"\s*(?:<!--.*?-->\s*)*<[A-Za-z][\w:.-]*[\s/>]", re.DOTA
 _SYLK_START = re.compile(r"ID;P[^\r\n]*[\r\n]+[A-Z]{1,2};")
 _SYLK_END = re.compile(rb"[\r\n]E\s*\Z")
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a")) + b"\x7f"
+
+
+def as_file(data: Buffer) -> IO[bytes]:
+    """Return something with ``read``, ``seek`` and ``tell``; what is mapped is not copied."""
+    if isinstance(data, mmap.mmap):
+        data.seek(0)
+        return cast("IO[bytes]", data)
+    return io.BytesIO(data)
 
 
 def nature_of(data: Buffer, *, name: str) -> Nature:

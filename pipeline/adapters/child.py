@@ -1,0 +1,143 @@
+"""A process of our own that does risky work: started, spoken to, looked after, ended.
+
+Messages are single lines of bytes, one way on its stdin, the other on its stdout. What comes back
+is bytes too: what they mean, and whether to believe them, is for the caller to decide.
+
+Light on purpose: a child that is started before anything else is imported gets its own imports
+done beside ours.
+"""
+
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import RawIOBase
+from pathlib import Path
+from typing import cast
+
+_HOME = str(Path(__file__).parents[2])
+"""Where our packages lie, if they are not installed."""
+
+_BOOT = "import sys; sys.path.append(sys.argv[1]); from pipeline.reader import main; main()"
+"""Not ``-m``: that would look for modules in the current folder first, and somebody who checks
+files in an inbox stands in a folder that strangers write to."""
+
+_PIECE = 1 << 16
+_LONGEST = 64 * 1024 * 1024
+"""More than this in one message is not an answer: 1,000 headings in each of many sheets is less."""
+
+
+class ChildGone(Exception):
+    """The child is no more. ``signal``: what ended it, 0 if it left by itself."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the child ended with {code}")
+        self.signal = max(0, -code)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a process has cost.
+
+    ``memory``: bytes of its own that are resident; mapped files do not count. ``seconds``: of
+    processor time, since it began.
+    """
+
+    memory: int
+    seconds: float
+
+
+class Child:
+    """One process. Everything but ``kill`` is called by one thread at a time."""
+
+    def __init__(self, *, env: Mapping[str, str] | None = None) -> None:
+        given = os.environ if env is None else env
+        # No token and no address: whoever reads strangers' files need not know them.
+        clean = {name: value for name, value in given.items() if not name.startswith("SHIPDROP_")}
+        # Arrow's own allocator reserves a gigabyte in advance, and no limit could tell it from use.
+        clean["ARROW_DEFAULT_MEMORY_POOL"] = "system"
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-P", "-c", _BOOT, _HOME, str(os.getpid()), "(shipdrop reads files)"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=clean,
+            bufsize=0,
+            process_group=0,  # Ctrl-C in a terminal is for us, not for it
+        )
+        self._in, self._out = (
+            cast("RawIOBase", self._process.stdin),
+            cast("RawIOBase", self._process.stdout),
+        )
+        self._poll = select.poll()
+        self._poll.register(self._out.fileno(), select.POLLIN)
+        self._held = bytearray()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def send(self, line: bytes) -> None:
+        """Give it a message without line ends. Raises ChildGone."""
+        rest = memoryview(line + b"\n")
+        try:
+            while rest:
+                rest = rest[self._in.write(rest) :]
+        except (BrokenPipeError, ValueError) as error:
+            raise self._gone() from error
+
+    def receive(self, seconds: float) -> bytes | None:
+        """Its next message; None when there is none within so many seconds. Raises ChildGone."""
+        while (end := self._held.find(b"\n")) < 0:
+            if not self._poll.poll(seconds * 1000):
+                return None
+            piece = None if self._out.closed else self._out.read(_PIECE)
+            if not piece or len(self._held) > _LONGEST:
+                raise self._gone()
+            self._held += piece
+        line = bytes(self._held[:end])
+        del self._held[: end + 1]
+        return line
+
+    def usage(self) -> Usage | None:
+        """What it has cost so far; None where the system does not tell."""
+        try:
+            with open(f"/proc/{self.pid}/statm", "rb") as file:  # noqa: PTH123 - every 25 ms
+                pages = file.read().split()
+            with open(f"/proc/{self.pid}/stat", "rb") as file:  # noqa: PTH123 - the same
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            return None
+        if len(pages) < _SHARED + 1 or len(fields) < _SYSTEM_TIME + 1:
+            return None
+        own = int(pages[_RESIDENT]) - int(pages[_SHARED])
+        ticks = int(fields[_USER_TIME]) + int(fields[_SYSTEM_TIME])
+        return Usage(memory=own * _PAGE, seconds=ticks / _TICKS)
+
+    def kill(self) -> None:
+        """End it at once; it has nothing that could be lost. May be called again, by any thread."""
+        self._process.kill()
+
+    def bury(self) -> int:
+        """End it, wait for it, let go of its pipes. Returns its exit code, -n for signal n."""
+        self._process.kill()
+        code = self._process.wait()
+        self._in.close()
+        self._out.close()
+        return code
+
+    def _gone(self) -> ChildGone:
+        try:
+            # Its end of the pipe is closed, so it is ending; a moment later it has ended.
+            self._process.wait(timeout=_LAST_MOMENT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        return ChildGone(self.bury())
+
+
+_LAST_MOMENT = 5.0
+_RESIDENT, _SHARED = 1, 2
+_USER_TIME, _SYSTEM_TIME = 11, 12
+_PAGE, _TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")

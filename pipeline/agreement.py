@@ -1,0 +1,108 @@
+"""What passes between the service and the process that reads: lines of JSON.
+
+The service tells once what holds for all files, then asks for one file at a time. What comes back
+is checked against ``Answer`` before it is believed, for the process at the other end has been
+reading what strangers wrote. That end is ``pipeline.reader``.
+"""
+
+import os
+from dataclasses import asdict, dataclass
+from math import ceil
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.adapters.spool import Spool
+from pipeline.codes import Code
+from pipeline.model import Limits
+from pipeline.prepared import Facts, Source
+from schemas.rules import Rules
+
+MB = 1024 * 1024
+
+_BURST = 512 * MB
+"""What it may take beyond its limit between two looks; past that the system refuses it."""
+
+_GRACE = 5
+"""Seconds after which the system ends a process that we should have ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingRules:
+    """All that the other process has to know, and what it may use.
+
+    ``profiles``: the root's own, as (origin, TOML text). ``spools``: the folder of all spools.
+    ``seconds``: processor time, to which a file's size adds; ``memory``: bytes.
+    """
+
+    profiles: tuple[tuple[str, str], ...]
+    default: str
+    limits: Limits
+    rules: Rules
+    spools: Path
+    seconds: float
+    memory: int
+
+
+class _Words(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    message: str
+    hint: str
+
+
+class _Refusal(_Words):
+    code: Code
+
+
+class Answer(BaseModel):
+    """What the other process says: exactly one of these."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ask: Annotated[str, Field(max_length=100_000)] | None = None
+    facts: Facts | None = None
+    refused: _Refusal | None = None
+    storage: _Words | None = None
+    memory: bool = False
+    bug: str | None = None
+
+
+def introduction(rules: ReadingRules) -> bytes:
+    """Build the first message to the process: what holds for all files."""
+    return orjson.dumps(
+        {
+            "profiles": rules.profiles,
+            "default": rules.default,
+            "limits": asdict(rules.limits),
+            "rules": asdict(rules.rules),
+            "spools": _wire(rules.spools),
+            "memory": rules.memory + _BURST,
+        }
+    )
+
+
+def request(source: Source, spool: Spool, seconds: float) -> bytes:
+    """Build the message that asks for one file, which may take so much processor time."""
+    return orjson.dumps(
+        {
+            "path": _wire(source.path),
+            "name": _wire(source.name),
+            "named": source.named and _wire(source.named),
+            "now": source.now.isoformat(),
+            "spool": _wire(spool.folder),
+            "seconds": ceil(seconds) + _GRACE,
+        }
+    )
+
+
+def reply(courier: str | None) -> bytes:
+    """Build the answer to its question for an earlier drop: that drop's courier, or None."""
+    return orjson.dumps({"courier": courier})
+
+
+def _wire(text: str | Path) -> str:
+    """Names and paths are bytes, not always text: as such they travel."""
+    return os.fsencode(text).decode("latin-1")

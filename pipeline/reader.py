@@ -1,0 +1,174 @@
+"""The process that reads: asked for one file at a time, it leaves the rows in the spool.
+
+``pipeline.containment`` is the other end, ``pipeline.agreement`` tells what passes between them.
+Nothing else of the pipeline loads pandas, pandera and the native readers. A file that makes any of
+them panic, or never end, ends this process and nothing more.
+"""
+
+import gc
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from errno import EFBIG
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+
+from pipeline.adapters import confined
+from pipeline.codes import Code
+from pipeline.errors import DropRefused, StorageError
+
+if TYPE_CHECKING:
+    from pipeline.prepared import Reading
+
+
+def main() -> NoReturn:
+    """Serve the parent, whose process id is in ``argv``, until it wants no more."""
+    asked, answers = confined.confine(int(sys.argv[2]))
+    gc.disable()  # as in cli.main: what is imported lives to the end
+    from pipeline import preparing  # noqa: F401 - the long part, while the parent imports its own
+    from schemas.profile import builtin_profiles
+
+    builtin_profiles()
+    gc.freeze()
+    gc.enable()
+    line = asked.readline()
+    if line:
+        _serve(_Parent(asked, answers), line)
+    confined.leave()
+
+
+@dataclass(frozen=True)
+class _Parent:
+    """Who asks, and is asked."""
+
+    asked: BinaryIO
+    answers: BinaryIO
+
+    def tell(self, answer: Mapping[str, Any]) -> None:
+        import orjson
+
+        try:
+            line = orjson.dumps(answer)
+        except TypeError as error:  # text that is no Unicode, say, out of a file's name
+            line = orjson.dumps({"bug": _told(error)})
+        self.answers.write(line + b"\n")
+        self.answers.flush()
+
+    def hear(self) -> dict[str, Any]:
+        import orjson
+
+        line = self.asked.readline()
+        if not line:
+            confined.leave()
+        heard: dict[str, Any] = orjson.loads(line)
+        return heard
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """Earlier drops, as far as the parent knows them; see ``pipeline.family.Family``."""
+
+    parent: _Parent
+    spools: Path
+    known: dict[str, str | None] = field(default_factory=dict)
+
+    def courier(self, drop_id: str) -> str | None:
+        """The courier of an earlier drop, or None if there is no such drop."""
+        if drop_id not in self.known:
+            self.parent.tell({"ask": drop_id})
+            self.known[drop_id] = self.parent.hear()["courier"]
+        return self.known[drop_id]
+
+    def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]:
+        """The order ids of an earlier drop's rows, by drop and row, as its file had them."""
+        from pipeline.adapters.spool import Spool
+
+        if self.courier(drop_id) is None:  # nor is what a stranger wrote there a path to follow
+            return {}
+        ids = Spool(self.spools / drop_id).ids()
+        return {(drop_id, row): seen for row, seen in ids.items()}
+
+
+def _serve(parent: _Parent, first: bytes) -> None:
+    import orjson
+    import pyarrow as pa
+
+    given = orjson.loads(first)
+    reading = _reading(given)
+    confined.limit_memory(given["memory"])
+    confined.silence()
+    parent.tell({})  # ready
+    while True:
+        wanted = parent.hear()
+        confined.limit_seconds(wanted["seconds"])
+        answer = _read(wanted, reading, _Earlier(parent, Path(_text(given["spools"]))))
+        pa.default_memory_pool().release_unused()  # the parent looks at what we keep
+        parent.tell(answer)
+
+
+def _reading(given: Mapping[str, Any]) -> "Reading":
+    from pipeline.model import Limits
+    from pipeline.prepared import Reading
+    from schemas.profile import builtin_profiles, load_profile
+    from schemas.rules import Rules
+
+    own = [load_profile(text, origin=origin) for origin, text in given["profiles"]]
+    return Reading(
+        profiles={**builtin_profiles(), **{profile.name: profile for profile in own}},
+        default=given["default"],
+        limits=Limits(**given["limits"]),
+        rules=Rules(**given["rules"]),
+    )
+
+
+def _read(wanted: Mapping[str, Any], reading: "Reading", earlier: _Earlier) -> dict[str, Any]:
+    """Read one file; whatever happens comes out as an answer."""
+    from pipeline.adapters.spool import Spool
+    from pipeline.prepared import Source
+    from pipeline.preparing import prepare
+
+    source = Source(
+        path=Path(_text(wanted["path"])),
+        name=_text(wanted["name"]),
+        named=wanted["named"],
+        now=datetime.fromisoformat(wanted["now"]),
+    )
+    try:
+        return {"facts": prepare(source, reading, Spool(Path(_text(wanted["spool"]))), earlier)}
+    except DropRefused as refusal:
+        return _refused(refusal)
+    except MemoryError:  # Arrow's is one too
+        return {"memory": True}
+    except StorageError as error:
+        if isinstance(error.__cause__, MemoryError):
+            return {"memory": True}
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == EFBIG:
+            return {"memory": True}
+        return {"storage": {"message": error.message, "hint": error.hint}}
+    except Exception as error:  # noqa: BLE001 - a bug: the parent logs it and keeps count
+        return {"bug": _told(error)}
+
+
+def _refused(refusal: DropRefused) -> dict[str, Any]:
+    if refusal.code is Code.UNREADABLE and isinstance(refusal.__cause__, MemoryError):
+        return {"memory": True}
+    told = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}
+    return {"refused": told}
+
+
+def _text(wire: str) -> str:
+    """A path or name as it was before ``agreement`` made plain text of its bytes."""
+    return os.fsdecode(wire.encode("latin-1"))
+
+
+def _told(error: BaseException) -> str:
+    """Where it happened and what kind of error it is; its words may hold cells of the file."""
+    told = []
+    at: BaseException | None = error
+    while at is not None:
+        told.append("".join(traceback.format_tb(at.__traceback__)) + type(at).__qualname__)
+        at = at.__cause__ or at.__context__
+    return "\n\n".join(reversed(told))

@@ -1,0 +1,76 @@
+"""Hazards that show only over several files or runs, or in what is said on the way."""
+
+import json
+
+from pipeline.sandbox.server import SandboxHandle
+from tests.acceptance.harness import Root, sheet
+
+
+def sent(api: SandboxHandle) -> list[tuple[str, str]]:
+    return [tuple(update) for call in api.calls() for update in call["updates"]]
+
+
+def test_a_status_behind_what_was_accepted_is_stale_and_sends_nothing(
+    root: Root, api: SandboxHandle
+) -> None:
+    root.drop("later.csv", sheet([("A1", "Delivered")]))
+    assert root.once().code == 0
+    root.drop("earlier.csv", sheet([("A1", "Picked Up")]))
+    assert root.once().code == 0
+    (line,) = root.of("earlier").lines()
+    assert (line["outcome"], line["codes"]) == ("duplicate", "STALE:status")
+    assert [order for order, _ in sent(api)] == ["A1"]
+
+
+def test_the_same_name_with_new_bytes_is_another_file(root: Root, api: SandboxHandle) -> None:
+    for order in ("A1", "A2"):
+        root.drop("day.csv", sheet([(order, "Delivered")]))
+        assert root.once().code == 0
+    first, second = root.delivered()
+    assert first.summary["source_file"] == second.summary["source_file"] == "day.csv"
+    assert second.summary["same_as"] is None
+    assert [order for order, _ in sent(api)] == ["A1", "A2"]
+
+
+def test_blank_rows_repeated_headers_and_footers_are_counted_as_skipped(root: Root) -> None:
+    text = (
+        "Order ID,Status\nA1,Delivered\n,\n  ,\u00a0\nOrder ID,Status\nTotals,Delivered\n"
+        "Total so far,\nA2,Delivered\n,\nTotal: 2,\n,\n"
+    )
+    root.drop("report.csv", text)
+    assert root.once().code == 3
+    found = root.of("report")
+    assert found.summary["skipped"] == {"blank": 4, "header": 1, "footer": 1}
+    assert [(line["row"], line["outcome"]) for line in found.lines()] == [
+        ("2", "accepted"),
+        ("6", "accepted"),
+        ("7", "rejected"),
+        ("8", "accepted"),
+    ]
+    found.assert_sound(4)
+
+
+def test_no_remark_is_ever_logged(root: Root) -> None:
+    secret = "Asha Rao 98200 12345 <script>"
+    rows = [("A1", "Delivered", secret), ("A2", "Wat", secret), ("", "Delivered", secret)]
+    for form in ("json", "console"):
+        root.drop(f"{form}.csv", sheet(rows, header=("Order ID", "Status", "Remarks")))
+        ran = root.run("run", "--once", "-v", "--log-format", form)
+        assert "98200" not in ran.out + ran.err
+        assert "drop" in ran.err
+    assert secret in root.of("json").path("rejects.csv").read_text(encoding="utf-8-sig")
+
+
+def test_an_outbox_that_cannot_be_written_loses_nothing_and_sends_nothing_twice(
+    root: Root, api: SandboxHandle
+) -> None:
+    root.outbox.mkdir(parents=True)
+    in_the_way = root.outbox / "xpressbees"
+    in_the_way.write_text("a file where a folder should be")
+    root.drop("day.csv", sheet([("A1", "Delivered")]), folder="xpressbees")
+    assert root.once().code != 0
+    in_the_way.unlink()
+    assert root.once().code == 0
+    assert root.of("day").counts == {"accepted": 1}
+    assert [order for order, _ in sent(api)] == ["A1"]
+    assert json.loads(root.of("day").path("received.json").read_bytes())["drop_id"]

@@ -1,0 +1,131 @@
+"""Our end of the process that reads, on real files and with real limits."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline.adapters.spool import Spool
+from pipeline.agreement import Answer
+from pipeline.containment import Reader, ReadingStopped
+from pipeline.errors import DropRefused, StorageError
+from pipeline.model import Disposition
+from pipeline.prepared import Facts, Source, load
+from pipeline.settings import Settings
+from pipeline.wiring import Site
+from schemas.profile import builtin_profiles
+from tests.acceptance.harness import sheet
+
+CORPORA = Path(
+    os.environ.get("SHIPDROP_CORPORA") or Path(__file__).parents[2].parent / "shared" / "corpora"
+)
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+MOST = 500 * 1024 * 1024
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    with closing(Site(tmp_path, Settings())) as site:
+        yield site.reader
+
+
+def read(reader: Reader, path: Path, spool: Spool) -> Facts:
+    source = Source(path=path, name=path.name, named=None, now=NOW)
+    return reader.read(source, spool, lambda _: None)
+
+
+def started() -> list[psutil.Process]:
+    return psutil.Process().children()
+
+
+def put(folder: Path, *rows: tuple[str, ...]) -> Path:
+    path = folder / "x.csv"
+    path.write_text(sheet(rows))
+    return path
+
+
+@pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of real files are not here")
+@pytest.mark.timeout(120)
+def test_one_process_outlives_all_real_files_within_the_memory_it_may_take(
+    reader: Reader, tmp_path: Path
+) -> None:
+    before = {each.pid for each in started()}
+    endings = set()
+    for number, path in enumerate(each for each in CORPORA.rglob("*") if each.is_file()):
+        try:
+            read(reader, path, Spool(tmp_path / str(number)))
+            endings.add("")
+        except DropRefused as refusal:
+            endings.add(refusal.code.value)
+    (process,) = (each for each in started() if each.pid not in before)
+    assert int(_status(process.pid, "VmHWM")) * 1024 < MOST
+    assert {"HEADER_NOT_FOUND", "UNSAFE_WORKBOOK", "PASSWORD_PROTECTED"} < endings
+    assert not {"READ_TOO_LONG", "READ_TOO_LARGE"} & endings
+
+
+def _status(pid: int, field: str) -> str:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith(field))
+
+
+def test_the_process_limits_itself_as_well(reader: Reader, tmp_path: Path) -> None:
+    before = {each.pid for each in started()}
+    read(reader, put(tmp_path, ("A1", "Delivered")), Spool(tmp_path / "s"))
+    (process,) = (each for each in started() if each.pid not in before)
+    assert process.rlimit(psutil.RLIMIT_CORE) == (0, 0)
+    assert 0 < process.rlimit(psutil.RLIMIT_DATA)[0] < 4 * 1024**3
+    assert 0 < process.rlimit(psutil.RLIMIT_CPU)[0] < 120
+    assert 0 < process.rlimit(psutil.RLIMIT_FSIZE)[0] <= 8 * 1024**3
+    assert int(Path(f"/proc/{process.pid}/oom_score_adj").read_text()) > 0
+
+
+def test_what_was_read_is_found_in_the_spool(reader: Reader, tmp_path: Path) -> None:
+    rows = [("A1", "Delivered"), ("", "Picked Up"), ("Total", ""), ("A3", "Delivered")]
+    footer = [("Total", ""), ("", "")]
+    spool = Spool(tmp_path / "s")
+    facts = read(reader, put(tmp_path, *rows, *footer), spool)
+    assert (facts.total, facts.id_bad, facts.rejected, facts.footer) == (4, 1, 2, 1)
+    assert {str(each.code) for each in facts.notices} == {"ID_MISSING", "STATUS_MISSING"}
+    assert all(each.count == 1 for each in facts.notices)
+    prepared = load(facts, spool, builtin_profiles())
+    assert prepared.keys.order_id.to_pylist() == ["A1", "", "Total", "A3", "Total"]
+    sent, rejected, skipped = Disposition.SEND, Disposition.REJECTED, Disposition.SKIPPED
+    assert prepared.keys.disposition.tolist() == [sent, rejected, rejected, sent, skipped]
+    assert prepared.sheet_of.to_pylist() == [0] * 5
+
+
+def test_a_spool_that_holds_something_else_is_not_believed(reader: Reader, tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s")
+    facts = read(reader, put(tmp_path, ("A1", "Delivered")), spool)
+    other = replace(facts, sheets=(replace(facts.sheets[0], rows=2),))
+    with pytest.raises(StorageError):
+        load(other, spool, builtin_profiles())
+
+
+def test_after_stop_nothing_is_read_and_no_process_started(reader: Reader, tmp_path: Path) -> None:
+    before = len(started())
+    reader.stop()
+    with pytest.raises(ReadingStopped):
+        read(reader, put(tmp_path, ("A1", "Delivered")), Spool(tmp_path / "s"))
+    assert len(started()) == before
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'{"facts": {"total": 1}}',
+        b'{"refused": {"code": "NONE", "message": "", "hint": ""}}',
+        b'{"more": 1}',
+        b"[]",
+        b"\x80\x04K\x01.",
+    ],
+    ids=["facts that lack most", "a code that is none", "a word more", "no object", "a pickle"],
+)
+def test_an_answer_of_another_form_is_not_believed(said: bytes) -> None:
+    with pytest.raises(ValueError, match="Answer"):
+        Answer.model_validate_json(said)
