@@ -142,7 +142,8 @@ def test_retry_cancel_and_trace_work_from_another_machine(
         assert counts["accepted"] + counts["unsent"] == 4000
         assert counts["unsent"] > 0
         assert api.stats()["accepted"] == counts["accepted"]
-        story = far.run("trace", "ORD000000", "--json").json
+        sent = next(x["order_id"] for x in crew.root.of("big").lines() if x["sent_at"])
+        story = far.run("trace", sent, "--json").json
         assert story[0]["outcome"] == "accepted"
         assert far.run("retry", drop_id).code == 2
         assert far.run("run", "--once").code == 75
