@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import procrastinate
@@ -27,38 +28,49 @@ _AGAIN_SECONDS = 1.0
 _SCHEMA_KEY = 0x5D1D0003
 
 
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """Kinds of jobs that share so many threads: they do not keep those of other queues waiting."""
+
+    name: str
+    at_once: int
+    hands: Mapping[str, Hand]
+
+
 class Engine:
-    """Takes jobs of one queue and hands them, in threads, to the functions of their kind.
+    """Takes jobs of its queues and hands them, in threads, to the functions of their kind.
 
     ``run`` is called once, in the thread that is to serve it; everything else from any thread.
     """
 
-    def __init__(
-        self, url: str, *, queue: str, hands: Mapping[str, Hand], at_once: int, beat: float
-    ) -> None:
+    def __init__(self, url: str, *, queues: Sequence[Queue], beat: float) -> None:
         self._url = url
-        self._queue = queue
-        self._at_once = at_once
+        self._queues = queues
+        self._queue_of = {kind: queue.name for queue in queues for kind in queue.hands}
         self._beat = beat
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._worker: asyncio.Task[None] | None = None
+        self._workers: list[asyncio.Task[None]] = []
         self._stopping = threading.Event()
         self.ready = threading.Event()
         self._app = procrastinate.App(connector=self._connector())
-        for kind, hand in hands.items():
-            self._app.task(name=kind, queue=queue)(_guarded(kind, hand))
+        for queue in queues:
+            for kind, hand in queue.hands.items():
+                self._app.task(name=kind, queue=queue.name)(_guarded(kind, hand))
 
     # -- from any thread -----------------------------------------------------------------------
 
-    def call(self, kind: str, args: Sequence[Mapping[str, int]]) -> None:
-        """Say that there is something to do, once per set of arguments. Trouble is only logged:
-        what is not heard now is said again by whoever looks after the ledger.
+    def call(self, kind: str, args: Sequence[Mapping[str, int]], urgency: int = 0) -> None:
+        """Say that there is something to do, once per set of arguments; the most urgent first.
+
+        Trouble is only logged: what is not heard now is said again by whoever looks after the
+        ledger.
         """
         if not args:
             return
 
         async def defer() -> None:
-            deferrer = self._app.configure_task(kind, queue=self._queue)
+            queue = self._queue_of[kind]
+            deferrer = self._app.configure_task(kind, queue=queue, priority=urgency)
             await deferrer.batch_defer_async(*(dict[str, Any](each) for each in args))
 
         future = self._in_loop(defer())
@@ -69,8 +81,9 @@ class Engine:
         """Jobs that nobody has taken yet; raises what the engine raises."""
 
         async def count() -> int:
-            found = await self._app.job_manager.list_queues_async(queue=self._queue)
-            return sum(int(each["todo"]) for each in found)
+            found = await self._app.job_manager.list_queues_async(status="todo")
+            ours = set(self._queue_of.values())
+            return sum(int(each["todo"]) for each in found if each["name"] in ours)
 
         future = self._in_loop(count())
         return future.result(30) if future is not None else 0
@@ -80,9 +93,7 @@ class Engine:
 
         async def end() -> None:
             manager = self._app.job_manager
-            found = await manager.get_stalled_jobs(
-                queue=self._queue, seconds_since_heartbeat=silent_seconds
-            )
+            found = await manager.get_stalled_jobs(seconds_since_heartbeat=silent_seconds)
             for job in found:
                 await manager.finish_job(job, status=jobs.Status.FAILED, delete_job=True)
 
@@ -106,7 +117,8 @@ class Engine:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(self._at_once + 4, thread_name_prefix="hands") as threads:
+        at_once = sum(queue.at_once for queue in self._queues)
+        with ThreadPoolExecutor(at_once + 4, thread_name_prefix="hands") as threads:
             self._loop.set_default_executor(threads)
             while not self._stopping.is_set():
                 try:
@@ -120,26 +132,31 @@ class Engine:
     async def _serve(self) -> None:
         await make_tables(self._url)
         async with self._app.open_async():
-            self._worker = asyncio.create_task(
-                self._app.run_worker_async(
-                    queues=[self._queue],
-                    concurrency=self._at_once,
-                    install_signal_handlers=False,
-                    delete_jobs="always",
-                    fetch_job_polling_interval=2.0,
-                    update_heartbeat_interval=self._beat,
-                    stalled_worker_timeout=6 * self._beat,
-                )
-            )
+            self._workers = [asyncio.create_task(self._take_jobs(each)) for each in self._queues]
             self.ready.set()
             if self._stopping.is_set():
                 self._cancel()
-            with suppress(asyncio.CancelledError):
-                await self._worker
+            done, _ = await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
+            self._cancel()  # one that ends for whatever reason takes the others along
+            await asyncio.wait(self._workers)
+            for each in done:
+                if not each.cancelled():
+                    each.result()
+
+    async def _take_jobs(self, queue: Queue) -> None:
+        await self._app.run_worker_async(
+            queues=[queue.name],
+            concurrency=queue.at_once,
+            install_signal_handlers=False,
+            delete_jobs="always",
+            fetch_job_polling_interval=2.0,
+            update_heartbeat_interval=self._beat,
+            stalled_worker_timeout=6 * self._beat,
+        )
 
     def _cancel(self) -> None:
-        if self._worker is not None:
-            self._worker.cancel()  # graceful: jobs under way are waited for
+        for each in self._workers:
+            each.cancel()  # graceful: jobs under way are waited for
 
     def _connector(self) -> procrastinate.PsycopgConnector:
         return procrastinate.PsycopgConnector(

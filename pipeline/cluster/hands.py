@@ -31,8 +31,11 @@ SCAN = "scan:"
 BEHIND = "behind"
 """Stands in a drop's facts: the drops it waits for."""
 
-Call = Callable[[str, Sequence[Mapping[str, int]]], None]
-"""Says to whoever is free that there is something to do: its kind, and what, each time."""
+Call = Callable[[str, Sequence[Mapping[str, int]], int], None]
+"""Says to whoever is free that there is something to do: its kind, what each time, how urgent."""
+
+_OF_ONE_URGENCY = 10
+"""So many segments of a drop are equally urgent; what is behind them lets other drops pass."""
 
 
 class Hands:
@@ -59,12 +62,16 @@ class Hands:
 
     def call_plan(self) -> None:
         """Something was claimed, or an earlier drop is through."""
-        self._call(PLAN, [{}])
+        self._call(PLAN, [{}], 0)
 
     def call_send(self, segments: Iterable[Segment]) -> None:
         """These segments can be sent."""
-        wanted = [{"drop_seq": s.drop_seq, "wave": s.wave, "no": s.no} for s in segments]
-        self._call(SEND, list(wanted))
+        by_turn: dict[int, list[dict[str, int]]] = {}
+        for s in segments:
+            wanted = {"drop_seq": s.drop_seq, "wave": s.wave, "no": s.no}
+            by_turn.setdefault(s.no // _OF_ONE_URGENCY, []).append(wanted)
+        for turn, some in by_turn.items():
+            self._call(SEND, some, -turn)
 
     def call_for(self, drop: Drop) -> None:
         """An open drop that nobody sends: lay out what is left of it, and say so."""
@@ -76,7 +83,7 @@ class Hands:
 
     def call_report(self, drop_seq: int) -> None:
         """This drop was sent as far as it goes."""
-        self._call(REPORT, [{"drop_seq": drop_seq}])
+        self._call(REPORT, [{"drop_seq": drop_seq}], 0)
 
     # -- plan ----------------------------------------------------------------------------------
 

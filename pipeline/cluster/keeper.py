@@ -148,9 +148,9 @@ class Keeper:
     def _open_or_shut(self, orders: Orders) -> None:
         """One worker's finding that nothing can be sent is everybody's, until it is tried again."""
         heard, shut = orders.signals, self._room.shut
-        if shut is not None and (shut.ours or self._lease.refused):
+        refused, self._lease.refused = self._lease.refused, False
+        if shut is not None and (shut.ours or refused):
             # Our own trouble: the ledger could not be reached, or we were silent. It is over now.
-            self._lease.refused = False
             if not self._hands.stopping:
                 self._room.reopen()
         elif heard.shut > 0:

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from pipeline.adapters.child import Child
-from pipeline.cluster.engine import Engine
+from pipeline.cluster.engine import Engine, Queue
 from pipeline.cluster.hands import PLAN, REPORT, SEND, Hands
 from pipeline.cluster.keeper import Keeper
 from pipeline.cluster.lease import Lease
@@ -21,8 +21,9 @@ from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
 
-_AT_ONCE = 6
-"""Jobs of one worker at a time: some segments, beside a plan and a report."""
+_SENDS, _PLANS_AND_REPORTS = 4, 3
+"""Jobs of one worker at a time. Segments share its calls in flight; a few are enough to keep them
+busy while one ends and the next begins."""
 
 _REJOIN_SECONDS = 2.0
 
@@ -94,9 +95,14 @@ class Session:
         hands = self._hands = Hands(site, lease, self._call)
         engine = self._engine = Engine(
             url,
-            queue=f"shipdrop:{site.ledger.root_id}",
-            hands={PLAN: hands.plan, SEND: hands.send, REPORT: hands.report},
-            at_once=_AT_ONCE,
+            queues=(
+                Queue(
+                    name=f"plan:{site.ledger.root_id}",
+                    at_once=_PLANS_AND_REPORTS,
+                    hands={PLAN: hands.plan, REPORT: hands.report},
+                ),
+                Queue(name=f"send:{site.ledger.root_id}", at_once=_SENDS, hands={SEND: hands.send}),
+            ),
             beat=lease.pause,
         )
         keeper = Keeper(site, lease, hands, engine, stop=self.stop, lost=self._lost)
@@ -117,9 +123,9 @@ class Session:
             keeper.stop()
             self._leave()
 
-    def _call(self, kind: str, args: Sequence[Mapping[str, int]]) -> None:
+    def _call(self, kind: str, args: Sequence[Mapping[str, int]], urgency: int) -> None:
         if self._engine is not None:
-            self._engine.call(kind, args)
+            self._engine.call(kind, args, urgency)
 
     def _leave(self) -> None:
         if self.was_lost:

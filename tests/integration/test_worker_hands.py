@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
+from pipeline.adapters.ledger.segments import Segment
 from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
 from pipeline.settings import LedgerSettings, Settings
@@ -24,10 +25,8 @@ class Worker:
         self.ledger: SqlLedger = self.site.ledger
         self.ledger.join(self.lease.name, host="h", pid=1, root=self.ledger.root_id)
         self.lease.renew(self.lease.begin_word())
-        self.calls: list[tuple[str, Sequence[Mapping[str, int]]]] = []
-        self.hands = Hands(
-            self.site, self.lease, lambda kind, args: self.calls.append((kind, args))
-        )
+        self.calls: list[tuple[str, Sequence[Mapping[str, int]], int]] = []
+        self.hands = Hands(self.site, self.lease, lambda *call: self.calls.append(call))
 
 
 @pytest.fixture
@@ -78,3 +77,12 @@ def test_a_post_is_let_go_of_when_its_work_fails(worker, other):
 def test_one_worker_does_not_hold_the_same_post_twice(worker):
     with worker.hands.post("x") as first, worker.hands.post("x") as second:
         assert (first, second) == (True, False)
+
+
+def test_segments_far_behind_in_a_drop_are_less_urgent_than_the_first_of_another(worker):
+    wanted = [Segment(drop_seq=1, wave=0, no=no, first=no, last=no) for no in (0, 9, 10, 25)]
+    worker.hands.call_send([*wanted, Segment(drop_seq=2, wave=0, no=0, first=0, last=0)])
+    told = [
+        (urgency, [(a["drop_seq"], a["no"]) for a in args]) for _, args, urgency in worker.calls
+    ]
+    assert told == [(0, [(1, 0), (1, 9), (2, 0)]), (-1, [(1, 10)]), (-2, [(1, 25)])]

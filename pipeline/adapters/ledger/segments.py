@@ -18,7 +18,7 @@ from pipeline.adapters.ledger.sends import chunk_from, verdict_from
 from pipeline.model import Drop, Outcome
 from pipeline.ports import Chunk, ChunkState, Verdict
 
-_SMALLEST, _LARGEST, _PARTS = 25, 250, 32
+_SMALLEST, _LARGEST, _PARTS = 25, 100, 32
 """Chunks of a segment: a drop makes about ``_PARTS``, so that workers end together, but none so
 small that taking it up costs more than sending it."""
 
