@@ -118,11 +118,12 @@ def test_no_reader_outlives_the_service_however_it_ends(root: Root) -> None:
     for number, code in ((signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGKILL, -9)):
         service = root.start("run")
         reader = at(service, "slow.xlsx")
-        reader.suspend()  # it cannot end by itself: not by its own work, nor by a closed pipe
         service.send(number)
         until(lambda reader=reader: gone(reader), what=f"the end of the reader after {number}")
         assert service.wait().code == code
         assert not root.delivered()
+        last_sheet = list(root.path.glob("state/drops/*/rows-29.arrow"))
+        assert not last_sheet, "it read on to the file's end, and ended only then"
     (tries,) = root.path.glob("state/drops/*/tries")
     assert tries.stat().st_size == 1, "only the kill might have been the file's fault"
 
