@@ -96,21 +96,27 @@ class Runner:
     def read(self, drop: Drop) -> Facts:
         """Read a claimed drop into its spool.
 
-        Raises DropChanged, and what ``containment.Reader.read`` does.
+        Raises DropChanged, and what ``containment.Reader.read`` does but ReaderDied: the file is
+        then read once more, at once, because what was claimed later must be planned after it.
         """
         spool = self._closer.spool(drop)
-        if spool.begin_try() > MAX_TRIES:
-            raise poison()
-        try:
-            facts = self._read(drop, spool)
-        except (StorageError, DropChanged):
-            spool.end_tries()  # not the file's fault, but the disk's, or whoever still writes it
-            raise
-        except ReadingStopped:
-            spool.end_try()
-            raise
-        spool.end_try()
-        return facts
+        while (tries := spool.begin_try()) <= MAX_TRIES:
+            try:
+                facts = self._read(drop, spool)
+            except (StorageError, DropChanged):
+                spool.end_tries()  # not the file's fault, but the disk's, or its writer's
+                raise
+            except ReadingStopped:
+                spool.end_try()
+                raise
+            except ReaderDied as died:
+                log.error(  # noqa: TRY400 - where it died is not to be seen in our stack
+                    "drop.reader_died", drop=drop.drop_id, signal=died.signal, tries=tries
+                )
+            else:
+                spool.end_try()
+                return facts
+        raise poison()
 
     def admit(self, drop: Drop, read: Callable[[], Facts], ahead_of: AheadOf) -> Step | None:
         """Plan a drop that was read: ``read`` returns or raises what ``Runner.read`` did.

@@ -17,7 +17,7 @@ import structlog
 from pipeline.closing import Closed
 from pipeline.delivery.lane import Handback
 from pipeline.delivery.room import DeliveryRoom
-from pipeline.errors import ReaderDied, StorageError
+from pipeline.errors import StorageError
 from pipeline.model import Drop, DropState
 from pipeline.ports import Chunk
 from pipeline.prepared import Facts
@@ -203,10 +203,7 @@ class Work:
             self.open[drop.drop_id] = error.message
             log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
             return
-        if isinstance(error, ReaderDied):
-            log.error("drop.reader_died", drop=drop.drop_id, signal=error.signal)
-        else:
-            log.error("drop.bug", drop=drop.drop_id, exc_info=error)
+        log.error("drop.bug", drop=drop.drop_id, exc_info=error)
         if self._stopping:
             self.open[drop.drop_id] = _BUG
             return
