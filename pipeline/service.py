@@ -102,6 +102,7 @@ class Service:
         self._scan_due = 0.0
         self._once = False
         self._resume_at: float | None = None
+        self._heard_all = False
 
     # -- from other threads and signal handlers ----------------------------------------------------
 
@@ -223,9 +224,27 @@ class Service:
         """With ``once``: nothing moves, and no file of the first scan is still to come."""
         if self._work.busy or self._events:
             return False
-        if self._room.shut is not None and self._room.shut.held:
+        shut = self._room.shut
+        if shut is not None and shut.held and not shut.arguable:
             return True
-        return not self._intake.ready and (late or not self._intake.awaited())
+        if self._intake.ready or not (late or not self._intake.awaited()):
+            return False
+        return shut is None or not shut.arguable or not self._hear_the_others()
+
+    def _hear_the_others(self) -> bool:
+        """Sending is held because of what was sent first; drops that came after it are heard too.
+
+        Once in a run: else a file whose rows are all bad would keep those of the same run waiting
+        at every start. True when something moves again.
+        """
+        if self._heard_all or len(self._work.open) < 2:
+            return False
+        self._heard_all = True
+        self._room.reopen()
+        for drop in self._ledger.unfinished():
+            if not self._work.knows(drop.drop_id):
+                self._take(drop)
+        return True
 
     def _until_next(self, now: float) -> float:
         """Until the next scan; sooner while a file is settling."""

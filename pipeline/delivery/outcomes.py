@@ -136,6 +136,19 @@ class RowBook:
             v.outcome is Outcome.FAILED for v in self._verdicts.values()
         )
 
+    @property
+    def is_blank(self) -> bool:
+        """Nothing is known of any row, and none is in doubt."""
+        return not (self._verdicts or self._accepted or self.lost or self.doubted)
+
+    @property
+    def only_refused(self) -> bool:
+        """Some rows have failed, of no other anything is known, and none is in doubt."""
+        in_doubt = self.lost or self.doubted or self._accepted
+        return bool(self._verdicts) and not in_doubt and all(
+            v.outcome is Outcome.FAILED for v in self._verdicts.values()
+        )
+
     def result(self) -> ChunkResult:
         """What the ledger is to keep."""
         state = self._state()
