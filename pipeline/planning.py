@@ -50,16 +50,12 @@ def blocking(standing: Sequence[Standing]) -> list[str]:
 
 
 def make_plan(prepared: Prepared, standing: Sequence[Standing], rules: PlanRules) -> Planned:
-    """Plan the drop. ``guard`` then judges whether it may go on.
-
-    No pickup is added for a courier whose orders are all auto-dispatched.
-    """
-    told = prepared.choice.profile.auto_dispatch
+    """Plan the drop. ``guard`` then judges whether it may go on."""
     made = plan(
         prepared.keys,
         standing,
         chunk_size=rules.chunk_size,
-        fill_missing_pickup=rules.fill_missing_pickup and not told,
+        fill_missing_pickup=rules.fill_missing_pickup,
     )
     return Planned(
         plan=made,
