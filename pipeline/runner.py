@@ -19,6 +19,7 @@ from pipeline.closing import Closed, Closer
 from pipeline.codes import Code
 from pipeline.containment import Reader, ReadingStopped
 from pipeline.delivery.lane import Handback, Shipment
+from pipeline.delivery.parcel import Parcel
 from pipeline.errors import DropChanged, DropRefused, ReaderDied, StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.planning import (
@@ -31,9 +32,10 @@ from pipeline.planning import (
     guard,
     make_plan,
 )
-from pipeline.ports import Chunk, Clock, Ledger
+from pipeline.ports import Chunk, Clock, Ledger, Verdict
 from pipeline.prepared import Facts, Prepared, Source, load
 from pipeline.stages.plan import sendable_orders
+from pipeline.stages.recheck import Pending, pending_places, recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
 from schemas.courier import Profile
 
@@ -61,7 +63,22 @@ class Blocked:
     behind: tuple[str, ...]
 
 
-Step = Ready | Blocked | Closed
+@dataclass(frozen=True, kw_only=True)
+class Reopened:
+    """A closed drop whose rest is to be delivered after all."""
+
+    drop: Drop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Later:
+    """A drop whose retry waits for drops that are not through and share its orders."""
+
+    drop: Drop
+    behind: tuple[str, ...]
+
+
+Step = Ready | Blocked | Closed | Reopened | Later
 
 AheadOf = Callable[[Drop], Sequence[Blocked]]
 """A drop → the earlier ones that were read and are not planned yet."""
@@ -263,6 +280,62 @@ class Runner:
         planned = make_plan(blocked.prepared, standing, self._rules)
         drop = replace(blocked.drop, facts=facts_of(blocked.prepared, planned))
         return drop, settle(planned.table, [], [], waiting=waiting)
+
+    # -- once more ------------------------------------------------------------------------------
+
+    def reopen(self, drop: Drop) -> Reopened | Later | None:
+        """Take up what a closed drop left unsent or unknown; None if there is nothing.
+
+        It was planned when it came: what other drops have got through since is not sent again, and
+        beside a drop with the same orders it is not taken up. Call it where drops are planned, so
+        that none is planned meanwhile.
+        """
+        try:
+            pending = self._pending(drop)
+        except StorageError:
+            raise
+        except Exception:
+            self._ledger.request(drop.drop_id, "")  # a bug is not met again at every scan
+            raise
+        if not pending:
+            self._ledger.request(drop.drop_id, "")
+            return None
+        orders = sorted({each.order_id for each in pending})
+        standing = self._ledger.standing(orders, but_seq=drop.seq)
+        if behind := blocking(standing):
+            return Later(drop=drop, behind=tuple(behind))
+        self._ledger.reopen(drop.seq, recheck(pending, standing))
+        drop = replace(drop, state=DropState.OPEN, finished_at=None)
+        self._ledger.save(drop)
+        self._ledger.request(drop.drop_id, "")
+        return Reopened(drop=drop)
+
+    def _pending(self, drop: Drop) -> list[Pending]:
+        spool = self._closer.spool(drop)
+        if not spool.has_plan:
+            return []
+        verdicts: dict[int, list[Verdict]] = {}
+        for verdict in self._ledger.verdicts(drop.seq):
+            verdicts.setdefault(verdict.chunk_no, []).append(verdict)
+        found = []
+        with spool.body_reader() as body:
+            for chunk in self._ledger.chunks(drop.seq):
+                places = pending_places(chunk, verdicts.get(chunk.no, ()))
+                if not places:
+                    continue
+                parcel = Parcel(body(chunk.offset, chunk.length), chunk.size)
+                for pos, doubtful in places.items():
+                    order_id, milestone = parcel.head(pos)
+                    found.append(
+                        Pending(
+                            chunk_no=chunk.no,
+                            pos=pos,
+                            order_id=order_id,
+                            milestone=milestone,
+                            doubtful=doubtful,
+                        )
+                    )
+        return found
 
 
 _CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")

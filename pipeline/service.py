@@ -170,6 +170,8 @@ class Service:
         while self._events:
             self._events.popleft().act()
         for closed in self._work.take_closed():
+            if self._work.retries:
+                self._scan_due = 0.0  # it may be what a retry waits for
             self._on_closed(closed)
             if self._once:  # a service runs for months: it must not gather what it did
                 self._closed.append(closed)
@@ -285,6 +287,7 @@ class Service:
             self._room.reopen()
             self._work.finish_blocked(shut.reason)
         self._work.report_stuck()
+        self._work.retry_again()
         self._put_away_leftovers()
         for drop in self._ledger.unfinished():
             if not self._work.knows(drop.drop_id):
@@ -323,6 +326,10 @@ class Service:
         self._work.finish_blocked(shut.reason if shut else "")
         self._handle_events()
         left = self._intake.left() if self._once else ()
+        waiting = {
+            drop_id: f"its retry waits for {', '.join(behind)}"
+            for drop_id, behind in self._work.retries.items()
+        }
         return RunOutcome(
-            closed=tuple(self._closed), open=dict(self._work.open), left=left, shut=shut
+            closed=tuple(self._closed), open=waiting | self._work.open, left=left, shut=shut
         )

@@ -21,7 +21,7 @@ from pipeline.errors import ReaderDied, StorageError
 from pipeline.model import Drop, DropState
 from pipeline.ports import Chunk
 from pipeline.prepared import Facts
-from pipeline.runner import MAX_TRIES, Blocked, Ready, Runner, Step
+from pipeline.runner import MAX_TRIES, Blocked, Later, Ready, Reopened, Runner, Step
 
 _READ_AHEAD = 8
 """Drops that are handed to the threads that read and plan; what is read waits in its spool."""
@@ -43,7 +43,8 @@ class Work:
 
     ``post`` is handed what other threads have to say; the service calls it back in its own thread.
     ``open``: drop id → why it is not through, for the drops that rest. ``trouble``: the failure of
-    a folder or the ledger that nobody has answered yet.
+    a folder or the ledger that nobody has answered yet. ``retries``: closed drop → those with the
+    same orders that its retry waits for.
     """
 
     def __init__(self, runner: Runner, room: DeliveryRoom, post: Callable[[Event], None]) -> None:
@@ -63,6 +64,8 @@ class Work:
         self._told: set[str] = set()
         self._stopping = False
         self._ended: list[Closed] = []
+        self._not_reopened: set[str] = set()
+        self.retries: dict[str, tuple[str, ...]] = {}
         self.open: dict[str, str] = {}
         self.trouble: StorageError | None = None
 
@@ -101,6 +104,16 @@ class Work:
         else:
             self._waiting.append(drop)
             self._read_next()
+
+    def retry(self, drop: Drop) -> None:
+        """Take up what a closed drop left; planned in its turn, so that no other is meanwhile."""
+        self.retries.pop(drop.drop_id, None)
+        self._in_stages(partial(self._runner.reopen, drop), drop)
+
+    def retry_again(self) -> None:
+        """Retries that storage kept from beginning may be tried once more."""
+        while self._not_reopened:
+            self.open.pop(self._not_reopened.pop(), None)
 
     def cancel(self, drop: Drop) -> None:
         """Send nothing more of a drop, at whatever step it is."""
@@ -194,10 +207,18 @@ class Work:
                     self._plan_unblocked()
             case Closed() as closed:
                 self._closed(closed)
+            case Reopened(drop=drop):
+                self.open.pop(drop.drop_id, None)
+                self._deliver(drop)
+            case Later(drop=drop, behind=behind):
+                self.retries[drop.drop_id] = behind
+                log.info("drop.retry_waits", drop=drop.drop_id, behind=behind)
             case None:
                 pass
 
     def _not_read(self, drop: Drop, error: BaseException) -> None:
+        if drop.state.closed:
+            self._not_reopened.add(drop.drop_id)
         if isinstance(error, StorageError):
             self.trouble = error
             self.open[drop.drop_id] = error.message
@@ -207,7 +228,7 @@ class Work:
             log.error("drop.reader_died", drop=drop.drop_id, signal=error.signal)
         else:
             log.error("drop.bug", drop=drop.drop_id, exc_info=error)
-        if self._stopping:
+        if self._stopping or drop.state.closed:
             self.open[drop.drop_id] = _BUG
             return
         # Once more from the start; the count of tries ends it (MAX_TRIES).

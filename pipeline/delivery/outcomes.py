@@ -15,7 +15,7 @@ from pipeline.stages.decipher import Answer, Meaning
 
 Positions = Sequence[int]
 
-_FINAL = frozenset({Outcome.ACCEPTED, Outcome.FAILED})
+_FINAL = frozenset({Outcome.ACCEPTED, Outcome.FAILED, Outcome.DUPLICATE, Outcome.REJECTED})
 """Verdicts that stand when a chunk is taken up again."""
 
 
