@@ -19,7 +19,7 @@ from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import StorageError
-from pipeline.exits import RunOutcome
+from pipeline.exits import Cause, Rest, RunOutcome
 from pipeline.intake import Intake
 from pipeline.model import Drop
 from pipeline.ports import Clock, Ledger
@@ -303,7 +303,9 @@ class Service:
             log.error(  # noqa: TRY400 - its sentence says more than a traceback
                 "drop.storage_trouble", drop=drop.drop_id, reason=error.message
             )
-            self._work.open[drop.drop_id] = error.message
+            self._work.open[drop.drop_id] = Rest(
+                reason=error.message, cause=Cause.STORAGE
+            )
             return
         if recovered is None:
             self._work.open.pop(drop.drop_id, None)
@@ -327,7 +329,7 @@ class Service:
         self._handle_events()
         left = self._intake.left() if self._once else ()
         waiting = {
-            drop_id: f"its retry waits for {', '.join(behind)}"
+            drop_id: Rest(reason=f"The retry of {drop_id} waits for {', '.join(behind)}.")
             for drop_id, behind in self._work.retries.items()
         }
         return RunOutcome(

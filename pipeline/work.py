@@ -18,6 +18,7 @@ from pipeline.closing import Closed
 from pipeline.delivery.lane import Handback
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import ReaderDied, StorageError
+from pipeline.exits import Cause, Rest
 from pipeline.model import Drop, DropState
 from pipeline.ports import Chunk
 from pipeline.prepared import Facts
@@ -26,7 +27,7 @@ from pipeline.runner import MAX_TRIES, Blocked, Later, Ready, Reopened, Runner, 
 _READ_AHEAD = 8
 """Drops that are handed to the threads that read and plan; what is read waits in its spool."""
 
-_BUG = "Shipdrop failed on it; the log says how. It is tried again."
+_BUG = "Shipdrop failed on it, a bug; the log says how. It is tried again."
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,7 @@ class Work:
         self._ended: list[Closed] = []
         self._not_reopened: set[str] = set()
         self.retries: dict[str, tuple[str, ...]] = {}
-        self.open: dict[str, str] = {}
+        self.open: dict[str, Rest] = {}
         self.trouble: StorageError | None = None
 
     @property
@@ -139,7 +140,7 @@ class Work:
         for each in blocked:
             self._unplanned.pop(each.drop.drop_id, None)
             self._report_blocked(each, reason)
-            self.open[each.drop.drop_id] = f"waits for {', '.join(each.behind)}"
+            self.open[each.drop.drop_id] = Rest(reason=f"It waits for {', '.join(each.behind)}.")
 
     def _report_blocked(self, blocked: Blocked, reason: str) -> None:
         try:
@@ -221,7 +222,7 @@ class Work:
             self._not_reopened.add(drop.drop_id)
         if isinstance(error, StorageError):
             self.trouble = error
-            self.open[drop.drop_id] = error.message
+            self.open[drop.drop_id] = Rest(reason=error.message, cause=Cause.STORAGE)
             log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
             return
         if isinstance(error, ReaderDied):
@@ -229,7 +230,7 @@ class Work:
         else:
             log.error("drop.bug", drop=drop.drop_id, exc_info=error)
         if self._stopping or drop.state.closed:
-            self.open[drop.drop_id] = _BUG
+            self.open[drop.drop_id] = Rest(reason=_BUG, cause=Cause.BUG)
             return
         # Once more from the start; the count of tries ends it (MAX_TRIES).
         log.warning("drop.again", drop=drop.drop_id, at_most=MAX_TRIES)
@@ -249,7 +250,7 @@ class Work:
             held.close()
             del self._delivering[drop.drop_id]
             self.trouble = error
-            self.open[drop.drop_id] = error.message
+            self.open[drop.drop_id] = Rest(reason=error.message, cause=Cause.STORAGE)
             return
         future.add_done_callback(
             lambda done: self._post(Event(act=lambda: self._came_back(drop, done, held)))
@@ -284,15 +285,16 @@ class Work:
             self._closed(result)
         else:
             shut = self._room.shut
-            self.open[drop.drop_id] = shut.reason if shut else "some rows were not sent"
+            reason = shut.reason if shut else "Some rows were not sent; the log says why."
+            self.open[drop.drop_id] = Rest(reason=reason)
 
     def _failed(self, drop: Drop, error: BaseException) -> None:
         """The drop rests: its storage failed, or we did. It is taken up again later."""
         if isinstance(error, StorageError):
             self.trouble = error
-            self.open[drop.drop_id] = error.message
+            self.open[drop.drop_id] = Rest(reason=error.message, cause=Cause.STORAGE)
         else:
-            self.open[drop.drop_id] = _BUG
+            self.open[drop.drop_id] = Rest(reason=_BUG, cause=Cause.BUG)
 
     def _closed(self, closed: Closed) -> None:
         self._ended.append(closed)
