@@ -19,7 +19,6 @@ from pipeline.closing import Closed, Closer
 from pipeline.codes import Code
 from pipeline.containment import Reader, ReadingStopped
 from pipeline.delivery.lane import Handback, Shipment
-from pipeline.delivery.parcel import Parcel
 from pipeline.errors import DropChanged, DropRefused, ReaderDied, StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.planning import (
@@ -31,11 +30,12 @@ from pipeline.planning import (
     frozen,
     guard,
     make_plan,
+    pending_of,
 )
-from pipeline.ports import Chunk, Clock, Ledger, Verdict
+from pipeline.ports import Chunk, Clock, Ledger
 from pipeline.prepared import Facts, Prepared, Source, load
 from pipeline.stages.plan import sendable_orders
-from pipeline.stages.recheck import Pending, pending_places, recheck
+from pipeline.stages.recheck import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
 from schemas.courier import Profile
 
@@ -291,7 +291,7 @@ class Runner:
         that none is planned meanwhile.
         """
         try:
-            pending = self._pending(drop)
+            pending = pending_of(drop, self._ledger, self._closer.spool(drop))
         except StorageError:
             raise
         except Exception:
@@ -310,32 +310,6 @@ class Runner:
         self._ledger.request(drop.drop_id, "")
         return Reopened(drop=drop)
 
-    def _pending(self, drop: Drop) -> list[Pending]:
-        spool = self._closer.spool(drop)
-        if not spool.has_plan:
-            return []
-        verdicts: dict[int, list[Verdict]] = {}
-        for verdict in self._ledger.verdicts(drop.seq):
-            verdicts.setdefault(verdict.chunk_no, []).append(verdict)
-        found = []
-        with spool.body_reader() as body:
-            for chunk in self._ledger.chunks(drop.seq):
-                places = pending_places(chunk, verdicts.get(chunk.no, ()))
-                if not places:
-                    continue
-                parcel = Parcel(body(chunk.offset, chunk.length), chunk.size)
-                for pos, doubtful in places.items():
-                    order_id, milestone = parcel.head(pos)
-                    found.append(
-                        Pending(
-                            chunk_no=chunk.no,
-                            pos=pos,
-                            order_id=order_id,
-                            milestone=milestone,
-                            doubtful=doubtful,
-                        )
-                    )
-        return found
 
 
 _CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")

@@ -303,9 +303,7 @@ class Service:
             log.error(  # noqa: TRY400 - its sentence says more than a traceback
                 "drop.storage_trouble", drop=drop.drop_id, reason=error.message
             )
-            self._work.open[drop.drop_id] = Rest(
-                reason=error.message, cause=Cause.STORAGE
-            )
+            self._work.open[drop.drop_id] = Rest(reason=error.message, cause=Cause.STORAGE)
             return
         if recovered is None:
             self._work.open.pop(drop.drop_id, None)

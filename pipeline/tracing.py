@@ -91,12 +91,12 @@ def _sheet(seen: Sighting) -> str:
 def _line(path: Path, seen: Sighting, status: str) -> dict[str, str]:
     """The row's line of its results file; {} if it is not there, or about another step."""
     sheet, row = _sheet(seen), str(seen.row)
-    with suppress(OSError, csv.Error, UnicodeDecodeError):
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for line in csv.DictReader(file):
-                if line["row"] == row and unguard_cell(line["sheet"]) == sheet:
-                    # A pickup that we added shares the number of its row.
-                    return line if line["order_status"] == status else {}
+    unreadable = suppress(OSError, csv.Error, UnicodeDecodeError)
+    with unreadable, path.open(encoding="utf-8-sig", newline="") as file:
+        for line in csv.DictReader(file):
+            if line["row"] == row and unguard_cell(line["sheet"]) == sheet:
+                # A pickup that we added shares the number of its row.
+                return line if line["order_status"] == status else {}
     return {}
 
 

@@ -116,7 +116,7 @@ def retry(
 ) -> int:
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
     from pipeline.adapters.lock import RootLock
-    from pipeline.errors import RootBusy, UsageError
+    from pipeline.errors import RootBusy
 
     site = desk.site()
     found = site.drop(drop)

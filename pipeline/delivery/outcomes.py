@@ -145,8 +145,10 @@ class RowBook:
     def only_refused(self) -> bool:
         """Some rows have failed, of no other anything is known, and none is in doubt."""
         in_doubt = self.lost or self.doubted or self._accepted
-        return bool(self._verdicts) and not in_doubt and all(
-            v.outcome is Outcome.FAILED for v in self._verdicts.values()
+        return (
+            bool(self._verdicts)
+            and not in_doubt
+            and all(v.outcome is Outcome.FAILED for v in self._verdicts.values())
         )
 
     def result(self) -> ChunkResult:

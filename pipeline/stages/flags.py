@@ -17,9 +17,7 @@ from schemas.folding import FALSE_WORDS, TRUE_WORDS
 _DATE_ROLES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
 
 
-def auto_dispatched(
-    block: Block, mapping: ColumnMap, profile: Profile
-) -> npt.NDArray[np.bool_]:
+def auto_dispatched(block: Block, mapping: ColumnMap, profile: Profile) -> npt.NDArray[np.bool_]:
     """True for rows whose order's pickup the API was told of by ``autoDispatch`` (konnect-api.md).
 
     The row's own column goes before the profile's ``auto_dispatch``.

@@ -44,12 +44,12 @@ def recheck(pending: Sequence[Pending], standing: Sequence[Standing]) -> list[Ve
     first: dict[tuple[str, int], Standing] = {}
     accepted: dict[str, int] = {}
     unknown: dict[str, int] = {}
-    for each in standing:
-        if each.outcome is Outcome.ACCEPTED:
-            first.setdefault((each.order_id, each.status), each)
-            accepted[each.order_id] = accepted.get(each.order_id, 0) | 1 << each.status
-        elif each.outcome is Outcome.UNKNOWN:
-            unknown[each.order_id] = unknown.get(each.order_id, 0) | 1 << each.status
+    for found in standing:
+        if found.outcome is Outcome.ACCEPTED:
+            first.setdefault((found.order_id, found.status), found)
+            accepted[found.order_id] = accepted.get(found.order_id, 0) | 1 << found.status
+        elif found.outcome is Outcome.UNKNOWN:
+            unknown[found.order_id] = unknown.get(found.order_id, 0) | 1 << found.status
     verdicts = []
     for each in pending:
         against = objection(each.milestone, accepted.get(each.order_id, 0))

@@ -1,4 +1,4 @@
-"""Auto-dispatch, by column or profile: no pickup is sent, added or needed, and the flag stays here."""
+"""Auto-dispatch, by column or profile: no pickup is sent or added, and the flag stays here."""
 
 import json
 

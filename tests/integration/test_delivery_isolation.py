@@ -187,7 +187,9 @@ def test_a_file_of_bad_rows_alone_holds_until_another_file_shows_that_it_is_its_
     poison = frozenset(_order(n) for n in range(200))
     with with_sandbox(tmp_path, poison_orders=poison) as (world, _), world.room() as room:
         room.submit(world.shipment(world.drop(picked(20, first=5000)))).result(timeout=60)
-        bad = world.drop([[u] for chunk in picked(200) for u in chunk] if size == 1 else picked(200))
+        bad = world.drop(
+            [[u] for chunk in picked(200) for u in chunk] if size == 1 else picked(200)
+        )
         shut = room.submit(world.shipment(bad)).result(timeout=60).shut
         assert shut is not None
         assert shut.arguable
