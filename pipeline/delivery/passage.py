@@ -186,7 +186,8 @@ class Passage:
         async with self._tools.jury.bench():
             if self._tools.gate.shut is not None:
                 raise GateShut
-            if self._tools.jury.has_heard_enough and self._rows.is_blank:
+            enough = self._tools.jury.has_heard_enough_of(self._chunk.drop_seq)
+            if enough and self._rows.is_blank:
                 self.adjourned = True  # whether it is the rows is being found out elsewhere
                 return
             await self._isolate(answer, positions)

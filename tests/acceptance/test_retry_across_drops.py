@@ -133,6 +133,7 @@ def test_a_drop_that_comes_while_a_retry_is_out_is_planned_after_it(
     first = _unknown(root, api, "first", orders(3, status=PICKED))
     api.set_faults(latency_ms=500)
     service = root.start("run")
+    until(lambda: (root.path / "state/lock.json").exists(), what="the lock")
     assert root.run("retry", first.id).code == 0
     until(lambda: api.stats()["calls"] > 0, what="the retry's call")
     root.drop("second.csv", orders(3, status=PICKED))

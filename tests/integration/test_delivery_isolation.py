@@ -203,6 +203,22 @@ def test_a_file_of_bad_rows_alone_holds_until_another_file_shows_that_it_is_its_
         assert world.counts(bad) == {Outcome.FAILED: 200}
 
 
+def test_a_file_with_a_bad_row_in_each_chunk_is_heard_beside_one_of_nothing_else(
+    tmp_path: Path,
+) -> None:
+    mixed_bad = {_order(1000 + 20 * n) for n in range(5)}
+    poison = frozenset({_order(n) for n in range(200)} | mixed_bad)
+    with with_sandbox(tmp_path, poison_orders=poison) as (world, _), world.room() as room:
+        bad = world.drop([[u] for chunk in picked(200) for u in chunk])
+        assert room.submit(world.shipment(bad)).result(timeout=60).shut is not None
+        mixed = world.drop(picked(100, first=1000))
+        room.reopen()
+        futures = [room.submit(world.shipment(each)) for each in (bad, mixed)]
+        assert [future.result(timeout=60).complete for future in futures] == [True, True]
+        assert world.counts(mixed) == {Outcome.ACCEPTED: 95, Outcome.FAILED: 5}
+        assert world.counts(bad) == {Outcome.FAILED: 200}
+
+
 def test_bad_rows_are_failed_though_the_last_word_was_a_question(tmp_path: Path) -> None:
     poison = frozenset(_order(n) for n in range(20))
     with with_sandbox(tmp_path, poison_orders=poison) as (world, _):
