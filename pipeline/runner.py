@@ -311,7 +311,6 @@ class Runner:
         return Reopened(drop=drop)
 
 
-
 _CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")
 
 
