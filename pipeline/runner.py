@@ -30,10 +30,12 @@ from pipeline.planning import (
     frozen,
     guard,
     make_plan,
+    pending_of,
 )
 from pipeline.ports import Chunk, Clock, Ledger
 from pipeline.prepared import Facts, Prepared, Source, load
 from pipeline.stages.plan import sendable_orders
+from pipeline.stages.recheck import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
 from schemas.courier import Profile
 
@@ -61,7 +63,22 @@ class Blocked:
     behind: tuple[str, ...]
 
 
-Step = Ready | Blocked | Closed
+@dataclass(frozen=True, kw_only=True)
+class Reopened:
+    """A closed drop whose rest is to be delivered after all."""
+
+    drop: Drop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Later:
+    """A drop whose retry waits for drops that are not through and share its orders."""
+
+    drop: Drop
+    behind: tuple[str, ...]
+
+
+Step = Ready | Blocked | Closed | Reopened | Later
 
 AheadOf = Callable[[Drop], Sequence[Blocked]]
 """A drop → the earlier ones that were read and are not planned yet."""
@@ -269,6 +286,35 @@ class Runner:
         planned = make_plan(blocked.prepared, standing, self._rules)
         drop = replace(blocked.drop, facts=facts_of(blocked.prepared, planned))
         return drop, settle(planned.table, [], [], waiting=waiting)
+
+    # -- once more ------------------------------------------------------------------------------
+
+    def reopen(self, drop: Drop) -> Reopened | Later | None:
+        """Take up what a closed drop left unsent or unknown; None if there is nothing.
+
+        It was planned when it came: what other drops have got through since is not sent again, and
+        beside a drop with the same orders it is not taken up. Call it where drops are planned, so
+        that none is planned meanwhile.
+        """
+        try:
+            pending = pending_of(drop, self._ledger, self._closer.spool(drop))
+        except StorageError:
+            raise
+        except Exception:
+            self._ledger.request(drop.drop_id, "")  # a bug is not met again at every scan
+            raise
+        if not pending:
+            self._ledger.request(drop.drop_id, "")
+            return None
+        orders = sorted({each.order_id for each in pending})
+        standing = self._ledger.standing(orders, but_seq=drop.seq)
+        if behind := blocking(standing):
+            return Later(drop=drop, behind=tuple(behind))
+        self._ledger.reopen(drop.seq, recheck(pending, standing))
+        drop = replace(drop, state=DropState.OPEN, finished_at=None)
+        self._ledger.save(drop)
+        self._ledger.request(drop.drop_id, "")
+        return Reopened(drop=drop)
 
 
 _CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")

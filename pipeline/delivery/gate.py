@@ -22,11 +22,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Shut:
-    """Why nothing is sent any more. ``held``: the API will not take us; else it is out of reach."""
+    """Why nothing is sent any more. ``held``: the API will not take us; else it is out of reach.
+
+    ``arguable``: it may be the rows of what was sent after all; another file would show it.
+    """
 
     held: bool
     reason: str
     hint: str = ""
+    arguable: bool = False
 
 
 class GateShut(Exception):
