@@ -151,7 +151,7 @@ class Closer:
             log.error(  # noqa: TRY400 - its sentence says more than a traceback
                 "drop.not_put_away", drop=drop.drop_id, reason=error.message
             )
-        if not counts.get(Outcome.UNKNOWN):
+        if settled is None or not _may_be_retried(drop, settled):
             self.spool(drop).forget_rows()
         if self._part:
             self.spool(drop).forget_others()
@@ -183,3 +183,10 @@ class Closer:
                 start += batch.num_rows
         if kept:
             spool.write_ids(pa.concat_tables(kept))
+
+
+def _may_be_retried(drop: Drop, settled: Settled) -> bool:
+    """Its rows are needed once more should somebody ask for what was left."""
+    counts = settled.counts()
+    stopped = drop.state is DropState.CANCELLED and counts[Outcome.UNSENT] and settled.chunks
+    return bool(counts[Outcome.UNKNOWN] or stopped)

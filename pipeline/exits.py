@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 from pipeline.adapters.inbox import Waiting
 from pipeline.closing import Closed
@@ -25,6 +25,26 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+class Cause(Enum):
+    """Whose matter it is that a drop rests."""
+
+    API = "the API's, or that of a drop before it"
+    STORAGE = "a folder's or the ledger's"
+    BUG = "ours"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rest:
+    """Why a drop is not through."""
+
+    reason: str
+    cause: Cause = Cause.API
+
+
+_BY_CAUSE = {Cause.BUG: Exit.BUG, Cause.STORAGE: Exit.USAGE, Cause.API: Exit.UNREACHABLE}
+"""What decides when several drops rest: what is wrong here before what is wrong over there."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunOutcome:
     """What a run came to.
@@ -34,14 +54,17 @@ class RunOutcome:
     """
 
     closed: tuple[Closed, ...] = ()
-    open: Mapping[str, str] = field(default_factory=dict)
+    open: Mapping[str, Rest] = field(default_factory=dict)
     left: tuple[Waiting, ...] = ()
     shut: Shut | None = None
 
     @property
     def exit(self) -> Exit:
         """The exit code of ``run --once``."""
-        if self.open or (self.shut is not None and self.shut.held):
+        for cause, code in _BY_CAUSE.items():
+            if self._resting(cause):
+                return code
+        if self.shut is not None and self.shut.held:
             return Exit.UNREACHABLE
         if any(each.drop.state is DropState.REFUSED for each in self.closed):
             return Exit.REFUSED
@@ -51,8 +74,12 @@ class RunOutcome:
     def why(self) -> str:
         """The reason for the exit code, in words."""
         match self.exit:
+            case Exit.BUG:
+                return self._rest_in_words(Cause.BUG)
+            case Exit.USAGE:
+                return self._rest_in_words(Cause.STORAGE)
             case Exit.UNREACHABLE:
-                reason = self.shut.reason if self.shut else next(iter(self.open.values()))
+                reason = self.shut.reason if self.shut else self._resting(Cause.API)[0].reason
                 return f"{len(self.open)} file(s) wait to be sent. {reason}"
             case Exit.REFUSED:
                 return "a file was refused"
@@ -61,6 +88,16 @@ class RunOutcome:
             case Exit.NEEDS_PERSON:
                 return f"{len(self.left)} file(s) did not become ready"
         return "all is well"
+
+    def _resting(self, cause: Cause) -> list[Rest]:
+        return [rest for rest in self.open.values() if rest.cause is cause]
+
+    def _rest_in_words(self, cause: Cause) -> str:
+        """What is wrong here; what rests for other reasons is counted, not hidden."""
+        found = self._resting(cause)
+        others = len(self.open) - len(found)
+        also = f" {others} more wait to be sent." if others else ""
+        return f"{len(found)} file(s) could not be finished. {found[0].reason}{also}"
 
     @property
     def _rows_for_a_person(self) -> int:

@@ -11,14 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.adapters.spool import Spool
-from pipeline.delivery.parcel import ITEM_SEPARATOR
+from pipeline.delivery.parcel import ITEM_SEPARATOR, Parcel
 from pipeline.milestones import Milestone
-from pipeline.model import Disposition, Notice, Role
-from pipeline.ports import Chunk, ChunkState, Frozen, Standing
+from pipeline.model import Disposition, Drop, Notice, Role
+from pipeline.ports import Chunk, ChunkState, Frozen, SendBook, Standing, Verdict
 from pipeline.prepared import Prepared
 from pipeline.stages.findings import labels, messages
 from pipeline.stages.judge import judge
 from pipeline.stages.plan import Plan, plan
+from pipeline.stages.recheck import Pending, pending_places
 from pipeline.stages.report_summary import group_notices
 from pipeline.stages.settle import PLANNED
 
@@ -50,16 +51,12 @@ def blocking(standing: Sequence[Standing]) -> list[str]:
 
 
 def make_plan(prepared: Prepared, standing: Sequence[Standing], rules: PlanRules) -> Planned:
-    """Plan the drop. ``guard`` then judges whether it may go on.
-
-    No pickup is added for a courier whose orders are all auto-dispatched.
-    """
-    told = prepared.choice.profile.auto_dispatch
+    """Plan the drop. ``guard`` then judges whether it may go on."""
     made = plan(
         prepared.keys,
         standing,
         chunk_size=rules.chunk_size,
-        fill_missing_pickup=rules.fill_missing_pickup and not told,
+        fill_missing_pickup=rules.fill_missing_pickup,
     )
     return Planned(
         plan=made,
@@ -281,3 +278,31 @@ def _pickup_for(item: str) -> str:
     """The pickup we add before an end nobody reported a pickup for: no remark, no dates."""
     order_id = orjson.loads(item)["orderId"]
     return orjson.dumps({"orderId": order_id, "orderStatus": Milestone.BAG_PICKED.wire}).decode()
+
+
+def pending_of(drop: Drop, ledger: SendBook, spool: Spool) -> list[Pending]:
+    """The updates of a frozen drop that have no end yet; none where its rows are not kept."""
+    if not spool.has_plan:
+        return []
+    verdicts: dict[int, list[Verdict]] = {}
+    for verdict in ledger.verdicts(drop.seq):
+        verdicts.setdefault(verdict.chunk_no, []).append(verdict)
+    found = []
+    with spool.body_reader() as body:
+        for chunk in ledger.chunks(drop.seq):
+            places = pending_places(chunk, verdicts.get(chunk.no, ()))
+            if not places:
+                continue
+            parcel = Parcel(body(chunk.offset, chunk.length), chunk.size)
+            for pos, doubtful in places.items():
+                order_id, milestone = parcel.head(pos)
+                found.append(
+                    Pending(
+                        chunk_no=chunk.no,
+                        pos=pos,
+                        order_id=order_id,
+                        milestone=milestone,
+                        doubtful=doubtful,
+                    )
+                )
+    return found

@@ -109,6 +109,7 @@ def load(facts: Facts, spool: Spool, profiles: Mapping[str, Profile]) -> Prepare
             status=whole.column("status").to_numpy().astype(np.int64),
             event_ms=whole.column("event_ms").fill_null(NO_TIME).to_numpy(),
             disposition=np.concatenate(dispositions),
+            auto=whole.column("auto").to_numpy(),
         ),
         sheet_of=pa.chunked_array(sheet_of),
     )
@@ -128,6 +129,6 @@ _NONE = np.empty(0, np.int64)
 _EMPTY = pa.schema(
     [
         PREPARED.field(name)
-        for name in ("row", "order_id", "status", "event_ms", "disposition", "footer")
+        for name in ("row", "order_id", "status", "event_ms", "disposition", "footer", "auto")
     ]
 ).empty_table()

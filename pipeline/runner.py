@@ -31,10 +31,12 @@ from pipeline.planning import (
     frozen,
     guard,
     make_plan,
+    pending_of,
 )
 from pipeline.ports import Chunk, Clock, Ledger
 from pipeline.prepared import Facts, Prepared, Source, load
 from pipeline.stages.plan import sendable_orders
+from pipeline.stages.recheck import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
 from schemas.courier import Profile
 
@@ -62,7 +64,22 @@ class Blocked:
     behind: tuple[str, ...]
 
 
-Step = Ready | Blocked | Closed
+@dataclass(frozen=True, kw_only=True)
+class Reopened:
+    """A closed drop whose rest is to be delivered after all."""
+
+    drop: Drop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Later:
+    """A drop whose retry waits for drops that are not through and share its orders."""
+
+    drop: Drop
+    behind: tuple[str, ...]
+
+
+Step = Ready | Blocked | Closed | Reopened | Later
 
 AheadOf = Callable[[Drop, pa.Array], Iterable[str]]
 """A drop and its orders → earlier ones, read and not planned yet, that have one of them."""
@@ -100,21 +117,27 @@ class Runner:
     def read(self, drop: Drop) -> Facts:
         """Read a claimed drop into its spool.
 
-        Raises DropChanged, and what ``containment.Reader.read`` does.
+        Raises DropChanged, and what ``containment.Reader.read`` does but ReaderDied: the file is
+        then read once more, at once, because what was claimed later must be planned after it.
         """
         spool = self._closer.spool(drop)
-        if spool.begin_try() > MAX_TRIES:
-            raise poison()
-        try:
-            facts = self._read(drop, spool)
-        except (StorageError, DropChanged):
-            spool.end_tries()  # not the file's fault, but the disk's, or whoever still writes it
-            raise
-        except ReadingStopped:
-            spool.end_try()
-            raise
-        spool.end_try()
-        return facts
+        while (tries := spool.begin_try()) <= MAX_TRIES:
+            try:
+                facts = self._read(drop, spool)
+            except (StorageError, DropChanged):
+                spool.end_tries()  # not the file's fault, but the disk's, or its writer's
+                raise
+            except ReadingStopped:
+                spool.end_try()
+                raise
+            except ReaderDied as died:
+                log.error(  # noqa: TRY400 - where it died is not to be seen in our stack
+                    "drop.reader_died", drop=drop.drop_id, signal=died.signal, tries=tries
+                )
+            else:
+                spool.end_try()
+                return facts
+        raise poison()
 
     def admit(self, drop: Drop, read: Callable[[], Facts], ahead_of: AheadOf) -> Step | None:
         """Plan a drop that was read: ``read`` returns or raises what ``Runner.read`` did.
@@ -274,6 +297,35 @@ class Runner:
         planned = make_plan(blocked.prepared, standing, self._rules)
         drop = replace(blocked.drop, facts=self._facts(blocked.prepared, planned))
         return drop, settle(planned.table, [], [], waiting=waiting)
+
+    # -- once more ------------------------------------------------------------------------------
+
+    def reopen(self, drop: Drop) -> Reopened | Later | None:
+        """Take up what a closed drop left unsent or unknown; None if there is nothing.
+
+        It was planned when it came: what other drops have got through since is not sent again, and
+        beside a drop with the same orders it is not taken up. Call it where drops are planned, so
+        that none is planned meanwhile.
+        """
+        try:
+            pending = pending_of(drop, self._ledger, self._closer.spool(drop))
+        except StorageError:
+            raise
+        except Exception:
+            self._ledger.request(drop.drop_id, "")  # a bug is not met again at every scan
+            raise
+        if not pending:
+            self._ledger.request(drop.drop_id, "")
+            return None
+        orders = sorted({each.order_id for each in pending})
+        standing = self._ledger.standing(orders, but_seq=drop.seq)
+        if behind := blocking(standing):
+            return Later(drop=drop, behind=tuple(behind))
+        self._ledger.reopen(drop.seq, recheck(pending, standing))
+        drop = replace(drop, state=DropState.OPEN, finished_at=None)
+        self._ledger.save(drop)
+        self._ledger.request(drop.drop_id, "")
+        return Reopened(drop=drop)
 
 
 _CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")

@@ -18,7 +18,7 @@ from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import StorageError
-from pipeline.exits import RunOutcome
+from pipeline.exits import Cause, Rest, RunOutcome
 from pipeline.intake import Intake
 from pipeline.model import Drop
 from pipeline.ports import Clock, Ledger
@@ -101,6 +101,7 @@ class Service:
         self._scan_due = 0.0
         self._once = False
         self._resume_at: float | None = None
+        self._heard_all = False
 
     # -- from other threads and signal handlers ----------------------------------------------------
 
@@ -168,6 +169,8 @@ class Service:
         while self._events:
             self._events.popleft().act()
         for closed in self._work.take_closed():
+            if self._work.retries:
+                self._scan_due = 0.0  # it may be what a retry waits for
             self._on_closed(closed)
             if self._once:  # a service runs for months: it must not gather what it did
                 self._closed.append(closed)
@@ -219,9 +222,27 @@ class Service:
         """With ``once``: nothing moves, and no file of the first scan is still to come."""
         if self._work.busy or self._events:
             return False
-        if self._room.shut is not None and self._room.shut.held:
+        shut = self._room.shut
+        if shut is not None and shut.held and not shut.arguable:
             return True
-        return not self._intake.ready and (late or not self._intake.awaited())
+        if self._intake.ready or not (late or not self._intake.awaited()):
+            return False
+        return shut is None or not shut.arguable or not self._hear_the_others()
+
+    def _hear_the_others(self) -> bool:
+        """Sending is held because of what was sent first; drops that came after it are heard too.
+
+        Once in a run: else a file whose rows are all bad would keep those of the same run waiting
+        at every start. True when something moves again.
+        """
+        if self._heard_all or len(self._work.open) < 2:
+            return False
+        self._heard_all = True
+        self._room.reopen()
+        for drop in self._ledger.unfinished():
+            if not self._work.knows(drop.drop_id):
+                self._take(drop)
+        return True
 
     def _until_next(self, now: float) -> float:
         """Until the next scan; sooner while a file is settling."""
@@ -262,6 +283,7 @@ class Service:
             self._room.reopen()
             self._work.finish_blocked(shut.reason)
         self._work.report_stuck()
+        self._work.retry_again()
         self._put_away_leftovers()
         for drop in self._ledger.unfinished():
             if not self._work.knows(drop.drop_id):
@@ -277,7 +299,7 @@ class Service:
             log.error(  # noqa: TRY400 - its sentence says more than a traceback
                 "drop.storage_trouble", drop=drop.drop_id, reason=error.message
             )
-            self._work.open[drop.drop_id] = error.message
+            self._work.open[drop.drop_id] = Rest(reason=error.message, cause=Cause.STORAGE)
             return
         if recovered is None:
             self._work.open.pop(drop.drop_id, None)
@@ -300,6 +322,10 @@ class Service:
         self._work.finish_blocked(shut.reason if shut else "")
         self._handle_events()
         left = self._intake.left() if self._once else ()
+        waiting = {
+            drop_id: Rest(reason=f"The retry of {drop_id} waits for {', '.join(behind)}.")
+            for drop_id, behind in self._work.retries.items()
+        }
         return RunOutcome(
-            closed=tuple(self._closed), open=dict(self._work.open), left=left, shut=shut
+            closed=tuple(self._closed), open=waiting | self._work.open, left=left, shut=shut
         )

@@ -1,51 +1,103 @@
-"""The story of one order: each row that named it, what was sent, every call and answer."""
+"""The story of one order: each row that named it, what was sent, every call, and how it ended."""
 
+import csv
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import orjson
 
+from pipeline import reporting
+from pipeline.adapters.naming import one_component
 from pipeline.adapters.spool import spool_of
 from pipeline.delivery.parcel import Parcel
 from pipeline.errors import StorageError
 from pipeline.milestones import Milestone
-from pipeline.model import Outcome
-from pipeline.ports import Chunk, Sighting
+from pipeline.model import Outcome, stamp
+from pipeline.ports import Chunk, ChunkState, Receipt, Sighting
+from pipeline.stages.guard import unguard_cell
 from pipeline.wiring import Site
+
+_CALLS = {"put": "sent", "ask": "asked"}
 
 
 def trace_order(site: Site, order_id: str) -> list[dict[str, Any]]:
-    """One object per row that named the order, oldest first: drop, row, outcome and story."""
+    """One object per row that named the order, oldest drop first.
+
+    What the ledger does not keep (why nothing was sent for a row) is read from its results file.
+    """
     return [_told(site, sighting) for sighting in site.ledger.sightings(order_id)]
 
 
 def _told(site: Site, seen: Sighting) -> dict[str, Any]:
-    chunk = seen.chunk
-    outcome: Outcome | None = None
-    if seen.verdict is not None:
-        outcome = seen.verdict.outcome
-    elif chunk is not None:
-        outcome = chunk.outcome
-    sent = _sent(site, seen, chunk) if chunk is not None and chunk.attempts else None
-    return {
-        "drop_id": seen.drop.drop_id,
-        "source_file": seen.drop.source_file,
+    chunk, verdict, drop = seen.chunk, seen.verdict, seen.drop
+    status = Milestone(seen.status).wire if seen.status else ""
+    results = _results(site, seen)
+    line = _line(results, seen, status) if results is not None else {}
+    calls = [r for r in seen.receipts if not r.positions or str(seen.pos) in r.positions.split(",")]
+    outcome = _outcome(seen)
+    said = verdict or chunk
+    codes, message = (said.code, said.message) if said else ("", "")
+    if line:
+        codes, message = line["codes"], line["message"]
+    told: dict[str, Any] = {
+        "drop_id": drop.drop_id,
+        "drop_state": drop.state.value,
+        "received_at": stamp(drop.received_at),
+        "source_file": drop.source_file,
         "row": seen.row,
-        "order_status": Milestone(seen.status).wire if seen.status else "",
-        "outcome": outcome.value if outcome else "not sent",
+        "sheet": _sheet(seen),
+        "order_status": status,
+        "outcome": outcome.value if outcome else line.get("outcome", "not sent"),
+        "codes": codes,
+        "message": message,
+        "results_file": str(results) if results is not None else None,
         "chunk": chunk.no if chunk else None,
-        "sent": sent,
+        "sent": _sent(site, seen, chunk) if chunk is not None and chunk.attempts else None,
         "calls": [
             {"at": r.at, "kind": r.kind, "http_status": r.http_status, "note": r.note}
-            for r in seen.receipts
-            if not r.positions or str(seen.pos) in r.positions.split(",")
+            for r in calls
         ],
-        "http_status": seen.verdict.http_status if seen.verdict else chunk and chunk.http_status,
+        "http_status": verdict.http_status if verdict else chunk and chunk.http_status,
         "sent_at": chunk.sent_at if chunk and chunk.attempts else "",
         "attempts": chunk.attempts if chunk else 0,
-        "message": seen.verdict.message if seen.verdict else (chunk.message if chunk else ""),
-        "story": _story(seen, chunk, sent),
     }
+    return told | {"story": _story(told, seen, calls)}
+
+
+def _outcome(seen: Sighting) -> Outcome | None:
+    """How the ledger has it; a chunk whose answer was never booked may have arrived."""
+    if seen.verdict is not None:
+        return seen.verdict.outcome
+    if seen.chunk is None:
+        return None
+    if seen.chunk.outcome is None and seen.chunk.state is ChunkState.SENDING:
+        return Outcome.UNKNOWN
+    return seen.chunk.outcome or Outcome.UNSENT
+
+
+def _results(site: Site, seen: Sighting) -> Path | None:
+    folder = seen.drop.folder
+    place = site.outbox_path / one_component(folder) if folder else site.outbox_path
+    path = place / reporting.file_name(seen.drop, reporting.RESULTS)
+    return path if path.exists() else None
+
+
+def _sheet(seen: Sighting) -> str:
+    sheets = seen.drop.facts.get("sheets", ())
+    return str(sheets[seen.sheet]["name"]) if seen.sheet < len(sheets) else ""
+
+
+def _line(path: Path, seen: Sighting, status: str) -> dict[str, str]:
+    """The row's line of its results file; {} if it is not there, or about another step."""
+    sheet, row = _sheet(seen), str(seen.row)
+    unreadable = suppress(OSError, csv.Error, UnicodeDecodeError)
+    with unreadable, path.open(encoding="utf-8-sig", newline="") as file:
+        for line in csv.DictReader(file):
+            if line["row"] == row and unguard_cell(line["sheet"]) == sheet:
+                # A pickup that we added shares the number of its row.
+                return line if line["order_status"] == status else {}
+    return {}
 
 
 def _sent(site: Site, seen: Sighting, chunk: Chunk) -> Any:  # noqa: ANN401 - JSON
@@ -57,19 +109,25 @@ def _sent(site: Site, seen: Sighting, chunk: Chunk) -> Any:  # noqa: ANN401 - JS
     return None
 
 
-def _story(seen: Sighting, chunk: Chunk | None, sent: object) -> list[str]:
-    if chunk is None:
-        return ["nothing was sent for this row; its results file says why"]
-    lines = [f"chunk {chunk.no}, {chunk.attempts} call(s)"]
-    if sent is not None:
-        lines.append(f"sent: {orjson.dumps(sent).decode()}")
-    for receipt in seen.receipts:
-        if not receipt.positions or str(seen.pos) in receipt.positions.split(","):
+def _story(told: dict[str, Any], seen: Sighting, calls: list[Receipt]) -> list[str]:
+    """The same for a person, a sentence a line."""
+    chunk = seen.chunk
+    lines = []
+    if chunk is None or not chunk.attempts:
+        lines.append("nothing was sent for this row")
+    else:
+        if told["sent"] is not None:
+            lines.append(f"sent: {orjson.dumps(told['sent']).decode()}")
+        for receipt in calls:
             status = receipt.http_status or "no answer"
-            lines.append(f"{receipt.at} {receipt.kind}: {status}, {receipt.note}")
-    if chunk.attempts:
-        status = chunk.http_status or "no answer"
-        lines.append(f"{chunk.sent_at} last call: {status}")
-    if seen.verdict is not None and seen.verdict.message:
-        lines.append(seen.verdict.message)
+            kind = _CALLS.get(receipt.kind, receipt.kind)
+            lines.append(f"{receipt.at} {kind}: {status}, {receipt.note}")
+        status = told["http_status"] or "no answer"
+        lines.append(f"{chunk.sent_at} last call of chunk {chunk.no}: {status}")
+        lines.append(f"{chunk.attempts} call(s) for its chunk in all")
+    codes = f"{told['codes']}: " if told["codes"] else ""
+    if told["message"] or codes:
+        lines.append(f"{codes}{told['message']}".rstrip(": "))
+    where = told["results_file"] or "its results file is no longer in the outbox, or not yet"
+    lines.append(f"results: {where}")
     return lines

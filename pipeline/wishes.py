@@ -1,10 +1,9 @@
 """What people ask of drops, left in the ledger by ``retry`` and ``cancel``."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from pipeline.delivery.room import DeliveryRoom
-from pipeline.model import Drop, DropState
+from pipeline.model import Drop
 from pipeline.ports import Ledger
 from pipeline.work import Work
 
@@ -26,10 +25,7 @@ class Wishes:
             if only not in {None, drop.drop_id}:
                 continue
             known = self._work.knows(drop.drop_id)
-            if drop.request == "retry" and drop.state.closed and self._work.busy:
-                continue  # it was planned before drops that are out with its orders: not beside
             if drop.request == "retry" and not known:
-                self._ledger.request(drop.drop_id, "")
                 self._retry(drop)
             elif drop.request == "cancel" and (known or not drop.state.closed):
                 self._work.cancel(drop)  # first, so that nothing of it leaves any more
@@ -37,11 +33,20 @@ class Wishes:
                     self._take(drop)
 
     def _retry(self, drop: Drop) -> None:
+        behind = self._work.retries.get(drop.drop_id, ())
+        if drop.state.closed and drop.drop_id in self._work.open:
+            return  # it rests until storage is back
+        if any(not self._is_through(each) for each in behind):
+            return
         if self._room.shut is not None:
             self._room.reopen()
-        doubtful = self._ledger.reopen(drop.seq)
-        if drop.state is DropState.COMPLETED and doubtful:
-            drop = replace(drop, state=DropState.OPEN, finished_at=None)
-            self._ledger.save(drop)
-        if not drop.state.closed:
-            self._take(drop)
+        if drop.state.closed:
+            self._work.retry(drop)
+            return
+        self._ledger.request(drop.drop_id, "")
+        self._ledger.reopen(drop.seq)
+        self._take(drop)
+
+    def _is_through(self, drop_id: str) -> bool:
+        found = self._ledger.find(drop_id)
+        return found is None or found.state.closed

@@ -18,16 +18,26 @@ import structlog
 from pipeline.closing import Closed
 from pipeline.delivery.lane import Handback
 from pipeline.delivery.room import DeliveryRoom
-from pipeline.errors import ReaderDied, StorageError
+from pipeline.errors import StorageError
+from pipeline.exits import Cause, Rest
 from pipeline.model import Drop, DropState
 from pipeline.ports import Chunk
 from pipeline.prepared import Facts
-from pipeline.runner import MAX_TRIES, Blocked, Ready, Runner, Step, sharing
+from pipeline.runner import (
+    MAX_TRIES,
+    Blocked,
+    Later,
+    Ready,
+    Reopened,
+    Runner,
+    Step,
+    sharing,
+)
 
 _READ_AHEAD = 8
 """Drops that are handed to the threads that read and plan; what is read waits in its spool."""
 
-_BUG = "Shipdrop failed on it; the log says how. It is tried again."
+_BUG = "Shipdrop failed on it, a bug; the log says how. It is tried again."
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +56,8 @@ class Work:
 
     ``post`` is handed what other threads have to say; the service calls it back in its own thread.
     ``open``: drop id → why it is not through, for the drops that rest. ``trouble``: the failure of
-    a folder or the ledger that nobody has answered yet.
+    a folder or the ledger that nobody has answered yet. ``retries``: closed drop → those with the
+    same orders that its retry waits for.
     """
 
     def __init__(self, runner: Runner, room: DeliveryRoom, post: Callable[[Event], None]) -> None:
@@ -66,7 +77,9 @@ class Work:
         self._told: set[str] = set()
         self._stopping = False
         self._ended: list[Closed] = []
-        self.open: dict[str, str] = {}
+        self._not_reopened: set[str] = set()
+        self.retries: dict[str, tuple[str, ...]] = {}
+        self.open: dict[str, Rest] = {}
         self.trouble: StorageError | None = None
 
     @property
@@ -105,6 +118,16 @@ class Work:
             self._waiting.append(drop)
             self._read_next()
 
+    def retry(self, drop: Drop) -> None:
+        """Take up what a closed drop left; planned in its turn, so that no other is meanwhile."""
+        self.retries.pop(drop.drop_id, None)
+        self._in_stages(partial(self._runner.reopen, drop), drop)
+
+    def retry_again(self) -> None:
+        """Retries that storage kept from beginning may be tried once more."""
+        while self._not_reopened:
+            self.open.pop(self._not_reopened.pop(), None)
+
     def cancel(self, drop: Drop) -> None:
         """Send nothing more of a drop, at whatever step it is."""
         self._cancelled.add(drop.drop_id)
@@ -129,7 +152,7 @@ class Work:
         for each in blocked:
             self._unplanned.pop(each.drop.drop_id, None)
             self._report_blocked(each, reason)
-            self.open[each.drop.drop_id] = f"waits for {', '.join(each.behind)}"
+            self.open[each.drop.drop_id] = Rest(reason=f"It waits for {', '.join(each.behind)}.")
 
     def _report_blocked(self, blocked: Blocked, reason: str) -> None:
         try:
@@ -197,21 +220,26 @@ class Work:
                     self._plan_unblocked()
             case Closed() as closed:
                 self._closed(closed)
+            case Reopened(drop=drop):
+                self.open.pop(drop.drop_id, None)
+                self._deliver(drop)
+            case Later(drop=drop, behind=behind):
+                self.retries[drop.drop_id] = behind
+                log.info("drop.retry_waits", drop=drop.drop_id, behind=behind)
             case None:
                 pass
 
     def _not_read(self, drop: Drop, error: BaseException) -> None:
+        if drop.state.closed:
+            self._not_reopened.add(drop.drop_id)
         if isinstance(error, StorageError):
             self.trouble = error
-            self.open[drop.drop_id] = error.message
+            self.open[drop.drop_id] = Rest(reason=error.message, cause=Cause.STORAGE)
             log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
             return
-        if isinstance(error, ReaderDied):
-            log.error("drop.reader_died", drop=drop.drop_id, signal=error.signal)
-        else:
-            log.error("drop.bug", drop=drop.drop_id, exc_info=error)
-        if self._stopping:
-            self.open[drop.drop_id] = _BUG
+        log.error("drop.bug", drop=drop.drop_id, exc_info=error)
+        if self._stopping or drop.state.closed:
+            self.open[drop.drop_id] = Rest(reason=_BUG, cause=Cause.BUG)
             return
         # Once more from the start; the count of tries ends it (MAX_TRIES).
         log.warning("drop.again", drop=drop.drop_id, at_most=MAX_TRIES)
@@ -231,7 +259,7 @@ class Work:
             held.close()
             del self._delivering[drop.drop_id]
             self.trouble = error
-            self.open[drop.drop_id] = error.message
+            self.open[drop.drop_id] = Rest(reason=error.message, cause=Cause.STORAGE)
             return
         future.add_done_callback(
             lambda done: self._post(Event(act=lambda: self._came_back(drop, done, held)))
@@ -266,15 +294,16 @@ class Work:
             self._closed(result)
         else:
             shut = self._room.shut
-            self.open[drop.drop_id] = shut.reason if shut else "some rows were not sent"
+            reason = shut.reason if shut else "Some rows were not sent; the log says why."
+            self.open[drop.drop_id] = Rest(reason=reason)
 
     def _failed(self, drop: Drop, error: BaseException) -> None:
         """The drop rests: its storage failed, or we did. It is taken up again later."""
         if isinstance(error, StorageError):
             self.trouble = error
-            self.open[drop.drop_id] = error.message
+            self.open[drop.drop_id] = Rest(reason=error.message, cause=Cause.STORAGE)
         else:
-            self.open[drop.drop_id] = _BUG
+            self.open[drop.drop_id] = Rest(reason=_BUG, cause=Cause.BUG)
 
     def _closed(self, closed: Closed) -> None:
         self._ended.append(closed)

@@ -112,7 +112,7 @@ class Inbox:
         if inside.is_dir():
             return f"{name} is a courier's folder: the files in it are picked up."
         if inside.exists() or inside.is_symlink():
-            return f"{name} has not been seen by a scan yet: look whether the service is running."
+            return f"{name} has not been seen by a scan yet."
         return f"{name} is not in the inbox: it was picked up already, or never arrived."
 
     def _remember(self, listing: Listing, now: float) -> None:
@@ -193,5 +193,5 @@ class Inbox:
 def _verdicts(scan: Scan) -> dict[tuple[str, str], str]:
     verdicts = {(one.folder, one.name): one.reason for one in scan.left_alone}
     verdicts |= {(one.folder, one.name): f"it waits, because {one.reason}" for one in scan.waiting}
-    ready = "it is ready, and a running service picks it up at its next scan"
+    ready = "it is ready to be picked up"
     return verdicts | {(one.folder, one.name): ready for one in scan.ready}

@@ -75,6 +75,21 @@ class RootLock:
             temporary = self._card.with_name(".lock.json.tmp")
             replace_with(self._card, temporary, [json.dumps(card).encode()])
 
+    def holder(self) -> str | None:
+        """Who holds the root now, in words ("" if that cannot be said); None if nobody does.
+
+        Raises StorageError where the lock cannot be tried.
+        """
+        if not self._card.exists():
+            return None  # whoever holds it has a card; trying the lock could turn a run away
+        with storing("lock", self._state):
+            try:
+                self._lock.acquire(blocking=False)
+            except Timeout:
+                return self._holder().removeprefix(": ")
+        self._lock.release()
+        return None
+
     def _holder(self) -> str:
         try:
             card = json.loads(self._card.read_bytes())

@@ -136,6 +136,11 @@ class Spool:
             for path in self.folder.glob(_ROWS):
                 _sync(path)
 
+    @property
+    def has_plan(self) -> bool:
+        """The rows and what was decided about them are kept."""
+        return self._at(_PLAN).exists()
+
     def plan(self) -> pa.Table:
         """What ``write_plan`` kept."""
         return self._read(_PLAN)

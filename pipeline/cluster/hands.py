@@ -18,9 +18,9 @@ from pipeline.adapters.ledger.segments import Load, Segment, sending
 from pipeline.closing import Closed
 from pipeline.cluster.lease import Lease
 from pipeline.delivery.lane import Handback, Shipment
-from pipeline.errors import Fenced, ReaderDied, StorageError
+from pipeline.errors import Fenced, StorageError
 from pipeline.model import Drop, DropState
-from pipeline.runner import Blocked, Ready
+from pipeline.runner import Blocked, Ready, Reopened
 from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
@@ -113,12 +113,35 @@ class Hands:
 
     def _plan_all(self) -> None:
         """A drop that cannot be planned now rests; whoever looks after the ledger calls again."""
+        for drop in self.retries():
+            self._retry(drop)
         while not self.stopping:
             waiting = [drop for drop in self.plannable() if drop.seq not in self._resting]
             if not waiting:
                 return
             for drop in waiting:
                 self._plan_or_rest(drop)
+
+    def retries(self) -> list[Drop]:
+        """Drops that somebody asked to have sent again, and that nobody sends now."""
+        asked = [drop for drop in self._ledger.requested() if drop.request == "retry"]
+        return [drop for drop in asked if not self._ledger.posts(sending(drop.seq))]
+
+    def _retry(self, drop: Drop) -> None:
+        """Take up what a drop left unsent or unknown; beside drops with its orders, later."""
+        self._ledger.reopen_all()
+        if drop.state.closed:
+            with self._ledger.planning_turn():
+                step = self._site.runner.reopen(drop)
+            if not isinstance(step, Reopened):
+                return
+            drop = step.drop
+        else:
+            self._ledger.request(drop.drop_id, "")
+            self._ledger.reopen(drop.seq)
+        if drop.state is DropState.OPEN:
+            self._ledger.forget_segments(drop.seq)
+            self.call_for(replace(drop, request=""))
 
     def _plan_or_rest(self, drop: Drop) -> None:
         if self.stopping:
@@ -132,11 +155,7 @@ class Hands:
                 "drop.storage_trouble", drop=drop.drop_id, reason=error.message
             )
             self._resting.add(drop.seq)
-        except ReaderDied as died:  # it is refused after some tries
-            log.error(  # noqa: TRY400 - a traceback of ours says nothing about it
-                "drop.reader_died", drop=drop.drop_id, signal=died.signal
-            )
-        except Exception:  # a bug with one file: the same
+        except Exception:  # a bug with one file: it is refused after some tries
             log.exception("drop.bug", drop=drop.drop_id)
 
     def _plan_one(self, drop: Drop) -> None:

@@ -6,7 +6,6 @@ Runs in a thread of its own, so that no parsing and no slow answer makes a worke
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import structlog
 
@@ -178,7 +177,7 @@ class Keeper:
         self._hands.tidy_posts()
         unfinished = self._ledger.unfinished()
         self._honour()
-        if self._hands.plannable():
+        if self._hands.plannable() or self._hands.retries():
             self._hands.call_plan()
         if self._room.shut is None:
             self._call_for_segments(unfinished)
@@ -207,22 +206,6 @@ class Keeper:
                 self._room.cancel(drop.seq)
                 if drop.state is DropState.OPEN and not self._ledger.posts(sending(drop.seq)):
                     self._hands.call_report(drop.seq)
-            elif drop.request == "retry":
-                self._retry(drop)
-
-    def _retry(self, drop: Drop) -> None:
-        with self._hands.post(f"retry:{drop.seq}") as mine:
-            if not mine or self._ledger.posts(sending(drop.seq)):
-                return
-            self._ledger.request(drop.drop_id, "")
-            self._ledger.reopen_all()
-            doubtful = self._ledger.reopen(drop.seq)
-            if drop.state is DropState.COMPLETED and doubtful:
-                drop = replace(drop, state=DropState.OPEN, finished_at=None)
-                self._ledger.save(drop)
-            if drop.state is DropState.OPEN:
-                self._ledger.forget_segments(drop.seq)
-                self._hands.call_for(drop)
 
     def _put_away_leftovers(self) -> None:
         """Files of closed drops whose last move did not happen."""

@@ -98,13 +98,19 @@ def trace(
         if not story:
             desk.console.print(f"No file named the order {order_id}.", markup=False)
         for each in story:
+            sheet = f", sheet {shown(each['sheet'])}" if each["sheet"] else ""
             desk.console.print(
-                f"{shown(each['source_file'])} ({each['drop_id']}), row {each['row']}: "
+                f"{shown(each['source_file'])}{sheet}, row {each['row']}: "
                 f"{each['order_status'] or 'no milestone'} → {each['outcome']}",
                 markup=False,
             )
+            desk.console.print(
+                f"    drop {each['drop_id']} ({each['drop_state']}), received "
+                f"{each['received_at']}",
+                markup=False,
+            )
             for line in each["story"]:
-                desk.console.print(f"    {line}", markup=False)
+                desk.console.print(f"    {shown(line, 2_000)}", markup=False)
 
     desk.show(story, for_people)
     return 0

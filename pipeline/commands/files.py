@@ -13,6 +13,10 @@ Courier = Annotated[
 
 _LONGEST_LINE = 10_000
 
+_RECENT = 500
+_TOLD = 3
+"""How far back ``why`` looks for drops of the same name, and how many of them it tells."""
+
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
@@ -76,8 +80,11 @@ def submit(
 def why(
     desk: Desk, file: Annotated[Path, typer.Argument(metavar="FILE", help="A file in the inbox.")]
 ) -> int:
-    """Say why a file in the inbox has not been picked up yet."""
+    """Say why a file in the inbox has not been picked up yet, and whether a service is running."""
     import time
+
+    from pipeline.adapters.lock import RootLock
+    from pipeline.model import stamp
 
     site = desk.site()
     settle = site.settings.inbox.settle_seconds
@@ -86,5 +93,30 @@ def why(
     time.sleep(settle + 0.05 if settle else 0)
     site.inbox.scan()
     reason = site.inbox.why(file)
-    desk.show({"file": str(file), "reason": reason}, lambda: typer.echo(reason))
+    holder = RootLock(site.root, now=site.clock.now).holder()
+    taken = [drop for drop in site.ledger.recent(_RECENT) if drop.source_file == file.name]
+    service = (
+        f"A service is running ({holder or 'it does not say which process'}); it looks into the "
+        f"inbox every {site.settings.inbox.scan_seconds:g} s."
+        if holder is not None
+        else "No service is running on this root: start `shipdrop run`, or `shipdrop run --once`."
+    )
+
+    def for_people() -> None:
+        typer.echo(reason)
+        typer.echo(service)
+        for drop in taken[:_TOLD]:
+            typer.echo(
+                f"A file of this name was picked up at {stamp(drop.received_at)}: drop "
+                f"{drop.drop_id}, {drop.state}."
+            )
+
+    told = {
+        "file": str(file),
+        "reason": reason,
+        "running": holder is not None,
+        "service": service,
+        "drops": [drop.drop_id for drop in taken],
+    }
+    desk.show(told, for_people)
     return 0

@@ -118,12 +118,11 @@ def retry(
 ) -> int:
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
     from pipeline.adapters.lock import RootLock
-    from pipeline.errors import RootBusy, UsageError
+    from pipeline.errors import RootBusy
 
     site = desk.site()
     found = site.drop(drop)
-    if found.state.closed and not _is_doubtful(found):
-        raise UsageError(f"The drop {drop} is {found.state}: there is nothing left to send.")
+    _check_retry(site, found)
     site.ledger.request(drop, "retry")
     if not site.ledger.is_ours(found):
         return _noted(desk, drop, "retry")
@@ -135,10 +134,22 @@ def retry(
         return _noted(desk, drop, "retry")
 
 
-def _is_doubtful(drop: "Drop") -> bool:
-    """True for a drop that is through but for rows whose end nobody knows."""
-    summary = drop.facts.get("summary")
-    return drop.state == "completed" and bool(summary and summary["rows"]["unknown"])
+def _check_retry(site: "Site", drop: "Drop") -> None:
+    """Raise UsageError when a retry of this drop could do nothing."""
+    from pipeline.errors import UsageError
+
+    if not drop.state.closed:
+        return
+    rows = (drop.facts.get("summary") or {}).get("rows", {})
+    left = rows.get("unknown", 0) + (rows.get("unsent", 0) if drop.state == "cancelled" else 0)
+    if not left or drop.state == "refused":
+        raise UsageError(f"The drop {drop.drop_id} is {drop.state}: there is nothing left to send.")
+    if site.ledger.is_ours(drop) and not site.closer.spool(drop).has_plan:
+        raise UsageError(
+            f"The rows of the drop {drop.drop_id} are not kept any more.",
+            hint="Put its file from archive/ into the inbox again: what the API has is not sent "
+            "twice.",
+        )
 
 
 def cancel(

@@ -37,6 +37,11 @@ _BOOK_AGAIN = (0.1, 0.5, 1.0, 2.0, 4.0)
 and must be asked about, so a short trouble of the ledger is worth waiting out."""
 
 
+_HEARING_SECONDS = 1.0
+"""After sending was tried again it is not held for the rows of some drops before this time: drops
+are handed in one after the other, and each must get its chance to be taken."""
+
+
 class Desk:
     """Runs in one event loop; ``submit``, ``cancel`` and ``stop`` are called inside it."""
 
@@ -47,7 +52,7 @@ class Desk:
         self._lanes: deque[Lane] = deque()
         self._ready: asyncio.Queue[tuple[Lane, Chunk]] = asyncio.Queue()
         self._back: list[tuple[Lane, ChunkResult]] = []
-        self._trial = Trial(tools.jury, tools.gate)
+        self._trial = Trial(tools.jury, tools.gate, tools.clock.monotonic)
         self._aside: set[asyncio.Task[None]] = set()
         self._kick = asyncio.Event()
         self._stopping = False
@@ -88,6 +93,8 @@ class Desk:
     def reopen(self) -> None:
         """Try again after a pause: one call at first."""
         self._tools.jury.reopened()
+        self._trial.hear_all_until(self._tools.clock.monotonic() + _HEARING_SECONDS)
+        asyncio.get_running_loop().call_later(_HEARING_SECONDS, self._kick.set)
         self.gate.reopen()
         self._kick.set()
 
@@ -135,25 +142,32 @@ class Desk:
 
     async def _serve(self, lane: Lane, chunk: Chunk) -> None:
         try:
-            result, suspect = await self._pass(lane, chunk)
+            result, suspect, adjourned = await self._pass(lane, chunk)
         except Exception as error:  # a bug costs its drop, which is told of it, not the room
             # A bug must cost this drop, not the room.
             log.exception("delivery.passage_failed", drop_seq=lane.drop_seq, chunk=chunk.no)
             lane.broken = error
             known = tuple(lane.known.get(chunk.no, ()))
             doubtful = replace(chunk, state=ChunkState.SENDING)
-            result, suspect = ChunkResult(chunk=doubtful, verdicts=known, replaces=True), None
-        if suspect and not self._tools.jury.taken:
-            self._trial.suspend(lane, chunk, result, suspect)
+            result = ChunkResult(chunk=doubtful, verdicts=known, replaces=True)
+            suspect, adjourned = None, False
+        whole = result.chunk.state is ChunkState.DONE
+        if adjourned:
+            self._trial.adjourn(lane, chunk, result)
+        elif suspect and not (whole and self._tools.jury.has_convicted(lane.drop_seq)):
+            self._trial.suspend(lane, chunk, result, suspect, whole=whole)
+            self._trial.hold(self._lanes)
         else:
             self._back.append((lane, result))
         self._kick.set()
 
-    async def _pass(self, lane: Lane, chunk: Chunk) -> tuple[ChunkResult, str | None]:
+    async def _pass(self, lane: Lane, chunk: Chunk) -> tuple[ChunkResult, str | None, bool]:
         known = lane.known.get(chunk.no, ())
         if (shut := self.gate.shut) is not None or lane.cancelled or lane.broken:
             reason = shut.reason if shut else "The drop was stopped."
-            return untouched(chunk, known, reason), None
+            return untouched(chunk, known, reason), None, False
+        if self._tools.jury.has_heard_enough_of(lane.drop_seq):
+            return untouched(chunk, known, ""), None, True
         passage = Passage(
             chunk,
             Parcel(lane.body(chunk.offset, chunk.length), chunk.size),
@@ -170,7 +184,7 @@ class Desk:
             ),
         )
         result = await passage.run()
-        return result, passage.suspect
+        return result, passage.suspect, passage.adjourned
 
     def _must_wait(self, lane: Lane, chunk: Chunk) -> bool:
         if chunk.state is not ChunkState.SENDING or not self._tools.policy.reconcile:
@@ -192,13 +206,15 @@ class Desk:
             if 0 < len(self._back) < self._ahead // 2 and self._calling and self._ready.qsize():
                 await asyncio.sleep(self._tools.policy.gather)
             self._kick.clear()
-            self._back += self._trial.judge()
+            self._back += self._trial.judge(self._lanes)
             back, self._back = self._back, []
             self._keep_pace(len(back))
             lease = self._lease(len(back))
             if back or lease:
                 await self._book_one(back, lease)
-            elif self._trial.waiting and self._trial.waiting == sum(ln.out for ln in self._lanes):
+                if self._trial.waiting:
+                    self._kick.set()  # what was booked just now may have been the last to speak
+            elif self._trial.is_all_there_is(self._lanes):
                 self._back += self._trial.end()
                 self._kick.set()
             self._hand_back()
@@ -222,7 +238,7 @@ class Desk:
         while out + len(leased) < room and idle < len(self._lanes):
             lane = self._lanes[0]
             self._lanes.rotate(-1)
-            chunk = lane.next()
+            chunk = None if self._tools.jury.has_heard_enough_of(lane.drop_seq) else lane.next()
             if chunk is None:
                 idle += 1
                 continue
@@ -296,6 +312,8 @@ class Desk:
             if lane.out == 0 and lane.broken is not None:
                 lane.future.set_exception(lane.broken)
             elif lane.exhausted or (shut is not None and lane.out == 0):
+                if shut is None:
+                    self._tools.jury.forget(lane.drop_seq)
                 lane.future.set_result(lane.handback(shut))
             else:
                 staying.append(lane)

@@ -25,12 +25,14 @@ class Shut:
     """Why nothing is sent any more. ``held``: the API will not take us; else it is out of reach.
 
     ``ours``: it is nothing to do with the API, but with this process or its ledger.
+    ``arguable``: it may be the rows of what was sent after all; another file would show it.
     """
 
     held: bool
     reason: str
     hint: str = ""
     ours: bool = False
+    arguable: bool = False
 
 
 class GateShut(Exception):

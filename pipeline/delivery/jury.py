@@ -1,50 +1,125 @@
 """The jury: is it these rows that the API refuses, or everything we send?
 
 A chunk refused whole is halved until its bad rows stand alone. When *every* chunk is refused alike
-it is not the rows, and failing a whole file row by row would be wrong. As long as nothing of this
-run has been taken, chunks are isolated one at a time; three refused to the last row with one status
-end in a hold, and their rows stay unsent.
+it is not the rows, and failing file after file row by row would be wrong: at a start, and just as
+well in the afternoon of a day that began well (decision 11). So what counts is what the API has
+taken *since*: each success acquits the API, and what was refused before it was the rows.
 """
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
-from pipeline.delivery.gate import Gate, Shut
+from pipeline.delivery.gate import Shut
 
 _ENOUGH = 3
-"""Chunks refused to the last row, alike, that make a hold."""
+"""Chunks refused to the last row, alike and with nothing taken between, that make a hold."""
 
 
 class Jury:
-    """What the calls of one room have shown so far. ``bench`` seats one isolation at a time."""
+    """What the calls of one room have shown so far."""
 
     def __init__(self) -> None:
-        self.taken = False
-        self.bench = asyncio.Lock()
+        self._seat_free = True
+        self._queue: list[asyncio.Future[None]] = []
         self._alike: Counter[str] = Counter()
+        self._heard: set[int] = set()
+        self._accused: set[int] = set()
+        self._convicted: set[int] = set()
+        self._words = ""
 
-    def took(self) -> None:
-        """The API understood a call of ours, whatever it said of its rows."""
-        self.taken = True
+    @property
+    def suspicious(self) -> bool:
+        """A chunk was refused to the last row, and nothing has been taken since."""
+        return bool(self._alike)
+
+    @asynccontextmanager
+    async def bench(self) -> AsyncIterator[None]:
+        """Wait until a refused chunk may be looked into.
+
+        One at a time, as long as nothing is taken: each success lets one more in. So isolation runs
+        side by side where rows are bad, and costs few calls where everything is refused.
+        """
+        while not self._seat_free:
+            turn = asyncio.get_running_loop().create_future()
+            self._queue.append(turn)
+            await turn
+        self._seat_free = False
+        try:
+            yield
+        finally:
+            self._free_a_seat()
+
+    def _free_a_seat(self) -> None:
+        self._seat_free = True
+        queue, self._queue = self._queue, []
+        for turn in queue:
+            if not turn.done():
+                turn.set_result(None)
+
+    def took(self, drop_seq: int) -> None:
+        """The API understood a call of this drop, whatever it said of its rows.
+
+        Drops that were refused alike to the point of a hold have bad rows, then: theirs are not
+        counted against the API any more, until one of their own calls is taken.
+        """
+        self._convicted |= self._accused
+        if self.has_heard_enough:
+            self._convicted |= self._heard
+        self._accused.clear()
+        self._convicted.discard(drop_seq)
         self._alike.clear()
+        self._heard.clear()
+        self._free_a_seat()
 
     def reopened(self) -> None:
         """Sending is tried again: one more chunk is enough to tell that nothing has changed."""
-        self.taken = False
+        if self.has_heard_enough:
+            self._accused |= self._heard
+        self._heard.clear()
         self._alike = Counter({what: min(n, _ENOUGH - 1) for what, n in self._alike.items()})
 
-    def hear(self, what: str, words: str, gate: Gate) -> None:
-        """A chunk got nothing but ``what`` (say "422"). Holds all sending when that is enough."""
-        if self.taken:
-            return
+    def hear(self, drop_seq: int, what: str, words: str) -> None:
+        """A chunk of this drop got nothing but ``what`` (say "422")."""
+        self._heard.add(drop_seq)
         self._alike[what] += 1
-        if self._alike[what] >= _ENOUGH:
-            gate.close(
-                Shut(
-                    held=True,
-                    reason=f"The API gives every call the same answer ({what}) and has taken none: "
-                    f"{words or 'without a word'}",
-                    hint="It is not the rows: check api.base_url and what stands between. "
-                    "What was not sent stays unsent.",
-                )
-            )
+        self._words = words or self._words
+
+    def has_heard_enough_of(self, drop_seq: int) -> bool:
+        """More of this drop would tell nothing new."""
+        return drop_seq in self._heard and self.has_heard_enough
+
+    def has_convicted(self, drop_seq: int) -> bool:
+        """It has been shown that this drop's own rows are what is refused."""
+        return drop_seq in self._convicted
+
+    def forget(self, drop_seq: int) -> None:
+        """The drop is through."""
+        self._convicted.discard(drop_seq)
+        self._accused.discard(drop_seq)
+
+    @property
+    def has_heard_enough(self) -> bool:
+        """Looking into more refused chunks would tell nothing new."""
+        return max(self._alike.values(), default=0) >= _ENOUGH
+
+    def verdict(self, under_way: Iterable[int]) -> Shut | None:
+        """Why sending is to be held, once there is enough to say so.
+
+        ``under_way``: the drops that have something out or to send. Each of them is heard first: a
+        file whose rows are all bad must not keep a sound one from showing that it is these rows.
+        """
+        if not self.has_heard_enough or not self._heard.issuperset(under_way):
+            return None
+        what, _ = self._alike.most_common(1)[0]
+        return Shut(
+            held=True,
+            arguable=True,
+            reason=f"The API gives every call the same answer ({what}) and takes none: "
+            f"{self._words or 'without a word'}",
+            hint="Most likely it is not the rows: check api.base_url and what stands between. "
+            "Nothing was rejected; what was not sent stays unsent. If it is the rows of one file "
+            "after all, that shows as soon as another file gets through, or `shipdrop cancel` "
+            "ends its drop.",
+        )

@@ -105,6 +105,11 @@ class Lane:
             return None
         return self.waves[0].popleft()
 
+    def put_back(self, chunk: Chunk) -> None:
+        """A chunk of the wave under way is to leave once more."""
+        self.out -= 1
+        self.waves[0].append(chunk)
+
     @property
     def next_is_free(self) -> bool:
         """True when a new wave may begin."""

@@ -15,7 +15,7 @@ from pipeline.stages.decipher import Answer, Meaning
 
 Positions = Sequence[int]
 
-_FINAL = frozenset({Outcome.ACCEPTED, Outcome.FAILED})
+_FINAL = frozenset({Outcome.ACCEPTED, Outcome.FAILED, Outcome.DUPLICATE, Outcome.REJECTED})
 """Verdicts that stand when a chunk is taken up again."""
 
 
@@ -134,6 +134,21 @@ class RowBook:
         """Every row has failed."""
         return len(self._verdicts) == self.chunk.size and all(
             v.outcome is Outcome.FAILED for v in self._verdicts.values()
+        )
+
+    @property
+    def is_blank(self) -> bool:
+        """Nothing is known of any row, and none is in doubt."""
+        return not (self._verdicts or self._accepted or self.lost or self.doubted)
+
+    @property
+    def only_refused(self) -> bool:
+        """Some rows have failed, of no other anything is known, and none is in doubt."""
+        in_doubt = self.lost or self.doubted or self._accepted
+        return (
+            bool(self._verdicts)
+            and not in_doubt
+            and all(v.outcome is Outcome.FAILED for v in self._verdicts.values())
         )
 
     def result(self) -> ChunkResult:

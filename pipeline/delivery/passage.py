@@ -25,7 +25,9 @@ __all__ = ["Passage", "Tools"]
 class Passage:
     """The passage of one chunk. Use once: ``ChunkResult`` = ``await Passage(…).run()``.
 
-    Afterwards ``suspect`` tells of a chunk that was refused to the last row with one status.
+    Afterwards ``suspect`` tells of a chunk that was refused to the last row with one status, or
+    was on the way to it when the gate was shut; ``adjourned`` of one refused whole that is to be
+    sent again, unless all sending is held.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class Passage:
         self._generation = 0
         self._refusals: set[str] = set()
         self._on_trial = False
+        self._looked_into = True
         self._taken = False
+        self.adjourned = False
 
     @cached_property
     def _settler(self) -> Settler:
@@ -61,7 +65,14 @@ class Passage:
     @property
     def suspect(self) -> str | None:
         """The one status that all of this chunk was refused with, or None."""
-        alike = len(self._refusals) == 1 and not self._taken and self._rows.all_refused
+        if len(self._refusals) != 1 or self._taken:
+            return None
+        if self._tools.gate.shut is None:
+            # Past its budget a chunk is not looked into: its refusal says little of each row.
+            telling = self._looked_into or self._tools.jury.suspicious
+            alike = self._rows.all_refused and telling
+        else:
+            alike = self._rows.only_refused
         return next(iter(self._refusals)) if alike else None
 
     async def run(self) -> ChunkResult:
@@ -150,7 +161,7 @@ class Passage:
         """A 2xx: all taken but those it names; those it hides are asked about."""
         self._patience.answered()
         self._tools.gate.succeeded()
-        self._tools.jury.took()
+        self._tools.jury.took(self._chunk.drop_seq)
         self._taken = True
         if not answer.failed and not answer.doubtful:
             self._rows.accept(positions)
@@ -167,24 +178,27 @@ class Passage:
     # -- refused whole -------------------------------------------------------------------------
 
     async def _refused(self, answer: Answer, positions: Positions) -> None:
-        """Refused whole. Until the API has taken something, one chunk at a time is looked into."""
+        """Refused whole: looked into, when it is this chunk's turn."""
         self._refusals.add(str(self._rows.http_status))
-        jury = self._tools.jury
-        if not jury.taken and not self._on_trial:
-            async with jury.bench:
-                if self._tools.gate.shut is not None:
-                    raise GateShut
-                if not jury.taken:
-                    self._on_trial = True
-                    await self._isolate(answer, positions)
-                    return
-        await self._isolate(answer, positions)
+        if self._on_trial:
+            await self._isolate(answer, positions)
+            return
+        self._on_trial = True
+        async with self._tools.jury.bench():
+            if self._tools.gate.shut is not None:
+                raise GateShut
+            enough = self._tools.jury.has_heard_enough_of(self._chunk.drop_seq)
+            if enough and self._rows.is_blank:
+                self.adjourned = True  # whether it is the rows is being found out elsewhere
+                return
+            await self._isolate(answer, positions)
 
     async def _isolate(self, answer: Answer, positions: Positions) -> None:
         """One row bears a refusal alone; several are halved, within the drop's budget."""
         named = {positions[at]: refusal for at, refusal in answer.failed.items()}
         word = Refusal(code=str(self._rows.http_status or ""), message=answer.message)
         if len(positions) == 1 or not self._errand.may_split():
+            self._looked_into = self._looked_into and len(positions) == 1
             for pos in positions:
                 self._rows.refuse(pos, named.get(pos, word))
             await self._reconsider(positions)

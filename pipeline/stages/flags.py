@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.codes import Code
-from pipeline.milestones import Milestone
 from pipeline.model import Block, CellKind, Notice, Role
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.normalise import folded
@@ -18,23 +17,19 @@ from schemas.folding import FALSE_WORDS, TRUE_WORDS
 _DATE_ROLES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
 
 
-def auto_dispatched(
-    block: Block, mapping: ColumnMap, profile: Profile, milestones: npt.NDArray[np.int8]
-) -> npt.NDArray[np.bool_]:
-    """True for pickups that the API has already been told of by ``autoDispatch``.
+def auto_dispatched(block: Block, mapping: ColumnMap, profile: Profile) -> npt.NDArray[np.bool_]:
+    """True for rows whose order's pickup the API was told of by ``autoDispatch`` (konnect-api.md).
 
     The row's own column goes before the profile's ``auto_dispatch``.
     """
-    picked: npt.NDArray[np.bool_] = milestones == Milestone.BAG_PICKED
     column = mapping.columns.get(Role.AUTO_DISPATCH)
-    if column is None or not picked.any():
-        return picked & profile.auto_dispatch
+    if column is None:
+        return np.full(len(block), profile.auto_dispatch)
     words = folded(block.cells[column])
     said = _among(words, TRUE_WORDS)
     if profile.auto_dispatch:
         said |= ~_among(words, FALSE_WORDS)
-    flagged: npt.NDArray[np.bool_] = picked & said
-    return flagged
+    return said
 
 
 @dataclass(kw_only=True)

@@ -48,7 +48,7 @@ class PlanInput:
     status: Numbers
     event_ms: Numbers
     disposition: Numbers
-    auto: Mask | None = None
+    auto: Mask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,12 +199,8 @@ def _without_repeats(
 
 def _picked_elsewhere(work: Candidates, given: PlanInput) -> Mask:
     """Per order: auto-dispatch has told of its pickup, so that its row is ignored or missing."""
-    told = (given.disposition == Disposition.IGNORED) & (given.status == Milestone.BAG_PICKED)
-    if given.auto is not None:
-        told |= given.auto
-    found: Mask = pc.is_in(
-        work.names, value_set=given.order_id.filter(pa.array(told)).combine_chunks()
-    ).to_numpy(zero_copy_only=False)
+    told = given.order_id.filter(pa.array(given.auto)).combine_chunks()
+    found: Mask = pc.is_in(work.names, value_set=told).to_numpy(zero_copy_only=False)
     return found
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.codes import Code
+from pipeline.milestones import Milestone
 from pipeline.model import PREPARED, Block, Disposition, PreparedBlock, Role
 from pipeline.stages.findings import Finding, Rows, found, labels, marked, messages, notices
 from pipeline.stages.flags import auto_dispatched
@@ -52,6 +53,7 @@ def prepare_block(
         profile=profile,
         rules=rules,
         canonical=normalise(block, mapping, profile, now=now, rules=rules),
+        auto=auto_dispatched(block, mapping, profile),
     )
     findings = [
         *structural(block, mapping),
@@ -100,6 +102,7 @@ class _Desk:
     profile: Profile
     rules: Rules
     canonical: Canonical
+    auto: Mask
 
     def cells(self, role: Role) -> pa.Array:
         """A role's cells as they stand in the file, all "" without a column."""
@@ -157,8 +160,8 @@ class _Desk:
         """Sound rows that have nothing to tell the API."""
         statuses = self.canonical.statuses
         nothing = np.flatnonzero(statuses.without_milestone() & ~rejected)
-        told = auto_dispatched(self.block, self.mapping, self.profile, statuses.milestones())
-        dispatched = np.flatnonzero(told & ~rejected)
+        picked = statuses.milestones() == Milestone.BAG_PICKED
+        dispatched = np.flatnonzero(self.auto & picked & ~rejected)
         skips = []
         if len(nothing):
             skips.append(self._found_status(Code.NO_MILESTONE, nothing))
@@ -215,6 +218,7 @@ class _Desk:
             else pa.array(event.ms, mask=~event.read),
             "disposition": pa.array(disposition),
             "footer": pa.array(footers(self.block, self.mapping)),
+            "auto": pa.array(self.auto),
             "codes": labels(findings, length),
             "message": messages(findings, length),
             "item": _placed(updates.items, live, send),

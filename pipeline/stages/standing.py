@@ -49,6 +49,20 @@ def contradicts(accepted: int) -> bool:
     return any(accepted & bit(m) and accepted & _RIVALS[m] for m in Milestone)
 
 
+def objection(milestone: Milestone, accepted: int) -> tuple[Code, Milestone] | None:
+    """Why this milestone is not to be sent where these were accepted (bits), and which one says so.
+
+    None when nothing speaks against it.
+    """
+    number, because = _against(milestone, accepted)
+    return None if number < 0 else (_VERDICTS[number], Milestone(because))
+
+
+def beyond(milestone: Milestone) -> int:
+    """What lies beyond a milestone, as bits."""
+    return _BEYOND[milestone]
+
+
 def _against(milestone: Milestone, accepted: int) -> tuple[int, int]:
     """A number into ``_VERDICTS`` (-1: send it), and the milestone it is because of."""
     if accepted & bit(milestone):

@@ -45,10 +45,8 @@ def opened(pid: int) -> list[str]:
     paths = []
     for each in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-            paths.append(str(each.readlink()))
-    return sorted(
-        path for path in paths if not path.startswith("socket:") and "/ledger" not in path
-    )
+            paths.append(str(each.readlink()).partition(":")[0])
+    return sorted(path for path in paths if path != "socket" and "/ledger" not in path)
 
 
 def codes(root: Root) -> dict[str, str]:
@@ -124,6 +122,8 @@ def test_no_reader_outlives_the_service_however_it_ends(root: Root) -> None:
         until(lambda reader=reader: gone(reader), what=f"the end of the reader after {number}")
         assert service.wait().code == code
         assert not root.delivered()
+        last_sheet = list(root.path.glob("state/drops/*/rows-29.arrow"))
+        assert not last_sheet, "it read on to the file's end, and ended only then"
     (tries,) = root.path.glob("state/drops/*/tries")
     assert tries.stat().st_size == 1, "only the kill might have been the file's fault"
 
@@ -159,6 +159,11 @@ def test_many_files_are_read_by_one_process_and_nothing_piles_up(root: Root) -> 
         root.drop(f"f{number}.csv", orders(2, prefix=f"F{number}-"))
     until(lambda: len(root.delivered()) == 201, what="all summaries")
     assert [each.pid for each in readers(service)] == [reader.pid]
+    for number in range(3):
+        readers(service)[0].kill()
+        root.drop(f"g{number}.csv", orders(2, prefix=f"G{number}-"))
+        until(lambda number=number: len(root.delivered()) == 202 + number, what="its summary")
+    (reader,) = readers(service)
     until(
         lambda: (opened(service.process.pid), opened(reader.pid)) == before,
         what="no more open files than before",

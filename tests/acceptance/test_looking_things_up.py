@@ -50,10 +50,29 @@ def test_trace_tells_an_orders_story_across_files(used: Root) -> None:
     assert delivered["sent"]["orderStatus"] == "delivery_done"
     assert delivered["http_status"] == 200
     assert delivered["sent_at"]
-    assert (again["outcome"], again["sent"]) == ("not sent", None)
+    assert (again["outcome"], again["codes"]) == ("duplicate", "ALREADY_ACCEPTED:status")
+    assert (again["sent"], again["attempts"]) == (None, 0)
+    assert tuesday["drop_id"] in again["message"]
+    for each, stem in zip(story, ["monday", "tuesday", "wednesday", "wednesday"], strict=True):
+        assert each["results_file"] == str(used.of(stem).path("results.csv"))
+    assert monday["codes"] == "API_REFUSED"
     spoken = used.run("trace", "T1").out
     assert "monday.csv" in spoken
     assert "row 2: bag_picked → failed" in spoken
+    assert "API_REFUSED: The API refused: D422" in spoken
+    assert "ALREADY_ACCEPTED" in spoken
+    assert f"results: {used.of('tuesday').path('results.csv')}" in spoken
+
+
+def test_trace_without_the_results_file_still_tells_what_the_ledger_knows(used: Root) -> None:
+    path = used.of("wednesday").path("results.csv")
+    hidden = path.rename(path.with_suffix(".away"))
+    try:
+        *_, delivered, again = used.run("trace", "T1", "--json").json
+    finally:
+        hidden.rename(path)
+    assert (delivered["outcome"], delivered["results_file"]) == ("accepted", None)
+    assert again["outcome"] == "not sent"
 
 
 def test_trace_of_an_order_that_nobody_named(used: Root) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.sandbox.server import SandboxHandle
-from tests.acceptance.harness import Root, orders, sheet
+from tests.acceptance.harness import Root, orders, sheet, until
 
 MIXED = sheet(
     [("A1", "Delivered"), ("A2", "In Transit"), ("A3", "Wat"), ("A1", "Delivered"), ("", "Done")]
@@ -134,3 +134,21 @@ def test_why_says_what_a_file_waits_for(root: Root) -> None:
     assert (waiting.code, link.code) == (0, 0)
     assert "spreadsheet program" in waiting.out
     assert "symbolic link" in link.out
+
+
+def test_why_says_whether_a_service_is_running_and_what_had_the_name_before(root: Root) -> None:
+    root.drop("a.csv", orders(1))
+    root.configure(inbox__settle_seconds=0)
+    assert root.once().code == 0
+    root.drop("a.csv", orders(1, prefix="B"))
+    alone = root.run("why", "a.csv")
+    assert "No service is running" in alone.out
+    assert root.of("a").id in alone.out
+    root.configure(inbox__settle_seconds=3600)
+    service = root.start("run")
+    until(lambda: (root.path / "state/lock.json").exists(), what="the lock")
+    told = root.run("why", "b.xlsx", "--json", env={"SHIPDROP_INBOX__SETTLE_SECONDS": "0"}).json
+    assert told["running"] is True
+    assert f"process {service.process.pid}" in told["service"]
+    service.kill()
+    assert "No service" in root.run("why", "x", env={"SHIPDROP_INBOX__SETTLE_SECONDS": "0"}).out

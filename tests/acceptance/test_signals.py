@@ -56,16 +56,50 @@ def test_what_is_out_is_answered_and_the_next_start_goes_on(
     assert api.stats()["repeats"] == 0
 
 
-def test_a_second_signal_ends_it_at_once_and_loses_nothing(root: Root, api: SandboxHandle) -> None:
+def test_a_call_that_hangs_is_waited_for_no_longer_than_its_timeout_and_is_in_doubt(
+    root: Root, api: SandboxHandle
+) -> None:
+    api.set_faults(latency_ms=0, stall_rate=1.0, stall_seconds=60)
+    root.configure(api__timeout_seconds=2)
+    root.drop("a.csv", orders(3))
+    service = root.start("run")
+    until(lambda: api.stats()["calls"] >= 1, what="a call")
+    ran = service.end()
+    assert ran.code == 0
+    assert "Traceback" not in ran.err
+    stopped = root.of("a")
+    stopped.assert_sound(3)
+    assert stopped.summary["state"] == "open"
+    assert stopped.counts == {"unknown": 3}, "nobody says that it was not sent"
+    api.set_faults(stall_rate=0.0)
+    assert root.once().code == 0
+    assert root.of("a").counts == {"accepted": 3}
+    assert api.stats()["repeats"] == 0
+
+
+def test_a_long_pause_does_not_keep_it_from_ending(root: Root, api: SandboxHandle) -> None:
+    api.set_faults(latency_ms=0, limit_per_second=0.01, limit_burst=1)
+    root.drop("a.csv", orders(60))
+    service = root.start("run")
+    until(lambda: "429" in api.stats()["status_codes"], what="a call too many")
+    ran = service.end()
+    assert ran.code == 0
+    assert root.of("a").counts == {"accepted": 20, "unsent": 40}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_second_signal_ends_it_at_once_and_loses_nothing(
+    root: Root, api: SandboxHandle, number: int, code: int
+) -> None:
     api.set_faults(latency_ms=20_000)
     root.configure(api__timeout_seconds=60)
     root.drop("a.csv", orders(3))
     service = root.start("run")
     until(lambda: api.stats()["calls"] >= 1, what="a call")
-    service.send(signal.SIGINT)
+    service.send(number)
     until(lambda: b"stopping" in service.err_path.read_bytes(), what="that it is stopping")
-    service.send(signal.SIGINT)
-    assert service.wait(seconds=10).code == 130
+    service.send(number)
+    assert service.wait().code == code
 
     api.reset()
     api.set_faults(latency_ms=0)

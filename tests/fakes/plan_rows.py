@@ -39,7 +39,7 @@ def plan_input(rows: Sequence[Row], *, blocks: int = 3, autos: Collection[str] =
             ],
             dtype=np.int64,
         ),
-        auto=np.array([order_id in autos for order_id in ids], dtype=np.bool_) if autos else None,
+        auto=np.array([order_id in autos for order_id in ids], dtype=np.bool_),
     )
 
 

@@ -210,8 +210,8 @@ class TestMissingPickup:
         assert calls(made) == [[(1, PICKED), (2, BACK)], [(0, DONE)]]
 
     def test_not_where_auto_dispatch_told_of_it(self):
-        given = plan_input([("a", PICKED, None), ("a", DONE, None), ("b", DONE, None)])
-        given.disposition[0] = Disposition.IGNORED
+        rows: list[Row] = [("a", PICKED, None), ("a", DONE, None), ("b", DONE, None)]
+        given = plan_input(rows, autos=["a"])
         made = plan(given, [], chunk_size=20, fill_missing_pickup=True)
         assert [status for call in calls(made) for row, status in call if row == 1] == [DONE]
         assert [status for call in calls(made) for row, status in call if row == 2] == [

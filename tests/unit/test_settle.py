@@ -60,6 +60,7 @@ def block(rows: int, *, message: str = "") -> pa.RecordBatch:
         "event_ms": pa.nulls(rows, pa.int64()),
         "disposition": pa.array([0] * rows, pa.int8()),
         "footer": [False] * rows,
+        "auto": [False] * rows,
         "codes": ["ID_SUSPECT:order_id" if message else ""] * rows,
         "message": [message] * rows,
         "item": ["{}"] * rows,

@@ -84,10 +84,11 @@ class Drops:
         )
 
     def save(self, drop: Drop) -> None:
-        """Record the drop as it is now; a closed one has no request left."""
+        """Record the drop as it is now; one that is being closed has no request left."""
         values = drop_columns(drop)
         if drop.state.closed:
-            values["request"] = ""
+            # What is asked of a drop that was closed before (a retry) is still to be done.
+            values["request"] = sa.case((drops.c.state.in_(_OPEN), ""), else_=drops.c.request)
         with self._db.write() as connection:
             connection.execute(drops.update().where(drops.c.seq == drop.seq).values(**values))
 

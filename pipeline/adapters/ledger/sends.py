@@ -57,11 +57,12 @@ class Sends:
                 runs = _runs((chunk.drop_seq, chunk.no, mark) for chunk in lease)
                 self._db.dialect.write_runs(connection, _MARKS, runs)
 
-    def reopen(self, drop_seq: int) -> int:
+    def reopen(self, drop_seq: int, verdicts_now: Sequence[Verdict] = ()) -> int:
         """A person wants what ended as unknown settled, and sent again if need be.
 
-        Its chunks become doubtful, and an unclear answer counts as a lost one from now on. Returns
-        how many chunks.
+        Its chunks become doubtful, and an unclear answer counts as a lost one from now on; then
+        ``verdicts_now`` stand in the place of what was said of those updates. Returns how many
+        chunks became doubtful.
         """
         of_drop = chunks.c.drop_seq == drop_seq
         doubtful = sa.select(verdicts.c.chunk_no).where(
@@ -84,6 +85,8 @@ class Sends:
                 )
                 .values(code=Code.ANSWER_LOST.value)
             )
+            if verdicts_now:
+                _overrule(connection, drop_seq, verdicts_now)
         return int(done.rowcount)
 
 
@@ -138,17 +141,34 @@ def _runs(each: Iterable[tuple[int, int, _Values]]) -> list[tuple[int, int, int,
     return runs
 
 
+def _overrule(connection: sa.Connection, drop_seq: int, now: Sequence[Verdict]) -> None:
+    places = [{"k_drop": drop_seq, "k_no": each.chunk_no, "k_pos": each.pos} for each in now]
+    connection.execute(
+        verdicts.delete().where(
+            (verdicts.c.drop_seq == sa.bindparam("k_drop"))
+            & (verdicts.c.chunk_no == sa.bindparam("k_no"))
+            & (verdicts.c.pos == sa.bindparam("k_pos"))
+        ),
+        places,
+    )
+    connection.execute(verdicts.insert(), [_verdict_values(drop_seq, each) for each in now])
+
+
+def _verdict_values(drop_seq: int, verdict: Verdict) -> dict[str, object]:
+    return {
+        "drop_seq": drop_seq,
+        "chunk_no": verdict.chunk_no,
+        "pos": verdict.pos,
+        "outcome": verdict.outcome.value,
+        "code": verdict.code,
+        "message": verdict.message,
+        "http_status": verdict.http_status,
+    }
+
+
 def _replace_verdicts(connection: sa.Connection, done: Sequence[ChunkResult]) -> None:
     rows = [
-        {
-            "drop_seq": result.chunk.drop_seq,
-            "chunk_no": verdict.chunk_no,
-            "pos": verdict.pos,
-            "outcome": verdict.outcome.value,
-            "code": verdict.code,
-            "message": verdict.message,
-            "http_status": verdict.http_status,
-        }
+        _verdict_values(result.chunk.drop_seq, verdict)
         for result in done
         for verdict in result.verdicts
     ]

@@ -1,0 +1,85 @@
+"""Recheck: what other drops have got through since, before a drop's old updates are sent again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.codes import Code
+from pipeline.milestones import Milestone
+from pipeline.model import Outcome
+from pipeline.ports import Chunk, Standing, Verdict
+from pipeline.stages.candidates import bit
+from pipeline.stages.standing import beyond, objection
+
+_WAITING = frozenset({None, Outcome.UNKNOWN, Outcome.UNSENT})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pending:
+    """An update that has no end yet. ``doubtful``: it may have arrived."""
+
+    chunk_no: int
+    pos: int
+    order_id: str
+    milestone: Milestone
+    doubtful: bool = False
+
+
+def pending_places(chunk: Chunk, verdicts: Sequence[Verdict]) -> dict[int, bool]:
+    """The places of a chunk that have no end yet, and whether they may have arrived.
+
+    ``verdicts``: those on this chunk.
+    """
+    own = {each.pos: each.outcome for each in verdicts}
+    outcomes = {pos: own.get(pos, chunk.outcome) for pos in range(chunk.size)}
+    return {pos: o is Outcome.UNKNOWN for pos, o in outcomes.items() if o in _WAITING}
+
+
+def recheck(pending: Sequence[Pending], standing: Sequence[Standing]) -> list[Verdict]:
+    """The ends of those that are not to be sent any more, and which others to ask about first.
+
+    ``standing``: what other drops did with these orders. By the rules of a plan (hazards.md B):
+    accepted from another drop, or behind what was: ``duplicate``; contradicting it: ``rejected``.
+    What another drop sent, or a later step, with an end nobody knows, is in doubt here too.
+    """
+    first: dict[tuple[str, int], Standing] = {}
+    accepted: dict[str, int] = {}
+    unknown: dict[str, int] = {}
+    for found in standing:
+        if found.outcome is Outcome.ACCEPTED:
+            first.setdefault((found.order_id, found.status), found)
+            accepted[found.order_id] = accepted.get(found.order_id, 0) | 1 << found.status
+        elif found.outcome is Outcome.UNKNOWN:
+            unknown[found.order_id] = unknown.get(found.order_id, 0) | 1 << found.status
+    verdicts = []
+    for each in pending:
+        against = objection(each.milestone, accepted.get(each.order_id, 0))
+        if against is not None:
+            code, because = against
+            told = _words(code, first[each.order_id, because])
+            outcome = Outcome.REJECTED if code is Code.STATUS_CONFLICT else Outcome.DUPLICATE
+        elif not each.doubtful and unknown.get(each.order_id, 0) & (
+            bit(each.milestone) | beyond(each.milestone)
+        ):
+            code, outcome = Code.ANSWER_LOST, Outcome.UNKNOWN
+            told = "Another drop sent this, or a later step of the order; its answer was lost."
+        else:
+            continue
+        verdicts.append(
+            Verdict(
+                chunk_no=each.chunk_no,
+                pos=each.pos,
+                outcome=outcome,
+                code=str(code),
+                message=told,
+            )
+        )
+    return verdicts
+
+
+def _words(code: Code, because: Standing) -> str:
+    at = f" on {because.at}" if because.at else ""
+    told = f"{Milestone(because.status).wire} was accepted from drop {because.drop_id}{at}"
+    if code is Code.STATUS_CONFLICT:
+        return f"Not sent: this contradicts that {told}. Ask the courier which is true."
+    further = "the order is further along: " if code is Code.STALE else ""
+    return f"Nothing sent: {further}{told}."

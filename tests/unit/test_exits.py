@@ -1,0 +1,36 @@
+"""The exit code says whose matter it is that a run left something undone."""
+
+import pytest
+
+from pipeline.delivery.gate import Shut
+from pipeline.exits import Cause, Exit, Rest, RunOutcome
+
+API = Rest(reason="The API is away.")
+DISK = Rest(reason="The disk is full.", cause=Cause.STORAGE)
+BUG = Rest(reason="A bug.", cause=Cause.BUG)
+
+
+@pytest.mark.parametrize(
+    ("resting", "code", "words"),
+    [
+        ([], Exit.FINE, "all is well"),
+        ([API], Exit.UNREACHABLE, "1 file(s) wait to be sent. The API is away."),
+        ([DISK], Exit.USAGE, "1 file(s) could not be finished. The disk is full."),
+        ([BUG], Exit.BUG, "1 file(s) could not be finished. A bug."),
+        ([API, DISK], Exit.USAGE, "The disk is full. 1 more wait to be sent."),
+        ([API, DISK, BUG], Exit.BUG, "A bug. 2 more wait to be sent."),
+    ],
+)
+def test_what_is_wrong_here_goes_before_what_is_wrong_there(
+    resting: list[Rest], code: Exit, words: str
+) -> None:
+    outcome = RunOutcome(open={str(number): rest for number, rest in enumerate(resting)})
+    assert outcome.exit is code
+    assert words in outcome.why
+
+
+def test_held_sending_is_the_apis_matter_even_if_nothing_waits() -> None:
+    shut = Shut(held=True, reason="The API answered 401.")
+    outcome = RunOutcome(shut=shut)
+    assert outcome.exit is Exit.UNREACHABLE
+    assert "401" in outcome.why

@@ -1,0 +1,75 @@
+"""What a drop left is held against what other drops did since, before it is sent again."""
+
+import pytest
+
+from pipeline.codes import Code
+from pipeline.milestones import Milestone
+from pipeline.model import Outcome
+from pipeline.ports import Chunk, Standing, Verdict
+from pipeline.stages.recheck import Pending, pending_places, recheck
+
+PICKED, DONE, RTO, BACK, BACK_DONE = Milestone
+ACCEPTED, UNKNOWN = Outcome.ACCEPTED, Outcome.UNKNOWN
+
+
+def _ends(
+    milestone: Milestone, *others: tuple[Milestone, Outcome], doubtful: bool = False
+) -> list[tuple[Outcome, str]]:
+    standing = [
+        Standing(
+            order_id="a", status=status, drop_id=f"d{n}", open=False, outcome=outcome, at="noon"
+        )
+        for n, (status, outcome) in enumerate(others)
+    ]
+    mine = Pending(chunk_no=3, pos=7, order_id="a", milestone=milestone, doubtful=doubtful)
+    found = recheck([mine], standing)
+    assert all((each.chunk_no, each.pos) == (3, 7) for each in found)
+    return [(each.outcome, each.code) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("milestone", "others", "end"),
+    [
+        (PICKED, [(PICKED, ACCEPTED)], (Outcome.DUPLICATE, Code.ALREADY_ACCEPTED)),
+        (PICKED, [(DONE, ACCEPTED)], (Outcome.DUPLICATE, Code.STALE)),
+        (DONE, [(BACK, ACCEPTED)], (Outcome.DUPLICATE, Code.STALE)),
+        (DONE, [(RTO, ACCEPTED)], (Outcome.REJECTED, Code.STATUS_CONFLICT)),
+        (PICKED, [(PICKED, UNKNOWN)], (UNKNOWN, Code.ANSWER_LOST)),
+        (PICKED, [(DONE, UNKNOWN)], (UNKNOWN, Code.ANSWER_LOST)),
+        (PICKED, [(PICKED, UNKNOWN), (DONE, ACCEPTED)], (Outcome.DUPLICATE, Code.STALE)),
+    ],
+)
+def test_what_is_not_simply_sent(
+    milestone: Milestone, others: list[tuple[Milestone, Outcome]], end: tuple[Outcome, str]
+) -> None:
+    assert _ends(milestone, *others) == [end]
+
+
+@pytest.mark.parametrize(
+    ("milestone", "others"),
+    [(DONE, [(PICKED, ACCEPTED)]), (BACK, [(DONE, ACCEPTED)]), (DONE, [(PICKED, UNKNOWN)])],
+)
+def test_the_next_step_goes(milestone: Milestone, others: list[tuple[Milestone, Outcome]]) -> None:
+    assert _ends(milestone, *others) == []
+
+
+def test_what_is_in_doubt_already_is_settled_as_it_is() -> None:
+    assert _ends(PICKED, (PICKED, UNKNOWN), doubtful=True) == []
+
+
+def test_the_words_name_the_drop_that_was_first_and_when() -> None:
+    others = [
+        Standing(order_id="a", status=PICKED, drop_id=d, open=False, outcome=ACCEPTED, at="noon")
+        for d in ("d1", "d2")
+    ]
+    (verdict,) = recheck([Pending(chunk_no=0, pos=0, order_id="a", milestone=PICKED)], others)
+    assert verdict.message == "Nothing sent: bag_picked was accepted from drop d1 on noon."
+
+
+def test_pending_is_what_has_no_end_by_verdict_or_else_by_chunk() -> None:
+    chunk = Chunk(drop_seq=1, no=0, wave=0, offset=0, length=0, size=4, outcome=UNKNOWN)
+    verdicts = [
+        Verdict(chunk_no=0, pos=pos, outcome=outcome, code="", message="")
+        for pos, outcome in ((0, ACCEPTED), (1, Outcome.UNSENT), (2, Outcome.FAILED))
+    ]
+    assert pending_places(chunk, verdicts) == {1: False, 3: True}
