@@ -76,6 +76,7 @@ class Service:
         clock: Clock,
         pace: Pace,
         on_closed: Callable[[Closed], None] = lambda _closed: None,
+        on_look: Callable[[], None] = lambda: None,
     ) -> None:
         self._intake = Intake(
             inbox=inbox, watcher=watch(self.wake), folders=folders, claimer=claimer
@@ -88,6 +89,7 @@ class Service:
         self._clock = clock
         self._pace = pace
         self._on_closed = on_closed
+        self._on_look = on_look
         self._bell = threading.Event()
         self._events: deque[Event] = deque()
         self._work = Work(runner, room, self._post)
@@ -207,6 +209,7 @@ class Service:
         if self._only is not None:
             return
         self._intake.look(once=self._once)
+        self._on_look()
         # Events come with every file that is through: at most a tenth of the time goes to scans.
         self._scan_rest = now + 10 * (self._clock.monotonic() - now)
         self._scan_due = max(self._scan_due, self._scan_rest)

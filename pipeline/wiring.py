@@ -1,5 +1,6 @@
 """The one place that builds adapters and hands them over."""
 
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +14,19 @@ from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
+from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, Pulse, PulseWriter
 from pipeline.adapters.watcher import Watcher
 from pipeline.agreement import MB, ReadingRules
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.containment import Reader
+from pipeline.delivery.meter import CallCount, Metered
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import SettingsError, UsageError
-from pipeline.model import Drop, Limits
+from pipeline.model import Drop, Limits, stamp
 from pipeline.planning import PlanRules
+from pipeline.ports import StatusApi
 from pipeline.runner import Runner
 from pipeline.service import Pace, Service
 from pipeline.settings import ApiSettings, Settings
@@ -182,6 +186,12 @@ class Site:
             rules=self.plan_rules,
             clock=self.clock,
         )
+        pulse = PulseWriter(
+            self.root / "state",
+            _looking_at(room, self.calls, self.clock),
+            now=self.clock.now,
+            monotonic=self.clock.monotonic,
+        )
         return Service(
             inbox=self.inbox,
             watch=lambda wake: Watcher(self.inbox_path, wake),
@@ -196,6 +206,7 @@ class Site:
                 scan=self.settings.inbox.scan_seconds, settle=self.settings.inbox.settle_seconds
             ),
             on_closed=on_closed,
+            on_look=pulse.beat,
         )
 
     @staticmethod
@@ -210,11 +221,26 @@ class Site:
     def room(self) -> DeliveryRoom:
         """The delivery room. Raises SettingsError when sending is not configured."""
         return DeliveryRoom(
-            make_api=_api_maker(self.settings.api, self.root),
+            make_api=self._api_maker(),
             ledger=self.ledger,
             policy=_policy(self.settings.api),
             clock=self.clock,
             rng=random.Random(),  # noqa: S311 - jitter, not a secret
+        )
+
+    @cached_property
+    def calls(self) -> CallCount:
+        """The calls of the delivery room, counted."""
+        return CallCount(LATENCY_BOUNDS)
+
+    def _api_maker(self) -> Callable[[], StatusApi]:
+        """Checked now, made later: inside the delivery room's loop."""
+        api = self.settings.api
+        credentials = credentials_of(api, self.root)
+        return lambda: Metered(
+            KonnectApi(base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds),
+            self.calls,
+            monotonic=self.clock.monotonic,
         )
 
     def progress(self) -> tuple[int, int]:
@@ -271,12 +297,32 @@ def _policy(api: ApiSettings) -> DeliveryPolicy:
     )
 
 
-def _api_maker(api: ApiSettings, root: Path) -> Callable[[], KonnectApi]:
-    """Checked now, made later: inside the delivery room's loop."""
-    credentials = credentials_of(api, root)
-    return lambda: KonnectApi(
-        base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds
-    )
+def _looking_at(room: DeliveryRoom, calls: CallCount, clock: SystemClock) -> Callable[[], Pulse]:
+    """What tells how the service is, whenever it has looked at its inbox."""
+    started_at = stamp(clock.now())
+
+    def look() -> Pulse:
+        now = stamp(clock.now())
+        state, reason, hint = "ok", room.slowed, ""
+        if room.shut is not None:
+            state = "held" if room.shut.held else "paused"
+            reason, hint = room.shut.reason, room.shut.hint
+        elif reason:
+            state = "slowed"
+        return Pulse(
+            pid=os.getpid(),
+            started_at=started_at,
+            at=now,
+            scanned_at=now,
+            api=state,
+            reason=reason,
+            hint=hint,
+            calls=Calls(
+                by_status=dict(calls.by_status), by_time=list(calls.by_time), seconds=calls.seconds
+            ),
+        )
+
+    return look
 
 
 def credentials_of(api: ApiSettings, root: Path) -> Credentials:

@@ -144,6 +144,16 @@ class Gate:
         self._not_before = max(self._not_before, now + seconds, self._asked_until)
         self._admit()
 
+    @property
+    def slowed(self) -> str:
+        """Why calls go slower than they might: "" or words. Read from other threads too."""
+        left = self._not_before - self._monotonic()
+        if left > 0:
+            return f"all calls pause for another {left:.0f} s"
+        if int(self._allowed) < self._policy.concurrency:
+            return f"{int(self._allowed)} of {self._policy.concurrency} calls at a time"
+        return ""
+
     # -- shutting ------------------------------------------------------------------------------
 
     def close(self, shut: Shut) -> None:
