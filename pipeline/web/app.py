@@ -23,7 +23,7 @@ from pipeline.web.front import (
     page,
 )
 from pipeline.web.guarding import Guard, TooLarge
-from pipeline.web.pages import drops, login
+from pipeline.web.pages import drops, login, upload
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
@@ -56,7 +56,7 @@ def create_app(site: Site) -> FastAPI:
         files=SheetFiles(),
         shelf=RejectsShelf(),
     )
-    for each in (drops, login):
+    for each in (drops, upload, login):
         app.include_router(each.router, include_in_schema=False)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)

@@ -1,8 +1,51 @@
 // What a page can do more with JavaScript; every page works without it.
 "use strict";
 
-// A session that has ended is told by the server with a header htmx obeys; nothing to do here.
+document.documentElement.classList.add("js");
+
+// Filters apply as soon as one is chosen.
 document.addEventListener("change", (event) => {
   const form = event.target.closest(".filters");
   if (form && event.target.tagName === "SELECT") form.requestSubmit();
+  if (event.target.id === "files") showChosen(event.target);
+});
+
+// Uploading: files that are dropped on the form are chosen.
+function showChosen(input) {
+  const list = document.getElementById("chosen");
+  list.replaceChildren(
+    ...Array.from(input.files, (file) => {
+      const item = document.createElement("li");
+      item.textContent = `${file.name}, ${(file.size / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kB`;
+      return item;
+    }),
+  );
+}
+
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    const zone = event.target instanceof Element && event.target.closest("#upload");
+    if (!zone) return;
+    event.preventDefault();
+    zone.querySelector(".zone").classList.toggle("over", kind !== "dragleave" && kind !== "drop");
+    if (kind === "drop" && event.dataTransfer.files.length) {
+      const input = zone.querySelector("#files");
+      input.files = event.dataTransfer.files;
+      showChosen(input);
+    }
+  });
+}
+
+document.addEventListener("htmx:xhr:progress", (event) => {
+  const bar = document.getElementById("sending");
+  if (!bar || event.target.id !== "upload" || !event.detail.lengthComputable) return;
+  bar.hidden = false;
+  bar.value = (100 * event.detail.loaded) / event.detail.total;
+});
+
+// A form that is refused says so in the page; a poll that fails leaves the page as it is.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.requestConfig.verb === "post" && event.detail.xhr.status >= 400) {
+    event.detail.shouldSwap = true;
+  }
 });
