@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from pipeline.errors import DropChanged, ShipdropError, StorageError, UsageError
 from pipeline.web.access import Access
+from pipeline.web.drafts import Drafts
 from pipeline.web.front import (
     Front,
     LogInFirst,
@@ -23,7 +24,7 @@ from pipeline.web.front import (
     page,
 )
 from pipeline.web.guarding import Guard, TooLarge
-from pipeline.web.pages import drops, login, upload
+from pipeline.web.pages import drops, fix, login, upload
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
@@ -55,8 +56,9 @@ def create_app(site: Site) -> FastAPI:
         tally=tally,
         files=SheetFiles(),
         shelf=RejectsShelf(),
+        drafts=Drafts(site),
     )
-    for each in (drops, upload, login):
+    for each in (fix, drops, upload, login):
         app.include_router(each.router, include_in_schema=False)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)

@@ -64,6 +64,14 @@ class Group:
     values: Sequence[ValueFault]
     more_values: int
 
+    @property
+    def replaceable(self) -> bool:
+        """True when a value is wrong in itself, so that another may stand in its place everywhere.
+
+        Of two endings of one order neither word is wrong.
+        """
+        return bool(self.values) and self.code != Code.STATUS_CONFLICT
+
 
 def read_rejects(path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
     """Read a rejects file; ``sheets`` as in the drop's facts. Raises StorageError, OSError."""

@@ -15,6 +15,7 @@ from starlette.templating import Jinja2Templates
 
 from pipeline.errors import ShipdropError
 from pipeline.web.access import Access, Visitor
+from pipeline.web.drafts import Drafts
 from pipeline.web.faults import Rejects, read_rejects
 from pipeline.web.guarding import same_origin
 from pipeline.web.sheets import SheetFiles, identity_of
@@ -38,6 +39,7 @@ class Front:
     tally: Tally
     files: SheetFiles
     shelf: "RejectsShelf"
+    drafts: Drafts
 
     def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
         """A rejects file, or what was read of it a moment ago. Raises StorageError, OSError."""

@@ -49,3 +49,16 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.shouldSwap = true;
   }
 });
+
+// Correcting: a row that is changed is ticked at once, as the server would tick it.
+document.addEventListener("input", (event) => {
+  const cell = event.target;
+  if (!cell.name || !cell.name.startsWith("cell-") || cell.value === cell.dataset.was) return;
+  const line = cell.name.split("-")[1];
+  const tick = document.querySelector(`input[name="send-${line}"]`);
+  const was = document.querySelector(`input[name="was-${line}"]`);
+  if (tick && !tick.checked) {
+    tick.checked = true;
+    was.value = "1";
+  }
+});
