@@ -14,6 +14,7 @@ from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
+from pipeline.adapters.profiles import LiveProfiles
 from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, Pulse, PulseWriter
 from pipeline.adapters.watcher import Watcher
 from pipeline.agreement import MB, ReadingRules
@@ -33,8 +34,6 @@ from pipeline.settings import ApiSettings, Settings
 from pipeline.stages.choose import did_you_mean, find_profile
 from pipeline.stages.report_fix_sheet import Advice
 from schemas.codes import load_codes
-from schemas.courier import Profile
-from schemas.profile import builtin_profiles, load_profile
 from schemas.rules import Rules
 
 COURIERS = "couriers"
@@ -98,16 +97,9 @@ class Site:
             self.ledger.close()
 
     @cached_property
-    def own_profiles(self) -> tuple[tuple[str, str], ...]:
-        """The profiles in ROOT/couriers: each file's path and text. Raises SettingsError."""
-        return tuple(
-            (str(path), _text_of(path)) for path in sorted((self.root / COURIERS).glob("*.toml"))
-        )
-
-    @cached_property
-    def profiles(self) -> Mapping[str, Profile]:
+    def profiles(self) -> LiveProfiles:
         """Built-in profiles, overlaid by those in ROOT/couriers. Raises SettingsError."""
-        profiles = {**builtin_profiles(), **_by_name(self.own_profiles)}
+        profiles = LiveProfiles(self.root / COURIERS, monotonic=self.clock.monotonic)
         wanted = self.settings.manifest.courier
         if find_profile(wanted, profiles) is None:
             raise SettingsError(
@@ -126,9 +118,8 @@ class Site:
     def reader(self) -> Reader:
         """Has files read, in a process of its own. Raises SettingsError for a wrong profile."""
         inbox, manifest = self.settings.inbox, self.settings.manifest
-        _ = self.profiles  # what is wrong with one is told here, not by the other process
-        rules = ReadingRules(
-            profiles=self.own_profiles,
+        rules = ReadingRules(  # what is wrong with a profile is told here, not by the other process
+            profiles=self.profiles.own(),
             default=manifest.courier,
             limits=self.limits,
             rules=Rules(timezone=manifest.timezone),
@@ -136,7 +127,7 @@ class Site:
             seconds=inbox.read_seconds,
             memory=inbox.read_memory_mb * MB,
         )
-        return Reader(rules, self.child)
+        return Reader(rules, self.child, own_profiles=self.profiles.own)
 
     def check_sending(self) -> None:
         """Raise SettingsError unless address and token are configured."""
@@ -258,31 +249,6 @@ class Site:
             profiles=self.profiles,
             advice=self.advice,
         )
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise SettingsError(
-            f"{path} cannot be read: {reason}.", hint="Mend the file, or take it away."
-        ) from error
-
-
-def _by_name(own: Sequence[tuple[str, str]]) -> Mapping[str, Profile]:
-    """The profiles a user keeps, by name. Raises SettingsError."""
-    profiles: dict[str, Profile] = {}
-    origins: dict[str, str] = {}
-    for origin, text in own:
-        profile = load_profile(text, origin=origin)
-        if profile.name in origins:
-            raise SettingsError(
-                f'{origin}: "name" is "{profile.name}", as in {Path(origins[profile.name]).name}.',
-                hint="Give one of the two another name.",
-            )
-        profiles[profile.name], origins[profile.name] = profile, origin
-    return profiles
 
 
 def _policy(api: ApiSettings) -> DeliveryPolicy:

@@ -24,7 +24,7 @@ from pipeline.web.front import (
     page,
 )
 from pipeline.web.guarding import Guard, TooLarge
-from pipeline.web.pages import drops, fix, login, upload
+from pipeline.web.pages import couriers, drops, find, fix, login, pictures, upload
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
@@ -58,7 +58,7 @@ def create_app(site: Site) -> FastAPI:
         shelf=RejectsShelf(),
         drafts=Drafts(site),
     )
-    for each in (fix, drops, upload, login):
+    for each in (fix, drops, upload, find, couriers, pictures, login):
         app.include_router(each.router, include_in_schema=False)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)

@@ -58,9 +58,7 @@ def find(site: Site, words: str, before: int | None = None) -> Found:
     )
 
 
-def _orders_with(
-    site: Site, awb: str, before: int | None
-) -> tuple[list[str], DropLine | None]:
+def _orders_with(site: Site, awb: str, before: int | None) -> tuple[list[str], DropLine | None]:
     """The orders beside this AWB, and the last drop that was looked at when time ran out."""
     ends_at = site.clock.monotonic() + _SECONDS
     found: dict[str, None] = {}
@@ -89,7 +87,9 @@ def _orders_in(path: Path, awb: str) -> Iterator[str]:
             while at >= 0:
                 begin = data.rfind(b"\n", max(0, at - _LONGEST_LINE), at) + 1
                 end = data.find(b"\n", at, at + _LONGEST_LINE)
-                told = dict(zip(header, _cells(data[begin : end if end > 0 else None]), strict=False))
+                told = dict(
+                    zip(header, _cells(data[begin : end if end > 0 else None]), strict=False)
+                )
                 if told.get("awb") == awb and told.get("order_id"):
                     yield told["order_id"]
                 at = data.find(wanted, end) if end > 0 else -1

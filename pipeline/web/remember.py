@@ -55,6 +55,7 @@ def remember(site: Site, courier: str, *, said: str, means: str) -> Path:
         with storing("write", path):
             make_directory(path.parent)
             replace_with(path, path.with_name(f".{path.name}.tmp"), [made.encode()])
+        site.profiles.refresh()
     return path
 
 
@@ -67,7 +68,7 @@ def _source(site: Site, courier: str) -> tuple[Path, str]:
     """Where the courier's profile is to be written, and its text as it stands."""
     place = site.root / COURIERS
     for path in sorted(place.glob("*.toml")):
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         if load_profile(text, origin=str(path)).name == courier:
             return path, text
     built_in = resources.files("schemas") / "couriers" / f"{courier}.toml"
