@@ -269,10 +269,11 @@ def _looking_at(room: DeliveryRoom, calls: CallCount, clock: SystemClock) -> Cal
 
     def look() -> Pulse:
         now = stamp(clock.now())
-        state, reason, hint = "ok", room.slowed, ""
-        if room.shut is not None:
-            state = "held" if room.shut.held else "paused"
-            reason, hint = room.shut.reason, room.shut.hint
+        state, reason, hint, status = "ok", room.slowed, "", None
+        shut = room.shut
+        if shut is not None:
+            state = "held" if shut.held else "paused"
+            reason, hint, status = shut.reason, shut.hint, shut.status
         elif reason:
             state = "slowed"
         return Pulse(
@@ -283,6 +284,7 @@ def _looking_at(room: DeliveryRoom, calls: CallCount, clock: SystemClock) -> Cal
             api=state,
             reason=reason,
             hint=hint,
+            api_status=status,
             calls=Calls(
                 by_status=dict(calls.by_status), by_time=list(calls.by_time), seconds=calls.seconds
             ),

@@ -69,7 +69,8 @@ class Pulse:
     """A service as it is. Times are UTC, ISO 8601.
 
     ``scanned_at``: the last time the whole inbox could be listed. ``api``: ok, slowed, paused
-    (by the API or an outage) or held (it will not take us), with ``reason`` and ``hint``.
+    (by the API or an outage) or held (it will not take us), with ``reason`` and ``hint``;
+    ``api_status``: the HTTP status that held us, if one did.
     """
 
     pid: int
@@ -79,7 +80,13 @@ class Pulse:
     api: str = "ok"
     reason: str = ""
     hint: str = ""
+    api_status: int | None = None
     calls: Calls = field(default_factory=Calls)
+
+    @property
+    def token_is_refused(self) -> bool:
+        """True when the API said that it does not know or let us in."""
+        return self.api == "held" and self.api_status in {401, 403, 407}
 
 
 class PulseWriter:

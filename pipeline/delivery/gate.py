@@ -25,12 +25,14 @@ class Shut:
     """Why nothing is sent any more. ``held``: the API will not take us; else it is out of reach.
 
     ``arguable``: it may be the rows of what was sent after all; another file would show it.
+    ``status``: the HTTP status that said so, if one did.
     """
 
     held: bool
     reason: str
     hint: str = ""
     arguable: bool = False
+    status: int | None = None
 
 
 class GateShut(Exception):
@@ -171,6 +173,7 @@ class Gate:
                 held=True,
                 reason=f"The API {answered}: {words}" if words else f"The API {answered}.",
                 hint="Check api.base_url, the token and its rights; nothing was rejected.",
+                status=status,
             )
         )
 

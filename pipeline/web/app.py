@@ -24,7 +24,8 @@ from pipeline.web.front import (
     page,
 )
 from pipeline.web.guarding import Guard, TooLarge
-from pipeline.web.pages import couriers, drops, find, fix, login, pictures, upload
+from pipeline.web.metrics import Measures
+from pipeline.web.pages import api, couriers, drops, find, fix, login, machines, pictures, upload
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
@@ -46,7 +47,13 @@ _STATUS: Final[dict[type[ShipdropError], int]] = {
 
 def create_app(site: Site) -> FastAPI:
     """The web page over one root. Nothing is opened before the first request needs it."""
-    app = FastAPI(title="Shipdrop", version="1", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Shipdrop",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
     strip, tally = Strip(site), Tally(site)
     app.state.front = Front(
         site=site,
@@ -57,9 +64,11 @@ def create_app(site: Site) -> FastAPI:
         files=SheetFiles(),
         shelf=RejectsShelf(),
         drafts=Drafts(site),
+        measures=Measures(site, strip, tally),
     )
-    for each in (fix, drops, upload, find, couriers, pictures, login):
+    for each in (fix, drops, upload, find, couriers, pictures, login, machines):
         app.include_router(each.router, include_in_schema=False)
+    app.include_router(api.router)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)
     app.add_exception_handler(ShipdropError, _refused)

@@ -10,6 +10,9 @@ from markupsafe import Markup
 
 from pipeline.model import Outcome
 
+_FEWEST: Final = 14
+"""Columns a picture has room for, at least: a few must not look like a wall."""
+
 _ORDER: Final = [outcome.value for outcome in Outcome]
 
 
@@ -42,7 +45,7 @@ def columns(
     """Stacked columns, one per label; ``kinds`` from the bottom up, as in the style sheet."""
     high = max((sum(stack.values()) for stack in stacks), default=0) or 1
     width, height, gap = 640, 160, 4
-    step = width / max(1, len(labels))
+    step = width / max(_FEWEST, len(labels))
     parts = []
     for place, (label, stack) in enumerate(zip(labels, stacks, strict=True)):
         at = float(height)

@@ -18,6 +18,7 @@ from pipeline.web.access import Access, Visitor
 from pipeline.web.drafts import Drafts
 from pipeline.web.faults import Rejects, read_rejects
 from pipeline.web.guarding import same_origin
+from pipeline.web.metrics import Measures
 from pipeline.web.sheets import SheetFiles, identity_of
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
@@ -40,6 +41,7 @@ class Front:
     files: SheetFiles
     shelf: "RejectsShelf"
     drafts: Drafts
+    measures: Measures
 
     def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
         """A rejects file, or what was read of it a moment ago. Raises StorageError, OSError."""
@@ -116,10 +118,13 @@ def operating(visitor: Looker) -> Visitor:
 Operator = Annotated[Visitor, Depends(operating)]
 
 
-async def read_form(request: Request, front: Front, visitor: Visitor, files: int = 0) -> FormData:
+async def read_form(
+    request: Request, front: Front, visitor: Visitor, *, files: int = 0, checked: bool = False
+) -> FormData:
     """Read a form that changes something. The one way to: no page can forget the check.
 
-    ``files``: how many it may bring. Raises NotAllowed when it did not come from a page of ours.
+    ``files``: how many it may bring; ``checked``: ``check_machine`` was called. Raises NotAllowed
+    when it did not come from a page of ours.
     """
     if not same_origin(request.headers):
         raise NotAllowed("This request came from another site.", hint="Use the page itself.")
@@ -127,7 +132,7 @@ async def read_form(request: Request, front: Front, visitor: Visitor, files: int
     if token:
         _check(token, request, front, visitor)
     form = await request.form(max_files=files, max_fields=_FIELDS, max_part_size=_FIELD_BYTES)
-    if not token:
+    if not token and not checked:
         given = form.get("csrf")
         try:
             _check(given if isinstance(given, str) else "", request, front, visitor)

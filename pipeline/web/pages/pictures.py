@@ -26,12 +26,16 @@ _HOURS: Final = 48
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A drawing and its table. ``head``: headings, the first is for the rows' names."""
+    """A drawing and its table. ``head``: headings, the first is for the rows' names.
+
+    ``bars``: a drawing per row instead of one for all.
+    """
 
     title: str
-    drawing: Markup
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
+    drawing: Markup | None = None
+    bars: Sequence[Markup] = ()
     key: Sequence[str] = ()
     empty: str = ""
 
@@ -65,18 +69,19 @@ def _by_day(counted: Sequence[Counted], span: Sequence[date]) -> Picture:
     for each in counted:
         by_day[each.day].update(each.rows)
     names = [f"{day:%-d %b}" for day in span]
+    seen = [o for o in _OUTCOMES if any(by_day[day][o] for day in span)]
     return Picture(
         title="Rows per day",
         drawing=charts.columns(
             names, [by_day[day] for day in span], says="Rows per day by outcome", kinds=_OUTCOMES
         ),
-        head=("Day", *_OUTCOMES),
+        head=("Day", *seen),
         rows=[
-            (name, *(f"{by_day[day][outcome]:,}" for outcome in _OUTCOMES))
+            (name, *(f"{by_day[day][outcome]:,}" for outcome in seen))
             for name, day in zip(names, span, strict=True)
             if by_day[day]
         ],
-        key=_OUTCOMES,
+        key=seen,
         empty="No rows in these days.",
     )
 
@@ -85,20 +90,22 @@ def _by_courier(counted: Sequence[Counted]) -> Picture:
     by_courier: dict[str, Counter[str]] = defaultdict(Counter)
     for each in counted:
         by_courier[each.courier or "not known"].update(each.rows)
-    names = sorted(by_courier, key=lambda name: -by_courier[name].total())
+    names = sorted(filter(by_courier.get, by_courier), key=lambda name: -by_courier[name].total())
+    seen = [o for o in _OUTCOMES if any(by_courier[name][o] for name in names)]
+    most = max((by_courier[name].total() for name in names), default=0)
     return Picture(
         title="Rows per courier",
-        drawing=charts.columns(
-            names,
-            [by_courier[name] for name in names],
-            says="Rows per courier by outcome",
-            kinds=_OUTCOMES,
-        ),
-        head=("Courier", *_OUTCOMES),
+        bars=[charts.bar(by_courier[name], most) for name in names],
+        head=("Courier", "rows", *seen),
         rows=[
-            (name, *(f"{by_courier[name][outcome]:,}" for outcome in _OUTCOMES)) for name in names
+            (
+                name,
+                f"{by_courier[name].total():,}",
+                *(f"{by_courier[name][outcome]:,}" for outcome in seen),
+            )
+            for name in names
         ],
-        key=_OUTCOMES,
+        key=seen,
         empty="No rows in these days.",
     )
 
@@ -110,12 +117,7 @@ def _by_code(counted: Sequence[Counted]) -> Picture:
     common = codes.most_common(_CODES)
     return Picture(
         title="Most frequent faults",
-        drawing=charts.columns(
-            [code for code, _ in common],
-            [{"rejected": count} for _, count in common],
-            says="Rows per fault",
-            kinds=("rejected",),
-        ),
+        bars=[charts.bar({"rejected": count}, common[0][1]) for _, count in common],
         head=("Code", "rows"),
         rows=[(code, f"{count:,}") for code, count in common],
         empty="No faults in these days.",

@@ -55,7 +55,7 @@ async def upload(request: Request, front: AtFront, visitor: Operator) -> Respons
     most = front.site.settings.web.max_upload_files
     form = await read_form(request, front, visitor, files=most)
     try:
-        kept = await run_in_threadpool(_stage, front, form, visitor)
+        kept = await run_in_threadpool(stage_form, front, form, visitor)
     except UsageError as error:
         values = _form(front, str(error))
         return await show(request, "upload.html", values, visitor=visitor, status=422)
@@ -93,7 +93,8 @@ def went(request: Request, target: str) -> Response:
     return RedirectResponse(target, status_code=303)
 
 
-def _stage(front: Front, form: FormData, visitor: Visitor) -> staging.Staged:
+def stage_form(front: Front, form: FormData, visitor: Visitor) -> staging.Staged:
+    """Keep the files of a form. Raises UsageError, StorageError."""
     files = [each for each in form.getlist("files") if isinstance(each, UploadFile)]
     files = [each for each in files if each.filename]
     if not files:
