@@ -138,6 +138,15 @@ class WebSettings(_Section):
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
 
 
+class NotifySettings(_Section):
+    """Whom to tell when something changes. ``urls``: addresses as apprise writes them."""
+
+    urls: tuple[SecretStr, ...] = ()
+    digest_seconds: Seconds = 60.0
+    ping_url: SecretStr | None = None
+    ping_seconds: PositiveSeconds = 60.0
+
+
 class Settings(BaseSettings):
     """All settings of one root, checked. Paths are as written: ``resolve`` makes them absolute."""
 
@@ -151,6 +160,7 @@ class Settings(BaseSettings):
     manifest: ManifestSettings = ManifestSettings()
     ledger: LedgerSettings = LedgerSettings()
     web: WebSettings = WebSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 class _TomlLayer(PydanticBaseSettingsSource):

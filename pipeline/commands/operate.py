@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +12,7 @@ from pipeline.commands.common import Desk, command, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from types import FrameType
 
     from pipeline.closing import Closed
@@ -48,8 +49,21 @@ def run(
     site.check_sending()
     if not once:
         site.reader.keep_ready()
-    with RootLock(site.root, now=site.clock.now), _web_beside(desk, wanted=web):
+    with (
+        RootLock(site.root, now=site.clock.now),
+        _web_beside(desk, wanted=web),
+        _people_told(site, once=once),
+    ):
         return _serve(desk, site, once=once)
+
+
+def _people_told(site: "Site", *, once: bool) -> "AbstractContextManager[None]":
+    """Notices and pings, where they are configured; nothing is imported for them elsewhere."""
+    if not site.settings.notify.urls and site.settings.notify.ping_url is None:
+        return nullcontext()
+    from pipeline.web.notices import telling
+
+    return telling(site, once=once)
 
 
 @contextmanager
