@@ -30,7 +30,13 @@ ENV_PREFIX = "SHIPDROP_"
 SECRETS_DIR_VARIABLE = "SHIPDROP_SECRETS_DIR"
 
 _OTHER_VARIABLES = frozenset(
-    {"SHIPDROP_ROOT", SECRETS_DIR_VARIABLE, "SHIPDROP_CORPORA", "SHIPDROP_TEST_ALL"}
+    {
+        "SHIPDROP_ROOT",
+        SECRETS_DIR_VARIABLE,
+        "SHIPDROP_CORPORA",
+        "SHIPDROP_TEST_ALL",
+        "SHIPDROP_SCREENSHOTS",
+    }
 )
 """Variables of ours that are no settings: for the command line and for the tests."""
 
