@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 _GRACE_SECONDS: Final = 3
 _IDLE_SECONDS: Final = 65
+_BACKLOG: Final = 512
 
 
 def serve(site: Site, *, tied: bool = False) -> None:
@@ -58,6 +59,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(_BACKLOG)  # whoever read our address in the log may come at once
     except OSError as error:
         raise SettingsError(
             f"The web page cannot listen on {host} port {port}: {error.strerror or error}.",

@@ -88,6 +88,15 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 @pytest.fixture
+def root(tmp_path: Path) -> Iterator[Root]:
+    """A fresh root that sends nowhere."""
+    place = tmp_path / "root"
+    place.mkdir()
+    with rooted(place, "http://127.0.0.1:9", "token") as made:
+        yield made
+
+
+@pytest.fixture
 def open_live(tmp_path: Path) -> Open:
     """Makes a service of its own, with other settings."""
     return lambda **settings: opened(tmp_path / "own", **settings)

@@ -114,7 +114,12 @@ HOSTILE = "<script>alert(1)</script>"
 
 def test_hostile_names_and_cells_are_shown_as_text(live: Live, page: Page) -> None:
     name = f"..;<img src=x onerror=alert(1)>{chr(0x202E)}vsc.csv"
-    cells = [f"HOST1,{HOSTILE}", "HOST2,\"=cmd|' /C calc'!A0\"", "HOST3,{{ 7*7 }}", "HOST4,Delivered"]
+    cells = [
+        f"HOST1,{HOSTILE}",
+        "HOST2,\"=cmd|' /C calc'!A0\"",
+        "HOST3,{{ 7*7 }}",
+        "HOST4,Delivered",
+    ]
     with live.client() as client:
         made = client.post(
             "/api/v1/drops",

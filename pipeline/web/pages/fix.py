@@ -181,7 +181,7 @@ def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any
 def _nearest(value: str, statuses: Sequence[str]) -> str:
     """The status that somebody probably meant, as the courier writes it, or ""."""
     by_fold = {fold(status): status for status in statuses}
-    return by_fold.get(closest(fold(value), by_fold, cutoff=75) or "", "")
+    return by_fold.get(closest(fold(value), by_fold) or "", "")
 
 
 @router.post("/drops/{drop_id}/fix/replace")
