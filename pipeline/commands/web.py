@@ -44,8 +44,7 @@ def serve(
     site = desk.site(flags)
     from pipeline.web.server import serve as answer
 
-    answer(site, tied=tied)
-    return 0
+    return answer(site, tied=tied)
 
 
 def _print_secret(desk: Desk, *, token: bool) -> None:

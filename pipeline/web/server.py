@@ -5,6 +5,9 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 import structlog
@@ -22,8 +25,8 @@ _IDLE_SECONDS: Final = 65
 _BACKLOG: Final = 512
 
 
-def serve(site: Site, *, tied: bool = False) -> None:
-    """Answer until SIGINT or SIGTERM; with ``tied`` until stdin closes, too.
+def serve(site: Site, *, tied: bool = False) -> int:
+    """Answer until SIGINT or SIGTERM; with ``tied`` until stdin closes, too. The exit code.
 
     Raises:
         SettingsError: the settings do not permit to listen there, or the address is taken.
@@ -45,12 +48,34 @@ def serve(site: Site, *, tied: bool = False) -> None:
         lifespan="off",
         ws="none",
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     if tied:
         threading.Thread(target=_end_with_parent, name="tether", daemon=True).start()
     shown = f"[{host}]" if ":" in host else host
     log.info("web.listening", address=f"http://{shown}:{port}/")
     server.run(sockets=[listener])
+    return 130 if server.stopped_by == signal.SIGINT else 0
+
+
+class _Server(uvicorn.Server):
+    """Ends in good order on SIGINT and SIGTERM; the exit code is ours, as the contract has it."""
+
+    stopped_by: int | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take over both signals while the server runs."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(number, self._stop) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        self.stopped_by = self.stopped_by or number
+        self.should_exit = True
 
 
 def _listen(host: str, port: int) -> socket.socket:

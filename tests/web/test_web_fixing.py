@@ -1,4 +1,4 @@
-"""Rejected rows put right in the page: in the grid, or one value everywhere; then sent as a drop."""
+"""Rejected rows put right in the page: in the grid, or one value everywhere; sent as a drop."""
 
 import json
 

@@ -3,7 +3,6 @@
 With SHIPDROP_SCREENSHOTS=1 each is kept in docs/screenshots.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ WIDE, PHONE = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
-def shop(live: Live) -> Iterator[dict[str, str]]:
+def shop(live: Live) -> dict[str, str]:
     """A root with some history: what each page is called → its path."""
     (live.root.path / "couriers").mkdir()
     (live.root.path / "couriers" / "acme.toml").write_text(
@@ -36,7 +35,7 @@ def shop(live: Live) -> Iterator[dict[str, str]]:
         made = client.post("/api/v1/drops", files=files, data={"note": "evening", "who": "Asha"})
     drop, refused = live.drop_id("tuesday_run.csv"), live.drop_id("refused.csv")
     live.drop_id("wednesday.csv")
-    yield {
+    return {
         "drops": "/",
         "drop": f"/drops/{drop}",
         "drop-refused": f"/drops/{refused}",

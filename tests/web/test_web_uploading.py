@@ -64,7 +64,8 @@ def test_dropped_onto_the_page_a_file_is_chosen(live: Live, page: Page) -> None:
           data.items.add(new File(["Order ID,Status\\nDND1,Delivered\\n"], "dragged.csv"));
           const zone = document.querySelector(".zone");
           for (const kind of ["dragenter", "dragover", "drop"])
-            zone.dispatchEvent(new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true}));
+            zone.dispatchEvent(
+              new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true}));
         }"""
     )
     expect(page.locator("#chosen")).to_contain_text("dragged.csv")
