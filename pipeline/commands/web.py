@@ -41,7 +41,7 @@ def serve(
         _print_secret(desk, token=new_token)
         return 0
     flags = {"web": {k: v for k, v in (("host", host), ("port", port)) if v is not None}}
-    site = desk.site(flags)
+    site = desk.site(fresh=True, flags=flags)
     from pipeline.web.server import serve as answer
 
     return answer(site, tied=tied)

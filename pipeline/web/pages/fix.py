@@ -10,7 +10,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.closing import spoken
 from pipeline.errors import StorageError
 from pipeline.model import DropState, Role
 from pipeline.ports import DropLine
@@ -119,7 +118,7 @@ def _shown(front: Front, table: Table, page_no: int) -> dict[str, Any]:
         "groups": [group for group in faults.grouped(table.rejects) if group.replaceable],
         "rules": [(table.rejects.headers[r.column], r) for r in table.draft.rules],
         "status_column": table.rejects.columns.get(Role.STATUS),
-        "statuses": spoken(profile) if profile else (),
+        "statuses": profile.statuses.offered() if profile else (),
         "sent": sorted(set(table.draft.sent.values())),
     }
 
@@ -165,7 +164,7 @@ def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any
     count = sum(cell == value for cell in cells.to_pylist())
     profile = front.site.profiles.get(table.drop.courier)
     is_status = column == table.rejects.columns.get(Role.STATUS)
-    near = _nearest(value, spoken(profile)) if is_status and profile and value else ""
+    near = _nearest(value, profile.statuses.offered()) if is_status and profile and value else ""
     return {
         "column": column,
         "header": table.rejects.headers[column],
