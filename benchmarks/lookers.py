@@ -1,7 +1,7 @@
 """People who look at the page while rows go out: ``python -m benchmarks.lookers URL PEOPLE``.
 
 Each has the list of drops open, or the drop that is under way, and the health strip; asks as the
-does, at the page's intervals, and now and then loads a whole page. Runs until its stdin closes and
+page does, at its intervals, and now and then loads a whole page. Runs until its stdin closes and
 prints how many answers it got, how long the slow ones took, and how many were no answer.
 """
 

@@ -77,6 +77,7 @@ class Service:
         pace: Pace,
         on_closed: Callable[[Closed], None] = lambda _closed: None,
         on_look: Callable[[], None] = lambda: None,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._intake = Intake(
             inbox=inbox, watcher=watch(self.wake), folders=folders, claimer=claimer
@@ -90,6 +91,7 @@ class Service:
         self._pace = pace
         self._on_closed = on_closed
         self._on_look = on_look
+        self._on_turn = on_turn
         self._bell = threading.Event()
         self._events: deque[Event] = deque()
         self._work = Work(runner, room, self._post)
@@ -200,6 +202,7 @@ class Service:
             log.error("service.storage_trouble", reason=self._work.trouble.message)
             self._work.trouble = None
             self._rest(now, _TROUBLE_SECONDS)
+        self._on_turn()
 
     def _look(self, now: float) -> None:
         """The scan is the truth. A busy inbox is not scanned for each file that is through."""

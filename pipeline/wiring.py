@@ -179,7 +179,7 @@ class Site:
         )
         pulse = PulseWriter(
             self.root / "state",
-            _looking_at(room, self.calls, self.clock),
+            _looking_at(room, self.calls, self.clock, self.settings.inbox.scan_seconds),
             now=self.clock.now,
             monotonic=self.clock.monotonic,
         )
@@ -197,7 +197,8 @@ class Site:
                 scan=self.settings.inbox.scan_seconds, settle=self.settings.inbox.settle_seconds
             ),
             on_closed=on_closed,
-            on_look=pulse.beat,
+            on_look=pulse.scanned,
+            on_turn=pulse.beat,
         )
 
     @staticmethod
@@ -263,7 +264,9 @@ def _policy(api: ApiSettings) -> DeliveryPolicy:
     )
 
 
-def _looking_at(room: DeliveryRoom, calls: CallCount, clock: SystemClock) -> Callable[[], Pulse]:
+def _looking_at(
+    room: DeliveryRoom, calls: CallCount, clock: SystemClock, every: float
+) -> Callable[[], Pulse]:
     """What tells how the service is, whenever it has looked at its inbox."""
     started_at = stamp(clock.now())
 
@@ -280,7 +283,7 @@ def _looking_at(room: DeliveryRoom, calls: CallCount, clock: SystemClock) -> Cal
             pid=os.getpid(),
             started_at=started_at,
             at=now,
-            scanned_at=now,
+            every=every,
             api=state,
             reason=reason,
             hint=hint,

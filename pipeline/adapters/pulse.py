@@ -7,12 +7,14 @@ put on the disk by force: that would cost delivery more than it is worth.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
+
+from pipeline.model import stamp
 
 FILE: Final = "health.json"
 MINUTES: Final = "minutes"
@@ -68,7 +70,8 @@ class Calls:
 class Pulse:
     """A service as it is. Times are UTC, ISO 8601.
 
-    ``scanned_at``: the last time the whole inbox could be listed. ``api``: ok, slowed, paused
+    ``scanned_at``: the last time the whole inbox could be listed, "" before the first; ``every``:
+    seconds from scan to scan. ``api``: ok, slowed, paused
     (by the API or an outage) or held (it will not take us), with ``reason`` and ``hint``;
     ``api_status``: the HTTP status that held us, if one did.
     """
@@ -76,7 +79,8 @@ class Pulse:
     pid: int
     started_at: str
     at: str
-    scanned_at: str
+    scanned_at: str = ""
+    every: float = 2.0
     api: str = "ok"
     reason: str = ""
     hint: str = ""
@@ -106,15 +110,20 @@ class PulseWriter:
         self._now = now
         self._monotonic = monotonic
         self._due = float("-inf")
+        self._scanned_at = ""
         self._minute = ""
         self._counted = Calls()
+
+    def scanned(self) -> None:
+        """The inbox has just been listed."""
+        self._scanned_at = stamp(self._now())
 
     def beat(self) -> None:
         """Write, if it is time."""
         if self._monotonic() < self._due:
             return
         self._due = self._monotonic() + _EVERY_SECONDS
-        pulse = self._look()
+        pulse = replace(self._look(), scanned_at=self._scanned_at)
         with suppress(OSError):  # a full disk is told where it matters
             self._write(pulse)
             self._count(pulse.calls)
@@ -152,7 +161,17 @@ def read_pulse(state: Path) -> Pulse | None:
 
 def is_fresh(pulse: Pulse, now: datetime) -> bool:
     """Tell whether the service was alive a moment ago."""
-    return (now - datetime.fromisoformat(pulse.at)).total_seconds() < _STALE_SECONDS
+    return _is_recent(pulse.at, pulse, now)
+
+
+def has_scanned(pulse: Pulse, now: datetime) -> bool:
+    """Tell whether the service could list its inbox a moment ago."""
+    return bool(pulse.scanned_at) and _is_recent(pulse.scanned_at, pulse, now)
+
+
+def _is_recent(moment: str, pulse: Pulse, now: datetime) -> bool:
+    age = (now - datetime.fromisoformat(moment)).total_seconds()
+    return age < max(_STALE_SECONDS, 3 * pulse.every)
 
 
 def read_minutes(state: Path, day: date) -> list[tuple[datetime, Calls]]:

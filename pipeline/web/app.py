@@ -90,7 +90,7 @@ class _Static(StaticFiles):
 
 
 def _is_machine(request: Request) -> bool:
-    return request.url.path.startswith("/api/")
+    return request.url.path.startswith(("/api/", "/metrics", "/healthz", "/readyz"))
 
 
 def _problem(request: Request, status: int, message: str, hint: str = "") -> Response:

@@ -91,6 +91,8 @@ def _service(pulse: Pulse, alive: bool) -> Iterator[Metric]:  # noqa: FBT001 - o
         ("last_scan", "When the inbox was last listed whole", pulse.scanned_at),
         ("service_start", "When the service started", pulse.started_at),
     ):
+        if not moment:
+            continue
         seconds = datetime.fromisoformat(moment).timestamp()
         yield GaugeMetricFamily(f"shipdrop_{name}_timestamp_seconds", words, value=seconds)
     state = GaugeMetricFamily("shipdrop_api_state", "1 for how the API takes us", labels=("state",))

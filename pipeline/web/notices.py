@@ -19,7 +19,7 @@ import structlog
 
 from pipeline.adapters.atomic import storing
 from pipeline.adapters.naming import shown
-from pipeline.adapters.pulse import Pulse, is_fresh, read_pulse
+from pipeline.adapters.pulse import Pulse, has_scanned, is_fresh, read_pulse
 from pipeline.errors import ShipdropError
 from pipeline.model import DropState
 from pipeline.ports import DropLine
@@ -212,7 +212,7 @@ def _ping(site: Site, state: Path) -> None:
     import httpx
 
     pulse, url = read_pulse(state), site.settings.notify.ping_url
-    if url is None or pulse is None or not is_fresh(pulse, site.clock.now()):
+    if url is None or pulse is None or not has_scanned(pulse, site.clock.now()):
         return
     try:
         httpx.get(url.get_secret_value(), timeout=10.0).raise_for_status()

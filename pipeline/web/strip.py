@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from pipeline.adapters.listing import list_inbox
-from pipeline.adapters.pulse import Pulse, is_fresh, read_pulse
+from pipeline.adapters.pulse import Pulse, has_scanned, is_fresh, read_pulse
 from pipeline.errors import ShipdropError
 from pipeline.wiring import Site
 
@@ -20,13 +20,15 @@ _KEPT_SECONDS: Final = 1.0
 class Health:
     """How things stand. Ages in seconds.
 
-    ``alive``: a service looked at this root a moment ago. ``waiting``: files in the inbox;
+    ``alive``: a service was at work here a moment ago; ``scanned``: it could list the inbox.
+    ``waiting``: files in the inbox;
     ``oldest``: how long the one that waits longest has been there. ``unsent``: updates that were
     planned and not answered yet. ``trouble``: what could not be looked at.
     """
 
     at: datetime
     alive: bool
+    scanned: bool
     pulse: Pulse | None
     waiting: int = 0
     oldest: float = 0.0
@@ -66,6 +68,7 @@ class Strip:
         return Health(
             at=now,
             alive=pulse is not None and is_fresh(pulse, now),
+            scanned=pulse is not None and has_scanned(pulse, now),
             pulse=pulse,
             waiting=waiting[0],
             oldest=waiting[1],

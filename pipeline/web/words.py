@@ -38,6 +38,11 @@ class Progress:
     total: int
 
 
+def need(counts: Mapping[str, int]) -> int:
+    """How many rows need a person."""
+    return sum(counts.get(outcome, 0) for outcome in _FOR_A_PERSON)
+
+
 def number(value: int | float) -> str:
     """``1,240``."""
     return f"{value:,.0f}"
@@ -89,14 +94,13 @@ def verdict(drop: DropLine, progress: Progress | None, shut: str = "") -> str:
             return str(refused.get("message", "The file was refused."))
         case DropState.CANCELLED:
             return f"Cancelled. {_said(rows, Outcome.ACCEPTED, Outcome.UNSENT)}."
-    need = sum(rows.get(outcome, 0) for outcome in _FOR_A_PERSON)
-    total = rows.get("total", 0)
+    total, wanting = rows.get("total", 0), need(rows)
     if not total:
         return "The file has no data rows. Nothing was sent."
-    if not need:
+    if not wanting:
         everything = f"All {counted(total, 'row')} are" if total > 1 else "The one row is"
         return f"{everything} through: {_said(rows, *Outcome)}. There is nothing to do."
-    return f"{number(need)} of {counted(total, 'row')} need you: {_said(rows, *_FOR_A_PERSON)}."
+    return f"{number(wanting)} of {counted(total, 'row')} need you: {_said(rows, *_FOR_A_PERSON)}."
 
 
 def _on_its_way(progress: Progress | None, shut: str) -> str:

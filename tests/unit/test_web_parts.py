@@ -1,5 +1,6 @@
 """Parts of the web page by themselves: expectations, log-in pace, our own CSV, drafts, words."""
 
+import hashlib
 import random
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -8,8 +9,17 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
+from pipeline import web
 from pipeline.adapters.profiles import LiveProfiles
-from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, Pulse, PulseWriter, read_minutes
+from pipeline.adapters.pulse import (
+    LATENCY_BOUNDS,
+    Calls,
+    Pulse,
+    PulseWriter,
+    has_scanned,
+    is_fresh,
+    read_minutes,
+)
 from pipeline.adapters.pulse import read_pulse as read
 from pipeline.errors import SettingsError
 from pipeline.stages.report_csv import csv_cells, csv_header, csv_lines
@@ -176,16 +186,23 @@ def test_the_pulse_keeps_a_line_for_each_minute_with_calls(tmp_path: Path) -> No
     def look() -> Pulse:
         calls = Calls(by_status={"200": made}, by_time=(*slow, made), seconds=made * 2.0)
         told = now.isoformat()
-        return Pulse(pid=1, started_at=told, at=told, scanned_at=told, calls=calls)
+        return Pulse(pid=1, started_at=told, at=told, calls=calls)
 
     writer = PulseWriter(tmp_path, look, now=lambda: now, monotonic=lambda: seconds)
     for minute, count in enumerate((0, 5, 5, 9)):
         now, seconds, made = now.replace(minute=minute), minute * 60.0, count
+        if minute == 1:
+            writer.scanned()
         writer.beat()
     kept = read_minutes(tmp_path, now.date())
     assert [(moment.minute, calls.total) for moment, calls in kept] == [(0, 5), (2, 4)]
     assert kept[1][1].seconds == 8.0
-    assert read(tmp_path).calls.total == 9
+    pulse = read(tmp_path)
+    assert pulse.calls.total == 9
+    assert is_fresh(pulse, now)
+    assert not has_scanned(pulse, now)
+    assert has_scanned(pulse, now.replace(minute=1))
+    assert not is_fresh(pulse, now.replace(minute=4))
     (tmp_path / "health.json").write_bytes(b"{}")
     assert read(tmp_path) is None
 
@@ -204,3 +221,16 @@ def test_words_for_times_and_sizes() -> None:
         "1.28 kB",
         "5.4 MB",
     ]
+
+
+def test_what_is_not_ours_is_what_it_was_when_it_was_looked_at() -> None:
+    vendor = Path(web.__file__).parent / "static" / "vendor"
+    told = dict(
+        reversed(line.split("  ")) for line in (vendor / "SHA256SUMS").read_text().splitlines()
+    )
+    assert told.keys() == {path.name for path in vendor.glob("*.js")}
+    for name, digest in told.items():
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == digest
+    base = (vendor.parents[1] / "templates" / "base.html").read_text()
+    assert "vendor/htmx-2.0.11.min.js" in base
+    assert "://" not in base

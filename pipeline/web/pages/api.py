@@ -251,7 +251,9 @@ def health(front: AtFront, _visitor: Looker) -> HealthObject:
     pulse = told.pulse
     return HealthObject(
         service_is_alive=told.alive,
-        last_scan_at=datetime.fromisoformat(pulse.scanned_at) if pulse else None,
+        last_scan_at=datetime.fromisoformat(pulse.scanned_at)
+        if pulse and pulse.scanned_at
+        else None,
         api=told.api,
         reason=pulse.reason if pulse else "",
         waiting_files=told.waiting,

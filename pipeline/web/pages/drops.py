@@ -72,8 +72,7 @@ def _in_list(front: Front, drop: DropLine) -> Mapping[str, Any]:
     far = drop_view.progress_of(front.site, drop)
     counts = drop_view.counts_of(drop, far[1] if far else {})
     total = far[0].total if far else (drop.total or sum(counts.values()))
-    need = sum(counts.get(name, 0) for name in ("rejected", "failed", "unknown"))
-    return {"drop": drop, "counts": counts, "total": total, "need": need}
+    return {"drop": drop, "counts": counts, "total": total, "need": words.need(counts)}
 
 
 def _version(shown: object) -> str:
@@ -139,6 +138,7 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
         "drop": drop,
         "progress": far[0] if far else None,
         "counts": counts,
+        "need": words.need(counts),
         "total": far[0].total if far else sum(counts.values()),
         "verdict": words.verdict(drop, far[0] if far else None, shut),
         "can_retry": requests.can_retry(drop),

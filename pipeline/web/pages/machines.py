@@ -21,7 +21,7 @@ def readyz(front: AtFront) -> Response:
     health = front.strip.health()
     checks = {
         "service": health.alive,
-        "inbox": health.inbox_is_fine,
+        "inbox": health.inbox_is_fine and (health.scanned or not health.alive),
         "ledger": health.ledger_is_fine,
         "api": health.api != "held",
     }
