@@ -26,9 +26,7 @@ def child_of(live: Live, drop_id: str, number: int = 0) -> Delivered:
     return until(look, what="the corrected file through")
 
 
-def test_a_cell_corrected_in_the_grid_is_accepted_in_a_child_drop(
-    live: Live, page: Page, picture
-) -> None:
+def test_a_cell_corrected_in_the_grid_is_accepted_in_a_child_drop(live: Live, page: Page) -> None:
     rows = [["GRID1", "Delivered"], ["GRID2", STATUS], ["GRID3", "Dellivered"], ["", "Delivered"]]
     drop = dropped(live, "grid.csv", sheet(rows))
     page.goto(f"{live.url}/drops/{drop}")
@@ -40,7 +38,6 @@ def test_a_cell_corrected_in_the_grid_is_accepted_in_a_child_drop(
     expect(page.get_by_label("Send row 3")).to_be_checked()
     expect(page.get_by_label("Send row 4")).not_to_be_checked()
     page.get_by_label("Row 5, Order ID").fill("0012345678901234567")
-    picture(page, "fix")
     page.get_by_role("button", name="Send ticked rows").click()
     expect(page.get_by_text("All 2 rows are through: 2 accepted")).to_be_visible(timeout=30_000)
     child = child_of(live, drop)

@@ -25,7 +25,6 @@ def test_a_file_is_checked_then_sent_and_comes_out_with_its_note(
     expect(page.locator("#chosen")).to_contain_text("monday.csv")
     page.get_by_label("Your name").fill("Asha")
     page.get_by_label("Note").fill("from the <b>night</b> shift")
-    picture(page, "upload")
     page.get_by_role("button", name="Check first").click()
     expect(page.get_by_role("heading", name="Checked, nothing sent yet")).to_be_visible()
     expect(page.get_by_text("30 would be sent")).to_be_visible()
@@ -38,7 +37,6 @@ def test_a_file_is_checked_then_sent_and_comes_out_with_its_note(
     expect(page.get_by_role("heading", name="monday.csv")).to_be_visible()
     expect(page.get_by_text("from the <b>night</b> shift")).to_be_visible()
     expect(page.get_by_text("Asha")).to_be_visible()
-    picture(page, "drop")
     with page.expect_download() as download:
         page.get_by_role("link", name="Results (CSV)").click()
     text = Path(download.value.path()).read_text("utf-8-sig")
