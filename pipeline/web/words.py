@@ -67,7 +67,7 @@ def moment(when: datetime, zone: ZoneInfo, now: datetime) -> str:
     """``14:02`` today, ``22 Nov, 14:02`` this year, with the year before."""
     local, today = when.astimezone(zone), now.astimezone(zone)
     if local.date() == today.date():
-        return f"{local:%H:%M:%S}"
+        return f"{local:%H:%M}"
     return f"{local:%-d %b, %H:%M}" if local.year == today.year else f"{local:%-d %b %Y, %H:%M}"
 
 
