@@ -26,6 +26,7 @@ from pipeline.web.front import (
 from pipeline.web.guarding import Guard, TooLarge
 from pipeline.web.metrics import Measures
 from pipeline.web.pages import api, couriers, drops, find, fix, login, machines, pictures, upload
+from pipeline.web.sharing import Shared
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
@@ -34,6 +35,8 @@ from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
 
+_SHARED_SECONDS: Final = 0.7
+"""Less than the pace at which a page that is kept up to date asks."""
 _STATIC: Final = Path(__file__).parent / "static"
 _STATUS: Final[dict[type[ShipdropError], int]] = {
     NotAllowed: 403,
@@ -65,6 +68,7 @@ def create_app(site: Site) -> FastAPI:
         shelf=RejectsShelf(),
         drafts=Drafts(site),
         measures=Measures(site, strip, tally),
+        shared=Shared(site.clock.monotonic, seconds=_SHARED_SECONDS),
     )
     for each in (fix, drops, upload, find, couriers, pictures, login, machines):
         app.include_router(each.router, include_in_schema=False)

@@ -9,11 +9,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import which
+from typing import Final
 
 import structlog
 
 from pipeline.settings import load
 from pipeline.web.access import check_listening
+
+_NICE: Final = 10
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +29,9 @@ def start(root: Path, *, config: Path | None, quiet: bool, log_format: str) -> I
     command = [sys.executable, "-m", "pipeline", "serve", "--tied", "--root", str(root)]
     command += ["--log-format", log_format, *(["--quiet"] if quiet else [])]
     command += ["--config", str(config)] if config else []
+    # Lower than the run itself: who looks may wait a moment longer, rows may not.
+    if nice := which("nice"):
+        command = [nice, "-n", str(_NICE), *command]
     # A session of its own: Ctrl-C is for the run, which then lets go of the page.
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
         command, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True

@@ -19,6 +19,7 @@ from pipeline.web.drafts import Drafts
 from pipeline.web.faults import Rejects, read_rejects
 from pipeline.web.guarding import same_origin
 from pipeline.web.metrics import Measures
+from pipeline.web.sharing import Shared
 from pipeline.web.sheets import SheetFiles, identity_of
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
@@ -42,6 +43,7 @@ class Front:
     shelf: "RejectsShelf"
     drafts: Drafts
     measures: Measures
+    shared: Shared
 
     def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
         """A rejects file, or what was read of it a moment ago. Raises StorageError, OSError."""

@@ -108,7 +108,8 @@ def drops_list(
     v: Text = "",
 ) -> Response:
     """Only the list, for a page that is kept up to date; 204 when it shows what there is."""
-    values = listed(front, _search(q, state, courier, needs, None, None))
+    search = _search(q, state, courier, needs, None, None)
+    values = front.shared.get(search, lambda: listed(front, search))
     if values["version"] == v:
         return Response(status_code=204)
     return page(request, "_drop_list.html", values, visitor=visitor)
@@ -219,10 +220,9 @@ def drop_live(
     request: Request, front: AtFront, visitor: Looker, drop_id: str, v: Text = ""
 ) -> Response:
     """Only the head, while the drop is on its way; then the whole page is loaded again."""
-    drop = line_of(front, drop_id)
-    if drop.state.closed:
+    story = front.shared.get(drop_id, lambda: story_of(front, line_of(front, drop_id)))
+    if story["drop"].state.closed:
         return Response(headers={"hx-refresh": "true"})
-    story = story_of(front, drop)
     if story["version"] == v:
         return Response(status_code=204)
     return page(request, "_drop_head.html", {**story, "live": True}, visitor=visitor)
