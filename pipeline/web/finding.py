@@ -7,6 +7,7 @@ is told, and where to go on.
 import csv
 import io
 import mmap
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from pipeline.tracing import trace_order
 from pipeline.web import drop_view
 from pipeline.wiring import Site
 
+_LOOKING: Final = threading.BoundedSemaphore(2)
 _SECONDS: Final = 3.0
 _DROPS: Final = 50
 _MOST_ORDERS: Final = 20
@@ -49,7 +51,8 @@ def find(site: Site, words: str, before: int | None = None) -> Found:
     """The story of an order id, else of the orders that an AWB stands beside."""
     if before is None and (seen := trace_order(site, words)):
         return Found(stories=[Story(order_id=words, seen=seen)])
-    orders, stopped = _orders_with(site, words, before)
+    with _LOOKING:
+        orders, stopped = _orders_with(site, words, before)
     return Found(
         stories=[Story(order_id=order, seen=trace_order(site, order)) for order in orders],
         by_awb=True,

@@ -13,7 +13,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
-from pipeline.errors import ShipdropError
+from pipeline.errors import ShipdropError, StorageError
 from pipeline.web.access import Access, Visitor
 from pipeline.web.drafts import Drafts
 from pipeline.web.faults import Rejects, read_rejects
@@ -28,6 +28,7 @@ from pipeline.wiring import Site
 _FIELD_BYTES: Final = 1024 * 1024
 _FIELDS: Final = 5_000
 _SHELF: Final = 4
+_LARGEST: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,11 @@ class RejectsShelf:
     def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
         """See ``Front.rejects``."""
         identity = identity_of(path)
+        if identity[1] > _LARGEST:
+            raise StorageError(
+                f"{path.name} is too large to be corrected here.",
+                hint="Correct it in a spreadsheet, and drop it as it is.",
+            )
         with self._lock:
             kept = self._kept.get(path)
             if kept is not None and kept.identity == identity:

@@ -104,7 +104,7 @@ def batch_of(site: Site, batch: str) -> list[Upload]:
     """The files that came together, in the order of their names; none for an unknown batch."""
     if not batch.isalnum():
         return []
-    found = _read(_place(site).glob(f"*-{batch}-*.json"))
+    found = _read(_batch_place(site, batch).glob("*.json"))
     return sorted(found, key=lambda upload: upload.name)
 
 
@@ -114,7 +114,7 @@ def note_of(site: Site, drop: DropLine) -> Upload | None:
         return None
     fits = [
         upload
-        for upload in _read(_place(site).glob(f"{drop.sha256[:32]}-*.json"))
+        for upload in _read(_hash_place(site, drop.sha256).glob(f"{drop.sha256}-*.json"))
         if upload.sha256 == drop.sha256
         and upload.folder == drop.folder
         and datetime.fromisoformat(upload.at) <= drop.received_at
@@ -133,16 +133,22 @@ def drop_of(site: Site, upload: Upload) -> DropLine | None:
     return min(later, key=lambda drop: drop.seq, default=None)
 
 
-def _place(site: Site) -> Path:
-    return site.root / "state" / "web" / _FOLDER
+def _hash_place(site: Site, sha256: str) -> Path:
+    return site.root / "state" / "web" / _FOLDER / "by-hash" / sha256[:2]
+
+
+def _batch_place(site: Site, batch: str) -> Path:
+    return site.root / "state" / "web" / _FOLDER / "by-batch" / batch[:2] / batch
 
 
 def _keep(site: Site, upload: Upload) -> None:
-    place = _place(site)
-    path = place / f"{upload.sha256[:32]}-{upload.batch}-{secrets.token_hex(4)}.json"
-    with storing("write", path):
-        place.mkdir(parents=True, exist_ok=True)
-        replace_with(path, path.with_suffix(".tmp"), [orjson.dumps(asdict(upload))])
+    """Under its hash and under its batch, so that neither is ever searched for."""
+    name = f"{upload.sha256}-{secrets.token_hex(6)}.json"
+    for place in (_hash_place(site, upload.sha256), _batch_place(site, upload.batch)):
+        path = place / name
+        with storing("write", path):
+            place.mkdir(parents=True, exist_ok=True)
+            replace_with(path, path.with_suffix(".tmp"), [orjson.dumps(asdict(upload))])
 
 
 def _read(paths: Iterable[Path]) -> list[Upload]:

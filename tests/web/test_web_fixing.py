@@ -26,6 +26,13 @@ def child_of(live: Live, drop_id: str, number: int = 0) -> Delivered:
     return until(look, what="the corrected file through")
 
 
+def dropped_file(live: Live, drop: Delivered) -> str:
+    """What a drop's file holds, once it is put away."""
+    archive = live.root.path / "archive"
+    path = until(lambda: next(archive.rglob(f"{drop.id}/*"), None), what="its file put away")
+    return path.read_bytes().decode("utf-8-sig")
+
+
 def test_a_cell_corrected_in_the_grid_is_accepted_in_a_child_drop(live: Live, page: Page) -> None:
     rows = [["GRID1", "Delivered"], ["GRID2", STATUS], ["GRID3", "Dellivered"], ["", "Delivered"]]
     drop = dropped(live, "grid.csv", sheet(rows))
@@ -120,7 +127,20 @@ def test_a_formula_in_a_cell_survives_the_way_through_the_page(live: Live, page:
     page.get_by_label("Row 2, Status").fill("Delivered")
     page.get_by_role("button", name="Send ticked rows").click()
     child = child_of(live, drop)
-    archive = live.root.path / "archive"
-    archived = until(lambda: next(archive.rglob(f"{child.id}/*"), None), what="its file put away")
-    assert f"'{remark}" in archived.read_text("utf-8-sig")
+    assert f"'{remark}" in dropped_file(live, child)
     assert remark in json.dumps(live.api.orders("FORM1"))
+
+
+def test_cells_of_several_lines_are_left_as_they_are(live: Live, page: Page) -> None:
+    header = ("Order ID", "Status", "Remarks")
+    rows = [["LINES1", "Delivrd", '"one\ntwo"'], ["LINES2", "Delivrd", '"three\nfour"']]
+    drop = dropped(live, "lines.csv", sheet(rows, header))
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    page.get_by_label("Row 2, Status").fill("Delivered")
+    page.get_by_role("button", name="Keep for later").click()
+    expect(page.get_by_label("Send row 2")).to_be_checked()
+    expect(page.get_by_label("Send row 3")).not_to_be_checked()
+    page.get_by_role("button", name="Send ticked rows").click()
+    child = child_of(live, drop)
+    assert child.counts == {"accepted": 1}
+    assert '"one\ntwo"' in dropped_file(live, child)

@@ -64,7 +64,9 @@ def _table(front: Front, drop_id: str) -> Table:
     path = drop_view.outbox_file(front.site, drop, "rejects")
     try:
         rejects = front.rejects(path, full.facts["sheets"])
-    except (OSError, StorageError) as error:
+    except StorageError as error:
+        raise NotPossible(error.message, hint=error.hint) from error
+    except OSError as error:
         raise NotThere(
             "The rejects file is no longer in the outbox.",
             hint="Correct the file as it was dropped, and drop it again: nothing is sent twice.",
@@ -251,13 +253,19 @@ def _take_over(sheet: Sheet, rejects: Rejects, form: FormData) -> None:
             if column >= len(rejects.headers) or sheet.is_full:
                 continue
             original = rejects.table.column(column)[line].as_py()
-            draft = draft.with_cell(line, column, typed, original)
+            if _as_typed(typed) != _as_typed(draft.value(line, column, original)):
+                draft = draft.with_cell(line, column, typed, original)
         elif kind == "was":
             line = _whole_number(place)
             wanted = form.get(f"send-{place}") is not None
             if line is not None and line < len(rejects) and wanted != (typed == "1"):
                 draft = replace(draft, chosen={**draft.chosen, line: wanted})
     sheet.draft = draft
+
+
+def _as_typed(text: str) -> str:
+    """A text as far as a browser gives it back: it has its own line ends."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _send(front: Front, visitor: Visitor, drop_id: str, note: str) -> str:
