@@ -38,6 +38,7 @@ _COLUMNS = (
     _SUMMARY.label("summary"),
     drops.c.facts["total"].as_integer().label("total"),
 )
+_DONE = ChunkState.DONE.value
 _MARK = "\\"
 
 
@@ -79,14 +80,10 @@ class OverDrops:
 
     def sent(self, drop_seq: int) -> Mapping[str | None, int]:
         """A drop's updates by what became of them so far; None: not answered yet."""
-        done = chunks.c.state == ChunkState.DONE.value
         of_chunks = (
-            sa.select(
-                sa.case((done, chunks.c.outcome), else_=None).label("outcome"),
-                sa.func.sum(chunks.c.size),
-            )
+            sa.select(chunks.c.state, chunks.c.outcome, sa.func.sum(chunks.c.size))
             .where(chunks.c.drop_seq == drop_seq)
-            .group_by("outcome")
+            .group_by(chunks.c.state, chunks.c.outcome)
         )
         own = (
             sa.select(chunks.c.outcome, verdicts.c.outcome, sa.func.count())
@@ -94,13 +91,15 @@ class OverDrops:
                 chunks,
                 (chunks.c.drop_seq == verdicts.c.drop_seq) & (chunks.c.no == verdicts.c.chunk_no),
             )
-            .where(verdicts.c.drop_seq == drop_seq, done)
+            .where(verdicts.c.drop_seq == drop_seq, chunks.c.state == _DONE)
             .group_by(chunks.c.outcome, verdicts.c.outcome)
         )
+        found: dict[str | None, int] = {}
         with self._db.read() as connection:
-            found: dict[str | None, int] = {
-                outcome: int(count) for outcome, count in connection.execute(of_chunks).all()
-            }
+            for state, outcome, count in connection.execute(of_chunks).all():
+                # A chunk that was opened again keeps its outcome until it has another.
+                told = outcome if state == _DONE else None
+                found[told] = found.get(told, 0) + int(count)
             for instead_of, outcome, count in connection.execute(own).all():
                 found[instead_of] = found.get(instead_of, 0) - int(count)
                 found[outcome] = found.get(outcome, 0) + int(count)
@@ -110,7 +109,7 @@ class OverDrops:
         """Updates that were planned and have no answer yet, of all drops that are not through."""
         under_way = sa.select(drops.c.seq).where(drops.c.state == DropState.OPEN.value)
         query = sa.select(sa.func.coalesce(sa.func.sum(chunks.c.size), 0)).where(
-            chunks.c.drop_seq.in_(under_way), chunks.c.state != ChunkState.DONE.value
+            chunks.c.drop_seq.in_(under_way), chunks.c.state != _DONE
         )
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
