@@ -84,8 +84,8 @@ def test_a_page_is_sound_in_every_light_and_width(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         assert overflow <= 0, f"{name} is {overflow}px wider than the window ({scheme}, {size})"
-        assert serious(page) == [], f"{scheme}, {size}"
         if (scheme, size) in (("light", WIDE), ("dark", PHONE)):
+            assert serious(page) == [], f"{scheme}, {size}"
             picture(page, f"{name}{'-phone' if size is PHONE else ''}")
 
 
