@@ -4,12 +4,13 @@ from pathlib import Path
 
 from pipeline.adapters.ledger.drops import Drops
 from pipeline.adapters.ledger.engine import Database
+from pipeline.adapters.ledger.overview import OverDrops
 from pipeline.adapters.ledger.plans import Plans
 from pipeline.adapters.ledger.sends import Sends
 from pipeline.adapters.ledger.trace import Trace
 
 
-class SqlLedger(Drops, Plans, Sends, Trace):
+class SqlLedger(Drops, Plans, Sends, Trace, OverDrops):
     """Implements ``pipeline.ports.Ledger``. Every method may raise StorageError."""
 
     def close(self) -> None:
