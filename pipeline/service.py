@@ -75,6 +75,8 @@ class Service:
         clock: Clock,
         pace: Pace,
         on_closed: Callable[[Closed], None] = lambda _closed: None,
+        on_look: Callable[[], None] = lambda: None,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._intake = Intake(
             inbox=inbox, watcher=watch(self.wake), folders=folders, claimer=claimer
@@ -87,6 +89,8 @@ class Service:
         self._clock = clock
         self._pace = pace
         self._on_closed = on_closed
+        self._on_look = on_look
+        self._on_turn = on_turn
         self._bell = threading.Event()
         self._events: deque[Event] = deque()
         self._work = Work(runner, room, self._post)
@@ -197,6 +201,7 @@ class Service:
             log.error("service.storage_trouble", reason=self._work.trouble.message)
             self._work.trouble = None
             self._rest(now, _TROUBLE_SECONDS)
+        self._on_turn()
 
     def _look(self, now: float) -> None:
         """The scan is the truth. A busy inbox is not scanned for each file that is through."""
@@ -206,6 +211,7 @@ class Service:
         if self._only is not None:
             return
         self._intake.look(once=self._once)
+        self._on_look()
         # Events come with every file that is through: at most a tenth of the time goes to scans.
         self._scan_rest = now + 10 * (self._clock.monotonic() - now)
         self._scan_due = max(self._scan_due, self._scan_rest)

@@ -1,7 +1,8 @@
 """The one place that builds adapters and hands them over."""
 
+import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,15 +16,18 @@ from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
 from pipeline.adapters.present import PresentApi
+from pipeline.adapters.profiles import LiveProfiles
+from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, Pulse, PulseWriter
 from pipeline.adapters.watcher import Watcher
 from pipeline.agreement import MB, ReadingRules
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.containment import Reader
+from pipeline.delivery.meter import CallCount, Metered
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import SettingsError, UsageError
-from pipeline.model import Drop, Limits
+from pipeline.model import Drop, Limits, stamp
 from pipeline.planning import PlanRules
 from pipeline.ports import Presence, StatusApi
 from pipeline.runner import Runner
@@ -32,8 +36,6 @@ from pipeline.settings import ApiSettings, Settings
 from pipeline.stages.choose import did_you_mean, find_profile
 from pipeline.stages.report_fix_sheet import Advice
 from schemas.codes import load_codes
-from schemas.courier import Profile
-from schemas.profile import builtin_profiles, load_profile
 from schemas.rules import Rules
 
 COURIERS = "couriers"
@@ -108,16 +110,9 @@ class Site:
             self.ledger.close()
 
     @cached_property
-    def own_profiles(self) -> tuple[tuple[str, str], ...]:
-        """The profiles in ROOT/couriers: each file's path and text. Raises SettingsError."""
-        return tuple(
-            (str(path), _text_of(path)) for path in sorted((self.root / COURIERS).glob("*.toml"))
-        )
-
-    @cached_property
-    def profiles(self) -> Mapping[str, Profile]:
+    def profiles(self) -> LiveProfiles:
         """Built-in profiles, overlaid by those in ROOT/couriers. Raises SettingsError."""
-        profiles = {**builtin_profiles(), **_by_name(self.own_profiles)}
+        profiles = LiveProfiles(self.root / COURIERS, monotonic=self.clock.monotonic)
         wanted = self.settings.manifest.courier
         if find_profile(wanted, profiles) is None:
             raise SettingsError(
@@ -136,9 +131,8 @@ class Site:
     def reader(self) -> Reader:
         """Has files read, in a process of its own. Raises SettingsError for a wrong profile."""
         inbox, manifest = self.settings.inbox, self.settings.manifest
-        _ = self.profiles  # what is wrong with one is told here, not by the other process
-        rules = ReadingRules(
-            profiles=self.own_profiles,
+        rules = ReadingRules(  # what is wrong with a profile is told here, not by the other process
+            profiles=self.profiles.own(),
             default=manifest.courier,
             limits=self.limits,
             rules=Rules(timezone=manifest.timezone),
@@ -146,7 +140,7 @@ class Site:
             seconds=inbox.read_seconds,
             memory=inbox.read_memory_mb * MB,
         )
-        return Reader(rules, self.child)
+        return Reader(rules, self.child, own_profiles=self.profiles.own)
 
     def check_sending(self) -> None:
         """Raise SettingsError unless address and token are configured."""
@@ -179,6 +173,12 @@ class Site:
         """The loop over this root. Raises SettingsError when sending is not configured."""
         self.folders.prepare()
         room = self.room
+        pulse = PulseWriter(
+            self.root / "state",
+            _looking_at(room, self.calls, self.clock, self.settings.inbox.scan_seconds),
+            now=self.clock.now,
+            monotonic=self.clock.monotonic,
+        )
         return Service(
             inbox=self.inbox,
             watch=lambda wake: Watcher(self.inbox_path, wake),
@@ -193,6 +193,8 @@ class Site:
                 scan=self.settings.inbox.scan_seconds, settle=self.settings.inbox.settle_seconds
             ),
             on_closed=on_closed,
+            on_look=pulse.scanned,
+            on_turn=pulse.beat,
         )
 
     @cached_property
@@ -232,12 +234,31 @@ class Site:
     def room(self) -> DeliveryRoom:
         """The delivery room. Raises SettingsError when sending is not configured."""
         return DeliveryRoom(
-            make_api=_api_maker(self.settings.api, self.root, self.presence),
+            make_api=self._api_maker(),
             ledger=self.ledger,
             policy=_policy(self.settings.api, self.ledger),
             clock=self.clock,
             rng=random.Random(),  # noqa: S311 - jitter, not a secret
         )
+
+    @cached_property
+    def calls(self) -> CallCount:
+        """The calls of the delivery room, counted."""
+        return CallCount(LATENCY_BOUNDS)
+
+    def _api_maker(self) -> Callable[[], StatusApi]:
+        """Checked now, made later: inside the delivery room's loop."""
+        api = self.settings.api
+        credentials = credentials_of(api, self.root)
+
+        def make() -> StatusApi:
+            konnect = KonnectApi(
+                base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds
+            )
+            metered = Metered(konnect, self.calls, monotonic=self.clock.monotonic)
+            return PresentApi(metered, self.presence) if self.presence else metered
+
+        return make
 
     def progress(self) -> tuple[int, int]:
         """Rows answered and rows in all, of the drops being delivered."""
@@ -257,31 +278,6 @@ class Site:
         )
 
 
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise SettingsError(
-            f"{path} cannot be read: {reason}.", hint="Mend the file, or take it away."
-        ) from error
-
-
-def _by_name(own: Sequence[tuple[str, str]]) -> Mapping[str, Profile]:
-    """The profiles a user keeps, by name. Raises SettingsError."""
-    profiles: dict[str, Profile] = {}
-    origins: dict[str, str] = {}
-    for origin, text in own:
-        profile = load_profile(text, origin=origin)
-        if profile.name in origins:
-            raise SettingsError(
-                f'{origin}: "name" is "{profile.name}", as in {Path(origins[profile.name]).name}.',
-                hint="Give one of the two another name.",
-            )
-        profiles[profile.name], origins[profile.name] = profile, origin
-    return profiles
-
-
 def _policy(api: ApiSettings, ledger: SqlLedger) -> DeliveryPolicy:
     gather = {} if ledger.is_embedded else {"gather": _GATHER_SECONDS}
     return DeliveryPolicy(
@@ -296,17 +292,36 @@ def _policy(api: ApiSettings, ledger: SqlLedger) -> DeliveryPolicy:
     )
 
 
-def _api_maker(api: ApiSettings, root: Path, presence: Presence | None) -> Callable[[], StatusApi]:
-    """Checked now, made later: inside the delivery room's loop."""
-    credentials = credentials_of(api, root)
+def _looking_at(
+    room: DeliveryRoom, calls: CallCount, clock: SystemClock, every: float
+) -> Callable[[], Pulse]:
+    """What tells how the service is, whenever it has looked at its inbox."""
+    started_at = stamp(clock.now())
 
-    def make() -> StatusApi:
-        konnect = KonnectApi(
-            base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds
+    def look() -> Pulse:
+        now = stamp(clock.now())
+        state, reason, hint, status = "ok", room.slowed, "", None
+        shut = room.shut
+        if shut is not None:
+            state = "held" if shut.held else "paused"
+            reason, hint, status = shut.reason, shut.hint, shut.status
+        elif reason:
+            state = "slowed"
+        return Pulse(
+            pid=os.getpid(),
+            started_at=started_at,
+            at=now,
+            every=every,
+            api=state,
+            reason=reason,
+            hint=hint,
+            api_status=status,
+            calls=Calls(
+                by_status=dict(calls.by_status), by_time=list(calls.by_time), seconds=calls.seconds
+            ),
         )
-        return PresentApi(konnect, presence) if presence else konnect
 
-    return make
+    return look
 
 
 def credentials_of(api: ApiSettings, root: Path) -> Credentials:

@@ -11,13 +11,14 @@ from pipeline.adapters.ledger.alone import Hold, alone
 from pipeline.adapters.ledger.copying import copy_all
 from pipeline.adapters.ledger.crew import Crew
 from pipeline.adapters.ledger.engine import Database
+from pipeline.adapters.ledger.overview import OverDrops
 from pipeline.adapters.ledger.plans import Plans
 from pipeline.adapters.ledger.segments import Segments
 from pipeline.adapters.ledger.sends import Sends
 from pipeline.adapters.ledger.trace import Trace
 
 
-class SqlLedger(Segments, Plans, Sends, Trace, Crew):
+class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Crew):
     """Implements ``pipeline.ports.Ledger``. Every method may raise StorageError.
 
     What ``Crew`` and ``Segments`` add is for several workers, and asks for PostgreSQL.
