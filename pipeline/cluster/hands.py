@@ -4,7 +4,6 @@ Every hand begins by taking a post in the ledger, so whatever a job says, one wo
 time; and ends by saying what is to be done next. The stages are those of an embedded run.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -13,10 +12,10 @@ from functools import partial
 import pyarrow as pa
 import structlog
 
-from pipeline.adapters.ledger.crew import PLANNING
 from pipeline.adapters.ledger.segments import Load, Segment, sending
 from pipeline.closing import Closed
 from pipeline.cluster.lease import Lease
+from pipeline.cluster.posts import Posts
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import Fenced, StorageError
 from pipeline.model import Drop, DropState
@@ -26,8 +25,6 @@ from pipeline.wiring import Site
 log = structlog.get_logger(__name__)
 
 PLAN, SEND, REPORT = "plan", "send", "report"
-SCAN = "scan:"
-"""How the post of the one who looks into an inbox begins."""
 BEHIND = "behind"
 """Stands in a drop's facts: the drops it waits for."""
 
@@ -38,20 +35,16 @@ _OF_ONE_URGENCY = 10
 """So many segments of a drop are equally urgent; what is behind them lets other drops pass."""
 
 
-class Hands:
+class Hands(Posts):
     """The work of one worker. Every hand may be called at any time, from any thread."""
 
     def __init__(self, site: Site, lease: Lease, call: Call) -> None:
+        super().__init__(site.ledger, lease)
         self._site = site
-        self._ledger = site.ledger
-        self._lease = lease
         self._call = call
-        self._held: set[str] = set()
-        self._lock = threading.Lock()
         self._sending = 0
         self._resting: set[int] = set()
         self.stopping = False
-        self.broken = threading.Event()
 
     @property
     def sending(self) -> int:
@@ -220,7 +213,6 @@ class Hands:
             try:
                 return self._site.room.submit(self._shipment(load, held)).result()
             except StorageError as error:
-                self.broken.set()
                 log.warning("segment.broken", post=segment.post, reason=error.message)
                 return None
 
@@ -277,39 +269,6 @@ class Hands:
             return None
         complete = self._ledger.is_through(drop.seq)
         return Handback(drop_seq=drop.seq, complete=complete, cancelled=cancelled, shut=shut)
-
-    # -- posts ---------------------------------------------------------------------------------
-
-    @contextmanager
-    def post(self, key: str) -> Iterator[bool]:
-        """Hold a post of the ledger; false when somebody has it."""
-        me = self._lease.name
-        self._lease.sure()
-        with self._lock:
-            twice = key in self._held
-            self._held.add(key)
-        if twice:
-            yield False
-            return
-        try:
-            mine = self._ledger.take_post(me, key)
-            try:
-                yield mine
-            finally:
-                if mine:
-                    self._ledger.leave_post(me, key)
-        finally:
-            with self._lock:
-                self._held.discard(key)
-
-    def tidy_posts(self) -> None:
-        """Let go of posts that are ours in the ledger only: it could not be reached in the end."""
-        for key in self._ledger.posts_of(self._lease.name):
-            with self._lock:
-                ours = key in self._held
-            ours = ours or (key == PLANNING and self._ledger.plans_now) or key.startswith(SCAN)
-            if not ours:
-                self._ledger.leave_post(self._lease.name, key)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

@@ -11,8 +11,9 @@ from datetime import timedelta
 import structlog
 
 from pipeline.adapters.watcher import Watcher
-from pipeline.cluster.hands import SCAN, Hands
+from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
+from pipeline.cluster.posts import SCAN
 from pipeline.errors import Fenced, StorageError
 from pipeline.intake import Intake
 from pipeline.model import Drop, DropState
