@@ -49,7 +49,9 @@ class InboxSettings(_Section):
     settle_seconds: Seconds = 2.0
     scan_seconds: PositiveSeconds = 2.0
     incomplete_seconds: Seconds = 60.0
+    late_seconds: PositiveSeconds = 300.0
     done_marker: str = ""
+    min_free_mb: int = Field(default=64, ge=0)
     max_file_mb: int = Field(default=1024, ge=1)
     max_rows: int = Field(default=2_000_000, ge=1)
     read_seconds: PositiveSeconds = 30.0

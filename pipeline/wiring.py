@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.adapters.child import Child
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.folders import Folders
+from pipeline.adapters.health_file import HealthFile
 from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
@@ -21,8 +22,11 @@ from pipeline.containment import Reader
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import SettingsError, UsageError
+from pipeline.intake import Intake
+from pipeline.latecomers import Latecomers
 from pipeline.model import Drop, Limits
 from pipeline.planning import PlanRules
+from pipeline.pulse import Pulse
 from pipeline.runner import Runner
 from pipeline.service import Pace, Service
 from pipeline.settings import ApiSettings, Settings
@@ -80,6 +84,11 @@ class Site:
             done_marker=inbox.done_marker,
             monotonic=self.clock.monotonic,
         )
+
+    @cached_property
+    def health(self) -> HealthFile:
+        """How a run on this root is doing."""
+        return HealthFile(self.root)
 
     @cached_property
     def ledger(self) -> SqlLedger:
@@ -182,9 +191,13 @@ class Site:
             rules=self.plan_rules,
             clock=self.clock,
         )
+        pulse = Pulse(
+            file=self.health,
+            clock=self.clock,
+            scan_seconds=self.settings.inbox.scan_seconds,
+        )
         return Service(
-            inbox=self.inbox,
-            watch=lambda wake: Watcher(self.inbox_path, wake),
+            intake=lambda wake: self._intake(claimer, pulse, wake),
             folders=self.folders,
             ledger=self.ledger,
             claimer=claimer,
@@ -195,7 +208,24 @@ class Site:
             pace=Pace(
                 scan=self.settings.inbox.scan_seconds, settle=self.settings.inbox.settle_seconds
             ),
+            pulse=pulse,
             on_closed=on_closed,
+        )
+
+    def _intake(self, claimer: Claimer, pulse: Pulse, wake: Callable[[], None]) -> Intake:
+        inbox = self.settings.inbox
+        return Intake(
+            inbox=self.inbox,
+            watcher=Watcher(self.inbox_path, wake),
+            folders=self.folders,
+            claimer=claimer,
+            latecomers=Latecomers(
+                outbox=self.folders.outbox, clock=self.clock, after_seconds=inbox.late_seconds
+            ),
+            pulse=pulse,
+            clock=self.clock,
+            profiles=self.profiles,
+            min_free_bytes=inbox.min_free_mb * 1024 * 1024,
         )
 
     @staticmethod
