@@ -154,7 +154,10 @@ class SendBook(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
-    """One row of one drop that names an order, for ``trace``."""
+    """One row of one drop that names an order, for ``trace``.
+
+    ``accepted_at``: set where the row itself is no longer kept, only that the status was accepted.
+    """
 
     drop: Drop
     row: int
@@ -164,6 +167,7 @@ class Sighting:
     pos: int
     verdict: Verdict | None
     receipts: tuple[Receipt, ...]
+    accepted_at: str = ""
 
 
 class TraceBook(Protocol):
@@ -172,7 +176,16 @@ class TraceBook(Protocol):
     def sightings(self, order_id: str) -> list[Sighting]: ...
 
 
-class Ledger(DropBook, DropIndex, PlanBook, SendBook, TraceBook, Protocol):
+class KeepBook(Protocol):
+    """Giving up the rows of old drops; what was accepted stays known."""
+
+    def give_up(self, *, closed_before: datetime, at: datetime) -> list[str]: ...
+    def compact_orders(self, after: str) -> str | None: ...
+    def end_compaction(self) -> int: ...
+    def shrink(self, *, idle: bool) -> bool: ...
+
+
+class Ledger(DropBook, DropIndex, PlanBook, SendBook, TraceBook, KeepBook, Protocol):
     """The memory of what was received, planned, sent and answered."""
 
     def close(self) -> None: ...

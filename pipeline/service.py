@@ -22,6 +22,7 @@ from pipeline.intake import Intake
 from pipeline.model import Drop
 from pipeline.ports import Clock, Ledger
 from pipeline.pulse import Pulse
+from pipeline.retention import Retention
 from pipeline.runner import Runner
 from pipeline.wishes import Wishes
 from pipeline.work import Event, Work
@@ -77,10 +78,12 @@ class Service:
         clock: Clock,
         pace: Pace,
         pulse: Pulse,
+        retention: Retention,
         on_closed: Callable[[Closed], None] = lambda _closed: None,
     ) -> None:
         self._intake = intake(self.wake)
         self._pulse = pulse
+        self._retention = retention
         self._folders = folders
         self._ledger = ledger
         self._claimer = claimer
@@ -147,6 +150,7 @@ class Service:
             return self._wind_up()
         finally:
             self._intake.stop()
+            self._retention.stop()
             self._room.stop()
             self._room.join()
             self._work.close()
@@ -187,6 +191,7 @@ class Service:
             self._claim()
             if not self._once:
                 self._mind_the_resting(now)
+                self._retention.start_if_due(lambda: not self._work.busy)
         except StorageError as error:
             if self._once:
                 raise
@@ -346,6 +351,8 @@ class Service:
         self._work.finish_blocked(shut.reason if shut else "")
         self._handle_events()
         left = self._intake.left() if self._once else ()
+        if self._once and self._only is None and not self._stop:
+            self._retention.run_if_due()
         waiting = {
             drop_id: Rest(reason=f"The retry of {drop_id} waits for {', '.join(behind)}.")
             for drop_id, behind in self._work.retries.items()

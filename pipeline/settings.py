@@ -112,6 +112,14 @@ class ManifestSettings(_Section):
         return value
 
 
+class RetentionSettings(_Section):
+    """How many days what a closed drop left is kept; 0: for good."""
+
+    archive_days: int = Field(default=0, ge=0, le=36_500)
+    outbox_days: int = Field(default=0, ge=0, le=36_500)
+    rows_days: int = Field(default=180, ge=0, le=36_500)
+
+
 class LedgerSettings(_Section):
     """Where the memory of what was sent is kept."""
 
@@ -130,6 +138,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     manifest: ManifestSettings = ManifestSettings()
     ledger: LedgerSettings = LedgerSettings()
+    retention: RetentionSettings = RetentionSettings()
 
 
 class _TomlLayer(PydanticBaseSettingsSource):

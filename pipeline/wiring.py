@@ -14,6 +14,8 @@ from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
+from pipeline.adapters.shelves import Shelves
+from pipeline.adapters.swept_file import SweptFile
 from pipeline.adapters.watcher import Watcher
 from pipeline.agreement import MB, ReadingRules
 from pipeline.claiming import Claimer
@@ -27,6 +29,7 @@ from pipeline.latecomers import Latecomers
 from pipeline.model import Drop, Limits
 from pipeline.planning import PlanRules
 from pipeline.pulse import Pulse
+from pipeline.retention import Keep, Retention
 from pipeline.runner import Runner
 from pipeline.service import Pace, Service
 from pipeline.settings import ApiSettings, Settings
@@ -209,6 +212,7 @@ class Site:
                 scan=self.settings.inbox.scan_seconds, settle=self.settings.inbox.settle_seconds
             ),
             pulse=pulse,
+            retention=self.retention,
             on_closed=on_closed,
         )
 
@@ -226,6 +230,22 @@ class Site:
             clock=self.clock,
             profiles=self.profiles,
             min_free_bytes=inbox.min_free_mb * 1024 * 1024,
+        )
+
+    @cached_property
+    def retention(self) -> Retention:
+        """What removes old originals, reports and rows."""
+        keep = self.settings.retention
+        return Retention(
+            keep=Keep(
+                archive_days=keep.archive_days,
+                outbox_days=keep.outbox_days,
+                rows_days=keep.rows_days,
+            ),
+            shelves=Shelves(self.root, self.folders.outbox),
+            ledger=self.ledger,
+            swept=SweptFile(self.root),
+            clock=self.clock,
         )
 
     @staticmethod

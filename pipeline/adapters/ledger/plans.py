@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from pipeline.adapters.ledger.drops import FREEZING, drop_columns
 from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import chunks, drops, lines, verdicts
+from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, verdicts
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import Chunk, Frozen, Standing
 
@@ -37,7 +37,7 @@ class Plans:
         while this one could not be read.
         """
         with self._db.read() as connection:
-            if connection.execute(sa.select(chunks.c.drop_seq).limit(1)).first() is None:
+            if _is_empty(connection, chunks) and _is_empty(connection, accepted):
                 return []
             return [
                 found
@@ -93,9 +93,30 @@ _STANDING = (
 )
 
 
+#: What stays of drops whose rows are no longer kept.
+_KEPT = (
+    sa.select(
+        accepted.c.order_id,
+        accepted.c.status,
+        drops.c.drop_id,
+        drops.c.state,
+        sa.literal(Outcome.ACCEPTED.value),
+        accepted.c.at,
+    )
+    .join(drops, drops.c.seq == accepted.c.drop_seq)
+    .where(accepted.c.order_id.in_(_WANTED), accepted.c.drop_seq != sa.bindparam("but"))
+    .order_by(accepted.c.order_id, accepted.c.drop_seq)
+)
+
+
+def _is_empty(connection: sa.Connection, table: sa.Table) -> bool:
+    return connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is None
+
+
 def _standing_of(connection: sa.Connection, order_ids: list[str], but: int) -> Iterator[Standing]:
+    kept = connection.execute(_KEPT, {"wanted": order_ids, "but": but})
     rows = connection.execute(_STANDING, {"wanted": order_ids, "but": but})
-    for order_id, status, drop_id, state, outcome, at in rows.all():
+    for order_id, status, drop_id, state, outcome, at in (*kept.all(), *rows.all()):
         yield Standing(
             order_id=order_id,
             status=status,
