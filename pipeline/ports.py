@@ -156,7 +156,8 @@ class SendBook(Protocol):
 class Sighting:
     """One row of one drop that names an order, for ``trace``.
 
-    ``accepted_at``: set where the row itself is no longer kept, only that the status was accepted.
+    ``accepted_by``: set where the row itself is no longer kept, only that the status was accepted
+    by then.
     """
 
     drop: Drop
@@ -167,7 +168,7 @@ class Sighting:
     pos: int
     verdict: Verdict | None
     receipts: tuple[Receipt, ...]
-    accepted_at: str = ""
+    accepted_by: datetime | None = None
 
 
 class TraceBook(Protocol):

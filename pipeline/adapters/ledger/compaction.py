@@ -35,13 +35,8 @@ _DOOMED = sa.exists().where(compacted.c.drop_seq == lines.c.drop_seq, sa.not_(co
 _HERE = (lines.c.order_id > sa.bindparam("after")) & (lines.c.order_id <= sa.bindparam("upto"))
 
 _KEEP = accepted.insert().from_select(
-    ["order_id", "status", "drop_seq", "at"],
-    sa.select(
-        lines.c.order_id,
-        lines.c.status,
-        sa.func.min(lines.c.drop_seq),
-        sa.func.min(chunks.c.sent_at),
-    )
+    ["order_id", "status", "drop_seq"],
+    sa.select(lines.c.order_id, lines.c.status, sa.func.min(lines.c.drop_seq))
     .join(chunks, (chunks.c.drop_seq == lines.c.drop_seq) & (chunks.c.no == lines.c.chunk))
     .outerjoin(
         verdicts,

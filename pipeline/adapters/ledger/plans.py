@@ -1,6 +1,7 @@
 """The ledger's plans: what is known of orders, and freezing chunks before the first call."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from pipeline.adapters.ledger.drops import FREEZING, drop_columns
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, verdicts
-from pipeline.model import Drop, DropState, Outcome
+from pipeline.model import Drop, DropState, Outcome, stamp
 from pipeline.ports import Chunk, Frozen, Standing
 
 _VARIABLES = 990
@@ -99,9 +100,7 @@ _KEPT = (
         accepted.c.order_id,
         accepted.c.status,
         drops.c.drop_id,
-        drops.c.state,
-        sa.literal(Outcome.ACCEPTED.value),
-        accepted.c.at,
+        drops.c.finished_at,
     )
     .join(drops, drops.c.seq == accepted.c.drop_seq)
     .where(accepted.c.order_id.in_(_WANTED), accepted.c.drop_seq != sa.bindparam("but"))
@@ -115,8 +114,17 @@ def _is_empty(connection: sa.Connection, table: sa.Table) -> bool:
 
 def _standing_of(connection: sa.Connection, order_ids: list[str], but: int) -> Iterator[Standing]:
     kept = connection.execute(_KEPT, {"wanted": order_ids, "but": but})
+    for order_id, status, drop_id, closed_at in kept.all():
+        yield Standing(
+            order_id=order_id,
+            status=status,
+            drop_id=drop_id,
+            open=False,
+            outcome=Outcome.ACCEPTED,
+            at=stamp(datetime.fromisoformat(closed_at)),
+        )
     rows = connection.execute(_STANDING, {"wanted": order_ids, "but": but})
-    for order_id, status, drop_id, state, outcome, at in (*kept.all(), *rows.all()):
+    for order_id, status, drop_id, state, outcome, at in rows.all():
         yield Standing(
             order_id=order_id,
             status=status,

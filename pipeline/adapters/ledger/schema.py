@@ -94,14 +94,14 @@ lines = sa.Table(
 )
 
 
-#: What stays of the rows of an old drop: which statuses of which orders were accepted, and when.
+#: What stays of the rows of an old drop: which statuses of which orders were accepted. When is told
+#: by the drop's own end: a line per order is many lines, so there is nothing in it but numbers.
 accepted = sa.Table(
     "accepted",
     metadata,
     sa.Column("order_id", sa.String, primary_key=True),
     sa.Column("status", sa.SmallInteger, primary_key=True),
     sa.Column("drop_seq", sa.Integer, nullable=False),
-    sa.Column("at", sa.String, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -39,8 +39,9 @@ class Trace:
 def _kept(connection: sa.Connection, row: sa.Row[Any]) -> Sighting:
     """What stays of a drop whose rows are no longer kept."""
     drop = connection.execute(drops.select().where(drops.c.seq == row.drop_seq)).one()
+    found = drop_from(drop)
     return Sighting(
-        drop=drop_from(drop),
+        drop=found,
         row=0,
         sheet=0,
         status=row.status,
@@ -48,7 +49,7 @@ def _kept(connection: sa.Connection, row: sa.Row[Any]) -> Sighting:
         pos=0,
         verdict=None,
         receipts=(),
-        accepted_at=row.at,
+        accepted_by=found.finished_at,
     )
 
 
