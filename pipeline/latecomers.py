@@ -72,12 +72,12 @@ class Latecomers:
         self._forget(lying)
 
     def _as_late(self, each: Waiting, now: datetime) -> Late:
-        place = (each.folder, each.name)
-        since = now - timedelta(seconds=each.waits_seconds)
-        if place in self._late:
-            since = min(since, self._late[place].since)
         late = Late(
-            folder=each.folder, name=each.name, cause=each.cause, reason=each.reason, since=since
+            folder=each.folder,
+            name=each.name,
+            cause=each.cause,
+            reason=each.reason,
+            since=now - timedelta(seconds=each.waits_seconds),
         )
         if each.cause is Cause.UNSETTLED:
             # "So far 0.4 s" would be out of date when it is read.

@@ -154,6 +154,7 @@ def test_a_name_that_is_reused_all_day_is_not_late(tmp_path, clock, make):
     for _ in range(5):
         drop(tmp_path, "status.csv")
         look(intake)
+        assert intake.late == ()
         clock.advance(LATE / 2)
         look(intake)
         assert len(list(intake.claimed())) == 1
