@@ -5,7 +5,6 @@ it. One thread plans, one reports, and one has the next files read meanwhile, wh
 does; the delivery room has its own.
 """
 
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -23,6 +22,7 @@ from pipeline.model import Drop, DropState
 from pipeline.ports import Chunk
 from pipeline.prepared import Facts
 from pipeline.runner import MAX_TRIES, Blocked, Later, Ready, Reopened, Runner, Step
+from pipeline.turns import Turns
 
 _READ_AHEAD = 8
 """Drops that are handed to the threads that read and plan; what is read waits in its spool."""
@@ -55,7 +55,7 @@ class Work:
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="reads")
         self._stages = ThreadPoolExecutor(1, thread_name_prefix="stages")
         self._reports = ThreadPoolExecutor(1, thread_name_prefix="reports")
-        self._waiting: deque[Drop] = deque()
+        self._waiting = Turns()
         self._reading: dict[str, Drop] = {}
         self._blocked: list[Blocked] = []
         self._unplanned: dict[str, Blocked] = {}
