@@ -102,6 +102,8 @@ class Site:
         """Let go of what was opened."""
         if "reader" in self.__dict__:
             self.reader.close()
+        if "reader_beside" in self.__dict__:
+            self.reader_beside.close()
         if "ledger" in self.__dict__:
             self.ledger.close()
 
@@ -133,9 +135,18 @@ class Site:
     @cached_property
     def reader(self) -> Reader:
         """Has files read, in a process of its own. Raises SettingsError for a wrong profile."""
+        return Reader(self._reading_rules, self.child)
+
+    @cached_property
+    def reader_beside(self) -> Reader:
+        """Another, for giants; its process is there only while one is read."""
+        return Reader(self._reading_rules)
+
+    @cached_property
+    def _reading_rules(self) -> ReadingRules:
         inbox, manifest = self.settings.inbox, self.settings.manifest
         _ = self.profiles  # what is wrong with one is told here, not by the other process
-        rules = ReadingRules(
+        return ReadingRules(
             profiles=self.own_profiles,
             default=manifest.courier,
             limits=self.limits,
@@ -144,7 +155,6 @@ class Site:
             seconds=inbox.read_seconds,
             memory=inbox.read_memory_mb * MB,
         )
-        return Reader(rules, self.child)
 
     def check_sending(self) -> None:
         """Raise SettingsError unless address and token are configured."""
@@ -190,6 +200,7 @@ class Site:
             claimer=claimer,
             closer=closer,
             reader=self.reader,
+            reader_beside=self.reader_beside,
             profiles=self.profiles,
             rules=self.plan_rules,
             clock=self.clock,

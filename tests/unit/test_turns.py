@@ -1,6 +1,7 @@
 """Whose file is read next."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.model import Drop, DropState
-from pipeline.turns import Turns
+from pipeline.turns import Lanes, Turns, is_giant
 
 MB = 1024 * 1024
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,6 +77,49 @@ def test_who_had_nothing_for_long_has_nothing_saved_up():
 def test_none_waiting_is_an_error():
     with pytest.raises(IndexError):
         Turns().popleft()
+
+
+def test_giants_have_a_lane_of_their_own_one_at_a_time():
+    lanes = Lanes()
+    for each in (drop(0, "a", 300 * MB), drop(1, "b"), drop(2, "b", 5 * MB), drop(3, "")):
+        lanes.append(each)
+    assert len(lanes) == 4
+    giant = lanes.giant()
+    assert giant is not None
+    assert giant.seq == 2
+    assert [lanes.small().seq for _ in range(2)] == [1, 3]
+    assert lanes.small() is None
+    assert lanes.giant() is None
+    lanes.ended(giant)
+    assert lanes.giant().seq == 0
+    assert len(lanes) == 0
+
+
+def test_behind_a_giant_of_the_same_courier_small_files_wait_in_its_lane():
+    lanes = Lanes()
+    lanes.append(drop(0, "a", 300 * MB))
+    giant = lanes.giant()
+    for each in (drop(1, "a"), drop(2, "b"), drop(3, "a")):
+        lanes.append(each)
+    assert lanes.small().seq == 2
+    assert lanes.small() is None
+    lanes.ended(giant)
+    second = lanes.giant()
+    assert second.seq == 1
+    lanes.ended(second)
+    assert lanes.giant().seq == 3
+
+
+def test_the_inbox_itself_is_no_courier_s():
+    lanes = Lanes()
+    for each in (drop(0, "", 300 * MB), drop(1, "")):
+        lanes.append(each)
+    assert lanes.small().seq == 1
+
+
+def test_a_packed_workbook_is_a_giant_sooner():
+    assert not is_giant(drop(0, size=MB))
+    assert is_giant(replace(drop(0, size=MB), source_file="a.XLSX"))
 
 
 @given(
