@@ -242,6 +242,13 @@ def test_a_drop_with_rows_whose_end_nobody_knows_is_kept(place):
     assert place.spools() == {doubtful.drop_id, verdict_only.drop_id}
 
 
+def test_a_drop_that_somebody_asked_something_for_is_kept(place):
+    drop = place.drop(300, DropState.CANCELLED, rows=3)
+    place.ledger.request(drop.drop_id, "retry")
+    assert place.sweep(rows_days=180) == Swept()
+    assert place.spools() == {drop.drop_id}
+
+
 def test_an_order_of_many_old_drops_keeps_each_status_once(place):
     for age, status in ((400, PICKED), (390, DONE), (380, DONE)):
         at = place.clock.now() - timedelta(days=age)

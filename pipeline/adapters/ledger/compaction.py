@@ -76,6 +76,7 @@ class Compaction:
             sa.select(drops.c.seq)
             .where(
                 drops.c.state.in_(_CLOSED),
+                drops.c.request == "",  # a retry of it may begin at any moment
                 old,
                 ~sa.exists().where(compacted.c.drop_seq == drops.c.seq),
                 ~sa.exists().where(chunks.c.drop_seq == drops.c.seq, chunks.c.outcome == unknown),
