@@ -64,6 +64,12 @@ class Database:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
+    @contextmanager
+    def alone(self) -> Iterator[sa.Connection]:
+        """A connection outside any transaction, while nobody else in this process writes."""
+        with _in_our_words("tidied up"), self._turn, self.engine.connect() as connection:
+            yield connection
+
     def close(self) -> None:
         """Let go of all connections; SQLite folds its log into the file."""
         self.engine.dispose()
@@ -119,6 +125,10 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     """
     connection.isolation_level = None  # the driver begins nothing by itself: see Database.write
     cursor = connection.cursor()
+    if cursor.execute("PRAGMA page_count").fetchone() == (0,):
+        # Only before anything is written, so that Compaction.shrink need not write it all anew.
+        # On a file that has pages this would wait for whoever writes.
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",

@@ -1,6 +1,7 @@
 """The ledger's plans: what is known of orders, and freezing chunks before the first call."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 
 import pyarrow as pa
@@ -8,8 +9,8 @@ import sqlalchemy as sa
 
 from pipeline.adapters.ledger.drops import FREEZING, drop_columns
 from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import chunks, drops, lines, verdicts
-from pipeline.model import Drop, DropState, Outcome
+from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, verdicts
+from pipeline.model import Drop, DropState, Outcome, stamp
 from pipeline.ports import Chunk, Frozen, Standing
 
 _VARIABLES = 990
@@ -37,7 +38,7 @@ class Plans:
         while this one could not be read.
         """
         with self._db.read() as connection:
-            if connection.execute(sa.select(chunks.c.drop_seq).limit(1)).first() is None:
+            if _is_empty(connection, chunks) and _is_empty(connection, accepted):
                 return []
             return [
                 found
@@ -93,7 +94,35 @@ _STANDING = (
 )
 
 
+#: What stays of drops whose rows are no longer kept.
+_KEPT = (
+    sa.select(
+        accepted.c.order_id,
+        accepted.c.status,
+        drops.c.drop_id,
+        drops.c.finished_at,
+    )
+    .join(drops, drops.c.seq == accepted.c.drop_seq)
+    .where(accepted.c.order_id.in_(_WANTED), accepted.c.drop_seq != sa.bindparam("but"))
+    .order_by(accepted.c.order_id, accepted.c.drop_seq)
+)
+
+
+def _is_empty(connection: sa.Connection, table: sa.Table) -> bool:
+    return connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is None
+
+
 def _standing_of(connection: sa.Connection, order_ids: list[str], but: int) -> Iterator[Standing]:
+    kept = connection.execute(_KEPT, {"wanted": order_ids, "but": but})
+    for order_id, status, drop_id, closed_at in kept.all():
+        yield Standing(
+            order_id=order_id,
+            status=status,
+            drop_id=drop_id,
+            open=False,
+            outcome=Outcome.ACCEPTED,
+            at=stamp(datetime.fromisoformat(closed_at)),
+        )
     rows = connection.execute(_STANDING, {"wanted": order_ids, "but": but})
     for order_id, status, drop_id, state, outcome, at in rows.all():
         yield Standing(

@@ -1,0 +1,79 @@
+"""The outbox: whole files or none, and nothing ever written below a share that is not mounted."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.adapters.atomic import make_directory, replace_with, storing, sync_directory
+from pipeline.adapters.mounts import Mount
+from pipeline.adapters.naming import one_component
+
+
+class Outbox:
+    """One outbox with its courier folders. Raises StorageError, or UsageError for a bad name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._mount = Mount(folder)
+        self._elsewhere = False
+
+    def prepare(self, root: Path) -> None:
+        """Make it if it is missing, and note whether it lies on another file system than ``root``.
+
+        Such a one is not made again when it vanishes: it would be made on the wrong disk.
+        """
+        with storing("make the folder", self.folder):
+            make_directory(self.folder)
+            self._elsewhere = self.folder.stat().st_dev != root.stat().st_dev
+            self._mount.check()
+
+    def write(
+        self, folder: str, file_name: str, chunks: Iterable[bytes], *, more_follows: bool = False
+    ) -> Path:
+        """Write a file as a whole or not at all, replacing a namesake; return its place.
+
+        ``more_follows``: another file of the same folder follows, and puts both names on the disk.
+        """
+        place = self._place(folder)
+        path = place / one_component(file_name)
+        with storing("write", path):
+            self._find()
+            if folder:
+                make_directory(place)
+            # The same name at each attempt: what a kill leaves is overwritten, not piled up.
+            temporary = place / f".{file_name}.tmp"
+            replace_with(path, temporary, chunks, sync_name=not more_follows)
+        return path
+
+    def remove(self, folder: str, file_name: str) -> None:
+        """Take a file out; a missing one is fine."""
+        place = self._place(folder)
+        path = place / one_component(file_name)
+        with storing("remove", path), suppress(FileNotFoundError):
+            path.unlink()
+            sync_directory(place)
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield courier folder ("" for the outbox itself) and name of every file."""
+        with storing("list", self.folder):
+            couriers = [""]
+            for folder in couriers:
+                with suppress(FileNotFoundError), os.scandir(self._place(folder)) as entries:
+                    for entry in entries:
+                        if entry.is_file(follow_symlinks=False):
+                            yield folder, entry.name
+                        elif not folder and entry.is_dir(follow_symlinks=False):
+                            couriers.append(entry.name)
+
+    def _place(self, folder: str) -> Path:
+        return self.folder / one_component(folder) if folder else self.folder
+
+    def _find(self) -> None:
+        """Make sure that it is the outbox that was prepared. Raises OSError or StorageError."""
+        try:
+            self._mount.check()
+        except FileNotFoundError:
+            if self._elsewhere:
+                raise
+            make_directory(self.folder)
