@@ -7,9 +7,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.cases import CASES, Bench
+from benchmarks.cases import CASES as CASES_OF_FILES
+from benchmarks.cases import Bench
+from benchmarks.inbox import INBOX_CASES
 from benchmarks.measure import RunBrokeError
 from benchmarks.table import Line, shown
+
+CASES = {**CASES_OF_FILES, **INBOX_CASES}
 
 
 def main() -> int:

@@ -143,11 +143,11 @@ def small(bench: Bench) -> list[Line]:
     case, files = "small", 10 if bench.quick else 30
     with serving() as server:
         setup = bench.fresh(case, server.url)
-        with _service(setup) as service:
+        with service(setup) as process:
             for number in range(_WARM):
-                _one_small(service, setup, number)
-            at_rest = [_one_small(service, setup, _WARM + n, pause=0.7) for n in range(files)]
-            at_once = [_one_small(service, setup, _WARM + files + n) for n in range(files)]
+                _one_small(process, setup, number)
+            at_rest = [_one_small(process, setup, _WARM + n, pause=0.7) for n in range(files)]
+            at_once = [_one_small(process, setup, _WARM + files + n) for n in range(files)]
     return [
         at_most(case, f"rename to summary, median of {files}", 1000 * median(at_rest), 150, " ms"),
         plain(case, "the same, 95th percentile", 1000 * quantiles(at_rest, n=20)[-1], " ms"),
@@ -296,7 +296,7 @@ def _rate(server: Server) -> float:
 
 
 @contextmanager
-def _service(setup: Setup) -> "Iterator[subprocess.Popen[bytes]]":
+def service(setup: Setup) -> "Iterator[subprocess.Popen[bytes]]":
     """``shipdrop run`` for the length of the block."""
     process = subprocess.Popen(
         setup.command(once=False),

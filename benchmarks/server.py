@@ -63,6 +63,7 @@ class Tally:
             "calls": self.calls,
             "items": self.items,
             "seconds": span,
+            "first": times[0] if times else 0.0,
             "arrival_seconds": times[-1] - times[0] if times else 0.0,
             "most_in_flight": self.most_in_flight,
             "most_in_a_second": _most_within(times, 1.0),

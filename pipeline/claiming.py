@@ -10,7 +10,7 @@ import structlog
 
 from pipeline import reporting
 from pipeline.adapters.folders import Folders
-from pipeline.adapters.naming import shown
+from pipeline.adapters.naming import as_text, shown
 from pipeline.errors import DropChanged, Fenced, NotClaimed, StorageError
 from pipeline.model import Drop, DropState, ReadyFile
 from pipeline.ports import Clock, Ledger
@@ -34,13 +34,13 @@ class Claimer:
         drop = self._ledger.begin(
             drop_id=self._new_id(),
             folder=ready.folder,
-            source_file=ready.name,
+            source_file=as_text(ready.name),
             received_at=self._clock.now(),
         )
         try:
             moved = self._folders.claim(ready, drop.drop_id)
         except StorageError as error:
-            if self._folders.claimed_path(drop.drop_id, ready.name) is None:
+            if self._folders.claimed_path(drop.drop_id, drop.source_file) is None:
                 self._ledger.forget(drop)
                 if isinstance(error, Fenced):
                     raise

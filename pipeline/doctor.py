@@ -5,14 +5,18 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.adapters.konnect import KonnectApi
+from pipeline.adapters.listing import cannot_read
+from pipeline.adapters.naming import as_text, shown
 from pipeline.errors import Held, ShipdropError, Transient
 from pipeline.wiring import Site, credentials_of
 
 _LEAST_FREE = 1024 * 1024 * 1024
+_SILENT_SECONDS = 60
 _NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"})
 
 
@@ -40,7 +44,7 @@ def examine(site: Site) -> list[Finding]:
     """Look at everything, and change nothing."""
     findings = _guarded(_folders, site)
     complete = all(each.fine for each in findings)
-    inside = (_disk, _filesystem, _ledger, _waiting) if complete else ()
+    inside = (_disk, _filesystem, _ledger, _service, _waiting) if complete else ()
     for look in (*inside, _profiles, _clock, _token_file, _api):
         findings += _guarded(look, site)
     return findings
@@ -128,7 +132,64 @@ def _waiting(site: Site) -> Iterator[Finding]:
     for strange in scan.left_alone:
         if strange.strange:
             yield Finding(
-                subject="inbox", found=f"{strange.name!r} is left alone: {strange.reason}"
+                subject="inbox", found=f"{shown(strange.name)} is left alone: {strange.reason}"
+            )
+    lying = {(as_text(folder), as_text(name)) for folder, name in scan.lying}
+    late = {(each["folder"], each["file"]): each for each in _late(site)}
+    for file in scan.waiting:
+        if (reason := cannot_read(file.path)) and (file.folder, as_text(file.name)) not in late:
+            yield _waits_long(file.folder, file.name, reason)
+    for place in lying & late.keys():
+        reason = f"{late[place]['reason']} (waiting since {late[place]['since']})"
+        yield _waits_long(*place, reason)
+
+
+def _waits_long(folder: str, name: str, reason: str) -> Finding:
+    return Finding(
+        subject="inbox",
+        found=f"{shown(name)} is not picked up: {reason}",
+        fine=False,
+        advice=f"`shipdrop why {shown(f'{folder}/{name}' if folder else name)}` tells more.",
+        code=3,
+    )
+
+
+def _late(site: Site) -> list[dict[str, str]]:
+    """What a running service has told of files that wait for too long."""
+    health = site.health.read() or {}
+    return list(health.get("waiting") or [])
+
+
+def _service(site: Site) -> Iterator[Finding]:
+    """How the service that runs on this root is doing, as it last told itself."""
+    health = site.health.read()
+    if health is None or health.get("stopped_at"):
+        yield Finding(subject="service", found="not running")
+        return
+    silent = (site.clock.now() - datetime.fromisoformat(health["at"])).total_seconds()
+    if silent > _SILENT_SECONDS:
+        yield Finding(
+            subject="service",
+            found=f"process {health['pid']} on {health['host']} was last heard of {silent:.0f} s "
+            "ago: it was killed, or hangs",
+            fine=False,
+            advice="Look at its log; start `shipdrop run` again if it is gone.",
+        )
+        return
+    scanned = health.get("last_good_scan")
+    yield Finding(
+        subject="service",
+        found=f"process {health['pid']} on {health['host']}, last good look at the inbox "
+        + (f"at {scanned}" if scanned else "never"),
+    )
+    for where, reason in health["trouble"].items():
+        if reason:
+            yield Finding(
+                subject=where,
+                found=reason,
+                fine=where == "events",  # files are found without them
+                advice="It goes on by itself once this is mended.",
+                code=5 if where == "sending" else 2,
             )
 
 

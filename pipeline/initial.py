@@ -25,6 +25,8 @@ CONFIG = """\
 # settle_seconds = 2.0          # a file is ready when it has not changed for this long
 # scan_seconds = 2.0
 # done_marker = ""              # e.g. ".done": wait for X.csv.done
+# late_seconds = 300            # a file that is not ready after this long is told of
+# min_free_mb = 64              # with less disk free no file is taken
 # max_file_mb = 1024
 # max_rows = 2000000
 # read_seconds = 30             # processor time to read a file, and 3 s more for each MB of it
@@ -35,6 +37,11 @@ CONFIG = """\
 # timezone = "Asia/Kolkata"
 # max_reject_ratio = 0.5        # more rejected rows than this: the file is refused
 # fill_missing_pickup = false
+
+[retention]                     # days after a file is through; 0: for good
+# archive_days = 0
+# outbox_days = 0
+# rows_days = 180               # accepted statuses stay known
 """
 
 FOR_COURIERS = """\
@@ -52,6 +59,7 @@ How to send us shipment statuses
    NAME__....rejects.xlsx    the rows to correct: correct them there and put that file
                              (or the .csv next to it) into the inbox as it is
    NAME__....REFUSED.txt     the whole file could not be used, and why
+   NAME__....WAITING.txt     your file was not picked up yet, and why
    NAME__....summary.json    written last: when it is there, the others are complete
 4. The same file twice does no harm: what was taken before comes out as "duplicate".
 """

@@ -1,26 +1,32 @@
 """The inbox as the loop uses it: looked at, listened to, and claimed from, oldest first."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import structlog
 
 from pipeline.adapters.folders import Folders
-from pipeline.adapters.inbox import Inbox, Scan, Waiting
+from pipeline.adapters.inbox import Cause, Inbox, Scan, Waiting
 from pipeline.adapters.naming import shown
 from pipeline.adapters.watcher import Watcher
 from pipeline.claiming import Claimer
 from pipeline.errors import NotClaimed, StorageError
+from pipeline.latecomers import Late, Latecomers
 from pipeline.model import Drop, ReadyFile
-from pipeline.ports import Dispatcher
+from pipeline.ports import Clock, Dispatcher
+from pipeline.pulse import Pulse
+from pipeline.stages.arrival import by_arrival
+from schemas.courier import Profile
 
 log = structlog.get_logger(__name__)
 
-_LEAST_FREE_BYTES = 64 * 1024 * 1024
-
 _LOOKS_BEFORE_AGAIN = 30
+
+_ROOM_PER_BYTE = 3
+"""What a file becomes on the way (rows, bodies, results), against its own size."""
 
 _Place = tuple[str, str]
 
@@ -29,20 +35,35 @@ class Intake:
     """Owned by the service's thread. Raises StorageError where a folder or the ledger fails."""
 
     def __init__(
-        self, *, inbox: Inbox, watcher: Watcher, folders: Folders, claimer: Claimer
+        self,
+        *,
+        inbox: Inbox,
+        watcher: Watcher,
+        folders: Folders,
+        claimer: Claimer,
+        latecomers: Latecomers,
+        pulse: Pulse,
+        clock: Clock,
+        profiles: Mapping[str, Profile],
+        min_free_bytes: int,
     ) -> None:
         self._inbox = inbox
         self._watcher = watcher
         self._folders = folders
         self._claimer = claimer
+        self._latecomers = latecomers
+        self._pulse = pulse
+        self._clock = clock
+        self._profiles = profiles
+        self._min_free = min_free_bytes
         self._scan = Scan(ready=(), waiting=(), left_alone=())
         self._ready: deque[ReadyFile] = deque()
         self._first: frozenset[_Place] | None = None
         self._looks = 0
         self._again_at: dict[_Place, int] = {}
         self._unclaimable: dict[_Place, Waiting] = {}
+        self._passed_over: dict[_Place, float] = {}
         self._strange: frozenset[Path] = frozenset()
-        self._deaf: str | None = None
 
     def start(self) -> None:
         """Listen for what happens in the inbox."""
@@ -53,30 +74,44 @@ class Intake:
         self._watcher.stop()
 
     def look(self, *, once: bool) -> None:
-        """Scan: the scan is the truth. ``once``: only what the first look saw may be claimed."""
+        """Scan: the scan is the truth. ``once``: only what the first look saw may be claimed.
+
+        A scan that fails changes nothing; with ``once`` its StorageError is raised.
+        """
         if not once:
             self._watcher.ensure()
-        self._scan = self._inbox.scan()
+        try:
+            self._scan = self._inbox.scan()
+        except StorageError as error:
+            self._pulse.trouble("scan", error.message, hint=error.hint, event="inbox.scan_failed")
+            if once:
+                raise
+            return
+        self._pulse.scanned()
         self._looks += 1
         for place in [place for place, at in self._again_at.items() if at <= self._looks]:
             del self._again_at[place]
             self._unclaimable.pop(place, None)
         self._tell_what_is_odd()
         if self._first is None:
-            ready = {(file.folder, file.name) for file in self._scan.ready}
-            waiting = {(file.folder, file.name) for file in self._scan.waiting}
-            self._first = frozenset(ready | waiting)
+            self._first = self._scan.lying
+        self._mind_the_late()
         self._ready = deque(
             file
-            for file in self._scan.ready
+            for file in by_arrival(self._scan.ready, self._profiles)
             if (file.folder, file.name) not in self._unclaimable
             and (not once or (file.folder, file.name) in self._first)
         )
 
     @property
-    def ready(self) -> bool:
-        """True while the last look left something to claim."""
-        return bool(self._ready)
+    def ready(self) -> int:
+        """How many files the last look left to claim."""
+        return len(self._ready)
+
+    @property
+    def late(self) -> tuple[Late, ...]:
+        """The files that have waited for too long."""
+        return self._latecomers.late
 
     @property
     def settling(self) -> bool:
@@ -89,18 +124,27 @@ class Intake:
         return [file for file in self._scan.waiting if (file.folder, file.name) in first]
 
     def left(self) -> tuple[Waiting, ...]:
-        """Files of the first look that were not taken, with the reason."""
-        return (*self.awaited(), *self._unclaimable.values())
+        """Files of the first look that were not taken, with the reason; their senders are told."""
+        left = (*self.awaited(), *self._unclaimable.values())
+        still = frozenset((file.folder, file.name) for file in (*self._scan.waiting, *left))
+        self._latecomers.look(left, still, at_once=True)
+        return left
 
     def claimed(self) -> Iterator[Drop]:
         """Claim the files that the last look found ready, one for each that is asked for."""
-        if self._ready and self._folders.free_bytes() < _LEAST_FREE_BYTES:
-            raise StorageError(
-                "The disk is nearly full: no new files are taken.", hint="Make space in the root."
-            )
         while self._ready:
-            drop = self._claim(self._ready.popleft())
-            if drop is not None:
+            free = self._folders.free_bytes()
+            if free < self._min_free:
+                raise StorageError(
+                    "The disk is nearly full: no new files are taken.",
+                    hint=f"Make space where root and outbox lie: {free // 2**20:,} MiB are free, "
+                    f"{self._min_free // 2**20:,} are kept (inbox.min_free_mb). It goes on by "
+                    "itself then.",
+                )
+            file = self._ready.popleft()
+            if free - self._min_free < _ROOM_PER_BYTE * file.identity[2]:
+                self._no_room_for(file, free)
+            elif drop := self._claim(file):
                 yield drop
 
     def hand_on(
@@ -115,37 +159,65 @@ class Intake:
                 break
         return count
 
+    def _no_room_for(self, file: ReadyFile, free: int) -> None:
+        """A giant waits for space; small files beside it need not."""
+        needed = (self._min_free + _ROOM_PER_BYTE * file.identity[2]) // 2**20
+        reason = f"it needs {needed:,} MiB of free disk and there are {free // 2**20:,}: make space"
+        self._pass_over(file, Cause.NO_ROOM, reason, looks=_LOOKS_BEFORE_AGAIN)
+
     def _claim(self, file: ReadyFile) -> Drop | None:
         """A file that cannot even be claimed stays where it is, and does not stop the others."""
         try:
             return self._claimer.claim(file)
         except NotClaimed as error:
             log.warning("inbox.not_claimed", file=shown(file.name), reason=error.message)
-            self._pass_over(file, error.message, looks=_LOOKS_BEFORE_AGAIN)
+            reason = f"it cannot be moved out of the inbox ({error.message.rstrip('.')})"
+            self._pass_over(file, Cause.UNCLAIMABLE, reason, looks=_LOOKS_BEFORE_AGAIN)
             return None
         except StorageError:
             raise
         except Exception as error:  # a bug with one name must not stop the other files
             log.exception("inbox.not_claimed", file=shown(file.name))
             reason = f"it could not be claimed ({type(error).__name__}): give it another name"
-            self._pass_over(file, reason, looks=None)
+            self._pass_over(file, Cause.UNCLAIMABLE, reason, looks=None)
             return None
 
-    def _pass_over(self, file: ReadyFile, reason: str, *, looks: int | None) -> None:
+    def _pass_over(self, file: ReadyFile, cause: Cause, reason: str, *, looks: int | None) -> None:
         """Leave a file where it is, for this many looks or for good, so that others get a turn."""
         place = (file.folder, file.name)
         if looks is not None:
             self._again_at[place] = self._looks + looks
+        now = self._clock.monotonic()
         self._unclaimable[place] = Waiting(
-            path=file.path, folder=file.folder, name=file.name, reason=reason, since_seconds=0.0
+            path=file.path,
+            folder=file.folder,
+            name=file.name,
+            cause=cause,
+            reason=reason,
+            since_seconds=0.0,
+            waits_seconds=now - self._passed_over.setdefault(place, now),
         )
+
+    def _mind_the_late(self) -> None:
+        """Tell of files that wait for too long; forget those that are gone."""
+        lying = self._scan.lying
+        for place in self._passed_over.keys() - lying:
+            del self._passed_over[place]
+            self._again_at.pop(place, None)
+            self._unclaimable.pop(place, None)
+        now = self._clock.monotonic()
+        passed_over = [
+            replace(each, waits_seconds=now - self._passed_over[each.folder, each.name])
+            for each in self._unclaimable.values()
+        ]
+        self._latecomers.look([*self._scan.waiting, *passed_over], lying)
 
     def _tell_what_is_odd(self) -> None:
         """What a person may wonder about, told once each."""
-        if self._watcher.trouble != self._deaf:
-            self._deaf = self._watcher.trouble
-            if self._deaf:
-                log.warning("inbox.no_events", reason=self._deaf)
+        if self._watcher.trouble:
+            self._pulse.trouble("events", self._watcher.trouble, event="inbox.no_events")
+        else:
+            self._pulse.clear("events")
         odd = {each.path: each for each in self._scan.left_alone if each.strange}
         for path in sorted(odd.keys() - self._strange):
             log.warning("inbox.left_alone", file=shown(path.name), reason=odd[path].reason)

@@ -154,7 +154,11 @@ class SendBook(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
-    """One row of one drop that names an order, for ``trace``."""
+    """One row of one drop that names an order, for ``trace``.
+
+    ``accepted_by``: set where the row itself is no longer kept, only that the status was accepted
+    by then.
+    """
 
     drop: Drop
     row: int
@@ -164,6 +168,7 @@ class Sighting:
     pos: int
     verdict: Verdict | None
     receipts: tuple[Receipt, ...]
+    accepted_by: datetime | None = None
 
 
 class TraceBook(Protocol):
@@ -226,7 +231,16 @@ class Overview(Protocol):
     def waiting_updates(self) -> int: ...
 
 
-class Ledger(DropBook, DropIndex, PlanBook, SendBook, TraceBook, Overview, Protocol):
+class KeepBook(Protocol):
+    """Giving up the rows of old drops; what was accepted stays known."""
+
+    def give_up(self, *, closed_before: datetime, at: datetime) -> list[str]: ...
+    def compact_orders(self, after: str) -> str | None: ...
+    def end_compaction(self) -> int: ...
+    def shrink(self, *, idle: bool) -> bool: ...
+
+
+class Ledger(DropBook, DropIndex, PlanBook, SendBook, TraceBook, Overview, KeepBook, Protocol):
     """The memory of what was received, planned, sent and answered."""
 
     def close(self) -> None: ...

@@ -43,7 +43,10 @@ from schemas.courier import Profile
 log = structlog.get_logger(__name__)
 
 MAX_TRIES = 3
-"""A file that ends a process, or meets a bug, this often is quarantined."""
+"""A file that ends the process that reads it, or meets a bug, this often is quarantined."""
+
+_UNSEEN_TRIES = 10
+"""So many tries may begin and come to no end that anybody saw: the service itself was killed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +99,7 @@ class Runner:
         claimer: Claimer,
         closer: Closer,
         reader: Reader,
+        reader_beside: Reader,
         profiles: Mapping[str, Profile],
         rules: PlanRules,
         clock: Clock,
@@ -107,6 +111,7 @@ class Runner:
         self._claimer = claimer
         self._closer = closer
         self._reader = reader
+        self._reader_beside = reader_beside
         self._profiles = profiles
         self._rules = rules
         self._clock = clock
@@ -114,16 +119,17 @@ class Runner:
 
     # -- read and plan -------------------------------------------------------------------------
 
-    def read(self, drop: Drop) -> Facts:
-        """Read a claimed drop into its spool.
+    def read(self, drop: Drop, *, beside: bool = False) -> Facts:
+        """Read a claimed drop into its spool; ``beside``: while another is being read.
 
         Raises DropChanged, and what ``containment.Reader.read`` does but ReaderDied: the file is
         then read once more, at once, because what was claimed later must be planned after it.
         """
         spool = self._closer.spool(drop)
-        while (tries := spool.begin_try()) <= MAX_TRIES:
+        reader = self._reader_beside if beside else self._reader
+        while (tries := spool.begin_try()) <= _UNSEEN_TRIES and spool.failed_tries() < MAX_TRIES:
             try:
-                facts = self._read(drop, spool)
+                facts = self._read(drop, spool, reader)
             except (StorageError, DropChanged):
                 spool.end_tries()  # not the file's fault, but the disk's, or its writer's
                 raise
@@ -131,9 +137,15 @@ class Runner:
                 spool.end_try()
                 raise
             except ReaderDied as died:
+                spool.fail_try()
                 log.error(  # noqa: TRY400 - where it died is not to be seen in our stack
                     "drop.reader_died", drop=drop.drop_id, signal=died.signal, tries=tries
                 )
+            except DropRefused:
+                raise
+            except Exception:
+                spool.fail_try()
+                raise
             else:
                 spool.end_try()
                 return facts
@@ -166,7 +178,13 @@ class Runner:
 
     def _plan_read(self, drop: Drop, facts: Facts, spool: Spool, ahead_of: AheadOf) -> Step:
         drop = replace(drop, courier=facts.courier, parent=facts.parent)
-        return self.plan(drop, load(facts, spool, self._profiles), ahead_of)
+        try:
+            return self.plan(drop, load(facts, spool, self._profiles), ahead_of)
+        except (DropRefused, StorageError):
+            raise
+        except Exception:
+            spool.fail_try()
+            raise
 
     def plan(self, drop: Drop, prepared: Prepared, ahead_of: AheadOf) -> Step:
         """Plan a drop that was read, unless it must wait for an earlier one.
@@ -199,7 +217,7 @@ class Runner:
     def _facts(self, prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
         return self._closer.placed(facts_of(prepared, planned))
 
-    def _read(self, drop: Drop, spool: Spool) -> Facts:
+    def _read(self, drop: Drop, spool: Spool, reader: Reader) -> Facts:
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         if path is None:
             raise DropRefused(
@@ -211,7 +229,7 @@ class Runner:
             path=path, name=drop.source_file, named=drop.folder or None, now=drop.received_at
         )
         try:
-            facts = self._reader.read(source, spool, self._courier)
+            facts = reader.read(source, spool, self._courier)
         except ReaderDied:
             self._check_unchanged(drop, path)  # a mapped file that is cut off ends who reads it
             raise
@@ -226,10 +244,12 @@ class Runner:
     def stop_reading(self) -> None:
         """Read nothing more: what is not planned waits for the next start. For any thread."""
         self._reader.stop()
+        self._reader_beside.stop()
 
     def end_reading(self) -> None:
         """The same, when no ``read`` is under way: the other process is gone after it."""
         self._reader.close()
+        self._reader_beside.close()
 
     def _courier(self, drop_id: str) -> str | None:
         """The courier of an earlier drop, or None if there is no such drop."""

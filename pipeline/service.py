@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import structlog
 
 from pipeline.adapters.folders import Folders
-from pipeline.adapters.inbox import Inbox
-from pipeline.adapters.watcher import Watcher
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.delivery.room import DeliveryRoom
@@ -22,6 +20,8 @@ from pipeline.exits import Cause, Rest, RunOutcome
 from pipeline.intake import Intake
 from pipeline.model import Drop
 from pipeline.ports import Clock, Ledger
+from pipeline.pulse import Pulse
+from pipeline.retention import Retention
 from pipeline.runner import Runner
 from pipeline.wishes import Wishes
 from pipeline.work import Event, Work
@@ -59,13 +59,15 @@ class Pace:
 
 
 class Service:
-    """Watches one root. ``run`` returns when stopped, or with ``once`` when all is through."""
+    """Watches one root. ``run`` returns when stopped, or with ``once`` when all is through.
+
+    ``intake`` is handed what the watcher is to call.
+    """
 
     def __init__(
         self,
         *,
-        inbox: Inbox,
-        watch: Callable[[Callable[[], None]], Watcher],
+        intake: Callable[[Callable[[], None]], Intake],
         folders: Folders,
         ledger: Ledger,
         claimer: Claimer,
@@ -74,13 +76,15 @@ class Service:
         room: DeliveryRoom,
         clock: Clock,
         pace: Pace,
+        pulse: Pulse,
+        retention: Retention,
         on_closed: Callable[[Closed], None] = lambda _closed: None,
         on_look: Callable[[], None] = lambda: None,
         on_turn: Callable[[], None] = lambda: None,
     ) -> None:
-        self._intake = Intake(
-            inbox=inbox, watcher=watch(self.wake), folders=folders, claimer=claimer
-        )
+        self._intake = intake(self.wake)
+        self._pulse = pulse
+        self._retention = retention
         self._folders = folders
         self._ledger = ledger
         self._claimer = claimer
@@ -149,9 +153,12 @@ class Service:
             return self._wind_up()
         finally:
             self._intake.stop()
+            self._retention.stop()
             self._room.stop()
             self._room.join()
             self._work.close()
+            if only is None:
+                self._pulse.stopped()
 
     def _take_up(self) -> None:
         """What an earlier run left: the same steps as for a file that comes now."""
@@ -187,21 +194,39 @@ class Service:
             self._claim()
             if not self._once:
                 self._mind_the_resting(now)
+                self._retention.start_if_due(lambda: not self._work.busy)
         except StorageError as error:
             if self._once:
                 raise
-            # A full disk is no bug: its sentence says more than a traceback.
-            log.error(  # noqa: TRY400 - for that reason
-                "service.storage_trouble", reason=error.message, hint=error.hint
-            )
+            self._storage_trouble(error, now)
             self._troubled = True
-            self._rest(now, _TROUBLE_SECONDS)
         if self._work.trouble is not None:
             # One drop's storage: that drop rests, the others go on.
-            log.error("service.storage_trouble", reason=self._work.trouble.message)
+            self._storage_trouble(self._work.trouble, now)
             self._work.trouble = None
-            self._rest(now, _TROUBLE_SECONDS)
         self._on_turn()
+        self._beat()
+
+    def _storage_trouble(self, error: StorageError, now: float) -> None:
+        self._pulse.trouble(
+            "storage", error.message, hint=error.hint, event="service.storage_trouble"
+        )
+        self._rest(now, _TROUBLE_SECONDS)
+
+    def _beat(self) -> None:
+        if self._only is not None:
+            return
+        shut = self._room.shut
+        if shut is None:
+            self._pulse.clear("sending")
+        else:
+            self._pulse.trouble("sending", shut.reason)
+        self._pulse.beat(
+            late=self._intake.late,
+            ready=self._intake.ready,
+            under_way=self._work.under_way,
+            blocked=self._work.blocked,
+        )
 
     def _look(self, now: float) -> None:
         """The scan is the truth. A busy inbox is not scanned for each file that is through."""
@@ -328,6 +353,8 @@ class Service:
         self._work.finish_blocked(shut.reason if shut else "")
         self._handle_events()
         left = self._intake.left() if self._once else ()
+        if self._once and self._only is None and not self._stop:
+            self._retention.run_if_due()
         waiting = {
             drop_id: Rest(reason=f"The retry of {drop_id} waits for {', '.join(behind)}.")
             for drop_id, behind in self._work.retries.items()

@@ -55,7 +55,9 @@ class InboxSettings(_Section):
     settle_seconds: Seconds = 2.0
     scan_seconds: PositiveSeconds = 2.0
     incomplete_seconds: Seconds = 60.0
+    late_seconds: PositiveSeconds = 300.0
     done_marker: str = ""
+    min_free_mb: int = Field(default=64, ge=0)
     max_file_mb: int = Field(default=1024, ge=1)
     max_rows: int = Field(default=2_000_000, ge=1)
     read_seconds: PositiveSeconds = 30.0
@@ -114,6 +116,14 @@ class ManifestSettings(_Section):
         except (OSError, ValueError, KeyError) as error:
             raise ValueError('must be a zone name such as "Asia/Kolkata"') from error
         return value
+
+
+class RetentionSettings(_Section):
+    """How many days what a closed drop left is kept; 0: for good."""
+
+    archive_days: int = Field(default=0, ge=0, le=36_500)
+    outbox_days: int = Field(default=0, ge=0, le=36_500)
+    rows_days: int = Field(default=180, ge=0, le=36_500)
 
 
 class LedgerSettings(_Section):
@@ -175,6 +185,7 @@ class Settings(BaseSettings):
     cluster: ClusterSettings = ClusterSettings()
     web: WebSettings = WebSettings()
     notify: NotifySettings = NotifySettings()
+    retention: RetentionSettings = RetentionSettings()
 
 
 class _TomlLayer(PydanticBaseSettingsSource):

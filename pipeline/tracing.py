@@ -69,6 +69,8 @@ def _outcome(seen: Sighting) -> Outcome | None:
     """How the ledger has it; a chunk whose answer was never booked may have arrived."""
     if seen.verdict is not None:
         return seen.verdict.outcome
+    if seen.accepted_by:
+        return Outcome.ACCEPTED
     if seen.chunk is None:
         return None
     if seen.chunk.outcome is None and seen.chunk.state is ChunkState.SENDING:
@@ -112,6 +114,8 @@ def _sent(site: Site, seen: Sighting, chunk: Chunk) -> Any:  # noqa: ANN401 - JS
 def _story(told: dict[str, Any], seen: Sighting, calls: list[Receipt]) -> list[str]:
     """The same for a person, a sentence a line."""
     chunk = seen.chunk
+    if seen.accepted_by:
+        return [f"accepted by {stamp(seen.accepted_by)}; the row itself is no longer kept"]
     lines = []
     if chunk is None or not chunk.attempts:
         lines.append("nothing was sent for this row")

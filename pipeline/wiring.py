@@ -11,13 +11,17 @@ from pathlib import Path
 from pipeline.adapters.child import Child
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.folders import Folders
+from pipeline.adapters.health_file import HealthFile
 from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
 from pipeline.adapters.present import PresentApi
 from pipeline.adapters.profiles import LiveProfiles
-from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, Pulse, PulseWriter
+from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, PulseWriter
+from pipeline.adapters.pulse import Pulse as Beat
+from pipeline.adapters.shelves import Shelves
+from pipeline.adapters.swept_file import SweptFile
 from pipeline.adapters.watcher import Watcher
 from pipeline.agreement import MB, ReadingRules
 from pipeline.claiming import Claimer
@@ -27,9 +31,13 @@ from pipeline.delivery.meter import CallCount, Metered
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import SettingsError, UsageError
+from pipeline.intake import Intake
+from pipeline.latecomers import Latecomers
 from pipeline.model import Drop, Limits, stamp
 from pipeline.planning import PlanRules
 from pipeline.ports import Presence, StatusApi
+from pipeline.pulse import Pulse
+from pipeline.retention import Keep, Retention
 from pipeline.runner import Runner
 from pipeline.service import Pace, Service
 from pipeline.settings import ApiSettings, Settings
@@ -98,6 +106,11 @@ class Site:
         )
 
     @cached_property
+    def health(self) -> HealthFile:
+        """How a run on this root is doing."""
+        return HealthFile(self.root)
+
+    @cached_property
     def ledger(self) -> SqlLedger:
         """The ledger, opened and migrated."""
         return open_ledger(self.settings.ledger.url, root=self.root)
@@ -106,6 +119,8 @@ class Site:
         """Let go of what was opened."""
         if "reader" in self.__dict__:
             self.reader.close()
+        if "reader_beside" in self.__dict__:
+            self.reader_beside.close()
         if "ledger" in self.__dict__:
             self.ledger.close()
 
@@ -130,8 +145,17 @@ class Site:
     @cached_property
     def reader(self) -> Reader:
         """Has files read, in a process of its own. Raises SettingsError for a wrong profile."""
+        return Reader(self._reading_rules, self.child, own_profiles=self.profiles.own)
+
+    @cached_property
+    def reader_beside(self) -> Reader:
+        """Another, for giants; its process is there only while one is read."""
+        return Reader(self._reading_rules, own_profiles=self.profiles.own)
+
+    @cached_property
+    def _reading_rules(self) -> ReadingRules:
         inbox, manifest = self.settings.inbox, self.settings.manifest
-        rules = ReadingRules(  # what is wrong with a profile is told here, not by the other process
+        return ReadingRules(  # what is wrong with a profile is told here, not by the other process
             profiles=self.profiles.own(),
             default=manifest.courier,
             limits=self.limits,
@@ -140,7 +164,6 @@ class Site:
             seconds=inbox.read_seconds,
             memory=inbox.read_memory_mb * MB,
         )
-        return Reader(rules, self.child, own_profiles=self.profiles.own)
 
     def check_sending(self) -> None:
         """Raise SettingsError unless address and token are configured."""
@@ -173,15 +196,15 @@ class Site:
         """The loop over this root. Raises SettingsError when sending is not configured."""
         self.folders.prepare()
         room = self.room
-        pulse = PulseWriter(
+        beat = PulseWriter(
             self.root / "state",
             _looking_at(room, self.calls, self.clock, self.settings.inbox.scan_seconds),
             now=self.clock.now,
             monotonic=self.clock.monotonic,
         )
+        pulse = self.pulse
         return Service(
-            inbox=self.inbox,
-            watch=lambda wake: Watcher(self.inbox_path, wake),
+            intake=lambda wake: self.intake(pulse, wake),
             folders=self.folders,
             ledger=self.ledger,
             claimer=self.claimer,
@@ -192,9 +215,53 @@ class Site:
             pace=Pace(
                 scan=self.settings.inbox.scan_seconds, settle=self.settings.inbox.settle_seconds
             ),
+            pulse=pulse,
+            retention=self.retention,
             on_closed=on_closed,
-            on_look=pulse.scanned,
-            on_turn=pulse.beat,
+            on_look=beat.scanned,
+            on_turn=beat.beat,
+        )
+
+    @cached_property
+    def pulse(self) -> Pulse:
+        """How the run is doing."""
+        return Pulse(
+            file=self.health,
+            clock=self.clock,
+            scan_seconds=self.settings.inbox.scan_seconds,
+        )
+
+    def intake(self, pulse: Pulse, wake: Callable[[], None]) -> Intake:
+        """The inbox as a loop uses it. ``wake`` is called when something happens there."""
+        inbox = self.settings.inbox
+        return Intake(
+            inbox=self.inbox,
+            watcher=Watcher(self.inbox_path, wake),
+            folders=self.folders,
+            claimer=self.claimer,
+            latecomers=Latecomers(
+                outbox=self.folders.outbox, clock=self.clock, after_seconds=inbox.late_seconds
+            ),
+            pulse=pulse,
+            clock=self.clock,
+            profiles=self.profiles,
+            min_free_bytes=inbox.min_free_mb * 1024 * 1024,
+        )
+
+    @cached_property
+    def retention(self) -> Retention:
+        """What removes old originals, reports and rows."""
+        keep = self.settings.retention
+        return Retention(
+            keep=Keep(
+                archive_days=keep.archive_days,
+                outbox_days=keep.outbox_days,
+                rows_days=keep.rows_days,
+            ),
+            shelves=Shelves(self.root, self.folders.outbox),
+            ledger=self.ledger,
+            swept=SweptFile(self.root),
+            clock=self.clock,
         )
 
     @cached_property
@@ -216,6 +283,7 @@ class Site:
             claimer=self.claimer,
             closer=self.closer,
             reader=self.reader,
+            reader_beside=self.reader_beside,
             profiles=self.profiles,
             rules=self.plan_rules,
             clock=self.clock,
@@ -294,11 +362,11 @@ def _policy(api: ApiSettings, ledger: SqlLedger) -> DeliveryPolicy:
 
 def _looking_at(
     room: DeliveryRoom, calls: CallCount, clock: SystemClock, every: float
-) -> Callable[[], Pulse]:
+) -> Callable[[], Beat]:
     """What tells how the service is, whenever it has looked at its inbox."""
     started_at = stamp(clock.now())
 
-    def look() -> Pulse:
+    def look() -> Beat:
         now = stamp(clock.now())
         state, reason, hint, status = "ok", room.slowed, "", None
         shut = room.shut
@@ -307,7 +375,7 @@ def _looking_at(
             reason, hint, status = shut.reason, shut.hint, shut.status
         elif reason:
             state = "slowed"
-        return Pulse(
+        return Beat(
             pid=os.getpid(),
             started_at=started_at,
             at=now,

@@ -1,11 +1,11 @@
 """Drops under way: read and planned one after the other, delivered side by side, reported.
 
 Planning keeps to the order of claims, so that a drop that shares orders with an earlier one sees
-it. One thread plans, one reports, and one has the next files read meanwhile, which another process
-does; the delivery room has its own.
+it; a giant's turn comes when it was read. One thread plans, one reports, and two have the next
+files read meanwhile, small ones and giants, which other processes do; the delivery room has its
+own.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -33,6 +33,7 @@ from pipeline.runner import (
     Step,
     sharing,
 )
+from pipeline.turns import Lanes
 
 _READ_AHEAD = 8
 """Drops that are handed to the threads that read and plan; what is read waits in its spool."""
@@ -65,9 +66,10 @@ class Work:
         self._room = room
         self._post = post
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="reads")
+        self._giants = ThreadPoolExecutor(1, thread_name_prefix="giants")
         self._stages = ThreadPoolExecutor(1, thread_name_prefix="stages")
         self._reports = ThreadPoolExecutor(1, thread_name_prefix="reports")
-        self._waiting: deque[Drop] = deque()
+        self._waiting = Lanes()
         self._reading: dict[str, Drop] = {}
         self._blocked: list[Blocked] = []
         self._unplanned: dict[str, Blocked] = {}
@@ -178,6 +180,7 @@ class Work:
         """Wait for the threads."""
         self._runner.stop_reading()
         self._reads.shutdown(wait=True, cancel_futures=True)
+        self._giants.shutdown(wait=True, cancel_futures=True)
         self._stages.shutdown(wait=True, cancel_futures=True)
         self._runner.end_reading()
         self._reports.shutdown(wait=True)
@@ -185,10 +188,20 @@ class Work:
     # -- read and plan -------------------------------------------------------------------------
 
     def _read_next(self) -> None:
-        while self._waiting and len(self._reading) < _READ_AHEAD and not self._stopping:
-            drop = self._waiting.popleft()
+        if self._stopping:
+            return
+        while len(self._reading) < _READ_AHEAD and (drop := self._waiting.small()):
             read = self._reads.submit(self._runner.read, drop)
             self._in_stages(partial(self._admit, drop, read), drop)
+        if giant := self._waiting.giant():
+            self._read_beside(giant)
+
+    def _read_beside(self, drop: Drop) -> None:
+        """Read a giant in its own lane; its turn to be planned comes when it was read."""
+        self._reading[drop.drop_id] = drop
+        read = self._giants.submit(self._runner.read, drop, beside=True)
+        job = partial(self._admit, drop, read)
+        read.add_done_callback(lambda _: self._post(Event(act=lambda: self._in_stages(job, drop))))
 
     def _admit(self, drop: Drop, read: "Future[Facts]") -> Step | None:
         """In the thread ``stages``: plan it as soon as it is read."""
@@ -201,6 +214,7 @@ class Work:
 
     def _was_read(self, drop: Drop, done: "Future[Step | None]") -> None:
         del self._reading[drop.drop_id]
+        self._waiting.ended(drop)
         error = done.exception()
         if error is None:
             self._route(done.result())

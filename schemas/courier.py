@@ -86,9 +86,11 @@ class Profile:
     same as the profile writes them. ``helpers``: aliases of columns that only complete others:
     ``clock`` (a time of day beside a date) and ``rto_awb`` (a second AWB, on the way back).
     ``signature``: folded headers that only this courier writes; without any, a header alone never
-    picks the profile. ``directions``: folded cell → direction; ``filled_rto_awb``: the direction
-    of a row whose second AWB is filled. ``zone``: IANA name, "" for the configured one.
-    ``reasons``: folded reason text → reason code. ``date_output``: how the API gets dates.
+    picks the profile. ``file_time``: how a time is written into file names (strptime), "" for not
+    at all; it orders the courier's files. ``directions``: folded cell → direction;
+    ``filled_rto_awb``: the direction of a row whose second AWB is filled. ``zone``: IANA name, ""
+    for the configured one. ``reasons``: folded reason text → reason code. ``date_output``: how the
+    API gets dates.
     ``strict_dates``: reject rows when a column mixes date cells with text dates.
     ``auto_dispatch``: every order of this courier is pushed with ``autoDispatch``.
     ``unconfirmed_headers``: role → headers that ``shipdrop map`` guessed and nobody has confirmed;
@@ -104,6 +106,7 @@ class Profile:
     helpers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     signature: frozenset[str] = frozenset()
     file_names: tuple[str, ...] = ()
+    file_time: str = ""
     required: tuple[Role, ...] = (Role.ORDER_ID, Role.STATUS)
     directions: Mapping[str, Direction] = field(default_factory=dict)
     filled_rto_awb: Direction = Direction.BLANK

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.model import Role
 from schemas.courier import DAYS, GENERIC, READ_AS, DateRule, Expectation, IdRule, Profile
+from schemas.file_time import pattern_of
 from schemas.folding import fold, fold_header
 from schemas.status_reader import MARK, read_statuses
 from schemas.statuses import Direction
@@ -78,6 +79,7 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
         title=root.text("title", name),
         zone=_zone(root),
         file_names=tuple(pattern.casefold() for pattern in root.texts("file_names") or ()),
+        file_time=_file_time(root),
         signature=frozenset(fold_header(header) for header in root.texts("signature") or ()),
         auto_dispatch=root.flag("auto_dispatch", default=False),
         required=required,
@@ -121,6 +123,16 @@ def _zone(root: Section) -> str:
         hint = 'Write it like "Asia/Kolkata".'
         raise root.error("zone", f'names no time zone: "{zone}"', hint=hint) from error
     return zone
+
+
+def _file_time(root: Section) -> str:
+    written = root.text("file_time")
+    try:
+        if written:
+            pattern_of(written)
+    except ValueError as error:
+        raise root.error("file_time", str(error)) from error
+    return written
 
 
 def _required(root: Section) -> tuple[Role, ...]:

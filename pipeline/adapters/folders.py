@@ -6,7 +6,6 @@ crash, and none ever replaces a file. What we do not know is never deleted.
 """
 
 import errno
-import glob
 import os
 import stat
 from collections.abc import Callable, Iterable
@@ -22,13 +21,14 @@ from pipeline.adapters.atomic import (
     link_new,
     make_directory,
     move,
-    replace_with,
     storing,
     sync_directory,
     temporary_in,
 )
 from pipeline.adapters.listing import identity_of, is_courier_folder, open_regular
-from pipeline.adapters.naming import ignored_because, one_component, shown
+from pipeline.adapters.mounts import Mount
+from pipeline.adapters.naming import as_text, ignored_because, one_component, shown
+from pipeline.adapters.outbox import Outbox
 from pipeline.errors import DropChanged, StorageError, UsageError
 from pipeline.model import ReadyFile
 from pipeline.ports import Presence
@@ -63,10 +63,10 @@ class Folders:
         ``presence``: this worker's right to act, where others work on the same folders.
         """
         self._sure: Callable[[], None] = presence.sure if presence else _alone
-        self._writer = f".{presence.name}" if presence else ""
         self._root = root
         self._inbox = inbox
-        self._outbox = outbox
+        self._inbox_mount = Mount(inbox)
+        self.outbox = Outbox(outbox, presence=presence)
         self._marker = done_marker
         self._work = root / "work"
         self._archive = root / "archive"
@@ -79,7 +79,7 @@ class Folders:
 
     def _all(self) -> tuple[Path, ...]:
         ours = (self._work, self._archive, self._quarantine, self._root / "state")
-        return (self._inbox, self._outbox, *ours)
+        return (self._inbox, self.outbox.folder, *ours)
 
     def prepare(self) -> None:
         """Make the missing folders, and note whether a claim can be a rename.
@@ -95,18 +95,22 @@ class Folders:
                     f"The folder {shown(folder, 200)} cannot be written.",
                     hint="Give the user that runs Shipdrop the right to read and write there.",
                 )
+        self.outbox.prepare(self._root)
         with storing("look at", self._inbox):
+            self._inbox_mount.check()
             self.same_file_system = self._inbox.stat().st_dev == self._work.stat().st_dev
 
     def claim(self, ready: ReadyFile, drop_id: str) -> Path | None:
         """Move a ready file into ``work/<drop_id>/``; return its place there.
+
+        A name that is no text becomes one (``naming.as_text``).
 
         None when the file is no longer the one that was ready: somebody took it, replaced it or
         goes on writing. After a ``StorageError`` it may be at either place: ask ``claimed_path``.
         """
         place = self._courier(ready.folder)
         source = place / one_component(ready.name)
-        target = self._work / one_component(drop_id) / ready.name
+        target = self._work / one_component(drop_id) / as_text(ready.name)
         with storing("claim", source):
             try:
                 if identity_of(source.lstat()) != ready.identity:
@@ -121,7 +125,7 @@ class Folders:
                 self._discard(drop_id)
                 raise
             if not _still(target, ready):
-                self._give_back(target, place)
+                self._give_back(target, place, ready.name)
                 self._discard(drop_id)
                 return None
             with open_regular(target) as file:  # who dropped it need not have synced its bytes
@@ -160,10 +164,11 @@ class Folders:
         place = self._courier(folder)
         target = place / name
         with storing("give back", source):
+            self._inbox_is_there()
             make_directory(place)
             self._sure()
             if self.claimed_path(drop_id, name):
-                target = self._give_back(source, place)
+                target = self._give_back(source, place, name)
             self._discard(drop_id)
         return target
 
@@ -197,26 +202,11 @@ class Folders:
         replaced. An error that ``chunks`` raises leaves nothing behind. ``more_follows``: another
         file of the drop is written after it, and puts both names on the disk.
         """
-        place = self._outbox / one_component(folder) if folder else self._outbox
-        path = place / one_component(file_name)
-        with storing("write", path):
-            make_directory(place)
-            # The same name at each attempt: what a kill leaves is overwritten, not piled up.
-            temporary = place / f".{file_name}{self._writer}.tmp"
-            replace_with(path, temporary, chunks, sync_name=not more_follows, sure=self._sure)
-            if self._writer:  # what other workers did not live to end
-                for left in place.glob(f".{glob.escape(file_name)}.*.tmp"):
-                    left.unlink(missing_ok=True)
-        return path
+        return self.outbox.write(folder, file_name, chunks, more_follows=more_follows)
 
     def outbox_remove(self, folder: str, file_name: str) -> None:
         """Take a file out of the outbox; a missing one is fine."""
-        place = self._outbox / one_component(folder) if folder else self._outbox
-        path = place / one_component(file_name)
-        with storing("remove", path), suppress(FileNotFoundError):
-            self._sure()
-            path.unlink()
-            sync_directory(place)
+        self.outbox.remove(folder, file_name)
 
     def archive(self, drop_id: str, name: str, day: date) -> Path:
         """Move a processed file to ``archive/YYYY/MM/DD/<drop_id>/<name>`` and clear its work.
@@ -241,12 +231,16 @@ class Folders:
             )
 
     def free_bytes(self) -> int:
-        """Return the space left for us where we write: the least of ``work`` and ``outbox``."""
+        """Return the space left where we write: the least of ``work``, ``outbox`` and ``state``.
+
+        A file system without a free inode has none.
+        """
         left = []
-        for folder in (self._work, self._outbox):
+        for folder in (self._work, self.outbox.folder, self._root / "state"):
             with storing("look at", folder):
                 status = os.statvfs(folder)
-                left.append(status.f_bavail * status.f_frsize)
+                no_inode = status.f_files > 0 and status.f_favail == 0
+                left.append(0 if no_inode else status.f_bavail * status.f_frsize)
         return min(left)
 
     def put(self, file: Path, folder: str, *, name: str | None = None) -> Path:
@@ -278,6 +272,12 @@ class Folders:
             sync_directory(place)
         return target
 
+    def _inbox_is_there(self) -> None:
+        """A share that is not mounted is not made anew below its mount point."""
+        if not self.same_file_system:
+            self._inbox.stat()
+            self._inbox_mount.check()
+
     def _courier(self, folder: str) -> Path:
         return self._inbox / one_component(folder) if folder else self._inbox
 
@@ -292,16 +292,16 @@ class Folders:
         if folder and not is_courier_folder(one_component(folder)):
             raise UsageError(f"A folder called {shown(folder)} in the inbox is not looked into.")
 
-    def _give_back(self, source: Path, place: Path) -> Path:
+    def _give_back(self, source: Path, place: Path, name: str) -> Path:
         try:
-            target = link_new(source, place, source.name)
+            target = link_new(source, place, name)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             temporary = temporary_in(place)
             try:
                 copy_verified(source, temporary)
-                target = link_new(temporary, place, source.name)
+                target = link_new(temporary, place, name)
             finally:
                 temporary.unlink(missing_ok=True)
         self._mark(target)

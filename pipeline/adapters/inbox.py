@@ -6,6 +6,7 @@ clock (modification times lie: uploads keep old ones, clocks skew) and its conta
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from pipeline.adapters.listing import (
@@ -13,22 +14,43 @@ from pipeline.adapters.listing import (
     Identity,
     LeftAlone,
     Listing,
+    cannot_list,
     list_inbox,
     what_is_missing,
 )
+from pipeline.adapters.markers import read_marker, what_differs, what_is_marked
+from pipeline.adapters.mounts import Mount
 from pipeline.adapters.naming import shown
 from pipeline.model import ReadyFile
 
 
+class Cause(StrEnum):
+    """Why a file waits."""
+
+    OPEN = "open"  # somebody has it open in a spreadsheet program
+    MARKER = "marker"  # its done marker is missing, or says something else than the file
+    UNSETTLED = "unsettled"  # it was changed lately
+    UNREADABLE = "unreadable"  # it cannot be opened
+    UNWHOLE = "unwhole"  # its end is missing
+    UNCLAIMABLE = "unclaimable"  # it cannot be moved out of the inbox
+    NO_ROOM = "no_room"  # the disk has no room for what its rows become
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
-    """A file that is not ready. ``since_seconds``: how long we have seen it unchanged."""
+    """A file that is not ready.
+
+    ``since_seconds``: how long we have seen it unchanged; ``waits_seconds``: how long we have seen
+    it lie there, changing or not, without becoming ready.
+    """
 
     path: Path
     folder: str
     name: str
+    cause: Cause
     reason: str
     since_seconds: float
+    waits_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +61,12 @@ class Scan:
     waiting: tuple[Waiting, ...]
     left_alone: tuple[LeftAlone, ...]
 
+    @property
+    def lying(self) -> frozenset[tuple[str, str]]:
+        """Folder and name of every file that may be a manifest."""
+        waiting = frozenset((file.folder, file.name) for file in self.waiting)
+        return waiting.union((file.folder, file.name) for file in self.ready)
+
 
 @dataclass(slots=True)
 class _Track:
@@ -46,7 +74,14 @@ class _Track:
 
     identity: Identity
     since: float
+    came: float
     whole: bool = False
+    was_ready: bool = False
+    marker: bytes | None = None
+    marked: bytes | None = None
+
+
+_Held = tuple[Cause, str]
 
 
 class Inbox:
@@ -63,6 +98,7 @@ class Inbox:
     ) -> None:
         """Take the inbox folder and the ``inbox.*`` settings of the outside contract."""
         self._root = root
+        self._mount = Mount(root)
         self._settle = settle_seconds
         self._incomplete = incomplete_seconds
         self._marker = done_marker
@@ -77,6 +113,10 @@ class Inbox:
             StorageError: the inbox could not be listed. Nothing is forgotten then.
         """
         began = self._monotonic()
+        try:
+            self._mount.check()
+        except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+            raise cannot_list(self._root, error) from error
         listing = list_inbox(self._root, self._marker)
         # Unchanged times count from the end of the look that first saw a file to the beginning of
         # this one, so that a slow listing never counts as time in which nothing changed.
@@ -97,7 +137,7 @@ class Inbox:
         ``path`` may also be a bare name, or ``courier/name``, inside the inbox.
         """
         name = shown(path.name)
-        place = self._place(path)
+        place = self.place(path)
         if place is None:
             return f"{name} is not in the inbox ({shown(self._root, 200)}): put it there."
         folder, plain = place
@@ -123,7 +163,10 @@ class Inbox:
             place = (entry.folder, entry.name)
             track = known.get(place)
             if track is None or track.identity != entry.identity:
-                track = _Track(identity=entry.identity, since=now)
+                # One that keeps changing has waited since it came; one that takes the place of a
+                # file that was ready has come only now.
+                came = now if track is None or track.was_ready else track.came
+                track = _Track(identity=entry.identity, since=now, came=came)
             tracks[place] = track
         self._tracks = tracks
 
@@ -131,12 +174,14 @@ class Inbox:
         path = self._root / entry.folder / entry.name
         track = self._tracks[entry.folder, entry.name]
         unchanged = max(now - track.since, 0.0)
-        reason = (
+        held = (
             self._asked_to_wait(entry.name, names)
             or self._unsettled(unchanged)
+            or self._unmarked(path, track)
             or self._unwhole(path, track, unchanged)
         )
-        if reason is None:
+        if held is None:
+            track.was_ready = True
             return ReadyFile(
                 path=path, folder=entry.folder, name=entry.name, identity=entry.identity
             )
@@ -144,41 +189,69 @@ class Inbox:
             path=path,
             folder=entry.folder,
             name=entry.name,
-            reason=reason,
+            cause=held[0],
+            reason=held[1],
             since_seconds=unchanged,
+            waits_seconds=max(now - track.came, 0.0),
         )
 
-    def _asked_to_wait(self, name: str, names: frozenset[str]) -> str | None:
+    def _asked_to_wait(self, name: str, names: frozenset[str]) -> _Held | None:
         """Say so while a file beside it asks us to wait: an open workbook, a missing marker."""
         for lock in (f"~${name}", f".~lock.{name}#"):
             if lock in names:
-                return (
+                return Cause.OPEN, (
                     f'it is open in a spreadsheet program ("{shown(lock)}" lies beside it): '
                     "close it there, or delete that file if nobody has it open"
                 )
         marker = f"{name}{self._marker}"
         if self._marker and marker not in names:
-            return f'it waits for "{shown(marker)}", which says that the upload is complete'
+            return Cause.MARKER, (
+                f'it waits for "{shown(marker)}", which says that the upload is complete'
+            )
         return None
 
-    def _unsettled(self, unchanged: float) -> str | None:
+    def _unsettled(self, unchanged: float) -> _Held | None:
         if unchanged >= self._settle:
             return None  # never at first sight, where it is 0, unless nothing has to settle
-        return f"it must stay unchanged for {self._settle:g} s, so far {unchanged:.1f} s"
+        return Cause.UNSETTLED, (
+            f"it must stay unchanged for {self._settle:g} s, so far {unchanged:.1f} s"
+        )
 
-    def _unwhole(self, path: Path, track: _Track, unchanged: float) -> str | None:
+    def _unmarked(self, path: Path, track: _Track) -> _Held | None:
+        """Compare the file with the size or hash in its done marker, once per state of both."""
+        if not self._marker:
+            return None
+        try:
+            content = read_marker(path.with_name(f"{path.name}{self._marker}"))
+            seen_before, track.marker = track.marker == content, content
+            if self._settle and not seen_before:
+                return Cause.MARKER, "its done marker came just now and may still be written"
+            if track.marked == content:
+                return None
+            differs = what_differs(what_is_marked(content, path.name), path, track.identity)
+        except OSError as error:
+            return Cause.UNREADABLE, _cannot_be_opened(error)
+        if differs is None:
+            track.marked = content
+            return None
+        return Cause.MARKER, f"{differs}: upload it again, then the marker"
+
+    def _unwhole(self, path: Path, track: _Track, unchanged: float) -> _Held | None:
         if track.whole:
             return None
         try:
             missing = what_is_missing(path, track.identity)
         except OSError as error:
-            return f"it cannot be opened ({error.strerror}): let the service read it"
+            return Cause.UNREADABLE, _cannot_be_opened(error)
         track.whole = missing is None
         if missing is None or self._settle == 0 or unchanged >= self._incomplete:
             return None  # an incomplete file that no longer changes is refused by its reader
-        return f"{missing}: if it does not change for {self._incomplete:g} s, it is refused"
+        return Cause.UNWHOLE, (
+            f"{missing}: if it does not change for {self._incomplete:g} s, it is refused"
+        )
 
-    def _place(self, path: Path) -> tuple[str, str] | None:
+    def place(self, path: Path) -> tuple[str, str] | None:
+        """Return courier folder ("" for none) and name of a path in the inbox, or None."""
         root = self._root.resolve()
         for candidate in (path, self._root / path):
             try:
@@ -188,6 +261,10 @@ class Inbox:
                 continue  # elsewhere, the inbox itself, or a loop of links
             return "/".join(folders), name
         return None
+
+
+def _cannot_be_opened(error: OSError) -> str:
+    return f"it cannot be opened ({error.strerror}): let the service read it"
 
 
 def _verdicts(scan: Scan) -> dict[tuple[str, str], str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from pipeline.adapters.naming import ignored_because, shown
+from pipeline.adapters.naming import ignored_because, is_text, shown
 from pipeline.errors import StorageError
 
 Identity = tuple[int, int, int, int]
@@ -87,16 +87,23 @@ def list_inbox(inbox: Path, done_marker: str = "") -> Listing:
                 elif error.errno not in _GONE:
                     raise
     except OSError as error:
-        raise StorageError(
-            f"The inbox {shown(inbox, 200)} cannot be listed: {error.strerror or error}.",
-            hint="Look whether the folder is there, mounted and readable; it is tried again.",
-        ) from error
+        raise cannot_list(inbox, error) from error
     return listing
+
+
+def cannot_list(inbox: Path, error: Exception) -> StorageError:
+    """Say that nothing is known of the inbox now."""
+    reason = getattr(error, "strerror", None) or error
+    return StorageError(
+        f"The inbox {shown(inbox, 200)} cannot be listed: {reason}.",
+        hint="Look whether the folder is there, mounted and readable; it is tried again.",
+    )
 
 
 def is_courier_folder(name: str) -> bool:
     """Tell whether a folder of this name in the inbox is looked into."""
-    return ignored_because(name) is None and not name.casefold().endswith(_MANIFEST_SUFFIXES)
+    manifest = name.casefold().endswith(_MANIFEST_SUFFIXES)
+    return ignored_because(name) is None and not manifest and is_text(name)
 
 
 def open_regular(path: Path) -> IO[bytes]:
@@ -110,6 +117,17 @@ def open_regular(path: Path) -> IO[bytes]:
         os.close(handle)
         raise OSError(errno.EINVAL, "Not a regular file", str(path))
     return os.fdopen(handle, "rb", buffering=0)
+
+
+def cannot_read(path: Path) -> str | None:
+    """Say why a file cannot be opened, or None when it can be, or is gone."""
+    try:
+        open_regular(path).close()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"it cannot be opened ({error.strerror}): let the service read it"
+    return None
 
 
 def what_is_missing(path: Path, identity: Identity) -> str | None:
@@ -182,6 +200,8 @@ def _left_alone_because(name: str, mode: int, folder: str, done_marker: str) -> 
     if stat.S_ISDIR(mode):
         if folder:
             return "folders inside a courier's folder are not looked into", True
+        if not is_text(name):
+            return "its name is no text (not UTF-8): give the folder another name", True
         return "it is a folder with the name of a file", True
     if stat.S_ISLNK(mode):
         return "it is a symbolic link, and links are never followed: copy the file itself", True

@@ -18,6 +18,8 @@ STEM_BYTES = 150
 NAME_BYTES = 255
 """What Linux file systems allow for one name."""
 
+_LONGEST_EXTENSION = 16
+
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -128,6 +130,31 @@ def ignored_because(name: str) -> str | None:
     return None
 
 
+def is_text(name: str) -> bool:
+    """Tell whether a name from the file system is UTF-8; else it has surrogate escapes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def as_text(name: str) -> str:
+    """Return a name as text that can be written down anywhere, still one legal component.
+
+    What is not UTF-8 is read as Windows wrote it (cp1252; a byte it does not know by its number):
+    the byte E9 becomes ``é``. Its extension stays.
+    """
+    if is_text(name):
+        return name
+    text = "".join(_as_windows(char) for char in name)
+    head, dot, extension = text.rpartition(".")
+    tail = f"{dot}{extension}"
+    if not head or len(_bytes(tail)) > _LONGEST_EXTENSION:
+        return _cut(text, NAME_BYTES)
+    return _cut(head, NAME_BYTES - len(_bytes(tail))) + tail
+
+
 def shown(name: object, limit: int = 60) -> str:
     """Return a name or path for a message: control characters escaped, cut to ``limit``."""
     text = "".join(_escaped(char) for char in str(name))
@@ -136,6 +163,16 @@ def shown(name: object, limit: int = 60) -> str:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
+
+
+def _as_windows(char: str) -> str:
+    if not "\udc80" <= char <= "\udcff":
+        return char
+    byte = ord(char) - 0xDC00
+    try:
+        return bytes([byte]).decode("cp1252")
+    except UnicodeDecodeError:
+        return chr(byte)
 
 
 def _is_control(char: str) -> bool:

@@ -22,6 +22,7 @@ _READ_AHEAD = 256 * 1024
 _PLAN = "plan.arrow"
 _IDS = "ids.arrow"
 _TRIES = "tries"
+_BEGUN, _FAILED = b".", b"!"
 _ROWS = "rows-*.arrow"
 
 
@@ -88,8 +89,23 @@ class Spool:
         with _in_our_words(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self._home / _TRIES).open("ab") as file:
-                file.write(b".")
+                file.write(_BEGUN)
                 return file.tell()
+
+    def fail_try(self) -> None:
+        """The last try that was counted failed, and we are there to tell; doing it again is fine.
+
+        One that nobody tells of may have been ended by anything: a kill, a power cut.
+        """
+        with _in_our_words(self.folder), (self.folder / _TRIES).open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(_FAILED)
+
+    def failed_tries(self) -> int:
+        """How many tries are known to have failed."""
+        with _in_our_words(self.folder):
+            path = self.folder / _TRIES
+            return path.read_bytes().count(_FAILED) if path.exists() else 0
 
     def end_try(self) -> None:
         """This try, the last that was counted, did no harm; earlier ones stay counted."""

@@ -10,12 +10,10 @@ from datetime import timedelta
 
 import structlog
 
-from pipeline.adapters.watcher import Watcher
 from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.posts import SCAN
 from pipeline.errors import Fenced, StorageError
-from pipeline.intake import Intake
 from pipeline.model import Drop, DropState
 from pipeline.wiring import Site
 
@@ -81,10 +79,7 @@ class Scanner:
         self._post = f"{SCAN}{site.ledger.root_id}"
         self._mine = False
         self._looks = 0
-        watcher = Watcher(site.inbox_path, self._bell.set)
-        self._intake = Intake(
-            inbox=site.inbox, watcher=watcher, folders=site.folders, claimer=site.claimer
-        )
+        self._intake = site.intake(site.pulse, self._bell.set)
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
     def start(self) -> None:

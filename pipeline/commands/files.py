@@ -84,6 +84,7 @@ def why(
     import time
 
     from pipeline.adapters.lock import RootLock
+    from pipeline.adapters.naming import as_text
     from pipeline.model import stamp
 
     site = desk.site()
@@ -93,6 +94,10 @@ def why(
     time.sleep(settle + 0.05 if settle else 0)
     site.inbox.scan()
     reason = site.inbox.why(file)
+    place = site.inbox.place(file)
+    for late in (site.health.read() or {}).get("waiting") or ():
+        if place and (late["folder"], late["file"]) == (as_text(place[0]), as_text(place[1])):
+            reason += f" It has waited since {late['since']}: {late['reason']}."
     holder = RootLock(site.root, now=site.clock.now).holder()
     taken = [drop for drop in site.ledger.recent(_RECENT) if drop.source_file == file.name]
     service = (

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pipeline.adapters.ledger.alone import Hold
     from pipeline.closing import Closed
     from pipeline.exits import RunOutcome
-    from pipeline.model import Drop
     from pipeline.service import Service
     from pipeline.wiring import Site
 
@@ -149,10 +148,11 @@ def retry(
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
     from pipeline.adapters.lock import RootLock
     from pipeline.errors import RootBusy
+    from pipeline.retrying import check_retry
 
     site = desk.site()
     found = site.drop(drop)
-    _check_retry(site, found)
+    check_retry(site, found.drop_id, found.state, found.facts.get("summary"))
     site.ledger.request(drop, "retry")
     if not site.ledger.is_ours(found):
         return _noted(desk, drop, "retry")
@@ -162,24 +162,6 @@ def retry(
             return _serve(desk, site, hold, once=True, only=drop)
     except RootBusy:
         return _noted(desk, drop, "retry")
-
-
-def _check_retry(site: "Site", drop: "Drop") -> None:
-    """Raise UsageError when a retry of this drop could do nothing."""
-    from pipeline.errors import UsageError
-
-    if not drop.state.closed:
-        return
-    rows = (drop.facts.get("summary") or {}).get("rows", {})
-    left = rows.get("unknown", 0) + (rows.get("unsent", 0) if drop.state == "cancelled" else 0)
-    if not left or drop.state == "refused":
-        raise UsageError(f"The drop {drop.drop_id} is {drop.state}: there is nothing left to send.")
-    if site.ledger.is_ours(drop) and not site.closer.spool(drop).has_plan:
-        raise UsageError(
-            f"The rows of the drop {drop.drop_id} are not kept any more.",
-            hint="Put its file from archive/ into the inbox again: what the API has is not sent "
-            "twice.",
-        )
 
 
 def cancel(

@@ -127,6 +127,14 @@ def did_you_mean(name: str, profiles: Mapping[str, Profile]) -> str:
     return f'Did you mean "{spoken[near]}"?' if near else f"Known: {', '.join(profiles)}."
 
 
+def profile_of_name(
+    file_name: str, named: str | None, profiles: Mapping[str, Profile]
+) -> Profile | None:
+    """The profile that folder (``named``) or file name decide on before anything is read."""
+    decided = _decided(file_name, named, profiles)
+    return decided.profile if decided else None
+
+
 def _plain(name: str) -> str:
     return fold(name).replace(" ", "")
 

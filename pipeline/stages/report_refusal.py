@@ -33,25 +33,25 @@ def refusal_text(
         raise ValueError(f"the time {received_at} has no zone")
     received = received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     lines = (
-        _line(message),
+        one_line(message),
         "",
-        f"What to do: {_line(hint) or _DEFAULT_HINT}",
+        f"What to do: {one_line(hint) or _DEFAULT_HINT}",
         "",
         _WHAT_WAS_SENT.get(code, "Nothing of this file was sent."),
         "",
-        f"File:      {_line(source_file)}",
+        f"File:      {one_line(source_file)}",
         f"Received:  {received}",
         f"Code:      {code} (shipdrop explain {code})",
-        f"Drop:      {_line(drop_id)}",
+        f"Drop:      {one_line(drop_id)}",
         "",
     )
     return "\r\n".join(lines).encode()
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """The text on one line, with what a terminal would obey escaped."""
-    one_line = " ".join(encodable(text).split("\n"))
-    return "".join(_shown(char) for char in one_line).strip()
+    joined = " ".join(encodable(text).split("\n"))
+    return "".join(_shown(char) for char in joined).strip()
 
 
 def _shown(char: str) -> str:

@@ -132,11 +132,15 @@ class Delivered:
 
 @dataclass
 class Root:
-    """A root folder, and the command run on it. ``env`` is what configures it."""
+    """A root folder, and the command run on it. ``env`` is what configures it.
+
+    ``prefix``: what the command is run by, such as ``nsenter …``.
+    """
 
     path: Path
     env: dict[str, str] = field(default_factory=dict)
     started: list[Running] = field(default_factory=list)
+    prefix: tuple[str, ...] = ()
 
     @property
     def inbox(self) -> Path:
@@ -208,7 +212,7 @@ class Root:
         return sorted(str(p.relative_to(place)) for p in place.rglob("*") if not p.is_dir())
 
     def _command(self, arguments: Sequence[object]) -> list[str]:
-        return [sys.executable, "-m", "pipeline", *map(str, arguments)]
+        return [*self.prefix, sys.executable, "-m", "pipeline", *map(str, arguments)]
 
     def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("SHIPDROP_")}

@@ -120,18 +120,6 @@ def test_odd_names_are_names_like_any_other(root: Root) -> None:
     assert {Path(kept).name for kept in root.files("archive")} == set(ODD_NAMES)
 
 
-def test_a_name_that_is_no_text_does_not_stop_the_others(root: Root) -> None:
-    (root.path / "inbox").mkdir()
-    odd = os.fsdecode(os.fsencode(root.inbox) + b"/a\xff.csv")
-    Path(odd).write_text(orders(1, prefix="ODD"))
-    root.drop("fine.csv", orders(1))
-    ran = root.once()
-    assert ran.code == 3
-    assert "\\udcff.csv" in ran.err
-    assert root.of("fine").counts == {"accepted": 1}
-    assert Path(odd).exists(), "it stays where it was until somebody renames it"
-
-
 def test_a_file_that_is_still_written_waits_until_it_settles(
     root: Root, api: SandboxHandle
 ) -> None:

@@ -24,8 +24,9 @@ def test_what_was_accepted_is_a_duplicate_afterwards_and_what_was_open_goes_on(
     api.set_faults(status_all=0)
     copied = root.run("ledger", "copy", "--to", url, "--json")
     assert copied.code == 0
-    assert copied.json["copied"] | {"receipts": 0} == {
-        "drops": 2, "chunks": 5, "verdicts": 0, "lines": 75, "receipts": 0,
+    counts = copied.json["copied"] | {"receipts": 0}
+    assert {name: count for name, count in counts.items() if count} == {
+        "drops": 2, "chunks": 5, "lines": 75,
     }  # fmt: skip
     root.configure(ledger__url=url)
     root.drop("again.csv", orders(45))

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pipeline.adapters.ledger.alone import Hold, alone
+from pipeline.adapters.ledger.compaction import Compaction
 from pipeline.adapters.ledger.copying import copy_all
 from pipeline.adapters.ledger.crew import Crew
 from pipeline.adapters.ledger.engine import Database
@@ -18,7 +19,7 @@ from pipeline.adapters.ledger.sends import Sends
 from pipeline.adapters.ledger.trace import Trace
 
 
-class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Crew):
+class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Crew):
     """Implements ``pipeline.ports.Ledger``. Every method may raise StorageError.
 
     What ``Crew`` and ``Segments`` add is for several workers, and asks for PostgreSQL.

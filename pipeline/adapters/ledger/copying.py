@@ -5,7 +5,15 @@ from collections.abc import Iterator, Mapping
 import sqlalchemy as sa
 
 from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import chunks, drops, lines, receipts, verdicts
+from pipeline.adapters.ledger.schema import (
+    accepted,
+    chunks,
+    compacted,
+    drops,
+    lines,
+    receipts,
+    verdicts,
+)
 from pipeline.errors import UsageError
 
 _BATCH = 20_000
@@ -23,7 +31,7 @@ def copy_all(source: Database, target: Database, *, root_id: str) -> Mapping[str
                 "The ledger to copy to holds drops already.", hint="Give the address of a new one."
             )
         counts = {str(drops.name): _copy_drops(old, new, root_id)}
-        for table in (chunks, verdicts, receipts, lines):
+        for table in (chunks, verdicts, receipts, lines, accepted, compacted):
             counts[str(table.name)] = _copy(old, new, target, table)
         target.dialect.number_after(new, drops.c.seq)
         target.dialect.number_after(new, receipts.c.id)

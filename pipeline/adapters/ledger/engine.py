@@ -76,6 +76,12 @@ class Database:
                 self.fence(connection)
             yield connection
 
+    @contextmanager
+    def alone(self) -> Iterator[sa.Connection]:
+        """A connection outside any transaction, while nobody else in this process writes."""
+        with self.in_our_words("tidied up"), self._turn, self.engine.connect() as connection:
+            yield connection
+
     def close(self) -> None:
         """Let go of all connections; SQLite folds its log into the file."""
         self.engine.dispose()

@@ -1,6 +1,7 @@
 """The ledger's plans: what is known of orders, and freezing chunks before the first call."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -9,8 +10,8 @@ import sqlalchemy as sa
 
 from pipeline.adapters.ledger.drops import FREEZING, drop_columns
 from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import chunks, drops, lines, verdicts
-from pipeline.model import Drop, DropState, Outcome
+from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, verdicts
+from pipeline.model import Drop, DropState, Outcome, stamp
 from pipeline.ports import Chunk, Frozen, Standing
 
 _LINES_PER_COMMIT = 50_000
@@ -35,13 +36,17 @@ class Plans:
         while this one could not be read.
         """
         with self._db.read() as connection:
-            if connection.execute(sa.select(chunks.c.drop_seq).limit(1)).first() is None:
+            if _is_empty(connection, chunks) and _is_empty(connection, accepted):
                 return []
-            query = _STANDING.where(self._db.dialect.orders_in(lines.c.order_id))
+            orders_in = self._db.dialect.orders_in
+            queries = (
+                _KEPT.where(orders_in(accepted.c.order_id)),
+                _STANDING.where(orders_in(lines.c.order_id)),
+            )
             return [
                 found
                 for some in _batches(order_ids, self._db.dialect.order_batch)
-                for found in _standing_of(connection, query, some, but_seq)
+                for found in _standing_of(connection, queries, some, but_seq)
             ]
 
     def freeze(self, drop: Drop, plan: Frozen) -> None:
@@ -85,9 +90,41 @@ _STANDING = (
 )
 
 
+#: What stays of drops whose rows are no longer kept.
+_KEPT = (
+    sa.select(
+        accepted.c.order_id,
+        accepted.c.status,
+        drops.c.drop_id,
+        drops.c.finished_at,
+    )
+    .join(drops, drops.c.seq == accepted.c.drop_seq)
+    .where(accepted.c.drop_seq != sa.bindparam("but", type_=sa.BigInteger))
+    .order_by(accepted.c.order_id, accepted.c.drop_seq)
+)
+
+
+def _is_empty(connection: sa.Connection, table: sa.Table) -> bool:
+    return connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is None
+
+
 def _standing_of(
-    connection: sa.Connection, query: sa.Select[Any], order_ids: list[str], but: int
+    connection: sa.Connection,
+    queries: tuple[sa.Select[*tuple[Any, ...]], sa.Select[*tuple[Any, ...]]],
+    order_ids: list[str],
+    but: int,
 ) -> Iterator[Standing]:
+    of_kept, query = queries
+    kept = connection.execute(of_kept, {"wanted": order_ids, "but": but})
+    for order_id, status, drop_id, closed_at in kept.all():
+        yield Standing(
+            order_id=order_id,
+            status=status,
+            drop_id=drop_id,
+            open=False,
+            outcome=Outcome.ACCEPTED,
+            at=stamp(datetime.fromisoformat(closed_at)),
+        )
     rows = connection.execute(query, {"wanted": order_ids, "but": but})
     for order_id, status, drop_id, state, outcome, at in rows.all():
         yield Standing(

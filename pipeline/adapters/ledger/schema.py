@@ -155,9 +155,33 @@ signals = sa.Table(
     sa.Column("hint", sa.String, nullable=False, default=""),
 )
 
+#: What stays of the rows of an old drop: which statuses of which orders were accepted. When is told
+#: by the drop's own end: a line per order is many lines, so there is nothing in it but numbers.
+accepted = sa.Table(
+    "accepted",
+    metadata,
+    sa.Column("order_id", _ID, primary_key=True),
+    sa.Column("status", sa.SmallInteger, primary_key=True),
+    sa.Column("drop_seq", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: The drops whose rows are given up. ``done``: nothing of them but ``accepted`` is left.
+compacted = sa.Table(
+    "compacted",
+    metadata,
+    sa.Column("drop_seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("done", sa.Boolean, nullable=False, index=True),
+)
+
 
 def _create_first_tables(connection: sa.Connection) -> None:
     metadata.create_all(connection, tables=[drops, chunks, verdicts, receipts, lines])
+
+
+def _make_room_for_compaction(connection: sa.Connection) -> None:
+    metadata.create_all(connection, tables=[accepted, compacted])
 
 
 def _make_room_for_workers(connection: sa.Connection) -> None:
@@ -169,7 +193,7 @@ def _make_room_for_workers(connection: sa.Connection) -> None:
 
 
 #: Step N brings a ledger from version N to N + 1. Never change one that was released: add.
-STEPS = (_create_first_tables, _make_room_for_workers)
+STEPS = (_create_first_tables, _make_room_for_compaction, _make_room_for_workers)
 
 
 def is_current(connection: sa.Connection) -> bool:

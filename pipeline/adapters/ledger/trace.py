@@ -1,10 +1,12 @@
 """Everything the ledger knows of one order, across drops."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from pipeline.adapters.ledger.drops import drop_from
 from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import chunks, drops, lines, receipts, verdicts
+from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, receipts, verdicts
 from pipeline.adapters.ledger.sends import chunk_from, receipt_from, verdict_from
 from pipeline.ports import Chunk, Receipt, Sighting, Verdict
 
@@ -22,8 +24,33 @@ class Trace:
             .where(lines.c.order_id == order_id)
             .order_by(lines.c.drop_seq, lines.c.idx)
         )
+        kept = (
+            accepted.select()
+            .where(accepted.c.order_id == order_id)
+            .order_by(accepted.c.drop_seq, accepted.c.status)
+        )
         with self._db.read() as connection:
-            return [_sighting(connection, line) for line in connection.execute(query).all()]
+            return [
+                *(_kept(connection, row) for row in connection.execute(kept).all()),
+                *(_sighting(connection, line) for line in connection.execute(query).all()),
+            ]
+
+
+def _kept(connection: sa.Connection, row: sa.Row[Any]) -> Sighting:
+    """What stays of a drop whose rows are no longer kept."""
+    drop = connection.execute(drops.select().where(drops.c.seq == row.drop_seq)).one()
+    found = drop_from(drop)
+    return Sighting(
+        drop=found,
+        row=0,
+        sheet=0,
+        status=row.status,
+        chunk=None,
+        pos=0,
+        verdict=None,
+        receipts=(),
+        accepted_by=found.finished_at,
+    )
 
 
 def _sighting(connection: sa.Connection, line: sa.Row[tuple[object, ...]]) -> Sighting:

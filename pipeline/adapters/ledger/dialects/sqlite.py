@@ -121,6 +121,10 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     """
     connection.isolation_level = None  # the driver begins nothing by itself: see Database.write
     cursor = connection.cursor()
+    if cursor.execute("PRAGMA page_count").fetchone() == (0,):
+        # Only before anything is written, so that Compaction.shrink need not write it all anew.
+        # On a file that has pages this would wait for whoever writes.
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",

@@ -1,0 +1,172 @@
+"""Giving up the rows of old drops. What stays is which status of which order was accepted.
+
+A drop is marked first, then all orders are walked through once, a few thousand lines to a
+transaction: lines are kept by order, so those of one drop lie scattered among all others. At any
+moment in between, and after a crash, ``accepted`` and the lines that are left tell the same.
+"""
+
+import sqlite3
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from pipeline.adapters.ledger.engine import Database
+from pipeline.adapters.ledger.schema import (
+    accepted,
+    chunks,
+    compacted,
+    drops,
+    lines,
+    receipts,
+    verdicts,
+)
+from pipeline.model import DropState, Outcome
+
+_LINES_PER_STEP = 5_000
+_PAGES_PER_STEP = 2_000
+_DROPS_AT_ONCE = 10_000
+_INCREMENTAL = 2
+"""What SQLite calls a file whose free pages can be given back."""
+
+_CLOSED = [state.value for state in DropState if state.closed]
+_OUTCOME = sa.func.coalesce(verdicts.c.outcome, chunks.c.outcome)
+
+_DOOMED = sa.exists().where(compacted.c.drop_seq == lines.c.drop_seq, sa.not_(compacted.c.done))
+_HERE = (lines.c.order_id > sa.bindparam("after")) & (lines.c.order_id <= sa.bindparam("upto"))
+
+_KEEP = accepted.insert().from_select(
+    ["order_id", "status", "drop_seq"],
+    sa.select(lines.c.order_id, lines.c.status, sa.func.min(lines.c.drop_seq))
+    .join(chunks, (chunks.c.drop_seq == lines.c.drop_seq) & (chunks.c.no == lines.c.chunk))
+    .outerjoin(
+        verdicts,
+        (verdicts.c.drop_seq == lines.c.drop_seq)
+        & (verdicts.c.chunk_no == lines.c.chunk)
+        & (verdicts.c.pos == lines.c.pos),
+    )
+    .where(
+        _HERE,
+        _DOOMED,
+        _OUTCOME.in_([Outcome.ACCEPTED.value]),
+        ~sa.exists().where(
+            accepted.c.order_id == lines.c.order_id, accepted.c.status == lines.c.status
+        ),
+    )
+    .group_by(lines.c.order_id, lines.c.status),
+)
+_DROP_LINES = lines.delete().where(_HERE, _DOOMED)
+
+
+class Compaction:
+    """Implements ``ports.KeepBook``. Called by one thread, beside those that send."""
+
+    _db: Database
+
+    def give_up(self, *, closed_before: datetime, at: datetime) -> list[str]:
+        """Mark the drops that were closed before this moment; return the ids of all marked ones.
+
+        A drop with rows whose end nobody knows is kept: they are asked about before its orders are
+        sent again. Marked but not done drops of an earlier, interrupted compaction are returned
+        again.
+        """
+        # Times are written with one offset and sort as text; a second's fraction may be missing.
+        old = (drops.c.finished_at != "") & (drops.c.finished_at < closed_before.isoformat())
+        unknown = Outcome.UNKNOWN.value
+        query = (
+            sa.select(drops.c.seq)
+            .where(
+                drops.c.state.in_(_CLOSED),
+                drops.c.request == "",  # a retry of it may begin at any moment
+                old,
+                ~sa.exists().where(compacted.c.drop_seq == drops.c.seq),
+                ~sa.exists().where(chunks.c.drop_seq == drops.c.seq, chunks.c.outcome == unknown),
+                ~sa.exists().where(
+                    verdicts.c.drop_seq == drops.c.seq, verdicts.c.outcome == unknown
+                ),
+            )
+            .order_by(drops.c.seq)
+            .limit(_DROPS_AT_ONCE)
+        )
+        with self._db.read() as connection:
+            found = connection.execute(query).scalars().all()
+        if found:
+            rows = [{"drop_seq": seq, "at": at.isoformat(), "done": False} for seq in found]
+            with self._db.write() as connection:
+                connection.execute(compacted.insert(), rows)
+        marked = (
+            sa.select(drops.c.drop_id)
+            .join(compacted, compacted.c.drop_seq == drops.c.seq)
+            .where(sa.not_(compacted.c.done))
+            .order_by(drops.c.seq)
+        )
+        with self._db.read() as connection:
+            return list(connection.execute(marked).scalars().all())
+
+    def compact_orders(self, after: str) -> str | None:
+        """One step of the walk: the orders behind ``after``. Returns where to go on, or None."""
+        behind = sa.select(lines.c.order_id).where(lines.c.order_id > after)
+        with self._db.read() as connection:
+            upto = connection.execute(
+                behind.order_by(lines.c.order_id).offset(_LINES_PER_STEP).limit(1)
+            ).scalar()
+            is_last = upto is None
+            if is_last:
+                last = sa.select(sa.func.max(lines.c.order_id)).where(lines.c.order_id > after)
+                upto = connection.execute(last).scalar()
+            if upto is None:
+                return None
+            here = {"after": after, "upto": upto}
+            some = sa.select(lines.c.drop_seq).where(_HERE, _DOOMED).limit(1)
+            touched = connection.execute(some, here).first() is not None
+        if touched:
+            with self._db.write() as connection:
+                connection.execute(_KEEP, here)
+                connection.execute(_DROP_LINES, here)
+        return None if is_last else str(upto)
+
+    def end_compaction(self) -> int:
+        """After the walk: remove calls and answers of the marked drops. Returns how many drops."""
+        query = sa.select(compacted.c.drop_seq).where(sa.not_(compacted.c.done))
+        with self._db.read() as connection:
+            found = connection.execute(query).scalars().all()
+        for seq in found:
+            with self._db.write() as connection:
+                for table in (receipts, verdicts, chunks):
+                    connection.execute(table.delete().where(table.c.drop_seq == seq))
+                connection.execute(
+                    compacted.update().where(compacted.c.drop_seq == seq).values(done=True)
+                )
+        return len(found)
+
+    def shrink(self, *, idle: bool) -> bool:
+        """Give free pages of the file back to the disk, a few at a time; True while there are more.
+
+        A file that was made before its pages could be given back is written anew once, when that is
+        worth it and the service is ``idle``: nobody else can write meanwhile. Other databases than
+        SQLite do all this by themselves.
+        """
+        if self._db.engine.dialect.name != "sqlite":
+            return False
+        with self._db.alone() as connection:
+            free = _pragma(connection, "freelist_count")
+            if not free:
+                return False
+            if _pragma(connection, "auto_vacuum") != _INCREMENTAL:
+                worth_it = 4 * free > _pragma(connection, "page_count")
+                if worth_it and idle:
+                    connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
+                    connection.exec_driver_sql("VACUUM")
+                return False
+            # As a script: a page is freed at each step of the statement, and anything else takes
+            # one step only where rows have no columns.
+            driver = connection.connection.driver_connection
+            if isinstance(driver, sqlite3.Connection):
+                driver.executescript(f"PRAGMA incremental_vacuum({_PAGES_PER_STEP})")
+            if free > _PAGES_PER_STEP:
+                return True
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+            return False
+
+
+def _pragma(connection: sa.Connection, name: str) -> int:
+    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())

@@ -1,0 +1,89 @@
+"""What lies on the shelves for good: originals in archive and quarantine, reports in the outbox.
+
+Only finds and removes; what may go is decided elsewhere (``pipeline.retention``).
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+
+from pipeline.adapters.atomic import storing
+from pipeline.adapters.outbox import Outbox
+
+_REPORT = re.compile(
+    r"__(d\d{8}t\d{9}[a-z2-7]{4})\.(?:received\.json|results\.csv|rejects\.csv|rejects\.xlsx"
+    r"|REFUSED\.txt|summary\.json)\Z"
+)
+_SUMMARY = ".summary.json"
+
+
+class Shelves:
+    """The shelves of one root. Raises StorageError."""
+
+    def __init__(self, root: Path, outbox: Outbox) -> None:
+        self._archive = root / "archive"
+        self._quarantine = root / "quarantine"
+        self._drops = root / "state" / "drops"
+        self._outbox = outbox
+
+    def originals(self, before: date) -> Iterator[tuple[str, Path]]:
+        """Yield drop id and folder of what was archived on a day before this, or refused at all."""
+        with storing("list", self._archive):
+            for day in sorted(self._archive.glob("[0-9]*/[0-9]*/[0-9]*")):
+                if (filed := _day_of(day)) is not None and filed < before:
+                    yield from _folders(day)
+        with storing("list", self._quarantine):
+            yield from _folders(self._quarantine)
+
+    def reports(self) -> Iterator[tuple[str, str, str]]:
+        """Yield drop id, courier folder and name of each report; a drop's summary first.
+
+        A report without its summary is not taken for complete while it is being removed.
+        """
+        rest: list[tuple[str, str, str]] = []
+        for folder, name in self._outbox.names():
+            if found := _REPORT.search(name):
+                if name.endswith(_SUMMARY):
+                    yield found[1], folder, name
+                else:
+                    rest.append((found[1], folder, name))
+        yield from rest
+
+    def remove_original(self, folder: Path) -> None:
+        """Remove a drop's folder from archive or quarantine, and days that became empty."""
+        _remove_tree(folder)
+        for above in folder.parents:
+            if above in {self._archive, self._quarantine}:
+                break
+            with suppress(OSError):  # not empty
+                above.rmdir()
+
+    def remove_report(self, folder: str, name: str) -> None:
+        """Remove one file of the outbox."""
+        self._outbox.remove(folder, name)
+
+    def remove_spool(self, drop_id: str) -> None:
+        """Remove what the spool keeps of a drop."""
+        _remove_tree(self._drops / drop_id)
+
+
+def _folders(shelf: Path) -> Iterator[tuple[str, Path]]:
+    for entry in sorted(shelf.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            yield entry.name, entry
+
+
+def _day_of(folder: Path) -> date | None:
+    year, month, day = folder.parts[-3:]
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        return None  # not ours
+
+
+def _remove_tree(folder: Path) -> None:
+    with storing("remove", folder), suppress(FileNotFoundError):
+        shutil.rmtree(folder)

@@ -1,0 +1,149 @@
+"""Files that have waited too long in the inbox: told to the log and to whoever dropped them.
+
+They are not given up: each is taken as soon as it is ready, and the note about it goes away.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from pipeline.adapters.inbox import Cause, Waiting
+from pipeline.adapters.naming import as_text, shown, stem_of
+from pipeline.adapters.outbox import Outbox
+from pipeline.errors import StorageError
+from pipeline.ports import Clock
+from pipeline.stages.report_waiting import waiting_text
+
+log = structlog.get_logger(__name__)
+
+NOTE = "WAITING.txt"
+
+_Place = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Late:
+    """A file that waits for too long. ``since``: when it was first seen, aware."""
+
+    folder: str
+    name: str
+    cause: Cause
+    reason: str
+    since: datetime
+
+
+class Latecomers:
+    """Owned by the service's thread."""
+
+    def __init__(self, *, outbox: Outbox, clock: Clock, after_seconds: float) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._after = after_seconds
+        self._late: dict[_Place, Late] = {}
+        self._noted: dict[_Place, Cause] = {}
+        self._stale: set[_Place] | None = None
+
+    @property
+    def late(self) -> tuple[Late, ...]:
+        """The files that are late now, the longest waiting first."""
+        return tuple(sorted(self._late.values(), key=lambda each: each.since))
+
+    def look(
+        self, waiting: Iterable[Waiting], lying: frozenset[_Place], *, at_once: bool = False
+    ) -> None:
+        """Tell of what waits for too long, and no more of what does not.
+
+        ``lying``: folder and name of all files in the inbox, so that a note outlives a restart.
+        ``at_once``: however short they have waited.
+        """
+        now = self._clock.now()
+        self._late = {
+            (each.folder, each.name): self._as_late(each, now)
+            for each in waiting
+            if at_once or each.waits_seconds >= self._after
+        }
+        for place, late in self._late.items():
+            if self._noted.get(place) is not late.cause:
+                self._tell(late, now)
+                self._noted[place] = late.cause
+        self._forget(lying)
+
+    def _as_late(self, each: Waiting, now: datetime) -> Late:
+        late = Late(
+            folder=each.folder,
+            name=each.name,
+            cause=each.cause,
+            reason=each.reason,
+            since=now - timedelta(seconds=each.waits_seconds),
+        )
+        if each.cause is Cause.UNSETTLED:
+            # "So far 0.4 s" would be out of date when it is read.
+            words = "it keeps changing: let whatever writes it come to an end"
+            return replace(late, reason=words)
+        return late
+
+    def _tell(self, late: Late, now: datetime) -> None:
+        log.warning(
+            "inbox.waiting",
+            file=shown(late.name),
+            folder=shown(late.folder),
+            cause=late.cause.value,
+            reason=late.reason,
+            seconds=round((now - late.since).total_seconds()),
+        )
+        text = waiting_text(
+            source_file=as_text(late.name),
+            reason=late.reason,
+            since=late.since,
+            told_at=now,
+            picked_up="It is taken by itself once nothing is in the way. This note goes away then.",
+        )
+        try:
+            self._outbox.write(late.folder, note_name(late.name), [text])
+        except StorageError as error:
+            # The log has it; a full outbox is told elsewhere and must not stop the inbox.
+            log.warning("inbox.note_failed", file=shown(late.name), reason=error.message)
+
+    def _forget(self, lying: frozenset[_Place]) -> None:
+        """Remove the notes about files that were taken, or are late no more."""
+        over = {place for place in self._noted if place not in self._late}
+        try:
+            if self._stale is None:
+                found = self._outbox.names()
+                self._stale = {each for each in found if each[1].endswith(f".{NOTE}")}
+            kept = {(folder, note_name(name)) for folder, name in lying} if self._stale else set()
+            gone = {(folder, note_name(name)) for folder, name in over} | self._stale - kept
+            for folder, name in gone:
+                self._outbox.remove(folder, name)
+        except StorageError:
+            return  # looked for again at the next look
+        self._stale -= gone
+        for place in over:
+            del self._noted[place]
+
+
+def note_name(name: str) -> str:
+    """What the note about a file of this name is called in the outbox.
+
+    ``<stem>__w<8 hex digits>.WAITING.txt``: like every other name there, with what tells names of
+    the same stem apart in place of a drop id.
+    """
+    mark = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{stem_of(as_text(name))}__w{mark}.{NOTE}"
+
+
+def as_dicts(late: Iterable[Late]) -> list[Mapping[str, str]]:
+    """For machines."""
+    return [
+        {
+            "folder": as_text(each.folder),
+            "file": as_text(each.name),
+            "cause": each.cause.value,
+            "reason": each.reason,
+            "since": each.since.isoformat(timespec="seconds"),
+        }
+        for each in late
+    ]

@@ -1,0 +1,197 @@
+"""Tidying up: originals, reports and row details are removed when they are old enough.
+
+Never before their drop is closed, never what the ledger does not know, and never what keeps an
+order from being sent twice.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from pipeline.adapters.shelves import Shelves
+from pipeline.adapters.swept_file import SweptFile
+from pipeline.errors import StorageError
+from pipeline.ports import Clock, Ledger
+
+log = structlog.get_logger(__name__)
+
+_EVERY = timedelta(days=1)
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keep:
+    """Days after its end for which what a drop left is kept; 0: for good."""
+
+    archive_days: int = 0
+    outbox_days: int = 0
+    rows_days: int = 180
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What was removed: originals and reports in files and folders, rows by drops."""
+
+    originals: int = 0
+    reports: int = 0
+    drops: int = 0
+
+
+class Retention:
+    """``sweep`` removes what is old; ``start`` and ``stop`` do it beside other work."""
+
+    def __init__(
+        self,
+        *,
+        keep: Keep,
+        shelves: Shelves,
+        ledger: Ledger,
+        swept: SweptFile,
+        clock: Clock,
+    ) -> None:
+        self._keep = keep
+        self._shelves = shelves
+        self._ledger = ledger
+        self._swept = swept
+        self._clock = clock
+        self._idle: Callable[[], bool] = lambda: True
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # -- when ----------------------------------------------------------------------------------
+
+    def start_if_due(self, idle: Callable[[], bool]) -> None:
+        """Begin in a thread of its own when a day has passed since the last sweep.
+
+        ``idle``: nothing is under way just now; asked before what would hold others up.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            return
+        if self.is_due():
+            self._idle = idle
+            self._thread = threading.Thread(target=self._run, name="retention")
+            self._thread.start()
+
+    def run_if_due(self) -> None:
+        """The same, at once."""
+        if self.is_due():
+            self._run()
+
+    def stop(self) -> None:
+        """Leave off, and wait for the thread. What is left is done at the next sweep."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def is_due(self) -> bool:
+        """True when a day has passed since the last sweep, or the clock was set back behind it."""
+        last, now = self._swept.last(), self._clock.now()
+        return last is None or not last <= now < last + _EVERY
+
+    def _run(self) -> None:
+        try:
+            self._swept.note(self._clock.now())
+            swept = self.sweep()
+        except StorageError as error:
+            log.warning("retention.put_off", reason=error.message, hint=error.hint)
+        except Exception:  # a fault here must not end the service
+            log.exception("retention.failed")
+        else:
+            if swept != Swept():
+                log.info(
+                    "retention.swept",
+                    originals=swept.originals,
+                    reports=swept.reports,
+                    drops=swept.drops,
+                )
+
+    # -- what ----------------------------------------------------------------------------------
+
+    def sweep(self) -> Swept:
+        """Remove what is old now. Raises StorageError; doing it again is fine."""
+        now, keep = self._clock.now(), self._keep
+        return Swept(
+            originals=self._originals(now - timedelta(days=keep.archive_days))
+            if keep.archive_days
+            else 0,
+            reports=self._reports(now - timedelta(days=keep.outbox_days))
+            if keep.outbox_days
+            else 0,
+            drops=self._rows(now - timedelta(days=keep.rows_days), now) if keep.rows_days else 0,
+        )
+
+    def _originals(self, before: datetime) -> int:
+        removed = 0
+        for drop_id, folder in self._shelves.originals(before.date()):
+            if self._ending.is_set():
+                break
+            if self._closed_before(drop_id, before):
+                self._shelves.remove_original(folder)
+                removed += 1
+        return removed
+
+    def _reports(self, before: datetime) -> int:
+        removed = 0
+        known: dict[str, bool] = {}
+        for drop_id, folder, name in self._shelves.reports():
+            if self._ending.is_set():
+                break
+            if drop_id not in known:
+                known[drop_id] = self._closed_before(drop_id, before)
+            if known[drop_id]:
+                self._shelves.remove_report(folder, name)
+                removed += 1
+        return removed
+
+    def _rows(self, before: datetime, now: datetime) -> int:
+        given_up = self._ledger.give_up(closed_before=before, at=now)
+        if given_up:
+            # First the spool: the ledger's mark is what finds it again after a crash.
+            for drop_id in self._until_stopped(given_up):
+                self._shelves.remove_spool(drop_id)
+            if not self._walk() or self._ending.is_set():
+                return 0
+            self._ledger.end_compaction()
+        more = True
+        while more and not self._ending.is_set():
+            more = self._slowly(partial(self._ledger.shrink, idle=self._idle()))
+        return len(given_up)
+
+    def _walk(self) -> bool:
+        """Through all orders; False when it was broken off."""
+        after: str | None = ""
+        while after is not None:
+            if self._ending.is_set():
+                return False
+            after = self._slowly(partial(self._ledger.compact_orders, after))
+        return True
+
+    def _closed_before(self, drop_id: str, moment: datetime) -> bool:
+        if drop_id > f"d{moment:%Y%m%dt%H%M%S}":
+            return False  # claimed later than that: its id tells
+        drop = self._ledger.find(drop_id)
+        return (
+            drop is not None
+            and drop.state.closed
+            and drop.finished_at is not None
+            and drop.finished_at < moment
+        )
+
+    def _until_stopped(self, items: Iterable[str]) -> Iterable[str]:
+        for item in items:
+            if self._ending.is_set():
+                return
+            yield item
+
+    def _slowly(self, step: Callable[[], _T]) -> _T:
+        """Rest as long as the step took, so that sending has the ledger and the disk in between."""
+        began = self._clock.monotonic()
+        result = step()
+        self._ending.wait(self._clock.monotonic() - began)
+        return result

@@ -1,0 +1,67 @@
+"""Retention as a service does it: old files and rows go, and nothing is sent a second time."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pipeline.sandbox.server import SandboxHandle
+from tests.acceptance.harness import Root, orders
+
+
+def make_old(root: Root, days: int) -> None:
+    """As if everything that is closed had been closed so many days ago."""
+    then = datetime.now(UTC) - timedelta(days=days)
+    with sqlite3.connect(root.path / "state" / "ledger.db") as ledger:
+        ids = [row[0] for row in ledger.execute("SELECT drop_id FROM drops")]
+        for drop_id in ids:
+            new = f"d{then:%Y%m%dt%H%M%S}{drop_id[16:]}"
+            ledger.execute("UPDATE drops SET drop_id = ? WHERE drop_id = ?", (new, drop_id))
+            for path in [*root.path.glob(f"**/*{drop_id}*")]:
+                path.rename(path.with_name(path.name.replace(drop_id, new)))
+        ledger.execute(
+            "UPDATE drops SET finished_at = ? WHERE finished_at IS NOT NULL", (then.isoformat(),)
+        )
+    ledger.close()
+    shelf = root.path / "archive" / f"{then:%Y}" / f"{then:%m}" / f"{then:%d}"
+    shelf.mkdir(parents=True)
+    for folder in root.path.glob("archive/*/*/*/*"):
+        folder.rename(shelf / folder.name)
+    (root.path / "state" / "swept.json").unlink()
+
+
+def test_old_files_and_rows_go_and_what_was_accepted_is_not_sent_again(
+    root: Root, api: SandboxHandle
+) -> None:
+    root.configure(retention__archive_days=30, retention__outbox_days=30)
+    root.drop("a.csv", orders(60))
+    root.drop("b.csv", orders(10, prefix="IT", status="In Transit"))
+    assert root.once().code == 0
+    make_old(root, 200)
+    root.drop("c.csv", orders(60))
+    ran = root.once()
+    assert ran.code == 0
+    assert root.of("c").counts == {"duplicate": 60}
+    (swept,) = [line for line in ran.logs if line["event"] == "retention.swept"]
+    assert (swept["originals"], swept["reports"], swept["drops"]) == (2, 6, 2)
+    assert [Path(path).name for path in root.files("archive")] == ["c.csv"]
+    assert {path.name.partition("__")[0] for path in root.outbox.iterdir()} == {"c"}
+    root.drop("d.csv", orders(60))
+    assert root.once().code == 0
+    assert root.of("d").counts == {"duplicate": 60}
+    assert api.stats()["accepted"] == 60
+    assert api.stats()["repeats"] == 0
+    traced = root.run("trace", "ORD000000", "--json").json
+    assert traced[0]["outcome"] == "accepted"
+    assert "no longer kept" in traced[0]["story"][0]
+    assert "no longer kept" in root.run("trace", "ORD000000").out
+    assert root.run("trace", "IT000000").code == 0
+
+
+def test_by_default_files_stay(root: Root) -> None:
+    root.drop("a.csv", orders(2))
+    assert root.once().code == 0
+    make_old(root, 170)
+    assert root.once().code == 0
+    assert [Path(path).name for path in root.files("archive")] == ["a.csv"]
+    assert len(list(root.outbox.iterdir())) == 3
+    assert root.run("trace", "ORD000000", "--json").json[0]["chunk"] == 0

@@ -1,0 +1,253 @@
+"""The inbox as the loop uses it: claimed, passed over, told of; on a clock of the test's own."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from structlog.testing import capture_logs
+
+from pipeline.adapters.folders import Folders
+from pipeline.adapters.health_file import HealthFile
+from pipeline.adapters.inbox import Inbox
+from pipeline.adapters.ledger import SqlLedger, open_ledger
+from pipeline.adapters.naming import DropIds
+from pipeline.adapters.watcher import Watcher
+from pipeline.claiming import Claimer
+from pipeline.errors import StorageError
+from pipeline.intake import Intake
+from pipeline.latecomers import Latecomers
+from pipeline.pulse import Pulse
+from schemas.profile import load_profile
+from tests.fakes.manual_clock import ManualClock
+
+ROWS = "Order ID,Status\n1,Delivered\n"
+LATE = 300.0
+DATED = (
+    'name = "acme"\nfile_time = "%Y%m%d_%H%M"\n'
+    '[headers]\norder_id = ["Ref"]\nstatus = ["Scan"]\n[statuses]\ndelivery_done = ["DLV"]\n'
+)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
+    opened = open_ledger("sqlite:///state/ledger.db", root=tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def pulse(tmp_path: Path, clock: ManualClock) -> Pulse:
+    return Pulse(file=HealthFile(tmp_path), clock=clock, scan_seconds=2.0)
+
+
+Making = Callable[..., Intake]
+
+
+@pytest.fixture
+def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, pulse: Pulse) -> Making:
+    def made(*, settle: float = 0, marker: str = "", min_free: int = 0) -> Intake:
+        folders = Folders(tmp_path, tmp_path / "inbox", tmp_path / "outbox", done_marker=marker)
+        folders.prepare()
+        return Intake(
+            inbox=Inbox(
+                tmp_path / "inbox",
+                settle_seconds=settle,
+                incomplete_seconds=60,
+                done_marker=marker,
+                monotonic=clock.monotonic,
+            ),
+            watcher=Watcher(tmp_path / "inbox", lambda: None),
+            folders=folders,
+            claimer=Claimer(
+                folders=folders,
+                ledger=ledger,
+                clock=clock,
+                new_id=DropIds(clock.now, Random(1)).new,
+            ),
+            latecomers=Latecomers(outbox=folders.outbox, clock=clock, after_seconds=LATE),
+            pulse=pulse,
+            clock=clock,
+            profiles={"acme": load_profile(DATED, origin="acme.toml")},
+            min_free_bytes=min_free,
+        )
+
+    return made
+
+
+def drop(root: Path, name: str, content: str = ROWS, folder: str = "") -> Path:
+    path = root / "inbox" / folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def notes(root: Path) -> list[str]:
+    return sorted(path.name.partition("__")[0] for path in root.glob("outbox/**/*.WAITING.txt"))
+
+
+def look(intake: Intake) -> None:
+    intake.look(once=True)
+
+
+def test_a_file_is_told_of_once_when_it_has_waited_too_long(tmp_path, clock, make):
+    intake = make(marker=".done")
+    drop(tmp_path, "a.csv")
+    look(intake)
+    clock.advance(LATE - 1)
+    look(intake)
+    assert notes(tmp_path) == []
+    with capture_logs() as logs:
+        clock.advance(1)
+        look(intake)
+        clock.advance(3 * LATE)
+        look(intake)
+    assert notes(tmp_path) == ["a"]
+    assert [entry["event"] for entry in logs].count("inbox.waiting") == 1
+    (late,) = intake.late
+    assert late.since == clock.now() - timedelta(seconds=4 * LATE)
+    (tmp_path / "inbox" / "a.csv.done").touch()
+    look(intake)
+    assert notes(tmp_path) == []
+    assert [claimed.source_file for claimed in intake.claimed()] == ["a.csv"]
+
+
+def test_a_wall_clock_that_jumps_makes_no_file_late_and_none_ready(tmp_path, clock, make):
+    intake = make(settle=2)
+    drop(tmp_path, "a.csv")
+    look(intake)
+    clock.set_wall(clock.now() + timedelta(days=3650))
+    look(intake)
+    assert intake.ready == 0
+    assert intake.late == ()
+    clock.set_wall(clock.now() - timedelta(days=7300))
+    clock.advance(2)
+    look(intake)
+    assert intake.ready == 1
+
+
+def test_files_that_once_leaves_are_told_of_at_its_end_and_claimed_ones_no_more(
+    tmp_path, clock, make
+):
+    drop(tmp_path, "a.csv")
+    drop(tmp_path, "b.csv")
+    intake = make(marker=".done")
+    look(intake)
+    assert [file.name for file in intake.left()] == ["a.csv", "b.csv"]
+    assert notes(tmp_path) == ["a", "b"]
+    (tmp_path / "inbox" / "a.csv.done").touch()
+    later = make(marker=".done")
+    look(later)
+    assert len(list(later.claimed())) == 1
+    assert [file.name for file in later.left()] == ["b.csv"]
+    assert notes(tmp_path) == ["b"]
+
+
+def test_a_name_that_is_reused_all_day_is_not_late(tmp_path, clock, make):
+    intake = make(settle=2)
+    for _ in range(5):
+        drop(tmp_path, "status.csv")
+        look(intake)
+        assert intake.late == ()
+        clock.advance(LATE / 2)
+        look(intake)
+        assert len(list(intake.claimed())) == 1
+    assert intake.late == ()
+
+
+def test_two_files_of_one_stem_have_two_notes(tmp_path, clock, make):
+    intake = make(marker=".done")
+    for name in ("a.csv", "a.xlsx", "A.csv"):
+        drop(tmp_path, name)
+    drop(tmp_path, "a.csv", folder="acme")
+    look(intake)
+    clock.advance(LATE)
+    look(intake)
+    assert notes(tmp_path) == ["A", "a", "a", "a"]
+    assert len(list((tmp_path / "outbox" / "acme").iterdir())) == 1
+
+
+def test_with_too_little_space_nothing_is_claimed(tmp_path, make, ledger):
+    drop(tmp_path, "a.csv")
+    intake = make(min_free=2**60)
+    look(intake)
+    with pytest.raises(StorageError, match="nearly full") as full:
+        list(intake.claimed())
+    assert "inbox.min_free_mb" in full.value.hint
+    assert (tmp_path / "inbox" / "a.csv").exists()
+    assert ledger.recent(10) == []
+
+
+def test_a_scan_that_fails_changes_nothing_and_health_keeps_the_last_good_one(
+    tmp_path, clock, make, pulse
+):
+    intake = make(marker=".done")
+    drop(tmp_path, "a.csv")
+    look(intake)
+    clock.advance(LATE)
+    look(intake)
+    seen = pulse.health()["last_good_scan"]
+    (tmp_path / "inbox").rename(tmp_path / "away")
+    clock.advance(5)
+    intake.look(once=False)
+    assert notes(tmp_path) == ["a"]
+    assert [late.name for late in intake.late] == ["a.csv"]
+    assert pulse.health()["last_good_scan"] == seen
+    assert "cannot be listed" in pulse.health()["trouble"]["scan"]
+    (tmp_path / "away").rename(tmp_path / "inbox")
+    intake.look(once=False)
+    intake.stop()
+    assert pulse.health()["trouble"]["scan"] == ""
+    assert pulse.health()["last_good_scan"] > seen
+
+
+def test_the_same_trouble_is_logged_once_and_its_end_too(clock, pulse):
+    with capture_logs() as logs:
+        for _ in range(20):
+            pulse.trouble("storage", "full", event="service.storage_trouble")
+            clock.advance(5)
+        pulse.beat(late=(), ready=0, under_way=0, blocked=0)
+        assert pulse.health()["trouble"]["storage"] == "full"
+        clock.advance(30)
+        pulse.beat(late=(), ready=0, under_way=0, blocked=0)
+    assert pulse.health()["trouble"]["storage"] == ""
+    told = [entry["event"] for entry in logs if entry["log_level"] != "debug"]
+    assert told == ["service.storage_trouble", "service.trouble_over"]
+
+
+def test_health_is_written_when_something_changes_and_else_sparingly(tmp_path, clock, pulse):
+    file = HealthFile(tmp_path)
+    (tmp_path / "state").mkdir(exist_ok=True)
+
+    def at() -> str:
+        pulse.beat(late=(), ready=0, under_way=0, blocked=0)
+        health = file.read()
+        assert health is not None
+        return health["at"]
+
+    first = at()
+    clock.advance(3)
+    assert at() == first
+    pulse.trouble("scan", "gone")
+    second = at()
+    assert second > first
+    clock.advance(11)
+    assert at() > second
+
+
+def test_files_of_a_courier_that_dates_its_names_come_in_that_order(tmp_path, make):
+    import os
+
+    intake = make()
+    for number, name in enumerate(("r_20261123_0930.csv", "other.csv", "r_20261122_2300.csv")):
+        path = drop(tmp_path, name, folder="" if name == "other.csv" else "acme")
+        os.utime(path, (100 + number, 100 + number))
+    look(intake)
+    claimed = [claimed.source_file for claimed in intake.claimed()]
+    assert claimed == ["r_20261122_2300.csv", "other.csv", "r_20261123_0930.csv"]

@@ -1,0 +1,344 @@
+"""What is old goes, on a clock of the test's own; what keeps an order from going twice stays."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from pipeline.adapters.ledger import SqlLedger, open_ledger
+from pipeline.adapters.ledger.schema import chunks, lines, receipts, verdicts
+from pipeline.adapters.outbox import Outbox
+from pipeline.adapters.shelves import Shelves
+from pipeline.adapters.swept_file import SweptFile
+from pipeline.milestones import Milestone
+from pipeline.model import Drop, DropState, Outcome, stamp
+from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
+from pipeline.retention import Keep, Retention, Swept
+from tests.fakes.ledger_plans import AT, frozen_plan
+from tests.fakes.manual_clock import ManualClock
+
+PICKED, DONE = Milestone.BAG_PICKED, Milestone.DELIVERY_DONE
+KINDS = ("received.json", "results.csv", "rejects.csv", "rejects.xlsx", "summary.json")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
+    opened = open_ledger("sqlite:///state/ledger.db", root=tmp_path)
+    yield opened
+    opened.close()
+
+
+class Place:
+    """A root with drops in it."""
+
+    def __init__(self, root: Path, ledger: SqlLedger, clock: ManualClock) -> None:
+        self.root, self.ledger, self.clock = root, ledger, clock
+        self.outbox = Outbox(root / "outbox")
+        (root / "quarantine").mkdir()
+        (root / "archive").mkdir()
+        (root / "state" / "drops").mkdir()
+        self.outbox.prepare(root)
+
+    def retention(self, **days: int) -> Retention:
+        keep = {"archive_days": 0, "outbox_days": 0, "rows_days": 0} | days
+        return Retention(
+            keep=Keep(**keep),
+            shelves=Shelves(self.root, self.outbox),
+            ledger=self.ledger,
+            swept=SweptFile(self.root),
+            clock=self.clock,
+        )
+
+    def sweep(self, **days: int) -> Swept:
+        return self.retention(**days).sweep()
+
+    def drop(self, age_days: float, state: DropState = DropState.COMPLETED, rows: int = 0) -> Drop:
+        """A drop that came, and was closed if it was, so many days ago, with all it left."""
+        at = self.clock.now() - timedelta(days=age_days)
+        drop_id = f"d{at:%Y%m%dt%H%M%S}000{'abcd'}"
+        drop = self.ledger.begin(drop_id=drop_id, folder="", source_file="a.csv", received_at=at)
+        if rows:
+            self.ledger.freeze(
+                replace(drop, state=DropState.OPEN), frozen_plan(drop.seq, rows, prefix=drop_id)
+            )
+        drop = replace(drop, state=state, finished_at=at if state.closed else None)
+        self.ledger.save(drop)
+        self._leave(drop, at.date())
+        return drop
+
+    def _leave(self, drop: Drop, day: date) -> None:
+        shelf = self.root / "archive" / f"{day:%Y}" / f"{day:%m}" / f"{day:%d}"
+        if drop.state is DropState.REFUSED:
+            shelf = self.root / "quarantine"
+        (shelf / drop.drop_id).mkdir(parents=True)
+        (shelf / drop.drop_id / "a.csv").write_text("rows")
+        for kind in KINDS:
+            (self.root / "outbox" / f"a__{drop.drop_id}.{kind}").write_text("report")
+        (self.root / "state" / "drops" / drop.drop_id).mkdir()
+        (self.root / "state" / "drops" / drop.drop_id / "bodies.json").write_text("[]")
+
+    def originals(self) -> set[str]:
+        found = [*self.root.glob("archive/*/*/*/*"), *self.root.glob("quarantine/*")]
+        return {path.name for path in found}
+
+    def reports(self) -> set[str]:
+        return {path.name.split("__")[1].split(".")[0] for path in self.root.glob("outbox/*")}
+
+    def spools(self) -> set[str]:
+        return {path.name for path in self.root.glob("state/drops/*")}
+
+
+@pytest.fixture
+def place(tmp_path: Path, ledger: SqlLedger, clock: ManualClock) -> Place:
+    return Place(tmp_path, ledger, clock)
+
+
+def test_only_what_is_older_than_its_days_goes(place):
+    old, new = place.drop(31), place.drop(29)
+    refused = place.drop(40, DropState.REFUSED)
+    swept = place.sweep(archive_days=30)
+    assert (swept.originals, swept.reports) == (2, 0)
+    assert place.originals() == {new.drop_id}
+    assert place.reports() == {old.drop_id, new.drop_id, refused.drop_id}
+    assert place.sweep(outbox_days=30) == Swept(reports=2 * len(KINDS))
+    assert place.reports() == {new.drop_id}
+    assert [p.name for p in place.root.glob("archive/*/*/*/*/*")] == ["a.csv"]
+
+
+def test_zero_days_keep_everything(place):
+    drop = place.drop(10_000, rows=3)
+    assert place.sweep() == Swept()
+    assert place.originals() == place.reports() == place.spools() == {drop.drop_id}
+    assert len(place.ledger.sightings(f"{drop.drop_id}0000000")) == 1
+
+
+@pytest.mark.parametrize("state", [DropState.CLAIMING, DropState.CLAIMED, DropState.OPEN])
+def test_nothing_of_a_drop_that_is_not_closed_goes_however_old(place, state):
+    drop = place.drop(5_000, state, rows=3)
+    assert place.sweep(archive_days=1, outbox_days=1, rows_days=1) == Swept()
+    assert place.originals() == place.reports() == place.spools() == {drop.drop_id}
+    assert [each.open for each in asked(place, f"{drop.drop_id}0000000")] == [True]
+    place.ledger.save(replace(drop, finished_at=drop.received_at))  # one that was opened again
+    assert place.sweep(archive_days=1, outbox_days=1, rows_days=1) == Swept()
+
+
+def test_a_drop_that_came_long_ago_and_was_closed_lately_is_kept(place):
+    drop = place.drop(400, rows=2)
+    place.ledger.save(replace(drop, finished_at=place.clock.now() - timedelta(days=1)))
+    assert place.sweep(archive_days=30, outbox_days=30, rows_days=30) == Swept()
+
+
+def test_what_the_ledger_does_not_know_is_never_removed(place, tmp_path):
+    stranger = tmp_path / "archive" / "2020" / "01" / "01" / "d20200101t000000000abcd"
+    stranger.mkdir(parents=True)
+    for name in ("notes.txt", "b__d20200101t000000000abcd.summary.json", "x__d2.summary.json"):
+        (tmp_path / "outbox" / name).write_text("mine")
+    (tmp_path / "archive" / "2020" / "99" / "77" / "d1").mkdir(parents=True)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").touch()
+    known = place.ledger.begin(
+        drop_id="d1", folder="", source_file="a", received_at=place.clock.now()
+    )
+    place.ledger.save(
+        replace(known, state=DropState.REFUSED, finished_at=datetime(2020, 1, 1, tzinfo=UTC))
+    )
+    (tmp_path / "quarantine" / "d1").symlink_to(outside)
+    assert place.sweep(archive_days=1, outbox_days=1) == Swept()
+    assert stranger.exists()
+    assert (outside / "precious").exists()
+    assert len(list((tmp_path / "outbox").iterdir())) == 3
+
+
+def asked(place: Place, *orders: str) -> list:
+    return place.ledger.standing(orders, but_seq=1 << 62)
+
+
+def send(place: Place, drop: Drop, *results: ChunkResult) -> None:
+    place.ledger.exchange(results, [], at=AT)
+
+
+def ended(drop: Drop, no: int, outcome: Outcome, **more: object) -> ChunkResult:
+    chunk = Chunk(
+        drop_seq=drop.seq,
+        no=no,
+        wave=0,
+        offset=0,
+        length=1,
+        size=20,
+        state=ChunkState.DONE,
+        outcome=outcome,
+        attempts=1,
+        sent_at=AT,
+    )
+    return ChunkResult(chunk=chunk, **more)
+
+
+def refused(no: int, pos: int) -> Verdict:
+    return Verdict(chunk_no=no, pos=pos, outcome=Outcome.FAILED, code="API_REFUSED", message="no")
+
+
+def count(place: Place, table: sa.Table) -> int:
+    with place.ledger._db.read() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+
+
+def test_of_old_rows_what_was_accepted_stays_known_and_nothing_else(place):
+    drop = place.drop(181, rows=60)
+    call = Receipt(chunk_no=1, at=AT, kind="put", http_status=503, note="busy")
+    send(
+        place,
+        drop,
+        ended(drop, 0, Outcome.ACCEPTED, verdicts=(refused(0, 3),)),
+        ended(drop, 1, Outcome.FAILED, receipts=(call,)),
+        ended(drop, 2, Outcome.ACCEPTED),
+    )
+    orders = [f"{drop.drop_id}{n:07}" for n in range(60)]
+    before = {(each.order_id, each.status) for each in asked(place, *orders)}
+    assert len(before) == 39
+    assert place.sweep(rows_days=180) == Swept(drops=1)
+    after = asked(place, *orders)
+    assert {(each.order_id, each.status) for each in after} == before
+    assert {(each.drop_id, each.open, each.outcome) for each in after} == {
+        (drop.drop_id, False, Outcome.ACCEPTED)
+    }
+    assert {each.at for each in after} == {stamp(place.clock.now() - timedelta(days=181))}
+    assert [count(place, table) for table in (lines, chunks, verdicts, receipts)] == [0] * 4
+    assert place.spools() == set()
+    (sighting,) = place.ledger.sightings(orders[0])
+    closed = place.clock.now() - timedelta(days=181)
+    assert (sighting.accepted_by, sighting.drop.drop_id) == (closed, drop.drop_id)
+    assert place.ledger.sightings(orders[3]) == []
+    assert place.ledger.find(drop.drop_id) is not None
+    assert place.sweep(rows_days=180) == Swept()
+
+
+def test_rows_of_younger_drops_stay_as_they_were(place):
+    old, new = place.drop(300, rows=30), place.drop(10, rows=30)
+    for drop in (old, new):
+        send(place, drop, *(ended(drop, no, Outcome.ACCEPTED) for no in range(2)))
+    assert place.sweep(rows_days=180) == Swept(drops=1)
+    assert count(place, lines) == 30
+    assert count(place, chunks) == 2
+    (sighting,) = place.ledger.sightings(f"{new.drop_id}0000000")
+    assert sighting.chunk is not None
+    assert place.spools() == {new.drop_id}
+
+
+def test_a_drop_with_rows_whose_end_nobody_knows_is_kept(place):
+    doubtful, verdict_only = place.drop(300, rows=3), place.drop(301, rows=3)
+    send(place, doubtful, ended(doubtful, 0, Outcome.UNKNOWN))
+    unknown = replace(refused(0, 1), outcome=Outcome.UNKNOWN)
+    send(place, verdict_only, ended(verdict_only, 0, Outcome.ACCEPTED, verdicts=(unknown,)))
+    assert place.sweep(rows_days=180) == Swept()
+    assert place.spools() == {doubtful.drop_id, verdict_only.drop_id}
+
+
+def test_a_drop_that_somebody_asked_something_for_is_kept(place):
+    drop = place.drop(300, DropState.CANCELLED, rows=3)
+    place.ledger.request(drop.drop_id, "retry")
+    assert place.sweep(rows_days=180) == Swept()
+    assert place.spools() == {drop.drop_id}
+
+
+def test_an_order_of_many_old_drops_keeps_each_status_once(place):
+    for age, status in ((400, PICKED), (390, DONE), (380, DONE)):
+        at = place.clock.now() - timedelta(days=age)
+        drop = place.ledger.begin(drop_id=f"d{age}", folder="", source_file="a.csv", received_at=at)
+        plan = frozen_plan(drop.seq, 1, prefix="same", status=status)
+        place.ledger.freeze(replace(drop, state=DropState.OPEN), plan)
+        place.ledger.save(replace(drop, state=DropState.COMPLETED, finished_at=at))
+        send(place, drop, ended(drop, 0, Outcome.ACCEPTED))
+    assert place.sweep(rows_days=180) == Swept(drops=3)
+    found = asked(place, "same0000000")
+    assert [(each.status, each.drop_id) for each in found] == [(PICKED, "d400"), (DONE, "d390")]
+
+
+def test_a_walk_that_was_broken_off_anywhere_tells_the_same_and_is_ended_later(place, monkeypatch):
+    from pipeline.adapters.ledger import compaction
+
+    monkeypatch.setattr(compaction, "_LINES_PER_STEP", 7)
+    drops = [place.drop(300 + number, rows=40) for number in range(3)]
+    for drop in drops:
+        send(place, drop, *(ended(drop, no, Outcome.ACCEPTED) for no in range(2)))
+    orders = [f"{drop.drop_id}{n:07}" for drop in drops for n in range(40)]
+
+    def known() -> set[tuple[str, int]]:
+        return {(each.order_id, each.status) for each in asked(place, *orders)}
+
+    before = known()
+    assert len(before) == 120
+    now = place.clock.now()
+    place.ledger.give_up(closed_before=now - timedelta(days=180), at=now)
+    after: str | None = ""
+    for _ in range(9):
+        assert after is not None
+        after = place.ledger.compact_orders(after)
+        assert known() == before
+    assert 0 < count(place, lines) < 120
+    assert place.sweep(rows_days=180) == Swept(drops=3)
+    assert known() == before
+    assert count(place, lines) == count(place, chunks) == 0
+
+
+@pytest.mark.parametrize("made_before", [False, True], ids=["new file", "older file"])
+def test_the_ledger_s_file_shrinks(tmp_path, clock, made_before):
+    if made_before:
+        import sqlite3
+
+        (tmp_path / "state").mkdir()
+        old = sqlite3.connect(tmp_path / "state" / "ledger.db")
+        old.execute("CREATE TABLE something (else_)")
+        old.close()
+    ledger = open_ledger("sqlite:///state/ledger.db", root=tmp_path)
+    place = Place(tmp_path, ledger, clock)
+    drop = place.drop(200, rows=60_000)
+    send(place, drop, ended(drop, 0, Outcome.ACCEPTED))
+    ledger.close()
+    before = (tmp_path / "state" / "ledger.db").stat().st_size
+    retention = place.retention(rows_days=180)
+    retention._idle = lambda: made_before  # only an older file is written anew, when nobody minds
+    retention.sweep()
+    ledger.close()
+    assert (tmp_path / "state" / "ledger.db").stat().st_size < before / 10
+    assert len(asked(place, f"{drop.drop_id}0000000")) == 1
+    ledger.close()
+
+
+def test_a_sweep_is_due_at_the_start_and_a_day_after_the_last(place, clock):
+    retention = place.retention(archive_days=30)
+    drop = place.drop(31)
+    retention.run_if_due()
+    assert place.originals() == set()
+    place.drop(32)
+    clock.advance(3600 * 23.9)
+    place.retention(archive_days=30).run_if_due()
+    assert len(place.originals()) == 1
+    clock.advance(3600 * 0.2)
+    place.retention(archive_days=30).run_if_due()
+    assert place.originals() == set()
+    assert place.ledger.find(drop.drop_id) is not None
+
+
+def test_a_clock_that_was_set_back_does_not_keep_it_from_being_due(place, clock):
+    place.retention().run_if_due()
+    assert not place.retention().is_due()
+    clock.set_wall(datetime(2020, 1, 1, tzinfo=clock.now().tzinfo))
+    assert place.retention().is_due()
+
+
+def test_beside_other_work_it_runs_in_a_thread_and_is_stopped_with_the_service(place):
+    place.drop(31)
+    retention = place.retention(archive_days=30)
+    retention.start_if_due(lambda: True)
+    retention.stop()
+    place.retention(archive_days=30).sweep()
+    assert place.originals() == set()
