@@ -35,7 +35,7 @@ def test_what_was_accepted_is_a_duplicate_afterwards_and_what_was_open_goes_on(
     assert root.of("second").counts == {"accepted": 30}
     assert api.stats()["accepted"] == 75
     story = root.run("trace", "ORD000003", "--json").json
-    assert [each["outcome"] for each in story] == ["accepted", "not sent"]
+    assert [each["outcome"] for each in story] == ["accepted", "duplicate"]
     assert len(root.run("drops", "--json").json) == 3
 
 

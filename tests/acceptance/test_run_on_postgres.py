@@ -50,7 +50,7 @@ def test_what_was_accepted_is_remembered_by_another_root_with_the_same_ledger(
         assert other.once().code == 0
         assert other.of("b").counts == {"duplicate": 45}
         (seen, again) = other.run("trace", "ORD000007", "--json").json
-    assert (seen["outcome"], again["outcome"]) == ("accepted", "not sent")
+    assert (seen["outcome"], again["outcome"]) == ("accepted", "duplicate")
     assert api.stats()["accepted"] == 45
 
 
