@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, sleep
 
+from benchmarks.bench import Bench, manifest
 from benchmarks.data import write_manifest
+from benchmarks.lookers import lookers
 from benchmarks.measure import Ran, RunBrokeError, run
 from benchmarks.product import Setup
 from benchmarks.reading import reading
@@ -23,30 +24,6 @@ ROWS_PER_CALL = 20
 
 _WARM = 2
 """Small files that come first and do not count: they load what is loaded late."""
-
-
-@dataclass
-class Bench:
-    """Where a run of the benchmarks works, how large, how often."""
-
-    base: Path
-    quick: bool = False
-    repeat: int = 3
-    peaks: dict[str, float] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def size(self, rows: int) -> int:
-        """The number of rows: a tenth of it when it has to be quick."""
-        return rows // 10 if self.quick else rows
-
-    def fresh(self, name: str, url: str, *, concurrency: int = 8, rate: float = 0) -> Setup:
-        """A new root."""
-        taken = len(list(self.base.glob(f"{name}-*")))
-        return Setup.fresh(self.base, f"{name}-{taken}", url, concurrency=concurrency, rate=rate)
-
-    def rival(self, name: str, *arguments: str) -> Ran:
-        """Run a rival to its end."""
-        return run([sys.executable, "-m", f"benchmarks.rivals.{name}", *arguments])
 
 
 def big(bench: Bench) -> list[Line]:
@@ -65,7 +42,7 @@ def big(bench: Bench) -> list[Line]:
             bare.append(float(bench.rival("bare_aiohttp", *arguments).output))
             bare_uvloop.append(float(bench.rival("bare_aiohttp", *arguments, "uvloop").output))
         httpx = float(bench.rival("bare_httpx", *arguments).output)
-        file = str(_manifest(bench, rows))
+        file = str(manifest(bench.base, rows))
         script.append(bench.rival("script", server.url, file).seconds)
     seconds, peak = median(r.seconds for r in ran), max(r.peak_mb for r in ran)
     bench.peaks[case], bench.seconds[case] = peak, seconds
@@ -138,7 +115,7 @@ def latency(bench: Bench) -> list[Line]:
             bench.rival("bare_aiohttp", server.url, bodies, str(calls_out))
             bare_rates.append(_rate(server))
         server.reset()
-        file = str(_manifest(bench, rows // share))
+        file = str(manifest(bench.base, rows // share))
         script_whole = bench.rival("script", server.url, file).seconds
         script_sending = float(server.stats()["seconds"])
     # Only the sending grows with the rows; starting the interpreter does not.
@@ -201,7 +178,7 @@ def ledger(bench: Bench) -> list[Line]:
     with serving() as server:
         for _ in range(bench.repeat):
             setup = bench.fresh(case, server.url)
-            os.link(_manifest(bench, rows), setup.inbox / "manifest.csv")
+            os.link(manifest(bench.base, rows), setup.inbox / "manifest.csv")
             once = setup.run_once(rows=rows, mode="ledger")
             ran.append((once.seconds, json.loads(once.output.strip().splitlines()[-1])))
     ran.sort(key=lambda pair: pair[0])
@@ -265,7 +242,7 @@ def stages(bench: Bench) -> list[Line]:
     with serving() as server:
         for _ in range(bench.repeat):
             setup = bench.fresh(case, server.url)
-            os.link(_manifest(bench, rows), setup.inbox / "manifest.csv")
+            os.link(manifest(bench.base, rows), setup.inbox / "manifest.csv")
             once = setup.run_once(rows=rows, mode="stages")
             ran.append((once.seconds, json.loads(once.output.strip().splitlines()[-1])))
     ran.sort(key=lambda pair: pair[0])
@@ -290,6 +267,7 @@ CASES: Mapping[str, Callable[[Bench], list[Line]]] = {
     "layers": layers,
     "stages": stages,
     "reading": lambda bench: reading(bench.base, quick=bench.quick, repeat=bench.repeat),
+    "lookers": lookers,
 }
 
 
@@ -297,20 +275,13 @@ def _whole_command(
     bench: Bench, server: Server, case: str, rows: int, *, concurrency: int = 8, rate: float = 0
 ) -> tuple[Setup, Ran]:
     setup = bench.fresh(case, server.url, concurrency=concurrency, rate=rate)
-    os.link(_manifest(bench, rows), setup.inbox / "manifest.csv")
+    os.link(manifest(bench.base, rows), setup.inbox / "manifest.csv")
     server.reset()
     ran = setup.run_once(rows=rows)
     stats = server.stats()
     if stats["items"] != rows:
         raise RunBrokeError(f"The server took {stats['items']} updates instead of {rows}.")
     return setup, ran
-
-
-def _manifest(bench: Bench, rows: int) -> Path:
-    path = bench.base / f"manifest-{rows}.csv"
-    if not path.exists():
-        write_manifest(path, rows)
-    return path
 
 
 def _ready_bodies(bench: Bench, setup: Setup) -> str:

@@ -22,6 +22,9 @@ from schemas.rules import Rules
 
 MB = 1024 * 1024
 
+OwnProfiles = tuple[tuple[str, str], ...]
+"""The profiles of a root: each file's path and text."""
+
 _BURST = 512 * MB
 """What it may take beyond its limit between two looks; past that the system refuses it."""
 
@@ -37,7 +40,7 @@ class ReadingRules:
     ``seconds``: processor time, to which a file's size adds; ``memory``: bytes.
     """
 
-    profiles: tuple[tuple[str, str], ...]
+    profiles: OwnProfiles
     default: str
     limits: Limits
     rules: Rules

@@ -7,6 +7,7 @@ other end is ``pipeline.reader``.
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGXCPU
 from time import monotonic
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from pipeline.adapters.child import Child, ChildGone, Usage
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import Spool
-from pipeline.agreement import MB, Answer, ReadingRules, introduction, reply, request
+from pipeline.agreement import MB, Answer, OwnProfiles, ReadingRules, introduction, reply, request
 from pipeline.codes import Code
 from pipeline.errors import DropRefused, ReaderDied, StorageError
 from pipeline.prepared import Facts, Source
@@ -62,11 +63,19 @@ class ReadingStopped(Exception):
 class Reader:
     """Has files read. One at a time; only ``stop`` may be called from another thread.
 
-    ``child``: a process that was started already, before anything else was.
+    ``child``: a process that was started already, before anything else was. ``own_profiles``: what
+    ``rules.profiles`` would be now; when that has changed, another process reads the next file.
     """
 
-    def __init__(self, rules: ReadingRules, child: Child | None = None) -> None:
+    def __init__(
+        self,
+        rules: ReadingRules,
+        child: Child | None = None,
+        *,
+        own_profiles: Callable[[], OwnProfiles] | None = None,
+    ) -> None:
         self._rules = rules
+        self._own_profiles = own_profiles
         self._child = child
         self._ready = False
         self._files = 0
@@ -81,6 +90,7 @@ class Reader:
         StorageError when file or spool cannot be used, or no process started; ReaderDied when the
         process ended over this file; ReadingBug; ReadingStopped.
         """
+        self._learn()
         size = _size(source.path)
         allowed = self._rules.seconds + size / MB * _SECONDS_PER_MB
         try:
@@ -94,6 +104,14 @@ class Reader:
             if self._always_ready:
                 self._started()
         return self._facts(answer, source)
+
+    def _learn(self) -> None:
+        """Take in what somebody changed in the root's profiles since the last file."""
+        own = self._own_profiles() if self._own_profiles else self._rules.profiles
+        if own != self._rules.profiles:
+            self._rules = replace(self._rules, profiles=own)
+            if self._ready:  # it was told of the others
+                self._end()
 
     def keep_ready(self) -> None:
         """Replace a process that had to go at once, not when the next file comes."""

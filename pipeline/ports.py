@@ -186,7 +186,61 @@ class KeepBook(Protocol):
     def shrink(self, *, idle: bool) -> bool: ...
 
 
-class Ledger(DropBook, DropIndex, PlanBook, SendBook, TraceBook, KeepBook, Protocol):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DropLine:
+    """A drop as a list shows it: without what only its report needs.
+
+    ``summary``: the object of its summary.json, as far as it was reported. ``total``: its data
+    rows once it was read.
+    """
+
+    seq: int
+    drop_id: str
+    folder: str
+    source_file: str
+    state: DropState
+    received_at: datetime
+    finished_at: datetime | None
+    size: int
+    sha256: str
+    courier: str
+    parent: str | None
+    same_as: str | None
+    request: str
+    summary: Mapping[str, Any] | None
+    total: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """Which drops are wanted; "" is any. ``needs``: an outcome of which it has rows.
+
+    ``words`` stand in the file's name or the drop's id. ``before``, ``after``: older or newer
+    than the drop with that ``seq``.
+    """
+
+    words: str = ""
+    state: str = ""
+    courier: str = ""
+    needs: str = ""
+    before: int | None = None
+    after: int | None = None
+    limit: int = 50
+
+
+class Overview(Protocol):
+    """Looking over drops, for pages and measures: only reads."""
+
+    def search(self, search: Search) -> list[DropLine]: ...
+    def lines(self, drop_ids: Sequence[str]) -> list[DropLine]: ...
+    def children(self, drop_id: str) -> list[DropLine]: ...
+    def twins(self, sha256: str) -> list[DropLine]: ...
+    def changed(self, after_seq: int, since: datetime) -> list[DropLine]: ...
+    def sent(self, drop_seq: int) -> Mapping[str | None, int]: ...
+    def waiting_updates(self) -> int: ...
+
+
+class Ledger(DropBook, DropIndex, PlanBook, SendBook, TraceBook, Overview, KeepBook, Protocol):
     """The memory of what was received, planned, sent and answered."""
 
     def close(self) -> None: ...

@@ -4,9 +4,12 @@ It runs in a process of its own (``pipeline.reader``), which alone loads the nat
 """
 
 import mmap
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -19,9 +22,11 @@ from pipeline.codes import Code
 from pipeline.errors import StorageError
 from pipeline.family import Family, parent_of, restored, unguarded
 from pipeline.model import (
+    Block,
     Disposition,
     Manifest,
     Notice,
+    PreparedBlock,
     ReadTally,
     Role,
     Sheet,
@@ -38,6 +43,9 @@ from schemas.courier import Profile
 
 _MAP_FROM = 8 * 1024 * 1024
 """Files from this size on are mapped into memory instead of read."""
+
+_JUDGES = 2
+"""Blocks judged at a time: each holds some 20 MB."""
 
 _ID_BAD = f"{Code.ID_MISSING}:|{Code.ID_INVALID}:"
 
@@ -165,20 +173,25 @@ def _prepare_sheet(
     gathered.notices += mapping.notices
     rows = 0
     ending: list[pa.Table] = []
-    with spool.rows_writer(number, len(headers)) as writer:
+
+    def blocks() -> Iterator[Block]:
         for read in sheet.blocks(gathered.tally):
             block = read
             if came_back:
                 block = restored(unguarded(read, sheet, manifest), headers, mapping, family)
             gathered.dates.see(block, mapping)
-            prepared = prepare_block(
-                block,
-                mapping,
-                choice.profile,
-                now=source.now,
-                rules=reading.rules,
-                mixed=gathered.mixed,
-            )
+            yield block
+
+    judge = partial(
+        prepare_block,
+        mapping=mapping,
+        profile=choice.profile,
+        now=source.now,
+        rules=reading.rules,
+        mixed=gathered.mixed,
+    )
+    with spool.rows_writer(number, len(headers)) as writer:
+        for block, prepared in _side_by_side(blocks(), judge):
             writer.add(block, prepared)
             gathered.notices += prepared.notices
             rows += len(block)
@@ -197,6 +210,29 @@ def _prepare_sheet(
     )
     for table in ending:
         _take_back_footers(table, gathered)
+
+
+def _side_by_side(
+    blocks: Iterator[Block], judge: Callable[[Block], PreparedBlock]
+) -> Iterator[tuple[Block, PreparedBlock]]:
+    """The blocks in their order, each with what ``judge`` makes of it.
+
+    While one is written and the next one read, another is judged: nearly all of it is Arrow's own
+    work, outside the interpreter's lock. A file of one block needs no thread.
+    """
+    first, second = next(blocks, None), next(blocks, None)
+    if first is None or second is None:
+        yield from ((block, judge(block)) for block in (first,) if block is not None)
+        return
+    with ThreadPoolExecutor(_JUDGES, thread_name_prefix="judge") as judges:
+        waiting: deque[tuple[Block, Future[PreparedBlock]]] = deque()
+        for block in chain((first, second), blocks):
+            waiting.append((block, judges.submit(judge, block)))
+            if len(waiting) > _JUDGES:
+                done, prepared = waiting.popleft()
+                yield done, prepared.result()
+        for done, prepared in waiting:
+            yield done, prepared.result()
 
 
 def _ending(before: list[pa.Table], table: pa.Table) -> list[pa.Table]:

@@ -28,6 +28,8 @@ def main() -> NoReturn:
     """Serve the parent, whose process id is in ``argv``, until it wants no more."""
     asked, answers = confined.confine(int(sys.argv[2]))
     gc.disable()  # as in cli.main: what is imported lives to the end
+    # pandera imports it wherever it is installed, to invent test data: a sixth of a second of ours.
+    sys.modules["hypothesis"] = None  # type: ignore[assignment]  # None: as if it were not there
     from pipeline import preparing  # noqa: F401 - the long part, while the parent imports its own
     from schemas.profile import builtin_profiles
 

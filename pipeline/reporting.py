@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import stem_of
@@ -83,7 +83,19 @@ class _Again:
         return self._report.blocks()
 
 
-def file_name(drop: Drop, kind: str) -> str:
+class Named(Protocol):
+    """A drop, as far as the names of its files need it."""
+
+    @property
+    def drop_id(self) -> str:
+        """Its id."""
+
+    @property
+    def source_file(self) -> str:
+        """The name it was dropped under."""
+
+
+def file_name(drop: Named, kind: str) -> str:
     """``<stem>__<id>.<kind>``, as the contract names what lies in the outbox."""
     return f"{stem_of(drop.source_file)}__{drop.drop_id}.{kind}"
 

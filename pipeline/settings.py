@@ -30,7 +30,13 @@ ENV_PREFIX = "SHIPDROP_"
 SECRETS_DIR_VARIABLE = "SHIPDROP_SECRETS_DIR"
 
 _OTHER_VARIABLES = frozenset(
-    {"SHIPDROP_ROOT", SECRETS_DIR_VARIABLE, "SHIPDROP_CORPORA", "SHIPDROP_TEST_ALL"}
+    {
+        "SHIPDROP_ROOT",
+        SECRETS_DIR_VARIABLE,
+        "SHIPDROP_CORPORA",
+        "SHIPDROP_TEST_ALL",
+        "SHIPDROP_SCREENSHOTS",
+    }
 )
 """Variables of ours that are no settings: for the command line and for the tests."""
 
@@ -126,6 +132,37 @@ class LedgerSettings(_Section):
     url: str = "sqlite:///state/ledger.db"
 
 
+class WebUser(_Section):
+    """Somebody who may use the web page: by a password, a token for machines, or both."""
+
+    role: Literal["look", "operate"] = "operate"
+    password_hash: SecretStr | None = None
+    token_hash: SecretStr | None = None
+
+
+class WebSettings(_Section):
+    """The web page: where it listens, who may use it, and what it takes."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    hosts: tuple[str, ...] = ()
+    users: Mapping[str, WebUser] = {}
+    session_hours: PositiveSeconds = 12.0
+    max_upload_mb: int = Field(default=200, ge=1)
+    max_upload_files: int = Field(default=20, ge=1, le=200)
+    behind_proxy: bool = False
+    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+
+
+class NotifySettings(_Section):
+    """Whom to tell when something changes. ``urls``: addresses as apprise writes them."""
+
+    urls: tuple[SecretStr, ...] = ()
+    digest_seconds: Seconds = 60.0
+    ping_url: SecretStr | None = None
+    ping_seconds: PositiveSeconds = 60.0
+
+
 class Settings(BaseSettings):
     """All settings of one root, checked. Paths are as written: ``resolve`` makes them absolute."""
 
@@ -139,6 +176,8 @@ class Settings(BaseSettings):
     manifest: ManifestSettings = ManifestSettings()
     ledger: LedgerSettings = LedgerSettings()
     retention: RetentionSettings = RetentionSettings()
+    web: WebSettings = WebSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 class _TomlLayer(PydanticBaseSettingsSource):
@@ -201,12 +240,13 @@ def check_base_url(value: str) -> str:
         or not plain
     ):
         raise ValueError("must look like https://host[:port][/prefix]")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("must be https:// (plain http only for this machine itself)")
     return value.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is this machine itself."""
     if host == "localhost":
         return True
     try:

@@ -1,7 +1,9 @@
 """The one place that builds adapters and hands them over."""
 
+import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,11 +11,12 @@ from pathlib import Path
 from pipeline.adapters.child import Child
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.folders import Folders
-from pipeline.adapters.health_file import HealthFile
 from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
+from pipeline.adapters.profiles import LiveProfiles
+from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, Pulse, PulseWriter, read_pulse
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
 from pipeline.adapters.watcher import Watcher
@@ -21,26 +24,29 @@ from pipeline.agreement import MB, ReadingRules
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.containment import Reader
+from pipeline.delivery.meter import CallCount, Metered
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import SettingsError, UsageError
 from pipeline.intake import Intake
-from pipeline.latecomers import Latecomers
-from pipeline.model import Drop, Limits
+from pipeline.latecomers import Latecomers, as_dicts
+from pipeline.model import Drop, Limits, stamp
 from pipeline.planning import PlanRules
-from pipeline.pulse import Pulse
+from pipeline.ports import StatusApi
 from pipeline.retention import Keep, Retention
 from pipeline.runner import Runner
 from pipeline.service import Pace, Service
 from pipeline.settings import ApiSettings, Settings
 from pipeline.stages.choose import did_you_mean, find_profile
 from pipeline.stages.report_fix_sheet import Advice
+from pipeline.troubles import Troubles
 from schemas.codes import load_codes
-from schemas.courier import Profile
-from schemas.profile import builtin_profiles, load_profile
 from schemas.rules import Rules
 
 COURIERS = "couriers"
+
+_MOST_LATE = 100
+"""Files that wait for long, told one by one."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,9 @@ class Site:
             monotonic=self.clock.monotonic,
         )
 
-    @cached_property
-    def health(self) -> HealthFile:
-        """How a run on this root is doing."""
-        return HealthFile(self.root)
+    def pulse(self) -> Pulse | None:
+        """How the run on this root said it is doing, the last time."""
+        return read_pulse(self.root / "state")
 
     @cached_property
     def ledger(self) -> SqlLedger:
@@ -108,16 +113,9 @@ class Site:
             self.ledger.close()
 
     @cached_property
-    def own_profiles(self) -> tuple[tuple[str, str], ...]:
-        """The profiles in ROOT/couriers: each file's path and text. Raises SettingsError."""
-        return tuple(
-            (str(path), _text_of(path)) for path in sorted((self.root / COURIERS).glob("*.toml"))
-        )
-
-    @cached_property
-    def profiles(self) -> Mapping[str, Profile]:
+    def profiles(self) -> LiveProfiles:
         """Built-in profiles, overlaid by those in ROOT/couriers. Raises SettingsError."""
-        profiles = {**builtin_profiles(), **_by_name(self.own_profiles)}
+        profiles = LiveProfiles(self.root / COURIERS, monotonic=self.clock.monotonic)
         wanted = self.settings.manifest.courier
         if find_profile(wanted, profiles) is None:
             raise SettingsError(
@@ -135,19 +133,18 @@ class Site:
     @cached_property
     def reader(self) -> Reader:
         """Has files read, in a process of its own. Raises SettingsError for a wrong profile."""
-        return Reader(self._reading_rules, self.child)
+        return Reader(self._reading_rules, self.child, own_profiles=self.profiles.own)
 
     @cached_property
     def reader_beside(self) -> Reader:
         """Another, for giants; its process is there only while one is read."""
-        return Reader(self._reading_rules)
+        return Reader(self._reading_rules, own_profiles=self.profiles.own)
 
     @cached_property
     def _reading_rules(self) -> ReadingRules:
         inbox, manifest = self.settings.inbox, self.settings.manifest
-        _ = self.profiles  # what is wrong with one is told here, not by the other process
-        return ReadingRules(
-            profiles=self.own_profiles,
+        return ReadingRules(  # what is wrong with a profile is told here, not by the other process
+            profiles=self.profiles.own(),
             default=manifest.courier,
             limits=self.limits,
             rules=Rules(timezone=manifest.timezone),
@@ -205,13 +202,16 @@ class Site:
             rules=self.plan_rules,
             clock=self.clock,
         )
-        pulse = Pulse(
-            file=self.health,
-            clock=self.clock,
-            scan_seconds=self.settings.inbox.scan_seconds,
+        troubles = Troubles(clock=self.clock)
+        pulse = PulseWriter(
+            self.root / "state",
+            _looking_at(room, self.calls, self.clock, self.settings.inbox.scan_seconds, troubles),
+            now=self.clock.now,
+            monotonic=self.clock.monotonic,
         )
+        troubles.on_scan = pulse.scanned
         return Service(
-            intake=lambda wake: self._intake(claimer, pulse, wake),
+            intake=lambda wake: self._intake(claimer, troubles, wake),
             folders=self.folders,
             ledger=self.ledger,
             claimer=claimer,
@@ -222,12 +222,14 @@ class Site:
             pace=Pace(
                 scan=self.settings.inbox.scan_seconds, settle=self.settings.inbox.settle_seconds
             ),
-            pulse=pulse,
+            troubles=troubles,
             retention=self.retention,
             on_closed=on_closed,
+            on_turn=pulse.beat,
+            on_end=pulse.end,
         )
 
-    def _intake(self, claimer: Claimer, pulse: Pulse, wake: Callable[[], None]) -> Intake:
+    def _intake(self, claimer: Claimer, troubles: Troubles, wake: Callable[[], None]) -> Intake:
         inbox = self.settings.inbox
         return Intake(
             inbox=self.inbox,
@@ -237,7 +239,7 @@ class Site:
             latecomers=Latecomers(
                 outbox=self.folders.outbox, clock=self.clock, after_seconds=inbox.late_seconds
             ),
-            pulse=pulse,
+            troubles=troubles,
             clock=self.clock,
             profiles=self.profiles,
             min_free_bytes=inbox.min_free_mb * 1024 * 1024,
@@ -271,11 +273,26 @@ class Site:
     def room(self) -> DeliveryRoom:
         """The delivery room. Raises SettingsError when sending is not configured."""
         return DeliveryRoom(
-            make_api=_api_maker(self.settings.api, self.root),
+            make_api=self._api_maker(),
             ledger=self.ledger,
             policy=_policy(self.settings.api),
             clock=self.clock,
             rng=random.Random(),  # noqa: S311 - jitter, not a secret
+        )
+
+    @cached_property
+    def calls(self) -> CallCount:
+        """The calls of the delivery room, counted."""
+        return CallCount(LATENCY_BOUNDS)
+
+    def _api_maker(self) -> Callable[[], StatusApi]:
+        """Checked now, made later: inside the delivery room's loop."""
+        api = self.settings.api
+        credentials = credentials_of(api, self.root)
+        return lambda: Metered(
+            KonnectApi(base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds),
+            self.calls,
+            monotonic=self.clock.monotonic,
         )
 
     def progress(self) -> tuple[int, int]:
@@ -295,31 +312,6 @@ class Site:
         )
 
 
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise SettingsError(
-            f"{path} cannot be read: {reason}.", hint="Mend the file, or take it away."
-        ) from error
-
-
-def _by_name(own: Sequence[tuple[str, str]]) -> Mapping[str, Profile]:
-    """The profiles a user keeps, by name. Raises SettingsError."""
-    profiles: dict[str, Profile] = {}
-    origins: dict[str, str] = {}
-    for origin, text in own:
-        profile = load_profile(text, origin=origin)
-        if profile.name in origins:
-            raise SettingsError(
-                f'{origin}: "name" is "{profile.name}", as in {Path(origins[profile.name]).name}.',
-                hint="Give one of the two another name.",
-            )
-        profiles[profile.name], origins[profile.name] = profile, origin
-    return profiles
-
-
 def _policy(api: ApiSettings) -> DeliveryPolicy:
     return DeliveryPolicy(
         concurrency=api.concurrency,
@@ -332,12 +324,40 @@ def _policy(api: ApiSettings) -> DeliveryPolicy:
     )
 
 
-def _api_maker(api: ApiSettings, root: Path) -> Callable[[], KonnectApi]:
-    """Checked now, made later: inside the delivery room's loop."""
-    credentials = credentials_of(api, root)
-    return lambda: KonnectApi(
-        base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds
-    )
+def _looking_at(
+    room: DeliveryRoom, calls: CallCount, clock: SystemClock, every: float, troubles: Troubles
+) -> Callable[[], Pulse]:
+    """What tells how the service is, whenever it has looked at its inbox."""
+    started_at = stamp(clock.now())
+
+    def look() -> Pulse:
+        now = stamp(clock.now())
+        state, reason, hint, status = "ok", room.slowed, "", None
+        shut = room.shut
+        if shut is not None:
+            state = "held" if shut.held else "paused"
+            reason, hint, status = shut.reason, shut.hint, shut.status
+        elif reason:
+            state = "slowed"
+        return Pulse(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            started_at=started_at,
+            at=now,
+            every=every,
+            api=state,
+            reason=reason,
+            hint=hint,
+            api_status=status,
+            calls=Calls(
+                by_status=dict(calls.by_status), by_time=list(calls.by_time), seconds=calls.seconds
+            ),
+            trouble=troubles.now(),
+            waiting=as_dicts(troubles.late[:_MOST_LATE]),
+            waiting_long=len(troubles.late),
+        )
+
+    return look
 
 
 def credentials_of(api: ApiSettings, root: Path) -> Credentials:

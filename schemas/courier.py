@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
 
 from pipeline.model import Role
 from schemas.folding import fold
@@ -43,6 +44,40 @@ class IdRule:
     max_length: int = 50
 
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectation:
+    """When a courier's file is to be here: ``by`` this time of day, on these ``days``.
+
+    Days count from Monday, 0. Moments given are in the courier's zone.
+    """
+
+    by: time
+    days: frozenset[int] = frozenset(range(7))
+
+    def last_due(self, now: datetime) -> datetime | None:
+        """The latest moment, not after ``now``, by which a file was to be here."""
+        for back in range(8):
+            day = now.date() - timedelta(days=back)
+            due = datetime.combine(day, self.by, tzinfo=now.tzinfo)
+            if day.weekday() in self.days and due <= now:
+                return due
+        return None
+
+    def is_late(self, now: datetime, last: datetime | None) -> bool:
+        """Tell whether a file is missing; ``last``: when the newest one came.
+
+        A file counts for the day on which it comes, however early.
+        """
+        due = self.last_due(now)
+        if due is None:
+            return False
+        begin_of_day = datetime.combine(due.date(), time(), tzinfo=now.tzinfo)
+        return last is None or last < begin_of_day
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Profile:
     """Everything we know about one courier's files.
@@ -60,6 +95,7 @@ class Profile:
     ``auto_dispatch``: every order of this courier is pushed with ``autoDispatch``.
     ``unconfirmed_headers``: role → headers that ``shipdrop map`` guessed and nobody has confirmed;
     they stand for nothing. ``unconfirmed``: all that waits for a person, as messages name it.
+    ``expect``: when its files are to come, None where nobody said.
     """
 
     name: str
@@ -83,6 +119,7 @@ class Profile:
     auto_dispatch: bool = False
     unconfirmed_headers: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
     unconfirmed: tuple[str, ...] = ()
+    expect: Expectation | None = None
 
     def direction(self, cell: str, *, has_rto_awb: bool = False) -> Direction:
         """Read a direction cell, given as it stands in the file."""

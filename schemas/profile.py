@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.model import Role
-from schemas.courier import GENERIC, READ_AS, DateRule, IdRule, Profile
+from schemas.courier import DAYS, GENERIC, READ_AS, DateRule, Expectation, IdRule, Profile
 from schemas.file_time import pattern_of
 from schemas.folding import fold, fold_header
 from schemas.status_reader import MARK, read_statuses
@@ -21,6 +21,7 @@ HELPERS = ("clock", "rto_awb")
 DATE_ROLES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _AWB_WORDS = frozenset({"awb", "waybill", "airwaybill", "awbno", "awbnumber", "tracking", "lrn"})
+_CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 _DATE_FORMAT = re.compile(
     r"(?:(dd)([-/. ]?)(?:mm|mmm)\2(?:yy|yyyy)|(mm)([-/. ]?)dd\4(?:yy|yyyy)|(yyyy)([-/. ]?)mm\6dd)"
 )
@@ -102,6 +103,7 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
             ),
             *open_statuses,
         ),
+        expect=_expect(root),
     )
     for section in (root, dates, direction):
         section.done()
@@ -220,6 +222,22 @@ def _ids(root: Section) -> IdRule:
     )
     section.done()
     return rule
+
+
+def _expect(root: Section) -> Expectation | None:
+    section = root.section("expect")
+    by, days = section.text("by"), section.texts("days")
+    section.done()
+    if not by and days is None:
+        return None
+    if not _CLOCK.fullmatch(by):
+        raise section.error("by", 'must be a time of day such as "18:00"')
+    for day in days or ():
+        if day.casefold() not in DAYS:
+            raise section.error("days", f'"{day}" is none of {", ".join(DAYS)}')
+    hour, minute = map(int, by.split(":"))
+    wanted = DAYS if days is None else [day.casefold() for day in days]
+    return Expectation(by=time(hour, minute), days=frozenset(DAYS.index(day) for day in wanted))
 
 
 def _reasons(root: Section) -> dict[str, int]:

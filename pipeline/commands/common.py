@@ -74,11 +74,14 @@ class Desk:
     log_format: LogFormat
     at_end: ExitStack = field(default_factory=ExitStack)
 
-    def settings(self) -> "Settings":
-        """The root's settings. Raises SettingsError."""
+    def settings(self, flags: Mapping[str, Any] | None = None) -> "Settings":
+        """The root's settings; ``flags``, as sections and keys, win over them all.
+
+        Raises SettingsError.
+        """
         from pipeline.settings import load
 
-        return load(self.root, config=self.config)
+        return load(self.root, config=self.config, flags=flags)
 
     def _check_root(self) -> None:
         if not self.root.is_dir():
@@ -87,8 +90,15 @@ class Desk:
                 hint="Check --root and SHIPDROP_ROOT; `shipdrop init` makes a root.",
             )
 
-    def site(self, *, anywhere: bool = False, fresh: bool = False, reads: bool = False) -> "Site":
-        """The root with its settings, ready to build what is needed.
+    def site(
+        self,
+        *,
+        anywhere: bool = False,
+        fresh: bool = False,
+        reads: bool = False,
+        flags: Mapping[str, Any] | None = None,
+    ) -> "Site":
+        """The root with its settings, ready to build what is needed. ``flags``: see ``settings``.
 
         Raises UsageError for a root that is not there, which only ``fresh`` may make, and for the
         current folder when nobody named it and it has no inbox, unless the command works
@@ -102,9 +112,9 @@ class Desk:
 
         if not fresh:
             self._check_root()
-        settings = self.settings()  # first: a wrong setting need not wait for what follows
+        settings = self.settings(flags)  # first: a wrong setting need not wait for what follows
         if reads:
-            _keep_pandas_out()
+            keep_pandas_out()
         from pipeline.wiring import Site
 
         gc.freeze()  # see cli.main: what is imported is never garbage
@@ -157,7 +167,7 @@ class _NoPandas:
             raise ImportError(fullname)
 
 
-def _keep_pandas_out() -> None:
+def keep_pandas_out() -> None:
     """Have Arrow do without pandas, which only the process that reads needs.
 
     Arrow imports pandas when it makes its first array, although it can do without: a fifth of the

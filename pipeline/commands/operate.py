@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,8 @@ import typer
 from pipeline.commands.common import Desk, command, to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from types import FrameType
 
     from pipeline.closing import Closed
@@ -32,6 +35,7 @@ def run(
     once: Annotated[
         bool, typer.Option("--once", help="What is there now, and what is unfinished; then exit.")
     ] = False,
+    web: Annotated[bool, typer.Option("--web", help="Show the web page as well.")] = False,
 ) -> int:
     """Watch the inbox; process, deliver and report files.
 
@@ -45,8 +49,33 @@ def run(
     site.check_sending()
     if not once:
         site.reader.keep_ready()
-    with RootLock(site.root, now=site.clock.now):
+    with (
+        RootLock(site.root, now=site.clock.now),
+        _web_beside(desk, wanted=web),
+        _people_told(site, once=once),
+    ):
         return _serve(desk, site, once=once)
+
+
+def _people_told(site: "Site", *, once: bool) -> "AbstractContextManager[None]":
+    """Notices and pings, where they are configured; nothing is imported for them elsewhere."""
+    if not site.settings.notify.urls and site.settings.notify.ping_url is None:
+        return nullcontext()
+    from pipeline.web.notices import telling
+
+    return telling(site, once=once)
+
+
+@contextmanager
+def _web_beside(desk: Desk, *, wanted: bool) -> "Iterator[None]":
+    """The web page in a process of its own, which ends with this one however it ends."""
+    if not wanted:
+        yield
+        return
+    from pipeline.web.beside import start
+
+    with start(desk.root, config=desk.config, quiet=desk.quiet, log_format=desk.log_format.value):
+        yield
 
 
 def _serve(desk: Desk, site: "Site", *, once: bool, only: str | None = None) -> int:

@@ -25,12 +25,14 @@ class Shut:
     """Why nothing is sent any more. ``held``: the API will not take us; else it is out of reach.
 
     ``arguable``: it may be the rows of what was sent after all; another file would show it.
+    ``status``: the HTTP status that said so, if one did.
     """
 
     held: bool
     reason: str
     hint: str = ""
     arguable: bool = False
+    status: int | None = None
 
 
 class GateShut(Exception):
@@ -144,6 +146,16 @@ class Gate:
         self._not_before = max(self._not_before, now + seconds, self._asked_until)
         self._admit()
 
+    @property
+    def slowed(self) -> str:
+        """Why calls go slower than they might: "" or words. Read from other threads too."""
+        left = self._not_before - self._monotonic()
+        if left > 0:
+            return f"all calls pause for another {left:.0f} s"
+        if int(self._allowed) < self._policy.concurrency:
+            return f"{int(self._allowed)} of {self._policy.concurrency} calls at a time"
+        return ""
+
     # -- shutting ------------------------------------------------------------------------------
 
     def close(self, shut: Shut) -> None:
@@ -161,6 +173,7 @@ class Gate:
                 held=True,
                 reason=f"The API {answered}: {words}" if words else f"The API {answered}.",
                 hint="Check api.base_url, the token and its rights; nothing was rejected.",
+                status=status,
             )
         )
 

@@ -68,6 +68,11 @@ class DeliveryRoom:
         """Why nothing is being sent, or None."""
         return self._desk.gate.shut if self._desk else None
 
+    @property
+    def slowed(self) -> str:
+        """Why calls go slower than they might, or ""."""
+        return self._desk.gate.slowed if self._desk else ""
+
     def progress(self) -> tuple[int, int]:
         """Updates answered and updates in all, of the drops that are here now."""
         return self._desk.progress() if self._desk else (0, 0)

@@ -13,6 +13,7 @@ from tests.fakes.corpora import MANIFEST, ROOT, listed
 MEGABYTE = 1024 * 1024
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.skipif(not MANIFEST.is_file(), reason="the corpora of real files are not here")
 def test_after_each_file_the_service_takes_a_sound_one(root: Root) -> None:
     root.configure(inbox__incomplete_seconds=0)
@@ -25,7 +26,11 @@ def test_after_each_file_the_service_takes_a_sound_one(root: Root) -> None:
         os.utime(strange, (1_700_000_000 + 2 * number,) * 2)
         os.utime(sound, (1_700_000_001 + 2 * number,) * 2)
     service = root.start("run")
-    until(lambda: len(list(root.outbox.glob("*.summary.json"))) == 2 * len(paths), what="all")
+    until(
+        lambda: len(list(root.outbox.glob("*.summary.json"))) == 2 * len(paths),
+        what="a summary of each",
+        seconds=360,
+    )
     assert service.process.poll() is None
     memory = [psutil.Process(service.process.pid), *psutil.Process(service.process.pid).children()]
     assert max(peak(process.pid) for process in memory) < 500 * MEGABYTE

@@ -15,8 +15,6 @@ import xlsxwriter
 
 from tests.acceptance.harness import Root
 
-pytestmark = pytest.mark.xdist_group("hazards-seen")  # each fixture runs the command once
-
 HEADER = (
     *("Order ID", "Status", "Status Date", "Promised Delivery Date", "Reason Code", "Remarks"),
     *("Auto Dispatch", "Self Ship", "Is Reverse"),

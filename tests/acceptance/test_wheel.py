@@ -21,6 +21,9 @@ def test_the_demo_runs_from_an_unpacked_wheel(tmp_path: Path) -> None:
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
+    for folder in ("templates", "static"):  # the web page is more than code
+        for path in (ROOT / "pipeline" / "web" / folder).rglob("*"):
+            assert (site / path.relative_to(ROOT)).exists()
     ran = subprocess.run(
         [sys.executable, "-m", "pipeline", "demo", "--root", str(tmp_path / "root")],
         cwd=tmp_path,

@@ -1,0 +1,156 @@
+"""The ledger looked over: lists of drops and how far they are, for pages and measures.
+
+Only reads, and never a drop's whole facts: those of a large drop would cost more than the page.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipeline.adapters.ledger.engine import Database
+from pipeline.adapters.ledger.schema import chunks, drops, verdicts
+from pipeline.model import DropState
+from pipeline.ports import ChunkState, DropLine, Search
+
+_OPEN = [state.value for state in DropState if not state.closed]
+_SUMMARY = drops.c.facts["summary"]
+_COLUMNS = (
+    *(
+        drops.c[name]
+        for name in (
+            "seq",
+            "drop_id",
+            "folder",
+            "source_file",
+            "state",
+            "received_at",
+            "finished_at",
+            "size",
+            "sha256",
+            "courier",
+            "parent",
+            "same_as",
+            "request",
+        )
+    ),
+    _SUMMARY.label("summary"),
+    drops.c.facts["total"].as_integer().label("total"),
+)
+_DONE = ChunkState.DONE.value
+_MARK = "\\"
+
+
+class OverDrops:
+    """Implements ``ports.Overview``."""
+
+    _db: Database
+
+    def search(self, search: Search) -> list[DropLine]:
+        """The drops that are wanted, newest first (with ``after``: those next to it)."""
+        query = sa.select(*_COLUMNS).where(*_conditions(search))
+        upward = search.after is not None
+        query = query.order_by(drops.c.seq if upward else drops.c.seq.desc()).limit(search.limit)
+        found = self._lines(query)
+        return found[::-1] if upward else found
+
+    def lines(self, drop_ids: Sequence[str]) -> list[DropLine]:
+        """These drops, as far as they are known."""
+        return self._lines(sa.select(*_COLUMNS).where(drops.c.drop_id.in_(drop_ids)))
+
+    def children(self, drop_id: str) -> list[DropLine]:
+        """The drops that correct this one, oldest first."""
+        query = sa.select(*_COLUMNS).where(drops.c.parent == drop_id)
+        return self._lines(query.order_by(drops.c.seq))
+
+    def twins(self, sha256: str) -> list[DropLine]:
+        """The drops with these bytes, newest first."""
+        query = sa.select(*_COLUMNS).where(drops.c.sha256 == sha256)
+        return self._lines(query.order_by(drops.c.seq.desc()))
+
+    def changed(self, after_seq: int, since: datetime) -> list[DropLine]:
+        """Drops that are newer than ``after_seq``, not through, or were closed since."""
+        fresh = (
+            (drops.c.seq > after_seq)
+            | drops.c.state.in_(_OPEN)
+            | (drops.c.finished_at >= since.isoformat())
+        )
+        return self._lines(sa.select(*_COLUMNS).where(fresh).order_by(drops.c.seq))
+
+    def sent(self, drop_seq: int) -> Mapping[str | None, int]:
+        """A drop's updates by what became of them so far; None: not answered yet."""
+        of_chunks = (
+            sa.select(chunks.c.state, chunks.c.outcome, sa.func.sum(chunks.c.size))
+            .where(chunks.c.drop_seq == drop_seq)
+            .group_by(chunks.c.state, chunks.c.outcome)
+        )
+        own = (
+            sa.select(chunks.c.outcome, verdicts.c.outcome, sa.func.count())
+            .join(
+                chunks,
+                (chunks.c.drop_seq == verdicts.c.drop_seq) & (chunks.c.no == verdicts.c.chunk_no),
+            )
+            .where(verdicts.c.drop_seq == drop_seq, chunks.c.state == _DONE)
+            .group_by(chunks.c.outcome, verdicts.c.outcome)
+        )
+        found: dict[str | None, int] = {}
+        with self._db.read() as connection:
+            for state, outcome, count in connection.execute(of_chunks).all():
+                # A chunk that was opened again keeps its outcome until it has another.
+                told = outcome if state == _DONE else None
+                found[told] = found.get(told, 0) + int(count)
+            for instead_of, outcome, count in connection.execute(own).all():
+                found[instead_of] = found.get(instead_of, 0) - int(count)
+                found[outcome] = found.get(outcome, 0) + int(count)
+        return {outcome: count for outcome, count in found.items() if count}
+
+    def waiting_updates(self) -> int:
+        """Updates that were planned and have no answer yet, of all drops that are not through."""
+        under_way = sa.select(drops.c.seq).where(drops.c.state == DropState.OPEN.value)
+        query = sa.select(sa.func.coalesce(sa.func.sum(chunks.c.size), 0)).where(
+            chunks.c.drop_seq.in_(under_way), chunks.c.state != _DONE
+        )
+        with self._db.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def _lines(self, query: sa.Select[Any]) -> list[DropLine]:
+        with self._db.read() as connection:
+            return [_line(row) for row in connection.execute(query).all()]
+
+
+def _line(row: sa.Row[Any]) -> DropLine:
+    values: dict[str, Any] = row._asdict()
+    for name in ("received_at", "finished_at"):
+        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
+    values["state"] = DropState(values["state"])
+    return DropLine(**values)
+
+
+def _conditions(search: Search) -> list[sa.ColumnElement[bool]]:
+    wanted: list[sa.ColumnElement[bool]] = []
+    if search.state == "under_way":
+        wanted.append(drops.c.state.in_(_OPEN))
+    elif search.state:
+        wanted.append(drops.c.state == search.state)
+    if search.courier:
+        wanted.append(drops.c.courier == search.courier)
+    if search.needs:
+        wanted.append(_SUMMARY["rows"][search.needs].as_integer() > 0)
+    for word in search.words.split():
+        like = f"%{_escaped(word)}%"
+        wanted.append(
+            drops.c.source_file.ilike(like, escape=_MARK)
+            | drops.c.drop_id.ilike(like, escape=_MARK)
+        )
+    if search.before is not None:
+        wanted.append(drops.c.seq < search.before)
+    if search.after is not None:
+        wanted.append(drops.c.seq > search.after)
+    return wanted
+
+
+def _escaped(word: str) -> str:
+    for special in (_MARK, "%", "_"):
+        word = word.replace(special, _MARK + special)
+    return word

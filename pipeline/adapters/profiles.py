@@ -1,0 +1,108 @@
+"""The courier profiles of a root: the built-in ones, overlaid by those in ``ROOT/couriers``.
+
+They are read again when a file there changes, so that a running service knows what somebody has
+just taught it. A change that cannot be understood is told and passed over: the service goes on with
+what it knew.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import structlog
+
+from pipeline.adapters.atomic import storing
+from pipeline.errors import SettingsError, StorageError
+from schemas.courier import Profile
+from schemas.profile import builtin_profiles, load_profile
+
+log = structlog.get_logger(__name__)
+
+_LOOK_SECONDS = 1.0
+
+OwnProfiles = tuple[tuple[str, str], ...]
+
+_Marks = tuple[tuple[str, int, int], ...]
+
+
+class LiveProfiles(Mapping[str, Profile]):
+    """Name → profile. Safe from several threads. Raises SettingsError when it is made, only."""
+
+    def __init__(self, folder: Path, *, monotonic: Callable[[], float]) -> None:
+        """Take ROOT/couriers, which need not exist."""
+        self._folder = folder
+        self._monotonic = monotonic
+        self._marks = self._look()
+        self._own, self._known = self._read()
+        self._due = monotonic() + _LOOK_SECONDS
+
+    def __getitem__(self, name: str) -> Profile:
+        """The profile of this name."""
+        return self._fresh()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Their names, ``generic`` first."""
+        return iter(self._fresh())
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._fresh())
+
+    def own(self) -> OwnProfiles:
+        """The root's own, as (path, text): what is told to the process that reads."""
+        self._fresh()
+        return self._own
+
+    def refresh(self) -> None:
+        """Look at once: somebody has just written one."""
+        self._due = float("-inf")
+
+    def _fresh(self) -> Mapping[str, Profile]:
+        now = self._monotonic()
+        if now >= self._due:
+            self._due = now + _LOOK_SECONDS
+            try:
+                marks = self._look()
+                if marks != self._marks:
+                    self._marks = marks
+                    self._own, self._known = self._read()
+                    log.info("profiles.read_again", couriers=len(self._known))
+            except (SettingsError, StorageError) as error:
+                log.warning("profiles.not_read", reason=error.message)
+        return self._known
+
+    def _look(self) -> _Marks:
+        with storing("look at", self._folder):
+            found = []
+            for path in sorted(self._folder.glob("[!.]*.toml")):
+                status = path.stat()
+                found.append((path.name, status.st_mtime_ns, status.st_size))
+            return tuple(found)
+
+    def _read(self) -> tuple[OwnProfiles, Mapping[str, Profile]]:
+        own = tuple((str(path), _text_of(path)) for path in sorted(self._folder.glob("[!.]*.toml")))
+        return own, {**builtin_profiles(), **_by_name(own)}
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SettingsError(
+            f"{path} cannot be read: {reason}.", hint="Mend the file, or take it away."
+        ) from error
+
+
+def _by_name(own: OwnProfiles) -> Mapping[str, Profile]:
+    """The profiles a user keeps, by name. Raises SettingsError."""
+    profiles: dict[str, Profile] = {}
+    origins: dict[str, str] = {}
+    for origin, text in own:
+        profile = load_profile(text, origin=origin)
+        if profile.name in origins:
+            raise SettingsError(
+                f'{origin}: "name" is "{profile.name}", as in {Path(origins[profile.name]).name}.',
+                hint="Give one of the two another name.",
+            )
+        profiles[profile.name], origins[profile.name] = profile, origin
+    return profiles

@@ -1,0 +1,203 @@
+"""How a running service is: written by it into ``state/``, read by whoever shows or measures it.
+
+``state/health.json`` is the state of now, replaced every few seconds. ``state/minutes/DAY.jsonl``
+gets a line for each minute in which calls were made. Both may be lost without harm, so neither is
+put on the disk by force: that would cost delivery more than it is worth.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from pipeline.model import stamp
+
+FILE: Final = "health.json"
+MINUTES: Final = "minutes"
+LATENCY_BOUNDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds, in seconds, of the classes that calls are counted in by how long they took."""
+
+_EVERY_SECONDS: Final = 2.0
+_STALE_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """Calls to the API since the service started.
+
+    ``by_status``: HTTP status, or "no answer" → calls. ``by_time``: calls per class of
+    ``LATENCY_BOUNDS``, one more at the end for the longer ones. ``seconds``: all together.
+    """
+
+    by_status: Mapping[str, int] = field(default_factory=dict)
+    by_time: Sequence[int] = (0,) * (len(LATENCY_BOUNDS) + 1)
+    seconds: float = 0.0
+
+    @property
+    def total(self) -> int:
+        """All calls."""
+        return sum(self.by_status.values())
+
+    def since(self, earlier: "Calls") -> "Calls":
+        """What was added since."""
+        return Calls(
+            by_status={
+                status: count - earlier.by_status.get(status, 0)
+                for status, count in self.by_status.items()
+                if count > earlier.by_status.get(status, 0)
+            },
+            by_time=[a - b for a, b in zip(self.by_time, earlier.by_time, strict=True)],
+            seconds=self.seconds - earlier.seconds,
+        )
+
+    def slower_than(self, share: float) -> float | None:
+        """The time in seconds that this share of the calls stayed within, as its class tells."""
+        wanted, seen = share * sum(self.by_time), 0
+        if not wanted:
+            return None
+        for bound, count in zip((*LATENCY_BOUNDS, LATENCY_BOUNDS[-1]), self.by_time, strict=True):
+            seen += count
+            if seen >= wanted:
+                return bound
+        return LATENCY_BOUNDS[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulse:
+    """A service as it is. Times are UTC, ISO 8601.
+
+    ``scanned_at``: the last time the whole inbox could be listed, "" before the first; ``every``:
+    seconds from scan to scan. ``api``: ok, slowed, paused
+    (by the API or an outage) or held (it will not take us), with ``reason`` and ``hint``;
+    ``api_status``: the HTTP status that held us, if one did. ``stopped_at``: when it ended in good
+    order, else "". ``trouble``: scan, events, storage → what is in the way, "" is fine.
+    ``waiting``: files that wait for long (folder, file, cause, reason, since), the first of
+    ``waiting_long``.
+    """
+
+    pid: int
+    started_at: str
+    at: str
+    scanned_at: str = ""
+    every: float = 2.0
+    api: str = "ok"
+    reason: str = ""
+    hint: str = ""
+    api_status: int | None = None
+    calls: Calls = field(default_factory=Calls)
+    host: str = ""
+    stopped_at: str = ""
+    trouble: Mapping[str, str] = field(default_factory=dict)
+    waiting: Sequence[Mapping[str, str]] = ()
+    waiting_long: int = 0
+
+    @property
+    def token_is_refused(self) -> bool:
+        """True when the API said that it does not know or let us in."""
+        return self.api == "held" and self.api_status in {401, 403, 407}
+
+
+class PulseWriter:
+    """Writes the pulse of one service. Called in its thread only; never raises."""
+
+    def __init__(
+        self,
+        state: Path,
+        look: Callable[[], Pulse],
+        *,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Take ROOT/state, and what tells how the service is."""
+        self._state = state
+        self._look = look
+        self._now = now
+        self._monotonic = monotonic
+        self._due = float("-inf")
+        self._scanned_at = ""
+        self._minute = ""
+        self._counted = Calls()
+
+    def scanned(self) -> None:
+        """The inbox has just been listed."""
+        self._scanned_at = stamp(self._now())
+
+    def beat(self) -> None:
+        """Write, if it is time."""
+        if self._monotonic() < self._due:
+            return
+        self._due = self._monotonic() + _EVERY_SECONDS
+        pulse = replace(self._look(), scanned_at=self._scanned_at)
+        with suppress(OSError):  # a full disk is told where it matters
+            self._write(pulse)
+            self._count(pulse.calls)
+
+    def end(self) -> None:
+        """Write for the last time: the service ends in good order."""
+        pulse = replace(self._look(), scanned_at=self._scanned_at, stopped_at=stamp(self._now()))
+        with suppress(OSError):
+            self._write(pulse)
+
+    def _write(self, pulse: Pulse) -> None:
+        temporary = self._state / f".{FILE}.tmp"
+        temporary.write_bytes(orjson.dumps(asdict(pulse)))
+        temporary.replace(self._state / FILE)
+
+    def _count(self, calls: Calls) -> None:
+        now = self._now().astimezone(UTC)
+        minute = now.strftime("%Y-%m-%dT%H:%MZ")
+        if minute == self._minute:
+            return
+        made, told = calls.since(self._counted), self._minute
+        self._minute, self._counted = minute, calls
+        if told and made.total:
+            folder = self._state / MINUTES
+            folder.mkdir(exist_ok=True)
+            line = {"minute": told, **asdict(made)}
+            with (folder / f"{told[:10]}.jsonl").open("ab") as file:
+                file.write(orjson.dumps(line) + b"\n")
+
+
+def read_pulse(state: Path) -> Pulse | None:
+    """How the service is; None where none ever was, or its file says nothing."""
+    try:
+        told = orjson.loads((state / FILE).read_bytes())
+        known = {each.name for each in fields(Pulse)}
+        values = {key: value for key, value in told.items() if key in known}
+        return Pulse(**{**values, "calls": Calls(**values["calls"])})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def is_fresh(pulse: Pulse, now: datetime) -> bool:
+    """Tell whether the service was alive a moment ago."""
+    return not pulse.stopped_at and _is_recent(pulse.at, pulse, now)
+
+
+def has_scanned(pulse: Pulse, now: datetime) -> bool:
+    """Tell whether the service could list its inbox a moment ago."""
+    return bool(pulse.scanned_at) and _is_recent(pulse.scanned_at, pulse, now)
+
+
+def _is_recent(moment: str, pulse: Pulse, now: datetime) -> bool:
+    age = (now - datetime.fromisoformat(moment)).total_seconds()
+    return age < max(_STALE_SECONDS, 3 * pulse.every)
+
+
+def read_minutes(state: Path, day: date) -> list[tuple[datetime, Calls]]:
+    """The minutes of a day (UTC) in which calls were made, oldest first."""
+    found: list[tuple[datetime, Calls]] = []
+    try:
+        lines = (state / MINUTES / f"{day:%Y-%m-%d}.jsonl").read_bytes().splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        with suppress(ValueError, TypeError, KeyError):  # a line cut off by a crash
+            told: dict[str, Any] = orjson.loads(line)
+            minute = datetime.fromisoformat(told.pop("minute"))
+            found.append((minute, Calls(**told)))
+    return found

@@ -1,0 +1,70 @@
+"""The web page: serve."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.common import Desk, command, keep_pandas_out
+
+Host = Annotated[str | None, typer.Option(help="Where to listen; else web.host (127.0.0.1).")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Else web.port (8080); 0: any free one.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(command(serve))
+
+
+def serve(
+    desk: Desk,
+    *,
+    host: Host = None,
+    port: Port = None,
+    hash_password: Annotated[
+        bool,
+        typer.Option("--hash-password", help="Ask for a password, print its hash, and exit."),
+    ] = False,
+    new_token: Annotated[
+        bool, typer.Option("--new-token", help="Print a new token and its hash, and exit.")
+    ] = False,
+    tied: Annotated[bool, typer.Option("--tied", hidden=True)] = False,
+) -> int:
+    """Show the web page: upload, watch, fix; and /healthz, /readyz, /metrics, /api.
+
+    Works beside a running `run`, which does the work. Listens on this machine only, unless
+    web.users says who may log in.
+    """
+    if hash_password or new_token:
+        _print_secret(desk, token=new_token)
+        return 0
+    flags = {"web": {k: v for k, v in (("host", host), ("port", port)) if v is not None}}
+    keep_pandas_out()
+    site = desk.site(fresh=True, flags=flags)
+    from pipeline.web.server import serve as answer
+
+    return answer(site, tied=tied)
+
+
+def _print_secret(desk: Desk, *, token: bool) -> None:
+    from pipeline.web.passwords import hash_password, new_token
+
+    if token:
+        made, stored = new_token()
+        desk.show(
+            {"token": made, "token_hash": stored},
+            lambda: typer.echo(f'token: {made}\ntoken_hash = "{stored}"'),
+        )
+        return
+    if sys.stdin.isatty():
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if len(password) < 8:
+        from pipeline.errors import UsageError
+
+        raise UsageError("A password needs at least 8 characters.")
+    stored = hash_password(password)
+    desk.show({"password_hash": stored}, lambda: typer.echo(f'password_hash = "{stored}"'))

@@ -1,0 +1,6 @@
+"""The web page for operations people, and what machines ask over HTTP.
+
+It looks at the same ledger and folders as every command and changes nothing by a way of its own: an
+upload is a file put into the inbox, a correction is a new drop, ``retry`` and ``cancel`` are the
+requests of the commands.
+"""

@@ -1,0 +1,115 @@
+"""What the JSON API answers: the objects, as OpenAPI describes them."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from pipeline.model import DropState, Outcome
+
+
+class Problem(BaseModel):
+    """Why a request was not carried out."""
+
+    error: str = Field(description="What is wrong, in a sentence.")
+    hint: str = Field(default="", description="What to do about it.")
+
+
+class Progress(BaseModel):
+    """How far a drop is that is being sent, in rows."""
+
+    answered: int
+    total: int
+
+
+class DropObject(BaseModel):
+    """One drop."""
+
+    drop_id: str
+    source_file: str
+    folder: str = Field(description="The inbox sub-folder it was dropped into, or empty.")
+    state: DropState
+    courier: str
+    received_at: datetime
+    finished_at: datetime | None
+    size: int = Field(description="Bytes.")
+    sha256: str
+    parent: str | None = Field(description="The drop that it corrects.")
+    same_as: str | None = Field(description="An earlier drop with the same bytes.")
+    request: str | None = Field(description="retry or cancel, while somebody asks for it.")
+    verdict: str = Field(description="What it came to, in one sentence.")
+    progress: Progress | None
+    summary: dict[str, Any] | None = Field(description="As in summary.json.")
+
+
+class DropList(BaseModel):
+    """Drops, newest first."""
+
+    drops: list[DropObject]
+    next: int | None = Field(description="Give it as `before` for the older ones; null: no more.")
+
+
+class RowObject(BaseModel):
+    """One line of a results file."""
+
+    row: int
+    sheet: str
+    order_id: str
+    awb: str
+    source_status: str
+    order_status: str
+    outcome: Outcome
+    codes: list[str]
+    message: str
+    sent_at: str
+
+
+class RowList(BaseModel):
+    """A page of rows."""
+
+    rows: list[RowObject]
+    total: int = Field(description="Rows that fit the filter.")
+    page: int
+    pages: int
+
+
+class UploadedFile(BaseModel):
+    """One file of an upload, and the drop it became."""
+
+    name: str = Field(description="As it lies in the inbox; a number may be added there.")
+    sha256: str
+    at: datetime
+    drop: DropObject | None = Field(description="Null while it waits in the inbox.")
+
+
+class UploadObject(BaseModel):
+    """Files that were uploaded together."""
+
+    upload: str
+    files: list[UploadedFile]
+
+
+class Asked(BaseModel):
+    """What was asked of the service; it does it at its next scan."""
+
+    drop_id: str
+    request: str
+
+
+class OrderObject(BaseModel):
+    """Everything known of one order, oldest first: an object per row that named it."""
+
+    order_id: str
+    seen: list[dict[str, Any]]
+
+
+class HealthObject(BaseModel):
+    """How things stand. Ages in seconds."""
+
+    service_is_alive: bool
+    last_scan_at: datetime | None
+    api: str = Field(description="ok, slowed, paused, held, or empty when no service could tell.")
+    reason: str
+    waiting_files: int
+    oldest_waiting_seconds: float
+    unsent_updates: int

@@ -1,0 +1,151 @@
+"""The application: pages, endpoints for machines, and what becomes of an error."""
+
+from pathlib import Path
+from typing import Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from pipeline.errors import DropChanged, ShipdropError, StorageError, UsageError
+from pipeline.web.access import Access
+from pipeline.web.drafts import Drafts
+from pipeline.web.front import (
+    Front,
+    LogInFirst,
+    NotAllowed,
+    NotPossible,
+    NotThere,
+    RejectsShelf,
+    front_of,
+    page,
+)
+from pipeline.web.guarding import Guard, TooLarge
+from pipeline.web.metrics import Measures
+from pipeline.web.pages import api, couriers, drops, find, fix, login, machines, pictures, upload
+from pipeline.web.sharing import Shared
+from pipeline.web.sheets import SheetFiles
+from pipeline.web.strip import Strip
+from pipeline.web.tally import Tally
+from pipeline.web.templating import make_templates
+from pipeline.wiring import Site
+
+log = structlog.get_logger(__name__)
+
+_SHARED_SECONDS: Final = 0.7
+"""Less than the pace at which a page that is kept up to date asks."""
+_STATIC: Final = Path(__file__).parent / "static"
+_STATUS: Final[dict[type[ShipdropError], int]] = {
+    NotAllowed: 403,
+    NotThere: 404,
+    NotPossible: 409,
+    UsageError: 422,
+    DropChanged: 409,
+    StorageError: 503,
+}
+
+
+def create_app(site: Site) -> FastAPI:
+    """The web page over one root. Nothing is opened before the first request needs it."""
+    app = FastAPI(
+        title="Shipdrop",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    strip, tally = Strip(site), Tally(site)
+    app.state.front = Front(
+        site=site,
+        access=Access(site.settings.web, site.clock.monotonic),
+        templates=make_templates(site, strip),
+        strip=strip,
+        tally=tally,
+        files=SheetFiles(),
+        shelf=RejectsShelf(),
+        drafts=Drafts(site),
+        measures=Measures(site, strip, tally),
+        shared=Shared(site.clock.monotonic, seconds=_SHARED_SECONDS),
+    )
+    for each in (fix, drops, upload, find, couriers, pictures, login, machines):
+        app.include_router(each.router, include_in_schema=False)
+    app.include_router(api.router)
+    app.mount("/static", _Static(directory=_STATIC), name="static")
+    app.add_exception_handler(LogInFirst, _log_in_first)
+    app.add_exception_handler(ShipdropError, _refused)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(TooLarge, _too_large)
+    app.add_exception_handler(Exception, _bug)
+    app.add_middleware(Guard, web=site.settings.web)
+    return app
+
+
+class _Static(StaticFiles):
+    """Files whose address has their version: a browser keeps them."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type] # passed on
+        response.headers["cache-control"] = "public, max-age=86400"
+        return response
+
+
+def _is_machine(request: Request) -> bool:
+    return request.url.path.startswith(("/api/", "/metrics", "/healthz", "/readyz"))
+
+
+def _problem(request: Request, status: int, message: str, hint: str = "") -> Response:
+    if _is_machine(request):
+        return JSONResponse({"error": message, "hint": hint}, status_code=status)
+    visitor = front_of(request).access.visitor(
+        request.scope["session"], request.headers.get("authorization", "")
+    )
+    values = {"message": message, "hint": hint, "status": status}
+    return page(request, "problem.html", values, visitor=visitor, status=status)
+
+
+async def _log_in_first(request: Request, _error: Exception) -> Response:
+    if _is_machine(request):
+        return JSONResponse(
+            {"error": "Give your token.", "hint": "Authorization: Bearer …"},
+            status_code=401,
+            headers={"www-authenticate": "Bearer"},
+        )
+    if request.headers.get("hx-request"):
+        return Response(status_code=401, headers={"hx-redirect": "/login"})
+    wanted = request.url.path if request.method == "GET" else "/"
+    return RedirectResponse(f"/login?next={wanted}", status_code=303)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ShipdropError)  # noqa: S101 - as registered
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+    return _problem(request, status, error.message, error.hint)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as registered
+    words = {404: "There is nothing under this address.", 405: "That cannot be done here."}
+    response = _problem(request, error.status_code, words.get(error.status_code, error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _not_understood(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as registered
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:])
+    return _problem(request, 422, f'"{where}" is wrong: {first["msg"]}.')
+
+
+async def _too_large(request: Request, _error: Exception) -> Response:
+    most = front_of(request).site.settings.web.max_upload_mb
+    return _problem(request, 413, f"Too large: at most {most} MB in one upload.")
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    log.error("web.bug", path=request.url.path, exc_info=error)
+    return _problem(request, 500, "Shipdrop failed on this page.", "The log says how.")

@@ -1,0 +1,49 @@
+"""``run --web``: the page in a process beside the run, so that readers cost delivery nothing.
+
+The same command a person would start, told to end when its stdin closes. The kernel closes it when
+the run ends, whatever ends it.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+from typing import Final
+
+import structlog
+
+from pipeline.settings import load
+from pipeline.web.access import check_listening
+
+_NICE: Final = 10
+
+log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def start(root: Path, *, config: Path | None, quiet: bool, log_format: str) -> Iterator[None]:
+    """Run the page while the context lasts. Raises SettingsError for what ``serve`` would."""
+    check_listening(load(root, config=config).web)
+    command = [sys.executable, "-m", "pipeline", "serve", "--tied", "--root", str(root)]
+    command += ["--log-format", log_format, *(["--quiet"] if quiet else [])]
+    command += ["--config", str(config)] if config else []
+    # Lower than the run itself: who looks may wait a moment longer, rows may not.
+    if nice := which("nice"):
+        command = [nice, "-n", str(_NICE), *command]
+    # A session of its own: Ctrl-C is for the run, which then lets go of the page.
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+        command, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            log.warning("web.killed")
+            process.kill()
+            process.wait()

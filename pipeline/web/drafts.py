@@ -1,0 +1,122 @@
+"""Corrections that somebody is making: kept per drop until they are sent, over as many pages.
+
+A draft holds only what was changed. The rejects file itself is never touched.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from pipeline.adapters.atomic import replace_with, storing
+from pipeline.web.faults import Rejects
+from pipeline.wiring import Site
+
+_MOST: Final = 200_000
+"""Changes in one draft; beyond, a spreadsheet is the better tool."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One value for all rows that have another one in this column."""
+
+    column: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What was changed so far. Lines and columns count from 0 in the rejects file.
+
+    ``identity``: the rejects file it was made for. ``cells``: line → column → value; these win
+    over ``rules``. ``chosen``: line → whether it is to be sent, where somebody said so.
+    ``sent``: line → the upload it went out with.
+    """
+
+    identity: tuple[int, ...] = ()
+    cells: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    chosen: Mapping[int, bool] = field(default_factory=dict)
+    sent: Mapping[int, str] = field(default_factory=dict)
+
+    def value(self, line: int, column: int, original: str) -> str:
+        """The cell as it is now."""
+        own = self.cells.get(line, {}).get(column)
+        if own is not None:
+            return own
+        for rule in self.rules:
+            if rule.column == column and rule.old == original:
+                return rule.new
+        return original
+
+    def with_cell(self, line: int, column: int, value: str, original: str) -> "Draft":
+        """The draft with this cell; the original text again takes the change back."""
+        row = {k: v for k, v in self.cells.get(line, {}).items() if k != column}
+        if value != replace(self, cells={}).value(line, column, original):
+            row[column] = value
+        cells = {k: v for k, v in self.cells.items() if k != line}
+        return replace(self, cells={**cells, line: row} if row else cells)
+
+    def with_rule(self, rule: Rule) -> "Draft":
+        """The draft with this rule in place of one for the same value."""
+        others = [each for each in self.rules if (each.column, each.old) != (rule.column, rule.old)]
+        return replace(self, rules=(*others, *([rule] if rule.new != rule.old else [])))
+
+
+class Drafts:
+    """The drafts of one root. Safe from several threads."""
+
+    def __init__(self, site: Site) -> None:
+        self._place = site.root / "state" / "web" / "drafts"
+        self._lock = threading.Lock()
+
+    def read(self, drop_id: str, rejects: Rejects) -> Draft:
+        """What was changed so far; nothing when the rejects file was written anew since."""
+        identity = tuple(rejects.identity)
+        try:
+            told = orjson.loads(self._path(drop_id).read_bytes())
+            draft = Draft(
+                identity=tuple(told["identity"]),
+                cells={
+                    int(line): {int(column): str(value) for column, value in row.items()}
+                    for line, row in told["cells"].items()
+                },
+                rules=tuple(Rule(**each) for each in told["rules"]),
+                chosen={int(line): bool(wanted) for line, wanted in told["chosen"].items()},
+                sent={int(line): str(batch) for line, batch in told["sent"].items()},
+            )
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return Draft(identity=identity)
+        return draft if draft.identity == identity else Draft(identity=identity)
+
+    @contextmanager
+    def changing(self, drop_id: str, rejects: Rejects) -> Iterator["Sheet"]:
+        """Change a draft: the one that the sheet holds at the end is kept. Raises StorageError."""
+        with self._lock:
+            sheet = Sheet(self.read(drop_id, rejects))
+            yield sheet
+            path = self._path(drop_id)
+            with storing("write", path):
+                self._place.mkdir(parents=True, exist_ok=True)
+                text = orjson.dumps(asdict(sheet.draft), option=orjson.OPT_NON_STR_KEYS)
+                replace_with(path, path.with_suffix(".tmp"), [text])
+
+    def _path(self, drop_id: str) -> Path:
+        return self._place / f"{drop_id}.json"
+
+
+@dataclass
+class Sheet:
+    """A draft on the table."""
+
+    draft: Draft
+
+    @property
+    def is_full(self) -> bool:
+        """True when there are too many single changes."""
+        return sum(len(row) for row in self.draft.cells.values()) >= _MOST

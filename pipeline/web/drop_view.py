@@ -1,0 +1,138 @@
+"""One drop as its page shows it: its files, how far it is, its rows a page at a time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from pipeline import reporting
+from pipeline.model import DropState, Outcome
+from pipeline.ports import DropLine
+from pipeline.web.sheets import SheetFile, SheetFiles
+from pipeline.web.words import Progress
+from pipeline.wiring import Site
+
+PAGE: Final = 50
+"""Rows on one page."""
+
+#: What may be fetched of a drop: name in the address → (file, as a person calls it).
+FILES: Final[Mapping[str, tuple[str, str]]] = {
+    "results": (reporting.RESULTS, "Results (CSV)"),
+    "rejects": (reporting.REJECTS, "Rejects (CSV)"),
+    "rejects_xlsx": (reporting.REJECTS_TWIN, "Rejects (Excel)"),
+    "refused": (reporting.REFUSED, "Why it was refused"),
+    "summary": (reporting.SUMMARY, "Summary (JSON)"),
+    "received": (reporting.RECEIVED, "Receipt (JSON)"),
+}
+_DOWNLOADS: Final = ("results", "rejects", "rejects_xlsx", "refused", "summary")
+RESULT_COLUMNS: Final = ("outcome", "codes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of a results file. ``number``: the record's number as a spreadsheet shows it."""
+
+    number: str
+    sheet: str
+    order_id: str
+    awb: str
+    source_status: str
+    order_status: str
+    outcome: str
+    codes: tuple[str, ...]
+    message: str
+    sent_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """One page of rows. ``total``: all that fit the filter; ``page`` from 1."""
+
+    rows: Sequence[Row]
+    total: int
+    page: int
+    pages: int
+
+
+def outbox_file(site: Site, drop: DropLine, kind: str) -> Path:
+    """Where a file of the drop lies, or would lie. The address says only which kind."""
+    place = site.outbox_path / drop.folder if drop.folder else site.outbox_path
+    return place / reporting.file_name(drop, FILES[kind][0])
+
+
+def original_file(site: Site, drop: DropLine) -> Path | None:
+    """The file as it was dropped, where it lies now."""
+    day = drop.received_at.date()
+    places = {
+        DropState.REFUSED: site.root / "quarantine" / drop.drop_id,
+        DropState.COMPLETED: site.root / "archive" / f"{day:%Y/%m/%d}" / drop.drop_id,
+        DropState.CANCELLED: site.root / "archive" / f"{day:%Y/%m/%d}" / drop.drop_id,
+    }
+    place = places.get(drop.state, site.root / "work" / drop.drop_id) / drop.source_file
+    return place if place.is_file() and not place.is_symlink() else None
+
+
+def downloads(site: Site, drop: DropLine) -> list[tuple[str, str]]:
+    """What can be fetched now: (name in the address, words)."""
+    found = [
+        (kind, FILES[kind][1]) for kind in _DOWNLOADS if outbox_file(site, drop, kind).is_file()
+    ]
+    if original_file(site, drop) is not None:
+        found.append(("original", "The file as dropped"))
+    return found
+
+
+def progress_of(site: Site, drop: DropLine) -> tuple[Progress, Mapping[str, int]] | None:
+    """How far a drop is that is being sent, and what came of its rows so far."""
+    if drop.state is not DropState.OPEN:
+        return None
+    sent = dict(site.ledger.sent(drop.seq))
+    waiting = sent.pop(None, 0)
+    answered = sum(sent.values())
+    told = {str(outcome): count for outcome, count in sent.items()}
+    return Progress(answered=answered, total=answered + waiting), told
+
+
+def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int) -> Rows:
+    """A page of the results file; ``outcome``, ``code``: "" for all. Raises StorageError."""
+    sheet = files.open(path, RESULT_COLUMNS)
+    chosen = np.arange(len(sheet))
+    if outcome:
+        chosen = np.intersect1d(chosen, sheet.where("outcome", outcome), assume_unique=True)
+    if code:
+        chosen = np.intersect1d(chosen, sheet.where_labelled("codes", code), assume_unique=True)
+    pages = max(1, -(-len(chosen) // PAGE))
+    page = min(max(1, page), pages)
+    numbers = chosen[(page - 1) * PAGE : page * PAGE].tolist()
+    return Rows(rows=_rows(sheet, numbers), total=len(chosen), page=page, pages=pages)
+
+
+def _rows(sheet: SheetFile, numbers: Sequence[int]) -> list[Row]:
+    found = []
+    for cells in sheet.records(numbers):
+        told = dict(zip(sheet.header, cells, strict=False))
+        found.append(
+            Row(
+                number=told.get("row", ""),
+                sheet=told.get("sheet", ""),
+                order_id=told.get("order_id", ""),
+                awb=told.get("awb", ""),
+                source_status=told.get("source_status", ""),
+                order_status=told.get("order_status", ""),
+                outcome=told.get("outcome", ""),
+                codes=tuple(filter(None, told.get("codes", "").split(";"))),
+                message=told.get("message", ""),
+                sent_at=told.get("sent_at", ""),
+            )
+        )
+    return found
+
+
+def counts_of(drop: DropLine, so_far: Mapping[str, int]) -> dict[str, int]:
+    """Outcome → rows, as reported or as far as it came."""
+    if drop.state is DropState.OPEN and so_far:
+        return dict(so_far)
+    rows: Mapping[str, Any] = drop.summary["rows"] if drop.summary else {}
+    return {o.value: rows[o.value] for o in Outcome if rows.get(o.value)}

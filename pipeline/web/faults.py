@@ -1,0 +1,167 @@
+"""The rows of a drop that need a person, read from its rejects file and grouped by fault."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from pipeline.codes import Code
+from pipeline.stages.guard import unguard_array
+from pipeline.stages.report_rejects import LEADING
+from pipeline.web.sheets import Identity, identity_of, read_table
+from schemas.codes import load_codes
+
+VALUES_SHOWN: Final = 20
+"""Values of one fault that are listed; the grid has them all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejects:
+    """A rejects file, its cells as they were in the dropped file.
+
+    ``headers``: the original columns. ``columns``: role → place among them. ``rows``, ``codes``,
+    ``messages``: what we wrote before them, a value per line.
+    """
+
+    identity: Identity
+    headers: tuple[str, ...]
+    columns: Mapping[str, int]
+    table: pa.Table
+    rows: pa.ChunkedArray
+    codes: pa.ChunkedArray
+    messages: pa.ChunkedArray
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueFault:
+    """A value that is wrong in ``count`` rows."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A fault: code and column, how many rows have it, which values, and what to do about it.
+
+    ``column``: its place among the original columns, None when the fault concerns the row.
+    """
+
+    label: str
+    code: str
+    header: str
+    column: int | None
+    count: int
+    what: str
+    fix: str
+    example: str
+    values: Sequence[ValueFault]
+    more_values: int
+
+    @property
+    def replaceable(self) -> bool:
+        """True when a value is wrong in itself, so that another may stand in its place everywhere.
+
+        Of two endings of one order neither word is wrong.
+        """
+        return bool(self.values) and self.code != Code.STATUS_CONFLICT
+
+
+def read_rejects(path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
+    """Read a rejects file; ``sheets`` as in the drop's facts. Raises StorageError, OSError."""
+    identity = identity_of(path)
+    header, table = read_table(path)
+    lead = len(LEADING)
+    plain = pa.table(
+        {name: unguard_array(_whole(table.column(name))) for name in table.column_names}
+    )
+    headers = header[lead:]
+    return Rejects(
+        identity=identity,
+        headers=headers,
+        columns=_roles(headers, sheets),
+        table=plain.select(range(lead, len(header))).rename_columns(
+            [f"c{n}" for n in range(len(headers))]
+        ),
+        rows=plain.column(0),
+        codes=plain.column(1),
+        messages=plain.column(2),
+    )
+
+
+def grouped(rejects: Rejects) -> list[Group]:
+    """The faults of the file, the most frequent first."""
+    counts: Counter[str] = Counter()
+    values: dict[str, Counter[str]] = defaultdict(Counter)
+    for codes, count in _value_counts(rejects.codes):
+        for label in filter(None, codes.split(";")):
+            counts[label] += count
+    for label in counts:
+        column = rejects.columns.get(label.partition(":")[2])
+        if column is not None:
+            values[label] = _values_with(rejects, label, column)
+    return [_group(rejects, label, n, values.get(label)) for label, n in counts.most_common()]
+
+
+def bad_columns(rejects: Rejects, codes: str) -> dict[int, str]:
+    """Place among the original columns → code, for the cells of a line that are wrong."""
+    found: dict[int, str] = {}
+    for label in filter(None, codes.split(";")):
+        code, _, role = label.partition(":")
+        if role in rejects.columns:
+            found.setdefault(rejects.columns[role], code)
+    return found
+
+
+def _group(rejects: Rejects, label: str, count: int, values: "Counter[str] | None") -> Group:
+    code, _, role = label.partition(":")
+    told = load_codes().get(Code(code)) if code in set(Code) else None
+    column = rejects.columns.get(role)
+    common = values.most_common(VALUES_SHOWN) if values else []
+    return Group(
+        label=label,
+        code=code,
+        header=rejects.headers[column] if column is not None else role,
+        column=column,
+        count=count,
+        what=told.what if told else "",
+        fix=told.fix if told else "See the message of each row.",
+        example=told.example if told else "",
+        values=[ValueFault(value=value, count=n) for value, n in common],
+        more_values=max(0, len(values) - len(common)) if values else 0,
+    )
+
+
+def _values_with(rejects: Rejects, label: str, column: int) -> "Counter[str]":
+    pairs = pa.table({"codes": rejects.codes, "value": rejects.table.column(column)})
+    found: Counter[str] = Counter()
+    for each in pairs.group_by(["codes", "value"]).aggregate([([], "count_all")]).to_pylist():
+        if label in each["codes"].split(";"):
+            found[each["value"]] += each["count_all"]
+    return found
+
+
+def _value_counts(column: pa.ChunkedArray) -> Iterable[tuple[str, int]]:
+    for each in column.value_counts().to_pylist():
+        yield each["values"], each["counts"]
+
+
+def _roles(headers: Sequence[str], sheets: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Role → place among the columns of the rejects file, which are those of its sheets."""
+    found: dict[str, int] = {}
+    for sheet in sheets:
+        for role, index in sheet["roles"].items():
+            name = sheet["headers"][index]
+            if role not in found and name in headers:
+                found[role] = headers.index(name)
+    return found
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())

@@ -1,0 +1,209 @@
+"""What every page needs: the site, the templates, who is asking, and forms that were checked."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.responses import Response
+from starlette.templating import Jinja2Templates
+
+from pipeline.errors import ShipdropError, StorageError
+from pipeline.web.access import Access, Visitor
+from pipeline.web.drafts import Drafts
+from pipeline.web.faults import Rejects, read_rejects
+from pipeline.web.guarding import same_origin
+from pipeline.web.metrics import Measures
+from pipeline.web.sharing import Shared
+from pipeline.web.sheets import SheetFiles, identity_of
+from pipeline.web.strip import Strip
+from pipeline.web.tally import Tally
+from pipeline.wiring import Site
+
+_FIELD_BYTES: Final = 1024 * 1024
+_FIELDS: Final = 5_000
+_SHELF: Final = 4
+_LARGEST: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """One web page over one root. Lives as long as the server."""
+
+    site: Site
+    access: Access
+    templates: Jinja2Templates
+    strip: Strip
+    tally: Tally
+    files: SheetFiles
+    shelf: "RejectsShelf"
+    drafts: Drafts
+    measures: Measures
+    shared: Shared
+
+    def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
+        """A rejects file, or what was read of it a moment ago. Raises StorageError, OSError."""
+        return self.shelf.rejects(path, sheets)
+
+
+class RejectsShelf:
+    """Keeps the rejects files that were read last, while they are as they were."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Path, Rejects] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
+        """See ``Front.rejects``."""
+        identity = identity_of(path)
+        if identity[1] > _LARGEST:
+            raise StorageError(
+                f"{path.name} is too large to be corrected here.",
+                hint="Correct it in a spreadsheet, and drop it as it is.",
+            )
+        with self._lock:
+            kept = self._kept.get(path)
+            if kept is not None and kept.identity == identity:
+                self._kept.move_to_end(path)
+                return kept
+        made = read_rejects(path, sheets)
+        with self._lock:
+            self._kept[path] = made
+            while len(self._kept) > _SHELF:
+                self._kept.popitem(last=False)
+        return made
+
+
+class LogInFirst(Exception):
+    """Whoever asks is nobody we know."""
+
+
+class NotAllowed(ShipdropError):
+    """What is asked for needs another right, or did not come from a page of ours."""
+
+
+class NotThere(ShipdropError):
+    """There is nothing under this address."""
+
+
+class NotPossible(ShipdropError):
+    """The request is understood and cannot be done."""
+
+
+def front_of(request: Request) -> Front:
+    """The web page that a request is for."""
+    front: Front = request.app.state.front
+    return front
+
+
+AtFront = Annotated[Front, Depends(front_of)]
+
+
+def looking(request: Request, front: AtFront) -> Visitor:
+    """Whoever may look. Raises LogInFirst."""
+    header = request.headers.get("authorization", "")
+    visitor = front.access.visitor(request.scope["session"], header)
+    if visitor is None:
+        raise LogInFirst
+    return visitor
+
+
+Looker = Annotated[Visitor, Depends(looking)]
+
+
+def operating(visitor: Looker) -> Visitor:
+    """Whoever may change something. Raises LogInFirst or NotAllowed."""
+    if not visitor.operates:
+        raise NotAllowed("You may look, but not change anything.", hint="Ask for the role operate.")
+    return visitor
+
+
+Operator = Annotated[Visitor, Depends(operating)]
+
+
+async def read_form(
+    request: Request, front: Front, visitor: Visitor, *, files: int = 0, checked: bool = False
+) -> FormData:
+    """Read a form that changes something. The one way to: no page can forget the check.
+
+    ``files``: how many it may bring; ``checked``: ``check_machine`` was called. Raises NotAllowed
+    when it did not come from a page of ours.
+    """
+    if not same_origin(request.headers):
+        raise NotAllowed("This request came from another site.", hint="Use the page itself.")
+    token = request.headers.get("x-csrf-token", "")
+    if token:
+        _check(token, request, front, visitor)
+    form = await request.form(max_files=files, max_fields=_FIELDS, max_part_size=_FIELD_BYTES)
+    if not token and not checked:
+        given = form.get("csrf")
+        try:
+            _check(given if isinstance(given, str) else "", request, front, visitor)
+        except NotAllowed:
+            await form.close()
+            raise
+    return form
+
+
+def check_machine(request: Request, front: Front, visitor: Visitor) -> None:
+    """The same for a body that is no form. Raises NotAllowed.
+
+    A machine gives its token with the request. Without users it gives nothing, and a browser that
+    was led here by another site says so.
+    """
+    if not same_origin(request.headers):
+        raise NotAllowed("This request came from another site.")
+    if front.access.needs_login:
+        _check(request.headers.get("x-csrf-token", ""), request, front, visitor)
+
+
+def _check(token: str, request: Request, front: Front, visitor: Visitor) -> None:
+    if visitor.by_token:
+        return
+    if not front.access.is_form_token(request.scope["session"], token):
+        raise NotAllowed(
+            "This form is too old, or did not come from this page.",
+            hint="Load the page again, then repeat what you did.",
+        )
+
+
+def text_of(form: FormData, name: str, default: str = "") -> str:
+    """A text field of a form."""
+    value = form.get(name, default)
+    return value if isinstance(value, str) else default
+
+
+async def show(
+    request: Request,
+    template: str,
+    values: Mapping[str, Any],
+    *,
+    visitor: Visitor | None,
+    status: int = 200,
+) -> Response:
+    """``page``, made away from the event loop."""
+    return await run_in_threadpool(page, request, template, values, visitor=visitor, status=status)
+
+
+def page(
+    request: Request,
+    template: str,
+    values: Mapping[str, Any],
+    *,
+    visitor: Visitor | None,
+    status: int = 200,
+) -> Response:
+    """A page as HTML. ``visitor``: None on pages for everybody."""
+    front = front_of(request)
+    given = {
+        **values,
+        "visitor": visitor,
+        "csrf": front.access.form_token(request.scope["session"]),
+        "needs_login": front.access.needs_login,
+    }
+    return front.templates.TemplateResponse(request, template, given, status_code=status)

@@ -1,0 +1,122 @@
+"""Measures for Prometheus. Labels are couriers, outcomes, states and HTTP statuses, nothing else:
+never an order, a file or a drop, of which there is no end.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from pipeline.adapters.pulse import LATENCY_BOUNDS, Pulse
+from pipeline.web.lateness import couriers
+from pipeline.web.strip import Health, Strip
+from pipeline.web.tally import Tally
+from pipeline.wiring import Site
+
+_API: Final = ("ok", "slowed", "paused", "held")
+
+
+class Measures(Collector):
+    """All measures of one root, taken when they are asked for."""
+
+    def __init__(self, site: Site, strip: Strip, tally: Tally) -> None:
+        self._site = site
+        self._strip = strip
+        self._tally = tally
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def describe(self) -> Sequence[Metric]:
+        """Nothing beforehand: taking the measures needs the ledger."""
+        return ()
+
+    def text(self) -> bytes:
+        """The measures as Prometheus reads them. Raises StorageError."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """See ``Collector``."""
+        health = self._strip.health()
+        yield from _health(health)
+        if health.pulse is not None:
+            yield from _service(health.pulse, health.alive)
+        yield from self._drops()
+
+    def _drops(self) -> Iterator[Metric]:
+        rows = GaugeMetricFamily(
+            "shipdrop_rows",
+            "Rows of all drops by what became of them",
+            labels=("courier", "outcome"),
+        )
+        for (courier, outcome), count in sorted(self._tally.rows().items()):
+            rows.add_metric((courier, outcome), count)
+        yield rows
+        drops = GaugeMetricFamily(
+            "shipdrop_drops", "Drops by their state", labels=("courier", "state")
+        )
+        for (courier, state), count in sorted(self._tally.files().items()):
+            drops.add_metric((courier, state), count)
+        yield drops
+        late = GaugeMetricFamily(
+            "shipdrop_courier_late", "1 when an expected file has not come", labels=("courier",)
+        )
+        for each in couriers(self._site, self._tally):
+            if each.expects:
+                late.add_metric((each.profile.name,), int(each.late))
+        yield late
+
+
+def _health(health: Health) -> Iterator[Metric]:
+    for name, words, value in (
+        ("service_up", "1 when a service looked at its inbox a moment ago", int(health.alive)),
+        ("inbox_files", "Files waiting in the inbox", health.waiting),
+        ("inbox_oldest_seconds", "Age of the file that waits longest", health.oldest),
+        ("unsent_updates", "Updates planned and not answered yet", health.unsent),
+        ("ledger_up", "1 when the ledger can be read", int(health.ledger_is_fine)),
+        ("inbox_up", "1 when the inbox can be listed", int(health.inbox_is_fine)),
+    ):
+        yield GaugeMetricFamily(f"shipdrop_{name}", words, value=value)
+
+
+def _service(pulse: Pulse, alive: bool) -> Iterator[Metric]:  # noqa: FBT001 - one fact of two
+    for name, words, moment in (
+        ("last_scan", "When the inbox was last listed whole", pulse.scanned_at),
+        ("service_start", "When the service started", pulse.started_at),
+    ):
+        if not moment:
+            continue
+        seconds = datetime.fromisoformat(moment).timestamp()
+        yield GaugeMetricFamily(f"shipdrop_{name}_timestamp_seconds", words, value=seconds)
+    state = GaugeMetricFamily("shipdrop_api_state", "1 for how the API takes us", labels=("state",))
+    for name in _API:
+        state.add_metric((name,), int(alive and pulse.api == name))
+    yield state
+    yield GaugeMetricFamily(
+        "shipdrop_token_refused",
+        "1 when the API does not take our token",
+        value=int(alive and pulse.token_is_refused),
+    )
+    calls = CounterMetricFamily(
+        "shipdrop_api_calls", "Calls since the service started", labels=("status",)
+    )
+    for status, count in sorted(pulse.calls.by_status.items()):
+        calls.add_metric((status.replace(" ", "_"),), count)
+    yield calls
+    seen, buckets = 0, []
+    for bound, count in zip((*LATENCY_BOUNDS, float("inf")), pulse.calls.by_time, strict=True):
+        seen += count
+        buckets.append(("+Inf" if bound == float("inf") else str(bound), seen))
+    yield HistogramMetricFamily(
+        "shipdrop_api_call_seconds",
+        "How long calls took",
+        buckets=buckets,
+        sum_value=pulse.calls.seconds,
+    )

@@ -1,0 +1,220 @@
+"""Telling people when something changes: refused files, rows that need them, late files, the API
+paused and back. What happens close together goes out as one message; nothing is told twice.
+
+Runs in a thread beside the service and looks only at what everybody can see: the ledger and the
+service's pulse. What was told is kept in ``state/notices.json``, so that a restart repeats nothing.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import structlog
+
+from pipeline.adapters.atomic import storing
+from pipeline.adapters.naming import shown
+from pipeline.adapters.pulse import Pulse, has_scanned, is_fresh, read_pulse
+from pipeline.errors import ShipdropError
+from pipeline.model import DropState
+from pipeline.ports import DropLine
+from pipeline.settings import NotifySettings
+from pipeline.web.lateness import couriers
+from pipeline.web.tally import Tally
+from pipeline.web.words import counted
+from pipeline.wiring import Site
+
+log = structlog.get_logger(__name__)
+
+_LOOK_SECONDS: Final = 5.0
+_MOST_LINES: Final = 40
+_FOR_A_PERSON: Final = ("rejected", "failed", "unknown")
+
+Send = Callable[[str, str], bool]
+
+
+@dataclass
+class Told:
+    """What was told: up to which end of a drop, which couriers' deadlines, which API state."""
+
+    until: str
+    late: dict[str, str] = field(default_factory=dict)
+    api: str = "ok"
+
+
+class Notices:
+    """Gathers what changed and tells it. Called in one thread. ``send`` takes title and text."""
+
+    def __init__(self, site: Site, send: Send) -> None:
+        self._site = site
+        self._send = send
+        self._digest = site.settings.notify.digest_seconds
+        self._tally = Tally(site)
+        self._path = site.root / "state" / "notices.json"
+        self._told = self._read()
+        self._waiting: list[str] = []
+        self._seen: set[tuple[str, str]] = set()
+        self._first_at = 0.0
+
+    def look(self) -> None:
+        """Note what has changed since the last look. Raises StorageError."""
+        before = len(self._waiting)
+        self._waiting += [*self._ends(), *self._late(), *self._api()]
+        if not before and self._waiting:
+            self._first_at = self._site.clock.monotonic()
+
+    def tell(self, *, at_once: bool = False) -> None:
+        """Send what was noted, once its time has come; what cannot be sent is kept."""
+        waited = self._site.clock.monotonic() - self._first_at
+        if not self._waiting or not (at_once or waited >= self._digest):
+            return
+        lines, more = self._waiting[:_MOST_LINES], len(self._waiting) - _MOST_LINES
+        text = "\n".join(lines) + (f"\nand {counted(more, 'more event')}" if more > 0 else "")
+        title = lines[0] if len(self._waiting) == 1 else counted(len(self._waiting), "event")
+        if not self._send(f"Shipdrop ({self._site.root.name}): {title}", text):
+            log.warning("notices.not_sent", events=len(self._waiting))
+            self._first_at = self._site.clock.monotonic()
+            return
+        self._waiting = []
+        self._write()
+
+    def _ends(self) -> Iterator[str]:
+        """Drops that ended since, and were refused or have rows that need a person."""
+        since = datetime.fromisoformat(self._told.until)
+        for drop in self._site.ledger.changed(1 << 60, since):
+            if not drop.state.closed or drop.finished_at is None:
+                continue
+            key = (drop.drop_id, drop.finished_at.isoformat())
+            if drop.finished_at <= since or key in self._seen:
+                continue
+            self._seen.add(key)
+            if words := _ended(drop):
+                yield words
+        if self._seen:
+            newest = max(moment for _, moment in self._seen)
+            self._seen = {key for key in self._seen if key[1] == newest}
+            self._told.until = max(self._told.until, newest)
+
+    def _late(self) -> Iterator[str]:
+        missing = {
+            each.profile.name: each.due.isoformat()
+            for each in couriers(self._site, self._tally)
+            if each.late and each.due is not None
+        }
+        for name, due in missing.items():
+            if self._told.late.get(name) != due:
+                yield f"Late: no file of {name} has come; it was expected by {due[11:16]}."
+        for name in self._told.late.keys() - missing.keys():
+            yield f"The late file of {name} has come."
+        self._told.late = missing
+
+    def _api(self) -> Iterator[str]:
+        pulse = read_pulse(self._site.root / "state")
+        if pulse is None or not is_fresh(pulse, self._site.clock.now()):
+            return
+        stopped = pulse.api in {"paused", "held"}
+        was_stopped = self._told.api in {"paused", "held"}
+        if stopped and pulse.api != self._told.api:
+            yield _stopped(pulse)
+        if was_stopped and not stopped:
+            yield "Sending goes on: the API answers again."
+        self._told.api = pulse.api
+
+    def _read(self) -> Told:
+        try:
+            return Told(**orjson.loads(self._path.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return Told(until=self._site.clock.now().isoformat())
+
+    def _write(self) -> None:
+        with storing("write", self._path):
+            self._path.write_bytes(orjson.dumps(vars(self._told)))
+
+
+def _ended(drop: DropLine) -> str:
+    summary: Mapping[str, Any] = drop.summary or {}
+    name = shown(drop.source_file, 80)
+    if drop.state is DropState.REFUSED:
+        refused = summary.get("refused") or {}
+        return f"Refused: {name} ({drop.drop_id}), {refused.get('code', '')}."
+    rows = summary.get("rows", {})
+    need = [f"{rows[each]:,} {each}" for each in _FOR_A_PERSON if rows.get(each)]
+    if not need:
+        return ""
+    return f"Needs you: {name} ({drop.drop_id}): {', '.join(need)} of {rows['total']:,}."
+
+
+def _stopped(pulse: Pulse) -> str:
+    words = "Sending is held" if pulse.api == "held" else "Sending is paused"
+    return f"{words}: {pulse.reason} {pulse.hint}".strip()
+
+
+def sender(settings: NotifySettings) -> Send:
+    """What sends a message to all addresses of the settings."""
+    import apprise
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its lines may name addresses
+    service = apprise.Apprise()
+    for url in settings.urls:
+        service.add(url.get_secret_value())
+
+    def send(title: str, text: str) -> bool:
+        return bool(service.notify(title=title, body=text))
+
+    return send
+
+
+@contextmanager
+def telling(site: Site, *, once: bool) -> Iterator[None]:
+    """Tell people while the context lasts; with ``once``, what there is to tell at its end."""
+    notify = site.settings.notify
+    notices = Notices(site, sender(notify)) if notify.urls else None
+    over = threading.Event()
+    beside = threading.Thread(target=_beside, args=(site, notices, over), name="notices")
+    wanted = not once and (notices is not None or notify.ping_url is not None)
+    if wanted:
+        beside.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if wanted:
+            beside.join()
+        if notices is not None:
+            with suppress(ShipdropError):
+                notices.look()
+                notices.tell(at_once=True)
+
+
+def _beside(site: Site, notices: Notices | None, over: threading.Event) -> None:
+    ping_due = 0.0
+    while not over.wait(_LOOK_SECONDS if notices else 1.0):
+        try:
+            if notices is not None:
+                notices.look()
+                notices.tell()
+            if site.settings.notify.ping_url and site.clock.monotonic() >= ping_due:
+                ping_due = site.clock.monotonic() + site.settings.notify.ping_seconds
+                _ping(site, site.root / "state")
+        except ShipdropError as error:
+            log.warning("notices.trouble", reason=error.message)
+        except Exception:  # telling people must never end the run
+            log.exception("notices.bug")
+
+
+def _ping(site: Site, state: Path) -> None:
+    """Say that the inbox was listed a moment ago; silence is what raises the alarm."""
+    import httpx
+
+    pulse, url = read_pulse(state), site.settings.notify.ping_url
+    if url is None or pulse is None or not has_scanned(pulse, site.clock.now()):
+        return
+    try:
+        httpx.get(url.get_secret_value(), timeout=10.0).raise_for_status()
+    except httpx.HTTPError as error:
+        log.warning("notices.ping_failed", reason=type(error).__name__)

@@ -1,0 +1,262 @@
+"""The JSON API: drops, uploads, results; described by OpenAPI at ``/api/v1/openapi.json``."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from pipeline.errors import UsageError
+from pipeline.model import DropState, Outcome
+from pipeline.ports import DropLine, Search
+from pipeline.tracing import trace_order
+from pipeline.web import drop_view, requests, staging, uploads, words
+from pipeline.web.api_models import (
+    Asked,
+    DropList,
+    DropObject,
+    HealthObject,
+    OrderObject,
+    Problem,
+    Progress,
+    RowList,
+    RowObject,
+    UploadedFile,
+    UploadObject,
+)
+from pipeline.web.front import (
+    AtFront,
+    Front,
+    Looker,
+    NotThere,
+    Operator,
+    check_machine,
+    read_form,
+)
+from pipeline.web.pages.drops import line_of
+from pipeline.web.pages.upload import stage_form
+
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": Problem, "description": words}
+    for status, words in {
+        401: "No token, or one that is not known.",
+        403: "The right operate is missing, or another site sent this.",
+        404: "There is no such thing.",
+        422: "The request is wrong.",
+        503: "A folder or the ledger cannot be used now.",
+    }.items()
+}
+router = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
+
+DropId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,60}$", examples=["d20261123t144123123k7qz"])]
+_TOO_LARGE: Final[dict[int | str, dict[str, Any]]] = {
+    413: {"description": "Larger than web.max_upload_mb.", "content": {"text/plain": {}}},
+    400: {"model": Problem, "description": "The body is no form."},
+}
+_LATER: Final[dict[int | str, dict[str, Any]]] = {
+    409: {"model": Problem, "description": "The drop is through: there is nothing left to do."}
+}
+_UPLOAD_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["files"],
+                    "properties": {
+                        "files": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {"type": "string", "format": "binary"},
+                        },
+                        "courier": {"type": "string", "description": "Empty: recognise it."},
+                        "note": {"type": "string", "maxLength": 1000},
+                        "who": {"type": "string", "maxLength": 100},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def _object(front: Front, drop: DropLine) -> DropObject:
+    far = drop_view.progress_of(front.site, drop)
+    return DropObject(
+        drop_id=drop.drop_id,
+        source_file=_plain(drop.source_file),
+        folder=_plain(drop.folder),
+        state=drop.state,
+        courier=drop.courier,
+        received_at=drop.received_at,
+        finished_at=drop.finished_at,
+        size=drop.size,
+        sha256=drop.sha256,
+        parent=drop.parent,
+        same_as=drop.same_as,
+        request=drop.request or None,
+        verdict=_plain(words.verdict(drop, far[0] if far else None)),
+        progress=Progress(answered=far[0].answered, total=far[0].total) if far else None,
+        summary=dict(drop.summary) if drop.summary else None,
+    )
+
+
+def _plain(text: str) -> str:
+    """A file's name need not be UTF-8; JSON is."""
+    return text.encode("utf-8", "replace").decode()
+
+
+@router.get("/drops")
+def drops(
+    front: AtFront,
+    _visitor: Looker,
+    q: Annotated[str, Query(max_length=200, description="In the file's name or drop id.")] = "",
+    state: Annotated[DropState | Literal["under_way"] | None, Query()] = None,
+    courier: Annotated[str, Query(max_length=60)] = "",
+    needs: Annotated[Outcome | None, Query(description="An outcome it has rows of.")] = None,
+    before: Annotated[int | None, Query(ge=0, le=2**53)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> DropList:
+    """List drops, newest first."""
+    found = front.site.ledger.search(
+        Search(
+            words=q.replace("\x00", ""),
+            state=state or "",
+            courier=courier.replace("\x00", ""),
+            needs=needs or "",
+            before=before,
+            limit=limit + 1,
+        )
+    )
+    shown = found[:limit]
+    more = shown[-1].seq if len(found) > limit else None
+    return DropList(drops=[_object(front, drop) for drop in shown], next=more)
+
+
+@router.post("/drops", status_code=202, openapi_extra=_UPLOAD_BODY, responses=_TOO_LARGE)
+async def upload(request: Request, front: AtFront, visitor: Operator) -> UploadObject:
+    """Put files into the inbox; the service takes them at its next scan."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise UsageError("The body must be multipart/form-data with the field files.")
+    check_machine(request, front, visitor)
+    most = front.site.settings.web.max_upload_files
+    form = await read_form(request, front, visitor, files=most, checked=True)
+    try:
+        kept = await run_in_threadpool(stage_form, front, form, visitor)
+    finally:
+        await form.close()
+    try:
+        await run_in_threadpool(staging.send, front.site, kept)
+    except UsageError:
+        await run_in_threadpool(staging.discard, front.site, kept)
+        raise
+    return await run_in_threadpool(_upload, front, kept.batch)
+
+
+@router.get("/uploads/{upload}")
+def uploaded(
+    front: AtFront, _visitor: Looker, upload: Annotated[str, Path(pattern=r"^[0-9a-f]{1,60}$")]
+) -> UploadObject:
+    """Tell what became of files that were uploaded together."""
+    return _upload(front, upload)
+
+
+def _upload(front: Front, batch: str) -> UploadObject:
+    found = uploads.batch_of(front.site, batch)
+    if not found:
+        raise NotThere("Nothing is known of this upload.")
+    files = []
+    for each in found:
+        drop = uploads.drop_of(front.site, each)
+        files.append(
+            UploadedFile(
+                name=each.name,
+                sha256=each.sha256,
+                at=datetime.fromisoformat(each.at),
+                drop=_object(front, drop) if drop else None,
+            )
+        )
+    return UploadObject(upload=batch, files=files)
+
+
+@router.get("/drops/{drop_id}")
+def drop(front: AtFront, _visitor: Looker, drop_id: DropId) -> DropObject:
+    """Show one drop."""
+    return _object(front, line_of(front, drop_id))
+
+
+@router.get("/drops/{drop_id}/results")
+def results(
+    front: AtFront,
+    _visitor: Looker,
+    drop_id: DropId,
+    outcome: Annotated[Outcome | None, Query()] = None,
+    code: Annotated[str, Query(max_length=100, description="As in `codes`.")] = "",
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+) -> RowList:
+    """Show a drop's rows, a page at a time, as far as they were reported."""
+    path = drop_view.outbox_file(front.site, line_of(front, drop_id), "results")
+    if not path.is_file():
+        raise NotThere("There is no results file of this drop in the outbox.")
+    found = drop_view.rows_of(front.files, path, outcome=outcome or "", code=code, page=page)
+    rows = [
+        RowObject(
+            row=int(row.number),
+            sheet=row.sheet,
+            order_id=row.order_id,
+            awb=row.awb,
+            source_status=row.source_status,
+            order_status=row.order_status,
+            outcome=Outcome(row.outcome),
+            codes=list(row.codes),
+            message=row.message,
+            sent_at=row.sent_at,
+        )
+        for row in found.rows
+    ]
+    return RowList(rows=rows, total=found.total, page=found.page, pages=found.pages)
+
+
+@router.post("/drops/{drop_id}/{wish}", status_code=202, responses=_LATER)
+def ask(
+    request: Request,
+    front: AtFront,
+    visitor: Operator,
+    drop_id: DropId,
+    wish: Literal["retry", "cancel"],
+) -> Asked:
+    """Ask the service to send what is left, or to stop sending it."""
+    check_machine(request, front, visitor)
+    found = line_of(front, drop_id)
+    requests.ask(front.site, found, wish, visitor.name)
+    return Asked(drop_id=found.drop_id, request=wish)
+
+
+@router.get("/orders/{order_id}")
+def order(
+    front: AtFront, _visitor: Looker, order_id: Annotated[str, Path(min_length=1, max_length=100)]
+) -> OrderObject:
+    """Tell all that was read, sent and answered for an order, as `trace` does."""
+    seen = trace_order(front.site, order_id)
+    if not seen:
+        raise NotThere("No file named this order.")
+    return OrderObject(order_id=order_id, seen=seen)
+
+
+@router.get("/health")
+def health(front: AtFront, _visitor: Looker) -> HealthObject:
+    """Tell how things stand."""
+    told = front.strip.health()
+    pulse = told.pulse
+    return HealthObject(
+        service_is_alive=told.alive,
+        last_scan_at=datetime.fromisoformat(pulse.scanned_at)
+        if pulse and pulse.scanned_at
+        else None,
+        api=told.api,
+        reason=pulse.reason if pulse else "",
+        waiting_files=told.waiting,
+        oldest_waiting_seconds=told.oldest,
+        unsent_updates=told.unsent,
+    )

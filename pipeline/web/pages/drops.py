@@ -1,0 +1,255 @@
+"""The list of drops, one drop, its files, and asking for retry or cancel."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from pipeline.errors import StorageError
+from pipeline.model import Drop, DropState, Outcome
+from pipeline.ports import DropLine, Search
+from pipeline.web import drop_view, faults, requests, words
+from pipeline.web.front import AtFront, Front, Looker, NotThere, Operator, page, read_form
+from pipeline.web.uploads import note_of
+
+router = APIRouter()
+
+_PAGE: Final = 30
+_STATES: Final = ("under_way", *(state.value for state in DropState if state.closed))
+_NEEDS: Final = tuple(outcome.value for outcome in Outcome)
+
+Text = Annotated[str, Query(max_length=200)]
+Seq = Annotated[int | None, Query(ge=0)]
+
+
+def _search(
+    q: str, state: str, courier: str, needs: str, before: int | None, after: int | None
+) -> Search:
+    return Search(
+        words=q.strip(),
+        state=state if state in _STATES else "",
+        courier=courier,
+        needs=needs if needs in _NEEDS else "",
+        before=before,
+        after=after,
+        limit=_PAGE + 1,
+    )
+
+
+def listed(front: Front, search: Search) -> dict[str, Any]:
+    """What the list of drops shows."""
+    found = front.site.ledger.search(search)
+    more = len(found) == search.limit
+    if more:
+        found = found[1:] if search.after is not None else found[:-1]
+    shown = [_in_list(front, drop) for drop in found]
+    newest = search.before is None and search.after is None
+    filters = {
+        "q": search.words,
+        "state": search.state,
+        "courier": search.courier,
+        "needs": search.needs,
+    }
+    return {
+        "drops": shown,
+        "filters": filters,
+        "filtered": any(filters.values()),
+        "live": newest,
+        "older": found[-1].seq if found and (more or search.after is not None) else None,
+        "newer": found[0].seq
+        if found and not newest and (more or search.before is not None)
+        else None,
+        "version": _version(shown),
+        "couriers": sorted(front.site.profiles),
+        "all_states": _STATES,
+    }
+
+
+def _in_list(front: Front, drop: DropLine) -> Mapping[str, Any]:
+    far = drop_view.progress_of(front.site, drop)
+    counts = drop_view.counts_of(drop, far[1] if far else {})
+    total = far[0].total if far else (drop.total or sum(counts.values()))
+    return {"drop": drop, "counts": counts, "total": total, "need": words.need(counts)}
+
+
+def _version(shown: object) -> str:
+    return hashlib.sha256(repr(shown).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+@router.get("/")
+def drops_page(
+    request: Request,
+    front: AtFront,
+    visitor: Looker,
+    q: Text = "",
+    state: Text = "",
+    courier: Text = "",
+    needs: Text = "",
+    before: Seq = None,
+    after: Seq = None,
+) -> Response:
+    """The list of drops, newest first."""
+    values = listed(front, _search(q, state, courier, needs, before, after))
+    return page(request, "drops.html", values, visitor=visitor)
+
+
+@router.get("/drops/list")
+def drops_list(
+    request: Request,
+    front: AtFront,
+    visitor: Looker,
+    q: Text = "",
+    state: Text = "",
+    courier: Text = "",
+    needs: Text = "",
+    v: Text = "",
+) -> Response:
+    """Only the list, for a page that is kept up to date; 204 when it shows what there is."""
+    search = _search(q, state, courier, needs, None, None)
+    values = front.shared.get(search, lambda: listed(front, search))
+    if values["version"] == v:
+        return Response(status_code=204)
+    return page(request, "_drop_list.html", values, visitor=visitor)
+
+
+@router.get("/strip")
+def strip(request: Request, visitor: Looker) -> Response:
+    """Only the health strip."""
+    return page(request, "_strip.html", {}, visitor=visitor)
+
+
+def line_of(front: Front, drop_id: str) -> DropLine:
+    """The drop with this id. Raises NotThere."""
+    found = front.site.ledger.lines([drop_id])
+    if not found:
+        raise NotThere(f"There is no drop {drop_id[:60]}.")
+    return found[0]
+
+
+def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
+    """What the head of a drop's page shows, also while it is on its way."""
+    far = drop_view.progress_of(front.site, drop)
+    pulse = front.strip.health().pulse
+    shut = pulse.reason if pulse and pulse.api in {"paused", "held"} else ""
+    counts = drop_view.counts_of(drop, far[1] if far else {})
+    story = {
+        "drop": drop,
+        "progress": far[0] if far else None,
+        "counts": counts,
+        "need": words.need(counts),
+        "total": far[0].total if far else sum(counts.values()),
+        "verdict": words.verdict(drop, far[0] if far else None, shut),
+        "can_retry": requests.can_retry(drop),
+        "can_cancel": requests.can_cancel(drop),
+    }
+    return {**story, "version": _version(story)}
+
+
+@router.get("/drops/{drop_id}")
+def drop_page(
+    request: Request,
+    front: AtFront,
+    visitor: Looker,
+    drop_id: str,
+    outcome: Text = "",
+    code: Text = "",
+    page_no: Annotated[int, Query(alias="page", ge=1, le=1_000_000)] = 1,
+) -> Response:
+    """One drop: verdict, counts, faults, rows, files, family."""
+    drop = line_of(front, drop_id)
+    full = front.site.ledger.find(drop_id)
+    values = {
+        **story_of(front, drop),
+        **_family(front, drop),
+        **_rows(front, drop, outcome if outcome in _NEEDS else "", code, page_no),
+        **_faults(front, drop, full),
+        "downloads": drop_view.downloads(front.site, drop),
+        "note": note_of(front.site, drop),
+        "why": full.facts.get("courier_why", "") if full else "",
+        "warnings": (drop.summary or {}).get("warnings", ()),
+    }
+    return page(request, "drop.html", values, visitor=visitor)
+
+
+def _family(front: Front, drop: DropLine) -> dict[str, Any]:
+    near = [each for each in (drop.parent, drop.same_as) if each]
+    known = {line.drop_id: line for line in front.site.ledger.lines(near)} if near else {}
+    return {
+        "parent": known.get(drop.parent or ""),
+        "same_as": known.get(drop.same_as or ""),
+        "children": front.site.ledger.children(drop.drop_id),
+    }
+
+
+def _rows(front: Front, drop: DropLine, outcome: str, code: str, page_no: int) -> dict[str, Any]:
+    """The rows of the results file, if it is there; what is missing is said in a sentence."""
+    values: dict[str, Any] = {"outcome": outcome, "code": code, "rows": None, "rows_missing": ""}
+    path = drop_view.outbox_file(front.site, drop, "results")
+    if drop.state is DropState.REFUSED:
+        return values
+    if not path.is_file():
+        if drop.state.closed:
+            values["rows_missing"] = "The results file is no longer in the outbox."
+        return values
+    try:
+        values["rows"] = drop_view.rows_of(
+            front.files, path, outcome=outcome, code=code, page=page_no
+        )
+    except StorageError as error:
+        values["rows_missing"] = str(error)
+    return values
+
+
+def _faults(front: Front, drop: DropLine, full: Drop | None) -> dict[str, Any]:
+    path = drop_view.outbox_file(front.site, drop, "rejects")
+    if full is None or not full.facts.get("sheets") or not path.is_file():
+        return {"groups": (), "fixable": 0, "fixed": 0}
+    try:
+        rejects = front.rejects(path, full.facts["sheets"])
+    except (StorageError, OSError):
+        return {"groups": (), "fixable": 0, "fixed": 0}
+    fixed = len(full.facts.get("fixed_rows", ()))
+    return {"groups": faults.grouped(rejects), "fixable": len(rejects), "fixed": fixed}
+
+
+@router.get("/drops/{drop_id}/live")
+def drop_live(
+    request: Request, front: AtFront, visitor: Looker, drop_id: str, v: Text = ""
+) -> Response:
+    """Only the head, while the drop is on its way; then the whole page is loaded again."""
+    story = front.shared.get(drop_id, lambda: story_of(front, line_of(front, drop_id)))
+    if story["drop"].state.closed:
+        return Response(headers={"hx-refresh": "true"})
+    if story["version"] == v:
+        return Response(status_code=204)
+    return page(request, "_drop_head.html", {**story, "live": True}, visitor=visitor)
+
+
+@router.get("/drops/{drop_id}/files/{kind}")
+def drop_file(front: AtFront, _visitor: Looker, drop_id: str, kind: str) -> Response:
+    """A file of the drop, to be saved: never shown by the browser."""
+    drop = line_of(front, drop_id)
+    if kind == "original":
+        path = drop_view.original_file(front.site, drop)
+    elif kind in drop_view.FILES:
+        path = drop_view.outbox_file(front.site, drop, kind)
+    else:
+        path = None
+    if path is None or path.is_symlink() or not path.is_file():
+        raise NotThere("This file is not there any more.")
+    name = path.name.encode("utf-8", "replace").decode()
+    return FileResponse(path, filename=name, media_type="application/octet-stream")
+
+
+@router.post("/drops/{drop_id}/{wish}")
+async def ask(
+    request: Request, front: AtFront, visitor: Operator, drop_id: str, wish: str
+) -> Response:
+    """Ask the service to retry or cancel, as the commands do."""
+    await read_form(request, front, visitor)
+    drop = await run_in_threadpool(line_of, front, drop_id)
+    await run_in_threadpool(requests.ask, front.site, drop, wish, visitor.name)
+    return RedirectResponse(f"/drops/{drop.drop_id}", status_code=303)

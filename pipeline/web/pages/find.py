@@ -1,0 +1,25 @@
+"""Finding an order or AWB: its whole story across files."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from pipeline.web.finding import find
+from pipeline.web.front import AtFront, Looker, page
+
+router = APIRouter()
+
+
+@router.get("/find")
+def find_page(
+    request: Request,
+    front: AtFront,
+    visitor: Looker,
+    q: Annotated[str, Query(max_length=200)] = "",
+    before: Annotated[int | None, Query(ge=0)] = None,
+) -> Response:
+    """The form, and what was found."""
+    words = q.strip()
+    found = find(front.site, words, before) if words else None
+    return page(request, "find.html", {"q": words, "found": found}, visitor=visitor)

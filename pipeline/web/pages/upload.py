@@ -1,0 +1,179 @@
+"""Uploading files: check them first or send them at once, then watch what becomes of them."""
+
+import threading
+from typing import Any, Final
+
+import structlog
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.responses import RedirectResponse, Response
+
+from pipeline.checking import Checked, check_files
+from pipeline.errors import UsageError
+from pipeline.web import drop_view, staging, uploads, words
+from pipeline.web.access import Visitor
+from pipeline.web.front import (
+    AtFront,
+    Front,
+    Looker,
+    NotThere,
+    Operator,
+    page,
+    read_form,
+    show,
+    text_of,
+)
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter()
+
+_CHECKS: Final = threading.BoundedSemaphore(1)
+"""One check at a time: it reads a whole file, and the service is to have the other processor."""
+
+
+@router.get("/upload")
+def upload_page(request: Request, front: AtFront, visitor: Operator) -> Response:
+    """The form."""
+    return page(request, "upload.html", _form(front, ""), visitor=visitor)
+
+
+def _form(front: Front, wrong: str) -> dict[str, Any]:
+    web = front.site.settings.web
+    return {
+        "couriers": [(name, p.title) for name, p in sorted(front.site.profiles.items())],
+        "max_mb": web.max_upload_mb,
+        "max_files": web.max_upload_files,
+        "wrong": wrong,
+    }
+
+
+@router.post("/upload")
+async def upload(request: Request, front: AtFront, visitor: Operator) -> Response:
+    """Take files: check them, or put them into the inbox."""
+    most = front.site.settings.web.max_upload_files
+    form = await read_form(request, front, visitor, files=most)
+    try:
+        kept = await run_in_threadpool(stage_form, front, form, visitor)
+    except UsageError as error:
+        values = _form(front, str(error))
+        return await show(request, "upload.html", values, visitor=visitor, status=422)
+    finally:
+        await form.close()
+    if text_of(form, "what") == "check":
+        values = await run_in_threadpool(_checked, front, kept)
+        return await show(request, "checked.html", values, visitor=visitor)
+    return await _send(request, front, visitor, kept)
+
+
+@router.post("/upload/{batch}/send")
+async def send(request: Request, front: AtFront, visitor: Operator, batch: str) -> Response:
+    """Put files into the inbox that were checked before."""
+    await read_form(request, front, visitor)
+    kept = await run_in_threadpool(staging.staged, front.site, batch)
+    return await _send(request, front, visitor, kept)
+
+
+async def _send(request: Request, front: Front, visitor: Visitor, kept: staging.Staged) -> Response:
+    try:
+        await run_in_threadpool(staging.send, front.site, kept)
+    except UsageError as error:
+        await run_in_threadpool(staging.discard, front.site, kept)
+        values = _form(front, str(error))
+        return await show(request, "upload.html", values, visitor=visitor, status=422)
+    log.info("web.upload", files=len(kept.names), user=visitor.name, batch=kept.batch)
+    return went(request, f"/uploads/{kept.batch}")
+
+
+def went(request: Request, target: str) -> Response:
+    """Lead the browser on, with JavaScript or without."""
+    if request.headers.get("hx-request"):
+        return Response(headers={"hx-redirect": target})
+    return RedirectResponse(target, status_code=303)
+
+
+def stage_form(front: Front, form: FormData, visitor: Visitor) -> staging.Staged:
+    """Keep the files of a form. Raises UsageError, StorageError."""
+    files = [each for each in form.getlist("files") if isinstance(each, UploadFile)]
+    files = [each for each in files if each.filename]
+    if not files:
+        raise UsageError("No file was chosen.", hint="Choose one or more files, then send.")
+    return staging.stage(
+        front.site,
+        files,
+        courier=text_of(form, "courier"),
+        who=visitor.name or text_of(form, "who").strip()[:100],
+        note=text_of(form, "note"),
+    )
+
+
+def _checked(front: Front, kept: staging.Staged) -> dict[str, Any]:
+    with _CHECKS:
+        checked: list[Checked] = check_files(
+            front.site, kept.paths(front.site), courier=kept.courier or None, out=None
+        )
+    return {
+        "kept": kept,
+        "checked": [
+            {
+                "name": name,
+                "why": each.why,
+                "summary": each.summary,
+                "counts": {
+                    outcome: count
+                    for outcome, count in each.summary["rows"].items()
+                    if count and outcome != "total"
+                },
+            }
+            for name, each in zip(kept.names, checked, strict=True)
+        ],
+    }
+
+
+@router.get("/uploads/{batch}")
+def uploaded_page(request: Request, front: AtFront, visitor: Looker, batch: str) -> Response:
+    """What became of files that came together."""
+    return page(request, "uploaded.html", watched(front, batch), visitor=visitor)
+
+
+@router.get("/uploads/{batch}/live")
+def uploaded_live(
+    request: Request, front: AtFront, visitor: Looker, batch: str, v: str = ""
+) -> Response:
+    """Only their list; 204 when nothing has changed."""
+    values = watched(front, batch)
+    if values["version"] == v:
+        return Response(status_code=204)
+    return page(request, "_uploaded.html", values, visitor=visitor)
+
+
+def watched(front: Front, batch: str) -> dict[str, Any]:
+    """The files of a batch, each with the drop it became. Raises NotThere."""
+    found = uploads.batch_of(front.site, batch)
+    if not found:
+        raise NotThere("Nothing is known of this upload.", hint="Look among the drops.")
+    files = [_watched(front, upload) for upload in found]
+    ended = all(each["drop"] and each["drop"].state.closed for each in files)
+    version = "-".join(
+        f"{each['drop'].state}.{each['progress'].answered if each['progress'] else 0}"
+        if each["drop"]
+        else "waits"
+        for each in files
+    )
+    return {"batch": batch, "files": files, "live": not ended, "version": version}
+
+
+def _watched(front: Front, upload: uploads.Upload) -> dict[str, Any]:
+    drop = uploads.drop_of(front.site, upload)
+    far = drop_view.progress_of(front.site, drop) if drop else None
+    counts = drop_view.counts_of(drop, far[1] if far else {}) if drop else {}
+    return {
+        "upload": upload,
+        "drop": drop,
+        "progress": far[0] if far else None,
+        "counts": counts,
+        "need": words.need(counts),
+        "total": far[0].total if far else sum(counts.values()),
+        "verdict": words.verdict(drop, far[0] if far else None) if drop else "",
+    }

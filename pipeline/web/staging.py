@@ -1,0 +1,128 @@
+"""Files on their way from a browser into the inbox: kept whole beside it, checked if that is asked.
+
+A file that is only checked waits here for the word to send it, an hour at most.
+"""
+
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+from starlette.datastructures import UploadFile
+
+from pipeline.adapters.atomic import storing
+from pipeline.errors import UsageError
+from pipeline.web import uploads
+from pipeline.web.front import NotThere
+from pipeline.wiring import Site
+
+_KEPT_SECONDS: Final = 3600.0
+_CARD: Final = "card.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """Files that came together and are not in the inbox yet. ``names``: as they were given.
+
+    ``courier``: "" where it is to be recognised.
+    """
+
+    batch: str
+    names: tuple[str, ...]
+    courier: str
+    who: str
+    note: str
+
+    def paths(self, site: Site) -> list[Path]:
+        """Where the files lie, each under the name it will have in the inbox."""
+        place = _place(site, self.batch)
+        return [
+            place / str(number) / uploads.clean_name(name) for number, name in enumerate(self.names)
+        ]
+
+
+def stage(site: Site, files: Sequence[UploadFile], *, courier: str, who: str, note: str) -> Staged:
+    """Keep the files of a form. Raises UsageError, StorageError."""
+    _tidy(site)
+    if courier:
+        site.check_courier(courier)
+    most = site.settings.inbox.max_file_mb * 1024 * 1024
+    staged = Staged(
+        batch=uploads.new_batch(),
+        names=tuple(file.filename or "" for file in files),
+        courier=courier,
+        who=who,
+        note=note,
+    )
+    try:
+        for file, path in zip(files, staged.paths(site), strict=True):
+            with storing("write", path):
+                path.parent.mkdir(parents=True)
+                with path.open("wb") as target:
+                    shutil.copyfileobj(file.file, target, 1 << 20)
+                if path.stat().st_size > most:
+                    raise UsageError(
+                        f"{path.name} is too large: at most {site.settings.inbox.max_file_mb} MB."
+                    )
+        card = _place(site, staged.batch) / _CARD
+        with storing("write", card):
+            card.write_bytes(orjson.dumps(asdict(staged)))
+    except BaseException:
+        discard(site, staged)
+        raise
+    return staged
+
+
+def staged(site: Site, batch: str) -> Staged:
+    """What was kept under this name. Raises NotThere."""
+    try:
+        if not batch.isalnum():
+            raise ValueError(batch)
+        told = orjson.loads((_place(site, batch) / _CARD).read_bytes())
+        return Staged(**{**told, "names": tuple(told["names"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise NotThere(
+            "These files are no longer kept: they were sent, or waited too long.",
+            hint="Choose them again.",
+        ) from error
+
+
+def send(site: Site, kept: Staged, *, folder: str | None = None, corrects: str = "") -> None:
+    """Put the files into the inbox, as ``submit`` does; then they are kept no more.
+
+    ``folder``: the inbox sub-folder, else the courier's. Raises UsageError, StorageError.
+    """
+    place = kept.courier if folder is None else folder
+    for given, path in zip(kept.names, kept.paths(site), strict=True):
+        uploads.put(
+            site,
+            path,
+            given,
+            folder=place,
+            who=kept.who,
+            note=kept.note,
+            batch=kept.batch,
+            corrects=corrects,
+        )
+    discard(site, kept)
+
+
+def discard(site: Site, kept: Staged) -> None:
+    """Keep the files no more."""
+    shutil.rmtree(_place(site, kept.batch), ignore_errors=True)
+
+
+def _place(site: Site, batch: str) -> Path:
+    return site.root / "state" / "web" / "staged" / batch
+
+
+def _tidy(site: Site) -> None:
+    """What waited too long goes."""
+    long_ago = site.clock.now().timestamp() - _KEPT_SECONDS
+    with suppress(OSError):
+        for folder in (site.root / "state" / "web" / "staged").iterdir():
+            if folder.stat().st_mtime < long_ago:
+                shutil.rmtree(folder, ignore_errors=True)

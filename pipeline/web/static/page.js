@@ -1,0 +1,64 @@
+// What a page can do more with JavaScript; every page works without it.
+"use strict";
+
+document.documentElement.classList.add("js");
+
+// Filters apply as soon as one is chosen.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest(".filters");
+  if (form && event.target.tagName === "SELECT") form.requestSubmit();
+  if (event.target.id === "files") showChosen(event.target);
+});
+
+// Uploading: files that are dropped on the form are chosen.
+function showChosen(input) {
+  const list = document.getElementById("chosen");
+  list.replaceChildren(
+    ...Array.from(input.files, (file) => {
+      const item = document.createElement("li");
+      item.textContent = `${file.name}, ${(file.size / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kB`;
+      return item;
+    }),
+  );
+}
+
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    const zone = event.target instanceof Element && event.target.closest("#upload");
+    if (!zone) return;
+    event.preventDefault();
+    zone.querySelector(".zone").classList.toggle("over", kind !== "dragleave" && kind !== "drop");
+    if (kind === "drop" && event.dataTransfer.files.length) {
+      const input = zone.querySelector("#files");
+      input.files = event.dataTransfer.files;
+      showChosen(input);
+    }
+  });
+}
+
+document.addEventListener("htmx:xhr:progress", (event) => {
+  const bar = document.getElementById("sending");
+  if (!bar || event.target.id !== "upload" || !event.detail.lengthComputable) return;
+  bar.hidden = false;
+  bar.value = (100 * event.detail.loaded) / event.detail.total;
+});
+
+// A form that is refused says so in the page; a poll that fails leaves the page as it is.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.requestConfig.verb === "post" && event.detail.xhr.status >= 400) {
+    event.detail.shouldSwap = true;
+  }
+});
+
+// Correcting: a row that is changed is ticked at once, as the server would tick it.
+document.addEventListener("input", (event) => {
+  const cell = event.target;
+  if (!cell.name || !cell.name.startsWith("cell-") || cell.value === cell.dataset.was) return;
+  const line = cell.name.split("-")[1];
+  const tick = document.querySelector(`input[name="send-${line}"]`);
+  const was = document.querySelector(`input[name="was-${line}"]`);
+  if (tick && !tick.checked) {
+    tick.checked = true;
+    was.value = "1";
+  }
+});

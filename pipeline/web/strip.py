@@ -1,0 +1,92 @@
+"""The health strip: is the service alive, what waits, does the API take us, what is unsent."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from pipeline.adapters.listing import list_inbox
+from pipeline.adapters.pulse import Pulse, has_scanned, is_fresh, read_pulse
+from pipeline.errors import ShipdropError
+from pipeline.wiring import Site
+
+_T = TypeVar("_T")
+
+_KEPT_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """How things stand. Ages in seconds.
+
+    ``alive``: a service was at work here a moment ago; ``scanned``: it could list the inbox.
+    ``waiting``: files in the inbox;
+    ``oldest``: how long the one that waits longest has been there. ``unsent``: updates that were
+    planned and not answered yet. ``trouble``: what could not be looked at.
+    """
+
+    at: datetime
+    alive: bool
+    scanned: bool
+    pulse: Pulse | None
+    waiting: int = 0
+    oldest: float = 0.0
+    unsent: int = 0
+    ledger_is_fine: bool = True
+    inbox_is_fine: bool = True
+    trouble: str = ""
+
+    @property
+    def api(self) -> str:
+        """ok, slowed, paused, held; "" when no service could tell."""
+        return self.pulse.api if self.pulse and self.alive else ""
+
+
+class Strip:
+    """Tells how things stand; asked by many at once it looks once a second."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._kept: tuple[float, Health] | None = None
+        self._lock = threading.Lock()
+
+    def health(self) -> Health:
+        """How things stand now, or did a moment ago."""
+        with self._lock:
+            now = self._site.clock.monotonic()
+            if self._kept is None or now - self._kept[0] > _KEPT_SECONDS:
+                self._kept = (now, self._look())
+            return self._kept[1]
+
+    def _look(self) -> Health:
+        now = self._site.clock.now()
+        pulse = read_pulse(self._site.root / "state")
+        troubles: list[str] = []
+        waiting, inbox_is_fine = _guarded(lambda: self._waiting(now), (0, 0.0), troubles)
+        unsent, ledger_is_fine = _guarded(self._site.ledger.waiting_updates, 0, troubles)
+        return Health(
+            at=now,
+            alive=pulse is not None and is_fresh(pulse, now),
+            scanned=pulse is not None and has_scanned(pulse, now),
+            pulse=pulse,
+            waiting=waiting[0],
+            oldest=waiting[1],
+            unsent=unsent,
+            ledger_is_fine=ledger_is_fine,
+            inbox_is_fine=inbox_is_fine,
+            trouble=" ".join(troubles),
+        )
+
+    def _waiting(self, now: datetime) -> tuple[int, float]:
+        files = list_inbox(self._site.inbox_path, self._site.settings.inbox.done_marker).files
+        oldest = min((file.identity[3] for file in files), default=0) / 1e9
+        return len(files), max(0.0, now.timestamp() - oldest) if files else 0.0
+
+
+def _guarded(look: Callable[[], _T], otherwise: _T, troubles: list[str]) -> tuple[_T, bool]:
+    try:
+        return look(), True
+    except ShipdropError as error:
+        troubles.append(str(error))
+        return otherwise, False

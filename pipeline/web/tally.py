@@ -1,0 +1,111 @@
+"""What all drops came to, added up: by day, courier, outcome and code.
+
+Kept in memory and brought up to date by looking only at drops that may have changed, so that a page
+or a scrape costs little however long the ledger is.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from pipeline.model import DropState, Outcome
+from pipeline.ports import DropLine
+from pipeline.wiring import Site
+
+_KEPT_SECONDS: Final = 2.0
+_OVERLAP: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """What one drop came to. ``seconds``: from its arrival to its end, once it is through."""
+
+    drop_id: str
+    received_at: datetime
+    day: date
+    courier: str
+    state: DropState
+    rows: Mapping[str, int]
+    codes: Mapping[str, int]
+    seconds: float | None
+
+
+class Tally:
+    """Safe from several threads."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._zone = ZoneInfo(site.settings.manifest.timezone)
+        self._drops: dict[int, Counted] = {}
+        self._open: set[int] = set()
+        self._looked_at = datetime.fromtimestamp(0, UTC)
+        self._due = float("-inf")
+        self._lock = threading.Lock()
+
+    def drops(self) -> list[Counted]:
+        """Every drop, oldest first, as of now or a moment ago."""
+        with self._lock:
+            if self._site.clock.monotonic() >= self._due:
+                self._catch_up()
+            return list(self._drops.values())
+
+    def of_days(self, count: int) -> Iterator[Counted]:
+        """The drops of the last days, today included."""
+        first = self.today() - timedelta(days=count - 1)
+        return (each for each in self.drops() if each.day >= first)
+
+    def today(self) -> date:
+        """Today where the manifests come from."""
+        return self._site.clock.now().astimezone(self._zone).date()
+
+    def rows(self) -> Counter[tuple[str, str]]:
+        """Rows by courier and outcome, of all drops."""
+        found: Counter[tuple[str, str]] = Counter()
+        for each in self.drops():
+            for outcome, count in each.rows.items():
+                found[each.courier, outcome] += count
+        return found
+
+    def files(self) -> Counter[tuple[str, str]]:
+        """Drops by courier and state."""
+        return Counter((each.courier, each.state.value) for each in self.drops())
+
+    def last_of(self) -> Mapping[str, Counted]:
+        """Courier → its newest drop."""
+        return {each.courier: each for each in self.drops()}
+
+    def _catch_up(self) -> None:
+        now = self._site.clock.now()
+        newest = max(self._drops, default=0)
+        changed = self._site.ledger.changed(newest, self._looked_at - _OVERLAP)
+        # A drop that was not through and is gone now went back to waiting.
+        for seq in self._open - {line.seq for line in changed}:
+            self._drops.pop(seq, None)
+        for line in changed:
+            self._drops[line.seq] = self._counted(line)
+        self._open = {line.seq for line in changed if not line.state.closed}
+        self._looked_at = now
+        self._due = self._site.clock.monotonic() + _KEPT_SECONDS
+
+    def _counted(self, line: DropLine) -> Counted:
+        summary = line.summary or {}
+        rows = summary.get("rows", {})
+        codes = {each["code"]: each["count"] for each in summary.get("errors", ())}
+        refused = summary.get("refused")
+        if refused:
+            codes[refused["code"]] = 1
+        done = line.finished_at if line.state is DropState.COMPLETED else None
+        return Counted(
+            drop_id=line.drop_id,
+            received_at=line.received_at,
+            day=line.received_at.astimezone(self._zone).date(),
+            courier=line.courier,
+            state=line.state,
+            rows={o.value: rows[o.value] for o in Outcome if rows.get(o.value)},
+            codes=codes,
+            seconds=(done - line.received_at).total_seconds() if done else None,
+        )

@@ -1,0 +1,75 @@
+"""Templates: everything escaped, nothing guessed, and the words of the page at hand."""
+
+import hashlib
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.templating import Jinja2Templates
+
+from pipeline.adapters.naming import shown
+from pipeline.web import charts, words
+from pipeline.web.strip import Strip
+from pipeline.wiring import Site
+
+_HERE: Final = Path(__file__).parent
+
+
+def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
+    """The templates of one web page, with what they may call."""
+    zone = ZoneInfo(site.settings.manifest.timezone)
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+    def moment(when: datetime) -> str:
+        return words.moment(when, zone, site.clock.now())
+
+    environment.filters.update(
+        number=words.number,
+        shown=shown_to_people,
+        ago=words.ago,
+        size=words.size,
+        moment=moment,
+        iso=lambda when: when.isoformat(timespec="seconds"),
+        full=lambda when: f"{when.astimezone(zone):%-d %B %Y, %H:%M:%S %Z}",
+    )
+    environment.globals.update(
+        counted=words.counted,
+        states=words.STATES,
+        meaning=words.MEANING,
+        health=strip.health,
+        scanned=lambda pulse: datetime.fromisoformat(pulse.scanned_at),
+        bar=charts.bar,
+        address=address,
+        asset=asset,
+        root_name=site.root.name,
+    )
+    return Jinja2Templates(env=environment)
+
+
+def shown_to_people(text: object, limit: int = 120) -> str:
+    """A text of strangers: control and direction characters made visible, cut."""
+    return shown(text, limit)
+
+
+def address(path: str, **query: Any) -> str:  # noqa: ANN401 - whatever prints
+    """A path with the parts of its query that say something."""
+    told = {key: value for key, value in query.items() if value not in {None, ""}}
+    return f"{path}?{urlencode(told)}" if told else path
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a static file, with a mark of what it holds."""
+    digest = hashlib.sha256((_HERE / "static" / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"

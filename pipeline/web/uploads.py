@@ -1,0 +1,161 @@
+"""Files that came by the page: put into the inbox as ``submit`` does, with a note of who and why.
+
+The drop that a file becomes has no name yet when it is put into the inbox. So what is known of the
+upload is kept beside the ledger, under the hash of its bytes, and found again by that hash.
+"""
+
+import secrets
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from hashlib import file_digest
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from pipeline.adapters.atomic import replace_with, storing
+from pipeline.adapters.naming import NAME_BYTES
+from pipeline.model import stamp
+from pipeline.ports import DropLine
+from pipeline.wiring import Site
+
+_FOLDER: Final = "uploads"
+_LONGEST_NOTE: Final = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """One file that was put into the inbox. ``name``: as it lies there; ``at``: UTC, ISO 8601.
+
+    ``batch``: the same for files that came together. ``corrects``: the drop it corrects, or "".
+    """
+
+    batch: str
+    sha256: str
+    folder: str
+    name: str
+    given_name: str
+    who: str
+    note: str
+    at: str
+    size: int
+    corrects: str = ""
+
+
+def put(
+    site: Site,
+    file: Path,
+    given_name: str,
+    *,
+    folder: str,
+    who: str,
+    note: str,
+    batch: str,
+    corrects: str = "",
+) -> Upload:
+    """Put a file into the inbox and keep what is known of it.
+
+    Raises UsageError for a name or folder the inbox would leave alone, StorageError.
+    """
+    with file.open("rb") as opened:
+        sha256 = file_digest(opened, "sha256").hexdigest()
+    size = file.stat().st_size
+    at = stamp(site.clock.now())
+    name = clean_name(given_name)
+    upload = Upload(
+        batch=batch,
+        sha256=sha256,
+        folder=folder,
+        name=name,
+        given_name=given_name[:NAME_BYTES],
+        who=who[:100],
+        note=note.strip()[:_LONGEST_NOTE],
+        at=at,
+        size=size,
+        corrects=corrects,
+    )
+    # Before the file: the service may take it at once, and the note is to be there then.
+    _keep(site, upload)
+    site.folders.put(file, folder, name=name)
+    return upload
+
+
+def new_batch() -> str:
+    """A name for files that come together; it cannot be guessed."""
+    return secrets.token_hex(12)
+
+
+def clean_name(given: str) -> str:
+    """A name for the inbox from what a browser or program said: its last part, nothing hidden."""
+    last = given.replace("\\", "/").rpartition("/")[2]
+    plain = "".join(
+        "_" if unicodedata.category(each) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else each
+        for each in last
+    ).strip()
+    while len(plain.encode("utf-8", "replace")) > NAME_BYTES - 10:
+        stem, dot, ending = plain.rpartition(".")
+        plain = f"{stem[:-1]}{dot}{ending}" if stem and len(ending) < 10 else plain[:-1]
+    return plain.lstrip(".~") or "upload.csv"
+
+
+def batch_of(site: Site, batch: str) -> list[Upload]:
+    """The files that came together, in the order of their names; none for an unknown batch."""
+    if not batch.isalnum():
+        return []
+    found = _read(_batch_place(site, batch).glob("*.json"))
+    return sorted(found, key=lambda upload: upload.name)
+
+
+def note_of(site: Site, drop: DropLine) -> Upload | None:
+    """The upload that became this drop, or None: it came another way."""
+    if not drop.sha256:
+        return None
+    fits = [
+        upload
+        for upload in _read(_hash_place(site, drop.sha256).glob(f"{drop.sha256}-*.json"))
+        if upload.sha256 == drop.sha256
+        and upload.folder == drop.folder
+        and datetime.fromisoformat(upload.at) <= drop.received_at
+    ]
+    return max(fits, key=lambda upload: upload.at, default=None)
+
+
+def drop_of(site: Site, upload: Upload) -> DropLine | None:
+    """The drop that an upload became, or None: it still waits in the inbox."""
+    at = datetime.fromisoformat(upload.at)
+    later = [
+        drop
+        for drop in site.ledger.twins(upload.sha256)
+        if drop.received_at >= at and drop.folder == upload.folder
+    ]
+    return min(later, key=lambda drop: drop.seq, default=None)
+
+
+def _hash_place(site: Site, sha256: str) -> Path:
+    return site.root / "state" / "web" / _FOLDER / "by-hash" / sha256[:2]
+
+
+def _batch_place(site: Site, batch: str) -> Path:
+    return site.root / "state" / "web" / _FOLDER / "by-batch" / batch[:2] / batch
+
+
+def _keep(site: Site, upload: Upload) -> None:
+    """Under its hash and under its batch, so that neither is ever searched for."""
+    name = f"{upload.sha256}-{secrets.token_hex(6)}.json"
+    for place in (_hash_place(site, upload.sha256), _batch_place(site, upload.batch)):
+        path = place / name
+        with storing("write", path):
+            place.mkdir(parents=True, exist_ok=True)
+            replace_with(path, path.with_suffix(".tmp"), [orjson.dumps(asdict(upload))])
+
+
+def _read(paths: Iterable[Path]) -> list[Upload]:
+    found = []
+    for path in paths:
+        try:
+            found.append(Upload(**orjson.loads(path.read_bytes())))
+        except (OSError, ValueError, TypeError):
+            continue
+    return found

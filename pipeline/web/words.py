@@ -1,0 +1,115 @@
+"""How things are said on the page: counts, times, states, and a drop's verdict in one sentence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from pipeline.model import DropState, Outcome
+from pipeline.ports import DropLine
+
+#: Outcome → what it means to a person, in two or three words.
+MEANING: Final[Mapping[str, str]] = {
+    "accepted": "the API took it",
+    "duplicate": "known already",
+    "ignored": "nothing to report",
+    "rejected": "correct this row",
+    "failed": "the API refused it",
+    "unknown": "look the order up",
+    "unsent": "goes out later",
+}
+STATES: Final[Mapping[str, str]] = {
+    DropState.CLAIMING: "Being taken",
+    DropState.CLAIMED: "Being read",
+    DropState.OPEN: "Being sent",
+    DropState.COMPLETED: "Through",
+    DropState.REFUSED: "Refused",
+    DropState.CANCELLED: "Cancelled",
+}
+_FOR_A_PERSON: Final = (Outcome.REJECTED, Outcome.FAILED, Outcome.UNKNOWN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a drop is: updates answered, of all that are to be sent."""
+
+    answered: int
+    total: int
+
+
+def need(counts: Mapping[str, int]) -> int:
+    """How many rows need a person."""
+    return sum(counts.get(outcome, 0) for outcome in _FOR_A_PERSON)
+
+
+def number(value: int | float) -> str:
+    """``1,240``."""
+    return f"{value:,.0f}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """``1 row``, ``1,240 rows``."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def ago(seconds: float) -> str:
+    """``just now``, ``40 s``, ``3 min``, ``5 h``, ``2 days``."""
+    if seconds < 5:
+        return "a moment"
+    for limit, step, unit in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / step:.0f} {unit}"
+    return counted(round(seconds / 86_400), "day")
+
+
+def moment(when: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """``14:02`` today, ``22 Nov, 14:02`` this year, with the year before."""
+    local, today = when.astimezone(zone), now.astimezone(zone)
+    if local.date() == today.date():
+        return f"{local:%H:%M}"
+    return f"{local:%-d %b, %H:%M}" if local.year == today.year else f"{local:%-d %b %Y, %H:%M}"
+
+
+def size(count: int) -> str:
+    """``812 bytes``, ``1.2 MB``."""
+    if count < 1000:
+        return counted(count, "byte")
+    for limit, step, unit in ((1e6, 1e3, "kB"), (1e9, 1e6, "MB")):
+        if count < limit:
+            return f"{count / step:.3g} {unit}"
+    return f"{count / 1e9:.3g} GB"
+
+
+def verdict(drop: DropLine, progress: Progress | None, shut: str = "") -> str:
+    """A drop in one sentence. ``shut``: why nothing is being sent at all, if so."""
+    rows = drop.summary["rows"] if drop.summary else {}
+    match drop.state:
+        case DropState.CLAIMING | DropState.CLAIMED:
+            return "Received. It is being read."
+        case DropState.OPEN:
+            return _on_its_way(progress, shut)
+        case DropState.REFUSED:
+            refused = (drop.summary or {}).get("refused") or {}
+            return str(refused.get("message", "The file was refused."))
+        case DropState.CANCELLED:
+            return f"Cancelled. {_said(rows, Outcome.ACCEPTED, Outcome.UNSENT)}."
+    total, wanting = rows.get("total", 0), need(rows)
+    if not total:
+        return "The file has no data rows. Nothing was sent."
+    if not wanting:
+        everything = f"All {counted(total, 'row')} are" if total > 1 else "The one row is"
+        return f"{everything} through: {_said(rows, *Outcome)}. There is nothing to do."
+    return f"{number(wanting)} of {counted(total, 'row')} need you: {_said(rows, *_FOR_A_PERSON)}."
+
+
+def _on_its_way(progress: Progress | None, shut: str) -> str:
+    if progress is None or not progress.total:
+        return f"Read, and waiting to be sent. {shut}".strip()
+    told = f"{number(progress.answered)} of {counted(progress.total, 'row')} sent"
+    return f"{told}; the rest waits. {shut}" if shut else f"Being sent: {told}."
+
+
+def _said(rows: Mapping[str, int], *outcomes: Outcome) -> str:
+    told = [f"{number(rows[each])} {each.value}" for each in outcomes if rows.get(each)]
+    return ", ".join(told) or "nothing was sent"

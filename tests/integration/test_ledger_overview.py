@@ -1,0 +1,98 @@
+"""The ledger looked over: searches with their pages, what has changed, how far a drop is."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.ledger import SqlLedger, open_ledger
+from pipeline.model import Drop, DropState, Outcome
+from pipeline.ports import ChunkResult, ChunkState, Search, Verdict
+from tests.fakes.ledger_plans import AT, NOW, frozen_plan
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
+    opened = open_ledger("sqlite:///state/ledger.db", root=tmp_path)
+    yield opened
+    opened.close()
+
+
+def begin(ledger: SqlLedger, number: int, **more: object) -> Drop:
+    """A drop whose summary has so many rejected rows as its number says, if it is through."""
+    drop = ledger.begin(
+        drop_id=f"d{number:02}", folder="", source_file=f"file_{number}%.csv", received_at=NOW
+    )
+    rows = {outcome.value: 0 for outcome in Outcome} | {"rejected": number}
+    drop = replace(drop, facts={"summary": {"rows": rows}, "total": number}, **more)
+    ledger.save(drop)
+    return drop
+
+
+def ids(found: list) -> list[str]:
+    return [line.drop_id for line in found]
+
+
+def test_a_search_finds_by_state_courier_outcome_and_words(ledger: SqlLedger) -> None:
+    begin(ledger, 0, state=DropState.COMPLETED, courier="a")
+    begin(ledger, 1, state=DropState.COMPLETED, courier="b")
+    begin(ledger, 2, state=DropState.REFUSED, courier="a")
+    begin(ledger, 3, state=DropState.CLAIMED)
+    begin(ledger, 12, state=DropState.OPEN, courier="a", parent="d01")
+    assert ids(ledger.search(Search())) == ["d12", "d03", "d02", "d01", "d00"]
+    assert ids(ledger.search(Search(state="under_way"))) == ["d12", "d03"]
+    assert ids(ledger.search(Search(state="completed", courier="b"))) == ["d01"]
+    assert ids(ledger.search(Search(needs="rejected", courier="a"))) == ["d12", "d02"]
+    assert ids(ledger.search(Search(needs="failed"))) == []
+    assert ids(ledger.search(Search(words="FILE_1 csv"))) == ["d12", "d01"]
+    assert ids(ledger.search(Search(words="_1%"))) == ["d01"]
+    assert ids(ledger.search(Search(words="d12"))) == ["d12"]
+    assert ids(ledger.children("d01")) == ["d12"]
+    (line,) = ledger.lines(["d12", "nonesuch"])
+    assert (line.total, line.summary["rows"]["rejected"]) == (12, 12)
+
+
+def test_pages_go_back_and_forth(ledger: SqlLedger) -> None:
+    seqs = [begin(ledger, n).seq for n in range(9)]
+    assert ids(ledger.search(Search(limit=3))) == ["d08", "d07", "d06"]
+    assert ids(ledger.search(Search(before=seqs[6], limit=3))) == ["d05", "d04", "d03"]
+    assert ids(ledger.search(Search(after=seqs[3], limit=3))) == ["d06", "d05", "d04"]
+
+
+def test_what_changed_is_new_under_way_or_ended_since(ledger: SqlLedger) -> None:
+    old = NOW - timedelta(hours=1)
+    begin(ledger, 1, state=DropState.COMPLETED, finished_at=old)
+    begin(ledger, 2, state=DropState.COMPLETED, finished_at=NOW)
+    begin(ledger, 3, state=DropState.OPEN)
+    last = begin(ledger, 4, state=DropState.COMPLETED, finished_at=old)
+    assert ids(ledger.changed(last.seq, NOW)) == ["d02", "d03"]
+    assert ids(ledger.changed(last.seq - 1, NOW)) == ["d02", "d03", "d04"]
+
+
+def test_how_far_a_drop_is_counts_updates_by_their_own_end(ledger: SqlLedger) -> None:
+    drop = replace(begin(ledger, 1), state=DropState.OPEN)
+    plan = frozen_plan(drop.seq, 80)
+    ledger.freeze(drop, plan)
+    assert ledger.sent(drop.seq) == {None: 80}
+    assert ledger.waiting_updates() == 80
+    first, second, third, _ = plan.chunks
+    failed = Verdict(chunk_no=0, pos=3, outcome=Outcome.FAILED, code="API_REFUSED", message="")
+    ended = {"state": ChunkState.DONE, "http_status": 200, "attempts": 1, "sent_at": AT}
+    ledger.exchange(
+        [
+            ChunkResult(
+                chunk=replace(first, outcome=Outcome.ACCEPTED, **ended), verdicts=(failed,)
+            ),
+            ChunkResult(chunk=replace(second, outcome=Outcome.UNKNOWN, **ended)),
+        ],
+        [third],
+        at=AT,
+    )
+    assert ledger.sent(drop.seq) == {"accepted": 19, "failed": 1, "unknown": 20, None: 40}
+    assert ledger.waiting_updates() == 40
+    ledger.reopen(drop.seq)  # somebody wants what is unknown settled: it is waited for again
+    assert ledger.sent(drop.seq) == {"accepted": 19, "failed": 1, None: 60}
+    ledger.save(replace(drop, state=DropState.CANCELLED))
+    assert ledger.waiting_updates() == 0

@@ -1,0 +1,236 @@
+"""Parts of the web page by themselves: expectations, log-in pace, our own CSV, drafts, words."""
+
+import hashlib
+import random
+from datetime import UTC, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pytest
+
+from pipeline import web
+from pipeline.adapters.profiles import LiveProfiles
+from pipeline.adapters.pulse import (
+    LATENCY_BOUNDS,
+    Calls,
+    Pulse,
+    PulseWriter,
+    has_scanned,
+    is_fresh,
+    read_minutes,
+)
+from pipeline.adapters.pulse import read_pulse as read
+from pipeline.errors import SettingsError
+from pipeline.stages.report_csv import csv_cells, csv_header, csv_lines
+from pipeline.web.access import Throttle
+from pipeline.web.drafts import Draft, Rule
+from pipeline.web.passwords import hash_password, password_fits
+from pipeline.web.sheets import SheetFiles
+from pipeline.web.uploads import clean_name
+from pipeline.web.words import ago, size
+from schemas.courier import Expectation
+from schemas.profile import load_profile
+
+INDIA = ZoneInfo("Asia/Kolkata")
+
+
+def at(day: int, hour: int) -> datetime:
+    """November 2026; the 23rd is a Monday."""
+    return datetime(2026, 11, day, hour, tzinfo=INDIA)
+
+
+@pytest.mark.parametrize(
+    ("now", "last", "late"),
+    [
+        (at(23, 17), at(20, 12), False),  # Monday, before the time; Friday's came
+        (at(23, 19), at(20, 12), True),
+        (at(23, 19), at(23, 1), False),  # came early
+        (at(24, 9), at(20, 12), True),  # still missing on the next morning
+        (at(22, 19), at(20, 12), False),  # Sunday: nothing expected since Friday
+        (at(23, 19), None, True),
+    ],
+)
+def test_a_file_is_late_when_none_came_on_the_last_day_it_was_due(now, last, late) -> None:
+    expect = Expectation(by=time(18), days=frozenset(range(5)))
+    assert expect.is_late(now, last) is late
+
+
+def test_expectations_are_read_strictly() -> None:
+    text = 'name = "x"\n[statuses]\ndelivery_done = ["D"]\n[expect]\n'
+    profile = load_profile(text + 'by = "18:30"\ndays = ["mon", "Sat"]\n', origin="x.toml")
+    assert profile.expect == Expectation(by=time(18, 30), days=frozenset({0, 5}))
+    assert load_profile(text, origin="x.toml").expect is None
+    for wrong in ('by = "24:00"', 'by = "6"', 'days = ["mon"]', 'by = "1:00"', 'by="06:00"\nday=1'):
+        with pytest.raises(SettingsError):
+            load_profile(text + wrong, origin="x.toml")
+    with pytest.raises(SettingsError, match="mondy"):
+        load_profile(text + 'by = "06:00"\ndays = ["mondy"]', origin="x.toml")
+
+
+def test_wrong_tries_cost_a_growing_wait_and_a_right_one_forgets_them() -> None:
+    now = 0.0
+    throttle = Throttle(lambda: now)
+    waits = []
+    for _ in range(12):
+        throttle.failed("user a", "address 1")
+        waits.append(throttle.wait("user a", "address 2"))
+    assert waits[:4] == [0, 0, 0, 0]
+    assert waits[4:8] == [1, 2, 4, 8]
+    assert max(waits) <= 300
+    assert throttle.wait("user b", "address 1") > 0
+    assert throttle.wait("user b", "address 2") == 0
+    now = 1_000.0
+    assert throttle.wait("user a") <= 0
+    throttle.succeeded("user a")
+    throttle.failed("user a")
+    assert throttle.wait("user a") == 0
+
+
+def test_a_password_fits_its_own_hash_only() -> None:
+    stored = hash_password("correct horse")
+    assert password_fits("correct horse", stored)
+    assert not password_fits("correct hors", stored)
+    assert not password_fits("anything", None)
+
+
+def write(path: Path, header: list[str], rows: list[list[str]]) -> Path:
+    columns = [csv_cells(pa.array(column, pa.string())) for column in zip(*rows, strict=True)]
+    path.write_bytes(csv_header(header) + csv_lines(columns))
+    return path
+
+
+def test_any_line_of_our_csv_is_found_again_whatever_its_cells_hold(tmp_path: Path) -> None:
+    dice = random.Random(5)
+    parts = ["a", '"', ",", "\r\n", "\n", "'", "=1", "é", ";", " ", "", "\ufeff", "x" * 40]
+    rows = [
+        ["".join(dice.choices(parts, k=dice.randrange(6))) for _ in range(3)] + [f"{n % 7}"]
+        for n in range(3_000)
+    ]
+    path = write(tmp_path / "x.csv", ["a", "b", "c", "d"], rows)
+    sheet = SheetFiles().open(path, ["d"])
+    assert len(sheet) == len(rows)
+    some = dice.sample(range(3_000), 300)
+    assert [list(cells) for cells in sheet.records(some)] == [rows[n] for n in some]
+    assert sheet.where("d", "3").tolist() == list(range(3, 3_000, 7))
+
+
+def test_a_record_may_lie_across_the_pieces_a_file_is_read_in(tmp_path: Path) -> None:
+    long = 'word, "quoted"\n' * 9_000
+    rows = [[f"{n}", long, "end"] for n in range(12)]
+    path = write(tmp_path / "long.csv", ["n", "text", "e"], rows)
+    assert path.stat().st_size > 1 << 20
+    sheet = SheetFiles().open(path, ["e"])
+    assert [list(cells) for cells in sheet.records(range(12))] == rows
+
+
+def test_a_file_that_was_written_anew_is_indexed_anew(tmp_path: Path) -> None:
+    files = SheetFiles()
+    path = write(tmp_path / "x.csv", ["a"], [["1"], ["2"]])
+    assert len(files.open(path, ["a"])) == 2
+    write(path, ["a"], [["1"], ["2"], ["3"]])
+    assert len(files.open(path, ["a"])) == 3
+
+
+def test_a_single_cell_wins_over_a_rule_and_both_can_be_taken_back() -> None:
+    draft = Draft().with_rule(Rule(column=1, old="x", new="y"))
+    assert draft.value(0, 1, "x") == "y"
+    assert draft.value(0, 0, "x") == "x"
+    draft = draft.with_cell(0, 1, "z", "x")
+    assert draft.value(0, 1, "x") == "z"
+    assert draft.with_cell(0, 1, "y", "x").cells == {}
+    draft = draft.with_rule(Rule(column=1, old="x", new="x"))
+    assert draft.rules == ()
+    assert draft.value(5, 1, "x") == "x"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("a.csv", "a.csv"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\fakepath\\a b.csv", "a b.csv"),
+        ("/", "upload.csv"),
+        ("..", "upload.csv"),
+        (".hidden.csv", "hidden.csv"),
+        ("~$book.xlsx", "$book.xlsx"),
+        ("a\x00b\u202ecsv", "a_b_csv"),
+        ("न" * 200 + ".csv", "न" * 80 + ".csv"),
+    ],
+)
+def test_a_name_from_a_browser_becomes_one_plain_name(given: str, kept: str) -> None:
+    assert clean_name(given) == kept
+    assert len(clean_name(given).encode()) <= 255
+
+
+def test_profiles_are_read_again_and_a_broken_one_leaves_what_was_known(tmp_path: Path) -> None:
+    now = 0.0
+    profiles = LiveProfiles(tmp_path / "couriers", monotonic=lambda: now)
+    assert "acme" not in profiles
+    (tmp_path / "couriers").mkdir()
+    path = tmp_path / "couriers" / "acme.toml"
+    path.write_text('name = "acme"\n[statuses]\ndelivery_done = ["Done"]\n')
+    now = 5.0
+    assert profiles["acme"].statuses.base == {"done": 2}
+    path.write_text("name = ")
+    now = 10.0
+    assert profiles["acme"].statuses.base == {"done": 2}
+    with pytest.raises(SettingsError):
+        LiveProfiles(tmp_path / "couriers", monotonic=lambda: now)
+
+
+def test_the_pulse_keeps_a_line_for_each_minute_with_calls(tmp_path: Path) -> None:
+    now, seconds, made = datetime(2026, 11, 23, 10, 0, tzinfo=UTC), 0.0, 0
+    slow = (0,) * len(LATENCY_BOUNDS)
+
+    def look() -> Pulse:
+        calls = Calls(by_status={"200": made}, by_time=(*slow, made), seconds=made * 2.0)
+        told = now.isoformat()
+        return Pulse(pid=1, started_at=told, at=told, calls=calls)
+
+    writer = PulseWriter(tmp_path, look, now=lambda: now, monotonic=lambda: seconds)
+    for minute, count in enumerate((0, 5, 5, 9)):
+        now, seconds, made = now.replace(minute=minute), minute * 60.0, count
+        if minute == 1:
+            writer.scanned()
+        writer.beat()
+    kept = read_minutes(tmp_path, now.date())
+    assert [(moment.minute, calls.total) for moment, calls in kept] == [(0, 5), (2, 4)]
+    assert kept[1][1].seconds == 8.0
+    pulse = read(tmp_path)
+    assert pulse.calls.total == 9
+    assert is_fresh(pulse, now)
+    assert not has_scanned(pulse, now)
+    assert has_scanned(pulse, now.replace(minute=1))
+    assert not is_fresh(pulse, now.replace(minute=4))
+    (tmp_path / "health.json").write_bytes(b"{}")
+    assert read(tmp_path) is None
+
+
+def test_words_for_times_and_sizes() -> None:
+    assert [ago(n) for n in (0, 59, 600, 7200, 200_000)] == [
+        "a moment",
+        "59 s",
+        "10 min",
+        "2 h",
+        "2 days",
+    ]
+    assert [size(n) for n in (1, 900, 1_280, 5_400_000)] == [
+        "1 byte",
+        "900 bytes",
+        "1.28 kB",
+        "5.4 MB",
+    ]
+
+
+def test_what_is_not_ours_is_what_it_was_when_it_was_looked_at() -> None:
+    vendor = Path(web.__file__).parent / "static" / "vendor"
+    told = dict(
+        reversed(line.split("  ")) for line in (vendor / "SHA256SUMS").read_text().splitlines()
+    )
+    assert told.keys() == {path.name for path in vendor.glob("*.js")}
+    for name, digest in told.items():
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == digest
+    base = (vendor.parents[1] / "templates" / "base.html").read_text()
+    assert "vendor/htmx-2.0.11.min.js" in base
+    assert "://" not in base

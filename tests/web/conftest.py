@@ -1,0 +1,166 @@
+"""The web page as people meet it: a running service with its page, and a browser before it.
+
+Pages are shown by Debian's Chromium. Whatever it says on its console fails the test.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from pipeline.sandbox.config import SandboxConfig
+from pipeline.sandbox.server import SandboxHandle, running
+from tests.acceptance.harness import Root, Running, rooted, until
+
+SCREENSHOTS = Path(__file__).parents[2] / "docs" / "screenshots"
+
+
+@dataclass(frozen=True)
+class Live:
+    """A root with its service, its page, and the API it sends to."""
+
+    root: Root
+    url: str
+    api: SandboxHandle
+    service: Running
+
+    def client(self, **more: Any) -> httpx.Client:
+        """A client of the page, with a cookie jar of its own."""
+        return httpx.Client(base_url=self.url, timeout=30, **more)
+
+    def drop_id(self, name: str) -> str:
+        """The id of the newest drop of a file, once it is through."""
+
+        def look() -> str | None:
+            asked = client.get("/api/v1/drops", params={"q": name})
+            for drop in asked.json()["drops"]:
+                if drop["source_file"] == name and drop["state"] in {"completed", "refused"}:
+                    return str(drop["drop_id"])
+            return None
+
+        with self.client() as client:
+            return str(until(look, what=f"{name} through"))
+
+
+def address_of(service: Running) -> str:
+    """Where the page of a running service listens, as its log says."""
+
+    def look() -> str | None:
+        found = re.search(r'"address": "(http[^"]+?)/?"', service.err_path.read_text())
+        return found[1] if found else None
+
+    return str(until(look, what="the page listens"))
+
+
+Open = Callable[..., AbstractContextManager[Live]]
+
+
+@contextmanager
+def opened(
+    place: Path,
+    api: SandboxConfig | None = None,
+    toml: str = "",
+    *,
+    may_be_killed: bool = False,
+    **settings: object,
+) -> Iterator[Live]:
+    """A service with its page over a fresh root."""
+    with running(api or SandboxConfig()) as handle:
+        place.mkdir(parents=True)
+        (place / "shipdrop.toml").write_text(toml, "utf-8")
+        with rooted(place, handle.url, handle.token) as root:
+            root.configure(web__port=0, inbox__scan_seconds=0.2, **settings)
+            service = root.start("run", "--web", "--log-format", "json")
+            yield Live(root, address_of(service), handle, service)
+            ended = service.end()
+            assert ended.code == 0 or may_be_killed, ended.err
+            assert "web.bug" not in ended.err, ended.err
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """One service for all tests of a module."""
+    with opened(tmp_path_factory.mktemp("live") / "root") as made:
+        yield made
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Root]:
+    """A fresh root that sends nowhere."""
+    place = tmp_path / "root"
+    place.mkdir()
+    with rooted(place, "http://127.0.0.1:9", "token") as made:
+        yield made
+
+
+@pytest.fixture
+def open_live(tmp_path: Path) -> Open:
+    """Makes a service of its own, with other settings."""
+    return lambda **settings: opened(tmp_path / "own", **settings)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, not one that Playwright fetches."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("chromium is not installed (.ci/debian-packages)")
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=found, args=flags)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser's window with cookies of its own."""
+    made = browser.new_context()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A page."""
+    return context.new_page()
+
+
+@pytest.fixture(autouse=True)
+def no_words_on_the_console(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a page says on the browser's console, or throws, fails the test."""
+    if "context" not in request.fixturenames:
+        yield
+        return
+    said: list[str] = []
+    context: BrowserContext = request.getfixturevalue("context")
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            said.append(message.text)
+
+    context.on("console", note)
+    context.on("weberror", lambda error: said.append(str(error.error)))
+    yield
+    allowed = getattr(request.function, "allowed_on_console", ())
+    assert not [words for words in said if not any(each in words for each in allowed)]
+
+
+@pytest.fixture
+def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Keeps a screenshot for docs/screenshots, when SHIPDROP_SCREENSHOTS is set."""
+
+    def take(page: Page, name: str) -> None:
+        if os.environ.get("SHIPDROP_SCREENSHOTS"):
+            SCREENSHOTS.mkdir(exist_ok=True)
+            page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    return take

@@ -1,0 +1,225 @@
+"""Who gets in: this machine only without a password; users, roles, tokens, forged requests."""
+
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from pipeline.web.passwords import hash_password, hash_token
+from tests.acceptance.harness import Root, orders
+from tests.web.conftest import Live, Open
+
+PASSWORD, TOKEN = "correct horse", "sd_a-token-for-a-machine"
+
+USERS = f"""
+[web.users.asha]
+password_hash = "{hash_password(PASSWORD)}"
+[web.users.lee]
+role = "look"
+password_hash = "{hash_password(PASSWORD)}"
+token_hash = "{hash_token(TOKEN)}"
+[web.users.robot]
+token_hash = "{hash_token(TOKEN + "2")}"
+"""
+
+
+def csrf_of(client: httpx.Client, path: str = "/") -> str:
+    found = re.search(r'X-CSRF-Token": "([0-9a-f]+)"', client.get(path).text)
+    assert found
+    return found[1]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory):
+    from tests.web.conftest import opened
+
+    with opened(tmp_path_factory.mktemp("guarded") / "root", toml=USERS) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"SHIPDROP_WEB__HOST": "0.0.0.0"},
+        {"SHIPDROP_WEB__HOST": "192.0.2.7"},
+        {"SHIPDROP_WEB__BEHIND_PROXY": "true"},
+        {"SHIPDROP_WEB__USERS": '{"a": {"password_hash": "hunter2"}}'},
+        {"SHIPDROP_WEB__USERS": '{"a": {}}'},
+    ],
+)
+@pytest.mark.parametrize("command", [("serve",), ("run", "--web")])
+def test_nothing_listens_for_strangers_without_a_hashed_password(
+    root: Root, env: dict[str, str], command: tuple[str, ...]
+) -> None:
+    ran = root.run(*command, env={**env, "SHIPDROP_WEB__PORT": "0"})
+    assert ran.code == 2
+    assert re.search("password|hash", ran.err)
+    assert "hunter2" not in ran.err
+
+
+def test_a_password_is_hashed_for_the_settings(root: Root) -> None:
+    ran = root.run("serve", "--new-token", "--json")
+    assert hash_token(ran.json["token"]) == ran.json["token_hash"]
+
+
+def test_logging_in_and_out_and_what_each_role_may(guarded: Live, page: Page) -> None:
+    page.goto(f"{guarded.url}/couriers")
+    expect(page).to_have_url(f"{guarded.url}/login?next=/couriers")
+    page.get_by_label("Name").fill("lee")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(f"{guarded.url}/couriers")
+    expect(page.get_by_text("lee (looking)")).to_be_visible()
+    expect(page.get_by_role("link", name="Upload")).to_have_count(0)
+    (cookie,) = page.context.cookies()
+    assert cookie["httpOnly"]
+    assert cookie["sameSite"] == "Lax"
+    page.get_by_role("button", name="Log out").click()
+    page.goto(guarded.url)
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    page.context.add_cookies([cookie])
+    page.goto(guarded.url)
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_who_may_only_look_changes_nothing(guarded: Live) -> None:
+    file = {"files": ("x.csv", orders(1))}
+    looking = {"authorization": f"Bearer {TOKEN}"}
+    with guarded.client(headers=looking) as client:
+        assert client.get("/api/v1/drops").status_code == 200
+        assert client.post("/api/v1/drops", files=file).status_code == 403
+        assert client.get("/upload").status_code == 403
+    with guarded.client(headers={"authorization": f"Bearer {TOKEN}2"}) as client:
+        assert client.post("/api/v1/drops", files=file).status_code == 202
+    for header in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic x"}):
+        with guarded.client(headers=header) as client:
+            assert client.get("/api/v1/drops").status_code == 401
+            assert client.post("/api/v1/drops", files=file).status_code == 401
+            assert client.get("/metrics").status_code == 401
+            assert client.get("/healthz").status_code == 200
+
+
+def test_wrong_passwords_are_slowed_down(open_live: Open) -> None:
+    with open_live(toml=USERS) as live, live.client() as client:
+        token = csrf_of(client, "/login")
+
+        def log_in(name: str, password: str) -> httpx.Response:
+            form = {"csrf": token, "name": name, "password": password}
+            return client.post("/login", data=form)
+
+        answers = [log_in("asha", f"guess{n}").status_code for n in range(8)]
+        assert answers[:5] == [403] * 5
+        assert 429 in answers[5:]
+        refused = log_in("asha", PASSWORD)
+        assert refused.status_code == 429
+        assert int(refused.headers["retry-after"]) >= 1
+        assert "guess" not in live.service.err_path.read_text()
+
+
+def test_a_session_is_new_after_logging_in(guarded: Live) -> None:
+    with guarded.client() as client:
+        token = csrf_of(client, "/login")
+        before = client.cookies["shipdrop_session"]
+        form = {"csrf": token, "name": "asha", "password": PASSWORD, "next": "//evil.example"}
+        answer = client.post("/login", data=form)
+        assert answer.status_code == 303
+        assert answer.headers["location"] == "/"
+        assert client.cookies["shipdrop_session"] != before
+        assert client.get("/upload").status_code == 200
+
+
+def test_every_change_needs_the_token_of_the_page(live: Live) -> None:
+    live.root.drop("csrf.csv", "Order ID,Status\nCSRF1,Nonesuch\n")
+    drop = live.drop_id("csrf.csv")
+    paths = [
+        "/upload",
+        "/upload/0123abcd/send",
+        "/login",
+        "/logout",
+        f"/drops/{drop}/retry",
+        f"/drops/{drop}/cancel",
+        f"/drops/{drop}/fix",
+        f"/drops/{drop}/fix/replace",
+    ]
+    with live.client() as client:
+        client.get("/")
+        for path in paths:
+            for form in ({}, {"csrf": "0" * 64}, {"csrf": ""}):
+                assert client.post(path, data=form).status_code == 403, path
+    assert _posts() == {
+        re.sub(r"d2\w+", "{drop_id}", p).replace("0123abcd", "{batch}") for p in paths
+    } - {f"/drops/{{drop_id}}/{wish}" for wish in ("retry", "cancel")} | {"/drops/{drop_id}/{wish}"}
+
+
+def _posts() -> set[str]:
+    """Every address of a page that takes a form: a new one has to be added above."""
+    from pipeline.web.pages import couriers, drops, find, fix, login, machines, pictures, upload
+
+    modules = (couriers, drops, find, fix, login, machines, pictures, upload)
+    return {
+        route.path
+        for module in modules
+        for route in module.router.routes
+        if "POST" in route.methods
+    }
+
+
+def test_another_site_cannot_act_through_a_browser_here(live: Live) -> None:
+    file = {"files": ("forged.csv", orders(1))}
+    with live.client() as client:
+        for header in (
+            {"origin": "https://evil.example"},
+            {"origin": "null"},
+            {"sec-fetch-site": "cross-site"},
+            {"sec-fetch-site": "same-site"},
+        ):
+            answer = client.post("/api/v1/drops", files=file, headers=header)
+            assert answer.status_code == 403, header
+        for host in ("evil.example", "127.0.0.1.evil.example", "", "localhost.evil.example:80"):
+            assert client.get("/", headers={"host": host}).status_code in {400, 421}, host
+        assert client.get("/", headers={"host": "localhost"}).status_code == 200
+
+
+def test_too_much_is_refused_before_it_is_kept(open_live: Open) -> None:
+    with open_live(web__max_upload_mb=1, web__max_upload_files=2) as live, live.client() as client:
+        big = client.post("/api/v1/drops", files={"files": ("big.csv", b"x" * (6 << 20))})
+        assert big.status_code == 413
+
+        def stream():
+            yield b'--b\r\nContent-Disposition: form-data; name="files"; filename="s.csv"\r\n\r\n'
+            for _ in range(96):
+                yield b"x" * (64 << 10)
+            yield b"\r\n--b--\r\n"
+
+        head = {"content-type": "multipart/form-data; boundary=b"}
+        assert client.post("/api/v1/drops", content=stream(), headers=head).status_code == 413
+        many = [("files", (f"{n}.csv", orders(1))) for n in range(3)]
+        assert client.post("/api/v1/drops", files=many).status_code == 400
+        assert live.root.files("inbox") == []
+
+
+def test_every_answer_carries_the_headers_that_bind_browsers(live: Live) -> None:
+    with live.client() as client:
+        for path in ("/", "/upload", "/nothing", "/static/page.css", "/api/v1/drops", "/healthz"):
+            headers = client.get(path).headers
+            policy = headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "unsafe" not in policy
+            assert headers["x-content-type-options"] == "nosniff"
+            assert "server" not in headers
+
+
+def test_forwarded_headers_are_believed_from_a_proxy_only(open_live: Open) -> None:
+    claim = {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https"}
+    with open_live(toml=USERS) as live, live.client(headers=claim) as client:
+        assert "Secure" not in client.get("/login").headers["set-cookie"]
+
+
+def test_behind_a_proxy_the_cookie_is_secure(open_live: Open) -> None:
+    claim = {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https"}
+    with (
+        open_live(toml=USERS, web__behind_proxy="true") as live,
+        live.client(headers=claim) as client,
+    ):
+        assert "Secure" in client.get("/login").headers["set-cookie"]

@@ -1,0 +1,146 @@
+"""Rejected rows put right in the page: in the grid, or one value everywhere; sent as a drop."""
+
+import json
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.harness import Delivered, sheet, until
+from tests.web.conftest import Live
+
+STATUS = "DELIVERD"
+
+
+def dropped(live: Live, name: str, text: str) -> str:
+    live.root.drop(name, text)
+    return live.drop_id(name)
+
+
+def child_of(live: Live, drop_id: str, number: int = 0) -> Delivered:
+    """The n-th drop that corrects this one."""
+
+    def look() -> Delivered | None:
+        found = [d for d in live.root.delivered() if d.summary["parent"] == drop_id]
+        closed = [d for d in found if d.summary["state"] != "open"]
+        return closed[number] if len(closed) > number else None
+
+    return until(look, what="the corrected file through")
+
+
+def dropped_file(live: Live, drop: Delivered) -> str:
+    """What a drop's file holds, once it is put away."""
+    archive = live.root.path / "archive"
+    path = until(lambda: next(archive.rglob(f"{drop.id}/*"), None), what="its file put away")
+    return path.read_bytes().decode("utf-8-sig")
+
+
+def test_a_cell_corrected_in_the_grid_is_accepted_in_a_child_drop(live: Live, page: Page) -> None:
+    rows = [["GRID1", "Delivered"], ["GRID2", STATUS], ["GRID3", "Dellivered"], ["", "Delivered"]]
+    drop = dropped(live, "grid.csv", sheet(rows))
+    page.goto(f"{live.url}/drops/{drop}")
+    page.get_by_role("link", name="Fix rows").click()
+    cell = page.get_by_label("Row 3, Status")
+    expect(cell).to_have_value(STATUS)
+    expect(cell).to_have_attribute("aria-invalid", "true")
+    cell.fill("Delivered")
+    expect(page.get_by_label("Send row 3")).to_be_checked()
+    expect(page.get_by_label("Send row 4")).not_to_be_checked()
+    page.get_by_label("Row 5, Order ID").fill("0012345678901234567")
+    page.get_by_role("button", name="Send ticked rows").click()
+    expect(page.get_by_text("All 2 rows are through: 2 accepted")).to_be_visible(timeout=30_000)
+    child = child_of(live, drop)
+    assert child.counts == {"accepted": 2}
+    assert [line["order_id"] for line in child.lines()] == ["GRID2", "0012345678901234567"]
+    assert child.summary["corrections"] == {"rows": 2, "fixed": 2}
+    page.goto(f"{live.url}/drops/{drop}")
+    expect(page.get_by_role("link", name="grid_corrected.csv")).to_be_visible()
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    expect(page.get_by_role("heading", name="1 row to correct")).to_be_visible()
+    expect(page.get_by_label("Row 4, Status")).to_have_value("Dellivered")
+
+
+def test_one_value_is_replaced_everywhere_and_remembered_for_the_courier(
+    live: Live, page: Page
+) -> None:
+    rows = [[f"EVERY{n:03}", "Delvd" if n % 2 else "Delivered"] for n in range(428)]
+    drop = dropped(live, "every.csv", sheet(rows))
+    page.goto(f"{live.url}/drops/{drop}")
+    fault = page.get_by_role("article").filter(has_text="STATUS_UNKNOWN")
+    expect(fault).to_contain_text("214×")
+    fault.get_by_role("link", name="Replace").click()
+    expect(page.get_by_text("214 rows have")).to_be_visible()
+    expect(page.get_by_label("Put instead")).to_have_value("Delivered")
+    page.get_by_label("Remember it for generic").check()
+    page.get_by_role("button", name="Replace in 214 rows").click()
+    expect(page.get_by_role("status")).to_contain_text("generic may write")
+    page.get_by_role("button", name="Send ticked rows (214 so far)").click()
+    expect(page.get_by_text("All 214 rows are through")).to_be_visible(timeout=30_000)
+    assert child_of(live, drop).counts == {"accepted": 214}
+    # The running service knows it now.
+    later = dropped(live, "later.csv", sheet([["LATER1", "Delvd"], ["LATER2", "delvd"]]))
+    assert live.root.of("later").counts == {"accepted": 2}
+    assert live.root.of("later").id == later
+
+
+def test_what_was_typed_is_kept_until_it_is_sent(live: Live, page: Page) -> None:
+    drop = dropped(live, "kept.csv", sheet([[f"KEPT{n}", "Nonesuch"] for n in range(8)]))
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    page.get_by_label("Row 4, Status").fill("Picked")
+    page.get_by_role("button", name="Keep for later").click()
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    expect(page.get_by_label("Row 4, Status")).to_have_value("Picked")
+    expect(page.get_by_label("Send row 4")).to_be_checked()
+    page.get_by_label("Send row 4").uncheck()
+    page.get_by_role("button", name="Keep for later").click()
+    expect(page.get_by_label("Send row 4")).not_to_be_checked()
+    assert not [d for d in live.root.delivered() if d.summary["parent"] == drop]
+
+
+def test_a_file_refused_for_its_many_bad_rows_goes_out_whole(live: Live, page: Page) -> None:
+    rows = [[f"MANY{n:02}", "Delivered" if n < 8 else "Nope"] for n in range(24)]
+    drop = dropped(live, "toomany.csv", sheet(rows))
+    page.goto(f"{live.url}/drops/{drop}/fix?column=1&value=Nope")
+    page.get_by_label("Put instead").fill("Delivered")
+    page.get_by_role("button", name="Replace in 16 rows").click()
+    page.get_by_role("button", name="Send ticked rows (24 so far)").click()
+    expect(page.get_by_text("All 24 rows are through")).to_be_visible(timeout=30_000)
+    assert child_of(live, drop).counts == {"accepted": 24}
+
+
+def test_without_javascript_a_row_is_corrected_too(live: Live, browser: Browser) -> None:
+    drop = dropped(live, "nojs.csv", sheet([["NOJS1", "Delivred!"], ["NOJS2", "Delivered"]]))
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    page.get_by_label("Row 2, Status").fill("Delivered")
+    page.get_by_role("button", name="Send ticked rows").click()
+    expect(page.get_by_role("heading", name="Uploaded")).to_be_visible()
+    assert child_of(live, drop).counts == {"accepted": 1}
+    context.close()
+
+
+def test_a_formula_in_a_cell_survives_the_way_through_the_page(live: Live, page: Page) -> None:
+    header = ("Order ID", "Status", "Remarks")
+    remark = "=1+1 or so"
+    drop = dropped(live, "formula.csv", sheet([["FORM1", "Delivrd", remark]], header))
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    expect(page.get_by_label("Row 2, Remarks")).to_have_value(remark)
+    page.get_by_label("Row 2, Status").fill("Delivered")
+    page.get_by_role("button", name="Send ticked rows").click()
+    child = child_of(live, drop)
+    assert f"'{remark}" in dropped_file(live, child)
+    assert remark in json.dumps(live.api.orders("FORM1"))
+
+
+def test_cells_of_several_lines_are_left_as_they_are(live: Live, page: Page) -> None:
+    header = ("Order ID", "Status", "Remarks")
+    rows = [["LINES1", "Delivrd", '"one\ntwo"'], ["LINES2", "Delivrd", '"three\nfour"']]
+    drop = dropped(live, "lines.csv", sheet(rows, header))
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    page.get_by_label("Row 2, Status").fill("Delivered")
+    page.get_by_role("button", name="Keep for later").click()
+    expect(page.get_by_label("Send row 2")).to_be_checked()
+    expect(page.get_by_label("Send row 3")).not_to_be_checked()
+    page.get_by_role("button", name="Send ticked rows").click()
+    child = child_of(live, drop)
+    assert child.counts == {"accepted": 1}
+    assert '"one\ntwo"' in dropped_file(live, child)

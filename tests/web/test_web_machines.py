@@ -1,0 +1,189 @@
+"""What machines ask: health, measures, the JSON API as OpenAPI describes it."""
+
+import json
+import signal
+
+import httpx
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from prometheus_client.parser import text_string_to_metric_families
+from schemathesis import Case
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from tests.acceptance.harness import Root, orders, sheet, until
+from tests.web.conftest import Live, Open, address_of
+
+
+def measures(client: httpx.Client) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Name and labels → value."""
+    text = client.get("/metrics").text
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_the_measures_count_rows_calls_and_files_and_name_no_order_or_file(live: Live) -> None:
+    rows = [[f"MEAS{n}", "Delivered"] for n in range(45)] + [["MEASX", "Nonesuch"]]
+    live.root.drop("measured_file.csv", sheet(rows))
+    live.drop_id("measured_file.csv")
+    with live.client() as client:
+        until(
+            lambda: measures(client).get(("shipdrop_api_calls_total", (("status", "200"),))),
+            what="calls counted",
+        )
+        found = measures(client)
+        text = client.get("/metrics").text
+    assert found["shipdrop_rows", (("courier", "generic"), ("outcome", "accepted"))] == 45
+    assert found["shipdrop_rows", (("courier", "generic"), ("outcome", "rejected"))] == 1
+    assert found["shipdrop_drops", (("courier", "generic"), ("state", "completed"))] == 1
+    assert found["shipdrop_service_up", ()] == 1
+    assert found["shipdrop_api_state", (("state", "ok"),)] == 1
+    assert found["shipdrop_token_refused", ()] == 0
+    assert found["shipdrop_inbox_files", ()] == 0
+    assert found["shipdrop_last_scan_timestamp_seconds", ()] > 1_700_000_000
+    calls = found["shipdrop_api_calls_total", (("status", "200"),)]
+    assert calls == found["shipdrop_api_call_seconds_count", ()] == 3
+    assert "MEAS" not in text
+    assert "measured_file" not in text
+
+
+def test_a_page_without_a_service_is_alive_but_not_ready(root: Root) -> None:
+    root.configure(web__port=0)
+    service = root.start("serve", "--log-format", "json")
+    with httpx.Client(base_url=address_of(service), timeout=30) as client:
+        assert client.get("/healthz").json() == {"status": "ok"}
+        ready = client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["checks"] == {
+            "service": False,
+            "inbox": True,
+            "ledger": True,
+            "api": True,
+        }
+        assert "Nothing is taken or sent" not in client.get("/").text
+        assert "never ran here" in client.get("/").text
+        made = client.post("/api/v1/drops", files={"files": ("waits.csv", orders(1))})
+        assert made.status_code == 202
+        assert made.json()["files"][0]["drop"] is None
+        until(lambda: ("shipdrop_inbox_files", ()) in measures(client), what="measures")
+        until(lambda: measures(client)["shipdrop_inbox_files", ()] == 1, what="a file waiting")
+    assert service.end(signal.SIGTERM).code == 0
+    assert root.files("inbox") == ["waits.csv"]
+
+
+def test_the_page_ends_with_its_run_even_when_that_is_killed(open_live: Open) -> None:
+    with open_live(may_be_killed=True) as live:
+        with live.client() as client:
+            assert client.get("/healthz").status_code == 200
+        live.service.kill()
+
+        def is_gone() -> bool:
+            try:
+                with live.client() as client:
+                    return client.get("/healthz").status_code != 200
+            except httpx.TransportError:
+                return True
+
+        until(is_gone, what="the page ended")
+
+
+def test_a_port_that_is_taken_is_said_in_a_sentence(live: Live, root: Root) -> None:
+    port = live.url.rpartition(":")[2]
+    ran = root.run("serve", "--port", port)
+    assert ran.code == 2
+    assert f"cannot listen on 127.0.0.1 port {port}" in ran.err
+
+
+def test_nothing_of_the_page_is_loaded_by_other_commands(root: Root) -> None:
+    code = (
+        "import sys, pipeline.cli, pipeline.wiring, pipeline.commands.web;"
+        "print([m for m in ('fastapi', 'starlette', 'uvicorn', 'jinja2', 'apprise', 'argon2',"
+        " 'prometheus_client', 'tomlkit', 'pipeline.web') if m in sys.modules])"
+    )
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root.path.parent,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_upload_by_token_comes_back_as_rows(live: Live) -> None:
+    with live.client() as client:
+        files = {"files": ("by_api.csv", orders(25, prefix="API") + "APIX,Nonesuch\n")}
+        made = client.post("/api/v1/drops", files=files, data={"note": "nightly"})
+        upload = made.json()["upload"]
+        drop_id = live.drop_id("by_api.csv")
+        (file,) = client.get(f"/api/v1/uploads/{upload}").json()["files"]
+        assert file["drop"]["drop_id"] == drop_id
+        assert file["drop"]["verdict"] == "1 of 26 rows need you: 1 rejected."
+        rows = client.get(f"/api/v1/drops/{drop_id}/results", params={"outcome": "rejected"})
+        assert [row["order_id"] for row in rows.json()["rows"]] == ["APIX"]
+        assert rows.json()["rows"][0]["codes"] == ["STATUS_UNKNOWN:status"]
+        story = client.get("/api/v1/orders/API000003").json()
+        assert story["seen"][0]["outcome"] == "accepted"
+        listed = client.get("/api/v1/drops", params={"limit": 1}).json()
+        assert len(listed["drops"]) == 1
+        older = client.get("/api/v1/drops", params={"before": listed["next"]}).json()["drops"]
+        assert listed["drops"][0]["drop_id"] not in {each["drop_id"] for each in older}
+
+
+def test_a_problem_says_what_and_what_to_do_as_json(live: Live) -> None:
+    with live.client() as client:
+        for path, status in (
+            ("/api/v1/drops/d0", 404),
+            ("/api/v1/drops/NOT-AN-ID", 422),
+            ("/api/v1/drops?limit=x", 422),
+            ("/api/v1/uploads/0123", 404),
+            ("/api/v1/nothing", 404),
+        ):
+            answer = client.get(path)
+            assert answer.status_code == status
+            assert answer.json()["error"].endswith(".")
+
+
+def test_the_api_answers_as_it_is_described(live: Live) -> None:
+    live.root.drop("fuzzed.csv", orders(3, prefix="FUZZ"))
+    live.drop_id("fuzzed.csv")
+    schema = schemathesis.openapi.from_url(f"{live.url}/api/v1/openapi.json")
+    tried = 0
+    for found in schema.get_all_operations():
+
+        @given(case=found.ok().as_strategy())
+        @settings(
+            max_examples=25,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        def answers(case: Case) -> None:
+            # A name may be well-formed and not be known here: what is valid is not always taken.
+            case.call_and_validate(excluded_checks=[positive_data_acceptance])
+
+        answers()
+        tried += 1
+    assert tried == 8
+
+
+def test_the_description_names_every_address(live: Live) -> None:
+    with live.client() as client:
+        told = client.get("/api/v1/openapi.json").json()
+    assert set(told["paths"]) == {
+        "/api/v1/drops",
+        "/api/v1/uploads/{upload}",
+        "/api/v1/drops/{drop_id}",
+        "/api/v1/drops/{drop_id}/results",
+        "/api/v1/drops/{drop_id}/{wish}",
+        "/api/v1/orders/{order_id}",
+        "/api/v1/health",
+    }
+    assert "HTTPValidationError" not in json.dumps(told)

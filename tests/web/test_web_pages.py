@@ -1,0 +1,147 @@
+"""Every page, in light and dark and at phone width: sound for screen readers, nothing cut off.
+
+With SHIPDROP_SCREENSHOTS=1 each is kept in docs/screenshots.
+"""
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.acceptance.harness import orders, sheet
+from tests.web.conftest import Live
+
+SAMPLES = Path(__file__).parents[2] / "sample_drops"
+WIDE, PHONE = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def shop(live: Live) -> dict[str, str]:
+    """A root with some history: what each page is called → its path."""
+    (live.root.path / "couriers").mkdir()
+    (live.root.path / "couriers" / "acme.toml").write_text(
+        'name = "acme"\ntitle = "Acme Logistics"\n[statuses]\ndelivery_done = ["Delivered"]\n'
+        '[expect]\nby = "00:00"\n',
+        "utf-8",
+    )
+    for path in sorted(SAMPLES.glob("*.csv")):
+        live.root.drop(path.name, path.read_bytes())
+    bad = [[f"SHOP{n:03}", "DELIVERD" if n % 4 == 0 else "Delivered"] for n in range(120)]
+    live.root.drop("tuesday_run.csv", sheet(bad))
+    live.root.drop("refused.csv", "a,b\n1,2\n")
+    with live.client() as client:
+        files = {"files": ("wednesday.csv", orders(40, prefix="WED"))}
+        made = client.post("/api/v1/drops", files=files, data={"note": "evening", "who": "Asha"})
+    drop, refused = live.drop_id("tuesday_run.csv"), live.drop_id("refused.csv")
+    live.drop_id("wednesday.csv")
+    return {
+        "drops": "/",
+        "drop": f"/drops/{drop}",
+        "drop-refused": f"/drops/{refused}",
+        "fix": f"/drops/{drop}/fix?column=1&value=DELIVERD",
+        "upload": "/upload",
+        "uploaded": f"/uploads/{made.json()['upload']}",
+        "find": "/find?q=SHOP001",
+        "couriers": "/couriers",
+        "courier": "/couriers/generic",
+        "pictures": "/pictures",
+        "problem": "/drops/d20010101t000000000aaaa",
+    }
+
+
+PAGES = (
+    "drops",
+    "drop",
+    "drop-refused",
+    "fix",
+    "upload",
+    "uploaded",
+    "find",
+    "couriers",
+    "courier",
+    "pictures",
+    "problem",
+)
+
+
+@pytest.fixture
+def page(page: Page) -> Page:
+    page.emulate_media(reduced_motion="reduce")
+    return page
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_sound_in_every_light_and_width(
+    live: Live, shop: dict[str, str], page: Page, picture, name: str
+) -> None:
+    page.set_viewport_size(WIDE)
+    page.goto(live.url + shop[name])
+    for scheme, size in (("light", WIDE), ("dark", WIDE), ("light", PHONE), ("dark", PHONE)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(size)
+        overflow = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert overflow <= 0, f"{name} is {overflow}px wider than the window ({scheme}, {size})"
+        if (scheme, size) in (("light", WIDE), ("dark", PHONE)):
+            assert serious(page) == [], f"{scheme}, {size}"
+            picture(page, f"{name}{'-phone' if size is PHONE else ''}")
+
+
+test_a_page_is_sound_in_every_light_and_width.allowed_on_console = ("404",)
+
+
+def serious(page: Page) -> list[str]:
+    """What axe calls serious or critical: rule, element, why."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {node['html']} {node['failureSummary']}"
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
+
+
+def test_axe_is_awake(page: Page) -> None:
+    page.set_content("<html><body><img src='x'><input></body></html>")
+    assert len(serious(page)) >= 2
+
+
+test_axe_is_awake.allowed_on_console = ("ERR_", "Failed to load")
+
+
+def test_the_keyboard_reaches_the_list_and_its_focus_is_seen(
+    live: Live, shop: dict[str, str], page: Page
+) -> None:
+    page.goto(live.url)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        outline = page.evaluate(
+            "(({outlineStyle, outlineWidth}) => [outlineStyle, parseFloat(outlineWidth)])"
+            "(getComputedStyle(document.activeElement))"
+        )
+        assert outline[0] == "solid"
+        assert outline[1] >= 2
+    row = page.locator("tbody a:focus")
+    assert row.count() == 1
+    name = row.inner_text()
+    page.wait_for_timeout(2500)  # the list was looked at again meanwhile
+    assert page.locator("tbody a:focus").inner_text() == name
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/drops/d*")
+
+
+def test_without_javascript_every_page_shows_the_same(
+    live: Live, shop: dict[str, str], browser: Browser
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    for path in shop.values():
+        page.goto(live.url + path)
+        assert page.locator("main h1, main .verdict").count() >= 1, path
+    context.close()

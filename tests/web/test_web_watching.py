@@ -1,0 +1,158 @@
+"""Looking: the list keeps itself up to date, filters stand in the address, orders are found."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from pipeline.sandbox.config import Faults, SandboxConfig
+from tests.acceptance.harness import orders, sheet, until
+from tests.web.conftest import Live, Open
+
+
+def test_a_dropped_file_appears_by_itself_and_goes_through_before_ones_eyes(
+    open_live: Open, page: Page
+) -> None:
+    slow = SandboxConfig(faults=Faults(latency_ms=400))
+    with open_live(api=slow, api__concurrency=1, api__chunk_size=5) as live:
+        page.goto(live.url)
+        expect(page.get_by_text("No drops yet.")).to_be_visible()
+        live.root.drop("slowly.csv", orders(60))
+        page.get_by_role("link", name="slowly.csv").click(timeout=30_000)
+        expect(page.locator("progress")).to_be_visible()
+        seen = page.get_by_role("status")
+        expect(seen).to_have_text(re.compile(r"Being sent: [1-9]\d* of 60 rows sent\."))
+        expect(seen).to_have_text(re.compile("All 60 rows are through"), timeout=60_000)
+        expect(page.get_by_role("heading", name="Rows")).to_be_visible()
+
+
+def test_cancel_and_retry_are_the_requests_of_the_commands(open_live: Open, page: Page) -> None:
+    slow = SandboxConfig(faults=Faults(latency_ms=500))
+    with open_live(api=slow, api__concurrency=1, api__chunk_size=5) as live:
+        live.root.drop("stopped.csv", orders(200))
+        page.goto(live.url)
+        page.get_by_role("link", name="stopped.csv").click(timeout=30_000)
+        page.get_by_role("button", name="Cancel the rest").click()
+        expect(page.get_by_role("status")).to_have_text(re.compile("Cancelled"), timeout=30_000)
+        expect(page.get_by_role("button", name="Cancel the rest")).to_have_count(0)
+        with live.client() as client:
+            drop = client.get("/api/v1/drops").json()["drops"][0]["drop_id"]
+            again = client.post(f"/api/v1/drops/{drop}/retry")
+        assert again.status_code == 409
+        assert "nothing left" in again.json()["error"]
+
+
+def test_an_outage_shows_in_the_strip_with_its_reason(open_live: Open, page: Page) -> None:
+    with open_live(api=SandboxConfig(faults=Faults(status_all=401))) as live:
+        live.root.drop("held.csv", orders(5))
+        page.goto(live.url)
+        strip = page.get_by_label("Health")
+        expect(strip).to_contain_text("will not take us", timeout=30_000)
+        expect(strip).to_contain_text("401")
+        expect(strip).to_contain_text("Unsent rows 5")
+        with live.client() as client:
+            ready = client.get("/readyz")
+            assert ready.status_code == 503
+            assert ready.json()["checks"]["api"] is False
+            assert "shipdrop_token_refused 1.0" in client.get("/metrics").text
+
+
+def test_filters_and_search_narrow_the_list_and_stand_in_the_address(
+    live: Live, page: Page
+) -> None:
+    live.root.drop("all_fine.csv", orders(3, prefix="FINE"))
+    live.root.drop("some_bad.csv", sheet([["BAD1", "Delivered"], ["BAD2", "Dunno"]]))
+    live.root.drop("100%_off_x.csv", orders(2, prefix="PCT"))
+    for name in ("all_fine.csv", "some_bad.csv", "100%_off_x.csv"):
+        live.drop_id(name)
+    page.goto(live.url)
+    page.get_by_label("With rows").select_option("rejected")
+    expect(page).to_have_url(re.compile("needs=rejected"))
+    rows = page.locator("table.list tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("some_bad.csv")
+    page.goto(f"{live.url}/?q=100%25_")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("100%_off_x.csv")
+    page.goto(f"{live.url}/?state=refused")
+    expect(page.get_by_text("No drop fits these filters.")).to_be_visible()
+
+
+def test_older_drops_are_a_page_away(live: Live, page: Page) -> None:
+    for number in range(35):
+        live.root.drop(f"page{number:02}.csv", orders(1, prefix=f"PG{number}"))
+    with live.client() as client:
+        until(
+            lambda: (
+                len(client.get("/api/v1/drops?q=page&state=completed&limit=200").json()["drops"])
+                == 35
+            ),
+            what="35 drops through",
+        )
+    page.goto(f"{live.url}/?q=page")
+    expect(page.locator("table.list tbody tr")).to_have_count(30)
+    page.get_by_role("link", name="Older").click()
+    expect(page.locator("table.list tbody tr")).to_have_count(5)
+    page.get_by_role("link", name="Newer").click()
+    expect(page.locator("table.list tbody tr")).to_have_count(30)
+
+
+def test_counts_and_codes_filter_the_rows_page_by_page(live: Live, page: Page) -> None:
+    rows = [[f"ROW{n:03}", "Delivered" if n % 3 else "In Transit"] for n in range(180)]
+    rows += [["ROWX", "Dunno, really"]]
+    live.root.drop("rows.csv", sheet([[a, f'"{b}"'] for a, b in rows]))
+    drop = live.drop_id("rows.csv")
+    page.goto(f"{live.url}/drops/{drop}")
+    grid = page.locator("table.grid tbody tr")
+    expect(grid).to_have_count(50)
+    page.get_by_label("Filter rows").get_by_role("link", name="60 ignored").click()
+    expect(grid).to_have_count(50)
+    page.get_by_role("link", name="On →").click()
+    expect(grid).to_have_count(10)
+    page.goto(f"{live.url}/drops/{drop}?code=STATUS_UNKNOWN:status")
+    expect(grid).to_have_count(1)
+    expect(grid.locator(".bad-cell")).to_have_text("Dunno, really")
+
+
+def test_an_order_and_an_awb_tell_their_story_across_files(live: Live, page: Page) -> None:
+    header = ("Order ID", "Status", "AWB")
+    live.root.drop("first.csv", sheet([["STORY1", "Picked", "77012345678"]], header))
+    live.drop_id("first.csv")
+    live.root.drop("second.csv", sheet([["STORY1", "Delivered", "77012345678"]], header))
+    live.drop_id("second.csv")
+    page.goto(f"{live.url}/find")
+    page.get_by_label("Order id or AWB").fill("STORY1")
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator(".story > li")).to_have_count(2)
+    expect(page.locator(".story")).to_contain_text("delivery_done")
+    page.get_by_label("Order id or AWB").fill("77012345678")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_text("found by AWB 77012345678")).to_be_visible()
+    expect(page.locator(".story > li")).to_have_count(2)
+    page.goto(f"{live.url}/find?q=7701234567")
+    expect(page.get_by_text("No file named")).to_be_visible()
+
+
+def test_a_late_courier_is_told_with_what_is_expected(open_live: Open, page: Page) -> None:
+    with open_live() as live:
+        place = live.root.path / "couriers"
+        place.mkdir()
+        profile = (
+            'name = "acme"\n[statuses]\ndelivery_done = ["Delivered"]\n[expect]\nby = "00:00"\n'
+        )
+        (place / "acme.toml").write_text(profile, "utf-8")
+        page.goto(f"{live.url}/couriers")
+        row = page.get_by_role("row", name="acme")
+        for _ in range(50):  # the profiles are looked at once a second
+            if row.count() and "late since" in row.inner_text():
+                break
+            page.reload()
+        expect(row).to_contain_text("late since")
+        expect(row).to_contain_text("by 00:00, every day")
+        live.root.drop("today.csv", orders(1), folder="acme")
+        live.drop_id("today.csv")
+        until(
+            lambda: "late since" not in (page.reload(), row.inner_text())[1], what="no longer late"
+        )
+        with page.expect_download() as download:
+            row.get_by_role("link", name="template").click()
+        assert download.value.suggested_filename == "acme-manifest.xlsx"
