@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from pipeline.closing import Closed
     from pipeline.exits import RunOutcome
-    from pipeline.model import Drop
     from pipeline.service import Service
     from pipeline.wiring import Site
 
@@ -146,10 +145,11 @@ def retry(
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
     from pipeline.adapters.lock import RootLock
     from pipeline.errors import RootBusy
+    from pipeline.retrying import check_retry
 
     site = desk.site()
     found = site.drop(drop)
-    _check_retry(site, found)
+    check_retry(site, found.drop_id, found.state, found.facts.get("summary"))
     site.ledger.request(drop, "retry")
     try:
         with RootLock(site.root, now=site.clock.now):
@@ -157,24 +157,6 @@ def retry(
             return _serve(desk, site, once=True, only=drop)
     except RootBusy:
         return _noted(desk, drop, "retry")
-
-
-def _check_retry(site: "Site", drop: "Drop") -> None:
-    """Raise UsageError when a retry of this drop could do nothing."""
-    from pipeline.errors import UsageError
-
-    if not drop.state.closed:
-        return
-    rows = (drop.facts.get("summary") or {}).get("rows", {})
-    left = rows.get("unknown", 0) + (rows.get("unsent", 0) if drop.state == "cancelled" else 0)
-    if not left or drop.state == "refused":
-        raise UsageError(f"The drop {drop.drop_id} is {drop.state}: there is nothing left to send.")
-    if not site.closer.spool(drop).has_plan:
-        raise UsageError(
-            f"The rows of the drop {drop.drop_id} are not kept any more.",
-            hint="Put its file from archive/ into the inbox again: what the API has is not sent "
-            "twice.",
-        )
 
 
 def cancel(

@@ -2,18 +2,23 @@
 
 import structlog
 
-from pipeline.model import DropState, Outcome
+from pipeline.errors import UsageError
+from pipeline.model import DropState
 from pipeline.ports import DropLine
+from pipeline.retrying import check_retry
 from pipeline.web.front import NotPossible, NotThere
 from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
 
 
-def can_retry(drop: DropLine) -> bool:
+def can_retry(site: Site, drop: DropLine) -> bool:
     """Tell whether something of it may still be sent, or settled."""
-    doubtful = bool(drop.summary and drop.summary["rows"][Outcome.UNKNOWN])
-    return drop.state is DropState.OPEN or (drop.state is DropState.COMPLETED and doubtful)
+    try:
+        check_retry(site, drop.drop_id, drop.state, drop.summary)
+    except UsageError:
+        return False
+    return drop.state not in {DropState.CLAIMING, DropState.CLAIMED}
 
 
 def can_cancel(drop: DropLine) -> bool:
@@ -23,10 +28,14 @@ def can_cancel(drop: DropLine) -> bool:
 
 def ask(site: Site, drop: DropLine, wish: str, who: str) -> None:
     """Leave the wish for the service. Raises NotThere, NotPossible or StorageError."""
-    allowed = {"retry": can_retry, "cancel": can_cancel}
-    if wish not in allowed:
+    if wish not in {"retry", "cancel"}:
         raise NotThere("There is nothing under this address.")
-    if not allowed[wish](drop):
-        raise NotPossible(f"The drop is {drop.state}: there is nothing left to {wish}.")
+    if wish == "cancel" and not can_cancel(drop):
+        raise NotPossible(f"The drop is {drop.state}: there is nothing left to cancel.")
+    if wish == "retry":
+        try:
+            check_retry(site, drop.drop_id, drop.state, drop.summary)
+        except UsageError as error:
+            raise NotPossible(error.message, hint=error.hint) from error
     site.ledger.request(drop.drop_id, wish)
     log.info("web.request", drop=drop.drop_id, wish=wish, user=who)

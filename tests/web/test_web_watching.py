@@ -36,9 +36,15 @@ def test_cancel_and_retry_are_the_requests_of_the_commands(open_live: Open, page
         expect(page.get_by_role("button", name="Cancel the rest")).to_have_count(0)
         with live.client() as client:
             drop = client.get("/api/v1/drops").json()["drops"][0]["drop_id"]
-            again = client.post(f"/api/v1/drops/{drop}/retry")
-        assert again.status_code == 409
-        assert "nothing left" in again.json()["error"]
+            again = client.post(f"/api/v1/drops/{drop}/cancel")
+            assert again.status_code == 409
+            assert "nothing left" in again.json()["error"]
+        live.api.set_faults(latency_ms=0)
+        page.get_by_role("button", name="Retry").click()
+        expect(page.get_by_role("status")).to_have_text(
+            re.compile("All 200 rows are through"), timeout=30_000
+        )
+        expect(page.get_by_role("button", name="Retry")).to_have_count(0)
 
 
 def test_an_outage_shows_in_the_strip_with_its_reason(open_live: Open, page: Page) -> None:

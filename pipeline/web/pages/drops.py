@@ -142,7 +142,7 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
         "need": words.need(counts),
         "total": far[0].total if far else sum(counts.values()),
         "verdict": words.verdict(drop, far[0] if far else None, shut),
-        "can_retry": requests.can_retry(drop),
+        "can_retry": requests.can_retry(front.site, drop),
         "can_cancel": requests.can_cancel(drop),
     }
     return {**story, "version": _version(story)}
@@ -221,7 +221,7 @@ def drop_live(
 ) -> Response:
     """Only the head, while the drop is on its way; then the whole page is loaded again."""
     story = front.shared.get(drop_id, lambda: story_of(front, line_of(front, drop_id)))
-    if story["drop"].state.closed:
+    if story["drop"].state.closed and not story["drop"].request:
         return Response(headers={"hx-refresh": "true"})
     if story["version"] == v:
         return Response(status_code=204)
