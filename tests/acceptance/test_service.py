@@ -45,7 +45,7 @@ def test_a_running_service_cancels_a_drop(root: Root, api: SandboxHandle) -> Non
     api.set_faults(latency_ms=150)
     root.configure(api__concurrency=1, inbox__scan_seconds=0.2)
     service = serve(root)
-    root.drop("long.csv", orders(1000))
+    root.drop("long.csv", orders(4000))
     until(lambda: api.stats()["calls"] >= 2, what="call 2")
     (drop_id,) = (d["drop_id"] for d in root.run("drops", "--json").json)
     ran = root.run("cancel", drop_id)
@@ -53,9 +53,9 @@ def test_a_running_service_cancels_a_drop(root: Root, api: SandboxHandle) -> Non
     assert "running service" in ran.out
     until(lambda: closed(root, "long", "cancelled"), what="the cancelled summary")
     found = root.of("long")
-    found.assert_sound(1000)
+    found.assert_sound(4000)
     assert found.counts["accepted"] == api.stats()["accepted"]
-    assert found.counts["unsent"] == 1000 - found.counts["accepted"] > 0
+    assert found.counts["unsent"] == 4000 - found.counts["accepted"] > 0
     assert {x["codes"] for x in found.lines() if x["outcome"] == "unsent"} == {"CANCELLED"}
     api.set_faults(latency_ms=0)
     root.drop("next.csv", orders(1, prefix="N"))
