@@ -3,20 +3,19 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.adapters.konnect import KonnectApi
 from pipeline.adapters.listing import cannot_read
 from pipeline.adapters.naming import as_text, shown
+from pipeline.adapters.pulse import is_fresh
 from pipeline.errors import Held, ShipdropError, Transient
 from pipeline.wiring import Site, credentials_of
 
 _LEAST_FREE = 1024 * 1024 * 1024
-_SILENT_SECONDS = 60
 _NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"})
 
 
@@ -154,42 +153,36 @@ def _waits_long(folder: str, name: str, reason: str) -> Finding:
     )
 
 
-def _late(site: Site) -> list[dict[str, str]]:
+def _late(site: Site) -> list[Mapping[str, str]]:
     """What a running service has told of files that wait for too long."""
-    health = site.health.read() or {}
-    return list(health.get("waiting") or [])
+    pulse = site.pulse()
+    return list(pulse.waiting) if pulse else []
 
 
 def _service(site: Site) -> Iterator[Finding]:
     """How the service that runs on this root is doing, as it last told itself."""
-    health = site.health.read()
-    if health is None or health.get("stopped_at"):
+    pulse = site.pulse()
+    if pulse is None or pulse.stopped_at:
         yield Finding(subject="service", found="not running")
         return
-    silent = (site.clock.now() - datetime.fromisoformat(health["at"])).total_seconds()
-    if silent > _SILENT_SECONDS:
+    who = f"process {pulse.pid} on {pulse.host or 'this machine'}"
+    if not is_fresh(pulse, site.clock.now()):
         yield Finding(
             subject="service",
-            found=f"process {health['pid']} on {health['host']} was last heard of {silent:.0f} s "
-            "ago: it was killed, or hangs",
+            found=f"{who} was last heard of at {pulse.at}: it was killed, or hangs",
             fine=False,
             advice="Look at its log; start `shipdrop run` again if it is gone.",
         )
         return
-    scanned = health.get("last_good_scan")
-    yield Finding(
-        subject="service",
-        found=f"process {health['pid']} on {health['host']}, last good look at the inbox "
-        + (f"at {scanned}" if scanned else "never"),
-    )
-    for where, reason in health["trouble"].items():
+    scanned = f"at {pulse.scanned_at}" if pulse.scanned_at else "never"
+    yield Finding(subject="service", found=f"{who}, last good look at the inbox {scanned}")
+    for where, reason in pulse.trouble.items():
         if reason:
             yield Finding(
                 subject=where,
                 found=reason,
                 fine=where == "events",  # files are found without them
                 advice="It goes on by itself once this is mended.",
-                code=5 if where == "sending" else 2,
             )
 
 

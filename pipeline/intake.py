@@ -17,8 +17,8 @@ from pipeline.errors import NotClaimed, StorageError
 from pipeline.latecomers import Late, Latecomers
 from pipeline.model import Drop, ReadyFile
 from pipeline.ports import Clock, Dispatcher
-from pipeline.pulse import Pulse
 from pipeline.stages.arrival import by_arrival
+from pipeline.troubles import Troubles
 from schemas.courier import Profile
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ class Intake:
         folders: Folders,
         claimer: Claimer,
         latecomers: Latecomers,
-        pulse: Pulse,
+        troubles: Troubles,
         clock: Clock,
         profiles: Mapping[str, Profile],
         min_free_bytes: int,
@@ -52,7 +52,7 @@ class Intake:
         self._folders = folders
         self._claimer = claimer
         self._latecomers = latecomers
-        self._pulse = pulse
+        self._troubles = troubles
         self._clock = clock
         self._profiles = profiles
         self._min_free = min_free_bytes
@@ -83,11 +83,13 @@ class Intake:
         try:
             self._scan = self._inbox.scan()
         except StorageError as error:
-            self._pulse.trouble("scan", error.message, hint=error.hint, event="inbox.scan_failed")
+            self._troubles.trouble(
+                "scan", error.message, hint=error.hint, event="inbox.scan_failed"
+            )
             if once:
                 raise
             return
-        self._pulse.scanned()
+        self._troubles.scanned()
         self._looks += 1
         for place in [place for place, at in self._again_at.items() if at <= self._looks]:
             del self._again_at[place]
@@ -215,9 +217,9 @@ class Intake:
     def _tell_what_is_odd(self) -> None:
         """What a person may wonder about, told once each."""
         if self._watcher.trouble:
-            self._pulse.trouble("events", self._watcher.trouble, event="inbox.no_events")
+            self._troubles.trouble("events", self._watcher.trouble, event="inbox.no_events")
         else:
-            self._pulse.clear("events")
+            self._troubles.clear("events")
         odd = {each.path: each for each in self._scan.left_alone if each.strange}
         for path in sorted(odd.keys() - self._strange):
             log.warning("inbox.left_alone", file=shown(path.name), reason=odd[path].reason)

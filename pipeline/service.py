@@ -20,9 +20,9 @@ from pipeline.exits import Cause, Rest, RunOutcome
 from pipeline.intake import Intake
 from pipeline.model import Drop
 from pipeline.ports import Clock, Ledger
-from pipeline.pulse import Pulse
 from pipeline.retention import Retention
 from pipeline.runner import Runner
+from pipeline.troubles import Troubles
 from pipeline.wishes import Wishes
 from pipeline.work import Event, Work
 
@@ -76,14 +76,14 @@ class Service:
         room: DeliveryRoom,
         clock: Clock,
         pace: Pace,
-        pulse: Pulse,
+        troubles: Troubles,
         retention: Retention,
         on_closed: Callable[[Closed], None] = lambda _closed: None,
-        on_look: Callable[[], None] = lambda: None,
         on_turn: Callable[[], None] = lambda: None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._intake = intake(self.wake)
-        self._pulse = pulse
+        self._troubles = troubles
         self._retention = retention
         self._folders = folders
         self._ledger = ledger
@@ -93,8 +93,8 @@ class Service:
         self._clock = clock
         self._pace = pace
         self._on_closed = on_closed
-        self._on_look = on_look
         self._on_turn = on_turn
+        self._on_end = on_end
         self._bell = threading.Event()
         self._events: deque[Event] = deque()
         self._work = Work(runner, room, self._post)
@@ -157,8 +157,7 @@ class Service:
             self._room.stop()
             self._room.join()
             self._work.close()
-            if only is None:
-                self._pulse.stopped()
+            self._on_end()
 
     def _take_up(self) -> None:
         """What an earlier run left: the same steps as for a file that comes now."""
@@ -204,29 +203,14 @@ class Service:
             # One drop's storage: that drop rests, the others go on.
             self._storage_trouble(self._work.trouble, now)
             self._work.trouble = None
+        self._troubles.late = self._intake.late
         self._on_turn()
-        self._beat()
 
     def _storage_trouble(self, error: StorageError, now: float) -> None:
-        self._pulse.trouble(
+        self._troubles.trouble(
             "storage", error.message, hint=error.hint, event="service.storage_trouble"
         )
         self._rest(now, _TROUBLE_SECONDS)
-
-    def _beat(self) -> None:
-        if self._only is not None:
-            return
-        shut = self._room.shut
-        if shut is None:
-            self._pulse.clear("sending")
-        else:
-            self._pulse.trouble("sending", shut.reason)
-        self._pulse.beat(
-            late=self._intake.late,
-            ready=self._intake.ready,
-            under_way=self._work.under_way,
-            blocked=self._work.blocked,
-        )
 
     def _look(self, now: float) -> None:
         """The scan is the truth. A busy inbox is not scanned for each file that is through."""
@@ -236,7 +220,6 @@ class Service:
         if self._only is not None:
             return
         self._intake.look(once=self._once)
-        self._on_look()
         # Events come with every file that is through: at most a tenth of the time goes to scans.
         self._scan_rest = now + 10 * (self._clock.monotonic() - now)
         self._scan_due = max(self._scan_due, self._scan_rest)

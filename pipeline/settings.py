@@ -183,9 +183,9 @@ class Settings(BaseSettings):
     manifest: ManifestSettings = ManifestSettings()
     ledger: LedgerSettings = LedgerSettings()
     cluster: ClusterSettings = ClusterSettings()
+    retention: RetentionSettings = RetentionSettings()
     web: WebSettings = WebSettings()
     notify: NotifySettings = NotifySettings()
-    retention: RetentionSettings = RetentionSettings()
 
 
 class _TomlLayer(PydanticBaseSettingsSource):

@@ -2,6 +2,7 @@
 
 import os
 import random
+import socket
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -11,15 +12,13 @@ from pathlib import Path
 from pipeline.adapters.child import Child
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.folders import Folders
-from pipeline.adapters.health_file import HealthFile
 from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
 from pipeline.adapters.present import PresentApi
 from pipeline.adapters.profiles import LiveProfiles
-from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, PulseWriter
-from pipeline.adapters.pulse import Pulse as Beat
+from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, Pulse, PulseWriter, read_pulse
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
 from pipeline.adapters.watcher import Watcher
@@ -32,17 +31,17 @@ from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import SettingsError, UsageError
 from pipeline.intake import Intake
-from pipeline.latecomers import Latecomers
+from pipeline.latecomers import Latecomers, as_dicts
 from pipeline.model import Drop, Limits, stamp
 from pipeline.planning import PlanRules
 from pipeline.ports import Presence, StatusApi
-from pipeline.pulse import Pulse
 from pipeline.retention import Keep, Retention
 from pipeline.runner import Runner
 from pipeline.service import Pace, Service
 from pipeline.settings import ApiSettings, Settings
 from pipeline.stages.choose import did_you_mean, find_profile
 from pipeline.stages.report_fix_sheet import Advice
+from pipeline.troubles import Troubles
 from schemas.codes import load_codes
 from schemas.rules import Rules
 
@@ -51,6 +50,9 @@ COURIERS = "couriers"
 _GATHER_SECONDS = 0.015
 """A commit on PostgreSQL costs about a millisecond of processor, here and there: more answers share
 one than in an embedded ledger. Chunks that are marked ahead keep the callers busy meanwhile."""
+
+_MOST_LATE = 100
+"""Files that wait for long, told one by one."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,9 @@ class Site:
             monotonic=self.clock.monotonic,
         )
 
-    @cached_property
-    def health(self) -> HealthFile:
-        """How a run on this root is doing."""
-        return HealthFile(self.root)
+    def pulse(self) -> Pulse | None:
+        """How the run on this root said it is doing, the last time."""
+        return read_pulse(self.root / "state")
 
     @cached_property
     def ledger(self) -> SqlLedger:
@@ -196,15 +197,16 @@ class Site:
         """The loop over this root. Raises SettingsError when sending is not configured."""
         self.folders.prepare()
         room = self.room
-        beat = PulseWriter(
+        troubles = Troubles(clock=self.clock)
+        pulse = PulseWriter(
             self.root / "state",
-            _looking_at(room, self.calls, self.clock, self.settings.inbox.scan_seconds),
+            _looking_at(room, self.calls, self.clock, self.settings.inbox.scan_seconds, troubles),
             now=self.clock.now,
             monotonic=self.clock.monotonic,
         )
-        pulse = self.pulse
+        troubles.on_scan = pulse.scanned
         return Service(
-            intake=lambda wake: self.intake(pulse, wake),
+            intake=lambda wake: self.intake(troubles, wake),
             folders=self.folders,
             ledger=self.ledger,
             claimer=self.claimer,
@@ -215,23 +217,14 @@ class Site:
             pace=Pace(
                 scan=self.settings.inbox.scan_seconds, settle=self.settings.inbox.settle_seconds
             ),
-            pulse=pulse,
+            troubles=troubles,
             retention=self.retention,
             on_closed=on_closed,
-            on_look=beat.scanned,
-            on_turn=beat.beat,
+            on_turn=pulse.beat,
+            on_end=pulse.end,
         )
 
-    @cached_property
-    def pulse(self) -> Pulse:
-        """How the run is doing."""
-        return Pulse(
-            file=self.health,
-            clock=self.clock,
-            scan_seconds=self.settings.inbox.scan_seconds,
-        )
-
-    def intake(self, pulse: Pulse, wake: Callable[[], None]) -> Intake:
+    def intake(self, troubles: Troubles, wake: Callable[[], None]) -> Intake:
         """The inbox as a loop uses it. ``wake`` is called when something happens there."""
         inbox = self.settings.inbox
         return Intake(
@@ -242,7 +235,7 @@ class Site:
             latecomers=Latecomers(
                 outbox=self.folders.outbox, clock=self.clock, after_seconds=inbox.late_seconds
             ),
-            pulse=pulse,
+            troubles=troubles,
             clock=self.clock,
             profiles=self.profiles,
             min_free_bytes=inbox.min_free_mb * 1024 * 1024,
@@ -361,12 +354,12 @@ def _policy(api: ApiSettings, ledger: SqlLedger) -> DeliveryPolicy:
 
 
 def _looking_at(
-    room: DeliveryRoom, calls: CallCount, clock: SystemClock, every: float
-) -> Callable[[], Beat]:
+    room: DeliveryRoom, calls: CallCount, clock: SystemClock, every: float, troubles: Troubles
+) -> Callable[[], Pulse]:
     """What tells how the service is, whenever it has looked at its inbox."""
     started_at = stamp(clock.now())
 
-    def look() -> Beat:
+    def look() -> Pulse:
         now = stamp(clock.now())
         state, reason, hint, status = "ok", room.slowed, "", None
         shut = room.shut
@@ -375,8 +368,9 @@ def _looking_at(
             reason, hint, status = shut.reason, shut.hint, shut.status
         elif reason:
             state = "slowed"
-        return Beat(
+        return Pulse(
             pid=os.getpid(),
+            host=socket.gethostname(),
             started_at=started_at,
             at=now,
             every=every,
@@ -387,6 +381,9 @@ def _looking_at(
             calls=Calls(
                 by_status=dict(calls.by_status), by_time=list(calls.by_time), seconds=calls.seconds
             ),
+            trouble=troubles.now(),
+            waiting=as_dicts(troubles.late[:_MOST_LATE]),
+            waiting_long=len(troubles.late),
         )
 
     return look

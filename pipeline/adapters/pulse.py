@@ -73,7 +73,10 @@ class Pulse:
     ``scanned_at``: the last time the whole inbox could be listed, "" before the first; ``every``:
     seconds from scan to scan. ``api``: ok, slowed, paused
     (by the API or an outage) or held (it will not take us), with ``reason`` and ``hint``;
-    ``api_status``: the HTTP status that held us, if one did.
+    ``api_status``: the HTTP status that held us, if one did. ``stopped_at``: when it ended in good
+    order, else "". ``trouble``: scan, events, storage → what is in the way, "" is fine.
+    ``waiting``: files that wait for long (folder, file, cause, reason, since), the first of
+    ``waiting_long``.
     """
 
     pid: int
@@ -86,6 +89,11 @@ class Pulse:
     hint: str = ""
     api_status: int | None = None
     calls: Calls = field(default_factory=Calls)
+    host: str = ""
+    stopped_at: str = ""
+    trouble: Mapping[str, str] = field(default_factory=dict)
+    waiting: Sequence[Mapping[str, str]] = ()
+    waiting_long: int = 0
 
     @property
     def token_is_refused(self) -> bool:
@@ -128,6 +136,12 @@ class PulseWriter:
             self._write(pulse)
             self._count(pulse.calls)
 
+    def end(self) -> None:
+        """Write for the last time: the service ends in good order."""
+        pulse = replace(self._look(), scanned_at=self._scanned_at, stopped_at=stamp(self._now()))
+        with suppress(OSError):
+            self._write(pulse)
+
     def _write(self, pulse: Pulse) -> None:
         temporary = self._state / f".{FILE}.tmp"
         temporary.write_bytes(orjson.dumps(asdict(pulse)))
@@ -161,7 +175,7 @@ def read_pulse(state: Path) -> Pulse | None:
 
 def is_fresh(pulse: Pulse, now: datetime) -> bool:
     """Tell whether the service was alive a moment ago."""
-    return _is_recent(pulse.at, pulse, now)
+    return not pulse.stopped_at and _is_recent(pulse.at, pulse, now)
 
 
 def has_scanned(pulse: Pulse, now: datetime) -> bool:

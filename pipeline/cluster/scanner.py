@@ -15,6 +15,7 @@ from pipeline.cluster.lease import Lease
 from pipeline.cluster.posts import SCAN
 from pipeline.errors import Fenced, StorageError
 from pipeline.model import Drop, DropState
+from pipeline.troubles import Troubles
 from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
@@ -79,7 +80,7 @@ class Scanner:
         self._post = f"{SCAN}{site.ledger.root_id}"
         self._mine = False
         self._looks = 0
-        self._intake = site.intake(site.pulse, self._bell.set)
+        self._intake = site.intake(Troubles(clock=site.clock), self._bell.set)
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
     def start(self) -> None:

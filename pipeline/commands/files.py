@@ -95,7 +95,8 @@ def why(
     site.inbox.scan()
     reason = site.inbox.why(file)
     place = site.inbox.place(file)
-    for late in (site.health.read() or {}).get("waiting") or ():
+    pulse = site.pulse()
+    for late in pulse.waiting if pulse else ():
         if place and (late["folder"], late["file"]) == (as_text(place[0]), as_text(place[1])):
             reason += f" It has waited since {late['since']}: {late['reason']}."
     holder = RootLock(site.root, now=site.clock.now).holder()

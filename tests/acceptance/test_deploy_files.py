@@ -106,11 +106,11 @@ def test_the_image_s_health_is_that_of_the_service(root: Root) -> None:
     assert healthy(root)[0] == 1
     service = root.start("run")
     path = root.path / "state/health.json"
-    until(lambda: path.exists() and json.loads(path.read_text())["last_good_scan"], what="a scan")
+    until(lambda: path.exists() and json.loads(path.read_text())["scanned_at"], what="a scan")
     assert healthy(root)[0] == 0
     service.kill()
     health = json.loads(path.read_text())
-    health["last_good_scan"] = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    health["scanned_at"] = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
     path.write_text(json.dumps(health))
     code, words = healthy(root)
     assert code == 1

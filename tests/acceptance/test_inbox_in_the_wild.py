@@ -26,7 +26,7 @@ def serve(root: Root, **settings: object) -> Running:
     root.configure(**({"inbox__scan_seconds": 0.1} | settings))
     (root.path / "inbox").mkdir(exist_ok=True)
     service = root.start("run", "--log-format", "json")
-    until(lambda: health(root).get("last_good_scan"), what="the first scan")
+    until(lambda: health(root).get("scanned_at"), what="the first scan")
     return service
 
 
@@ -209,7 +209,7 @@ def test_health_tells_when_the_inbox_was_last_seen_and_doctor_when_nobody_is_the
     service = serve(root)
     told = {each["subject"]: each for each in root.run("doctor", "--json").json}
     assert f"process {service.process.pid} " in told["service"]["found"]
-    assert health(root)["last_good_scan"] in told["service"]["found"]
+    assert health(root)["scanned_at"] in told["service"]["found"]
     assert service.end().code == 0
     assert health(root)["stopped_at"]
     told = {each["subject"]: each for each in root.run("doctor", "--json").json}

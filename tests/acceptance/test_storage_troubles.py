@@ -47,7 +47,7 @@ def share() -> Iterator[Path]:
 
 def serve(root: Root) -> Running:
     service = root.start("run", "--log-format", "json")
-    until(lambda: health(root).get("last_good_scan"), what="the first scan")
+    until(lambda: health(root).get("scanned_at"), what="the first scan")
     return service
 
 
@@ -143,10 +143,10 @@ def test_an_inbox_that_is_unmounted_is_not_read_as_empty_and_is_found_again(
     until(lambda: list(root.outbox.glob("*.WAITING.txt")), what="the note")
     mounts.unmount(root.inbox)
     until(lambda: "not mounted any more" in trouble(root, "scan"), what="the trouble in health")
-    seen = health(root)["last_good_scan"]
+    seen = health(root)["scanned_at"]
     (share / "a.csv").write_text(orders(2))
     until(lambda: health(root)["at"] > seen, what="another beat")
-    assert health(root)["last_good_scan"] == seen
+    assert health(root)["scanned_at"] == seen
     assert list(root.outbox.glob("*.WAITING.txt"))
     mounts.bind(share, root.inbox)
     until(lambda: root.delivered(), what="its summary")

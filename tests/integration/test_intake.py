@@ -9,7 +9,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from pipeline.adapters.folders import Folders
-from pipeline.adapters.health_file import HealthFile
 from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
@@ -18,7 +17,7 @@ from pipeline.claiming import Claimer
 from pipeline.errors import StorageError
 from pipeline.intake import Intake
 from pipeline.latecomers import Latecomers
-from pipeline.pulse import Pulse
+from pipeline.troubles import Troubles
 from schemas.profile import load_profile
 from tests.fakes.manual_clock import ManualClock
 
@@ -43,15 +42,23 @@ def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
 
 
 @pytest.fixture
-def pulse(tmp_path: Path, clock: ManualClock) -> Pulse:
-    return Pulse(file=HealthFile(tmp_path), clock=clock, scan_seconds=2.0)
+def scans() -> list[float]:
+    """When the inbox was listed whole."""
+    return []
+
+
+@pytest.fixture
+def troubles(clock: ManualClock, scans: list[float]) -> Troubles:
+    made = Troubles(clock=clock)
+    made.on_scan = lambda: scans.append(clock.monotonic())
+    return made
 
 
 Making = Callable[..., Intake]
 
 
 @pytest.fixture
-def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, pulse: Pulse) -> Making:
+def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, troubles: Troubles) -> Making:
     def made(*, settle: float = 0, marker: str = "", min_free: int = 0) -> Intake:
         folders = Folders(tmp_path, tmp_path / "inbox", tmp_path / "outbox", done_marker=marker)
         folders.prepare()
@@ -72,7 +79,7 @@ def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, pulse: Pulse) ->
                 new_id=DropIds(clock.now, Random(1)).new,
             ),
             latecomers=Latecomers(outbox=folders.outbox, clock=clock, after_seconds=LATE),
-            pulse=pulse,
+            troubles=troubles,
             clock=clock,
             profiles={"acme": load_profile(DATED, origin="acme.toml")},
             min_free_bytes=min_free,
@@ -184,61 +191,41 @@ def test_with_too_little_space_nothing_is_claimed(tmp_path, make, ledger):
     assert ledger.recent(10) == []
 
 
-def test_a_scan_that_fails_changes_nothing_and_health_keeps_the_last_good_one(
-    tmp_path, clock, make, pulse
+def test_a_scan_that_fails_changes_nothing_and_is_no_good_scan(
+    tmp_path, clock, make, troubles, scans
 ):
     intake = make(marker=".done")
     drop(tmp_path, "a.csv")
     look(intake)
     clock.advance(LATE)
     look(intake)
-    seen = pulse.health()["last_good_scan"]
+    seen = list(scans)
     (tmp_path / "inbox").rename(tmp_path / "away")
     clock.advance(5)
     intake.look(once=False)
     assert notes(tmp_path) == ["a"]
     assert [late.name for late in intake.late] == ["a.csv"]
-    assert pulse.health()["last_good_scan"] == seen
-    assert "cannot be listed" in pulse.health()["trouble"]["scan"]
+    assert scans == seen
+    assert "cannot be listed" in troubles.now()["scan"]
     (tmp_path / "away").rename(tmp_path / "inbox")
     intake.look(once=False)
     intake.stop()
-    assert pulse.health()["trouble"]["scan"] == ""
-    assert pulse.health()["last_good_scan"] > seen
+    assert troubles.now()["scan"] == ""
+    assert scans == [*seen, clock.monotonic()]
 
 
-def test_the_same_trouble_is_logged_once_and_its_end_too(clock, pulse):
+def test_the_same_trouble_is_logged_once_and_its_end_too(clock, troubles):
     with capture_logs() as logs:
         for _ in range(20):
-            pulse.trouble("storage", "full", event="service.storage_trouble")
+            troubles.trouble("storage", "full", event="service.storage_trouble")
             clock.advance(5)
-        pulse.beat(late=(), ready=0, under_way=0, blocked=0)
-        assert pulse.health()["trouble"]["storage"] == "full"
+        assert troubles.now()["storage"] == "full"
+        clock.advance(600)
+        troubles.trouble("storage", "full", event="service.storage_trouble")
         clock.advance(30)
-        pulse.beat(late=(), ready=0, under_way=0, blocked=0)
-    assert pulse.health()["trouble"]["storage"] == ""
-    told = [entry["event"] for entry in logs if entry["log_level"] != "debug"]
-    assert told == ["service.storage_trouble", "service.trouble_over"]
-
-
-def test_health_is_written_when_something_changes_and_else_sparingly(tmp_path, clock, pulse):
-    file = HealthFile(tmp_path)
-    (tmp_path / "state").mkdir(exist_ok=True)
-
-    def at() -> str:
-        pulse.beat(late=(), ready=0, under_way=0, blocked=0)
-        health = file.read()
-        assert health is not None
-        return health["at"]
-
-    first = at()
-    clock.advance(3)
-    assert at() == first
-    pulse.trouble("scan", "gone")
-    second = at()
-    assert second > first
-    clock.advance(11)
-    assert at() > second
+        assert troubles.now()["storage"] == ""
+    told = [entry["event"] for entry in logs]
+    assert told == [*["service.storage_trouble"] * 2, "service.trouble_over"]
 
 
 def test_files_of_a_courier_that_dates_its_names_come_in_that_order(tmp_path, make):
