@@ -116,6 +116,8 @@ def test_nothing_of_the_page_is_loaded_by_other_commands(root: Root) -> None:
 
 
 def test_an_upload_by_token_comes_back_as_rows(live: Live) -> None:
+    live.root.drop("older.csv", orders(1, prefix="OLDER"))
+    older_id = live.drop_id("older.csv")
     with live.client() as client:
         files = {"files": ("by_api.csv", orders(25, prefix="API") + "APIX,Nonesuch\n")}
         made = client.post("/api/v1/drops", files=files, data={"note": "nightly"})
@@ -132,7 +134,9 @@ def test_an_upload_by_token_comes_back_as_rows(live: Live) -> None:
         listed = client.get("/api/v1/drops", params={"limit": 1}).json()
         assert len(listed["drops"]) == 1
         older = client.get("/api/v1/drops", params={"before": listed["next"]}).json()["drops"]
-        assert listed["drops"][0]["drop_id"] not in {each["drop_id"] for each in older}
+        assert listed["drops"][0]["drop_id"] == drop_id
+        assert older_id in {each["drop_id"] for each in older}
+        assert drop_id not in {each["drop_id"] for each in older}
 
 
 def test_a_problem_says_what_and_what_to_do_as_json(live: Live) -> None:
