@@ -33,7 +33,7 @@ def test_the_measures_count_rows_calls_and_files_and_name_no_order_or_file(
         live.drop_id("measured_file.csv")
         with live.client() as client:
             until(
-                lambda: measures(client).get(("shipdrop_api_calls_total", (("status", "200"),))),
+                lambda: measures(client).get(("shipdrop_api_call_seconds_count", ())) == 3,
                 what="calls counted",
             )
             found = measures(client)
