@@ -24,29 +24,32 @@ def measures(client: httpx.Client) -> dict[tuple[str, tuple[tuple[str, str], ...
     }
 
 
-def test_the_measures_count_rows_calls_and_files_and_name_no_order_or_file(live: Live) -> None:
-    rows = [[f"MEAS{n}", "Delivered"] for n in range(45)] + [["MEASX", "Nonesuch"]]
-    live.root.drop("measured_file.csv", sheet(rows))
-    live.drop_id("measured_file.csv")
-    with live.client() as client:
-        until(
-            lambda: measures(client).get(("shipdrop_api_calls_total", (("status", "200"),))),
-            what="calls counted",
-        )
-        found = measures(client)
-        text = client.get("/metrics").text
-    assert found["shipdrop_rows", (("courier", "generic"), ("outcome", "accepted"))] == 45
-    assert found["shipdrop_rows", (("courier", "generic"), ("outcome", "rejected"))] == 1
-    assert found["shipdrop_drops", (("courier", "generic"), ("state", "completed"))] == 1
-    assert found["shipdrop_service_up", ()] == 1
-    assert found["shipdrop_api_state", (("state", "ok"),)] == 1
-    assert found["shipdrop_token_refused", ()] == 0
-    assert found["shipdrop_inbox_files", ()] == 0
-    assert found["shipdrop_last_scan_timestamp_seconds", ()] > 1_700_000_000
-    calls = found["shipdrop_api_calls_total", (("status", "200"),)]
-    assert calls == found["shipdrop_api_call_seconds_count", ()] == 3
-    assert "MEAS" not in text
-    assert "measured_file" not in text
+def test_the_measures_count_rows_calls_and_files_and_name_no_order_or_file(
+    open_live: Open,
+) -> None:
+    with open_live() as live:
+        rows = [[f"MEAS{n}", "Delivered"] for n in range(45)] + [["MEASX", "Nonesuch"]]
+        live.root.drop("measured_file.csv", sheet(rows))
+        live.drop_id("measured_file.csv")
+        with live.client() as client:
+            until(
+                lambda: measures(client).get(("shipdrop_api_call_seconds_count", ())) == 3,
+                what="calls counted",
+            )
+            found = measures(client)
+            text = client.get("/metrics").text
+        assert found["shipdrop_rows", (("courier", "generic"), ("outcome", "accepted"))] == 45
+        assert found["shipdrop_rows", (("courier", "generic"), ("outcome", "rejected"))] == 1
+        assert found["shipdrop_drops", (("courier", "generic"), ("state", "completed"))] == 1
+        assert found["shipdrop_service_up", ()] == 1
+        assert found["shipdrop_api_state", (("state", "ok"),)] == 1
+        assert found["shipdrop_token_refused", ()] == 0
+        assert found["shipdrop_inbox_files", ()] == 0
+        assert found["shipdrop_last_scan_timestamp_seconds", ()] > 1_700_000_000
+        calls = found["shipdrop_api_calls_total", (("status", "200"),)]
+        assert calls == found["shipdrop_api_call_seconds_count", ()] == 3
+        assert "MEAS" not in text
+        assert "measured_file" not in text
 
 
 def test_a_page_without_a_service_is_alive_but_not_ready(root: Root) -> None:
@@ -116,6 +119,8 @@ def test_nothing_of_the_page_is_loaded_by_other_commands(root: Root) -> None:
 
 
 def test_an_upload_by_token_comes_back_as_rows(live: Live) -> None:
+    live.root.drop("older.csv", orders(1, prefix="OLDER"))
+    older_id = live.drop_id("older.csv")
     with live.client() as client:
         files = {"files": ("by_api.csv", orders(25, prefix="API") + "APIX,Nonesuch\n")}
         made = client.post("/api/v1/drops", files=files, data={"note": "nightly"})
@@ -132,7 +137,9 @@ def test_an_upload_by_token_comes_back_as_rows(live: Live) -> None:
         listed = client.get("/api/v1/drops", params={"limit": 1}).json()
         assert len(listed["drops"]) == 1
         older = client.get("/api/v1/drops", params={"before": listed["next"]}).json()["drops"]
-        assert listed["drops"][0]["drop_id"] not in {each["drop_id"] for each in older}
+        assert listed["drops"][0]["drop_id"] == drop_id
+        assert older_id in {each["drop_id"] for each in older}
+        assert drop_id not in {each["drop_id"] for each in older}
 
 
 def test_a_problem_says_what_and_what_to_do_as_json(live: Live) -> None:
