@@ -11,7 +11,7 @@ import structlog
 from pipeline import reporting
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import as_text, shown
-from pipeline.errors import DropChanged, NotClaimed, StorageError
+from pipeline.errors import DropChanged, Fenced, NotClaimed, StorageError
 from pipeline.model import Drop, DropState, ReadyFile
 from pipeline.ports import Clock, Ledger
 
@@ -42,6 +42,8 @@ class Claimer:
         except StorageError as error:
             if self._folders.claimed_path(drop.drop_id, drop.source_file) is None:
                 self._ledger.forget(drop)
+                if isinstance(error, Fenced):
+                    raise
                 raise NotClaimed(error.message, hint=error.hint) from error
             raise
         if moved is None:

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline.commands import ask, draft, drops, files, operate, setup, web
+from pipeline.commands import ask, cluster, draft, drops, files, ledger, operate, setup, web
 from pipeline.errors import RootBusy, ShipdropError
 from pipeline.sandbox import options as sandbox
 
@@ -43,7 +43,7 @@ def _main(
     """Watch a folder for courier manifests and report their shipment statuses."""
 
 
-for module in (setup, operate, web, files, drops, draft, ask):
+for module in (setup, operate, web, files, drops, draft, ask, ledger, cluster):
     module.register(app)
 sandbox.add_command(app)
 

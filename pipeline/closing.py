@@ -15,7 +15,7 @@ import structlog
 from pipeline import reporting
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import shown
-from pipeline.adapters.spool import Spool
+from pipeline.adapters.spool import PART, Spool, spool_of
 from pipeline.errors import DropRefused, StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import Clock, Ledger
@@ -39,7 +39,10 @@ class Closed:
 
 
 class Closer:
-    """Reports drops and puts them away. Raises StorageError; doing it again is fine."""
+    """Reports drops and puts them away. Raises StorageError; doing it again is fine.
+
+    ``part``: this worker's part of each spool, where several work on the same root.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Closer:
         clock: Clock,
         profiles: Mapping[str, Profile],
         advice: Callable[[], Mapping[str, Advice]],
+        part: str = "",
     ) -> None:
         self._folders = folders
         self._ledger = ledger
@@ -57,6 +61,7 @@ class Closer:
         self._clock = clock
         self._profiles = profiles
         self._advice = advice
+        self._part = part
 
     def settled(self, drop: Drop, waiting: Remark) -> Settled:
         """Each row's outcome as the ledger has it now."""
@@ -113,7 +118,11 @@ class Closer:
 
     def spool(self, drop: Drop) -> Spool:
         """The drop's spool."""
-        return Spool(self._spools / drop.drop_id)
+        return spool_of(self._spools, drop, mine=self._part)
+
+    def placed(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A drop's facts, with where its spool is when several workers write."""
+        return {**facts, PART: self._part} if self._part else facts
 
     def _report(self, drop: Drop, settled: Settled) -> reporting.Report:
         profile = self._profiles.get(drop.courier)
@@ -144,6 +153,8 @@ class Closer:
             )
         if settled is None or not _may_be_retried(drop, settled):
             self.spool(drop).forget_rows()
+        if self._part:
+            self.spool(drop).forget_others()
         code = (summary.get("refused") or {}).get("code")
         why = {"code": code} if code else {}
         file = shown(drop.source_file)

@@ -14,6 +14,7 @@
     │ ├ Held                       stop all sending: 401, 403, 407, 3xx, 404/405 naming no order
     │ └ Refused                    the API refuses what was sent (any other 4xx)
     └ StorageError                 disk full, read-only, ledger gone: stop claiming, keep, retry
+      └ Fenced                     other workers have taken over from this one
 
 A bad *row* is never an exception: it is a value (``pipeline.model.Fault``).
 """
@@ -91,6 +92,10 @@ class Refused(DeliveryError):
 
 class StorageError(ShipdropError):
     """A folder or the ledger cannot be written."""
+
+
+class Fenced(StorageError):
+    """This worker was silent for too long: others have taken over, and it may not act any more."""
 
 
 class NotClaimed(StorageError):

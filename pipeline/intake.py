@@ -1,8 +1,9 @@
 """The inbox as the loop uses it: looked at, listened to, and claimed from, oldest first."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -15,7 +16,7 @@ from pipeline.claiming import Claimer
 from pipeline.errors import NotClaimed, StorageError
 from pipeline.latecomers import Late, Latecomers
 from pipeline.model import Drop, ReadyFile
-from pipeline.ports import Clock
+from pipeline.ports import Clock, Dispatcher
 from pipeline.stages.arrival import by_arrival
 from pipeline.troubles import Troubles
 from schemas.courier import Profile
@@ -147,6 +148,18 @@ class Intake:
                 self._no_room_for(file, free)
             elif drop := self._claim(file):
                 yield drop
+
+    def hand_on(
+        self, dispatcher: Dispatcher, room: int, *, stop: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Claim oldest first, at most ``room`` files, and hand each on; return how many."""
+        count = 0
+        for drop in islice(self.claimed(), max(0, room)):
+            dispatcher.take(drop)
+            count += 1
+            if stop():
+                break
+        return count
 
     def _no_room_for(self, file: ReadyFile, free: int) -> None:
         """A giant waits for space; small files beside it need not."""

@@ -255,6 +255,28 @@ class Reply:
     body: bytes
 
 
+class Presence(Protocol):
+    """The right of this process to act on a root that others work on too.
+
+    ``sure`` raises ``Fenced`` once others may have taken over; it is asked right before whatever
+    cannot be taken back, and costs next to nothing. ``name`` is this process's alone.
+    """
+
+    @property
+    def name(self) -> str: ...
+    def sure(self) -> None: ...
+
+
+class Dispatcher(Protocol):
+    """Takes drops from where they are to their end: in this process, or among many."""
+
+    @property
+    def under_way(self) -> int: ...
+    def knows(self, drop_id: str) -> bool: ...
+    def take(self, drop: Drop) -> None: ...
+    def cancel(self, drop: Drop) -> None: ...
+
+
 class StatusApi(Protocol):
     """The receiving API. Each call raises ``Transient`` when no answer came."""
 

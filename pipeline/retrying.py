@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.adapters.spool import Spool
+from pipeline.adapters.spool import spool_of
 from pipeline.errors import UsageError
 from pipeline.model import DropState
 from pipeline.wiring import Site
@@ -19,7 +19,8 @@ def check_retry(
     left = rows.get("unknown", 0) + (rows.get("unsent", 0) if state == "cancelled" else 0)
     if not left or state == "refused":
         raise UsageError(f"The drop {drop_id} is {state}: there is nothing left to send.")
-    if not Spool(site.spools / drop_id).has_plan:
+    drop = site.drop(drop_id)
+    if site.ledger.is_ours(drop) and not spool_of(site.spools, drop).has_plan:
         raise UsageError(
             f"The rows of the drop {drop_id} are not kept any more.",
             hint="Put its file from archive/ into the inbox again: what the API has is not sent "

@@ -3,10 +3,11 @@
 Every step can be taken again: what a crash left half done is done anew by the same code.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -83,8 +84,8 @@ class Later:
 
 Step = Ready | Blocked | Closed | Reopened | Later
 
-AheadOf = Callable[[Drop], Sequence[Blocked]]
-"""A drop → the earlier ones that were read and are not planned yet."""
+AheadOf = Callable[[Drop, pa.Array], Iterable[str]]
+"""A drop and its orders → earlier ones, read and not planned yet, that have one of them."""
 
 
 class Runner:
@@ -102,7 +103,9 @@ class Runner:
         profiles: Mapping[str, Profile],
         rules: PlanRules,
         clock: Clock,
+        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
+        """``turn``: held while a drop is planned, where several processes plan."""
         self._folders = folders
         self._ledger = ledger
         self._claimer = claimer
@@ -112,6 +115,7 @@ class Runner:
         self._profiles = profiles
         self._rules = rules
         self._clock = clock
+        self._turn = turn
 
     # -- read and plan -------------------------------------------------------------------------
 
@@ -188,23 +192,30 @@ class Runner:
         A file that is to be refused need not wait: nothing of it is sent.
         """
         orders = sendable_orders(prepared.keys)
+        with self._turn():
+            return self._plan(drop, prepared, orders, ahead_of)
+
+    def _plan(self, drop: Drop, prepared: Prepared, orders: pa.Array, ahead_of: AheadOf) -> Step:
         standing = self._ledger.standing(orders.to_pylist(), but_seq=drop.seq)
         planned = make_plan(prepared, standing, self._rules)
         try:
             guard(prepared, planned, self._rules)
         except DropRefused as refusal:
             return self._refuse(drop, refusal, prepared, planned)
-        behind = {*blocking(standing), *_sharing(orders, ahead_of(drop))}
+        behind = {*blocking(standing), *ahead_of(drop, orders)}
         if behind:
             return Blocked(
                 drop=drop, prepared=prepared, orders=orders, behind=tuple(sorted(behind))
             )
         chunks = freeze_bodies(planned, prepared, self._closer.spool(drop))
-        drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
+        drop = replace(drop, state=DropState.OPEN, facts=self._facts(prepared, planned))
         chunks = [replace(chunk, drop_seq=drop.seq) for chunk in chunks]
         self._ledger.freeze(drop, frozen(prepared, planned, chunks))
         log.info("drop.planned", drop=drop.drop_id, rows=prepared.total, chunks=len(chunks))
         return Ready(drop=drop, chunks=tuple(chunks))
+
+    def _facts(self, prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
+        return self._closer.placed(facts_of(prepared, planned))
 
     def _read(self, drop: Drop, spool: Spool, reader: Reader) -> Facts:
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
@@ -251,7 +262,7 @@ class Runner:
         """Refuse a file most of whose rows are bad; TOO_MANY_REJECTS gets them back to correct."""
         if refusal.code is not Code.TOO_MANY_REJECTS:
             return self._closer.refuse(drop, refusal)
-        drop = replace(drop, facts=facts_of(prepared, planned))
+        drop = replace(drop, facts=self._facts(prepared, planned))
         settled = settle(planned.table, [], [], waiting=Remark(code="", message=""))
         return self._closer.refuse_rows(drop, refusal, settled)
 
@@ -304,7 +315,7 @@ class Runner:
         """The drop and its rows as planned now; nothing is frozen."""
         standing = self._ledger.standing(blocked.orders.to_pylist(), but_seq=blocked.drop.seq)
         planned = make_plan(blocked.prepared, standing, self._rules)
-        drop = replace(blocked.drop, facts=facts_of(blocked.prepared, planned))
+        drop = replace(blocked.drop, facts=self._facts(blocked.prepared, planned))
         return drop, settle(planned.table, [], [], waiting=waiting)
 
     # -- once more ------------------------------------------------------------------------------
@@ -340,7 +351,7 @@ class Runner:
 _CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")
 
 
-def _sharing(orders: pa.Array, ahead: Sequence[Blocked]) -> Iterator[str]:
+def sharing(orders: pa.Array, ahead: Sequence[Blocked]) -> Iterator[str]:
     """The drops among ``ahead`` that have one of these orders."""
     for each in ahead:
         if pc.any(pc.is_in(orders, value_set=each.orders)).as_py():

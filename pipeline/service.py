@@ -8,7 +8,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
 import structlog
 
@@ -230,11 +229,8 @@ class Service:
         room = _AHEAD - self._work.under_way
         if room <= 0 or self._work.blocked >= _BLOCKED or self._resting_from_trouble:
             return
-        for drop in islice(self._intake.claimed(), room):
-            self._work.take(drop)
+        if self._intake.hand_on(self._work, room, stop=lambda: self._stop):
             self._deaf_until = self._clock.monotonic() + _DEAF_SECONDS
-            if self._stop:
-                return
 
     def _is_through(self, *, late: bool) -> bool:
         """With ``once``: nothing moves, and no file of the first scan is still to come."""

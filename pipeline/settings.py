@@ -132,6 +132,13 @@ class LedgerSettings(_Section):
     url: str = "sqlite:///state/ledger.db"
 
 
+class ClusterSettings(_Section):
+    """Several workers on one ledger."""
+
+    concurrency: int = Field(default=0, ge=0)
+    stale_seconds: float = Field(default=12.0, ge=2, le=60, allow_inf_nan=False)
+
+
 class WebUser(_Section):
     """Somebody who may use the web page: by a password, a token for machines, or both."""
 
@@ -175,6 +182,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     manifest: ManifestSettings = ManifestSettings()
     ledger: LedgerSettings = LedgerSettings()
+    cluster: ClusterSettings = ClusterSettings()
     retention: RetentionSettings = RetentionSettings()
     web: WebSettings = WebSettings()
     notify: NotifySettings = NotifySettings()

@@ -9,7 +9,7 @@ import orjson
 
 from pipeline import reporting
 from pipeline.adapters.naming import one_component
-from pipeline.adapters.spool import Spool
+from pipeline.adapters.spool import spool_of
 from pipeline.delivery.parcel import Parcel
 from pipeline.errors import StorageError
 from pipeline.milestones import Milestone
@@ -104,7 +104,7 @@ def _line(path: Path, seen: Sighting, status: str) -> dict[str, str]:
 
 def _sent(site: Site, seen: Sighting, chunk: Chunk) -> Any:  # noqa: ANN401 - JSON
     """The update as it was frozen; None where the bodies are no longer kept."""
-    spool = Spool(site.spools / seen.drop.drop_id)
+    spool = spool_of(site.spools, seen.drop)
     with suppress(StorageError), spool.body_reader() as body:
         parcel = Parcel(body(chunk.offset, chunk.length), chunk.size)
         return orjson.loads(parcel.part([seen.pos]))[0]

@@ -4,6 +4,7 @@ import os
 import random
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
+from pipeline.adapters.present import PresentApi
 from pipeline.adapters.profiles import LiveProfiles
 from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, Pulse, PulseWriter, read_pulse
 from pipeline.adapters.shelves import Shelves
@@ -32,7 +34,7 @@ from pipeline.intake import Intake
 from pipeline.latecomers import Latecomers, as_dicts
 from pipeline.model import Drop, Limits, stamp
 from pipeline.planning import PlanRules
-from pipeline.ports import StatusApi
+from pipeline.ports import Presence, StatusApi
 from pipeline.retention import Keep, Retention
 from pipeline.runner import Runner
 from pipeline.service import Pace, Service
@@ -44,6 +46,10 @@ from schemas.codes import load_codes
 from schemas.rules import Rules
 
 COURIERS = "couriers"
+
+_GATHER_SECONDS = 0.015
+"""A commit on PostgreSQL costs about a millisecond of processor, here and there: more answers share
+one than in an embedded ledger. Chunks that are marked ahead keep the callers busy meanwhile."""
 
 _MOST_LATE = 100
 """Files that wait for long, told one by one."""
@@ -60,6 +66,7 @@ class Site:
     settings: Settings
     clock: SystemClock = field(default_factory=SystemClock)
     child: Child | None = None
+    presence: Presence | None = None
 
     @cached_property
     def inbox_path(self) -> Path:
@@ -80,7 +87,13 @@ class Site:
     def folders(self) -> Folders:
         """The folders of the contract."""
         marker = self.settings.inbox.done_marker
-        return Folders(self.root, self.inbox_path, self.outbox_path, done_marker=marker)
+        return Folders(
+            self.root,
+            self.inbox_path,
+            self.outbox_path,
+            done_marker=marker,
+            presence=self.presence,
+        )
 
     @cached_property
     def inbox(self) -> Inbox:
@@ -184,24 +197,6 @@ class Site:
         """The loop over this root. Raises SettingsError when sending is not configured."""
         self.folders.prepare()
         room = self.room
-        claimer = Claimer(
-            folders=self.folders,
-            ledger=self.ledger,
-            clock=self.clock,
-            new_id=DropIds(self.clock.now, random.SystemRandom()).new,
-        )
-        closer = self.closer
-        runner = Runner(
-            folders=self.folders,
-            ledger=self.ledger,
-            claimer=claimer,
-            closer=closer,
-            reader=self.reader,
-            reader_beside=self.reader_beside,
-            profiles=self.profiles,
-            rules=self.plan_rules,
-            clock=self.clock,
-        )
         troubles = Troubles(clock=self.clock)
         pulse = PulseWriter(
             self.root / "state",
@@ -211,12 +206,12 @@ class Site:
         )
         troubles.on_scan = pulse.scanned
         return Service(
-            intake=lambda wake: self._intake(claimer, troubles, wake),
+            intake=lambda wake: self.intake(troubles, wake),
             folders=self.folders,
             ledger=self.ledger,
-            claimer=claimer,
-            closer=closer,
-            runner=runner,
+            claimer=self.claimer,
+            closer=self.closer,
+            runner=self.runner,
             room=room,
             clock=self.clock,
             pace=Pace(
@@ -229,13 +224,14 @@ class Site:
             on_end=pulse.end,
         )
 
-    def _intake(self, claimer: Claimer, troubles: Troubles, wake: Callable[[], None]) -> Intake:
+    def intake(self, troubles: Troubles, wake: Callable[[], None]) -> Intake:
+        """The inbox as a loop uses it. ``wake`` is called when something happens there."""
         inbox = self.settings.inbox
         return Intake(
             inbox=self.inbox,
             watcher=Watcher(self.inbox_path, wake),
             folders=self.folders,
-            claimer=claimer,
+            claimer=self.claimer,
             latecomers=Latecomers(
                 outbox=self.folders.outbox, clock=self.clock, after_seconds=inbox.late_seconds
             ),
@@ -261,6 +257,32 @@ class Site:
             clock=self.clock,
         )
 
+    @cached_property
+    def claimer(self) -> Claimer:
+        """Takes files out of the inbox."""
+        return Claimer(
+            folders=self.folders,
+            ledger=self.ledger,
+            clock=self.clock,
+            new_id=DropIds(self.clock.now, random.SystemRandom()).new,
+        )
+
+    @cached_property
+    def runner(self) -> Runner:
+        """Takes drops from one step to the next."""
+        return Runner(
+            folders=self.folders,
+            ledger=self.ledger,
+            claimer=self.claimer,
+            closer=self.closer,
+            reader=self.reader,
+            reader_beside=self.reader_beside,
+            profiles=self.profiles,
+            rules=self.plan_rules,
+            clock=self.clock,
+            turn=self.ledger.planning_turn if self.presence else nullcontext,
+        )
+
     @staticmethod
     def advice() -> Mapping[str, Advice]:
         """How to fix what each code says."""
@@ -275,7 +297,7 @@ class Site:
         return DeliveryRoom(
             make_api=self._api_maker(),
             ledger=self.ledger,
-            policy=_policy(self.settings.api),
+            policy=_policy(self.settings.api, self.ledger),
             clock=self.clock,
             rng=random.Random(),  # noqa: S311 - jitter, not a secret
         )
@@ -289,11 +311,15 @@ class Site:
         """Checked now, made later: inside the delivery room's loop."""
         api = self.settings.api
         credentials = credentials_of(api, self.root)
-        return lambda: Metered(
-            KonnectApi(base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds),
-            self.calls,
-            monotonic=self.clock.monotonic,
-        )
+
+        def make() -> StatusApi:
+            konnect = KonnectApi(
+                base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds
+            )
+            metered = Metered(konnect, self.calls, monotonic=self.clock.monotonic)
+            return PresentApi(metered, self.presence) if self.presence else metered
+
+        return make
 
     def progress(self) -> tuple[int, int]:
         """Rows answered and rows in all, of the drops being delivered."""
@@ -309,10 +335,12 @@ class Site:
             clock=self.clock,
             profiles=self.profiles,
             advice=self.advice,
+            part=self.presence.name if self.presence else "",
         )
 
 
-def _policy(api: ApiSettings) -> DeliveryPolicy:
+def _policy(api: ApiSettings, ledger: SqlLedger) -> DeliveryPolicy:
+    gather = {} if ledger.is_embedded else {"gather": _GATHER_SECONDS}
     return DeliveryPolicy(
         concurrency=api.concurrency,
         rate=api.rate_per_second,
@@ -321,6 +349,7 @@ def _policy(api: ApiSettings) -> DeliveryPolicy:
         give_up_after=api.give_up_seconds,
         reconcile=api.reconcile,
         when_in_doubt=api.when_in_doubt,
+        **gather,
     )
 
 

@@ -6,12 +6,13 @@ files read meanwhile, small ones and giants, which other processes do; the deliv
 own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
+import pyarrow as pa
 import structlog
 
 from pipeline.closing import Closed
@@ -22,7 +23,16 @@ from pipeline.exits import Cause, Rest
 from pipeline.model import Drop, DropState
 from pipeline.ports import Chunk
 from pipeline.prepared import Facts
-from pipeline.runner import MAX_TRIES, Blocked, Later, Ready, Reopened, Runner, Step
+from pipeline.runner import (
+    MAX_TRIES,
+    Blocked,
+    Later,
+    Ready,
+    Reopened,
+    Runner,
+    Step,
+    sharing,
+)
 from pipeline.turns import Lanes
 
 _READ_AHEAD = 8
@@ -41,7 +51,9 @@ class Event:
 
 
 class Work:
-    """Owned by the service's thread: every method is called there.
+    """Implements ``ports.Dispatcher`` in this process.
+
+    Owned by the service's thread: every method is called there.
 
     ``post`` is handed what other threads have to say; the service calls it back in its own thread.
     ``open``: drop id → why it is not through, for the drops that rest. ``trouble``: the failure of
@@ -327,9 +339,13 @@ class Work:
                     blocked.drop,
                 )
 
-    def _ahead_of(self, drop: Drop) -> list[Blocked]:
-        """Earlier drops that were read and wait to be planned. In the thread ``stages``."""
-        return [each for each in tuple(self._unplanned.values()) if each.drop.seq < drop.seq]
+    def _ahead_of(self, drop: Drop, orders: pa.Array) -> Iterator[str]:
+        """Earlier drops that were read, wait to be planned, and have one of these orders.
+
+        In the thread ``stages``.
+        """
+        waiting = tuple(self._unplanned.values())
+        return sharing(orders, [each for each in waiting if each.drop.seq < drop.seq])
 
     def _in_stages(self, job: Callable[[], Step | None], drop: Drop) -> None:
         self._reading[drop.drop_id] = drop

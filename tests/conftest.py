@@ -1,9 +1,11 @@
 """For all tests: the options of the fault campaign; with SHIPDROP_TEST_ALL a skip is a failure."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+
+from tests.postgres import PrivatePostgres, missing, private_postgres
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,3 +21,21 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"skipped although SHIPDROP_TEST_ALL is set: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    """A PostgreSQL that only these tests use."""
+    if why := missing():
+        pytest.skip(why)
+    with private_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """The address of a new ledger, once for each kind of database it can be kept in."""
+    if request.param == "sqlite":
+        return "sqlite:///state/ledger.db"
+    server: PrivatePostgres = request.getfixturevalue("postgres")
+    return server.database()

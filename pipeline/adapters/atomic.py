@@ -8,7 +8,7 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -92,14 +92,21 @@ def write_synced(path: Path, chunks: Iterable[bytes], mode: int = 0o666) -> None
 
 
 def replace_with(
-    path: Path, temporary: Path, chunks: Iterable[bytes], *, sync_name: bool = True
+    path: Path,
+    temporary: Path,
+    chunks: Iterable[bytes],
+    *,
+    sync_name: bool = True,
+    sure: Callable[[], None] = lambda: None,
 ) -> None:
     """Write ``path`` as a whole or not at all, by way of ``temporary`` in the same directory.
 
-    ``sync_name`` false: a later file of the same directory puts the new name on the disk.
+    ``sync_name`` false: a later file of the same directory puts the new name on the disk. ``sure``
+    is called right before the rename, and may raise.
     """
     try:
         write_synced(temporary, chunks)
+        sure()
         temporary.replace(path)
     except BaseException:
         with suppress(OSError):

@@ -8,7 +8,7 @@ crash, and none ever replaces a file. What we do not know is never deleted.
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -31,6 +31,7 @@ from pipeline.adapters.naming import as_text, ignored_because, one_component, sh
 from pipeline.adapters.outbox import Outbox
 from pipeline.errors import DropChanged, StorageError, UsageError
 from pipeline.model import ReadyFile
+from pipeline.ports import Presence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,12 +49,24 @@ class Folders:
     Whatever the file system refuses is raised as ``StorageError`` with a hint.
     """
 
-    def __init__(self, root: Path, inbox: Path, outbox: Path, *, done_marker: str = "") -> None:
-        """Take the root, the two folders that may lie elsewhere, and ``inbox.done_marker``."""
+    def __init__(
+        self,
+        root: Path,
+        inbox: Path,
+        outbox: Path,
+        *,
+        done_marker: str = "",
+        presence: Presence | None = None,
+    ) -> None:
+        """Take the root, the two folders that may lie elsewhere, and ``inbox.done_marker``.
+
+        ``presence``: this worker's right to act, where others work on the same folders.
+        """
+        self._sure: Callable[[], None] = presence.sure if presence else _alone
         self._root = root
         self._inbox = inbox
         self._inbox_mount = Mount(inbox)
-        self.outbox = Outbox(outbox)
+        self.outbox = Outbox(outbox, presence=presence)
         self._marker = done_marker
         self._work = root / "work"
         self._archive = root / "archive"
@@ -103,6 +116,7 @@ class Folders:
                 if identity_of(source.lstat()) != ready.identity:
                     return None
                 make_directory(target.parent)
+                self._sure()
                 move(source, target)
             except (FileNotFoundError, DropChanged):
                 self._discard(drop_id)
@@ -152,6 +166,7 @@ class Folders:
         with storing("give back", source):
             self._inbox_is_there()
             make_directory(place)
+            self._sure()
             if self.claimed_path(drop_id, name):
                 target = self._give_back(source, place, name)
             self._discard(drop_id)
@@ -303,6 +318,7 @@ class Folders:
         target = shelf / drop_id / name
         with storing("put away", source):
             make_directory(target.parent)
+            self._sure()
             with suppress(FileNotFoundError):
                 move(source, target)
             self._discard(drop_id)
@@ -314,6 +330,10 @@ class Folders:
         with suppress(OSError):
             (work / COPY_NAME).unlink(missing_ok=True)
             work.rmdir()
+
+
+def _alone() -> None:
+    """Nobody else works on these folders."""
 
 
 def _still(target: Path, ready: ReadyFile) -> bool:

@@ -1,20 +1,25 @@
 """The outbox: whole files or none, and nothing ever written below a share that is not mounted."""
 
+import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from pipeline.adapters.atomic import make_directory, replace_with, storing, sync_directory
 from pipeline.adapters.mounts import Mount
 from pipeline.adapters.naming import one_component
+from pipeline.ports import Presence
 
 
 class Outbox:
     """One outbox with its courier folders. Raises StorageError, or UsageError for a bad name."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, presence: Presence | None = None) -> None:
+        """``presence``: this worker's right to act, where others write here too."""
         self.folder = folder
+        self._sure: Callable[[], None] = presence.sure if presence else _alone
+        self._writer = f".{presence.name}" if presence else ""
         self._mount = Mount(folder)
         self._elsewhere = False
 
@@ -42,8 +47,11 @@ class Outbox:
             if folder:
                 make_directory(place)
             # The same name at each attempt: what a kill leaves is overwritten, not piled up.
-            temporary = place / f".{file_name}.tmp"
-            replace_with(path, temporary, chunks, sync_name=not more_follows)
+            temporary = place / f".{file_name}{self._writer}.tmp"
+            replace_with(path, temporary, chunks, sync_name=not more_follows, sure=self._sure)
+            if self._writer:  # what other workers did not live to end
+                for left in place.glob(f".{glob.escape(file_name)}.*.tmp"):
+                    left.unlink(missing_ok=True)
         return path
 
     def remove(self, folder: str, file_name: str) -> None:
@@ -51,6 +59,7 @@ class Outbox:
         place = self._place(folder)
         path = place / one_component(file_name)
         with storing("remove", path), suppress(FileNotFoundError):
+            self._sure()
             path.unlink()
             sync_directory(place)
 
@@ -77,3 +86,7 @@ class Outbox:
             if self._elsewhere:
                 raise
             make_directory(self.folder)
+
+
+def _alone() -> None:
+    """Nobody else writes here."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.errors import StorageError
-from pipeline.model import PREPARED, Block, PreparedBlock
+from pipeline.model import PREPARED, Block, Drop, DropState, PreparedBlock
 
 _EXTRA = pa.field("extra", pa.list_(pa.string()))
 _BODIES = "bodies.json"
@@ -24,6 +24,21 @@ _IDS = "ids.arrow"
 _TRIES = "tries"
 _BEGUN, _FAILED = b".", b"!"
 _ROWS = "rows-*.arrow"
+
+
+PART = "spool"
+"""Stands in a drop's facts: the part of its folder in which the worker that planned it wrote."""
+
+
+def spool_of(spools: Path, drop: Drop, *, mine: str = "") -> "Spool":
+    """The spool of a drop. ``mine``: where this worker writes of drops that are not planned.
+
+    Workers never write into one another's part: one that was given up may still be writing.
+    """
+    home = spools / drop.drop_id
+    unplanned = drop.state in {DropState.CLAIMING, DropState.CLAIMED}
+    part = drop.facts.get(PART, mine if unplanned else "")
+    return Spool(home / part if part else home, home=home)
 
 
 class SpoolWriter:
@@ -60,8 +75,10 @@ class SpoolWriter:
 class Spool:
     """The folder of one drop. Raises StorageError when it cannot be written or read."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, home: Path | None = None) -> None:
+        """``home``: the drop's own folder, when ``folder`` is one worker's part of it."""
         self.folder = folder
+        self._home = home or folder
 
     def begin_try(self) -> int:
         """Count that the file is about to be read; which try it is, from 1.
@@ -71,7 +88,7 @@ class Spool:
         """
         with _in_our_words(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / _TRIES).open("ab") as file:
+            with (self._home / _TRIES).open("ab") as file:
                 file.write(_BEGUN)
                 return file.tell()
 
@@ -93,7 +110,7 @@ class Spool:
     def end_try(self) -> None:
         """This try, the last that was counted, did no harm; earlier ones stay counted."""
         with _in_our_words(self.folder):
-            path = self.folder / _TRIES
+            path = self._home / _TRIES
             size = path.stat().st_size if path.exists() else 0
             if size > 1:
                 os.truncate(path, size - 1)
@@ -103,7 +120,7 @@ class Spool:
     def end_tries(self) -> None:
         """The file was read and planned without harm: none is counted any more."""
         with _in_our_words(self.folder):
-            (self.folder / _TRIES).unlink(missing_ok=True)
+            (self._home / _TRIES).unlink(missing_ok=True)
 
     @contextmanager
     def rows_writer(self, sheet: int, columns: int) -> Iterator[SpoolWriter]:
@@ -163,6 +180,8 @@ class Spool:
                 os.fsync(file.fileno())
             _sync(self.folder)
             _sync(self.folder.parent)
+            if self._home != self.folder:
+                _sync(self._home.parent)
         return places
 
     @contextmanager
@@ -193,13 +212,15 @@ class Spool:
         """Keep ``row`` (record number) and ``order_id`` of rows a person may correct; on disk."""
         with _in_our_words(self.folder):
             self._write(_IDS, table)
-            _sync(self.folder)
+            (self.folder / _IDS).replace(self._home / _IDS)
+            _sync(self._home)
 
     def ids(self) -> dict[int, tuple[str, ...]]:
         """The ids that ``write_ids`` kept, by record number; sheets may share a number."""
-        if not self._at(_IDS).exists():
+        path = self._home / _IDS
+        if not path.exists():
             return {}
-        table = self._read(_IDS)
+        table = self._read_at(path)
         found: dict[int, tuple[str, ...]] = {}
         rows, order_ids = table.column("row").to_pylist(), table.column("order_id").to_pylist()
         for row, order_id in zip(rows, order_ids, strict=True):
@@ -209,13 +230,20 @@ class Spool:
     def forget_rows(self) -> None:
         """The drop is closed: only bodies (for ``trace``) and ids (for corrections) stay."""
         with _in_our_words(self.folder):
-            for path in (*self.folder.glob(_ROWS), self._at(_PLAN), self._at(_TRIES)):
+            for path in (*self.folder.glob(_ROWS), self._at(_PLAN), self._home / _TRIES):
                 path.unlink(missing_ok=True)
             bodies = self.folder / _BODIES
             if bodies.exists() and not bodies.stat().st_size:
                 bodies.unlink()
             if self.folder.exists() and not any(self.folder.iterdir()):
                 self.folder.rmdir()
+
+    def forget_others(self) -> None:
+        """Remove what other workers wrote of the drop before they were given up."""
+        with _in_our_words(self._home):
+            for path in self._home.iterdir() if self._home.exists() else ():
+                if path.is_dir() and path != self.folder:
+                    shutil.rmtree(path, ignore_errors=True)
 
     def remove(self) -> None:
         """Remove everything."""
@@ -228,7 +256,10 @@ class Spool:
         _sync(path)
 
     def _read(self, name: str) -> pa.Table:
-        with _in_our_words(self.folder), pa.OSFile(str(self._at(name))) as source:
+        return self._read_at(self._at(name))
+
+    def _read_at(self, path: Path) -> pa.Table:
+        with _in_our_words(self.folder), pa.OSFile(str(path)) as source:
             return pa.ipc.open_file(source).read_all()
 
     def _at(self, name: str) -> Path:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType
 
+    from pipeline.adapters.ledger.alone import Hold
     from pipeline.closing import Closed
     from pipeline.exits import RunOutcome
     from pipeline.service import Service
@@ -50,10 +51,11 @@ def run(
         site.reader.keep_ready()
     with (
         RootLock(site.root, now=site.clock.now),
+        site.ledger.alone() as hold,
         _web_beside(desk, wanted=web),
         _people_told(site, once=once),
     ):
-        return _serve(desk, site, once=once)
+        return _serve(desk, site, hold, once=once)
 
 
 def _people_told(site: "Site", *, once: bool) -> "AbstractContextManager[None]":
@@ -77,7 +79,7 @@ def _web_beside(desk: Desk, *, wanted: bool) -> "Iterator[None]":
         yield
 
 
-def _serve(desk: Desk, site: "Site", *, once: bool, only: str | None = None) -> int:
+def _serve(desk: Desk, site: "Site", hold: "Hold", *, once: bool, only: str | None = None) -> int:
     from pipeline.commands.progress import watching
 
     service = site.service(on_closed=_teller(desk))
@@ -87,6 +89,7 @@ def _serve(desk: Desk, site: "Site", *, once: bool, only: str | None = None) -> 
         structlog.get_logger(__name__).info(
             "service.watching", inbox=str(site.inbox_path), api=site.settings.api.base_url
         )
+    hold.on_lost = service.stop
     caught = _catch_signals(service)
     with watching(site, quiet=desk.quiet or desk.as_json):
         outcome = service.run(once=once, only=only)
@@ -151,10 +154,12 @@ def retry(
     found = site.drop(drop)
     check_retry(site, found.drop_id, found.state, found.facts.get("summary"))
     site.ledger.request(drop, "retry")
+    if not site.ledger.is_ours(found):
+        return _noted(desk, drop, "retry")
     try:
-        with RootLock(site.root, now=site.clock.now):
+        with RootLock(site.root, now=site.clock.now), site.ledger.alone() as hold:
             site.check_sending()
-            return _serve(desk, site, once=True, only=drop)
+            return _serve(desk, site, hold, once=True, only=drop)
     except RootBusy:
         return _noted(desk, drop, "retry")
 
@@ -171,9 +176,11 @@ def cancel(
     if found.state.closed:
         raise UsageError(f"The drop {drop} is {found.state}: there is nothing left to cancel.")
     site.ledger.request(drop, "cancel")
+    if not site.ledger.is_ours(found):
+        return _noted(desk, drop, "cancel")
     try:
-        with RootLock(site.root, now=site.clock.now):
-            return _serve(desk, site, once=True, only=drop)
+        with RootLock(site.root, now=site.clock.now), site.ledger.alone() as hold:
+            return _serve(desk, site, hold, once=True, only=drop)
     except RootBusy:
         return _noted(desk, drop, "cancel")
 

@@ -111,7 +111,7 @@ class Asker:
                 await self._gate.rest(pause if attempt < _TRIES else 0)
             elif reply.status in _BUSY:
                 asked = self._policy.obeyed(retry_after(reply, self._clock.now()))
-                self._gate.slow_down(max(pause, asked), asked=asked)
+                self._gate.limited(max(pause, asked), asked=asked)
             elif reply.status == 401:
                 await self._renew(generation)
             else:

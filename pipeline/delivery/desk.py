@@ -27,9 +27,6 @@ from pipeline.ports import Chunk, ChunkResult, ChunkState, SendBook
 
 log = structlog.get_logger(__name__)
 
-_GATHER_SECONDS = 0.004
-"""Answers that come within this time share a commit."""
-
 _AHEAD_SECONDS = 0.02
 _MOST_AHEAD = 128
 """Chunks are marked ahead for about this time at the pace of the last answers, and never more: a
@@ -88,6 +85,11 @@ class Desk:
         lanes = tuple(self._lanes)
         return sum(lane.rows_done for lane in lanes), sum(lane.rows for lane in lanes)
 
+    def close(self, shut: Shut) -> None:
+        """Send nothing more until ``reopen``."""
+        self.gate.close(shut)
+        self._kick.set()
+
     def reopen(self) -> None:
         """Try again after a pause: one call at first."""
         self._tools.jury.reopened()
@@ -99,7 +101,7 @@ class Desk:
     def stop(self) -> None:
         """Hand everything back as soon as the calls that are out have been answered."""
         self._stopping = True
-        self.gate.close(Shut(held=False, reason="Shipdrop is stopping."))
+        self.gate.close(Shut(held=False, reason="Shipdrop is stopping.", ours=True))
         self._kick.set()
 
     async def run(self) -> None:
@@ -128,7 +130,7 @@ class Desk:
         """One of ``concurrency`` loops: take a marked chunk, see it through, lay it down."""
         while True:
             lane, chunk = await self._ready.get()
-            if self._must_wait(chunk):
+            if self._must_wait(lane, chunk):
                 # Its "not there yet" is no proof so soon; nobody else shall wait for that.
                 task = asyncio.create_task(self._serve(lane, chunk))
                 self._aside.add(task)
@@ -178,15 +180,17 @@ class Desk:
                 may_split=lane.may_split,
                 cancelled=lane.is_cancelled,
                 others=self._others,
+                taken_up=lane.taken_up,
             ),
         )
         result = await passage.run()
         return result, passage.suspect, passage.adjourned
 
-    def _must_wait(self, chunk: Chunk) -> bool:
+    def _must_wait(self, lane: Lane, chunk: Chunk) -> bool:
         if chunk.state is not ChunkState.SENDING or not self._tools.policy.reconcile:
             return False
-        proof = proof_from(chunk, self._tools.policy, self._tools.opened_at)
+        opened_at = lane.taken_up or self._tools.opened_at
+        proof = proof_from(chunk, self._tools.policy, opened_at)
         return proof is not None and proof > self._tools.clock.now().timestamp()
 
     def _others(self) -> bool:
@@ -200,7 +204,7 @@ class Desk:
         while not (self._stopping and not self._lanes):
             await self._kick.wait()
             if 0 < len(self._back) < self._ahead // 2 and self._calling and self._ready.qsize():
-                await asyncio.sleep(_GATHER_SECONDS)
+                await asyncio.sleep(self._tools.policy.gather)
             self._kick.clear()
             self._back += self._trial.judge(self._lanes)
             back, self._back = self._back, []
@@ -281,7 +285,7 @@ class Desk:
         log.error("delivery.ledger_failed", exc_info=error)
         if not isinstance(error, StorageError):
             error = StorageError(f"The ledger cannot be written: {error}.")
-        self.gate.close(Shut(held=False, reason=error.message, hint=error.hint))
+        self.gate.close(Shut(held=False, reason=error.message, hint=error.hint, ours=True))
         while not self._ready.empty():
             lane, _ = self._ready.get_nowait()
             lane.out -= 1

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 class Shut:
     """Why nothing is sent any more. ``held``: the API will not take us; else it is out of reach.
 
+    ``ours``: it is nothing to do with the API, but with this process or its ledger.
     ``arguable``: it may be the rows of what was sent after all; another file would show it.
     ``status``: the HTTP status that said so, if one did.
     """
@@ -31,6 +32,7 @@ class Shut:
     held: bool
     reason: str
     hint: str = ""
+    ours: bool = False
     arguable: bool = False
     status: int | None = None
 
@@ -46,7 +48,6 @@ class Gate:
     """
 
     def __init__(self, policy: DeliveryPolicy, *, monotonic: Callable[[], float]) -> None:
-        self._policy = policy
         self._monotonic = monotonic
         self._pace = Pace(policy.rate)
         self._queue: list[tuple[int, int, asyncio.Future[bool], object]] = []
@@ -55,12 +56,14 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
         self._in_flight = 0
         self._fresh_turn = False
+        self._most = policy.concurrency
         self._allowed = float(policy.concurrency)
         self._not_before = 0.0
         self._asked_until = 0.0
         self._failing: set[Hashable] = set()
         self.last_success = float("-inf")
         self.shut: Shut | None = None
+        self.on_limited: Callable[[float], None] = lambda _seconds: None
 
     # -- passing -------------------------------------------------------------------------------
 
@@ -117,8 +120,8 @@ class Gate:
         if self._failing:
             self._failing.clear()
             log.info("api.answers_again")
-        if self._allowed < self._policy.concurrency:
-            self._allowed = min(float(self._policy.concurrency), self._allowed + 1 / self._allowed)
+        if self._allowed < self._most:
+            self._allowed = min(float(self._most), self._allowed + 1 / max(1.0, self._allowed))
             self._admit()
 
     def failed(self, who: Hashable) -> bool:
@@ -127,6 +130,25 @@ class Gate:
             log.warning("api.no_success", hint="It is tried again, with growing pauses.")
         self._failing.add(who)
         return len(self._failing) > 1
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are out."""
+        return self._in_flight
+
+    def share(self, calls: int, rate: float) -> None:
+        """From now on at most so many calls at once, and so many a second (0: as they come)."""
+        if calls != self._most:
+            full = self._allowed >= self._most
+            self._most = calls
+            self._allowed = float(calls) if full else min(self._allowed, float(calls))
+        self._pace.change(rate)
+        self._admit()
+
+    def limited(self, seconds: float, *, asked: float) -> None:
+        """Too fast for the API: as ``slow_down``, and others who send to it are told."""
+        self.slow_down(seconds, asked=asked)
+        self.on_limited(max(seconds, asked))
 
     @property
     def waiting(self) -> bool:
@@ -141,7 +163,7 @@ class Gate:
         now = self._monotonic()
         if now >= self._not_before:
             # What comes back during a pause was sent before it, and tells nothing new.
-            self._allowed = max(1.0, self._allowed / 2)
+            self._allowed = max(min(1.0, self._most), self._allowed / 2)
         self._asked_until = max(self._asked_until, now + asked)
         self._not_before = max(self._not_before, now + seconds, self._asked_until)
         self._admit()
@@ -152,8 +174,8 @@ class Gate:
         left = self._not_before - self._monotonic()
         if left > 0:
             return f"all calls pause for another {left:.0f} s"
-        if int(self._allowed) < self._policy.concurrency:
-            return f"{int(self._allowed)} of {self._policy.concurrency} calls at a time"
+        if int(self._allowed) < self._most:
+            return f"{int(self._allowed)} of {self._most} calls at a time"
         return ""
 
     # -- shutting ------------------------------------------------------------------------------
@@ -186,7 +208,7 @@ class Gate:
         self.shut = None
         self._failing.clear()
         self._not_before = self._asked_until
-        self._allowed = 1.0
+        self._allowed = min(1.0, self._most)
         self._admit()
 
     # -- inside --------------------------------------------------------------------------------
@@ -219,7 +241,7 @@ class Gate:
 
     def _next_turn(self) -> "asyncio.Future[bool]":
         """The most urgent; when few may go, every other time the one that was tried least."""
-        self._fresh_turn = not self._fresh_turn and self._allowed < self._policy.concurrency
+        self._fresh_turn = not self._fresh_turn and self._allowed < self._most
         if not self._fresh_turn:
             return heappop(self._queue)[2]
         least = max(self._queue, key=lambda each: (each[0], -each[1]))

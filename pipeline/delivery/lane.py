@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pipeline.delivery.gate import Shut
 from pipeline.delivery.parcel import Parcel
@@ -22,13 +23,17 @@ class Shipment:
     """A planned drop handed in for delivery.
 
     ``chunks`` as the ledger has them, by number; ``verdicts`` those already given;
-    ``body(offset, length)`` reads a frozen body.
+    ``body(offset, length)`` reads a frozen body. A part of a drop may be handed in by itself:
+    ``before`` then holds the chunks of earlier waves, which are over. ``taken_up``: since when
+    nobody else sends these chunks, where that was possible.
     """
 
     drop_seq: int
     chunks: tuple[Chunk, ...]
     verdicts: tuple[Verdict, ...]
     body: Callable[[int, int], bytes]
+    before: tuple[Chunk, ...] = ()
+    taken_up: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,16 +65,20 @@ class Lane:
     chunks: int = 0
     rows: int = 0
     rows_done: int = 0
+    taken_up: datetime | None = None
 
     @classmethod
     def of(cls, shipment: Shipment, future: "Future[Handback]") -> "Lane":
         """Queue what is still to be done; remember what earlier waves left behind."""
         lane = cls(drop_seq=shipment.drop_seq, body=shipment.body, future=future)
+        lane.taken_up = shipment.taken_up
         for verdict in shipment.verdicts:
             lane.known.setdefault(verdict.chunk_no, []).append(verdict)
         lane.chunks = len(shipment.chunks)
         lane.rows = sum(chunk.size for chunk in shipment.chunks)
         lane.multi_wave = any(chunk.wave for chunk in shipment.chunks)
+        for chunk in shipment.before:
+            lane.remember(chunk, lane.known.pop(chunk.no, ()))
         waves: dict[int, list[Chunk]] = {}
         for chunk in shipment.chunks:
             if chunk.state is ChunkState.DONE and not lane.is_doubtful(chunk):

@@ -15,6 +15,12 @@ class Pace:
         self._space = _SLOWER / rate if rate else 0.0
         self._due = 0.0
 
+    def change(self, rate: float) -> None:
+        """Another rate from now on; the call that went last keeps its distance."""
+        space = _SLOWER / rate if rate else 0.0
+        self._due += space - self._space
+        self._space = space
+
     def wait(self, now: float) -> float:
         """Seconds from ``now`` until a call may go; 0 or less: at once."""
         return self._due - now if self._space else 0.0

@@ -88,7 +88,8 @@ class Passage:
                 await self._settler.ask_only(ask)
             if settle:
                 tools = self._tools
-                since = proof_from(self._chunk, tools.policy, tools.opened_at)
+                opened_at = self._errand.taken_up or tools.opened_at
+                since = proof_from(self._chunk, tools.policy, opened_at)
                 again = await self._settler.settle(settle, not_before=since)
                 send = sorted([*send, *again])
             if self._earlier:

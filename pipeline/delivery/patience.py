@@ -50,7 +50,7 @@ class Patience:
         self._limited += 1
         asked = tools.policy.obeyed(answer.retry_after)
         self._check(answer.message, asked, attempts=0)
-        tools.gate.slow_down(asked or tools.policy.pause(self._limited, tools.rng), asked=asked)
+        tools.gate.limited(asked or tools.policy.pause(self._limited, tools.rng), asked=asked)
 
     async def expired(self, answer: Answer, generation: int) -> None:
         """401: one new token for all who wait; when that does not help, everything pauses."""

@@ -7,7 +7,10 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryPolicy:
-    """The settings that delivery obeys. Times in seconds; ``rate`` in calls a second, 0 = free."""
+    """The settings that delivery obeys. Times in seconds; ``rate`` in calls a second, 0 = free.
+
+    ``gather``: answers that come within this time share a commit.
+    """
 
     concurrency: int = 8
     rate: float = 0.0
@@ -19,6 +22,7 @@ class DeliveryPolicy:
     first_pause: float = 0.5
     longest_pause: float = 30.0
     longest_obeyed: float = 3600.0
+    gather: float = 0.004
 
     def exhausted(self, *, attempts: int, elapsed: float) -> bool:
         """True when a chunk has had its share of tries or of time."""

@@ -17,6 +17,8 @@ from pipeline.delivery.tools import Tools
 from pipeline.errors import StorageError
 from pipeline.ports import Clock, SendBook, StatusApi
 
+_SHARE_SECONDS = 5.0
+
 log = structlog.get_logger(__name__)
 
 
@@ -24,6 +26,8 @@ class DeliveryRoom:
     """Delivers drops side by side under one pace.
 
     ``make_api`` is called once, inside the loop. ``start`` before use, ``stop`` at the end.
+    ``on_limited``, set before the start, hears in the room's thread for how many seconds the API
+    wants quiet.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class DeliveryRoom:
         self._policy = policy
         self._clock = clock
         self._rng = rng
+        self.on_limited: Callable[[float], None] = lambda _seconds: None
         self._started = threading.Event()
         self._door = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -80,6 +85,33 @@ class DeliveryRoom:
     def reopen(self) -> None:
         """Try again after a pause: one call at first."""
         self._in_loop(lambda desk: desk.reopen())
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are out."""
+        return self._desk.gate.in_flight if self._desk else 0
+
+    def share(self, calls: int, rate: float) -> None:
+        """At most so many calls at once and a second from here, of what several may make.
+
+        Holds when this returns; calls that are out stay out.
+        """
+        done = threading.Event()
+
+        def act(desk: Desk) -> None:
+            desk.gate.share(calls, rate)
+            done.set()
+
+        if self._in_loop(act):
+            done.wait(_SHARE_SECONDS)
+
+    def pause(self, seconds: float) -> None:
+        """Others were told that we all are too fast: be quiet for so long."""
+        self._in_loop(lambda desk: desk.gate.slow_down(seconds))
+
+    def close(self, shut: Shut) -> None:
+        """Send nothing more, as if the API had said so here; ``reopen`` ends it."""
+        self._in_loop(lambda desk: desk.close(shut))
 
     def stop(self) -> None:
         """Let the calls that are out be answered and booked; hand the rest back."""
@@ -128,6 +160,7 @@ class DeliveryRoom:
         loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         api = self._make_api()
         gate = Gate(self._policy, monotonic=self._clock.monotonic)
+        gate.on_limited = self.on_limited
         asker = Asker(api=api, gate=gate, policy=self._policy, clock=self._clock, rng=self._rng)
         tools = Tools(
             api=api,

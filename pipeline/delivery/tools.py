@@ -51,7 +51,7 @@ class Errand:
 
     ``owner``: its drop, as the gate knows it; ``key``: the chunk, among all; ``cancelled``: nothing
     more of the drop is wanted; ``others``: other chunks could be tried now; ``may_split``: the drop
-    can still afford a halving.
+    can still afford a halving; ``taken_up``: since when no other worker sends it.
     """
 
     owner: object
@@ -59,3 +59,4 @@ class Errand:
     may_split: Callable[[], bool]
     cancelled: Callable[[], bool] = lambda: False
     others: Callable[[], bool] = lambda: False
+    taken_up: datetime | None = None

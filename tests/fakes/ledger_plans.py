@@ -19,7 +19,7 @@ from pipeline.adapters.ledger import open_ledger, plans
 from pipeline.model import DropState
 from tests.fakes.ledger_plans import frozen_plan
 
-ledger = open_ledger("sqlite:///ledger.db", root=Path(sys.argv[1]))
+ledger = open_ledger(sys.argv[3], root=Path(sys.argv[1]))
 insert, left = plans._insert_lines, [int(sys.argv[2])]
 
 def killed(*args):

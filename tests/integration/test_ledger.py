@@ -1,4 +1,4 @@
-"""The ledger on a real file: drops, plans, sends and what is known of an order."""
+"""The ledger on a real file and on a real PostgreSQL: drops, plans, sends, an order's story."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,8 +21,8 @@ DONE = Milestone.DELIVERY_DONE
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
-    opened = open_ledger("sqlite:///state/ledger.db", root=tmp_path)
+def ledger(tmp_path: Path, ledger_url: str) -> Iterator[SqlLedger]:
+    opened = open_ledger(ledger_url, root=tmp_path)
     yield opened
     opened.close()
 

@@ -1,6 +1,5 @@
 """The ledger when things go wrong: killed, full, read-only, newer, shared."""
 
-import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -19,28 +18,31 @@ URL = "sqlite:///ledger.db"
 ROOT = Path(__file__).parents[2]
 
 
-def opened(root: Path, *drop_ids: str) -> SqlLedger:
-    ledger = open_ledger(URL, root=root)
+def opened(root: Path, *drop_ids: str, url: str = URL) -> SqlLedger:
+    ledger = open_ledger(url, root=root)
     for drop_id in drop_ids:
         ledger.begin(drop_id=drop_id, folder="", source_file="a.csv", received_at=NOW)
     return ledger
 
 
-def lines_by_prefix(root: Path) -> dict[str, int]:
-    with sqlite3.connect(root / "ledger.db") as connection:
+def lines_by_prefix(ledger: SqlLedger) -> dict[str, int]:
+    with ledger._db.read() as connection:
         query = "SELECT substr(order_id, 1, 3), count(*) FROM lines GROUP BY 1"
-        return dict(connection.execute(query).fetchall())
+        return {row[0]: row[1] for row in connection.exec_driver_sql(query).all()}
+
+
+def killed_in_a_freeze(root: Path, url: str, parts: int) -> int:
+    """A process that is killed after so many parts of a large freeze."""
+    arguments = [sys.executable, "-c", CHILD, str(root), str(parts), url]
+    return subprocess.run(arguments, cwd=ROOT, check=False).returncode
 
 
 @pytest.mark.parametrize("parts", [0, 1, 2])
-def test_killed_in_the_middle_of_a_freeze_the_drop_is_admitted_again(tmp_path, parts):
-    opened(tmp_path, "d1").close()
-    child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(tmp_path), str(parts)], cwd=ROOT, check=False
-    )
-    assert child.returncode == -9
-    assert lines_by_prefix(tmp_path) == ({"old": 50_000 * parts} if parts else {})
-    ledger = opened(tmp_path)
+def test_killed_in_the_middle_of_a_freeze_the_drop_is_admitted_again(tmp_path, ledger_url, parts):
+    opened(tmp_path, "d1", url=ledger_url).close()
+    assert killed_in_a_freeze(tmp_path, ledger_url, parts) == -9
+    ledger = opened(tmp_path, url=ledger_url)
+    assert lines_by_prefix(ledger) == ({"old": 50_000 * parts} if parts else {})
     (drop,) = ledger.unfinished()
     assert drop.state is DropState.CLAIMING
     assert ledger.standing(["old0000000"], but_seq=99) == []
@@ -48,17 +50,17 @@ def test_killed_in_the_middle_of_a_freeze_the_drop_is_admitted_again(tmp_path, p
     again = replace(drop, state=DropState.OPEN, facts={"total": 70_000})
     ledger.freeze(again, frozen_plan(drop.seq, 70_000, prefix="new"))
     assert ledger.find("d1") == again
-    assert lines_by_prefix(tmp_path) == {"new": 70_000}
+    assert lines_by_prefix(ledger) == {"new": 70_000}
     assert len(ledger.chunks(drop.seq)) == 3500
     ledger.close()
 
 
-def test_a_drop_forgotten_after_a_killed_freeze_leaves_no_lines(tmp_path):
-    opened(tmp_path, "d1").close()
-    subprocess.run([sys.executable, "-c", CHILD, str(tmp_path), "1"], cwd=ROOT, check=False)
-    ledger = opened(tmp_path)
+def test_a_drop_forgotten_after_a_killed_freeze_leaves_no_lines(tmp_path, ledger_url):
+    opened(tmp_path, "d1", url=ledger_url).close()
+    killed_in_a_freeze(tmp_path, ledger_url, 1)
+    ledger = opened(tmp_path, url=ledger_url)
     ledger.forget(ledger.unfinished()[0])
-    assert lines_by_prefix(tmp_path) == {}
+    assert lines_by_prefix(ledger) == {}
     assert ledger.sightings("old0000000") == []
     ledger.close()
 
@@ -72,8 +74,8 @@ def test_a_commit_waits_for_the_disk(tmp_path):
     ledger.close()
 
 
-def test_two_threads_write_and_read_at_once(tmp_path):
-    ledger = opened(tmp_path, "d1", "d2")
+def test_two_threads_write_and_read_at_once(tmp_path, ledger_url):
+    ledger = opened(tmp_path, "d1", "d2", url=ledger_url)
 
     def deliver(drop_id: str) -> None:
         drop = replace(ledger.find(drop_id), state=DropState.OPEN)
@@ -92,11 +94,11 @@ def test_two_threads_write_and_read_at_once(tmp_path):
     ledger.close()
 
 
-def test_another_process_reads_what_is_committed_while_we_write(tmp_path):
-    ledger = opened(tmp_path, "d1")
+def test_another_process_reads_what_is_committed_while_we_write(tmp_path, ledger_url):
+    ledger = opened(tmp_path, "d1", url=ledger_url)
     reader = (
         "import sys; from pathlib import Path; from pipeline.adapters.ledger import open_ledger; "
-        f"ledger = open_ledger({URL!r}, root=Path(sys.argv[1])); "
+        f"ledger = open_ledger({ledger_url!r}, root=Path(sys.argv[1])); "
         "print([d.drop_id for d in ledger.recent(9)])"
     )
     with ledger._db.write() as connection:
@@ -123,14 +125,33 @@ def test_a_ledger_is_made_from_nothing_and_opened_again(tmp_path):
     again.close()
 
 
-def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(tmp_path):
-    opened(tmp_path, "d1").close()
-    with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        connection.execute("INSERT INTO schema_version VALUES (99)")
+def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(tmp_path, ledger_url):
+    ledger = opened(tmp_path, "d1", url=ledger_url)
+    with ledger._db.write() as connection:
+        connection.exec_driver_sql("INSERT INTO schema_version VALUES (99)")
     with pytest.raises(StorageError, match=r"version 99.*Install the newer Shipdrop"):
-        opened(tmp_path)
-    with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        assert connection.execute("SELECT drop_id FROM drops").fetchall() == [("d1",)]
+        opened(tmp_path, url=ledger_url)
+    with ledger._db.read() as connection:
+        found = connection.exec_driver_sql("SELECT drop_id FROM drops").all()
+    assert [row[0] for row in found] == ["d1"]
+    ledger.close()
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date_with_what_it_holds(
+    tmp_path, ledger_url
+):
+    ledger = opened(tmp_path, "d1", url=ledger_url)
+    with ledger._db.write() as connection:
+        for table in ("posts", "workers", "segments", "waiting", "signals"):
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+        connection.exec_driver_sql("ALTER TABLE drops DROP COLUMN root")
+        connection.exec_driver_sql("DELETE FROM schema_version WHERE number > 1")
+    ledger.close()
+    again = opened(tmp_path, "d2", url=ledger_url)
+    assert [drop.drop_id for drop in again.recent(9)] == ["d2", "d1"]
+    with again._db.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM signals").scalar() == 1
+    again.close()
 
 
 def test_a_full_disk_is_a_storage_error_and_goes_away(tmp_path):
@@ -174,3 +195,22 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
 def test_a_wrong_address_names_its_setting(tmp_path, url):
     with pytest.raises(SettingsError, match=r"ledger\.url"):
         open_ledger(url, root=tmp_path)
+
+
+@pytest.mark.parametrize("url", ["mysql://u:hush@h/x", "postgresql://u:hush@h:notaport/x"])
+def test_a_wrong_address_with_a_password_does_not_tell_it(tmp_path, url):
+    with pytest.raises(SettingsError, match=r"ledger\.url") as caught:
+        open_ledger(url, root=tmp_path)
+    assert "hush" not in str(caught.value)
+
+
+def test_an_embedded_ledger_loads_nothing_of_postgresql(tmp_path):
+    program = (
+        "import sys; from pathlib import Path; from pipeline import cli, wiring; "
+        "from pipeline.adapters.ledger import open_ledger; "
+        f"open_ledger({URL!r}, root=Path(sys.argv[1])).close(); "
+        "print([m for m in sys.modules if m.startswith(('psycopg', 'procrastinate'))])"
+    )
+    arguments = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(arguments, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

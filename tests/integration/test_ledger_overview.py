@@ -14,8 +14,8 @@ from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
-    opened = open_ledger("sqlite:///state/ledger.db", root=tmp_path)
+def ledger(tmp_path: Path, ledger_url: str) -> Iterator[SqlLedger]:
+    opened = open_ledger(ledger_url, root=tmp_path)
     yield opened
     opened.close()
 

@@ -1,18 +1,46 @@
-"""The ledger: what was received, planned, sent and answered. SQLAlchemy Core on SQLite."""
+"""The ledger: what was received, planned, sent and answered.
 
+SQLAlchemy Core, on SQLite or PostgreSQL.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from pipeline.adapters.ledger.alone import Hold, alone
 from pipeline.adapters.ledger.compaction import Compaction
-from pipeline.adapters.ledger.drops import Drops
+from pipeline.adapters.ledger.copying import copy_all
+from pipeline.adapters.ledger.crew import Crew
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.overview import OverDrops
 from pipeline.adapters.ledger.plans import Plans
+from pipeline.adapters.ledger.segments import Segments
 from pipeline.adapters.ledger.sends import Sends
 from pipeline.adapters.ledger.trace import Trace
 
 
-class SqlLedger(Drops, Plans, Sends, Trace, OverDrops, Compaction):
-    """Implements ``pipeline.ports.Ledger``. Every method may raise StorageError."""
+class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Crew):
+    """Implements ``pipeline.ports.Ledger``. Every method may raise StorageError.
+
+    What ``Crew`` and ``Segments`` add is for several workers, and asks for PostgreSQL.
+    """
+
+    def alone(self, *, shared: bool = False) -> AbstractContextManager[Hold]:
+        """Hold the ledger for one ``run``, or ``shared`` for workers. Raises RootBusy."""
+        return alone(self._db, shared=shared)
+
+    def copy_to(self, target: "SqlLedger") -> Mapping[str, int]:
+        """Copy all into a ledger that knows nothing yet; return the lines by table.
+
+        Raises UsageError when it does.
+        """
+        of_target = target._db  # noqa: SLF001 - of the same class
+        return copy_all(self._db, of_target, root_id=target.root_id)
+
+    @property
+    def is_embedded(self) -> bool:
+        """True when only this root can have it."""
+        return not self._db.dialect.many_roots
 
     def close(self) -> None:
         """Let go of the database."""
@@ -21,4 +49,4 @@ class SqlLedger(Drops, Plans, Sends, Trace, OverDrops, Compaction):
 
 def open_ledger(url: str, *, root: Path) -> SqlLedger:
     """Open, and create or migrate, the ledger at ``url`` (a relative SQLite path is ROOT's)."""
-    return SqlLedger(Database(url, root=root))
+    return SqlLedger(Database(url, root=root), root=root)

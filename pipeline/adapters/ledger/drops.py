@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from pipeline.adapters.ledger.engine import Database
+from pipeline.adapters.ledger.roots import has_id, root_id
 from pipeline.adapters.ledger.schema import drops, lines
 from pipeline.model import Drop, DropState
 
@@ -21,6 +24,7 @@ FREEZING = "freezing"
 def drop_from(row: sa.Row[Any]) -> Drop:
     """Build the record from a line of ``drops``."""
     values: dict[str, Any] = row._asdict()
+    del values["root"]
     for name in _TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["state"] = DropState(values["state"])
@@ -40,10 +44,23 @@ def drop_columns(drop: Drop) -> dict[str, Any]:
 
 
 class Drops:
-    """Implements ``ports.DropBook`` and ``ports.DropIndex``."""
+    """Implements ``ports.DropBook`` and ``ports.DropIndex``.
 
-    def __init__(self, database: Database) -> None:
+    Where several roots share the ledger, drops of this root are begun and taken up; looking drops
+    up and asking something of them knows no such bounds.
+    """
+
+    def __init__(self, database: Database, *, root: Path) -> None:
         self._db = database
+        self._root = root
+
+    @cached_property
+    def root_id(self) -> str:
+        """The name of this root among those that share the ledger; "" where it is embedded.
+
+        Made when it is first asked for: whoever only looks leaves no traces.
+        """
+        return root_id(self._root) if self._db.dialect.many_roots else ""
 
     def begin(self, *, drop_id: str, folder: str, source_file: str, received_at: datetime) -> Drop:
         """Record that a file is about to be claimed."""
@@ -53,6 +70,7 @@ class Drops:
             "source_file": source_file,
             "state": DropState.CLAIMING.value,
             "received_at": received_at.isoformat(),
+            "root": self.root_id,
         }
         with self._db.write() as connection:
             seq = connection.execute(drops.insert().returning(drops.c.seq), values).scalar_one()
@@ -89,9 +107,15 @@ class Drops:
             row = connection.execute(drops.select().where(drops.c.drop_id == drop_id)).first()
         return drop_from(row) if row else None
 
+    def drop_numbered(self, seq: int) -> Drop | None:
+        """The drop with this number, or None."""
+        with self._db.read() as connection:
+            row = connection.execute(drops.select().where(drops.c.seq == seq)).first()
+        return drop_from(row) if row else None
+
     def unfinished(self) -> list[Drop]:
-        """Every drop that is not closed, oldest first."""
-        return self._select(drops.c.state.in_(_OPEN))
+        """Every drop of this root that is not closed, oldest first."""
+        return self._select(drops.c.state.in_(_OPEN) & (drops.c.root == self.root_id))
 
     def recent(self, limit: int) -> list[Drop]:
         """The newest drops, newest first."""
@@ -101,9 +125,10 @@ class Drops:
 
     def same_bytes(self, sha256: str, before_seq: int) -> str | None:
         """The first earlier drop with the same bytes, or None."""
+        before = sa.bindparam("before", before_seq, type_=sa.BigInteger)
         query = (
             sa.select(drops.c.drop_id)
-            .where(drops.c.sha256 == sha256, drops.c.seq < before_seq)
+            .where(drops.c.sha256 == sha256, drops.c.seq < before)
             .order_by(drops.c.seq)
             .limit(1)
         )
@@ -118,9 +143,17 @@ class Drops:
             )
 
     def requested(self) -> list[Drop]:
-        """The drops somebody asked something for."""
+        """The drops of this root that somebody asked something for."""
         # Greater than, not unlike: this goes by the index, and is asked for at every scan.
-        return self._select(drops.c.request > "")
+        return self._select((drops.c.request > "") & (drops.c.root == self.root_id))
+
+    def is_ours(self, drop: Drop) -> bool:
+        """True when the drop lies in this root."""
+        if self._db.dialect.many_roots and not has_id(self._root):
+            return False
+        query = sa.select(drops.c.root).where(drops.c.seq == drop.seq)
+        with self._db.read() as connection:
+            return connection.execute(query).scalar() == self.root_id
 
     def counts(self) -> Mapping[DropState, int]:
         """How many drops are in each state."""

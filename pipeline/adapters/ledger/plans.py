@@ -1,8 +1,9 @@
 """The ledger's plans: what is known of orders, and freezing chunks before the first call."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -12,9 +13,6 @@ from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, verdicts
 from pipeline.model import Drop, DropState, Outcome, stamp
 from pipeline.ports import Chunk, Frozen, Standing
-
-_VARIABLES = 990
-"""Variables of one statement: under the bound of every SQLite (999 before 3.32)."""
 
 _LINES_PER_COMMIT = 50_000
 """Lines written in one transaction, so that a huge drop does not keep others from committing."""
@@ -40,10 +38,15 @@ class Plans:
         with self._db.read() as connection:
             if _is_empty(connection, chunks) and _is_empty(connection, accepted):
                 return []
+            orders_in = self._db.dialect.orders_in
+            queries = (
+                _KEPT.where(orders_in(accepted.c.order_id)),
+                _STANDING.where(orders_in(lines.c.order_id)),
+            )
             return [
                 found
-                for some in _batches(order_ids, _VARIABLES - 20)
-                for found in _standing_of(connection, some, but_seq)
+                for some in _batches(order_ids, self._db.dialect.order_batch)
+                for found in _standing_of(connection, queries, some, but_seq)
             ]
 
     def freeze(self, drop: Drop, plan: Frozen) -> None:
@@ -56,21 +59,15 @@ class Plans:
             with self._db.write() as connection:
                 if start == 0:
                     _begin(connection, drop, marked=len(parts) > 1)
-                _insert_lines(connection, drop.seq, plan.lines.slice(start, _LINES_PER_COMMIT))
+                some = plan.lines.slice(start, _LINES_PER_COMMIT)
+                _insert_lines(self._db, connection, drop.seq, some)
                 if start == parts[-1]:
-                    _insert_chunks(connection, drop.seq, plan.chunks)
+                    _insert_chunks(self._db, connection, drop.seq, plan.chunks)
                     connection.execute(
                         drops.update().where(drops.c.seq == drop.seq).values(**drop_columns(drop))
                     )
 
 
-def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
-    rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some
-
-
-_WANTED: sa.BindParameter[str] = sa.bindparam("wanted", expanding=True)
 _OUTCOME = sa.func.coalesce(verdicts.c.outcome, chunks.c.outcome)
 _STANDING = (
     sa.select(
@@ -85,8 +82,7 @@ _STANDING = (
         & (verdicts.c.pos == lines.c.pos),
     )
     .where(
-        lines.c.order_id.in_(_WANTED),
-        lines.c.drop_seq != sa.bindparam("but"),
+        lines.c.drop_seq != sa.bindparam("but", type_=sa.BigInteger),
         _OUTCOME.in_([Outcome.ACCEPTED.value, Outcome.UNKNOWN.value])
         | drops.c.state.not_in(sorted(_CLOSED)),
     )
@@ -103,7 +99,7 @@ _KEPT = (
         drops.c.finished_at,
     )
     .join(drops, drops.c.seq == accepted.c.drop_seq)
-    .where(accepted.c.order_id.in_(_WANTED), accepted.c.drop_seq != sa.bindparam("but"))
+    .where(accepted.c.drop_seq != sa.bindparam("but", type_=sa.BigInteger))
     .order_by(accepted.c.order_id, accepted.c.drop_seq)
 )
 
@@ -112,8 +108,14 @@ def _is_empty(connection: sa.Connection, table: sa.Table) -> bool:
     return connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is None
 
 
-def _standing_of(connection: sa.Connection, order_ids: list[str], but: int) -> Iterator[Standing]:
-    kept = connection.execute(_KEPT, {"wanted": order_ids, "but": but})
+def _standing_of(
+    connection: sa.Connection,
+    queries: tuple[sa.Select[*tuple[Any, ...]], sa.Select[*tuple[Any, ...]]],
+    order_ids: list[str],
+    but: int,
+) -> Iterator[Standing]:
+    of_kept, query = queries
+    kept = connection.execute(of_kept, {"wanted": order_ids, "but": but})
     for order_id, status, drop_id, closed_at in kept.all():
         yield Standing(
             order_id=order_id,
@@ -123,7 +125,7 @@ def _standing_of(connection: sa.Connection, order_ids: list[str], but: int) -> I
             outcome=Outcome.ACCEPTED,
             at=stamp(datetime.fromisoformat(closed_at)),
         )
-    rows = connection.execute(_STANDING, {"wanted": order_ids, "but": but})
+    rows = connection.execute(query, {"wanted": order_ids, "but": but})
     for order_id, status, drop_id, state, outcome, at in rows.all():
         yield Standing(
             order_id=order_id,
@@ -133,6 +135,12 @@ def _standing_of(connection: sa.Connection, order_ids: list[str], but: int) -> I
             outcome=_OUTCOMES[outcome],
             at=at,
         )
+
+
+def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def _begin(connection: sa.Connection, drop: Drop, *, marked: bool) -> None:
@@ -148,43 +156,21 @@ def _begin(connection: sa.Connection, drop: Drop, *, marked: bool) -> None:
         connection.execute(drops.update().where(this).values(facts={FREEZING: True}))
 
 
-def _insert_lines(connection: sa.Connection, drop_seq: int, table: pa.Table) -> None:
+def _insert_lines(
+    database: Database, connection: sa.Connection, drop_seq: int, table: pa.Table
+) -> None:
     columns = {name: table.column(name).to_pylist() for name in _LINE_COLUMNS}
-    _insert_many(connection, lines, {**columns, "drop_seq": [drop_seq] * table.num_rows})
+    columns["drop_seq"] = [drop_seq] * table.num_rows
+    database.dialect.insert_many(connection, lines, columns)
 
 
-def _insert_chunks(connection: sa.Connection, drop_seq: int, planned: Sequence[Chunk]) -> None:
+def _insert_chunks(
+    database: Database, connection: sa.Connection, drop_seq: int, planned: Sequence[Chunk]
+) -> None:
     columns: dict[str, list[object]] = {
         name: [getattr(chunk, name) for chunk in planned] for name in _CHUNK_COLUMNS
     }
     columns["drop_seq"] = [drop_seq] * len(planned)
     for name in ("code", "message", "sent_at"):
         columns[name] = [""] * len(planned)
-    _insert_many(connection, chunks, columns)
-
-
-def _insert_many(
-    connection: sa.Connection, table: sa.Table, columns: Mapping[str, Sequence[object]]
-) -> None:
-    """Many rows in one statement, handed to the driver as they are.
-
-    A dictionary per row would cost more than SQLite itself, and a statement per row twice this.
-    """
-    statement = table.insert().values({name: sa.bindparam(name) for name in columns})
-    compiled = statement.compile(dialect=connection.dialect)
-    head, values, row = str(compiled).partition(" VALUES ")
-    names = compiled.positiontup or list(columns)
-    width, count = len(names), len(columns[names[0]])
-    flat: list[object] = [None] * (width * count)
-    for place, name in enumerate(names):
-        flat[place::width] = columns[name]
-    many = _VARIABLES // width
-    rest = count % many
-    whole = [
-        tuple(flat[at : at + many * width]) for at in range(0, (count - rest) * width, many * width)
-    ]
-    if whole:
-        connection.exec_driver_sql(head + values + ", ".join([row] * many), whole)
-    if rest:
-        text = head + values + ", ".join([row] * rest)
-        connection.exec_driver_sql(text, tuple(flat[-rest * width :]))
+    database.dialect.insert_many(connection, chunks, columns)

@@ -9,6 +9,9 @@ import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
+_ID = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+"""Compared byte by byte, as SQLite does: faster than by a language's rules, and the same order."""
+
 version = sa.Table("schema_version", metadata, sa.Column("number", sa.Integer, nullable=False))
 
 drops = sa.Table(
@@ -30,6 +33,7 @@ drops = sa.Table(
     sa.Column("tries", sa.Integer, nullable=False, default=0),
     sa.Column("request", sa.String, nullable=False, default="", index=True),
     sa.Column("facts", sa.JSON, nullable=False, default=dict),
+    sa.Column("root", sa.String, nullable=False, default="", server_default=""),
     sqlite_autoincrement=True,
 )
 
@@ -82,7 +86,7 @@ receipts = sa.Table(
 lines = sa.Table(
     "lines",
     metadata,
-    sa.Column("order_id", sa.String, primary_key=True),
+    sa.Column("order_id", _ID, primary_key=True),
     sa.Column("drop_seq", sa.Integer, primary_key=True),
     sa.Column("idx", sa.Integer, primary_key=True),
     sa.Column("row", sa.Integer, nullable=False),
@@ -94,12 +98,69 @@ lines = sa.Table(
 )
 
 
+#: Several workers on one ledger (``pipeline.cluster``). Moments are seconds since the epoch by the
+#: database's own clock. A worker's line is its right to act: with it goes all it had taken up.
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("host", sa.String, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("root", sa.String, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("beat", sa.Float, nullable=False),
+    sa.Column("draining", sa.Boolean, nullable=False, default=False),
+    sa.Column("wants", sa.Integer, nullable=False, default=0),
+    sa.Column("calls", sa.Integer, nullable=False, default=0),
+    sa.Column("rate", sa.Float, nullable=False, default=0.0),
+)
+
+posts = sa.Table(
+    "posts",
+    metadata,
+    sa.Column("key", _ID, primary_key=True),
+    sa.Column("owner", sa.ForeignKey("workers.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("since", sa.Float, nullable=False),
+)
+
+segments = sa.Table(
+    "segments",
+    metadata,
+    sa.Column("drop_seq", sa.Integer, primary_key=True),
+    sa.Column("wave", sa.Integer, primary_key=True),
+    sa.Column("no", sa.Integer, primary_key=True),
+    sa.Column("first", sa.Integer, nullable=False),
+    sa.Column("last", sa.Integer, nullable=False),
+    sa.Column("ended", sa.Boolean, nullable=False, default=False),
+    sa.Column("since", sa.Float, nullable=False, default=0.0),
+    sqlite_with_rowid=False,
+)
+
+waiting = sa.Table(
+    "waiting",
+    metadata,
+    sa.Column("order_id", _ID, primary_key=True),
+    sa.Column("drop_seq", sa.Integer, primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+signals = sa.Table(
+    "signals",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("quiet_until", sa.Float, nullable=False, default=0.0),
+    sa.Column("shut_until", sa.Float, nullable=False, default=0.0),
+    sa.Column("held", sa.Boolean, nullable=False, default=False),
+    sa.Column("reason", sa.String, nullable=False, default=""),
+    sa.Column("hint", sa.String, nullable=False, default=""),
+)
+
 #: What stays of the rows of an old drop: which statuses of which orders were accepted. When is told
 #: by the drop's own end: a line per order is many lines, so there is nothing in it but numbers.
 accepted = sa.Table(
     "accepted",
     metadata,
-    sa.Column("order_id", sa.String, primary_key=True),
+    sa.Column("order_id", _ID, primary_key=True),
     sa.Column("status", sa.SmallInteger, primary_key=True),
     sa.Column("drop_seq", sa.Integer, nullable=False),
     sqlite_with_rowid=False,
@@ -123,8 +184,16 @@ def _make_room_for_compaction(connection: sa.Connection) -> None:
     metadata.create_all(connection, tables=[accepted, compacted])
 
 
+def _make_room_for_workers(connection: sa.Connection) -> None:
+    known = {column["name"] for column in sa.inspect(connection).get_columns(drops.name)}
+    if drops.c.root.name not in known:
+        connection.exec_driver_sql("ALTER TABLE drops ADD COLUMN root VARCHAR DEFAULT '' NOT NULL")
+    metadata.create_all(connection, tables=[workers, posts, segments, waiting, signals])
+    connection.execute(signals.insert().values(id=1))
+
+
 #: Step N brings a ledger from version N to N + 1. Never change one that was released: add.
-STEPS = (_create_first_tables, _make_room_for_compaction)
+STEPS = (_create_first_tables, _make_room_for_compaction, _make_room_for_workers)
 
 
 def is_current(connection: sa.Connection) -> bool:

@@ -18,14 +18,6 @@ _MARKS = ("state", "sent_at")
 
 _Values = tuple[object, ...]
 
-_RUN = (
-    (chunks.c.drop_seq == sa.bindparam("k_drop"))
-    & (chunks.c.no >= sa.bindparam("k_first"))
-    & (chunks.c.no <= sa.bindparam("k_last"))
-)
-_FINISH = chunks.update().where(_RUN).values({name: sa.bindparam(f"v_{name}") for name in _ENDS})
-_MARK = chunks.update().where(_RUN).values({name: sa.bindparam(f"v_{name}") for name in _MARKS})
-
 _CHUNK_COLUMNS = tuple(chunks.c.keys())
 _VERDICT_COLUMNS = tuple(verdicts.c.keys())
 _STATES = {state.value: state for state in ChunkState}
@@ -57,13 +49,13 @@ class Sends:
         with self._db.write() as connection:
             if done:
                 ends = _runs((r.chunk.drop_seq, r.chunk.no, _end(r.chunk)) for r in done)
-                connection.execute(_FINISH, [_named(_ENDS, run) for run in ends])
+                self._db.dialect.write_runs(connection, _ENDS, ends)
                 _replace_verdicts(connection, done)
                 _add_receipts(connection, done)
             if lease:
                 mark = (ChunkState.SENDING.value, at)
                 runs = _runs((chunk.drop_seq, chunk.no, mark) for chunk in lease)
-                connection.execute(_MARK, [_named(_MARKS, run) for run in runs])
+                self._db.dialect.write_runs(connection, _MARKS, runs)
 
     def reopen(self, drop_seq: int, verdicts_now: Sequence[Verdict] = ()) -> int:
         """A person wants what ended as unknown settled, and sent again if need be.
@@ -147,12 +139,6 @@ def _runs(each: Iterable[tuple[int, int, _Values]]) -> list[tuple[int, int, int,
         else:
             runs.append((drop, no, no, values))
     return runs
-
-
-def _named(names: Sequence[str], run: tuple[int, int, int, _Values]) -> dict[str, object]:
-    drop, first, last, values = run
-    named = {f"v_{name}": value for name, value in zip(names, values, strict=True)}
-    return {"k_drop": drop, "k_first": first, "k_last": last, **named}
 
 
 def _overrule(connection: sa.Connection, drop_seq: int, now: Sequence[Verdict]) -> None:

@@ -1,0 +1,281 @@
+"""The ledger's workers: who is there, who has taken what up, and what all are to obey.
+
+A worker's line in ``workers`` is its right to write: every transaction of it begins by locking that
+line (shared, so that they do not wait for one another). Whoever gives a silent worker up deletes
+the line, which waits for transactions that are under way; all its posts go with it.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipeline.adapters.ledger.engine import Database
+from pipeline.adapters.ledger.schema import posts, signals, workers
+from pipeline.errors import Fenced
+
+NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
+PLANNING = "planning"
+"""The post of the one that plans, among all roots."""
+
+_TURN_SECONDS = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """A worker as the ledger knows it. ``silent``: seconds since its last word. ``calls`` and
+    ``rate``: its share of what all may do; ``holds``: what it has taken up.
+    """
+
+    id: str
+    host: str
+    pid: int
+    root: str
+    since: float
+    silent: float
+    draining: bool
+    wants: int
+    calls: int
+    rate: float
+    holds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signals:
+    """What all workers obey: seconds of quiet left, and why nothing may be sent, if so."""
+
+    quiet: float
+    shut: float
+    held: bool
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """What a worker is told each time it gives word of itself."""
+
+    draining: bool
+    calls: int
+    rate: float
+    signals: Signals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allowance:
+    """What all workers together may do: calls at once and a second (0: no bound)."""
+
+    calls: int = 0
+    rate: float = 0.0
+
+
+class Crew:
+    """The lines of the workers. Methods of one worker go by ``me``, the name it joined under."""
+
+    _db: Database
+    plans_now = False
+    """This process holds, or waits for, the post under which drops are planned."""
+
+    def join(self, me: str, *, host: str, pid: int, root: str) -> None:
+        """A worker begins; from now on all that this process writes depends on its line."""
+        with self._db.write() as connection:
+            values = {"id": me, "host": host, "pid": pid, "root": root, "since": NOW, "beat": NOW}
+            connection.execute(workers.insert().values(**values))
+        here = sa.select(workers.c.id).where(workers.c.id == me)
+        fence = here.with_for_update(read=True, key_share=True)
+
+        def sure(connection: sa.Connection) -> None:
+            if connection.execute(fence).first() is None:
+                raise Fenced(
+                    "This worker was silent for too long, and others have taken over.",
+                    hint="It joins again by itself.",
+                )
+
+        self._db.fence = sure
+        self._db.writer = me
+
+    def leave(self, me: str) -> None:
+        """A worker ends: what it had taken up is free."""
+        self._db.fence = None
+        with self._db.write() as connection:
+            connection.execute(workers.delete().where(workers.c.id == me))
+
+    def word(
+        self,
+        me: str,
+        *,
+        wants: int,
+        most: int,
+        allowed: Allowance,
+        lower: Callable[[int, float], int],
+    ) -> Orders:
+        """Give word of a worker, and hear what it may do. Raises Fenced when it was given up.
+
+        ``most``: calls it could make at once; ``wants``: whether it has anything to send.
+        ``lower`` makes it keep to a smaller share and tells how many calls are out still: what one
+        gives up is given to another only then, so that all together never exceed what is allowed.
+        """
+        with self._db.write() as connection:
+            calls, rate = most, 0.0
+            if allowed.calls or allowed.rate:
+                connection.execute(sa.select(signals.c.id).with_for_update())
+                others = connection.execute(workers.select().where(workers.c.id != me)).all()
+                mine = connection.execute(workers.select().where(workers.c.id == me)).one()
+                active = 1 + sum(1 for each in others if each.wants)
+                calls, rate = _share(others, active, wants, most, allowed)
+                out = lower(calls, rate) if calls < mine.calls or rate < mine.rate else 0
+                kept = max(calls, out) if allowed.calls else calls
+            else:
+                kept = calls
+            values = {"beat": NOW, "wants": wants, "calls": kept, "rate": rate}
+            connection.execute(workers.update().where(workers.c.id == me).values(**values))
+            line = connection.execute(
+                sa.select(workers.c.draining, *_SIGNALS)
+                .select_from(workers.join(signals, sa.true()))
+                .where(workers.c.id == me)
+            ).one()
+        heard = Signals(quiet=line[1], shut=line[2], held=line[3], reason=line[4], hint=line[5])
+        return Orders(draining=line[0], calls=calls, rate=rate, signals=heard)
+
+    def give_up_the_silent(self, seconds: float) -> list[str]:
+        """Delete the lines of workers that gave no word for so long; return their names.
+
+        One whose transaction is still open is left for the next time: the server ends it.
+        """
+        silent = (
+            sa.select(workers.c.id)
+            .where(workers.c.beat < NOW - seconds)
+            .with_for_update(skip_locked=True)
+        )
+        gone = workers.delete().where(workers.c.id.in_(silent)).returning(workers.c.id)
+        with self._db.write() as connection:
+            return [row.id for row in connection.execute(gone).all()]
+
+    def crew(self) -> list[Worker]:
+        """All workers, the oldest first."""
+        silent = (NOW - workers.c.beat).label("silent")
+        columns = [c for c in workers.c if c.name != "beat"]
+        with self._db.read() as connection:
+            found = connection.execute(sa.select(*columns, silent).order_by(workers.c.since)).all()
+            held = connection.execute(posts.select().order_by(posts.c.since)).all()
+        return [
+            Worker(**each._asdict(), holds=tuple(p.key for p in held if p.owner == each.id))
+            for each in found
+        ]
+
+    def drain(self, worker_id: str) -> bool:
+        """Ask a worker to finish what it does and end. False when there is none of this name."""
+        asked = workers.update().where(workers.c.id == worker_id).values(draining=True)
+        with self._db.write() as connection:
+            return connection.execute(asked).rowcount == 1
+
+    # -- posts ---------------------------------------------------------------------------------
+
+    def take_post(self, me: str, key: str) -> bool:
+        """Take something up that only one worker does at a time. False when another has it."""
+        with self._db.write() as connection:
+            found = connection.execute(
+                sa.text(
+                    "INSERT INTO posts (key, owner, since)"
+                    " VALUES (:key, :me, extract(epoch from clock_timestamp()))"
+                    " ON CONFLICT (key) DO NOTHING"
+                ),
+                {"key": key, "me": me},
+            )
+            return found.rowcount == 1
+
+    def leave_post(self, me: str, key: str) -> None:
+        """Let others have it."""
+        with self._db.write() as connection:
+            mine = (posts.c.key == key) & (posts.c.owner == me)
+            connection.execute(posts.delete().where(mine))
+
+    def posts_of(self, me: str) -> list[str]:
+        """What one worker has taken up."""
+        with self._db.read() as connection:
+            found = connection.execute(sa.select(posts.c.key).where(posts.c.owner == me)).all()
+        return [row.key for row in found]
+
+    def posts(self, prefix: str) -> list[str]:
+        """What is taken up, of what begins so."""
+        query = sa.select(posts.c.key).where(posts.c.key.startswith(prefix, autoescape=True))
+        with self._db.read() as connection:
+            return [row.key for row in connection.execute(query).all()]
+
+    @contextmanager
+    def planning_turn(self) -> Iterator[None]:
+        """Hold the one post under which drops are planned, among all workers."""
+        me = self._db.writer
+        self.plans_now = True
+        try:
+            while not self.take_post(me, PLANNING):
+                time.sleep(_TURN_SECONDS)  # another plans; it is given up when it falls silent
+            try:
+                yield
+            finally:
+                self.leave_post(me, PLANNING)
+        finally:
+            self.plans_now = False
+
+    # -- signals -------------------------------------------------------------------------------
+
+    def ask_for_quiet(self, seconds: float) -> None:
+        """The API wants to be left alone for so long: nobody calls meanwhile."""
+        until = sa.func.greatest(signals.c.quiet_until, NOW + seconds)
+        with self._db.write() as connection:
+            connection.execute(signals.update().values(quiet_until=until))
+
+    def shut(self, seconds: float, *, held: bool, reason: str, hint: str) -> None:
+        """Nothing may be sent for so long; then it is tried again."""
+        values = {"shut_until": NOW + seconds, "held": held, "reason": reason, "hint": hint}
+        open_now = signals.c.shut_until < NOW
+        with self._db.write() as connection:
+            connection.execute(signals.update().where(open_now).values(**values))
+
+    def reopen_all(self) -> None:
+        """Try again at once."""
+        with self._db.write() as connection:
+            connection.execute(signals.update().values(shut_until=0.0))
+
+    def signals(self) -> Signals:
+        """What all workers are to obey now."""
+        with self._db.read() as connection:
+            line = connection.execute(sa.select(*_SIGNALS)).one()
+        return Signals(quiet=line[0], shut=line[1], held=line[2], reason=line[3], hint=line[4])
+
+
+_SIGNALS = (
+    sa.func.greatest(0.0, signals.c.quiet_until - NOW),
+    sa.func.greatest(0.0, signals.c.shut_until - NOW),
+    signals.c.held,
+    signals.c.reason,
+    signals.c.hint,
+)
+
+
+def _share(
+    others: Sequence[sa.Row[Any]],
+    active: int,
+    wants: int,
+    most: int,
+    allowed: Allowance,
+) -> tuple[int, float]:
+    """A fair part of what is allowed, and never more than the others have left over."""
+    calls, rate = most, 0.0
+    if allowed.calls:
+        fair = -(-allowed.calls // active) if wants else 0
+        left = allowed.calls - sum(each.calls for each in others)
+        calls = max(0, min(fair, left, most))
+    if allowed.rate:
+        fair_rate = allowed.rate / active if wants else 0.0
+        rate = max(0.0, min(fair_rate, allowed.rate - sum(each.rate for each in others)))
+        if rate < allowed.rate * _LEAST_RATE:
+            calls, rate = 0, 0.0
+    return calls, rate
+
+
+_LEAST_RATE = 1e-6
+"""A smaller part of the rate than this is none; a rate of 0 would mean no bound."""

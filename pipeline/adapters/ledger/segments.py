@@ -1,0 +1,294 @@
+"""The ledger's segments: the parts of a drop that workers send side by side, wave by wave.
+
+A segment holds neighbouring chunks of one wave. It has ended when each of them was tried and
+booked; when all of a wave have, the next wave may begin.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipeline.adapters.ledger.crew import NOW
+from pipeline.adapters.ledger.drops import Drops, drop_from
+from pipeline.adapters.ledger.schema import chunks, drops, posts, segments, verdicts, waiting
+from pipeline.adapters.ledger.sends import chunk_from, verdict_from
+from pipeline.model import Drop, Outcome
+from pipeline.ports import Chunk, ChunkState, Verdict
+
+_SMALLEST, _LARGEST, _PARTS = 25, 100, 32
+"""Chunks of a segment: a drop makes about ``_PARTS``, so that workers end together, but none so
+small that taking it up costs more than sending it."""
+
+_NOT_THROUGH = (Outcome.FAILED.value, Outcome.UNKNOWN.value, Outcome.UNSENT.value)
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Segment:
+    """Chunks ``first`` to ``last`` of a drop's wave that are not through."""
+
+    drop_seq: int
+    wave: int
+    no: int
+    first: int
+    last: int
+
+    @property
+    def post(self) -> str:
+        """The name under which one worker takes it up."""
+        return f"{sending(self.drop_seq)}{self.wave}:{self.no}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What is needed to send a segment. ``before``: earlier waves' chunks that did not all end."""
+
+    drop: Drop
+    chunks: tuple[Chunk, ...]
+    before: tuple[Chunk, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def sending(drop_seq: int) -> str:
+    """How the posts of a drop's segments begin."""
+    return f"send:{drop_seq}:"
+
+
+class Segments(Drops):
+    """Laying out drops, ending segments, and drops that wait for others to be planned."""
+
+    def lay_out(self, drop_seq: int) -> list[Segment] | None:
+        """Cut what is left of a drop into segments, afresh; return those of the first wave.
+
+        Nothing where nothing is left; None where segments of it are under way already.
+        """
+        left = (
+            sa.select(chunks.c.no, chunks.c.wave)
+            .where(chunks.c.drop_seq == drop_seq, _to_do(drop_seq))
+            .order_by(chunks.c.wave, chunks.c.no)
+        )
+        with self._db.write() as connection:
+            _lock(connection, drop_seq)
+            if connection.execute(_open_of(drop_seq).limit(1)).first() is not None:
+                return None  # another laid it out a moment ago
+            connection.execute(segments.delete().where(segments.c.drop_seq == drop_seq))
+            cut = list(_cut(drop_seq, connection.execute(left).all()))
+            if cut:
+                rows = [{**_columns(each), "ended": False, "since": 0.0} for each in cut]
+                connection.execute(segments.insert(), rows)
+            else:  # nothing is left: a mark, so that the drop counts as laid out and is reported
+                mark = {"drop_seq": drop_seq, "wave": 0, "no": 0, "first": 0, "last": -1}
+                connection.execute(segments.insert().values(**mark, ended=True, since=NOW))
+        return [each for each in cut if each.wave == cut[0].wave]
+
+    def segment(self, drop_seq: int, wave: int, no: int) -> Segment | None:
+        """The segment, if it may be sent now: not ended, and no earlier wave is under way."""
+        this = _open_of(drop_seq).where(segments.c.wave == wave, segments.c.no == no)
+        with self._db.read() as connection:
+            found = connection.execute(this.where(segments.c.wave == _first_wave(drop_seq))).first()
+        return _segment(found) if found else None
+
+    def load(self, segment: Segment) -> Load:
+        """What is needed to send it, as it is now."""
+        seq = segment.drop_seq
+        own = (
+            (chunks.c.wave == segment.wave)
+            & chunks.c.no.between(segment.first, segment.last)
+            & _to_do(seq)
+        )
+        earlier = (chunks.c.wave < segment.wave) & (
+            chunks.c.outcome.in_(_NOT_THROUGH) | chunks.c.no.in_(_with_bad_verdict(seq))
+        )
+        of_drop = chunks.select().where(chunks.c.drop_seq == seq).order_by(chunks.c.no)
+        with self._db.read() as connection:
+            drop = connection.execute(drops.select().where(drops.c.seq == seq)).one()
+            mine = [chunk_from(row) for row in connection.execute(of_drop.where(own)).all()]
+            before = (
+                [chunk_from(row) for row in connection.execute(of_drop.where(earlier)).all()]
+                if segment.wave
+                else []
+            )
+            numbers = [chunk.no for chunk in (*mine, *before)]
+            said = verdicts.select().where(
+                verdicts.c.drop_seq == seq, verdicts.c.chunk_no.in_(numbers)
+            )
+            given = [verdict_from(row) for row in connection.execute(said).all()]
+        return Load(
+            drop=drop_from(drop),
+            chunks=tuple(mine),
+            before=tuple(before),
+            verdicts=tuple(given),
+        )
+
+    def end_segment(self, segment: Segment) -> list[Segment] | None:
+        """Each chunk of it was tried. Returns the next wave if this ended one, None when the drop
+        has no segment left, and nothing while others of the wave are under way.
+        """
+        this = (
+            (segments.c.drop_seq == segment.drop_seq)
+            & (segments.c.wave == segment.wave)
+            & (segments.c.no == segment.no)
+        )
+        with self._db.write() as connection:
+            _lock(connection, segment.drop_seq)
+            connection.execute(segments.update().where(this).values(ended=True, since=NOW))
+            connection.execute(posts.delete().where(posts.c.key == segment.post))
+            wave = connection.execute(sa.select(_first_wave(segment.drop_seq))).scalar()
+            if wave is None:
+                return None
+            if wave == segment.wave:
+                return []
+            next_wave = _open_of(segment.drop_seq).where(segments.c.wave == wave)
+            return [_segment(row) for row in connection.execute(next_wave).all()]
+
+    def is_through(self, drop_seq: int) -> bool:
+        """True when the drop was laid out, each segment has ended, and each chunk is done."""
+        laid = sa.select(sa.func.bool_and(segments.c.ended)).where(segments.c.drop_seq == drop_seq)
+        undone = sa.select(chunks.c.no).where(
+            chunks.c.drop_seq == drop_seq, chunks.c.state != ChunkState.DONE.value
+        )
+        with self._db.read() as connection:
+            if not connection.execute(laid).scalar():
+                return False
+            return connection.execute(undone.limit(1)).first() is None
+
+    def has_open_segments(self, drop_seq: int) -> bool:
+        """True when there is something of the drop to send, or it is not known yet."""
+        laid = sa.select(sa.func.bool_and(segments.c.ended)).where(segments.c.drop_seq == drop_seq)
+        with self._db.read() as connection:
+            return not connection.execute(laid).scalar()
+
+    def forget_segments(self, drop_seq: int) -> None:
+        """The drop is through."""
+        with self._db.write() as connection:
+            connection.execute(segments.delete().where(segments.c.drop_seq == drop_seq))
+
+    def idle_segments(self) -> list[Segment]:
+        """Segments of this root that might be sent now, and that nobody has taken up."""
+        first = sa.select(segments.c.drop_seq, sa.func.min(segments.c.wave).label("wave"))
+        first = first.where(~segments.c.ended).group_by(segments.c.drop_seq)
+        now = first.subquery()
+        query = (
+            segments.select()
+            .join(now, (now.c.drop_seq == segments.c.drop_seq) & (now.c.wave == segments.c.wave))
+            .join(drops, drops.c.seq == segments.c.drop_seq)
+            .where(~segments.c.ended, drops.c.root == self.root_id)
+            .order_by(segments.c.drop_seq, segments.c.no)
+        )
+        with self._db.read() as connection:
+            found = [_segment(row) for row in connection.execute(query).all()]
+            taken = {row.key for row in connection.execute(sa.select(posts.c.key)).all()}
+        return [each for each in found if each.post not in taken]
+
+    def ended_drops(self, *, rested: float) -> list[int]:
+        """Drops of this root that were sent as far as they go, and rest for at least so long."""
+        query = (
+            sa.select(segments.c.drop_seq)
+            .join(drops, drops.c.seq == segments.c.drop_seq)
+            .where(drops.c.root == self.root_id)
+            .group_by(segments.c.drop_seq)
+            .having(sa.func.bool_and(segments.c.ended))
+            .having(sa.func.max(segments.c.since) < NOW - rested)
+        )
+        with self._db.read() as connection:
+            return [row.drop_seq for row in connection.execute(query).all()]
+
+    def count_open_segments(self) -> int:
+        """Segments that have not ended, of all roots."""
+        query = sa.select(sa.func.count()).select_from(segments).where(~segments.c.ended)
+        with self._db.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def laid_out(self) -> set[int]:
+        """The drops that have segments."""
+        with self._db.read() as connection:
+            query = sa.select(segments.c.drop_seq).distinct()
+            return {row.drop_seq for row in connection.execute(query).all()}
+
+    # -- drops that wait to be planned ---------------------------------------------------------
+
+    def wait_with(self, drop_seq: int, order_ids: Sequence[str]) -> None:
+        """A drop waits for earlier ones; later ones with one of these orders wait for it."""
+        with self._db.write() as connection:
+            connection.execute(waiting.delete().where(waiting.c.drop_seq == drop_seq))
+            columns = {"order_id": order_ids, "drop_seq": [drop_seq] * len(order_ids)}
+            self._db.dialect.insert_many(connection, waiting, columns)
+
+    def wait_no_more(self, drop_seq: int) -> None:
+        """It was planned, or closed without."""
+        with self._db.write() as connection:
+            connection.execute(waiting.delete().where(waiting.c.drop_seq == drop_seq))
+
+    def waiting_before(self, drop_seq: int, order_ids: Iterable[str]) -> list[str]:
+        """Earlier drops that wait to be planned and have one of these orders."""
+        query = (
+            sa.select(drops.c.drop_id)
+            .distinct()
+            .join(waiting, waiting.c.drop_seq == drops.c.seq)
+            .where(waiting.c.drop_seq < drop_seq)
+            .where(self._db.dialect.orders_in(waiting.c.order_id))
+        )
+        with self._db.read() as connection:
+            if connection.execute(sa.select(waiting.c.drop_seq).limit(1)).first() is None:
+                return []
+            wanted = {"wanted": list(order_ids)}
+            return [row.drop_id for row in connection.execute(query, wanted).all()]
+
+    def unsettled(self, drop_ids: Sequence[str]) -> list[str]:
+        """Those of the drops that are not closed."""
+        closed = ("completed", "refused", "cancelled")
+        query = sa.select(drops.c.drop_id).where(
+            drops.c.drop_id.in_(list(drop_ids)), drops.c.state.not_in(closed)
+        )
+        with self._db.read() as connection:
+            return [row.drop_id for row in connection.execute(query).all()]
+
+
+def _lock(connection: sa.Connection, drop_seq: int) -> None:
+    """One at a time says what comes next of a drop."""
+    connection.execute(sa.select(drops.c.seq).where(drops.c.seq == drop_seq).with_for_update())
+
+
+def _open_of(drop_seq: int) -> sa.Select[tuple[object, ...]]:
+    return segments.select().where(segments.c.drop_seq == drop_seq, ~segments.c.ended)
+
+
+def _first_wave(drop_seq: int) -> sa.ScalarSelect[int]:
+    """The wave that is under way."""
+    waves = sa.select(sa.func.min(segments.c.wave))
+    return waves.where(segments.c.drop_seq == drop_seq, ~segments.c.ended).scalar_subquery()
+
+
+def _with_bad_verdict(drop_seq: int) -> sa.Select[tuple[int]]:
+    return sa.select(verdicts.c.chunk_no).where(
+        verdicts.c.drop_seq == drop_seq, verdicts.c.outcome.in_(_NOT_THROUGH)
+    )
+
+
+def _to_do(drop_seq: int) -> sa.ColumnElement[bool]:
+    """Chunks that are not done, or done with rows nobody knows the end of (see ``Lane.of``)."""
+    doubtful = sa.select(verdicts.c.chunk_no).where(
+        verdicts.c.drop_seq == drop_seq, verdicts.c.outcome == Outcome.UNKNOWN.value
+    )
+    return (chunks.c.state != ChunkState.DONE.value) | chunks.c.no.in_(doubtful)
+
+
+def _cut(drop_seq: int, left: Sequence[sa.Row[Any, Any]]) -> Iterator[Segment]:
+    size = max(_SMALLEST, min(_LARGEST, len(left) // _PARTS))
+    for wave, rows in groupby(left, key=lambda row: row.wave):
+        numbers = [row.no for row in rows]
+        for no, at in enumerate(range(0, len(numbers), size)):
+            some = numbers[at : at + size]
+            yield Segment(drop_seq=drop_seq, wave=wave, no=no, first=some[0], last=some[-1])
+
+
+def _columns(each: Segment) -> dict[str, int]:
+    return {name: getattr(each, name) for name in ("drop_seq", "wave", "no", "first", "last")}
+
+
+def _segment(row: sa.Row[Any]) -> Segment:
+    values: dict[str, Any] = row._asdict()
+    del values["ended"], values["since"]
+    return Segment(**values)

@@ -1,0 +1,45 @@
+"""What ``shipdrop cluster status`` shows."""
+
+from typing import Any
+
+from pipeline.adapters.ledger import SqlLedger
+from pipeline.errors import UsageError
+
+
+def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]:
+    """Workers, drops, segments, and what all obey, as plain values.
+
+    Raises UsageError for an embedded ledger, which has no workers.
+    """
+    if ledger.is_embedded:
+        raise UsageError(
+            "This ledger is embedded: it has no workers.",
+            hint="`shipdrop ledger copy` moves it to PostgreSQL; set ledger.url then.",
+        )
+    crew = ledger.crew()
+    heard = ledger.signals()
+    shut = {"seconds": heard.shut, "held": heard.held, "reason": heard.reason, "hint": heard.hint}
+    return {
+        "workers": [
+            {
+                "id": each.id,
+                "host": each.host,
+                "pid": each.pid,
+                "root": each.root,
+                "silent_seconds": round(each.silent, 1),
+                "stale": each.silent > stale_seconds,
+                "draining": each.draining,
+                "calls": each.calls,
+                "rate": each.rate,
+                "holds": list(each.holds),
+            }
+            for each in crew
+        ],
+        "drops": {state.value: count for state, count in ledger.counts().items()},
+        "segments": {
+            "open": ledger.count_open_segments(),
+            "sending": sum(1 for each in crew for key in each.holds if key.startswith("send:")),
+        },
+        "quiet_seconds": round(heard.quiet, 1),
+        "shut": shut if heard.shut else None,
+    }

@@ -1,0 +1,1 @@
+"""Several workers on one ledger: nothing here is imported by an embedded run."""

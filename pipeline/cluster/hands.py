@@ -1,0 +1,281 @@
+"""What a worker does with a job: plan what waits, send one segment, report one drop.
+
+Every hand begins by taking a post in the ledger, so whatever a job says, one worker does it at a
+time; and ends by saying what is to be done next. The stages are those of an embedded run.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+
+import pyarrow as pa
+import structlog
+
+from pipeline.adapters.ledger.segments import Load, Segment, sending
+from pipeline.closing import Closed
+from pipeline.cluster.lease import Lease
+from pipeline.cluster.posts import Posts
+from pipeline.delivery.lane import Handback, Shipment
+from pipeline.errors import Fenced, StorageError
+from pipeline.model import Drop, DropState
+from pipeline.runner import Blocked, Ready, Reopened
+from pipeline.wiring import Site
+
+log = structlog.get_logger(__name__)
+
+PLAN, SEND, REPORT = "plan", "send", "report"
+BEHIND = "behind"
+"""Stands in a drop's facts: the drops it waits for."""
+
+Call = Callable[[str, Sequence[Mapping[str, int]], int], None]
+"""Says to whoever is free that there is something to do: its kind, what each time, how urgent."""
+
+_OF_ONE_URGENCY = 10
+"""So many segments of a drop are equally urgent; what is behind them lets other drops pass."""
+
+
+class Hands(Posts):
+    """The work of one worker. Every hand may be called at any time, from any thread."""
+
+    def __init__(self, site: Site, lease: Lease, call: Call) -> None:
+        super().__init__(site.ledger, lease)
+        self._site = site
+        self._call = call
+        self._sending = 0
+        self._resting: set[int] = set()
+        self.stopping = False
+
+    @property
+    def sending(self) -> int:
+        """Segments that are being sent from here."""
+        return self._sending
+
+    # -- what there is to do -------------------------------------------------------------------
+
+    def call_plan(self) -> None:
+        """Something was claimed, or an earlier drop is through."""
+        self._call(PLAN, [{}], 0)
+
+    def call_send(self, segments: Iterable[Segment]) -> None:
+        """These segments can be sent."""
+        by_turn: dict[int, list[dict[str, int]]] = {}
+        for s in segments:
+            wanted = {"drop_seq": s.drop_seq, "wave": s.wave, "no": s.no}
+            by_turn.setdefault(s.no // _OF_ONE_URGENCY, []).append(wanted)
+        for turn, some in by_turn.items():
+            self._call(SEND, some, -turn)
+
+    def call_for(self, drop: Drop) -> None:
+        """An open drop that nobody sends: lay out what is left of it, and say so."""
+        first = self._ledger.lay_out(drop.seq)
+        if first:
+            self.call_send(first)
+        if drop.request == "cancel" or first == []:
+            self.call_report(drop.seq)
+
+    def call_report(self, drop_seq: int) -> None:
+        """This drop was sent as far as it goes."""
+        self._call(REPORT, [{"drop_seq": drop_seq}], 0)
+
+    # -- plan ----------------------------------------------------------------------------------
+
+    def plan(self) -> None:
+        """Read and plan all that was claimed on this root, in the order of the claims."""
+        post = f"plan:{self._ledger.root_id}"
+        self._resting.clear()
+        again = True
+        while again and not self.stopping:
+            with self.post(post) as mine:
+                if not mine:
+                    return
+                self._plan_all()
+            # Who claimed a file while we let go of the post found it taken.
+            again = any(drop.seq not in self._resting for drop in self.plannable())
+
+    def plannable(self) -> list[Drop]:
+        """Claimed drops that need not wait, oldest first."""
+        claimed = [d for d in self._ledger.unfinished() if d.state is DropState.CLAIMED]
+        behind = {name for drop in claimed for name in drop.facts.get(BEHIND, ())}
+        unsettled = set(self._ledger.unsettled(sorted(behind))) if behind else set()
+        return [
+            drop
+            for drop in claimed
+            if drop.request == "cancel" or unsettled.isdisjoint(drop.facts.get(BEHIND, ()))
+        ]
+
+    def _plan_all(self) -> None:
+        """A drop that cannot be planned now rests; whoever looks after the ledger calls again."""
+        for drop in self.retries():
+            self._retry(drop)
+        while not self.stopping:
+            waiting = [drop for drop in self.plannable() if drop.seq not in self._resting]
+            if not waiting:
+                return
+            for drop in waiting:
+                self._plan_or_rest(drop)
+
+    def retries(self) -> list[Drop]:
+        """Drops that somebody asked to have sent again, and that nobody sends now."""
+        asked = [drop for drop in self._ledger.requested() if drop.request == "retry"]
+        return [drop for drop in asked if not self._ledger.posts(sending(drop.seq))]
+
+    def _retry(self, drop: Drop) -> None:
+        """Take up what a drop left unsent or unknown; beside drops with its orders, later."""
+        self._ledger.reopen_all()
+        if drop.state.closed:
+            with self._ledger.planning_turn():
+                step = self._site.runner.reopen(drop)
+            if not isinstance(step, Reopened):
+                return
+            drop = step.drop
+        else:
+            self._ledger.request(drop.drop_id, "")
+            self._ledger.reopen(drop.seq)
+        if drop.state is DropState.OPEN:
+            self._ledger.forget_segments(drop.seq)
+            self.call_for(replace(drop, request=""))
+
+    def _plan_or_rest(self, drop: Drop) -> None:
+        if self.stopping:
+            return
+        try:
+            self._plan_one(drop)
+        except Fenced:
+            raise
+        except StorageError as error:
+            log.error(  # noqa: TRY400 - its sentence says more than a traceback
+                "drop.storage_trouble", drop=drop.drop_id, reason=error.message
+            )
+            self._resting.add(drop.seq)
+        except Exception:  # a bug with one file: it is refused after some tries
+            log.exception("drop.bug", drop=drop.drop_id)
+
+    def _plan_one(self, drop: Drop) -> None:
+        if self._site.claimer.recover(drop) is None:
+            return  # it went back to the inbox
+        runner = self._site.runner
+        step = runner.admit(drop, partial(runner.read, drop), self._ahead_of)
+        match step:
+            case Ready(drop=planned):
+                self._ledger.wait_no_more(planned.seq)
+                self.call_for(planned)
+            case Blocked() as blocked if drop.request == "cancel":
+                self._site.runner.cancel_blocked(blocked)
+                self._ledger.wait_no_more(drop.seq)
+            case Blocked(orders=orders, behind=behind):
+                self._ledger.wait_with(drop.seq, orders.unique().to_pylist())
+                self._ledger.save(replace(drop, facts={BEHIND: list(behind)}))
+                log.info("drop.waits", drop=drop.drop_id, behind=list(behind))
+            case Closed():
+                self._ledger.wait_no_more(drop.seq)
+            case None:
+                pass
+
+    def _ahead_of(self, drop: Drop, orders: pa.Array) -> list[str]:
+        return self._ledger.waiting_before(drop.seq, orders.to_pylist())
+
+    # -- send ----------------------------------------------------------------------------------
+
+    def send(self, drop_seq: int, wave: int, no: int) -> None:
+        """Send one segment of a drop, if it is its time and nobody else does."""
+        room = self._site.room
+        if self.stopping or room.shut is not None:
+            return
+        segment = self._ledger.segment(drop_seq, wave, no)
+        if segment is None:
+            return
+        with self.post(segment.post) as mine, self._counted():
+            if not mine:
+                return
+            # It may have ended between the look and the post.
+            if self._ledger.segment(drop_seq, wave, no) is None:
+                return
+            handback = self._deliver(segment)
+            if handback is None:
+                return
+            if handback.shut is None and not handback.cancelled:
+                next_ones = self._ledger.end_segment(segment)
+                if next_ones is None:
+                    self.call_report(drop_seq)
+                else:
+                    self.call_send(next_ones)
+                return
+        self._came_back_early(segment, handback)
+
+    def _deliver(self, segment: Segment) -> Handback | None:
+        load = self._ledger.load(segment)
+        if load.drop.state is not DropState.OPEN:
+            return None
+        if load.drop.request == "cancel":
+            return Handback(drop_seq=segment.drop_seq, complete=False, cancelled=True)
+        with ExitStack() as held:
+            try:
+                return self._site.room.submit(self._shipment(load, held)).result()
+            except StorageError as error:
+                log.warning("segment.broken", post=segment.post, reason=error.message)
+                return None
+
+    def _shipment(self, load: Load, held: ExitStack) -> Shipment:
+        body = held.enter_context(self._site.closer.spool(load.drop).body_reader())
+        return Shipment(
+            drop_seq=load.drop.seq,
+            chunks=load.chunks,
+            verdicts=load.verdicts,
+            body=body,
+            before=load.before,
+            taken_up=self._site.clock.now(),
+        )
+
+    def _came_back_early(self, segment: Segment, handback: Handback) -> None:
+        """Nothing more leaves for now: give the segment back, and report what rests."""
+        if handback.shut is not None and handback.shut.ours:
+            self.call_send([segment])
+        elif not self._ledger.posts(sending(segment.drop_seq)):
+            self.call_report(segment.drop_seq)
+
+    # -- report --------------------------------------------------------------------------------
+
+    def report(self, drop_seq: int) -> None:
+        """Report a drop of which nothing is under way; close it if it is through."""
+        with self.post(f"report:{drop_seq}") as mine:
+            if not mine:
+                return
+            drop = self._ledger.drop_numbered(drop_seq)
+            if drop is None or drop.state is not DropState.OPEN:
+                self._ledger.forget_segments(drop_seq)
+                return
+            if self._ledger.posts(sending(drop_seq)):
+                return  # the last of them calls again
+            handback = self._handback(drop)
+            if handback is None:
+                return  # it goes on: whoever ends its last segment calls again
+            result = self._site.runner.finish(drop, handback)
+            if isinstance(result, Closed):
+                self._ledger.forget_segments(drop_seq)
+        if isinstance(result, Closed):
+            self.call_plan()
+
+    def _handback(self, drop: Drop) -> Handback | None:
+        """How the sending of a drop ended or was interrupted; None while it goes on.
+
+        Judged by its segments, not by who holds them: one may be taken up at this moment.
+        """
+        shut = self._site.room.shut
+        if shut is not None and shut.ours:
+            shut = None  # others go on
+        cancelled = drop.request == "cancel"
+        if self._ledger.has_open_segments(drop.seq) and not cancelled and shut is None:
+            return None
+        complete = self._ledger.is_through(drop.seq)
+        return Handback(drop_seq=drop.seq, complete=complete, cancelled=cancelled, shut=shut)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._sending += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sending -= 1

@@ -1,0 +1,215 @@
+"""A worker's word to the ledger, and the looking after: what others left, what was not heard.
+
+Runs in a thread of its own, so that no parsing and no slow answer makes a worker look dead.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from pipeline.adapters.ledger.crew import Allowance, Orders
+from pipeline.adapters.ledger.segments import sending
+from pipeline.cluster.engine import Engine
+from pipeline.cluster.hands import Hands
+from pipeline.cluster.lease import Lease
+from pipeline.delivery.gate import Shut
+from pipeline.errors import Fenced, StorageError
+from pipeline.model import Drop, DropState
+from pipeline.wiring import Site
+
+log = structlog.get_logger(__name__)
+
+_WORD_SECONDS = 0.5
+"""How soon a worker hears what all are to obey: a pause, a smaller share, a wish to cancel."""
+
+_LOOK_SECONDS = 2.0
+_PROBE_SECONDS = 15.0
+"""How long all wait before they try an API again that is out of reach or refuses us, and a drop
+that has rows which were not sent."""
+
+_LEFTOVER_LOOKS = 15
+_AT_ONCE = 500
+"""Segments that are called for in one look."""
+
+
+class Keeper:
+    """Gives word until stopped. ``lost`` is called when the worker was given up."""
+
+    def __init__(
+        self,
+        site: Site,
+        lease: Lease,
+        hands: Hands,
+        engine: Engine,
+        *,
+        stop: Callable[[], None],
+        lost: Callable[[], None],
+    ) -> None:
+        self._site = site
+        self._ledger = site.ledger
+        self._room = site.room
+        self._lease = lease
+        self._hands = hands
+        self._engine = engine
+        self._ask_to_stop = stop
+        self._lost = lost
+        self._end = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._known_shut: Shut | None = None
+        self._quiet_until = 0.0
+        self._quiet_wanted = 0.0
+        self._heard_since = time.monotonic()
+        self._look_at = 0.0
+        self._looks = 0
+        api, cluster = site.settings.api, site.settings.cluster
+        self._most = api.concurrency
+        self._allowed = Allowance(calls=cluster.concurrency, rate=api.rate_per_second)
+        self._share = (-1, -1.0)
+
+    def start(self) -> None:
+        """Begin."""
+        self._room.on_limited = self._limited
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; returns when the thread has."""
+        self._end.set()
+        self._wake.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def wake(self) -> None:
+        """There is something to tell or to hear."""
+        self._wake.set()
+
+    def _limited(self, seconds: float) -> None:
+        self._quiet_wanted = max(self._quiet_wanted, time.monotonic() + seconds)
+        self._wake.set()
+
+    # -- the loop ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            try:
+                self._give_word()
+                if time.monotonic() >= self._look_at and not self._hands.stopping:
+                    self._look_after()
+                    self._look_at = time.monotonic() + _LOOK_SECONDS
+            except Fenced as error:
+                if not self._end.is_set():
+                    log.warning("worker.given_up", reason=error.message)
+                    self._lost()
+                return
+            except StorageError as error:
+                log.warning("worker.no_ledger", reason=error.message)
+                self._heard_since = time.monotonic()
+            except Exception:  # a bug here must not make the worker look dead
+                log.exception("keeper.bug")
+            self._wake.wait(min(_WORD_SECONDS, self._lease.pause))
+            self._wake.clear()
+
+    def _give_word(self) -> None:
+        begun = self._lease.begin_word()
+        orders = self._ledger.word(
+            self._lease.name,
+            wants=1 if self._hands.sending else 0,
+            most=self._most,
+            allowed=self._allowed,
+            lower=self._lower,
+        )
+        self._lease.renew(begun)
+        self._obey(orders)
+        wanted, self._quiet_wanted = self._quiet_wanted - time.monotonic(), 0.0
+        if wanted > 0:
+            self._quiet_until = time.monotonic() + wanted
+            self._ledger.ask_for_quiet(wanted)
+
+    def _lower(self, calls: int, rate: float) -> int:
+        self._share = (calls, rate)
+        self._room.share(calls, rate)
+        return self._room.in_flight
+
+    def _obey(self, orders: Orders) -> None:
+        if orders.draining:
+            self._ask_to_stop()
+        if (orders.calls, orders.rate) != self._share:
+            self._share = (orders.calls, orders.rate)
+            self._room.share(orders.calls, orders.rate)
+        until = time.monotonic() + orders.signals.quiet
+        if orders.signals.quiet > 0 and until > self._quiet_until + _WORD_SECONDS:
+            self._quiet_until = until
+            self._room.pause(orders.signals.quiet)
+        self._open_or_shut(orders)
+
+    def _open_or_shut(self, orders: Orders) -> None:
+        """One worker's finding that nothing can be sent is everybody's, until it is tried again."""
+        heard, shut = orders.signals, self._room.shut
+        refused, self._lease.refused = self._lease.refused, False
+        if shut is not None and (shut.ours or refused):
+            # Our own trouble: the ledger could not be reached, or we were silent. It is over now.
+            if not self._hands.stopping:
+                self._room.reopen()
+        elif heard.shut > 0:
+            if shut is None:
+                self._room.close(Shut(held=heard.held, reason=heard.reason, hint=heard.hint))
+            self._known_shut = self._room.shut or self._known_shut
+        elif shut is not None and self._known_shut is not None:
+            self._known_shut = None
+            self._room.reopen()
+        elif shut is not None:
+            log.warning("api.shut", reason=shut.reason, hint=shut.hint)
+            self._known_shut = shut
+            self._ledger.shut(_PROBE_SECONDS, held=shut.held, reason=shut.reason, hint=shut.hint)
+
+    # -- looking after -------------------------------------------------------------------------
+
+    def _look_after(self) -> None:
+        """Whatever was not heard is said again; whoever fell silent is given up."""
+        stale = self._lease.stale_seconds
+        if time.monotonic() - self._heard_since > stale:
+            # After an outage of the ledger everybody is to have had the chance to give word.
+            for name in self._ledger.give_up_the_silent(stale):
+                log.warning("worker.gave_up_another", worker=name)
+            self._engine.bury(stale)
+        self._hands.tidy_posts()
+        unfinished = self._ledger.unfinished()
+        self._honour()
+        if self._hands.plannable() or self._hands.retries():
+            self._hands.call_plan()
+        if self._room.shut is None:
+            self._call_for_segments(unfinished)
+        self._looks += 1
+        if self._looks % _LEFTOVER_LOOKS == 1:
+            self._put_away_leftovers()
+
+    def _call_for_segments(self, unfinished: list[Drop]) -> None:
+        laid_out = self._ledger.laid_out()
+        open_ones = {drop.seq: drop for drop in unfinished if drop.state is DropState.OPEN}
+        # Laid out as well: sent as far as it went, and rested since.
+        rested = set(self._ledger.ended_drops(rested=_PROBE_SECONDS))
+        for seq in (open_ones.keys() - laid_out) | rested:
+            if seq in open_ones:
+                self._hands.call_for(open_ones[seq])
+            else:
+                self._ledger.forget_segments(seq)
+        # While jobs wait, somebody will take them; a segment that none is for was not heard of.
+        if not self._engine.waiting():
+            self._hands.call_send(self._ledger.idle_segments()[:_AT_ONCE])
+
+    def _honour(self) -> None:
+        """What people asked of drops, on whatever machine."""
+        for drop in self._ledger.requested():
+            if drop.request == "cancel" and not drop.state.closed:
+                self._room.cancel(drop.seq)
+                if drop.state is DropState.OPEN and not self._ledger.posts(sending(drop.seq)):
+                    self._hands.call_report(drop.seq)
+
+    def _put_away_leftovers(self) -> None:
+        """Files of closed drops whose last move did not happen."""
+        for drop_id in self._site.folders.leftovers():
+            found = self._ledger.find(drop_id)
+            if found is not None and found.state.closed:
+                self._site.closer.put_away(found)

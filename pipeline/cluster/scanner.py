@@ -1,0 +1,149 @@
+"""The inbox among workers: one of them looks into it and claims, and hands on to all.
+
+The post makes it one at a time. A claim that its worker did not live to end is ended here by
+whoever looks next; its line stays for an hour, should the file come to ``work`` after all.
+"""
+
+import threading
+import time
+from datetime import timedelta
+
+import structlog
+
+from pipeline.cluster.hands import Hands
+from pipeline.cluster.lease import Lease
+from pipeline.cluster.posts import SCAN
+from pipeline.errors import Fenced, StorageError
+from pipeline.model import Drop, DropState
+from pipeline.troubles import Troubles
+from pipeline.wiring import Site
+
+log = structlog.get_logger(__name__)
+
+_AHEAD = 1_000
+"""Drops claimed and not planned at a time: files beyond wait in the inbox."""
+
+_SAY_SECONDS = 0.2
+_RECOVER_LOOKS = 15
+_TROUBLE_SECONDS = 5.0
+_LOST_CLAIM = timedelta(hours=1)
+
+
+class QueueDispatcher:
+    """Implements ``ports.Dispatcher`` by jobs: whichever worker is free takes the next step."""
+
+    def __init__(self, site: Site, hands: Hands) -> None:
+        self._site = site
+        self._hands = hands
+        self._said_at = 0.0
+        self._unsaid = False
+
+    @property
+    def under_way(self) -> int:
+        """Drops that are claimed and not planned."""
+        unfinished = self._site.ledger.unfinished()
+        return sum(1 for drop in unfinished if drop.state is DropState.CLAIMED)
+
+    def knows(self, drop_id: str) -> bool:
+        """True when the drop is on its way, on whatever machine."""
+        found = self._site.ledger.find(drop_id)
+        return found is not None and not found.state.closed
+
+    def take(self, drop: Drop) -> None:
+        """A claimed drop: to be planned in its turn. Of a flood of files not each is told of."""
+        log.debug("drop.handed_on", drop=drop.drop_id)
+        self._unsaid = True
+        if time.monotonic() - self._said_at > _SAY_SECONDS:
+            self.say()
+
+    def say(self) -> None:
+        """Tell of what was handed on and not told of yet."""
+        if self._unsaid:
+            self._unsaid, self._said_at = False, time.monotonic()
+            self._hands.call_plan()
+
+    def cancel(self, drop: Drop) -> None:
+        """Send nothing more of it from here; the others see the wish in the ledger."""
+        self._site.room.cancel(drop.seq)
+
+
+class Scanner:
+    """Looks into the inbox as long as no other worker of the root does."""
+
+    def __init__(self, site: Site, lease: Lease, hands: Hands) -> None:
+        self._site = site
+        self._ledger = site.ledger
+        self._lease = lease
+        self._dispatcher = QueueDispatcher(site, hands)
+        self._bell = threading.Event()
+        self._end = threading.Event()
+        self._post = f"{SCAN}{site.ledger.root_id}"
+        self._mine = False
+        self._looks = 0
+        self._intake = site.intake(Troubles(clock=site.clock), self._bell.set)
+        self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; returns when the thread has."""
+        self._end.set()
+        self._bell.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        pause = 0.0
+        try:
+            while not self._end.is_set():
+                try:
+                    pause = self._turn()
+                except Fenced as error:
+                    # Silent for a while, but not given up yet; if it was, the keeper ends us.
+                    log.warning("scanner.pauses", reason=error.message)
+                    pause = self._lease.pause
+                except StorageError as error:
+                    log.error(  # noqa: TRY400 - its sentence says more than a traceback
+                        "scanner.storage_trouble", reason=error.message, hint=error.hint
+                    )
+                    pause = _TROUBLE_SECONDS
+                except Exception:  # a bug with one file must not end the looking
+                    log.exception("scanner.bug")
+                    pause = _TROUBLE_SECONDS
+                self._bell.wait(pause)
+                self._bell.clear()
+        finally:
+            self._intake.stop()
+
+    def _turn(self) -> float:
+        """Look and claim, if it is ours to do; return the seconds to wait."""
+        self._lease.sure()
+        settings = self._site.settings.inbox
+        if not self._mine:
+            self._mine = self._ledger.take_post(self._lease.name, self._post)
+            if not self._mine:
+                return settings.scan_seconds
+            log.info("scanner.begins", inbox=str(self._site.inbox_path))
+            self._intake.start()
+        if self._looks % _RECOVER_LOOKS == 0:
+            self._recover()
+        self._looks += 1
+        self._intake.look(once=False)
+        room = _AHEAD - self._dispatcher.under_way if self._intake.ready else 0
+        self._intake.hand_on(self._dispatcher, room, stop=self._end.is_set)
+        self._dispatcher.say()
+        settle = settings.settle_seconds
+        return max(0.05, settle / 4) if self._intake.settling and settle else settings.scan_seconds
+
+    def _recover(self) -> None:
+        """Claims that another worker, or we, did not end."""
+        for drop in self._ledger.unfinished():
+            if drop.state is not DropState.CLAIMING:
+                continue
+            there = self._site.folders.claimed_path(drop.drop_id, drop.source_file)
+            if there is None and self._site.clock.now() - drop.received_at < _LOST_CLAIM:
+                continue
+            if self._site.claimer.recover(drop) is not None:
+                self._dispatcher.take(drop)

@@ -1,0 +1,160 @@
+"""One worker: from joining to leaving, and joining again when it was given up meanwhile."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from pipeline.adapters.child import Child
+from pipeline.cluster.engine import Engine, Queue
+from pipeline.cluster.hands import PLAN, REPORT, SEND, Hands
+from pipeline.cluster.keeper import Keeper
+from pipeline.cluster.lease import Lease
+from pipeline.cluster.scanner import Scanner
+from pipeline.errors import SettingsError, StorageError
+from pipeline.settings import Settings
+from pipeline.wiring import Site
+
+log = structlog.get_logger(__name__)
+
+_SENDS, _PLANS_AND_REPORTS = 4, 3
+"""Jobs of one worker at a time. Segments share its calls in flight; a few are enough to keep them
+busy while one ends and the next begins."""
+
+_REJOIN_SECONDS = 2.0
+
+
+def libpq(url: str) -> str:
+    """The ledger's address as PostgreSQL's own library writes it. Raises SettingsError."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in {"postgresql", "postgresql+psycopg"}:
+        raise SettingsError(
+            "Workers need their ledger in PostgreSQL.",
+            hint='Set ledger.url to "postgresql://…"; `shipdrop ledger copy` moves what there is.',
+        )
+    return f"postgresql://{rest}"
+
+
+class Session:
+    """One membership, under one name. ``run`` returns when it ended; ``was_lost``: not by wish."""
+
+    def __init__(self, root: Path, settings: Settings, child: Child | None = None) -> None:
+        """``child``: a process to read files in that was started already."""
+        self._lease = Lease(settings.cluster.stale_seconds)
+        self._site = Site(root, settings, child=child, presence=self._lease)
+        self._stop = threading.Event()
+        self.was_lost = False
+        self._engine: Engine | None = None
+        self._hands: Hands | None = None
+
+    def stop(self) -> None:
+        """Finish what is out, leave the rest to others, and end."""
+        self._stop.set()
+        if self._hands is not None:
+            self._hands.stopping = True
+        if self._engine is not None:
+            self._site.runner.stop_reading()
+            self._site.room.stop()
+            self._engine.stop()
+
+    def _lost(self) -> None:
+        """Given up by the others: nothing of ours counts any more."""
+        self.was_lost = True
+        self._lease.end()
+        self._stop.set()
+        if self._hands is not None:
+            self._hands.stopping = True
+        self._site.runner.stop_reading()
+        self._site.room.kill()
+        if self._engine is not None:
+            self._engine.stop()
+
+    def run(self) -> None:
+        """Join, work until stopped or given up, leave. Raises StorageError, RootBusy."""
+        site = self._site
+        url = libpq(site.settings.ledger.url)
+        site.folders.prepare()
+        try:
+            with site.ledger.alone(shared=True) as hold:
+                hold.on_lost = self.stop
+                self._work(url)
+        finally:
+            site.close()
+
+    def _work(self, url: str) -> None:
+        site, lease = self._site, self._lease
+        begun = lease.begin_word()
+        site.ledger.join(
+            lease.name, host=socket.gethostname(), pid=os.getpid(), root=site.ledger.root_id
+        )
+        lease.renew(begun)
+        hands = self._hands = Hands(site, lease, self._call)
+        engine = self._engine = Engine(
+            url,
+            queues=(
+                Queue(
+                    name=f"plan:{site.ledger.root_id}",
+                    at_once=_PLANS_AND_REPORTS,
+                    hands={PLAN: hands.plan, REPORT: hands.report},
+                ),
+                Queue(name=f"send:{site.ledger.root_id}", at_once=_SENDS, hands={SEND: hands.send}),
+            ),
+            beat=lease.pause,
+        )
+        keeper = Keeper(site, lease, hands, engine, stop=self.stop, lost=self._lost)
+        scanner = Scanner(site, lease, hands)
+        site.reader.keep_ready()
+        site.room.start()
+        keeper.start()
+        scanner.start()
+        log.info("worker.joined", worker=lease.name, root=str(site.root))
+        if self._stop.is_set():
+            self.stop()
+        try:
+            engine.run()
+        finally:
+            scanner.stop()
+            site.room.stop()
+            site.room.join()
+            keeper.stop()
+            self._leave()
+
+    def _call(self, kind: str, args: Sequence[Mapping[str, int]], urgency: int) -> None:
+        if self._engine is not None:
+            self._engine.call(kind, args, urgency)
+
+    def _leave(self) -> None:
+        if self.was_lost:
+            return
+        try:
+            self._site.ledger.leave(self._lease.name)
+        except StorageError as error:  # the others notice by themselves
+            log.warning("worker.left_unsaid", reason=error.message)
+        log.info("worker.left", worker=self._lease.name)
+
+
+def work(site: Site, on_session: Callable[[Session], None]) -> None:
+    """Be a worker of this root until stopped: a worker that was given up joins anew.
+
+    ``on_session`` is handed each session before it begins, so that signals can stop it. Raises what
+    keeps the first one from beginning.
+    """
+    first = True
+    while True:
+        session = Session(site.root, site.settings, site.child if first else None)
+        on_session(session)
+        try:
+            session.run()
+        except StorageError as error:
+            if first:
+                raise
+            log.warning("worker.cannot_join", reason=error.message)
+            session.was_lost = True
+        if not session.was_lost:
+            return
+        first = False
+        time.sleep(_REJOIN_SECONDS)

@@ -1,0 +1,116 @@
+"""Several machines: worker; cluster status, cluster drain."""
+
+import signal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.commands.common import Desk, command
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from pipeline.cluster.worker import Session
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(command(worker))
+    group = typer.Typer(help="Look at the workers, and let one go.", no_args_is_help=True)
+    group.command("status")(command(status))
+    group.command("drain")(command(drain))
+    app.add_typer(group, name="cluster")
+
+
+def worker(desk: Desk) -> int:
+    """Work on this root together with other workers, on this machine or others.
+
+    Needs shipdrop[cluster] and a ledger.url of PostgreSQL. Until SIGINT or SIGTERM.
+    """
+    try:
+        from pipeline.cluster.worker import libpq, work
+    except ModuleNotFoundError as error:
+        from pipeline.errors import SettingsError
+
+        if (error.name or "").partition(".")[0] == "pipeline":
+            raise  # ours: a bug
+        raise SettingsError(
+            f"Workers need {error.name}, which is not installed.",
+            hint="pip install 'shipdrop[cluster]'",
+        ) from error
+    site = desk.site(fresh=True, reads=True)
+    libpq(site.settings.ledger.url)
+    site.check_sending()
+    caught: list[int] = []
+    sessions: list[Session] = []
+
+    def handle(number: int, _frame: "FrameType | None") -> None:
+        caught.append(number)
+        if sessions:
+            sessions[-1].stop()
+
+    def begin(session: "Session") -> None:
+        sessions[:] = [session]
+        if caught:
+            session.stop()
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)
+    work(site, begin)
+    return 130 if signal.SIGINT in caught else 0
+
+
+def status(desk: Desk) -> int:
+    """Show the workers, what each has taken up, and what waits."""
+    from pipeline.adapters.ledger.status import cluster_status
+
+    site = desk.site(anywhere=True)
+    stale = site.settings.cluster.stale_seconds
+    found = cluster_status(site.ledger, stale_seconds=stale)
+
+    def for_people() -> None:
+        _print_status(desk, found)
+
+    desk.show(found, for_people)
+    return 0
+
+
+def _print_status(desk: Desk, found: "dict[str, Any]") -> None:
+    from rich.table import Table
+
+    table = Table("worker", "host", "root", "last word", "calls", "rate", "holds")
+    for each in found["workers"]:
+        state = " (draining)" if each["draining"] else " (silent)" if each["stale"] else ""
+        table.add_row(
+            each["id"] + state,
+            f"{each['host']}:{each['pid']}",
+            each["root"],
+            f"{each['silent_seconds']:.1f} s ago",
+            str(each["calls"]),
+            f"{each['rate']:g}" if each["rate"] else "free",
+            ", ".join(each["holds"]),
+        )
+    desk.console.print(table if found["workers"] else "No workers.")
+    told = ", ".join(f"{count} {name}" for name, count in found["drops"].items())
+    desk.console.print(
+        f"Drops: {told or 'none'}. Segments open: {found['segments']['open']}, "
+        f"being sent: {found['segments']['sending']}."
+    )
+    if found["shut"]:
+        desk.console.print(
+            f"Nothing is sent for {found['shut']['seconds']:.0f} s: {found['shut']['reason']}"
+        )
+    if found["quiet_seconds"]:
+        desk.console.print(f"The API asked for quiet: {found['quiet_seconds']:.0f} s.")
+
+
+def drain(desk: Desk, name: Annotated[str, typer.Argument(metavar="WORKER")]) -> int:
+    """Let a worker finish what it has in hand, and end."""
+    from pipeline.errors import UsageError
+
+    if not desk.site(anywhere=True).ledger.drain(name):
+        raise UsageError(
+            f"There is no worker {name}.", hint="`shipdrop cluster status` lists them."
+        )
+    desk.show({"worker": name, "draining": True}, lambda: typer.echo(f"{name} finishes and ends."))
+    return 0

@@ -1,0 +1,43 @@
+"""The ledger itself: copying it to another database."""
+
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.common import Desk, command
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    group = typer.Typer(help="Move the memory of what was sent.", no_args_is_help=True)
+    group.command("copy")(command(copy))
+    app.add_typer(group, name="ledger")
+
+
+def copy(
+    desk: Desk,
+    to: Annotated[
+        str, typer.Option("--to", metavar="URL", help="Where: postgresql://… or sqlite:///…")
+    ],
+) -> int:
+    """Copy this root's ledger, with all it remembers, into a new and empty one.
+
+    Nothing may be running on the root meanwhile. Set ledger.url to the new address afterwards; the
+    old ledger stays as it is.
+    """
+    from pipeline.adapters.ledger import open_ledger
+    from pipeline.adapters.lock import RootLock
+
+    site = desk.site()
+    with RootLock(site.root, now=site.clock.now), site.ledger.alone():
+        target = open_ledger(to, root=site.root)
+        desk.at_end.callback(target.close)
+        with target.alone():
+            counts = site.ledger.copy_to(target)
+
+    def for_people() -> None:
+        told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        desk.console.print(f"Copied {told}. Now set ledger.url to the new address.")
+
+    desk.show({"copied": dict(counts)}, for_people)
+    return 0

@@ -1,0 +1,159 @@
+"""Workers that die, freeze, or lose the database: time is lost, no row; nothing goes twice."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.sandbox.config import Faults, SandboxConfig
+from pipeline.sandbox.server import SandboxHandle, running
+from tests.acceptance.crew import Crew, crew_on, name_of
+from tests.acceptance.drops_compared import histories
+from tests.acceptance.harness import orders, sheet, until
+from tests.postgres import PrivatePostgres, missing, private_postgres
+
+ROWS = 2400
+
+
+@pytest.fixture
+def api() -> Iterator[SandboxHandle]:
+    with running(SandboxConfig(faults=Faults(latency_ms=80, jitter_ms=80))) as handle:
+        yield handle
+
+
+@pytest.fixture
+def crew(tmp_path: Path, api: SandboxHandle, postgres: PrivatePostgres) -> Iterator[Crew]:
+    with crew_on(tmp_path / "root", api.url, api.token, postgres.database()) as made:
+        # "Not yet" proves nothing before the old call has timed out: keep that wait short.
+        made.root.configure(api__timeout_seconds=2)
+        yield made
+
+
+def assert_all_accepted_once(crew: Crew, api: SandboxHandle, rows: int) -> None:
+    found = crew.root.of("big")
+    found.assert_sound(rows)
+    assert found.summary["state"] == "completed"
+    assert found.counts == {"accepted": rows}
+    stats = api.stats()
+    assert stats["accepted"] == rows
+    assert stats["repeats"] == stats["duplicates"] == stats["refused"] == stats["illegal"] == 0
+    assert crew.root.files("inbox") == []
+    assert not [p for p in crew.root.outbox.rglob("*") if p.name.startswith(".")]
+
+
+def after_calls(api: SandboxHandle, count: int) -> None:
+    until(lambda: api.stats()["calls"] >= count, what=f"call {count}")
+
+
+def test_a_killed_worker_s_segments_are_taken_over(crew: Crew, api: SandboxHandle) -> None:
+    victim, _ = crew.start(2)
+    crew.root.drop("big.csv", orders(ROWS))
+    after_calls(api, 15)
+    until(lambda: name_of(victim) in crew.senders(), what="the victim sending")
+    victim.kill()
+    assert api.stats()["accepted"] < ROWS
+    crew.closed(1)
+    assert_all_accepted_once(crew, api, ROWS)
+    assert name_of(victim) not in crew.names()
+
+
+@pytest.mark.parametrize("moment", ["inbox/big.csv", "state/drops/*/*/rows-*.arrow"])
+def test_a_worker_killed_while_claiming_or_planning_is_followed_by_another(
+    crew: Crew, api: SandboxHandle, moment: str
+) -> None:
+    api.set_faults(latency_ms=0, jitter_ms=0)
+    scans = sheet([f"S{number:06}", "In Transit"] for number in range(30_000))
+    first, second = crew.start(2)
+    second.send(signal.SIGSTOP)  # so that the first has it all in hand
+    gone = not any(c in moment for c in "*")
+    crew.root.drop("big.csv", scans + orders(60).partition("\n")[2])
+    until(lambda: any(crew.root.path.glob(moment)) != gone, what=moment)
+    first.kill()
+    second.send(signal.SIGCONT)
+    crew.closed(1)
+    crew.root.of("big").assert_sound(30_060)
+    assert crew.root.of("big").counts == {"ignored": 30_000, "accepted": 60}
+    assert api.stats()["accepted"] == 60
+    assert api.stats()["repeats"] == 0
+
+
+def test_a_frozen_worker_is_taken_over_and_does_no_harm_when_it_wakes(
+    crew: Crew, api: SandboxHandle
+) -> None:
+    frozen, _ = crew.start(2)
+    old_name = name_of(frozen)
+    steps = ("bag_picked", "delivery_done")
+    crew.root.drop("big.csv", sheet([f"F{n:05}", s] for s in steps for n in range(ROWS // 2)))
+    after_calls(api, 10)
+    until(lambda: old_name in crew.senders(), what="the frozen one sending")
+    frozen.send(signal.SIGSTOP)
+    crew.closed(1)
+    assert_all_accepted_once(crew, api, ROWS)
+    before = {path: path.read_bytes() for path in crew.root.outbox.iterdir()}
+    calls = api.stats()["calls"]
+    frozen.send(signal.SIGCONT)
+    # It finds out, joins under a new name, and has sent and written nothing on the way.
+    until(lambda: len(crew.names()) == 2, what="the frozen one joining anew")
+    assert old_name not in crew.names()
+    assert api.stats()["calls"] == calls
+    assert {path: path.read_bytes() for path in crew.root.outbox.iterdir()} == before
+    assert all(history == list(steps) for history in histories(api).values())
+    crew.root.drop("next.csv", orders(40))
+    crew.closed(2)
+    assert crew.root.of("next").counts == {"accepted": 40}
+
+
+def test_all_workers_killed_and_new_ones_started_end_what_was_begun(
+    crew: Crew, api: SandboxHandle
+) -> None:
+    workers = crew.start(2)
+    crew.root.drop("big.csv", orders(ROWS))
+    after_calls(api, 20)
+    for each in workers:
+        each.kill()
+    crew.start(1)
+    crew.closed(1)
+    assert_all_accepted_once(crew, api, ROWS)
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing() or "-")
+def test_a_restart_of_the_database_costs_time_not_rows(tmp_path: Path, api: SandboxHandle) -> None:
+    with (
+        private_postgres() as server,
+        crew_on(tmp_path / "root", api.url, api.token, server.database()) as crew,
+    ):
+        crew.root.configure(api__timeout_seconds=2)
+        crew.start(2)
+        crew.root.drop("big.csv", orders(ROWS))
+        after_calls(api, 20)
+        server.stop()
+        after_calls(api, 21)
+        server.start()
+        crew.closed(1)
+        assert_all_accepted_once(crew, api, ROWS)
+        crew.root.drop("next.csv", orders(40, prefix="NEXT"))
+        crew.closed(2)
+
+
+def test_an_outage_of_the_api_shuts_all_and_an_expired_token_too_until_it_is_over(
+    crew: Crew, api: SandboxHandle
+) -> None:
+    api.set_faults(latency_ms=20, jitter_ms=0)
+    crew.start(2)
+    crew.root.drop("big.csv", orders(ROWS))
+    after_calls(api, 20)
+    api.set_faults(status_all=401)
+    until(lambda: crew.status()["shut"], what="shut for all")
+    shut = crew.status()["shut"]
+    assert shut["held"]
+    assert "401" in shut["reason"]
+    until(lambda: not crew.senders(), what="nobody sending")
+    until(lambda: crew.root.delivered(), what="a report of what is open")
+    assert crew.root.of("big").summary["state"] == "open"
+    calls = api.stats()["calls"]
+    api.set_faults(status_all=0)
+    assert crew.root.run("retry", crew.root.of("big").id).code == 0
+    crew.closed(1)
+    assert_all_accepted_once(crew, api, ROWS)
+    assert calls < api.stats()["calls"]

@@ -1,0 +1,179 @@
+"""Workers in the ledger: their posts, their shares, and that a worker given up writes no more."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.ledger import SqlLedger, open_ledger
+from pipeline.adapters.ledger.crew import Allowance, Orders
+from pipeline.errors import Fenced
+from pipeline.model import DropState, Outcome
+from pipeline.ports import ChunkResult, ChunkState
+from tests.fakes.ledger_plans import AT, NOW, frozen_plan
+from tests.postgres import PrivatePostgres
+
+
+@pytest.fixture
+def ledgers(tmp_path: Path, postgres: PrivatePostgres) -> Iterator[dict[str, SqlLedger]]:
+    """Three workers' connections to one ledger, on one root."""
+    url = postgres.database()
+    with ExitStack() as held:
+        opened = {}
+        for me in "abc":
+            opened[me] = open_ledger(url, root=tmp_path)
+            held.callback(opened[me].close)
+            opened[me].join(me, host="h", pid=1, root=opened[me].root_id)
+        yield opened
+
+
+def word(ledger: SqlLedger, me: str, allowed: Allowance, *, wants: int = 1, out: int = 0) -> Orders:
+    return ledger.word(me, wants=wants, most=8, allowed=allowed, lower=lambda _calls, _rate: out)
+
+
+def planned(ledger: SqlLedger, rows: int, drop_id: str = "d1"):
+    drop = ledger.begin(drop_id=drop_id, folder="", source_file="a.csv", received_at=NOW)
+    drop = replace(drop, state=DropState.OPEN)
+    ledger.freeze(drop, frozen_plan(drop.seq, rows))
+    return drop
+
+
+class TestPosts:
+    def test_one_worker_holds_a_post_until_it_leaves_it(self, ledgers):
+        assert ledgers["a"].take_post("a", "x")
+        assert not ledgers["b"].take_post("b", "x")
+        ledgers["b"].leave_post("b", "x")
+        assert not ledgers["b"].take_post("b", "x")
+        ledgers["a"].leave_post("a", "x")
+        assert ledgers["b"].take_post("b", "x")
+        assert [w.holds for w in ledgers["c"].crew()] == [(), ("x",), ()]
+
+    def test_whoever_falls_silent_loses_all_and_writes_no_more(self, ledgers):
+        drop = planned(ledgers["a"], 40)
+        first, second = ledgers["a"].chunks(drop.seq)
+        assert ledgers["a"].take_post("a", "x")
+        assert ledgers["b"].give_up_the_silent(60) == []
+        with ledgers["b"]._db.write() as connection:
+            connection.exec_driver_sql("UPDATE workers SET beat = beat - 100 WHERE id = 'a'")
+        assert ledgers["b"].give_up_the_silent(60) == ["a"]
+        assert ledgers["b"].take_post("b", "x")
+        done = ChunkResult(chunk=replace(first, state=ChunkState.DONE, outcome=Outcome.ACCEPTED))
+        for act in (
+            lambda ledger: ledger.exchange([done], [second], at=AT),
+            lambda ledger: ledger.save(replace(drop, state=DropState.COMPLETED)),
+            lambda ledger: ledger.freeze(drop, frozen_plan(drop.seq, 20)),
+            lambda ledger: ledger.take_post("a", "y"),
+            lambda ledger: word(ledger, "a", Allowance()),
+        ):
+            with pytest.raises(Fenced):
+                act(ledgers["a"])
+        assert ledgers["b"].chunks(drop.seq) == [first, second]
+        assert ledgers["b"].drop_numbered(drop.seq).state is DropState.OPEN
+
+    def test_a_worker_in_the_middle_of_a_transaction_is_not_given_up_before_its_end(self, ledgers):
+        with ledgers["b"]._db.write() as connection:
+            connection.exec_driver_sql("UPDATE workers SET beat = beat - 100 WHERE id = 'a'")
+        with ledgers["a"]._db.write():
+            assert ledgers["b"].give_up_the_silent(60) == []
+        assert ledgers["b"].give_up_the_silent(60) == ["a"]
+
+
+class TestShares:
+    def test_all_together_never_exceed_what_is_allowed(self, ledgers):
+        allowed = Allowance(calls=5, rate=30.0)
+        told = {}
+        for me in ("a", "a", "b", "c", "a", "b", "c", "a", "b", "c"):
+            told[me] = word(ledgers[me], me, allowed)
+            crew = ledgers["a"].crew()
+            assert sum(each.calls for each in crew) <= 5
+            assert sum(each.rate for each in crew) <= 30.0 + 1e-9
+        assert sorted(each.calls for each in told.values()) == [1, 2, 2]
+        assert [each.rate for each in told.values()] == pytest.approx([10.0] * 3)
+
+    def test_a_worker_with_nothing_to_send_leaves_its_share_to_others(self, ledgers):
+        allowed = Allowance(calls=6, rate=30.0)
+        assert word(ledgers["a"], "a", allowed).calls == 6
+        assert word(ledgers["b"], "b", allowed).calls == 0
+        assert word(ledgers["a"], "a", allowed, wants=0).calls == 0
+        told = word(ledgers["b"], "b", allowed)
+        assert (told.calls, told.rate) == (6, 30.0)
+
+    def test_calls_that_are_still_out_count_until_they_are_answered(self, ledgers):
+        allowed = Allowance(calls=4)
+        assert word(ledgers["a"], "a", allowed).calls == 4
+        word(ledgers["b"], "b", allowed)
+        assert word(ledgers["a"], "a", allowed, out=4).calls == 2
+        assert word(ledgers["b"], "b", allowed).calls == 0
+        assert word(ledgers["a"], "a", allowed, out=1).calls == 2
+        assert word(ledgers["b"], "b", allowed).calls == 2
+
+    def test_without_bounds_each_sends_as_its_own_settings_say(self, ledgers):
+        told = word(ledgers["a"], "a", Allowance())
+        assert (told.calls, told.rate) == (8, 0.0)
+
+
+class TestSegments:
+    def test_a_wave_is_over_when_its_last_segment_ended_and_then_the_next_begins(self, ledgers):
+        ledger = ledgers["a"]
+        drop = planned(ledger, 2000)
+        with ledger._db.write() as connection:
+            connection.exec_driver_sql("UPDATE chunks SET wave = 1 WHERE no >= 50")
+        first = ledger.lay_out(drop.seq)
+        assert [(s.wave, s.first, s.last) for s in first] == [(0, 0, 24), (0, 25, 49)]
+        assert ledgers["b"].lay_out(drop.seq) is None
+        assert ledger.segment(drop.seq, 1, 0) is None
+        assert ledger.end_segment(first[1]) == []
+        assert ledger.segment(drop.seq, 0, 1) is None
+        second = ledger.end_segment(first[0])
+        assert [(s.wave, s.first, s.last) for s in second] == [(1, 50, 74), (1, 75, 99)]
+        assert ledger.end_segment(second[0]) == []
+        assert ledger.end_segment(second[1]) is None
+
+    def test_a_drop_is_through_when_all_ended_and_every_chunk_is_done_whoever_holds_what(
+        self, ledgers
+    ):
+        ledger = ledgers["a"]
+        drop = planned(ledger, 400)
+        assert (ledger.has_open_segments(drop.seq), ledger.is_through(drop.seq)) == (True, False)
+        (only,) = ledger.lay_out(drop.seq)
+        assert ledgers["b"].take_post("b", only.post)
+        assert (ledger.has_open_segments(drop.seq), ledger.is_through(drop.seq)) == (True, False)
+        *most, last = [
+            ChunkResult(chunk=replace(c, state=ChunkState.DONE, outcome=Outcome.ACCEPTED))
+            for c in ledger.chunks(drop.seq)
+        ]
+        ledger.exchange(most, [last.chunk], at=AT)
+        assert ledgers["b"].end_segment(only) is None
+        assert (ledger.has_open_segments(drop.seq), ledger.is_through(drop.seq)) == (False, False)
+        ledger.exchange([last], [], at=AT)
+        assert ledger.is_through(drop.seq)
+        assert ledger.lay_out(drop.seq) == []
+
+    def test_only_what_is_left_is_laid_out(self, ledgers):
+        ledger = ledgers["a"]
+        drop = planned(ledger, 600)
+        done = [
+            ChunkResult(chunk=replace(c, state=ChunkState.DONE, outcome=Outcome.ACCEPTED))
+            for c in ledger.chunks(drop.seq)[:20]
+        ]
+        ledger.exchange(done, [], at=AT)
+        (left,) = ledger.lay_out(drop.seq)
+        assert [c.no for c in ledger.load(left).chunks] == list(range(20, 30))
+
+    def test_segments_that_nobody_has_taken_up_are_told_of(self, ledgers):
+        ledger = ledgers["a"]
+        drop = planned(ledger, 1000)
+        one, two = ledger.lay_out(drop.seq)
+        assert ledger.take_post("a", one.post)
+        assert ledgers["b"].idle_segments() == [two]
+
+    def test_a_drop_that_waits_holds_back_later_ones_with_its_orders_only(self, ledgers):
+        early, late = (planned(ledgers["a"], 0, name) for name in ("d1", "d2"))
+        ledgers["a"].wait_with(early.seq, ["o1", "o2"])
+        assert ledgers["b"].waiting_before(late.seq, ["o2", "o3"]) == ["d1"]
+        assert ledgers["b"].waiting_before(late.seq, ["o3"]) == []
+        assert ledgers["b"].waiting_before(early.seq, ["o2"]) == []
+        ledgers["a"].wait_no_more(early.seq)
+        assert ledgers["b"].waiting_before(late.seq, ["o2"]) == []

@@ -1,0 +1,76 @@
+"""The ledger on PostgreSQL where that differs: restarts, two machines at once, odd text."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.ledger import SqlLedger, open_ledger
+from pipeline.errors import StorageError
+from pipeline.model import DropState, Outcome
+from pipeline.ports import ChunkResult, ChunkState, Receipt, Verdict
+from tests.fakes.ledger_plans import AT, NOW, frozen_plan
+from tests.postgres import PrivatePostgres, missing, private_postgres
+
+
+@pytest.fixture
+def url(postgres: PrivatePostgres) -> str:
+    return postgres.database()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, url: str) -> Iterator[SqlLedger]:
+    opened = open_ledger(url, root=tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_several_that_open_a_new_ledger_at_once_make_its_tables_once(tmp_path, url):
+    with ThreadPoolExecutor(6) as threads:
+        ledgers = list(threads.map(lambda _: open_ledger(url, root=tmp_path), range(6)))
+    with ledgers[0]._db.read() as connection:
+        found = connection.exec_driver_sql("SELECT number FROM schema_version ORDER BY 1").all()
+    assert [row[0] for row in found] == [1, 2, 3]
+    for ledger in ledgers:
+        ledger.close()
+
+
+def test_text_with_a_nul_is_kept_readable(ledger):
+    drop = ledger.begin(drop_id="d1", folder="", source_file="a.csv", received_at=NOW)
+    drop = replace(drop, state=DropState.OPEN)
+    ledger.freeze(drop, frozen_plan(drop.seq, 1, prefix="o\0"))
+    (chunk,) = ledger.chunks(drop.seq)
+    said = Verdict(chunk_no=0, pos=0, outcome=Outcome.FAILED, code="X", message="no\0 way")
+    receipt = Receipt(chunk_no=0, at=AT, kind="put", http_status=400, note="\0")
+    ended = replace(chunk, state=ChunkState.DONE, outcome=Outcome.FAILED, message="\0")
+    result = ChunkResult(chunk=ended, verdicts=(said,), receipts=(receipt,))
+    ledger.exchange([result], [], at=AT)
+    assert ledger.verdicts(drop.seq)[0].message == "no\ufffd way"
+    assert ledger.sightings("o\ufffd0000000")[0].receipts[0].note == "\ufffd"
+
+
+def test_orders_are_compared_byte_by_byte(ledger):
+    for number, prefix in enumerate("aBb"):
+        drop = ledger.begin(drop_id=f"d{number}", folder="", source_file="a", received_at=NOW)
+        drop = replace(drop, state=DropState.OPEN)
+        ledger.freeze(drop, frozen_plan(drop.seq, 1, prefix=prefix))
+    asked = [f"{prefix}0000000" for prefix in "abB"]
+    assert [s.order_id[0] for s in ledger.standing(asked, but_seq=99)] == ["B", "a", "b"]
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing() or "-")
+def test_a_restart_of_the_server_is_trouble_for_a_moment_only(tmp_path):
+    with private_postgres() as server:
+        ledger = open_ledger(server.database(), root=tmp_path)
+        ledger.begin(drop_id="d1", folder="", source_file="a.csv", received_at=NOW)
+        server.stop()
+        with pytest.raises(StorageError, match="cannot be read") as caught:
+            ledger.find("d1")
+        assert "PostgreSQL" in caught.value.hint
+        server.start()
+        assert ledger.find("d1") is not None
+        ledger.request("d1", "retry")
+        assert [drop.drop_id for drop in ledger.requested()] == ["d1"]
+        ledger.close()

@@ -1,0 +1,65 @@
+"""A worker's lease: whoever was silent too long sends nothing, even before it is told."""
+
+import asyncio
+
+import pytest
+
+from pipeline.adapters.present import PresentApi
+from pipeline.cluster.lease import Lease
+from pipeline.errors import Fenced, Held
+from pipeline.ports import Reply
+
+
+class CountingApi:
+    """Takes every call."""
+
+    token_generation = 0
+
+    def __init__(self) -> None:
+        self.calls: list[bytes] = []
+
+    async def put_status(self, body: bytes) -> Reply:
+        self.calls.append(body)
+        return Reply(status=200, headers={}, body=b"{}")
+
+    async def order_info(self, order_id: str) -> Reply:
+        return await self.put_status(order_id.encode())
+
+    async def renew_token(self, generation: int) -> bool:
+        return True
+
+    async def close(self) -> None:
+        pass
+
+
+def test_a_lease_holds_for_less_than_the_time_after_which_others_take_over():
+    lease = Lease(12)
+    with pytest.raises(Fenced):
+        lease.sure()
+    lease.renew(lease.begin_word())
+    lease.sure()
+    lease.renew(lease.begin_word() - 7.9)
+    assert lease.holds
+    lease.renew(lease.begin_word() - 8.1)
+    assert not lease.holds
+    lease.renew(lease.begin_word())
+    lease.end()
+    with pytest.raises(Fenced):
+        lease.sure()
+
+
+def test_no_call_leaves_without_a_lease_and_all_sending_is_held():
+    api, lease = CountingApi(), Lease(12)
+    present = PresentApi(api, lease)
+    lease.renew(lease.begin_word())
+    assert asyncio.run(present.put_status(b"1")).status == 200
+    lease.renew(lease.begin_word() - 9)
+    for call in (present.put_status(b"2"), present.order_info("3")):
+        with pytest.raises(Held, match="no word with the ledger"):
+            asyncio.run(call)
+    assert api.calls == [b"1"]
+    assert lease.refused
+
+
+def test_names_are_unlike():
+    assert len({Lease(12).name for _ in range(50)}) == 50
