@@ -164,8 +164,10 @@ def test_many_files_are_read_by_one_process_and_nothing_piles_up(root: Root) -> 
         root.drop(f"g{number}.csv", orders(2, prefix=f"G{number}-"))
         until(lambda number=number: len(root.delivered()) == 202 + number, what="its summary")
     (reader,) = readers(service)
+    # The ledger's pool may have grown by some connections meanwhile; a leak is one per file.
+    most = before[0] + 20, before[1] + 2
     until(
-        lambda: (opened(service.process.pid), opened(reader.pid)) == before,
+        lambda: opened(service.process.pid) <= most[0] and opened(reader.pid) <= most[1],
         what="no more open files than before",
     )
     assert service.end().code == 0
