@@ -48,7 +48,11 @@ class LiveProfiles(Mapping[str, Profile]):
         return len(self._fresh())
 
     def own(self) -> OwnProfiles:
-        """The root's own, as (path, text): what is told to the process that reads."""
+        """The root's own, as (path, text): what is told to the process that reads.
+
+        Looked at anew: a file dropped right after its profile was saved is read by it.
+        """
+        self.refresh()
         self._fresh()
         return self._own
 
