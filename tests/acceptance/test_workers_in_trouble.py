@@ -63,7 +63,7 @@ def test_a_worker_killed_while_claiming_or_planning_is_followed_by_another(
     crew: Crew, api: SandboxHandle, moment: str
 ) -> None:
     api.set_faults(latency_ms=0, jitter_ms=0)
-    scans = sheet([f"S{number:06}", "In Transit"] for number in range(30_000))
+    scans = sheet([f"S{number:06}", "In Transit"] for number in range(120_000))
     first, second = crew.start(2)
     second.send(signal.SIGSTOP)  # so that the first has it all in hand
     gone = not any(c in moment for c in "*")
@@ -72,8 +72,8 @@ def test_a_worker_killed_while_claiming_or_planning_is_followed_by_another(
     first.kill()
     second.send(signal.SIGCONT)
     crew.closed(1)
-    crew.root.of("big").assert_sound(30_060)
-    assert crew.root.of("big").counts == {"ignored": 30_000, "accepted": 60}
+    crew.root.of("big").assert_sound(120_060)
+    assert crew.root.of("big").counts == {"ignored": 120_000, "accepted": 60}
     assert api.stats()["accepted"] == 60
     assert api.stats()["repeats"] == 0
 
