@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.ledger.crew import Allowance, Orders
+from pipeline.adapters.ledger.segments import Load, Segment
 from pipeline.errors import Fenced
 from pipeline.model import DropState, Outcome
 from pipeline.ports import ChunkResult, ChunkState
@@ -31,6 +32,10 @@ def ledgers(tmp_path: Path, postgres: PrivatePostgres) -> Iterator[dict[str, Sql
 
 def word(ledger: SqlLedger, me: str, allowed: Allowance, *, wants: int = 1, out: int = 0) -> Orders:
     return ledger.word(me, wants=wants, most=8, allowed=allowed, lower=lambda _calls, _rate: out)
+
+
+def taken(ledger: SqlLedger, me: str, each: Segment) -> Load | None:
+    return ledger.take_segment(me, drop_seq=each.drop_seq, wave=each.wave, no=each.no)
 
 
 def planned(ledger: SqlLedger, rows: int, drop_id: str = "d1"):
@@ -122,10 +127,12 @@ class TestSegments:
             connection.exec_driver_sql("UPDATE chunks SET wave = 1 WHERE no >= 50")
         first = ledger.lay_out(drop.seq)
         assert [(s.wave, s.first, s.last) for s in first] == [(0, 0, 24), (0, 25, 49)]
+        wave_1 = Segment(drop_seq=drop.seq, wave=1, no=0, first=50, last=74)
         assert ledgers["b"].lay_out(drop.seq) is None
-        assert ledger.segment(drop.seq, 1, 0) is None
+        assert taken(ledgers["b"], "b", wave_1) is None
+        assert taken(ledgers["b"], "b", first[1]).segment == first[1]
         assert ledger.end_segment(first[1]) == []
-        assert ledger.segment(drop.seq, 0, 1) is None
+        assert taken(ledger, "a", first[1]) is None
         second = ledger.end_segment(first[0])
         assert [(s.wave, s.first, s.last) for s in second] == [(1, 50, 74), (1, 75, 99)]
         assert ledger.end_segment(second[0]) == []
@@ -160,13 +167,14 @@ class TestSegments:
         ]
         ledger.exchange(done, [], at=AT)
         (left,) = ledger.lay_out(drop.seq)
-        assert [c.no for c in ledger.load(left).chunks] == list(range(20, 30))
+        assert [c.no for c in taken(ledger, "a", left).chunks] == list(range(20, 30))
 
     def test_segments_that_nobody_has_taken_up_are_told_of(self, ledgers):
         ledger = ledgers["a"]
         drop = planned(ledger, 1000)
         one, two = ledger.lay_out(drop.seq)
-        assert ledger.take_post("a", one.post)
+        assert taken(ledger, "a", one).segment == one
+        assert taken(ledgers["b"], "b", one) is None
         assert ledgers["b"].idle_segments() == [two]
 
     def test_a_drop_that_waits_holds_back_later_ones_with_its_orders_only(self, ledgers):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import posts, signals, workers
@@ -177,15 +178,7 @@ class Crew:
     def take_post(self, me: str, key: str) -> bool:
         """Take something up that only one worker does at a time. False when another has it."""
         with self._db.write() as connection:
-            found = connection.execute(
-                sa.text(
-                    "INSERT INTO posts (key, owner, since)"
-                    " VALUES (:key, :me, extract(epoch from clock_timestamp()))"
-                    " ON CONFLICT (key) DO NOTHING"
-                ),
-                {"key": key, "me": me},
-            )
-            return found.rowcount == 1
+            return insert_post(connection, key, me)
 
     def leave_post(self, me: str, key: str) -> None:
         """Let others have it."""
@@ -254,6 +247,18 @@ _SIGNALS = (
     signals.c.reason,
     signals.c.hint,
 )
+
+
+def insert_post(
+    connection: sa.Connection, key: str, me: str, *, where: sa.ColumnElement[bool] | None = None
+) -> bool:
+    """Take a post, if ``where`` holds; false when another has it or it does not."""
+    values = sa.select(sa.literal(key), sa.literal(me), NOW).where(
+        sa.true() if where is None else where
+    )
+    taking = insert(posts).from_select(["key", "owner", "since"], values)
+    taken = taking.on_conflict_do_nothing(index_elements=["key"]).returning(posts.c.key)
+    return connection.execute(taken).first() is not None
 
 
 def _share(
