@@ -198,13 +198,7 @@ class Site:
         self.folders.prepare()
         room = self.room
         troubles = Troubles(clock=self.clock)
-        pulse = PulseWriter(
-            self.root / "state",
-            _looking_at(room, self.calls, self.clock, self.settings.inbox.scan_seconds, troubles),
-            now=self.clock.now,
-            monotonic=self.clock.monotonic,
-        )
-        troubles.on_scan = pulse.scanned
+        pulse = self.pulse_writer(troubles)
         return Service(
             intake=lambda wake: self.intake(troubles, wake),
             folders=self.folders,
@@ -223,6 +217,18 @@ class Site:
             on_turn=pulse.beat,
             on_end=pulse.end,
         )
+
+    def pulse_writer(self, troubles: Troubles) -> PulseWriter:
+        """What tells others on this root how the service, or a worker that looks, is doing."""
+        every = self.settings.inbox.scan_seconds
+        pulse = PulseWriter(
+            self.root / "state",
+            _looking_at(self.room, self.calls, self.clock, every, troubles),
+            now=self.clock.now,
+            monotonic=self.clock.monotonic,
+        )
+        troubles.on_scan = pulse.scanned
+        return pulse
 
     def intake(self, troubles: Troubles, wake: Callable[[], None]) -> Intake:
         """The inbox as a loop uses it. ``wake`` is called when something happens there."""

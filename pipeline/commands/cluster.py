@@ -1,6 +1,7 @@
 """Several machines: worker; cluster status, cluster drain."""
 
 import signal
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,6 +40,8 @@ def worker(desk: Desk) -> int:
             hint="pip install 'shipdrop[cluster]'",
         ) from error
     site = desk.site(fresh=True, reads=True)
+    from pipeline.web.notices import telling
+
     libpq(site.settings.ledger.url)
     site.check_sending()
     caught: list[int] = []
@@ -56,7 +59,7 @@ def worker(desk: Desk) -> int:
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
-    work(site, begin)
+    work(site, begin, beside=partial(telling, site, once=False))
     return 130 if signal.SIGINT in caught else 0
 
 
@@ -96,6 +99,8 @@ def _print_status(desk: Desk, found: "dict[str, Any]") -> None:
         f"Drops: {told or 'none'}. Segments open: {found['segments']['open']}, "
         f"being sent: {found['segments']['sending']}."
     )
+    waiting = ", ".join(f"{count} in {name}" for name, count in found["queues"].items())
+    desk.console.print(f"Jobs waiting: {waiting or 'none'}. Stalled: {found['stalled']}.")
     if found["shut"]:
         desk.console.print(
             f"Nothing is sent for {found['shut']['seconds']:.0f} s: {found['shut']['reason']}"

@@ -24,6 +24,13 @@ PLANNING = "planning"
 
 _TURN_SECONDS = 0.02
 
+#: The engine's own table (``cluster.engine`` makes it), as far as it is looked at from here.
+_JOBS = sa.table(
+    "procrastinate_jobs",
+    sa.column("queue_name", sa.String),
+    sa.column("status", sa.Enum("todo", name="procrastinate_job_status", create_type=False)),
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
@@ -166,6 +173,16 @@ class Crew:
             Worker(**each._asdict(), holds=tuple(p.key for p in held if p.owner == each.id))
             for each in found
         ]
+
+    def waiting_jobs(self) -> dict[str, int]:
+        """Jobs of the engine that nobody has taken yet, by queue."""
+        query = sa.select(_JOBS.c.queue_name, sa.func.count()).where(_JOBS.c.status == "todo")
+        there = sa.select(sa.func.to_regclass(_JOBS.name).is_not(None))
+        with self._db.read() as connection:
+            if not connection.execute(there).scalar():
+                return {}  # no worker has been here yet
+            counted = connection.execute(query.group_by(_JOBS.c.queue_name)).all()
+        return {name: int(count) for name, count in sorted(tuple(row) for row in counted)}
 
     def drain(self, worker_id: str) -> bool:
         """Ask a worker to finish what it does and end. False when there is none of this name."""
