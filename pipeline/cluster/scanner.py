@@ -1,9 +1,9 @@
 """The inbox among workers: one of them looks into it and claims, and hands on to all.
 
 It also does what one does for a root: says in ``state/health.json`` how things are, tells people,
-and removes what is old. The post makes it one at a time. A claim that its worker did not live to end
-is ended here by whoever looks next; its line stays for an hour, should the file come to ``work``
-after all.
+and removes what is old. The post makes it one at a time. A claim that its worker did not live to
+end is ended here by whoever looks next; its line stays for an hour, should the file come to
+``work`` after all.
 """
 
 import threading
