@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.commands.common import Desk, command
+from pipeline.commands.operate import people_told
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -40,8 +41,6 @@ def worker(desk: Desk) -> int:
             hint="pip install 'shipdrop[cluster]'",
         ) from error
     site = desk.site(fresh=True, reads=True)
-    from pipeline.web.notices import telling
-
     libpq(site.settings.ledger.url)
     site.check_sending()
     caught: list[int] = []
@@ -59,7 +58,7 @@ def worker(desk: Desk) -> int:
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
-    work(site, begin, beside=partial(telling, site, once=False))
+    work(site, begin, beside=partial(people_told, site, once=False))
     return 130 if signal.SIGINT in caught else 0
 
 

@@ -1,6 +1,8 @@
 """Workers in the ledger: their posts, their shares, and that a worker given up writes no more."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.ledger.crew import Allowance, Orders
 from pipeline.adapters.ledger.segments import Load, Segment
-from pipeline.errors import Fenced
+from pipeline.errors import Fenced, RootBusy
 from pipeline.model import DropState, Outcome
 from pipeline.ports import ChunkResult, ChunkState
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
@@ -18,9 +20,21 @@ from tests.postgres import PrivatePostgres
 
 
 @pytest.fixture
-def ledgers(tmp_path: Path, postgres: PrivatePostgres) -> Iterator[dict[str, SqlLedger]]:
+def url(postgres: PrivatePostgres) -> str:
+    return postgres.database()
+
+
+@pytest.fixture
+def run(tmp_path: Path, url: str) -> Iterator[SqlLedger]:
+    """The connections of somebody who is no worker."""
+    opened = open_ledger(url, root=tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ledgers(tmp_path: Path, url: str) -> Iterator[dict[str, SqlLedger]]:
     """Three workers' connections to one ledger, on one root."""
-    url = postgres.database()
     with ExitStack() as held:
         opened = {}
         for me in "abc":
@@ -83,6 +97,32 @@ class TestPosts:
         with ledgers["a"]._db.write():
             assert ledgers["b"].give_up_the_silent(60) == []
         assert ledgers["b"].give_up_the_silent(60) == ["a"]
+
+
+class TestOneRunOrWorkers:
+    """A restart of the server takes the shared lock away; the workers' lines stay."""
+
+    def test_a_run_does_not_go_where_a_worker_gives_word(self, ledgers, run):
+        speaks, over = ledgers["a"], threading.Event()
+
+        def speak() -> None:
+            while not over.wait(0.1):
+                word(speaks, "a", Allowance())
+
+        with ThreadPoolExecutor(1) as thread:
+            spoken = thread.submit(speak)
+            try:
+                with pytest.raises(RootBusy, match="at work"), run.alone(stale_seconds=5):
+                    pytest.fail("a run began beside workers")
+            finally:
+                over.set()
+            spoken.result()
+
+    def test_a_run_goes_when_all_have_been_silent_and_then_they_write_no_more(self, ledgers, run):
+        with run.alone(stale_seconds=0.5):
+            with pytest.raises(Fenced):
+                word(ledgers["a"], "a", Allowance())
+            assert run.crew() == []
 
 
 class TestShares:

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import posts, signals, workers
-from pipeline.errors import Fenced
+from pipeline.errors import Fenced, RootBusy
 
 NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
 PLANNING = "planning"
@@ -161,6 +161,25 @@ class Crew:
         gone = workers.delete().where(workers.c.id.in_(silent)).returning(workers.c.id)
         with self._db.write() as connection:
             return [row.id for row in connection.execute(gone).all()]
+
+    def outlast(self, seconds: float) -> None:
+        """Wait until every worker has been silent for so long, and give it up.
+
+        Raises RootBusy as soon as one gives word. Where none has been, returns at once.
+        """
+        silent_before: dict[str, float] = {}
+        while True:
+            self.give_up_the_silent(seconds)
+            crew = self.crew()
+            if not crew:
+                return
+            if any(each.silent < silent_before.get(each.id, 0.0) for each in crew):
+                raise RootBusy(
+                    "Workers are at work on the ledger that ledger.url names.",
+                    hint="One `run` per ledger; `shipdrop cluster status` shows the workers.",
+                )
+            silent_before = {each.id: each.silent for each in crew}
+            time.sleep(_TURN_SECONDS)  # until a word comes: a line's age is all there is to see
 
     def crew(self) -> list[Worker]:
         """All workers, the oldest first."""
