@@ -1,20 +1,24 @@
 """The middle of the path for one drop: what the ledger knows, the plan, and freezing it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.adapters.spool import Spool
 from pipeline.delivery.parcel import ITEM_SEPARATOR, Parcel
+from pipeline.fresh import FreshChunks
 from pipeline.milestones import Milestone
 from pipeline.model import Disposition, Drop, Notice, Role
-from pipeline.ports import Chunk, ChunkState, Frozen, SendBook, Standing, Verdict
+from pipeline.ports import Chunk, Frozen, SendBook, Standing, Verdict
 from pipeline.prepared import Prepared
 from pipeline.stages.findings import labels, messages
 from pipeline.stages.judge import judge
@@ -23,7 +27,12 @@ from pipeline.stages.recheck import Pending, pending_places
 from pipeline.stages.report_summary import group_notices
 from pipeline.stages.settle import PLANNED
 
-_BETWEEN = pa.scalar(ITEM_SEPARATOR.decode(), pa.large_string())
+_TEXT = pa.large_string()
+_BETWEEN = pa.scalar(ITEM_SEPARATOR.decode(), _TEXT)
+_OPEN, _CLOSE, _NONE = (pa.scalar(text, _TEXT) for text in ("[", "]\n", ""))
+
+_ALONE = 50_000
+"""Rows of a drop from which on a thread more pays."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +52,12 @@ class Planned:
     table: pa.Table
     notices: tuple[Notice, ...]
     rejected: int
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Updates per chunk."""
+        found = np.bincount(self.plan.update_chunk, minlength=len(self.plan.wave_of_chunk))
+        return found.astype(np.int64)
 
 
 def blocking(standing: Sequence[Standing]) -> list[str]:
@@ -80,24 +95,33 @@ def guard(prepared: Prepared, planned: Planned, rules: PlanRules) -> None:
         raise refusal
 
 
-def freeze_bodies(planned: Planned, prepared: Prepared, spool: Spool) -> list[Chunk]:
-    """Write plan and bodies into the spool, on disk; return the chunks for the ledger."""
-    spool.write_plan(planned.table)
-    made = planned.plan
-    sizes = np.bincount(made.update_chunk, minlength=len(made.wave_of_chunk))
-    places = spool.write_bodies(_bodies(planned, prepared, spool, sizes.tolist()))
-    return [
-        Chunk(
-            drop_seq=0,
-            no=no,
-            wave=made.wave_of_chunk[no],
-            offset=offset,
-            length=length,
-            size=int(sizes[no]),
-            state=ChunkState.SENDING if made.doubt_of_chunk[no] else ChunkState.PLANNED,
+@contextmanager
+def freezing_bodies(
+    planned: Planned, prepared: Prepared, spool: Spool, *, drop_seq: int
+) -> Iterator[FreshChunks]:
+    """Write plan and bodies into the spool, and give the chunks for the ledger.
+
+    For a large drop that is done beside the block; the chunks' places are known when they are on
+    disk, and whoever asks for them waits so long. Raises StorageError, there or here.
+    """
+    sizes = planned.sizes
+
+    def write() -> npt.NDArray[np.int64]:
+        spool.write_plan(planned.table)
+        return spool.write_bodies(_bodies(planned, prepared, spool, sizes.tolist()))
+
+    with ExitStack() as held:
+        lengths = write
+        if prepared.total > _ALONE:
+            beside = held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="bodies"))
+            lengths = beside.submit(write).result
+        yield FreshChunks(
+            drop_seq=drop_seq,
+            wave=planned.plan.wave_of_chunk,
+            size=sizes,
+            doubtful=planned.plan.doubt_of_chunk,
+            lengths=lengths,
         )
-        for no, (offset, length) in enumerate(places)
-    ]
 
 
 def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Frozen:
@@ -219,9 +243,11 @@ def _notices(made: Plan, prepared: Prepared) -> tuple[Notice, ...]:
 
 def _bodies(
     planned: Planned, prepared: Prepared, spool: Spool, sizes: Sequence[int]
-) -> Iterator[bytes]:
-    """The bodies in the order of their chunks. Inside a wave updates follow the file (those in
-    doubt after the others), so that a pass or two through the spool per wave finds them.
+) -> Iterator[pa.Array]:
+    """The bodies, each with a line end, in the order of their chunks.
+
+    Inside a wave updates follow the file (those in doubt after the others), so that a pass or two
+    through the spool per wave finds them.
     """
     made = planned.plan
     done = 0
@@ -235,17 +261,17 @@ def _bodies(
         done += count
 
 
-def _joined(pieces: Iterator[pa.Array], sizes: Sequence[int]) -> Iterator[bytes]:
+def _joined(pieces: Iterator[pa.Array], sizes: Sequence[int]) -> Iterator[pa.Array]:
     """Bodies of so many items each, from items that come in pieces of any length."""
-    at, left = 0, pa.array([], pa.large_string())
+    at, left = 0, pa.array([], _TEXT)
     for piece in pieces:
         ready = pa.concat_arrays([left, piece])
         ends = np.cumsum([0, *sizes[at : at + len(ready)]])
         whole = int(np.searchsorted(ends, len(ready), side="right")) - 1
         if whole:
             lists = pa.LargeListArray.from_arrays(pa.array(ends[: whole + 1]), ready)
-            for body in pc.binary_join(lists, _BETWEEN).cast(pa.large_binary()).to_pylist():
-                yield b"[" + body + b"]"
+            items = pc.binary_join(lists, _BETWEEN)
+            yield pc.binary_join_element_wise(_OPEN, items, _CLOSE, _NONE)
         left = ready.slice(int(ends[whole]))
         at += whole
 
@@ -261,7 +287,7 @@ def _items(
             upto = int(np.searchsorted(rows, stop))
             if upto > at:
                 texts = batch.column("item").take(pa.array(rows[at:upto] - start))
-                yield _with_pickups(texts.cast(pa.large_string()), added[at:upto])
+                yield _with_pickups(texts.cast(_TEXT), added[at:upto])
             start, at = stop, upto
 
 
@@ -271,7 +297,7 @@ def _with_pickups(items: pa.Array, added: np.ndarray[Any, Any]) -> pa.Array:
         return items
     mask = pa.array(added)
     pickups = [_pickup_for(item) for item in items.filter(mask).to_pylist()]
-    return pc.replace_with_mask(items, mask, pa.array(pickups, pa.large_string()))
+    return pc.replace_with_mask(items, mask, pa.array(pickups, _TEXT))
 
 
 def _pickup_for(item: str) -> str:

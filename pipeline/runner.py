@@ -27,7 +27,7 @@ from pipeline.planning import (
     PlanRules,
     blocking,
     facts_of,
-    freeze_bodies,
+    freezing_bodies,
     frozen,
     guard,
     make_plan,
@@ -54,7 +54,7 @@ class Ready:
     """A drop whose plan is frozen: to be delivered. ``chunks`` as the ledger has them now."""
 
     drop: Drop
-    chunks: tuple[Chunk, ...]
+    chunks: Sequence[Chunk]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,12 +204,12 @@ class Runner:
             return Blocked(
                 drop=drop, prepared=prepared, orders=orders, behind=tuple(sorted(behind))
             )
-        chunks = freeze_bodies(planned, prepared, self._closer.spool(drop))
+        spool = self._closer.spool(drop)
         drop = replace(drop, state=DropState.OPEN, facts=self._facts(prepared, planned))
-        chunks = [replace(chunk, drop_seq=drop.seq) for chunk in chunks]
-        self._ledger.freeze(drop, frozen(prepared, planned, chunks))
+        with freezing_bodies(planned, prepared, spool, drop_seq=drop.seq) as chunks:
+            self._ledger.freeze(drop, frozen(prepared, planned, chunks))
         log.info("drop.planned", drop=drop.drop_id, rows=prepared.total, chunks=len(chunks))
-        return Ready(drop=drop, chunks=tuple(chunks))
+        return Ready(drop=drop, chunks=chunks)
 
     def _facts(self, prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
         return self._closer.placed(facts_of(prepared, planned))
@@ -264,7 +264,7 @@ class Runner:
     # -- deliver and finish --------------------------------------------------------------------
 
     def shipment(
-        self, drop: Drop, held: ExitStack, fresh: tuple[Chunk, ...] | None = None
+        self, drop: Drop, held: ExitStack, fresh: Sequence[Chunk] | None = None
     ) -> Shipment:
         """What the delivery room needs; ``held`` keeps the bodies open until it is closed.
 

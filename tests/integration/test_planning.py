@@ -21,7 +21,7 @@ from pipeline.planning import (
     PlanRules,
     blocking,
     facts_of,
-    freeze_bodies,
+    freezing_bodies,
     frozen,
     guard,
     make_plan,
@@ -76,9 +76,9 @@ class Bench:
     def freeze(self, name: str, *lines: str, **rules: object) -> tuple[Drop, Planned]:
         drop, prepared = self.read(name, *lines)
         planned = make_plan(prepared, self.standing(drop, prepared), PlanRules(**rules))
-        chunks = freeze_bodies(planned, prepared, self.spool)
         drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
-        self.ledger.freeze(drop, frozen(prepared, planned, chunks))
+        with freezing_bodies(planned, prepared, self.spool, drop_seq=drop.seq) as chunks:
+            self.ledger.freeze(drop, frozen(prepared, planned, chunks))
         return drop, planned
 
     def bodies(self, drop: Drop) -> list[list[tuple[str, str]]]:
@@ -133,9 +133,9 @@ def test_a_workbook_of_more_sheets_than_a_byte_counts(bench):
     drop = bench.ledger.begin(drop_id="d1", folder="", source_file=path.name, received_at=NOW)
     prepared = bench.prepare(path)
     planned = make_plan(prepared, [], PlanRules())
-    chunks = freeze_bodies(planned, prepared, bench.spool)
     drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
-    bench.ledger.freeze(drop, frozen(prepared, planned, chunks))
+    with freezing_bodies(planned, prepared, bench.spool, drop_seq=drop.seq) as chunks:
+        bench.ledger.freeze(drop, frozen(prepared, planned, chunks))
     (last,) = bench.ledger.sightings("A139")
     assert last.sheet == 139
     settled = settle(planned.table, chunks, [], waiting=unsent())
