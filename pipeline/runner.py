@@ -35,7 +35,7 @@ from pipeline.planning import (
 )
 from pipeline.ports import Chunk, Clock, Ledger
 from pipeline.prepared import Facts, Prepared, Source, load
-from pipeline.stages.plan import sendable_orders
+from pipeline.stages.plan import one_by_one, sendable_orders
 from pipeline.stages.recheck import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
 from schemas.courier import Profile
@@ -193,7 +193,7 @@ class Runner:
             return self._plan(drop, prepared, orders, ahead_of)
 
     def _plan(self, drop: Drop, prepared: Prepared, orders: pa.Array, ahead_of: AheadOf) -> Step:
-        standing = self._ledger.standing(orders.to_pylist(), but_seq=drop.seq)
+        standing = self._ledger.standing(one_by_one(orders), but_seq=drop.seq)
         planned = make_plan(prepared, standing, self._rules)
         try:
             guard(prepared, planned, self._rules)
@@ -308,7 +308,7 @@ class Runner:
 
     def _as_it_would_be(self, blocked: Blocked, waiting: Remark) -> tuple[Drop, Settled]:
         """The drop and its rows as planned now; nothing is frozen."""
-        standing = self._ledger.standing(blocked.orders.to_pylist(), but_seq=blocked.drop.seq)
+        standing = self._ledger.standing(one_by_one(blocked.orders), but_seq=blocked.drop.seq)
         planned = make_plan(blocked.prepared, standing, self._rules)
         drop = replace(blocked.drop, facts=self._facts(blocked.prepared, planned))
         return drop, settle(planned.table, [], [], waiting=waiting)

@@ -4,7 +4,7 @@ Pure and vectorised: facts about the whole file (repeats, conflicts, flow order)
 on a handful of numbers per row. Rules: hazards.md B; limits and moves: konnect-api.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,9 @@ from pipeline.stages.findings import Finding
 from pipeline.stages.flow import in_flow_order, lacks_pickup
 from pipeline.stages.standing import Known, contradicts
 
-__all__ = ["NO_TIME", "Plan", "PlanInput", "plan", "sendable_orders"]
+__all__ = ["NO_TIME", "Plan", "PlanInput", "one_by_one", "plan", "sendable_orders"]
+
+_SOME = 10_000
 
 _CONFLICT = np.array([contradicts(bits) for bits in range(1 << WIDTH)])
 
@@ -81,6 +83,12 @@ def sendable_orders(given: PlanInput) -> pa.Array:
     ids = given.order_id if send.all() else given.order_id.filter(pa.array(send))
     unique = pc.unique(ids)
     return unique.take(pc.array_sort_indices(unique))
+
+
+def one_by_one(orders: pa.Array) -> Iterator[str]:
+    """The ids as strings. All at once they would take several times the memory of the array."""
+    for start in range(0, len(orders), _SOME):
+        yield from orders.slice(start, _SOME).to_pylist()
 
 
 def plan(
