@@ -18,7 +18,7 @@ from pipeline.delivery.parcel import ITEM_SEPARATOR, Parcel
 from pipeline.fresh import FreshChunks
 from pipeline.milestones import Milestone
 from pipeline.model import Disposition, Drop, Notice, Role
-from pipeline.ports import Chunk, Frozen, SendBook, Standing, Verdict
+from pipeline.ports import SendBook, Standing, Verdict
 from pipeline.prepared import Prepared
 from pipeline.stages.findings import labels, messages
 from pipeline.stages.judge import judge
@@ -30,6 +30,9 @@ from pipeline.stages.settle import PLANNED
 _TEXT = pa.large_string()
 _BETWEEN = pa.scalar(ITEM_SEPARATOR.decode(), _TEXT)
 _OPEN, _CLOSE, _NONE = (pa.scalar(text, _TEXT) for text in ("[", "]\n", ""))
+
+_ITEMS = 10_000
+"""Updates that are taken up at a time: their texts are copied several times on the way."""
 
 _ALONE = 50_000
 """Rows of a drop from which on a thread more pays."""
@@ -122,55 +125,6 @@ def freezing_bodies(
             doubtful=planned.plan.doubt_of_chunk,
             lengths=lengths,
         )
-
-
-def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Frozen:
-    """The plan as the ledger keeps it: a line for every row that names an order.
-
-    A pickup that we add has a line of its own, beyond the last row, or the next drop would not know
-    that it was sent.
-    """
-    table, keys = planned.table, prepared.keys
-    ids = keys.order_id
-    chunk = table.column("chunk").to_numpy()
-    lines = pa.table(
-        {
-            "order_id": ids,
-            "idx": pa.array(np.arange(len(chunk), dtype=np.int32)),
-            "row": pa.array(keys.row.astype(np.int32)),
-            "sheet": prepared.sheet_of,
-            "status": pa.array(keys.status.astype(np.int8)),
-            "chunk": pa.array(chunk, mask=chunk < 0),
-            "pos": table.column("pos"),
-        }
-    )
-    named = pc.and_(
-        pc.not_equal(ids, ""),
-        pa.array(planned.plan.disposition != Disposition.SKIPPED),
-    )
-    if not pc.all(named).as_py():
-        lines = lines.filter(named)
-    if planned.plan.update_added.any():
-        lines = pa.concat_tables([lines, _added_lines(prepared, planned.plan)])
-    return Frozen(chunks=chunks, lines=lines.sort_by("order_id"))
-
-
-def _added_lines(prepared: Prepared, made: Plan) -> pa.Table:
-    added = made.update_added
-    rows = made.update_row[added]
-    at = pa.array(rows)
-    beyond = len(made.disposition) + np.arange(len(rows), dtype=np.int32)
-    return pa.table(
-        {
-            "order_id": prepared.keys.order_id.take(at),
-            "idx": pa.array(beyond.astype(np.int32)),
-            "row": pa.array(prepared.keys.row[rows].astype(np.int32)),
-            "sheet": prepared.sheet_of.take(at),
-            "status": pa.array(made.update_status[added]),
-            "chunk": pa.array(made.update_chunk[added]),
-            "pos": pa.array(made.update_pos[added]),
-        }
-    )
 
 
 def facts_of(prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
@@ -285,9 +239,10 @@ def _items(
         for batch in spool.blocks(number, ["item"]):
             stop = start + batch.num_rows
             upto = int(np.searchsorted(rows, stop))
-            if upto > at:
-                texts = batch.column("item").take(pa.array(rows[at:upto] - start))
-                yield _with_pickups(texts.cast(_TEXT), added[at:upto])
+            for some in range(at, upto, _ITEMS):
+                part = slice(some, min(upto, some + _ITEMS))
+                texts = batch.column("item").take(pa.array(rows[part] - start))
+                yield _with_pickups(texts.cast(_TEXT), added[part])
             start, at = stop, upto
 
 

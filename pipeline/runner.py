@@ -22,13 +22,13 @@ from pipeline.containment import Readers, ReadingStopped
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import DropChanged, DropRefused, ReaderDied, StorageError
 from pipeline.model import Drop, DropState, Outcome
+from pipeline.order_lines import frozen
 from pipeline.planning import (
     Planned,
     PlanRules,
     blocking,
     facts_of,
     freezing_bodies,
-    frozen,
     guard,
     make_plan,
     pending_of,

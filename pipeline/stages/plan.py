@@ -23,6 +23,7 @@ from pipeline.stages.candidates import (
     Candidates,
     Mask,
     Numbers,
+    Orders,
     bit,
     candidates,
 )
@@ -41,11 +42,11 @@ _CONFLICT = np.array([contradicts(bits) for bits in range(1 << WIDTH)])
 class PlanInput:
     """The whole drop, a few whole numbers per row, rows in the drop's order.
 
-    ``row``: record numbers. ``event_ms``: milliseconds since the epoch or ``NO_TIME``.
-    ``auto``: rows whose order needs no pickup sent (auto-dispatch).
+    ``orders``: which order each row names. ``row``: record numbers. ``event_ms``: milliseconds
+    since the epoch or ``NO_TIME``. ``auto``: rows whose order needs no pickup sent (auto-dispatch).
     """
 
-    order_id: pa.ChunkedArray
+    orders: Orders
     row: Numbers
     status: Numbers
     event_ms: Numbers
@@ -78,17 +79,19 @@ class Plan:
 
 
 def sendable_orders(given: PlanInput) -> pa.Array:
-    """The distinct order ids of the rows to be sent, sorted: what to ask the ledger for."""
-    send = given.disposition == Disposition.SEND
-    ids = given.order_id if send.all() else given.order_id.filter(pa.array(send))
-    unique = pc.unique(ids)
-    return unique.take(pc.array_sort_indices(unique))
+    """The distinct order ids of the rows to be sent."""
+    return given.orders.among(given.disposition == Disposition.SEND)
 
 
 def one_by_one(orders: pa.Array) -> Iterator[str]:
-    """The ids as strings. All at once they would take several times the memory of the array."""
+    """The ids as strings, sorted, as a ledger finds them best.
+
+    Nothing is done until somebody asks for the first one, and never are all of them made: they
+    would take several times the memory of the array.
+    """
+    order = pc.array_sort_indices(orders)
     for start in range(0, len(orders), _SOME):
-        yield from orders.slice(start, _SOME).to_pylist()
+        yield from orders.take(order.slice(start, _SOME)).to_pylist()
 
 
 def plan(
@@ -107,7 +110,7 @@ def plan(
     disposition = given.disposition.astype(np.int8)
     leader = np.full(len(disposition), -1, dtype=np.int32)
     rows = np.flatnonzero(disposition == Disposition.SEND)
-    work = candidates(given.order_id, rows, given.status, given.event_ms)
+    work = candidates(given.orders, rows, given.status, given.event_ms)
     work, conflicts = _without_conflicts(work, given, disposition)
     known = Known(standing, work.names)
     hit, told = known.against(work, given.row)
@@ -207,8 +210,8 @@ def _without_repeats(
 
 def _picked_elsewhere(work: Candidates, given: PlanInput) -> Mask:
     """Per order: auto-dispatch has told of its pickup, so that its row is ignored or missing."""
-    told = given.order_id.filter(pa.array(given.auto)).combine_chunks()
-    found: Mask = pc.is_in(work.names, value_set=told).to_numpy(zero_copy_only=False)
+    found = np.zeros(len(work.names), dtype=np.bool_)
+    found[given.orders.number[given.auto]] = True
     return found
 
 

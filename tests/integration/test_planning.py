@@ -16,13 +16,13 @@ from pipeline.delivery.parcel import Parcel
 from pipeline.errors import DropRefused
 from pipeline.milestones import Milestone
 from pipeline.model import Drop, DropState, Limits, Notice, Outcome
+from pipeline.order_lines import frozen
 from pipeline.planning import (
     Planned,
     PlanRules,
     blocking,
     facts_of,
     freezing_bodies,
-    frozen,
     guard,
     make_plan,
 )
