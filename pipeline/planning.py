@@ -31,7 +31,7 @@ _TEXT = pa.large_string()
 _BETWEEN = pa.scalar(ITEM_SEPARATOR.decode(), _TEXT)
 _OPEN, _CLOSE, _NONE = (pa.scalar(text, _TEXT) for text in ("[", "]\n", ""))
 
-_ITEMS = 10_000
+_ITEMS = 5_000
 """Updates that are taken up at a time: their texts are copied several times on the way."""
 
 _ALONE = 50_000

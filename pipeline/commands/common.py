@@ -118,6 +118,9 @@ class Desk:
         settings = self.settings(flags)  # first: a wrong setting need not wait for what follows
         if reads:
             without_pandas()
+            from pipeline.adapters.memory import give_back
+
+            give_back()
         from pipeline.wiring import Site
 
         gc.freeze()  # see cli.main: what is imported is never garbage
