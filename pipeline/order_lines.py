@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.model import Disposition
 from pipeline.planning import Planned
-from pipeline.ports import Chunk, Frozen
+from pipeline.ports import DISPATCHED, Chunk, Frozen
 from pipeline.prepared import Prepared
 
 
@@ -60,6 +60,9 @@ class _Lines:
         extra = np.flatnonzero(line >= own)
         update = self.added[line[extra] - own]
         chunk = _with(table.column("chunk").to_numpy()[row], extra, made.update_chunk[update])
+        pos = table.column("pos").to_numpy()[row]
+        # A row that does not travel may tell of auto-dispatch.
+        pos[keys.auto[row] & (table.column("chunk").to_numpy()[row] < 0)] = DISPATCHED
         beyond = len(made.disposition) + line[extra] - own
         return pa.table(
             {
@@ -71,7 +74,7 @@ class _Lines:
                     keys.status[row].astype(np.int8), extra, made.update_status[update]
                 ),
                 "chunk": pa.array(chunk, mask=chunk < 0),
-                "pos": _with(table.column("pos").to_numpy()[row], extra, made.update_pos[update]),
+                "pos": _with(pos, extra, made.update_pos[update]),
             }
         )
 

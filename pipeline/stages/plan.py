@@ -121,7 +121,9 @@ def plan(
     work, repeats = _without_repeats(work, given, disposition, leader)
     lacks = None
     if fill_missing_pickup:
-        picked = _picked_elsewhere(work, given) | (known.accepted & bit(Milestone.BAG_PICKED) != 0)
+        picked = _picked_elsewhere(work, given, standing) | (
+            known.accepted & bit(Milestone.BAG_PICKED) != 0
+        )
         lacks = lacks_pickup(work, picked)
     updates, times = in_flow_order(
         work,
@@ -208,9 +210,13 @@ def _without_repeats(
     return work.only(~repeats), [repeated]
 
 
-def _picked_elsewhere(work: Candidates, given: PlanInput) -> Mask:
-    """Per order: auto-dispatch has told of its pickup, so that its row is ignored or missing."""
-    found = np.zeros(len(work.names), dtype=np.bool_)
+def _picked_elsewhere(work: Candidates, given: PlanInput, standing: Sequence[Standing]) -> Mask:
+    """Per order: auto-dispatch has told of its pickup, so that its row is ignored or missing.
+
+    A row of this file says so, or one of an earlier file.
+    """
+    before = pa.array([each.order_id for each in standing if each.dispatched], pa.string())
+    found: Mask = pc.is_in(work.names, value_set=before).to_numpy(zero_copy_only=False).copy()
     found[given.orders.number[given.auto]] = True
     return found
 
