@@ -6,7 +6,7 @@ import pytest
 
 from tests.acceptance.harness import Root
 from tests.campaign.campaign import Campaign
-from tests.campaign.field import treacherous_field
+from tests.campaign.field import TIMEOUT, treacherous_field
 from tests.campaign.manifests import a_bad_week
 from tests.fakes.treacherous import BEGUN, FAULTS, LOST, REFUSED
 
@@ -26,6 +26,7 @@ TREACHERIES: dict[str, dict[str, float]] = {
         "resets after reading": 0.08,
         "closes after reading": 0.04,
     },
+    "carried out after all": {"hangs up and lands later": 0.06, "lands after the time-out": 0.04},
     "everything": {
         **dict.fromkeys(FAULTS, 0.01),
         **dict.fromkeys(REFUSED, 0.02),
@@ -40,7 +41,7 @@ def _campaign(place: Path, field: object, seed: int, orders: int, **settings: ob
         week=a_bad_week(seed, orders=orders),
         root=Root(place),
         field=field,
-        settings={"api__timeout_seconds": 1.5, **settings},
+        settings={"api__timeout_seconds": TIMEOUT, **settings},
     )
 
 
@@ -70,12 +71,15 @@ def test_the_invariants_hold_where_nobody_can_be_asked(
         campaign.assert_all_holds(again)
 
 
+@pytest.mark.parametrize("fault", ["everything", "carried out after all"])
 def test_the_invariants_hold_when_we_are_killed_before_a_treacherous_server(
-    tmp_path: Path, seed: int, orders: int, again: str
+    tmp_path: Path, fault: str, seed: int, orders: int, again: str
 ) -> None:
     rates = dict.fromkeys((*LOST, *BEGUN, *REFUSED), 0.01)
+    if fault == "carried out after all":
+        rates = {"hangs up and lands later": 0.25, "lands after the time-out": 0.02}
     with treacherous_field(seed, rates, honest=True) as field:
         campaign = _campaign(tmp_path, field, seed, orders)
-        campaign.kill_in_mid_run(times=2)
+        campaign.kill_in_mid_run(times=2 if fault == "everything" else 3)
         campaign.until_through()
         campaign.assert_all_holds(again)
