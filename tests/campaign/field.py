@@ -175,8 +175,8 @@ def sandbox_field(seed: int, faults: Mapping[str, Any]) -> Iterator[SandboxField
 
 @contextmanager
 def treacherous_field(
-    seed: int, rates: Mapping[str, float], *, honest: bool
+    seed: int, rates: Mapping[str, float], *, honest: bool, timeout: float = TIMEOUT
 ) -> Iterator[TreacherousField]:
-    made = treacherous(rates, seed=seed, token=TOKEN, honest=honest, timeout=TIMEOUT)
+    made = treacherous(rates, seed=seed, token=TOKEN, honest=honest, timeout=timeout)
     with made as api:
         yield TreacherousField(api, honest=honest)

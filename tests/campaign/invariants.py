@@ -244,9 +244,14 @@ INVARIANTS: tuple[Invariant, ...] = (
 
 
 def broken(evidence: Evidence) -> list[str]:
-    """All that does not hold, by invariant; a few sentences of each."""
+    """All that does not hold, by invariant; a few sentences of each.
+
+    Where lines are missing, only that: the others look rows up in them.
+    """
+    lacking = list(every_data_row_has_one_line(evidence))
+    asked = (every_data_row_has_one_line,) if lacking else INVARIANTS
     return [
         f"{invariant.__name__}: {sentence}"
-        for invariant in INVARIANTS
+        for invariant in asked
         for sentence in list(invariant(evidence))[:4]
     ]
