@@ -116,8 +116,8 @@ class Desk:
         if not fresh:
             self._check_root()
         settings = self.settings(flags)  # first: a wrong setting need not wait for what follows
+        _without_pandas()
         if reads:
-            without_pandas()
             from pipeline.adapters.memory import give_back
 
             give_back()
@@ -187,7 +187,7 @@ def kept_out(package: str) -> Iterator[None]:
         sys.meta_path.remove(finder)
 
 
-def without_pandas() -> None:
+def _without_pandas() -> None:
     """Have Arrow do without pandas, which only the process that reads needs.
 
     Arrow imports pandas when it makes its first array, although it can do without: a fifth of the
