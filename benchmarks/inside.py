@@ -91,6 +91,7 @@ def watch_stages(clocks: Clocks) -> None:
     from pipeline import closing, reporting, runner, wiring
     from pipeline.adapters.folders import Folders
     from pipeline.adapters.ledger import SqlLedger
+    from pipeline.adapters.spool import Spool
     from pipeline.claiming import Claimer
     from pipeline.containment import Readers
 
@@ -100,7 +101,7 @@ def watch_stages(clocks: Clocks) -> None:
     clocks.wrap(runner, "load", "take up what was read")
     clocks.wrap(runner, "make_plan", "plan")
     clocks.wrap(SqlLedger, "standing", "plan: ledger standing")
-    clocks.wrap(runner, "freeze_bodies", "freeze bodies")
+    clocks.wrap(Spool, "write_bodies", "freeze bodies")
     clocks.wrap(runner, "frozen", "order lines")
     clocks.wrap(SqlLedger, "freeze", "ledger freeze")
     clocks.wrap(runner.Runner, "shipment", "shipment")

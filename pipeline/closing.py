@@ -19,6 +19,7 @@ from pipeline.adapters.spool import PART, Spool, spool_of
 from pipeline.errors import DropRefused, StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import Clock, Ledger
+from pipeline.reported import Report
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
 from schemas.courier import Profile
@@ -124,9 +125,9 @@ class Closer:
         """A drop's facts, with where its spool is when several workers write."""
         return {**facts, PART: self._part} if self._part else facts
 
-    def _report(self, drop: Drop, settled: Settled) -> reporting.Report:
+    def _report(self, drop: Drop, settled: Settled) -> Report:
         profile = self._profiles.get(drop.courier)
-        return reporting.Report(
+        return Report(
             drop=drop,
             facts=drop.facts,
             settled=settled,

@@ -95,6 +95,7 @@ def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> F
         )
     )
     with _opened(source.path) as data:
+        mapped = data if isinstance(data, mmap.mmap) else None
         manifest = read_manifest(data, name=source.name, limits=reading.limits, header=finder)
         parent = parent_of(manifest, family)
         choice = _choose(source, reading, manifest, family, parent)
@@ -103,7 +104,7 @@ def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> F
             gathered.mixed = _mixed_dates(manifest, choice.profile)
         for number, sheet in enumerate(manifest.sheets):
             _prepare_sheet(
-                number, sheet, manifest, gathered, source, reading, choice, spool, family
+                number, sheet, manifest, gathered, source, reading, choice, spool, family, mapped
             )
     gathered.notices += gathered.dates.notices()
     return _assemble(manifest, gathered, choice, parent)
@@ -166,6 +167,7 @@ def _prepare_sheet(
     choice: Choice,
     spool: Spool,
     family: Family,
+    mapped: mmap.mmap | None,
 ) -> None:
     came_back = comeback.is_rejects_header(sheet.headers)
     headers = _headers_of(sheet, manifest)
@@ -180,6 +182,9 @@ def _prepare_sheet(
             if came_back:
                 block = restored(unguarded(read, sheet, manifest), headers, mapping, family)
             gathered.dates.see(block, mapping)
+            if mapped is not None:
+                # What was read is not needed again; it would count as memory of this process.
+                mapped.madvise(mmap.MADV_DONTNEED)
             yield block
 
     judge = partial(

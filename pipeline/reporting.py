@@ -1,22 +1,19 @@
 """The last third of the path for one drop: results, rejects and summary into the outbox."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import stem_of
-from pipeline.adapters.spool import Spool
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Drop, Notice, Outcome, ResultBlock
+from pipeline.reported import Again, Report, results_pieces
 from pipeline.stages.corrections import corrections
 from pipeline.stages.guard import encodable
-from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.report_refusal import refusal_text
 from pipeline.stages.report_rejects import rejects_csv
-from pipeline.stages.report_rejects_xlsx import rejects_xlsx
-from pipeline.stages.report_results import results_csv
 from pipeline.stages.report_summary import (
     SummaryFacts,
     group_notices,
@@ -25,7 +22,6 @@ from pipeline.stages.report_summary import (
     summary_json,
     summary_object,
 )
-from pipeline.stages.settle import Settled, result_block
 
 RESULTS = "results.csv"
 REJECTS = "rejects.csv"
@@ -34,53 +30,6 @@ REFUSED = "REFUSED.txt"
 SUMMARY = "summary.json"
 RECEIVED = "received.json"
 _CODES = frozenset(Code)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """Everything a drop's files are made of.
-
-    ``facts``: ``pipeline.planning.facts_of``; ``advice``: how to fix what each code says;
-    ``statuses``: what the courier's status column may hold; ``whole_file``: the file is refused
-    for too many rejects, and the rejects file replaces it.
-    """
-
-    drop: Drop
-    facts: Mapping[str, Any]
-    settled: Settled
-    spool: Spool
-    advice: Mapping[str, Advice]
-    statuses: tuple[str, ...] = ()
-    whole_file: bool = False
-
-    def blocks(self) -> Iterator[ResultBlock]:
-        """The drop's rows with their outcomes, block by block; may be gone through again."""
-        start = 0
-        for number, sheet in enumerate(self.facts["sheets"]):
-            for batch in self.spool.blocks(number):
-                yield result_block(
-                    batch,
-                    start,
-                    self.settled,
-                    sheet=sheet["name"],
-                    headers=tuple(sheet["headers"]),
-                )
-                start += batch.num_rows
-
-    @property
-    def role_columns(self) -> dict[tuple[str, ...], dict[str, int]]:
-        """For each header of the file: role → index of its column."""
-        return {tuple(sheet["headers"]): sheet["roles"] for sheet in self.facts["sheets"]}
-
-
-class _Again:
-    """Blocks that can be gone through more than once without being kept."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-
-    def __iter__(self) -> Iterator[ResultBlock]:
-        return self._report.blocks()
 
 
 class Named(Protocol):
@@ -113,10 +62,9 @@ def write_report(report: Report, folders: Folders) -> dict[str, Any]:
     """
     drop = report.drop
     files = {"results": file_name(drop, RESULTS)}
-    blocks = _Again(report)
-    pieces = results_csv(blocks, drop_id=drop.drop_id, source_file=drop.source_file)
+    pieces = results_pieces(report)
     folders.outbox_write(drop.folder, files["results"], pieces, more_follows=True)
-    files |= _write_rejects(report, blocks, folders)
+    files |= _write_rejects(report, Again(report), folders)
     return write_summary(summary_of(report, files), folders)
 
 
@@ -156,7 +104,7 @@ def write_refused_rows(report: Report, refusal: DropRefused, folders: Folders) -
     """
     drop = report.drop
     files = {"refused": write_refusal(drop, refusal, folders)}
-    files |= _write_rejects(report, _Again(report), folders)
+    files |= _write_rejects(report, Again(report), folders)
     files["summary"] = file_name(drop, SUMMARY)
     return write_summary(refused_rows_summary(report, refusal, files), folders)
 
@@ -183,6 +131,8 @@ def _write_rejects(
             folders.outbox_remove(drop.folder, name)
         return {}
     folders.outbox_write(drop.folder, names["rejects"], _chain(first, pieces), more_follows=True)
+    from pipeline.stages.report_rejects_xlsx import rejects_xlsx  # only here: it takes long
+
     workbook = rejects_xlsx(
         blocks,
         drop_id=drop.drop_id,

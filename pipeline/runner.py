@@ -22,20 +22,20 @@ from pipeline.containment import Readers, ReadingStopped
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import DropChanged, DropRefused, ReaderDied, StorageError
 from pipeline.model import Drop, DropState, Outcome
+from pipeline.order_lines import frozen
 from pipeline.planning import (
     Planned,
     PlanRules,
     blocking,
     facts_of,
-    freeze_bodies,
-    frozen,
+    freezing_bodies,
     guard,
     make_plan,
     pending_of,
 )
 from pipeline.ports import Chunk, Clock, Ledger
 from pipeline.prepared import Facts, Prepared, Source, load
-from pipeline.stages.plan import sendable_orders
+from pipeline.stages.plan import one_by_one, sendable_orders
 from pipeline.stages.recheck import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
 from schemas.courier import Profile
@@ -54,7 +54,7 @@ class Ready:
     """A drop whose plan is frozen: to be delivered. ``chunks`` as the ledger has them now."""
 
     drop: Drop
-    chunks: tuple[Chunk, ...]
+    chunks: Sequence[Chunk]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +193,7 @@ class Runner:
             return self._plan(drop, prepared, orders, ahead_of)
 
     def _plan(self, drop: Drop, prepared: Prepared, orders: pa.Array, ahead_of: AheadOf) -> Step:
-        standing = self._ledger.standing(orders.to_pylist(), but_seq=drop.seq)
+        standing = self._ledger.standing(one_by_one(orders), but_seq=drop.seq)
         planned = make_plan(prepared, standing, self._rules)
         try:
             guard(prepared, planned, self._rules)
@@ -204,12 +204,12 @@ class Runner:
             return Blocked(
                 drop=drop, prepared=prepared, orders=orders, behind=tuple(sorted(behind))
             )
-        chunks = freeze_bodies(planned, prepared, self._closer.spool(drop))
+        spool = self._closer.spool(drop)
         drop = replace(drop, state=DropState.OPEN, facts=self._facts(prepared, planned))
-        chunks = [replace(chunk, drop_seq=drop.seq) for chunk in chunks]
-        self._ledger.freeze(drop, frozen(prepared, planned, chunks))
+        with freezing_bodies(planned, prepared, spool, drop_seq=drop.seq) as chunks:
+            self._ledger.freeze(drop, frozen(prepared, planned, chunks))
         log.info("drop.planned", drop=drop.drop_id, rows=prepared.total, chunks=len(chunks))
-        return Ready(drop=drop, chunks=tuple(chunks))
+        return Ready(drop=drop, chunks=chunks)
 
     def _facts(self, prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
         return self._closer.placed(facts_of(prepared, planned))
@@ -264,7 +264,7 @@ class Runner:
     # -- deliver and finish --------------------------------------------------------------------
 
     def shipment(
-        self, drop: Drop, held: ExitStack, fresh: tuple[Chunk, ...] | None = None
+        self, drop: Drop, held: ExitStack, fresh: Sequence[Chunk] | None = None
     ) -> Shipment:
         """What the delivery room needs; ``held`` keeps the bodies open until it is closed.
 
@@ -309,7 +309,7 @@ class Runner:
 
     def _as_it_would_be(self, blocked: Blocked, waiting: Remark) -> tuple[Drop, Settled]:
         """The drop and its rows as planned now; nothing is frozen."""
-        standing = self._ledger.standing(blocked.orders.to_pylist(), but_seq=blocked.drop.seq)
+        standing = self._ledger.standing(one_by_one(blocked.orders), but_seq=blocked.drop.seq)
         planned = make_plan(blocked.prepared, standing, self._rules)
         drop = replace(blocked.drop, facts=self._facts(blocked.prepared, planned))
         return drop, settle(planned.table, [], [], waiting=waiting)

@@ -6,7 +6,7 @@ files read meanwhile, small ones and giants, which other processes do; the deliv
 own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -261,7 +261,7 @@ class Work:
 
     # -- deliver -------------------------------------------------------------------------------
 
-    def _deliver(self, drop: Drop, fresh: tuple[Chunk, ...] | None = None) -> None:
+    def _deliver(self, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
         if drop.drop_id in self._cancelled:
             self._report(drop, Handback(drop_seq=drop.seq, complete=False, cancelled=True))
             return

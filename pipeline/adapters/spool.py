@@ -9,8 +9,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import RawIOBase
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.errors import StorageError
@@ -161,28 +164,27 @@ class Spool:
         """What ``write_plan`` kept."""
         return self._read(_PLAN)
 
-    def write_bodies(self, bodies: Iterable[bytes]) -> list[tuple[int, int]]:
-        """Freeze the bodies of all chunks; return offset and length of each, in bytes.
+    def write_bodies(self, pieces: Iterable[pa.Array]) -> npt.NDArray[np.int64]:
+        """Freeze the bodies of all chunks, a line each; return their lengths in bytes.
 
+        ``pieces``: arrays of ``large_string``, each body with its line end, which no length counts.
         They are on disk, with the folder that names them, when this returns.
         """
-        places: list[tuple[int, int]] = []
+        lengths = [np.zeros(0, np.int64)]
         with _in_our_words(self.folder):
             path = self.folder / _BODIES
-            offset = 0
-            with path.open("wb", buffering=1 << 20) as file:
-                for body in bodies:
-                    file.write(body)
-                    file.write(b"\n")
-                    places.append((offset, len(body)))
-                    offset += len(body) + 1
-                file.flush()
+            with path.open("wb", buffering=0) as file:
+                for piece in pieces:
+                    _, ends, data = piece.buffers()
+                    at = np.frombuffer(ends, np.int64)[piece.offset : piece.offset + len(piece) + 1]
+                    lengths.append(np.diff(at) - 1)
+                    _write_all(file, memoryview(data)[at[0] : at[-1]] if data else b"")
                 os.fsync(file.fileno())
             _sync(self.folder)
             _sync(self.folder.parent)
             if self._home != self.folder:
                 _sync(self._home.parent)
-        return places
+        return np.concatenate(lengths)
 
     @contextmanager
     def body_reader(self) -> Iterator[Callable[[int, int], bytes]]:
@@ -267,6 +269,12 @@ class Spool:
 
     def _rows_path(self, sheet: int) -> Path:
         return self.folder / f"rows-{sheet:02}.arrow"
+
+
+def _write_all(file: RawIOBase, data: bytes | memoryview) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -1,6 +1,6 @@
 """The ledger's plans: what is known of orders, and freezing chunks before the first call."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from pipeline.adapters.ledger.drops import FREEZING, drop_columns
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, verdicts
+from pipeline.fresh import FreshChunks
 from pipeline.model import Drop, DropState, Outcome, stamp
 from pipeline.ports import DISPATCHED, Chunk, Frozen, Standing
 
@@ -56,13 +57,15 @@ class Plans:
         """
         parts = range(0, max(1, plan.lines.num_rows), _LINES_PER_COMMIT)
         for start in parts:
+            # Where bodies are still being written they are waited for, but not in a transaction.
+            columns = _columns_of(plan.chunks) if start == parts[-1] else {}
             with self._db.write() as connection:
                 if start == 0:
                     _begin(connection, drop, marked=len(parts) > 1)
                 some = plan.lines.slice(start, _LINES_PER_COMMIT)
                 _insert_lines(self._db, connection, drop.seq, some)
                 if start == parts[-1]:
-                    _insert_chunks(self._db, connection, drop.seq, plan.chunks)
+                    _insert_chunks(self._db, connection, drop.seq, columns)
                     connection.execute(
                         drops.update().where(drops.c.seq == drop.seq).values(**drop_columns(drop))
                     )
@@ -173,12 +176,18 @@ def _insert_lines(
 
 
 def _insert_chunks(
-    database: Database, connection: sa.Connection, drop_seq: int, planned: Sequence[Chunk]
+    database: Database,
+    connection: sa.Connection,
+    drop_seq: int,
+    columns: Mapping[str, Sequence[object]],
 ) -> None:
-    columns: dict[str, list[object]] = {
-        name: [getattr(chunk, name) for chunk in planned] for name in _CHUNK_COLUMNS
-    }
-    columns["drop_seq"] = [drop_seq] * len(planned)
-    for name in ("code", "message", "sent_at"):
-        columns[name] = [""] * len(planned)
-    database.dialect.insert_many(connection, chunks, columns)
+    count = len(columns["no"])
+    same: dict[str, object] = {"drop_seq": drop_seq, "code": "", "message": "", "sent_at": ""}
+    every = {name: [value] * count for name, value in same.items()}
+    database.dialect.insert_many(connection, chunks, {**columns, **every})
+
+
+def _columns_of(planned: Sequence[Chunk]) -> Mapping[str, Sequence[object]]:
+    if isinstance(planned, FreshChunks):
+        return planned.columns()
+    return {name: [getattr(chunk, name) for chunk in planned] for name in _CHUNK_COLUMNS}
