@@ -5,11 +5,10 @@ It runs in a process of its own (``pipeline.reader``), which alone loads the nat
 
 import mmap
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pipeline.adapters.spool import Spool
 from pipeline.codes import Code
 from pipeline.errors import StorageError
 from pipeline.family import Family, parent_of, restored, unguarded
+from pipeline.judging import Wanted, judge, read_together
 from pipeline.model import (
     Block,
     Disposition,
@@ -36,7 +36,6 @@ from pipeline.stages import comeback
 from pipeline.stages.choose import Choice, ProfileHeaderFinder, candidates, choose_profile
 from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
-from pipeline.stages.prepare import prepare_block
 from pipeline.stages.read import read_manifest
 from pipeline.stages.report_summary import group_notices
 from schemas.courier import Profile
@@ -80,12 +79,39 @@ class _Gathered:
     footer: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A file to read, and the spool for its rows."""
+
+    source: Source
+    spool: Spool
+
+
 def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> Facts:
     """Read the file to its end into the spool.
 
     Raises DropRefused for a file that cannot be taken at all, StorageError when the file or the
     spool cannot be used. Nothing is sent from here.
     """
+    (ended,) = prepare_together([Job(source=source, spool=spool)], reading, family)
+    if isinstance(ended, Exception):
+        raise ended
+    return ended
+
+
+def prepare_together(
+    jobs: Sequence[Job], reading: Reading, family: Family
+) -> list[Facts | Exception]:
+    """Read files to their ends into their spools, each as it would be alone.
+
+    Returned is, in their order, what ``prepare`` would return or raise. All of them are in memory
+    at once: they should be small.
+    """
+    return read_together([_read(job, reading, family) for job in jobs], reading.rules)
+
+
+def _read(job: Job, reading: Reading, family: Family) -> Generator[Wanted, PreparedBlock, Facts]:
+    source = job.source
     finder = ProfileHeaderFinder(
         candidates(
             file_name=source.name,
@@ -102,8 +128,8 @@ def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> F
         if choice.profile.strict_dates:
             gathered.mixed = _mixed_dates(manifest, choice.profile)
         for number, sheet in enumerate(manifest.sheets):
-            _prepare_sheet(
-                number, sheet, manifest, gathered, source, reading, choice, spool, family
+            yield from _prepare_sheet(
+                number, sheet, manifest, gathered, job, reading, choice, family
             )
     gathered.notices += gathered.dates.notices()
     return _assemble(manifest, gathered, choice, parent)
@@ -161,12 +187,11 @@ def _prepare_sheet(
     sheet: Sheet,
     manifest: Manifest,
     gathered: _Gathered,
-    source: Source,
+    job: Job,
     reading: Reading,
     choice: Choice,
-    spool: Spool,
     family: Family,
-) -> None:
+) -> Generator[Wanted, PreparedBlock]:
     came_back = comeback.is_rejects_header(sheet.headers)
     headers = _headers_of(sheet, manifest)
     mapping = map_columns(headers, choice.profile)
@@ -182,16 +207,26 @@ def _prepare_sheet(
             gathered.dates.see(block, mapping)
             yield block
 
-    judge = partial(
-        prepare_block,
-        mapping=mapping,
-        profile=choice.profile,
-        now=source.now,
-        rules=reading.rules,
-        mixed=gathered.mixed,
-    )
-    with spool.rows_writer(number, len(headers)) as writer:
-        for block, prepared in _side_by_side(blocks(), judge):
+    def wanted(block: Block) -> Wanted:
+        return Wanted(
+            block=block,
+            mapping=mapping,
+            profile=choice.profile,
+            now=job.source.now,
+            mixed=gathered.mixed,
+        )
+
+    found = blocks()
+    first, second = next(found, None), next(found, None)
+    judged: Iterable[tuple[Block, PreparedBlock]]
+    if first is None or second is None:
+        # A file of one block may be judged with others.
+        judged = [(first, (yield wanted(first)))] if first is not None else []
+    else:
+        every = chain((first, second), found)
+        judged = _side_by_side(every, lambda block: judge([wanted(block)], reading.rules)[0])
+    with job.spool.rows_writer(number, len(headers)) as writer:
+        for block, prepared in judged:
             writer.add(block, prepared)
             gathered.notices += prepared.notices
             rows += len(block)
@@ -213,21 +248,17 @@ def _prepare_sheet(
 
 
 def _side_by_side(
-    blocks: Iterator[Block], judge: Callable[[Block], PreparedBlock]
+    blocks: Iterator[Block], judging: Callable[[Block], PreparedBlock]
 ) -> Iterator[tuple[Block, PreparedBlock]]:
-    """The blocks in their order, each with what ``judge`` makes of it.
+    """The blocks in their order, each with what ``judging`` makes of it.
 
     While one is written and the next one read, another is judged: nearly all of it is Arrow's own
-    work, outside the interpreter's lock. A file of one block needs no thread.
+    work, outside the interpreter's lock.
     """
-    first, second = next(blocks, None), next(blocks, None)
-    if first is None or second is None:
-        yield from ((block, judge(block)) for block in (first,) if block is not None)
-        return
     with ThreadPoolExecutor(_JUDGES, thread_name_prefix="judge") as judges:
         waiting: deque[tuple[Block, Future[PreparedBlock]]] = deque()
-        for block in chain((first, second), blocks):
-            waiting.append((block, judges.submit(judge, block)))
+        for block in blocks:
+            waiting.append((block, judges.submit(judging, block)))
             if len(waiting) > _JUDGES:
                 done, prepared = waiting.popleft()
                 yield done, prepared.result()
