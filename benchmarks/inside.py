@@ -92,11 +92,11 @@ def watch_stages(clocks: Clocks) -> None:
     from pipeline.adapters.folders import Folders
     from pipeline.adapters.ledger import SqlLedger
     from pipeline.claiming import Claimer
-    from pipeline.containment import Reader
+    from pipeline.containment import Readers
 
     clocks.wrap(Claimer, "claim", "claim")
     # Inside of it nothing is seen from here: another process reads.
-    clocks.wrap(Reader, "read", "read, in another process")
+    clocks.wrap(Readers, "read", "read, in another process")
     clocks.wrap(runner, "load", "take up what was read")
     clocks.wrap(runner, "make_plan", "plan")
     clocks.wrap(SqlLedger, "standing", "plan: ledger standing")

@@ -75,7 +75,7 @@ def _check(site: Site, file: Path, *, courier: str | None, out: Path | None) -> 
     with tempfile.TemporaryDirectory(prefix="shipdrop-check-") as folder:
         spool = Spool(Path(folder) / "spool")
         try:
-            facts = site.reader.read(source, spool, partial(_courier, site))
+            facts = site.readers.read(source, spool, partial(_courier, site))
         except ReaderDied:
             return _refused(drop, poison(), out, why="reading it ended the process that does it")
         except DropRefused as refusal:

@@ -18,7 +18,7 @@ from pipeline.adapters.spool import Spool
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.codes import Code
-from pipeline.containment import Reader, ReadingStopped
+from pipeline.containment import Readers, ReadingStopped
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import DropChanged, DropRefused, ReaderDied, StorageError
 from pipeline.model import Drop, DropState, Outcome
@@ -98,8 +98,7 @@ class Runner:
         ledger: Ledger,
         claimer: Claimer,
         closer: Closer,
-        reader: Reader,
-        reader_beside: Reader,
+        readers: Readers,
         profiles: Mapping[str, Profile],
         rules: PlanRules,
         clock: Clock,
@@ -110,8 +109,7 @@ class Runner:
         self._ledger = ledger
         self._claimer = claimer
         self._closer = closer
-        self._reader = reader
-        self._reader_beside = reader_beside
+        self._readers = readers
         self._profiles = profiles
         self._rules = rules
         self._clock = clock
@@ -120,16 +118,15 @@ class Runner:
     # -- read and plan -------------------------------------------------------------------------
 
     def read(self, drop: Drop, *, beside: bool = False) -> Facts:
-        """Read a claimed drop into its spool; ``beside``: while another is being read.
+        """Read a claimed drop into its spool; ``beside``: others are read meanwhile.
 
         Raises DropChanged, and what ``containment.Reader.read`` does but ReaderDied: the file is
         then read once more, at once, because what was claimed later must be planned after it.
         """
         spool = self._closer.spool(drop)
-        reader = self._reader_beside if beside else self._reader
         while (tries := spool.begin_try()) <= _UNSEEN_TRIES and spool.failed_tries() < MAX_TRIES:
             try:
-                facts = self._read(drop, spool, reader)
+                facts = self._read(drop, spool, beside=beside)
             except (StorageError, DropChanged):
                 spool.end_tries()  # not the file's fault, but the disk's, or its writer's
                 raise
@@ -217,7 +214,7 @@ class Runner:
     def _facts(self, prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
         return self._closer.placed(facts_of(prepared, planned))
 
-    def _read(self, drop: Drop, spool: Spool, reader: Reader) -> Facts:
+    def _read(self, drop: Drop, spool: Spool, *, beside: bool) -> Facts:
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         if path is None:
             raise DropRefused(
@@ -229,7 +226,7 @@ class Runner:
             path=path, name=drop.source_file, named=drop.folder or None, now=drop.received_at
         )
         try:
-            facts = reader.read(source, spool, self._courier)
+            facts = self._readers.read(source, spool, self._courier, beside=beside)
         except ReaderDied:
             self._check_unchanged(drop, path)  # a mapped file that is cut off ends who reads it
             raise
@@ -243,13 +240,11 @@ class Runner:
 
     def stop_reading(self) -> None:
         """Read nothing more: what is not planned waits for the next start. For any thread."""
-        self._reader.stop()
-        self._reader_beside.stop()
+        self._readers.stop()
 
     def end_reading(self) -> None:
-        """The same, when no ``read`` is under way: the other process is gone after it."""
-        self._reader.close()
-        self._reader_beside.close()
+        """The same, when no ``read`` is under way: the other processes are gone after it."""
+        self._readers.close()
 
     def _courier(self, drop_id: str) -> str | None:
         """The courier of an earlier drop, or None if there is no such drop."""

@@ -25,7 +25,7 @@ from pipeline.adapters.watcher import Watcher
 from pipeline.agreement import MB, ReadingRules
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
-from pipeline.containment import Reader
+from pipeline.containment import Readers
 from pipeline.delivery.meter import CallCount, Metered
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
@@ -118,10 +118,8 @@ class Site:
 
     def close(self) -> None:
         """Let go of what was opened."""
-        if "reader" in self.__dict__:
-            self.reader.close()
-        if "reader_beside" in self.__dict__:
-            self.reader_beside.close()
+        if "readers" in self.__dict__:
+            self.readers.close()
         if "ledger" in self.__dict__:
             self.ledger.close()
 
@@ -144,14 +142,14 @@ class Site:
         return Limits(max_bytes=inbox.max_file_mb * MB, max_rows=inbox.max_rows)
 
     @cached_property
-    def reader(self) -> Reader:
-        """Has files read, in a process of its own. Raises SettingsError for a wrong profile."""
-        return Reader(self._reading_rules, self.child, own_profiles=self.profiles.own)
-
-    @cached_property
-    def reader_beside(self) -> Reader:
-        """Another, for giants; its process is there only while one is read."""
-        return Reader(self._reading_rules, own_profiles=self.profiles.own)
+    def readers(self) -> Readers:
+        """Has files read, in other processes. Raises SettingsError for a wrong profile."""
+        return Readers(
+            self._reading_rules,
+            self.child,
+            own_profiles=self.profiles.own,
+            at_once=1 if self.presence else 2,  # a worker reads one file at a time
+        )
 
     @cached_property
     def _reading_rules(self) -> ReadingRules:
@@ -275,8 +273,7 @@ class Site:
             ledger=self.ledger,
             claimer=self.claimer,
             closer=self.closer,
-            reader=self.reader,
-            reader_beside=self.reader_beside,
+            readers=self.readers,
             profiles=self.profiles,
             rules=self.plan_rules,
             clock=self.clock,

@@ -107,7 +107,7 @@ class Session:
         )
         keeper = Keeper(site, lease, hands, engine, stop=self.stop, lost=self._lost)
         scanner = Scanner(site, lease, hands)
-        site.reader.keep_ready()
+        site.readers.keep_ready()
         site.room.start()
         keeper.start()
         scanner.start()

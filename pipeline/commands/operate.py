@@ -48,7 +48,7 @@ def run(
     site = desk.site(fresh=True, reads=True)
     site.check_sending()
     if not once:
-        site.reader.keep_ready()
+        site.readers.keep_ready()
     with (
         RootLock(site.root, now=site.clock.now),
         site.ledger.alone() as hold,

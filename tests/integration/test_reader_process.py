@@ -1,7 +1,7 @@
 """Our end of the process that reads, on real files and with real limits."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.adapters.spool import Spool
 from pipeline.agreement import Answer
-from pipeline.containment import Reader, ReadingStopped
+from pipeline.containment import Readers, ReadingStopped
 from pipeline.errors import DropRefused, StorageError
 from pipeline.model import Disposition
 from pipeline.prepared import Facts, Source, load
@@ -29,18 +29,38 @@ MOST = 500 * 1024 * 1024
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
+def reader(tmp_path: Path) -> Iterator[Readers]:
     with closing(Site(tmp_path, Settings())) as site:
-        yield site.reader
+        yield site.readers
 
 
-def read(reader: Reader, path: Path, spool: Spool) -> Facts:
+def read(reader: Readers, path: Path, spool: Spool) -> Facts:
     source = Source(path=path, name=path.name, named=None, now=NOW)
     return reader.read(source, spool, lambda _: None)
 
 
 def started() -> list[psutil.Process]:
     return psutil.Process().children()
+
+
+def our_readers() -> set[int]:
+    return {each.pid for each in started() if "shipdrop reads files" in " ".join(each.cmdline())}
+
+
+def read_and_meanwhile(
+    reader: Readers, folder: Path, act: Callable[[], object], *, beside: bool = False
+) -> None:
+    """Read a file, and do something while it is read: when its reader asks for an earlier drop."""
+
+    def earlier(_: str) -> None:
+        act()
+
+    path = folder / "comes_back.csv"
+    header = ("_reject_row", "_reject_codes", "_reject_message", "_reject_drop")
+    rows = [("2", "ID_MISSING", "", "d20261120-abcdef", "A1", "Delivered")]
+    path.write_text(sheet(rows, header=(*header, "Order ID", "Status")))
+    source = Source(path=path, name=path.name, named=None, now=NOW)
+    reader.read(source, Spool(folder / "back"), earlier, beside=beside)
 
 
 def put(folder: Path, *rows: tuple[str, ...]) -> Path:
@@ -52,7 +72,7 @@ def put(folder: Path, *rows: tuple[str, ...]) -> Path:
 @pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of real files are not here")
 @pytest.mark.timeout(120)
 def test_one_process_outlives_all_real_files_within_the_memory_it_may_take(
-    reader: Reader, tmp_path: Path
+    reader: Readers, tmp_path: Path
 ) -> None:
     before = {each.pid for each in started()}
     endings = set()
@@ -73,7 +93,7 @@ def _status(pid: int, field: str) -> str:
     return next(line.split()[1] for line in lines if line.startswith(field))
 
 
-def test_the_process_limits_itself_as_well(reader: Reader, tmp_path: Path) -> None:
+def test_the_process_limits_itself_as_well(reader: Readers, tmp_path: Path) -> None:
     before = {each.pid for each in started()}
     read(reader, put(tmp_path, ("A1", "Delivered")), Spool(tmp_path / "s"))
     (process,) = (each for each in started() if each.pid not in before)
@@ -84,7 +104,7 @@ def test_the_process_limits_itself_as_well(reader: Reader, tmp_path: Path) -> No
     assert int(Path(f"/proc/{process.pid}/oom_score_adj").read_text()) > 0
 
 
-def test_what_was_read_is_found_in_the_spool(reader: Reader, tmp_path: Path) -> None:
+def test_what_was_read_is_found_in_the_spool(reader: Readers, tmp_path: Path) -> None:
     rows = [("A1", "Delivered"), ("", "Picked Up"), ("Total", ""), ("A3", "Delivered")]
     footer = [("Total", ""), ("", "")]
     spool = Spool(tmp_path / "s")
@@ -99,7 +119,7 @@ def test_what_was_read_is_found_in_the_spool(reader: Reader, tmp_path: Path) -> 
     assert prepared.sheet_of.to_pylist() == [0] * 5
 
 
-def test_a_spool_that_holds_something_else_is_not_believed(reader: Reader, tmp_path: Path) -> None:
+def test_a_spool_that_holds_something_else_is_not_believed(reader: Readers, tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s")
     facts = read(reader, put(tmp_path, ("A1", "Delivered")), spool)
     other = replace(facts, sheets=(replace(facts.sheets[0], rows=2),))
@@ -107,12 +127,57 @@ def test_a_spool_that_holds_something_else_is_not_believed(reader: Reader, tmp_p
         load(other, spool, builtin_profiles())
 
 
-def test_after_stop_nothing_is_read_and_no_process_started(reader: Reader, tmp_path: Path) -> None:
+def test_after_stop_nothing_is_read_and_no_process_started(reader: Readers, tmp_path: Path) -> None:
     before = len(started())
     reader.stop()
     with pytest.raises(ReadingStopped):
         read(reader, put(tmp_path, ("A1", "Delivered")), Spool(tmp_path / "s"))
     assert len(started()) == before
+
+
+def test_the_process_that_is_there_reads_the_next_file_whoever_asks(
+    reader: Readers, tmp_path: Path
+) -> None:
+    before = our_readers()
+    read(reader, put(tmp_path, ("A1", "Delivered")), Spool(tmp_path / "s"))
+    first = our_readers() - before
+    seen: list[set[int]] = []
+    read_and_meanwhile(reader, tmp_path, lambda: seen.append(our_readers() - before))
+    assert seen == [first]
+    assert len(first) == 1
+
+
+def test_two_files_are_read_at_once_and_one_process_stays(reader: Readers, tmp_path: Path) -> None:
+    before = our_readers()
+    small = put(tmp_path, ("A1", "Delivered"))
+    seen: list[int] = []
+
+    def another() -> None:
+        assert read(reader, small, Spool(tmp_path / "s")).total == 1
+        seen.append(len(our_readers() - before))
+
+    read_and_meanwhile(reader, tmp_path, another)
+    assert seen == [2]
+    assert len(our_readers() - before) == 1
+
+
+def test_a_service_has_a_process_ready_while_another_reads_beside(
+    reader: Readers, tmp_path: Path
+) -> None:
+    before = our_readers()
+    reader.keep_ready()
+    seen: list[int] = []
+    small = put(tmp_path, ("A1", "Delivered"))
+    read(reader, small, Spool(tmp_path / "s"))
+    (ready,) = our_readers() - before
+
+    def another() -> None:
+        read(reader, small, Spool(tmp_path / "t"))
+        seen.append(ready in our_readers() and len(our_readers() - before))
+
+    read_and_meanwhile(reader, tmp_path, another, beside=True)
+    assert seen == [2]
+    assert len(our_readers() - before) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
-"""Reading, contained: a file is read in a process of its own, within memory and time.
+"""One process that reads: started when it is needed, asked, watched, ended.
 
 It reads files one after the other, since starting it costs more than reading most of them, and is
-replaced when it has grown. What is said between the two is told by ``pipeline.agreement``, the
-other end is ``pipeline.reader``.
+replaced when it has grown.
 """
 
 import threading
@@ -10,16 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from signal import SIGXCPU
-from time import monotonic
 
 import structlog
 from pydantic import ValidationError
 
-from pipeline.adapters.child import Child, ChildGone, Usage
-from pipeline.adapters.naming import shown
+from pipeline.adapters.child import Child, ChildGone
 from pipeline.adapters.spool import Spool
 from pipeline.agreement import MB, Answer, OwnProfiles, ReadingRules, introduction, reply, request
-from pipeline.codes import Code
+from pipeline.containment.watch import Watch, not_started, too_large, too_long
 from pipeline.errors import DropRefused, ReaderDied, StorageError
 from pipeline.prepared import Facts, Source
 
@@ -37,10 +34,6 @@ _START_SECONDS = 120.0
 _SECONDS_PER_MB = 3.0
 """What a file's size adds to its time; on a quiet machine a workbook takes 0.3 s per MB, a CSV a
 hundredth of that."""
-
-_WALL = 4
-"""How much longer than its processor time a file may take by the clock: waiting is no fault of its
-own, but must end."""
 
 _FILES, _SOMETIMES = 1_000, 20
 _GROWN = 128 * MB
@@ -61,10 +54,11 @@ class ReadingStopped(Exception):
 
 
 class Reader:
-    """Has files read. One at a time; only ``stop`` may be called from another thread.
+    """Has files read by one process. One at a time; ``stop`` may be called from another thread.
 
     ``child``: a process that was started already, before anything else was. ``own_profiles``: what
     ``rules.profiles`` would be now; when that has changed, another process reads the next file.
+    ``stays``: the process is wanted for the next file, however large the last one was.
     """
 
     def __init__(
@@ -80,7 +74,7 @@ class Reader:
         self._ready = False
         self._files = 0
         self._stopped = False
-        self._always_ready = False
+        self.stays = False
         self._lock = threading.Lock()
 
     def read(self, source: Source, spool: Spool, earlier: Earlier) -> Facts:
@@ -100,9 +94,7 @@ class Reader:
             raise self._died(gone, source, allowed) from gone
         self._files += 1
         if self._is_worn(child, size):
-            self._end()
-            if self._always_ready:
-                self._started()
+            self.end()
         return self._facts(answer, source)
 
     def _learn(self) -> None:
@@ -111,11 +103,22 @@ class Reader:
         if own != self._rules.profiles:
             self._rules = replace(self._rules, profiles=own)
             if self._ready:  # it was told of the others
-                self._end()
+                self.end()
 
-    def keep_ready(self) -> None:
-        """Replace a process that had to go at once, not when the next file comes."""
-        self._always_ready = True
+    @property
+    def has_process(self) -> bool:
+        """A process is there, with its imports done or under way."""
+        return self._child is not None
+
+    def start(self) -> None:
+        """Start the process, if none is there. Raises StorageError, ReadingStopped."""
+        self._started()
+
+    def end(self) -> None:
+        """End the process, if one is there; the next file gets another."""
+        if self._child is not None:
+            self._child.bury()
+        self._forget()
 
     def stop(self) -> None:
         """End the process, whatever it is doing; nothing is read any more. For any thread."""
@@ -128,7 +131,7 @@ class Reader:
     def close(self) -> None:
         """Let go of everything. No ``read`` may be under way."""
         self.stop()
-        self._end()
+        self.end()
 
     # -- the process ---------------------------------------------------------------------------
 
@@ -162,7 +165,7 @@ class Reader:
             else:
                 self._ready = True
                 return child
-        raise _not_started("It ended as soon as it was started, three times.")
+        raise not_started("It ended as soon as it was started, three times.")
 
     def _started(self) -> Child:
         with self._lock:
@@ -172,18 +175,13 @@ class Reader:
                 try:
                     self._child = Child()
                 except OSError as error:
-                    raise _not_started(f"{error.strerror}.") from error
+                    raise not_started(f"{error.strerror}.") from error
             return self._child
 
     def _await_ready(self, child: Child) -> None:
         if child.receive(_START_SECONDS) is None:
-            self._end()
-            raise _not_started(f"It was not ready after {_START_SECONDS:.0f} s.")
-
-    def _end(self) -> None:
-        if self._child is not None:
-            self._child.bury()
-        self._forget()
+            self.end()
+            raise not_started(f"It was not ready after {_START_SECONDS:.0f} s.")
 
     def _forget(self) -> None:
         with self._lock:
@@ -191,7 +189,7 @@ class Reader:
 
     def _is_worn(self, child: Child, size: int) -> bool:
         """Tell whether the process should go after a file of this size."""
-        if self._files >= _FILES or (size >= _LARGE and not self._always_ready):
+        if self._files >= _FILES or (size >= _LARGE and not self.stays):
             return True
         usage = child.usage() if size >= MB or self._files % _SOMETIMES == 0 else None
         return usage is not None and usage.memory > _GROWN
@@ -201,29 +199,29 @@ class Reader:
         if self._stopped:
             return ReadingStopped()
         if gone.signal == SIGXCPU:
-            return _too_long(source, allowed)
+            return too_long(source, allowed)
         return ReaderDied(source.name, gone.signal)
 
     # -- one file ------------------------------------------------------------------------------
 
     def _answer(self, child: Child, source: Source, allowed: float, earlier: Earlier) -> Answer:
         """What it says of the file in the end."""
-        watch = _Watch(child, allowed=allowed, memory=self._rules.memory)
+        watch = Watch(child, allowed=allowed, memory=self._rules.memory)
         while True:
             line = child.receive(_LOOK_SECONDS)
             if line is None:
                 watch.look()
                 if watch.too_long:
-                    self._end()
-                    raise _too_long(source, allowed)
+                    self.end()
+                    raise too_long(source, allowed)
                 if watch.too_large:
-                    self._end()
-                    raise self._too_large(source)
+                    self.end()
+                    raise too_large(source, self._rules.memory)
                 continue
             try:
                 answer = Answer.model_validate_json(line)
             except ValidationError:
-                self._end()
+                self.end()
                 # Without what was said, and without the error's words: both may hold cells.
                 raise ReadingBug("the answer has another form than agreed") from None
             if answer.ask is None:
@@ -239,47 +237,8 @@ class Reader:
         if answer.storage is not None:
             raise StorageError(answer.storage.message, hint=answer.storage.hint)
         if answer.memory:
-            raise self._too_large(source)
+            raise too_large(source, self._rules.memory)
         raise ReadingBug(answer.bug or "it answered nothing")
-
-    def _too_large(self, source: Source) -> DropRefused:
-        return DropRefused(
-            Code.READ_TOO_LARGE,
-            f"{shown(source.name)} needs more than {self._rules.memory // MB:,} MB of memory to be "
-            "read, and was given up.",
-            hint="Save the table as CSV (UTF-8), which takes little memory, or split it into "
-            "several files; or raise inbox.read_memory_mb.",
-        )
-
-
-class _Watch:
-    """What reading one file has cost so far."""
-
-    def __init__(self, child: Child, *, allowed: float, memory: int) -> None:
-        self._child = child
-        self._allowed = allowed
-        self._memory = memory
-        self._began = monotonic()
-        self._before: Usage | None = None
-        self._now: Usage | None = None
-        self._waited = 0.0
-
-    def look(self) -> None:
-        """Take in what it has cost until now; most files are read before the first look."""
-        self._now = self._child.usage()
-        self._before = self._before or self._now
-        self._waited = monotonic() - self._began
-
-    @property
-    def too_long(self) -> bool:
-        """Its time is over: the processor's, or several times that by the clock."""
-        spent = self._now.seconds - self._before.seconds if self._now and self._before else 0.0
-        return spent > self._allowed or self._waited > self._allowed * _WALL
-
-    @property
-    def too_large(self) -> bool:
-        """The process has more memory than it may."""
-        return self._now is not None and self._now.memory > self._memory
 
 
 def _size(path: Path) -> int:
@@ -287,21 +246,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError as error:
         raise StorageError(f"{path.name} cannot be read: {error.strerror}.") from error
-
-
-def _too_long(source: Source, allowed: float) -> DropRefused:
-    return DropRefused(
-        Code.READ_TOO_LONG,
-        f"{shown(source.name)} was not read to its end in {allowed:,.1f} s of processor time, and "
-        "was given up.",
-        hint="Save the table anew as CSV (UTF-8), or split it into several files; or raise "
-        "inbox.read_seconds.",
-    )
-
-
-def _not_started(why: str) -> StorageError:
-    return StorageError(
-        f"The process that reads files could not be started: {why}",
-        hint="Look at what it wrote on stderr, and at the memory and the number of processes that "
-        "this user may have.",
-    )

@@ -1,0 +1,88 @@
+"""The processes that read, as the lanes share them: whoever is free takes the next file."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from pipeline.adapters.child import Child
+from pipeline.adapters.spool import Spool
+from pipeline.agreement import OwnProfiles, ReadingRules
+from pipeline.containment.one import Earlier, Reader, ReadingStopped
+from pipeline.errors import StorageError
+from pipeline.prepared import Facts, Source
+
+
+class Readers:
+    """Has files read, ``at_once`` of them at a time at most; for any thread.
+
+    A process that is there already is taken before another is started, so that a run over one
+    large file needs no second one. When nothing is read, one stays at most.
+    ``child``, ``own_profiles``: see ``Reader``.
+    """
+
+    def __init__(
+        self,
+        rules: ReadingRules,
+        child: Child | None = None,
+        *,
+        own_profiles: Callable[[], OwnProfiles] | None = None,
+        at_once: int = 2,
+    ) -> None:
+        first = Reader(rules, child, own_profiles=own_profiles)
+        others = (Reader(rules, own_profiles=own_profiles) for _ in range(at_once - 1))
+        self._all = (first, *others)
+        self._free = list(self._all)
+        self._changed = threading.Condition()
+        self._keeps_ready = False
+
+    def read(
+        self, source: Source, spool: Spool, earlier: Earlier, *, beside: bool = False
+    ) -> Facts:
+        """Read a file to its end into the spool; waits while all processes read others.
+
+        ``beside``: it takes long, and others shall not wait for it. Raises what ``Reader.read``
+        does.
+        """
+        reader = self._taken(leave_ready=beside and self._keeps_ready)
+        try:
+            return reader.read(source, spool, earlier)
+        finally:
+            self._give_back(reader)
+
+    def keep_ready(self) -> None:
+        """Have a process ready for the next file, also while another is read ``beside``.
+
+        For a service: one that had to go is replaced at once, not when that file comes.
+        """
+        self._keeps_ready = True
+        for reader in self._all:
+            reader.stays = True
+
+    def stop(self) -> None:
+        """End all processes, whatever they are doing; nothing is read any more."""
+        for reader in self._all:
+            reader.stop()
+
+    def close(self) -> None:
+        """Let go of everything. No ``read`` may be under way."""
+        for reader in self._all:
+            reader.close()
+
+    def _taken(self, *, leave_ready: bool) -> Reader:
+        with self._changed:
+            self._changed.wait_for(lambda: self._free)
+            wanted = (each for each in self._free if each.has_process is not leave_ready)
+            reader = next(wanted, self._free[0])
+            self._free.remove(reader)
+            return reader
+
+    def _give_back(self, reader: Reader) -> None:
+        with self._changed:
+            if any(each.has_process for each in self._free):
+                reader.end()
+            elif self._keeps_ready:
+                # Whoever needs it tries again, and says why it fails.
+                with suppress(StorageError, ReadingStopped):
+                    reader.start()
+            self._free.append(reader)
+            self._changed.notify()
