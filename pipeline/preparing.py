@@ -31,7 +31,7 @@ from pipeline.model import (
     Role,
     Sheet,
 )
-from pipeline.prepared import Facts, Reading, SheetFacts, Source
+from pipeline.prepared import Facts, Job, Reading, SheetFacts, Source
 from pipeline.stages import comeback
 from pipeline.stages.choose import Choice, ProfileHeaderFinder, candidates, choose_profile
 from pipeline.stages.flags import DateKinds
@@ -77,14 +77,6 @@ class _Gathered:
     mixed: frozenset[Role] = frozenset()
     data: _Tally = field(default_factory=_Tally)
     footer: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A file to read, and the spool for its rows."""
-
-    source: Source
-    spool: Spool
 
 
 def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> Facts:
