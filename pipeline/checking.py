@@ -12,13 +12,13 @@ from pipeline import reporting
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import Spool
+from pipeline.admission import poison
 from pipeline.codes import Code
 from pipeline.errors import DropRefused, ReaderDied, UsageError
 from pipeline.model import Disposition, Drop, DropState, Outcome
 from pipeline.planning import Planned, facts_of, guard, make_plan
 from pipeline.ports import Standing
 from pipeline.prepared import Prepared, Source, load
-from pipeline.runner import poison
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.preflight import preflight
 from pipeline.stages.report_summary import SummaryFacts, summary_object

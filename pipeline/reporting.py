@@ -121,9 +121,13 @@ def write_report(report: Report, folders: Folders) -> dict[str, Any]:
 
 
 def write_summary(facts: SummaryFacts, folders: Folders) -> dict[str, Any]:
-    """Write the summary, whose presence means that the other files are complete."""
+    """Write the summary, whose presence means that the other files are complete.
+
+    As with all that is written here, the name is on the disk after ``Folders.outbox_keep``.
+    """
     drop = facts.drop
-    folders.outbox_write(drop.folder, file_name(drop, SUMMARY), [summary_json(facts)])
+    summary = [summary_json(facts)]
+    folders.outbox_write(drop.folder, file_name(drop, SUMMARY), summary, more_follows=True)
     return summary_object(facts)
 
 

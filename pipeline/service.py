@@ -12,24 +12,30 @@ from dataclasses import dataclass
 import structlog
 
 from pipeline.adapters.folders import Folders
+from pipeline.admission import Admission
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import StorageError
 from pipeline.exits import Cause, Rest, RunOutcome
 from pipeline.intake import Intake
+from pipeline.lineup import Event
 from pipeline.model import Drop
 from pipeline.ports import Clock, Ledger
 from pipeline.retention import Retention
 from pipeline.runner import Runner
 from pipeline.troubles import Troubles
 from pipeline.wishes import Wishes
-from pipeline.work import Event, Work
+from pipeline.work import Work
 
 log = structlog.get_logger(__name__)
 
-_AHEAD = 64
-"""Drops claimed and not yet through at a time: files beyond wait in the inbox, not in memory."""
+_AHEAD = 10_000
+"""Drops claimed and not yet through at a time: files beyond wait in the inbox, not in memory.
+
+So many, because the inbox gives files out by age alone, and couriers take turns only once theirs
+are claimed: one who brings thousands at once must not keep the others waiting in the inbox.
+"""
 
 _PROBE_SECONDS = 15.0
 """How long ``run`` waits before it tries an API again that is out of reach or refuses us."""
@@ -72,6 +78,7 @@ class Service:
         ledger: Ledger,
         claimer: Claimer,
         closer: Closer,
+        admission: Admission,
         runner: Runner,
         room: DeliveryRoom,
         clock: Clock,
@@ -97,7 +104,7 @@ class Service:
         self._on_end = on_end
         self._bell = threading.Event()
         self._events: deque[Event] = deque()
-        self._work = Work(runner, room, self._post)
+        self._work = Work(admission, runner, room, self._post)
         self._wishes = Wishes(ledger=ledger, room=room, work=self._work, take=self._take)
         self._stop = False
         self._closed: list[Closed] = []
@@ -106,6 +113,7 @@ class Service:
         self._scan_rest = 0.0
         self._troubled = False
         self._deaf_until = 0.0
+        self._more_to_claim = False
         self._scan_due = 0.0
         self._once = False
         self._resume_at: float | None = None
@@ -226,10 +234,12 @@ class Service:
 
     def _claim(self) -> None:
         """Claim oldest first, as long as there is room and nothing is wrong."""
+        self._more_to_claim = False
         room = _AHEAD - self._work.under_way
         if room <= 0 or self._work.blocked >= _BLOCKED or self._resting_from_trouble:
             return
-        if self._intake.hand_on(self._work, room, stop=lambda: self._stop):
+        if self._intake.hand_on(self._work, room):
+            self._more_to_claim = self._intake.ready > 0
             self._deaf_until = self._clock.monotonic() + _DEAF_SECONDS
 
     def _is_through(self, *, late: bool) -> bool:
@@ -259,7 +269,9 @@ class Service:
         return True
 
     def _until_next(self, now: float) -> float:
-        """Until the next scan; sooner while a file is settling."""
+        """Until the next scan; sooner while a file is settling, not at all while more are ready."""
+        if self._more_to_claim:
+            return 0.0
         left = self._scan_due - now
         if self._intake.settling and self._pace.settle:
             left = min(left, max(0.05, self._pace.settle / 4))

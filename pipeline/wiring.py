@@ -22,6 +22,7 @@ from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, Pulse, PulseWriter, r
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
 from pipeline.adapters.watcher import Watcher
+from pipeline.admission import Admission
 from pipeline.agreement import MB, ReadingRules
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
@@ -209,6 +210,7 @@ class Site:
             ledger=self.ledger,
             claimer=self.claimer,
             closer=self.closer,
+            admission=self.admission,
             runner=self.runner,
             room=room,
             clock=self.clock,
@@ -266,9 +268,9 @@ class Site:
         )
 
     @cached_property
-    def runner(self) -> Runner:
-        """Takes drops from one step to the next."""
-        return Runner(
+    def admission(self) -> Admission:
+        """Takes claimed drops to where they can be delivered."""
+        return Admission(
             folders=self.folders,
             ledger=self.ledger,
             claimer=self.claimer,
@@ -279,6 +281,11 @@ class Site:
             clock=self.clock,
             turn=self.ledger.planning_turn if self.presence else nullcontext,
         )
+
+    @cached_property
+    def runner(self) -> Runner:
+        """Takes planned drops to their end, and closed ones up again."""
+        return Runner(ledger=self.ledger, closer=self.closer, rules=self.plan_rules)
 
     @staticmethod
     def advice() -> Mapping[str, Advice]:

@@ -8,7 +8,7 @@ closed: ``trace`` shows from them what was sent.
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +23,7 @@ _PLAN = "plan.arrow"
 _IDS = "ids.arrow"
 _TRIES = "tries"
 _BEGUN, _FAILED = b".", b"!"
-_ROWS = "rows-*.arrow"
+_PASSING = frozenset({_TRIES})
 
 
 PART = "spool"
@@ -146,11 +146,9 @@ class Spool:
                 yield reader.get_batch(number)
 
     def write_plan(self, table: pa.Table) -> None:
-        """Keep what was decided per row; on disk, as the rows themselves, when this returns."""
+        """Keep what was decided per row; on the disk after ``keep``, as the rows themselves."""
         with _in_our_words(self.folder):
             self._write(_PLAN, table)
-            for path in self.folder.glob(_ROWS):
-                _sync(path)
 
     @property
     def has_plan(self) -> bool:
@@ -164,7 +162,7 @@ class Spool:
     def write_bodies(self, bodies: Iterable[bytes]) -> list[tuple[int, int]]:
         """Freeze the bodies of all chunks; return offset and length of each, in bytes.
 
-        They are on disk, with the folder that names them, when this returns.
+        They are on the disk after ``keep``.
         """
         places: list[tuple[int, int]] = []
         with _in_our_words(self.folder):
@@ -176,12 +174,6 @@ class Spool:
                     file.write(b"\n")
                     places.append((offset, len(body)))
                     offset += len(body) + 1
-                file.flush()
-                os.fsync(file.fileno())
-            _sync(self.folder)
-            _sync(self.folder.parent)
-            if self._home != self.folder:
-                _sync(self._home.parent)
         return places
 
     @contextmanager
@@ -212,6 +204,7 @@ class Spool:
         """Keep ``row`` (record number) and ``order_id`` of rows a person may correct; on disk."""
         with _in_our_words(self.folder):
             self._write(_IDS, table)
+            _sync(self._at(_IDS))
             (self.folder / _IDS).replace(self._home / _IDS)
             _sync(self._home)
 
@@ -230,13 +223,22 @@ class Spool:
     def forget_rows(self) -> None:
         """The drop is closed: only bodies (for ``trace``) and ids (for corrections) stay."""
         with _in_our_words(self.folder):
-            for path in (*self.folder.glob(_ROWS), self._at(_PLAN), self._home / _TRIES):
-                path.unlink(missing_ok=True)
-            bodies = self.folder / _BODIES
-            if bodies.exists() and not bodies.stat().st_size:
-                bodies.unlink()
-            if self.folder.exists() and not any(self.folder.iterdir()):
-                self.folder.rmdir()
+            (self._home / _TRIES).unlink(missing_ok=True)
+            kept = False
+            with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+                for entry in entries:
+                    if _is_of_rows(entry.name) or (
+                        entry.name == _BODIES and not entry.stat().st_size
+                    ):
+                        (self.folder / entry.name).unlink()
+                    else:
+                        kept = True
+                if not kept:
+                    self.folder.rmdir()
+
+    def folders(self) -> tuple[Path, ...]:
+        """The folder, and the one above it that is the drop's own, if there is one."""
+        return (self.folder,) if self._home == self.folder else (self.folder, self._home)
 
     def forget_others(self) -> None:
         """Remove what other workers wrote of the drop before they were given up."""
@@ -253,7 +255,6 @@ class Spool:
         path = self._at(name)
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        _sync(path)
 
     def _read(self, name: str) -> pa.Table:
         return self._read_at(self._at(name))
@@ -269,13 +270,38 @@ class Spool:
         return self.folder / f"rows-{sheet:02}.arrow"
 
 
+def keep(spools: Sequence[Spool]) -> None:
+    """Put on the disk what these drops' plans are made of: rows, plan, bodies, and their names.
+
+    All of it first and then the one folder of all: what was written together costs little more
+    than what one drop has.
+    """
+    above: dict[Path, None] = {}
+    for spool in spools:
+        with _in_our_words(spool.folder):
+            with os.scandir(spool.folder) as entries:
+                files = [entry.path for entry in entries if entry.name not in _PASSING]
+            for file in files:
+                _sync(file)
+            for folder in spool.folders():
+                _sync(folder)
+                above[folder.parent] = None
+    for folder in above:
+        with _in_our_words(folder):
+            _sync(folder)
+
+
+def _is_of_rows(name: str) -> bool:
+    return name == _PLAN or (name.startswith("rows-") and name.endswith(".arrow"))
+
+
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(column, pa.ChunkedArray):
         return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
     return column
 
 
-def _sync(path: Path) -> None:
+def _sync(path: str | Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,0 +1,393 @@
+"""The first half of a drop's way: read, planned, frozen; several small drops together.
+
+What is done together comes out as if each had been alone, and what fails with one does not touch
+the others.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import structlog
+
+from pipeline.adapters.folders import Folders
+from pipeline.adapters.spool import Spool, keep
+from pipeline.claiming import Claimer
+from pipeline.closing import Closed, Closer
+from pipeline.codes import Code
+from pipeline.containment import Readers, ReadingStopped
+from pipeline.errors import DropChanged, DropRefused, ReaderDied, StorageError
+from pipeline.model import Drop, DropState
+from pipeline.planning import (
+    Planned,
+    PlanRules,
+    blocking,
+    facts_of,
+    freeze_bodies,
+    frozen,
+    guard,
+    make_plan,
+)
+from pipeline.ports import Clock, Frozen, Ledger, Standing
+from pipeline.prepared import Facts, Job, Prepared, Source, load
+from pipeline.stages.plan import sendable_orders
+from pipeline.stages.settle import Remark, settle
+from pipeline.steps import (
+    Blocked,
+    Candidate,
+    Ready,
+    Step,
+    sharing,
+    without_shared_orders,
+)
+from schemas.courier import Profile
+
+log = structlog.get_logger(__name__)
+
+MAX_TRIES = 3
+"""A file that ends the process that reads it, or meets a bug, this often is quarantined."""
+
+_UNSEEN_TRIES = 10
+"""So many tries may begin and come to no end that anybody saw: the service itself was killed."""
+
+AheadOf = Callable[[Drop, pa.Array], Iterable[str]]
+"""A drop and its orders → earlier ones, read and not planned yet, that have one of them."""
+
+
+class Admission:
+    """Takes claimed drops to where they can be delivered."""
+
+    def __init__(
+        self,
+        *,
+        folders: Folders,
+        ledger: Ledger,
+        claimer: Claimer,
+        closer: Closer,
+        readers: Readers,
+        profiles: Mapping[str, Profile],
+        rules: PlanRules,
+        clock: Clock,
+        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """``turn``: held while drops are planned, where several processes plan."""
+        self._folders = folders
+        self._ledger = ledger
+        self._claimer = claimer
+        self._closer = closer
+        self._readers = readers
+        self._profiles = profiles
+        self._rules = rules
+        self._clock = clock
+        self._turn = turn
+
+    # -- read ----------------------------------------------------------------------------------
+
+    def read(self, drops: Sequence[Drop], *, beside: bool = False) -> list[Facts | Exception]:
+        """Read claimed drops into their spools; ``beside``: others are read meanwhile.
+
+        Returned is, in their order, the facts of each or what kept it from being read: DropChanged,
+        and what ``containment.Reader.read`` raises but ReaderDied; the file is then read once
+        more, at once, because what was claimed later must be planned after it.
+
+        A drop with a try that nobody saw the end of is read alone: should it be what ended the
+        service, no other drop has to answer for it.
+        """
+        ended: dict[str, Facts | Exception] = {}
+        together: list[tuple[Drop, Spool]] = []
+        for drop in drops:
+            try:
+                spool = self._closer.spool(drop)
+                tries = spool.begin_try()
+                _check_tries(tries, spool)
+                if tries > 1 and len(drops) > 1:
+                    spool.end_try()  # it begins again when its turn comes
+                else:
+                    together.append((drop, spool))
+            except (StorageError, DropRefused) as error:
+                ended[drop.drop_id] = error
+        for (drop, spool), one in zip(together, self._jobs(together, beside=beside), strict=True):
+            ended[drop.drop_id] = self._ended(drop, spool, one, beside=beside)
+        for drop in drops:
+            if drop.drop_id not in ended:
+                (ended[drop.drop_id],) = self.read([drop], beside=beside)
+        return [ended[drop.drop_id] for drop in drops]
+
+    def _ended(
+        self, drop: Drop, spool: Spool, one: Facts | Exception, *, beside: bool
+    ) -> Facts | Exception:
+        """Keep count of a try, and read again at once what ended the process that read it."""
+        try:
+            while isinstance(one, ReaderDied):
+                spool.fail_try()
+                log.error("drop.reader_died", drop=drop.drop_id, signal=one.signal)
+                _check_tries(spool.begin_try(), spool)
+                (one,) = self._jobs([(drop, spool)], beside=beside)
+            match one:
+                case StorageError() | DropChanged():
+                    spool.end_tries()  # not the file's fault, but the disk's, or its writer's
+                case DropRefused():
+                    pass
+                case Exception() if not isinstance(one, ReadingStopped):
+                    spool.fail_try()
+                case _:
+                    spool.end_try()
+        except (StorageError, DropRefused) as error:
+            return error
+        return one
+
+    def _jobs(
+        self, drops: Sequence[tuple[Drop, Spool]], *, beside: bool
+    ) -> list[Facts | Exception]:
+        """Have files read that are there, and make sure that they were as they were hashed."""
+        jobs: list[tuple[int, Path, Job]] = []
+        ended: dict[int, Facts | Exception] = {}
+        for at, (drop, spool) in enumerate(drops):
+            try:
+                path = self._path_of(drop)
+            except (StorageError, DropRefused) as error:
+                ended[at] = error
+                continue
+            source = Source(
+                path=path, name=drop.source_file, named=drop.folder or None, now=drop.received_at
+            )
+            jobs.append((at, path, Job(source=source, spool=spool)))
+        told = (
+            self._readers.read_together([job for *_, job in jobs], self._courier, beside=beside)
+            if jobs
+            else []
+        )
+        for (at, path, _), one in zip(jobs, told, strict=True):
+            ended[at] = self._unchanged(drops[at][0], path, one)
+        return [ended[at] for at in range(len(drops))]
+
+    def _unchanged(self, drop: Drop, path: Path, one: Facts | Exception) -> Facts | Exception:
+        """Whoever wrote it may go on through our rename: it is read as it was hashed, or not.
+
+        A mapped file that is cut off ends who reads it, so that is looked at too.
+        """
+        if isinstance(one, Exception) and not isinstance(one, ReaderDied):
+            return one
+        try:
+            if self._folders.digest(path).sha256 != drop.sha256:
+                return DropChanged("it was written to after it was claimed")
+        except (DropChanged, StorageError) as error:
+            return error
+        return one
+
+    def _path_of(self, drop: Drop) -> Path:
+        path = self._folders.claimed_path(drop.drop_id, drop.source_file)
+        if path is None:
+            raise DropRefused(
+                Code.UNREADABLE,
+                "The file disappeared from the work folder while it was being processed.",
+                hint="Drop it again.",
+            )
+        return path
+
+    def _courier(self, drop_id: str) -> str | None:
+        """The courier of an earlier drop, or None if there is no such drop."""
+        found = self._ledger.find(drop_id)
+        return found.courier if found else None
+
+    def stop_reading(self) -> None:
+        """Read nothing more: what is not planned waits for the next start. For any thread."""
+        self._readers.stop()
+
+    def end_reading(self) -> None:
+        """The same, when no ``read`` is under way: the other processes are gone after it."""
+        self._readers.close()
+
+    # -- plan ----------------------------------------------------------------------------------
+
+    def admit(
+        self, drops: Sequence[Drop], read: Sequence[Facts | Exception], ahead_of: AheadOf
+    ) -> list[Step | Exception | None]:
+        """Plan drops that were read, in their order; ``read``: what ``read`` returned for them.
+
+        What each came to: None when it went back to waiting, or was not read because we are to
+        end; an exception when it could not be planned now.
+        """
+        steps: dict[str, Step | Exception | None] = {}
+        candidates: list[Candidate] = []
+        for drop, facts in zip(drops, read, strict=True):
+            begun = replace(drop, started_at=drop.started_at or self._clock.now())
+            try:
+                if isinstance(facts, Exception):
+                    steps[drop.drop_id] = self._not_read(begun, facts)
+                else:
+                    candidates.append(self._candidate(begun, facts))
+            except StorageError as error:
+                self._closer.spool(drop).end_tries()  # the disk's fault, not the file's
+                steps[drop.drop_id] = error
+            except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
+                steps[drop.drop_id] = error
+        blocked: list[Blocked] = []
+        for group in without_shared_orders(candidates):
+            planned = self._planned(group, ahead_of, blocked)
+            blocked += (step for step in planned.values() if isinstance(step, Blocked))
+            steps |= planned
+        return [steps[drop.drop_id] for drop in drops]
+
+    def _not_read(self, drop: Drop, error: Exception) -> Step | Exception | None:
+        match error:
+            case DropRefused():
+                return self._closer.refuse(drop, error)
+            case DropChanged():
+                self._closer.spool(drop).remove()
+                self._claimer.back_to_waiting(drop, error)
+                return None
+            case ReadingStopped():
+                return None
+            case _:
+                return error
+
+    def _candidate(self, drop: Drop, facts: Facts) -> Candidate:
+        spool = self._closer.spool(drop)
+        try:
+            tries = spool.begin_try()
+            drop = replace(drop, tries=tries, courier=facts.courier, parent=facts.parent)
+            prepared = load(facts, spool, self._profiles)
+            return Candidate(drop=drop, prepared=prepared, orders=sendable_orders(prepared.keys))
+        except StorageError:
+            raise
+        except Exception:
+            spool.fail_try()
+            raise
+
+    def _planned(
+        self, group: Sequence[Candidate], ahead_of: AheadOf, blocked: Sequence[Blocked]
+    ) -> dict[str, Step | Exception | None]:
+        """Plan a group, and keep count of the tries."""
+        steps = self.plan(group, ahead_of, blocked)
+        ended: dict[str, Step | Exception | None] = {}
+        for candidate, step in zip(group, steps, strict=True):
+            spool = self._closer.spool(candidate.drop)
+            try:
+                if isinstance(step, Exception) and not isinstance(step, StorageError):
+                    spool.fail_try()
+                else:
+                    spool.end_tries()
+                ended[candidate.drop.drop_id] = step
+            except StorageError as error:
+                ended[candidate.drop.drop_id] = error
+        return ended
+
+    def plan(
+        self, group: Sequence[Candidate], ahead_of: AheadOf, blocked: Sequence[Blocked] = ()
+    ) -> list[Step | Exception]:
+        """Plan drops no two of which share an order, each unless it must wait for an earlier one.
+
+        A file that is to be refused need not wait: nothing of it is sent. ``blocked``: drops that
+        have to wait and that ``ahead_of`` does not know of yet.
+        """
+        with self._turn():
+            try:
+                standings = self._ledger.standings(
+                    {each.drop.seq: each.orders.to_pylist() for each in group}
+                )
+            except StorageError as error:
+                return [error] * len(group)
+            judged = [
+                self._judged(each, standings[each.drop.seq], ahead_of, blocked) for each in group
+            ]
+            return self._frozen(judged)
+
+    def _judged(
+        self,
+        candidate: Candidate,
+        standing: Sequence[Standing],
+        ahead_of: AheadOf,
+        blocked: Sequence[Blocked],
+    ) -> Step | Exception | tuple[Ready, Frozen]:
+        """Plan one drop, and write what is to be frozen of it."""
+        try:
+            return self._plan(candidate, standing, ahead_of, blocked)
+        except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
+            return error
+
+    def _plan(
+        self,
+        candidate: Candidate,
+        standing: Sequence[Standing],
+        ahead_of: AheadOf,
+        blocked: Sequence[Blocked],
+    ) -> Step | tuple[Ready, Frozen]:
+        drop, prepared, orders = candidate.drop, candidate.prepared, candidate.orders
+        planned = make_plan(prepared, standing, self._rules)
+        try:
+            guard(prepared, planned, self._rules)
+        except DropRefused as refusal:
+            return self._refuse(drop, refusal, prepared, planned)
+        behind = {*blocking(standing), *ahead_of(drop, orders), *sharing(orders, blocked)}
+        if behind:
+            return Blocked(
+                drop=drop, prepared=prepared, orders=orders, behind=tuple(sorted(behind))
+            )
+        chunks = freeze_bodies(planned, prepared, self._closer.spool(drop))
+        facts = self._closer.placed(facts_of(prepared, planned))
+        drop = replace(drop, state=DropState.OPEN, facts=facts)
+        chunks = [replace(chunk, drop_seq=drop.seq) for chunk in chunks]
+        return Ready(drop=drop, chunks=tuple(chunks)), frozen(prepared, planned, chunks)
+
+    def _frozen(
+        self, judged: Sequence[Step | Exception | tuple[Ready, Frozen]]
+    ) -> list[Step | Exception]:
+        """Put the plans on the disk and then into the ledger, in one commit: now calls may leave.
+
+        A bug in one plan must not count against the others, so then each is frozen alone.
+        """
+        plans = [each for each in judged if isinstance(each, tuple)]
+        failed = self._freeze(plans)
+        if len(plans) > 1 and failed is not None and not isinstance(failed, StorageError):
+            return [
+                one
+                for each in judged
+                for one in (self._frozen([each]) if isinstance(each, tuple) else [each])
+            ]
+        for ready, _ in plans if failed is None else ():
+            log.info(
+                "drop.planned",
+                drop=ready.drop.drop_id,
+                rows=ready.drop.facts["total"],
+                chunks=len(ready.chunks),
+            )
+        return [(failed or each[0]) if isinstance(each, tuple) else each for each in judged]
+
+    def _freeze(self, plans: Sequence[tuple[Ready, Frozen]]) -> Exception | None:
+        if not plans:
+            return None
+        try:
+            keep([self._closer.spool(ready.drop) for ready, _ in plans])
+            self._ledger.freeze_all([(ready.drop, plan) for ready, plan in plans])
+        except Exception as error:  # noqa: BLE001 - told of each of them
+            return error
+        return None
+
+    def _refuse(
+        self, drop: Drop, refusal: DropRefused, prepared: Prepared, planned: Planned
+    ) -> Closed:
+        """Refuse a file most of whose rows are bad; TOO_MANY_REJECTS gets them back to correct."""
+        if refusal.code is not Code.TOO_MANY_REJECTS:
+            return self._closer.refuse(drop, refusal)
+        drop = replace(drop, facts=self._closer.placed(facts_of(prepared, planned)))
+        settled = settle(planned.table, [], [], waiting=Remark(code="", message=""))
+        return self._closer.refuse_rows(drop, refusal, settled)
+
+
+def _check_tries(tries: int, spool: Spool) -> None:
+    """Raise DropRefused when a file had all the tries that it may have."""
+    if tries > _UNSEEN_TRIES or spool.failed_tries() >= MAX_TRIES:
+        raise poison()
+
+
+def poison() -> DropRefused:
+    """Build the refusal of a file that we fail on every time."""
+    return DropRefused(
+        Code.PROCESSING_FAILED,
+        f"Shipdrop failed on this file {MAX_TRIES} times. Nothing of it is sent any more.",
+        hint="Save the file anew and drop it once more; if it fails again, send it with the log "
+        "to whoever runs Shipdrop.",
+    )
