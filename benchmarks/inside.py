@@ -1,7 +1,8 @@
 """A run of Shipdrop with watches in it: ``python -m benchmarks.inside MODE ROOT``.
 
 ``ledger`` and ``stages`` wrap methods with clocks and print JSON;
-``profile`` runs cProfile in every thread and prints the dearest functions of each.
+``profile`` runs cProfile in every thread and prints the dearest functions of each; ``processor``
+does the same by processor time, so that waiting for a lock or the disk does not count.
 """
 
 import time
@@ -135,12 +136,12 @@ def _watch_delivery(clocks: Clocks) -> None:
 class Profiles:
     """cProfile in every thread that is started from now on, and in this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, timer: Callable[[], float]) -> None:
         self._by_thread: list[tuple[str, cProfile.Profile]] = []
         original = threading.Thread.run
 
         def run(thread: threading.Thread) -> None:
-            profile = cProfile.Profile()
+            profile = cProfile.Profile(timer)
             self._by_thread.append((thread.name, profile))
             profile.runcall(original, thread)
 
@@ -158,7 +159,8 @@ class Profiles:
 def main(mode: str, root: Path) -> None:
     """Process what lies in ``root`` and print what the watches say."""
     clocks = Clocks()
-    profiles = Profiles() if mode == "profile" else None
+    timer = {"profile": time.perf_counter, "processor": time.thread_time}.get(mode)
+    profiles = Profiles(timer) if timer else None
     with clocks.time("imports"):
         from pipeline.settings import load
         from pipeline.wiring import Site

@@ -112,12 +112,16 @@ class Closer:
 
     def close_all(self, endings: Sequence[Ending]) -> list[Closed | Exception]:
         """Report drops for the last time and put them away; or why one could not be."""
-        return self._closed([attempt(self._told, ending) for ending in endings])
+        now = self._clock.now()
+        reports = [
+            self._report(replace(each.drop, state=each.state, finished_at=now), each.settled)
+            for each in endings
+        ]
+        return self._closed([attempt(self._told, one) for one in reporting.gathered(reports)])
 
-    def _told(self, ending: Ending) -> _Told:
-        drop = replace(ending.drop, state=ending.state, finished_at=self._clock.now())
-        summary = reporting.write_report(self._report(drop, ending.settled), self._folders)
-        return _Told(drop=drop, summary=summary, settled=ending.settled)
+    def _told(self, report: reporting.Report) -> _Told:
+        summary = reporting.write_report(report, self._folders)
+        return _Told(drop=report.drop, summary=summary, settled=report.settled)
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Protocol
 
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import stem_of
 from pipeline.adapters.spool import Spool
+from pipeline.attempts import attempt
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Drop, Notice, Outcome, ResultBlock
@@ -16,7 +18,7 @@ from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.report_refusal import refusal_text
 from pipeline.stages.report_rejects import rejects_csv
 from pipeline.stages.report_rejects_xlsx import rejects_xlsx
-from pipeline.stages.report_results import results_csv
+from pipeline.stages.report_results import Part, results_csv, results_header, results_lines
 from pipeline.stages.report_summary import (
     SummaryFacts,
     group_notices,
@@ -35,6 +37,9 @@ SUMMARY = "summary.json"
 RECEIVED = "received.json"
 _CODES = frozenset(Code)
 
+_SMALL_ROWS = 1_000
+"""Drops of so many rows at most have their lines made together."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -42,7 +47,8 @@ class Report:
 
     ``facts``: ``pipeline.planning.facts_of``; ``advice``: how to fix what each code says;
     ``statuses``: what the courier's status column may hold; ``whole_file``: the file is refused
-    for too many rejects, and the rejects file replaces it.
+    for too many rejects, and the rejects file replaces it. ``kept``, ``lines``: what ``gathered``
+    made of it beforehand.
     """
 
     drop: Drop
@@ -52,9 +58,14 @@ class Report:
     advice: Mapping[str, Advice]
     statuses: tuple[str, ...] = ()
     whole_file: bool = False
+    kept: tuple[ResultBlock, ...] | None = None
+    lines: tuple[bytes, ...] | None = None
 
     def blocks(self) -> Iterator[ResultBlock]:
         """The drop's rows with their outcomes, block by block; may be gone through again."""
+        if self.kept is not None:
+            yield from self.kept
+            return
         start = 0
         for number, sheet in enumerate(self.facts["sheets"]):
             for batch in self.spool.blocks(number):
@@ -71,6 +82,37 @@ class Report:
     def role_columns(self) -> dict[tuple[str, ...], dict[str, int]]:
         """For each header of the file: role → index of its column."""
         return {tuple(sheet["headers"]): sheet["roles"] for sheet in self.facts["sheets"]}
+
+
+def gathered(reports: Sequence[Report]) -> list[Report]:
+    """The reports, with the results lines of the small ones made at once.
+
+    Where that fails they are as they were: each then fails, or not, by itself.
+    """
+    if len(reports) == 1:
+        return list(reports)
+    small = {at: kept for at, each in enumerate(reports) if (kept := _kept(each)) is not None}
+    parts = [
+        Part(block=block, drop_id=each.drop.drop_id, source_file=each.drop.source_file)
+        for at, blocks in small.items()
+        for each in (reports[at],)
+        for block in blocks
+    ]
+    made = attempt(results_lines, parts) if parts else []
+    if isinstance(made, Exception):
+        return list(reports)
+    lines = iter(made)
+    done = list(reports)
+    for at, kept in small.items():
+        done[at] = replace(done[at], kept=kept, lines=(results_header(), *islice(lines, len(kept))))
+    return done
+
+
+def _kept(report: Report) -> tuple[ResultBlock, ...] | None:
+    if len(report.settled.outcome) > _SMALL_ROWS:
+        return None
+    blocks = attempt(lambda: tuple(report.blocks()))
+    return None if isinstance(blocks, Exception) else blocks
 
 
 class _Again:
@@ -114,7 +156,9 @@ def write_report(report: Report, folders: Folders) -> dict[str, Any]:
     drop = report.drop
     files = {"results": file_name(drop, RESULTS)}
     blocks = _Again(report)
-    pieces = results_csv(blocks, drop_id=drop.drop_id, source_file=drop.source_file)
+    pieces: Iterable[bytes] = report.lines or results_csv(
+        blocks, drop_id=drop.drop_id, source_file=drop.source_file
+    )
     folders.outbox_write(drop.folder, files["results"], pieces, more_follows=True)
     files |= _write_rejects(report, blocks, folders)
     return write_summary(summary_of(report, files), folders)

@@ -287,13 +287,16 @@ class Site:
         """Takes planned drops to their end, and closed ones up again."""
         return Runner(ledger=self.ledger, closer=self.closer, rules=self.plan_rules)
 
-    @staticmethod
-    def advice() -> Mapping[str, Advice]:
-        """How to fix what each code says."""
+    @cached_property
+    def _advice(self) -> Mapping[str, Advice]:
         return {
             str(code): Advice(meaning=entry.what, fix=entry.fix, right=entry.right)
             for code, entry in load_codes().items()
         }
+
+    def advice(self) -> Mapping[str, Advice]:
+        """How to fix what each code says."""
+        return self._advice
 
     @cached_property
     def room(self) -> DeliveryRoom:

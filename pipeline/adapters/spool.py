@@ -19,6 +19,7 @@ from pipeline.model import PREPARED, Block, Drop, DropState, PreparedBlock
 _EXTRA = pa.field("extra", pa.list_(pa.string()))
 _BODIES = "bodies.json"
 _READ_AHEAD = 256 * 1024
+_SMALL = 64 * 1024
 _PLAN = "plan.arrow"
 _IDS = "ids.arrow"
 _TRIES = "tries"
@@ -136,14 +137,18 @@ class Spool:
     def blocks(self, sheet: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The sheet's blocks in order; only these columns if named."""
         with _in_our_words(self.folder), pa.OSFile(str(self._rows_path(sheet))) as source:
-            options = pa.ipc.IpcReadOptions()
-            if columns is not None:
-                names = pa.ipc.open_file(source).schema.names
+            reader = pa.ipc.open_file(source)
+            names = reader.schema.names
+            # To open it a second time for some columns costs more than to read all of a small one.
+            few = columns if columns is not None and source.size() < _SMALL else None
+            if columns is not None and few is None:
+                options = pa.ipc.IpcReadOptions()
                 options.included_fields = [names.index(name) for name in columns]
                 source.seek(0)
-            reader = pa.ipc.open_file(source, options=options)
+                reader = pa.ipc.open_file(source, options=options)
             for number in range(reader.num_record_batches):
-                yield reader.get_batch(number)
+                batch = reader.get_batch(number)
+                yield batch if few is None else batch.select(sorted(few, key=names.index))
 
     def write_plan(self, table: pa.Table) -> None:
         """Keep what was decided per row; on the disk after ``keep``, as the rows themselves."""
