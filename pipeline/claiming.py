@@ -83,17 +83,22 @@ class Claimer:
     def recover(self, drop: Drop) -> Drop | None:
         """Find out how far the claim of a drop came before the process ended."""
         if drop.state is DropState.CLAIMED and self._went_back(drop):
-            self._ledger.forget(drop)
+            self._forget(drop)
             return None
         if drop.state is not DropState.CLAIMING:
             return drop
         if not self._is_here(drop):
-            self._ledger.forget(drop)
+            self._forget(drop)
             return None
         drops, trouble = self._received([drop])
         if trouble is not None:
             raise trouble
         return drops[0] if drops else None
+
+    def _forget(self, drop: Drop) -> None:
+        """Nothing of it is left: neither its line nor a folder that was made for it."""
+        self._folders.discard(drop.drop_id)
+        self._ledger.forget(drop)
 
     def _is_here(self, drop: Drop) -> bool:
         return self._folders.claimed_path(drop.drop_id, drop.source_file) is not None

@@ -147,7 +147,11 @@ class Closer:
             self._folders.outbox_remove(drop.folder, reporting.file_name(drop, kind))
 
     def put_away(self, drop: Drop) -> None:
-        """Move the file of a closed drop to archive or quarantine."""
+        """Forget what nobody needs of a closed drop any more, then put its file away.
+
+        In this order: a file that still lies in work is how the next start finds what is left.
+        """
+        self._forget_rows(drop)
         self._folders.put_away(_place_of(drop))
 
     def spool(self, drop: Drop) -> Spool:
@@ -188,8 +192,10 @@ class Closer:
         failed = attempt(self._record, told) if told else None
         if isinstance(failed, Exception):
             return [failed if isinstance(one, _Told) else one for one in noted]
-        self._move(told)
-        return [one if isinstance(one, Exception) else attempt(self._let_go, one) for one in noted]
+        closed = [self._ended(one) for one in told]
+        self._put_away_all([one.drop for one in closed])
+        ends = iter(closed)
+        return [one if isinstance(one, Exception) else next(ends) for one in noted]
 
     def _noted(self, told: _Told) -> _Told:
         """Keep what a corrected file may need, and tell the parent of one that came back."""
@@ -214,25 +220,30 @@ class Closer:
             ]
         )
 
-    def _move(self, told: Sequence[_Told]) -> None:
-        """Put the files away. Where that fails, all is on record, and the next look moves it."""
-        moved = self._folders.put_away_all([_place_of(one.drop) for one in told])
-        for one, error in zip(told, moved, strict=True):
-            if error is not None:
-                log.error("drop.not_put_away", drop=one.drop.drop_id, reason=error.message)
-
-    def _let_go(self, told: _Told) -> Closed:
-        """Forget what nobody needs any more of a closed drop."""
-        drop, settled = told.drop, told.settled
-        if settled is None or not _may_be_retried(drop, settled):
-            self.spool(drop).forget_rows()
-        if self._part:
-            self.spool(drop).forget_others()
+    def _ended(self, told: _Told) -> Closed:
+        drop = told.drop
         code = (told.summary.get("refused") or {}).get("code")
         why = {"code": code} if code else {}
         file = shown(drop.source_file)
         log.info("drop.closed", drop=drop.drop_id, file=file, state=drop.state.value, **why)
-        return Closed(drop=drop, summary=told.summary)
+        facts = {**drop.facts, "summary": dict(told.summary)}
+        return Closed(drop=replace(drop, facts=facts), summary=told.summary)
+
+    def _put_away_all(self, drops: Sequence[Drop]) -> None:
+        """The same for several. Where it fails all is on record, and the next look does it."""
+        forgotten = [attempt(self._forget_rows, drop) for drop in drops]
+        moved = self._folders.put_away_all([_place_of(drop) for drop in drops])
+        for drop, *errors in zip(drops, forgotten, moved, strict=True):
+            for error in errors:
+                if error is not None:
+                    log.error("drop.not_put_away", drop=drop.drop_id, reason=str(error))
+
+    def _forget_rows(self, drop: Drop) -> None:
+        spool = self.spool(drop)
+        if not _may_be_retried(drop, spool):
+            spool.forget_rows()
+        if self._part:
+            spool.forget_others()
 
     def _tell_parent(self, drop: Drop, parent_id: str, settled: Settled) -> None:
         """The sender of the first file sees there how much of it is mended."""
@@ -263,8 +274,8 @@ def _place_of(drop: Drop) -> PutAway:
     return PutAway(drop_id=drop.drop_id, name=drop.source_file, day=day)
 
 
-def _may_be_retried(drop: Drop, settled: Settled) -> bool:
+def _may_be_retried(drop: Drop, spool: Spool) -> bool:
     """Its rows are needed once more should somebody ask for what was left."""
-    counts = settled.counts()
-    stopped = drop.state is DropState.CANCELLED and counts[Outcome.UNSENT] and settled.chunks
-    return bool(counts[Outcome.UNKNOWN] or stopped)
+    rows = (drop.facts.get("summary") or {}).get("rows", {})
+    stopped = drop.state is DropState.CANCELLED and rows.get("unsent") and spool.has_plan
+    return bool(rows.get("unknown") or stopped)

@@ -140,6 +140,10 @@ class Claims:
             except FileNotFoundError:
                 return None
 
+    def discard(self, drop_id: str) -> None:
+        """Clear away the folder in ``work`` of a claim that did not come to pass."""
+        self._discard(one_component(drop_id))
+
     def waits(self, folder: str, name: str) -> bool:
         """Tell whether a file of this name lies in the inbox."""
         path = self._courier(folder) / one_component(name)
