@@ -48,7 +48,7 @@ def claim(site: Site) -> None:
 
 def plan(site: Site) -> None:
     waiting = [drop for drop in site.ledger.unfinished() if drop.state is DropState.CLAIMED]
-    facts = pickle.loads((site.root / "facts").read_bytes())  # noqa: S301 - our own
+    facts = pickle.loads((site.root / "facts").read_bytes())
     read = [facts[drop.source_file] for drop in waiting]
     steps = site.admission.admit(waiting, read, lambda _drop, _orders: ())
     assert all(isinstance(step, Ready) for step in steps), steps
