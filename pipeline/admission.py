@@ -100,10 +100,10 @@ class Admission:
         for drop in drops:
             try:
                 spool = self._closer.spool(drop)
-                tries = spool.begin_try()
+                tries = spool.tries.begin()
                 _check_tries(tries, spool)
                 if tries > 1 and len(drops) > 1:
-                    spool.end_try()  # it begins again when its turn comes
+                    spool.tries.end()  # it begins again when its turn comes
                 else:
                     together.append((drop, spool))
             except (StorageError, DropRefused) as error:
@@ -121,19 +121,19 @@ class Admission:
         """Keep count of a try, and read again at once what ended the process that read it."""
         try:
             while isinstance(one, ReaderDied):
-                spool.fail_try()
+                spool.tries.fail()
                 log.error("drop.reader_died", drop=drop.drop_id, signal=one.signal)
-                _check_tries(spool.begin_try(), spool)
+                _check_tries(spool.tries.begin(), spool)
                 (one,) = self._jobs([(drop, spool)], beside=beside)
             match one:
                 case StorageError() | DropChanged():
-                    spool.end_tries()  # not the file's fault, but the disk's, or its writer's
+                    spool.tries.end_all()  # not the file's fault, but the disk's, or its writer's
                 case DropRefused():
                     pass
                 case Exception() if not isinstance(one, ReadingStopped):
-                    spool.fail_try()
+                    spool.tries.fail()
                 case _:
-                    spool.end_try()
+                    spool.tries.end()
         except (StorageError, DropRefused) as error:
             return error
         return one
@@ -220,7 +220,7 @@ class Admission:
                 else:
                     candidates.append(self._candidate(begun, facts))
             except StorageError as error:
-                self._closer.spool(drop).end_tries()  # the disk's fault, not the file's
+                self._closer.spool(drop).tries.end_all()  # the disk's fault, not the file's
                 steps[drop.drop_id] = error
             except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
                 steps[drop.drop_id] = error
@@ -247,14 +247,14 @@ class Admission:
     def _candidate(self, drop: Drop, facts: Facts) -> Candidate:
         spool = self._closer.spool(drop)
         try:
-            tries = spool.begin_try()
+            tries = spool.tries.begin()
             drop = replace(drop, tries=tries, courier=facts.courier, parent=facts.parent)
             prepared = load(facts, spool, self._profiles)
             return Candidate(drop=drop, prepared=prepared, orders=sendable_orders(prepared.keys))
         except StorageError:
             raise
         except Exception:
-            spool.fail_try()
+            spool.tries.fail()
             raise
 
     def _planned(
@@ -267,9 +267,9 @@ class Admission:
             spool = self._closer.spool(candidate.drop)
             try:
                 if isinstance(step, Exception) and not isinstance(step, StorageError):
-                    spool.fail_try()
+                    spool.tries.fail()
                 else:
-                    spool.end_tries()
+                    spool.tries.end_all()
                 ended[candidate.drop.drop_id] = step
             except StorageError as error:
                 ended[candidate.drop.drop_id] = error
@@ -379,7 +379,7 @@ class Admission:
 
 def _check_tries(tries: int, spool: Spool) -> None:
     """Raise DropRefused when a file had all the tries that it may have."""
-    if tries > _UNSEEN_TRIES or spool.failed_tries() >= MAX_TRIES:
+    if tries > _UNSEEN_TRIES or spool.tries.failed() >= MAX_TRIES:
         raise poison()
 
 

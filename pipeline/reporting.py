@@ -24,7 +24,6 @@ from pipeline.stages.report_summary import (
     group_notices,
     received_json,
     summary_bytes,
-    summary_json,
     summary_object,
 )
 from pipeline.stages.settle import Settled, result_block
@@ -170,9 +169,10 @@ def write_summary(facts: SummaryFacts, folders: Folders) -> dict[str, Any]:
     As with all that is written here, the name is on the disk after ``Folders.outbox_keep``.
     """
     drop = facts.drop
-    summary = [summary_json(facts)]
+    told = summary_object(facts)
+    summary = [summary_bytes(told)]
     folders.outbox_write(drop.folder, file_name(drop, SUMMARY), summary, more_follows=True)
-    return summary_object(facts)
+    return told
 
 
 def write_refusal(drop: Drop, refusal: DropRefused, folders: Folders) -> str:

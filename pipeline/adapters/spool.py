@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.errors import StorageError
+from pipeline.adapters.tries import TRIES, Tries, in_spool
 from pipeline.model import PREPARED, Block, Drop, DropState, PreparedBlock
 
 _EXTRA = pa.field("extra", pa.list_(pa.string()))
@@ -22,9 +22,7 @@ _READ_AHEAD = 256 * 1024
 _SMALL = 64 * 1024
 _PLAN = "plan.arrow"
 _IDS = "ids.arrow"
-_TRIES = "tries"
-_BEGUN, _FAILED = b".", b"!"
-_PASSING = frozenset({_TRIES})
+_PASSING = frozenset({TRIES})
 
 
 PART = "spool"
@@ -63,12 +61,12 @@ class SpoolWriter:
         table = prepared.table.combine_chunks()
         arrays = [*(_whole(column) for column in table.columns), *map(_whole, block.cells), extra]
         batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
-        with _in_our_words(self._folder):
+        with in_spool(self._folder):
             self._writer.write_batch(batch)
 
     def close(self) -> None:
         """Finish the file."""
-        with _in_our_words(self._folder):
+        with in_spool(self._folder):
             self._writer.close()
             self._sink.close()
 
@@ -80,53 +78,12 @@ class Spool:
         """``home``: the drop's own folder, when ``folder`` is one worker's part of it."""
         self.folder = folder
         self._home = home or folder
-
-    def begin_try(self) -> int:
-        """Count that the file is about to be read; which try it is, from 1.
-
-        It is not for the ledger: a try that ends the process must be counted before it begins, and
-        costs a byte here instead of a commit.
-        """
-        with _in_our_words(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with (self._home / _TRIES).open("ab") as file:
-                file.write(_BEGUN)
-                return file.tell()
-
-    def fail_try(self) -> None:
-        """The last try that was counted failed, and we are there to tell; doing it again is fine.
-
-        One that nobody tells of may have been ended by anything: a kill, a power cut.
-        """
-        with _in_our_words(self.folder), (self.folder / _TRIES).open("r+b") as file:
-            file.seek(-1, os.SEEK_END)
-            file.write(_FAILED)
-
-    def failed_tries(self) -> int:
-        """How many tries are known to have failed."""
-        with _in_our_words(self.folder):
-            path = self.folder / _TRIES
-            return path.read_bytes().count(_FAILED) if path.exists() else 0
-
-    def end_try(self) -> None:
-        """This try, the last that was counted, did no harm; earlier ones stay counted."""
-        with _in_our_words(self.folder):
-            path = self._home / _TRIES
-            size = path.stat().st_size if path.exists() else 0
-            if size > 1:
-                os.truncate(path, size - 1)
-            else:
-                path.unlink(missing_ok=True)
-
-    def end_tries(self) -> None:
-        """The file was read and planned without harm: none is counted any more."""
-        with _in_our_words(self.folder):
-            (self._home / _TRIES).unlink(missing_ok=True)
+        self.tries = Tries(self._home)
 
     @contextmanager
     def rows_writer(self, sheet: int, columns: int) -> Iterator[SpoolWriter]:
         """A writer for the sheet with this number, from 0."""
-        with _in_our_words(self.folder):
+        with in_spool(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             writer = SpoolWriter(self._rows_path(sheet), columns)
         try:
@@ -136,7 +93,7 @@ class Spool:
 
     def blocks(self, sheet: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The sheet's blocks in order; only these columns if named."""
-        with _in_our_words(self.folder), pa.OSFile(str(self._rows_path(sheet))) as source:
+        with in_spool(self.folder), pa.OSFile(str(self._rows_path(sheet))) as source:
             reader = pa.ipc.open_file(source)
             names = reader.schema.names
             # To open it a second time for some columns costs more than to read all of a small one.
@@ -152,7 +109,7 @@ class Spool:
 
     def write_plan(self, table: pa.Table) -> None:
         """Keep what was decided per row; on the disk after ``keep``, as the rows themselves."""
-        with _in_our_words(self.folder):
+        with in_spool(self.folder):
             self._write(_PLAN, table)
 
     @property
@@ -170,7 +127,7 @@ class Spool:
         They are on the disk after ``keep``.
         """
         places: list[tuple[int, int]] = []
-        with _in_our_words(self.folder):
+        with in_spool(self.folder):
             path = self.folder / _BODIES
             offset = 0
             with path.open("wb", buffering=1 << 20) as file:
@@ -184,7 +141,7 @@ class Spool:
     @contextmanager
     def body_reader(self) -> Iterator[Callable[[int, int], bytes]]:
         """A function (offset, length) → a frozen body. It raises StorageError too."""
-        with _in_our_words(self.folder):
+        with in_spool(self.folder):
             handle = os.open(self.folder / _BODIES, os.O_RDONLY)
 
         start, held = 0, b""
@@ -194,7 +151,7 @@ class Spool:
             # Bodies are asked for nearly in their order: each read gives up the interpreter lock,
             # and getting it back costs more than the read.
             if not start <= offset <= offset + length <= start + len(held):
-                with _in_our_words(self.folder):
+                with in_spool(self.folder):
                     start, held = offset, os.pread(handle, max(length, _READ_AHEAD), offset)
                     if len(held) < length:
                         raise OSError(f"{_BODIES} is cut off")
@@ -207,7 +164,7 @@ class Spool:
 
     def write_ids(self, table: pa.Table) -> None:
         """Keep ``row`` (record number) and ``order_id`` of rows a person may correct; on disk."""
-        with _in_our_words(self.folder):
+        with in_spool(self.folder):
             self._write(_IDS, table)
             _sync(self._at(_IDS))
             (self.folder / _IDS).replace(self._home / _IDS)
@@ -227,8 +184,8 @@ class Spool:
 
     def forget_rows(self) -> None:
         """The drop is closed: only bodies (for ``trace``) and ids (for corrections) stay."""
-        with _in_our_words(self.folder):
-            (self._home / _TRIES).unlink(missing_ok=True)
+        with in_spool(self.folder):
+            self.tries.end_all()
             kept = False
             with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
                 for entry in entries:
@@ -247,7 +204,7 @@ class Spool:
 
     def forget_others(self) -> None:
         """Remove what other workers wrote of the drop before they were given up."""
-        with _in_our_words(self._home):
+        with in_spool(self._home):
             for path in self._home.iterdir() if self._home.exists() else ():
                 if path.is_dir() and path != self.folder:
                     shutil.rmtree(path, ignore_errors=True)
@@ -265,7 +222,7 @@ class Spool:
         return self._read_at(self._at(name))
 
     def _read_at(self, path: Path) -> pa.Table:
-        with _in_our_words(self.folder), pa.OSFile(str(path)) as source:
+        with in_spool(self.folder), pa.OSFile(str(path)) as source:
             return pa.ipc.open_file(source).read_all()
 
     def _at(self, name: str) -> Path:
@@ -283,7 +240,7 @@ def keep(spools: Sequence[Spool]) -> None:
     """
     above: dict[Path, None] = {}
     for spool in spools:
-        with _in_our_words(spool.folder):
+        with in_spool(spool.folder):
             with os.scandir(spool.folder) as entries:
                 files = [entry.path for entry in entries if entry.name not in _PASSING]
             for file in files:
@@ -292,7 +249,7 @@ def keep(spools: Sequence[Spool]) -> None:
                 _sync(folder)
                 above[folder.parent] = None
     for folder in above:
-        with _in_our_words(folder):
+        with in_spool(folder):
             _sync(folder)
 
 
@@ -312,14 +269,3 @@ def _sync(path: str | Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _in_our_words(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, pa.ArrowException) as error:
-        raise StorageError(
-            f"The spool {folder} cannot be used: {error}.",
-            hint="Check that the disk has space and that state/ is writable.",
-        ) from error

@@ -155,7 +155,7 @@ def test_a_file_that_ends_the_reader_has_to_answer_for_it_and_the_others_are_rea
     assert [type(one) for one in read] == [Facts, DropRefused, Facts, DropRefused, DropRefused]
     codes = [one.code for one in read if isinstance(one, DropRefused)]
     assert codes == [Code.PROCESSING_FAILED, Code.READ_TOO_LARGE, Code.HEADER_NOT_FOUND]
-    tries = {drop.source_file: site.closer.spool(drop).failed_tries() for drop in drops}
+    tries = {drop.source_file: site.closer.spool(drop).tries.failed() for drop in drops}
     assert tries == {"a.csv": 0, "poison.xlsb": 3, "b.csv": 0, "huge.ods": 0, "c.csv": 0}
     steps = site.admission.admit(drops, read, alone)
     assert [type(step) for step in steps] == [Ready, Closed, Ready, Closed, Closed]
@@ -167,7 +167,7 @@ def test_a_file_with_a_try_that_nobody_saw_the_end_of_is_read_alone(site: Site) 
     drops = claimed(site)
     suspect = site.closer.spool(drops[1])
     for _ in range(10):
-        suspect.begin_try()
+        suspect.tries.begin()
     read = site.admission.read(drops)
     assert [type(one) for one in read] == [Facts, DropRefused, Facts]
 
@@ -271,6 +271,6 @@ def test_a_ledger_that_cannot_be_written_stops_a_whole_batch_and_costs_no_try(si
     assert [type(step) for step in steps] == [StorageError] * 3
     ledger.rmdir()
     kept.rename(ledger)
-    assert [site.closer.spool(drop).failed_tries() for drop in drops] == [0] * 3
+    assert [site.closer.spool(drop).tries.failed() for drop in drops] == [0] * 3
     steps = site.admission.admit(drops, read, alone)
     assert [type(step) for step in steps] == [Ready] * 3
