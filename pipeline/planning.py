@@ -14,7 +14,7 @@ from pipeline.adapters.spool import Spool
 from pipeline.delivery.parcel import ITEM_SEPARATOR, Parcel
 from pipeline.milestones import Milestone
 from pipeline.model import Disposition, Drop, Notice, Role
-from pipeline.ports import Chunk, ChunkState, Frozen, SendBook, Standing, Verdict
+from pipeline.ports import DISPATCHED, Chunk, ChunkState, Frozen, SendBook, Standing, Verdict
 from pipeline.prepared import Prepared
 from pipeline.stages.findings import labels, messages
 from pipeline.stages.judge import judge
@@ -117,7 +117,7 @@ def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Fro
             "sheet": prepared.sheet_of,
             "status": pa.array(keys.status.astype(np.int8)),
             "chunk": pa.array(chunk, mask=chunk < 0),
-            "pos": table.column("pos"),
+            "pos": _places(table, keys.auto),
         }
     )
     named = pc.and_(
@@ -129,6 +129,14 @@ def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Fro
     if planned.plan.update_added.any():
         lines = pa.concat_tables([lines, _added_lines(prepared, planned.plan)])
     return Frozen(chunks=chunks, lines=lines.sort_by("order_id"))
+
+
+def _places(table: pa.Table, auto: np.ndarray[Any, Any]) -> pa.Array | pa.ChunkedArray:
+    """Where in its chunk each row travels; a row that does not may tell of auto-dispatch."""
+    told = auto & (table.column("chunk").to_numpy() < 0) if auto.any() else auto
+    if not told.any():
+        return table.column("pos")
+    return pa.array(np.where(told, DISPATCHED, table.column("pos").to_numpy()), pa.int8())
 
 
 def _added_lines(prepared: Prepared, made: Plan) -> pa.Table:

@@ -90,7 +90,11 @@ class ChunkResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """An update of an order that some drop has planned or sent before."""
+    """An update of an order that some drop has planned or sent before.
+
+    ``dispatched``: nothing of the kind, but a row that told that auto-dispatch has reported the
+    order's pickup.
+    """
 
     order_id: str
     status: int
@@ -98,6 +102,11 @@ class Standing:
     open: bool
     outcome: Outcome | None
     at: str
+    dispatched: bool = False
+
+
+DISPATCHED = -1
+"""The ``pos`` of a line that is not sent and tells that its order is auto-dispatched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +114,8 @@ class Frozen:
     """A plan on its way into the ledger.
 
     ``lines`` has the columns order_id (string), idx (int32: the row's place in the drop), row
-    (int32: its record number), sheet (int16), status (int8), chunk (int32 or null), pos (int8);
-    sorted by order_id.
+    (int32: its record number), sheet (int16), status (int8), chunk (int32 or null), pos (int8; in a
+    line without a chunk ``DISPATCHED`` or 0); sorted by order_id.
     """
 
     chunks: Sequence[Chunk]

@@ -65,18 +65,21 @@ def sharing(orders: pa.Array, ahead: Sequence[Blocked | Candidate]) -> Iterator[
 
 
 def without_shared_orders(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
-    """The candidates in their order, in groups in which no two have an order in common.
+    """The candidates in their order, in groups in which no two name the same order.
 
-    A drop that shares orders with an earlier one is planned after it, so it begins the next group.
+    A drop that names an order of an earlier one is planned after it, so it begins the next group.
+    What is not sent counts as well: a row may tell of an order's auto-dispatch.
     """
     group: list[Candidate] = []
     taken: set[str] = set()
     for candidate in candidates:
-        orders = candidate.orders.to_pylist() if len(candidates) > 1 else []
-        if not taken.isdisjoint(orders):
+        # A drop that comes alone may be large, and has nobody to share with.
+        named = set(candidate.prepared.keys.order_id.to_pylist()) if len(candidates) > 1 else set()
+        named.discard("")
+        if not taken.isdisjoint(named):
             yield group
             group, taken = [], set()
         group.append(candidate)
-        taken.update(orders)
+        taken |= named
     if group:
         yield group

@@ -122,7 +122,7 @@ class RowBook:
                 at=self.sent_at,
                 kind="put",
                 http_status=self.http_status,
-                note=f"{answer.meaning}: {answer.message}" if answer.message else answer.meaning,
+                note=_told(answer),
                 positions="" if whole else ",".join(map(str, positions)),
             )
         )
@@ -216,3 +216,12 @@ def _in_doubt(why: str) -> str:
     """What is said of a chunk that may have arrived; nothing known of why, a run was cut short."""
     lost = f"The answer was lost ({why or 'Shipdrop was interrupted'})"
     return f"{lost}; it is settled when the API is back."
+
+
+def _told(answer: Answer) -> str:
+    """What a call came to, for ``trace``: a 2xx may have taken only some of what it was sent."""
+    words = str(answer.meaning)
+    if answer.meaning is Meaning.DONE:
+        parts = {"refused": len(answer.failed), "unclear": len(answer.doubtful)}
+        words = ", ".join(["taken", *(f"{n} {part}" for part, n in parts.items() if n)])
+    return f"{words}: {answer.message}" if answer.message else words

@@ -110,7 +110,9 @@ def plan(
     work, repeats = _without_repeats(work, given, disposition, leader)
     lacks = None
     if fill_missing_pickup:
-        picked = _picked_elsewhere(work, given) | (known.accepted & bit(Milestone.BAG_PICKED) != 0)
+        picked = _picked_elsewhere(work, given, standing) | (
+            known.accepted & bit(Milestone.BAG_PICKED) != 0
+        )
         lacks = lacks_pickup(work, picked)
     updates, times = in_flow_order(
         work,
@@ -197,9 +199,14 @@ def _without_repeats(
     return work.only(~repeats), [repeated]
 
 
-def _picked_elsewhere(work: Candidates, given: PlanInput) -> Mask:
-    """Per order: auto-dispatch has told of its pickup, so that its row is ignored or missing."""
-    told = given.order_id.filter(pa.array(given.auto)).combine_chunks()
+def _picked_elsewhere(work: Candidates, given: PlanInput, standing: Sequence[Standing]) -> Mask:
+    """Per order: auto-dispatch has told of its pickup, so that its row is ignored or missing.
+
+    A row of this file says so, or one of an earlier file.
+    """
+    here = given.order_id.filter(pa.array(given.auto)).combine_chunks()
+    before = pa.array([each.order_id for each in standing if each.dispatched], pa.string())
+    told = pa.concat_arrays([here.cast(pa.string()), before])
     found: Mask = pc.is_in(work.names, value_set=told).to_numpy(zero_copy_only=False)
     return found
 

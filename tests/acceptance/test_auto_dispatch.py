@@ -54,3 +54,16 @@ def test_the_profile_says_it_for_all_rows_but_those_that_deny_it(root: Root) -> 
     assert _sent(root, "A1") == []
     assert [each["orderStatus"] for each in _sent(root, "A2")] == ["delivery_done"]
     assert {each["orderStatus"] for each in _sent(root, "A3")} == {"bag_picked", "delivery_done"}
+
+
+def test_a_later_file_without_the_column_remembers_it(root: Root, api: SandboxHandle) -> None:
+    root.configure(manifest__fill_missing_pickup="true")
+    rows = [("A1", "Picked Up", "true"), ("A2", "In Transit", "true"), ("A3", "In Transit", "")]
+    root.drop("monday.csv", sheet(rows, HEADER))
+    assert root.once().code == 0
+    assert api.stats()["calls"] == 0
+    root.drop("tuesday.csv", sheet((order, "Delivered") for order in ("A1", "A2", "A3")))
+    assert root.once().code == 0
+    for known in ("A1", "A2"):
+        assert [each["orderStatus"] for each in _sent(root, known)] == ["delivery_done"]
+    assert {each["orderStatus"] for each in _sent(root, "A3")} == {"bag_picked", "delivery_done"}

@@ -43,6 +43,7 @@ def test_trace_tells_an_orders_story_across_files(used: Root) -> None:
     monday, tuesday, delivered, again = story
     assert (monday["outcome"], monday["order_status"]) == ("failed", "bag_picked")
     assert "D422" in monday["message"]
+    assert [call["note"] for call in monday["calls"]] == ["taken, 1 refused"]
     assert tuesday["outcome"] == "accepted"
     assert tuesday["sent"] == {"orderId": "T1", "orderStatus": "bag_picked"}
     assert tuesday["attempts"] == 2

@@ -88,16 +88,20 @@ class Evidence:
 
     @cached_property
     def added(self) -> set[Update]:
-        """Pickups that we may add: of orders with an end and no pickup, in one file at least."""
+        """Pickups that we may add: of orders with an end and no pickup, in one file at least.
+
+        Never of an order of which a file told that auto-dispatch has reported it.
+        """
         if not self.fills_pickups:
             return set()
+        autos = {order for each in self.week.manifests for order in each.autos}
         ends = {
             told.update[0]
             for judged in self.told
             for told in judged
             if told.judged == SEND and told.update[1] in {D, R}
         }
-        return {(order, P) for order in ends}
+        return {(order, P) for order in ends - autos}
 
     def carried_out(self) -> dict[Update, list[tuple[Seen, str]]]:
         """Update → the calls that had it and were carried out, with the server's judgement."""

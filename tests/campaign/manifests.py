@@ -157,7 +157,9 @@ _JOURNEYS: dict[str, tuple[int, tuple[str, ...]]] = {
 }
 _GAPS = {"a delivery nobody told": T, "a return nobody picked up": V, "two ends in two files": R}
 _APART = {"late news", "late news of a return", "two ends in two files"}
-_TOGETHER = {"two ends in one file", "auto-dispatched"}
+_TOGETHER = {"two ends in one file"}
+_ONCE = _TOGETHER | _APART | _GAPS.keys() | {"auto-dispatched"}
+"""No status of theirs is told again by a later file."""
 
 
 @dataclass
@@ -212,7 +214,7 @@ class _Making:
             for _ in range(1 + (rng.random() < 0.12)):
                 file.append(_Told(order, IGNORED if auto else status, auto, when))
             again = range(at + 1, len(COURIERS))
-            if again and kind not in _TOGETHER | _APART | _GAPS.keys() and rng.random() < 0.08:
+            if again and kind not in _ONCE and rng.random() < 0.08:
                 able = [n for n in again if COURIERS[n].can_tell([status])]
                 self.files[rng.choice(able)].append(_Told(order, status, False, when))
         for _ in range(rng.choice((0, 0, 1, 2))):

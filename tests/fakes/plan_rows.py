@@ -60,6 +60,12 @@ def unknown(order_id: str, status: Milestone) -> Standing:
     return replace(accepted(order_id, status), outcome=Outcome.UNKNOWN)
 
 
+def dispatched(order_id: str) -> Standing:
+    """A row of an earlier file that told of auto-dispatch."""
+    told = accepted(order_id, Milestone.BAG_PICKED)
+    return replace(told, outcome=None, dispatched=True)
+
+
 def dispositions(made: Plan) -> list[Disposition]:
     """What became of each row."""
     return [Disposition(each) for each in made.disposition.tolist()]

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pyarrow as pa
 import pytest
 
@@ -185,6 +186,27 @@ def test_drops_of_a_batch_that_share_orders_are_planned_one_after_the_other(site
     assert behind == [(a.drop_id,), (c.drop_id,)]
     states = [drop.state for drop in site.ledger.unfinished()]
     assert states == [DropState.OPEN, DropState.OPEN, DropState.CLAIMED, DropState.CLAIMED]
+
+
+def test_a_drop_of_a_batch_knows_what_an_earlier_one_tells_of_auto_dispatch(tmp_path: Path) -> None:
+    (tmp_path / "shipdrop.toml").write_text(
+        "[inbox]\nsettle_seconds = 0\n[manifest]\nfill_missing_pickup = true\n"
+    )
+    header = ("Order ID", "Status", "Auto Dispatch")
+    with closing(Site(tmp_path, load(tmp_path))) as site:
+        site.folders.prepare()
+        put(site, "a.csv", sheet([("X1", "Picked Up", "yes")], header))
+        put(site, "b.csv", sheet([("X1", "Delivered"), ("Y1", "Delivered")]))
+        drops = claimed(site)
+        steps = site.admission.admit(drops, site.admission.read(drops), alone)
+        first, second = steps
+        assert isinstance(first, Ready)
+        assert first.chunks == ()
+        assert isinstance(second, Ready)
+        with site.closer.spool(second.drop).body_reader() as body:
+            sent = [orjson.loads(body(each.offset, each.length)) for each in second.chunks]
+    told = sorted((item["orderId"], item["orderStatus"]) for items in sent for item in items)
+    assert told == [("X1", "delivery_done"), ("Y1", "bag_picked"), ("Y1", "delivery_done")]
 
 
 def test_a_file_that_is_gone_or_changed_when_it_is_claimed_holds_up_no_other(site: Site) -> None:

@@ -15,6 +15,7 @@ from pipeline.errors import StorageError
 from pipeline.milestones import Milestone
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import (
+    DISPATCHED,
     Arrival,
     Chunk,
     ChunkResult,
@@ -198,6 +199,20 @@ class TestStanding:
     def test_the_drop_that_asks_does_not_stand_in_its_own_way(self, ledger):
         drop = freeze(ledger, "d1", 1)
         assert ledger.standing(["o0000000"], but_seq=drop.seq) == []
+
+    @pytest.mark.parametrize("state", [DropState.OPEN, DropState.COMPLETED, DropState.CANCELLED])
+    def test_that_auto_dispatch_told_of_an_order_is_known_and_blocks_nobody(self, ledger, state):
+        drop = replace(begin(ledger, "d1"), state=state)
+        sent = frozen_plan(drop.seq, 3).lines
+        lines = sent.set_column(5, "chunk", pa.nulls(3, pa.int32())).set_column(
+            6, "pos", pa.array([DISPATCHED, 0, DISPATCHED], pa.int8())
+        )
+        ledger.freeze(drop, Frozen(chunks=[], lines=lines))
+        found = asked(ledger, "o0000000", "o0000001", "o0000002")
+        assert [(s.order_id, s.dispatched, s.open, s.outcome) for s in found] == [
+            ("o0000000", True, False, None),
+            ("o0000002", True, False, None),
+        ]
 
     def test_a_later_drop_that_was_planned_first_counts(self, ledger):
         early = begin(ledger, "d1", state=DropState.CLAIMED)

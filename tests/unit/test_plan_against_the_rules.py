@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.milestones import Milestone
 from pipeline.model import Disposition
 from pipeline.stages.plan import Plan, plan
-from tests.fakes.plan_rows import accepted, calls, dispositions, plan_input, unknown
+from tests.fakes.plan_rows import accepted, calls, dispatched, dispositions, plan_input, unknown
 from tests.fakes.published_rules import BEHIND, RIVALS, contradictory
 
 P, D, R, T, V = Milestone
@@ -87,19 +87,21 @@ def test_every_row_goes_or_stays_as_the_rules_say(rows, pasts, autos):
     assert set(updates) == sent
 
 
-@given(ROWS, PASTS, AUTOS)
+@given(ROWS, PASTS, AUTOS, AUTOS)
 @settings(max_examples=200, deadline=None)
-@example([("a", D, None)], {}, {"a"})
-@example([("a", D, 5), ("a", T, 0), ("a", V, 1)], {}, set())
-def test_a_pickup_is_added_exactly_where_nobody_told_of_one(rows, pasts, autos):
+@example([("a", D, None)], {}, {"a"}, set())
+@example([("a", D, None)], {}, set(), {"a"})
+@example([("a", D, 5), ("a", T, 0), ("a", V, 1)], {}, set(), set())
+def test_a_pickup_is_added_exactly_where_nobody_told_of_one(rows, pasts, autos, autos_before):
     known = [accepted(order, status) for order, past in pasts.items() for status in past]
+    known += [dispatched(order) for order in autos_before]
     given_rows = plan_input(rows, autos=autos)
     made = plan(given_rows, known, chunk_size=3, fill_missing_pickup=True)
     updates = list(_updates(made, rows))
     ends = {order for order, status, _ in updates if status in {D, R}}
     told = {order for order, status, plus in updates if status is P and not plus}
     past = {order for order, statuses in pasts.items() if P in statuses}
-    lacking = ends - told - past - autos
+    lacking = ends - told - past - autos - autos_before
     added = [order for order, _, plus in updates if plus]
     assert len(added) == len(lacking)
     assert set(added) == lacking

@@ -12,7 +12,7 @@ from pipeline.adapters.ledger.drops import FREEZING, write_drops
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, verdicts
 from pipeline.model import Drop, DropState, Outcome, stamp
-from pipeline.ports import Chunk, Frozen, Standing
+from pipeline.ports import DISPATCHED, Chunk, Frozen, Standing
 
 _LINES_PER_COMMIT = 50_000
 """Lines written in one transaction, so that a huge drop does not keep others from committing."""
@@ -31,9 +31,9 @@ class Plans:
     def standing(self, order_ids: Iterable[str], *, but_seq: int) -> list[Standing]:
         """What other drops than ``but_seq`` planned for these orders, and what came of it.
 
-        Told is what matters to a plan: updates that were accepted, and those of drops that are not
-        through. Drops that were claimed later count as well: one may have been planned first,
-        while this one could not be read.
+        Told is what matters to a plan: updates that were accepted, those of drops that are not
+        through, and which orders are told to be auto-dispatched. Drops that were claimed later
+        count as well: one may have been planned first, while this one could not be read.
         """
         return list(self._standing(order_ids, [but_seq]))
 
@@ -47,7 +47,7 @@ class Plans:
 
     def _standing(self, order_ids: Iterable[str], but: Sequence[int]) -> Iterator[Standing]:
         with self._db.read() as connection:
-            if _is_empty(connection, chunks) and _is_empty(connection, accepted):
+            if _is_empty(connection, lines) and _is_empty(connection, accepted):
                 return
             orders_in = self._db.dialect.orders_in
             queries = (
@@ -94,10 +94,16 @@ _BUT = sa.bindparam("but", type_=sa.BigInteger, expanding=True)
 _OUTCOME = sa.func.coalesce(verdicts.c.outcome, chunks.c.outcome)
 _STANDING = (
     sa.select(
-        lines.c.order_id, lines.c.status, drops.c.drop_id, drops.c.state, _OUTCOME, chunks.c.sent_at
+        lines.c.order_id,
+        lines.c.status,
+        lines.c.chunk,
+        drops.c.drop_id,
+        drops.c.state,
+        _OUTCOME,
+        chunks.c.sent_at,
     )
     .join(drops, drops.c.seq == lines.c.drop_seq)
-    .join(chunks, (chunks.c.drop_seq == lines.c.drop_seq) & (chunks.c.no == lines.c.chunk))
+    .outerjoin(chunks, (chunks.c.drop_seq == lines.c.drop_seq) & (chunks.c.no == lines.c.chunk))
     .outerjoin(
         verdicts,
         (verdicts.c.drop_seq == lines.c.drop_seq)
@@ -107,7 +113,8 @@ _STANDING = (
     .where(
         lines.c.drop_seq.not_in(_BUT),
         _OUTCOME.in_([Outcome.ACCEPTED.value, Outcome.UNKNOWN.value])
-        | drops.c.state.not_in(sorted(_CLOSED)),
+        | (lines.c.chunk.is_not(None) & drops.c.state.not_in(sorted(_CLOSED)))
+        | (lines.c.pos == DISPATCHED),
     )
     .order_by(lines.c.order_id, lines.c.drop_seq)
 )
@@ -149,14 +156,15 @@ def _standing_of(
             at=stamp(datetime.fromisoformat(closed_at)),
         )
     rows = connection.execute(query, {"wanted": order_ids, "but": but})
-    for order_id, status, drop_id, state, outcome, at in rows.all():
+    for order_id, status, chunk, drop_id, state, outcome, at in rows.all():
         yield Standing(
             order_id=order_id,
             status=status,
             drop_id=drop_id,
-            open=state not in _CLOSED,
+            open=chunk is not None and state not in _CLOSED,
             outcome=_OUTCOMES[outcome],
-            at=at,
+            at=at or "",
+            dispatched=chunk is None,
         )
 
 
