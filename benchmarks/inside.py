@@ -89,7 +89,7 @@ def watch_ledger(clocks: Clocks) -> None:
 
 def watch_stages(clocks: Clocks) -> None:
     """Time the steps of a drop; nested ones are told by an indented label."""
-    from pipeline import closing, reporting, runner, wiring
+    from pipeline import admission, closing, reporting, runner, wiring
     from pipeline.adapters.folders import Folders
     from pipeline.adapters.ledger import SqlLedger
     from pipeline.claiming import Claimer
@@ -97,19 +97,20 @@ def watch_stages(clocks: Clocks) -> None:
 
     clocks.wrap(Claimer, "claim", "claim")
     # Inside of it nothing is seen from here: another process reads.
-    clocks.wrap(Readers, "read", "read, in another process")
-    clocks.wrap(runner, "load", "take up what was read")
-    clocks.wrap(runner, "make_plan", "plan")
-    clocks.wrap(SqlLedger, "standing", "plan: ledger standing")
-    clocks.wrap(runner, "freeze_bodies", "freeze bodies")
-    clocks.wrap(runner, "frozen", "order lines")
-    clocks.wrap(SqlLedger, "freeze", "ledger freeze")
+    clocks.wrap(Readers, "read_together", "read, in another process")
+    clocks.wrap(admission, "load", "take up what was read")
+    clocks.wrap(admission, "make_plan", "plan")
+    clocks.wrap(SqlLedger, "standings", "plan: ledger standings")
+    clocks.wrap(admission, "freeze_bodies", "freeze bodies")
+    clocks.wrap(admission, "frozen", "order lines")
+    clocks.wrap(admission, "keep", "freeze: sync")
+    clocks.wrap(SqlLedger, "freeze_all", "ledger freeze")
     clocks.wrap(runner.Runner, "shipment", "shipment")
     clocks.wrap(SqlLedger, "exchange", "deliver: exchange")
     clocks.wrap(runner.Runner, "finish", "finish")
-    clocks.wrap(closing.Closer, "settled", "finish: settle")
+    clocks.wrap(closing.Closer, "settled_all", "finish: settle")
     clocks.wrap(reporting, "write_report", "finish: report")
-    clocks.wrap(closing.Closer, "put_away", "finish: archive")
+    clocks.wrap(Folders, "put_away_all", "finish: archive")
     clocks.wrap(Folders, "outbox_write", "finish: outbox files")
     clocks.wrap(wiring.Site, "service", "wiring")
     _watch_delivery(clocks)
