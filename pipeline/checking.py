@@ -12,13 +12,14 @@ from pipeline import reporting
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import Spool
-from pipeline.admission import poison
+from pipeline.claimed_files import poison
 from pipeline.codes import Code
 from pipeline.errors import DropRefused, ReaderDied, UsageError
 from pipeline.model import Disposition, Drop, DropState, Outcome
 from pipeline.planning import Planned, facts_of, guard, make_plan
 from pipeline.ports import Standing
 from pipeline.prepared import Prepared, Source, load
+from pipeline.report import Report
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.preflight import preflight
 from pipeline.stages.report_summary import SummaryFacts, summary_object
@@ -95,7 +96,7 @@ def _planned(site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path
     )
     settled = settle(planned.table, [], [], waiting=_WOULD_BE_SENT)
     _take_repeats_for_duplicates(settled)
-    report = reporting.Report(
+    report = Report(
         drop=drop,
         facts=drop.facts,
         settled=settled,
@@ -108,7 +109,7 @@ def _planned(site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path
 
 
 def _judged(
-    prepared: Prepared, planned: Planned, report: reporting.Report, site: Site, out: Path | None
+    prepared: Prepared, planned: Planned, report: Report, site: Site, out: Path | None
 ) -> Checked:
     drop, why = report.drop, prepared.choice.why
     try:
@@ -141,9 +142,7 @@ def _refused(drop: Drop, refusal: DropRefused, out: Path | None, *, why: str) ->
     return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
 
 
-def _refused_rows(
-    report: reporting.Report, refusal: DropRefused, out: Path | None, *, why: str
-) -> Checked:
+def _refused_rows(report: Report, refusal: DropRefused, out: Path | None, *, why: str) -> Checked:
     """A file most of whose rows are bad: a run gives them back to be corrected."""
     drop = replace(report.drop, state=DropState.REFUSED)
     report = replace(report, drop=drop, whole_file=True)

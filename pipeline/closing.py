@@ -20,6 +20,7 @@ from pipeline.attempts import attempt
 from pipeline.errors import DropRefused, StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import Clock, Ledger
+from pipeline.report import Report, gathered
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
 from schemas.courier import Profile
@@ -117,9 +118,9 @@ class Closer:
             self._report(replace(each.drop, state=each.state, finished_at=now), each.settled)
             for each in endings
         ]
-        return self._closed([attempt(self._told, one) for one in reporting.gathered(reports)])
+        return self._closed([attempt(self._told, one) for one in gathered(reports)])
 
-    def _told(self, report: reporting.Report) -> _Told:
+    def _told(self, report: Report) -> _Told:
         summary = reporting.write_report(report, self._folders)
         return _Told(drop=report.drop, summary=summary, settled=report.settled)
 
@@ -162,9 +163,9 @@ class Closer:
         """A drop's facts, with where its spool is when several workers write."""
         return {**facts, PART: self._part} if self._part else facts
 
-    def _report(self, drop: Drop, settled: Settled) -> reporting.Report:
+    def _report(self, drop: Drop, settled: Settled) -> Report:
         profile = self._profiles.get(drop.courier)
-        return reporting.Report(
+        return Report(
             drop=drop,
             facts=drop.facts,
             settled=settled,

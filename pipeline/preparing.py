@@ -8,13 +8,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.adapters.spool import Spool
 from pipeline.codes import Code
@@ -23,7 +20,6 @@ from pipeline.family import Family, parent_of, restored, unguarded
 from pipeline.judging import Wanted, judge, read_together
 from pipeline.model import (
     Block,
-    Disposition,
     Manifest,
     Notice,
     PreparedBlock,
@@ -38,6 +34,7 @@ from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
 from pipeline.stages.read import read_manifest
 from pipeline.stages.report_summary import group_notices
+from pipeline.tally import Gathered, ending_of, take_back_footers
 from schemas.courier import Profile
 
 _MAP_FROM = 8 * 1024 * 1024
@@ -45,38 +42,6 @@ _MAP_FROM = 8 * 1024 * 1024
 
 _JUDGES = 2
 """Blocks judged at a time: each holds some 20 MB."""
-
-_ID_BAD = f"{Code.ID_MISSING}:|{Code.ID_INVALID}:"
-
-
-@dataclass
-class _Tally:
-    """Rows of a sheet, or of the whole file: all, with a bad id, rejected."""
-
-    rows: int = 0
-    id_bad: int = 0
-    rejected: int = 0
-
-    def add(self, codes: pa.ChunkedArray, disposition: pa.ChunkedArray, sign: int = 1) -> None:
-        """Count rows by their codes and dispositions; ``sign`` -1 takes them back."""
-        bad = pc.sum(pc.match_substring_regex(codes, _ID_BAD)).as_py() or 0
-        rejected = pc.sum(pc.equal(disposition, int(Disposition.REJECTED))).as_py() or 0
-        self.rows += sign * len(codes)
-        self.id_bad += sign * bad
-        self.rejected += sign * rejected
-
-
-@dataclass
-class _Gathered:
-    """What is collected on the way through the blocks. ``data``: footers not counted."""
-
-    sheets: list[SheetFacts] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-    tally: ReadTally = field(default_factory=ReadTally)
-    dates: DateKinds = field(default_factory=DateKinds)
-    mixed: frozenset[Role] = frozenset()
-    data: _Tally = field(default_factory=_Tally)
-    footer: int = 0
 
 
 def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> Facts:
@@ -116,7 +81,7 @@ def _read(job: Job, reading: Reading, family: Family) -> Generator[Wanted, Prepa
         manifest = read_manifest(data, name=source.name, limits=reading.limits, header=finder)
         parent = parent_of(manifest, family)
         choice = _choose(source, reading, manifest, family, parent)
-        gathered = _Gathered(notices=[*manifest.notices, *choice.notices])
+        gathered = Gathered(notices=[*manifest.notices, *choice.notices])
         if choice.profile.strict_dates:
             gathered.mixed = _mixed_dates(manifest, choice.profile)
         for number, sheet in enumerate(manifest.sheets):
@@ -178,7 +143,7 @@ def _prepare_sheet(
     number: int,
     sheet: Sheet,
     manifest: Manifest,
-    gathered: _Gathered,
+    gathered: Gathered,
     job: Job,
     reading: Reading,
     choice: Choice,
@@ -224,7 +189,7 @@ def _prepare_sheet(
             rows += len(block)
             table = prepared.table.select(["codes", "disposition", "footer"])
             gathered.data.add(table.column("codes"), table.column("disposition"))
-            ending = _ending(ending, table)
+            ending = ending_of(ending, table)
     gathered.sheets.append(
         SheetFacts(
             name=sheet.name,
@@ -236,7 +201,7 @@ def _prepare_sheet(
         )
     )
     for table in ending:
-        _take_back_footers(table, gathered)
+        take_back_footers(table, gathered)
 
 
 def _side_by_side(
@@ -258,40 +223,7 @@ def _side_by_side(
             yield done, prepared.result()
 
 
-def _ending(before: list[pa.Table], table: pa.Table) -> list[pa.Table]:
-    """The rows below the last data row so far.
-
-    Those that look like a footer are one only there (hazards.md E).
-    """
-    data = np.flatnonzero(~table.column("footer").to_numpy())
-    if not len(data):
-        return [*before, table]
-    end = int(data[-1]) + 1
-    return [table.slice(end)] if end < table.num_rows else []
-
-
-def _take_back_footers(table: pa.Table, gathered: _Gathered) -> None:
-    codes = table.column("codes")
-    gathered.footer += table.num_rows
-    gathered.data.add(codes, table.column("disposition"), -1)
-    labels = chain.from_iterable(each.split(";") for each in codes.to_pylist() if each)
-    _take_back(gathered.notices, list(labels))
-
-
-def _take_back(notices: list[Notice], labels: list[str]) -> None:
-    """Faults of a row that turned out to be a footer are none."""
-    for label in labels:
-        code, _, column = label.partition(":")
-        for at in range(len(notices) - 1, -1, -1):
-            notice = notices[at]
-            if notice.code == code and notice.column == column:
-                notices[at] = replace(notice, count=notice.count - 1)
-                if not notices[at].count:
-                    del notices[at]
-                break
-
-
-def _assemble(manifest: Manifest, gathered: _Gathered, choice: Choice, parent: str | None) -> Facts:
+def _assemble(manifest: Manifest, gathered: Gathered, choice: Choice, parent: str | None) -> Facts:
     if not any(sheet.rows for sheet in gathered.sheets):
         gathered.notices.append(
             Notice(code=Code.NO_ROWS, message="The file has a header and no data rows.")

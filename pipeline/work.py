@@ -12,7 +12,8 @@ from functools import partial
 
 import structlog
 
-from pipeline.admission import MAX_TRIES, Admission
+from pipeline.admission import Admission
+from pipeline.claimed_files import MAX_TRIES
 from pipeline.closing import Closed
 from pipeline.delivery.lane import Handback
 from pipeline.delivery.room import DeliveryRoom

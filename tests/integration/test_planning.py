@@ -29,7 +29,8 @@ from pipeline.planning import (
 from pipeline.ports import ChunkResult, ChunkState, Standing, Verdict
 from pipeline.prepared import Prepared, Reading, Source, load
 from pipeline.preparing import prepare
-from pipeline.reporting import Report, summary_of
+from pipeline.report import Report
+from pipeline.reporting import summary_of
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.settle import settle, unsent
 from schemas.profile import builtin_profiles
