@@ -37,8 +37,9 @@ from pipeline.model import Drop, Limits, stamp
 from pipeline.planning import PlanRules
 from pipeline.ports import Presence, StatusApi
 from pipeline.retention import Keep, Retention
+from pipeline.rhythm import Pace
 from pipeline.runner import Runner
-from pipeline.service import Pace, Service
+from pipeline.service import Service
 from pipeline.settings import ApiSettings, Settings
 from pipeline.stages.choose import did_you_mean, find_profile
 from pipeline.stages.report_fix_sheet import Advice
