@@ -11,7 +11,8 @@ import structlog
 from pipeline import reporting
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import as_text, shown
-from pipeline.errors import DropChanged, Fenced, StorageError
+from pipeline.attempts import attempt
+from pipeline.errors import DropChanged, StorageError
 from pipeline.model import Drop, DropState, ReadyFile
 from pipeline.ports import Arrival, Clock, Ledger
 
@@ -69,16 +70,22 @@ class Claimer:
         here, refused = [], []
         for file, drop, target in zip(ready, drops, moved, strict=True):
             if isinstance(target, Exception):
-                if self._is_here(drop):
+                is_here = self._is_here(drop)
+                if is_here and isinstance(target, StorageError):
                     raise target  # it is ours already: taken up when the disk is well
-                self._ledger.forget(drop)
+                if not is_here:
+                    self._ledger.forget(drop)
                 refused.append((file, target))
             elif target is None:
                 self._ledger.forget(drop)
             else:
                 here.append(drop)
-        drops, trouble = self._received(here)
-        return Claimed(drops=tuple(drops), refused=tuple(refused), trouble=trouble)
+        told, left = self._received(here)
+        for drop, error in left:
+            if not isinstance(error, StorageError):  # a bug with one must not stop the others
+                log.error("drop.bug", drop=drop.drop_id, exc_info=error)
+        trouble = next((error for _, error in left if isinstance(error, StorageError)), None)
+        return Claimed(drops=tuple(told), refused=tuple(refused), trouble=trouble)
 
     def recover(self, drop: Drop) -> Drop | None:
         """Find out how far the claim of a drop came before the process ended."""
@@ -90,10 +97,10 @@ class Claimer:
         if not self._is_here(drop):
             self._forget(drop)
             return None
-        drops, trouble = self._received([drop])
-        if trouble is not None:
-            raise trouble
-        return drops[0] if drops else None
+        told, left = self._received([drop])
+        for _, error in left:
+            raise error
+        return told[0] if told else None
 
     def _forget(self, drop: Drop) -> None:
         """Nothing of it is left: neither its line nor a folder that was made for it."""
@@ -114,38 +121,45 @@ class Claimer:
         self._ledger.forget(drop)
         log.warning("drop.back_to_waiting", drop=drop.drop_id, reason=why.message)
 
-    def _received(self, drops: Sequence[Drop]) -> tuple[list[Drop], StorageError | None]:
+    def _received(self, drops: Sequence[Drop]) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
         """Hash files that are in work, tell their senders, and record them as claimed.
 
-        Those that are still being written go back. The second value is what kept the others from
-        being told.
+        Those that are still being written go back. Returned is also what was not recorded, and why:
+        it is found as what it is, and taken up, later.
         """
+        hashed, left = self._hashed(drops)
         told: list[Drop] = []
-        trouble = None
-        try:
-            for drop in self._hashed(drops):
-                # In this order: a kill in between writes the receipt once more instead of never.
-                reporting.write_received(drop, self._folders)
+        for drop in hashed:
+            # In this order: a kill in between writes the receipt once more instead of never.
+            written = attempt(reporting.write_received, drop, self._folders)
+            if isinstance(written, Exception):
+                left.append((drop, written))
+            else:
                 told.append(drop)
-        except Fenced:
-            raise
-        except StorageError as error:
-            trouble = error
+            if isinstance(written, StorageError):
+                break  # the others would wait for the same disk
         if told:
             self._ledger.save_all(told)
         for drop in told:
             file = shown(drop.source_file)
             log.info("drop.claimed", drop=drop.drop_id, file=file, size=drop.size)
-        return told, trouble
+        return told, left
 
-    def _hashed(self, drops: Sequence[Drop]) -> list[Drop]:
-        hashed = [known for drop in drops if (known := self._digested(drop)) is not None]
+    def _hashed(self, drops: Sequence[Drop]) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
+        hashed: list[Drop] = []
+        left: list[tuple[Drop, Exception]] = []
+        for drop in drops:
+            known = attempt(self._digested, drop)
+            if isinstance(known, Exception):
+                left.append((drop, known))
+            elif known is not None:
+                hashed.append(known)
         first = dict(self._ledger.first_with_bytes([drop.sha256 for drop in hashed]))
         named = []
         for drop in hashed:
             seq, drop_id = first.setdefault(drop.sha256, (drop.seq, drop.drop_id))
             named.append(replace(drop, same_as=drop_id if seq < drop.seq else None))
-        return named
+        return named, left
 
     def _digested(self, drop: Drop) -> Drop | None:
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
