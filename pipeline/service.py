@@ -16,10 +16,10 @@ from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import StorageError
-from pipeline.exits import Cause, Rest, RunOutcome
+from pipeline.exits import Cause, Rest, RunOutcome, rows_for_a_person
 from pipeline.intake import Intake
 from pipeline.lineup import Event
-from pipeline.model import Drop
+from pipeline.model import Drop, DropState
 from pipeline.ports import Clock, Ledger
 from pipeline.retention import Retention
 from pipeline.rhythm import Pace, Rhythm
@@ -91,7 +91,7 @@ class Service:
         self._work = Work(admission, runner, room, self._post)
         self._wishes = Wishes(ledger=ledger, room=room, work=self._work, take=self._take)
         self._stop = False
-        self._closed: list[Closed] = []
+        self._refused = self._for_a_person = 0
         self._only: str | None = None
         self._troubled = False
         self._once = False
@@ -171,8 +171,9 @@ class Service:
             if self._work.retries:
                 self._rhythm.at_once()  # it may be what a retry waits for
             self._on_closed(closed)
-            if self._once:  # a service runs for months: it must not gather what it did
-                self._closed.append(closed)
+            if self._once:  # counted, not kept: a run may have ten thousand files
+                self._refused += closed.drop.state is DropState.REFUSED
+                self._for_a_person += rows_for_a_person(closed)
 
     def _turn(self, now: float) -> None:
         """One turn: scan if it is time, claim what there is room for, mind what rests."""
@@ -318,5 +319,9 @@ class Service:
             for drop_id, behind in self._work.retries.items()
         }
         return RunOutcome(
-            closed=tuple(self._closed), open=waiting | self._work.open, left=left, shut=shut
+            refused=self._refused,
+            for_a_person=self._for_a_person,
+            open=waiting | self._work.open,
+            left=left,
+            shut=shut,
         )
