@@ -113,8 +113,7 @@ class Desk:
         if not fresh:
             self._check_root()
         settings = self.settings(flags)  # first: a wrong setting need not wait for what follows
-        if reads:
-            keep_pandas_out()
+        _keep_pandas_out()
         from pipeline.wiring import Site
 
         gc.freeze()  # see cli.main: what is imported is never garbage
@@ -167,7 +166,7 @@ class _NoPandas:
             raise ImportError(fullname)
 
 
-def keep_pandas_out() -> None:
+def _keep_pandas_out() -> None:
     """Have Arrow do without pandas, which only the process that reads needs.
 
     Arrow imports pandas when it makes its first array, although it can do without: a fifth of the

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.common import Desk, command, keep_pandas_out
+from pipeline.commands.common import Desk, command
 
 Host = Annotated[str | None, typer.Option(help="Where to listen; else web.host (127.0.0.1).")]
 Port = Annotated[
@@ -41,7 +41,6 @@ def serve(
         _print_secret(desk, token=new_token)
         return 0
     flags = {"web": {k: v for k, v in (("host", host), ("port", port)) if v is not None}}
-    keep_pandas_out()
     site = desk.site(fresh=True, flags=flags)
     from pipeline.web.server import serve as answer
 

@@ -56,20 +56,22 @@ class Asker:
     ) -> tuple[Mapping[int, Told], list[Receipt]]:
         """Ask for each place's order and milestone.
 
-        "Not there yet" said before ``not_before`` (seconds since the epoch) is asked again at that
-        time. Returns what was told by place, and a receipt per clear answer; places that are not in
-        it could not be asked. Raises GateShut.
+        Whatever is not there yet, cannot be told or cannot be asked before ``not_before`` (seconds
+        since the epoch) is asked again at that time: until then the call that was out may still be
+        running over there, and what is sent again would be in flight beside it. Returns what was
+        told by place, and a receipt per clear answer; places that are not in it could not be
+        asked. Raises GateShut.
         """
         told: dict[int, Told] = {}
         notes: list[Receipt] = []
         wait = self._until(not_before)
         await self._ask_all(heads, heads, told, notes)
-        behind = [pos for pos, word in told.items() if word is Told.BEHIND]
-        if wait > 0 and behind:
+        open_still = [pos for pos in heads if told.get(pos) is not Told.REACHED]
+        if wait > 0 and open_still:
             await self._gate.rest(max(0.0, self._until(not_before)), owner)
-            for pos in behind:
-                del told[pos]
-            await self._ask_all(heads, behind, told, notes)
+            for pos in open_still:
+                told.pop(pos, None)
+            await self._ask_all(heads, open_still, told, notes)
         return told, notes
 
     def _until(self, moment: float | None) -> float:

@@ -96,6 +96,7 @@ class Campaign:
             seen=self.field.seen(),
             taken=self.field.taken(),
             calls=self.field.calls(),
+            answered=self.field.answered(),
             honest=self.field.honest,
             timeout=float(str(self.settings["api__timeout_seconds"])),
             counted=self.field.sees_all and not self.killed,

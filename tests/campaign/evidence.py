@@ -32,7 +32,8 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """``calls``: that the server counts; ``counted``: ours must be the same.
+    """``calls``: that the server counts; ``counted``: ours must be the same. ``answered``: order →
+    when the server told where it stands.
 
     ``honest``: asked, the server says the truth. ``timeout``: of our calls, seconds. ``killed``:
     when. ``logs``: what each run wrote to stdout and stderr.
@@ -43,6 +44,7 @@ class Evidence:
     seen: Sequence[Seen]
     taken: Mapping[Update, int]
     calls: int
+    answered: Mapping[str, Sequence[float]]
     honest: bool
     timeout: float
     counted: bool
@@ -110,6 +112,25 @@ class Evidence:
             for update, verdict in zip(call.updates, call.verdicts, strict=False):
                 found[update].append((call, verdict))
         return found
+
+    def sent_again(self) -> Iterator[tuple[Update, Seen, str, Seen]]:
+        """Update, a call that carried it out, the judgement, and a call that came after that."""
+        for update, carried in self.carried_out().items():
+            for at, (call, verdict) in enumerate(carried):
+                done = (call.ended or 0.0) if call.landing else call.arrived
+                later = (each for each, _ in carried[at + 1 :] if each.arrived > done)
+                if again := next(later, None):
+                    yield update, call, verdict, again
+
+    def had_been_told(self, order: str, call: Seen, again: Seen) -> bool:
+        """Whether asking before ``again`` told, or would have, that ``call`` was carried out.
+
+        A call may land between the question and the next call: then nobody can know.
+        """
+        if not call.landing:
+            return True
+        landed = call.ended or 0.0
+        return any(landed < asked < again.arrived for asked in self.answered.get(order, ()))
 
     def ended(self, call: Seen) -> float:
         """When nobody waited for this call any more."""

@@ -1,16 +1,20 @@
 """The two servers of the campaign as one: what was seen at the far end, whoever stood there."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
+from tests.acceptance.harness import until
 from tests.fakes.published_rules import Orders
 from tests.fakes.treacherous import Seen, TreacherousApi, treacherous
 
 TOKEN = "campaign-token-7f3a9c"
+TIMEOUT = 1.5
+"""How long our calls wait for a server that may let them, in seconds."""
+
 USER, PASSWORD = "campaign", "campaign-password-51d0e8"
 SECRETS = (TOKEN, PASSWORD, "sbx-")
 """Tokens that the sandbox issues begin with the last."""
@@ -37,6 +41,9 @@ class Field(Protocol):
 
     def calls(self) -> int:
         """How many PUTs have come so far."""
+
+    def answered(self) -> Mapping[str, Sequence[float]]:
+        """Order → when ``shipment/info`` told where it stands, as far as that is kept."""
 
     def struck(self) -> Mapping[str, int]:
         """Fault → how many calls met it."""
@@ -100,6 +107,10 @@ class SandboxField:
     def calls(self) -> int:
         return self._handle.stats()["calls"]
 
+    def answered(self) -> Mapping[str, Sequence[float]]:
+        """Needed only where a call may land late: never here."""
+        return {}
+
     def struck(self) -> Mapping[str, int]:
         calls = self._handle.calls()
         faults = Counter(call["fault"] for call in calls if call["fault"])
@@ -125,13 +136,17 @@ class TreacherousField:
         self.honest = honest
 
     def seen(self) -> list[Seen]:
+        until(lambda: not self._api.under_way, what="the last of the late calls landed")
         return list(self._api.seen)
 
     def taken(self) -> Mapping[Update, int]:
         return Counter(self._api.taken)
 
     def calls(self) -> int:
-        return len(self._api.seen)
+        return self._api.calls
+
+    def answered(self) -> Mapping[str, Sequence[float]]:
+        return self._api.answered
 
     def struck(self) -> Mapping[str, int]:
         return Counter(self._api.faults)
@@ -160,7 +175,8 @@ def sandbox_field(seed: int, faults: Mapping[str, Any]) -> Iterator[SandboxField
 
 @contextmanager
 def treacherous_field(
-    seed: int, rates: Mapping[str, float], *, honest: bool
+    seed: int, rates: Mapping[str, float], *, honest: bool, timeout: float = TIMEOUT
 ) -> Iterator[TreacherousField]:
-    with treacherous(rates, seed=seed, token=TOKEN, honest=honest) as api:
+    made = treacherous(rates, seed=seed, token=TOKEN, honest=honest, timeout=timeout)
+    with made as api:
         yield TreacherousField(api, honest=honest)

@@ -8,6 +8,10 @@ from tests.campaign.evidence import OLD, RIVAL, Evidence
 from tests.campaign.field import SECRETS
 from tests.campaign.manifests import IGNORED, REJECTED, REMARK
 from tests.fakes.published_rules import FLOW, MOST_ORDERS, TOLD_BY_INFO, Orders
+from tests.fakes.treacherous import Seen
+
+_NOT_THE_ROWS = {401, 429, 500, 503}
+"""Answers after which a call is surely not done, and that say nothing of its rows."""
 
 Broken = Iterator[str]
 Invariant = Callable[[Evidence], Broken]
@@ -121,18 +125,55 @@ def doubt_has_its_reason(evidence: Evidence) -> Broken:
 
 def taken_more_than_once_only_where_an_answer_was_lost(evidence: Evidence) -> Broken:
     """Never again what was answered; and never what the server, asked, would have told."""
-    for update, carried in evidence.carried_out().items():
-        for call, verdict in carried[:-1]:
-            # A refused repeat tells us nothing: the row stays unknown, and a later file asks anew.
-            heard = verdict == "legal" and evidence.surely_heard(call)
-            if heard and update[0] not in evidence.past_telling:
-                yield f"{update} was sent again after call {call.number} was answered"
-            if evidence.honest and update[1] in TOLD_BY_INFO and verdict == "legal":
-                again = [each.number for each, _ in carried]
-                yield f"{update} was sent again (calls {again}), where asking would have told"
+    for update, call, verdict, again in evidence.sent_again():
+        if verdict != "legal":
+            continue  # a refused repeat tells nothing: the row is unknown, a later file asks anew
+        if evidence.surely_heard(call) and update[0] not in evidence.past_telling:
+            yield f"{update} was sent again after call {call.number} was answered"
+        told = evidence.honest and update[1] in TOLD_BY_INFO
+        if told and evidence.had_been_told(update[0], call, again):
+            calls = f"calls {call.number} and {again.number}"
+            yield f"{update} was sent again ({calls}), where asking would have told"
     for update, times in evidence.taken.items():
         if times > 1 and evidence.honest:
             yield f"{update} was taken {times} times"
+
+
+def after_a_crash_not_yet_is_believed_only_after_a_full_timeout(evidence: Evidence) -> Broken:
+    """Until then the call that was out when we died may still be running over there."""
+    for killed in evidence.killed:
+        cut_off: dict[tuple[str, str], float] = {}
+        for call in (each for each in evidence.seen if not each.landing):
+            over = call.arrived + evidence.timeout
+            out = call.arrived < killed < (call.ended or over)
+            if out or (not call.told and call.arrived < killed < over):
+                cut_off |= dict.fromkeys(call.updates, over)
+            elif call.arrived > killed:
+                for update in call.updates:
+                    if call.arrived < cut_off.get(update, 0.0):
+                        yield f"{update} was sent again in call {call.number}, too soon"
+
+
+def what_is_told_to_come_later_comes_whole(evidence: Evidence) -> Broken:
+    """Not now, who are you, or our own fault: that says nothing of rows, and no call is halved."""
+    waiting: dict[str, Seen] = {}
+    arrivals = (call for call in evidence.seen if not call.landing)
+    for call in sorted(arrivals, key=lambda each: each.arrived):
+        before = [waiting.pop(order) for order, _ in call.updates if order in waiting]
+        for earlier in {each.number: each for each in before}.values():
+            if not set(earlier.updates) <= set(call.updates):
+                sizes = f"{len(earlier.updates)} orders, answered {earlier.status}"
+                yield f"call {earlier.number} ({sizes}) went on as call {call.number}, a part of it"
+        if call.told and call.status in _NOT_THE_ROWS:
+            waiting |= dict.fromkeys((order for order, _ in call.updates), call)
+
+
+def what_asking_tells_is_not_left_unknown(evidence: Evidence) -> Broken:
+    """Unknown is the last resort: only where the API, asked, has no word for it."""
+    for told, outcomes, codes in evidence.sent():
+        could_tell = evidence.honest and told.update[1] in TOLD_BY_INFO
+        if outcomes["unknown"] and could_tell and told.update not in evidence.week.gaps:
+            yield f"{told} was left unknown ({codes})"
 
 
 def no_illegal_move_because_of_us(evidence: Evidence) -> Broken:
@@ -141,6 +182,8 @@ def no_illegal_move_because_of_us(evidence: Evidence) -> Broken:
     for call in evidence.seen:
         for update in call.updates:
             verdict = orders.apply(*update) if call.verdicts else orders.judge(*update)
+            if call.landing:
+                continue  # judged where it came
             ours = update not in evidence.week.gaps and update[0] not in evidence.past_telling
             if verdict == "illegal" and ours:
                 yield f"{update} in call {call.number}: its order stood at {orders.at[update[0]]}"
@@ -149,7 +192,8 @@ def no_illegal_move_because_of_us(evidence: Evidence) -> Broken:
 def an_order_travels_alone(evidence: Evidence) -> Broken:
     """Never two updates of one order in one call, nor in flight together; 20 a call at most."""
     busy: dict[str, tuple[int, float]] = {}
-    for call in sorted(evidence.seen, key=lambda each: each.arrived):
+    arrivals = (call for call in evidence.seen if not call.landing)
+    for call in sorted(arrivals, key=lambda each: each.arrived):
         orders = [order for order, _ in call.updates]
         if len(set(orders)) < len(orders) or not 1 <= len(orders) <= MOST_ORDERS:
             yield f"call {call.number} has {Counter(orders).most_common(2)} of {len(orders)}"
@@ -189,6 +233,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     accepted_rows_were_taken,
     doubt_has_its_reason,
     taken_more_than_once_only_where_an_answer_was_lost,
+    after_a_crash_not_yet_is_believed_only_after_a_full_timeout,
+    what_is_told_to_come_later_comes_whole,
+    what_asking_tells_is_not_left_unknown,
     no_illegal_move_because_of_us,
     an_order_travels_alone,
     nothing_is_sent_that_no_file_tells,
@@ -197,9 +244,14 @@ INVARIANTS: tuple[Invariant, ...] = (
 
 
 def broken(evidence: Evidence) -> list[str]:
-    """All that does not hold, by invariant; a few sentences of each."""
+    """All that does not hold, by invariant; a few sentences of each.
+
+    Where lines are missing, only that: the others look rows up in them.
+    """
+    lacking = list(every_data_row_has_one_line(evidence))
+    asked = (every_data_row_has_one_line,) if lacking else INVARIANTS
     return [
         f"{invariant.__name__}: {sentence}"
-        for invariant in INVARIANTS
+        for invariant in asked
         for sentence in list(invariant(evidence))[:4]
     ]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.acceptance.harness import Root
 from tests.campaign.campaign import Campaign, login
-from tests.campaign.field import sandbox_field
+from tests.campaign.field import TIMEOUT, sandbox_field
 from tests.campaign.manifests import a_bad_week
 
 #: name → faults of the sandbox, and settings of ours
@@ -19,7 +19,7 @@ FAULTS: dict[str, tuple[dict[str, Any], dict[str, object]]] = {
     "lost answer": ({"lose_rate": 0.08, "truncate_rate": 0.05, "truncate_form": "wire"}, {}),
     "token expiry": ({"token_ttl_seconds": 0.1, "latency_ms": 20}, login()),
     "dead token": ({"expire_token_after": 25}, {}),
-    "slow": ({"stall_rate": 0.04}, {"api__timeout_seconds": 1.5}),
+    "slow": ({"stall_rate": 0.04}, {"api__timeout_seconds": TIMEOUT}),
     "mixed": (
         {
             "fail_rate": 0.04,
@@ -63,7 +63,7 @@ def test_the_invariants_hold_when_we_are_killed(
             week=a_bad_week(seed, orders=orders),
             root=Root(tmp_path),
             field=field,
-            settings={"api__timeout_seconds": 1.5},
+            settings={"api__timeout_seconds": TIMEOUT},
         )
         campaign.kill_in_mid_run(times=3)
         campaign.until_through()

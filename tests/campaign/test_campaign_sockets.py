@@ -6,7 +6,7 @@ import pytest
 
 from tests.acceptance.harness import Root
 from tests.campaign.campaign import Campaign
-from tests.campaign.field import treacherous_field
+from tests.campaign.field import TIMEOUT, treacherous_field
 from tests.campaign.manifests import a_bad_week
 from tests.fakes.treacherous import BEGUN, FAULTS, LOST, REFUSED
 
@@ -26,6 +26,7 @@ TREACHERIES: dict[str, dict[str, float]] = {
         "resets after reading": 0.08,
         "closes after reading": 0.04,
     },
+    "carried out after all": {"hangs up and lands later": 0.06, "lands after the time-out": 0.04},
     "everything": {
         **dict.fromkeys(FAULTS, 0.01),
         **dict.fromkeys(REFUSED, 0.02),
@@ -40,7 +41,7 @@ def _campaign(place: Path, field: object, seed: int, orders: int, **settings: ob
         week=a_bad_week(seed, orders=orders),
         root=Root(place),
         field=field,
-        settings={"api__timeout_seconds": 1.5, **settings},
+        settings={"api__timeout_seconds": TIMEOUT, **settings},
     )
 
 
@@ -78,4 +79,18 @@ def test_the_invariants_hold_when_we_are_killed_before_a_treacherous_server(
         campaign = _campaign(tmp_path, field, seed, orders)
         campaign.kill_in_mid_run(times=2)
         campaign.until_through()
+        campaign.assert_all_holds(again)
+
+
+def test_the_invariants_hold_when_we_are_killed_and_calls_are_carried_out_after_all(
+    tmp_path: Path, seed: int, orders: int, again: str
+) -> None:
+    # Longer than a start takes: we are there again, and ask, while the old call is still running.
+    timeout = 6.0
+    rates = {"hangs up and lands later": 0.3}
+    with treacherous_field(seed, rates, honest=True, timeout=timeout) as field:
+        campaign = _campaign(tmp_path, field, seed, orders, api__timeout_seconds=timeout)
+        campaign.kill_in_mid_run(times=3)
+        campaign.until_through()
+        assert field.struck(), f"without late landings this proves nothing; {again}"
         campaign.assert_all_holds(again)

@@ -11,10 +11,10 @@ import socket
 import struct
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
 
 from tests.fakes.published_rules import COARSE, MOST_ORDERS, Orders
@@ -29,6 +29,9 @@ class Seen:
 
     ``verdicts``: per update ``legal``, ``repeat`` or ``illegal`` where the call was carried out,
     else empty. ``told``: a whole and clear answer was sent. Times in seconds since the epoch.
+
+    ``landing``: of a call that was carried out later than it came there are two records: one
+    without verdicts where it came, and one that is a landing where it was carried out.
     """
 
     number: int
@@ -39,6 +42,7 @@ class Seen:
     status: int | None = None
     fault: str = ""
     ended: float | None = None
+    landing: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,19 +74,30 @@ BEGUN = (
 LOST = ("closes after reading", "resets after reading", "half a status line", "stalls")
 """Faults after which nobody but the server can tell: a coin decides whether it was done."""
 
+LATE = ("hangs up and lands later", "lands after the time-out")
+"""Nobody hears of these calls any more, and all the same they are carried out, in the end."""
+
 REFUSED = ("500", "503", "429")
-FAULTS = (*UNREAD, *LOST, *BEGUN, *REFUSED)
+FAULTS = (*UNREAD, *LOST, *BEGUN, *LATE, *REFUSED)
 
 
 class TreacherousApi:
     """Runs in a thread of its own from the start on. ``rates``: fault → its share of the PUTs.
+    ``timeout``: how long its callers wait, in seconds.
 
     Of what is read whole and then lost, a coin decides whether it is carried out. ``honest``:
-    ``shipment/info`` answers by what was taken; else it answers everything with 404.
+    ``shipment/info`` answers by what was taken (``answered``: order → when); else it answers
+    everything with 404.
     """
 
     def __init__(
-        self, rates: Mapping[str, float], *, seed: int, token: str, honest: bool = True
+        self,
+        rates: Mapping[str, float],
+        *,
+        seed: int,
+        token: str,
+        honest: bool = True,
+        timeout: float = 1.5,
     ) -> None:
         unknown = rates.keys() - set(FAULTS)
         assert not unknown, unknown
@@ -90,11 +105,14 @@ class TreacherousApi:
         self._rng = random.Random(f"treachery {seed}")
         self._token = token
         self._honest = honest
+        self._timeout = timeout
+        self._landings: set[asyncio.Task[None]] = set()
         self._orders = Orders()
         self._number = 0
         self.seen: list[Seen] = []
         self.faults: Counter[str] = Counter()
         self.questions = 0
+        self.answered: dict[str, list[float]] = defaultdict(list)
         self.taken: Counter[tuple[str, str]] = Counter()
         self._loop = asyncio.new_event_loop()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -102,6 +120,16 @@ class TreacherousApi:
         self._over = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="treacherous", daemon=True)
         self._thread.start()
+
+    @property
+    def calls(self) -> int:
+        """How many PUTs were read whole so far."""
+        return self._number
+
+    @property
+    def under_way(self) -> int:
+        """How many calls are still to land."""
+        return len(self._landings)
 
     def behave(self) -> None:
         """From now on, no more faults."""
@@ -186,6 +214,8 @@ class TreacherousApi:
                 self._say(writer, seen, 401, {"message": "who are you?"})
             elif fault.isdecimal():
                 self._say(writer, seen, int(fault), {"message": "not now"})
+            elif fault in LATE:
+                await self._land_later(seen, reader)
             else:
                 await self._carry_out(seen, reader, writer)
         finally:
@@ -213,6 +243,22 @@ class TreacherousApi:
             await _until_gone(reader)
         raise _Broken
 
+    async def _land_later(self, seen: Seen, reader: asyncio.StreamReader) -> None:
+        """The call goes on over here, and whoever made it does not hear of it."""
+        hangs_up = seen.fault == LATE[0]
+        share = self._rng.uniform(0.1, 0.8) if hangs_up else self._rng.uniform(1.1, 1.8)
+        landing = asyncio.create_task(self._land(seen, share * self._timeout))
+        self._landings.add(landing)
+        landing.add_done_callback(self._landings.discard)
+        if not hangs_up:
+            await _until_gone(reader)
+        raise _Broken
+
+    async def _land(self, seen: Seen, after: float) -> None:
+        await asyncio.sleep(after)
+        verdicts = tuple(self._apply(*update) for update in seen.updates)
+        self.seen.append(replace(seen, verdicts=verdicts, landing=True, ended=time.time()))
+
     def _apply(self, order: str, status: str) -> str:
         verdict = self._orders.apply(order, status)
         if verdict == "legal":
@@ -226,6 +272,7 @@ class TreacherousApi:
             writer.write(_http(404, b'{"message": "not found"}'))
             return
         (order,) = parse_qs(parts.query)["orderId"]
+        self.answered[order].append(time.time())
         at = self._orders.at.get(order)
         orders = [] if at is None else [{"id": order, "orderStatus": COARSE[at]}]
         writer.write(_http(200, json.dumps({"orders": orders}).encode()))
@@ -292,10 +339,15 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 @contextmanager
 def treacherous(
-    rates: Mapping[str, float], *, seed: int, token: str, honest: bool = True
+    rates: Mapping[str, float],
+    *,
+    seed: int,
+    token: str,
+    honest: bool = True,
+    timeout: float = 1.5,
 ) -> Iterator[TreacherousApi]:
     """A server for the length of a ``with`` block."""
-    server = TreacherousApi(rates, seed=seed, token=token, honest=honest)
+    server = TreacherousApi(rates, seed=seed, token=token, honest=honest, timeout=timeout)
     try:
         yield server
     finally:

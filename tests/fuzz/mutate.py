@@ -9,7 +9,8 @@ import re
 import struct
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from random import Random
 
 _TOKENS = (
@@ -100,21 +101,28 @@ def _at(data: bytes | bytearray, chance: Random) -> int:
 def _repacked(data: bytes, other: bytes, chance: Random) -> bytes:
     """Change one part of a zip and pack it anew; as it was if it is no sound zip."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            parts = {name: archive.read(name) for name in archive.namelist()}
+        parts = dict(_parts(data))
         name = chance.choice(_interesting(parts))
         change = chance.choice([*_CHANGES, _number, _number, _drop])
         parts[name] = change(parts[name], _part_of(other, name) or parts[name], chance)
         store = io.BytesIO()
-        with warnings.catch_warnings(), zipfile.ZipFile(store, "w", zipfile.ZIP_DEFLATED) as made:
+        packed = zipfile.ZipFile(store, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+        with warnings.catch_warnings(), packed:
             warnings.simplefilter("ignore")
             for part, content in parts.items():
-                made.writestr(part, content)
+                packed.writestr(part, content)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, IndexError):
         return _flip(data, other, chance)
     except Exception:  # noqa: BLE001 - zlib.error and others of zipfile's: the bytes are broken already
         return _flip(data, other, chance)
     return store.getvalue()
+
+
+@lru_cache(maxsize=256)
+def _parts(data: bytes) -> Mapping[str, bytes]:
+    """Name → content of the parts of a zip: the same few files are taken apart again and again."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def _interesting(parts: dict[str, bytes]) -> list[str]:
@@ -126,8 +134,7 @@ def _interesting(parts: dict[str, bytes]) -> list[str]:
 
 def _part_of(data: bytes, name: str) -> bytes:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return archive.read(name)
+        return _parts(data)[name]
     except Exception:  # noqa: BLE001 - no zip, or no such part: then there is nothing to splice with
         return b""
 

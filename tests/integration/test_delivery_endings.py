@@ -102,6 +102,21 @@ def test_after_a_crash_not_yet_is_believed_only_when_the_old_call_must_be_over(
         assert world.counts(drop) == {Outcome.ACCEPTED: 20}
 
 
+@pytest.mark.parametrize("info_status", [0, 404], ids=["it cannot tell", "it cannot be asked"])
+def test_after_a_crash_nothing_that_cannot_be_told_is_sent_beside_the_old_call(
+    tmp_path: Path, info_status: int
+) -> None:
+    with with_sandbox(tmp_path, info_status=info_status) as (world, sandbox):
+        drop = world.drop(picked(20))  # of orders that nobody has told the API of
+        crashed = SystemClock().now()
+        world.crashed(drop, at=stamp(crashed))
+        (handback,) = world.deliver(drop, timeout=0.8)
+        assert handback.complete
+        (again,) = (call for call in sandbox.calls() if call["method"] == "PUT")
+        assert again["at"] >= crashed.timestamp() + 0.8
+        assert world.counts(drop) == {Outcome.ACCEPTED: 20}
+
+
 def test_a_crash_long_ago_costs_no_waiting(tmp_path: Path) -> None:
     orders = {f"{n:020}": State.DP_ASSIGNED for n in range(20)}
     with (
