@@ -92,6 +92,7 @@ def watch_stages(clocks: Clocks) -> None:
     from pipeline import admission, closing, reporting, runner, wiring
     from pipeline.adapters.folders import Folders
     from pipeline.adapters.ledger import SqlLedger
+    from pipeline.adapters.spool import Spool
     from pipeline.claiming import Claimer
     from pipeline.containment import Readers
 
@@ -101,7 +102,7 @@ def watch_stages(clocks: Clocks) -> None:
     clocks.wrap(admission, "load", "take up what was read")
     clocks.wrap(admission, "make_plan", "plan")
     clocks.wrap(SqlLedger, "standings", "plan: ledger standings")
-    clocks.wrap(admission, "freeze_bodies", "freeze bodies")
+    clocks.wrap(Spool, "write_bodies", "freeze bodies")
     clocks.wrap(admission, "frozen", "order lines")
     clocks.wrap(admission, "keep", "freeze: sync")
     clocks.wrap(SqlLedger, "freeze_all", "ledger freeze")

@@ -1,6 +1,35 @@
-"""``python -m pipeline`` is ``shipdrop``."""
+"""``shipdrop``, and ``python -m pipeline``.
 
-from pipeline.cli import main
+The process that reads is started before anything else is even imported: its own imports are the
+longest part of a start, and so happen beside all of ours.
+"""
+
+import gc
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pipeline.adapters.child import Child
+
+_READS = ("run", "check")
+
+
+def main() -> NoReturn:
+    """Run the command line; never returns."""
+    # What is imported lives to the end: there is nothing for the collector to find until then.
+    gc.disable()
+    child = _reader_for(sys.argv[1:])
+    from pipeline import cli
+
+    cli.main(child)
+
+
+def _reader_for(words: Sequence[str]) -> Child | None:
+    """The process that reads, if this command will need it: nothing is lost by a wrong guess."""
+    if words[:1] and words[0] in _READS and not {"-h", "--help"} & {*words}:
+        return Child()
+    return None
+
 
 if __name__ == "__main__":
     main()

@@ -5,14 +5,15 @@ the others.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import structlog
 
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.spool import keep
+from pipeline.attempts import attempt
 from pipeline.claimed_files import ClaimedFiles
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
@@ -20,19 +21,19 @@ from pipeline.codes import Code
 from pipeline.containment import Readers, ReadingStopped
 from pipeline.errors import DropChanged, DropRefused, StorageError
 from pipeline.model import Drop, DropState
+from pipeline.order_lines import frozen
 from pipeline.planning import (
     Planned,
     PlanRules,
     blocking,
     facts_of,
-    freeze_bodies,
-    frozen,
+    freezing_bodies,
     guard,
     make_plan,
 )
 from pipeline.ports import Clock, Frozen, Ledger, Standing
 from pipeline.prepared import Facts, Prepared, load
-from pipeline.stages.plan import sendable_orders
+from pipeline.stages.plan import one_by_one, sendable_orders
 from pipeline.stages.settle import Remark, settle
 from pipeline.steps import (
     Blocked,
@@ -48,6 +49,15 @@ log = structlog.get_logger(__name__)
 
 AheadOf = Callable[[Drop, pa.Array], Iterable[str]]
 """A drop and its orders → earlier ones, read and not planned yet, that have one of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Unfrozen:
+    """A drop that is planned and may go on."""
+
+    drop: Drop
+    prepared: Prepared
+    planned: Planned
 
 
 class Admission(ClaimedFiles):
@@ -159,9 +169,7 @@ class Admission(ClaimedFiles):
         """
         with self._turn():
             try:
-                standings = self._ledger.standings(
-                    {each.drop.seq: each.orders.to_pylist() for each in group}
-                )
+                standings = self._standings(group)
             except StorageError as error:
                 return [error] * len(group)
             judged = [
@@ -169,13 +177,20 @@ class Admission(ClaimedFiles):
             ]
             return self._frozen(judged)
 
+    def _standings(self, group: Sequence[Candidate]) -> Mapping[int, Sequence[Standing]]:
+        if len(group) == 1:  # it may be large: its orders are never all in memory as texts
+            (one,) = group
+            seq, orders = one.drop.seq, one_by_one(one.orders)
+            return {seq: self._ledger.standing(orders, but_seq=seq)}
+        return self._ledger.standings({e.drop.seq: e.orders.to_pylist() for e in group})
+
     def _judged(
         self,
         candidate: Candidate,
         standing: Sequence[Standing],
         ahead_of: AheadOf,
         blocked: Sequence[Blocked],
-    ) -> Step | Exception | tuple[Ready, Frozen]:
+    ) -> Step | Exception | _Unfrozen:
         """Plan one drop, and write what is to be frozen of it."""
         try:
             return self._plan(candidate, standing, ahead_of, blocked)
@@ -188,7 +203,7 @@ class Admission(ClaimedFiles):
         standing: Sequence[Standing],
         ahead_of: AheadOf,
         blocked: Sequence[Blocked],
-    ) -> Step | tuple[Ready, Frozen]:
+    ) -> Step | _Unfrozen:
         drop, prepared, orders = candidate.drop, candidate.prepared, candidate.orders
         planned = make_plan(prepared, standing, self._rules)
         try:
@@ -200,45 +215,59 @@ class Admission(ClaimedFiles):
             return Blocked(
                 drop=drop, prepared=prepared, orders=orders, behind=tuple(sorted(behind))
             )
-        chunks = freeze_bodies(planned, prepared, self._closer.spool(drop))
-        facts = self._closer.placed(facts_of(prepared, planned))
-        drop = replace(drop, state=DropState.OPEN, facts=facts)
-        chunks = [replace(chunk, drop_seq=drop.seq) for chunk in chunks]
-        return Ready(drop=drop, chunks=tuple(chunks)), frozen(prepared, planned, chunks)
+        return _Unfrozen(drop=drop, prepared=prepared, planned=planned)
 
-    def _frozen(
-        self, judged: Sequence[Step | Exception | tuple[Ready, Frozen]]
-    ) -> list[Step | Exception]:
+    def _frozen(self, judged: Sequence[Step | Exception | _Unfrozen]) -> list[Step | Exception]:
         """Put the plans on the disk and then into the ledger, in one commit: now calls may leave.
 
         A bug in one plan must not count against the others, so then each is frozen alone.
         """
-        plans = [each for each in judged if isinstance(each, tuple)]
-        failed = self._freeze(plans)
-        if len(plans) > 1 and failed is not None and not isinstance(failed, StorageError):
+        plans = [each for each in judged if isinstance(each, _Unfrozen)]
+        frozen_ones = attempt(self._freeze, plans)
+        if len(plans) > 1 and isinstance(frozen_ones, Exception):
+            if isinstance(frozen_ones, StorageError):
+                return [frozen_ones if isinstance(e, _Unfrozen) else e for e in judged]
             return [
                 one
                 for each in judged
-                for one in (self._frozen([each]) if isinstance(each, tuple) else [each])
+                for one in (self._frozen([each]) if isinstance(each, _Unfrozen) else [each])
             ]
-        for ready, _ in plans if failed is None else ():
-            log.info(
-                "drop.planned",
-                drop=ready.drop.drop_id,
-                rows=ready.drop.facts["total"],
-                chunks=len(ready.chunks),
-            )
-        return [(failed or each[0]) if isinstance(each, tuple) else each for each in judged]
+        if isinstance(frozen_ones, Exception):
+            return [frozen_ones if isinstance(e, _Unfrozen) else e for e in judged]
+        steps = iter(frozen_ones)
+        return [next(steps) if isinstance(each, _Unfrozen) else each for each in judged]
 
-    def _freeze(self, plans: Sequence[tuple[Ready, Frozen]]) -> Exception | None:
-        if not plans:
-            return None
-        try:
-            keep([self._closer.spool(ready.drop) for ready, _ in plans])
-            self._ledger.freeze_all([(ready.drop, plan) for ready, plan in plans])
-        except Exception as error:  # noqa: BLE001 - told of each of them
-            return error
-        return None
+    def _freeze(self, plans: Sequence[_Unfrozen]) -> list[Step | Exception]:
+        """What became of each plan; raises what kept all of them from being frozen."""
+        alone = len(plans) == 1
+        came: dict[int, Step | Exception] = {}
+        ready: dict[int, tuple[Ready, Frozen]] = {}
+        with ExitStack() as held:
+            for at, plan in enumerate(plans):
+                made = attempt(self._written, plan, held, alone=alone)
+                if isinstance(made, Exception):
+                    came[at] = made
+                else:
+                    ready[at] = made
+            if not alone and ready:
+                keep([self._closer.spool(one.drop) for one, _ in ready.values()])
+            if ready:
+                self._ledger.freeze_all([(one.drop, lines) for one, lines in ready.values()])
+        for at, (one, _) in ready.items():
+            came[at] = one
+            rows, chunks = one.drop.facts["total"], len(one.chunks)
+            log.info("drop.planned", drop=one.drop.drop_id, rows=rows, chunks=chunks)
+        return [came[at] for at in range(len(plans))]
+
+    def _written(self, plan: _Unfrozen, held: ExitStack, *, alone: bool) -> tuple[Ready, Frozen]:
+        """Write plan and bodies, or begin with it; and what the ledger is to keep."""
+        drop, prepared, planned = plan.drop, plan.prepared, plan.planned
+        facts = self._closer.placed(facts_of(prepared, planned))
+        drop = replace(drop, state=DropState.OPEN, facts=facts)
+        spool = self._closer.spool(plan.drop)
+        writing = freezing_bodies(planned, prepared, spool, drop_seq=drop.seq, alone=alone)
+        chunks = held.enter_context(writing)
+        return Ready(drop=drop, chunks=chunks), frozen(prepared, planned, chunks)
 
     def _refuse(
         self, drop: Drop, refusal: DropRefused, prepared: Prepared, planned: Planned

@@ -19,7 +19,7 @@ from pipeline.model import Disposition, Drop, DropState, Outcome
 from pipeline.planning import Planned, facts_of, guard, make_plan
 from pipeline.ports import Standing
 from pipeline.prepared import Prepared, Source, load
-from pipeline.report import Report
+from pipeline.reported import Report
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.preflight import preflight
 from pipeline.stages.report_summary import SummaryFacts, summary_object

@@ -6,13 +6,16 @@ Nothing heavy is imported here or at the top of a command's module: ``--help`` m
 import gc
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from pipeline.commands import ask, cluster, draft, drops, files, ledger, operate, setup, web
 from pipeline.errors import RootBusy, ShipdropError
 from pipeline.sandbox import options as sandbox
+
+if TYPE_CHECKING:
+    from pipeline.adapters.child import Child
 
 app = typer.Typer(
     name="shipdrop",
@@ -48,12 +51,11 @@ for module in (setup, operate, web, files, drops, draft, ask, ledger, cluster):
 sandbox.add_command(app)
 
 
-def main() -> NoReturn:
-    """Run the command line; never returns."""
-    # What is imported lives to the end: there is nothing for the collector to find until then.
-    gc.disable()
+def main(child: "Child | None" = None) -> NoReturn:
+    """Run the command line; never returns. ``child``: a process to read files in, if one is."""
+    gc.disable()  # see __main__
     try:
-        app(standalone_mode=True)
+        app(standalone_mode=True, obj=child)
     except ShipdropError as error:
         typer.echo(f"shipdrop: {error}", err=True)
         _leave(_exit_code(error))

@@ -20,7 +20,7 @@ from pipeline.attempts import attempt
 from pipeline.errors import DropRefused, StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import Clock, Ledger
-from pipeline.report import Report, gathered
+from pipeline.reported import Report, gathered
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
 from schemas.courier import Profile

@@ -1,20 +1,24 @@
 """The middle of the path for one drop: what the ledger knows, the plan, and freezing it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.adapters.spool import Spool
+from pipeline.adapters.spool import Spool, keep
 from pipeline.delivery.parcel import ITEM_SEPARATOR, Parcel
+from pipeline.fresh import FreshChunks
 from pipeline.milestones import Milestone
 from pipeline.model import Disposition, Drop, Notice, Role
-from pipeline.ports import DISPATCHED, Chunk, ChunkState, Frozen, SendBook, Standing, Verdict
+from pipeline.ports import SendBook, Standing, Verdict
 from pipeline.prepared import Prepared
 from pipeline.stages.findings import labels, messages
 from pipeline.stages.judge import judge
@@ -23,7 +27,15 @@ from pipeline.stages.recheck import Pending, pending_places
 from pipeline.stages.report_summary import group_notices
 from pipeline.stages.settle import PLANNED
 
-_BETWEEN = pa.scalar(ITEM_SEPARATOR.decode(), pa.large_string())
+_TEXT = pa.large_string()
+_BETWEEN = pa.scalar(ITEM_SEPARATOR.decode(), _TEXT)
+_OPEN, _CLOSE, _NONE = (pa.scalar(text, _TEXT) for text in ("[", "]\n", ""))
+
+_ITEMS = 5_000
+"""Updates that are taken up at a time: their texts are copied several times on the way."""
+
+_ALONE = 50_000
+"""Rows of a drop from which on a thread more pays."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +55,12 @@ class Planned:
     table: pa.Table
     notices: tuple[Notice, ...]
     rejected: int
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Updates per chunk."""
+        found = np.bincount(self.plan.update_chunk, minlength=len(self.plan.wave_of_chunk))
+        return found.astype(np.int64)
 
 
 def blocking(standing: Sequence[Standing]) -> list[str]:
@@ -80,81 +98,40 @@ def guard(prepared: Prepared, planned: Planned, rules: PlanRules) -> None:
         raise refusal
 
 
-def freeze_bodies(planned: Planned, prepared: Prepared, spool: Spool) -> list[Chunk]:
-    """Write plan and bodies into the spool, on disk; return the chunks for the ledger."""
-    spool.write_plan(planned.table)
-    made = planned.plan
-    sizes = np.bincount(made.update_chunk, minlength=len(made.wave_of_chunk))
-    places = spool.write_bodies(_bodies(planned, prepared, spool, sizes.tolist()))
-    return [
-        Chunk(
-            drop_seq=0,
-            no=no,
-            wave=made.wave_of_chunk[no],
-            offset=offset,
-            length=length,
-            size=int(sizes[no]),
-            state=ChunkState.SENDING if made.doubt_of_chunk[no] else ChunkState.PLANNED,
-        )
-        for no, (offset, length) in enumerate(places)
-    ]
+@contextmanager
+def freezing_bodies(
+    planned: Planned, prepared: Prepared, spool: Spool, *, drop_seq: int, alone: bool = True
+) -> Iterator[FreshChunks]:
+    """Write plan and bodies into the spool, and give the chunks for the ledger.
 
-
-def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Frozen:
-    """The plan as the ledger keeps it: a line for every row that names an order.
-
-    A pickup that we add has a line of its own, beyond the last row, or the next drop would not know
-    that it was sent.
+    For a large drop that is done beside the block; the chunks' places are known when they are on
+    disk, and whoever asks for them waits so long. Raises StorageError, there or here. A drop that
+    is not ``alone`` is written here and now, and put on the disk together with others (``keep``).
     """
-    table, keys = planned.table, prepared.keys
-    ids = keys.order_id
-    chunk = table.column("chunk").to_numpy()
-    lines = pa.table(
-        {
-            "order_id": ids,
-            "idx": pa.array(np.arange(len(chunk), dtype=np.int32)),
-            "row": pa.array(keys.row.astype(np.int32)),
-            "sheet": prepared.sheet_of,
-            "status": pa.array(keys.status.astype(np.int8)),
-            "chunk": pa.array(chunk, mask=chunk < 0),
-            "pos": _places(table, keys.auto),
-        }
-    )
-    named = pc.and_(
-        pc.not_equal(ids, ""),
-        pa.array(planned.plan.disposition != Disposition.SKIPPED),
-    )
-    if not pc.all(named).as_py():
-        lines = lines.filter(named)
-    if planned.plan.update_added.any():
-        lines = pa.concat_tables([lines, _added_lines(prepared, planned.plan)])
-    return Frozen(chunks=chunks, lines=lines.sort_by("order_id"))
+    sizes = planned.sizes
 
+    def write() -> npt.NDArray[np.int64]:
+        spool.write_plan(planned.table)
+        written = spool.write_bodies(_bodies(planned, prepared, spool, sizes.tolist()))
+        if alone:
+            keep([spool])
+        return written
 
-def _places(table: pa.Table, auto: np.ndarray[Any, Any]) -> pa.Array | pa.ChunkedArray:
-    """Where in its chunk each row travels; a row that does not may tell of auto-dispatch."""
-    told = auto & (table.column("chunk").to_numpy() < 0) if auto.any() else auto
-    if not told.any():
-        return table.column("pos")
-    return pa.array(np.where(told, DISPATCHED, table.column("pos").to_numpy()), pa.int8())
-
-
-def _added_lines(prepared: Prepared, made: Plan) -> pa.Table:
-    added = made.update_added
-    rows = made.update_row[added]
-    at = pa.array(rows)
-    beyond = len(made.disposition) + np.arange(len(rows), dtype=np.int32)
-    return pa.table(
-        {
-            "order_id": prepared.keys.order_id.take(at),
-            "idx": pa.array(beyond.astype(np.int32)),
-            "row": pa.array(prepared.keys.row[rows].astype(np.int32)),
-            "sheet": prepared.sheet_of.take(at),
-            "status": pa.array(made.update_status[added]),
-            "chunk": pa.array(made.update_chunk[added]),
-            "pos": pa.array(made.update_pos[added]),
-        }
-    )
+    with ExitStack() as held:
+        lengths = write
+        if not alone:
+            at_once = write()
+            lengths = lambda: at_once  # noqa: E731 - what is there already
+        elif prepared.total > _ALONE:
+            beside = held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="bodies"))
+            lengths = beside.submit(write).result
+        yield FreshChunks(
+            drop_seq=drop_seq,
+            wave=planned.plan.wave_of_chunk,
+            size=sizes,
+            doubtful=planned.plan.doubt_of_chunk,
+            lengths=lengths,
+        )
 
 
 def facts_of(prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
@@ -227,9 +204,11 @@ def _notices(made: Plan, prepared: Prepared) -> tuple[Notice, ...]:
 
 def _bodies(
     planned: Planned, prepared: Prepared, spool: Spool, sizes: Sequence[int]
-) -> Iterator[bytes]:
-    """The bodies in the order of their chunks. Inside a wave updates follow the file (those in
-    doubt after the others), so that a pass or two through the spool per wave finds them.
+) -> Iterator[pa.Array]:
+    """The bodies, each with a line end, in the order of their chunks.
+
+    Inside a wave updates follow the file (those in doubt after the others), so that a pass or two
+    through the spool per wave finds them.
     """
     made = planned.plan
     done = 0
@@ -243,17 +222,17 @@ def _bodies(
         done += count
 
 
-def _joined(pieces: Iterator[pa.Array], sizes: Sequence[int]) -> Iterator[bytes]:
+def _joined(pieces: Iterator[pa.Array], sizes: Sequence[int]) -> Iterator[pa.Array]:
     """Bodies of so many items each, from items that come in pieces of any length."""
-    at, left = 0, pa.array([], pa.large_string())
+    at, left = 0, pa.array([], _TEXT)
     for piece in pieces:
         ready = pa.concat_arrays([left, piece])
         ends = np.cumsum([0, *sizes[at : at + len(ready)]])
         whole = int(np.searchsorted(ends, len(ready), side="right")) - 1
         if whole:
             lists = pa.LargeListArray.from_arrays(pa.array(ends[: whole + 1]), ready)
-            for body in pc.binary_join(lists, _BETWEEN).cast(pa.large_binary()).to_pylist():
-                yield b"[" + body + b"]"
+            items = pc.binary_join(lists, _BETWEEN)
+            yield pc.binary_join_element_wise(_OPEN, items, _CLOSE, _NONE)
         left = ready.slice(int(ends[whole]))
         at += whole
 
@@ -267,9 +246,10 @@ def _items(
         for batch in spool.blocks(number, ["item"]):
             stop = start + batch.num_rows
             upto = int(np.searchsorted(rows, stop))
-            if upto > at:
-                texts = batch.column("item").take(pa.array(rows[at:upto] - start))
-                yield _with_pickups(texts.cast(pa.large_string()), added[at:upto])
+            for some in range(at, upto, _ITEMS):
+                part = slice(some, min(upto, some + _ITEMS))
+                texts = batch.column("item").take(pa.array(rows[part] - start))
+                yield _with_pickups(texts.cast(_TEXT), added[part])
             start, at = stop, upto
 
 
@@ -279,7 +259,7 @@ def _with_pickups(items: pa.Array, added: np.ndarray[Any, Any]) -> pa.Array:
         return items
     mask = pa.array(added)
     pickups = [_pickup_for(item) for item in items.filter(mask).to_pylist()]
-    return pc.replace_with_mask(items, mask, pa.array(pickups, pa.large_string()))
+    return pc.replace_with_mask(items, mask, pa.array(pickups, _TEXT))
 
 
 def _pickup_for(item: str) -> str:

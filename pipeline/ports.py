@@ -109,17 +109,26 @@ DISPATCHED = -1
 """The ``pos`` of a line that is not sent and tells that its order is auto-dispatched."""
 
 
+class Lines(Protocol):
+    """A table that is made part by part."""
+
+    @property
+    def num_rows(self) -> int: ...
+    def slice(self, start: int, count: int, /) -> pa.Table: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Frozen:
     """A plan on its way into the ledger.
 
-    ``lines`` has the columns order_id (string), idx (int32: the row's place in the drop), row
-    (int32: its record number), sheet (int16), status (int8), chunk (int32 or null), pos (int8; in a
-    line without a chunk ``DISPATCHED`` or 0); sorted by order_id.
+    ``lines``, a table or what can be cut like one, has the columns order_id (string), idx (int32:
+    the row's place in the drop), row (int32: its record number), sheet (int16), status (int8),
+    chunk (int32 or null), pos (int8; in a line without a chunk ``DISPATCHED`` or 0); sorted by
+    order_id.
     """
 
     chunks: Sequence[Chunk]
-    lines: pa.Table
+    lines: Lines
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import pyarrow as pa
 from pipeline.adapters.spool import Spool
 from pipeline.errors import StorageError
 from pipeline.model import PREPARED, Disposition, Limits, Notice
+from pipeline.stages.candidates import Orders
 from pipeline.stages.choose import Choice
 from pipeline.stages.plan import NO_TIME, PlanInput
 from schemas.courier import Profile
@@ -93,50 +95,57 @@ class Prepared(Facts):
 
     choice: Choice
     keys: PlanInput
-    sheet_of: pa.ChunkedArray
+    sheet_of: npt.NDArray[np.int16]
 
 
 def load(facts: Facts, spool: Spool, profiles: Mapping[str, Profile]) -> Prepared:
     """Take up what reading left in the spool. Raises StorageError when that cannot be read."""
-    tables = [_EMPTY]
-    dispositions, sheet_of = [_NONE], [pa.array([], pa.int16())]
-    for number, sheet in enumerate(facts.sheets):
-        table = pa.Table.from_batches(spool.blocks(number, _EMPTY.schema.names), _EMPTY.schema)
-        if table.num_rows != sheet.rows:
-            raise StorageError(f"The spool {spool.folder} does not hold what was read.")
-        tables.append(table)
-        dispositions.append(_dispositions(table))
-        sheet_of.append(pa.array(np.full(sheet.rows, number, dtype=np.int16)))
-    whole = pa.concat_tables(tables)
+    sheets = [_columns(facts, number, spool) for number in range(len(facts.sheets))]
+    whole = {
+        name: np.concatenate([_EMPTY[name], *(sheet[name] for sheet in sheets)]) for name in _EMPTY
+    }
+    ids = pa.chunked_array([each for sheet in sheets for each in sheet["ids"]], pa.string())
+    del sheets
     return Prepared(
         **{each.name: getattr(facts, each.name) for each in fields(facts)},
         choice=Choice(profile=profiles[facts.courier], why=facts.why),
         keys=PlanInput(
-            order_id=whole.column("order_id"),
-            row=whole.column("row").to_numpy().astype(np.int64),
-            status=whole.column("status").to_numpy().astype(np.int64),
-            event_ms=whole.column("event_ms").fill_null(NO_TIME).to_numpy(),
-            disposition=np.concatenate(dispositions),
-            auto=whole.column("auto").to_numpy(),
+            orders=Orders.of(ids),
+            row=whole["row"],
+            status=whole["status"],
+            event_ms=whole["event_ms"],
+            disposition=whole["disposition"],
+            auto=whole["auto"],
         ),
-        sheet_of=pa.chunked_array(sheet_of),
+        sheet_of=whole["sheet"],
     )
 
 
-def _dispositions(table: pa.Table) -> npt.NDArray[np.int64]:
-    """As each row was judged; but a footer, one below the sheet's last data row, is skipped."""
-    found: npt.NDArray[np.int64] = table.column("disposition").to_numpy().astype(np.int64)
-    footer = table.column("footer").to_numpy()
-    data = np.flatnonzero(~footer)
-    end = data[-1] + 1 if len(data) else 0
-    found[end:] = Disposition.SKIPPED
-    return found
+def _columns(facts: Facts, number: int, spool: Spool) -> dict[str, Any]:
+    """One sheet's columns by name, and ``ids`` in pieces.
+
+    All are copies: a column of a batch keeps the memory of the whole batch.
+    """
+    parts: dict[str, list[Any]] = {name: [_EMPTY[name]] for name in _READ}
+    ids: list[pa.Array] = []
+    for batch in spool.blocks(number, ["order_id", *_READ]):
+        for name in _READ:
+            column = batch.column(name)
+            filled = column.fill_null(NO_TIME) if name == "event_ms" else column
+            parts[name].append(np.array(filled))
+        ids.append(pa.concat_arrays([batch.column("order_id"), pa.array([], pa.string())]))
+    found = {name: np.concatenate(each) for name, each in parts.items()}
+    rows = len(found["row"])
+    if rows != facts.sheets[number].rows:
+        raise StorageError(f"The spool {spool.folder} does not hold what was read.")
+    # A footer, one below the sheet's last data row, is skipped however it was judged.
+    data = np.flatnonzero(~found["footer"])
+    found["disposition"][data[-1] + 1 if len(data) else 0 :] = Disposition.SKIPPED
+    return {**found, "ids": ids, "sheet": np.full(rows, number, dtype=np.int16)}
 
 
-_NONE = np.empty(0, np.int64)
-_EMPTY = pa.schema(
-    [
-        PREPARED.field(name)
-        for name in ("row", "order_id", "status", "event_ms", "disposition", "footer", "auto")
-    ]
-).empty_table()
+_READ = ("row", "status", "event_ms", "disposition", "footer", "auto")
+_EMPTY: dict[str, npt.NDArray[Any]] = {
+    "sheet": np.empty(0, np.int16),
+    **{name: np.empty(0, PREPARED.field(name).type.to_pandas_dtype()) for name in _READ},
+}

@@ -78,6 +78,7 @@ def _read(job: Job, reading: Reading, family: Family) -> Generator[Wanted, Prepa
         )
     )
     with _opened(source.path) as data:
+        mapped = data if isinstance(data, mmap.mmap) else None
         manifest = read_manifest(data, name=source.name, limits=reading.limits, header=finder)
         parent = parent_of(manifest, family)
         choice = _choose(source, reading, manifest, family, parent)
@@ -86,7 +87,7 @@ def _read(job: Job, reading: Reading, family: Family) -> Generator[Wanted, Prepa
             gathered.mixed = _mixed_dates(manifest, choice.profile)
         for number, sheet in enumerate(manifest.sheets):
             yield from _prepare_sheet(
-                number, sheet, manifest, gathered, job, reading, choice, family
+                number, sheet, manifest, gathered, job, reading, choice, family, mapped
             )
     gathered.notices += gathered.dates.notices()
     return _assemble(manifest, gathered, choice, parent)
@@ -148,6 +149,7 @@ def _prepare_sheet(
     reading: Reading,
     choice: Choice,
     family: Family,
+    mapped: mmap.mmap | None,
 ) -> Generator[Wanted, PreparedBlock]:
     came_back = comeback.is_rejects_header(sheet.headers)
     headers = _headers_of(sheet, manifest)
@@ -162,6 +164,9 @@ def _prepare_sheet(
             if came_back:
                 block = restored(unguarded(read, sheet, manifest), headers, mapping, family)
             gathered.dates.see(block, mapping)
+            if mapped is not None:
+                # What was read is not needed again; it would count as memory of this process.
+                mapped.madvise(mmap.MADV_DONTNEED)
             yield block
 
     def wanted(block: Block) -> Wanted:

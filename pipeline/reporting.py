@@ -9,13 +9,11 @@ from pipeline.adapters.naming import stem_of
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Drop, Notice, Outcome, ResultBlock
-from pipeline.report import Report
+from pipeline.reported import Again, Report, results_pieces
 from pipeline.stages.corrections import corrections
 from pipeline.stages.guard import encodable
 from pipeline.stages.report_refusal import refusal_text
 from pipeline.stages.report_rejects import rejects_csv
-from pipeline.stages.report_rejects_xlsx import rejects_xlsx
-from pipeline.stages.report_results import results_csv
 from pipeline.stages.report_summary import (
     SummaryFacts,
     group_notices,
@@ -31,16 +29,6 @@ REFUSED = "REFUSED.txt"
 SUMMARY = "summary.json"
 RECEIVED = "received.json"
 _CODES = frozenset(Code)
-
-
-class _Again:
-    """Blocks that can be gone through more than once without being kept."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-
-    def __iter__(self) -> Iterator[ResultBlock]:
-        return self._report.blocks()
 
 
 class Named(Protocol):
@@ -73,12 +61,9 @@ def write_report(report: Report, folders: Folders) -> dict[str, Any]:
     """
     drop = report.drop
     files = {"results": file_name(drop, RESULTS)}
-    blocks = _Again(report)
-    pieces: Iterable[bytes] = report.lines or results_csv(
-        blocks, drop_id=drop.drop_id, source_file=drop.source_file
-    )
+    pieces: Iterable[bytes] = report.lines or results_pieces(report)
     folders.outbox_write(drop.folder, files["results"], pieces, more_follows=True)
-    files |= _write_rejects(report, blocks, folders)
+    files |= _write_rejects(report, Again(report), folders)
     return write_summary(summary_of(report, files), folders)
 
 
@@ -123,7 +108,7 @@ def write_refused_rows(report: Report, refusal: DropRefused, folders: Folders) -
     """
     drop = report.drop
     files = {"refused": write_refusal(drop, refusal, folders)}
-    files |= _write_rejects(report, _Again(report), folders)
+    files |= _write_rejects(report, Again(report), folders)
     files["summary"] = file_name(drop, SUMMARY)
     return write_summary(refused_rows_summary(report, refusal, files), folders)
 
@@ -150,6 +135,8 @@ def _write_rejects(
             folders.outbox_remove(drop.folder, name)
         return {}
     folders.outbox_write(drop.folder, names["rejects"], _chain(first, pieces), more_follows=True)
+    from pipeline.stages.report_rejects_xlsx import rejects_xlsx  # only here: it takes long
+
     workbook = rejects_xlsx(
         blocks,
         drop_id=drop.drop_id,

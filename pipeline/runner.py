@@ -16,6 +16,7 @@ from pipeline.errors import StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.planning import PlanRules, blocking, facts_of, make_plan, pending_of
 from pipeline.ports import Chunk, Ledger
+from pipeline.stages.plan import one_by_one
 from pipeline.stages.recheck import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
 from pipeline.steps import Blocked, Later, Reopened
@@ -34,7 +35,7 @@ class Runner:
     # -- deliver and finish --------------------------------------------------------------------
 
     def shipment(
-        self, drop: Drop, held: ExitStack, fresh: tuple[Chunk, ...] | None = None
+        self, drop: Drop, held: ExitStack, fresh: Sequence[Chunk] | None = None
     ) -> Shipment:
         """What the delivery room needs; ``held`` keeps the bodies open until it is closed.
 
@@ -105,7 +106,7 @@ class Runner:
 
     def _as_it_would_be(self, blocked: Blocked, waiting: Remark) -> tuple[Drop, Settled]:
         """The drop and its rows as planned now; nothing is frozen."""
-        standing = self._ledger.standing(blocked.orders.to_pylist(), but_seq=blocked.drop.seq)
+        standing = self._ledger.standing(one_by_one(blocked.orders), but_seq=blocked.drop.seq)
         planned = make_plan(blocked.prepared, standing, self._rules)
         facts = self._closer.placed(facts_of(blocked.prepared, planned))
         drop = replace(blocked.drop, facts=facts)

@@ -17,7 +17,7 @@ class Ready:
     """A drop whose plan is frozen: to be delivered. ``chunks`` as the ledger has them now."""
 
     drop: Drop
-    chunks: tuple[Chunk, ...]
+    chunks: Sequence[Chunk]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,9 @@ def without_shared_orders(candidates: Sequence[Candidate]) -> Iterator[list[Cand
     taken: set[str] = set()
     for candidate in candidates:
         # A drop that comes alone may be large, and has nobody to share with.
-        named = set(candidate.prepared.keys.order_id.to_pylist()) if len(candidates) > 1 else set()
+        named = (
+            set(candidate.prepared.keys.orders.names.to_pylist()) if len(candidates) > 1 else set()
+        )
         named.discard("")
         if not taken.isdisjoint(named):
             yield group

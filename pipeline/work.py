@@ -219,7 +219,7 @@ class Work:
 
     # -- deliver -------------------------------------------------------------------------------
 
-    def _deliver(self, drop: Drop, fresh: tuple[Chunk, ...] | None = None) -> None:
+    def _deliver(self, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
         if drop.drop_id in self._cancelled:
             self._report(drop, Handback(drop_seq=drop.seq, complete=False, cancelled=True))
             return

@@ -58,8 +58,7 @@ class KonnectApi:
     def __init__(self, *, base_url: str, credentials: Credentials, timeout: float) -> None:
         self._base_url = base_url
         self._timeout = timeout
-        # Made here and once: it takes long, and the first call would leave with the second.
-        self._transport = _transport_for(base_url, ssl.create_default_context())
+        self._transport = _transport_for(base_url)
         self._tokens = Tokens(credentials, self._fetch_token)
         self._headers = httpx.Headers()
         self._headers_token = ""
@@ -157,15 +156,18 @@ def _inflate(body: bytes, coding: str) -> bytes:
         return body
 
 
-def _transport_for(base_url: str, trust: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+def _transport_for(base_url: str) -> httpx.AsyncBaseTransport:
     """The wire itself, or the environment's proxy for this address."""
     parts = urlsplit(base_url)
     found = getproxies().get(parts.scheme)
     if not found or proxy_bypass(parts.hostname or ""):
+        # Made here, not with the first call, since it takes long; without TLS not at all.
+        trust = ssl.create_default_context() if parts.scheme == "https" else None
         return WireTransport(trust=trust, longest=_LONGEST_ANSWER)
     # aiohttp takes long to import, and hardly anybody needs it.
     from pipeline.adapters.wire.proxied import ProxiedTransport
 
+    trust = ssl.create_default_context()
     return ProxiedTransport(proxy=httpx.Proxy(found), trust=trust, longest=_LONGEST_ANSWER)
 
 

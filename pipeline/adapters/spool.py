@@ -9,8 +9,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import RawIOBase
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.adapters.tries import TRIES, Tries, in_spool
@@ -121,22 +124,22 @@ class Spool:
         """What ``write_plan`` kept."""
         return self._read(_PLAN)
 
-    def write_bodies(self, bodies: Iterable[bytes]) -> list[tuple[int, int]]:
-        """Freeze the bodies of all chunks; return offset and length of each, in bytes.
+    def write_bodies(self, pieces: Iterable[pa.Array]) -> npt.NDArray[np.int64]:
+        """Freeze the bodies of all chunks, a line each; return their lengths in bytes.
 
+        ``pieces``: arrays of ``large_string``, each body with its line end, which no length counts.
         They are on the disk after ``keep``.
         """
-        places: list[tuple[int, int]] = []
+        lengths = [np.zeros(0, np.int64)]
         with in_spool(self.folder):
             path = self.folder / _BODIES
-            offset = 0
-            with path.open("wb", buffering=1 << 20) as file:
-                for body in bodies:
-                    file.write(body)
-                    file.write(b"\n")
-                    places.append((offset, len(body)))
-                    offset += len(body) + 1
-        return places
+            with path.open("wb", buffering=0) as file:
+                for piece in pieces:
+                    _, ends, data = piece.buffers()
+                    at = np.frombuffer(ends, np.int64)[piece.offset : piece.offset + len(piece) + 1]
+                    lengths.append(np.diff(at) - 1)
+                    _write_all(file, memoryview(data)[at[0] : at[-1]] if data else b"")
+        return np.concatenate(lengths)
 
     @contextmanager
     def body_reader(self) -> Iterator[Callable[[int, int], bytes]]:
@@ -255,6 +258,12 @@ def keep(spools: Sequence[Spool]) -> None:
 
 def _is_of_rows(name: str) -> bool:
     return name == _PLAN or (name.startswith("rows-") and name.endswith(".arrow"))
+
+
+def _write_all(file: RawIOBase, data: bytes | memoryview) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:

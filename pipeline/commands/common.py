@@ -4,8 +4,8 @@ import gc
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -61,7 +61,8 @@ _SHARED: Mapping[str, tuple[Any, Any]] = {
 class Desk:
     """The shared options of one command, and what follows from them.
 
-    ``root_named``: by ``--root``; ``root_told``: by ``--root`` or ``SHIPDROP_ROOT``.
+    ``root_named``: by ``--root``; ``root_told``: by ``--root`` or ``SHIPDROP_ROOT``. ``early``: the
+    process that reads, when it was started before the command was even understood.
     """
 
     root: Path
@@ -72,6 +73,7 @@ class Desk:
     quiet: bool
     verbose: bool
     log_format: LogFormat
+    early: "Child | None" = None
     at_end: ExitStack = field(default_factory=ExitStack)
 
     def settings(self, flags: Mapping[str, Any] | None = None) -> "Settings":
@@ -108,12 +110,17 @@ class Desk:
         its imports, half of the time that a start takes, happen beside ours.
         """
         child = self._child() if reads else None
-        from pipeline.logs import configure
+        with kept_out("rich"):  # structlog would import it for tracebacks that we do not want
+            from pipeline.logs import configure
 
         if not fresh:
             self._check_root()
         settings = self.settings(flags)  # first: a wrong setting need not wait for what follows
-        _keep_pandas_out()
+        _without_pandas()
+        if reads:
+            from pipeline.adapters.memory import give_back
+
+            give_back()
         from pipeline.wiring import Site
 
         gc.freeze()  # see cli.main: what is imported is never garbage
@@ -134,7 +141,7 @@ class Desk:
     def _child(self) -> "Child":
         from pipeline.adapters.child import Child
 
-        child = Child()
+        child = self.early or Child()
         self.at_end.callback(child.bury)
         return child
 
@@ -154,19 +161,33 @@ class Desk:
             for_people()
 
 
-class _NoPandas:
-    """Stands in the way of an import of pandas."""
+class _Absent:
+    """Stands in the way of an import."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> None:
-        """Raise ImportError for pandas; find nothing else."""
+        """Raise ImportError for the package; find nothing else."""
         del path, target
-        if fullname == "pandas":
+        if fullname == self._name:
             raise ImportError(fullname)
 
 
-def _keep_pandas_out() -> None:
+@contextmanager
+def kept_out(package: str) -> Iterator[None]:
+    """Inside the block the package is not there: for libraries that import it and need it not."""
+    finder = _Absent(package)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def _without_pandas() -> None:
     """Have Arrow do without pandas, which only the process that reads needs.
 
     Arrow imports pandas when it makes its first array, although it can do without: a fifth of the
@@ -174,12 +195,8 @@ def _keep_pandas_out() -> None:
     """
     import pyarrow as pa
 
-    finder = _NoPandas()
-    sys.meta_path.insert(0, finder)
-    try:
+    with kept_out("pandas"):
         pa.array([])
-    finally:
-        sys.meta_path.remove(finder)
 
 
 def to_json(value: object) -> str:
@@ -214,6 +231,7 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
             root=root.absolute(),
             root_named=named is not None,
             root_told=bool(named or by_surroundings),
+            early=context.obj,
             **options,
         )
         with desk.at_end:  # the process ends without taking itself apart: see cli.main

@@ -1,7 +1,7 @@
 """One drop's way through the delivery room: its chunks, wave by wave."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +9,7 @@ from datetime import datetime
 from pipeline.delivery.gate import Shut
 from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.tools import Before
+from pipeline.fresh import FreshChunks
 from pipeline.model import Outcome
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Verdict
 
@@ -29,7 +30,7 @@ class Shipment:
     """
 
     drop_seq: int
-    chunks: tuple[Chunk, ...]
+    chunks: Sequence[Chunk]
     verdicts: tuple[Verdict, ...]
     body: Callable[[int, int], bytes]
     before: tuple[Chunk, ...] = ()
@@ -46,6 +47,30 @@ class Handback:
     shut: Shut | None = None
 
 
+class Wave:
+    """Chunks that may travel together and are still to leave."""
+
+    def __init__(self, chunks: Iterable[Chunk], count: int) -> None:
+        self._rest = iter(chunks)
+        self._again: deque[Chunk] = deque()
+        self._count = count
+
+    def popleft(self) -> Chunk:
+        """The next one to leave. Raises IndexError when there is none."""
+        chunk = next(self._rest, None)
+        if chunk is None:
+            return self._again.popleft()
+        self._count -= 1
+        return chunk
+
+    def append(self, chunk: Chunk) -> None:
+        """One that is to leave once more, behind the others."""
+        self._again.append(chunk)
+
+    def __len__(self) -> int:
+        return self._count + len(self._again)
+
+
 @dataclass(eq=False)
 class Lane:
     """A shipment under way. Only the event loop touches it. It keeps only what is still to do."""
@@ -53,7 +78,7 @@ class Lane:
     drop_seq: int
     body: Callable[[int, int], bytes]
     future: "Future[Handback]"
-    waves: deque[deque[Chunk]] = field(default_factory=deque)
+    waves: deque[Wave] = field(default_factory=deque)
     out: int = 0
     undone: bool = False
     cancelled: bool = False
@@ -75,6 +100,9 @@ class Lane:
         for verdict in shipment.verdicts:
             lane.known.setdefault(verdict.chunk_no, []).append(verdict)
         lane.chunks = len(shipment.chunks)
+        if isinstance(shipment.chunks, FreshChunks):
+            lane._take_fresh(shipment.chunks)
+            return lane
         lane.rows = sum(chunk.size for chunk in shipment.chunks)
         lane.multi_wave = any(chunk.wave for chunk in shipment.chunks)
         for chunk in shipment.before:
@@ -88,8 +116,15 @@ class Lane:
                 waves.setdefault(chunk.wave, []).append(chunk)
         for number in sorted(waves):
             # What was tried in vain before does not stand in the way of what was not.
-            lane.waves.append(deque(sorted(waves[number], key=lambda chunk: chunk.attempts)))
+            again = sorted(waves[number], key=lambda chunk: chunk.attempts)
+            lane.waves.append(Wave(again, len(again)))
         return lane
+
+    def _take_fresh(self, chunks: FreshChunks) -> None:
+        """Queue a plan of which nothing was sent yet."""
+        self.rows = chunks.rows
+        self.waves.extend(Wave(map(chunks.__getitem__, part), len(part)) for part in chunks.waves())
+        self.multi_wave = len(self.waves) > 1
 
     def is_doubtful(self, chunk: Chunk) -> bool:
         """A chunk that ended, but with rows nobody knows the end of."""

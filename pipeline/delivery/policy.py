@@ -22,7 +22,7 @@ class DeliveryPolicy:
     first_pause: float = 0.5
     longest_pause: float = 30.0
     longest_obeyed: float = 3600.0
-    gather: float = 0.004
+    gather: float = 0.01
 
     def exhausted(self, *, attempts: int, elapsed: float) -> bool:
         """True when a chunk has had its share of tries or of time."""

@@ -61,17 +61,42 @@ class Candidates:
         return np.packbits(present, axis=1, bitorder="little").ravel()
 
 
-def candidates(
-    order_id: pa.ChunkedArray, rows: Numbers, status: Numbers, event: Numbers
-) -> Candidates:
-    """Number the orders of these ``rows``; the other arguments have a value per row of the drop."""
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """The order of each row of a drop as a number into ``names``: each id is held once.
+
+    ``names``: string array; other rows than those to be sent may have given some of them.
+    """
+
+    number: npt.NDArray[np.int32]
+    names: pa.Array
+
+    @classmethod
+    def of(cls, order_id: pa.ChunkedArray | pa.Array) -> "Orders":
+        """Number the ids, one per row of the drop."""
+        encoded = pc.dictionary_encode(order_id)
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.combine_chunks()
+        return cls(number=np.array(encoded.indices, dtype=np.int32), names=encoded.dictionary)
+
+    def of_rows(self, rows: Numbers | Mask) -> pa.Array:
+        """The ids of some rows."""
+        return self.names.take(pa.array(self.number[rows]))
+
+    def among(self, rows: Numbers | Mask) -> pa.Array:
+        """The distinct ids of some rows."""
+        used = np.zeros(len(self.names), dtype=np.bool_)
+        used[self.number[rows]] = True
+        return self.names if used.all() else self.names.filter(pa.array(used))
+
+
+def candidates(orders: Orders, rows: Numbers, status: Numbers, event: Numbers) -> Candidates:
+    """Take up these ``rows``; the other arguments have a value per row of the drop."""
     every = len(rows) == len(status)
-    encoded = pc.dictionary_encode(order_id if every else order_id.take(pa.array(rows)))
-    encoded = encoded.combine_chunks()
     return Candidates(
         rows=rows.astype(np.int32),
-        order=encoded.indices.to_numpy(zero_copy_only=False),
+        order=orders.number if every else orders.number[rows],
         status=status[rows].astype(np.int8),
         event=(event if every else event[rows]).astype(np.int64, copy=False),
-        names=encoded.dictionary,
+        names=orders.names,
     )

@@ -4,7 +4,7 @@ Pure and vectorised: facts about the whole file (repeats, conflicts, flow order)
 on a handful of numbers per row. Rules: hazards.md B; limits and moves: konnect-api.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from pipeline.stages.candidates import (
     Candidates,
     Mask,
     Numbers,
+    Orders,
     bit,
     candidates,
 )
@@ -30,7 +31,9 @@ from pipeline.stages.findings import Finding
 from pipeline.stages.flow import in_flow_order, lacks_pickup
 from pipeline.stages.standing import Known, contradicts
 
-__all__ = ["NO_TIME", "Plan", "PlanInput", "plan", "sendable_orders"]
+__all__ = ["NO_TIME", "Plan", "PlanInput", "one_by_one", "plan", "sendable_orders"]
+
+_SOME = 10_000
 
 _CONFLICT = np.array([contradicts(bits) for bits in range(1 << WIDTH)])
 
@@ -39,11 +42,11 @@ _CONFLICT = np.array([contradicts(bits) for bits in range(1 << WIDTH)])
 class PlanInput:
     """The whole drop, a few whole numbers per row, rows in the drop's order.
 
-    ``row``: record numbers. ``event_ms``: milliseconds since the epoch or ``NO_TIME``.
-    ``auto``: rows whose order needs no pickup sent (auto-dispatch).
+    ``orders``: which order each row names. ``row``: record numbers. ``event_ms``: milliseconds
+    since the epoch or ``NO_TIME``. ``auto``: rows whose order needs no pickup sent (auto-dispatch).
     """
 
-    order_id: pa.ChunkedArray
+    orders: Orders
     row: Numbers
     status: Numbers
     event_ms: Numbers
@@ -76,11 +79,19 @@ class Plan:
 
 
 def sendable_orders(given: PlanInput) -> pa.Array:
-    """The distinct order ids of the rows to be sent, sorted: what to ask the ledger for."""
-    send = given.disposition == Disposition.SEND
-    ids = given.order_id if send.all() else given.order_id.filter(pa.array(send))
-    unique = pc.unique(ids)
-    return unique.take(pc.array_sort_indices(unique))
+    """The distinct order ids of the rows to be sent."""
+    return given.orders.among(given.disposition == Disposition.SEND)
+
+
+def one_by_one(orders: pa.Array) -> Iterator[str]:
+    """The ids as strings, sorted, as a ledger finds them best.
+
+    Nothing is done until somebody asks for the first one, and never are all of them made: they
+    would take several times the memory of the array.
+    """
+    order = pc.array_sort_indices(orders)
+    for start in range(0, len(orders), _SOME):
+        yield from orders.take(order.slice(start, _SOME)).to_pylist()
 
 
 def plan(
@@ -99,7 +110,7 @@ def plan(
     disposition = given.disposition.astype(np.int8)
     leader = np.full(len(disposition), -1, dtype=np.int32)
     rows = np.flatnonzero(disposition == Disposition.SEND)
-    work = candidates(given.order_id, rows, given.status, given.event_ms)
+    work = candidates(given.orders, rows, given.status, given.event_ms)
     work, conflicts = _without_conflicts(work, given, disposition)
     known = Known(standing, work.names)
     hit, told = known.against(work, given.row)
@@ -204,10 +215,9 @@ def _picked_elsewhere(work: Candidates, given: PlanInput, standing: Sequence[Sta
 
     A row of this file says so, or one of an earlier file.
     """
-    here = given.order_id.filter(pa.array(given.auto)).combine_chunks()
     before = pa.array([each.order_id for each in standing if each.dispatched], pa.string())
-    told = pa.concat_arrays([here.cast(pa.string()), before])
-    found: Mask = pc.is_in(work.names, value_set=told).to_numpy(zero_copy_only=False)
+    found: Mask = pc.is_in(work.names, value_set=before).to_numpy(zero_copy_only=False).copy()
+    found[given.orders.number[given.auto]] = True
     return found
 
 

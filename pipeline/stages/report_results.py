@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.model import RESULT, ResultBlock
 from pipeline.stages.report_csv import csv_cell, csv_cells, csv_header, csv_pieces
@@ -29,6 +30,10 @@ COLUMNS: Final = (
     "drop_id",
     "source_file",
 )
+
+
+_ALIKE = frozenset({"source_status", "order_status", "outcome", "codes", "sent_at"})
+"""Columns in which many rows say the same: only what differs is looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +67,7 @@ def results_header() -> bytes:
 def results_lines(parts: Sequence[Part]) -> list[bytes]:
     """The lines of each of these parts, made at once: for few rows a call of Arrow's is dear."""
     table = pa.concat_tables([part.block.table for part in parts])
-    columns = [csv_cells(table.column(name)) for name in RESULT.names]
+    columns = [_cells(name, table.column(name)) for name in RESULT.names]
     sheet, drop_id, source_file = (
         _same([csv_cell(getter(part)) for part in parts], parts)
         for getter in (attrgetter("block.sheet"), attrgetter("drop_id"), attrgetter("source_file"))
@@ -77,3 +82,12 @@ def _same(texts: Sequence[str], parts: Sequence[Part]) -> pa.Array | str:
         return texts[0]
     lengths = [part.block.table.num_rows for part in parts]
     return pa.array(texts, pa.large_string()).take(pa.array(np.repeat(range(len(parts)), lengths)))
+
+
+def _cells(name: str, column: pa.ChunkedArray) -> pa.Array:
+    if name not in _ALIKE:
+        return csv_cells(column)
+    encoded = column.combine_chunks().dictionary_encode()
+    if len(encoded.dictionary) > len(column) // 4:
+        return csv_cells(column)
+    return pc.fill_null(csv_cells(encoded.dictionary).take(encoded.indices), "")

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipeline.milestones import Milestone
 from pipeline.model import Disposition, Outcome
 from pipeline.ports import Standing
+from pipeline.stages.candidates import Orders
 from pipeline.stages.plan import NO_TIME, Plan, PlanInput
 
 Row = tuple[str, Milestone | None, int | None]
@@ -24,8 +25,10 @@ def plan_input(rows: Sequence[Row], *, blocks: int = 3, autos: Collection[str] =
     ids = [order_id for order_id, _, _ in rows]
     ignored = {(Milestone.BAG_PICKED, order_id) for order_id in autos}
     return PlanInput(
-        order_id=pa.chunked_array(
-            [pa.array(ids[at : at + blocks]) for at in range(0, len(ids), blocks)], pa.string()
+        orders=Orders.of(
+            pa.chunked_array(
+                [pa.array(ids[at : at + blocks]) for at in range(0, len(ids), blocks)], pa.string()
+            )
         ),
         row=np.arange(2, len(rows) + 2),
         status=np.array([status or 0 for _, status, _ in rows], dtype=np.int64),

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,9 @@ class World:
         )
         drop = replace(began, state=DropState.OPEN)
         flat = [(wave, list(chunk)) for wave, chunks in enumerate(waves) for chunk in chunks]
-        places = self._spool(drop).write_bodies(_body(updates) for _, updates in flat)
+        lines = pa.array([f"{_body(updates).decode()}\n" for _, updates in flat], pa.large_string())
+        lengths = self._spool(drop).write_bodies([lines]).tolist()
+        places = zip(accumulate((n + 1 for n in lengths), initial=0), lengths, strict=False)
         chunks = [
             Chunk(drop_seq=drop.seq, no=no, wave=wave, offset=at, length=length, size=len(updates))
             for no, ((wave, updates), (at, length)) in enumerate(zip(flat, places, strict=True))

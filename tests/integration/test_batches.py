@@ -201,7 +201,7 @@ def test_a_drop_of_a_batch_knows_what_an_earlier_one_tells_of_auto_dispatch(tmp_
         steps = site.admission.admit(drops, site.admission.read(drops), alone)
         first, second = steps
         assert isinstance(first, Ready)
-        assert first.chunks == ()
+        assert len(first.chunks) == 0
         assert isinstance(second, Ready)
         with site.closer.spool(second.drop).body_reader() as body:
             sent = [orjson.loads(body(each.offset, each.length)) for each in second.chunks]

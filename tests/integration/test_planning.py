@@ -16,20 +16,20 @@ from pipeline.delivery.parcel import Parcel
 from pipeline.errors import DropRefused
 from pipeline.milestones import Milestone
 from pipeline.model import Drop, DropState, Limits, Notice, Outcome
+from pipeline.order_lines import frozen
 from pipeline.planning import (
     Planned,
     PlanRules,
     blocking,
     facts_of,
-    freeze_bodies,
-    frozen,
+    freezing_bodies,
     guard,
     make_plan,
 )
 from pipeline.ports import ChunkResult, ChunkState, Standing, Verdict
 from pipeline.prepared import Prepared, Reading, Source, load
 from pipeline.preparing import prepare
-from pipeline.report import Report
+from pipeline.reported import Report
 from pipeline.reporting import summary_of
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.settle import settle, unsent
@@ -77,9 +77,9 @@ class Bench:
     def freeze(self, name: str, *lines: str, **rules: object) -> tuple[Drop, Planned]:
         drop, prepared = self.read(name, *lines)
         planned = make_plan(prepared, self.standing(drop, prepared), PlanRules(**rules))
-        chunks = freeze_bodies(planned, prepared, self.spool)
         drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
-        self.ledger.freeze(drop, frozen(prepared, planned, chunks))
+        with freezing_bodies(planned, prepared, self.spool, drop_seq=drop.seq) as chunks:
+            self.ledger.freeze(drop, frozen(prepared, planned, chunks))
         return drop, planned
 
     def bodies(self, drop: Drop) -> list[list[tuple[str, str]]]:
@@ -134,9 +134,9 @@ def test_a_workbook_of_more_sheets_than_a_byte_counts(bench):
     drop = bench.ledger.begin(drop_id="d1", folder="", source_file=path.name, received_at=NOW)
     prepared = bench.prepare(path)
     planned = make_plan(prepared, [], PlanRules())
-    chunks = freeze_bodies(planned, prepared, bench.spool)
     drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
-    bench.ledger.freeze(drop, frozen(prepared, planned, chunks))
+    with freezing_bodies(planned, prepared, bench.spool, drop_seq=drop.seq) as chunks:
+        bench.ledger.freeze(drop, frozen(prepared, planned, chunks))
     (last,) = bench.ledger.sightings("A139")
     assert last.sheet == 139
     settled = settle(planned.table, chunks, [], waiting=unsent())

@@ -113,10 +113,16 @@ def test_what_was_read_is_found_in_the_spool(reader: Readers, tmp_path: Path) ->
     assert {str(each.code) for each in facts.notices} == {"ID_MISSING", "STATUS_MISSING"}
     assert all(each.count == 1 for each in facts.notices)
     prepared = load(facts, spool, builtin_profiles())
-    assert prepared.keys.order_id.to_pylist() == ["A1", "", "Total", "A3", "Total"]
+    assert prepared.keys.orders.of_rows(slice(None)).to_pylist() == [
+        "A1",
+        "",
+        "Total",
+        "A3",
+        "Total",
+    ]
     sent, rejected, skipped = Disposition.SEND, Disposition.REJECTED, Disposition.SKIPPED
     assert prepared.keys.disposition.tolist() == [sent, rejected, rejected, sent, skipped]
-    assert prepared.sheet_of.to_pylist() == [0] * 5
+    assert prepared.sheet_of.tolist() == [0] * 5
 
 
 def test_a_spool_that_holds_something_else_is_not_believed(reader: Readers, tmp_path: Path) -> None:

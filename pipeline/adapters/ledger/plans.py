@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from pipeline.adapters.ledger.drops import FREEZING, write_drops
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, verdicts
+from pipeline.fresh import FreshChunks
 from pipeline.model import Drop, DropState, Outcome, stamp
-from pipeline.ports import DISPATCHED, Chunk, Frozen, Standing
+from pipeline.ports import DISPATCHED, Chunk, Frozen, Lines, Standing
 
 _LINES_PER_COMMIT = 50_000
 """Lines written in one transaction, so that a huge drop does not keep others from committing."""
@@ -67,15 +68,15 @@ class Plans:
         What a freeze left behind that the process did not live to end is replaced.
         """
         left = [(drop.seq, self._write_most_lines(drop, plan.lines)) for drop, plan in plans]
+        # Where bodies are still being written they are waited for, but not in a transaction.
+        columns = [(drop.seq, _columns_of(plan.chunks)) for drop, plan in plans]
         with self._db.write() as connection:
             _clear(connection, [drop for drop, plan in plans if not _is_long(plan.lines)])
             _insert_lines(self._db, connection, left)
-            _insert_chunks(
-                self._db, connection, [(drop.seq, each) for drop, p in plans for each in p.chunks]
-            )
+            _insert_chunks(self._db, connection, columns)
             write_drops(connection, [drop for drop, _ in plans])
 
-    def _write_most_lines(self, drop: Drop, table: pa.Table) -> pa.Table:
+    def _write_most_lines(self, drop: Drop, table: Lines) -> pa.Table:
         """Write all but the last lines, in transactions of their own; return the last ones."""
         start = 0
         while table.num_rows - start > _LINES_PER_COMMIT:
@@ -87,7 +88,7 @@ class Plans:
                 some = table.slice(start, _LINES_PER_COMMIT)
                 _insert_lines(self._db, connection, [(drop.seq, some)])
             start += _LINES_PER_COMMIT
-        return table.slice(start)
+        return table.slice(start, _LINES_PER_COMMIT)
 
 
 _BUT = sa.bindparam("but", type_=sa.BigInteger, expanding=True)
@@ -174,7 +175,7 @@ def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
         yield some
 
 
-def _is_long(table: pa.Table) -> bool:
+def _is_long(table: Lines) -> bool:
     return bool(table.num_rows > _LINES_PER_COMMIT)
 
 
@@ -202,13 +203,21 @@ def _insert_lines(
 
 
 def _insert_chunks(
-    database: Database, connection: sa.Connection, planned: Sequence[tuple[int, Chunk]]
+    database: Database,
+    connection: sa.Connection,
+    planned: Sequence[tuple[int, Mapping[str, Sequence[object]]]],
 ) -> None:
     columns: dict[str, list[object]] = {
-        name: [getattr(chunk, name) for _, chunk in planned] for name in _CHUNK_COLUMNS
+        name: [value for _, each in planned for value in each[name]] for name in _CHUNK_COLUMNS
     }
-    columns["drop_seq"] = [seq for seq, _ in planned]
+    columns["drop_seq"] = [seq for seq, each in planned for _ in each["no"]]
     for name in ("code", "message", "sent_at"):
-        columns[name] = [""] * len(planned)
-    if planned:
+        columns[name] = [""] * len(columns["no"])
+    if columns["no"]:
         database.dialect.insert_many(connection, chunks, columns)
+
+
+def _columns_of(planned: Sequence[Chunk]) -> Mapping[str, Sequence[object]]:
+    if isinstance(planned, FreshChunks):
+        return planned.columns()
+    return {name: [getattr(chunk, name) for chunk in planned] for name in _CHUNK_COLUMNS}

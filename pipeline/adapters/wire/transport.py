@@ -25,10 +25,11 @@ class WireTransport(httpx.AsyncBaseTransport):
 
     One request is written once: a connection that dies is never tried again from here. Errors are
     truthful about doubt: httpx.ConnectError and ConnectTimeout mean that nothing has left; any
-    other TransportError that the request may have been read. ``longest``: see ``Connection``.
+    other TransportError that the request may have been read. ``trust``: None for the system's, made
+    when it is first needed. ``longest``: see ``Connection``.
     """
 
-    def __init__(self, *, trust: ssl.SSLContext, longest: int) -> None:
+    def __init__(self, *, trust: ssl.SSLContext | None, longest: int) -> None:
         self._trust = trust
         self._longest = longest
         self._idle: list[Connection] = []
@@ -98,7 +99,7 @@ class WireTransport(httpx.AsyncBaseTransport):
                 _, connection = await loop.create_connection(
                     lambda: Connection(self._longest),
                     sock=reached,
-                    ssl=self._trust if secure else None,
+                    ssl=(self._trust or True) if secure else None,
                     server_hostname=host if secure else None,
                 )
         except TimeoutError as error:

@@ -1,0 +1,35 @@
+"""How this process asks the system for memory, and gives it back.
+
+Planning a large file holds large arrays for a moment each. Arrow's own allocator keeps what was
+freed, per thread; glibc's learns to keep it too, once it has seen some. Both would make a process
+that is busy for a minute look, and count, as large as all of its moments together.
+"""
+
+import ctypes
+
+import pyarrow as pa
+
+MMAP_FROM = 4 * 1024 * 1024
+"""Arrays from this size on are asked of the system, and given back, one by one. Smaller ones come
+and go in thousands: each would cost the pages it touches anew."""
+
+TRIM_FROM = 16 * 1024 * 1024
+"""So much that is free stays at the end of a heap."""
+
+HEAPS = 2
+"""Threads share so many heaps: each keeps what it has once had."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
+
+
+def give_back() -> None:
+    """Have Arrow use the system's allocator, and that one give back what is large.
+
+    Called before the first large array. Without glibc only the first half of it.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, MMAP_FROM)
+        mallopt(_M_TRIM_THRESHOLD, TRIM_FROM)
+        mallopt(_M_ARENA_MAX, HEAPS)

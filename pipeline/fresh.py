@@ -1,0 +1,88 @@
+"""The chunks of a plan that is being frozen: a large drop has a hundred thousand of them.
+
+As columns they take some bytes each; a record is made only of the one that leaves now.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.ports import Chunk, ChunkState
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreshChunks(Sequence[Chunk]):
+    """What ``ports.Chunk`` says of each chunk before its first call, one value per chunk.
+
+    ``lengths``: asked for when it is needed, gives the bodies' lengths in bytes as they lie one
+    after the other in the spool, a line end behind each; raises what writing them raised.
+    ``doubtful``: its updates were sent before and nobody knows how that ended.
+    """
+
+    drop_seq: int
+    wave: Sequence[int]
+    size: npt.NDArray[np.integer[Any]]
+    doubtful: Sequence[bool]
+    lengths: Callable[[], npt.NDArray[np.int64]]
+
+    @cached_property
+    def _places(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Offset and length of each body."""
+        lengths = self.lengths()
+        return np.cumsum(lengths + 1) - lengths - 1, lengths
+
+    def columns(self) -> Mapping[str, Sequence[object]]:
+        """The columns of the ledger's lines, by name; the bodies are on disk when it returns."""
+        offset, length = self._places
+        planned, sending = ChunkState.PLANNED.value, ChunkState.SENDING.value
+        return {
+            "no": range(len(self)),
+            "wave": self.wave,
+            "offset": offset.tolist(),
+            "length": length.tolist(),
+            "size": self.size.tolist(),
+            "state": [sending if doubt else planned for doubt in self.doubtful],
+            "attempts": [0] * len(self),
+        }
+
+    def waves(self) -> Iterator[range]:
+        """The numbers of the chunks of each wave, in the order in which waves travel."""
+        numbered = enumerate(self.wave)
+        for _, each in groupby(numbered, key=itemgetter(1)):
+            numbers = [no for no, _ in each]
+            yield range(numbers[0], numbers[-1] + 1)
+
+    @property
+    def rows(self) -> int:
+        """Updates in all of them."""
+        return int(self.size.sum())
+
+    def __len__(self) -> int:
+        return len(self.wave)
+
+    @overload
+    def __getitem__(self, no: int) -> Chunk: ...
+    @overload
+    def __getitem__(self, no: slice) -> list[Chunk]: ...
+    def __getitem__(self, no: int | slice) -> Chunk | list[Chunk]:
+        if isinstance(no, slice):
+            return [self[each] for each in range(*no.indices(len(self)))]
+        if not -len(self) <= no < len(self):
+            raise IndexError(no)
+        no %= len(self)
+        offset, length = self._places
+        return Chunk(
+            drop_seq=self.drop_seq,
+            no=no,
+            wave=self.wave[no],
+            offset=int(offset[no]),
+            length=int(length[no]),
+            size=int(self.size[no]),
+            state=ChunkState.SENDING if self.doubtful[no] else ChunkState.PLANNED,
+        )

@@ -1,0 +1,88 @@
+"""The lines of the ledger's index by order, made part by part as they are written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.model import Disposition
+from pipeline.planning import Planned
+from pipeline.ports import DISPATCHED, Chunk, Frozen
+from pipeline.prepared import Prepared
+
+
+def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Frozen:
+    """The plan as the ledger keeps it: a line for every row that names an order.
+
+    A pickup that we add has a line of its own, beyond the last row, or the next drop would not know
+    that it was sent.
+    """
+    orders, made = prepared.keys.orders, planned.plan
+    by_name = pc.array_sort_indices(orders.names).to_numpy()
+    rank = np.empty(len(by_name), dtype=np.int32)
+    rank[by_name] = np.arange(len(by_name), dtype=np.int32)
+    named = pc.not_equal(orders.names, "").to_numpy(zero_copy_only=False)[orders.number]
+    rows = np.flatnonzero(named & (made.disposition != Disposition.SKIPPED)).astype(np.int32)
+    added = np.flatnonzero(made.update_added).astype(np.int32)
+    row_of = np.concatenate([rows, made.update_row[added]])
+    order = np.argsort(rank[orders.number[row_of]], kind="stable").astype(np.int32)
+    lines = _Lines(prepared=prepared, planned=planned, row_of=row_of, added=added, order=order)
+    return Frozen(chunks=chunks, lines=lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Lines:
+    """Lines sorted by order id. ``row_of``: the row of each line before they were sorted, those of
+    added pickups last; ``added``: their updates; ``order``: those lines sorted.
+    """
+
+    prepared: Prepared
+    planned: Planned
+    row_of: npt.NDArray[np.int32]
+    added: npt.NDArray[np.int32]
+    order: npt.NDArray[np.int32]
+
+    @property
+    def num_rows(self) -> int:
+        """All lines."""
+        return len(self.order)
+
+    def slice(self, start: int, count: int) -> pa.Table:
+        """Some of them, with the columns that ``ports.Frozen`` names."""
+        keys, made, table = self.prepared.keys, self.planned.plan, self.planned.table
+        line = self.order[start : start + count]
+        row = self.row_of[line]
+        own = len(self.row_of) - len(self.added)
+        extra = np.flatnonzero(line >= own)
+        update = self.added[line[extra] - own]
+        chunk = _with(table.column("chunk").to_numpy()[row], extra, made.update_chunk[update])
+        pos = table.column("pos").to_numpy()[row]
+        # A row that does not travel may tell of auto-dispatch.
+        pos[keys.auto[row] & (table.column("chunk").to_numpy()[row] < 0)] = DISPATCHED
+        beyond = len(made.disposition) + line[extra] - own
+        return pa.table(
+            {
+                "order_id": keys.orders.of_rows(row),
+                "idx": _with(row.copy(), extra, beyond),
+                "row": keys.row[row].astype(np.int32),
+                "sheet": self.prepared.sheet_of[row],
+                "status": _with(
+                    keys.status[row].astype(np.int8), extra, made.update_status[update]
+                ),
+                "chunk": pa.array(chunk, mask=chunk < 0),
+                "pos": _with(pos, extra, made.update_pos[update]),
+            }
+        )
+
+
+def _with(
+    values: npt.NDArray[Any], at: npt.NDArray[np.int64], others: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """The values, some of them replaced."""
+    if len(at):
+        values[at] = others
+    return values

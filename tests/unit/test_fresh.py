@@ -1,0 +1,51 @@
+"""The chunks of a plan as columns: the same as records would be."""
+
+import numpy as np
+import pytest
+
+from pipeline.errors import StorageError
+from pipeline.fresh import FreshChunks
+from pipeline.ports import Chunk, ChunkState
+
+
+def fresh(lengths=(5, 7, 9)):
+    return FreshChunks(
+        drop_seq=4,
+        wave=(0, 0, 1),
+        size=np.array([20, 3, 1]),
+        doubtful=(False, True, False),
+        lengths=lambda: np.array(lengths),
+    )
+
+
+def test_each_chunk_as_a_record():
+    second = Chunk(drop_seq=4, no=1, wave=0, offset=6, length=7, size=3, state=ChunkState.SENDING)
+    last = Chunk(drop_seq=4, no=2, wave=1, offset=14, length=9, size=1)
+    chunks = fresh()
+    assert (chunks[1], chunks[-1]) == (second, last)
+    assert list(chunks)[1:] == chunks[1:] == [second, last]
+    assert (len(chunks), chunks.rows) == (3, 24)
+    with pytest.raises(IndexError):
+        chunks[3]
+
+
+def test_columns_say_the_same_as_the_records():
+    chunks = fresh()
+    for name, column in chunks.columns().items():
+        assert [getattr(chunk, name) for chunk in chunks] == list(column)
+
+
+def test_the_numbers_of_each_wave():
+    assert list(fresh().waves()) == [range(2), range(2, 3)]
+
+
+def test_nothing_is_said_of_bodies_that_could_not_be_written():
+    def fails():
+        raise StorageError("The disk is full.")
+
+    chunks = FreshChunks(
+        drop_seq=4, wave=(0,), size=np.array([1]), doubtful=(False,), lengths=fails
+    )
+    assert len(chunks) == 1
+    with pytest.raises(StorageError):
+        chunks.columns()
