@@ -57,7 +57,7 @@ class Runner:
         waiting = [
             (
                 drop,
-                _CANCELLED if _is_cut_off(back) else unsent(back.shut.reason if back.shut else ""),
+                _CANCELLED if _is_cut_off(back) else unsent(_reason(back)),
             )
             for drop, back in ended
         ]
@@ -82,7 +82,8 @@ class Runner:
             self._closer.report_open(drop, settled)
         except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
             return error
-        log.warning("drop.open", drop=drop.drop_id, reason=_reason(back))
+        hint = back.shut.hint if back.shut else ""
+        log.warning("drop.open", drop=drop.drop_id, reason=_reason(back), hint=hint)
         return drop
 
     def report_blocked(self, blocked: Blocked, reason: str) -> Drop:
