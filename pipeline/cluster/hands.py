@@ -7,6 +7,7 @@ time; and ends by saying what is to be done next. The stages are those of an emb
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 
 import pyarrow as pa
 import structlog
