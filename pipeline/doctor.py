@@ -13,6 +13,7 @@ from pipeline.adapters.listing import cannot_read
 from pipeline.adapters.naming import as_text, shown
 from pipeline.adapters.pulse import is_fresh
 from pipeline.errors import Held, ShipdropError, Transient
+from pipeline.model import DropState
 from pipeline.wiring import Site, credentials_of
 
 _LEAST_FREE = 1024 * 1024 * 1024
@@ -111,6 +112,8 @@ def _system_of(path: Path) -> str:
 def _ledger(site: Site) -> Iterator[Finding]:
     counts = site.ledger.counts()
     said = ", ".join(f"{count} {state.value}" for state, count in counts.items()) or "no drops yet"
+    if counts.get(DropState.OPEN):
+        said += ". What is open is sent on by `shipdrop run`; `shipdrop cancel DROP` ends it"
     yield Finding(subject="ledger", found=said)
 
 

@@ -80,7 +80,8 @@ class RunOutcome:
                 return self._rest_in_words(Cause.STORAGE)
             case Exit.UNREACHABLE:
                 reason = self.shut.reason if self.shut else self._resting(Cause.API)[0].reason
-                return f"{len(self.open)} file(s) wait to be sent. {reason}"
+                hint = self.shut.hint if self.shut else ""
+                return f"{len(self.open)} file(s) wait to be sent. {reason} {hint}".rstrip()
             case Exit.REFUSED:
                 return "a file was refused"
             case Exit.NEEDS_PERSON if self._rows_for_a_person:

@@ -287,7 +287,8 @@ class Runner:
         settled = self._closer.settled(drop, unsent(reason))
         if settled.counts()[Outcome.UNSENT] or not handback.complete:
             self._closer.report_open(drop, settled)
-            log.warning("drop.open", drop=drop.drop_id, reason=reason)
+            hint = handback.shut.hint if handback.shut else ""
+            log.warning("drop.open", drop=drop.drop_id, reason=reason, hint=hint)
             return drop
         return self._closer.close(drop, DropState.COMPLETED, settled)
 
