@@ -7,7 +7,6 @@ time; and ends by saying what is to be done next. The stages are those of an emb
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 
 import pyarrow as pa
 import structlog
@@ -19,7 +18,7 @@ from pipeline.cluster.posts import Posts
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import Fenced, StorageError
 from pipeline.model import Drop, DropState
-from pipeline.runner import Blocked, Ready, Reopened
+from pipeline.steps import Blocked, Ready, Reopened
 from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
@@ -154,9 +153,11 @@ class Hands(Posts):
     def _plan_one(self, drop: Drop) -> None:
         if self._site.claimer.recover(drop) is None:
             return  # it went back to the inbox
-        runner = self._site.runner
-        step = runner.admit(drop, partial(runner.read, drop), self._ahead_of)
+        admission = self._site.admission
+        (step,) = admission.admit([drop], admission.read([drop]), self._ahead_of)
         match step:
+            case Exception() as error:
+                raise error
             case Ready(drop=planned):
                 self._ledger.wait_no_more(planned.seq)
                 self.call_for(planned)
@@ -250,7 +251,9 @@ class Hands(Posts):
             handback = self._handback(drop)
             if handback is None:
                 return  # it goes on: whoever ends its last segment calls again
-            result = self._site.runner.finish(drop, handback)
+            (result,) = self._site.runner.finish([(drop, handback)])
+            if isinstance(result, Exception):
+                raise result
             if isinstance(result, Closed):
                 self._ledger.forget_segments(drop_seq)
         if isinstance(result, Closed):

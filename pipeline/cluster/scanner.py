@@ -6,6 +6,7 @@ whoever looks next; its line stays for an hour, should the file come to ``work``
 
 import threading
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
@@ -50,8 +51,12 @@ class QueueDispatcher:
         return found is not None and not found.state.closed
 
     def take(self, drop: Drop) -> None:
-        """A claimed drop: to be planned in its turn. Of a flood of files not each is told of."""
-        log.debug("drop.handed_on", drop=drop.drop_id)
+        """A claimed drop: to be planned in its turn."""
+        self.take_all([drop])
+
+    def take_all(self, drops: Sequence[Drop]) -> None:
+        """The same for several. Of a flood of files not each is told of."""
+        log.debug("drops.handed_on", count=len(drops))
         self._unsaid = True
         if time.monotonic() - self._said_at > _SAY_SECONDS:
             self.say()
@@ -132,7 +137,8 @@ class Scanner:
         self._looks += 1
         self._intake.look(once=False)
         room = _AHEAD - self._dispatcher.under_way if self._intake.ready else 0
-        self._intake.hand_on(self._dispatcher, room, stop=self._end.is_set)
+        while self._intake.ready and room > 0 and not self._end.is_set():
+            room -= self._intake.hand_on(self._dispatcher, room)
         self._dispatcher.say()
         settle = settings.settle_seconds
         return max(0.05, settle / 4) if self._intake.settling and settle else settings.scan_seconds

@@ -144,7 +144,7 @@ def _without_nul(
     _context: object,
     executemany: bool,  # noqa: FBT001 - SQLAlchemy's signature
 ) -> tuple[str, Any]:
-    if executemany:
+    if executemany and isinstance(parameters, list):  # many rows in one statement have one set
         return statement, [_clean_set(each) for each in parameters]
     return statement, _clean_set(parameters)
 
