@@ -33,6 +33,7 @@ from pipeline.stages.choose import Choice, ProfileHeaderFinder, candidates, choo
 from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
 from pipeline.stages.read import read_manifest
+from pipeline.stages.reading.sniff import Buffer, let_go
 from pipeline.stages.report_summary import group_notices
 from pipeline.tally import Gathered, ending_of, take_back_footers
 from schemas.courier import Profile
@@ -78,28 +79,28 @@ def _read(job: Job, reading: Reading, family: Family) -> Generator[Wanted, Prepa
         )
     )
     with _opened(source.path) as data:
-        mapped = data if isinstance(data, mmap.mmap) else None
         manifest = read_manifest(data, name=source.name, limits=reading.limits, header=finder)
         parent = parent_of(manifest, family)
         choice = _choose(source, reading, manifest, family, parent)
         gathered = Gathered(notices=[*manifest.notices, *choice.notices])
         if choice.profile.strict_dates:
-            gathered.mixed = _mixed_dates(manifest, choice.profile)
+            gathered.mixed = _mixed_dates(manifest, choice.profile, data)
         for number, sheet in enumerate(manifest.sheets):
             yield from _prepare_sheet(
-                number, sheet, manifest, gathered, job, reading, choice, family, mapped
+                number, sheet, manifest, gathered, job, reading, choice, family, data
             )
     gathered.notices += gathered.dates.notices()
     return _assemble(manifest, gathered, choice, parent)
 
 
-def _mixed_dates(manifest: Manifest, profile: Profile) -> frozenset[Role]:
+def _mixed_dates(manifest: Manifest, profile: Profile, data: Buffer) -> frozenset[Role]:
     """Which date columns a strict profile doubts: all must be read before a row is judged."""
     dates = DateKinds()
     for sheet in manifest.sheets:
         mapping = map_columns(_headers_of(sheet, manifest), profile)
         for block in sheet.blocks(ReadTally()):
             dates.see(block, mapping)
+            let_go(data)
     return dates.mixed()
 
 
@@ -149,7 +150,7 @@ def _prepare_sheet(
     reading: Reading,
     choice: Choice,
     family: Family,
-    mapped: mmap.mmap | None,
+    data: Buffer,
 ) -> Generator[Wanted, PreparedBlock]:
     came_back = comeback.is_rejects_header(sheet.headers)
     headers = _headers_of(sheet, manifest)
@@ -164,9 +165,7 @@ def _prepare_sheet(
             if came_back:
                 block = restored(unguarded(read, sheet, manifest), headers, mapping, family)
             gathered.dates.see(block, mapping)
-            if mapped is not None:
-                # What was read is not needed again; it would count as memory of this process.
-                mapped.madvise(mmap.MADV_DONTNEED)
+            let_go(data)
             yield block
 
     def wanted(block: Block) -> Wanted:

@@ -1,8 +1,10 @@
 """A drop whose every row has its outcome: what results, rejects and summary are made from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -107,13 +109,19 @@ class Settled:
     @cached_property
     def _calls(self) -> pa.Table:
         """Number, attempts and time per chunk; null, 0 and "" where nothing has left."""
-        every = [self.chunks.get(no) for no in range(max(self.chunks, default=-1) + 1)]
-        nothing = [None, 0, ""]
-        listed = [[c.no, c.attempts, _sent(c)] if c else nothing for c in every]
-        number, attempts, sent = zip(nothing, *listed, strict=True)
+        last = max(self.chunks, default=-1)
+
+        def column(first: object, value: Callable[[Chunk], object], kind: pa.DataType) -> pa.Array:
+            every = map(self.chunks.get, range(last + 1))
+            told = (first if chunk is None else value(chunk) for chunk in every)
+            return pa.array(chain([first], told), kind, size=last + 2)
+
         return pa.table(
-            [pa.array(number, pa.int32()), pa.array(attempts, pa.int32()), pa.array(sent)],
-            names=["chunk", "attempts", "sent_at"],
+            {
+                "chunk": column(None, attrgetter("no"), pa.int32()),
+                "attempts": column(0, attrgetter("attempts"), pa.int32()),
+                "sent_at": column("", _sent, pa.string()),
+            }
         )
 
     @cached_property

@@ -1,14 +1,24 @@
 """Hazards of encodings: marks, UTF-16 without one, old code pages, characters cut by the end."""
 
 import codecs
+import mmap
+import re
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Limits, Manifest, ReadTally
 from pipeline.stages.read import read_manifest
-from pipeline.stages.reading.decode import Encoding, choose_encoding, line_at, open_text
+from pipeline.stages.reading.decode import (
+    CHECKED,
+    Encoding,
+    choose_encoding,
+    line_at,
+    open_text,
+)
 from tests.fakes.header_finders import ExactHeader
 
 HEADER = ("Id", "Ort")
@@ -55,6 +65,35 @@ def test_an_old_code_page_is_read_with_a_warning_that_names_the_line() -> None:
     [notice] = manifest.notices
     assert notice.code is Code.ENCODING_GUESSED
     assert "line 3" in notice.message
+
+
+@pytest.mark.parametrize("before", range(5))
+@pytest.mark.parametrize(
+    ("piece", "codec"), [("é", "utf-8"), ("€", "utf-8"), ("🚚", "utf-8"), ("", "cp1252")]
+)
+def test_a_character_may_lie_across_the_pieces_that_are_validated(
+    before: int, piece: str, codec: str
+) -> None:
+    across = piece.encode() or b"\x80" * 6
+    data = b"a" * (CHECKED - before) + across + b"\n"
+    assert choose_encoding(data, name="x").codec == codec
+
+
+def test_a_mapped_file_is_validated_and_read_without_lying_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    line = "1,München\r\n"
+    path.write_text("Id,Ort\r\n" + line * (4 * CHECKED // len(line.encode())), encoding="utf-8")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        assert choose_encoding(mapped, name="x").codec == "utf-8"
+        assert resident(mapped) <= CHECKED
+
+
+def resident(mapped: mmap.mmap) -> int:
+    """How much of a mapped file is in this process's memory: bytes."""
+    address = pa.py_buffer(mapped).address
+    found = re.compile(rf"^{address:x}-.*?^Rss:\s+(\d+) kB", re.MULTILINE | re.DOTALL)
+    [size] = found.findall(Path("/proc/self/smaps").read_text())
+    return int(size) * 1024
 
 
 def test_bytes_without_a_meaning_become_replacement_characters() -> None:

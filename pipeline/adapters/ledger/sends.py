@@ -44,7 +44,8 @@ class Sends:
         """The chunks of each of these drops, by number."""
         found: dict[int, list[Chunk]] = {seq: [] for seq in drop_seqs}
         with self._db.read() as connection:
-            for row in connection.execute(_CHUNKS_OF, {"wanted": list(drop_seqs)}).all():
+            # Line by line: a large drop's lines need not lie beside its records.
+            for row in connection.execute(_CHUNKS_OF, {"wanted": list(drop_seqs)}):
                 found[row[0]].append(chunk_from(row))
         return found
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Notice
-from pipeline.stages.reading.sniff import Buffer
+from pipeline.stages.reading.sniff import Buffer, let_go
 from pipeline.stages.reading.wording import shown
 
 #: UTF-32 LE comes before UTF-16 LE: its mark begins with the other's.
@@ -29,6 +29,8 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
 )
 _SAMPLE = 4096
 _PIECE = 1 << 20
+CHECKED = 16 << 20
+"""Bytes validated at a time: so much of a mapped file is in memory at once."""
 _TERMINATOR = re.compile(rb"\r\r\n|\r\n|\r|\n")
 _DOS_END = 0x1A
 
@@ -221,13 +223,28 @@ def _utf8_or_cp1252(data: Buffer, start: int, name: str) -> Encoding:
 
 def _valid_utf8(data: Buffer) -> bool:
     # Arrow validates in place, at several GB a second, without making a str of it.
-    offsets = pa.py_buffer(np.array([0, len(data)], dtype=np.int64))
-    whole: Any = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(data))
-    try:
-        whole.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
+    whole, at = pa.py_buffer(data), 0
+    while at < len(data):
+        end = _before_character(data, at + CHECKED)
+        offsets = pa.py_buffer(np.array([0, end - at], dtype=np.int64))
+        part: Any = pa.LargeStringArray.from_buffers(1, offsets, whole.slice(at, end - at))
+        try:
+            part.validate(full=True)
+        except pa.ArrowInvalid:
+            return False
+        let_go(data)
+        at = end
     return True
+
+
+def _before_character(data: Buffer, at: int) -> int:
+    """Return ``at``, or the place shortly before it where the character it falls into begins.
+
+    No character has more than three bytes that go on; where there are more, any place will do.
+    """
+    if at >= len(data):
+        return len(data)
+    return next((end for end in range(at, at - 4, -1) if data[end] & 0xC0 != 0x80), at)
 
 
 def _first_bad(data: Buffer) -> tuple[int, bool]:
@@ -240,6 +257,7 @@ def _first_bad(data: Buffer) -> tuple[int, bool]:
         except UnicodeDecodeError as error:
             bad = at - pending + error.start
             return bad, error.reason == "unexpected end of data" and bad >= len(data) - 3
+        let_go(data)
     return len(data), False
 
 

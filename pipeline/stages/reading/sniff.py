@@ -13,6 +13,15 @@ from pipeline.stages.reading.wording import shown
 Buffer = bytes | mmap.mmap
 
 
+def let_go(data: Buffer) -> None:
+    """Of a mapped file, keep nothing in memory: what was read would count as this process's own.
+
+    It stays readable; what is wanted once more is fetched once more.
+    """
+    if isinstance(data, mmap.mmap):
+        data.madvise(mmap.MADV_DONTNEED)
+
+
 class Nature(StrEnum):
     """The kinds of bytes that go on to a reader of their own."""
 
