@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.assembly import service_of
 from pipeline.closing import Closed
 from pipeline.errors import ShipdropError, UsageError
 from pipeline.exits import RunOutcome
@@ -181,7 +182,7 @@ def run_once(root: Path) -> tuple[RunOutcome, list[Closed]]:
             manifest=ManifestSettings(),
             ledger=LedgerSettings(),
         )
-        return Site(root, settings).service(closed.append).run(once=True), closed
+        return service_of(Site(root, settings), closed.append).run(once=True), closed
 
 
 def compare(expected: Iterable[Expectation], closed: Iterable[Closed]) -> tuple[Comparison, ...]:

@@ -14,7 +14,8 @@ from pipeline.adapters.naming import as_text, shown
 from pipeline.adapters.pulse import is_fresh
 from pipeline.errors import Held, ShipdropError, Transient
 from pipeline.model import DropState
-from pipeline.wiring import Site, credentials_of
+from pipeline.sending import credentials_of
+from pipeline.wiring import Site
 
 _LEAST_FREE = 1024 * 1024 * 1024
 _NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"})

@@ -1,9 +1,7 @@
 """The one place that builds adapters and hands them over."""
 
-import os
 import random
-import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,48 +11,33 @@ from pipeline.adapters.child import Child
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Inbox
-from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
-from pipeline.adapters.present import PresentApi
 from pipeline.adapters.profiles import LiveProfiles
-from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, Pulse, PulseWriter, read_pulse
+from pipeline.adapters.pulse import LATENCY_BOUNDS, Pulse, read_pulse
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
-from pipeline.adapters.watcher import Watcher
 from pipeline.admission import Admission
 from pipeline.agreement import MB, ReadingRules
 from pipeline.claiming import Claimer
-from pipeline.closing import Closed, Closer
+from pipeline.closing import Closer
 from pipeline.containment import Readers
-from pipeline.delivery.meter import CallCount, Metered
-from pipeline.delivery.policy import DeliveryPolicy
+from pipeline.delivery.meter import CallCount
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import SettingsError, UsageError
-from pipeline.intake import Intake
-from pipeline.latecomers import Latecomers, as_dicts
-from pipeline.model import Drop, Limits, stamp
+from pipeline.model import Drop, Limits
 from pipeline.planning import PlanRules
-from pipeline.ports import Presence, StatusApi
+from pipeline.ports import Presence
 from pipeline.retention import Keep, Retention
-from pipeline.rhythm import Pace
 from pipeline.runner import Runner
-from pipeline.service import Service
-from pipeline.settings import ApiSettings, Settings
+from pipeline.sending import api_maker, credentials_of, policy_of
+from pipeline.settings import Settings
 from pipeline.stages.choose import did_you_mean, find_profile
 from pipeline.stages.report_fix_sheet import Advice
-from pipeline.troubles import Troubles
 from schemas.codes import load_codes
 from schemas.rules import Rules
 
 COURIERS = "couriers"
-
-_GATHER_SECONDS = 0.015
-"""A commit on PostgreSQL costs about a millisecond of processor, here and there: more answers share
-one than in an embedded ledger. Chunks that are marked ahead keep the callers busy meanwhile."""
-
-_MOST_LATE = 100
-"""Files that wait for long, told one by one."""
 
 
 @dataclass(frozen=True)
@@ -193,61 +176,6 @@ class Site:
             max_reject_ratio=manifest.max_reject_ratio,
         )
 
-    def service(self, on_closed: Callable[[Closed], None] = lambda _closed: None) -> Service:
-        """The loop over this root. Raises SettingsError when sending is not configured."""
-        self.folders.prepare()
-        room = self.room
-        troubles = Troubles(clock=self.clock)
-        pulse = self.pulse_writer(troubles)
-        return Service(
-            intake=lambda wake: self.intake(troubles, wake),
-            folders=self.folders,
-            ledger=self.ledger,
-            claimer=self.claimer,
-            closer=self.closer,
-            admission=self.admission,
-            runner=self.runner,
-            room=room,
-            clock=self.clock,
-            pace=Pace(
-                scan=self.settings.inbox.scan_seconds, settle=self.settings.inbox.settle_seconds
-            ),
-            troubles=troubles,
-            retention=self.retention,
-            on_closed=on_closed,
-            on_turn=pulse.beat,
-            on_end=pulse.end,
-        )
-
-    def pulse_writer(self, troubles: Troubles) -> PulseWriter:
-        """What tells others on this root how the service, or a worker that looks, is doing."""
-        every = self.settings.inbox.scan_seconds
-        pulse = PulseWriter(
-            self.root / "state",
-            _looking_at(self.room, self.calls, self.clock, every, troubles),
-            now=self.clock.now,
-            monotonic=self.clock.monotonic,
-        )
-        troubles.on_scan = pulse.scanned
-        return pulse
-
-    def intake(self, troubles: Troubles, wake: Callable[[], None]) -> Intake:
-        """The inbox as a loop uses it. ``wake`` is called when something happens there."""
-        inbox = self.settings.inbox
-        return Intake(
-            inbox=self.inbox,
-            watcher=Watcher(self.inbox_path, wake),
-            folders=self.folders,
-            claimer=self.claimer,
-            latecomers=Latecomers(
-                outbox=self.folders.outbox, clock=self.clock, after_seconds=inbox.late_seconds
-            ),
-            troubles=troubles,
-            clock=self.clock,
-            profiles=self.profiles,
-            min_free_bytes=inbox.min_free_mb * 1024 * 1024,
-        )
-
     @cached_property
     def retention(self) -> Retention:
         """What removes old originals, reports and rows."""
@@ -309,9 +237,9 @@ class Site:
     def room(self) -> DeliveryRoom:
         """The delivery room. Raises SettingsError when sending is not configured."""
         return DeliveryRoom(
-            make_api=self._api_maker(),
+            make_api=api_maker(self.settings.api, self.root, self.calls, self.clock, self.presence),
             ledger=self.ledger,
-            policy=_policy(self.settings.api, self.ledger),
+            policy=policy_of(self.settings.api, self.ledger),
             clock=self.clock,
             rng=random.Random(),  # noqa: S311 - jitter, not a secret
         )
@@ -320,20 +248,6 @@ class Site:
     def calls(self) -> CallCount:
         """The calls of the delivery room, counted."""
         return CallCount(LATENCY_BOUNDS)
-
-    def _api_maker(self) -> Callable[[], StatusApi]:
-        """Checked now, made later: inside the delivery room's loop."""
-        api = self.settings.api
-        credentials = credentials_of(api, self.root)
-
-        def make() -> StatusApi:
-            konnect = KonnectApi(
-                base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds
-            )
-            metered = Metered(konnect, self.calls, monotonic=self.clock.monotonic)
-            return PresentApi(metered, self.presence) if self.presence else metered
-
-        return make
 
     def progress(self) -> tuple[int, int]:
         """Rows answered and rows in all, of the drops being delivered."""
@@ -351,77 +265,3 @@ class Site:
             advice=self.advice,
             part=self.presence.name if self.presence else "",
         )
-
-
-def _policy(api: ApiSettings, ledger: SqlLedger) -> DeliveryPolicy:
-    gather = {} if ledger.is_embedded else {"gather": _GATHER_SECONDS}
-    return DeliveryPolicy(
-        concurrency=api.concurrency,
-        rate=api.rate_per_second,
-        timeout=api.timeout_seconds,
-        max_attempts=api.max_attempts,
-        give_up_after=api.give_up_seconds,
-        reconcile=api.reconcile,
-        when_in_doubt=api.when_in_doubt,
-        **gather,
-    )
-
-
-def _looking_at(
-    room: DeliveryRoom, calls: CallCount, clock: SystemClock, every: float, troubles: Troubles
-) -> Callable[[], Pulse]:
-    """What tells how the service is, whenever it has looked at its inbox."""
-    started_at = stamp(clock.now())
-
-    def look() -> Pulse:
-        now = stamp(clock.now())
-        state, reason, hint, status = "ok", room.slowed, "", None
-        shut = room.shut
-        if shut is not None:
-            state = "held" if shut.held else "paused"
-            reason, hint, status = shut.reason, shut.hint, shut.status
-        elif reason:
-            state = "slowed"
-        return Pulse(
-            pid=os.getpid(),
-            host=socket.gethostname(),
-            started_at=started_at,
-            at=now,
-            every=every,
-            api=state,
-            reason=reason,
-            hint=hint,
-            api_status=status,
-            calls=Calls(
-                by_status=dict(calls.by_status), by_time=list(calls.by_time), seconds=calls.seconds
-            ),
-            trouble=troubles.now(),
-            waiting=as_dicts(troubles.late[:_MOST_LATE]),
-            waiting_long=len(troubles.late),
-        )
-
-    return look
-
-
-def credentials_of(api: ApiSettings, root: Path) -> Credentials:
-    """How to get a token. Raises SettingsError when address or token are not configured."""
-    if not api.base_url:
-        raise SettingsError(
-            'The setting "api.base_url" is missing: where to send.',
-            hint="Set it in shipdrop.toml or by SHIPDROP_API__BASE_URL; `shipdrop sandbox` starts "
-            "a local stand-in.",
-        )
-    credentials = Credentials(
-        token=api.token.get_secret_value() if api.token else None,
-        token_file=root / api.token_file if api.token_file else None,
-        username=api.username,
-        password=api.password.get_secret_value() if api.password else None,
-    )
-    login = credentials.username is not None and credentials.password is not None
-    if not (credentials.token or credentials.token_file or login):
-        raise SettingsError(
-            'The setting "api.token" is missing: nothing is taken without a token.',
-            hint="Set api.token, api.token_file, or api.username and api.password; best by "
-            "environment (SHIPDROP_API__TOKEN) or a file.",
-        )
-    return credentials

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import structlog
 
+from pipeline.assembly import intake_of, pulse_writer_of
 from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.posts import SCAN
@@ -99,8 +100,8 @@ class Scanner:
         self._mine = False
         self._looks = 0
         troubles = Troubles(clock=site.clock)
-        self._pulse = site.pulse_writer(troubles)
-        self._intake = site.intake(troubles, self._bell.set)
+        self._pulse = pulse_writer_of(site, troubles)
+        self._intake = intake_of(site, troubles, self._bell.set)
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
     def start(self) -> None:

@@ -87,9 +87,10 @@ def _web_beside(desk: Desk, *, wanted: bool) -> "Iterator[None]":
 
 
 def _serve(desk: Desk, site: "Site", hold: "Hold", *, once: bool, only: str | None = None) -> int:
+    from pipeline.assembly import service_of
     from pipeline.commands.progress import watching
 
-    service = site.service(on_closed=_teller(desk))
+    service = service_of(site, on_closed=_teller(desk))
     if not once:
         import structlog
 

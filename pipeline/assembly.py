@@ -1,0 +1,70 @@
+"""The loop over one root, put together from what its site has."""
+
+from collections.abc import Callable
+
+from pipeline.adapters.pulse import PulseWriter
+from pipeline.adapters.watcher import Watcher
+from pipeline.closing import Closed
+from pipeline.intake import Intake
+from pipeline.latecomers import Latecomers
+from pipeline.rhythm import Pace
+from pipeline.service import Service
+from pipeline.troubles import Troubles
+from pipeline.vitals import looking_at
+from pipeline.wiring import Site
+
+
+def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed: None) -> Service:
+    """The loop over this root. Raises SettingsError when sending is not configured."""
+    site.folders.prepare()
+    room = site.room
+    troubles = Troubles(clock=site.clock)
+    pulse = pulse_writer_of(site, troubles)
+    return Service(
+        intake=lambda wake: intake_of(site, troubles, wake),
+        folders=site.folders,
+        ledger=site.ledger,
+        claimer=site.claimer,
+        closer=site.closer,
+        admission=site.admission,
+        runner=site.runner,
+        room=room,
+        clock=site.clock,
+        pace=Pace(scan=site.settings.inbox.scan_seconds, settle=site.settings.inbox.settle_seconds),
+        troubles=troubles,
+        retention=site.retention,
+        on_closed=on_closed,
+        on_turn=pulse.beat,
+        on_end=pulse.end,
+    )
+
+
+def pulse_writer_of(site: Site, troubles: Troubles) -> PulseWriter:
+    """What tells others on this root how the service, or a worker that looks, is doing."""
+    every = site.settings.inbox.scan_seconds
+    pulse = PulseWriter(
+        site.root / "state",
+        looking_at(site.room, site.calls, site.clock, every, troubles),
+        now=site.clock.now,
+        monotonic=site.clock.monotonic,
+    )
+    troubles.on_scan = pulse.scanned
+    return pulse
+
+
+def intake_of(site: Site, troubles: Troubles, wake: Callable[[], None]) -> Intake:
+    """The inbox as a loop uses it. ``wake`` is called when something happens there."""
+    inbox = site.settings.inbox
+    return Intake(
+        inbox=site.inbox,
+        watcher=Watcher(site.inbox_path, wake),
+        folders=site.folders,
+        claimer=site.claimer,
+        latecomers=Latecomers(
+            outbox=site.folders.outbox, clock=site.clock, after_seconds=inbox.late_seconds
+        ),
+        troubles=troubles,
+        clock=site.clock,
+        profiles=site.profiles,
+        min_free_bytes=inbox.min_free_mb * 1024 * 1024,
+    )

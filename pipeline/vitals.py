@@ -1,0 +1,55 @@
+"""How a service is, as it tells those who ask: what its pulse holds."""
+
+import os
+import socket
+from collections.abc import Callable
+
+from pipeline.adapters.pulse import Calls, Pulse
+from pipeline.delivery.meter import CallCount
+from pipeline.delivery.room import DeliveryRoom
+from pipeline.latecomers import as_dicts
+from pipeline.model import stamp
+from pipeline.ports import Clock
+from pipeline.troubles import Troubles
+
+_MOST_LATE = 100
+"""Files that wait for long, told one by one."""
+
+
+def looking_at(
+    room: DeliveryRoom, calls: CallCount, clock: Clock, every: float, troubles: Troubles
+) -> Callable[[], Pulse]:
+    """Return what tells how a service is now: the gate of its room, its calls, its troubles.
+
+    ``every``: how often it looks at its inbox, seconds.
+    """
+    started_at = stamp(clock.now())
+
+    def look() -> Pulse:
+        now = stamp(clock.now())
+        state, reason, hint, status = "ok", room.slowed, "", None
+        shut = room.shut
+        if shut is not None:
+            state = "held" if shut.held else "paused"
+            reason, hint, status = shut.reason, shut.hint, shut.status
+        elif reason:
+            state = "slowed"
+        return Pulse(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            started_at=started_at,
+            at=now,
+            every=every,
+            api=state,
+            reason=reason,
+            hint=hint,
+            api_status=status,
+            calls=Calls(
+                by_status=dict(calls.by_status), by_time=list(calls.by_time), seconds=calls.seconds
+            ),
+            trouble=troubles.now(),
+            waiting=as_dicts(troubles.late[:_MOST_LATE]),
+            waiting_long=len(troubles.late),
+        )
+
+    return look
