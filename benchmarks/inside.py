@@ -1,7 +1,8 @@
 """A run of Shipdrop with watches in it: ``python -m benchmarks.inside MODE ROOT``.
 
 ``ledger`` and ``stages`` wrap methods with clocks and print JSON;
-``profile`` runs cProfile in every thread and prints the dearest functions of each.
+``profile`` runs cProfile in every thread and prints the dearest functions of each; ``processor``
+does the same by processor time, so that waiting for a lock or the disk does not count.
 """
 
 import time
@@ -88,7 +89,7 @@ def watch_ledger(clocks: Clocks) -> None:
 
 def watch_stages(clocks: Clocks) -> None:
     """Time the steps of a drop; nested ones are told by an indented label."""
-    from pipeline import closing, reporting, runner, wiring
+    from pipeline import admission, closing, reporting, runner, wiring
     from pipeline.adapters.folders import Folders
     from pipeline.adapters.ledger import SqlLedger
     from pipeline.adapters.spool import Spool
@@ -97,19 +98,20 @@ def watch_stages(clocks: Clocks) -> None:
 
     clocks.wrap(Claimer, "claim", "claim")
     # Inside of it nothing is seen from here: another process reads.
-    clocks.wrap(Readers, "read", "read, in another process")
-    clocks.wrap(runner, "load", "take up what was read")
-    clocks.wrap(runner, "make_plan", "plan")
-    clocks.wrap(SqlLedger, "standing", "plan: ledger standing")
+    clocks.wrap(Readers, "read_together", "read, in another process")
+    clocks.wrap(admission, "load", "take up what was read")
+    clocks.wrap(admission, "make_plan", "plan")
+    clocks.wrap(SqlLedger, "standings", "plan: ledger standings")
     clocks.wrap(Spool, "write_bodies", "freeze bodies")
-    clocks.wrap(runner, "frozen", "order lines")
-    clocks.wrap(SqlLedger, "freeze", "ledger freeze")
+    clocks.wrap(admission, "frozen", "order lines")
+    clocks.wrap(admission, "keep", "freeze: sync")
+    clocks.wrap(SqlLedger, "freeze_all", "ledger freeze")
     clocks.wrap(runner.Runner, "shipment", "shipment")
     clocks.wrap(SqlLedger, "exchange", "deliver: exchange")
     clocks.wrap(runner.Runner, "finish", "finish")
-    clocks.wrap(closing.Closer, "settled", "finish: settle")
+    clocks.wrap(closing.Closer, "settled_all", "finish: settle")
     clocks.wrap(reporting, "write_report", "finish: report")
-    clocks.wrap(closing.Closer, "put_away", "finish: archive")
+    clocks.wrap(Folders, "put_away_all", "finish: archive")
     clocks.wrap(Folders, "outbox_write", "finish: outbox files")
     clocks.wrap(wiring.Site, "service", "wiring")
     _watch_delivery(clocks)
@@ -136,12 +138,12 @@ def _watch_delivery(clocks: Clocks) -> None:
 class Profiles:
     """cProfile in every thread that is started from now on, and in this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, timer: Callable[[], float]) -> None:
         self._by_thread: list[tuple[str, cProfile.Profile]] = []
         original = threading.Thread.run
 
         def run(thread: threading.Thread) -> None:
-            profile = cProfile.Profile()
+            profile = cProfile.Profile(timer)
             self._by_thread.append((thread.name, profile))
             profile.runcall(original, thread)
 
@@ -159,7 +161,8 @@ class Profiles:
 def main(mode: str, root: Path) -> None:
     """Process what lies in ``root`` and print what the watches say."""
     clocks = Clocks()
-    profiles = Profiles() if mode == "profile" else None
+    timer = {"profile": time.perf_counter, "processor": time.thread_time}.get(mode)
+    profiles = Profiles(timer) if timer else None
     with clocks.time("imports"):
         from pipeline.settings import load
         from pipeline.wiring import Site

@@ -1,11 +1,13 @@
 """What passes between the service and the process that reads: lines of JSON.
 
-The service tells once what holds for all files, then asks for one file at a time. What comes back
-is checked against ``Answer`` before it is believed, for the process at the other end has been
-reading what strangers wrote. That end is ``pipeline.reader``.
+The service tells once what holds for all files, then asks for a file, or for several small ones,
+at a time; each is answered for by a line of its own. What comes back is checked against ``Answer``
+before it is believed, for the process at the other end has been reading what strangers wrote. That
+end is ``pipeline.reader``.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
@@ -14,10 +16,9 @@ from typing import Annotated
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.adapters.spool import Spool
 from pipeline.codes import Code
 from pipeline.model import Limits
-from pipeline.prepared import Facts, Source
+from pipeline.prepared import Facts, Job
 from schemas.rules import Rules
 
 MB = 1024 * 1024
@@ -87,18 +88,22 @@ def introduction(rules: ReadingRules) -> bytes:
     )
 
 
-def request(source: Source, spool: Spool, seconds: float) -> bytes:
-    """Build the message that asks for one file, which may take so much processor time."""
-    return orjson.dumps(
+def request(jobs: Sequence[Job], seconds: float) -> bytes:
+    """Build the message that asks for some files, which may take so much processor time in all.
+
+    They are answered for one by one, in this order.
+    """
+    files = [
         {
-            "path": _wire(source.path),
-            "name": _wire(source.name),
-            "named": source.named and _wire(source.named),
-            "now": source.now.isoformat(),
-            "spool": _wire(spool.folder),
-            "seconds": ceil(seconds) + _GRACE,
+            "path": _wire(job.source.path),
+            "name": _wire(job.source.name),
+            "named": job.source.named and _wire(job.source.named),
+            "now": job.source.now.isoformat(),
+            "spool": _wire(job.spool.folder),
         }
-    )
+        for job in jobs
+    ]
+    return orjson.dumps({"files": files, "seconds": ceil(seconds) + _GRACE})
 
 
 def reply(courier: str | None) -> bytes:

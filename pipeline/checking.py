@@ -12,6 +12,7 @@ from pipeline import reporting
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import Spool
+from pipeline.claimed_files import poison
 from pipeline.codes import Code
 from pipeline.errors import DropRefused, ReaderDied, UsageError
 from pipeline.model import Disposition, Drop, DropState, Outcome
@@ -19,7 +20,6 @@ from pipeline.planning import Planned, facts_of, guard, make_plan
 from pipeline.ports import Standing
 from pipeline.prepared import Prepared, Source, load
 from pipeline.reported import Report
-from pipeline.runner import poison
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.preflight import preflight
 from pipeline.stages.report_summary import SummaryFacts, summary_object

@@ -3,19 +3,33 @@
 The same steps are taken up again after a crash, wherever it struck.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
 from pipeline import reporting
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import as_text, shown
-from pipeline.errors import DropChanged, Fenced, NotClaimed, StorageError
+from pipeline.attempts import attempt
+from pipeline.errors import DropChanged, StorageError
 from pipeline.model import Drop, DropState, ReadyFile
-from pipeline.ports import Clock, Ledger
+from pipeline.ports import Arrival, Clock, Ledger
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """What became of files that were to be claimed.
+
+    ``drops``: those that are ours now. ``refused``: those that could not be moved, and why.
+    ``trouble``: what kept the others from being finished; they are in work and taken up later.
+    """
+
+    drops: tuple[Drop, ...]
+    refused: tuple[tuple[ReadyFile, Exception], ...] = ()
+    trouble: StorageError | None = None
 
 
 class Claimer:
@@ -29,44 +43,76 @@ class Claimer:
         self._clock = clock
         self._new_id = new_id
 
-    def claim(self, ready: ReadyFile) -> Drop | None:
-        """Take a ready file. None when it went away or changed meanwhile."""
-        drop = self._ledger.begin(
-            drop_id=self._new_id(),
-            folder=ready.folder,
-            source_file=as_text(ready.name),
-            received_at=self._clock.now(),
+    def claim(self, ready: Sequence[ReadyFile]) -> Claimed:
+        """Take ready files, oldest first.
+
+        Done together: one commit says which, then each is renamed, then each folder is put on the
+        disk once, then each is hashed and its receipt written, and one commit says so. Where the
+        process ends in between, ``recover`` takes up each from where it is.
+
+        Raises StorageError when nothing could be taken, or the disk did not confirm what was; what
+        fails later is told by ``Claimed.trouble``.
+        """
+        drops = self._ledger.begin_all(
+            [
+                Arrival(
+                    drop_id=self._new_id(),
+                    folder=file.folder,
+                    source_file=as_text(file.name),
+                    received_at=self._clock.now(),
+                )
+                for file in ready
+            ]
         )
-        try:
-            moved = self._folders.claim(ready, drop.drop_id)
-        except StorageError as error:
-            if self._folders.claimed_path(drop.drop_id, drop.source_file) is None:
+        moved = self._folders.claim_all(
+            [(file, drop.drop_id) for file, drop in zip(ready, drops, strict=True)]
+        )
+        here, refused = [], []
+        for file, drop, target in zip(ready, drops, moved, strict=True):
+            if isinstance(target, Exception):
+                is_here = self._is_here(drop)
+                if is_here and isinstance(target, StorageError):
+                    raise target  # it is ours already: taken up when the disk is well
+                if not is_here:
+                    self._ledger.forget(drop)
+                refused.append((file, target))
+            elif target is None:
                 self._ledger.forget(drop)
-                if isinstance(error, Fenced):
-                    raise
-                raise NotClaimed(error.message, hint=error.hint) from error
-            raise
-        if moved is None:
-            self._ledger.forget(drop)
-            return None
-        return self._claimed(drop)
+            else:
+                here.append(drop)
+        told, left = self._received(here)
+        for drop, error in left:
+            if not isinstance(error, StorageError):  # a bug with one must not stop the others
+                log.error("drop.bug", drop=drop.drop_id, exc_info=error)
+        trouble = next((error for _, error in left if isinstance(error, StorageError)), None)
+        return Claimed(drops=tuple(told), refused=tuple(refused), trouble=trouble)
 
     def recover(self, drop: Drop) -> Drop | None:
         """Find out how far the claim of a drop came before the process ended."""
         if drop.state is DropState.CLAIMED and self._went_back(drop):
-            self._ledger.forget(drop)
+            self._forget(drop)
             return None
         if drop.state is not DropState.CLAIMING:
             return drop
-        if self._folders.claimed_path(drop.drop_id, drop.source_file) is None:
-            self._ledger.forget(drop)
+        if not self._is_here(drop):
+            self._forget(drop)
             return None
-        return self._claimed(drop)
+        told, left = self._received([drop])
+        for _, error in left:
+            raise error
+        return told[0] if told else None
+
+    def _forget(self, drop: Drop) -> None:
+        """Nothing of it is left: neither its line nor a folder that was made for it."""
+        self._folders.discard(drop.drop_id)
+        self._ledger.forget(drop)
+
+    def _is_here(self, drop: Drop) -> bool:
+        return self._folders.claimed_path(drop.drop_id, drop.source_file) is not None
 
     def _went_back(self, drop: Drop) -> bool:
         """True when the process ended between giving the file back and forgetting the drop."""
-        here = self._folders.claimed_path(drop.drop_id, drop.source_file)
-        return here is None and self._folders.waits(drop.folder, drop.source_file)
+        return not self._is_here(drop) and self._folders.waits(drop.folder, drop.source_file)
 
     def back_to_waiting(self, drop: Drop, why: DropChanged) -> None:
         """The file is still being written: it goes back to the inbox as if never touched."""
@@ -75,7 +121,47 @@ class Claimer:
         self._ledger.forget(drop)
         log.warning("drop.back_to_waiting", drop=drop.drop_id, reason=why.message)
 
-    def _claimed(self, drop: Drop) -> Drop | None:
+    def _received(self, drops: Sequence[Drop]) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
+        """Hash files that are in work, tell their senders, and record them as claimed.
+
+        Those that are still being written go back. Returned is also what was not recorded, and why:
+        it is found as what it is, and taken up, later.
+        """
+        hashed, left = self._hashed(drops)
+        told: list[Drop] = []
+        for drop in hashed:
+            # In this order: a kill in between writes the receipt once more instead of never.
+            written = attempt(reporting.write_received, drop, self._folders)
+            if isinstance(written, Exception):
+                left.append((drop, written))
+            else:
+                told.append(drop)
+            if isinstance(written, StorageError):
+                break  # the others would wait for the same disk
+        if told:
+            self._ledger.save_all(told)
+        for drop in told:
+            file = shown(drop.source_file)
+            log.info("drop.claimed", drop=drop.drop_id, file=file, size=drop.size)
+        return told, left
+
+    def _hashed(self, drops: Sequence[Drop]) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
+        hashed: list[Drop] = []
+        left: list[tuple[Drop, Exception]] = []
+        for drop in drops:
+            known = attempt(self._digested, drop)
+            if isinstance(known, Exception):
+                left.append((drop, known))
+            elif known is not None:
+                hashed.append(known)
+        first = dict(self._ledger.first_with_bytes([drop.sha256 for drop in hashed]))
+        named = []
+        for drop in hashed:
+            seq, drop_id = first.setdefault(drop.sha256, (drop.seq, drop.drop_id))
+            named.append(replace(drop, same_as=drop_id if seq < drop.seq else None))
+        return named, left
+
+    def _digested(self, drop: Drop) -> Drop | None:
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         if path is None:
             self._ledger.forget(drop)
@@ -85,15 +171,4 @@ class Claimer:
         except DropChanged as changed:
             self.back_to_waiting(drop, changed)
             return None
-        drop = replace(
-            drop,
-            state=DropState.CLAIMED,
-            size=digest.size,
-            sha256=digest.sha256,
-            same_as=self._ledger.same_bytes(digest.sha256, drop.seq),
-        )
-        # In this order: a kill in between writes the receipt once more instead of never.
-        reporting.write_received(drop, self._folders)
-        self._ledger.save(drop)
-        log.info("drop.claimed", drop=drop.drop_id, file=shown(drop.source_file), size=drop.size)
-        return drop
+        return replace(drop, state=DropState.CLAIMED, size=digest.size, sha256=digest.sha256)

@@ -3,7 +3,7 @@
 In that order, so that after a crash anywhere in between the same steps are simply taken again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ import pyarrow as pa
 import structlog
 
 from pipeline import reporting
-from pipeline.adapters.folders import Folders
+from pipeline.adapters.folders import Folders, PutAway
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import PART, Spool, spool_of
+from pipeline.attempts import attempt
 from pipeline.errors import DropRefused, StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import Clock, Ledger
-from pipeline.reported import Report
+from pipeline.reported import Report, gathered
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
 from schemas.courier import Profile
@@ -37,6 +38,24 @@ class Closed:
 
     drop: Drop
     summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """A drop that is to be closed in this state, with its rows' outcomes."""
+
+    drop: Drop
+    state: DropState
+    settled: Settled
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """A drop whose files are written; without ``settled`` it was refused unread."""
+
+    drop: Drop
+    summary: Mapping[str, Any]
+    settled: Settled | None
 
 
 class Closer:
@@ -64,29 +83,46 @@ class Closer:
         self._advice = advice
         self._part = part
 
-    def settled(self, drop: Drop, waiting: Remark) -> Settled:
-        """Each row's outcome as the ledger has it now."""
-        return settle(
-            self.spool(drop).plan(),
-            self._ledger.chunks(drop.seq),
-            self._ledger.verdicts(drop.seq),
-            waiting=waiting,
-        )
+    def settled_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Settled | Exception]:
+        """Each row's outcome as the ledger has it now, of each drop; or why it cannot be told.
+
+        With each drop comes what is said of its rows that wait.
+        """
+        numbers = [drop.seq for drop, _ in drops]
+        try:
+            chunks, verdicts = self._ledger.chunks_of(numbers), self._ledger.verdicts_of(numbers)
+        except StorageError as error:
+            return [error] * len(drops)
+
+        def settled(drop: Drop, waiting: Remark) -> Settled:
+            plan = self.spool(drop).plan()
+            return settle(plan, chunks[drop.seq], verdicts[drop.seq], waiting=waiting)
+
+        return [attempt(settled, drop, waiting) for drop, waiting in drops]
 
     def report(self, drop: Drop, settled: Settled) -> Mapping[str, Any]:
         """Write the drop's files; the summary says the drop's state."""
-        return reporting.write_report(self._report(drop, settled), self._folders)
+        summary = reporting.write_report(self._report(drop, settled), self._folders)
+        self._folders.outbox_keep([drop.folder])
+        return summary
 
     def report_open(self, drop: Drop, settled: Settled) -> None:
         """Report a drop that stays open, and keep its summary for those who ask."""
         summary = self.report(drop, settled)
         self._ledger.save(replace(drop, facts={**drop.facts, "summary": dict(summary)}))
 
-    def close(self, drop: Drop, state: DropState, settled: Settled) -> Closed:
-        """Report for the last time and put the drop away."""
-        drop = replace(drop, state=state, finished_at=self._clock.now())
-        summary = self.report(drop, settled)
-        return self._closed(drop, summary, settled)
+    def close_all(self, endings: Sequence[Ending]) -> list[Closed | Exception]:
+        """Report drops for the last time and put them away; or why one could not be."""
+        now = self._clock.now()
+        reports = [
+            self._report(replace(each.drop, state=each.state, finished_at=now), each.settled)
+            for each in endings
+        ]
+        return self._closed([attempt(self._told, one) for one in gathered(reports)])
+
+    def _told(self, report: Report) -> _Told:
+        summary = reporting.write_report(report, self._folders)
+        return _Told(drop=report.drop, summary=summary, settled=report.settled)
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
@@ -95,7 +131,8 @@ class Closer:
         name = reporting.write_refusal(drop, refusal, self._folders)
         files = {"refused": name, "summary": reporting.file_name(drop, reporting.SUMMARY)}
         facts = reporting.refused_summary(drop, refusal, files)
-        return self._closed(drop, reporting.write_summary(facts, self._folders), None)
+        summary = reporting.write_summary(facts, self._folders)
+        return self._closed_one(_Told(drop=drop, summary=summary, settled=None))
 
     def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
@@ -103,7 +140,7 @@ class Closer:
         drop = replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
         report = replace(self._report(drop, settled), whole_file=True)
         summary = reporting.write_refused_rows(report, refusal, self._folders)
-        return self._closed(drop, summary, settled)
+        return self._closed_one(_Told(drop=drop, summary=summary, settled=settled))
 
     def _withdraw(self, drop: Drop, *kinds: str) -> None:
         """Take back what was reported while the drop was open: a refused file has none of it."""
@@ -111,11 +148,12 @@ class Closer:
             self._folders.outbox_remove(drop.folder, reporting.file_name(drop, kind))
 
     def put_away(self, drop: Drop) -> None:
-        """Move the file of a closed drop to archive or quarantine."""
-        if drop.state is DropState.REFUSED:
-            self._folders.quarantine(drop.drop_id, drop.source_file)
-        else:
-            self._folders.archive(drop.drop_id, drop.source_file, drop.received_at.date())
+        """Forget what nobody needs of a closed drop any more, then put its file away.
+
+        In this order: a file that still lies in work is how the next start finds what is left.
+        """
+        self._forget_rows(drop)
+        self._folders.put_away(_place_of(drop))
 
     def spool(self, drop: Drop) -> Spool:
         """The drop's spool."""
@@ -136,31 +174,77 @@ class Closer:
             statuses=profile.statuses.offered() if profile else (),
         )
 
-    def _closed(self, drop: Drop, summary: Mapping[str, Any], settled: Settled | None) -> Closed:
-        counts = settled.counts() if settled else {}
-        if settled is not None and drop.state is DropState.REFUSED:
+    def _closed_one(self, told: _Told) -> Closed:
+        (closed,) = self._closed([told])
+        if isinstance(closed, Exception):
+            raise closed
+        return closed
+
+    def _closed(self, reported: Sequence[_Told | Exception]) -> list[Closed | Exception]:
+        """Close drops whose files are written: names on the disk, then the ledger, then the moves.
+
+        Each of these once for all of them, and in this order: after a crash in between all that
+        is left is done again.
+        """
+        noted = [
+            one if isinstance(one, Exception) else attempt(self._noted, one) for one in reported
+        ]
+        told = [one for one in noted if isinstance(one, _Told)]
+        failed = attempt(self._record, told) if told else None
+        if isinstance(failed, Exception):
+            return [failed if isinstance(one, _Told) else one for one in noted]
+        closed = [self._ended(one) for one in told]
+        self._put_away_all([one.drop for one in closed])
+        ends = iter(closed)
+        return [one if isinstance(one, Exception) else next(ends) for one in noted]
+
+    def _noted(self, told: _Told) -> _Told:
+        """Keep what a corrected file may need, and tell the parent of one that came back."""
+        drop, settled = told.drop, told.settled
+        if settled is None:
+            return told
+        counts = settled.counts()
+        if drop.state is DropState.REFUSED:
             self._keep_ids(drop, np.ones(len(settled.outcome), dtype=bool))
-        elif settled is not None and (counts[Outcome.REJECTED] or counts[Outcome.FAILED]):
+        elif counts[Outcome.REJECTED] or counts[Outcome.FAILED]:
             self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
-        if drop.parent and settled is not None and drop.state is DropState.COMPLETED:
+        if drop.parent and drop.state is DropState.COMPLETED:
             self._tell_parent(drop, drop.parent, settled)
-        self._ledger.save(replace(drop, facts={**drop.facts, "summary": dict(summary)}))
-        try:
-            self.put_away(drop)
-        except StorageError as error:
-            # All is told and on record; the file lies in work/ and is moved at the next look.
-            log.error(  # noqa: TRY400 - its sentence says more than a traceback
-                "drop.not_put_away", drop=drop.drop_id, reason=error.message
-            )
-        if settled is None or not _may_be_retried(drop, settled):
-            self.spool(drop).forget_rows()
-        if self._part:
-            self.spool(drop).forget_others()
-        code = (summary.get("refused") or {}).get("code")
+        return told
+
+    def _record(self, told: Sequence[_Told]) -> None:
+        self._folders.outbox_keep([one.drop.folder for one in told])
+        self._ledger.save_all(
+            [
+                replace(one.drop, facts={**one.drop.facts, "summary": dict(one.summary)})
+                for one in told
+            ]
+        )
+
+    def _ended(self, told: _Told) -> Closed:
+        drop = told.drop
+        code = (told.summary.get("refused") or {}).get("code")
         why = {"code": code} if code else {}
         file = shown(drop.source_file)
         log.info("drop.closed", drop=drop.drop_id, file=file, state=drop.state.value, **why)
-        return Closed(drop=drop, summary=summary)
+        facts = {**drop.facts, "summary": dict(told.summary)}
+        return Closed(drop=replace(drop, facts=facts), summary=told.summary)
+
+    def _put_away_all(self, drops: Sequence[Drop]) -> None:
+        """The same for several. Where it fails all is on record, and the next look does it."""
+        forgotten = [attempt(self._forget_rows, drop) for drop in drops]
+        moved = self._folders.put_away_all([_place_of(drop) for drop in drops])
+        for drop, *errors in zip(drops, forgotten, moved, strict=True):
+            for error in errors:
+                if error is not None:
+                    log.error("drop.not_put_away", drop=drop.drop_id, reason=str(error))
+
+    def _forget_rows(self, drop: Drop) -> None:
+        spool = self.spool(drop)
+        if not _may_be_retried(drop, spool):
+            spool.forget_rows()
+        if self._part:
+            spool.forget_others()
 
     def _tell_parent(self, drop: Drop, parent_id: str, settled: Settled) -> None:
         """The sender of the first file sees there how much of it is mended."""
@@ -186,8 +270,13 @@ class Closer:
             spool.write_ids(pa.concat_tables(kept))
 
 
-def _may_be_retried(drop: Drop, settled: Settled) -> bool:
+def _place_of(drop: Drop) -> PutAway:
+    day = None if drop.state is DropState.REFUSED else drop.received_at.date()
+    return PutAway(drop_id=drop.drop_id, name=drop.source_file, day=day)
+
+
+def _may_be_retried(drop: Drop, spool: Spool) -> bool:
     """Its rows are needed once more should somebody ask for what was left."""
-    counts = settled.counts()
-    stopped = drop.state is DropState.CANCELLED and counts[Outcome.UNSENT] and settled.chunks
-    return bool(counts[Outcome.UNKNOWN] or stopped)
+    rows = (drop.facts.get("summary") or {}).get("rows", {})
+    stopped = drop.state is DropState.CANCELLED and rows.get("unsent") and spool.has_plan
+    return bool(rows.get("unknown") or stopped)

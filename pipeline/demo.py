@@ -112,8 +112,8 @@ def run_demo(*, root: Path | None, keep: bool = True, out: Console) -> int:
     place = _new_root(root)
     try:
         lay_out(samples, expected, place / "inbox")
-        outcome = run_once(place)
-        compared = compare(expected, outcome.closed)
+        outcome, closed = run_once(place)
+        compared = compare(expected, closed)
         _tell(compared, outcome, place, out)
     finally:
         if root is None and not keep:
@@ -166,8 +166,12 @@ def lay_out(samples: Traversable, expected: Sequence[Expectation], inbox: Path) 
         os.utime(target, (began + number, began + number))
 
 
-def run_once(root: Path) -> RunOutcome:
-    """Run the real pipeline over ``root`` until all is through, against a sandbox of its own."""
+def run_once(root: Path) -> tuple[RunOutcome, list[Closed]]:
+    """Run the real pipeline over ``root`` until all is through, against a sandbox of its own.
+
+    Returns what the run came to, and the drops it closed.
+    """
+    closed: list[Closed] = []
     with running(SandboxConfig()) as sandbox:
         # Whole sections, not keys of them: the environment cannot add to what is given here.
         settings = Settings(
@@ -177,7 +181,7 @@ def run_once(root: Path) -> RunOutcome:
             manifest=ManifestSettings(),
             ledger=LedgerSettings(),
         )
-        return Site(root, settings).service().run(once=True)
+        return Site(root, settings).service(closed.append).run(once=True), closed
 
 
 def compare(expected: Iterable[Expectation], closed: Iterable[Closed]) -> tuple[Comparison, ...]:

@@ -96,7 +96,3 @@ class StorageError(ShipdropError):
 
 class Fenced(StorageError):
     """This worker was silent for too long: others have taken over, and it may not act any more."""
-
-
-class NotClaimed(StorageError):
-    """This one file cannot be moved out of the inbox; it still lies there."""

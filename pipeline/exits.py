@@ -7,7 +7,6 @@ from enum import Enum, IntEnum
 from pipeline.adapters.inbox import Waiting
 from pipeline.closing import Closed
 from pipeline.delivery.gate import Shut
-from pipeline.model import DropState
 
 _FOR_A_PERSON = ("rejected", "failed", "unknown")
 
@@ -41,6 +40,11 @@ class Rest:
     cause: Cause = Cause.API
 
 
+def rows_for_a_person(closed: Closed) -> int:
+    """Count the rows of a drop that a person has to look at."""
+    return sum(closed.summary["rows"][name] for name in _FOR_A_PERSON)
+
+
 _BY_CAUSE = {Cause.BUG: Exit.BUG, Cause.STORAGE: Exit.USAGE, Cause.API: Exit.UNREACHABLE}
 """What decides when several drops rest: what is wrong here before what is wrong over there."""
 
@@ -49,11 +53,13 @@ _BY_CAUSE = {Cause.BUG: Exit.BUG, Cause.STORAGE: Exit.USAGE, Cause.API: Exit.UNR
 class RunOutcome:
     """What a run came to.
 
+    ``refused``: closed drops that were refused; ``for_a_person``: rows of the others that need one.
     ``open``: drop id → why it is not through. ``left``: files that did not become ready in time.
     ``shut``: why nothing is being sent, if so.
     """
 
-    closed: tuple[Closed, ...] = ()
+    refused: int = 0
+    for_a_person: int = 0
     open: Mapping[str, Rest] = field(default_factory=dict)
     left: tuple[Waiting, ...] = ()
     shut: Shut | None = None
@@ -66,9 +72,9 @@ class RunOutcome:
                 return code
         if self.shut is not None and self.shut.held:
             return Exit.UNREACHABLE
-        if any(each.drop.state is DropState.REFUSED for each in self.closed):
+        if self.refused:
             return Exit.REFUSED
-        return Exit.NEEDS_PERSON if self.left or self._rows_for_a_person else Exit.FINE
+        return Exit.NEEDS_PERSON if self.left or self.for_a_person else Exit.FINE
 
     @property
     def why(self) -> str:
@@ -84,8 +90,8 @@ class RunOutcome:
                 return f"{len(self.open)} file(s) wait to be sent. {reason} {hint}".rstrip()
             case Exit.REFUSED:
                 return "a file was refused"
-            case Exit.NEEDS_PERSON if self._rows_for_a_person:
-                return f"{self._rows_for_a_person} row(s) need a person"
+            case Exit.NEEDS_PERSON if self.for_a_person:
+                return f"{self.for_a_person} row(s) need a person"
             case Exit.NEEDS_PERSON:
                 return f"{len(self.left)} file(s) did not become ready"
         return "all is well"
@@ -99,7 +105,3 @@ class RunOutcome:
         others = len(self.open) - len(found)
         also = f" {others} more wait to be sent." if others else ""
         return f"{len(found)} file(s) could not be finished. {found[0].reason}{also}"
-
-    @property
-    def _rows_for_a_person(self) -> int:
-        return sum(each.summary["rows"][name] for each in self.closed for name in _FOR_A_PERSON)

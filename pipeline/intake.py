@@ -1,9 +1,8 @@
 """The inbox as the loop uses it: looked at, listened to, and claimed from, oldest first."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -12,10 +11,10 @@ from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Cause, Inbox, Scan, Waiting
 from pipeline.adapters.naming import shown
 from pipeline.adapters.watcher import Watcher
-from pipeline.claiming import Claimer
-from pipeline.errors import NotClaimed, StorageError
+from pipeline.claiming import Claimed, Claimer
+from pipeline.errors import StorageError
 from pipeline.latecomers import Late, Latecomers
-from pipeline.model import Drop, ReadyFile
+from pipeline.model import ReadyFile
 from pipeline.ports import Clock, Dispatcher
 from pipeline.stages.arrival import by_arrival
 from pipeline.troubles import Troubles
@@ -24,6 +23,9 @@ from schemas.courier import Profile
 log = structlog.get_logger(__name__)
 
 _LOOKS_BEFORE_AGAIN = 30
+
+_TOGETHER = 32
+"""Files claimed at once, when so many wait: for each folder they share a visit to the disk."""
 
 _ROOM_PER_BYTE = 3
 """What a file becomes on the way (rows, bodies, results), against its own size."""
@@ -132,34 +134,52 @@ class Intake:
         self._latecomers.look(left, still, at_once=True)
         return left
 
-    def claimed(self) -> Iterator[Drop]:
-        """Claim the files that the last look found ready, one for each that is asked for."""
-        while self._ready:
-            free = self._folders.free_bytes()
-            if free < self._min_free:
-                raise StorageError(
-                    "The disk is nearly full: no new files are taken.",
-                    hint=f"Make space where root and outbox lie: {free // 2**20:,} MiB are free, "
-                    f"{self._min_free // 2**20:,} are kept (inbox.min_free_mb). It goes on by "
-                    "itself then.",
-                )
-            file = self._ready.popleft()
-            if free - self._min_free < _ROOM_PER_BYTE * file.identity[2]:
-                self._no_room_for(file, free)
-            elif drop := self._claim(file):
-                yield drop
+    def claim(self, most: int) -> Claimed:
+        """Claim at most so many of the files that the last look found ready, oldest first.
 
-    def hand_on(
-        self, dispatcher: Dispatcher, room: int, *, stop: Callable[[], bool] = lambda: False
-    ) -> int:
-        """Claim oldest first, at most ``room`` files, and hand each on; return how many."""
-        count = 0
-        for drop in islice(self.claimed(), max(0, room)):
-            dispatcher.take(drop)
-            count += 1
-            if stop():
-                break
-        return count
+        Raises StorageError when none could be taken.
+        """
+        files = self._next(most)
+        claimed = self._claimer.claim(files) if files else Claimed(drops=())
+        for file, error in claimed.refused:
+            self._leave(file, error)
+        return claimed
+
+    def hand_on(self, dispatcher: Dispatcher, room: int) -> int:
+        """Claim some files, at most ``room``, and hand them on; return how many.
+
+        Not all that wait, so that whoever asks can look after other things in between: ``ready``
+        tells whether there are more.
+        """
+        if room <= 0 or not self._ready:
+            return 0
+        claimed = self.claim(min(_TOGETHER, room))
+        if claimed.drops:
+            dispatcher.take_all(claimed.drops)
+        if claimed.trouble is not None:
+            raise claimed.trouble
+        return len(claimed.drops)
+
+    def _next(self, most: int) -> list[ReadyFile]:
+        """The next files that the disk has room for."""
+        free = self._folders.free_bytes()
+        if free < self._min_free:
+            raise StorageError(
+                "The disk is nearly full: no new files are taken.",
+                hint=f"Make space where root and outbox lie: {free // 2**20:,} MiB are free, "
+                f"{self._min_free // 2**20:,} are kept (inbox.min_free_mb). It goes on by "
+                "itself then.",
+            )
+        some: list[ReadyFile] = []
+        while self._ready and len(some) < most:
+            file = self._ready.popleft()
+            needed = _ROOM_PER_BYTE * file.identity[2]
+            if free - self._min_free < needed:
+                self._no_room_for(file, free)
+            else:
+                some.append(file)
+                free -= needed
+        return some
 
     def _no_room_for(self, file: ReadyFile, free: int) -> None:
         """A giant waits for space; small files beside it need not."""
@@ -167,22 +187,17 @@ class Intake:
         reason = f"it needs {needed:,} MiB of free disk and there are {free // 2**20:,}: make space"
         self._pass_over(file, Cause.NO_ROOM, reason, looks=_LOOKS_BEFORE_AGAIN)
 
-    def _claim(self, file: ReadyFile) -> Drop | None:
+    def _leave(self, file: ReadyFile, error: Exception) -> None:
         """A file that cannot even be claimed stays where it is, and does not stop the others."""
-        try:
-            return self._claimer.claim(file)
-        except NotClaimed as error:
-            log.warning("inbox.not_claimed", file=shown(file.name), reason=error.message)
+        name = shown(file.name)
+        if isinstance(error, StorageError):
+            log.warning("inbox.not_claimed", file=name, reason=error.message)
             reason = f"it cannot be moved out of the inbox ({error.message.rstrip('.')})"
             self._pass_over(file, Cause.UNCLAIMABLE, reason, looks=_LOOKS_BEFORE_AGAIN)
-            return None
-        except StorageError:
-            raise
-        except Exception as error:  # a bug with one name must not stop the other files
-            log.exception("inbox.not_claimed", file=shown(file.name))
+        else:  # a bug with one name must not stop the other files
+            log.error("inbox.not_claimed", file=name, exc_info=error)
             reason = f"it could not be claimed ({type(error).__name__}): give it another name"
             self._pass_over(file, Cause.UNCLAIMABLE, reason, looks=None)
-            return None
 
     def _pass_over(self, file: ReadyFile, cause: Cause, reason: str, *, looks: int | None) -> None:
         """Leave a file where it is, for this many looks or for good, so that others get a turn."""

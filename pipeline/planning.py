@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.adapters.spool import Spool
+from pipeline.adapters.spool import Spool, keep
 from pipeline.delivery.parcel import ITEM_SEPARATOR, Parcel
 from pipeline.fresh import FreshChunks
 from pipeline.milestones import Milestone
@@ -100,22 +100,29 @@ def guard(prepared: Prepared, planned: Planned, rules: PlanRules) -> None:
 
 @contextmanager
 def freezing_bodies(
-    planned: Planned, prepared: Prepared, spool: Spool, *, drop_seq: int
+    planned: Planned, prepared: Prepared, spool: Spool, *, drop_seq: int, alone: bool = True
 ) -> Iterator[FreshChunks]:
     """Write plan and bodies into the spool, and give the chunks for the ledger.
 
     For a large drop that is done beside the block; the chunks' places are known when they are on
-    disk, and whoever asks for them waits so long. Raises StorageError, there or here.
+    disk, and whoever asks for them waits so long. Raises StorageError, there or here. A drop that
+    is not ``alone`` is written here and now, and put on the disk together with others (``keep``).
     """
     sizes = planned.sizes
 
     def write() -> npt.NDArray[np.int64]:
         spool.write_plan(planned.table)
-        return spool.write_bodies(_bodies(planned, prepared, spool, sizes.tolist()))
+        written = spool.write_bodies(_bodies(planned, prepared, spool, sizes.tolist()))
+        if alone:
+            keep([spool])
+        return written
 
     with ExitStack() as held:
         lengths = write
-        if prepared.total > _ALONE:
+        if not alone:
+            at_once = write()
+            lengths = lambda: at_once  # noqa: E731 - what is there already
+        elif prepared.total > _ALONE:
             beside = held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="bodies"))
             lengths = beside.submit(write).result
         yield FreshChunks(

@@ -41,6 +41,14 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Job:
+    """A file to read, and the spool for its rows."""
+
+    source: Source
+    spool: Spool
+
+
+@dataclass(frozen=True, kw_only=True)
 class SheetFacts:
     """One sheet as it was read: ``roles`` maps a role to its column's index.
 

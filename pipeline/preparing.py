@@ -5,25 +5,21 @@ It runs in a process of its own (``pipeline.reader``), which alone loads the nat
 
 import mmap
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.adapters.spool import Spool
 from pipeline.codes import Code
 from pipeline.errors import StorageError
 from pipeline.family import Family, parent_of, restored, unguarded
+from pipeline.judging import Wanted, judge, read_together
 from pipeline.model import (
     Block,
-    Disposition,
     Manifest,
     Notice,
     PreparedBlock,
@@ -31,14 +27,14 @@ from pipeline.model import (
     Role,
     Sheet,
 )
-from pipeline.prepared import Facts, Reading, SheetFacts, Source
+from pipeline.prepared import Facts, Job, Reading, SheetFacts, Source
 from pipeline.stages import comeback
 from pipeline.stages.choose import Choice, ProfileHeaderFinder, candidates, choose_profile
 from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
-from pipeline.stages.prepare import prepare_block
 from pipeline.stages.read import read_manifest
 from pipeline.stages.report_summary import group_notices
+from pipeline.tally import Gathered, ending_of, take_back_footers
 from schemas.courier import Profile
 
 _MAP_FROM = 8 * 1024 * 1024
@@ -47,38 +43,6 @@ _MAP_FROM = 8 * 1024 * 1024
 _JUDGES = 2
 """Blocks judged at a time: each holds some 20 MB."""
 
-_ID_BAD = f"{Code.ID_MISSING}:|{Code.ID_INVALID}:"
-
-
-@dataclass
-class _Tally:
-    """Rows of a sheet, or of the whole file: all, with a bad id, rejected."""
-
-    rows: int = 0
-    id_bad: int = 0
-    rejected: int = 0
-
-    def add(self, codes: pa.ChunkedArray, disposition: pa.ChunkedArray, sign: int = 1) -> None:
-        """Count rows by their codes and dispositions; ``sign`` -1 takes them back."""
-        bad = pc.sum(pc.match_substring_regex(codes, _ID_BAD)).as_py() or 0
-        rejected = pc.sum(pc.equal(disposition, int(Disposition.REJECTED))).as_py() or 0
-        self.rows += sign * len(codes)
-        self.id_bad += sign * bad
-        self.rejected += sign * rejected
-
-
-@dataclass
-class _Gathered:
-    """What is collected on the way through the blocks. ``data``: footers not counted."""
-
-    sheets: list[SheetFacts] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-    tally: ReadTally = field(default_factory=ReadTally)
-    dates: DateKinds = field(default_factory=DateKinds)
-    mixed: frozenset[Role] = frozenset()
-    data: _Tally = field(default_factory=_Tally)
-    footer: int = 0
-
 
 def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> Facts:
     """Read the file to its end into the spool.
@@ -86,6 +50,25 @@ def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> F
     Raises DropRefused for a file that cannot be taken at all, StorageError when the file or the
     spool cannot be used. Nothing is sent from here.
     """
+    (ended,) = prepare_together([Job(source=source, spool=spool)], reading, family)
+    if isinstance(ended, Exception):
+        raise ended
+    return ended
+
+
+def prepare_together(
+    jobs: Sequence[Job], reading: Reading, family: Family
+) -> list[Facts | Exception]:
+    """Read files to their ends into their spools, each as it would be alone.
+
+    Returned is, in their order, what ``prepare`` would return or raise. All of them are in memory
+    at once: they should be small.
+    """
+    return read_together([_read(job, reading, family) for job in jobs], reading.rules)
+
+
+def _read(job: Job, reading: Reading, family: Family) -> Generator[Wanted, PreparedBlock, Facts]:
+    source = job.source
     finder = ProfileHeaderFinder(
         candidates(
             file_name=source.name,
@@ -99,12 +82,12 @@ def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> F
         manifest = read_manifest(data, name=source.name, limits=reading.limits, header=finder)
         parent = parent_of(manifest, family)
         choice = _choose(source, reading, manifest, family, parent)
-        gathered = _Gathered(notices=[*manifest.notices, *choice.notices])
+        gathered = Gathered(notices=[*manifest.notices, *choice.notices])
         if choice.profile.strict_dates:
             gathered.mixed = _mixed_dates(manifest, choice.profile)
         for number, sheet in enumerate(manifest.sheets):
-            _prepare_sheet(
-                number, sheet, manifest, gathered, source, reading, choice, spool, family, mapped
+            yield from _prepare_sheet(
+                number, sheet, manifest, gathered, job, reading, choice, family, mapped
             )
     gathered.notices += gathered.dates.notices()
     return _assemble(manifest, gathered, choice, parent)
@@ -161,14 +144,13 @@ def _prepare_sheet(
     number: int,
     sheet: Sheet,
     manifest: Manifest,
-    gathered: _Gathered,
-    source: Source,
+    gathered: Gathered,
+    job: Job,
     reading: Reading,
     choice: Choice,
-    spool: Spool,
     family: Family,
     mapped: mmap.mmap | None,
-) -> None:
+) -> Generator[Wanted, PreparedBlock]:
     came_back = comeback.is_rejects_header(sheet.headers)
     headers = _headers_of(sheet, manifest)
     mapping = map_columns(headers, choice.profile)
@@ -187,22 +169,32 @@ def _prepare_sheet(
                 mapped.madvise(mmap.MADV_DONTNEED)
             yield block
 
-    judge = partial(
-        prepare_block,
-        mapping=mapping,
-        profile=choice.profile,
-        now=source.now,
-        rules=reading.rules,
-        mixed=gathered.mixed,
-    )
-    with spool.rows_writer(number, len(headers)) as writer:
-        for block, prepared in _side_by_side(blocks(), judge):
+    def wanted(block: Block) -> Wanted:
+        return Wanted(
+            block=block,
+            mapping=mapping,
+            profile=choice.profile,
+            now=job.source.now,
+            mixed=gathered.mixed,
+        )
+
+    found = blocks()
+    first, second = next(found, None), next(found, None)
+    judged: Iterable[tuple[Block, PreparedBlock]]
+    if first is None or second is None:
+        # A file of one block may be judged with others.
+        judged = [(first, (yield wanted(first)))] if first is not None else []
+    else:
+        every = chain((first, second), found)
+        judged = _side_by_side(every, lambda block: judge([wanted(block)], reading.rules)[0])
+    with job.spool.rows_writer(number, len(headers)) as writer:
+        for block, prepared in judged:
             writer.add(block, prepared)
             gathered.notices += prepared.notices
             rows += len(block)
             table = prepared.table.select(["codes", "disposition", "footer"])
             gathered.data.add(table.column("codes"), table.column("disposition"))
-            ending = _ending(ending, table)
+            ending = ending_of(ending, table)
     gathered.sheets.append(
         SheetFacts(
             name=sheet.name,
@@ -214,25 +206,21 @@ def _prepare_sheet(
         )
     )
     for table in ending:
-        _take_back_footers(table, gathered)
+        take_back_footers(table, gathered)
 
 
 def _side_by_side(
-    blocks: Iterator[Block], judge: Callable[[Block], PreparedBlock]
+    blocks: Iterator[Block], judging: Callable[[Block], PreparedBlock]
 ) -> Iterator[tuple[Block, PreparedBlock]]:
-    """The blocks in their order, each with what ``judge`` makes of it.
+    """The blocks in their order, each with what ``judging`` makes of it.
 
     While one is written and the next one read, another is judged: nearly all of it is Arrow's own
-    work, outside the interpreter's lock. A file of one block needs no thread.
+    work, outside the interpreter's lock.
     """
-    first, second = next(blocks, None), next(blocks, None)
-    if first is None or second is None:
-        yield from ((block, judge(block)) for block in (first,) if block is not None)
-        return
     with ThreadPoolExecutor(_JUDGES, thread_name_prefix="judge") as judges:
         waiting: deque[tuple[Block, Future[PreparedBlock]]] = deque()
-        for block in chain((first, second), blocks):
-            waiting.append((block, judges.submit(judge, block)))
+        for block in blocks:
+            waiting.append((block, judges.submit(judging, block)))
             if len(waiting) > _JUDGES:
                 done, prepared = waiting.popleft()
                 yield done, prepared.result()
@@ -240,40 +228,7 @@ def _side_by_side(
             yield done, prepared.result()
 
 
-def _ending(before: list[pa.Table], table: pa.Table) -> list[pa.Table]:
-    """The rows below the last data row so far.
-
-    Those that look like a footer are one only there (hazards.md E).
-    """
-    data = np.flatnonzero(~table.column("footer").to_numpy())
-    if not len(data):
-        return [*before, table]
-    end = int(data[-1]) + 1
-    return [table.slice(end)] if end < table.num_rows else []
-
-
-def _take_back_footers(table: pa.Table, gathered: _Gathered) -> None:
-    codes = table.column("codes")
-    gathered.footer += table.num_rows
-    gathered.data.add(codes, table.column("disposition"), -1)
-    labels = chain.from_iterable(each.split(";") for each in codes.to_pylist() if each)
-    _take_back(gathered.notices, list(labels))
-
-
-def _take_back(notices: list[Notice], labels: list[str]) -> None:
-    """Faults of a row that turned out to be a footer are none."""
-    for label in labels:
-        code, _, column = label.partition(":")
-        for at in range(len(notices) - 1, -1, -1):
-            notice = notices[at]
-            if notice.code == code and notice.column == column:
-                notices[at] = replace(notice, count=notice.count - 1)
-                if not notices[at].count:
-                    del notices[at]
-                break
-
-
-def _assemble(manifest: Manifest, gathered: _Gathered, choice: Choice, parent: str | None) -> Facts:
+def _assemble(manifest: Manifest, gathered: Gathered, choice: Choice, parent: str | None) -> Facts:
     if not any(sheet.rows for sheet in gathered.sheets):
         gathered.notices.append(
             Notice(code=Code.NO_ROWS, message="The file has a header and no data rows.")

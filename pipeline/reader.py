@@ -1,4 +1,4 @@
-"""The process that reads: asked for one file at a time, it leaves the rows in the spool.
+"""The process that reads: asked for a file or a few, it leaves the rows in their spools.
 
 ``pipeline.containment`` is the other end, ``pipeline.agreement`` tells what passes between them.
 Nothing else of the pipeline loads pandas, pandera and the native readers. A file that makes any of
@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from errno import EFBIG
@@ -106,9 +106,11 @@ def _serve(parent: _Parent, first: bytes) -> None:
     while True:
         wanted = parent.hear()
         confined.limit_seconds(wanted["seconds"])
-        answer = _read(wanted, reading, _Earlier(parent, Path(_text(given["spools"]))))
+        earlier = _Earlier(parent, Path(_text(given["spools"])))
+        answers = _read(wanted["files"], reading, earlier)
         pa.default_memory_pool().release_unused()  # the parent looks at what we keep
-        parent.tell(answer)
+        for answer in answers:
+            parent.tell(answer)
 
 
 def _reading(given: Mapping[str, Any]) -> "Reading":
@@ -126,32 +128,45 @@ def _reading(given: Mapping[str, Any]) -> "Reading":
     )
 
 
-def _read(wanted: Mapping[str, Any], reading: "Reading", earlier: _Earlier) -> dict[str, Any]:
-    """Read one file; whatever happens comes out as an answer."""
+def _read(
+    wanted: Sequence[Mapping[str, Any]], reading: "Reading", earlier: _Earlier
+) -> list[dict[str, Any]]:
+    """Read some files; whatever happens to one comes out as its answer."""
     from pipeline.adapters.spool import Spool
-    from pipeline.prepared import Source
-    from pipeline.preparing import prepare
+    from pipeline.prepared import Job, Source
+    from pipeline.preparing import prepare_together
 
-    source = Source(
-        path=Path(_text(wanted["path"])),
-        name=_text(wanted["name"]),
-        named=wanted["named"],
-        now=datetime.fromisoformat(wanted["now"]),
-    )
-    try:
-        return {"facts": prepare(source, reading, Spool(Path(_text(wanted["spool"]))), earlier)}
-    except DropRefused as refusal:
-        return _refused(refusal)
-    except MemoryError:  # Arrow's is one too
-        return {"memory": True}
-    except StorageError as error:
-        if isinstance(error.__cause__, MemoryError):
+    jobs = [
+        Job(
+            source=Source(
+                path=Path(_text(each["path"])),
+                name=_text(each["name"]),
+                named=each["named"],
+                now=datetime.fromisoformat(each["now"]),
+            ),
+            spool=Spool(Path(_text(each["spool"]))),
+        )
+        for each in wanted
+    ]
+    ended = prepare_together(jobs, reading, earlier)
+    return [_failed(one) if isinstance(one, Exception) else {"facts": one} for one in ended]
+
+
+def _failed(error: Exception) -> dict[str, Any]:
+    """What is said of a file that was not read to its end."""
+    match error:
+        case DropRefused():
+            return _refused(error)
+        case MemoryError():  # Arrow's is one too
             return {"memory": True}
-        if isinstance(error.__cause__, OSError) and error.__cause__.errno == EFBIG:
+        case StorageError(__cause__=MemoryError()):
             return {"memory": True}
-        return {"storage": {"message": error.message, "hint": error.hint}}
-    except Exception as error:  # noqa: BLE001 - a bug: the parent logs it and keeps count
-        return {"bug": _told(error)}
+        case StorageError(__cause__=OSError(errno=errno)) if errno == EFBIG:
+            return {"memory": True}
+        case StorageError():
+            return {"storage": {"message": error.message, "hint": error.hint}}
+        case _:  # a bug: the parent logs it and keeps count
+            return {"bug": _told(error)}
 
 
 def _refused(refusal: DropRefused) -> dict[str, Any]:

@@ -1,21 +1,25 @@
 """What a drop's files are made of: its rows with their outcomes, piece by piece."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from pipeline.adapters.spool import Spool
+from pipeline.attempts import attempt
 from pipeline.model import Drop, ResultBlock
 from pipeline.stages.report_fix_sheet import Advice
-from pipeline.stages.report_results import results_header, results_lines
+from pipeline.stages.report_results import Part, results_header, results_lines
 from pipeline.stages.settle import Settled, result_block
 
 _AT_ONCE = 2
 """Pieces of the results that are made beside the one that is written."""
+
+_SMALL_ROWS = 1_000
+"""Drops of so many rows at most have their lines made together."""
 
 _PIECE = 10_000
 """Rows of a piece: some 6 MB while it is made."""
@@ -27,7 +31,8 @@ class Report:
 
     ``facts``: ``pipeline.planning.facts_of``; ``advice``: how to fix what each code says;
     ``statuses``: what the courier's status column may hold; ``whole_file``: the file is refused
-    for too many rejects, and the rejects file replaces it.
+    for too many rejects, and the rejects file replaces it. ``kept``, ``lines``: what ``gathered``
+    made of it beforehand.
     """
 
     drop: Drop
@@ -37,10 +42,12 @@ class Report:
     advice: Mapping[str, Advice]
     statuses: tuple[str, ...] = ()
     whole_file: bool = False
+    kept: tuple[ResultBlock, ...] | None = None
+    lines: tuple[bytes, ...] | None = None
 
     def blocks(self) -> Iterator[ResultBlock]:
         """The drop's rows with their outcomes, block by block; may be gone through again."""
-        return (make() for make in self.makers())
+        return iter(self.kept) if self.kept is not None else (make() for make in self.makers())
 
     def makers(self) -> Iterator[Callable[[], ResultBlock]]:
         """The same, each still to be made, in any thread."""
@@ -85,7 +92,8 @@ def results_pieces(report: Report) -> Iterator[bytes]:
     drop = report.drop
 
     def lines(make: Callable[[], ResultBlock]) -> bytes:
-        return results_lines(make(), drop_id=drop.drop_id, source_file=drop.source_file)
+        part = Part(block=make(), drop_id=drop.drop_id, source_file=drop.source_file)
+        return results_lines([part])[0]
 
     makers = report.makers()
     first, second = next(makers, None), next(makers, None)
@@ -100,3 +108,34 @@ def results_pieces(report: Report) -> Iterator[bytes]:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def gathered(reports: Sequence[Report]) -> list[Report]:
+    """The reports, with the results lines of the small ones made at once.
+
+    Where that fails they are as they were: each then fails, or not, by itself.
+    """
+    if len(reports) == 1:
+        return list(reports)
+    small = {at: kept for at, each in enumerate(reports) if (kept := _kept(each)) is not None}
+    parts = [
+        Part(block=block, drop_id=each.drop.drop_id, source_file=each.drop.source_file)
+        for at, blocks in small.items()
+        for each in (reports[at],)
+        for block in blocks
+    ]
+    made = attempt(results_lines, parts) if parts else []
+    if isinstance(made, Exception):
+        return list(reports)
+    lines = iter(made)
+    done = list(reports)
+    for at, kept in small.items():
+        done[at] = replace(done[at], kept=kept, lines=(results_header(), *islice(lines, len(kept))))
+    return done
+
+
+def _kept(report: Report) -> tuple[ResultBlock, ...] | None:
+    if len(report.settled.outcome) > _SMALL_ROWS:
+        return None
+    blocks = attempt(lambda: tuple(report.blocks()))
+    return None if isinstance(blocks, Exception) else blocks

@@ -19,7 +19,6 @@ from pipeline.stages.report_summary import (
     group_notices,
     received_json,
     summary_bytes,
-    summary_json,
     summary_object,
 )
 
@@ -62,17 +61,22 @@ def write_report(report: Report, folders: Folders) -> dict[str, Any]:
     """
     drop = report.drop
     files = {"results": file_name(drop, RESULTS)}
-    pieces = results_pieces(report)
+    pieces: Iterable[bytes] = report.lines or results_pieces(report)
     folders.outbox_write(drop.folder, files["results"], pieces, more_follows=True)
     files |= _write_rejects(report, Again(report), folders)
     return write_summary(summary_of(report, files), folders)
 
 
 def write_summary(facts: SummaryFacts, folders: Folders) -> dict[str, Any]:
-    """Write the summary, whose presence means that the other files are complete."""
+    """Write the summary, whose presence means that the other files are complete.
+
+    As with all that is written here, the name is on the disk after ``Folders.outbox_keep``.
+    """
     drop = facts.drop
-    folders.outbox_write(drop.folder, file_name(drop, SUMMARY), [summary_json(facts)])
-    return summary_object(facts)
+    told = summary_object(facts)
+    summary = [summary_bytes(told)]
+    folders.outbox_write(drop.folder, file_name(drop, SUMMARY), summary, more_follows=True)
+    return told
 
 
 def write_refusal(drop: Drop, refusal: DropRefused, folders: Folders) -> str:

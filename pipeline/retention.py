@@ -36,11 +36,15 @@ class Keep:
 
 @dataclass(frozen=True, kw_only=True)
 class Swept:
-    """What was removed: originals and reports in files and folders, rows by drops."""
+    """What was removed: originals and reports in files and folders, rows by drops.
+
+    ``aside``: files beside the ledger: counted minutes, and what the page kept of uploads.
+    """
 
     originals: int = 0
     reports: int = 0
     drops: int = 0
+    aside: int = 0
 
 
 class Retention:
@@ -109,6 +113,7 @@ class Retention:
                     originals=swept.originals,
                     reports=swept.reports,
                     drops=swept.drops,
+                    aside=swept.aside,
                 )
 
     # -- what ----------------------------------------------------------------------------------
@@ -124,6 +129,7 @@ class Retention:
             if keep.outbox_days
             else 0,
             drops=self._rows(now - timedelta(days=keep.rows_days), now) if keep.rows_days else 0,
+            aside=self._aside(now - timedelta(days=keep.rows_days)) if keep.rows_days else 0,
         )
 
     def _originals(self, before: datetime) -> int:
@@ -147,6 +153,14 @@ class Retention:
             if known[drop_id]:
                 self._shelves.remove_report(folder, name)
                 removed += 1
+        return removed
+
+    def _aside(self, before: datetime) -> int:
+        """Notes and corrections tell of rows, and may name people: they go when the rows go."""
+        removed = 0
+        for path in self._until_stopped(self._shelves.aside(before)):
+            self._shelves.remove_aside(path)
+            removed += 1
         return removed
 
     def _rows(self, before: datetime, now: datetime) -> int:
@@ -183,7 +197,7 @@ class Retention:
             and drop.finished_at < moment
         )
 
-    def _until_stopped(self, items: Iterable[str]) -> Iterable[str]:
+    def _until_stopped(self, items: Iterable[_T]) -> Iterable[_T]:
         for item in items:
             if self._ending.is_set():
                 return

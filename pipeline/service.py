@@ -7,29 +7,35 @@ to the API.
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
 from pipeline.adapters.folders import Folders
+from pipeline.admission import Admission
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import StorageError
-from pipeline.exits import Cause, Rest, RunOutcome
+from pipeline.exits import Cause, Rest, RunOutcome, rows_for_a_person
 from pipeline.intake import Intake
-from pipeline.model import Drop
+from pipeline.lineup import Event
+from pipeline.model import Drop, DropState
 from pipeline.ports import Clock, Ledger
 from pipeline.retention import Retention
+from pipeline.rhythm import Pace, Rhythm
 from pipeline.runner import Runner
 from pipeline.troubles import Troubles
 from pipeline.wishes import Wishes
-from pipeline.work import Event, Work
+from pipeline.work import Work
 
 log = structlog.get_logger(__name__)
 
-_AHEAD = 64
-"""Drops claimed and not yet through at a time: files beyond wait in the inbox, not in memory."""
+_AHEAD = 10_000
+"""Drops claimed and not yet through at a time: files beyond wait in the inbox, not in memory.
+
+So many, because the inbox gives files out by age alone, and couriers take turns only once theirs
+are claimed: one who brings thousands at once must not keep the others waiting in the inbox.
+"""
 
 _PROBE_SECONDS = 15.0
 """How long ``run`` waits before it tries an API again that is out of reach or refuses us."""
@@ -37,25 +43,8 @@ _PROBE_SECONDS = 15.0
 _BLOCKED = 1_000
 """Drops that may wait for earlier ones with the same orders before nothing more is taken."""
 
-_DEAF_SECONDS = 0.6
-"""After a claim the loop looks by itself for this long: watchdog keeps half of our own rename back
-for half a second, and every event behind it."""
-
 _TROUBLE_SECONDS = 5.0
 """How long claiming rests after a folder or the ledger could not be written."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pace:
-    """How often to look, and when ``--once`` stops waiting. Seconds."""
-
-    scan: float = 2.0
-    settle: float = 2.0
-
-    @property
-    def patience(self) -> float:
-        """How long ``--once`` waits for files that are not ready."""
-        return max(30.0, 10 * self.settle)
 
 
 class Service:
@@ -72,6 +61,7 @@ class Service:
         ledger: Ledger,
         claimer: Claimer,
         closer: Closer,
+        admission: Admission,
         runner: Runner,
         room: DeliveryRoom,
         clock: Clock,
@@ -91,22 +81,19 @@ class Service:
         self._closer = closer
         self._room = room
         self._clock = clock
-        self._pace = pace
+        self._patience = pace.patience
+        self._rhythm = Rhythm(pace)
         self._on_closed = on_closed
         self._on_turn = on_turn
         self._on_end = on_end
         self._bell = threading.Event()
         self._events: deque[Event] = deque()
-        self._work = Work(runner, room, self._post)
+        self._work = Work(admission, runner, room, self._post)
         self._wishes = Wishes(ledger=ledger, room=room, work=self._work, take=self._take)
         self._stop = False
-        self._closed: list[Closed] = []
+        self._refused = self._for_a_person = 0
         self._only: str | None = None
-        self._scan_wanted = True
-        self._scan_rest = 0.0
         self._troubled = False
-        self._deaf_until = 0.0
-        self._scan_due = 0.0
         self._once = False
         self._resume_at: float | None = None
         self._heard_all = False
@@ -120,7 +107,7 @@ class Service:
 
     def wake(self) -> None:
         """Something happened in the inbox."""
-        self._scan_wanted = True
+        self._rhythm.wake()
         self._bell.set()
 
     def _post(self, event: Event) -> None:
@@ -147,9 +134,11 @@ class Service:
                 self._handle_events()
                 now = self._clock.monotonic()
                 self._turn(now)
-                if once and self._is_through(late=now - began >= self._pace.patience):
+                if once and self._is_through(late=now - began >= self._patience):
                     break
-                self._bell.wait(self._until_next(now))
+                self._bell.wait(
+                    self._rhythm.until_next(now, settling=self._intake.settling, listens=not once)
+                )
             return self._wind_up()
         finally:
             self._intake.stop()
@@ -180,15 +169,16 @@ class Service:
             self._events.popleft().act()
         for closed in self._work.take_closed():
             if self._work.retries:
-                self._scan_due = 0.0  # it may be what a retry waits for
+                self._rhythm.at_once()  # it may be what a retry waits for
             self._on_closed(closed)
-            if self._once:  # a service runs for months: it must not gather what it did
-                self._closed.append(closed)
+            if self._once:  # counted, not kept: a run may have ten thousand files
+                self._refused += closed.drop.state is DropState.REFUSED
+                self._for_a_person += rows_for_a_person(closed)
 
     def _turn(self, now: float) -> None:
         """One turn: scan if it is time, claim what there is room for, mind what rests."""
         try:
-            if now >= self._scan_due or (self._scan_wanted and now >= self._scan_rest):
+            if self._rhythm.is_due(now):
                 self._look(now)
             self._claim()
             if not self._once:
@@ -214,23 +204,22 @@ class Service:
 
     def _look(self, now: float) -> None:
         """The scan is the truth. A busy inbox is not scanned for each file that is through."""
-        self._scan_wanted = False
-        self._scan_due = now + self._pace.scan
+        self._rhythm.begins(now)
         self._wishes.honour(only=self._only)
         if self._only is not None:
             return
         self._intake.look(once=self._once)
-        # Events come with every file that is through: at most a tenth of the time goes to scans.
-        self._scan_rest = now + 10 * (self._clock.monotonic() - now)
-        self._scan_due = max(self._scan_due, self._scan_rest)
+        self._rhythm.ended(now, self._clock.monotonic())
 
     def _claim(self) -> None:
-        """Claim oldest first, as long as there is room and nothing is wrong."""
+        """Claim some, oldest first, as long as there is room and nothing is wrong."""
+        self._rhythm.more = False
         room = _AHEAD - self._work.under_way
         if room <= 0 or self._work.blocked >= _BLOCKED or self._resting_from_trouble:
             return
-        if self._intake.hand_on(self._work, room, stop=lambda: self._stop):
-            self._deaf_until = self._clock.monotonic() + _DEAF_SECONDS
+        if self._intake.hand_on(self._work, room):
+            self._rhythm.claimed(self._clock.monotonic())
+        self._rhythm.more = self._intake.ready > 0
 
     def _is_through(self, *, late: bool) -> bool:
         """With ``once``: nothing moves, and no file of the first scan is still to come."""
@@ -257,19 +246,6 @@ class Service:
             if not self._work.knows(drop.drop_id):
                 self._take(drop)
         return True
-
-    def _until_next(self, now: float) -> float:
-        """Until the next scan; sooner while a file is settling."""
-        left = self._scan_due - now
-        if self._intake.settling and self._pace.settle:
-            left = min(left, max(0.05, self._pace.settle / 4))
-            self._scan_wanted = True
-        elif now < self._deaf_until and not self._once:
-            left = min(left, 0.05)
-            self._scan_wanted = True
-        if self._scan_wanted:
-            left = min(left, max(0.0, self._scan_rest - now))
-        return max(0.01, left)
 
     # -- wishes, outages -----------------------------------------------------------------------
 
@@ -343,5 +319,9 @@ class Service:
             for drop_id, behind in self._work.retries.items()
         }
         return RunOutcome(
-            closed=tuple(self._closed), open=waiting | self._work.open, left=left, shut=shut
+            refused=self._refused,
+            for_a_person=self._for_a_person,
+            open=waiting | self._work.open,
+            left=left,
+            shut=shut,
         )

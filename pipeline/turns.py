@@ -17,6 +17,9 @@ _LEAST = 64 * 1024
 
 
 _GIANT = 4 * 1024 * 1024
+_TOGETHER_BYTES = 512 * 1024
+"""Of files that are read together; a larger one is read alone."""
+
 _UNPACKS = 8
 _PACKED = (".xlsx", ".xlsm", ".xlsb", ".ods", ".zip")
 
@@ -37,9 +40,16 @@ class Lanes:
         behind = drop.folder and any(each.folder == drop.folder for each in self._giants_now())
         (self._giants if behind or is_giant(drop) else self._small).append(drop)
 
-    def small(self) -> Drop | None:
-        """Give out the next of the small ones."""
-        return self._small.popleft() if self._small else None
+    def some(self, most: int) -> list[Drop]:
+        """Give out the next of the small ones, so many at most that they can be read together."""
+        drops: list[Drop] = []
+        weight = 0
+        while self._small and len(drops) < most:
+            weight += weight_of(self._small.first)
+            if drops and weight > _TOGETHER_BYTES:
+                break
+            drops.append(self._small.popleft())
+        return drops
 
     def giant(self) -> Drop | None:
         """Give out the next of the giants, unless one is under way: then not before ``ended``."""
@@ -72,9 +82,14 @@ class Lanes:
 
 
 def is_giant(drop: Drop) -> bool:
-    """Tell whether reading it takes long; a workbook unpacks to several times its size."""
+    """Tell whether reading it takes long."""
+    return weight_of(drop) >= _GIANT
+
+
+def weight_of(drop: Drop) -> int:
+    """How many bytes there are to read, about; a workbook unpacks to several times its size."""
     packed = drop.source_file.casefold().endswith(_PACKED)
-    return drop.size * (_UNPACKS if packed else 1) >= _GIANT
+    return drop.size * (_UNPACKS if packed else 1)
 
 
 class Turns:
@@ -93,6 +108,11 @@ class Turns:
         self._last[drop.folder] = finish
         self._count += 1
         heapq.heappush(self._heap, (finish, self._count, drop))
+
+    @property
+    def first(self) -> Drop:
+        """The next one. Raises IndexError when none waits."""
+        return self._heap[0][2]
 
     def popleft(self) -> Drop:
         """Give out the next one. Raises IndexError when none waits."""

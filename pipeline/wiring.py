@@ -22,6 +22,7 @@ from pipeline.adapters.pulse import LATENCY_BOUNDS, Calls, Pulse, PulseWriter, r
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
 from pipeline.adapters.watcher import Watcher
+from pipeline.admission import Admission
 from pipeline.agreement import MB, ReadingRules
 from pipeline.claiming import Claimer
 from pipeline.closing import Closed, Closer
@@ -36,8 +37,9 @@ from pipeline.model import Drop, Limits, stamp
 from pipeline.planning import PlanRules
 from pipeline.ports import Presence, StatusApi
 from pipeline.retention import Keep, Retention
+from pipeline.rhythm import Pace
 from pipeline.runner import Runner
-from pipeline.service import Pace, Service
+from pipeline.service import Service
 from pipeline.settings import ApiSettings, Settings
 from pipeline.stages.choose import did_you_mean, find_profile
 from pipeline.stages.report_fix_sheet import Advice
@@ -196,19 +198,14 @@ class Site:
         self.folders.prepare()
         room = self.room
         troubles = Troubles(clock=self.clock)
-        pulse = PulseWriter(
-            self.root / "state",
-            _looking_at(room, self.calls, self.clock, self.settings.inbox.scan_seconds, troubles),
-            now=self.clock.now,
-            monotonic=self.clock.monotonic,
-        )
-        troubles.on_scan = pulse.scanned
+        pulse = self.pulse_writer(troubles)
         return Service(
             intake=lambda wake: self.intake(troubles, wake),
             folders=self.folders,
             ledger=self.ledger,
             claimer=self.claimer,
             closer=self.closer,
+            admission=self.admission,
             runner=self.runner,
             room=room,
             clock=self.clock,
@@ -221,6 +218,18 @@ class Site:
             on_turn=pulse.beat,
             on_end=pulse.end,
         )
+
+    def pulse_writer(self, troubles: Troubles) -> PulseWriter:
+        """What tells others on this root how the service, or a worker that looks, is doing."""
+        every = self.settings.inbox.scan_seconds
+        pulse = PulseWriter(
+            self.root / "state",
+            _looking_at(self.room, self.calls, self.clock, every, troubles),
+            now=self.clock.now,
+            monotonic=self.clock.monotonic,
+        )
+        troubles.on_scan = pulse.scanned
+        return pulse
 
     def intake(self, troubles: Troubles, wake: Callable[[], None]) -> Intake:
         """The inbox as a loop uses it. ``wake`` is called when something happens there."""
@@ -266,9 +275,9 @@ class Site:
         )
 
     @cached_property
-    def runner(self) -> Runner:
-        """Takes drops from one step to the next."""
-        return Runner(
+    def admission(self) -> Admission:
+        """Takes claimed drops to where they can be delivered."""
+        return Admission(
             folders=self.folders,
             ledger=self.ledger,
             claimer=self.claimer,
@@ -280,13 +289,21 @@ class Site:
             turn=self.ledger.planning_turn if self.presence else nullcontext,
         )
 
-    @staticmethod
-    def advice() -> Mapping[str, Advice]:
-        """How to fix what each code says."""
+    @cached_property
+    def runner(self) -> Runner:
+        """Takes planned drops to their end, and closed ones up again."""
+        return Runner(ledger=self.ledger, closer=self.closer, rules=self.plan_rules)
+
+    @cached_property
+    def _advice(self) -> Mapping[str, Advice]:
         return {
             str(code): Advice(meaning=entry.what, fix=entry.fix, right=entry.right)
             for code, entry in load_codes().items()
         }
+
+    def advice(self) -> Mapping[str, Advice]:
+        """How to fix what each code says."""
+        return self._advice
 
     @cached_property
     def room(self) -> DeliveryRoom:

@@ -67,8 +67,11 @@ def sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def make_directory(directory: Path) -> None:
-    """Make a directory and what is missing above it; each new entry is put on the disk."""
+def make_directory(directory: Path, *, sync_name: bool = True) -> None:
+    """Make a directory and what is missing above it; each new entry is put on the disk.
+
+    ``sync_name`` false: its own entry is not; whoever makes several does that afterwards.
+    """
     try:
         directory.mkdir()
     except FileExistsError:
@@ -77,9 +80,10 @@ def make_directory(directory: Path) -> None:
         return
     except FileNotFoundError:
         make_directory(directory.parent)
-        make_directory(directory)
+        make_directory(directory, sync_name=sync_name)
         return
-    sync_directory(directory.parent)
+    if sync_name:
+        sync_directory(directory.parent)
 
 
 def write_synced(path: Path, chunks: Iterable[bytes], mode: int = 0o666) -> None:
@@ -116,10 +120,11 @@ def replace_with(
         sync_directory(path.parent)
 
 
-def move(source: Path, target: Path) -> None:
+def move(source: Path, target: Path, *, sync_name: bool = True) -> None:
     """Move a file: one rename, or a verified copy where that cannot be.
 
     After a crash the file is at one of the two places, whole, or at both; moving it again is fine.
+    ``sync_name`` false: whoever moves several files puts their new names on the disk afterwards.
 
     Raises:
         DropChanged: it had to be copied, and changed meanwhile.
@@ -138,7 +143,8 @@ def move(source: Path, target: Path) -> None:
             target.unlink()
             raise DropChanged(f"{shown(source.name)} changed while it was moved.") from None
         source.unlink()
-    sync_directory(target.parent)
+    if sync_name:
+        sync_directory(target.parent)
 
 
 def copy_verified(source: Path, target: Path) -> tuple[int, int, int, int]:

@@ -5,19 +5,15 @@ A file is moved by one rename wherever that is possible; every move can be done 
 crash, and none ever replaces a file. What we do not know is never deleted.
 """
 
-import errno
 import os
-import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from pipeline.adapters.atomic import (
-    COPY_NAME,
     copy_verified,
-    hash_of,
     link_new,
     make_directory,
     move,
@@ -25,25 +21,24 @@ from pipeline.adapters.atomic import (
     sync_directory,
     temporary_in,
 )
-from pipeline.adapters.listing import identity_of, is_courier_folder, open_regular
-from pipeline.adapters.mounts import Mount
-from pipeline.adapters.naming import as_text, ignored_because, one_component, shown
+from pipeline.adapters.claims import Claims
+from pipeline.adapters.listing import is_courier_folder, open_regular
+from pipeline.adapters.naming import ignored_because, one_component, shown
 from pipeline.adapters.outbox import Outbox
-from pipeline.errors import DropChanged, StorageError, UsageError
-from pipeline.model import ReadyFile
+from pipeline.errors import StorageError, UsageError
 from pipeline.ports import Presence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Digest:
-    """What a file held when it was read: SHA-256 in hex, size in bytes, mtime in nanoseconds."""
+class PutAway:
+    """A file to move from ``work`` to the archive of a day; without one, to quarantine."""
 
-    sha256: str
-    size: int
-    mtime_ns: int
+    drop_id: str
+    name: str
+    day: date | None
 
 
-class Folders:
+class Folders(Claims):
     """The folders of one root. Names given to it are single path components, or ``UsageError``.
 
     Whatever the file system refuses is raised as ``StorageError`` with a hint.
@@ -62,16 +57,11 @@ class Folders:
 
         ``presence``: this worker's right to act, where others work on the same folders.
         """
-        self._sure: Callable[[], None] = presence.sure if presence else _alone
+        super().__init__(inbox, root / "work", done_marker=done_marker, presence=presence)
         self._root = root
-        self._inbox = inbox
-        self._inbox_mount = Mount(inbox)
         self.outbox = Outbox(outbox, presence=presence)
-        self._marker = done_marker
-        self._work = root / "work"
         self._archive = root / "archive"
         self._quarantine = root / "quarantine"
-        self.same_file_system = True
 
     def missing(self) -> list[str]:
         """The folders of the contract that are not there, by name."""
@@ -100,107 +90,14 @@ class Folders:
             self._inbox_mount.check()
             self.same_file_system = self._inbox.stat().st_dev == self._work.stat().st_dev
 
-    def claim(self, ready: ReadyFile, drop_id: str) -> Path | None:
-        """Move a ready file into ``work/<drop_id>/``; return its place there.
-
-        A name that is no text becomes one (``naming.as_text``).
-
-        None when the file is no longer the one that was ready: somebody took it, replaced it or
-        goes on writing. After a ``StorageError`` it may be at either place: ask ``claimed_path``.
-        """
-        place = self._courier(ready.folder)
-        source = place / one_component(ready.name)
-        target = self._work / one_component(drop_id) / as_text(ready.name)
-        with storing("claim", source):
-            try:
-                if identity_of(source.lstat()) != ready.identity:
-                    return None
-                make_directory(target.parent)
-                self._sure()
-                move(source, target)
-            except (FileNotFoundError, DropChanged):
-                self._discard(drop_id)
-                return None
-            except OSError:
-                self._discard(drop_id)
-                raise
-            if not _still(target, ready):
-                self._give_back(target, place, ready.name)
-                self._discard(drop_id)
-                return None
-            with open_regular(target) as file:  # who dropped it need not have synced its bytes
-                os.fsync(file.fileno())
-            sync_directory(target.parent)
-            sync_directory(place)
-            if self._marker:
-                (place / f"{ready.name}{self._marker}").unlink(missing_ok=True)
-        return target
-
-    def claimed_path(self, drop_id: str, name: str) -> Path | None:
-        """Return where the drop's file lies in ``work``, or None when it is not there."""
-        path = self._work / one_component(drop_id) / one_component(name)
-        with storing("look at", path):
-            try:
-                return path if stat.S_ISREG(path.lstat().st_mode) else None
-            except FileNotFoundError:
-                return None
-
-    def waits(self, folder: str, name: str) -> bool:
-        """Tell whether a file of this name lies in the inbox."""
-        path = self._courier(folder) / one_component(name)
-        with storing("look at", path):
-            try:
-                return stat.S_ISREG(path.lstat().st_mode)
-            except FileNotFoundError:
-                return False
-
-    def release(self, drop_id: str, name: str, folder: str) -> Path:
-        """Give a claimed file back to the inbox; return its place there.
-
-        A namesake that arrived meanwhile is never replaced: a number is added. Doing it again
-        after a crash is fine; nothing in ``work`` any more counts as done.
-        """
-        source = self._work / one_component(drop_id) / one_component(name)
-        place = self._courier(folder)
-        target = place / name
-        with storing("give back", source):
-            self._inbox_is_there()
-            make_directory(place)
-            self._sure()
-            if self.claimed_path(drop_id, name):
-                target = self._give_back(source, place, name)
-            self._discard(drop_id)
-        return target
-
-    @staticmethod
-    def digest(path: Path) -> Digest:
-        """Hash a claimed file.
-
-        Raises:
-            DropChanged: it changed meanwhile (whoever wrote it goes on through our rename), or
-                is gone.
-        """
-        with storing("read", path):
-            try:
-                with open_regular(path) as file:
-                    before = identity_of(os.fstat(file.fileno()))
-                    sha256 = hash_of(file)
-                    after = identity_of(os.fstat(file.fileno()))
-                named = identity_of(path.lstat())
-            except FileNotFoundError:
-                raise DropChanged(f"{shown(path.name)} is gone from the work folder.") from None
-        if not before == after == named:
-            raise DropChanged(f"{shown(path.name)} is still being written.")
-        return Digest(sha256=sha256, size=before[2], mtime_ns=before[3])
-
     def outbox_write(
         self, folder: str, file_name: str, chunks: Iterable[bytes], *, more_follows: bool = False
     ) -> Path:
         """Write a file into the outbox as a whole or not at all; return its place.
 
         ``folder`` is the inbox sub-folder the drop came from, or "". A file of the same name is
-        replaced. An error that ``chunks`` raises leaves nothing behind. ``more_follows``: another
-        file of the drop is written after it, and puts both names on the disk.
+        replaced. An error that ``chunks`` raises leaves nothing behind. ``more_follows``: its name
+        is put on the disk by ``outbox_keep``, with those of others.
         """
         return self.outbox.write(folder, file_name, chunks, more_follows=more_follows)
 
@@ -208,18 +105,50 @@ class Folders:
         """Take a file out of the outbox; a missing one is fine."""
         self.outbox.remove(folder, file_name)
 
+    def outbox_keep(self, folders: Iterable[str]) -> None:
+        """Put on the disk the names of what was written with ``more_follows`` into these."""
+        self.outbox.keep(folders)
+
     def archive(self, drop_id: str, name: str, day: date) -> Path:
         """Move a processed file to ``archive/YYYY/MM/DD/<drop_id>/<name>`` and clear its work.
 
         Doing it again is fine. When somebody took the file out of ``work``, the path returned
         does not exist.
         """
-        shelf = self._archive / f"{day.year:04d}" / f"{day.month:02d}" / f"{day.day:02d}"
-        return self._put_away(drop_id, name, shelf)
+        return self.put_away(PutAway(drop_id=drop_id, name=name, day=day))
 
     def quarantine(self, drop_id: str, name: str) -> Path:
         """Move a refused file to ``quarantine/<drop_id>/<name>``; otherwise as ``archive``."""
-        return self._put_away(drop_id, name, self._quarantine)
+        return self.put_away(PutAway(drop_id=drop_id, name=name, day=None))
+
+    def put_away(self, what: PutAway) -> Path:
+        """Move one file to where it stays; see ``archive`` and ``quarantine``."""
+        (error,) = self.put_away_all([what])
+        if error is not None:
+            raise error
+        return self._shelf(what) / what.drop_id / what.name
+
+    def put_away_all(self, things: Sequence[PutAway]) -> list[StorageError | None]:
+        """Move files to where they stay, then put their names on the disk.
+
+        Returned is, in their order, what kept each from being moved, or None.
+        """
+        failed: list[StorageError | None] = []
+        folders: dict[Path, None] = {}
+        for thing in things:
+            try:
+                target = self._move_away(thing)
+                folders |= {target.parent: None, target.parent.parent: None}
+                failed.append(None)
+            except StorageError as error:
+                failed.append(error)
+        try:
+            for folder in folders:
+                with storing("put away files in", folder):
+                    sync_directory(folder)
+        except StorageError as error:
+            return [each or error for each in failed]
+        return failed
 
     def leftovers(self) -> list[str]:
         """Return the drop ids that have a directory in ``work``, oldest first."""
@@ -272,15 +201,6 @@ class Folders:
             sync_directory(place)
         return target
 
-    def _inbox_is_there(self) -> None:
-        """A share that is not mounted is not made anew below its mount point."""
-        if not self.same_file_system:
-            self._inbox.stat()
-            self._inbox_mount.check()
-
-    def _courier(self, folder: str) -> Path:
-        return self._inbox / one_component(folder) if folder else self._inbox
-
     def _would_be_picked_up(self, name: str, folder: str) -> None:
         reason = ignored_because(name)
         if not reason and self._marker and name.endswith(self._marker):
@@ -292,51 +212,19 @@ class Folders:
         if folder and not is_courier_folder(one_component(folder)):
             raise UsageError(f"A folder called {shown(folder)} in the inbox is not looked into.")
 
-    def _give_back(self, source: Path, place: Path, name: str) -> Path:
-        try:
-            target = link_new(source, place, name)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            temporary = temporary_in(place)
-            try:
-                copy_verified(source, temporary)
-                target = link_new(temporary, place, name)
-            finally:
-                temporary.unlink(missing_ok=True)
-        self._mark(target)
-        sync_directory(place)
-        source.unlink(missing_ok=True)
-        return target
+    def _shelf(self, thing: PutAway) -> Path:
+        day = thing.day
+        if day is None:
+            return self._quarantine
+        return self._archive / f"{day.year:04d}" / f"{day.month:02d}" / f"{day.day:02d}"
 
-    def _mark(self, target: Path) -> None:
-        if self._marker:
-            target.with_name(f"{target.name}{self._marker}").touch()
-
-    def _put_away(self, drop_id: str, name: str, shelf: Path) -> Path:
-        source = self._work / one_component(drop_id) / one_component(name)
-        target = shelf / drop_id / name
+    def _move_away(self, thing: PutAway) -> Path:
+        source = self._work / one_component(thing.drop_id) / one_component(thing.name)
+        target = self._shelf(thing) / thing.drop_id / thing.name
         with storing("put away", source):
-            make_directory(target.parent)
+            make_directory(target.parent, sync_name=False)
             self._sure()
             with suppress(FileNotFoundError):
-                move(source, target)
-            self._discard(drop_id)
+                move(source, target, sync_name=False)
+            self._discard(thing.drop_id)
         return target
-
-    def _discard(self, drop_id: str) -> None:
-        """Clear the drop's work folder of what is ours; anything else keeps it standing."""
-        work = self._work / drop_id
-        with suppress(OSError):
-            (work / COPY_NAME).unlink(missing_ok=True)
-            work.rmdir()
-
-
-def _alone() -> None:
-    """Nobody else works on these folders."""
-
-
-def _still(target: Path, ready: ReadyFile) -> bool:
-    """Tell whether what was moved is what was ready; a copy has another device and inode."""
-    status = target.lstat()
-    return stat.S_ISREG(status.st_mode) and identity_of(status)[2:] == ready.identity[2:]

@@ -9,6 +9,7 @@ import threading
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from pipeline.errors import UsageError
 
@@ -68,6 +69,7 @@ class DropIds:
         return f"d{moment:%Y%m%dt%H%M%S}{moment.microsecond // 1000:03d}{tail}"
 
 
+@lru_cache(maxsize=256)
 def stem_of(name: str) -> str:
     """Return the name without its last extension, fit to begin the names of what we write.
 

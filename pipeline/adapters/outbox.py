@@ -38,7 +38,7 @@ class Outbox:
     ) -> Path:
         """Write a file as a whole or not at all, replacing a namesake; return its place.
 
-        ``more_follows``: another file of the same folder follows, and puts both names on the disk.
+        ``more_follows``: whoever writes several files puts their names on the disk by ``keep``.
         """
         place = self._place(folder)
         path = place / one_component(file_name)
@@ -53,6 +53,12 @@ class Outbox:
                 for left in place.glob(f".{glob.escape(file_name)}.*.tmp"):
                     left.unlink(missing_ok=True)
         return path
+
+    def keep(self, folders: Iterable[str]) -> None:
+        """Put on the disk the names of what was written into these folders."""
+        for place in {self._place(folder) for folder in folders}:
+            with storing("write into", place):
+                sync_directory(place)
 
     def remove(self, folder: str, file_name: str) -> None:
         """Take a file out; a missing one is fine."""

@@ -1,4 +1,5 @@
-"""What lies on the shelves for good: originals in archive and quarantine, reports in the outbox.
+"""What lies on the shelves for good: originals in archive and quarantine, reports in the outbox,
+and what is kept beside the ledger.
 
 Only finds and removes; what may go is decided elsewhere (``pipeline.retention``).
 """
@@ -7,7 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from pipeline.adapters.atomic import storing
@@ -26,7 +27,8 @@ class Shelves:
     def __init__(self, root: Path, outbox: Outbox) -> None:
         self._archive = root / "archive"
         self._quarantine = root / "quarantine"
-        self._drops = root / "state" / "drops"
+        self._state = root / "state"
+        self._drops = self._state / "drops"
         self._outbox = outbox
 
     def originals(self, before: date) -> Iterator[tuple[str, Path]]:
@@ -51,6 +53,30 @@ class Shelves:
                 else:
                     rest.append((found[1], folder, name))
         yield from rest
+
+    def aside(self, before: datetime) -> Iterator[Path]:
+        """Yield what lies beside the ledger and is older: minutes, by their day; what the page kept
+        of uploads and corrections, by its last change.
+        """
+        with storing("list", self._state):
+            for day in sorted(self._state.glob("minutes/*.jsonl")):
+                with suppress(ValueError):  # not ours
+                    if date.fromisoformat(day.stem) < before.date():
+                        yield day
+            for path in sorted((self._state / "web").glob("**/*")):
+                with suppress(FileNotFoundError):  # the page tidies up as well
+                    if path.is_file() and path.stat().st_mtime < before.timestamp():
+                        yield path
+
+    def remove_aside(self, path: Path) -> None:
+        """Remove one of these, and the folders above it that became empty."""
+        with storing("remove", path):
+            path.unlink(missing_ok=True)
+        for above in path.parents:
+            if above.parent.parent == self._state or self._state not in above.parents:
+                break
+            with suppress(OSError):  # not empty
+                above.rmdir()
 
     def remove_original(self, folder: Path) -> None:
         """Remove a drop's folder from archive or quarantine, and days that became empty."""

@@ -8,7 +8,7 @@ closed: ``trace`` shows from them what was sent.
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import RawIOBase
 from pathlib import Path
 
@@ -16,17 +16,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.errors import StorageError
+from pipeline.adapters.tries import TRIES, Tries, in_spool
 from pipeline.model import PREPARED, Block, Drop, DropState, PreparedBlock
 
 _EXTRA = pa.field("extra", pa.list_(pa.string()))
 _BODIES = "bodies.json"
 _READ_AHEAD = 256 * 1024
+_SMALL = 64 * 1024
 _PLAN = "plan.arrow"
 _IDS = "ids.arrow"
-_TRIES = "tries"
-_BEGUN, _FAILED = b".", b"!"
-_ROWS = "rows-*.arrow"
+_PASSING = frozenset({TRIES})
 
 
 PART = "spool"
@@ -65,12 +64,12 @@ class SpoolWriter:
         table = prepared.table.combine_chunks()
         arrays = [*(_whole(column) for column in table.columns), *map(_whole, block.cells), extra]
         batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
-        with _in_our_words(self._folder):
+        with in_spool(self._folder):
             self._writer.write_batch(batch)
 
     def close(self) -> None:
         """Finish the file."""
-        with _in_our_words(self._folder):
+        with in_spool(self._folder):
             self._writer.close()
             self._sink.close()
 
@@ -82,53 +81,12 @@ class Spool:
         """``home``: the drop's own folder, when ``folder`` is one worker's part of it."""
         self.folder = folder
         self._home = home or folder
-
-    def begin_try(self) -> int:
-        """Count that the file is about to be read; which try it is, from 1.
-
-        It is not for the ledger: a try that ends the process must be counted before it begins, and
-        costs a byte here instead of a commit.
-        """
-        with _in_our_words(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with (self._home / _TRIES).open("ab") as file:
-                file.write(_BEGUN)
-                return file.tell()
-
-    def fail_try(self) -> None:
-        """The last try that was counted failed, and we are there to tell; doing it again is fine.
-
-        One that nobody tells of may have been ended by anything: a kill, a power cut.
-        """
-        with _in_our_words(self.folder), (self.folder / _TRIES).open("r+b") as file:
-            file.seek(-1, os.SEEK_END)
-            file.write(_FAILED)
-
-    def failed_tries(self) -> int:
-        """How many tries are known to have failed."""
-        with _in_our_words(self.folder):
-            path = self.folder / _TRIES
-            return path.read_bytes().count(_FAILED) if path.exists() else 0
-
-    def end_try(self) -> None:
-        """This try, the last that was counted, did no harm; earlier ones stay counted."""
-        with _in_our_words(self.folder):
-            path = self._home / _TRIES
-            size = path.stat().st_size if path.exists() else 0
-            if size > 1:
-                os.truncate(path, size - 1)
-            else:
-                path.unlink(missing_ok=True)
-
-    def end_tries(self) -> None:
-        """The file was read and planned without harm: none is counted any more."""
-        with _in_our_words(self.folder):
-            (self._home / _TRIES).unlink(missing_ok=True)
+        self.tries = Tries(self._home)
 
     @contextmanager
     def rows_writer(self, sheet: int, columns: int) -> Iterator[SpoolWriter]:
         """A writer for the sheet with this number, from 0."""
-        with _in_our_words(self.folder):
+        with in_spool(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             writer = SpoolWriter(self._rows_path(sheet), columns)
         try:
@@ -138,22 +96,24 @@ class Spool:
 
     def blocks(self, sheet: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The sheet's blocks in order; only these columns if named."""
-        with _in_our_words(self.folder), pa.OSFile(str(self._rows_path(sheet))) as source:
-            options = pa.ipc.IpcReadOptions()
-            if columns is not None:
-                names = pa.ipc.open_file(source).schema.names
+        with in_spool(self.folder), pa.OSFile(str(self._rows_path(sheet))) as source:
+            reader = pa.ipc.open_file(source)
+            names = reader.schema.names
+            # To open it a second time for some columns costs more than to read all of a small one.
+            few = columns if columns is not None and source.size() < _SMALL else None
+            if columns is not None and few is None:
+                options = pa.ipc.IpcReadOptions()
                 options.included_fields = [names.index(name) for name in columns]
                 source.seek(0)
-            reader = pa.ipc.open_file(source, options=options)
+                reader = pa.ipc.open_file(source, options=options)
             for number in range(reader.num_record_batches):
-                yield reader.get_batch(number)
+                batch = reader.get_batch(number)
+                yield batch if few is None else batch.select(sorted(few, key=names.index))
 
     def write_plan(self, table: pa.Table) -> None:
-        """Keep what was decided per row; on disk, as the rows themselves, when this returns."""
-        with _in_our_words(self.folder):
+        """Keep what was decided per row; on the disk after ``keep``, as the rows themselves."""
+        with in_spool(self.folder):
             self._write(_PLAN, table)
-            for path in self.folder.glob(_ROWS):
-                _sync(path)
 
     @property
     def has_plan(self) -> bool:
@@ -168,10 +128,10 @@ class Spool:
         """Freeze the bodies of all chunks, a line each; return their lengths in bytes.
 
         ``pieces``: arrays of ``large_string``, each body with its line end, which no length counts.
-        They are on disk, with the folder that names them, when this returns.
+        They are on the disk after ``keep``.
         """
         lengths = [np.zeros(0, np.int64)]
-        with _in_our_words(self.folder):
+        with in_spool(self.folder):
             path = self.folder / _BODIES
             with path.open("wb", buffering=0) as file:
                 for piece in pieces:
@@ -179,17 +139,12 @@ class Spool:
                     at = np.frombuffer(ends, np.int64)[piece.offset : piece.offset + len(piece) + 1]
                     lengths.append(np.diff(at) - 1)
                     _write_all(file, memoryview(data)[at[0] : at[-1]] if data else b"")
-                os.fsync(file.fileno())
-            _sync(self.folder)
-            _sync(self.folder.parent)
-            if self._home != self.folder:
-                _sync(self._home.parent)
         return np.concatenate(lengths)
 
     @contextmanager
     def body_reader(self) -> Iterator[Callable[[int, int], bytes]]:
         """A function (offset, length) → a frozen body. It raises StorageError too."""
-        with _in_our_words(self.folder):
+        with in_spool(self.folder):
             handle = os.open(self.folder / _BODIES, os.O_RDONLY)
 
         start, held = 0, b""
@@ -199,7 +154,7 @@ class Spool:
             # Bodies are asked for nearly in their order: each read gives up the interpreter lock,
             # and getting it back costs more than the read.
             if not start <= offset <= offset + length <= start + len(held):
-                with _in_our_words(self.folder):
+                with in_spool(self.folder):
                     start, held = offset, os.pread(handle, max(length, _READ_AHEAD), offset)
                     if len(held) < length:
                         raise OSError(f"{_BODIES} is cut off")
@@ -212,8 +167,9 @@ class Spool:
 
     def write_ids(self, table: pa.Table) -> None:
         """Keep ``row`` (record number) and ``order_id`` of rows a person may correct; on disk."""
-        with _in_our_words(self.folder):
+        with in_spool(self.folder):
             self._write(_IDS, table)
+            _sync(self._at(_IDS))
             (self.folder / _IDS).replace(self._home / _IDS)
             _sync(self._home)
 
@@ -231,18 +187,27 @@ class Spool:
 
     def forget_rows(self) -> None:
         """The drop is closed: only bodies (for ``trace``) and ids (for corrections) stay."""
-        with _in_our_words(self.folder):
-            for path in (*self.folder.glob(_ROWS), self._at(_PLAN), self._home / _TRIES):
-                path.unlink(missing_ok=True)
-            bodies = self.folder / _BODIES
-            if bodies.exists() and not bodies.stat().st_size:
-                bodies.unlink()
-            if self.folder.exists() and not any(self.folder.iterdir()):
-                self.folder.rmdir()
+        with in_spool(self.folder):
+            self.tries.end_all()
+            kept = False
+            with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+                for entry in entries:
+                    if _is_of_rows(entry.name) or (
+                        entry.name == _BODIES and not entry.stat().st_size
+                    ):
+                        (self.folder / entry.name).unlink()
+                    else:
+                        kept = True
+                if not kept:
+                    self.folder.rmdir()
+
+    def folders(self) -> tuple[Path, ...]:
+        """The folder, and the one above it that is the drop's own, if there is one."""
+        return (self.folder,) if self._home == self.folder else (self.folder, self._home)
 
     def forget_others(self) -> None:
         """Remove what other workers wrote of the drop before they were given up."""
-        with _in_our_words(self._home):
+        with in_spool(self._home):
             for path in self._home.iterdir() if self._home.exists() else ():
                 if path.is_dir() and path != self.folder:
                     shutil.rmtree(path, ignore_errors=True)
@@ -255,13 +220,12 @@ class Spool:
         path = self._at(name)
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        _sync(path)
 
     def _read(self, name: str) -> pa.Table:
         return self._read_at(self._at(name))
 
     def _read_at(self, path: Path) -> pa.Table:
-        with _in_our_words(self.folder), pa.OSFile(str(path)) as source:
+        with in_spool(self.folder), pa.OSFile(str(path)) as source:
             return pa.ipc.open_file(source).read_all()
 
     def _at(self, name: str) -> Path:
@@ -269,6 +233,31 @@ class Spool:
 
     def _rows_path(self, sheet: int) -> Path:
         return self.folder / f"rows-{sheet:02}.arrow"
+
+
+def keep(spools: Sequence[Spool]) -> None:
+    """Put on the disk what these drops' plans are made of: rows, plan, bodies, and their names.
+
+    All of it first and then the one folder of all: what was written together costs little more
+    than what one drop has.
+    """
+    above: dict[Path, None] = {}
+    for spool in spools:
+        with in_spool(spool.folder):
+            with os.scandir(spool.folder) as entries:
+                files = [entry.path for entry in entries if entry.name not in _PASSING]
+            for file in files:
+                _sync(file)
+            for folder in spool.folders():
+                _sync(folder)
+                above[folder.parent] = None
+    for folder in above:
+        with in_spool(folder):
+            _sync(folder)
+
+
+def _is_of_rows(name: str) -> bool:
+    return name == _PLAN or (name.startswith("rows-") and name.endswith(".arrow"))
 
 
 def _write_all(file: RawIOBase, data: bytes | memoryview) -> None:
@@ -283,20 +272,9 @@ def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return column
 
 
-def _sync(path: Path) -> None:
+def _sync(path: str | Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _in_our_words(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, pa.ArrowException) as error:
-        raise StorageError(
-            f"The spool {folder} cannot be used: {error}.",
-            hint="Check that the disk has space and that state/ is writable.",
-        ) from error

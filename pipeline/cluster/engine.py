@@ -16,7 +16,8 @@ from typing import Any
 import procrastinate
 import psycopg
 import structlog
-from procrastinate import exceptions, jobs
+from procrastinate import exceptions, jobs, schema
+from psycopg import sql
 
 from pipeline.errors import StorageError
 
@@ -179,15 +180,27 @@ class Engine:
 
 
 async def make_tables(url: str) -> None:
-    """Make the engine's tables where they are missing. Several may come at once."""
+    """Make the engine's tables where they are missing. Several may come at once.
+
+    Lock and tables are one command, which the server sees through by itself: a worker that freezes
+    in the middle of it keeps nobody waiting.
+    """
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute("SELECT pg_advisory_lock(%s)", (_SCHEMA_KEY,))
-        cursor = await connection.execute("SELECT to_regclass('procrastinate_jobs')")
-        found = await cursor.fetchone()
-        if found and found[0] is None:
-            connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=1)
-            async with procrastinate.App(connector=connector).open_async() as app:
-                await app.schema_manager.apply_schema_async()
+        if await _are_there(connection):
+            return
+        lock = sql.SQL("SELECT pg_advisory_xact_lock({});").format(_SCHEMA_KEY)
+        tables = sql.SQL(schema.SchemaManager.get_schema())
+        try:
+            await connection.execute(lock + tables)
+        except psycopg.Error:
+            if not await _are_there(connection):  # else another was quicker
+                raise
+
+
+async def _are_there(connection: "psycopg.AsyncConnection[psycopg.rows.TupleRow]") -> bool:
+    cursor = await connection.execute("SELECT to_regclass('procrastinate_jobs')")
+    found = await cursor.fetchone()
+    return bool(found and found[0])
 
 
 def _guarded(kind: str, hand: Hand) -> Callable[..., None]:

@@ -12,14 +12,14 @@ from functools import partial
 import pyarrow as pa
 import structlog
 
-from pipeline.adapters.ledger.segments import Load, Segment, sending
+from pipeline.adapters.ledger.segments import Load, Segment, segment_post, sending
 from pipeline.closing import Closed
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.posts import Posts
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import Fenced, StorageError
 from pipeline.model import Drop, DropState
-from pipeline.runner import Blocked, Ready, Reopened
+from pipeline.steps import Blocked, Ready, Reopened
 from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
@@ -154,9 +154,11 @@ class Hands(Posts):
     def _plan_one(self, drop: Drop) -> None:
         if self._site.claimer.recover(drop) is None:
             return  # it went back to the inbox
-        runner = self._site.runner
-        step = runner.admit(drop, partial(runner.read, drop), self._ahead_of)
+        admission = self._site.admission
+        (step,) = admission.admit([drop], admission.read([drop]), self._ahead_of)
         match step:
+            case Exception() as error:
+                raise error
             case Ready(drop=planned):
                 self._ledger.wait_no_more(planned.seq)
                 self.call_for(planned)
@@ -179,41 +181,34 @@ class Hands(Posts):
 
     def send(self, drop_seq: int, wave: int, no: int) -> None:
         """Send one segment of a drop, if it is its time and nobody else does."""
-        room = self._site.room
-        if self.stopping or room.shut is not None:
+        if self.stopping or self._site.room.shut is not None:
             return
-        segment = self._ledger.segment(drop_seq, wave, no)
-        if segment is None:
-            return
-        with self.post(segment.post) as mine, self._counted():
-            if not mine:
-                return
-            # It may have ended between the look and the post.
-            if self._ledger.segment(drop_seq, wave, no) is None:
-                return
-            handback = self._deliver(segment)
-            if handback is None:
+        take = partial(self._ledger.take_segment, drop_seq=drop_seq, wave=wave, no=no)
+        with self.holding(segment_post(drop_seq, wave, no), take) as held, self._counted():
+            load = held.what
+            handback = self._deliver(load) if load else None
+            if load is None or handback is None:
                 return
             if handback.shut is None and not handback.cancelled:
-                next_ones = self._ledger.end_segment(segment)
+                next_ones = self._ledger.end_segment(load.segment)
+                held.gone = True
                 if next_ones is None:
                     self.call_report(drop_seq)
                 else:
                     self.call_send(next_ones)
                 return
-        self._came_back_early(segment, handback)
+        self._came_back_early(load.segment, handback)
 
-    def _deliver(self, segment: Segment) -> Handback | None:
-        load = self._ledger.load(segment)
+    def _deliver(self, load: Load) -> Handback | None:
         if load.drop.state is not DropState.OPEN:
             return None
         if load.drop.request == "cancel":
-            return Handback(drop_seq=segment.drop_seq, complete=False, cancelled=True)
+            return Handback(drop_seq=load.drop.seq, complete=False, cancelled=True)
         with ExitStack() as held:
             try:
                 return self._site.room.submit(self._shipment(load, held)).result()
             except StorageError as error:
-                log.warning("segment.broken", post=segment.post, reason=error.message)
+                log.warning("segment.broken", post=load.segment.post, reason=error.message)
                 return None
 
     def _shipment(self, load: Load, held: ExitStack) -> Shipment:
@@ -250,7 +245,9 @@ class Hands(Posts):
             handback = self._handback(drop)
             if handback is None:
                 return  # it goes on: whoever ends its last segment calls again
-            result = self._site.runner.finish(drop, handback)
+            (result,) = self._site.runner.finish([(drop, handback)])
+            if isinstance(result, Exception):
+                raise result
             if isinstance(result, Closed):
                 self._ledger.forget_segments(drop_seq)
         if isinstance(result, Closed):

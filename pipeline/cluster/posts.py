@@ -1,8 +1,10 @@
 """What this worker has taken up: in the ledger for the others, and here for its own threads."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.ledger.crew import PLANNING
@@ -10,6 +12,19 @@ from pipeline.cluster.lease import Lease
 
 SCAN = "scan:"
 """How the post of the one who looks into an inbox begins."""
+
+
+_T = TypeVar("_T")
+
+
+@dataclass
+class Held(Generic[_T]):
+    """A post while it is held. ``what``: what taking it up told, None where it is not ours;
+    ``gone``: the ledger has let go of it already.
+    """
+
+    what: _T | None
+    gone: bool = False
 
 
 class Posts:
@@ -24,20 +39,26 @@ class Posts:
     @contextmanager
     def post(self, key: str) -> Iterator[bool]:
         """Hold a post of the ledger; false when somebody has it."""
+        with self.holding(key, lambda me: self._ledger.take_post(me, key) or None) as held:
+            yield held.what is not None
+
+    @contextmanager
+    def holding(self, key: str, take: Callable[[str], _T | None]) -> "Iterator[Held[_T]]":
+        """Hold a post that ``take`` takes under our name; it returns None when it cannot be had."""
         me = self._lease.name
         self._lease.sure()
         with self._lock:
             twice = key in self._held
             self._held.add(key)
         if twice:
-            yield False
+            yield Held(None)
             return
         try:
-            mine = self._ledger.take_post(me, key)
+            held = Held(take(me))
             try:
-                yield mine
+                yield held
             finally:
-                if mine:
+                if held.what is not None and not held.gone:
                     self._ledger.leave_post(me, key)
         finally:
             with self._lock:

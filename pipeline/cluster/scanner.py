@@ -1,12 +1,17 @@
 """The inbox among workers: one of them looks into it and claims, and hands on to all.
 
-The post makes it one at a time. A claim that its worker did not live to end is ended here by
-whoever looks next; its line stays for an hour, should the file come to ``work`` after all.
+It also does what one does for a root: says in ``state/health.json`` how things are, tells people,
+and removes what is old. The post makes it one at a time. A claim that its worker did not live to
+end is ended here by whoever looks next; its line stays for an hour, should the file come to
+``work`` after all.
 """
 
 import threading
 import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 
@@ -27,6 +32,13 @@ _SAY_SECONDS = 0.2
 _RECOVER_LOOKS = 15
 _TROUBLE_SECONDS = 5.0
 _LOST_CLAIM = timedelta(hours=1)
+
+
+class Beside(Protocol):
+    """What goes on beside the looking, while the context lasts and ``may`` says so."""
+
+    def __call__(self, *, may: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Begin."""
 
 
 class QueueDispatcher:
@@ -50,8 +62,12 @@ class QueueDispatcher:
         return found is not None and not found.state.closed
 
     def take(self, drop: Drop) -> None:
-        """A claimed drop: to be planned in its turn. Of a flood of files not each is told of."""
-        log.debug("drop.handed_on", drop=drop.drop_id)
+        """A claimed drop: to be planned in its turn."""
+        self.take_all([drop])
+
+    def take_all(self, drops: Sequence[Drop]) -> None:
+        """The same for several. Of a flood of files not each is told of."""
+        log.debug("drops.handed_on", count=len(drops))
         self._unsaid = True
         if time.monotonic() - self._said_at > _SAY_SECONDS:
             self.say()
@@ -70,8 +86,10 @@ class QueueDispatcher:
 class Scanner:
     """Looks into the inbox as long as no other worker of the root does."""
 
-    def __init__(self, site: Site, lease: Lease, hands: Hands) -> None:
+    def __init__(self, site: Site, lease: Lease, hands: Hands, beside: Beside) -> None:
         self._site = site
+        self._beside = beside
+        self._held = ExitStack()
         self._ledger = site.ledger
         self._lease = lease
         self._dispatcher = QueueDispatcher(site, hands)
@@ -80,7 +98,9 @@ class Scanner:
         self._post = f"{SCAN}{site.ledger.root_id}"
         self._mine = False
         self._looks = 0
-        self._intake = site.intake(Troubles(clock=site.clock), self._bell.set)
+        troubles = Troubles(clock=site.clock)
+        self._pulse = site.pulse_writer(troubles)
+        self._intake = site.intake(troubles, self._bell.set)
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
     def start(self) -> None:
@@ -116,6 +136,11 @@ class Scanner:
                 self._bell.clear()
         finally:
             self._intake.stop()
+            self._held.close()
+            if self._mine:
+                self._site.retention.stop()
+            if self._mine and self._lease.holds:
+                self._pulse.end()
 
     def _turn(self) -> float:
         """Look and claim, if it is ours to do; return the seconds to wait."""
@@ -127,15 +152,23 @@ class Scanner:
                 return settings.scan_seconds
             log.info("scanner.begins", inbox=str(self._site.inbox_path))
             self._intake.start()
+            self._held.enter_context(self._beside(may=self._acts))
         if self._looks % _RECOVER_LOOKS == 0:
             self._recover()
         self._looks += 1
         self._intake.look(once=False)
         room = _AHEAD - self._dispatcher.under_way if self._intake.ready else 0
-        self._intake.hand_on(self._dispatcher, room, stop=self._end.is_set)
+        while self._intake.ready and room > 0 and not self._end.is_set():
+            room -= self._intake.hand_on(self._dispatcher, room)
         self._dispatcher.say()
+        self._lease.sure()
+        self._pulse.beat()
+        self._site.retention.start_if_due(lambda: False)
         settle = settings.settle_seconds
         return max(0.05, settle / 4) if self._intake.settling and settle else settings.scan_seconds
+
+    def _acts(self) -> bool:
+        return self._lease.holds
 
     def _recover(self) -> None:
         """Claims that another worker, or we, did not end."""

@@ -14,7 +14,7 @@ from pipeline.cluster.engine import Engine, Queue
 from pipeline.cluster.hands import PLAN, REPORT, SEND, Hands
 from pipeline.cluster.keeper import Keeper
 from pipeline.cluster.lease import Lease
-from pipeline.cluster.scanner import Scanner
+from pipeline.cluster.scanner import Beside, Scanner
 from pipeline.errors import SettingsError, StorageError
 from pipeline.settings import Settings
 from pipeline.wiring import Site
@@ -42,8 +42,14 @@ def libpq(url: str) -> str:
 class Session:
     """One membership, under one name. ``run`` returns when it ended; ``was_lost``: not by wish."""
 
-    def __init__(self, root: Path, settings: Settings, child: Child | None = None) -> None:
-        """``child``: a process to read files in that was started already."""
+    def __init__(
+        self, root: Path, settings: Settings, beside: Beside, child: Child | None = None
+    ) -> None:
+        """``child``: a process to read files in that was started already.
+
+        ``beside``: see ``Scanner``.
+        """
+        self._beside = beside
         self._lease = Lease(settings.cluster.stale_seconds)
         self._site = Site(root, settings, child=child, presence=self._lease)
         self._stop = threading.Event()
@@ -57,7 +63,7 @@ class Session:
         if self._hands is not None:
             self._hands.stopping = True
         if self._engine is not None:
-            self._site.runner.stop_reading()
+            self._site.admission.stop_reading()
             self._site.room.stop()
             self._engine.stop()
 
@@ -68,7 +74,7 @@ class Session:
         self._stop.set()
         if self._hands is not None:
             self._hands.stopping = True
-        self._site.runner.stop_reading()
+        self._site.admission.stop_reading()
         self._site.room.kill()
         if self._engine is not None:
             self._engine.stop()
@@ -106,7 +112,7 @@ class Session:
             beat=lease.pause,
         )
         keeper = Keeper(site, lease, hands, engine, stop=self.stop, lost=self._lost)
-        scanner = Scanner(site, lease, hands)
+        scanner = Scanner(site, lease, hands, self._beside)
         site.readers.keep_ready()
         site.room.start()
         keeper.start()
@@ -137,15 +143,16 @@ class Session:
         log.info("worker.left", worker=self._lease.name)
 
 
-def work(site: Site, on_session: Callable[[Session], None]) -> None:
+def work(site: Site, on_session: Callable[[Session], None], *, beside: Beside) -> None:
     """Be a worker of this root until stopped: a worker that was given up joins anew.
 
-    ``on_session`` is handed each session before it begins, so that signals can stop it. Raises what
-    keeps the first one from beginning.
+    ``on_session`` is handed each session before it begins, so that signals can stop it. ``beside``:
+    what one worker of the root does beside, such as telling people. Raises what keeps the first
+    session from beginning.
     """
     first = True
     while True:
-        session = Session(site.root, site.settings, site.child if first else None)
+        session = Session(site.root, site.settings, beside, site.child if first else None)
         on_session(session)
         try:
             session.run()

@@ -1,11 +1,13 @@
 """Several machines: worker; cluster status, cluster drain."""
 
 import signal
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.commands.common import Desk, command
+from pipeline.commands.operate import people_told
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -56,7 +58,7 @@ def worker(desk: Desk) -> int:
 
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
-    work(site, begin)
+    work(site, begin, beside=partial(people_told, site, once=False))
     return 130 if signal.SIGINT in caught else 0
 
 
@@ -96,6 +98,8 @@ def _print_status(desk: Desk, found: "dict[str, Any]") -> None:
         f"Drops: {told or 'none'}. Segments open: {found['segments']['open']}, "
         f"being sent: {found['segments']['sending']}."
     )
+    waiting = ", ".join(f"{count} in {name}" for name, count in found["queues"].items())
+    desk.console.print(f"Jobs waiting: {waiting or 'none'}. Stalled: {found['stalled']}.")
     if found["shut"]:
         desk.console.print(
             f"Nothing is sent for {found['shut']['seconds']:.0f} s: {found['shut']['reason']}"

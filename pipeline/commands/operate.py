@@ -11,7 +11,7 @@ import typer
 from pipeline.commands.common import Desk, command, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import FrameType
 
@@ -51,20 +51,27 @@ def run(
         site.readers.keep_ready()
     with (
         RootLock(site.root, now=site.clock.now),
-        site.ledger.alone() as hold,
+        _alone(site) as hold,
         _web_beside(desk, wanted=web),
-        _people_told(site, once=once),
+        people_told(site, once=once),
     ):
         return _serve(desk, site, hold, once=once)
 
 
-def _people_told(site: "Site", *, once: bool) -> "AbstractContextManager[None]":
+def _alone(site: "Site") -> "AbstractContextManager[Hold]":
+    """The ledger, which one run has at a time."""
+    return site.ledger.alone(stale_seconds=site.settings.cluster.stale_seconds)
+
+
+def people_told(
+    site: "Site", *, once: bool, may: "Callable[[], bool]" = lambda: True
+) -> "AbstractContextManager[None]":
     """Notices and pings, where they are configured; nothing is imported for them elsewhere."""
     if not site.settings.notify.urls and site.settings.notify.ping_url is None:
         return nullcontext()
     from pipeline.web.notices import telling
 
-    return telling(site, once=once)
+    return telling(site, once=once, may=may)
 
 
 @contextmanager
@@ -157,7 +164,7 @@ def retry(
     if not site.ledger.is_ours(found):
         return _noted(desk, drop, "retry")
     try:
-        with RootLock(site.root, now=site.clock.now), site.ledger.alone() as hold:
+        with RootLock(site.root, now=site.clock.now), _alone(site) as hold:
             site.check_sending()
             return _serve(desk, site, hold, once=True, only=drop)
     except RootBusy:
@@ -179,7 +186,7 @@ def cancel(
     if not site.ledger.is_ours(found):
         return _noted(desk, drop, "cancel")
     try:
-        with RootLock(site.root, now=site.clock.now), site.ledger.alone() as hold:
+        with RootLock(site.root, now=site.clock.now), _alone(site) as hold:
             return _serve(desk, site, hold, once=True, only=drop)
     except RootBusy:
         return _noted(desk, drop, "cancel")

@@ -5,7 +5,7 @@ replaced when it has grown.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from signal import SIGXCPU
@@ -18,7 +18,7 @@ from pipeline.adapters.spool import Spool
 from pipeline.agreement import MB, Answer, OwnProfiles, ReadingRules, introduction, reply, request
 from pipeline.containment.watch import Watch, not_started, too_large, too_long
 from pipeline.errors import DropRefused, ReaderDied, StorageError
-from pipeline.prepared import Facts, Source
+from pipeline.prepared import Facts, Job, Source
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +34,10 @@ _START_SECONDS = 120.0
 _SECONDS_PER_MB = 3.0
 """What a file's size adds to its time; on a quiet machine a workbook takes 0.3 s per MB, a CSV a
 hundredth of that."""
+
+_TOGETHER = 2.0
+"""Seconds of processor for several small files, which take some hundredths; what takes longer is
+soon read alone, with all the time it may take."""
 
 _FILES, _SOMETIMES = 1_000, 20
 _GROWN = 128 * MB
@@ -84,18 +88,52 @@ class Reader:
         StorageError when file or spool cannot be used, or no process started; ReaderDied when the
         process ended over this file; ReadingBug; ReadingStopped.
         """
-        self._learn()
-        size = _size(source.path)
-        allowed = self._rules.seconds + size / MB * _SECONDS_PER_MB
+        (ended,) = self.read_together([Job(source=source, spool=spool)], earlier)
+        if isinstance(ended, Exception):
+            raise ended
+        return ended
+
+    def read_together(self, jobs: Sequence[Job], earlier: Earlier) -> list[Facts | Exception]:
+        """Read small files, which cost less together. What ``read`` would return or raise, each.
+
+        Where reading them together ends the process, or costs too much, each is read alone: so it
+        is seen which one it was, and only that one has to answer for it.
+        """
+        if len(jobs) > 1:
+            try:
+                return self._read(jobs, earlier)
+            except (ReaderDied, DropRefused, ReadingBug) as error:
+                log.warning("reader.one_by_one", files=len(jobs), reason=type(error).__name__)
+            except (StorageError, ReadingStopped) as error:
+                return [error] * len(jobs)
+        return [self._alone(job, earlier) for job in jobs]
+
+    def _alone(self, job: Job, earlier: Earlier) -> Facts | Exception:
         try:
-            child = self._asked(request(source, spool, allowed))
-            answer = self._answer(child, source, allowed, earlier)
+            (ended,) = self._read([job], earlier)
+        except (ReaderDied, DropRefused, ReadingBug, StorageError, ReadingStopped) as error:
+            return error
+        return ended
+
+    def _read(self, jobs: Sequence[Job], earlier: Earlier) -> list[Facts | Exception]:
+        """Ask for these files. Raises what ends the process over one of them."""
+        self._learn()
+        size = sum(_size(job.source.path) for job in jobs)
+        seconds = self._rules.seconds if len(jobs) == 1 else min(self._rules.seconds, _TOGETHER)
+        allowed = seconds + size / MB * _SECONDS_PER_MB
+        try:
+            child = self._asked(request(jobs, allowed))
+            watch = Watch(child, allowed=allowed, memory=self._rules.memory)
+            answers = [self._answer(child, job.source, watch, earlier) for job in jobs]
         except ChildGone as gone:
-            raise self._died(gone, source, allowed) from gone
-        self._files += 1
-        if self._is_worn(child, size):
+            raise self._died(gone, jobs[0].source, allowed) from gone
+        self._files += len(jobs)
+        if self._is_worn(child, size, len(jobs)):
             self.end()
-        return self._facts(answer, source)
+        if len(jobs) > 1 and any(answer.memory for answer in answers):
+            self.end()  # it may be what all of them need together
+            raise too_large(jobs[0].source, self._rules.memory)
+        return [self._facts(answer, job.source) for answer, job in zip(answers, jobs, strict=True)]
 
     def _learn(self) -> None:
         """Take in what somebody changed in the root's profiles since the last file."""
@@ -187,11 +225,11 @@ class Reader:
         with self._lock:
             self._child, self._ready, self._files = None, False, 0
 
-    def _is_worn(self, child: Child, size: int) -> bool:
-        """Tell whether the process should go after a file of this size."""
+    def _is_worn(self, child: Child, size: int, files: int) -> bool:
+        """Tell whether the process should go after so many files of this size in all."""
         if self._files >= _FILES or (size >= _LARGE and not self.stays):
             return True
-        usage = child.usage() if size >= MB or self._files % _SOMETIMES == 0 else None
+        usage = child.usage() if size >= MB or self._files % _SOMETIMES < files else None
         return usage is not None and usage.memory > _GROWN
 
     def _died(self, gone: ChildGone, source: Source, allowed: float) -> Exception:
@@ -204,16 +242,15 @@ class Reader:
 
     # -- one file ------------------------------------------------------------------------------
 
-    def _answer(self, child: Child, source: Source, allowed: float, earlier: Earlier) -> Answer:
+    def _answer(self, child: Child, source: Source, watch: Watch, earlier: Earlier) -> Answer:
         """What it says of the file in the end."""
-        watch = Watch(child, allowed=allowed, memory=self._rules.memory)
         while True:
             line = child.receive(_LOOK_SECONDS)
             if line is None:
                 watch.look()
                 if watch.too_long:
                     self.end()
-                    raise too_long(source, allowed)
+                    raise too_long(source, watch.allowed)
                 if watch.too_large:
                     self.end()
                     raise too_large(source, self._rules.memory)
@@ -228,21 +265,21 @@ class Reader:
                 return answer
             child.send(reply(earlier(answer.ask)))
 
-    def _facts(self, answer: Answer, source: Source) -> Facts:
+    def _facts(self, answer: Answer, source: Source) -> Facts | Exception:
         if answer.facts is not None:
             return answer.facts
         if answer.refused is not None:
             told = answer.refused
-            raise DropRefused(told.code, told.message, hint=told.hint)
+            return DropRefused(told.code, told.message, hint=told.hint)
         if answer.storage is not None:
-            raise StorageError(answer.storage.message, hint=answer.storage.hint)
+            return StorageError(answer.storage.message, hint=answer.storage.hint)
         if answer.memory:
-            raise too_large(source, self._rules.memory)
-        raise ReadingBug(answer.bug or "it answered nothing")
+            return too_large(source, self._rules.memory)
+        return ReadingBug(answer.bug or "it answered nothing")
 
 
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError as error:
-        raise StorageError(f"{path.name} cannot be read: {error.strerror}.") from error
+    except OSError:
+        return 0  # who is asked to read it says what is wrong

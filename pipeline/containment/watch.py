@@ -15,11 +15,11 @@ own, but must end."""
 
 
 class Watch:
-    """What reading one file has cost so far."""
+    """What reading has cost so far. ``allowed``: seconds of processor time."""
 
     def __init__(self, child: Child, *, allowed: float, memory: int) -> None:
         self._child = child
-        self._allowed = allowed
+        self.allowed = allowed
         self._memory = memory
         self._began = monotonic()
         self._before: Usage | None = None
@@ -36,7 +36,7 @@ class Watch:
     def too_long(self) -> bool:
         """Its time is over: the processor's, or several times that by the clock."""
         spent = self._now.seconds - self._before.seconds if self._now and self._before else 0.0
-        return spent > self._allowed or self._waited > self._allowed * _WALL
+        return spent > self.allowed or self._waited > self.allowed * _WALL
 
     @property
     def too_large(self) -> bool:

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -29,8 +30,9 @@ log = structlog.get_logger(__name__)
 
 _AHEAD_SECONDS = 0.02
 _MOST_AHEAD = 128
-"""Chunks are marked ahead for about this time at the pace of the last answers, and never more: a
-crash leaves in doubt what was marked, so a slow API must not have much of it."""
+"""Chunks are marked ahead for about this time at the pace of the last answers, or for as long as
+two commits take where that is longer, and never more than so many: a crash leaves in doubt what was
+marked, so a slow API must not have much of it."""
 
 _BOOK_AGAIN = (0.1, 0.5, 1.0, 2.0, 4.0)
 """Pauses before answers that could not be booked are booked again. What stays unbooked is in doubt
@@ -59,6 +61,8 @@ class Desk:
         self._least_ahead = max(16, 2 * tools.policy.concurrency)
         self._ahead = self._least_ahead
         self._booked_at = 0.0
+        self._commit_seconds = 0.0
+        self._few_ready = asyncio.Event()
         self._calling = 0
         self._books_lost = False
 
@@ -130,6 +134,8 @@ class Desk:
         """One of ``concurrency`` loops: take a marked chunk, see it through, lay it down."""
         while True:
             lane, chunk = await self._ready.get()
+            if self._ready.qsize() <= self._ahead // 4:
+                self._few_ready.set()
             if self._must_wait(lane, chunk):
                 # Its "not there yet" is no proof so soon; nobody else shall wait for that.
                 task = asyncio.create_task(self._serve(lane, chunk))
@@ -204,7 +210,7 @@ class Desk:
         while not (self._stopping and not self._lanes):
             await self._kick.wait()
             if 0 < len(self._back) < self._ahead // 2 and self._calling and self._ready.qsize():
-                await asyncio.sleep(self._tools.policy.gather)
+                await self._gather()
             self._kick.clear()
             self._back += self._trial.judge(self._lanes)
             back, self._back = self._back, []
@@ -219,11 +225,18 @@ class Desk:
                 self._kick.set()
             self._hand_back()
 
+    async def _gather(self) -> None:
+        """Let more answers come, as long as callers find enough to send meanwhile."""
+        self._few_ready.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._tools.policy.gather):
+                await self._few_ready.wait()
+
     def _keep_pace(self, answered: int) -> None:
         """Mark as much ahead as is soon sent: commits are dear where answers come fast."""
         now = self._tools.clock.monotonic()
         passed, self._booked_at = max(now - self._booked_at, 1e-6), now
-        wanted = answered / passed * _AHEAD_SECONDS
+        wanted = answered / passed * max(_AHEAD_SECONDS, 2 * self._commit_seconds)
         smooth = (3 * self._ahead + wanted) / 4
         self._ahead = max(self._least_ahead, min(_MOST_AHEAD, round(smooth)))
 
@@ -268,9 +281,12 @@ class Desk:
     async def _exchange(self, done: Sequence[ChunkResult], marks: Sequence[Chunk]) -> None:
         at = stamp(self._tools.clock.now())
         loop = asyncio.get_running_loop()
+        began = self._tools.clock.monotonic()
         await loop.run_in_executor(
             self._bookkeeper, partial(self._ledger.exchange, done, marks, at=at)
         )
+        took = self._tools.clock.monotonic() - began
+        self._commit_seconds = (3 * self._commit_seconds + took) / 4
 
     async def _fail(
         self,

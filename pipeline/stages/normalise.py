@@ -1,10 +1,10 @@
 """Text cells into the canonical manifest that pandera judges. Nothing is judged here."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,9 +39,17 @@ class Canonical:
 
 
 def normalise(
-    block: Block, mapping: ColumnMap, profile: Profile, *, now: datetime, rules: Rules
+    block: Block,
+    mapping: ColumnMap,
+    profile: Profile,
+    *,
+    now_ms: npt.NDArray[np.int64],
+    rules: Rules,
 ) -> Canonical:
-    """Bring every mapped column into canonical form; no row is dropped, no cell is judged."""
+    """Bring every mapped column into canonical form; no row is dropped, no cell is judged.
+
+    ``now_ms``: when each row was received.
+    """
     zone = ZoneInfo(profile.zone or rules.timezone)
     at_id = mapping.columns[Role.ORDER_ID]
     ids = canonical_ids(block.cells[at_id], block.kinds.get(at_id))
@@ -58,7 +66,6 @@ def normalise(
     }
     columns = {Role.ORDER_ID.value: ids, **_id_cells(block, at_id, ids)}
     columns[Role.STATUS.value] = statuses.keys
-    now_ms = round(now.timestamp() * 1000)
     columns.update({role.value: _ages(each, now_ms) for role, each in times.items()})
     if Role.SELF_SHIP in mapping.columns:
         columns[Role.SELF_SHIP.value] = folded(block.cells[mapping.columns[Role.SELF_SHIP]])
@@ -100,6 +107,6 @@ def _date_cells(block: Block, mapping: ColumnMap, role: Role) -> pa.Array:
     return pc.if_else(alone, cells, joined)
 
 
-def _ages(times: Times, now_ms: int) -> pa.Array:
+def _ages(times: Times, now_ms: npt.NDArray[np.int64]) -> pa.Array:
     ages = np.where(times.ms == UNREADABLE, UNREADABLE, times.ms - now_ms)
     return pa.array(ages, pa.int64(), mask=times.ms == ABSENT)

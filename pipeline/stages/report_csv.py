@@ -8,6 +8,7 @@ quoted CSV gets the same cells back, and ``guard.unguard_cell`` the original tex
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -64,17 +65,25 @@ def csv_lines(columns: Sequence[Any]) -> bytes:
     A column is an array from ``csv_cells``, or one text from ``csv_cell`` that stands in every
     line. The first must be an array.
     """
+    (lines,) = csv_pieces(columns, [len(columns[0])])
+    return lines
+
+
+def csv_pieces(columns: Sequence[Any], ends: Sequence[int]) -> list[bytes]:
+    """The same in pieces, each up to the next of these line numbers; the last is that of all."""
     last = next(i for i in reversed(range(len(columns))) if not isinstance(columns[i], str))
     tail = "".join(f",{text}" for text in columns[last + 1 :]) + "\r\n"
     parts = [pa.scalar(part, _TEXT) if isinstance(part, str) else part for part in columns[:last]]
-    ends = pc.binary_join_element_wise(columns[last], pa.scalar(tail, _TEXT), pa.scalar("", _TEXT))
-    lines = pc.binary_join_element_wise(*parts, ends, pa.scalar(",", _TEXT))
+    with_tail = pc.binary_join_element_wise(
+        columns[last], pa.scalar(tail, _TEXT), pa.scalar("", _TEXT)
+    )
+    lines = pc.binary_join_element_wise(*parts, with_tail, pa.scalar(",", _TEXT))
     if not len(lines):
-        return b""
+        return [b""] * len(ends)
     # The lines lie one after the other in the array's data: no need to take them apart.
     _, ends_at, data = lines.buffers()
-    size = int(np.frombuffer(ends_at, np.int64)[len(lines)])
-    return bytes(data[:size].to_pybytes())
+    stops = np.frombuffer(ends_at, np.int64)[[0, *ends]].tolist()
+    return [bytes(data[start:stop].to_pybytes()) for start, stop in pairwise(stops)]
 
 
 def _flat(column: Any) -> Any:

@@ -1,13 +1,16 @@
 """``results.csv``: one line per data row of the dropped file, in its order."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.model import RESULT, ResultBlock
-from pipeline.stages.report_csv import csv_cell, csv_cells, csv_header, csv_lines
+from pipeline.stages.report_csv import csv_cell, csv_cells, csv_header, csv_pieces
 
 #: The columns in their order; new ones are only ever added at the end (outside contract).
 COLUMNS: Final = (
@@ -33,6 +36,15 @@ _ALIKE = frozenset({"source_status", "order_status", "outcome", "codes", "sent_a
 """Columns in which many rows say the same: only what differs is looked at."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Lines of one drop's results file."""
+
+    block: ResultBlock
+    drop_id: str
+    source_file: str
+
+
 def results_csv(
     blocks: Iterable[ResultBlock], *, drop_id: str, source_file: str
 ) -> Iterator[bytes]:
@@ -44,19 +56,32 @@ def results_csv(
     """
     yield results_header()
     for block in blocks:
-        yield results_lines(block, drop_id=drop_id, source_file=source_file)
+        yield from results_lines([Part(block=block, drop_id=drop_id, source_file=source_file)])
 
 
 def results_header() -> bytes:
-    """The first line."""
+    """The first line of a results file."""
     return csv_header(COLUMNS)
 
 
-def results_lines(block: ResultBlock, *, drop_id: str, source_file: str) -> bytes:
-    """The lines of one block."""
-    columns = [_cells(name, block.table.column(name)) for name in RESULT.names]
-    same_for_all = [csv_cell(drop_id), csv_cell(source_file)]
-    return csv_lines([columns[0], csv_cell(block.sheet), *columns[1:], *same_for_all])
+def results_lines(parts: Sequence[Part]) -> list[bytes]:
+    """The lines of each of these parts, made at once: for few rows a call of Arrow's is dear."""
+    table = pa.concat_tables([part.block.table for part in parts])
+    columns = [_cells(name, table.column(name)) for name in RESULT.names]
+    sheet, drop_id, source_file = (
+        _same([csv_cell(getter(part)) for part in parts], parts)
+        for getter in (attrgetter("block.sheet"), attrgetter("drop_id"), attrgetter("source_file"))
+    )
+    ends = np.cumsum([part.block.table.num_rows for part in parts]).tolist()
+    return csv_pieces([columns[0], sheet, *columns[1:], drop_id, source_file], ends)
+
+
+def _same(texts: Sequence[str], parts: Sequence[Part]) -> pa.Array | str:
+    """A column with the same text in all lines of a part."""
+    if len(set(texts)) == 1:
+        return texts[0]
+    lengths = [part.block.table.num_rows for part in parts]
+    return pa.array(texts, pa.large_string()).take(pa.array(np.repeat(range(len(parts)), lengths)))
 
 
 def _cells(name: str, column: pa.ChunkedArray) -> pa.Array:

@@ -81,13 +81,8 @@ def summary_object(facts: SummaryFacts) -> dict[str, Any]:
     return told | {key: value for key, value in facts.more.items() if key not in told}
 
 
-def summary_json(facts: SummaryFacts) -> bytes:
-    """Give ``summary.json``: ``summary_object`` as JSON, indented by two; raises as it does."""
-    return _json(summary_object(facts))
-
-
 def summary_bytes(summary: Mapping[str, Any]) -> bytes:
-    """Give the object of a summary, as ``summary_object`` made it, as the file's bytes."""
+    """Give ``summary.json``: what ``summary_object`` made, as JSON, indented by two."""
     return _json(summary)
 
 

@@ -46,9 +46,11 @@ def transform(
     profile: Profile,
     rules: Rules,
     *,
-    now_ms: int,
+    now_ms: npt.NDArray[np.int64],
 ) -> Updates:
     """Build the update of each position in ``rows``, as ``schemas.update`` describes it.
+
+    ``now_ms``: when each of them was received.
 
     A row whose id or status is not sound gets an item too; the caller does not use it.
     """
@@ -118,7 +120,12 @@ def _with_reason(remarks: pa.Array, odd: pa.Array) -> pa.Array:
 
 
 def _days(
-    canonical: Canonical, role: Role, rows: Rows, profile: Profile, rules: Rules, now_ms: int
+    canonical: Canonical,
+    role: Role,
+    rows: Rows,
+    profile: Profile,
+    rules: Rules,
+    now_ms: npt.NDArray[np.int64],
 ) -> pa.Array:
     """A delivery date as the API gets it, "" where it is absent, damaged or out of range."""
     times = canonical.times.get(role)

@@ -25,7 +25,18 @@ from pipeline.web.front import (
 )
 from pipeline.web.guarding import Guard, TooLarge
 from pipeline.web.metrics import Measures
-from pipeline.web.pages import api, couriers, drops, find, fix, login, machines, pictures, upload
+from pipeline.web.pages import (
+    api,
+    couriers,
+    drops,
+    find,
+    fix,
+    login,
+    machines,
+    pictures,
+    upload,
+    workers,
+)
 from pipeline.web.sharing import Shared
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.strip import Strip
@@ -70,7 +81,7 @@ def create_app(site: Site) -> FastAPI:
         measures=Measures(site, strip, tally),
         shared=Shared(site.clock.monotonic, seconds=_SHARED_SECONDS),
     )
-    for each in (fix, drops, upload, find, couriers, pictures, login, machines):
+    for each in (fix, drops, upload, find, couriers, pictures, workers, login, machines):
         app.include_router(each.router, include_in_schema=False)
     app.include_router(api.router)
     app.mount("/static", _Static(directory=_STATIC), name="static")

@@ -1,10 +1,10 @@
 """Measures for Prometheus. Labels are couriers, outcomes, states and HTTP statuses, nothing else:
-never an order, a file or a drop, of which there is no end.
+never an order, a file, a drop or a worker, of which there is no end.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -48,6 +48,8 @@ class Measures(Collector):
         yield from _health(health)
         if health.pulse is not None:
             yield from _service(health.pulse, health.alive)
+        if health.cluster is not None:
+            yield from _cluster(health.cluster)
         yield from self._drops()
 
     def _drops(self) -> Iterator[Metric]:
@@ -82,6 +84,35 @@ def _health(health: Health) -> Iterator[Metric]:
         ("unsent_updates", "Updates planned and not answered yet", health.unsent),
         ("ledger_up", "1 when the ledger can be read", int(health.ledger_is_fine)),
         ("inbox_up", "1 when the inbox can be listed", int(health.inbox_is_fine)),
+    ):
+        yield GaugeMetricFamily(f"shipdrop_{name}", words, value=value)
+
+
+def _cluster(told: Mapping[str, Any]) -> Iterator[Metric]:
+    """What ``shipdrop cluster status`` tells, of all roots of the ledger."""
+    crew = told["workers"]
+    workers = GaugeMetricFamily("shipdrop_workers", "Workers by state", labels=("state",))
+    for state, count in (
+        ("at work", sum(1 for each in crew if not each["stale"] and not each["draining"])),
+        ("draining", sum(1 for each in crew if not each["stale"] and each["draining"])),
+        ("silent", sum(1 for each in crew if each["stale"])),
+    ):
+        workers.add_metric((state.replace(" ", "_"),), count)
+    yield workers
+    segments = GaugeMetricFamily("shipdrop_segments", "Segments by state", labels=("state",))
+    for state, count in told["segments"].items():
+        segments.add_metric((state,), count)
+    yield segments
+    for name, words, value in (
+        (
+            "worker_silent_seconds",
+            "Since the last word of the worker that is silent longest",
+            max((each["silent_seconds"] for each in crew), default=0),
+        ),
+        ("worker_posts_stalled", "What silent workers hold", told["stalled"]),
+        ("jobs_waiting", "Jobs that no worker has taken yet", sum(told["queues"].values())),
+        ("quiet_seconds", "How long the API wants quiet yet", told["quiet_seconds"]),
+        ("sending_shut", "1 when the workers send nothing", int(told["shut"] is not None)),
     ):
         yield GaugeMetricFamily(f"shipdrop_{name}", words, value=value)
 

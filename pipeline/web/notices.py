@@ -170,12 +170,15 @@ def sender(settings: NotifySettings) -> Send:
 
 
 @contextmanager
-def telling(site: Site, *, once: bool) -> Iterator[None]:
-    """Tell people while the context lasts; with ``once``, what there is to tell at its end."""
+def telling(site: Site, *, once: bool, may: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Tell people while the context lasts; with ``once``, what there is to tell at its end.
+
+    ``may``: asked before each look; among workers another may have taken over meanwhile.
+    """
     notify = site.settings.notify
     notices = Notices(site, sender(notify)) if notify.urls else None
     over = threading.Event()
-    beside = threading.Thread(target=_beside, args=(site, notices, over), name="notices")
+    beside = threading.Thread(target=_beside, args=(site, notices, over, may), name="notices")
     wanted = not once and (notices is not None or notify.ping_url is not None)
     if wanted:
         beside.start()
@@ -185,15 +188,19 @@ def telling(site: Site, *, once: bool) -> Iterator[None]:
         over.set()
         if wanted:
             beside.join()
-        if notices is not None:
+        if notices is not None and may():
             with suppress(ShipdropError):
                 notices.look()
                 notices.tell(at_once=True)
 
 
-def _beside(site: Site, notices: Notices | None, over: threading.Event) -> None:
+def _beside(
+    site: Site, notices: Notices | None, over: threading.Event, may: Callable[[], bool]
+) -> None:
     ping_due = 0.0
     while not over.wait(_LOOK_SECONDS if notices else 1.0):
+        if not may():
+            continue
         try:
             if notices is not None:
                 notices.look()

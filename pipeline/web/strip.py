@@ -1,11 +1,12 @@
 """The health strip: is the service alive, what waits, does the API take us, what is unsent."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from pipeline.adapters.ledger.status import cluster_status
 from pipeline.adapters.listing import list_inbox
 from pipeline.adapters.pulse import Pulse, has_scanned, is_fresh, read_pulse
 from pipeline.errors import ShipdropError
@@ -20,7 +21,9 @@ _KEPT_SECONDS: Final = 1.0
 class Health:
     """How things stand. Ages in seconds.
 
-    ``alive``: a service was at work here a moment ago; ``scanned``: it could list the inbox.
+    ``alive``: a service, or a worker, was at work here a moment ago; ``scanned``: it could list
+    the inbox. ``cluster``: the workers and what they do (``cluster_status``), None where the ledger
+    is embedded.
     ``waiting``: files in the inbox;
     ``oldest``: how long the one that waits longest has been there. ``unsent``: updates that were
     planned and not answered yet. ``trouble``: what could not be looked at.
@@ -28,6 +31,7 @@ class Health:
 
     at: datetime
     alive: bool
+    root_id: str
     scanned: bool
     pulse: Pulse | None
     waiting: int = 0
@@ -36,6 +40,12 @@ class Health:
     ledger_is_fine: bool = True
     inbox_is_fine: bool = True
     trouble: str = ""
+    cluster: Mapping[str, Any] | None = None
+
+    @property
+    def workers(self) -> int:
+        """Workers of this root that gave word of themselves a moment ago."""
+        return len(_at_work(self.cluster, self.root_id))
 
     @property
     def api(self) -> str:
@@ -65,9 +75,14 @@ class Strip:
         troubles: list[str] = []
         waiting, inbox_is_fine = _guarded(lambda: self._waiting(now), (0, 0.0), troubles)
         unsent, ledger_is_fine = _guarded(self._site.ledger.waiting_updates, 0, troubles)
+        nobody: tuple[Mapping[str, Any] | None, str] = (None, "")
+        (cluster, root_id), _ = _guarded(self._cluster, nobody, troubles)
+        runs = pulse is not None and is_fresh(pulse, now)
         return Health(
             at=now,
-            alive=pulse is not None and is_fresh(pulse, now),
+            alive=runs or bool(_at_work(cluster, root_id)),
+            root_id=root_id,
+            cluster=cluster,
             scanned=pulse is not None and has_scanned(pulse, now),
             pulse=pulse,
             waiting=waiting[0],
@@ -78,10 +93,22 @@ class Strip:
             trouble=" ".join(troubles),
         )
 
+    def _cluster(self) -> tuple[Mapping[str, Any] | None, str]:
+        ledger = self._site.ledger
+        if ledger.is_embedded:
+            return None, ""
+        stale = self._site.settings.cluster.stale_seconds
+        return cluster_status(ledger, stale_seconds=stale), ledger.root_id
+
     def _waiting(self, now: datetime) -> tuple[int, float]:
         files = list_inbox(self._site.inbox_path, self._site.settings.inbox.done_marker).files
         oldest = min((file.identity[3] for file in files), default=0) / 1e9
         return len(files), max(0.0, now.timestamp() - oldest) if files else 0.0
+
+
+def _at_work(cluster: Mapping[str, Any] | None, root_id: str) -> list[Mapping[str, Any]]:
+    workers = cluster["workers"] if cluster else ()
+    return [each for each in workers if each["root"] == root_id and not each["stale"]]
 
 
 def _guarded(look: Callable[[], _T], otherwise: _T, troubles: list[str]) -> tuple[_T, bool]:

@@ -31,6 +31,11 @@ class Crew:
         with psycopg.connect(self._url) as connection:
             return {row[0] for row in connection.execute("SELECT id FROM workers")}
 
+    def states(self) -> list[str]:
+        """The states of all drops, oldest first."""
+        with psycopg.connect(self._url) as connection:
+            return [row[0] for row in connection.execute("SELECT state FROM drops ORDER BY seq")]
+
     def start(self, count: int = 1, root: Root | None = None) -> list[Running]:
         """Start workers; returns when each has joined."""
         made = [(root or self.root).start("worker", "--log-format", "json") for _ in range(count)]

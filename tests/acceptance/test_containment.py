@@ -49,6 +49,11 @@ def opened(pid: int) -> list[str]:
     return sorted(path for path in paths if path != "socket" and "/ledger" not in path)
 
 
+def in_state(pid: int, root: Root) -> list[str]:
+    """What it has open of a drop, while it works on it."""
+    return [path for path in opened(pid) if path.startswith(str(root.path / "state" / "drops"))]
+
+
 def codes(root: Root) -> dict[str, str]:
     return {
         each.summary["source_file"]: (each.summary["refused"] or {"code": "read"})["code"]
@@ -152,9 +157,10 @@ def test_signals_for_the_service_do_not_disturb_the_reader(root: Root) -> None:
 def test_many_files_are_read_by_one_process_and_nothing_piles_up(root: Root) -> None:
     service = root.start("run")
     root.drop("first.csv", orders(1, prefix="FIRST"))
-    until(root.delivered, what="its summary")
+    until(lambda: root.files("archive") and not root.files("work"), what="its place in the archive")
+    until(lambda: not in_state(service.process.pid, root), what="nothing of it is open")
     (reader,) = readers(service)
-    before = len(opened(service.process.pid)), len(opened(reader.pid))
+    before = opened(service.process.pid), opened(reader.pid)
     for number in range(200):
         root.drop(f"f{number}.csv", orders(2, prefix=f"F{number}-"))
     until(lambda: len(root.delivered()) == 201, what="all summaries")
@@ -164,11 +170,9 @@ def test_many_files_are_read_by_one_process_and_nothing_piles_up(root: Root) -> 
         root.drop(f"g{number}.csv", orders(2, prefix=f"G{number}-"))
         until(lambda number=number: len(root.delivered()) == 202 + number, what="its summary")
     (reader,) = readers(service)
-    # The ledger's pool may have grown by some connections meanwhile; a leak is one per file.
-    most = before[0] + 20, before[1] + 2
     until(
-        lambda: len(opened(service.process.pid)) <= most[0] and len(opened(reader.pid)) <= most[1],
-        what="no more open files than before",
+        lambda: (opened(service.process.pid), opened(reader.pid)) == before,
+        what="the same open files as before",
     )
     assert service.end().code == 0
 

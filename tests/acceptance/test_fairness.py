@@ -39,6 +39,24 @@ def test_small_files_of_other_couriers_are_not_stuck_behind_a_giant(
     assert claimed["giant.csv"] < claimed["b0.csv"], "it was claimed first"
 
 
+def test_a_courier_s_file_is_not_stuck_behind_hundreds_of_another_s(
+    root: Root, api: SandboxHandle
+) -> None:
+    """The older ones are claimed first, as the contract says, and do not have to be through."""
+    for number in range(400):
+        path = root.drop(f"a{number:03}.csv", orders(2, prefix=f"A{number}-"), folder="a")
+        os.utime(path, (number + 1, number + 1))
+    root.drop("b.csv", orders(2, prefix="B"), folder="b")
+    service = root.start("run")
+    until(lambda: "b.csv" in closed(root), what="the youngest file")
+    assert len(closed(root)) < 200
+    until(lambda: len(closed(root)) == 401, what="all of them")
+    assert service.end().code == 0
+    claims = [d.summary["source_file"] for d in sorted(root.delivered(), key=lambda d: d.id)]
+    assert claims == [*(f"a{number:03}.csv" for number in range(400)), "b.csv"]
+    assert api.stats()["accepted"] == 802
+
+
 def test_a_service_killed_again_and_again_while_it_reads_a_giant_does_not_refuse_it(
     root: Root, api: SandboxHandle
 ) -> None:

@@ -58,7 +58,7 @@ def test_a_killed_worker_s_segments_are_taken_over(crew: Crew, api: SandboxHandl
     assert name_of(victim) not in crew.names()
 
 
-@pytest.mark.parametrize("moment", ["inbox/big.csv"])
+@pytest.mark.parametrize("moment", ["inbox/big.csv", "state/drops/*/*/rows-*.arrow"])
 def test_a_worker_killed_while_claiming_or_planning_is_followed_by_another(
     crew: Crew, api: SandboxHandle, moment: str
 ) -> None:
@@ -70,6 +70,8 @@ def test_a_worker_killed_while_claiming_or_planning_is_followed_by_another(
     crew.root.drop("big.csv", scans + orders(60).partition("\n")[2])
     until(lambda: any(crew.root.path.glob(moment)) != gone, what=moment)
     first.kill()
+    if not gone:
+        assert crew.states() == ["claimed"], "killed too late: it was planned already"
     second.send(signal.SIGCONT)
     crew.closed(1)
     crew.root.of("big").assert_sound(120_060)

@@ -122,7 +122,7 @@ def test_a_file_is_told_of_once_when_it_has_waited_too_long(tmp_path, clock, mak
     (tmp_path / "inbox" / "a.csv.done").touch()
     look(intake)
     assert notes(tmp_path) == []
-    assert [claimed.source_file for claimed in intake.claimed()] == ["a.csv"]
+    assert [claimed.source_file for claimed in intake.claim(9).drops] == ["a.csv"]
 
 
 def test_a_wall_clock_that_jumps_makes_no_file_late_and_none_ready(tmp_path, clock, make):
@@ -151,7 +151,7 @@ def test_files_that_once_leaves_are_told_of_at_its_end_and_claimed_ones_no_more(
     (tmp_path / "inbox" / "a.csv.done").touch()
     later = make(marker=".done")
     look(later)
-    assert len(list(later.claimed())) == 1
+    assert len(later.claim(9).drops) == 1
     assert [file.name for file in later.left()] == ["b.csv"]
     assert notes(tmp_path) == ["b"]
 
@@ -164,7 +164,7 @@ def test_a_name_that_is_reused_all_day_is_not_late(tmp_path, clock, make):
         assert intake.late == ()
         clock.advance(LATE / 2)
         look(intake)
-        assert len(list(intake.claimed())) == 1
+        assert len(intake.claim(9).drops) == 1
     assert intake.late == ()
 
 
@@ -185,7 +185,7 @@ def test_with_too_little_space_nothing_is_claimed(tmp_path, make, ledger):
     intake = make(min_free=2**60)
     look(intake)
     with pytest.raises(StorageError, match="nearly full") as full:
-        list(intake.claimed())
+        intake.claim(9)
     assert "inbox.min_free_mb" in full.value.hint
     assert (tmp_path / "inbox" / "a.csv").exists()
     assert ledger.recent(10) == []
@@ -236,5 +236,5 @@ def test_files_of_a_courier_that_dates_its_names_come_in_that_order(tmp_path, ma
         path = drop(tmp_path, name, folder="" if name == "other.csv" else "acme")
         os.utime(path, (100 + number, 100 + number))
     look(intake)
-    claimed = [claimed.source_file for claimed in intake.claimed()]
+    claimed = [claimed.source_file for claimed in intake.claim(9).drops]
     assert claimed == ["r_20261122_2300.csv", "other.csv", "r_20261123_0930.csv"]

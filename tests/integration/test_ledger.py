@@ -16,6 +16,7 @@ from pipeline.milestones import Milestone
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import (
     DISPATCHED,
+    Arrival,
     Chunk,
     ChunkResult,
     ChunkState,
@@ -334,3 +335,83 @@ class TestTrace:
         (chunk,) = ledger.chunks(drop.seq)
         ledger.exchange([done(chunk, verdicts=(verdict(Outcome.FAILED),))], [], at=AT)
         assert ledger.sightings("o0000000")[0].verdict is None
+
+
+def test_files_are_numbered_in_the_order_in_which_they_are_claimed_together(ledger):
+    arrivals = [
+        Arrival(drop_id=f"d{9 - number}", folder="", source_file="a.csv", received_at=NOW)
+        for number in range(5)
+    ]
+    drops = ledger.begin_all(arrivals)
+    assert [drop.drop_id for drop in drops] == ["d9", "d8", "d7", "d6", "d5"]
+    assert [drop.seq for drop in drops] == sorted(drop.seq for drop in drops)
+    assert ledger.unfinished() == drops
+
+
+def test_plans_frozen_together_are_each_as_if_it_were_alone(ledger):
+    drops = [replace(begin(ledger, f"d{number}"), state=DropState.OPEN) for number in (1, 2, 3)]
+    rows = (45, 1, 3)
+    ledger.freeze_all(
+        [
+            (drop, frozen_plan(drop.seq, count, prefix=drop.drop_id))
+            for drop, count in zip(drops, rows, strict=True)
+        ]
+    )
+    seqs = [drop.seq for drop in drops]
+    chunks = ledger.chunks_of(seqs)
+    assert [len(chunks[seq]) for seq in seqs] == [3, 1, 1]
+    assert chunks[seqs[0]] == ledger.chunks(seqs[0])
+    assert [drop.state for drop in ledger.unfinished()] == [DropState.OPEN] * 3
+    first = chunks[seqs[0]][0]
+    of_it = [verdict(Outcome.FAILED, pos=3), verdict(Outcome.UNKNOWN, pos=5)]
+    ledger.exchange([done(first, verdicts=tuple(of_it))], [], at=AT)
+    assert ledger.verdicts_of(seqs) == {seqs[0]: of_it, seqs[1]: [], seqs[2]: []}
+
+
+def test_what_is_known_of_the_orders_of_several_drops_is_told_for_each(ledger):
+    before = freeze(ledger, "before", 30)
+    ledger.exchange([done(chunk) for chunk in ledger.chunks(before.seq)], [], at=AT)
+    ledger.save(replace(before, state=DropState.COMPLETED, finished_at=NOW))
+    begun = [begin(ledger, f"d{number}") for number in (1, 2, 3)]
+    orders = {
+        begun[0].seq: ["o0000001", "o0000002"],
+        begun[1].seq: ["never seen"],
+        begun[2].seq: ["o0000029"],
+    }
+    told = ledger.standings(orders)
+    assert {seq: [each.order_id for each in found] for seq, found in told.items()} == {
+        begun[0].seq: ["o0000001", "o0000002"],
+        begun[1].seq: [],
+        begun[2].seq: ["o0000029"],
+    }
+    for seq, some in orders.items():
+        assert list(told[seq]) == ledger.standing(some, but_seq=seq)
+
+
+def test_drops_saved_together_keep_what_was_asked_of_each(ledger):
+    drops = [begin(ledger, f"d{number}") for number in range(4)]
+    ledger.save(replace(drops[2], state=DropState.CANCELLED, finished_at=NOW))
+    for drop in drops:
+        ledger.request(drop.drop_id, "retry")
+    ended = {1: DropState.COMPLETED, 2: DropState.CANCELLED, 3: DropState.REFUSED}
+    ledger.save_all(
+        [
+            replace(drop, state=ended.get(at, DropState.OPEN), courier=f"c{at}")
+            for at, drop in enumerate(drops)
+        ]
+    )
+    found = [ledger.find(drop.drop_id) for drop in drops]
+    assert [(drop.courier, drop.request) for drop in found if drop] == [
+        ("c0", "retry"),  # still open
+        ("c1", ""),  # closed just now: nothing is left to be asked
+        ("c2", "retry"),  # it was closed before
+        ("c3", ""),
+    ]
+
+
+def test_the_first_drop_with_the_same_bytes_is_found_for_many_at_once(ledger):
+    for number, sha256 in enumerate(("aa", "bb", "aa", "aa")):
+        begin(ledger, f"d{number}", sha256=sha256)
+    first = ledger.first_with_bytes(["aa", "bb", "cc"])
+    assert {sha256: drop_id for sha256, (_, drop_id) in first.items()} == {"aa": "d0", "bb": "d1"}
+    assert ledger.first_with_bytes([]) == {}

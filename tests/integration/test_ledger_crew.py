@@ -1,6 +1,8 @@
 """Workers in the ledger: their posts, their shares, and that a worker given up writes no more."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +11,8 @@ import pytest
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.ledger.crew import Allowance, Orders
-from pipeline.errors import Fenced
+from pipeline.adapters.ledger.segments import Load, Segment
+from pipeline.errors import Fenced, RootBusy
 from pipeline.model import DropState, Outcome
 from pipeline.ports import ChunkResult, ChunkState
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
@@ -17,9 +20,21 @@ from tests.postgres import PrivatePostgres
 
 
 @pytest.fixture
-def ledgers(tmp_path: Path, postgres: PrivatePostgres) -> Iterator[dict[str, SqlLedger]]:
+def url(postgres: PrivatePostgres) -> str:
+    return postgres.database()
+
+
+@pytest.fixture
+def run(tmp_path: Path, url: str) -> Iterator[SqlLedger]:
+    """The connections of somebody who is no worker."""
+    opened = open_ledger(url, root=tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ledgers(tmp_path: Path, url: str) -> Iterator[dict[str, SqlLedger]]:
     """Three workers' connections to one ledger, on one root."""
-    url = postgres.database()
     with ExitStack() as held:
         opened = {}
         for me in "abc":
@@ -31,6 +46,10 @@ def ledgers(tmp_path: Path, postgres: PrivatePostgres) -> Iterator[dict[str, Sql
 
 def word(ledger: SqlLedger, me: str, allowed: Allowance, *, wants: int = 1, out: int = 0) -> Orders:
     return ledger.word(me, wants=wants, most=8, allowed=allowed, lower=lambda _calls, _rate: out)
+
+
+def taken(ledger: SqlLedger, me: str, each: Segment) -> Load | None:
+    return ledger.take_segment(me, drop_seq=each.drop_seq, wave=each.wave, no=each.no)
 
 
 def planned(ledger: SqlLedger, rows: int, drop_id: str = "d1"):
@@ -80,6 +99,32 @@ class TestPosts:
         assert ledgers["b"].give_up_the_silent(60) == ["a"]
 
 
+class TestOneRunOrWorkers:
+    """A restart of the server takes the shared lock away; the workers' lines stay."""
+
+    def test_a_run_does_not_go_where_a_worker_gives_word(self, ledgers, run):
+        speaks, over = ledgers["a"], threading.Event()
+
+        def speak() -> None:
+            while not over.wait(0.1):
+                word(speaks, "a", Allowance())
+
+        with ThreadPoolExecutor(1) as thread:
+            spoken = thread.submit(speak)
+            try:
+                with pytest.raises(RootBusy, match="at work"), run.alone(stale_seconds=5):
+                    pytest.fail("a run began beside workers")
+            finally:
+                over.set()
+            spoken.result()
+
+    def test_a_run_goes_when_all_have_been_silent_and_then_they_write_no_more(self, ledgers, run):
+        with run.alone(stale_seconds=0.5):
+            with pytest.raises(Fenced):
+                word(ledgers["a"], "a", Allowance())
+            assert run.crew() == []
+
+
 class TestShares:
     def test_all_together_never_exceed_what_is_allowed(self, ledgers):
         allowed = Allowance(calls=5, rate=30.0)
@@ -122,10 +167,12 @@ class TestSegments:
             connection.exec_driver_sql("UPDATE chunks SET wave = 1 WHERE no >= 50")
         first = ledger.lay_out(drop.seq)
         assert [(s.wave, s.first, s.last) for s in first] == [(0, 0, 24), (0, 25, 49)]
+        wave_1 = Segment(drop_seq=drop.seq, wave=1, no=0, first=50, last=74)
         assert ledgers["b"].lay_out(drop.seq) is None
-        assert ledger.segment(drop.seq, 1, 0) is None
+        assert taken(ledgers["b"], "b", wave_1) is None
+        assert taken(ledgers["b"], "b", first[1]).segment == first[1]
         assert ledger.end_segment(first[1]) == []
-        assert ledger.segment(drop.seq, 0, 1) is None
+        assert taken(ledger, "a", first[1]) is None
         second = ledger.end_segment(first[0])
         assert [(s.wave, s.first, s.last) for s in second] == [(1, 50, 74), (1, 75, 99)]
         assert ledger.end_segment(second[0]) == []
@@ -160,13 +207,14 @@ class TestSegments:
         ]
         ledger.exchange(done, [], at=AT)
         (left,) = ledger.lay_out(drop.seq)
-        assert [c.no for c in ledger.load(left).chunks] == list(range(20, 30))
+        assert [c.no for c in taken(ledger, "a", left).chunks] == list(range(20, 30))
 
     def test_segments_that_nobody_has_taken_up_are_told_of(self, ledgers):
         ledger = ledgers["a"]
         drop = planned(ledger, 1000)
         one, two = ledger.lay_out(drop.seq)
-        assert ledger.take_post("a", one.post)
+        assert taken(ledger, "a", one).segment == one
+        assert taken(ledgers["b"], "b", one) is None
         assert ledgers["b"].idle_segments() == [two]
 
     def test_a_drop_that_waits_holds_back_later_ones_with_its_orders_only(self, ledgers):

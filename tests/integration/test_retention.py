@@ -1,5 +1,6 @@
 """What is old goes, on a clock of the test's own; what keeps an order from going twice stays."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -342,3 +343,35 @@ def test_beside_other_work_it_runs_in_a_thread_and_is_stopped_with_the_service(p
     retention.stop()
     place.retention(archive_days=30).sweep()
     assert place.originals() == set()
+
+
+def aged(path: Path, clock: ManualClock, days: float) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}")
+    moment = (clock.now() - timedelta(days=days)).timestamp()
+    os.utime(path, (moment, moment))
+    return path
+
+
+def test_minutes_and_what_the_page_kept_of_uploads_go_with_the_rows(place, clock):
+    state = place.root / "state"
+    day = clock.now().date()
+    old = [
+        aged(state / "minutes" / f"{day - timedelta(days=181)}.jsonl", clock, 0),
+        aged(state / "web" / "uploads" / "by-hash" / "ab" / "ab12-cd.json", clock, 181),
+        aged(state / "web" / "uploads" / "by-batch" / "ef" / "ef34" / "ab12-cd.json", clock, 181),
+        aged(state / "web" / "drafts" / "d1.json", clock, 181),
+    ]
+    young = [
+        aged(state / "minutes" / f"{day - timedelta(days=179)}.jsonl", clock, 500),
+        aged(state / "minutes" / "notes of ours.jsonl", clock, 500),
+        aged(state / "web" / "uploads" / "by-hash" / "ab" / "ab34-cd.json", clock, 179),
+        aged(state / "web" / "drafts" / "d2.json", clock, 179),
+    ]
+    assert place.sweep(archive_days=1, outbox_days=1) == Swept()
+    assert place.sweep(rows_days=180) == Swept(aside=4)
+    assert [path for path in old if path.exists()] == []
+    assert all(path.exists() for path in young)
+    left = {path.name for path in (state / "web" / "uploads").iterdir()}
+    assert left == {"by-hash"}
+    assert place.sweep(rows_days=180) == Swept()

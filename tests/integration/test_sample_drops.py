@@ -26,8 +26,8 @@ SOUND = [each.path for each in EXPECTED if each.ends_as == "completed"]
 def site(tmp_path_factory):
     root = tmp_path_factory.mktemp("samples")
     lay_out(SAMPLES, EXPECTED, root / "inbox")
-    outcome = run_once(root)
-    return root, outcome, {each.expected.path: each for each in compare(EXPECTED, outcome.closed)}
+    outcome, closed = run_once(root)
+    return root, outcome, {each.expected.path: each for each in compare(EXPECTED, closed)}
 
 
 def results_of(site, path):
@@ -72,10 +72,10 @@ def test_the_summary_in_the_outbox_is_the_one_that_was_reported(site, path):
 
 
 def test_the_inbox_is_empty_and_every_file_is_put_away_unchanged(site):
-    root, outcome, _ = site
+    root, _, compared = site
     assert [path for path in (root / "inbox").rglob("*") if path.is_file()] == []
-    for closed in outcome.closed:
-        drop = closed.drop
+    for each in compared.values():
+        drop = each.closed.drop
         kept = [
             path
             for place in ("archive", "quarantine")
@@ -190,7 +190,7 @@ def test_the_demo_keeps_to_its_root_whatever_the_environment_says(tmp_path, monk
 
 
 def test_the_demo_says_which_sample_differs(site):
-    (closed,) = [each for each in site[1].closed if each.drop.source_file == "typed_by_hand.csv"]
+    closed = site[2]["typed_by_hand.csv"].closed
     text = (SAMPLES / "README.md").read_text(encoding="utf-8")
     wrong = read_table(text.replace("| 17 | 3 | 0 | 1 | 13 |", "| 17 | 4 | 0 | 0 | 13 |"))
     compared = {each.expected.path: each.differences for each in compare(wrong, [closed])}

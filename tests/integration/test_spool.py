@@ -73,7 +73,7 @@ def lines(*bodies):
 
 
 def test_bodies_are_read_where_they_were_put(spool):
-    spool.begin_try()
+    spool.tries.begin()
     pieces = [lines("[0]", "[1]", "").slice(1), lines(), lines('["€"]')]
     assert spool.write_bodies(pieces).tolist() == [3, 0, 7]
     with spool.body_reader() as body:
@@ -82,7 +82,7 @@ def test_bodies_are_read_where_they_were_put(spool):
 
 
 def test_a_body_that_is_cut_off_is_not_sent(spool):
-    spool.begin_try()
+    spool.tries.begin()
     spool.write_bodies([lines("[1]", "[2,3,4]")])
     bodies = spool.folder / "bodies.json"
     bodies.write_bytes(bodies.read_bytes()[:-4])
@@ -99,21 +99,21 @@ def test_bodies_that_are_gone_say_so(spool):
 
 def test_ids_of_sheets_that_share_a_row_number_are_all_kept(spool):
     assert spool.ids() == {}
-    spool.begin_try()
+    spool.tries.begin()
     spool.write_ids(pa.table({"row": [2, 3, 2], "order_id": ["a", "b", "c"]}))
     assert spool.ids() == {2: ("a", "c"), 3: ("b",)}
 
 
 def test_tries_are_counted_over_restarts_until_one_succeeds(spool):
-    assert [Spool(spool.folder).begin_try() for _ in range(3)] == [1, 2, 3]
-    spool.end_tries()
-    spool.end_tries()
-    assert spool.begin_try() == 1
+    assert [Spool(spool.folder).tries.begin() for _ in range(3)] == [1, 2, 3]
+    spool.tries.end_all()
+    spool.tries.end_all()
+    assert spool.tries.begin() == 1
 
 
 def test_a_closed_drop_keeps_its_bodies_and_ids_only(spool):
     fill(spool)
-    spool.begin_try()
+    spool.tries.begin()
     spool.write_plan(pa.table({"a": [1]}))
     spool.write_ids(pa.table({"row": [2], "order_id": ["a"]}))
     spool.write_bodies([lines("[1]")])
@@ -132,7 +132,7 @@ def test_a_closed_drop_that_sent_nothing_leaves_nothing(spool):
 
 
 def test_the_plan_comes_back(spool):
-    spool.begin_try()
+    spool.tries.begin()
     table = pa.table({"chunk": pa.array([0, -1], pa.int32())})
     spool.write_plan(table)
     assert spool.plan().equals(table)
@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
     (tmp_path / "drops").write_text("a file in its place")
     spool = Spool(tmp_path / "drops" / "d1")
     with pytest.raises(StorageError, match="Check that the disk"):
-        spool.begin_try()
+        spool.tries.begin()
     with pytest.raises(StorageError), spool.rows_writer(0, 1):
         pytest.fail("there is nowhere to write")
 
@@ -169,10 +169,10 @@ def test_remove_takes_everything(spool):
 
 
 def test_a_try_that_did_no_harm_is_taken_back_alone(spool):
-    spool.begin_try()
-    spool.begin_try()
-    spool.end_try()
-    assert spool.begin_try() == 2
+    spool.tries.begin()
+    spool.tries.begin()
+    spool.tries.end()
+    assert spool.tries.begin() == 2
     for _ in range(3):
-        spool.end_try()
-    assert spool.begin_try() == 1
+        spool.tries.end()
+    assert spool.tries.begin() == 1

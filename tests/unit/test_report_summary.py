@@ -13,7 +13,7 @@ from pipeline.stages.report_summary import (
     SummaryFacts,
     group_notices,
     received_json,
-    summary_json,
+    summary_bytes,
     summary_object,
 )
 
@@ -135,7 +135,7 @@ def test_a_corrected_file_says_how_much_was_mended() -> None:
 
 
 def test_the_bytes_are_indented_json_with_a_final_newline() -> None:
-    data = summary_json(SummaryFacts(drop=DROP, files={"results": "a__d1.results.csv"}))
+    data = summary_bytes(told(files={"results": "a__d1.results.csv"}))
     assert data.startswith(b'{\n  "schema": 1,\n  "drop_id": "d1",')
     assert data.endswith(b"\n}\n")
     assert orjson.loads(data)["files"] == {"results": "a__d1.results.csv"}
@@ -143,7 +143,7 @@ def test_the_bytes_are_indented_json_with_a_final_newline() -> None:
 
 def test_a_file_name_that_is_no_utf8_does_not_stop_the_summary() -> None:
     drop = replace(DROP, source_file=b"\xe9.csv".decode("utf-8", "surrogateescape"))
-    assert orjson.loads(summary_json(SummaryFacts(drop=drop)))["source_file"] == "\ufffd.csv"
+    assert orjson.loads(summary_bytes(told(drop=drop)))["source_file"] == "\ufffd.csv"
     assert orjson.loads(received_json(drop))["source_file"] == "\ufffd.csv"
 
 

@@ -3,8 +3,8 @@
 SQLAlchemy Core, on SQLite or PostgreSQL.
 """
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.adapters.ledger.alone import Hold, alone
@@ -25,9 +25,17 @@ class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Crew):
     What ``Crew`` and ``Segments`` add is for several workers, and asks for PostgreSQL.
     """
 
-    def alone(self, *, shared: bool = False) -> AbstractContextManager[Hold]:
-        """Hold the ledger for one ``run``, or ``shared`` for workers. Raises RootBusy."""
-        return alone(self._db, shared=shared)
+    @contextmanager
+    def alone(self, *, shared: bool = False, stale_seconds: float = 12.0) -> Iterator[Hold]:
+        """Hold the ledger for one ``run``, or ``shared`` for workers. Raises RootBusy.
+
+        A restart of the server takes the lock from workers for a moment, but not their lines: a
+        ``run`` that comes just then goes only when none has given word for ``stale_seconds``.
+        """
+        with alone(self._db, shared=shared) as hold:
+            if not shared and not self.is_embedded:
+                self.outlast(stale_seconds)
+            yield hold
 
     def copy_to(self, target: "SqlLedger") -> Mapping[str, int]:
         """Copy all into a ledger that knows nothing yet; return the lines by table.

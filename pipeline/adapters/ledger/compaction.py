@@ -10,7 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.engine import Database
+from pipeline.adapters.ledger.drops import Drops
 from pipeline.adapters.ledger.schema import (
     accepted,
     chunks,
@@ -31,7 +31,14 @@ _INCREMENTAL = 2
 _CLOSED = [state.value for state in DropState if state.closed]
 _OUTCOME = sa.func.coalesce(verdicts.c.outcome, chunks.c.outcome)
 
-_DOOMED = sa.exists().where(compacted.c.drop_seq == lines.c.drop_seq, sa.not_(compacted.c.done))
+#: Marked drops of one root. Where several roots share the ledger each gives up its own: another
+#: root's marks may be newer than this walk, and must not be taken for done at its end.
+_MARKED = (
+    sa.select(compacted.c.drop_seq)
+    .join(drops, drops.c.seq == compacted.c.drop_seq)
+    .where(sa.not_(compacted.c.done), drops.c.root == sa.bindparam("root"))
+)
+_DOOMED = lines.c.drop_seq.in_(_MARKED)
 _HERE = (lines.c.order_id > sa.bindparam("after")) & (lines.c.order_id <= sa.bindparam("upto"))
 
 _KEEP = accepted.insert().from_select(
@@ -57,13 +64,11 @@ _KEEP = accepted.insert().from_select(
 _DROP_LINES = lines.delete().where(_HERE, _DOOMED)
 
 
-class Compaction:
+class Compaction(Drops):
     """Implements ``ports.KeepBook``. Called by one thread, beside those that send."""
 
-    _db: Database
-
     def give_up(self, *, closed_before: datetime, at: datetime) -> list[str]:
-        """Mark the drops that were closed before this moment; return the ids of all marked ones.
+        """Mark this root's drops that were closed before this moment; return the ids of all marked.
 
         A drop with rows whose end nobody knows is kept: they are asked about before its orders are
         sent again. Marked but not done drops of an earlier, interrupted compaction are returned
@@ -75,6 +80,7 @@ class Compaction:
         query = (
             sa.select(drops.c.seq)
             .where(
+                drops.c.root == self.root_id,
                 drops.c.state.in_(_CLOSED),
                 drops.c.request == "",  # a retry of it may begin at any moment
                 old,
@@ -96,7 +102,7 @@ class Compaction:
         marked = (
             sa.select(drops.c.drop_id)
             .join(compacted, compacted.c.drop_seq == drops.c.seq)
-            .where(sa.not_(compacted.c.done))
+            .where(sa.not_(compacted.c.done), drops.c.root == self.root_id)
             .order_by(drops.c.seq)
         )
         with self._db.read() as connection:
@@ -115,7 +121,7 @@ class Compaction:
                 upto = connection.execute(last).scalar()
             if upto is None:
                 return None
-            here = {"after": after, "upto": upto}
+            here = {"after": after, "upto": upto, "root": self.root_id}
             some = sa.select(lines.c.drop_seq).where(_HERE, _DOOMED).limit(1)
             touched = connection.execute(some, here).first() is not None
         if touched:
@@ -126,9 +132,8 @@ class Compaction:
 
     def end_compaction(self) -> int:
         """After the walk: remove calls and answers of the marked drops. Returns how many drops."""
-        query = sa.select(compacted.c.drop_seq).where(sa.not_(compacted.c.done))
         with self._db.read() as connection:
-            found = connection.execute(query).scalars().all()
+            found = connection.execute(_MARKED, {"root": self.root_id}).scalars().all()
         for seq in found:
             with self._db.write() as connection:
                 for table in (receipts, verdicts, chunks):

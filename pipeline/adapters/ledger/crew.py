@@ -12,16 +12,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import posts, signals, workers
-from pipeline.errors import Fenced
+from pipeline.errors import Fenced, RootBusy
 
 NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
 PLANNING = "planning"
 """The post of the one that plans, among all roots."""
 
 _TURN_SECONDS = 0.02
+
+#: The engine's own table (``cluster.engine`` makes it), as far as it is looked at from here.
+_JOBS = sa.table(
+    "procrastinate_jobs",
+    sa.column("queue_name", sa.String),
+    sa.column("status", sa.Enum("todo", name="procrastinate_job_status", create_type=False)),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +162,25 @@ class Crew:
         with self._db.write() as connection:
             return [row.id for row in connection.execute(gone).all()]
 
+    def outlast(self, seconds: float) -> None:
+        """Wait until every worker has been silent for so long, and give it up.
+
+        Raises RootBusy as soon as one gives word. Where none has been, returns at once.
+        """
+        silent_before: dict[str, float] = {}
+        while True:
+            self.give_up_the_silent(seconds)
+            crew = self.crew()
+            if not crew:
+                return
+            if any(each.silent < silent_before.get(each.id, 0.0) for each in crew):
+                raise RootBusy(
+                    "Workers are at work on the ledger that ledger.url names.",
+                    hint="One `run` per ledger; `shipdrop cluster status` shows the workers.",
+                )
+            silent_before = {each.id: each.silent for each in crew}
+            time.sleep(_TURN_SECONDS)  # until a word comes: a line's age is all there is to see
+
     def crew(self) -> list[Worker]:
         """All workers, the oldest first."""
         silent = (NOW - workers.c.beat).label("silent")
@@ -166,6 +193,16 @@ class Crew:
             for each in found
         ]
 
+    def waiting_jobs(self) -> dict[str, int]:
+        """Jobs of the engine that nobody has taken yet, by queue."""
+        query = sa.select(_JOBS.c.queue_name, sa.func.count()).where(_JOBS.c.status == "todo")
+        there = sa.select(sa.func.to_regclass(_JOBS.name).is_not(None))
+        with self._db.read() as connection:
+            if not connection.execute(there).scalar():
+                return {}  # no worker has been here yet
+            counted = connection.execute(query.group_by(_JOBS.c.queue_name)).all()
+        return {name: int(count) for name, count in sorted(tuple(row) for row in counted)}
+
     def drain(self, worker_id: str) -> bool:
         """Ask a worker to finish what it does and end. False when there is none of this name."""
         asked = workers.update().where(workers.c.id == worker_id).values(draining=True)
@@ -177,15 +214,7 @@ class Crew:
     def take_post(self, me: str, key: str) -> bool:
         """Take something up that only one worker does at a time. False when another has it."""
         with self._db.write() as connection:
-            found = connection.execute(
-                sa.text(
-                    "INSERT INTO posts (key, owner, since)"
-                    " VALUES (:key, :me, extract(epoch from clock_timestamp()))"
-                    " ON CONFLICT (key) DO NOTHING"
-                ),
-                {"key": key, "me": me},
-            )
-            return found.rowcount == 1
+            return insert_post(connection, key, me)
 
     def leave_post(self, me: str, key: str) -> None:
         """Let others have it."""
@@ -254,6 +283,18 @@ _SIGNALS = (
     signals.c.reason,
     signals.c.hint,
 )
+
+
+def insert_post(
+    connection: sa.Connection, key: str, me: str, *, where: sa.ColumnElement[bool] | None = None
+) -> bool:
+    """Take a post, if ``where`` holds; false when another has it or it does not."""
+    values = sa.select(sa.literal(key), sa.literal(me), NOW).where(
+        sa.true() if where is None else where
+    )
+    taking = insert(posts).from_select(["key", "owner", "since"], values)
+    taken = taking.on_conflict_do_nothing(index_elements=["key"]).returning(posts.c.key)
+    return connection.execute(taken).first() is not None
 
 
 def _share(

@@ -1,6 +1,6 @@
 """The ledger's drops: begun before the rename, saved at each stage, closed with their summary."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from functools import cached_property
@@ -13,6 +13,7 @@ from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.roots import has_id, root_id
 from pipeline.adapters.ledger.schema import drops, lines
 from pipeline.model import Drop, DropState
+from pipeline.ports import Arrival
 
 _TIMES = ("received_at", "started_at", "finished_at")
 _OPEN = [state.value for state in DropState if not state.closed]
@@ -43,6 +44,32 @@ def drop_columns(drop: Drop) -> dict[str, Any]:
     return values
 
 
+def write_drops(connection: sa.Connection, some: Sequence[Drop]) -> None:
+    """Write the lines of these drops as they are now."""
+    for closed in (False, True):
+        values = [_named(drop) for drop in some if drop.state.closed is closed]
+        if values:
+            connection.execute(_CLOSING if closed else _SAVING, values)
+
+
+def _named(drop: Drop) -> dict[str, Any]:
+    values = {f"v_{name}": value for name, value in drop_columns(drop).items()}
+    return {**values, "k_seq": drop.seq}
+
+
+_SAVED = [field.name for field in fields(Drop) if field.name not in {"request", "seq"}]
+_SAVING = (
+    drops.update()
+    .where(drops.c.seq == sa.bindparam("k_seq"))
+    .values({name: sa.bindparam(f"v_{name}") for name in _SAVED})
+)
+_IS_OPEN = sa.or_(*(drops.c.state == state for state in _OPEN))  # IN cannot be done for many rows
+_CLOSING = _SAVING.values(
+    # What is asked of a drop that was closed before (a retry) is still to be done.
+    request=sa.case((_IS_OPEN, ""), else_=drops.c.request)
+)
+
+
 class Drops:
     """Implements ``ports.DropBook`` and ``ports.DropIndex``.
 
@@ -64,33 +91,48 @@ class Drops:
 
     def begin(self, *, drop_id: str, folder: str, source_file: str, received_at: datetime) -> Drop:
         """Record that a file is about to be claimed."""
-        values = {
-            "drop_id": drop_id,
-            "folder": folder,
-            "source_file": source_file,
-            "state": DropState.CLAIMING.value,
-            "received_at": received_at.isoformat(),
-            "root": self.root_id,
-        }
-        with self._db.write() as connection:
-            seq = connection.execute(drops.insert().returning(drops.c.seq), values).scalar_one()
-        return Drop(
-            seq=seq,
-            drop_id=drop_id,
-            folder=folder,
-            source_file=source_file,
-            state=DropState.CLAIMING,
-            received_at=received_at,
+        arrival = Arrival(
+            drop_id=drop_id, folder=folder, source_file=source_file, received_at=received_at
         )
+        (drop,) = self.begin_all([arrival])
+        return drop
+
+    def begin_all(self, arrivals: Sequence[Arrival]) -> list[Drop]:
+        """Record, in one commit, which files are about to be claimed, and in which order."""
+        values = [
+            {
+                "drop_id": each.drop_id,
+                "folder": each.folder,
+                "source_file": each.source_file,
+                "state": DropState.CLAIMING.value,
+                "received_at": each.received_at.isoformat(),
+                "root": self.root_id,
+            }
+            for each in arrivals
+        ]
+        numbered = drops.insert().returning(drops.c.seq, sort_by_parameter_order=True)
+        with self._db.write() as connection:
+            numbers = connection.execute(numbered, values).scalars().all()
+        return [
+            Drop(
+                seq=seq,
+                drop_id=each.drop_id,
+                folder=each.folder,
+                source_file=each.source_file,
+                state=DropState.CLAIMING,
+                received_at=each.received_at,
+            )
+            for seq, each in zip(numbers, arrivals, strict=True)
+        ]
 
     def save(self, drop: Drop) -> None:
         """Record the drop as it is now; one that is being closed has no request left."""
-        values = drop_columns(drop)
-        if drop.state.closed:
-            # What is asked of a drop that was closed before (a retry) is still to be done.
-            values["request"] = sa.case((drops.c.state.in_(_OPEN), ""), else_=drops.c.request)
+        self.save_all([drop])
+
+    def save_all(self, some: Sequence[Drop]) -> None:
+        """The same for several drops, in one commit."""
         with self._db.write() as connection:
-            connection.execute(drops.update().where(drops.c.seq == drop.seq).values(**values))
+            write_drops(connection, some)
 
     def forget(self, drop: Drop) -> None:
         """Remove a drop that was never claimed, or whose file went back to waiting."""
@@ -125,15 +167,18 @@ class Drops:
 
     def same_bytes(self, sha256: str, before_seq: int) -> str | None:
         """The first earlier drop with the same bytes, or None."""
-        before = sa.bindparam("before", before_seq, type_=sa.BigInteger)
-        query = (
-            sa.select(drops.c.drop_id)
-            .where(drops.c.sha256 == sha256, drops.c.seq < before)
-            .order_by(drops.c.seq)
-            .limit(1)
+        first = self.first_with_bytes([sha256]).get(sha256)
+        return first[1] if first is not None and first[0] < before_seq else None
+
+    def first_with_bytes(self, hashes: Sequence[str]) -> Mapping[str, tuple[int, str]]:
+        """For each hash that is known: number and id of the first drop with those bytes."""
+        first = sa.select(sa.func.min(drops.c.seq)).where(drops.c.sha256.in_(list(hashes)))
+        query = sa.select(drops.c.sha256, drops.c.seq, drops.c.drop_id).where(
+            drops.c.seq.in_(first.group_by(drops.c.sha256))
         )
         with self._db.read() as connection:
-            return connection.execute(query).scalar()
+            found = connection.execute(query).all()
+        return {sha256: (seq, drop_id) for sha256, seq, drop_id in found}
 
     def request(self, drop_id: str, what: str) -> None:
         """Leave a wish ("retry" or "cancel") for the service to honour; "" takes it back."""

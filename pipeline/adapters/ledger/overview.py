@@ -72,7 +72,7 @@ class OverDrops:
     def changed(self, after_seq: int, since: datetime) -> list[DropLine]:
         """Drops that are newer than ``after_seq``, not through, or were closed since."""
         fresh = (
-            (drops.c.seq > after_seq)
+            (drops.c.seq > sa.literal(after_seq, sa.BigInteger))  # any number: "none is newer"
             | drops.c.state.in_(_OPEN)
             | (drops.c.finished_at >= since.isoformat())
         )

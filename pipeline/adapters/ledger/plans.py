@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.drops import FREEZING, drop_columns
+from pipeline.adapters.ledger.drops import FREEZING, write_drops
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, verdicts
 from pipeline.fresh import FreshChunks
 from pipeline.model import Drop, DropState, Outcome, stamp
-from pipeline.ports import DISPATCHED, Chunk, Frozen, Standing
+from pipeline.ports import DISPATCHED, Chunk, Frozen, Lines, Standing
 
 _LINES_PER_COMMIT = 50_000
 """Lines written in one transaction, so that a huge drop does not keep others from committing."""
@@ -36,41 +36,62 @@ class Plans:
         through, and which orders are told to be auto-dispatched. Drops that were claimed later
         count as well: one may have been planned first, while this one could not be read.
         """
+        return list(self._standing(order_ids, [but_seq]))
+
+    def standings(self, wanted: Mapping[int, Sequence[str]]) -> Mapping[int, list[Standing]]:
+        """The same for several drops, from number to order ids; no two may share an order."""
+        drop_of = {order_id: seq for seq, orders in wanted.items() for order_id in orders}
+        found: dict[int, list[Standing]] = {seq: [] for seq in wanted}
+        for each in self._standing(drop_of, list(wanted)):
+            found[drop_of[each.order_id]].append(each)
+        return found
+
+    def _standing(self, order_ids: Iterable[str], but: Sequence[int]) -> Iterator[Standing]:
         with self._db.read() as connection:
             if _is_empty(connection, lines) and _is_empty(connection, accepted):
-                return []
+                return
             orders_in = self._db.dialect.orders_in
             queries = (
                 _KEPT.where(orders_in(accepted.c.order_id)),
                 _STANDING.where(orders_in(lines.c.order_id)),
             )
-            return [
-                found
-                for some in _batches(order_ids, self._db.dialect.order_batch)
-                for found in _standing_of(connection, queries, some, but_seq)
-            ]
+            for some in _batches(order_ids, self._db.dialect.order_batch - len(but)):
+                yield from _standing_of(connection, queries, some, but)
 
     def freeze(self, drop: Drop, plan: Frozen) -> None:
-        """Record the plan, and in the last transaction its chunks and the drop as OPEN.
+        """Record the plan, and in the last transaction its chunks and the drop as OPEN."""
+        self.freeze_all([(drop, plan)])
+
+    def freeze_all(self, plans: Sequence[tuple[Drop, Frozen]]) -> None:
+        """Record several plans; in one last transaction all chunks, and the drops as OPEN.
 
         What a freeze left behind that the process did not live to end is replaced.
         """
-        parts = range(0, max(1, plan.lines.num_rows), _LINES_PER_COMMIT)
-        for start in parts:
-            # Where bodies are still being written they are waited for, but not in a transaction.
-            columns = _columns_of(plan.chunks) if start == parts[-1] else {}
+        left = [(drop.seq, self._write_most_lines(drop, plan.lines)) for drop, plan in plans]
+        # Where bodies are still being written they are waited for, but not in a transaction.
+        columns = [(drop.seq, _columns_of(plan.chunks)) for drop, plan in plans]
+        with self._db.write() as connection:
+            _clear(connection, [drop for drop, plan in plans if not _is_long(plan.lines)])
+            _insert_lines(self._db, connection, left)
+            _insert_chunks(self._db, connection, columns)
+            write_drops(connection, [drop for drop, _ in plans])
+
+    def _write_most_lines(self, drop: Drop, table: Lines) -> pa.Table:
+        """Write all but the last lines, in transactions of their own; return the last ones."""
+        start = 0
+        while table.num_rows - start > _LINES_PER_COMMIT:
             with self._db.write() as connection:
                 if start == 0:
-                    _begin(connection, drop, marked=len(parts) > 1)
-                some = plan.lines.slice(start, _LINES_PER_COMMIT)
-                _insert_lines(self._db, connection, drop.seq, some)
-                if start == parts[-1]:
-                    _insert_chunks(self._db, connection, drop.seq, columns)
-                    connection.execute(
-                        drops.update().where(drops.c.seq == drop.seq).values(**drop_columns(drop))
-                    )
+                    _clear(connection, [drop])
+                    mark = drops.update().where(drops.c.seq == drop.seq)
+                    connection.execute(mark.values(facts={FREEZING: True}))
+                some = table.slice(start, _LINES_PER_COMMIT)
+                _insert_lines(self._db, connection, [(drop.seq, some)])
+            start += _LINES_PER_COMMIT
+        return table.slice(start, _LINES_PER_COMMIT)
 
 
+_BUT = sa.bindparam("but", type_=sa.BigInteger, expanding=True)
 _OUTCOME = sa.func.coalesce(verdicts.c.outcome, chunks.c.outcome)
 _STANDING = (
     sa.select(
@@ -91,7 +112,7 @@ _STANDING = (
         & (verdicts.c.pos == lines.c.pos),
     )
     .where(
-        lines.c.drop_seq != sa.bindparam("but", type_=sa.BigInteger),
+        lines.c.drop_seq.not_in(_BUT),
         _OUTCOME.in_([Outcome.ACCEPTED.value, Outcome.UNKNOWN.value])
         | (lines.c.chunk.is_not(None) & drops.c.state.not_in(sorted(_CLOSED)))
         | (lines.c.pos == DISPATCHED),
@@ -109,7 +130,7 @@ _KEPT = (
         drops.c.finished_at,
     )
     .join(drops, drops.c.seq == accepted.c.drop_seq)
-    .where(accepted.c.drop_seq != sa.bindparam("but", type_=sa.BigInteger))
+    .where(accepted.c.drop_seq.not_in(_BUT))
     .order_by(accepted.c.order_id, accepted.c.drop_seq)
 )
 
@@ -122,7 +143,7 @@ def _standing_of(
     connection: sa.Connection,
     queries: tuple[sa.Select[*tuple[Any, ...]], sa.Select[*tuple[Any, ...]]],
     order_ids: list[str],
-    but: int,
+    but: Sequence[int],
 ) -> Iterator[Standing]:
     of_kept, query = queries
     kept = connection.execute(of_kept, {"wanted": order_ids, "but": but})
@@ -154,37 +175,46 @@ def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
         yield some
 
 
-def _begin(connection: sa.Connection, drop: Drop, *, marked: bool) -> None:
-    """Clear up after an earlier try; leave a mark while the lines are not complete.
+def _is_long(table: Lines) -> bool:
+    return bool(table.num_rows > _LINES_PER_COMMIT)
+
+
+def _clear(connection: sa.Connection, some: Sequence[Drop]) -> None:
+    """Clear up after an earlier freeze of these drops that was not brought to its end.
 
     Lines are kept by order: finding those of one drop means reading all, so only where it must be.
     """
-    this = drops.c.seq == drop.seq
-    facts = connection.execute(sa.select(drops.c.facts).where(this)).scalar()
-    if facts and facts.get(FREEZING):
-        connection.execute(lines.delete().where(lines.c.drop_seq == drop.seq))
-    if marked:
-        connection.execute(drops.update().where(this).values(facts={FREEZING: True}))
+    if not some:
+        return
+    facts = sa.select(drops.c.seq, drops.c.facts).where(drops.c.seq.in_([d.seq for d in some]))
+    for seq, known in connection.execute(facts).all():
+        if known and known.get(FREEZING):
+            connection.execute(lines.delete().where(lines.c.drop_seq == seq))
 
 
 def _insert_lines(
-    database: Database, connection: sa.Connection, drop_seq: int, table: pa.Table
+    database: Database, connection: sa.Connection, tables: Sequence[tuple[int, pa.Table]]
 ) -> None:
-    columns = {name: table.column(name).to_pylist() for name in _LINE_COLUMNS}
-    columns["drop_seq"] = [drop_seq] * table.num_rows
-    database.dialect.insert_many(connection, lines, columns)
+    whole = pa.concat_tables([table for _, table in tables])
+    columns = {name: whole.column(name).to_pylist() for name in _LINE_COLUMNS}
+    columns["drop_seq"] = [seq for seq, table in tables for _ in range(table.num_rows)]
+    if whole.num_rows:
+        database.dialect.insert_many(connection, lines, columns)
 
 
 def _insert_chunks(
     database: Database,
     connection: sa.Connection,
-    drop_seq: int,
-    columns: Mapping[str, Sequence[object]],
+    planned: Sequence[tuple[int, Mapping[str, Sequence[object]]]],
 ) -> None:
-    count = len(columns["no"])
-    same: dict[str, object] = {"drop_seq": drop_seq, "code": "", "message": "", "sent_at": ""}
-    every = {name: [value] * count for name, value in same.items()}
-    database.dialect.insert_many(connection, chunks, {**columns, **every})
+    columns: dict[str, list[object]] = {
+        name: [value for _, each in planned for value in each[name]] for name in _CHUNK_COLUMNS
+    }
+    columns["drop_seq"] = [seq for seq, each in planned for _ in each["no"]]
+    for name in ("code", "message", "sent_at"):
+        columns[name] = [""] * len(columns["no"])
+    if columns["no"]:
+        database.dialect.insert_many(connection, chunks, columns)
 
 
 def _columns_of(planned: Sequence[Chunk]) -> Mapping[str, Sequence[object]]:

@@ -11,14 +11,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.crew import NOW
+from pipeline.adapters.ledger.crew import NOW, insert_post
 from pipeline.adapters.ledger.drops import Drops, drop_from
 from pipeline.adapters.ledger.schema import chunks, drops, posts, segments, verdicts, waiting
 from pipeline.adapters.ledger.sends import chunk_from, verdict_from
 from pipeline.model import Drop, Outcome
 from pipeline.ports import Chunk, ChunkState, Verdict
 
-_SMALLEST, _LARGEST, _PARTS = 25, 100, 32
+_SMALLEST, _LARGEST, _PARTS = 25, 250, 16
 """Chunks of a segment: a drop makes about ``_PARTS``, so that workers end together, but none so
 small that taking it up costs more than sending it."""
 
@@ -38,13 +38,14 @@ class Segment:
     @property
     def post(self) -> str:
         """The name under which one worker takes it up."""
-        return f"{sending(self.drop_seq)}{self.wave}:{self.no}"
+        return segment_post(self.drop_seq, self.wave, self.no)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
     """What is needed to send a segment. ``before``: earlier waves' chunks that did not all end."""
 
+    segment: Segment
     drop: Drop
     chunks: tuple[Chunk, ...]
     before: tuple[Chunk, ...]
@@ -54,6 +55,11 @@ class Load:
 def sending(drop_seq: int) -> str:
     """How the posts of a drop's segments begin."""
     return f"send:{drop_seq}:"
+
+
+def segment_post(drop_seq: int, wave: int, no: int) -> str:
+    """The name under which a worker takes a segment up."""
+    return f"{sending(drop_seq)}{wave}:{no}"
 
 
 class Segments(Drops):
@@ -83,48 +89,28 @@ class Segments(Drops):
                 connection.execute(segments.insert().values(**mark, ended=True, since=NOW))
         return [each for each in cut if each.wave == cut[0].wave]
 
-    def segment(self, drop_seq: int, wave: int, no: int) -> Segment | None:
-        """The segment, if it may be sent now: not ended, and no earlier wave is under way."""
-        this = _open_of(drop_seq).where(segments.c.wave == wave, segments.c.no == no)
-        with self._db.read() as connection:
-            found = connection.execute(this.where(segments.c.wave == _first_wave(drop_seq))).first()
-        return _segment(found) if found else None
+    def take_segment(self, me: str, *, drop_seq: int, wave: int, no: int) -> Load | None:
+        """Take a segment up and return what is needed to send it.
 
-    def load(self, segment: Segment) -> Load:
-        """What is needed to send it, as it is now."""
-        seq = segment.drop_seq
-        own = (
-            (chunks.c.wave == segment.wave)
-            & chunks.c.no.between(segment.first, segment.last)
-            & _to_do(seq)
+        None when another has it, it has ended, or an earlier wave is under way.
+        """
+        key = segment_post(drop_seq, wave, no)
+        this = segments.select().where(
+            segments.c.drop_seq == drop_seq, segments.c.wave == wave, segments.c.no == no
         )
-        earlier = (chunks.c.wave < segment.wave) & (
-            chunks.c.outcome.in_(_NOT_THROUGH) | chunks.c.no.in_(_with_bad_verdict(seq))
-        )
-        of_drop = chunks.select().where(chunks.c.drop_seq == seq).order_by(chunks.c.no)
-        with self._db.read() as connection:
-            drop = connection.execute(drops.select().where(drops.c.seq == seq)).one()
-            mine = [chunk_from(row) for row in connection.execute(of_drop.where(own)).all()]
-            before = (
-                [chunk_from(row) for row in connection.execute(of_drop.where(earlier)).all()]
-                if segment.wave
-                else []
-            )
-            numbers = [chunk.no for chunk in (*mine, *before)]
-            said = verdicts.select().where(
-                verdicts.c.drop_seq == seq, verdicts.c.chunk_no.in_(numbers)
-            )
-            given = [verdict_from(row) for row in connection.execute(said).all()]
-        return Load(
-            drop=drop_from(drop),
-            chunks=tuple(mine),
-            before=tuple(before),
-            verdicts=tuple(given),
-        )
+        its_time = this.where(~segments.c.ended, segments.c.wave == _first_wave(drop_seq)).exists()
+        with self._db.write() as connection:
+            if not insert_post(connection, key, me, where=its_time):
+                return None
+            found = connection.execute(this.where(~segments.c.ended)).first()
+            if found is None:  # another ended it between the look and the post
+                connection.execute(posts.delete().where(posts.c.key == key))
+                return None
+            return _load(connection, _segment(found))
 
     def end_segment(self, segment: Segment) -> list[Segment] | None:
-        """Each chunk of it was tried. Returns the next wave if this ended one, None when the drop
-        has no segment left, and nothing while others of the wave are under way.
+        """Each chunk of it was tried; its post is free. Returns the next wave if this ended one,
+        None when the drop has no segment left, and nothing while others of the wave are under way.
         """
         this = (
             (segments.c.drop_seq == segment.drop_seq)
@@ -132,9 +118,10 @@ class Segments(Drops):
             & (segments.c.no == segment.no)
         )
         with self._db.write() as connection:
-            _lock(connection, segment.drop_seq)
             connection.execute(segments.update().where(this).values(ended=True, since=NOW))
             connection.execute(posts.delete().where(posts.c.key == segment.post))
+        # Looked at after the commit: whoever ends the last one sees that all have ended.
+        with self._db.read() as connection:
             wave = connection.execute(sa.select(_first_wave(segment.drop_seq))).scalar()
             if wave is None:
                 return None
@@ -244,6 +231,33 @@ class Segments(Drops):
         )
         with self._db.read() as connection:
             return [row.drop_id for row in connection.execute(query).all()]
+
+
+def _load(connection: sa.Connection, segment: Segment) -> Load:
+    """What is needed to send it, as it is now."""
+    seq = segment.drop_seq
+    wanted = (
+        (chunks.c.wave == segment.wave)
+        & chunks.c.no.between(segment.first, segment.last)
+        & _to_do(seq)
+    )
+    if segment.wave:
+        wanted |= (chunks.c.wave < segment.wave) & (
+            chunks.c.outcome.in_(_NOT_THROUGH) | chunks.c.no.in_(_with_bad_verdict(seq))
+        )
+    wanted &= chunks.c.drop_seq == seq
+    numbers = sa.select(chunks.c.no).where(wanted)
+    said = verdicts.select().where(verdicts.c.drop_seq == seq, verdicts.c.chunk_no.in_(numbers))
+    drop = connection.execute(drops.select().where(drops.c.seq == seq)).one()
+    rows = connection.execute(chunks.select().where(wanted).order_by(chunks.c.no)).all()
+    found = [chunk_from(row) for row in rows]
+    return Load(
+        segment=segment,
+        drop=drop_from(drop),
+        chunks=tuple(chunk for chunk in found if chunk.wave == segment.wave),
+        before=tuple(chunk for chunk in found if chunk.wave < segment.wave),
+        verdicts=tuple(verdict_from(row) for row in connection.execute(said).all()),
+    )
 
 
 def _lock(connection: sa.Connection, drop_seq: int) -> None:

@@ -1,6 +1,6 @@
 """The ledger's chunks on their way: the last outcomes and the next marks in one commit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -24,6 +24,13 @@ _STATES = {state.value: state for state in ChunkState}
 _OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o in Outcome}}
 
 
+_WANTED = sa.bindparam("wanted", expanding=True, type_=sa.Integer)
+_CHUNKS_OF = (
+    chunks.select().where(chunks.c.drop_seq.in_(_WANTED)).order_by(chunks.c.drop_seq, chunks.c.no)
+)
+_VERDICTS_OF = verdicts.select().where(verdicts.c.drop_seq.in_(_WANTED))
+
+
 class Sends:
     """Implements ``ports.SendBook``."""
 
@@ -31,15 +38,27 @@ class Sends:
 
     def chunks(self, drop_seq: int) -> list[Chunk]:
         """The drop's chunks by number."""
-        query = chunks.select().where(chunks.c.drop_seq == drop_seq).order_by(chunks.c.no)
+        return self.chunks_of([drop_seq])[drop_seq]
+
+    def chunks_of(self, drop_seqs: Sequence[int]) -> Mapping[int, list[Chunk]]:
+        """The chunks of each of these drops, by number."""
+        found: dict[int, list[Chunk]] = {seq: [] for seq in drop_seqs}
         with self._db.read() as connection:
-            return [chunk_from(row) for row in connection.execute(query).all()]
+            for row in connection.execute(_CHUNKS_OF, {"wanted": list(drop_seqs)}).all():
+                found[row[0]].append(chunk_from(row))
+        return found
 
     def verdicts(self, drop_seq: int) -> list[Verdict]:
         """The drop's exceptions to what its chunks say."""
-        query = verdicts.select().where(verdicts.c.drop_seq == drop_seq)
+        return self.verdicts_of([drop_seq])[drop_seq]
+
+    def verdicts_of(self, drop_seqs: Sequence[int]) -> Mapping[int, list[Verdict]]:
+        """The exceptions of each of these drops."""
+        found: dict[int, list[Verdict]] = {seq: [] for seq in drop_seqs}
         with self._db.read() as connection:
-            return [verdict_from(row) for row in connection.execute(query).all()]
+            for row in connection.execute(_VERDICTS_OF, {"wanted": list(drop_seqs)}).all():
+                found[row[0]].append(verdict_from(row))
+        return found
 
     def exchange(self, done: Sequence[ChunkResult], lease: Sequence[Chunk], *, at: str) -> None:
         """Record what became of ``done`` and mark ``lease`` as being sent, in one commit.

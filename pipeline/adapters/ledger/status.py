@@ -7,7 +7,9 @@ from pipeline.errors import UsageError
 
 
 def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]:
-    """Workers, drops, segments, and what all obey, as plain values.
+    """Workers, drops, segments, queues, and what all obey, as plain values.
+
+    ``queues``: jobs that nobody has taken yet, by queue. ``stalled``: what silent workers hold.
 
     Raises UsageError for an embedded ledger, which has no workers.
     """
@@ -40,6 +42,8 @@ def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]
             "open": ledger.count_open_segments(),
             "sending": sum(1 for each in crew for key in each.holds if key.startswith("send:")),
         },
+        "queues": ledger.waiting_jobs(),
+        "stalled": sum(len(each.holds) for each in crew if each.silent > stale_seconds),
         "quiet_seconds": round(heard.quiet, 1),
         "shut": shut if heard.shut else None,
     }

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from pipeline.adapters.ledger.dialects.runs import Columns, Names, Run
@@ -18,6 +19,8 @@ _MIGRATION_KEY = 0x5D1D0001
 _FRESH_SECONDS = 1.0
 """A connection that rested for less is taken to be alive; a call that finds it dead is repeated by
 whoever made it."""
+
+_NUL_IN_JSON = "\\u0000"
 
 _STUCK_SECONDS = 10
 """PostgreSQL ends a transaction of ours that does nothing for this long: a frozen process must not
@@ -82,27 +85,32 @@ class PostgresDialect:
         connection.execute(sa.select(sa.func.setval(sequence, highest, sa.false())))
 
     def write_runs(self, connection: sa.Connection, names: Names, runs: Sequence[Run]) -> None:
-        """Write the same values into all chunks of each run: one statement, from arrays.
+        """Write the same values into all chunks of each run: one statement, from one JSON text.
 
-        A statement for each would cost about 60 µs of client and server a chunk; joined by ranges,
-        the server would look at every chunk of the drop for each.
+        A statement for each would cost about 60 µs of client and server a chunk; arrays are put
+        together value by value in Python, which cost more than all else of a commit; and joined by
+        ranges, the server would look at every chunk of the drop for each.
         """
-        each = [(drop, no, *v) for drop, first, last, v in runs for no in range(first, last + 1)]
-        keys = ("drop_seq", "no", *names)
-        columns = map(list, zip(*each, strict=True))
-        given = {f"a_{key}": column for key, column in zip(keys, columns, strict=True)}
-        connection.execute(_update_from_arrays(tuple(names)), given)
+        each = [
+            dict(zip(names, values, strict=True), drop_seq=drop, no=no)
+            for drop, first, last, values in runs
+            for no in range(first, last + 1)
+        ]
+        text = orjson.dumps(each).decode()
+        if _NUL_IN_JSON in text:
+            text = orjson.dumps([_clean_set(one) for one in each]).decode()
+        connection.execute(_update_from_json(tuple(names)), {"given": text})
 
 
 @cache
-def _update_from_arrays(names: tuple[str, ...]) -> sa.Update:
-    """Set ``names`` of the chunks that the arrays ``drop_seq`` and ``no`` tell, from arrays too."""
-    kinds = {name: chunks.c[name].type for name in ("drop_seq", "no", *names)}
-    arrays = [sa.bindparam(f"a_{name}", type_=sa.ARRAY(kind)) for name, kind in kinds.items()]
-    columns = [sa.column(f"g_{name}", kind) for name, kind in kinds.items()]
-    given = sa.func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
-    this = (chunks.c.drop_seq == given.c.g_drop_seq) & (chunks.c.no == given.c.g_no)
-    return chunks.update().where(this).values({n: given.c[f"g_{n}"] for n in names})
+def _update_from_json(names: tuple[str, ...]) -> sa.Update:
+    """Set ``names`` of the chunks that a JSON array of objects tells, to what it tells."""
+    columns = [sa.column(name, chunks.c[name].type) for name in ("drop_seq", "no", *names)]
+    text = sa.cast(sa.bindparam("given", type_=sa.Text), sa.JSON)
+    rows = sa.func.json_to_recordset(text).table_valued(*columns)
+    given = rows.render_derived("given", with_types=True)
+    this = (chunks.c.drop_seq == given.c.drop_seq) & (chunks.c.no == given.c.no)
+    return chunks.update().where(this).values({name: given.c[name] for name in names})
 
 
 def _note_rest(_connection: object, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's record
@@ -144,7 +152,7 @@ def _without_nul(
     _context: object,
     executemany: bool,  # noqa: FBT001 - SQLAlchemy's signature
 ) -> tuple[str, Any]:
-    if executemany:
+    if executemany and isinstance(parameters, list):  # many rows in one statement have one set
         return statement, [_clean_set(each) for each in parameters]
     return statement, _clean_set(parameters)
 

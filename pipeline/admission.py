@@ -1,0 +1,280 @@
+"""The first half of a drop's way: read, planned, frozen; several small drops together.
+
+What is done together comes out as if each had been alone, and what fails with one does not touch
+the others.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import structlog
+
+from pipeline.adapters.folders import Folders
+from pipeline.adapters.spool import keep
+from pipeline.attempts import attempt
+from pipeline.claimed_files import ClaimedFiles
+from pipeline.claiming import Claimer
+from pipeline.closing import Closed, Closer
+from pipeline.codes import Code
+from pipeline.containment import Readers, ReadingStopped
+from pipeline.errors import DropChanged, DropRefused, StorageError
+from pipeline.model import Drop, DropState
+from pipeline.order_lines import frozen
+from pipeline.planning import (
+    Planned,
+    PlanRules,
+    blocking,
+    facts_of,
+    freezing_bodies,
+    guard,
+    make_plan,
+)
+from pipeline.ports import Clock, Frozen, Ledger, Standing
+from pipeline.prepared import Facts, Prepared, load
+from pipeline.stages.plan import one_by_one, sendable_orders
+from pipeline.stages.settle import Remark, settle
+from pipeline.steps import (
+    Blocked,
+    Candidate,
+    Ready,
+    Step,
+    sharing,
+    without_shared_orders,
+)
+from schemas.courier import Profile
+
+log = structlog.get_logger(__name__)
+
+AheadOf = Callable[[Drop, pa.Array], Iterable[str]]
+"""A drop and its orders → earlier ones, read and not planned yet, that have one of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Unfrozen:
+    """A drop that is planned and may go on."""
+
+    drop: Drop
+    prepared: Prepared
+    planned: Planned
+
+
+class Admission(ClaimedFiles):
+    """Takes claimed drops to where they can be delivered."""
+
+    def __init__(
+        self,
+        *,
+        folders: Folders,
+        ledger: Ledger,
+        claimer: Claimer,
+        closer: Closer,
+        readers: Readers,
+        profiles: Mapping[str, Profile],
+        rules: PlanRules,
+        clock: Clock,
+        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """``turn``: held while drops are planned, where several processes plan."""
+        super().__init__(folders=folders, ledger=ledger, closer=closer, readers=readers)
+        self._claimer = claimer
+        self._profiles = profiles
+        self._rules = rules
+        self._clock = clock
+        self._turn = turn
+
+    # -- plan ----------------------------------------------------------------------------------
+
+    def admit(
+        self, drops: Sequence[Drop], read: Sequence[Facts | Exception], ahead_of: AheadOf
+    ) -> list[Step | Exception | None]:
+        """Plan drops that were read, in their order; ``read``: what ``read`` returned for them.
+
+        What each came to: None when it went back to waiting, or was not read because we are to
+        end; an exception when it could not be planned now.
+        """
+        steps: dict[str, Step | Exception | None] = {}
+        candidates: list[Candidate] = []
+        for drop, facts in zip(drops, read, strict=True):
+            begun = replace(drop, started_at=drop.started_at or self._clock.now())
+            try:
+                if isinstance(facts, Exception):
+                    steps[drop.drop_id] = self._not_read(begun, facts)
+                else:
+                    candidates.append(self._candidate(begun, facts))
+            except StorageError as error:
+                self._closer.spool(drop).tries.end_all()  # the disk's fault, not the file's
+                steps[drop.drop_id] = error
+            except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
+                steps[drop.drop_id] = error
+        blocked: list[Blocked] = []
+        for group in without_shared_orders(candidates):
+            planned = self._planned(group, ahead_of, blocked)
+            blocked += (step for step in planned.values() if isinstance(step, Blocked))
+            steps |= planned
+        return [steps[drop.drop_id] for drop in drops]
+
+    def _not_read(self, drop: Drop, error: Exception) -> Step | Exception | None:
+        match error:
+            case DropRefused():
+                return self._closer.refuse(drop, error)
+            case DropChanged():
+                self._closer.spool(drop).remove()
+                self._claimer.back_to_waiting(drop, error)
+                return None
+            case ReadingStopped():
+                return None
+            case _:
+                return error
+
+    def _candidate(self, drop: Drop, facts: Facts) -> Candidate:
+        spool = self._closer.spool(drop)
+        try:
+            tries = spool.tries.begin()
+            drop = replace(drop, tries=tries, courier=facts.courier, parent=facts.parent)
+            prepared = load(facts, spool, self._profiles)
+            return Candidate(drop=drop, prepared=prepared, orders=sendable_orders(prepared.keys))
+        except StorageError:
+            raise
+        except Exception:
+            spool.tries.fail()
+            raise
+
+    def _planned(
+        self, group: Sequence[Candidate], ahead_of: AheadOf, blocked: Sequence[Blocked]
+    ) -> dict[str, Step | Exception | None]:
+        """Plan a group, and keep count of the tries."""
+        steps = self.plan(group, ahead_of, blocked)
+        ended: dict[str, Step | Exception | None] = {}
+        for candidate, step in zip(group, steps, strict=True):
+            spool = self._closer.spool(candidate.drop)
+            try:
+                if isinstance(step, Exception) and not isinstance(step, StorageError):
+                    spool.tries.fail()
+                else:
+                    spool.tries.end_all()
+                ended[candidate.drop.drop_id] = step
+            except StorageError as error:
+                ended[candidate.drop.drop_id] = error
+        return ended
+
+    def plan(
+        self, group: Sequence[Candidate], ahead_of: AheadOf, blocked: Sequence[Blocked] = ()
+    ) -> list[Step | Exception]:
+        """Plan drops no two of which share an order, each unless it must wait for an earlier one.
+
+        A file that is to be refused need not wait: nothing of it is sent. ``blocked``: drops that
+        have to wait and that ``ahead_of`` does not know of yet.
+        """
+        with self._turn():
+            try:
+                standings = self._standings(group)
+            except StorageError as error:
+                return [error] * len(group)
+            judged = [
+                self._judged(each, standings[each.drop.seq], ahead_of, blocked) for each in group
+            ]
+            return self._frozen(judged)
+
+    def _standings(self, group: Sequence[Candidate]) -> Mapping[int, Sequence[Standing]]:
+        if len(group) == 1:  # it may be large: its orders are never all in memory as texts
+            (one,) = group
+            seq, orders = one.drop.seq, one_by_one(one.orders)
+            return {seq: self._ledger.standing(orders, but_seq=seq)}
+        return self._ledger.standings({e.drop.seq: e.orders.to_pylist() for e in group})
+
+    def _judged(
+        self,
+        candidate: Candidate,
+        standing: Sequence[Standing],
+        ahead_of: AheadOf,
+        blocked: Sequence[Blocked],
+    ) -> Step | Exception | _Unfrozen:
+        """Plan one drop, and write what is to be frozen of it."""
+        try:
+            return self._plan(candidate, standing, ahead_of, blocked)
+        except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
+            return error
+
+    def _plan(
+        self,
+        candidate: Candidate,
+        standing: Sequence[Standing],
+        ahead_of: AheadOf,
+        blocked: Sequence[Blocked],
+    ) -> Step | _Unfrozen:
+        drop, prepared, orders = candidate.drop, candidate.prepared, candidate.orders
+        planned = make_plan(prepared, standing, self._rules)
+        try:
+            guard(prepared, planned, self._rules)
+        except DropRefused as refusal:
+            return self._refuse(drop, refusal, prepared, planned)
+        behind = {*blocking(standing), *ahead_of(drop, orders), *sharing(orders, blocked)}
+        if behind:
+            return Blocked(
+                drop=drop, prepared=prepared, orders=orders, behind=tuple(sorted(behind))
+            )
+        return _Unfrozen(drop=drop, prepared=prepared, planned=planned)
+
+    def _frozen(self, judged: Sequence[Step | Exception | _Unfrozen]) -> list[Step | Exception]:
+        """Put the plans on the disk and then into the ledger, in one commit: now calls may leave.
+
+        A bug in one plan must not count against the others, so then each is frozen alone.
+        """
+        plans = [each for each in judged if isinstance(each, _Unfrozen)]
+        frozen_ones = attempt(self._freeze, plans)
+        if len(plans) > 1 and isinstance(frozen_ones, Exception):
+            if isinstance(frozen_ones, StorageError):
+                return [frozen_ones if isinstance(e, _Unfrozen) else e for e in judged]
+            return [
+                one
+                for each in judged
+                for one in (self._frozen([each]) if isinstance(each, _Unfrozen) else [each])
+            ]
+        if isinstance(frozen_ones, Exception):
+            return [frozen_ones if isinstance(e, _Unfrozen) else e for e in judged]
+        steps = iter(frozen_ones)
+        return [next(steps) if isinstance(each, _Unfrozen) else each for each in judged]
+
+    def _freeze(self, plans: Sequence[_Unfrozen]) -> list[Step | Exception]:
+        """What became of each plan; raises what kept all of them from being frozen."""
+        alone = len(plans) == 1
+        came: dict[int, Step | Exception] = {}
+        ready: dict[int, tuple[Ready, Frozen]] = {}
+        with ExitStack() as held:
+            for at, plan in enumerate(plans):
+                made = attempt(self._written, plan, held, alone=alone)
+                if isinstance(made, Exception):
+                    came[at] = made
+                else:
+                    ready[at] = made
+            if not alone and ready:
+                keep([self._closer.spool(one.drop) for one, _ in ready.values()])
+            if ready:
+                self._ledger.freeze_all([(one.drop, lines) for one, lines in ready.values()])
+        for at, (one, _) in ready.items():
+            came[at] = one
+            rows, chunks = one.drop.facts["total"], len(one.chunks)
+            log.info("drop.planned", drop=one.drop.drop_id, rows=rows, chunks=chunks)
+        return [came[at] for at in range(len(plans))]
+
+    def _written(self, plan: _Unfrozen, held: ExitStack, *, alone: bool) -> tuple[Ready, Frozen]:
+        """Write plan and bodies, or begin with it; and what the ledger is to keep."""
+        drop, prepared, planned = plan.drop, plan.prepared, plan.planned
+        facts = self._closer.placed(facts_of(prepared, planned))
+        drop = replace(drop, state=DropState.OPEN, facts=facts)
+        spool = self._closer.spool(plan.drop)
+        writing = freezing_bodies(planned, prepared, spool, drop_seq=drop.seq, alone=alone)
+        chunks = held.enter_context(writing)
+        return Ready(drop=drop, chunks=chunks), frozen(prepared, planned, chunks)
+
+    def _refuse(
+        self, drop: Drop, refusal: DropRefused, prepared: Prepared, planned: Planned
+    ) -> Closed:
+        """Refuse a file most of whose rows are bad; TOO_MANY_REJECTS gets them back to correct."""
+        if refusal.code is not Code.TOO_MANY_REJECTS:
+            return self._closer.refuse(drop, refusal)
+        drop = replace(drop, facts=self._closer.placed(facts_of(prepared, planned)))
+        settled = settle(planned.table, [], [], waiting=Remark(code="", message=""))
+        return self._closer.refuse_rows(drop, refusal, settled)

@@ -1,0 +1,168 @@
+"""Claimed files read into their spools, small ones together, and the count of their tries."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from pipeline.adapters.folders import Folders
+from pipeline.adapters.spool import Spool
+from pipeline.closing import Closer
+from pipeline.codes import Code
+from pipeline.containment import Readers, ReadingStopped
+from pipeline.errors import DropChanged, DropRefused, ReaderDied, StorageError
+from pipeline.model import Drop
+from pipeline.ports import Ledger
+from pipeline.prepared import Facts, Job, Source
+
+log = structlog.get_logger(__name__)
+
+MAX_TRIES = 3
+"""A file that ends the process that reads it, or meets a bug, this often is quarantined."""
+
+_UNSEEN_TRIES = 10
+"""So many tries may begin and come to no end that anybody saw: the service itself was killed."""
+
+
+class ClaimedFiles:
+    """Has the files of claimed drops read."""
+
+    def __init__(
+        self, *, folders: Folders, ledger: Ledger, closer: Closer, readers: Readers
+    ) -> None:
+        self._folders = folders
+        self._ledger = ledger
+        self._closer = closer
+        self._readers = readers
+
+    def read(self, drops: Sequence[Drop], *, beside: bool = False) -> list[Facts | Exception]:
+        """Read claimed drops into their spools; ``beside``: others are read meanwhile.
+
+        Returned is, in their order, the facts of each or what kept it from being read: DropChanged,
+        and what ``containment.Reader.read`` raises but ReaderDied; the file is then read once
+        more, at once, because what was claimed later must be planned after it.
+
+        A drop with a try that nobody saw the end of is read alone: should it be what ended the
+        service, no other drop has to answer for it.
+        """
+        ended: dict[str, Facts | Exception] = {}
+        together: list[tuple[Drop, Spool]] = []
+        for drop in drops:
+            try:
+                spool = self._closer.spool(drop)
+                tries = spool.tries.begin()
+                _check_tries(tries, spool)
+                if tries > 1 and len(drops) > 1:
+                    spool.tries.end()  # it begins again when its turn comes
+                else:
+                    together.append((drop, spool))
+            except (StorageError, DropRefused) as error:
+                ended[drop.drop_id] = error
+        for (drop, spool), one in zip(together, self._jobs(together, beside=beside), strict=True):
+            ended[drop.drop_id] = self._ended(drop, spool, one, beside=beside)
+        for drop in drops:
+            if drop.drop_id not in ended:
+                (ended[drop.drop_id],) = self.read([drop], beside=beside)
+        return [ended[drop.drop_id] for drop in drops]
+
+    def _ended(
+        self, drop: Drop, spool: Spool, one: Facts | Exception, *, beside: bool
+    ) -> Facts | Exception:
+        """Keep count of a try, and read again at once what ended the process that read it."""
+        try:
+            while isinstance(one, ReaderDied):
+                spool.tries.fail()
+                tries = spool.tries.failed()
+                log.error("drop.reader_died", drop=drop.drop_id, signal=one.signal, tries=tries)
+                _check_tries(spool.tries.begin(), spool)
+                (one,) = self._jobs([(drop, spool)], beside=beside)
+            match one:
+                case StorageError() | DropChanged():
+                    spool.tries.end_all()  # not the file's fault, but the disk's, or its writer's
+                case DropRefused():
+                    pass
+                case Exception() if not isinstance(one, ReadingStopped):
+                    spool.tries.fail()
+                case _:
+                    spool.tries.end()
+        except (StorageError, DropRefused) as error:
+            return error
+        return one
+
+    def _jobs(
+        self, drops: Sequence[tuple[Drop, Spool]], *, beside: bool
+    ) -> list[Facts | Exception]:
+        """Have files read that are there, and make sure that they were as they were hashed."""
+        jobs: list[tuple[int, Path, Job]] = []
+        ended: dict[int, Facts | Exception] = {}
+        for at, (drop, spool) in enumerate(drops):
+            try:
+                path = self._path_of(drop)
+            except (StorageError, DropRefused) as error:
+                ended[at] = error
+                continue
+            source = Source(
+                path=path, name=drop.source_file, named=drop.folder or None, now=drop.received_at
+            )
+            jobs.append((at, path, Job(source=source, spool=spool)))
+        told = (
+            self._readers.read_together([job for *_, job in jobs], self._courier, beside=beside)
+            if jobs
+            else []
+        )
+        for (at, path, _), one in zip(jobs, told, strict=True):
+            ended[at] = self._unchanged(drops[at][0], path, one)
+        return [ended[at] for at in range(len(drops))]
+
+    def _unchanged(self, drop: Drop, path: Path, one: Facts | Exception) -> Facts | Exception:
+        """Whoever wrote it may go on through our rename: it is read as it was hashed, or not.
+
+        A mapped file that is cut off ends who reads it, so that is looked at too.
+        """
+        if isinstance(one, Exception) and not isinstance(one, ReaderDied):
+            return one
+        try:
+            if self._folders.digest(path).sha256 != drop.sha256:
+                return DropChanged("it was written to after it was claimed")
+        except (DropChanged, StorageError) as error:
+            return error
+        return one
+
+    def _path_of(self, drop: Drop) -> Path:
+        path = self._folders.claimed_path(drop.drop_id, drop.source_file)
+        if path is None:
+            raise DropRefused(
+                Code.UNREADABLE,
+                "The file disappeared from the work folder while it was being processed.",
+                hint="Drop it again.",
+            )
+        return path
+
+    def _courier(self, drop_id: str) -> str | None:
+        """The courier of an earlier drop, or None if there is no such drop."""
+        found = self._ledger.find(drop_id)
+        return found.courier if found else None
+
+    def stop_reading(self) -> None:
+        """Read nothing more: what is not planned waits for the next start. For any thread."""
+        self._readers.stop()
+
+    def end_reading(self) -> None:
+        """The same, when no ``read`` is under way: the other processes are gone after it."""
+        self._readers.close()
+
+
+def _check_tries(tries: int, spool: Spool) -> None:
+    """Raise DropRefused when a file had all the tries that it may have."""
+    if tries > _UNSEEN_TRIES or spool.tries.failed() >= MAX_TRIES:
+        raise poison()
+
+
+def poison() -> DropRefused:
+    """Build the refusal of a file that we fail on every time."""
+    return DropRefused(
+        Code.PROCESSING_FAILED,
+        f"Shipdrop failed on this file {MAX_TRIES} times. Nothing of it is sent any more.",
+        hint="Save the file anew and drop it once more; if it fails again, send it with the log "
+        "to whoever runs Shipdrop.",
+    )

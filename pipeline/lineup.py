@@ -1,0 +1,228 @@
+"""Drops on their way to be planned: read in batches, planned in their order, or held behind others.
+
+Planning keeps to the order of claims, so that a drop that shares orders with an earlier one sees
+it; a giant's turn comes when it was read. One thread plans, and two have the next files read
+meanwhile, small ones and giants, which other processes do.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+
+from pipeline.admission import Admission
+from pipeline.model import Drop
+from pipeline.prepared import Facts
+from pipeline.steps import Blocked, Candidate, Step, sharing
+from pipeline.turns import Lanes
+
+_BATCHES = 2
+"""Batches that are handed to the threads that read and plan: while one is planned, the next one is
+read. What is read waits in its spool."""
+
+_TOGETHER = 16
+"""Small files in a batch, when so many wait: by then most of what each costs is its own."""
+
+_BLOCKED = 1_000
+"""Drops that may wait for earlier ones with the same orders before nothing more is read."""
+
+Came = Step | Exception | None
+"""What a drop came to; None: it went back to waiting, or we are to end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something ended in another thread; the service's own thread acts on it."""
+
+    act: Callable[[], None]
+
+
+class Lineup:
+    """Owned by the service's thread: every method is called there.
+
+    ``post`` is handed what other threads have to say. ``came`` is told, in the service's thread,
+    what each drop came to. ``room``: how many more drops may be planned now.
+    """
+
+    def __init__(
+        self,
+        admission: Admission,
+        *,
+        post: Callable[[Event], None],
+        came: Callable[[Drop, Came], None],
+        room: Callable[[], int],
+    ) -> None:
+        self._admission = admission
+        self._post = post
+        self._came = came
+        self._room = room
+        self._reads = ThreadPoolExecutor(1, thread_name_prefix="reads")
+        self._giants = ThreadPoolExecutor(1, thread_name_prefix="giants")
+        self._stages = ThreadPoolExecutor(1, thread_name_prefix="stages")
+        self._waiting = Lanes()
+        self._waits: set[str] = set()
+        self._reading: dict[str, Drop] = {}
+        self._batches = 0
+        self._blocked: dict[str, Blocked] = {}
+        self._unplanned: dict[str, Blocked] = {}
+        self._stopping = False
+
+    def __len__(self) -> int:
+        """How many drops wait, or are read or planned; blocked ones do not count."""
+        return len(self._waits) + len(self._reading)
+
+    def __contains__(self, drop_id: str) -> bool:
+        """Tell whether the drop is here and not blocked."""
+        return drop_id in self._waits or drop_id in self._reading
+
+    @property
+    def blocked(self) -> tuple[Blocked, ...]:
+        """Drops that wait for earlier ones with the same orders."""
+        return tuple(self._blocked.values())
+
+    def is_blocked(self, drop_id: str) -> bool:
+        """Tell whether the drop waits for others."""
+        return drop_id in self._blocked
+
+    def append(self, drops: Sequence[Drop]) -> None:
+        """Take drops in; ``go_on`` begins with them."""
+        for drop in drops:
+            self._waiting.append(drop)
+            self._waits.add(drop.drop_id)
+
+    def go_on(self) -> None:
+        """Have read what waits, as far as there is room: whatever is there now, never more late."""
+        if self._stopping:
+            return
+        while self._batches < _BATCHES and len(self._blocked) < _BLOCKED:
+            most = min(_TOGETHER, self._room() - len(self._reading))
+            if not (drops := self._waiting.some(most)):
+                break
+            self._hand_out(drops)
+            self._batches += 1
+            read = self._reads.submit(self._admission.read, drops)
+            self._in_stages(partial(self._admit, drops, read), drops, batch=True)
+        if giant := self._waiting.giant():
+            self._read_beside(giant)
+
+    def do(self, job: Callable[[], Step | None], drop: Drop) -> None:
+        """Do a job of another kind where drops are planned, so that no drop is meanwhile."""
+        self._in_stages(lambda: [job()], [drop])
+
+    def block(self, blocked: Blocked) -> None:
+        """A drop has to wait for others."""
+        self._blocked[blocked.drop.drop_id] = blocked
+
+    def unblock(self, drop_id: str) -> Blocked | None:
+        """Take a drop out of those that wait for others."""
+        return self._blocked.pop(drop_id, None)
+
+    def give_up_blocked(self) -> tuple[Blocked, ...]:
+        """Take all of them out; they are no longer ahead of others."""
+        blocked = self.blocked
+        self._blocked.clear()
+        for each in blocked:
+            self._unplanned.pop(each.drop.drop_id, None)
+        return blocked
+
+    def plan_unblocked(self, unsettled: Callable[[str], bool]) -> None:
+        """Plan the drops whose predecessors are through, oldest first."""
+        for blocked in sorted(self._blocked.values(), key=lambda each: each.drop.seq):
+            if any(each in self or unsettled(each) for each in blocked.behind):
+                continue
+            del self._blocked[blocked.drop.drop_id]
+            again = Candidate(drop=blocked.drop, prepared=blocked.prepared, orders=blocked.orders)
+            job = partial(self._admission.plan, [again], self._ahead_of)
+            self._in_stages(job, [blocked.drop])
+
+    def stop(self) -> None:
+        """Begin nothing new."""
+        self._stopping = True
+        self._waiting.clear()
+        self._waits.clear()
+        self._admission.stop_reading()
+
+    def close(self) -> None:
+        """Wait for the threads."""
+        self._admission.stop_reading()
+        self._reads.shutdown(wait=True, cancel_futures=True)
+        self._giants.shutdown(wait=True, cancel_futures=True)
+        self._stages.shutdown(wait=True, cancel_futures=True)
+        self._admission.end_reading()
+
+    def _hand_out(self, drops: Sequence[Drop]) -> None:
+        for drop in drops:
+            self._waits.discard(drop.drop_id)
+            self._reading[drop.drop_id] = drop
+
+    def _read_beside(self, drop: Drop) -> None:
+        """Read a giant in its own lane; its turn to be planned comes when it was read."""
+        self._hand_out([drop])
+        read = self._giants.submit(self._admission.read, [drop], beside=True)
+        job = partial(self._admit, [drop], read)
+        act = partial(self._in_stages, job, [drop])
+        read.add_done_callback(lambda _: self._post(Event(act=act)))
+
+    # -- in the thread ``stages`` --------------------------------------------------------------
+
+    def _admit(
+        self, drops: Sequence[Drop], read: "Future[list[Facts | Exception]]"
+    ) -> Sequence[Came]:
+        """Plan drops as soon as they are read."""
+        if self._stopping:
+            return [None] * len(drops)
+        try:
+            facts = read.result()
+        except CancelledError:
+            return [None] * len(drops)
+        return self._admission.admit(drops, facts, self._ahead_of)
+
+    def _ahead_of(self, drop: Drop, orders: pa.Array) -> Iterator[str]:
+        """Earlier drops that were read, wait to be planned, and have one of these orders."""
+        waiting = tuple(self._unplanned.values())
+        return sharing(orders, [each for each in waiting if each.drop.seq < drop.seq])
+
+    def _noted(self, job: Callable[[], Sequence[Came]], drops: Sequence[Drop]) -> Sequence[Came]:
+        """Do the job.
+
+        A drop that has to wait is known here at once: the next one is planned before the service
+        hears of it.
+        """
+        steps: Sequence[Came] = [None] * len(drops)
+        try:
+            steps = job()
+        finally:
+            for drop, step in zip(drops, steps, strict=True):
+                if isinstance(step, Blocked):
+                    self._unplanned[drop.drop_id] = step
+                else:
+                    self._unplanned.pop(drop.drop_id, None)
+        return steps
+
+    def _in_stages(
+        self, job: Callable[[], Sequence[Came]], drops: Sequence[Drop], *, batch: bool = False
+    ) -> None:
+        self._reading.update((drop.drop_id, drop) for drop in drops)
+        future = self._stages.submit(self._noted, job, drops)
+        future.add_done_callback(
+            lambda done: self._post(Event(act=lambda: self._were_planned(drops, done, batch=batch)))
+        )
+
+    def _were_planned(
+        self, drops: Sequence[Drop], done: "Future[Sequence[Came]]", *, batch: bool
+    ) -> None:
+        if batch:
+            self._batches -= 1
+        error = done.exception()
+        steps = done.result() if error is None else [_as_exception(error)] * len(drops)
+        for drop, step in zip(drops, steps, strict=True):
+            del self._reading[drop.drop_id]
+            self._waiting.ended(drop)
+            self._came(drop, step)
+        self.go_on()
+
+
+def _as_exception(error: BaseException) -> Exception:
+    return error if isinstance(error, Exception) else RuntimeError(str(error))

@@ -1,0 +1,82 @@
+"""When the inbox is looked at: at intervals, sooner when something happened, never too often."""
+
+from dataclasses import dataclass
+
+_DEAF_SECONDS = 0.6
+"""After a claim the loop looks by itself for this long: watchdog keeps half of our own rename back
+for half a second, and every event behind it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How often to look, and when ``--once`` stops waiting. Seconds."""
+
+    scan: float = 2.0
+    settle: float = 2.0
+
+    @property
+    def patience(self) -> float:
+        """How long ``--once`` waits for files that are not ready."""
+        return max(30.0, 10 * self.settle)
+
+
+class Rhythm:
+    """Owned by the service's thread, but for ``wake``. Moments are monotonic seconds.
+
+    ``more``: files are ready that were not claimed for want of nothing but a turn.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._wanted = True
+        self._due = 0.0
+        self._rest = 0.0
+        self._deaf_until = 0.0
+        self.more = False
+
+    def wake(self) -> None:
+        """Something happened in the inbox. For any thread."""
+        self._wanted = True
+
+    def at_once(self) -> None:
+        """Look at the next turn, whatever there is to see."""
+        self._due = 0.0
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether it is time to look."""
+        return now >= self._due or (self._wanted and now >= self._rest)
+
+    def begins(self, now: float) -> None:
+        """A look begins; what happens from now on wants another."""
+        self._wanted = False
+        self._due = now + self._pace.scan
+
+    def ended(self, began: float, now: float) -> None:
+        """It took so long.
+
+        Events come with every file that is through: at most a tenth of the time goes to looks.
+        """
+        self._rest = began + 10 * (now - began)
+        self._due = max(self._due, self._rest)
+
+    def claimed(self, now: float) -> None:
+        """Something was claimed: we hear less for a while."""
+        self._deaf_until = now + _DEAF_SECONDS
+
+    def until_next(self, now: float, *, settling: bool, listens: bool) -> float:
+        """Seconds until the next look; fewer while a file is settling, none while there is more.
+
+        ``listens``: the watcher is what wakes us.
+        """
+        if self.more:
+            return 0.0
+        left = self._due - now
+        if settling and self._pace.settle:
+            left = min(left, max(0.05, self._pace.settle / 4))
+            self._wanted = True
+        elif now < self._deaf_until and listens:
+            left = min(left, 0.05)
+            self._wanted = True
+        if self._wanted:
+            left = min(left, max(0.0, self._rest - now))
+        return max(0.01, left)

@@ -1,0 +1,87 @@
+"""What a drop comes to at each step, and which drops must be planned one after the other."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.closing import Closed
+from pipeline.model import Drop
+from pipeline.ports import Chunk
+from pipeline.prepared import Prepared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A drop whose plan is frozen: to be delivered. ``chunks`` as the ledger has them now."""
+
+    drop: Drop
+    chunks: Sequence[Chunk]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocked:
+    """A drop that shares some of its ``orders`` with earlier drops that are not through."""
+
+    drop: Drop
+    prepared: Prepared
+    orders: pa.Array
+    behind: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reopened:
+    """A closed drop whose rest is to be delivered after all."""
+
+    drop: Drop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Later:
+    """A drop whose retry waits for drops that are not through and share its orders."""
+
+    drop: Drop
+    behind: tuple[str, ...]
+
+
+Step = Ready | Blocked | Closed | Reopened | Later
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A drop that was read and is to be planned; ``orders``: those it would send something for."""
+
+    drop: Drop
+    prepared: Prepared
+    orders: pa.Array
+
+
+def sharing(orders: pa.Array, ahead: Sequence[Blocked | Candidate]) -> Iterator[str]:
+    """The drops among ``ahead`` that have one of these orders."""
+    for each in ahead:
+        if pc.any(pc.is_in(orders, value_set=each.orders)).as_py():
+            yield each.drop.drop_id
+
+
+def without_shared_orders(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
+    """The candidates in their order, in groups in which no two name the same order.
+
+    A drop that names an order of an earlier one is planned after it, so it begins the next group.
+    What is not sent counts as well: a row may tell of an order's auto-dispatch.
+    """
+    group: list[Candidate] = []
+    taken: set[str] = set()
+    for candidate in candidates:
+        # A drop that comes alone may be large, and has nobody to share with.
+        named = (
+            set(candidate.prepared.keys.orders.names.to_pylist()) if len(candidates) > 1 else set()
+        )
+        named.discard("")
+        if not taken.isdisjoint(named):
+            yield group
+            group, taken = [], set()
+        group.append(candidate)
+        taken |= named
+    if group:
+        yield group

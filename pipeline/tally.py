@@ -1,0 +1,79 @@
+"""What is gathered of a file on the way through its blocks, and what turns out to be a footer."""
+
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.codes import Code
+from pipeline.model import Disposition, Notice, ReadTally, Role
+from pipeline.prepared import SheetFacts
+from pipeline.stages.flags import DateKinds
+
+_ID_BAD = f"{Code.ID_MISSING}:|{Code.ID_INVALID}:"
+
+
+@dataclass
+class Tally:
+    """Rows of a sheet, or of the whole file: all, with a bad id, rejected."""
+
+    rows: int = 0
+    id_bad: int = 0
+    rejected: int = 0
+
+    def add(self, codes: pa.ChunkedArray, disposition: pa.ChunkedArray, sign: int = 1) -> None:
+        """Count rows by their codes and dispositions; ``sign`` -1 takes them back."""
+        bad = pc.sum(pc.match_substring_regex(codes, _ID_BAD)).as_py() or 0
+        rejected = pc.sum(pc.equal(disposition, int(Disposition.REJECTED))).as_py() or 0
+        self.rows += sign * len(codes)
+        self.id_bad += sign * bad
+        self.rejected += sign * rejected
+
+
+@dataclass
+class Gathered:
+    """What is collected on the way through the blocks. ``data``: footers not counted."""
+
+    sheets: list[SheetFacts] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    tally: ReadTally = field(default_factory=ReadTally)
+    dates: DateKinds = field(default_factory=DateKinds)
+    mixed: frozenset[Role] = frozenset()
+    data: Tally = field(default_factory=Tally)
+    footer: int = 0
+
+
+def ending_of(before: list[pa.Table], table: pa.Table) -> list[pa.Table]:
+    """The rows below the last data row so far.
+
+    Those that look like a footer are one only there (hazards.md E).
+    """
+    data = np.flatnonzero(~table.column("footer").to_numpy())
+    if not len(data):
+        return [*before, table]
+    end = int(data[-1]) + 1
+    return [table.slice(end)] if end < table.num_rows else []
+
+
+def take_back_footers(table: pa.Table, gathered: Gathered) -> None:
+    """Count these rows as footers; faults that were found in them are none."""
+    codes = table.column("codes")
+    gathered.footer += table.num_rows
+    gathered.data.add(codes, table.column("disposition"), -1)
+    labels = chain.from_iterable(each.split(";") for each in codes.to_pylist() if each)
+    _take_back(gathered.notices, list(labels))
+
+
+def _take_back(notices: list[Notice], labels: list[str]) -> None:
+    """Faults of a row that turned out to be a footer are none."""
+    for label in labels:
+        code, _, column = label.partition(":")
+        for at in range(len(notices) - 1, -1, -1):
+            notice = notices[at]
+            if notice.code == code and notice.column == column:
+                notices[at] = replace(notice, count=notice.count - 1)
+                if not notices[at].count:
+                    del notices[at]
+                break

@@ -1,0 +1,213 @@
+"""A batch of files that is killed before each touch of the file system in turn.
+
+``python -m tests.fakes.killed_between STEP FOLDER``: for each moment a copy of a root on which all
+but STEP is done; a process that does STEP and gets a SIGKILL at that moment; and another that takes
+up what it finds, as a service does at its start. Nothing is replaced: real folders, ledger, spools.
+Prints how many moments there were, or what was wrong after one of them.
+"""
+
+import os
+import pickle
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from pipeline.closing import Closed
+from pipeline.delivery.lane import Handback
+from pipeline.model import Drop, DropState, Outcome
+from pipeline.ports import ChunkResult, ChunkState
+from pipeline.settings import load
+from pipeline.steps import Ready
+from pipeline.wiring import Site
+
+NAMES = ("a.csv", "b.csv", "c.csv")
+ROWS = 3
+_TOUCHES = {"os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.link", "os.truncate", "open"}
+
+
+def site_at(root: Path) -> Site:
+    site = Site(root, load(root))
+    site.folders.prepare()
+    return site
+
+
+def orders_of(name: str) -> list[str]:
+    return [f"{name[0].upper()}1000{row}" for row in range(ROWS)]
+
+
+def claim(site: Site) -> None:
+    claimed = site.claimer.claim(site.inbox.scan().ready)
+    assert not claimed.refused
+    assert claimed.trouble is None
+
+
+def plan(site: Site) -> None:
+    waiting = [drop for drop in site.ledger.unfinished() if drop.state is DropState.CLAIMED]
+    facts = pickle.loads((site.root / "facts").read_bytes())
+    read = [facts[drop.source_file] for drop in waiting]
+    steps = site.admission.admit(waiting, read, lambda _drop, _orders: ())
+    assert all(isinstance(step, Ready) for step in steps), steps
+
+
+def close(site: Site) -> None:
+    through = [
+        (drop, Handback(drop_seq=drop.seq, complete=True, cancelled=False))
+        for drop in site.ledger.unfinished()
+    ]
+    closed = site.runner.finish(through)
+    assert all(isinstance(one, Closed) for one in closed), closed
+
+
+def accept_all(site: Site) -> None:
+    for drop in site.ledger.unfinished():
+        chunks = [
+            replace(chunk, state=ChunkState.DONE, outcome=Outcome.ACCEPTED, attempts=1)
+            for chunk in site.ledger.chunks(drop.seq)
+        ]
+        site.ledger.exchange([ChunkResult(chunk=chunk) for chunk in chunks], [], at="")
+
+
+def read(site: Site) -> None:
+    drops = site.ledger.unfinished()
+    facts = site.admission.read(drops)
+    told = {drop.source_file: one for drop, one in zip(drops, facts, strict=True)}
+    (site.root / "facts").write_bytes(pickle.dumps(told))
+    site.close()
+
+
+def take_up(site: Site) -> list[Drop]:
+    """What a service does at its start with what it finds."""
+    for drop_id in site.folders.leftovers():
+        found = site.ledger.find(drop_id)
+        if found is not None and found.state.closed:
+            site.closer.put_away(found)
+    return [left for drop in site.ledger.unfinished() if (left := site.claimer.recover(drop))]
+
+
+def claimed_all(site: Site) -> None:
+    take_up(site)
+    if ready := site.inbox.scan().ready:
+        site.claimer.claim(ready)
+    drops = site.ledger.unfinished()
+    assert sorted(drop.source_file for drop in drops) == list(NAMES)
+    assert sorted(site.folders.leftovers()) == sorted(drop.drop_id for drop in drops)
+    assert list(site.inbox_path.iterdir()) == []
+    for drop in drops:
+        assert drop.state is DropState.CLAIMED
+        path = site.folders.claimed_path(drop.drop_id, drop.source_file)
+        assert path is not None
+        assert site.folders.digest(path).sha256 == drop.sha256
+        assert len(list(site.outbox_path.glob(f"*__{drop.drop_id}.received.json"))) == 1
+    assert len(list(site.outbox_path.iterdir())) == len(NAMES)
+
+
+def planned_all(site: Site) -> None:
+    take_up(site)
+    if any(drop.state is DropState.CLAIMED for drop in site.ledger.unfinished()):
+        plan(site)
+    for drop in site.ledger.unfinished():
+        assert drop.state is DropState.OPEN
+        (chunk,) = site.ledger.chunks(drop.seq)
+        with site.closer.spool(drop).body_reader() as body:
+            sent = orjson.loads(body(chunk.offset, chunk.length))
+        assert [item["orderId"] for item in sent] == orders_of(drop.source_file)
+        for order in orders_of(drop.source_file):
+            (seen,) = site.ledger.sightings(order)
+            assert seen.drop.drop_id == drop.drop_id
+    assert len(site.ledger.unfinished()) == len(NAMES)
+
+
+def closed_all(site: Site) -> None:
+    take_up(site)
+    close(site)
+    assert site.ledger.unfinished() == []
+    assert site.folders.leftovers() == []
+    assert sorted(path.name for path in site.root.glob("archive/*/*/*/*/*")) == list(NAMES)
+    for name in NAMES:
+        (results,) = site.outbox_path.glob(f"{name[0]}__*.results.csv")
+        (summary,) = site.outbox_path.glob(f"{name[0]}__*.summary.json")
+        assert orjson.loads(summary.read_bytes())["rows"]["accepted"] == ROWS
+        lines = results.read_text("utf-8-sig").splitlines()[1:]
+        assert [line.split(",")[2] for line in lines] == orders_of(name)
+    assert not [path for path in site.outbox_path.iterdir() if path.name.startswith(".")]
+    assert sorted(p.name for p in site.spools.glob("*/*")) == ["bodies.json"] * len(NAMES)
+
+
+Do = Callable[[Site], None]
+STEPS: dict[str, tuple[tuple[Do, ...], Do, Do]] = {
+    "claim": ((), claim, claimed_all),
+    "plan": ((claim, read), plan, planned_all),
+    "close": ((claim, read, plan, accept_all), close, closed_all),
+}
+
+
+def kill_before(number: int, root: Path) -> None:
+    """From now on, end this process before it touches the root for this time, from 1."""
+    left = number
+
+    def touched(event: str, args: tuple[object, ...]) -> None:
+        nonlocal left
+        if event in _TOUCHES and str(args[0]).startswith(str(root)):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(touched)
+
+
+def in_child(job: Callable[[], None]) -> int:
+    """Do a job in a process of its own; returns its exit code, -n for signal n."""
+    pid = os.fork()
+    if not pid:
+        code = 1
+        try:
+            job()
+            code = 0
+        except BaseException:  # noqa: BLE001 - told by the exit code, and here
+            sys.excepthook(*sys.exc_info())
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def main(step: str, folder: Path) -> int:
+    before, do, check = STEPS[step]
+    template = folder / "template"
+    (template / "inbox").mkdir(parents=True)
+    (template / "shipdrop.toml").write_text("[inbox]\nsettle_seconds = 0\n")
+    for name in NAMES:
+        rows = "".join(f"{order},Delivered\n" for order in orders_of(name))
+        (template / "inbox" / name).write_text(f"Order ID,Status\n{rows}")
+    assert in_child(lambda: [each(site_at(template)) for each in before] and None) == 0
+    moment = 0
+    while True:
+        moment += 1
+        root = folder / "root"
+        shutil.copytree(template, root)
+
+        def killed(root: Path = root, moment: int = moment) -> None:
+            site = site_at(root)
+            kill_before(moment, root)
+            do(site)
+
+        ended = in_child(killed)
+        if ended not in {0, -signal.SIGKILL}:
+            sys.stdout.write(f"moment {moment}: ended with {ended}\n")
+            return 1
+        if in_child(lambda root=root: check(site_at(root))) != 0:
+            sys.stdout.write(f"moment {moment}: what was left was not taken up\n")
+            return 1
+        shutil.rmtree(root)
+        if ended == 0:
+            sys.stdout.write(f"{moment - 1}\n")
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
