@@ -209,7 +209,8 @@ def test_an_embedded_ledger_loads_nothing_of_postgresql(tmp_path):
         "import sys; from pathlib import Path; from pipeline import cli, wiring; "
         "from pipeline.adapters.ledger import open_ledger; "
         f"open_ledger({URL!r}, root=Path(sys.argv[1])).close(); "
-        "print([m for m in sys.modules if m.startswith(('psycopg', 'procrastinate'))])"
+        "foreign = ('psycopg', 'procrastinate', 'sqlalchemy.dialects.postgresql'); "
+        "print([m for m in sys.modules if m.startswith(foreign)])"
     )
     arguments = [sys.executable, "-c", program, str(tmp_path)]
     done = subprocess.run(arguments, cwd=ROOT, check=True, capture_output=True, text=True)

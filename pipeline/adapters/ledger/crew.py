@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import posts, signals, workers
@@ -289,6 +288,8 @@ def insert_post(
     connection: sa.Connection, key: str, me: str, *, where: sa.ColumnElement[bool] | None = None
 ) -> bool:
     """Take a post, if ``where`` holds; false when another has it or it does not."""
+    from sqlalchemy.dialects.postgresql import insert  # a tenth of a second that only workers need
+
     values = sa.select(sa.literal(key), sa.literal(me), NOW).where(
         sa.true() if where is None else where
     )
