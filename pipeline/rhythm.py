@@ -1,6 +1,8 @@
 """When the inbox is looked at: at intervals, sooner when something happened, never too often."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
 _DEAF_SECONDS = 0.6
 """After a claim the loop looks by itself for this long: watchdog keeps half of our own rename back
@@ -18,6 +20,29 @@ class Pace:
     def patience(self) -> float:
         """How long ``--once`` waits for files that are not ready."""
         return max(30.0, 10 * self.settle)
+
+
+class Bell:
+    """Rung from any thread and from signal handlers; one thread waits for it.
+
+    No ``threading.Event``: a handler runs in the thread that waits, and could come while that one
+    holds the event's lock; nobody would ever let go of it. A ``SimpleQueue`` may be filled
+    anywhere.
+    """
+
+    def __init__(self) -> None:
+        self._rings: SimpleQueue[None] = SimpleQueue()
+
+    def ring(self) -> None:
+        """End the wait under way, or the next one."""
+        self._rings.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it was rung since the last wait, at most so long."""
+        with suppress(Empty):
+            self._rings.get(timeout=seconds)
+            while True:
+                self._rings.get_nowait()
 
 
 class Rhythm:

@@ -4,7 +4,6 @@ One thread owns it. Other threads only post events and ring the bell; nothing he
 to the API.
 """
 
-import threading
 from collections import deque
 from collections.abc import Callable
 
@@ -22,7 +21,7 @@ from pipeline.lineup import Event
 from pipeline.model import Drop, DropState
 from pipeline.ports import Clock, Ledger
 from pipeline.retention import Retention
-from pipeline.rhythm import Pace, Rhythm
+from pipeline.rhythm import Bell, Pace, Rhythm
 from pipeline.runner import Runner
 from pipeline.troubles import Troubles
 from pipeline.wishes import Wishes
@@ -86,7 +85,7 @@ class Service:
         self._on_closed = on_closed
         self._on_turn = on_turn
         self._on_end = on_end
-        self._bell = threading.Event()
+        self._bell = Bell()
         self._events: deque[Event] = deque()
         self._work = Work(admission, runner, room, self._post)
         self._wishes = Wishes(ledger=ledger, room=room, work=self._work, take=self._take)
@@ -103,16 +102,16 @@ class Service:
     def stop(self) -> None:
         """Ask the loop to end: what is out is answered, the rest stays for the next start."""
         self._stop = True
-        self._bell.set()
+        self._bell.ring()
 
     def wake(self) -> None:
         """Something happened in the inbox."""
         self._rhythm.wake()
-        self._bell.set()
+        self._bell.ring()
 
     def _post(self, event: Event) -> None:
         self._events.append(event)
-        self._bell.set()
+        self._bell.ring()
 
     # -- the loop ------------------------------------------------------------------------------
 
@@ -130,7 +129,6 @@ class Service:
         try:
             self._take_up()
             while not self._stop:
-                self._bell.clear()
                 self._handle_events()
                 now = self._clock.monotonic()
                 self._turn(now)
@@ -307,7 +305,6 @@ class Service:
         self._work.stop()
         while self._work.busy:
             self._bell.wait(0.5)
-            self._bell.clear()
             self._handle_events()
         self._work.finish_blocked(shut.reason if shut else "")
         self._handle_events()

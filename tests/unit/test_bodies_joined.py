@@ -19,7 +19,8 @@ def test_a_body_holds_its_items_wherever_the_blocks_end(sizes: list[int], cuts: 
     edges = sorted({0, len(items), *(cut for cut in cuts if cut < len(items))})
     pieces = [pa.array(items[start:stop], pa.large_string()) for start, stop in pairwise(edges)]
     starts = np.cumsum([0, *sizes])
-    assert list(_joined(iter(pieces), sizes)) == [
-        join_items([item.encode() for item in items[start : start + size]])
+    lines = [line for piece in _joined(iter(pieces), sizes) for line in piece.to_pylist()]
+    assert lines == [
+        join_items([item.encode() for item in items[start : start + size]]).decode() + "\n"
         for start, size in zip(starts, sizes, strict=False)
     ]

@@ -22,6 +22,7 @@ _LINE_COLUMNS = ("order_id", "idx", "row", "sheet", "status", "chunk", "pos")
 _CHUNK_COLUMNS = ("no", "wave", "offset", "length", "size", "state", "attempts")
 _OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o in Outcome}}
 _CLOSED = frozenset(state.value for state in DropState if state.closed)
+_UNPLANNED = (DropState.CLAIMING.value, DropState.CLAIMED.value)
 
 
 class Plans:
@@ -114,8 +115,9 @@ _STANDING = (
     .where(
         lines.c.drop_seq.not_in(_BUT),
         _OUTCOME.in_([Outcome.ACCEPTED.value, Outcome.UNKNOWN.value])
-        | (lines.c.chunk.is_not(None) & drops.c.state.not_in(sorted(_CLOSED)))
-        | (lines.c.pos == DISPATCHED),
+        # The lines of a freeze that was cut off have no chunks yet, and say nothing.
+        | (chunks.c.no.is_not(None) & drops.c.state.not_in(sorted(_CLOSED)))
+        | ((lines.c.pos == DISPATCHED) & drops.c.state.not_in(_UNPLANNED)),
     )
     .order_by(lines.c.order_id, lines.c.drop_seq)
 )
