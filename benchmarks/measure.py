@@ -1,6 +1,7 @@
 """Running a program to its end, with its wall time, processor time and the memory of its tree."""
 
 import os
+import resource
 import subprocess
 import tempfile
 import threading
@@ -64,6 +65,7 @@ def run(
 ) -> Ran:
     """Run a program. Raises RunBrokeError when its exit code is not in ``allow``."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = perf_counter()
         process = subprocess.Popen(
             command, env={**os.environ, **(env or {})}, stdout=out, stderr=err
@@ -82,10 +84,12 @@ def run(
             raise RunBrokeError(
                 f"{' '.join(command)} ended with {process.returncode}:\n{err.read()[-2000:]}"
             )
+        # The kernel's own peak of the process catches what falls between two samples. It begins
+        # with ours, as it was when we started it: no more than that tells nothing.
+        kernels = usage.ru_maxrss if usage.ru_maxrss > ours else 0
         return Ran(
             seconds=seconds,
             cpu=usage.ru_utime + usage.ru_stime,
-            # The kernel's own peak of the process catches what falls between two samples.
-            peak_mb=max(memory.peak, usage.ru_maxrss * 1024) / MB,
+            peak_mb=max(memory.peak, kernels * 1024) / MB,
             output=out.read(),
         )
