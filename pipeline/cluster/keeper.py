@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import structlog
 
-from pipeline.adapters.ledger.crew import Allowance, Orders
+from pipeline.adapters.ledger.crew import Orders
 from pipeline.adapters.ledger.segments import sending
+from pipeline.adapters.ledger.shares import Allowance
 from pipeline.cluster.engine import Engine
 from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease

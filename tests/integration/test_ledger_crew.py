@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.adapters.ledger.crew import Allowance, Orders
+from pipeline.adapters.ledger.crew import Orders
 from pipeline.adapters.ledger.segments import Load, Segment
+from pipeline.adapters.ledger.shares import Allowance
 from pipeline.errors import Fenced, RootBusy
 from pipeline.model import DropState, Outcome
 from pipeline.ports import ChunkResult, ChunkState

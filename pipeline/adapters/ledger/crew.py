@@ -6,15 +6,15 @@ the line, which waits for transactions that are under way; all its posts go with
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import posts, signals, workers
+from pipeline.adapters.ledger.shares import Allowance, share
 from pipeline.errors import Fenced, RootBusy
 
 NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
@@ -71,14 +71,6 @@ class Orders:
     signals: Signals
 
 
-@dataclass(frozen=True, kw_only=True)
-class Allowance:
-    """What all workers together may do: calls at once and a second (0: no bound)."""
-
-    calls: int = 0
-    rate: float = 0.0
-
-
 class Crew:
     """The lines of the workers. Methods of one worker go by ``me``, the name it joined under."""
 
@@ -132,7 +124,7 @@ class Crew:
                 others = connection.execute(workers.select().where(workers.c.id != me)).all()
                 mine = connection.execute(workers.select().where(workers.c.id == me)).one()
                 active = 1 + sum(1 for each in others if each.wants)
-                calls, rate = _share(others, active, wants, most, allowed)
+                calls, rate = share(others, active, wants, most, allowed)
                 out = lower(calls, rate) if calls < mine.calls or rate < mine.rate else 0
                 kept = max(calls, out) if allowed.calls else calls
             else:
@@ -296,28 +288,3 @@ def insert_post(
     taking = insert(posts).from_select(["key", "owner", "since"], values)
     taken = taking.on_conflict_do_nothing(index_elements=["key"]).returning(posts.c.key)
     return connection.execute(taken).first() is not None
-
-
-def _share(
-    others: Sequence[sa.Row[Any]],
-    active: int,
-    wants: int,
-    most: int,
-    allowed: Allowance,
-) -> tuple[int, float]:
-    """A fair part of what is allowed, and never more than the others have left over."""
-    calls, rate = most, 0.0
-    if allowed.calls:
-        fair = -(-allowed.calls // active) if wants else 0
-        left = allowed.calls - sum(each.calls for each in others)
-        calls = max(0, min(fair, left, most))
-    if allowed.rate:
-        fair_rate = allowed.rate / active if wants else 0.0
-        rate = max(0.0, min(fair_rate, allowed.rate - sum(each.rate for each in others)))
-        if rate < allowed.rate * _LEAST_RATE:
-            calls, rate = 0, 0.0
-    return calls, rate
-
-
-_LEAST_RATE = 1e-6
-"""A smaller part of the rate than this is none; a rate of 0 would mean no bound."""
