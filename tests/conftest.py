@@ -7,6 +7,9 @@ import pytest
 
 from tests.postgres import PrivatePostgres, missing, private_postgres
 
+# The command is started a thousand times; where this is set each start compiles it anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("campaign", "the fault campaign (tests/campaign)")
