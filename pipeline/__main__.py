@@ -5,6 +5,7 @@ longest part of a start, and so happen beside all of ours.
 """
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -13,11 +14,18 @@ from pipeline.adapters.child import Child
 
 _READS = ("run", "check")
 
+_NOT_NEEDED = {
+    "OPENBLAS_NUM_THREADS": "1",  # numpy's threads spin as they start; nothing here multiplies
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it looks through every installed package for some
+}
+
 
 def main() -> NoReturn:
     """Run the command line; never returns."""
     # What is imported lives to the end: there is nothing for the collector to find until then.
     gc.disable()
+    for name, value in _NOT_NEEDED.items():
+        os.environ.setdefault(name, value)
     child = _reader_for(sys.argv[1:])
     from pipeline import cli
 

@@ -1,9 +1,9 @@
 """The loop over one root, put together from what its site has."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pipeline.adapters.pulse import PulseWriter
-from pipeline.adapters.watcher import Watcher
 from pipeline.closing import Closed
 from pipeline.intake import Intake
 from pipeline.latecomers import Latecomers
@@ -12,6 +12,9 @@ from pipeline.service import Service
 from pipeline.troubles import Troubles
 from pipeline.vitals import looking_at
 from pipeline.wiring import Site
+
+if TYPE_CHECKING:
+    from pipeline.adapters.watcher import Watcher
 
 
 def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed: None) -> Service:
@@ -55,9 +58,15 @@ def pulse_writer_of(site: Site, troubles: Troubles) -> PulseWriter:
 def intake_of(site: Site, troubles: Troubles, wake: Callable[[], None]) -> Intake:
     """The inbox as a loop uses it. ``wake`` is called when something happens there."""
     inbox = site.settings.inbox
+
+    def watcher() -> "Watcher":
+        from pipeline.adapters.watcher import Watcher  # watchdog, for who listens
+
+        return Watcher(site.inbox_path, wake)
+
     return Intake(
         inbox=site.inbox,
-        watcher=Watcher(site.inbox_path, wake),
+        watcher=watcher,
         folders=site.folders,
         claimer=site.claimer,
         latecomers=Latecomers(

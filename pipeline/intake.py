@@ -1,16 +1,16 @@
 """The inbox as the loop uses it: looked at, listened to, and claimed from, oldest first."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Cause, Inbox, Scan, Waiting
 from pipeline.adapters.naming import shown
-from pipeline.adapters.watcher import Watcher
 from pipeline.claiming import Claimed, Claimer
 from pipeline.errors import StorageError
 from pipeline.latecomers import Late, Latecomers
@@ -19,6 +19,9 @@ from pipeline.ports import Clock, Dispatcher
 from pipeline.stages.arrival import by_arrival
 from pipeline.troubles import Troubles
 from schemas.courier import Profile
+
+if TYPE_CHECKING:
+    from pipeline.adapters.watcher import Watcher
 
 log = structlog.get_logger(__name__)
 
@@ -34,13 +37,16 @@ _Place = tuple[str, str]
 
 
 class Intake:
-    """Owned by the service's thread. Raises StorageError where a folder or the ledger fails."""
+    """Owned by the service's thread. Raises StorageError where a folder or the ledger fails.
+
+    ``watcher`` is asked for once, by who wants to listen: a run over what is there does not.
+    """
 
     def __init__(
         self,
         *,
         inbox: Inbox,
-        watcher: Watcher,
+        watcher: "Callable[[], Watcher]",
         folders: Folders,
         claimer: Claimer,
         latecomers: Latecomers,
@@ -50,7 +56,8 @@ class Intake:
         min_free_bytes: int,
     ) -> None:
         self._inbox = inbox
-        self._watcher = watcher
+        self._make_watcher = watcher
+        self._watcher: Watcher | None = None
         self._folders = folders
         self._claimer = claimer
         self._latecomers = latecomers
@@ -69,18 +76,20 @@ class Intake:
 
     def start(self) -> None:
         """Listen for what happens in the inbox."""
+        self._watcher = self._watcher or self._make_watcher()
         self._watcher.start()
 
     def stop(self) -> None:
         """Listen no more."""
-        self._watcher.stop()
+        if self._watcher is not None:
+            self._watcher.stop()
 
     def look(self, *, once: bool) -> None:
         """Scan: the scan is the truth. ``once``: only what the first look saw may be claimed.
 
         A scan that fails changes nothing; with ``once`` its StorageError is raised.
         """
-        if not once:
+        if self._watcher is not None:
             self._watcher.ensure()
         try:
             self._scan = self._inbox.scan()
@@ -231,7 +240,7 @@ class Intake:
 
     def _tell_what_is_odd(self) -> None:
         """What a person may wonder about, told once each."""
-        if self._watcher.trouble:
+        if self._watcher is not None and self._watcher.trouble:
             self._troubles.trouble("events", self._watcher.trouble, event="inbox.no_events")
         else:
             self._troubles.clear("events")

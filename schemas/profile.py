@@ -11,9 +11,10 @@ from pipeline.model import Role
 from schemas.courier import DAYS, GENERIC, READ_AS, DateRule, Expectation, IdRule, Profile
 from schemas.file_time import pattern_of
 from schemas.folding import fold, fold_header
+from schemas.likeness import nearest
 from schemas.status_reader import MARK, read_statuses
 from schemas.statuses import Direction
-from schemas.toml_reader import Section, closest, parse
+from schemas.toml_reader import Section, parse
 
 __all__ = ["GENERIC", "Profile", "builtin_profiles", "is_awb_like", "load_profile"]
 
@@ -140,7 +141,7 @@ def _required(root: Section) -> tuple[Role, ...]:
     known = {role.value: role for role in Role}
     for word in wanted:
         if word not in known:
-            near = closest(word, known)
+            near = nearest(word, known)
             hint = f'Did you mean "{near}"?' if near else f"Known: {', '.join(known)}."
             raise root.error("required", f'names no role: "{word}"', hint=hint, value=word)
     return tuple(dict.fromkeys((Role.ORDER_ID, Role.STATUS, *(known[word] for word in wanted))))

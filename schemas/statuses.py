@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
-from rapidfuzz import fuzz, process
-
 from pipeline.milestones import Milestone
 from schemas.folding import fold, is_absent
+from schemas.likeness import nearest
 
 Meaning = int
 """A ``Milestone``'s number, or one of these: what a table says about one status."""
@@ -148,7 +147,7 @@ class StatusTable:
     def _near(self, key: str) -> bool:
         """A slip of the pen in a milestone must not pass as one of a family without any."""
         milestones = [known for known, meaning in self.base.items() if meaning > NOTHING]
-        return process.extractOne(key, milestones, scorer=fuzz.ratio, score_cutoff=85) is not None
+        return nearest(key, milestones, at_least=85) is not None
 
     def _unresolved(self, key: str) -> Ruling:
         """A status the tables do not hold for this row: absent, contradictory, a number, or new."""

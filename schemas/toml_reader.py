@@ -2,20 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from rapidfuzz import fuzz, process
-
 from pipeline.errors import SettingsError
+from schemas.likeness import nearest
 
 _LINE = re.compile(r"at line (\d+)")
-
-
-def closest(word: str, choices: Iterable[str], *, cutoff: float = 60) -> str | None:
-    """Return the choice that ``word`` was probably meant to be, or None."""
-    found = process.extractOne(word, list(choices), scorer=fuzz.ratio, score_cutoff=cutoff)
-    return str(found[0]) if found else None
 
 
 class Section:
@@ -88,7 +81,7 @@ class Section:
     def done(self, why: str = "is not a known key") -> None:
         """Refuse keys that nobody took; ``why`` says what is wrong with them."""
         for key, value in self._left.items():
-            near = closest(key, self._known)
+            near = nearest(key, self._known)
             raise self.error(
                 key,
                 "is not a known key" if isinstance(value, dict) else why,

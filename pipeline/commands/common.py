@@ -110,9 +110,6 @@ class Desk:
         its imports, half of the time that a start takes, happen beside ours.
         """
         child = self._child() if reads else None
-        with kept_out("rich"):  # structlog would import it for tracebacks that we do not want
-            from pipeline.logs import configure
-
         if not fresh:
             self._check_root()
         settings = self.settings(flags)  # first: a wrong setting need not wait for what follows
@@ -121,7 +118,10 @@ class Desk:
             from pipeline.adapters.memory import give_back
 
             give_back()
-        from pipeline.wiring import Site
+        # structlog would take it for tracebacks that we do not want, httpx for its own command.
+        with kept_out("rich", "click"):
+            from pipeline.logs import configure
+            from pipeline.wiring import Site
 
         gc.freeze()  # see cli.main: what is imported is never garbage
         gc.enable()
@@ -164,22 +164,22 @@ class Desk:
 class _Absent:
     """Stands in the way of an import."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> None:
-        """Raise ImportError for the package; find nothing else."""
+        """Raise ImportError for the packages; find nothing else."""
         del path, target
-        if fullname == self._name:
+        if fullname in self._names:
             raise ImportError(fullname)
 
 
 @contextmanager
-def kept_out(package: str) -> Iterator[None]:
-    """Inside the block the package is not there: for libraries that import it and need it not."""
-    finder = _Absent(package)
+def kept_out(*packages: str) -> Iterator[None]:
+    """Inside the block these are not there: for libraries that import them and need them not."""
+    finder = _Absent(packages)
     sys.meta_path.insert(0, finder)
     try:
         yield

@@ -12,7 +12,7 @@ from pipeline.stages.mapping import data_header, fits
 from pipeline.stages.texts import quoted
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, fold_header
-from schemas.toml_reader import closest
+from schemas.likeness import nearest
 
 _LONGEST = 120
 """No heading that a profile knows is longer."""
@@ -123,7 +123,7 @@ def find_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:
 def did_you_mean(name: str, profiles: Mapping[str, Profile]) -> str:
     """Advise somebody who named a courier without a profile."""
     spoken = {_plain(word): p.name for p in profiles.values() for word in (p.title, p.name)}
-    near = closest(_plain(name), spoken)
+    near = nearest(_plain(name), spoken)
     return f'Did you mean "{spoken[near]}"?' if near else f"Known: {', '.join(profiles)}."
 
 

@@ -4,14 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from rapidfuzz import fuzz, process
-
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Role
 from pipeline.stages.texts import quoted
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, fold_header
+from schemas.likeness import alike
 from schemas.profile import is_awb_like
 
 _MOST_SEEN = 20
@@ -123,9 +122,7 @@ def _nearest(role: Role, headings: Sequence[str], profile: Profile) -> list[str]
         cells = {folded: cell for folded, cell in cells.items() if not is_awb_like(folded)}
     scores: dict[str, float] = {}
     for alias in profile.headers.get(role, ()):
-        for folded, score, _ in process.extract(
-            alias, list(cells), scorer=fuzz.ratio, score_cutoff=_NEAR, limit=_MOST_NEAR
-        ):
+        for folded, score in alike(alias, cells, at_least=_NEAR, most=_MOST_NEAR):
             scores[folded] = max(score, scores.get(folded, 0.0))
     best = sorted(scores, key=lambda folded: -scores[folded])
     return [cells[folded] for folded in best[:_MOST_NEAR]]

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import pyarrow.compute as pc
-from rapidfuzz import fuzz, process
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
@@ -14,6 +13,7 @@ from pipeline.stages.headings import header_missing
 from pipeline.stages.texts import quoted
 from schemas.courier import Profile
 from schemas.folding import fold_header
+from schemas.likeness import alike
 from schemas.profile import is_awb_like
 
 CLOSE = 90.0
@@ -178,9 +178,7 @@ def _guesses(
     for at, name in enumerate(folded):
         if at in taken or len(name) < 3 or name in owner:
             continue
-        near = process.extract(
-            name, list(owner), scorer=fuzz.ratio, score_cutoff=CLOSE - MARGIN, limit=None
-        )
+        near = alike(name, owner, at_least=CLOSE - MARGIN)
         if not near or near[0][1] < CLOSE:
             continue
         alias, score = near[0][0], near[0][1]

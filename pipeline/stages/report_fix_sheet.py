@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Final
 
-from rapidfuzz import fuzz, process
-
 from pipeline.codes import Code
 from pipeline.stages.comeback import ROWS_SHEET
 from pipeline.stages.report_rejects import LEADING, Picked
 from schemas.folding import fold
+from schemas.likeness import nearest
 
 FIX_SHEET: Final = "What to fix"
 #: The drop-down of the first sheet takes its list from here.
@@ -181,10 +180,8 @@ def _right(code: str, text: str, known: Advice, statuses: Sequence[str]) -> str:
     if code != Code.STATUS_UNKNOWN or not statuses:
         return known.right
     folded = {fold(status): status for status in statuses}
-    near = process.extractOne(
-        fold(text[:_LONGEST_VALUE]), list(folded), scorer=fuzz.ratio, score_cutoff=_NEAR
-    )
-    return folded[near[0]] if near else "one of the known statuses, in column J"
+    near = nearest(fold(text[:_LONGEST_VALUE]), folded, at_least=_NEAR)
+    return folded[near] if near else "one of the known statuses, in column J"
 
 
 def _cell(lines: Picked, place: int, pos: int) -> str:

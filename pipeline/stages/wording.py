@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 
-from rapidfuzz import fuzz, process
-
 from pipeline.codes import Code
 from pipeline.model import Role
 from pipeline.stages.statuses import Seen
 from pipeline.stages.texts import quoted
 from schemas.courier import Profile
 from schemas.folding import fold
+from schemas.likeness import alike
 from schemas.rules import Rules
 from schemas.statuses import Direction, Doubt, Verdict
 
@@ -165,9 +164,7 @@ class StatusWords:
             return None
         self._suggested += 1
         shown = self._profile.statuses.shown
-        near = process.extract(
-            fold(status[:100]), list(shown), scorer=fuzz.ratio, score_cutoff=_NEAR, limit=3
-        )
+        near = alike(fold(status[:100]), shown, at_least=_NEAR, most=3)
         # As near as makes no difference: naming only one of them would be a guess.
-        equal = [key for key, score, _ in near if near[0][1] - score < _EQUAL]
+        equal = [key for key, score in near if near[0][1] - score < _EQUAL]
         return " or ".join(quoted(shown[key]) for key in equal) or None

@@ -70,7 +70,7 @@ def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, troubles: Troubl
                 done_marker=marker,
                 monotonic=clock.monotonic,
             ),
-            watcher=Watcher(tmp_path / "inbox", lambda: None),
+            watcher=lambda: Watcher(tmp_path / "inbox", lambda: None),
             folders=folders,
             claimer=Claimer(
                 folders=folders,

@@ -1,7 +1,6 @@
 """Which sheet of a workbook holds which error cells, whatever its format."""
 
 import re
-from xml.sax.saxutils import unescape
 
 from pipeline.stages.reading.compound import open_compound
 from pipeline.stages.reading.error_cells import ErrorCells, in_xml
@@ -59,4 +58,6 @@ def _part(target: str) -> str:
 
 
 def _words(text: bytes) -> str:
+    from xml.sax.saxutils import unescape  # it brings urllib and http along
+
     return unescape(text.decode("utf-8", errors="replace"))

@@ -30,7 +30,7 @@ from pipeline.web.front import (
 from pipeline.web.pages.drops import line_of
 from pipeline.web.remember import can_remember, remember
 from schemas.folding import fold
-from schemas.toml_reader import closest
+from schemas.likeness import nearest
 
 log = structlog.get_logger(__name__)
 
@@ -182,7 +182,7 @@ def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any
 def _nearest(value: str, statuses: Sequence[str]) -> str:
     """The status that somebody probably meant, as the courier writes it, or ""."""
     by_fold = {fold(status): status for status in statuses}
-    return by_fold.get(closest(fold(value), by_fold) or "", "")
+    return by_fold.get(nearest(fold(value), by_fold) or "", "")
 
 
 @router.post("/drops/{drop_id}/fix/replace")
