@@ -1,4 +1,4 @@
-"""The first half of a drop's way: read, planned, frozen; several small drops together.
+"""From what was read of a drop to what can be delivered: planned, frozen; several together.
 
 What is done together comes out as if each had been alone, and what fails with one does not touch
 the others.
@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import structlog
 
-from pipeline.adapters.folders import Folders
 from pipeline.adapters.spool import keep
 from pipeline.attempts import attempt
-from pipeline.claimed_files import ClaimedFiles
 from pipeline.claiming import Claimer
-from pipeline.closing import Closed, Closer
+from pipeline.closed import Closed
+from pipeline.closing import Closer
 from pipeline.codes import Code
-from pipeline.containment import Readers, ReadingStopped
+from pipeline.containment import ReadingStopped
 from pipeline.errors import DropChanged, DropRefused, StorageError
+from pipeline.facts import Facts
 from pipeline.model import Drop, DropState
 from pipeline.order_lines import frozen
 from pipeline.planning import (
@@ -32,7 +32,7 @@ from pipeline.planning import (
     make_plan,
 )
 from pipeline.ports import Clock, Frozen, Ledger, Standing
-from pipeline.prepared import Facts, Prepared, load
+from pipeline.prepared import Prepared, load
 from pipeline.stages.plan import one_by_one, sendable_orders
 from pipeline.stages.settle import Remark, settle
 from pipeline.steps import (
@@ -60,24 +60,23 @@ class _Unfrozen:
     planned: Planned
 
 
-class Admission(ClaimedFiles):
+class Admission:
     """Takes claimed drops to where they can be delivered."""
 
     def __init__(
         self,
         *,
-        folders: Folders,
         ledger: Ledger,
         claimer: Claimer,
         closer: Closer,
-        readers: Readers,
         profiles: Mapping[str, Profile],
         rules: PlanRules,
         clock: Clock,
         turn: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         """``turn``: held while drops are planned, where several processes plan."""
-        super().__init__(folders=folders, ledger=ledger, closer=closer, readers=readers)
+        self._ledger = ledger
+        self._closer = closer
         self._claimer = claimer
         self._profiles = profiles
         self._rules = rules
@@ -89,7 +88,7 @@ class Admission(ClaimedFiles):
     def admit(
         self, drops: Sequence[Drop], read: Sequence[Facts | Exception], ahead_of: AheadOf
     ) -> list[Step | Exception | None]:
-        """Plan drops that were read, in their order; ``read``: what ``read`` returned for them.
+        """Plan drops that were read, in their order; ``read``: what ``ClaimedFiles.read`` returned.
 
         What each came to: None when it went back to waiting, or was not read because we are to
         end; an exception when it could not be planned now.

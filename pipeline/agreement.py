@@ -17,8 +17,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.codes import Code
+from pipeline.facts import Facts, Job
 from pipeline.model import Limits
-from pipeline.prepared import Facts, Job
 from schemas.rules import Rules
 
 MB = 1024 * 1024

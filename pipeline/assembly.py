@@ -1,12 +1,15 @@
 """The loop over one root, put together from what its site has."""
 
+import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pipeline.adapters.arrow import make_ready
 from pipeline.adapters.pulse import PulseWriter
-from pipeline.closing import Closed
+from pipeline.closed import Closed
 from pipeline.intake import Intake
 from pipeline.latecomers import Latecomers
+from pipeline.onward import Loading, Onward
 from pipeline.rhythm import Pace
 from pipeline.service import Service
 from pipeline.troubles import Troubles
@@ -21,6 +24,17 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
     """The loop over this root. Raises SettingsError when sending is not configured."""
     site.folders.prepare()
     room = site.room
+
+    def onward() -> Onward:
+        gc.disable()  # as in cli.main: what is imported is never garbage
+        try:
+            make_ready()
+            room.start()
+            return Onward(admission=site.admission, runner=site.runner, closer=site.closer)
+        finally:
+            gc.freeze()
+            gc.enable()
+
     troubles = Troubles(clock=site.clock)
     pulse = pulse_writer_of(site, troubles)
     return Service(
@@ -28,9 +42,8 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
         folders=site.folders,
         ledger=site.ledger,
         claimer=site.claimer,
-        closer=site.closer,
-        admission=site.admission,
-        runner=site.runner,
+        files=site.files,
+        onward=Loading(onward),
         room=room,
         clock=site.clock,
         pace=Pace(scan=site.settings.inbox.scan_seconds, settle=site.settings.inbox.settle_seconds),

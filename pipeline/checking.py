@@ -15,10 +15,11 @@ from pipeline.adapters.spool import Spool
 from pipeline.claimed_files import poison
 from pipeline.codes import Code
 from pipeline.errors import DropRefused, ReaderDied, UsageError
+from pipeline.facts import Source
 from pipeline.model import Disposition, Drop, DropState, Outcome
 from pipeline.planning import Planned, facts_of, guard, make_plan
 from pipeline.ports import Standing
-from pipeline.prepared import Prepared, Source, load
+from pipeline.prepared import Prepared, load
 from pipeline.reported import Report
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.preflight import preflight

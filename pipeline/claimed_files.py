@@ -1,19 +1,18 @@
 """Claimed files read into their spools, small ones together, and the count of their tries."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.spool import Spool
-from pipeline.closing import Closer
 from pipeline.codes import Code
 from pipeline.containment import Readers, ReadingStopped
 from pipeline.errors import DropChanged, DropRefused, ReaderDied, StorageError
+from pipeline.facts import Facts, Job, Source
 from pipeline.model import Drop
 from pipeline.ports import Ledger
-from pipeline.prepared import Facts, Job, Source
 
 log = structlog.get_logger(__name__)
 
@@ -28,11 +27,12 @@ class ClaimedFiles:
     """Has the files of claimed drops read."""
 
     def __init__(
-        self, *, folders: Folders, ledger: Ledger, closer: Closer, readers: Readers
+        self, *, folders: Folders, ledger: Ledger, spool: Callable[[Drop], Spool], readers: Readers
     ) -> None:
+        """``spool``: where a drop's rows go."""
         self._folders = folders
         self._ledger = ledger
-        self._closer = closer
+        self._spool = spool
         self._readers = readers
 
     def read(self, drops: Sequence[Drop], *, beside: bool = False) -> list[Facts | Exception]:
@@ -49,7 +49,7 @@ class ClaimedFiles:
         together: list[tuple[Drop, Spool]] = []
         for drop in drops:
             try:
-                spool = self._closer.spool(drop)
+                spool = self._spool(drop)
                 tries = spool.tries.begin()
                 _check_tries(tries, spool)
                 if tries > 1 and len(drops) > 1:
@@ -143,11 +143,11 @@ class ClaimedFiles:
         found = self._ledger.find(drop_id)
         return found.courier if found else None
 
-    def stop_reading(self) -> None:
+    def stop(self) -> None:
         """Read nothing more: what is not planned waits for the next start. For any thread."""
         self._readers.stop()
 
-    def end_reading(self) -> None:
+    def end(self) -> None:
         """The same, when no ``read`` is under way: the other processes are gone after it."""
         self._readers.close()
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from pipeline import reporting
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import as_text, shown
 from pipeline.attempts import attempt
 from pipeline.errors import DropChanged, StorageError
 from pipeline.model import Drop, DropState, ReadyFile
 from pipeline.ports import Arrival, Clock, Ledger
+from pipeline.report_names import RECEIVED, file_name
+from pipeline.stages.report_summary import received_json
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +118,7 @@ class Claimer:
     def back_to_waiting(self, drop: Drop, why: DropChanged) -> None:
         """The file is still being written: it goes back to the inbox as if never touched."""
         self._folders.release(drop.drop_id, drop.source_file, drop.folder)
-        self._folders.outbox_remove(drop.folder, reporting.file_name(drop, reporting.RECEIVED))
+        self._folders.outbox_remove(drop.folder, file_name(drop, RECEIVED))
         self._ledger.forget(drop)
         log.warning("drop.back_to_waiting", drop=drop.drop_id, reason=why.message)
 
@@ -131,7 +132,7 @@ class Claimer:
         told: list[Drop] = []
         for drop in hashed:
             # In this order: a kill in between writes the receipt once more instead of never.
-            written = attempt(reporting.write_received, drop, self._folders)
+            written = attempt(self._write_received, drop)
             if isinstance(written, Exception):
                 left.append((drop, written))
             else:
@@ -144,6 +145,11 @@ class Claimer:
             file = shown(drop.source_file)
             log.info("drop.claimed", drop=drop.drop_id, file=file, size=drop.size)
         return told, left
+
+    def _write_received(self, drop: Drop) -> None:
+        """Tell the sender that the file was taken."""
+        name = file_name(drop, RECEIVED)
+        self._folders.outbox_write(drop.folder, name, [received_json(drop)], more_follows=True)
 
     def _hashed(self, drops: Sequence[Drop]) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
         hashed: list[Drop] = []

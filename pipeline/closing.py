@@ -12,11 +12,12 @@ import numpy as np
 import pyarrow as pa
 import structlog
 
-from pipeline import reporting
+from pipeline import report_names, reporting
 from pipeline.adapters.folders import Folders, PutAway
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import PART, Spool, spool_of
 from pipeline.attempts import attempt
+from pipeline.closed import Closed
 from pipeline.errors import DropRefused, StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import Clock, Ledger
@@ -30,14 +31,6 @@ log = structlog.get_logger(__name__)
 _CORRECTABLE = [
     number for number, o in enumerate(OUTCOMES) if o in {Outcome.REJECTED, Outcome.FAILED}
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Closed:
-    """A drop that is through, with the object of its summary."""
-
-    drop: Drop
-    summary: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,17 +119,17 @@ class Closer:
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
-        self._withdraw(drop, reporting.RESULTS, reporting.REJECTS, reporting.REJECTS_TWIN)
+        self._withdraw(drop, report_names.RESULTS, report_names.REJECTS, report_names.REJECTS_TWIN)
         drop = replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
         name = reporting.write_refusal(drop, refusal, self._folders)
-        files = {"refused": name, "summary": reporting.file_name(drop, reporting.SUMMARY)}
+        files = {"refused": name, "summary": report_names.file_name(drop, report_names.SUMMARY)}
         facts = reporting.refused_summary(drop, refusal, files)
         summary = reporting.write_summary(facts, self._folders)
         return self._closed_one(_Told(drop=drop, summary=summary, settled=None))
 
     def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
-        self._withdraw(drop, reporting.RESULTS)
+        self._withdraw(drop, report_names.RESULTS)
         drop = replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
         report = replace(self._report(drop, settled), whole_file=True)
         summary = reporting.write_refused_rows(report, refusal, self._folders)
@@ -145,7 +138,7 @@ class Closer:
     def _withdraw(self, drop: Drop, *kinds: str) -> None:
         """Take back what was reported while the drop was open: a refused file has none of it."""
         for kind in kinds:
-            self._folders.outbox_remove(drop.folder, reporting.file_name(drop, kind))
+            self._folders.outbox_remove(drop.folder, report_names.file_name(drop, kind))
 
     def put_away(self, drop: Drop) -> None:
         """Forget what nobody needs of a closed drop any more, then put its file away.

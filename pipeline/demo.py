@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.assembly import service_of
-from pipeline.closing import Closed
+from pipeline.closed import Closed
 from pipeline.errors import ShipdropError, UsageError
 from pipeline.exits import RunOutcome
 from pipeline.model import DropState

@@ -9,9 +9,9 @@ from typing import Any
 from pipeline.adapters.naming import shown
 from pipeline.errors import DropRefused, UsageError
 from pipeline.model import Role
-from pipeline.stages.choose import find_profile
 from pipeline.stages.draft import draft_profile, suggestion
 from pipeline.stages.guessing import Guess, guess_roles
+from pipeline.stages.named import find_profile
 from pipeline.stages.read import read_manifest
 from pipeline.stages.survey import (
     Collector,

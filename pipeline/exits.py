@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from typing import TYPE_CHECKING
 
 from pipeline.adapters.inbox import Waiting
-from pipeline.closing import Closed
-from pipeline.delivery.gate import Shut
+from pipeline.closed import Closed
+
+if TYPE_CHECKING:
+    from pipeline.delivery.gate import Shut
 
 _FOR_A_PERSON = ("rejected", "failed", "unknown")
 
@@ -62,7 +65,7 @@ class RunOutcome:
     for_a_person: int = 0
     open: Mapping[str, Rest] = field(default_factory=dict)
     left: tuple[Waiting, ...] = ()
-    shut: Shut | None = None
+    shut: "Shut | None" = None
 
     @property
     def exit(self) -> Exit:

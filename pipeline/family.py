@@ -8,7 +8,7 @@ from pipeline.codes import Code
 from pipeline.model import Block, Fault, Manifest, ReadTally, Role, Sheet
 from pipeline.stages import comeback
 from pipeline.stages.mapping import ColumnMap
-from pipeline.stages.texts import quoted
+from pipeline.stages.quoting import quoted
 
 
 class Family(Protocol):

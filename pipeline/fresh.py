@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, overload
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, overload
 
 from pipeline.ports import Chunk, ChunkState
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +28,15 @@ class FreshChunks(Sequence[Chunk]):
 
     drop_seq: int
     wave: Sequence[int]
-    size: npt.NDArray[np.integer[Any]]
+    size: "npt.NDArray[np.integer[Any]]"
     doubtful: Sequence[bool]
-    lengths: Callable[[], npt.NDArray[np.int64]]
+    lengths: "Callable[[], npt.NDArray[np.int64]]"
 
     @cached_property
-    def _places(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _places(self) -> "tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]":
         """Offset and length of each body."""
         lengths = self.lengths()
-        return np.cumsum(lengths + 1) - lengths - 1, lengths
+        return (lengths + 1).cumsum() - lengths - 1, lengths
 
     def columns(self) -> Mapping[str, Sequence[object]]:
         """The columns of the ledger's lines, by name; the bodies are on disk when it returns."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from pipeline.facts import Facts
 from pipeline.model import Block, PreparedBlock, Role
-from pipeline.prepared import Facts
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.prepare import may_share, prepare_blocks
 from schemas.courier import Profile

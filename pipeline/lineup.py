@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from pipeline.admission import Admission
+from pipeline.claimed_files import ClaimedFiles
+from pipeline.facts import Facts
 from pipeline.model import Drop
-from pipeline.prepared import Facts
+from pipeline.onward import Onward
 from pipeline.steps import Blocked, Candidate, Step, sharing
 from pipeline.turns import Lanes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _BATCHES = 2
 """Batches that are handed to the threads that read and plan: while one is planned, the next one is
@@ -42,19 +45,23 @@ class Event:
 class Lineup:
     """Owned by the service's thread: every method is called there.
 
-    ``post`` is handed what other threads have to say. ``came`` is told, in the service's thread,
+    ``files`` has them read; ``onward``, asked for in the thread that plans, may still have to be
+    loaded, which goes on beside the first reading. ``post`` is handed what other
+    threads have to say. ``came`` is told, in the service's thread,
     what each drop came to. ``room``: how many more drops may be planned now.
     """
 
     def __init__(
         self,
-        admission: Admission,
+        files: ClaimedFiles,
+        onward: Callable[[], Onward],
         *,
         post: Callable[[Event], None],
         came: Callable[[Drop, Came], None],
         room: Callable[[], int],
     ) -> None:
-        self._admission = admission
+        self._files = files
+        self._onward = onward
         self._post = post
         self._came = came
         self._room = room
@@ -102,7 +109,7 @@ class Lineup:
                 break
             self._hand_out(drops)
             self._batches += 1
-            read = self._reads.submit(self._admission.read, drops)
+            read = self._reads.submit(self._files.read, drops)
             self._in_stages(partial(self._admit, drops, read), drops, batch=True)
         if giant := self._waiting.giant():
             self._read_beside(giant)
@@ -134,23 +141,22 @@ class Lineup:
                 continue
             del self._blocked[blocked.drop.drop_id]
             again = Candidate(drop=blocked.drop, prepared=blocked.prepared, orders=blocked.orders)
-            job = partial(self._admission.plan, [again], self._ahead_of)
-            self._in_stages(job, [blocked.drop])
+            self._in_stages(partial(self._plan, again), [blocked.drop])
 
     def stop(self) -> None:
         """Begin nothing new."""
         self._stopping = True
         self._waiting.clear()
         self._waits.clear()
-        self._admission.stop_reading()
+        self._files.stop()
 
     def close(self) -> None:
         """Wait for the threads."""
-        self._admission.stop_reading()
+        self._files.stop()
         self._reads.shutdown(wait=True, cancel_futures=True)
         self._giants.shutdown(wait=True, cancel_futures=True)
         self._stages.shutdown(wait=True, cancel_futures=True)
-        self._admission.end_reading()
+        self._files.end()
 
     def _hand_out(self, drops: Sequence[Drop]) -> None:
         for drop in drops:
@@ -160,7 +166,7 @@ class Lineup:
     def _read_beside(self, drop: Drop) -> None:
         """Read a giant in its own lane; its turn to be planned comes when it was read."""
         self._hand_out([drop])
-        read = self._giants.submit(self._admission.read, [drop], beside=True)
+        read = self._giants.submit(self._files.read, [drop], beside=True)
         job = partial(self._admit, [drop], read)
         act = partial(self._in_stages, job, [drop])
         read.add_done_callback(lambda _: self._post(Event(act=act)))
@@ -173,13 +179,17 @@ class Lineup:
         """Plan drops as soon as they are read."""
         if self._stopping:
             return [None] * len(drops)
+        admission = self._onward().admission
         try:
             facts = read.result()
         except CancelledError:
             return [None] * len(drops)
-        return self._admission.admit(drops, facts, self._ahead_of)
+        return admission.admit(drops, facts, self._ahead_of)
 
-    def _ahead_of(self, drop: Drop, orders: pa.Array) -> Iterator[str]:
+    def _plan(self, candidate: Candidate) -> Sequence[Came]:
+        return self._onward().admission.plan([candidate], self._ahead_of)
+
+    def _ahead_of(self, drop: Drop, orders: "pa.Array") -> Iterator[str]:
         """Earlier drops that were read, wait to be planned, and have one of these orders."""
         waiting = tuple(self._unplanned.values())
         return sharing(orders, [each for each in waiting if each.drop.seq < drop.seq])

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.codes import Code
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
 
 BLOCK_ROWS = 50_000
 """Rooms pass blocks of at most this many rows, so memory does not grow with the file."""
@@ -146,9 +147,9 @@ class Block:
     the row's structure already has wrong.
     """
 
-    rows: npt.NDArray[np.int32]
-    cells: tuple[pa.Array, ...]
-    kinds: Mapping[int, npt.NDArray[np.int8]] = field(default_factory=dict)
+    rows: "npt.NDArray[np.int32]"
+    cells: "tuple[pa.Array, ...]"
+    kinds: "Mapping[int, npt.NDArray[np.int8]]" = field(default_factory=dict)
     extra: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     faults: Mapping[int, tuple[Fault, ...]] = field(default_factory=dict)
 
@@ -193,70 +194,29 @@ class Manifest:
     dialect: Mapping[str, str] = field(default_factory=dict)
 
 
-#: One row of a validated and transformed block. ``item`` is the update as JSON text, "" where
-#: nothing is to be sent; ``event_ms`` milliseconds since the epoch, UTC; ``footer`` marks rows
-#: that are a footer if no data row follows them; ``auto`` those whose order's pickup was reported
-#: by auto-dispatch.
-PREPARED = pa.schema(
-    [
-        pa.field("row", pa.int32(), nullable=False),
-        pa.field("order_id", pa.string(), nullable=False),
-        pa.field("awb", pa.string(), nullable=False),
-        pa.field("source_status", pa.string(), nullable=False),
-        pa.field("status", pa.int8(), nullable=False),
-        pa.field("event_ms", pa.int64()),
-        pa.field("disposition", pa.int8(), nullable=False),
-        pa.field("footer", pa.bool_(), nullable=False),
-        pa.field("auto", pa.bool_(), nullable=False),
-        pa.field("codes", pa.string(), nullable=False),
-        pa.field("message", pa.string(), nullable=False),
-        pa.field("item", pa.string(), nullable=False),
-    ]
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class PreparedBlock:
     """A block after mapping, validation and transformation.
 
-    ``table`` has the schema ``PREPARED``, one line per row of the block, in its order. ``notices``
-    groups the block's faults and warnings by code and column, for the summary.
+    ``table`` has the schema ``columns.PREPARED``, one line per row of the block, in its order.
+    ``notices`` groups the block's faults and warnings by code and column, for the summary.
     """
 
-    table: pa.Table
+    table: "pa.Table"
     notices: tuple[Notice, ...] = ()
-
-
-#: One line of a results file without the two columns that are the same for the whole drop.
-RESULT = pa.schema(
-    [
-        pa.field("row", pa.int32(), nullable=False),
-        pa.field("order_id", pa.string(), nullable=False),
-        pa.field("awb", pa.string(), nullable=False),
-        pa.field("source_status", pa.string(), nullable=False),
-        pa.field("order_status", pa.string(), nullable=False),
-        pa.field("outcome", pa.string(), nullable=False),
-        pa.field("codes", pa.string(), nullable=False),
-        pa.field("message", pa.string(), nullable=False),
-        pa.field("chunk", pa.int32()),
-        pa.field("http_status", pa.int32()),
-        pa.field("attempts", pa.int32(), nullable=False),
-        pa.field("sent_at", pa.string(), nullable=False),
-    ]
-)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResultBlock:
-    """A block with the outcome of each of its rows; ``table`` has the schema ``RESULT``.
+    """A block with the outcome of each of its rows; ``table`` has the schema ``columns.RESULT``.
 
     ``cells`` and ``extra`` are the original text, as in ``Block``, for the rejects file.
     """
 
     sheet: str
     headers: tuple[str, ...]
-    table: pa.Table
-    cells: tuple[pa.Array, ...]
+    table: "pa.Table"
+    cells: "tuple[pa.Array, ...]"
     extra: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.model import Drop, DropState, Outcome
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Clock(Protocol):
@@ -114,7 +115,7 @@ class Lines(Protocol):
 
     @property
     def num_rows(self) -> int: ...
-    def slice(self, start: int, count: int, /) -> pa.Table: ...
+    def slice(self, start: int, count: int, /) -> "pa.Table": ...
 
 
 @dataclass(frozen=True, kw_only=True)

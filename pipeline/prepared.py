@@ -1,9 +1,7 @@
-"""A file that was read: what is told of it, and its numbers as they wait in the spool."""
+"""A file that was read, taken up for planning: what is told of it, and numbers from its spool."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,79 +9,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.adapters.spool import Spool
+from pipeline.columns import PREPARED
 from pipeline.errors import StorageError
-from pipeline.model import PREPARED, Disposition, Limits, Notice
+from pipeline.facts import Facts
+from pipeline.model import Disposition
 from pipeline.stages.candidates import Orders
-from pipeline.stages.choose import Choice
+from pipeline.stages.named import Choice
 from pipeline.stages.plan import NO_TIME, PlanInput
 from schemas.courier import Profile
-from schemas.rules import Rules
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """How files are read here: profiles by name, limits and rules from the settings."""
-
-    profiles: Mapping[str, Profile]
-    default: str
-    limits: Limits
-    rules: Rules
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A file to prepare. ``named``: the courier somebody named; ``now``: when it was received."""
-
-    path: Path
-    name: str
-    named: str | None
-    now: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A file to read, and the spool for its rows."""
-
-    source: Source
-    spool: Spool
-
-
-@dataclass(frozen=True, kw_only=True)
-class SheetFacts:
-    """One sheet as it was read: ``roles`` maps a role to its column's index.
-
-    ``matched``: role → how its heading was recognised (``mapping.Match``); ``unused``: the headings
-    that stand for nothing.
-    """
-
-    name: str
-    headers: tuple[str, ...]
-    roles: Mapping[str, int]
-    rows: int
-    matched: Mapping[str, str]
-    unused: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What is told of a file that was read to its end; its rows are in the spool.
-
-    ``courier``: the name of the profile it was read with, and ``why``. ``total``: data rows,
-    footers not counted. ``id_bad``: rows whose id is missing or invalid.
-    """
-
-    sheets: tuple[SheetFacts, ...]
-    courier: str
-    why: str
-    total: int
-    id_bad: int
-    rejected: int
-    notices: tuple[Notice, ...]
-    blank: int
-    header: int
-    footer: int
-    parent: str | None
-    kind: str
 
 
 @dataclass(frozen=True, kw_only=True)

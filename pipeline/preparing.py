@@ -16,6 +16,7 @@ import pyarrow as pa
 from pipeline.adapters.spool import Spool
 from pipeline.codes import Code
 from pipeline.errors import StorageError
+from pipeline.facts import Facts, Job, Reading, SheetFacts, Source
 from pipeline.family import Family, parent_of, restored, unguarded
 from pipeline.judging import Wanted, judge, read_together
 from pipeline.model import (
@@ -27,11 +28,11 @@ from pipeline.model import (
     Role,
     Sheet,
 )
-from pipeline.prepared import Facts, Job, Reading, SheetFacts, Source
 from pipeline.stages import comeback
-from pipeline.stages.choose import Choice, ProfileHeaderFinder, candidates, choose_profile
+from pipeline.stages.choose import ProfileHeaderFinder, candidates, choose_profile
 from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
+from pipeline.stages.named import Choice
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.sniff import Buffer, let_go
 from pipeline.stages.report_summary import group_notices

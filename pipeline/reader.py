@@ -21,7 +21,7 @@ from pipeline.codes import Code
 from pipeline.errors import DropRefused, StorageError
 
 if TYPE_CHECKING:
-    from pipeline.prepared import Reading
+    from pipeline.facts import Reading
 
 
 def main() -> NoReturn:
@@ -114,8 +114,8 @@ def _serve(parent: _Parent, first: bytes) -> None:
 
 
 def _reading(given: Mapping[str, Any]) -> "Reading":
+    from pipeline.facts import Reading
     from pipeline.model import Limits
-    from pipeline.prepared import Reading
     from schemas.profile import builtin_profiles, load_profile
     from schemas.rules import Rules
 
@@ -133,7 +133,7 @@ def _read(
 ) -> list[dict[str, Any]]:
     """Read some files; whatever happens to one comes out as its answer."""
     from pipeline.adapters.spool import Spool
-    from pipeline.prepared import Job, Source
+    from pipeline.facts import Job, Source
     from pipeline.preparing import prepare_together
 
     jobs = [

@@ -2,56 +2,26 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.adapters.folders import Folders
-from pipeline.adapters.naming import stem_of
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Drop, Notice, Outcome, ResultBlock
+from pipeline.report_names import REFUSED, REJECTS, REJECTS_TWIN, RESULTS, SUMMARY, file_name
 from pipeline.reported import Again, Report, results_pieces
 from pipeline.stages.corrections import corrections
-from pipeline.stages.guard import encodable
+from pipeline.stages.quoting import encodable
 from pipeline.stages.report_refusal import refusal_text
 from pipeline.stages.report_rejects import rejects_csv
 from pipeline.stages.report_summary import (
     SummaryFacts,
     group_notices,
-    received_json,
     summary_bytes,
     summary_object,
 )
 
-RESULTS = "results.csv"
-REJECTS = "rejects.csv"
-REJECTS_TWIN = "rejects.xlsx"
-REFUSED = "REFUSED.txt"
-SUMMARY = "summary.json"
-RECEIVED = "received.json"
 _CODES = frozenset(Code)
-
-
-class Named(Protocol):
-    """A drop, as far as the names of its files need it."""
-
-    @property
-    def drop_id(self) -> str:
-        """Its id."""
-
-    @property
-    def source_file(self) -> str:
-        """The name it was dropped under."""
-
-
-def file_name(drop: Named, kind: str) -> str:
-    """``<stem>__<id>.<kind>``, as the contract names what lies in the outbox."""
-    return f"{stem_of(drop.source_file)}__{drop.drop_id}.{kind}"
-
-
-def write_received(drop: Drop, folders: Folders) -> None:
-    """Tell the sender that the file was taken."""
-    received = [received_json(drop)]
-    folders.outbox_write(drop.folder, file_name(drop, RECEIVED), received, more_follows=True)
 
 
 def write_report(report: Report, folders: Folders) -> dict[str, Any]:

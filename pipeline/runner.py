@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import structlog
 
-from pipeline.closing import Closed, Closer, Ending
+from pipeline.closed import Closed
+from pipeline.closing import Closer, Ending
 from pipeline.codes import Code
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import StorageError

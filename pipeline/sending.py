@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.adapters.konnect import Credentials, KonnectApi
+from pipeline.adapters.absent import kept_out
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.present import PresentApi
+from pipeline.adapters.tokens import Credentials
 from pipeline.delivery.meter import CallCount, Metered
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.errors import SettingsError
@@ -43,6 +44,9 @@ def api_maker(
     credentials = credentials_of(api, root)
 
     def make() -> StatusApi:
+        with kept_out("click", "rich"):  # httpx would load them for a command of its own
+            from pipeline.adapters.konnect import KonnectApi
+
         konnect = KonnectApi(
             base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds
         )

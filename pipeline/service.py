@@ -6,26 +6,29 @@ to the API.
 
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import structlog
 
 from pipeline.adapters.folders import Folders
-from pipeline.admission import Admission
+from pipeline.claimed_files import ClaimedFiles
 from pipeline.claiming import Claimer
-from pipeline.closing import Closed, Closer
-from pipeline.delivery.room import DeliveryRoom
+from pipeline.closed import Closed
 from pipeline.errors import StorageError
 from pipeline.exits import Cause, Rest, RunOutcome, rows_for_a_person
 from pipeline.intake import Intake
 from pipeline.lineup import Event
 from pipeline.model import Drop, DropState
+from pipeline.onward import Onward
 from pipeline.ports import Clock, Ledger
 from pipeline.retention import Retention
 from pipeline.rhythm import Bell, Pace, Rhythm
-from pipeline.runner import Runner
 from pipeline.troubles import Troubles
 from pipeline.wishes import Wishes
 from pipeline.work import Work
+
+if TYPE_CHECKING:
+    from pipeline.delivery.room import DeliveryRoom
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +52,8 @@ _TROUBLE_SECONDS = 5.0
 class Service:
     """Watches one root. ``run`` returns when stopped, or with ``once`` when all is through.
 
-    ``intake`` is handed what the watcher is to call.
+    ``intake`` is handed what the watcher is to call. ``onward`` opens the room, too, when it is
+    first asked for.
     """
 
     def __init__(
@@ -59,10 +63,9 @@ class Service:
         folders: Folders,
         ledger: Ledger,
         claimer: Claimer,
-        closer: Closer,
-        admission: Admission,
-        runner: Runner,
-        room: DeliveryRoom,
+        files: ClaimedFiles,
+        onward: Callable[[], Onward],
+        room: "DeliveryRoom",
         clock: Clock,
         pace: Pace,
         troubles: Troubles,
@@ -77,7 +80,7 @@ class Service:
         self._folders = folders
         self._ledger = ledger
         self._claimer = claimer
-        self._closer = closer
+        self._onward = onward
         self._room = room
         self._clock = clock
         self._patience = pace.patience
@@ -87,7 +90,7 @@ class Service:
         self._on_end = on_end
         self._bell = Bell()
         self._events: deque[Event] = deque()
-        self._work = Work(admission, runner, room, self._post)
+        self._work = Work(files, onward, room, self._post)
         self._wishes = Wishes(ledger=ledger, room=room, work=self._work, take=self._take)
         self._stop = False
         self._refused = self._for_a_person = 0
@@ -122,7 +125,6 @@ class Service:
         """
         self._once = once
         self._only = only
-        self._room.start()
         if only is None and not once:
             self._intake.start()
         began = self._clock.monotonic()
@@ -160,7 +162,7 @@ class Service:
         for drop_id in self._folders.leftovers():
             found = None if self._work.knows(drop_id) else self._ledger.find(drop_id)
             if found is not None and found.state.closed:
-                self._closer.put_away(found)
+                self._onward().closer.put_away(found)
 
     def _handle_events(self) -> None:
         while self._events:

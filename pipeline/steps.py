@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from pipeline.closing import Closed
+from pipeline.closed import Closed
 from pipeline.model import Drop
 from pipeline.ports import Chunk
-from pipeline.prepared import Prepared
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipeline.prepared import Prepared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +27,8 @@ class Blocked:
     """A drop that shares some of its ``orders`` with earlier drops that are not through."""
 
     drop: Drop
-    prepared: Prepared
-    orders: pa.Array
+    prepared: "Prepared"
+    orders: "pa.Array"
     behind: tuple[str, ...]
 
 
@@ -53,12 +55,14 @@ class Candidate:
     """A drop that was read and is to be planned; ``orders``: those it would send something for."""
 
     drop: Drop
-    prepared: Prepared
-    orders: pa.Array
+    prepared: "Prepared"
+    orders: "pa.Array"
 
 
-def sharing(orders: pa.Array, ahead: Sequence[Blocked | Candidate]) -> Iterator[str]:
+def sharing(orders: "pa.Array", ahead: Sequence[Blocked | Candidate]) -> Iterator[str]:
     """The drops among ``ahead`` that have one of these orders."""
+    import pyarrow.compute as pc  # who has orders has loaded it
+
     for each in ahead:
         if pc.any(pc.is_in(orders, value_set=each.orders)).as_py():
             yield each.drop.drop_id

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.codes import Code
+from pipeline.facts import SheetFacts
 from pipeline.model import Disposition, Notice, ReadTally, Role
-from pipeline.prepared import SheetFacts
 from pipeline.stages.flags import DateKinds
 
 _ID_BAD = f"{Code.ID_MISSING}:|{Code.ID_INVALID}:"

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from pipeline import reporting
+from pipeline import report_names
 from pipeline.adapters.naming import one_component
 from pipeline.adapters.spool import spool_of
 from pipeline.delivery.parcel import Parcel
@@ -81,7 +81,7 @@ def _outcome(seen: Sighting) -> Outcome | None:
 def _results(site: Site, seen: Sighting) -> Path | None:
     folder = seen.drop.folder
     place = site.outbox_path / one_component(folder) if folder else site.outbox_path
-    path = place / reporting.file_name(seen.drop, reporting.RESULTS)
+    path = place / report_names.file_name(seen.drop, report_names.RESULTS)
     return path if path.exists() else None
 
 

@@ -3,21 +3,24 @@
 import os
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pipeline.adapters.pulse import Calls, Pulse
 from pipeline.delivery.meter import CallCount
-from pipeline.delivery.room import DeliveryRoom
 from pipeline.latecomers import as_dicts
 from pipeline.model import stamp
 from pipeline.ports import Clock
 from pipeline.troubles import Troubles
+
+if TYPE_CHECKING:
+    from pipeline.delivery.room import DeliveryRoom
 
 _MOST_LATE = 100
 """Files that wait for long, told one by one."""
 
 
 def looking_at(
-    room: DeliveryRoom, calls: CallCount, clock: Clock, every: float, troubles: Troubles
+    room: "DeliveryRoom", calls: CallCount, clock: Clock, every: float, troubles: Troubles
 ) -> Callable[[], Pulse]:
     """Return what tells how a service is now: the gate of its room, its calls, its troubles.
 

@@ -1,4 +1,7 @@
-"""The one place that builds adapters and hands them over."""
+"""The one place that builds adapters and hands them over.
+
+What is needed only once a file was read is loaded by who asks for it (decision 38).
+"""
 
 import random
 from collections.abc import Mapping
@@ -6,6 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.adapters.child import Child
 from pipeline.adapters.clock import SystemClock
@@ -16,26 +20,29 @@ from pipeline.adapters.naming import DropIds
 from pipeline.adapters.profiles import LiveProfiles
 from pipeline.adapters.pulse import LATENCY_BOUNDS, Pulse, read_pulse
 from pipeline.adapters.shelves import Shelves
+from pipeline.adapters.spool import spool_of
 from pipeline.adapters.swept_file import SweptFile
-from pipeline.admission import Admission
 from pipeline.agreement import MB, ReadingRules
+from pipeline.claimed_files import ClaimedFiles
 from pipeline.claiming import Claimer
-from pipeline.closing import Closer
 from pipeline.containment import Readers
 from pipeline.delivery.meter import CallCount
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import SettingsError, UsageError
 from pipeline.model import Drop, Limits
-from pipeline.planning import PlanRules
 from pipeline.ports import Presence
 from pipeline.retention import Keep, Retention
-from pipeline.runner import Runner
 from pipeline.sending import api_maker, credentials_of, policy_of
 from pipeline.settings import Settings
-from pipeline.stages.choose import did_you_mean, find_profile
-from pipeline.stages.report_fix_sheet import Advice
-from schemas.codes import load_codes
+from pipeline.stages.named import did_you_mean, find_profile
 from schemas.rules import Rules
+
+if TYPE_CHECKING:
+    from pipeline.admission import Admission
+    from pipeline.closing import Closer
+    from pipeline.planning import PlanRules
+    from pipeline.runner import Runner
+    from pipeline.stages.report_fix_sheet import Advice
 
 COURIERS = "couriers"
 
@@ -167,8 +174,10 @@ class Site:
         return found
 
     @cached_property
-    def plan_rules(self) -> PlanRules:
+    def plan_rules(self) -> "PlanRules":
         """How drops are planned here."""
+        from pipeline.planning import PlanRules
+
         manifest = self.settings.manifest
         return PlanRules(
             chunk_size=self.settings.api.chunk_size,
@@ -203,14 +212,25 @@ class Site:
         )
 
     @cached_property
-    def admission(self) -> Admission:
-        """Takes claimed drops to where they can be delivered."""
-        return Admission(
+    def files(self) -> ClaimedFiles:
+        """Has the files of claimed drops read."""
+        part = self.presence.name if self.presence else ""
+        return ClaimedFiles(
             folders=self.folders,
+            ledger=self.ledger,
+            spool=lambda drop: spool_of(self.spools, drop, mine=part),
+            readers=self.readers,
+        )
+
+    @cached_property
+    def admission(self) -> "Admission":
+        """Takes drops that were read to where they can be delivered."""
+        from pipeline.admission import Admission
+
+        return Admission(
             ledger=self.ledger,
             claimer=self.claimer,
             closer=self.closer,
-            readers=self.readers,
             profiles=self.profiles,
             rules=self.plan_rules,
             clock=self.clock,
@@ -218,18 +238,23 @@ class Site:
         )
 
     @cached_property
-    def runner(self) -> Runner:
+    def runner(self) -> "Runner":
         """Takes planned drops to their end, and closed ones up again."""
+        from pipeline.runner import Runner
+
         return Runner(ledger=self.ledger, closer=self.closer, rules=self.plan_rules)
 
     @cached_property
-    def _advice(self) -> Mapping[str, Advice]:
+    def _advice(self) -> "Mapping[str, Advice]":
+        from pipeline.stages.report_fix_sheet import Advice
+        from schemas.codes import load_codes
+
         return {
             str(code): Advice(meaning=entry.what, fix=entry.fix, right=entry.right)
             for code, entry in load_codes().items()
         }
 
-    def advice(self) -> Mapping[str, Advice]:
+    def advice(self) -> "Mapping[str, Advice]":
         """How to fix what each code says."""
         return self._advice
 
@@ -254,8 +279,10 @@ class Site:
         return self.room.progress()
 
     @cached_property
-    def closer(self) -> Closer:
+    def closer(self) -> "Closer":
         """Reports drops and puts them away."""
+        from pipeline.closing import Closer
+
         return Closer(
             folders=self.folders,
             ledger=self.ledger,

@@ -1,18 +1,21 @@
 """What people ask of drops, left in the ledger by ``retry`` and ``cancel``."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from pipeline.delivery.room import DeliveryRoom
 from pipeline.model import Drop
 from pipeline.ports import Ledger
 from pipeline.work import Work
+
+if TYPE_CHECKING:
+    from pipeline.delivery.room import DeliveryRoom
 
 
 class Wishes:
     """Honours them. Owned by the service's thread; ``take`` takes a drop up."""
 
     def __init__(
-        self, *, ledger: Ledger, room: DeliveryRoom, work: Work, take: Callable[[Drop], None]
+        self, *, ledger: Ledger, room: "DeliveryRoom", work: Work, take: Callable[[Drop], None]
     ) -> None:
         self._ledger = ledger
         self._room = room

@@ -9,21 +9,23 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.admission import Admission
-from pipeline.claimed_files import MAX_TRIES
-from pipeline.closing import Closed
-from pipeline.delivery.lane import Handback
-from pipeline.delivery.room import DeliveryRoom
+from pipeline.claimed_files import MAX_TRIES, ClaimedFiles
+from pipeline.closed import Closed
 from pipeline.errors import StorageError
 from pipeline.exits import Cause, Rest
 from pipeline.lineup import Came, Event, Lineup
 from pipeline.model import Drop, DropState
+from pipeline.onward import Onward
 from pipeline.ports import Chunk
-from pipeline.runner import Runner
 from pipeline.steps import Blocked, Later, Ready, Reopened, Step
+
+if TYPE_CHECKING:
+    from pipeline.delivery.lane import Handback
+    from pipeline.delivery.room import DeliveryRoom
 
 _SENT_AHEAD = 64
 """Drops that are planned and not yet reported at a time; a further one is not read before."""
@@ -49,16 +51,16 @@ class Work:
 
     def __init__(
         self,
-        admission: Admission,
-        runner: Runner,
-        room: DeliveryRoom,
+        files: ClaimedFiles,
+        onward: Callable[[], Onward],
+        room: "DeliveryRoom",
         post: Callable[[Event], None],
     ) -> None:
-        self._runner = runner
+        self._onward = onward
         self._room = room
         self._post = post
         self._reports = ThreadPoolExecutor(1, thread_name_prefix="reports")
-        self._lineup = Lineup(admission, post=post, came=self._came, room=self._room_to_plan)
+        self._lineup = Lineup(files, onward, post=post, came=self._came, room=self._room_to_plan)
         self._delivering: dict[str, Drop] = {}
         self._reporting: set[str] = set()
         self._to_report: list[tuple[Drop, Handback]] = []
@@ -115,7 +117,7 @@ class Work:
     def retry(self, drop: Drop) -> None:
         """Take up what a closed drop left; planned in its turn, so that no other is meanwhile."""
         self.retries.pop(drop.drop_id, None)
-        self._lineup.do(partial(self._runner.reopen, drop), drop)
+        self._lineup.do(lambda: self._onward().runner.reopen(drop), drop)
 
     def retry_again(self) -> None:
         """Retries that storage kept from beginning may be tried once more."""
@@ -128,7 +130,7 @@ class Work:
         if drop.drop_id in self._delivering:
             self._room.cancel(drop.seq)
         if blocked := self._lineup.unblock(drop.drop_id):
-            self._lineup.do(partial(self._runner.cancel_blocked, blocked), blocked.drop)
+            self._lineup.do(partial(self._onward().runner.cancel_blocked, blocked), blocked.drop)
 
     def stop(self) -> None:
         """Begin nothing new; what is out is answered and reported."""
@@ -145,7 +147,7 @@ class Work:
 
     def _report_blocked(self, blocked: Blocked, reason: str) -> None:
         try:
-            self._runner.report_blocked(blocked, reason)
+            self._onward().runner.report_blocked(blocked, reason)
         except StorageError as error:
             log.error(  # noqa: TRY400 - its sentence says more than a traceback
                 "drop.storage_trouble", drop=blocked.drop.drop_id, reason=error.message
@@ -221,12 +223,14 @@ class Work:
 
     def _deliver(self, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
         if drop.drop_id in self._cancelled:
+            from pipeline.delivery.lane import Handback  # loaded by now, or soon to be
+
             self._report(drop, Handback(drop_seq=drop.seq, complete=False, cancelled=True))
             return
         held = ExitStack()
         self._delivering[drop.drop_id] = drop
         try:
-            future = self._room.submit(self._runner.shipment(drop, held, fresh))
+            future = self._room.submit(self._onward().runner.shipment(drop, held, fresh))
         except StorageError as error:
             held.close()
             del self._delivering[drop.drop_id]
@@ -248,7 +252,7 @@ class Work:
             return
         self._report(drop, done.result())
 
-    def _report(self, drop: Drop, handback: Handback) -> None:
+    def _report(self, drop: Drop, handback: "Handback") -> None:
         self._reporting.add(drop.drop_id)
         self._to_report.append((drop, handback))
         self._report_next()
@@ -260,7 +264,7 @@ class Work:
         self._is_reporting = True
         some, self._to_report = self._to_report[:_TOGETHER], self._to_report[_TOGETHER:]
         drops = [drop for drop, _ in some]
-        future = self._reports.submit(self._runner.finish, some)
+        future = self._reports.submit(self._onward().runner.finish, some)
         future.add_done_callback(
             lambda over: self._post(Event(act=lambda: self._were_reported(drops, over)))
         )

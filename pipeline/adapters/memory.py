@@ -7,8 +7,6 @@ that is busy for a minute look, and count, as large as all of its moments togeth
 
 import ctypes
 
-import pyarrow as pa
-
 MMAP_FROM = 4 * 1024 * 1024
 """Arrays from this size on are asked of the system, and given back, one by one. Smaller ones come
 and go in thousands: each would cost the pages it touches anew."""
@@ -27,6 +25,8 @@ def give_back() -> None:
 
     Called before the first large array. Without glibc only the first half of it.
     """
+    import pyarrow as pa
+
     pa.set_memory_pool(pa.system_memory_pool())
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

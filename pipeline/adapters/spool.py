@@ -3,26 +3,30 @@
 One folder per drop under ``state/drops``. Rows are Arrow IPC files, a record batch per block, so
 that a room reads one block at a time and only the columns it needs. Bodies stay after the drop is
 closed: ``trace`` shows from them what was sent.
+
+Arrow is loaded by whoever first reads or writes a table (``tables``): that a drop is read, which
+is all that is needed of it at first, can be asked for before.
 """
 
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from io import RawIOBase
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from pipeline.adapters.tries import TRIES, Tries, in_spool
-from pipeline.model import PREPARED, Block, Drop, DropState, PreparedBlock
+from pipeline.model import Drop, DropState
 
-_EXTRA = pa.field("extra", pa.list_(pa.string()))
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from pipeline.adapters.tables import RowsWriter
+
 _BODIES = "bodies.json"
 _READ_AHEAD = 256 * 1024
-_SMALL = 64 * 1024
 _PLAN = "plan.arrow"
 _IDS = "ids.arrow"
 _PASSING = frozenset({TRIES})
@@ -43,37 +47,6 @@ def spool_of(spools: Path, drop: Drop, *, mine: str = "") -> "Spool":
     return Spool(home / part if part else home, home=home)
 
 
-class SpoolWriter:
-    """Takes the blocks of one sheet, in order."""
-
-    def __init__(self, path: Path, columns: int) -> None:
-        self._folder = path.parent
-        cells = [pa.field(f"c{n}", pa.string(), nullable=False) for n in range(columns)]
-        self._schema = pa.schema([*PREPARED, *cells, _EXTRA])
-        self._sink = pa.OSFile(str(path), "wb")
-        self._writer = pa.ipc.new_file(self._sink, self._schema)
-
-    def add(self, block: Block, prepared: PreparedBlock) -> None:
-        """Append a block with what became of it."""
-        extra = pa.array(
-            [list(block.extra[at]) if at in block.extra else None for at in range(len(block))]
-            if block.extra
-            else [None] * len(block),
-            type=_EXTRA.type,
-        )
-        table = prepared.table.combine_chunks()
-        arrays = [*(_whole(column) for column in table.columns), *map(_whole, block.cells), extra]
-        batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
-        with in_spool(self._folder):
-            self._writer.write_batch(batch)
-
-    def close(self) -> None:
-        """Finish the file."""
-        with in_spool(self._folder):
-            self._writer.close()
-            self._sink.close()
-
-
 class Spool:
     """The folder of one drop. Raises StorageError when it cannot be written or read."""
 
@@ -84,62 +57,50 @@ class Spool:
         self.tries = Tries(self._home)
 
     @contextmanager
-    def rows_writer(self, sheet: int, columns: int) -> Iterator[SpoolWriter]:
+    def rows_writer(self, sheet: int, columns: int) -> "Iterator[RowsWriter]":
         """A writer for the sheet with this number, from 0."""
+        from pipeline.adapters.tables import RowsWriter
+
         with in_spool(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            writer = SpoolWriter(self._rows_path(sheet), columns)
+            writer = RowsWriter(self._rows_path(sheet), columns)
         try:
             yield writer
         finally:
             writer.close()
 
-    def blocks(self, sheet: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def blocks(
+        self, sheet: int, columns: Sequence[str] | None = None
+    ) -> "Iterator[pa.RecordBatch]":
         """The sheet's blocks in order; only these columns if named."""
-        with in_spool(self.folder), pa.OSFile(str(self._rows_path(sheet))) as source:
-            reader = pa.ipc.open_file(source)
-            names = reader.schema.names
-            # To open it a second time for some columns costs more than to read all of a small one.
-            few = columns if columns is not None and source.size() < _SMALL else None
-            if columns is not None and few is None:
-                options = pa.ipc.IpcReadOptions()
-                options.included_fields = [names.index(name) for name in columns]
-                source.seek(0)
-                reader = pa.ipc.open_file(source, options=options)
-            for number in range(reader.num_record_batches):
-                batch = reader.get_batch(number)
-                yield batch if few is None else batch.select(sorted(few, key=names.index))
+        from pipeline.adapters.tables import batches_of
 
-    def write_plan(self, table: pa.Table) -> None:
-        """Keep what was decided per row; on the disk after ``keep``, as the rows themselves."""
         with in_spool(self.folder):
-            self._write(_PLAN, table)
+            yield from batches_of(self._rows_path(sheet), columns)
+
+    def write_plan(self, table: "pa.Table") -> None:
+        """Keep what was decided per row; on the disk after ``keep``, as the rows themselves."""
+        self._write(_PLAN, table)
 
     @property
     def has_plan(self) -> bool:
         """The rows and what was decided about them are kept."""
         return self._at(_PLAN).exists()
 
-    def plan(self) -> pa.Table:
+    def plan(self) -> "pa.Table":
         """What ``write_plan`` kept."""
         return self._read(_PLAN)
 
-    def write_bodies(self, pieces: Iterable[pa.Array]) -> npt.NDArray[np.int64]:
+    def write_bodies(self, pieces: "Iterable[pa.Array]") -> "npt.NDArray[np.int64]":
         """Freeze the bodies of all chunks, a line each; return their lengths in bytes.
 
         ``pieces``: arrays of ``large_string``, each body with its line end, which no length counts.
         They are on the disk after ``keep``.
         """
-        lengths = [np.zeros(0, np.int64)]
-        with in_spool(self.folder):
-            path = self.folder / _BODIES
-            with path.open("wb", buffering=0) as file:
-                for piece in pieces:
-                    _, ends, data = piece.buffers()
-                    at = np.frombuffer(ends, np.int64)[piece.offset : piece.offset + len(piece) + 1]
-                    lengths.append(np.diff(at) - 1)
-                    _write_all(file, memoryview(data)[at[0] : at[-1]] if data else b"")
-        return np.concatenate(lengths)
+        from pipeline.adapters.tables import write_lines
+
+        with in_spool(self.folder), (self.folder / _BODIES).open("wb", buffering=0) as file:
+            return write_lines(file, pieces)
 
     @contextmanager
     def body_reader(self) -> Iterator[Callable[[int, int], bytes]]:
@@ -165,10 +126,12 @@ class Spool:
         finally:
             os.close(handle)
 
-    def write_ids(self, table: pa.Table) -> None:
+    def write_ids(self, table: "pa.Table") -> None:
         """Keep ``row`` (record number) and ``order_id`` of rows a person may correct; on disk."""
+        from pipeline.adapters.tables import write_table
+
         with in_spool(self.folder):
-            self._write(_IDS, table)
+            write_table(self._at(_IDS), table)
             _sync(self._at(_IDS))
             (self.folder / _IDS).replace(self._home / _IDS)
             _sync(self._home)
@@ -216,17 +179,20 @@ class Spool:
         """Remove everything."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _write(self, name: str, table: pa.Table) -> None:
-        path = self._at(name)
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
+    def _write(self, name: str, table: "pa.Table") -> None:
+        from pipeline.adapters.tables import write_table
 
-    def _read(self, name: str) -> pa.Table:
+        with in_spool(self.folder):
+            write_table(self._at(name), table)
+
+    def _read(self, name: str) -> "pa.Table":
         return self._read_at(self._at(name))
 
-    def _read_at(self, path: Path) -> pa.Table:
-        with in_spool(self.folder), pa.OSFile(str(path)) as source:
-            return pa.ipc.open_file(source).read_all()
+    def _read_at(self, path: Path) -> "pa.Table":
+        from pipeline.adapters.tables import read_table
+
+        with in_spool(self.folder):
+            return read_table(path)
 
     def _at(self, name: str) -> Path:
         return self.folder / name
@@ -258,18 +224,6 @@ def keep(spools: Sequence[Spool]) -> None:
 
 def _is_of_rows(name: str) -> bool:
     return name == _PLAN or (name.startswith("rows-") and name.endswith(".arrow"))
-
-
-def _write_all(file: RawIOBase, data: bytes | memoryview) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
-
-
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    if isinstance(column, pa.ChunkedArray):
-        return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
-    return column
 
 
 def _sync(path: str | Path) -> None:

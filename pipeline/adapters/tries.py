@@ -5,11 +5,10 @@ byte here instead of a commit (decision 8).
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-import pyarrow as pa
 
 from pipeline.errors import StorageError
 
@@ -23,11 +22,17 @@ def in_spool(folder: Path) -> Iterator[None]:
     """What fails inside, in this folder of a spool, becomes a StorageError."""
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except _failures() as error:
         raise StorageError(
             f"The spool {folder} cannot be used: {error}.",
             hint="Check that the disk has space and that state/ is writable.",
         ) from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Errors of the disk; Arrow's too, once something of Arrow's may have failed."""
+    arrow = sys.modules.get("pyarrow")
+    return (OSError,) if arrow is None else (OSError, arrow.ArrowException)
 
 
 class Tries:

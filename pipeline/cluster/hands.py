@@ -13,7 +13,7 @@ import pyarrow as pa
 import structlog
 
 from pipeline.adapters.ledger.segments import Load, Segment, segment_post, sending
-from pipeline.closing import Closed
+from pipeline.closed import Closed
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.posts import Posts
 from pipeline.delivery.lane import Handback, Shipment
@@ -154,8 +154,8 @@ class Hands(Posts):
     def _plan_one(self, drop: Drop) -> None:
         if self._site.claimer.recover(drop) is None:
             return  # it went back to the inbox
-        admission = self._site.admission
-        (step,) = admission.admit([drop], admission.read([drop]), self._ahead_of)
+        read = self._site.files.read([drop])
+        (step,) = self._site.admission.admit([drop], read, self._ahead_of)
         match step:
             case Exception() as error:
                 raise error

@@ -63,7 +63,7 @@ class Session:
         if self._hands is not None:
             self._hands.stopping = True
         if self._engine is not None:
-            self._site.admission.stop_reading()
+            self._site.files.stop()
             self._site.room.stop()
             self._engine.stop()
 
@@ -74,7 +74,7 @@ class Session:
         self._stop.set()
         if self._hands is not None:
             self._hands.stopping = True
-        self._site.admission.stop_reading()
+        self._site.files.stop()
         self._site.room.kill()
         if self._engine is not None:
             self._engine.stop()

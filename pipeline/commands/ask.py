@@ -24,7 +24,7 @@ def profiles(
     """List the courier profiles, or show one."""
     from pipeline.describing import describe_profile
     from pipeline.errors import UsageError
-    from pipeline.stages.choose import did_you_mean, find_profile
+    from pipeline.stages.named import did_you_mean, find_profile
 
     known = desk.site(anywhere=True).profiles
     if name is None:
@@ -60,7 +60,7 @@ def template(
 ) -> int:
     """Write an empty manifest: text cells, drop-down statuses."""
     from pipeline.errors import UsageError
-    from pipeline.stages.choose import did_you_mean, find_profile
+    from pipeline.stages.named import did_you_mean, find_profile
     from pipeline.stages.template import template as make
 
     site = desk.site(anywhere=True)

@@ -4,17 +4,17 @@ import gc
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.adapters.absent import kept_out
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class Desk:
         anywhere: bool = False,
         fresh: bool = False,
         reads: bool = False,
+        later: bool = False,
         flags: Mapping[str, Any] | None = None,
     ) -> "Site":
         """The root with its settings, ready to build what is needed. ``flags``: see ``settings``.
@@ -107,19 +108,19 @@ class Desk:
         ``anywhere``. An existing folder that was named is taken at its word.
 
         ``reads``: files will be read. The process that does it is started first of all, so that
-        its imports, half of the time that a start takes, happen beside ours.
+        its imports, half of the time that a start takes, happen beside ours. ``later``: what is
+        needed after reading is loaded then (``assembly``).
         """
         child = self._child() if reads else None
         if not fresh:
             self._check_root()
         settings = self.settings(flags)  # first: a wrong setting need not wait for what follows
-        _without_pandas()
-        if reads:
-            from pipeline.adapters.memory import give_back
+        if not later:
+            from pipeline.adapters.arrow import make_ready
 
-            give_back()
-        # structlog would take it for tracebacks that we do not want, httpx for its own command.
-        with kept_out("rich", "click"):
+            make_ready()
+        # structlog would take it for tracebacks that we do not want.
+        with kept_out("rich"):
             from pipeline.logs import configure
             from pipeline.wiring import Site
 
@@ -159,44 +160,6 @@ class Desk:
             typer.echo(to_json(value))
         else:
             for_people()
-
-
-class _Absent:
-    """Stands in the way of an import."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> None:
-        """Raise ImportError for the packages; find nothing else."""
-        del path, target
-        if fullname in self._names:
-            raise ImportError(fullname)
-
-
-@contextmanager
-def kept_out(*packages: str) -> Iterator[None]:
-    """Inside the block these are not there: for libraries that import them and need them not."""
-    finder = _Absent(packages)
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
-
-
-def _without_pandas() -> None:
-    """Have Arrow do without pandas, which only the process that reads needs.
-
-    Arrow imports pandas when it makes its first array, although it can do without: a fifth of the
-    time that a start takes. It looks for it once, and never again.
-    """
-    import pyarrow as pa
-
-    with kept_out("pandas"):
-        pa.array([])
 
 
 def to_json(value: object) -> str:

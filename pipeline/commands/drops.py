@@ -34,7 +34,7 @@ def drops(
         return None
     from pipeline.adapters.naming import shown
 
-    found = desk.site().ledger.recent(limit)
+    found = desk.site(later=True).ledger.recent(limit)
 
     def for_people() -> None:
         for drop in found:
@@ -56,7 +56,7 @@ def show(
     """Show a drop: its summary, and what is left to send."""
     from pipeline.commands.common import to_json
 
-    found = desk.site().drop(drop)
+    found = desk.site(later=True).drop(drop)
     typer.echo(to_json(_as_dict(found)))
     return 0
 

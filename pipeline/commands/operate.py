@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from pipeline.adapters.ledger.alone import Hold
-    from pipeline.closing import Closed
+    from pipeline.closed import Closed
     from pipeline.exits import RunOutcome
     from pipeline.service import Service
     from pipeline.wiring import Site
@@ -45,7 +45,7 @@ def run(
     """
     from pipeline.adapters.lock import RootLock
 
-    site = desk.site(fresh=True, reads=True)
+    site = desk.site(fresh=True, reads=True, later=True)
     site.check_sending()
     if not once:
         site.readers.keep_ready()
@@ -158,7 +158,7 @@ def retry(
     from pipeline.errors import RootBusy
     from pipeline.retrying import check_retry
 
-    site = desk.site()
+    site = desk.site(later=True)
     found = site.drop(drop)
     check_retry(site, found.drop_id, found.state, found.facts.get("summary"))
     site.ledger.request(drop, "retry")
@@ -179,7 +179,7 @@ def cancel(
     from pipeline.adapters.lock import RootLock
     from pipeline.errors import RootBusy, UsageError
 
-    site = desk.site()
+    site = desk.site(later=True)
     found = site.drop(drop)
     if found.state.closed:
         raise UsageError(f"The drop {drop} is {found.state}: there is nothing left to cancel.")

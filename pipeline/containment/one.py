@@ -18,7 +18,7 @@ from pipeline.adapters.spool import Spool
 from pipeline.agreement import MB, Answer, OwnProfiles, ReadingRules, introduction, reply, request
 from pipeline.containment.watch import Watch, not_started, too_large, too_long
 from pipeline.errors import DropRefused, ReaderDied, StorageError
-from pipeline.prepared import Facts, Job, Source
+from pipeline.facts import Facts, Job, Source
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from pipeline.adapters.spool import Spool
 from pipeline.agreement import OwnProfiles, ReadingRules
 from pipeline.containment.one import Earlier, Reader, ReadingStopped
 from pipeline.errors import StorageError
-from pipeline.prepared import Facts, Job, Source
+from pipeline.facts import Facts, Job, Source
 
 
 class Readers:

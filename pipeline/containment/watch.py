@@ -7,7 +7,7 @@ from pipeline.adapters.naming import shown
 from pipeline.agreement import MB
 from pipeline.codes import Code
 from pipeline.errors import DropRefused, StorageError
-from pipeline.prepared import Source
+from pipeline.facts import Source
 
 _WALL = 4
 """How much longer than its processor time a file may take by the clock: waiting is no fault of its

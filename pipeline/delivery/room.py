@@ -5,17 +5,18 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.delivery.asking import Asker
-from pipeline.delivery.desk import Desk
-from pipeline.delivery.gate import Gate, Shut
-from pipeline.delivery.lane import Handback, Shipment
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.tools import Tools
 from pipeline.errors import StorageError
 from pipeline.ports import Clock, SendBook, StatusApi
+
+if TYPE_CHECKING:
+    from pipeline.delivery.desk import Desk
+    from pipeline.delivery.gate import Shut
+    from pipeline.delivery.lane import Handback, Shipment
 
 _SHARE_SECONDS = 5.0
 
@@ -25,7 +26,8 @@ log = structlog.get_logger(__name__)
 class DeliveryRoom:
     """Delivers drops side by side under one pace.
 
-    ``make_api`` is called once, inside the loop. ``start`` before use, ``stop`` at the end.
+    ``make_api`` is called once, inside the loop. ``start`` before use, ``stop`` at the end. What it
+    works with is loaded in its own thread: until it is started it is only a door.
     ``on_limited``, set before the start, hears in the room's thread for how many seconds the API
     wants quiet.
     """
@@ -53,11 +55,11 @@ class DeliveryRoom:
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
     def start(self) -> None:
-        """Open the room; returns when it takes drops."""
+        """Open the room; returns when it takes drops. It opens once."""
         self._thread.start()
         self._started.wait()
 
-    def submit(self, shipment: Shipment) -> "Future[Handback]":
+    def submit(self, shipment: "Shipment") -> "Future[Handback]":
         """Deliver a planned drop. The future may raise StorageError."""
         future: Future[Handback] = Future()
         if not self._in_loop(lambda desk: desk.submit(shipment, future)):
@@ -69,7 +71,7 @@ class DeliveryRoom:
         self._in_loop(lambda desk: desk.cancel(drop_seq))
 
     @property
-    def shut(self) -> Shut | None:
+    def shut(self) -> "Shut | None":
         """Why nothing is being sent, or None."""
         return self._desk.gate.shut if self._desk else None
 
@@ -98,7 +100,7 @@ class DeliveryRoom:
         """
         done = threading.Event()
 
-        def act(desk: Desk) -> None:
+        def act(desk: "Desk") -> None:
             desk.gate.share(calls, rate)
             done.set()
 
@@ -109,7 +111,7 @@ class DeliveryRoom:
         """Others were told that we all are too fast: be quiet for so long."""
         self._in_loop(lambda desk: desk.gate.slow_down(seconds))
 
-    def close(self, shut: Shut) -> None:
+    def close(self, shut: "Shut") -> None:
         """Send nothing more, as if the API had said so here; ``reopen`` ends it."""
         self._in_loop(lambda desk: desk.close(shut))
 
@@ -122,10 +124,11 @@ class DeliveryRoom:
         self._in_loop(self._cancel_work)
 
     def join(self) -> None:
-        """Wait until the room is empty and closed."""
-        self._thread.join()
+        """Wait until the room is empty and closed, if it was ever opened."""
+        if self._thread.ident is not None:
+            self._thread.join()
 
-    def _in_loop(self, act: Callable[[Desk], None]) -> bool:
+    def _in_loop(self, act: "Callable[[Desk], None]") -> bool:
         """Have the loop do this; False when it does nothing any more."""
         with self._door:
             if self._loop is None or self._desk is None:
@@ -133,11 +136,11 @@ class DeliveryRoom:
             self._loop.call_soon_threadsafe(act, self._desk)
             return True
 
-    def _cancel_work(self, _desk: Desk) -> None:
+    def _cancel_work(self, _desk: "Desk") -> None:
         if self._task is not None:
             self._task.cancel()
 
-    async def _lock_up(self, desk: Desk) -> None:
+    async def _lock_up(self, desk: "Desk") -> None:
         """What was handed in at the last moment is handed back: nobody waits for a closed room."""
         with self._door:
             self._loop = None
@@ -157,6 +160,11 @@ class DeliveryRoom:
             self._started.set()
 
     async def _work(self) -> None:
+        from pipeline.delivery.asking import Asker
+        from pipeline.delivery.desk import Desk
+        from pipeline.delivery.gate import Gate
+        from pipeline.delivery.tools import Tools
+
         loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         api = self._make_api()
         gate = Gate(self._policy, monotonic=self._clock.monotonic)

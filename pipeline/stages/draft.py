@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pipeline.milestones import Milestone
 from pipeline.model import Role
 from pipeline.stages.guessing import Guess
+from pipeline.stages.quoting import quoted
 from pipeline.stages.survey import ColumnFacts, StatusCount, Survey
-from pipeline.stages.texts import quoted
 from schemas.courier import Profile
 from schemas.folding import fold
 from schemas.status_reader import MARK, MEANINGS

@@ -20,7 +20,6 @@ RISKY = f"^(?:[{SPACES}]*[{_TRIGGERS}]|')"
 _GUARDED = f"^'(?:[{SPACES}]*[{_TRIGGERS}]|')"
 
 _RISKY = re.compile(RISKY)
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def guard_cell(text: str) -> str:
@@ -54,11 +53,6 @@ def unguard_array(column: pa.Array, *, only_guarded: bool = False) -> pa.Array:
     if not pc.any(guarded).as_py():
         return column
     return pc.if_else(guarded, pc.utf8_slice_codeunits(column, 1), column)
-
-
-def encodable(text: str) -> str:
-    """The text with U+FFFD for every lone surrogate: a file name need not be UTF-8, reports are."""
-    return _SURROGATES.sub("\ufffd", text)
 
 
 def _joined(prefix: str, column: pa.Array) -> Any:

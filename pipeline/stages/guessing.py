@@ -7,8 +7,8 @@ from rapidfuzz import fuzz
 
 from pipeline.model import Role
 from pipeline.stages.mapping import data_header
+from pipeline.stages.quoting import quoted
 from pipeline.stages.survey import ColumnFacts, Survey
-from pipeline.stages.texts import quoted
 from schemas.courier import GENERIC, Profile
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold_header
 from schemas.profile import is_awb_like

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Role
-from pipeline.stages.texts import quoted
+from pipeline.stages.quoting import quoted
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, fold_header
 from schemas.likeness import alike

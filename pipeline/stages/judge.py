@@ -2,7 +2,7 @@
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.stages.texts import quoted
+from pipeline.stages.quoting import quoted
 
 SMALL_FILE = 20
 """Files with fewer data rows are never refused for their ratio of bad rows."""

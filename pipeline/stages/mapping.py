@@ -10,7 +10,7 @@ from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Block, Notice, Role
 from pipeline.stages.headings import header_missing
-from pipeline.stages.texts import quoted
+from pipeline.stages.quoting import quoted
 from schemas.courier import Profile
 from schemas.folding import fold_header
 from schemas.likeness import alike

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.codes import ERRORS, INFORMATION, Code
 from pipeline.model import ResultBlock
-from pipeline.stages.guard import encodable
+from pipeline.stages.quoting import encodable
 
 EXAMPLES = 3
 """First examples told of each code in each column."""

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.codes import Code
+from pipeline.columns import PREPARED
 from pipeline.milestones import Milestone
-from pipeline.model import PREPARED, Block, Disposition, PreparedBlock, Role
+from pipeline.model import Block, Disposition, PreparedBlock, Role
 from pipeline.stages.findings import Finding, Rows, found, labels, marked, messages, notices
 from pipeline.stages.flags import auto_dispatched
 from pipeline.stages.mapping import ColumnMap, check_twins

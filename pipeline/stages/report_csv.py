@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.stages.guard import RISKY, SPACES, encodable, guard_array
+from pipeline.stages.guard import RISKY, SPACES, guard_array
+from pipeline.stages.quoting import encodable
 
 #: Excel takes a file without it for the local 8-bit encoding.
 BOM = b"\xef\xbb\xbf"

@@ -4,7 +4,7 @@ import unicodedata
 from datetime import UTC, datetime
 
 from pipeline.codes import Code
-from pipeline.stages.guard import encodable
+from pipeline.stages.quoting import encodable
 
 _DEFAULT_HINT = "Correct the file and drop it again."
 #: Only a file that failed on the way may have been sent in part.

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.model import RESULT, ResultBlock
+from pipeline.columns import RESULT
+from pipeline.model import ResultBlock
 from pipeline.stages.report_csv import csv_cell, csv_cells, csv_header, csv_pieces
 
 #: The columns in their order; new ones are only ever added at the end (outside contract).

@@ -9,7 +9,7 @@ import orjson
 
 from pipeline.codes import ERRORS, INFORMATION
 from pipeline.model import Drop, DropState, Notice, Outcome
-from pipeline.stages.guard import encodable
+from pipeline.stages.quoting import encodable
 
 #: Raised only when a script written for the earlier form would break.
 SCHEMA: Final = 1

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.codes import Code
+from pipeline.columns import RESULT
 from pipeline.milestones import Milestone
-from pipeline.model import RESULT, Disposition, Outcome, ResultBlock
+from pipeline.model import Disposition, Outcome, ResultBlock
 from pipeline.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.settled import OUTCOMES, PLANNED, Remark, Remarks, Settled
 from pipeline.stages.texts import joined

@@ -9,8 +9,8 @@ from pipeline.codes import Code
 from pipeline.model import Block, CellKind, Fault, Role
 from pipeline.stages.findings import Finding, found
 from pipeline.stages.mapping import ColumnMap
+from pipeline.stages.quoting import quoted
 from pipeline.stages.reading.error_cells import NAMES, UNCALCULATED
-from pipeline.stages.texts import quoted
 from schemas.courier import Profile
 
 _NEEDED = (Role.ORDER_ID, Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION)

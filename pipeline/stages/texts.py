@@ -1,4 +1,4 @@
-"""Free text: tidied for the API, turned into JSON, and shown in messages."""
+"""Free text: tidied for the API, and turned into JSON."""
 
 import re
 from collections.abc import Sequence
@@ -9,9 +9,6 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-SHOWN = 60
-"""Characters of a cell that a message shows."""
-
 _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")
 #: Controls, soft hyphen, zero-width, marks of direction (bidi overrides), byte order mark, lone
 #: surrogates. The joiners U+200C and U+200D stay: emoji and Indian scripts need them.
@@ -19,21 +16,6 @@ _UNWANTED = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0001]+"
 )
-
-
-def quoted(value: str, *, limit: int = SHOWN) -> str:
-    """Show a cell in a message: in quotes, controls escaped, cut to about 60 characters."""
-    cut = value if len(value) <= limit else value[: limit - 1] + "…"
-    if cut.isprintable():
-        return f'"{cut}"'
-    safe = "".join(each if each.isprintable() else _escaped(each) for each in cut)
-    return f'"{safe}"'
-
-
-def _escaped(character: str) -> str:
-    if character == "\u00a0":
-        return " "
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def tidied(value: str, *, limit: int) -> tuple[str, bool]:

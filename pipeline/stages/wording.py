@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from pipeline.codes import Code
 from pipeline.model import Role
+from pipeline.stages.quoting import quoted
 from pipeline.stages.statuses import Seen
-from pipeline.stages.texts import quoted
 from schemas.courier import Profile
 from schemas.folding import fold
 from schemas.likeness import alike

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline import reporting
+from pipeline import report_names
 from pipeline.model import DropState, Outcome
 from pipeline.ports import DropLine
 from pipeline.web.sheets import SheetFile, SheetFiles
@@ -19,12 +19,12 @@ PAGE: Final = 50
 
 #: What may be fetched of a drop: name in the address → (file, as a person calls it).
 FILES: Final[Mapping[str, tuple[str, str]]] = {
-    "results": (reporting.RESULTS, "Results (CSV)"),
-    "rejects": (reporting.REJECTS, "Rejects (CSV)"),
-    "rejects_xlsx": (reporting.REJECTS_TWIN, "Rejects (Excel)"),
-    "refused": (reporting.REFUSED, "Why it was refused"),
-    "summary": (reporting.SUMMARY, "Summary (JSON)"),
-    "received": (reporting.RECEIVED, "Receipt (JSON)"),
+    "results": (report_names.RESULTS, "Results (CSV)"),
+    "rejects": (report_names.REJECTS, "Rejects (CSV)"),
+    "rejects_xlsx": (report_names.REJECTS_TWIN, "Rejects (Excel)"),
+    "refused": (report_names.REFUSED, "Why it was refused"),
+    "summary": (report_names.SUMMARY, "Summary (JSON)"),
+    "received": (report_names.RECEIVED, "Receipt (JSON)"),
 }
 _DOWNLOADS: Final = ("results", "rejects", "rejects_xlsx", "refused", "summary")
 RESULT_COLUMNS: Final = ("outcome", "codes")
@@ -59,7 +59,7 @@ class Rows:
 def outbox_file(site: Site, drop: DropLine, kind: str) -> Path:
     """Where a file of the drop lies, or would lie. The address says only which kind."""
     place = site.outbox_path / drop.folder if drop.folder else site.outbox_path
-    return place / reporting.file_name(drop, FILES[kind][0])
+    return place / report_names.file_name(drop, FILES[kind][0])
 
 
 def original_file(site: Site, drop: DropLine) -> Path | None:

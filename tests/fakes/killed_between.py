@@ -17,7 +17,7 @@ from pathlib import Path
 
 import orjson
 
-from pipeline.closing import Closed
+from pipeline.closed import Closed
 from pipeline.delivery.lane import Handback
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.ports import ChunkResult, ChunkState

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pytest
 
 from pipeline.adapters.spool import Spool
-from pipeline.closing import Closed
+from pipeline.closed import Closed
 from pipeline.codes import Code
 from pipeline.delivery.lane import Handback
 from pipeline.errors import DropRefused, StorageError
+from pipeline.facts import Facts, Job, Reading, Source
 from pipeline.model import Drop, DropState, Limits
-from pipeline.prepared import Facts, Job, Reading, Source
 from pipeline.preparing import prepare, prepare_together
 from pipeline.settings import load
 from pipeline.steps import Blocked, Ready

@@ -14,6 +14,7 @@ from pipeline.adapters.spool import Spool
 from pipeline.codes import Code
 from pipeline.delivery.parcel import Parcel
 from pipeline.errors import DropRefused
+from pipeline.facts import Reading, Source
 from pipeline.milestones import Milestone
 from pipeline.model import Drop, DropState, Limits, Notice, Outcome
 from pipeline.order_lines import frozen
@@ -27,7 +28,7 @@ from pipeline.planning import (
     make_plan,
 )
 from pipeline.ports import ChunkResult, ChunkState, Standing, Verdict
-from pipeline.prepared import Prepared, Reading, Source, load
+from pipeline.prepared import Prepared, load
 from pipeline.preparing import prepare
 from pipeline.reported import Report
 from pipeline.reporting import summary_of

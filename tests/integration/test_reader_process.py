@@ -14,8 +14,9 @@ from pipeline.adapters.spool import Spool
 from pipeline.agreement import Answer
 from pipeline.containment import Readers, ReadingStopped
 from pipeline.errors import DropRefused, StorageError
+from pipeline.facts import Facts, Source
 from pipeline.model import Disposition
-from pipeline.prepared import Facts, Source, load
+from pipeline.prepared import load
 from pipeline.settings import Settings
 from pipeline.wiring import Site
 from schemas.profile import builtin_profiles

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.reporting import REJECTS, REJECTS_TWIN, RESULTS, file_name
+from pipeline.report_names import REJECTS, REJECTS_TWIN, RESULTS, file_name
 from pipeline.settings import Settings
 from pipeline.wiring import Site
 

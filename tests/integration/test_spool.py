@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.adapters.spool import Spool
+from pipeline.columns import PREPARED
 from pipeline.errors import StorageError
-from pipeline.model import PREPARED, Block, PreparedBlock
+from pipeline.model import Block, PreparedBlock
 
 
 @pytest.fixture

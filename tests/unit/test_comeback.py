@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.codes import Code
-from pipeline.model import RESULT, Block, CellKind, Fault, ResultBlock
+from pipeline.columns import RESULT
+from pipeline.model import Block, CellKind, Fault, ResultBlock
 from pipeline.stages.comeback import (
     ROWS_SHEET,
     is_reject_column,

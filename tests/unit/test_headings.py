@@ -5,9 +5,10 @@ import pytest
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Role
-from pipeline.stages.choose import ProfileHeaderFinder, did_you_mean, find_profile
+from pipeline.stages.choose import ProfileHeaderFinder
 from pipeline.stages.judge import judge
 from pipeline.stages.mapping import Match, map_columns
+from pipeline.stages.named import did_you_mean, find_profile
 from schemas.profile import builtin_profiles, load_profile
 from tests.fakes.courier_sheet import one_status, sheet
 

@@ -7,8 +7,9 @@ import pytest
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Block, Role
-from pipeline.stages.choose import ProfileHeaderFinder, candidates, choose_profile, find_profile
+from pipeline.stages.choose import ProfileHeaderFinder, candidates, choose_profile
 from pipeline.stages.mapping import check_twins, map_columns
+from pipeline.stages.named import find_profile
 from schemas.folding import fold_header
 from schemas.profile import builtin_profiles, load_profile
 from tests.fakes.courier_sheet import sheet

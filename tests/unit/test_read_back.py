@@ -10,8 +10,9 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.columns import RESULT
 from pipeline.family import unguarded
-from pipeline.model import RESULT, CellKind, Limits, ReadTally, ResultBlock
+from pipeline.model import CellKind, Limits, ReadTally, ResultBlock
 from pipeline.stages.comeback import origin, restore_headers
 from pipeline.stages.read import read_manifest
 from pipeline.stages.report_rejects import LEADING, rejects_csv

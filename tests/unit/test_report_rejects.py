@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model import RESULT, ResultBlock
+from pipeline.columns import RESULT
+from pipeline.model import ResultBlock
 from pipeline.stages.guard import unguard_cell
 from pipeline.stages.report_rejects import Columns, rejects_csv
 

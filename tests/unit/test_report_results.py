@@ -8,7 +8,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model import RESULT, ResultBlock
+from pipeline.columns import RESULT
+from pipeline.model import ResultBlock
 from pipeline.stages.guard import unguard_cell
 from pipeline.stages.report_csv import csv_cell
 from pipeline.stages.report_results import COLUMNS, results_csv

@@ -5,8 +5,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.codes import Code
+from pipeline.columns import PREPARED
 from pipeline.delivery.outcomes import untouched
-from pipeline.model import PREPARED, Disposition, Outcome
+from pipeline.model import Disposition, Outcome
 from pipeline.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.settle import (
     OUTCOMES,

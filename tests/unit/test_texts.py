@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.model import CellKind, Disposition
-from pipeline.stages.texts import joined, json_text, quoted, tidied
+from pipeline.stages.quoting import quoted
+from pipeline.stages.texts import joined, json_text, tidied
 from schemas.profile import load_profile
 from schemas.rules import Rules
 from tests.fakes.courier_sheet import Prepared, sheet

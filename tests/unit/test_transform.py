@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.columns import PREPARED
 from pipeline.milestones import Milestone
-from pipeline.model import PREPARED, CellKind, Disposition
+from pipeline.model import CellKind, Disposition
 from schemas.profile import builtin_profiles
 from schemas.update import META_KEYS
 from tests.fakes.courier_sheet import one_status, sheet

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from pipeline.adapters.ledger.drops import FREEZING, write_drops
@@ -14,6 +13,9 @@ from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, verd
 from pipeline.fresh import FreshChunks
 from pipeline.model import Drop, DropState, Outcome, stamp
 from pipeline.ports import DISPATCHED, Chunk, Frozen, Lines, Standing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _LINES_PER_COMMIT = 50_000
 """Lines written in one transaction, so that a huge drop does not keep others from committing."""
@@ -77,7 +79,7 @@ class Plans:
             _insert_chunks(self._db, connection, columns)
             write_drops(connection, [drop for drop, _ in plans])
 
-    def _write_most_lines(self, drop: Drop, table: Lines) -> pa.Table:
+    def _write_most_lines(self, drop: Drop, table: Lines) -> "pa.Table":
         """Write all but the last lines, in transactions of their own; return the last ones."""
         start = 0
         while table.num_rows - start > _LINES_PER_COMMIT:
@@ -195,8 +197,10 @@ def _clear(connection: sa.Connection, some: Sequence[Drop]) -> None:
 
 
 def _insert_lines(
-    database: Database, connection: sa.Connection, tables: Sequence[tuple[int, pa.Table]]
+    database: Database, connection: sa.Connection, tables: "Sequence[tuple[int, pa.Table]]"
 ) -> None:
+    import pyarrow as pa  # who has a plan has loaded it
+
     whole = pa.concat_tables([table for _, table in tables])
     columns = {name: whole.column(name).to_pylist() for name in _LINE_COLUMNS}
     columns["drop_seq"] = [seq for seq, table in tables for _ in range(table.num_rows)]

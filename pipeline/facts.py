@@ -1,0 +1,77 @@
+"""A file that is to be read, and what is told of it when it was."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.adapters.spool import Spool
+from pipeline.model import Limits, Notice
+from schemas.courier import Profile
+from schemas.rules import Rules
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How files are read here: profiles by name, limits and rules from the settings."""
+
+    profiles: Mapping[str, Profile]
+    default: str
+    limits: Limits
+    rules: Rules
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A file to prepare. ``named``: the courier somebody named; ``now``: when it was received."""
+
+    path: Path
+    name: str
+    named: str | None
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A file to read, and the spool for its rows."""
+
+    source: Source
+    spool: Spool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetFacts:
+    """One sheet as it was read: ``roles`` maps a role to its column's index.
+
+    ``matched``: role → how its heading was recognised (``mapping.Match``); ``unused``: the headings
+    that stand for nothing.
+    """
+
+    name: str
+    headers: tuple[str, ...]
+    roles: Mapping[str, int]
+    rows: int
+    matched: Mapping[str, str]
+    unused: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is told of a file that was read to its end; its rows are in the spool.
+
+    ``courier``: the name of the profile it was read with, and ``why``. ``total``: data rows,
+    footers not counted. ``id_bad``: rows whose id is missing or invalid.
+    """
+
+    sheets: tuple[SheetFacts, ...]
+    courier: str
+    why: str
+    total: int
+    id_bad: int
+    rejected: int
+    notices: tuple[Notice, ...]
+    blank: int
+    header: int
+    footer: int
+    parent: str | None
+    kind: str

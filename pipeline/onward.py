@@ -1,0 +1,40 @@
+"""What takes a drop on once it was read: planned, delivered, reported.
+
+It is loaded when it is first asked for, which is while the first file is being read: a file need
+not wait to be read for what is only needed after that (decision 38).
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.admission import Admission
+    from pipeline.closing import Closer
+    from pipeline.runner import Runner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Onward:
+    """The steps after reading."""
+
+    admission: "Admission"
+    runner: "Runner"
+    closer: "Closer"
+
+
+class Loading:
+    """Gives them to whoever asks, from any thread; ``load`` is called by the first."""
+
+    def __init__(self, load: Callable[[], Onward]) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._loaded: Onward | None = None
+
+    def __call__(self) -> Onward:
+        """The steps; whoever asks while they are loaded waits for it."""
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._load()
+            return self._loaded
