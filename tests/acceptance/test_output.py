@@ -1,6 +1,7 @@
 """stdout for data, stderr for the rest; JSON where JSON is asked for; a quick --help."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -13,6 +14,22 @@ COMMANDS = [
     *("retry", "cancel", "profiles", "explain", "doctor", "sandbox", "demo"),
 ]
 HEAVY = {"pandas", "pandera", "pyarrow", "httpx", "aiohttp", "sqlalchemy", "pydantic", "watchdog"}
+LATE = {
+    "numpy",
+    "pyarrow",
+    "httpx",
+    "pipeline.admission",
+    "pipeline.closing",
+    "pipeline.delivery.desk",
+}
+NEVER = {
+    "pandas.core",
+    "pandera",
+    "watchdog.events",
+    "rich.console",
+    "click.core",
+    "rapidfuzz.fuzz",
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +58,29 @@ def test_every_command_has_help_that_fits_a_screen_line(root: Root, command: str
     assert ran.code == 0
     assert "Usage:" in ran.out
     assert ran.err == ""
+
+
+def test_a_run_loads_what_it_needs_after_reading_while_it_reads(root: Root) -> None:
+    """Its start is half of a short run (decision 38)."""
+    root.drop("a.csv", orders(2))
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pipeline", "run", "--once"],
+        cwd=REPOSITORY,
+        env={**os.environ, **root.env, "SHIPDROP_ROOT": str(root.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, claimed, after = done.stderr.partition('"event": "drop.claimed"')
+    assert claimed
+    assert "sqlalchemy" in _loaded(before)
+    assert not LATE & _loaded(before)
+    assert _loaded(after) >= LATE
+    assert not NEVER & (_loaded(before) | _loaded(after))
+
+
+def _loaded(times: str) -> set[str]:
+    return {line.rpartition("|")[2].strip() for line in times.splitlines() if "|" in line}
 
 
 def test_no_arguments_shows_the_help(root: Root, top: str) -> None:

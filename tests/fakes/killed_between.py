@@ -74,7 +74,7 @@ def accept_all(site: Site) -> None:
 
 def read(site: Site) -> None:
     drops = site.ledger.unfinished()
-    facts = site.admission.read(drops)
+    facts = site.files.read(drops)
     told = {drop.source_file: one for drop, one in zip(drops, facts, strict=True)}
     (site.root / "facts").write_bytes(pickle.dumps(told))
     site.close()

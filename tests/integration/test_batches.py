@@ -152,7 +152,7 @@ def test_a_file_that_ends_the_reader_has_to_answer_for_it_and_the_others_are_rea
     put(site, "huge.ods", hostile_files.repeating_ods(200_000, 100))
     put(site, "c.csv", "Name\nnothing\n")
     drops = claimed(site)
-    read = site.admission.read(drops)
+    read = site.files.read(drops)
     assert [type(one) for one in read] == [Facts, DropRefused, Facts, DropRefused, DropRefused]
     codes = [one.code for one in read if isinstance(one, DropRefused)]
     assert codes == [Code.PROCESSING_FAILED, Code.READ_TOO_LARGE, Code.HEADER_NOT_FOUND]
@@ -169,7 +169,7 @@ def test_a_file_with_a_try_that_nobody_saw_the_end_of_is_read_alone(site: Site) 
     suspect = site.closer.spool(drops[1])
     for _ in range(10):
         suspect.tries.begin()
-    read = site.admission.read(drops)
+    read = site.files.read(drops)
     assert [type(one) for one in read] == [Facts, DropRefused, Facts]
 
 
@@ -179,7 +179,7 @@ def test_drops_of_a_batch_that_share_orders_are_planned_one_after_the_other(site
     put(site, "c.csv", sheet([("S2", "Delivered"), ("C1", "Delivered")]))
     put(site, "d.csv", sheet([("C1", "Delivered")]))
     drops = claimed(site)
-    steps = site.admission.admit(drops, site.admission.read(drops), alone)
+    steps = site.admission.admit(drops, site.files.read(drops), alone)
     assert [type(step) for step in steps] == [Ready, Ready, Blocked, Blocked]
     a, _, c, _ = drops
     behind = [step.behind for step in steps if isinstance(step, Blocked)]
@@ -198,7 +198,7 @@ def test_a_drop_of_a_batch_knows_what_an_earlier_one_tells_of_auto_dispatch(tmp_
         put(site, "a.csv", sheet([("X1", "Picked Up", "yes")], header))
         put(site, "b.csv", sheet([("X1", "Delivered"), ("Y1", "Delivered")]))
         drops = claimed(site)
-        steps = site.admission.admit(drops, site.admission.read(drops), alone)
+        steps = site.admission.admit(drops, site.files.read(drops), alone)
         first, second = steps
         assert isinstance(first, Ready)
         assert len(first.chunks) == 0
@@ -251,7 +251,7 @@ def test_storage_that_fails_for_one_plan_or_one_report_leaves_the_others_alone(s
     for name in "abc":
         put(site, f"{name}.csv", orders(3, prefix=name), folder=f"of_{name}")
     drops = claimed(site)
-    read = site.admission.read(drops)
+    read = site.files.read(drops)
     plan = site.spools / drops[1].drop_id / "plan.arrow"
     plan.mkdir()
     steps = site.admission.admit(drops, read, alone)
@@ -284,7 +284,7 @@ def test_a_ledger_that_cannot_be_written_stops_a_whole_batch_and_costs_no_try(si
     for name in "abc":
         put(site, f"{name}.csv", orders(3, prefix=name))
     drops = claimed(site)
-    read = site.admission.read(drops)
+    read = site.files.read(drops)
     site.ledger.close()
     ledger = site.root / "state" / "ledger.db"
     kept = ledger.rename(site.root / "kept.db")
