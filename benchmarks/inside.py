@@ -89,7 +89,7 @@ def watch_ledger(clocks: Clocks) -> None:
 
 def watch_stages(clocks: Clocks) -> None:
     """Time the steps of a drop; nested ones are told by an indented label."""
-    from pipeline import admission, closing, reporting, runner, wiring
+    from pipeline import admission, assembly, closing, reporting, runner
     from pipeline.adapters.folders import Folders
     from pipeline.adapters.ledger import SqlLedger
     from pipeline.adapters.spool import Spool
@@ -113,7 +113,7 @@ def watch_stages(clocks: Clocks) -> None:
     clocks.wrap(reporting, "write_report", "finish: report")
     clocks.wrap(Folders, "put_away_all", "finish: archive")
     clocks.wrap(Folders, "outbox_write", "finish: outbox files")
-    clocks.wrap(wiring.Site, "service", "wiring")
+    clocks.wrap(assembly, "service_of", "wiring")
     _watch_delivery(clocks)
 
 
@@ -164,11 +164,12 @@ def main(mode: str, root: Path) -> None:
     timer = {"profile": time.perf_counter, "processor": time.thread_time}.get(mode)
     profiles = Profiles(timer) if timer else None
     with clocks.time("imports"):
+        from pipeline import assembly
         from pipeline.settings import load
         from pipeline.wiring import Site
     {"ledger": watch_ledger, "stages": watch_stages}.get(mode, lambda _: None)(clocks)
     with clocks.time("run"):
-        service = Site(root, load(root)).service()
+        service = assembly.service_of(Site(root, load(root)))
         service.run(once=True)
     clocks.add("process, to here", time.perf_counter() - _BEGAN, time.process_time())
     text = profiles.text() if profiles else json.dumps(clocks.times)

@@ -83,13 +83,13 @@ class Closer:
         """
         numbers = [drop.seq for drop, _ in drops]
         try:
-            chunks, verdicts = self._ledger.chunks_of(numbers), self._ledger.verdicts_of(numbers)
+            ends, verdicts = self._ledger.ends_of(numbers), self._ledger.verdicts_of(numbers)
         except StorageError as error:
             return [error] * len(drops)
 
         def settled(drop: Drop, waiting: Remark) -> Settled:
             plan = self.spool(drop).plan()
-            return settle(plan, chunks[drop.seq], verdicts[drop.seq], waiting=waiting)
+            return settle(plan, ends[drop.seq], verdicts[drop.seq], waiting=waiting)
 
         return [attempt(settled, drop, waiting) for drop, waiting in drops]
 

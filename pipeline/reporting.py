@@ -138,14 +138,14 @@ def summary_of(report: Report, files: Mapping[str, str]) -> SummaryFacts:
     """What the summary tells of a drop whose files have these names."""
     settled, facts = report.settled, report.facts
     counts = settled.counts()
-    chunks = settled.chunks.values()
+    sent, retried = settled.ends.calls
     skipped = facts["skipped"]
     return SummaryFacts(
         drop=report.drop,
         total=sum(counts.values()),
         counts=counts,
-        calls_sent=sum(chunk.attempts for chunk in chunks),
-        calls_retried=sum(max(0, chunk.attempts - 1) for chunk in chunks),
+        calls_sent=sent,
+        calls_retried=retried,
         notices=group_notices([*_kept_notices(facts), *_delivery_notices(report)]),
         blank=skipped["blank"],
         header=skipped["header"],

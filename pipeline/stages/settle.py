@@ -4,8 +4,8 @@ Pure. The same function serves a drop that is through, one that waits for the AP
 and a preview, since a chunk that was not sent has an outcome like any other: unsent.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from pipeline.codes import Code
 from pipeline.columns import RESULT
+from pipeline.ends import ChunkEnds
 from pipeline.milestones import Milestone
 from pipeline.model import Disposition, Outcome, ResultBlock
 from pipeline.ports import Chunk, ChunkState, Verdict
@@ -23,7 +24,10 @@ from pipeline.stages.texts import joined
 __all__ = ["OUTCOMES", "PLANNED", "Remark", "Settled", "result_block", "settle", "unsent"]
 
 _NUMBER = {outcome: number for number, outcome in enumerate(OUTCOMES)}
+_ACCEPTED, _UNSENT = _NUMBER[Outcome.ACCEPTED], _NUMBER[Outcome.UNSENT]
 _SKIPPED = -1
+_WAITING, _NO_ANSWER, _OF_CHUNKS = range(3)
+"""Numbers of remarks on chunks: it waits, its answer was lost; from the third on the ledger's."""
 _BY_DISPOSITION = {
     Disposition.SEND: _NUMBER[Outcome.UNSENT],
     Disposition.SHARED: _NUMBER[Outcome.UNSENT],
@@ -45,7 +49,11 @@ _LOST = Remark(
 
 
 def settle(
-    planned: pa.Table, chunks: Sequence[Chunk], verdicts: Sequence[Verdict], *, waiting: Remark
+    planned: pa.Table,
+    chunks: ChunkEnds | Sequence[Chunk],
+    verdicts: Sequence[Verdict],
+    *,
+    waiting: Remark,
 ) -> Settled:
     """Give every row of ``planned`` (schema ``PLANNED``) its outcome.
 
@@ -56,13 +64,14 @@ def settle(
     chunk = planned.column("chunk").to_numpy()
     outcome = _DISPOSED[disposition]
     placed = np.flatnonzero((disposition == Disposition.SEND) & (chunk >= 0))
-    by_no = {each.no: each for each in chunks}
-    of_chunk, said = _by_chunk(by_no, int(chunk.max(initial=-1)) + 1, waiting)
+    ends = chunks if isinstance(chunks, ChunkEnds) else _ends_of(chunks)
+    of_chunk = _by_chunk(ends, int(chunk.max(initial=-1)) + 1, waiting)
+    said = of_chunk.said
     number = np.full(len(outcome), -1, dtype=np.int32)
     http_status = np.full(len(outcome), -1, dtype=np.int32)
-    outcome[placed] = of_chunk["outcome"][chunk[placed]]
-    number[placed] = of_chunk["remark"][chunk[placed]]
-    http_status[placed] = of_chunk["status"][chunk[placed]]
+    outcome[placed] = of_chunk.outcome[chunk[placed]]
+    number[placed] = of_chunk.remark[chunk[placed]]
+    http_status[placed] = of_chunk.http_status[chunk[placed]]
     if verdicts and len(placed):
         pos = planned.column("pos").to_numpy()
         rows, given = _rows_of(verdicts, chunk, pos, placed)
@@ -79,32 +88,76 @@ def settle(
         call=call,
         remarks=Remarks(number, said),
         planned=planned,
-        chunks=by_no,
+        ends=ends,
         http_status=http_status,
     )
 
 
-def _by_chunk(
-    chunks: Mapping[int, Chunk], length: int, waiting: Remark
-) -> tuple[dict[str, npt.NDArray[np.int32]], list[Remark]]:
-    """Outcome, remark and HTTP status by chunk number; the remarks that their numbers mean."""
+def _ends_of(chunks: Sequence[Chunk]) -> ChunkEnds:
+    return ChunkEnds.of(
+        no=[each.no for each in chunks],
+        sending=[each.state is ChunkState.SENDING for each in chunks],
+        outcome=[each.outcome for each in chunks],
+        http_status=[each.http_status for each in chunks],
+        attempts=[each.attempts for each in chunks],
+        sent_at=[each.sent_at for each in chunks],
+        code=[each.code for each in chunks],
+        message=[each.message for each in chunks],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ByChunk:
+    """Outcome, HTTP status and remark (-1 for none) by chunk number; what the remarks mean."""
+
+    outcome: npt.NDArray[np.int8]
+    http_status: npt.NDArray[np.int32]
+    remark: npt.NDArray[np.int32]
+    said: list[Remark]
+
+
+def _by_chunk(ends: ChunkEnds, length: int, waiting: Remark) -> _ByChunk:
+    """What holds for every update of each chunk; one that the ledger does not know is unsent."""
+    length = max(length, int(ends.no.max(initial=-1)) + 1)
+    outcome = np.full(length, _UNSENT, dtype=np.int8)
+    status = np.full(length, -1, dtype=np.int32)
+    known = np.where(ends.outcome < 0, _UNSENT, ends.outcome).astype(np.int8)
+    # Its answer was never booked: nobody may say that it was not sent.
+    lost = ends.sending & (known == _UNSENT)
+    known[lost] = _NUMBER[Outcome.UNKNOWN]
+    outcome[ends.no] = known
+    status[ends.no] = ends.http_status
+    remark = np.full(length, _WAITING, dtype=np.int32)
+    remark[ends.no] = _remarks(ends, known, lost, waiting)
+    # Numbered in the order of their first chunks: in this order they are told in the summary.
+    used, first = np.unique(remark[remark >= 0], return_index=True)
+    number = np.full(len(ends.said) + _OF_CHUNKS, -1, dtype=np.int32)
     said: dict[Remark, int] = {}
-    table = np.full((3, max(length, max(chunks, default=-1) + 1)), -1, dtype=np.int32)
-    table[0] = _NUMBER[Outcome.UNSENT]
-    if len(chunks) < table.shape[1]:
-        table[1] = said.setdefault(waiting, 0)
-    for no, chunk in chunks.items():
-        each = chunk
-        outcome = each.outcome or Outcome.UNSENT
-        if each.state is ChunkState.SENDING and outcome is Outcome.UNSENT:
-            # Its answer was never booked: nobody may say that it was not sent.
-            outcome, each = Outcome.UNKNOWN, replace(each, code=_LOST.code, message=_LOST.message)
-        table[0, no] = _NUMBER[outcome]
-        if outcome is not Outcome.ACCEPTED:
-            remark = _words(outcome, each.code, each.message, waiting)
-            table[1, no] = said.setdefault(remark, len(said))
-        table[2, no] = _or_none(each.http_status)
-    return dict(zip(("outcome", "remark", "status"), table, strict=True)), list(said)
+    for each in used[np.argsort(first)].tolist():
+        number[each] = said.setdefault(_remark(each, ends, waiting), len(said))
+    remark[remark >= 0] = number[remark[remark >= 0]]
+    return _ByChunk(outcome=outcome, http_status=status, remark=remark, said=list(said))
+
+
+def _remarks(
+    ends: ChunkEnds, outcome: npt.NDArray[np.int8], lost: npt.NDArray[np.bool_], waiting: Remark
+) -> npt.NDArray[np.int32]:
+    """What is said of each chunk, as ``_remark`` takes it; -1 for nothing."""
+    without_code = np.array([not code for code, _ in ends.said], dtype=np.bool_)
+    waits = without_code[ends.remark]
+    if waiting.code == Code.CANCELLED:
+        waits |= outcome == _UNSENT
+    found = np.where(waits, _WAITING, ends.remark + _OF_CHUNKS)
+    found[lost] = _NO_ANSWER
+    found[outcome == _ACCEPTED] = -1
+    return found
+
+
+def _remark(number: int, ends: ChunkEnds, waiting: Remark) -> Remark:
+    if number < _OF_CHUNKS:
+        return waiting if number == _WAITING else _LOST
+    code, message = ends.said[number - _OF_CHUNKS]
+    return Remark(code=code, message=message)
 
 
 def _words(outcome: Outcome, code: str, message: str, waiting: Remark) -> Remark:

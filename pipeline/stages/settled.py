@@ -1,17 +1,16 @@
 """A drop whose every row has its outcome: what results, rejects and summary are made from."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
-from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipeline.ends import ChunkEnds
 from pipeline.model import Outcome
-from pipeline.ports import Chunk
 
 #: One line per row of the drop, in its order: what the plan decided. ``codes`` and ``message`` are
 #: what planning adds to validation's.
@@ -87,6 +86,30 @@ class Remarks(Mapping[int, Remark]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Calls:
+    """Number, attempts and time per chunk: line n + 1 is of chunk n, line 0 of rows without a call.
+
+    -1, 0 and "" where nothing is known; a chunk that was only marked has not been sent.
+    """
+
+    no: npt.NDArray[np.int32]
+    attempts: npt.NDArray[np.int32]
+    sent_at: pa.Array
+
+    @classmethod
+    def of(cls, ends: ChunkEnds) -> "_Calls":
+        length = int(ends.no.max(initial=-1)) + 2
+        no = np.full(length, -1, dtype=np.int32)
+        attempts = np.zeros(length, dtype=np.int32)
+        place = np.full(length, -1, dtype=np.int32)
+        no[ends.no + 1] = ends.no
+        attempts[ends.no + 1] = ends.attempts
+        place[ends.no + 1] = np.where(ends.attempts > 0, np.arange(len(ends.no)), -1)
+        sent_at = ends.sent_at.take(pa.array(place, mask=place < 0))
+        return cls(no=no, attempts=attempts, sent_at=pc.fill_null(sent_at, ""))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settled:
     """The whole drop. ``outcome`` per row: a number into ``OUTCOMES``, -1 for a skipped footer.
 
@@ -98,7 +121,7 @@ class Settled:
     call: npt.NDArray[np.int32]
     remarks: Remarks
     planned: pa.Table
-    chunks: Mapping[int, Chunk]
+    ends: ChunkEnds
     http_status: npt.NDArray[np.int32]
 
     def counts(self) -> dict[Outcome, int]:
@@ -107,22 +130,8 @@ class Settled:
         return {outcome: int(found[number]) for number, outcome in enumerate(OUTCOMES)}
 
     @cached_property
-    def _calls(self) -> pa.Table:
-        """Number, attempts and time per chunk; null, 0 and "" where nothing has left."""
-        last = max(self.chunks, default=-1)
-
-        def column(first: object, value: Callable[[Chunk], object], kind: pa.DataType) -> pa.Array:
-            every = map(self.chunks.get, range(last + 1))
-            told = (first if chunk is None else value(chunk) for chunk in every)
-            return pa.array(chain([first], told), kind, size=last + 2)
-
-        return pa.table(
-            {
-                "chunk": column(None, attrgetter("no"), pa.int32()),
-                "attempts": column(0, attrgetter("attempts"), pa.int32()),
-                "sent_at": column("", _sent, pa.string()),
-            }
-        )
+    def _calls(self) -> _Calls:
+        return _Calls.of(self.ends)
 
     @cached_property
     def _chunk_of(self) -> npt.NDArray[np.int32]:
@@ -134,21 +143,15 @@ class Settled:
         call = self.call[start:stop]
         inside = np.flatnonzero(call >= 0)
         row = call[inside]
-        # Line 0 of _calls is for rows without a call, line n + 1 for chunk n.
         line = np.zeros(len(call), dtype=np.int32)
         line[inside] = self._chunk_of[row] + 1
-        line[line >= len(self._calls)] = 0
+        line[line >= len(self._calls.no)] = 0
         status = np.full(len(call), -1, dtype=np.int32)
         status[inside] = self.http_status[row]
-        told = self._calls.take(pa.array(line)).combine_chunks()
+        no = self._calls.no[line]
         return (
-            told.column("chunk").combine_chunks(),
+            pa.array(no, mask=no < 0),
             pa.array(status, mask=status < 0),
-            told.column("attempts").combine_chunks(),
-            told.column("sent_at").combine_chunks(),
+            pa.array(self._calls.attempts[line]),
+            self._calls.sent_at.take(pa.array(line)),
         )
-
-
-def _sent(chunk: Chunk) -> str:
-    """When the call left; a chunk that was only marked has not been sent."""
-    return chunk.sent_at if chunk.attempts else ""

@@ -309,6 +309,34 @@ class TestSending:
         assert [c.state for c in ledger.chunks(drop.seq)] == ["done", "sending", "sending"]
 
 
+class TestEnds:
+    def test_tell_of_each_drop_what_its_chunks_say(self, ledger):
+        drops = [freeze(ledger, f"d{rows}", rows) for rows in (60, 1)]
+        first, second, third = ledger.chunks(drops[0].seq)
+        failed = done(second, Outcome.FAILED)
+        failed = replace(failed, chunk=replace(failed.chunk, attempts=4, code="X", message="no"))
+        ledger.exchange([done(first), failed], [third], at=AT)
+        seqs = [drop.seq for drop in drops]
+        found = ledger.ends_of([*seqs, 1 << 20])
+        assert list(found) == [*seqs, 1 << 20]
+        ends = found[seqs[0]]
+        assert ends.no.tolist() == [0, 1, 2]
+        assert ends.sending.tolist() == [False, False, True]
+        accepted, refused = list(Outcome).index(Outcome.ACCEPTED), list(Outcome).index("failed")
+        assert ends.outcome.tolist() == [accepted, refused, -1]
+        assert ends.http_status.tolist() == [200, 200, -1]
+        assert ends.attempts.tolist() == [1, 4, 0]
+        assert ends.sent_at.to_pylist() == [AT, AT, AT]
+        assert [ends.said[each] for each in ends.remark] == [("", ""), ("X", "no"), ("", "")]
+        assert (found[seqs[1]].no.tolist(), len(found[1 << 20].no)) == ([0], 0)
+
+    def test_are_whole_where_they_are_read_in_parts(self, ledger):
+        drops = [freeze(ledger, f"d{n}", count, size=1) for n, count in enumerate((7000, 4000))]
+        for drop, count in zip(drops, (7000, 4000), strict=True):
+            ends = ledger.ends_of([each.seq for each in drops])[drop.seq]
+            assert ends.no.tolist() == list(range(count))
+
+
 class TestTrace:
     def test_tells_of_every_row_with_its_chunk_verdict_and_calls(self, ledger):
         early = freeze(ledger, "d1", 2)
@@ -358,9 +386,8 @@ def test_plans_frozen_together_are_each_as_if_it_were_alone(ledger):
         ]
     )
     seqs = [drop.seq for drop in drops]
-    chunks = ledger.chunks_of(seqs)
+    chunks = {seq: ledger.chunks(seq) for seq in seqs}
     assert [len(chunks[seq]) for seq in seqs] == [3, 1, 1]
-    assert chunks[seqs[0]] == ledger.chunks(seqs[0])
     assert [drop.state for drop in ledger.unfinished()] == [DropState.OPEN] * 3
     first = chunks[seqs[0]][0]
     of_it = [verdict(Outcome.FAILED, pos=3), verdict(Outcome.UNKNOWN, pos=5)]

@@ -1,6 +1,7 @@
 """The ledger's chunks on their way: the last outcomes and the next marks in one commit."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
@@ -9,12 +10,16 @@ import sqlalchemy as sa
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import chunks, receipts, verdicts
 from pipeline.codes import Code
+from pipeline.ends import ChunkEnds
 from pipeline.model import Outcome
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 
 _ENDS = ("state", "outcome", "http_status", "attempts", "code", "message", "sent_at")
 """The columns that tell how a chunk ended."""
+_END_COLUMNS = ("no", *_ENDS)
 _MARKS = ("state", "sent_at")
+_LINES = 5_000
+"""Lines that are taken up at a time."""
 
 _Values = tuple[object, ...]
 
@@ -25,8 +30,16 @@ _OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o i
 
 
 _WANTED = sa.bindparam("wanted", expanding=True, type_=sa.Integer)
+_IN_ORDER = (chunks.c.drop_seq, chunks.c.no)
 _CHUNKS_OF = (
-    chunks.select().where(chunks.c.drop_seq.in_(_WANTED)).order_by(chunks.c.drop_seq, chunks.c.no)
+    chunks.select()
+    .where(chunks.c.drop_seq == sa.bindparam("wanted", type_=sa.Integer))
+    .order_by(chunks.c.no)
+)
+_ENDS_OF = (
+    sa.select(*_IN_ORDER, *(chunks.c[name] for name in _ENDS))
+    .where(chunks.c.drop_seq.in_(_WANTED))
+    .order_by(*_IN_ORDER)
 )
 _VERDICTS_OF = verdicts.select().where(verdicts.c.drop_seq.in_(_WANTED))
 
@@ -38,16 +51,22 @@ class Sends:
 
     def chunks(self, drop_seq: int) -> list[Chunk]:
         """The drop's chunks by number."""
-        return self.chunks_of([drop_seq])[drop_seq]
-
-    def chunks_of(self, drop_seqs: Sequence[int]) -> Mapping[int, list[Chunk]]:
-        """The chunks of each of these drops, by number."""
-        found: dict[int, list[Chunk]] = {seq: [] for seq in drop_seqs}
         with self._db.read() as connection:
             # Line by line: a large drop's lines need not lie beside its records.
-            for row in connection.execute(_CHUNKS_OF, {"wanted": list(drop_seqs)}):
-                found[row[0]].append(chunk_from(row))
-        return found
+            return [chunk_from(row) for row in connection.execute(_CHUNKS_OF, {"wanted": drop_seq})]
+
+    def ends_of(self, drop_seqs: Sequence[int]) -> Mapping[int, ChunkEnds]:
+        """How the chunks of each of these drops ended."""
+        found: dict[int, list[list[Any]]] = {seq: [[] for _ in _END_COLUMNS] for seq in drop_seqs}
+        with self._db.read() as connection:
+            lines = connection.execute(_ENDS_OF, {"wanted": list(drop_seqs)})
+            for some in lines.partitions(_LINES):
+                for seq, of_drop in groupby(some, key=itemgetter(0)):
+                    values = zip(*of_drop, strict=True)
+                    next(values)
+                    for column, more in zip(found[seq], values, strict=True):
+                        column.extend(more)
+        return {seq: _ends_from(columns) for seq, columns in found.items()}
 
     def verdicts(self, drop_seq: int) -> list[Verdict]:
         """The drop's exceptions to what its chunks say."""
@@ -108,6 +127,13 @@ class Sends:
             if verdicts_now:
                 _overrule(connection, drop_seq, verdicts_now)
         return int(done.rowcount)
+
+
+def _ends_from(columns: Sequence[Sequence[Any]]) -> ChunkEnds:
+    values = dict(zip(_END_COLUMNS, columns, strict=True))
+    marked = ChunkState.SENDING.value
+    sending = [state == marked for state in values.pop("state")]
+    return ChunkEnds.of(sending=sending, **values)
 
 
 def chunk_from(row: sa.Row[Any]) -> Chunk:
