@@ -34,9 +34,12 @@ def main() -> NoReturn:
 
 def _reader_for(words: Sequence[str]) -> Child | None:
     """The process that reads, if this command will need it: nothing is lost by a wrong guess."""
-    if words[:1] and words[0] in _READS and not {"-h", "--help"} & {*words}:
+    if not words[:1] or words[0] not in _READS or {"-h", "--help"} & {*words}:
+        return None
+    try:
         return Child()
-    return None
+    except OSError:  # the command tries again, and says why it fails
+        return None
 
 
 if __name__ == "__main__":

@@ -142,7 +142,12 @@ class Desk:
     def _child(self) -> "Child":
         from pipeline.adapters.child import Child
 
-        child = self.early or Child()
+        try:
+            child = self.early or Child()
+        except OSError as error:
+            from pipeline.containment.watch import not_startable
+
+            raise not_startable(error) from error
         self.at_end.callback(child.bury)
         return child
 

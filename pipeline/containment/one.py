@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pipeline.adapters.child import Child, ChildGone
 from pipeline.adapters.spool import Spool
 from pipeline.agreement import MB, Answer, OwnProfiles, ReadingRules, introduction, reply, request
-from pipeline.containment.watch import Watch, not_started, too_large, too_long
+from pipeline.containment.watch import Watch, not_startable, not_started, too_large, too_long
 from pipeline.errors import DropRefused, ReaderDied, StorageError
 from pipeline.facts import Facts, Job, Source
 
@@ -213,7 +213,7 @@ class Reader:
                 try:
                     self._child = Child()
                 except OSError as error:
-                    raise not_started(f"{error.strerror}.") from error
+                    raise not_startable(error) from error
             return self._child
 
     def _await_ready(self, child: Child) -> None:

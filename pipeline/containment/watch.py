@@ -64,6 +64,12 @@ def not_started(why: str) -> StorageError:
     )
 
 
+def not_startable(error: OSError) -> StorageError:
+    """The same, where the system did not even let it begin."""
+    of = f"{shown(error.filename, 1_000)}: " if isinstance(error.filename, str) else ""
+    return not_started(f"{of}{error.strerror or error}.")
+
+
 def too_large(source: Source, memory: int) -> DropRefused:
     """The refusal of a file that took more than so many bytes of memory."""
     return DropRefused(

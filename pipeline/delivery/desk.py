@@ -8,19 +8,18 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
-from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from pipeline.delivery.gate import Gate, Shut
 from pipeline.delivery.lane import Handback, Lane, Shipment
-from pipeline.delivery.outcomes import untouched
+from pipeline.delivery.outcomes import doubtful, untouched
 from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.passage import Passage
 from pipeline.delivery.settling import proof_from
 from pipeline.delivery.tools import Errand, Tools
+from pipeline.delivery.tray import Tray
 from pipeline.delivery.trial import Trial
 from pipeline.errors import StorageError
 from pipeline.model import stamp
@@ -28,16 +27,9 @@ from pipeline.ports import Chunk, ChunkResult, ChunkState, SendBook
 
 log = structlog.get_logger(__name__)
 
-_AHEAD_SECONDS = 0.02
-_MOST_AHEAD = 128
-"""Chunks are marked ahead for about this time at the pace of the last answers, or for as long as
-two commits take where that is longer, and never more than so many: a crash leaves in doubt what was
-marked, so a slow API must not have much of it."""
-
 _BOOK_AGAIN = (0.1, 0.5, 1.0, 2.0, 4.0)
 """Pauses before answers that could not be booked are booked again. What stays unbooked is in doubt
 and must be asked about, so a short trouble of the ledger is worth waiting out."""
-
 
 _HEARING_SECONDS = 1.0
 """After sending was tried again it is not held for the rows of some drops before this time: drops
@@ -52,17 +44,12 @@ class Desk:
         self._ledger = ledger
         self._bookkeeper = bookkeeper
         self._lanes: deque[Lane] = deque()
-        self._ready: asyncio.Queue[tuple[Lane, Chunk]] = asyncio.Queue()
+        self._tray: Tray[tuple[Lane, Chunk]] = Tray(tools.policy, tools.clock.monotonic)
         self._back: list[tuple[Lane, ChunkResult]] = []
         self._trial = Trial(tools.jury, tools.gate, tools.clock.monotonic)
         self._aside: set[asyncio.Task[None]] = set()
         self._kick = asyncio.Event()
         self._stopping = False
-        self._least_ahead = max(16, 2 * tools.policy.concurrency)
-        self._ahead = self._least_ahead
-        self._booked_at = 0.0
-        self._commit_seconds = 0.0
-        self._few_ready = asyncio.Event()
         self._calling = 0
         self._books_lost = False
 
@@ -133,9 +120,7 @@ class Desk:
     async def _caller(self) -> None:
         """One of ``concurrency`` loops: take a marked chunk, see it through, lay it down."""
         while True:
-            lane, chunk = await self._ready.get()
-            if self._ready.qsize() <= self._ahead // 4:
-                self._few_ready.set()
+            lane, chunk = await self._tray.take()
             if self._must_wait(lane, chunk):
                 # Its "not there yet" is no proof so soon; nobody else shall wait for that.
                 task = asyncio.create_task(self._serve(lane, chunk))
@@ -150,12 +135,9 @@ class Desk:
         try:
             result, suspect, adjourned = await self._pass(lane, chunk)
         except Exception as error:  # a bug costs its drop, which is told of it, not the room
-            # A bug must cost this drop, not the room.
             log.exception("delivery.passage_failed", drop_seq=lane.drop_seq, chunk=chunk.no)
             lane.broken = error
-            known = tuple(lane.known.get(chunk.no, ()))
-            doubtful = replace(chunk, state=ChunkState.SENDING)
-            result = ChunkResult(chunk=doubtful, verdicts=known, replaces=True)
+            result = doubtful(chunk, lane.known.get(chunk.no, ()))
             suspect, adjourned = None, False
         whole = result.chunk.state is ChunkState.DONE
         if adjourned:
@@ -201,7 +183,7 @@ class Desk:
 
     def _others(self) -> bool:
         """Chunks that nobody has tried yet are at hand."""
-        return not self._ready.empty() or any(any(lane.waves) for lane in self._lanes)
+        return len(self._tray) > 0 or any(any(lane.waves) for lane in self._lanes)
 
     # -- books ---------------------------------------------------------------------------------
 
@@ -209,12 +191,11 @@ class Desk:
         """The one loop that writes: book what came back, mark and hand out what is next."""
         while not (self._stopping and not self._lanes):
             await self._kick.wait()
-            if 0 < len(self._back) < self._ahead // 2 and self._calling and self._ready.qsize():
-                await self._gather()
+            await self._tray.gather(len(self._back), calling=self._calling)
             self._kick.clear()
             self._back += self._trial.judge(self._lanes)
             back, self._back = self._back, []
-            self._keep_pace(len(back))
+            self._tray.keep_pace(len(back))
             lease = self._lease(len(back))
             if back or lease:
                 await self._book_one(back, lease)
@@ -225,26 +206,11 @@ class Desk:
                 self._kick.set()
             self._hand_back()
 
-    async def _gather(self) -> None:
-        """Let more answers come, as long as callers find enough to send meanwhile."""
-        self._few_ready.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._tools.policy.gather):
-                await self._few_ready.wait()
-
-    def _keep_pace(self, answered: int) -> None:
-        """Mark as much ahead as is soon sent: commits are dear where answers come fast."""
-        now = self._tools.clock.monotonic()
-        passed, self._booked_at = max(now - self._booked_at, 1e-6), now
-        wanted = answered / passed * max(_AHEAD_SECONDS, 2 * self._commit_seconds)
-        smooth = (3 * self._ahead + wanted) / 4
-        self._ahead = max(self._least_ahead, min(_MOST_AHEAD, round(smooth)))
-
     def _lease(self, coming_back: int) -> list[tuple[Lane, Chunk]]:
         """Chunks to mark now, one of each drop in turn, up to what callers can soon take."""
         if self.gate.shut is not None:
             return []
-        room = self._ahead + self._tools.policy.concurrency + len(self._aside) + self._trial.waiting
+        room = self._tray.room + len(self._aside) + self._trial.waiting
         out = sum(lane.out for lane in self._lanes) - coming_back
         leased: list[tuple[Lane, Chunk]] = []
         idle = 0
@@ -273,20 +239,18 @@ class Desk:
         self._books_lost = False
         for lane, result in back:
             lane.finish(result)
-        for lane, chunk in lease:
-            self._ready.put_nowait((lane, chunk))
+        for marked in lease:
+            self._tray.put(marked)
         if any(lane.next_is_free for lane, _ in back):
             self._kick.set()
 
     async def _exchange(self, done: Sequence[ChunkResult], marks: Sequence[Chunk]) -> None:
         at = stamp(self._tools.clock.now())
         loop = asyncio.get_running_loop()
-        began = self._tools.clock.monotonic()
-        await loop.run_in_executor(
-            self._bookkeeper, partial(self._ledger.exchange, done, marks, at=at)
-        )
-        took = self._tools.clock.monotonic() - began
-        self._commit_seconds = (3 * self._commit_seconds + took) / 4
+        with self._tray.commit():
+            await loop.run_in_executor(
+                self._bookkeeper, partial(self._ledger.exchange, done, marks, at=at)
+            )
 
     async def _fail(
         self,
@@ -302,10 +266,7 @@ class Desk:
         if not isinstance(error, StorageError):
             error = StorageError(f"The ledger cannot be written: {error}.")
         self.gate.close(Shut(held=False, reason=error.message, hint=error.hint, ours=True))
-        while not self._ready.empty():
-            lane, _ = self._ready.get_nowait()
-            lane.out -= 1
-        for lane, _ in (*back, *lease):
+        for lane, _ in (*self._tray.empty(), *back, *lease):
             lane.out -= 1
         for lane in self._lanes:
             lane.broken = error

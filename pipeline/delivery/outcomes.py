@@ -231,3 +231,9 @@ def _told(answer: Answer) -> str:
         parts = {"refused": len(answer.failed), "unclear": len(answer.doubtful)}
         words = ", ".join(["taken", *(f"{n} {part}" for part, n in parts.items() if n)])
     return f"{words}: {answer.message}" if answer.message else words
+
+
+def doubtful(chunk: Chunk, known: Sequence[Verdict]) -> ChunkResult:
+    """A result for a chunk of which nobody can tell whether it was sent."""
+    sending = replace(chunk, state=ChunkState.SENDING)
+    return ChunkResult(chunk=sending, verdicts=tuple(known), replaces=True)
