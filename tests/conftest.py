@@ -4,7 +4,9 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
+from xdist.remote import Producer
 
+from tests.dealing import Dealing, mixed
 from tests.postgres import PrivatePostgres, missing, private_postgres
 
 # The command is started a thousand times; where this is set each start compiles it anew.
@@ -15,6 +17,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("campaign", "the fault campaign (tests/campaign)")
     group.addoption("--campaign-seeds", help="for example 3,7-20 [default: 1]")
     group.addoption("--campaign-orders", type=int, default=500, help="[default: 500]")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Dealing:
+    return Dealing(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = mixed(items)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -86,32 +86,28 @@ def test_a_file_that_never_settles_is_told_of_and_taken_when_it_does(root: Root)
     root.of("busy").assert_sound(rows)
 
 
-def test_a_file_that_cannot_be_opened_is_told_of_and_taken_when_it_can(root: Root) -> None:
+def test_files_that_cannot_be_opened_or_moved_are_told_of_and_do_not_stop_the_others(
+    root: Root,
+) -> None:
     root.prefix = without_powers()
     path = root.drop("closed.csv", orders(1))
     path.chmod(0)
-    service = serve(root, inbox__late_seconds=0.3)
-    (note,) = until(lambda: notes(root, "closed"), what="the note")
-    assert "Permission denied" in note.read_text()
-    assert "Permission denied" in root.run("why", "closed.csv").out
-    doctor = root.run("doctor", "--json")
-    assert [e["fine"] for e in doctor.json if "closed.csv" in e["found"]] == [False]
-    path.chmod(0o600)
-    until(lambda: root.delivered(), what="its summary")
-    until(lambda: not notes(root, "closed"), what="the note to go away")
-    assert service.end().code == 0
-
-
-def test_a_file_that_cannot_be_moved_is_told_of_and_does_not_stop_the_others(root: Root) -> None:
-    root.prefix = without_powers()
-    stuck = root.drop("stuck.csv", orders(1), folder="locked")
+    stuck = root.drop("stuck.csv", orders(1, prefix="S"), folder="locked")
     stuck.parent.chmod(0o555)
     try:
         service = serve(root, inbox__late_seconds=0.3)
         root.drop("fine.csv", orders(1, prefix="F"))
         until(lambda: root.delivered(), what="the other one")
-        (note,) = until(lambda: notes(root, "stuck"), what="the note")
+        (note,) = until(lambda: notes(root, "closed"), what="the note")
+        assert "Permission denied" in note.read_text()
+        assert "Permission denied" in root.run("why", "closed.csv").out
+        doctor = root.run("doctor", "--json")
+        assert [e["fine"] for e in doctor.json if "closed.csv" in e["found"]] == [False]
+        (note,) = until(lambda: notes(root, "stuck"), what="the other note")
         assert "cannot be moved" in note.read_text()
+        path.chmod(0o600)
+        until(lambda: len(root.delivered()) == 2, what="its summary")
+        until(lambda: not notes(root, "closed"), what="the note to go away")
         assert service.end().code == 0
         assert stuck.exists()
     finally:
@@ -248,16 +244,17 @@ def test_names_that_differ_little_collide_nowhere(root: Root) -> None:
     assert len(root.files("archive")) == 12
 
 
-@pytest.mark.parametrize("name", [b"caf\xff", b"\xffx"])
-def test_a_courier_folder_whose_name_is_no_text_is_told_of(root: Root, name: bytes) -> None:
+def test_courier_folders_whose_names_are_no_text_are_told_of(root: Root) -> None:
     (root.path / "inbox").mkdir()
-    folder = os.fsencode(root.inbox) + b"/" + name
-    os.mkdir(folder)  # noqa: PTH102 - a name that is bytes
-    Path(os.fsdecode(folder + b"/x.csv")).write_text(orders(1))
+    for name in (b"caf\xff", b"\xffx"):
+        folder = os.fsencode(root.inbox) + b"/" + name
+        os.mkdir(folder)  # noqa: PTH102 - a name that is bytes
+        Path(os.fsdecode(folder + b"/x.csv")).write_text(orders(1))
     ran = root.once()
     assert ran.code == 0
-    (line,) = [line for line in ran.logs if line["event"] == "inbox.left_alone"]
-    assert "another name" in line["reason"]
+    told = [line for line in ran.logs if line["event"] == "inbox.left_alone"]
+    assert len(told) == 2
+    assert all("another name" in line["reason"] for line in told)
 
 
 def test_permissions_taken_from_the_inbox_are_told_and_given_back_it_goes_on(root: Root) -> None:

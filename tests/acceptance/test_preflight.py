@@ -1,12 +1,14 @@
 """check sends, moves and records nothing; submit and why serve those who drop files."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipeline.sandbox.server import SandboxHandle
-from tests.acceptance.harness import Root, orders, sheet, until
+from pipeline.sandbox.config import SandboxConfig
+from pipeline.sandbox.server import SandboxHandle, running
+from tests.acceptance.harness import Root, orders, rooted, sheet, until
 
 MIXED = sheet(
     [("A1", "Delivered"), ("A2", "In Transit"), ("A3", "Wat"), ("A1", "Delivered"), ("", "Done")]
@@ -18,6 +20,16 @@ def mixed(tmp_path: Path) -> Path:
     path = tmp_path / "mixed.csv"
     path.write_text(MIXED)
     return path
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
+    """A root that has sent two orders."""
+    place = tmp_path_factory.mktemp("known")
+    with running(SandboxConfig()) as api, rooted(place, api.url, api.token) as root:
+        root.drop("one.csv", orders(2))
+        assert root.once().code == 0
+        yield root
 
 
 def test_check_tells_what_would_happen_and_touches_nothing(
@@ -33,16 +45,15 @@ def test_check_tells_what_would_happen_and_touches_nothing(
     assert api.stats()["calls"] == 0
 
 
-def test_check_as_json_is_an_array_of_summaries(root: Root, mixed: Path, tmp_path: Path) -> None:
+def test_check_as_json_is_an_array_of_summaries(known: Root, mixed: Path, tmp_path: Path) -> None:
+    root = known
     refused = tmp_path / "pins.csv"
     refused.write_text("Pincode,City\n400001,Mumbai\n")
-    root.drop("done.csv", orders(1))
-    root.once()
     before = set(root.files(""))
     ran = root.run("check", "--json", mixed, refused, "--out", tmp_path / "out")
     assert ran.code == 4
     first, second = ran.json
-    real = set(root.of("done").summary)
+    real = set(root.of("one").summary)
     assert real <= set(first)
     assert real - {"courier_why", "columns"} <= set(second)
     assert first["rows"]["unsent"] == 1
@@ -80,10 +91,9 @@ def test_check_gives_back_a_file_of_too_many_bad_rows_as_a_run_does(
 
 
 def test_check_knows_what_was_accepted_before_and_the_named_courier(
-    root: Root, tmp_path: Path
+    known: Root, tmp_path: Path
 ) -> None:
-    root.drop("one.csv", orders(2))
-    root.once()
+    root = known
     again = tmp_path / "again.csv"
     again.write_text(orders(3))
     (found,) = root.run("check", again, "--json").json
@@ -98,7 +108,7 @@ def test_check_knows_what_was_accepted_before_and_the_named_courier(
 
 
 def test_submit_never_replaces_a_waiting_namesake(root: Root, mixed: Path) -> None:
-    root.run("init")
+    root.inbox.mkdir()
     other = mixed.parent / "other"
     other.mkdir()
     (other / "mixed.csv").write_text(orders(1))
@@ -117,7 +127,7 @@ def test_submit_never_replaces_a_waiting_namesake(root: Root, mixed: Path) -> No
 
 
 def test_submit_refuses_what_would_never_be_picked_up(root: Root, tmp_path: Path) -> None:
-    root.run("init")
+    root.inbox.mkdir()
     hidden = tmp_path / "a.csv.part"
     hidden.write_text(orders(1))
     ran = root.run("submit", hidden)

@@ -21,23 +21,19 @@ def test_an_open_drop_whose_bodies_are_gone_stops_nobody(root: Root) -> None:
     assert "accepted" not in root.of("first").counts
 
 
-def test_text_that_looks_like_markup_is_shown_as_it_is(root: Root) -> None:
+def test_a_name_is_shown_as_it_is_and_cannot_steer_the_terminal(root: Root) -> None:
     root.drop("[red].csv", "foo [/b],bar\n1,2\n")
+    root.drop("\x1b[31mred.csv", orders(1, prefix="ESC"))
     assert root.once().code == 4
     listed = root.run("drops")
     assert listed.code == 0, listed.err
     assert "[red].csv" in listed.out
-    (drop,) = root.run("drops", "--json").json
-    assert "foo [/b]" in root.run("drops", "show", drop["drop_id"]).out
-
-
-def test_a_file_name_cannot_steer_the_terminal(root: Root) -> None:
-    root.drop("\x1b[31mred.csv", orders(1, prefix="ESC"))
-    assert root.once().code == 0
+    assert "\x1b" not in listed.out
+    (refused,) = (d for d in root.run("drops", "--json").json if d["source_file"] == "[red].csv")
+    assert "foo [/b]" in root.run("drops", "show", refused["drop_id"]).out
     told = root.run("trace", "ESC000000")
     assert "red.csv" in told.out
     assert "\x1b" not in told.out
-    assert "\x1b" not in root.run("drops").out
 
 
 def test_a_traceback_on_a_terminal_shows_no_cells() -> None:

@@ -180,22 +180,54 @@ def test_the_api_got_each_status_once_in_calls_of_at_most_20(once: Once) -> None
     assert once.api.orders("A1")["A1"]["state"] == "delivery_done"
 
 
-def test_the_same_bytes_again_are_duplicates_and_no_call(root: Root, api: SandboxHandle) -> None:
-    root.drop("one.csv", orders(3))
-    assert root.once().code == 0
-    calls = api.stats()["calls"]
-    root.drop("again.csv", orders(3))
-    root.drop("later.csv", sheet([("ORD000001", "Picked Up"), ("NEW", "Delivered")]))
-    assert root.once().code == 0
-    again, later = root.of("again"), root.of("later")
+class Twice:
+    """Two runs: files that belong together, and then what repeats the first of them."""
+
+    def __init__(self, root: Root, api: SandboxHandle) -> None:
+        self.root = root
+        self.api = api
+        root.drop("one.csv", orders(3))
+        root.drop("empty.csv", "Order ID,Status\n")
+        root.drop("a.csv", sheet([("W1", "Delivered"), ("W1", "Picked Up"), ("W2", "Picked Up")]))
+        root.drop("b.csv", sheet([("W2", "Delivered")]))
+        assert root.once().code == 0
+        self.calls = api.stats()["calls"]
+        root.drop("again.csv", orders(3))
+        root.drop("later.csv", sheet([("ORD000001", "Picked Up"), ("NEW", "Delivered")]))
+        assert root.once().code == 0
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twice]:
+    place = tmp_path_factory.mktemp("twice")
+    with running(SandboxConfig()) as api, rooted(place, api.url, api.token) as root:
+        yield Twice(root, api)
+
+
+def test_the_same_bytes_again_are_duplicates_and_no_call(twice: Twice) -> None:
+    again, later = twice.root.of("again"), twice.root.of("later")
     assert again.counts == {"duplicate": 3}
-    assert again.summary["same_as"] == root.of("one").id
+    assert again.summary["same_as"] == twice.root.of("one").id
     assert again.summary["calls"]["sent"] == 0
     assert [line["codes"] for line in again.lines()] == ["ALREADY_ACCEPTED:status"] * 3
     assert later.counts == {"duplicate": 1, "accepted": 1}
     assert later.lines()[0]["codes"] == "STALE:status"
     assert later.summary["same_as"] is None
-    assert api.stats()["calls"] == calls + 1
+    assert twice.api.stats()["calls"] == twice.calls + 1
+
+
+def test_a_header_without_rows_is_fine_with_a_warning(twice: Twice) -> None:
+    assert "NO_ROWS" in twice.root.of("empty").codes
+    twice.root.of("empty").assert_sound(0)
+
+
+def test_updates_of_one_order_go_out_in_flow_order_and_never_in_one_call(twice: Twice) -> None:
+    histories = {key: order["history"] for key, order in twice.api.orders().items()}
+    for key in ("W1", "W2"):
+        statuses = [step["status"] for step in histories[key]]
+        assert statuses == ["bag_picked", "delivery_done"]
+    calls = twice.api.calls()
+    assert all(len({order for order, _ in c["updates"]}) == len(c["updates"]) for c in calls)
 
 
 def test_nothing_to_do_is_fine(root: Root, api: SandboxHandle) -> None:
@@ -221,26 +253,6 @@ def test_a_refused_file_is_quarantined_and_beats_exit_3(root: Root) -> None:
     assert root.files("quarantine") == [f"{refused.id}/pins.csv"]
     assert not refused.path("results.csv").exists()
     assert root.of("bad").counts == {"accepted": 1, "rejected": 1}
-
-
-def test_a_header_without_rows_is_fine_with_a_warning(root: Root) -> None:
-    root.drop("empty.csv", "Order ID,Status\n")
-    assert root.once().code == 0
-    assert "NO_ROWS" in root.of("empty").codes
-    root.of("empty").assert_sound(0)
-
-
-def test_updates_of_one_order_go_out_in_flow_order_and_never_in_one_call(
-    root: Root, api: SandboxHandle
-) -> None:
-    root.drop("a.csv", sheet([("W1", "Delivered"), ("W1", "Picked Up"), ("W2", "Picked Up")]))
-    root.drop("b.csv", sheet([("W2", "Delivered")]))
-    assert root.once().code == 0
-    histories = {key: order["history"] for key, order in api.orders().items()}
-    for key in ("W1", "W2"):
-        statuses = [step["status"] for step in histories[key]]
-        assert statuses == ["bag_picked", "delivery_done"]
-    assert all(len({order for order, _ in c["updates"]}) == len(c["updates"]) for c in api.calls())
 
 
 def test_a_workbook_is_read_like_a_csv(root: Root, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import csv
 import io
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,19 @@ def drafted(root: Path, file: Path) -> Draft:
     return draft_from(site(root), file, "acme")
 
 
-def checked(root: Path, file: Path, profile: str, courier: str = "acme") -> Mapping[str, Any]:
+def checked_as(
+    root: Path, file: Path, profile: str, couriers: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """What a check says of the file, as one of each of these couriers; ``acme`` has the profile."""
     (root / "couriers").mkdir(exist_ok=True)
     (root / "couriers" / "acme.toml").write_text(profile, encoding="utf-8")
     with closing(site(root)) as opened:
-        (found,) = check_files(opened, [file], courier=courier, out=None)
-    return found.summary
+        found = [check_files(opened, [file], courier=each, out=None) for each in couriers]
+    return [one.summary for (one,) in found]
+
+
+def checked(root: Path, file: Path, profile: str) -> Mapping[str, Any]:
+    return checked_as(root, file, profile, ["acme"])[0]
 
 
 def as_known(courier: str) -> Says:
@@ -73,10 +80,9 @@ def test_a_sample_is_read_with_its_confirmed_draft_as_with_its_own_profile(
 ) -> None:
     file = SAMPLES / name
     draft = drafted(tmp_path, file)
-    unconfirmed = checked(tmp_path, file, draft.text)
+    unconfirmed, theirs = checked_as(tmp_path, file, draft.text, ["acme", courier])
     assert unconfirmed["rows"]["unsent"] == 0, "an unconfirmed status is never sent"
     ours = checked(tmp_path, file, confirmed(draft.text, as_known(courier)))
-    theirs = checked(tmp_path, file, draft.text, courier)
     assert ours["rows"] == theirs["rows"]
     assert ours["rows"]["unsent"] > 0
 
@@ -87,8 +93,8 @@ def test_a_draft_of_type_and_status_lists_the_pairs(tmp_path: Path) -> None:
     document = tomllib.loads(draft.text)
     assert document["required"] == ["status_type"]
     assert document["types"]["DL"] == {"unconfirmed": ["Delivered", "RTO", "DTO", "Deliverd"]}
-    ours = checked(tmp_path, file, confirmed(draft.text, as_known("delhivery")))
-    theirs = checked(tmp_path, file, draft.text, "delhivery")
+    known = confirmed(draft.text, as_known("delhivery"))
+    ours, theirs = checked_as(tmp_path, file, known, ["acme", "delhivery"])
     assert ours["rows"]["total"] == theirs["rows"]["total"]
     assert ours["rows"]["rejected"] == theirs["rows"]["rejected"] == 1
 

@@ -210,9 +210,9 @@ def test_every_answer_carries_the_headers_that_bind_browsers(live: Live) -> None
             assert "server" not in headers
 
 
-def test_forwarded_headers_are_believed_from_a_proxy_only(open_live: Open) -> None:
+def test_forwarded_headers_are_believed_from_a_proxy_only(guarded: Live) -> None:
     claim = {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https"}
-    with open_live(toml=USERS) as live, live.client(headers=claim) as client:
+    with guarded.client(headers=claim) as client:
         assert "Secure" not in client.get("/login").headers["set-cookie"]
 
 
