@@ -1,11 +1,10 @@
 """Arrow, as the service wants it: before anything else loads it."""
 
 from pipeline.adapters.absent import kept_out
-from pipeline.adapters.memory import give_back
 
 
 def make_ready() -> None:
-    """Have Arrow do without pandas, which only the process that reads needs; and give back memory.
+    """Have Arrow do without pandas, which only the process that reads needs.
 
     Arrow imports pandas when it makes its first array, although it can do without: a fifth of the
     time that a start takes. It looks for it once, and never again.
@@ -14,4 +13,3 @@ def make_ready() -> None:
 
     with kept_out("pandas"):
         pa.array([])
-    give_back()

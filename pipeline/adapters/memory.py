@@ -6,6 +6,8 @@ that is busy for a minute look, and count, as large as all of its moments togeth
 """
 
 import ctypes
+import os
+import sys
 
 MMAP_FROM = 4 * 1024 * 1024
 """Arrays from this size on are asked of the system, and given back, one by one. Smaller ones come
@@ -23,11 +25,14 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 def give_back() -> None:
     """Have Arrow use the system's allocator, and that one give back what is large.
 
-    Called before the first large array. Without glibc only the first half of it.
+    Called before there are threads, each of which might get a heap of its own; Arrow may still have
+    to be loaded. Without glibc only the first half of it.
     """
-    import pyarrow as pa
-
-    pa.set_memory_pool(pa.system_memory_pool())
+    arrow = sys.modules.get("pyarrow")
+    if arrow is None:
+        os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # it looks there when it is loaded
+    else:
+        arrow.set_memory_pool(arrow.system_memory_pool())
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, MMAP_FROM)

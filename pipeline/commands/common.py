@@ -115,6 +115,10 @@ class Desk:
         if not fresh:
             self._check_root()
         settings = self.settings(flags)  # first: a wrong setting need not wait for what follows
+        if reads:
+            from pipeline.adapters.memory import give_back
+
+            give_back()
         if not later:
             from pipeline.adapters.arrow import make_ready
 
