@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from errno import EFBIG
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from pipeline.adapters import confined
@@ -28,8 +29,7 @@ def main() -> NoReturn:
     """Serve the parent, whose process id is in ``argv``, until it wants no more."""
     asked, answers = confined.confine(int(sys.argv[2]))
     gc.disable()  # as in cli.main: what is imported lives to the end
-    # pandera imports it wherever it is installed, to invent test data: a sixth of a second of ours.
-    sys.modules["hypothesis"] = None  # type: ignore[assignment]  # None: as if it were not there
+    _spare_pandera()
     from pipeline import preparing  # noqa: F401 - the long part, while the parent imports its own
     from schemas.profile import builtin_profiles
 
@@ -40,6 +40,20 @@ def main() -> NoReturn:
     if line:
         _serve(_Parent(asked, answers), line)
     confined.leave()
+
+
+def _spare_pandera() -> None:
+    """Keep from it what our schema has no use for: a quarter of a second of our start.
+
+    It imports hypothesis wherever it is installed, to invent test data, and typeguard, which brings
+    unittest and asyncio along, for columns of Python's generic types. Should it ever want to check
+    one, there is no ``check_type``, and that is an error nobody overlooks.
+    """
+    sys.modules["hypothesis"] = None  # type: ignore[assignment]  # None: as if it were not there
+    typeguard: Any = ModuleType("typeguard")
+    typeguard.TypeCheckError = TypeError
+    typeguard.CollectionCheckStrategy = SimpleNamespace(ALL_ITEMS=None)
+    sys.modules["typeguard"] = typeguard
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ def make_ready() -> None:
     Arrow imports pandas when it makes its first array, although it can do without: a fifth of the
     time that a start takes. It looks for it once, and never again.
     """
+    import numpy.ma  # noqa: F401 - loaded by Arrow anyway, with the first array out of numpy's
     import pyarrow as pa
 
     with kept_out("pandas"):
