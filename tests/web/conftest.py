@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from tests.acceptance.harness import Root, Running, rooted, until
+from tests.fakes.mailbox import Mailbox
 
 SCREENSHOTS = Path(__file__).parents[2] / "docs" / "screenshots"
 
@@ -164,3 +165,10 @@ def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
             page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
     return take
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    made = Mailbox()
+    yield made
+    made.close()

@@ -13,10 +13,10 @@ from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from tests.acceptance.crew import Crew, crew_on, name_of
 from tests.acceptance.harness import orders, sheet, until
+from tests.fakes.mailbox import Mailbox
 from tests.postgres import PrivatePostgres
 from tests.web.conftest import address_of
 from tests.web.test_web_machines import measures
-from tests.web.test_web_notices import Mailbox, mailbox  # noqa: F401 - a fixture
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_page_measures_and_readiness_tell_of_workers(
     assert served.end(signal.SIGTERM).code == 0
 
 
-def test_one_of_two_workers_tells_people(crew: Crew, mailbox: Mailbox) -> None:  # noqa: F811
+def test_one_of_two_workers_tells_people(crew: Crew, mailbox: Mailbox) -> None:
     crew.root.configure(
         notify__urls=f'["json://127.0.0.1:{mailbox.port}/"]', notify__digest_seconds=1
     )
