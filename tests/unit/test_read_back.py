@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pytest
 import xlsxwriter
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.columns import RESULT
@@ -156,6 +156,8 @@ def test_any_rejects_csv_reads_back_as_the_original_rows(
 ) -> None:
     heading = st.text(alphabet=IN_XML, min_size=1, max_size=8).filter(str.strip)
     headers = tuple(data.draw(heading, label="header") for _ in table[0])
+    controls = sum(sign < " " or sign == "\x7f" for row in table for cell in row for sign in cell)
+    assume(controls < 4)  # a file that had more of them than text was not read to begin with
     written = b"".join(rejects_csv([rejected(table, headers)], drop_id="d1"))
     assert dropped_back(written, headers, "csv") == [tuple(row) for row in table]
 
