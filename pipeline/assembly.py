@@ -29,8 +29,9 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
         gc.disable()  # as in cli.main: what is imported is never garbage
         try:
             make_ready()
+            steps = Onward(admission=site.admission, runner=site.runner, closer=site.closer)
             room.start()
-            return Onward(admission=site.admission, runner=site.runner, closer=site.closer)
+            return steps
         finally:
             gc.freeze()
             gc.enable()

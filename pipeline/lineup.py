@@ -5,6 +5,7 @@ it; a giant's turn comes when it was read. One thread plans, and two have the ne
 meanwhile, small ones and giants, which other processes do.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from pipeline.claimed_files import ClaimedFiles
 from pipeline.facts import Facts
 from pipeline.model import Drop
-from pipeline.onward import Onward
+from pipeline.onward import NotLoadedError, Onward
 from pipeline.steps import Blocked, Candidate, Step, sharing
 from pipeline.turns import Lanes
 
@@ -46,9 +47,11 @@ class Lineup:
     """Owned by the service's thread: every method is called there.
 
     ``files`` has them read; ``onward``, asked for in the thread that plans, may still have to be
-    loaded, which goes on beside the first reading. ``post`` is handed what other
-    threads have to say. ``came`` is told, in the service's thread,
-    what each drop came to. ``room``: how many more drops may be planned now.
+    loaded, which goes on beside the first reading. ``post`` is handed what other threads have to
+    say. ``came`` is told, in the service's thread, what each drop came to. ``room``: how many more
+    drops may be planned now.
+
+    When the steps after reading cannot be loaded, acting on the event raises NotLoadedError.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class Lineup:
         self._batches = 0
         self._blocked: dict[str, Blocked] = {}
         self._unplanned: dict[str, Blocked] = {}
-        self._stopping = False
+        self._stopping = threading.Event()
 
     def __len__(self) -> int:
         """How many drops wait, or are read or planned; blocked ones do not count."""
@@ -101,7 +104,7 @@ class Lineup:
 
     def go_on(self) -> None:
         """Have read what waits, as far as there is room: whatever is there now, never more late."""
-        if self._stopping:
+        if self._stopping.is_set():
             return
         while self._batches < _BATCHES and len(self._blocked) < _BLOCKED:
             most = min(_TOGETHER, self._room() - len(self._reading))
@@ -113,6 +116,10 @@ class Lineup:
             self._in_stages(partial(self._admit, drops, read), drops, batch=True)
         if giant := self._waiting.giant():
             self._read_beside(giant)
+
+    def load(self) -> None:
+        """Have the steps after reading loaded, should nothing be read soon."""
+        self._in_stages(self._load, [])
 
     def do(self, job: Callable[[], Step | None], drop: Drop) -> None:
         """Do a job of another kind where drops are planned, so that no drop is meanwhile."""
@@ -145,7 +152,7 @@ class Lineup:
 
     def stop(self) -> None:
         """Begin nothing new."""
-        self._stopping = True
+        self._stopping.set()
         self._waiting.clear()
         self._waits.clear()
         self._files.stop()
@@ -177,14 +184,20 @@ class Lineup:
         self, drops: Sequence[Drop], read: "Future[list[Facts | Exception]]"
     ) -> Sequence[Came]:
         """Plan drops as soon as they are read."""
-        if self._stopping:
+        if self._stopping.is_set():
             return [None] * len(drops)
         admission = self._onward().admission
         try:
             facts = read.result()
         except CancelledError:
             return [None] * len(drops)
+        if self._stopping.is_set():  # while it was loaded or read
+            return [None] * len(drops)
         return admission.admit(drops, facts, self._ahead_of)
+
+    def _load(self) -> Sequence[Came]:
+        self._onward()
+        return []
 
     def _plan(self, candidate: Candidate) -> Sequence[Came]:
         return self._onward().admission.plan([candidate], self._ahead_of)
@@ -226,6 +239,8 @@ class Lineup:
         if batch:
             self._batches -= 1
         error = done.exception()
+        if isinstance(error, NotLoadedError):
+            raise error
         steps = done.result() if error is None else [_as_exception(error)] * len(drops)
         for drop, step in zip(drops, steps, strict=True):
             del self._reading[drop.drop_id]

@@ -24,17 +24,26 @@ class Onward:
     closer: "Closer"
 
 
+class NotLoadedError(Exception):
+    """They cannot be loaded: nothing can be planned or sent in this process. Its cause says why."""
+
+
 class Loading:
-    """Gives them to whoever asks, from any thread; ``load`` is called by the first."""
+    """Gives them to whoever asks, from any thread; ``load`` is called once, by the first."""
 
     def __init__(self, load: Callable[[], Onward]) -> None:
         self._load = load
         self._lock = threading.Lock()
-        self._loaded: Onward | None = None
+        self._loaded: Onward | Exception | None = None
 
     def __call__(self) -> Onward:
-        """The steps; whoever asks while they are loaded waits for it."""
+        """The steps; whoever asks while they are loaded waits for it. Raises NotLoadedError."""
         with self._lock:
             if self._loaded is None:
-                self._loaded = self._load()
+                try:
+                    self._loaded = self._load()
+                except Exception as error:  # noqa: BLE001 - whatever it is, trying again is vain
+                    self._loaded = error
+            if isinstance(self._loaded, Exception):
+                raise NotLoadedError(str(self._loaded)) from self._loaded
             return self._loaded

@@ -144,8 +144,8 @@ class Service:
             self._intake.stop()
             self._retention.stop()
             self._room.stop()
+            self._work.close()  # it may still be what opens the room
             self._room.join()
-            self._work.close()
             self._on_end()
 
     def _take_up(self) -> None:
@@ -182,6 +182,8 @@ class Service:
                 self._look(now)
             self._claim()
             if not self._once:
+                # Before a file comes: what lies on the disk may be another version by then.
+                self._work.load()
                 self._mind_the_resting(now)
                 self._retention.start_if_due(lambda: not self._work.busy)
         except StorageError as error:

@@ -67,7 +67,7 @@ class Work:
         self._is_reporting = False
         self._cancelled: set[str] = set()
         self._told: set[str] = set()
-        self._stopping = False
+        self._stopping = self._loading = False
         self._ended: list[Closed] = []
         self._not_reopened: set[str] = set()
         self.retries: dict[str, tuple[str, ...]] = {}
@@ -113,6 +113,12 @@ class Work:
                 waiting.append(drop)
         self._lineup.append(waiting)
         self._lineup.go_on()
+
+    def load(self) -> None:
+        """Have what is needed after reading loaded now, the first time this is called."""
+        if not self._loading:
+            self._loading = True
+            self._lineup.load()
 
     def retry(self, drop: Drop) -> None:
         """Take up what a closed drop left; planned in its turn, so that no other is meanwhile."""

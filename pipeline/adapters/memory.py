@@ -19,6 +19,9 @@ TRIM_FROM = 16 * 1024 * 1024
 HEAPS = 2
 """Threads share so many heaps: each keeps what it has once had."""
 
+POOL = "ARROW_DEFAULT_MEMORY_POOL"
+"""The variable that tells Arrow, for this process only: others know nothing of ``mallopt``."""
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 
@@ -30,7 +33,7 @@ def give_back() -> None:
     """
     arrow = sys.modules.get("pyarrow")
     if arrow is None:
-        os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # it looks there when it is loaded
+        os.environ[POOL] = "system"  # it looks there when it is loaded
     else:
         arrow.set_memory_pool(arrow.system_memory_pool())
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -27,7 +27,8 @@ class DeliveryRoom:
     """Delivers drops side by side under one pace.
 
     ``make_api`` is called once, inside the loop. ``start`` before use, ``stop`` at the end. What it
-    works with is loaded in its own thread: until it is started it is only a door.
+    works with is loaded in its own thread: until it is started it is only a door, which remembers
+    what it is told (stop, kill, close, pause, share); what is submitted there is turned away.
     ``on_limited``, set before the start, hears in the room's thread for how many seconds the API
     wants quiet.
     """
@@ -51,6 +52,8 @@ class DeliveryRoom:
         self._door = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._desk: Desk | None = None
+        self._closed = False
+        self._told: list[Callable[[Desk], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
@@ -104,29 +107,37 @@ class DeliveryRoom:
             desk.gate.share(calls, rate)
             done.set()
 
-        if self._in_loop(act):
+        if self._tell(act):
             done.wait(_SHARE_SECONDS)
 
     def pause(self, seconds: float) -> None:
         """Others were told that we all are too fast: be quiet for so long."""
-        self._in_loop(lambda desk: desk.gate.slow_down(seconds))
+        self._tell(lambda desk: desk.gate.slow_down(seconds))
 
     def close(self, shut: "Shut") -> None:
         """Send nothing more, as if the API had said so here; ``reopen`` ends it."""
-        self._in_loop(lambda desk: desk.close(shut))
+        self._tell(lambda desk: desk.close(shut))
 
     def stop(self) -> None:
         """Let the calls that are out be answered and booked; hand the rest back."""
-        self._in_loop(lambda desk: desk.stop())
+        self._tell(lambda desk: desk.stop())
 
     def kill(self) -> None:
         """Do not wait for answers: what is out stays in doubt, as after a crash."""
-        self._in_loop(self._cancel_work)
+        self._tell(self._cancel_work)
 
     def join(self) -> None:
         """Wait until the room is empty and closed, if it was ever opened."""
         if self._thread.ident is not None:
             self._thread.join()
+
+    def _tell(self, act: "Callable[[Desk], None]") -> bool:
+        """Have the loop do this as soon as there is one; False when it will not be done soon."""
+        with self._door:
+            if self._loop is None and not self._closed:
+                self._told.append(act)
+                return False
+        return self._in_loop(act)
 
     def _in_loop(self, act: "Callable[[Desk], None]") -> bool:
         """Have the loop do this; False when it does nothing any more."""
@@ -143,7 +154,7 @@ class DeliveryRoom:
     async def _lock_up(self, desk: "Desk") -> None:
         """What was handed in at the last moment is handed back: nobody waits for a closed room."""
         with self._door:
-            self._loop = None
+            self._loop, self._closed = None, True
         await asyncio.sleep(0)
         desk.abandon()
 
@@ -157,6 +168,7 @@ class DeliveryRoom:
             log.exception("delivery.crashed")
             raise
         finally:
+            self._closed = True
             self._started.set()
 
     async def _work(self) -> None:
@@ -181,7 +193,10 @@ class DeliveryRoom:
         )
         with ThreadPoolExecutor(1, thread_name_prefix="books") as bookkeeper:
             desk = Desk(tools, self._ledger, bookkeeper)
-            self._loop, self._desk = loop, desk
+            with self._door:
+                self._loop, self._desk = loop, desk
+                for act in self._told:
+                    loop.call_soon(act, desk)
             self._started.set()
             try:
                 await desk.run()

@@ -4,6 +4,7 @@ The same command a person would start, told to end when its stdin closes. The ke
 the run ends, whatever ends it.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from pipeline.adapters.memory import POOL
 from pipeline.settings import load
 from pipeline.web.access import check_listening
 
@@ -32,9 +34,10 @@ def start(root: Path, *, config: Path | None, quiet: bool, log_format: str) -> I
     # Lower than the run itself: who looks may wait a moment longer, rows may not.
     if nice := which("nice"):
         command = [nice, "-n", str(_NICE), *command]
+    ours = {name: value for name, value in os.environ.items() if name != POOL}
     # A session of its own: Ctrl-C is for the run, which then lets go of the page.
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-        command, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True, env=ours
     )
     try:
         yield

@@ -1,0 +1,152 @@
+"""What is loaded while the first file is read: a stop meanwhile holds, a failure ends the run."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.konnect import KonnectApi
+from pipeline.assembly import service_of
+from pipeline.delivery.policy import DeliveryPolicy
+from pipeline.delivery.room import DeliveryRoom
+from pipeline.errors import StorageError
+from pipeline.lineup import Event, Lineup
+from pipeline.model import Drop
+from pipeline.onward import Loading, NotLoadedError, Onward
+from pipeline.ports import StatusApi
+from pipeline.settings import load
+from pipeline.wiring import Site
+from tests.acceptance.harness import orders
+from tests.integration.delivery_support import World, picked, with_sandbox
+
+SOON = 20.0
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    (tmp_path / "shipdrop.toml").write_text(
+        '[api]\nbase_url = "http://127.0.0.1:9"\ntoken = "none"\n[inbox]\nsettle_seconds = 0\n'
+    )
+    with closing(Site(tmp_path, load(tmp_path))) as made:
+        made.folders.prepare()
+        yield made
+
+
+def slow_room(world: World, opening: threading.Event, go_on: threading.Event) -> DeliveryRoom:
+    """A room that opens when it is let."""
+
+    def make_api() -> StatusApi:
+        opening.set()
+        go_on.wait(SOON)
+        return KonnectApi(base_url=world.url, credentials=world.credentials, timeout=5)
+
+    with world.room() as pattern:
+        rng = pattern._rng
+    return DeliveryRoom(
+        make_api=make_api,
+        ledger=world.ledger,
+        policy=DeliveryPolicy(),
+        clock=SystemClock(),
+        rng=rng,
+    )
+
+
+@pytest.mark.parametrize("word", ["stop", "kill"])
+def test_a_room_that_is_told_to_end_while_it_opens_sends_nothing_and_closes(
+    tmp_path: Path, word: str
+) -> None:
+    with with_sandbox(tmp_path) as (world, api):
+        drop = world.drop(picked(20))
+        opening, go_on = threading.Event(), threading.Event()
+        room = slow_room(world, opening, go_on)
+        starting = threading.Thread(target=room.start)
+        starting.start()
+        assert opening.wait(SOON)
+        getattr(room, word)()
+        go_on.set()
+        starting.join(SOON)
+        handed = room.submit(world.shipment(drop))
+        with suppress(StorageError):  # it had closed already
+            assert not handed.result(timeout=SOON).complete
+        joining = threading.Thread(target=room.join)
+        joining.start()
+        joining.join(SOON)
+        assert not joining.is_alive()
+        assert not api.calls()
+
+
+def test_a_room_that_was_never_opened_can_be_ended(tmp_path: Path) -> None:
+    with with_sandbox(tmp_path) as (world, _):
+        room = slow_room(world, threading.Event(), threading.Event())
+        room.stop()
+        room.join()
+        assert room.shut is None
+        assert room.progress() == (0, 0)
+
+
+def test_loading_that_fails_is_tried_once_and_says_why_each_time() -> None:
+    tried: list[int] = []
+
+    def fail() -> Onward:
+        tried.append(1)
+        raise ModuleNotFoundError("no arrow")
+
+    loading = Loading(fail)
+    for _ in range(3):
+        with pytest.raises(NotLoadedError, match="no arrow") as caught:
+            loading()
+        assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+    assert len(tried) == 1
+
+
+def test_what_cannot_be_loaded_is_told_in_the_services_own_thread(site: Site) -> None:
+    """Not a drop's fault: it is not read again and again."""
+    (site.inbox_path / "a.csv").write_text(orders(3))
+    drops = site.claimer.claim(site.inbox.scan().ready).drops
+    posted: list[Event] = []
+    came: list[Drop] = []
+
+    def fail() -> Onward:
+        raise ImportError("broken")
+
+    told = threading.Event()
+
+    def post(event: Event) -> None:
+        posted.append(event)
+        told.set()
+
+    lineup = Lineup(
+        site.files,
+        Loading(fail),
+        post=post,
+        came=lambda drop, _came: came.append(drop),
+        room=lambda: 64,
+    )
+    lineup.append(list(drops))
+    lineup.go_on()
+    assert told.wait(SOON)
+    with pytest.raises(NotLoadedError):
+        posted[0].act()
+    lineup.close()
+    assert came == []
+
+
+def test_a_service_with_nothing_to_do_loads_all_it_will_need(site: Site) -> None:
+    service = service_of(site)
+    running = threading.Thread(target=service.run, kwargs={"once": False})
+    running.start()
+    try:
+        waited = threading.Event()
+        for _ in range(int(SOON / 0.05)):
+            if site.room.shut is None and "admission" in site.__dict__ and site.room._desk:
+                break
+            waited.wait(0.05)
+        assert "closer" in site.__dict__
+        assert site.room._desk is not None
+    finally:
+        service.stop()
+        running.join(SOON)
+    assert not running.is_alive()
