@@ -11,11 +11,16 @@ import os
 import select
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from io import RawIOBase
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 _HOME = str(Path(__file__).parents[2])
 """Where our packages lie, if they are not installed."""
@@ -49,6 +54,35 @@ class Usage:
     seconds: float
 
 
+def _started(env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the process in a thread that lives as long as we do.
+
+    It asks the kernel to be ended with its parent (``confined``), and by that the kernel means the
+    thread that started it: those that answer a page's requests come and go.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return _popen(env)
+    return _lasting_thread().submit(_popen, env).result()
+
+
+@cache
+def _lasting_thread() -> "Executor":
+    from concurrent.futures import ThreadPoolExecutor  # the first start is the main thread's
+
+    return ThreadPoolExecutor(1, thread_name_prefix="starts")
+
+
+def _popen(env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-P", "-c", _BOOT, _HOME, str(os.getpid()), "(shipdrop reads files)"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=env,
+        bufsize=0,
+        process_group=0,  # Ctrl-C in a terminal is for us, not for it
+    )
+
+
 class Child:
     """One process. Everything but ``kill`` is called by one thread at a time."""
 
@@ -58,14 +92,7 @@ class Child:
         clean = {name: value for name, value in given.items() if not name.startswith("SHIPDROP_")}
         # Arrow's own allocator reserves a gigabyte in advance, and no limit could tell it from use.
         clean["ARROW_DEFAULT_MEMORY_POOL"] = "system"
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-c", _BOOT, _HOME, str(os.getpid()), "(shipdrop reads files)"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=clean,
-            bufsize=0,
-            process_group=0,  # Ctrl-C in a terminal is for us, not for it
-        )
+        self._process = _started(clean)
         self._in, self._out = (
             cast("RawIOBase", self._process.stdin),
             cast("RawIOBase", self._process.stdout),

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import orjson
 
+from pipeline import admission, closing, runner  # noqa: F401 - else each fork would load them
+from pipeline.adapters import tables  # noqa: F401 - the same
 from pipeline.closed import Closed
 from pipeline.delivery.lane import Handback
 from pipeline.model import Drop, DropState, Outcome

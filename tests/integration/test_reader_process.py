@@ -1,6 +1,7 @@
 """Our end of the process that reads, on real files and with real limits."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -152,6 +153,20 @@ def test_the_process_that_is_there_reads_the_next_file_whoever_asks(
     read_and_meanwhile(reader, tmp_path, lambda: seen.append(our_readers() - before))
     assert seen == [first]
     assert len(first) == 1
+
+
+def test_the_process_outlives_the_thread_that_needed_it_first(
+    reader: Readers, tmp_path: Path
+) -> None:
+    """The kernel ties a child to a thread, and those of the page come and go."""
+    before = our_readers()
+    path = put(tmp_path, ("A1", "Delivered"))
+    asking = threading.Thread(target=read, args=(reader, path, Spool(tmp_path / "s")))
+    asking.start()
+    asking.join()
+    (first,) = our_readers() - before
+    assert read(reader, path, Spool(tmp_path / "again")).total == 1
+    assert our_readers() - before == {first}
 
 
 def test_two_files_are_read_at_once_and_one_process_stays(reader: Readers, tmp_path: Path) -> None:
