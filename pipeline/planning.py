@@ -34,7 +34,7 @@ _OPEN, _CLOSE, _NONE = (pa.scalar(text, _TEXT) for text in ("[", "]\n", ""))
 _ITEMS = 5_000
 """Updates that are taken up at a time: their texts are copied several times on the way."""
 
-_ALONE = 50_000
+_ALONE = 10_000
 """Rows of a drop from which on a thread more pays."""
 
 

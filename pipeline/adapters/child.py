@@ -3,8 +3,8 @@
 Messages are single lines of bytes, one way on its stdin, the other on its stdout. What comes back
 is bytes too: what they mean, and whether to believe them, is for the caller to decide.
 
-Light on purpose: a child that is started before anything else is imported gets its own imports
-done beside ours.
+Light on purpose (no pathlib, no dataclass): a child that is started before anything else is
+imported gets its own imports done beside ours.
 """
 
 import os
@@ -13,16 +13,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from io import RawIOBase
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-_HOME = str(Path(__file__).parents[2])
+    from pipeline.adapters.usage import Usage
+
+_HOME = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120 - as above
 """Where our packages lie, if they are not installed."""
 
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from pipeline.reader import main; main()"
@@ -40,18 +40,6 @@ class ChildGone(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(f"the child ended with {code}")
         self.signal = max(0, -code)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Usage:
-    """What a process has cost.
-
-    ``memory``: bytes of its own that are resident; mapped files do not count. ``seconds``: of
-    processor time, since it began.
-    """
-
-    memory: int
-    seconds: float
 
 
 def _started(env: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -128,8 +116,10 @@ class Child:
         del self._held[: end + 1]
         return line
 
-    def usage(self) -> Usage | None:
+    def usage(self) -> "Usage | None":
         """What it has cost so far; None where the system does not tell."""
+        from pipeline.adapters.usage import Usage
+
         try:
             with open(f"/proc/{self.pid}/statm", "rb") as file:  # noqa: PTH123 - every 25 ms
                 pages = file.read().split()

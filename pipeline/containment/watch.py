@@ -2,8 +2,9 @@
 
 from time import monotonic
 
-from pipeline.adapters.child import Child, Usage
+from pipeline.adapters.child import Child
 from pipeline.adapters.naming import shown
+from pipeline.adapters.usage import Usage
 from pipeline.agreement import MB
 from pipeline.codes import Code
 from pipeline.errors import DropRefused, StorageError
