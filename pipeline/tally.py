@@ -25,7 +25,8 @@ class Tally:
 
     def add(self, codes: pa.ChunkedArray, disposition: pa.ChunkedArray, sign: int = 1) -> None:
         """Count rows by their codes and dispositions; ``sign`` -1 takes them back."""
-        bad = pc.sum(pc.match_substring_regex(codes, _ID_BAD)).as_py() or 0
+        said = codes.filter(pc.not_equal(codes, ""))
+        bad = pc.sum(pc.match_substring_regex(said, _ID_BAD)).as_py() or 0
         rejected = pc.sum(pc.equal(disposition, int(Disposition.REJECTED))).as_py() or 0
         self.rows += sign * len(codes)
         self.id_bad += sign * bad

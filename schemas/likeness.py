@@ -1,8 +1,10 @@
 """How alike two texts are, by rapidfuzz: 0 to 100, by the edits that make one of the other.
 
-It is loaded when something is compared for the first time: most files need nothing of it.
+It is loaded when two texts first look as if they might be: most files need nothing of it, and it
+takes as long as reading some thousand rows.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 PROBABLY = 60
@@ -13,11 +15,13 @@ def alike(
     text: str, choices: Iterable[str], *, at_least: float, most: int | None = None
 ) -> list[tuple[str, float]]:
     """Return the choices that come near ``text``, the nearest first, with how near they come."""
+    letters = Counter(text)
+    possible = [choice for choice in choices if _may_reach(at_least, letters, choice)]
+    if not possible:
+        return []
     from rapidfuzz import fuzz, process
 
-    found = process.extract(
-        text, list(choices), scorer=fuzz.ratio, score_cutoff=at_least, limit=most
-    )
+    found = process.extract(text, possible, scorer=fuzz.ratio, score_cutoff=at_least, limit=most)
     return [(choice, score) for choice, score, _ in found]
 
 
@@ -25,3 +29,16 @@ def nearest(text: str, choices: Iterable[str], *, at_least: float = PROBABLY) ->
     """Return the choice that comes nearest to ``text``, or None if none comes near."""
     found = alike(text, choices, at_least=at_least, most=1)
     return found[0][0] if found else None
+
+
+def _may_reach(at_least: float, letters: Counter[str], choice: str) -> bool:
+    """False when too few letters are the same for ``choice`` to come near, in whatever order."""
+    both = letters.total() + len(choice)
+    enough = (at_least - _ROUNDING) * both / 200
+    if min(letters.total(), len(choice)) < enough:
+        return False
+    return sum(min(count, choice.count(letter)) for letter, count in letters.items()) >= enough
+
+
+_ROUNDING = 0.01
+"""rapidfuzz takes in what misses the bound by a rounding error."""

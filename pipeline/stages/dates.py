@@ -97,20 +97,23 @@ def _read_values(values: pa.Array, rule: DateRule, zone: ZoneInfo) -> npt.NDArra
 def _plain(values: pa.Array, rule: DateRule) -> list[tuple[pa.Array, npt.NDArray[np.int64]]]:
     """Distinct cells of plain shape as ISO text, with their positions."""
     found = []
-    where = np.flatnonzero(
-        pc.match_substring_regex(values, _YEAR_FIRST).to_numpy(zero_copy_only=False)
-    )
-    if len(where):
+    hits = pc.match_substring_regex(values, _YEAR_FIRST).to_numpy(zero_copy_only=False)
+    if hits.any():
+        where = np.flatnonzero(hits)
         found.append((values.take(pa.array(where)), where))
+    left = np.flatnonzero(~hits)  # mostly nothing: a column has one shape
     for separator in "-/.":
+        if not len(left):
+            break
         day_first = rule.is_day_first(separator)
         pattern = (_DAY_FIRST if day_first else _MONTH_FIRST)[separator]
-        hits = pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False)
-        where = np.flatnonzero(hits)
-        if len(where):
+        rest = values.take(pa.array(left))
+        hits = pc.match_substring_regex(rest, pattern).to_numpy(zero_copy_only=False)
+        if hits.any():
             order = r"\3-\2-\1\4" if day_first else r"\3-\1-\2\4"
-            texts = pc.replace_substring_regex(values.take(pa.array(where)), pattern, order)
-            found.append((texts, where))
+            texts = pc.replace_substring_regex(rest.filter(pa.array(hits)), pattern, order)
+            found.append((texts, left[hits]))
+            left = left[~hits]
     return found
 
 

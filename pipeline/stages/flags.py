@@ -15,6 +15,7 @@ from schemas.courier import Profile
 from schemas.folding import FALSE_WORDS, TRUE_WORDS
 
 _DATE_ROLES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
+_FIRST = 64
 
 
 def auto_dispatched(block: Block, mapping: ColumnMap, profile: Profile) -> npt.NDArray[np.bool_]:
@@ -83,10 +84,13 @@ class DateKinds:
 
 
 def _holds_typed_dates(cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> bool:
-    digits = pc.match_substring_regex(cells, "[0-9]")
     if kinds is not None:
-        digits = pc.and_(digits, pa.array(kinds == CellKind.TEXT))
-    return bool(pc.any(digits).as_py())
+        cells = cells.filter(pa.array(kinds == CellKind.TEXT))
+    # A column of dates shows it by its first cells.
+    return any(
+        pc.any(pc.match_substring_regex(some, "[0-9]")).as_py()
+        for some in (cells.slice(0, _FIRST), cells.slice(_FIRST))
+    )
 
 
 def _among(words: pa.Array, known: frozenset[str]) -> npt.NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -62,14 +63,8 @@ def present(cells: pa.Array) -> pa.Array:
 
 
 def joined(columns: Sequence[pa.Array], separator: str) -> pa.Array:
-    """Join what is not null of some columns per row; "" where all of them are null.
-
-    The separator is one character. Arrow's own ``null_handling="skip"`` loses the rows in which
-    everything is null.
-    """
-    if len(columns) == 1:
-        return pc.fill_null(columns[0], "")
-    parts = [
-        pc.fill_null(pc.binary_join_element_wise(separator, column, ""), "") for column in columns
-    ]
-    return pc.utf8_slice_codeunits(pc.binary_join_element_wise(*parts, ""), 1)
+    """Join what is not null of some columns per row; "" where all of them are null."""
+    nothing = reduce(pc.and_, (pc.is_null(column) for column in columns))
+    # Arrow leaves rows out, and makes the column shorter, where it has nothing to join.
+    first = pc.if_else(nothing, "", columns[0])
+    return pc.binary_join_element_wise(first, *columns[1:], separator, null_handling="skip")

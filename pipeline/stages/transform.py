@@ -142,10 +142,11 @@ def _items(ids: pa.Array, statuses: pa.Array, meta: Mapping[str, pa.Array]) -> p
         for key, values in meta.items()
         if key in META_KEYS and values.null_count < len(values)
     ]
-    head = pc.binary_join_element_wise('{"orderId":"', ids, '","orderStatus":"', statuses, '"', "")
+    head = ('{"orderId":"', ids, '","orderStatus":"', statuses)
     if not fields:
-        return pc.binary_join_element_wise(head, "}", "")
+        return pc.binary_join_element_wise(*head, '"}', "")
     inner = joined(fields, ",")
-    wrapped = pc.binary_join_element_wise(',"meta":{', inner, "}", "")
-    tail = pc.if_else(pc.equal(inner, ""), "", wrapped)
-    return pc.binary_join_element_wise(head, tail, "}", "")
+    empty = pc.equal(inner, "")
+    begun = pc.if_else(empty, '"', '","meta":{')
+    ended = pc.if_else(empty, "}", "}}")
+    return pc.binary_join_element_wise(*head, begun, inner, ended, "")
