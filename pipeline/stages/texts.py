@@ -50,16 +50,17 @@ def tidy_column(cells: pa.Array, *, limit: int) -> tuple[pa.Array, npt.NDArray[n
     return texts.take(encoded.indices), cut_rows
 
 
-def json_text(cells: pa.Array) -> pa.Array:
-    """Turn a column of strings into JSON string literals, quotes included."""
+def json_member(name: str, cells: pa.Array, *, quoted: bool = True) -> pa.Array:
+    """Turn a column of strings into members of a JSON object, ``"name":"cell"``.
+
+    Null where a cell is empty, so that joins leave it out; what is not ``quoted`` is JSON already.
+    """
     encoded = cells.dictionary_encode()
-    literals = [orjson.dumps(value).decode() for value in encoded.dictionary.to_pylist()]
-    return pa.array(literals, pa.string()).take(encoded.indices)
-
-
-def present(cells: pa.Array) -> pa.Array:
-    """Null where a string is empty, so that joins leave it out."""
-    return pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
+    members = [
+        f'"{name}":{orjson.dumps(value).decode() if quoted else value}' if value else None
+        for value in encoded.dictionary.to_pylist()
+    ]
+    return pa.array(members, pa.string()).take(encoded.indices)
 
 
 def joined(columns: Sequence[pa.Array], separator: str) -> pa.Array:

@@ -15,13 +15,14 @@ from pipeline.stages.dates import local_dates
 from pipeline.stages.findings import Rows
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.normalise import Canonical
-from pipeline.stages.texts import joined, json_text, present, tidied, tidy_column
+from pipeline.stages.texts import joined, json_member, tidied, tidy_column
 from schemas.courier import Profile
 from schemas.folding import fold, is_absent
 from schemas.rules import DAY_MS, Rules
 from schemas.update import META_KEYS, REASON_SHAPE
 
 _REASON = re.compile(REASON_SHAPE)
+_NUMBERS = frozenset({"reasonCode"})
 _WIRE = pa.array(["", *(milestone.wire for milestone in Milestone)], pa.string())
 
 
@@ -62,13 +63,9 @@ def transform(
     places, cut_places = tidy_column(
         _cells(block, Role.LOCATION, mapping, at), limit=rules.text_limit
     )
-    meta = {
-        "remark": _quoted(remarks),
-        "reasonCode": present(numbers),
-        "dpLocation": _quoted(places),
-    }
+    meta = {"remark": remarks, "reasonCode": numbers, "dpLocation": places}
     for role in (Role.PROMISED, Role.ESTIMATED):
-        meta[role.value] = _quoted(_days(canonical, role, rows, profile, rules, now_ms))
+        meta[role.value] = _days(canonical, role, rows, profile, rules, now_ms)
     statuses = _WIRE.take(pa.array(canonical.statuses.milestones()[rows]))
     return Updates(
         items=_items(canonical.ids.take(at), statuses, meta),
@@ -87,11 +84,6 @@ def _cells(block: Block, role: Role, mapping: ColumnMap, at: pa.Array) -> pa.Arr
         errors = pa.array(kinds[at.to_numpy()] == CellKind.ERROR)
         return pc.if_else(errors, "", cells)
     return cells
-
-
-def _quoted(cells: pa.Array) -> pa.Array:
-    """JSON literals, null for empty cells."""
-    return pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), json_text(cells))
 
 
 def _reasons(
@@ -137,11 +129,8 @@ def _days(
 
 
 def _items(ids: pa.Array, statuses: pa.Array, meta: Mapping[str, pa.Array]) -> pa.Array:
-    fields = [
-        pc.binary_join_element_wise(f'"{key}":', values, "")
-        for key, values in meta.items()
-        if key in META_KEYS and values.null_count < len(values)
-    ]
+    members = [json_member(key, meta[key], quoted=key not in _NUMBERS) for key in META_KEYS]
+    fields = [column for column in members if column.null_count < len(column)]
     head = ('{"orderId":"', ids, '","orderStatus":"', statuses)
     if not fields:
         return pc.binary_join_element_wise(*head, '"}', "")

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.model import CellKind, Disposition
 from pipeline.stages.quoting import quoted
-from pipeline.stages.texts import joined, json_text, tidied
+from pipeline.stages.texts import joined, json_member, tidied
 from schemas.profile import load_profile
 from schemas.rules import Rules
 from tests.fakes.courier_sheet import Prepared, sheet
@@ -127,10 +127,15 @@ def test_lone_surrogates_are_taken_out() -> None:
     assert tidied("a\ud83db", limit=10) == ("ab", False)
 
 
-def test_json_text_reads_back() -> None:
+def test_members_read_back_and_there_is_none_of_an_empty_cell() -> None:
     cells = ['a"b', "a\\b", "नमस्ते", "", "\u007f"]
-    literals = json_text(pa.array(cells)).to_pylist()
-    assert [json.loads(literal) for literal in literals] == cells
+    members = json_member("remark", pa.array(cells)).to_pylist()
+    read = [json.loads(f"{{{member}}}")["remark"] if member else "" for member in members]
+    assert read == cells
+    assert json_member("reasonCode", pa.array(["7", ""]), quoted=False).to_pylist() == [
+        '"reasonCode":7',
+        None,
+    ]
 
 
 def test_joined_keeps_rows_in_which_everything_is_null() -> None:
