@@ -31,9 +31,11 @@ def main() -> NoReturn:
     gc.disable()  # as in cli.main: what is imported lives to the end
     _spare_pandera()
     from pipeline import preparing  # noqa: F401 - the long part, while the parent imports its own
+    from pipeline.stages.validate import make_ready
     from schemas.profile import builtin_profiles
 
     builtin_profiles()
+    make_ready()
     gc.freeze()
     gc.enable()
     line = asked.readline()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pandera.pandas as pan
 from pandera.errors import SchemaErrors
 
 from pipeline.codes import Code
@@ -30,6 +31,11 @@ def validate(frame: pd.DataFrame, profile: Profile, rules: Rules) -> Verdicts:
     except SchemaErrors as failed:
         return _collect(failed)
     return {}
+
+
+def make_ready() -> None:
+    """Have pandera load what judges frames: it does so for the first one, which may wait for us."""
+    pan.DataFrameSchema({}).validate(pd.DataFrame(), lazy=True)
 
 
 def _collect(failed: SchemaErrors) -> Verdicts:
