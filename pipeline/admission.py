@@ -6,10 +6,11 @@ the others.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.adapters.spool import keep
 from pipeline.attempts import attempt
@@ -51,8 +52,7 @@ AheadOf = Callable[[Drop, pa.Array], Iterable[str]]
 """A drop and its orders → earlier ones, read and not planned yet, that have one of them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Unfrozen:
+class _Unfrozen(Struct, frozen=True, kw_only=True):
     """A drop that is planned and may go on."""
 
     drop: Drop

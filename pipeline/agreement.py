@@ -8,13 +8,14 @@ end is ``pipeline.reader``.
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from pipeline.codes import Code
 from pipeline.facts import Facts, Job
@@ -33,8 +34,7 @@ _GRACE = 5
 """Seconds after which the system ends a process that we should have ended."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReadingRules:
+class ReadingRules(Struct, frozen=True, kw_only=True):
     """All that the other process has to know, and what it may use.
 
     ``profiles``: the root's own, as (origin, TOML text). ``spools``: the folder of all spools.
@@ -50,28 +50,29 @@ class ReadingRules:
     memory: int
 
 
-class _Words(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Words(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     message: str
     hint: str
 
 
-class _Refusal(_Words):
+class _Refusal(_Words, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code: Code
 
 
-class Answer(BaseModel):
+class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the other process says: exactly one of these."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    ask: Annotated[str, Field(max_length=100_000)] | None = None
+    ask: Annotated[str, Meta(max_length=100_000)] | None = None
     facts: Facts | None = None
     refused: _Refusal | None = None
     storage: _Words | None = None
     memory: bool = False
     bug: str | None = None
+
+
+def answer_of(line: bytes) -> Answer:
+    """Take in what the other process says. Raises ValueError when it has another form."""
+    return msgspec.json.decode(line, type=Answer)
 
 
 def introduction(rules: ReadingRules) -> bytes:

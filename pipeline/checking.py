@@ -2,11 +2,13 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline import reporting
 from pipeline.adapters.folders import Folders
@@ -31,8 +33,7 @@ _WOULD_BE_SENT = Remark(code="", message="Would be sent.")
 _UNSENT = OUTCOMES.index(Outcome.UNSENT)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Checked:
+class Checked(Struct, frozen=True, kw_only=True):
     """A file that was checked.
 
     ``summary``: as a run would write it, as far as a check can know. ``why``: why it was read so.

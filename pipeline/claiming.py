@@ -4,9 +4,10 @@ The same steps are taken up again after a crash, wherever it struck.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import as_text, shown
@@ -20,8 +21,7 @@ from pipeline.stages.report_summary import received_json
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Claimed:
+class Claimed(Struct, frozen=True, kw_only=True):
     """What became of files that were to be claimed.
 
     ``drops``: those that are ours now. ``refused``: those that could not be moved, and why.

@@ -1,14 +1,14 @@
 """A drop that is through."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.model import Drop
 
 
-@dataclass(frozen=True, kw_only=True)
-class Closed:
+class Closed(Struct, frozen=True, kw_only=True):
     """A drop that is through, with the object of its summary."""
 
     drop: Drop

@@ -4,13 +4,14 @@ In that order, so that after a crash anywhere in between the same steps are simp
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline import report_names, reporting
 from pipeline.adapters.folders import Folders, PutAway
@@ -33,8 +34,7 @@ _CORRECTABLE = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ending:
+class Ending(Struct, frozen=True, kw_only=True):
     """A drop that is to be closed in this state, with its rows' outcomes."""
 
     drop: Drop
@@ -42,8 +42,7 @@ class Ending:
     settled: Settled
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Told:
+class _Told(Struct, frozen=True, kw_only=True):
     """A drop whose files are written; without ``settled`` it was refused unread."""
 
     drop: Drop

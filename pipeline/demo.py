@@ -10,12 +10,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from msgspec import Struct
 from pydantic import SecretStr
 from rich import box
 from rich.console import Console
@@ -50,8 +50,7 @@ _LEAST_WIDTH = 100  # below it a cell would break after every few letters
 _WIDTH_OF_A_FILE = 140
 
 
-@dataclass(frozen=True, kw_only=True)
-class Expectation:
+class Expectation(Struct, frozen=True, kw_only=True):
     """A line of the README's table. ``path`` is relative to the samples, with ``/``."""
 
     path: str
@@ -66,8 +65,7 @@ class Expectation:
         return ("" if path.parent == PurePosixPath() else str(path.parent), path.name)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(Struct, frozen=True, kw_only=True):
     """What was expected of a sample and what came; ``closed`` is None if it is not through."""
 
     expected: Expectation

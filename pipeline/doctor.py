@@ -4,9 +4,10 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.adapters.konnect import KonnectApi
 from pipeline.adapters.listing import cannot_read
@@ -21,8 +22,7 @@ _LEAST_FREE = 1024 * 1024 * 1024
 _NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One thing that was looked at. ``code``: the exit code it asks for when it is not fine."""
 
     subject: str

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pipeline.adapters.naming import shown
 from pipeline.errors import DropRefused, UsageError
@@ -30,8 +31,7 @@ from schemas.profile import builtin_profiles, load_profile
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
+class Draft(Struct, frozen=True, kw_only=True):
     """A starting profile: its name, its text, and what it was guessed from."""
 
     name: str

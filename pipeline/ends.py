@@ -1,8 +1,9 @@
 """How the chunks of a drop ended, as columns: a large drop has a hundred thousand of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from pipeline.model import Outcome
 
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
 _NUMBER: dict[str | None, int] = {None: -1, **{each.value: at for at, each in enumerate(Outcome)}}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChunkEnds:
+class ChunkEnds(Struct, frozen=True, kw_only=True):
     """What ``ports.Chunk`` says of each chunk's end, one value per chunk, ``no`` ascending.
 
     ``outcome``: its place in ``Outcome``, -1 for none. ``sending``: marked as on its way.

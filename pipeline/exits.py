@@ -1,9 +1,10 @@
 """How a run ends: what it came to, and the exit code that says so."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from pipeline.adapters.inbox import Waiting
 from pipeline.closed import Closed
@@ -35,8 +36,7 @@ class Cause(Enum):
     BUG = "ours"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rest:
+class Rest(Struct, frozen=True, kw_only=True):
     """Why a drop is not through."""
 
     reason: str
@@ -52,8 +52,7 @@ _BY_CAUSE = {Cause.BUG: Exit.BUG, Cause.STORAGE: Exit.USAGE, Cause.API: Exit.UNR
 """What decides when several drops rest: what is wrong here before what is wrong over there."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunOutcome:
+class RunOutcome(Struct, frozen=True, kw_only=True):
     """What a run came to.
 
     ``refused``: closed drops that were refused; ``for_a_person``: rows of the others that need one.

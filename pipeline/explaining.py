@@ -3,11 +3,11 @@
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from msgspec import Struct
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -17,8 +17,7 @@ from schemas.toml_reader import line_of
 _SHOWN = 60
 
 
-@dataclass(frozen=True, kw_only=True)
-class Given:
+class Given(Struct, frozen=True, kw_only=True):
     """What the settings were read from. ``text``, ``values``: the file's, as text and parsed.
 
     ``flags``: nested, as given on the command line. ``secrets``: the folder of secret files.

@@ -1,9 +1,10 @@
 """A file that is to be read, and what is told of it when it was."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipeline.adapters.spool import Spool
 from pipeline.model import Limits, Notice
@@ -11,8 +12,7 @@ from schemas.courier import Profile
 from schemas.rules import Rules
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """How files are read here: profiles by name, limits and rules from the settings."""
 
     profiles: Mapping[str, Profile]
@@ -21,8 +21,7 @@ class Reading:
     rules: Rules
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """A file to prepare. ``named``: the courier somebody named; ``now``: when it was received."""
 
     path: Path
@@ -31,16 +30,14 @@ class Source:
     now: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """A file to read, and the spool for its rows."""
 
     source: Source
     spool: Spool
 
 
-@dataclass(frozen=True, kw_only=True)
-class SheetFacts:
+class SheetFacts(Struct, frozen=True, kw_only=True):
     """One sheet as it was read: ``roles`` maps a role to its column's index.
 
     ``matched``: role → how its heading was recognised (``mapping.Match``); ``unused``: the headings
@@ -55,8 +52,7 @@ class SheetFacts:
     unused: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """What is told of a file that was read to its end; its rows are in the spool.
 
     ``courier``: the name of the profile it was read with, and ``why``. ``total``: data rows,

@@ -1,8 +1,9 @@
 """A corrected rejects file and the drop it came from: found, unguarded, its ids restored."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from pipeline.codes import Code
 from pipeline.model import Block, Fault, Manifest, ReadTally, Role, Sheet

@@ -2,11 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
+from msgspec.structs import replace
 
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Cause, Inbox, Scan, Waiting

@@ -5,9 +5,10 @@ became of it, and returns its facts. Whoever reads one file runs one; the way is
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+
+from msgspec import Struct
 
 from pipeline.facts import Facts
 from pipeline.model import Block, PreparedBlock, Role
@@ -17,8 +18,7 @@ from schemas.courier import Profile
 from schemas.rules import Rules
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True, eq=False):
     """A block that is to be judged, and by what."""
 
     block: Block

@@ -5,10 +5,11 @@ They are not given up: each is taken as soon as it is ready, and the note about 
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.adapters.inbox import Cause, Waiting
 from pipeline.adapters.naming import as_text, shown, stem_of
@@ -24,8 +25,7 @@ NOTE = "WAITING.txt"
 _Place = tuple[str, str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Late:
+class Late(Struct, frozen=True, kw_only=True):
     """A file that waits for too long. ``since``: when it was first seen, aware."""
 
     folder: str

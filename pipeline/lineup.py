@@ -8,9 +8,10 @@ meanwhile, small ones and giants, which other processes do.
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from pipeline.claimed_files import ClaimedFiles
 from pipeline.facts import Facts
@@ -36,8 +37,7 @@ Came = Step | Exception | None
 """What a drop came to; None: it went back to waiting, or we are to end."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """Something ended in another thread; the service's own thread acts on it."""
 
     act: Callable[[], None]

@@ -1,8 +1,9 @@
 """The five statuses the API accepts, and where each stands on an order's way."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 
 class Milestone(IntEnum):
@@ -31,8 +32,7 @@ class Journey(IntEnum):
     RETURN = 1
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """Where a milestone stands: its journey and how far along it is."""
 
     journey: Journey

@@ -7,11 +7,12 @@ together; a *receipt* is what the ledger keeps of one call.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
 
 from pipeline.codes import Code
 
@@ -95,8 +96,7 @@ class Disposition(IntEnum):
     SKIPPED = 5  # a footer: counted, not a data row
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """One thing wrong with one row.
 
     ``column`` is the role's name (or "" when it concerns the row), ``message`` names the header
@@ -113,8 +113,7 @@ class Fault:
         return f"{self.code}:{self.column}" if self.column else str(self.code)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True, kw_only=True):
     """A warning about the whole file, or a group of alike warnings of its rows."""
 
     code: Code
@@ -124,8 +123,7 @@ class Notice:
     example_row: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """Bounds on a file. Sizes in bytes, rows in data rows over all sheets."""
 
     max_bytes: int = 1024 * 1024 * 1024
@@ -136,8 +134,7 @@ class Limits:
     header_search_rows: int = 50
 
 
-@dataclass(frozen=True, kw_only=True)
-class Block:
+class Block(Struct, frozen=True, kw_only=True):
     """Up to ``BLOCK_ROWS`` consecutive data rows of one sheet, as text.
 
     ``rows``: record numbers as a spreadsheet shows them (first record 1). ``cells``: one string
@@ -157,16 +154,14 @@ class Block:
         return len(self.rows)
 
 
-@dataclass(kw_only=True)
-class ReadTally:
+class ReadTally(Struct, kw_only=True):
     """What a reader passed over; complete once its blocks are exhausted."""
 
     blank: int = 0
     header: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sheet:
+class Sheet(Struct, frozen=True, kw_only=True):
     """One table of a manifest: its header and, lazily, its rows. ``blocks()`` may be called again.
 
     ``name`` is "" for CSV. ``header_row`` is the header's record number.
@@ -184,8 +179,7 @@ class BlockSource(Protocol):
     def __call__(self, tally: ReadTally) -> Iterator[Block]: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """A file that could be opened: its sheets with a header, and remarks about the whole."""
 
     sheets: tuple[Sheet, ...]
@@ -194,8 +188,7 @@ class Manifest:
     dialect: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PreparedBlock:
+class PreparedBlock(Struct, frozen=True, kw_only=True):
     """A block after mapping, validation and transformation.
 
     ``table`` has the schema ``columns.PREPARED``, one line per row of the block, in its order.
@@ -206,8 +199,7 @@ class PreparedBlock:
     notices: tuple[Notice, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResultBlock:
+class ResultBlock(Struct, frozen=True, kw_only=True):
     """A block with the outcome of each of its rows; ``table`` has the schema ``columns.RESULT``.
 
     ``cells`` and ``extra`` are the original text, as in ``Block``, for the rejects file.
@@ -220,8 +212,7 @@ class ResultBlock:
     extra: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Drop:
+class Drop(Struct, frozen=True, kw_only=True):
     """One file somebody left in the inbox, as the ledger knows it. Times are aware, UTC.
 
     ``folder`` is the inbox sub-folder ("" for the inbox itself), ``source_file`` the name it was
@@ -246,8 +237,7 @@ class Drop:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReadyFile:
+class ReadyFile(Struct, frozen=True, kw_only=True):
     """A settled file in the inbox. ``identity`` is (device, inode, size, mtime_ns)."""
 
     path: Path

@@ -6,8 +6,9 @@ not wait to be read for what is only needed after that (decision 38).
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from pipeline.admission import Admission
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from pipeline.runner import Runner
 
 
-@dataclass(frozen=True, kw_only=True)
-class Onward:
+class Onward(Struct, frozen=True, kw_only=True):
     """The steps after reading."""
 
     admission: "Admission"

@@ -1,13 +1,13 @@
 """The lines of the ledger's index by order, made part by part as they are written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.model import Disposition
 from pipeline.planning import Planned
@@ -34,8 +34,7 @@ def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Fro
     return Frozen(chunks=chunks, lines=lines)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Lines:
+class _Lines(Struct, frozen=True, kw_only=True):
     """Lines sorted by order id. ``row_of``: the row of each line before they were sorted, those of
     added pickups last; ``added``: their updates; ``order``: those lines sorted.
     """

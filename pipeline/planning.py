@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.adapters.spool import Spool, keep
 from pipeline.delivery.parcel import ITEM_SEPARATOR, Parcel
@@ -38,8 +38,7 @@ _ALONE = 10_000
 """Rows of a drop from which on a thread more pays."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlanRules:
+class PlanRules(Struct, frozen=True, kw_only=True):
     """The settings that planning obeys."""
 
     chunk_size: int = 20
@@ -47,8 +46,7 @@ class PlanRules:
     max_reject_ratio: float = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Planned:
+class Planned(Struct, frozen=True, kw_only=True):
     """A plan that is not yet frozen. ``table`` has the schema ``PLANNED``, a line per row."""
 
     plan: Plan

@@ -4,10 +4,11 @@ Adapters implement these; stages and rooms know nothing else of files, databases
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
 
 from pipeline.ends import ChunkEnds
 from pipeline.model import Drop, DropState, Outcome
@@ -31,8 +32,7 @@ class ChunkState(StrEnum):
     DONE = "done"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True, kw_only=True):
     """Up to 20 updates that travel in one call; body frozen at ``offset``/``length`` (bytes).
 
     ``outcome`` holds for every update of the chunk that has no ``Verdict`` of its own.
@@ -53,8 +53,7 @@ class Chunk:
     sent_at: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """How one update of a chunk ended, where that differs from its chunk. ``pos`` counts from 0."""
 
     chunk_no: int
@@ -65,8 +64,7 @@ class Verdict:
     http_status: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True, kw_only=True):
     """One call and its answer, for ``trace``. ``positions``: a part of the chunk; "" is all."""
 
     chunk_no: int
@@ -77,8 +75,7 @@ class Receipt:
     positions: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChunkResult:
+class ChunkResult(Struct, frozen=True, kw_only=True):
     """What became of one chunk: recorded in one commit with everything that belongs to it.
 
     ``replaces``: the chunk had verdicts before; ``verdicts`` stand in their place.
@@ -90,8 +87,7 @@ class ChunkResult:
     replaces: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """An update of an order that some drop has planned or sent before.
 
     ``dispatched``: nothing of the kind, but a row that told that auto-dispatch has reported the
@@ -119,8 +115,7 @@ class Lines(Protocol):
     def slice(self, start: int, count: int, /) -> "pa.Table": ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Frozen:
+class Frozen(Struct, frozen=True, kw_only=True):
     """A plan on its way into the ledger.
 
     ``lines``, a table or what can be cut like one, has the columns order_id (string), idx (int32:
@@ -134,8 +129,7 @@ class Frozen:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True, kw_only=True):
     """A file that is about to be claimed, under the id that was made for it."""
 
     drop_id: str
@@ -184,8 +178,7 @@ class SendBook(Protocol):
     def reopen(self, drop_seq: int, verdicts_now: Sequence[Verdict] = ()) -> int: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sighting:
+class Sighting(Struct, frozen=True, kw_only=True):
     """One row of one drop that names an order, for ``trace``.
 
     ``accepted_by``: set where the row itself is no longer kept, only that the status was accepted
@@ -218,8 +211,7 @@ class KeepBook(Protocol):
     def shrink(self, *, idle: bool) -> bool: ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DropLine:
+class DropLine(Struct, frozen=True, kw_only=True):
     """A drop as a list shows it: without what only its report needs.
 
     ``summary``: the object of its summary.json, as far as it was reported. ``total``: its data
@@ -243,8 +235,7 @@ class DropLine:
     total: int | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Search:
+class Search(Struct, frozen=True, kw_only=True):
     """Which drops are wanted; "" is any. ``needs``: an outcome of which it has rows.
 
     ``words`` stand in the file's name or the drop's id. ``before``, ``after``: older or newer
@@ -278,8 +269,7 @@ class Ledger(DropBook, DropIndex, PlanBook, SendBook, TraceBook, Overview, KeepB
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True):
     """An answer as it came: header names in lower case, body undecoded."""
 
     status: int

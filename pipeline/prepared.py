@@ -1,7 +1,6 @@
 """A file that was read, taken up for planning: what is told of it, and numbers from its spool."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,7 @@ from pipeline.stages.plan import NO_TIME, PlanInput
 from schemas.courier import Profile
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prepared(Facts):
+class Prepared(Facts, frozen=True, kw_only=True):
     """A file as planning needs it: its facts, and a handful of numbers per row.
 
     ``sheet_of``: the sheet's number per row.
@@ -40,7 +38,7 @@ def load(facts: Facts, spool: Spool, profiles: Mapping[str, Profile]) -> Prepare
     ids = pa.chunked_array([each for sheet in sheets for each in sheet["ids"]], pa.string())
     del sheets
     return Prepared(
-        **{each.name: getattr(facts, each.name) for each in fields(facts)},
+        **{name: getattr(facts, name) for name in facts.__struct_fields__},
         choice=Choice(profile=profiles[facts.courier], why=facts.why),
         keys=PlanInput(
             orders=Orders.of(ids),

@@ -10,12 +10,14 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from errno import EFBIG
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+
+import msgspec
+from msgspec import Struct, field
 
 from pipeline.adapters import confined
 from pipeline.codes import Code
@@ -58,20 +60,17 @@ def _spare_pandera() -> None:
     sys.modules["typeguard"] = typeguard
 
 
-@dataclass(frozen=True)
-class _Parent:
+class _Parent(Struct, frozen=True):
     """Who asks, and is asked."""
 
     asked: BinaryIO
     answers: BinaryIO
 
     def tell(self, answer: Mapping[str, Any]) -> None:
-        import orjson
-
         try:
-            line = orjson.dumps(answer)
-        except TypeError as error:  # text that is no Unicode, say, out of a file's name
-            line = orjson.dumps({"bug": _told(error)})
+            line = msgspec.json.encode(answer)
+        except (TypeError, ValueError) as error:  # text that is no Unicode, say, out of a name
+            line = msgspec.json.encode({"bug": _told(error)})
         self.answers.write(line + b"\n")
         self.answers.flush()
 
@@ -85,8 +84,7 @@ class _Parent:
         return heard
 
 
-@dataclass(frozen=True)
-class _Earlier:
+class _Earlier(Struct, frozen=True):
     """Earlier drops, as far as the parent knows them; see ``pipeline.family.Family``."""
 
     parent: _Parent

@@ -3,10 +3,12 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.adapters.spool import Spool
 from pipeline.attempts import attempt
@@ -25,8 +27,7 @@ _PIECE = 10_000
 """Rows of a piece: some 6 MB while it is made."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """Everything a drop's files are made of.
 
     ``facts``: ``pipeline.planning.facts_of``; ``advice``: how to fix what each code says;

@@ -1,8 +1,9 @@
 """The last third of the path for one drop: results, rejects and summary into the outbox."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pipeline.adapters.folders import Folders
 from pipeline.codes import Code

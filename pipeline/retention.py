@@ -6,12 +6,12 @@ order from being sent twice.
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 import structlog
+from msgspec import Struct
 
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
@@ -25,8 +25,7 @@ _EVERY = timedelta(days=1)
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Keep:
+class Keep(Struct, frozen=True, kw_only=True):
     """Days after its end for which what a drop left is kept; 0: for good."""
 
     archive_days: int = 0
@@ -34,8 +33,7 @@ class Keep:
     rows_days: int = 180
 
 
-@dataclass(frozen=True, kw_only=True)
-class Swept:
+class Swept(Struct, frozen=True, kw_only=True):
     """What was removed: originals and reports in files and folders, rows by drops.
 
     ``aside``: files beside the ledger: counted minutes, and what the page kept of uploads.

@@ -1,16 +1,16 @@
 """When the inbox is looked at: at intervals, sooner when something happened, never too often."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+
+from msgspec import Struct
 
 _DEAF_SECONDS = 0.6
 """After a claim the loop looks by itself for this long: watchdog keeps half of our own rename back
 for half a second, and every event behind it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pace:
+class Pace(Struct, frozen=True, kw_only=True):
     """How often to look, and when ``--once`` stops waiting. Seconds."""
 
     scan: float = 2.0

@@ -5,9 +5,9 @@ Every step can be taken again: what a crash left half done is done anew by the s
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 
 import structlog
+from msgspec.structs import replace
 
 from pipeline.closed import Closed
 from pipeline.closing import Closer, Ending

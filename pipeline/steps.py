@@ -1,8 +1,9 @@
 """What a drop comes to at each step, and which drops must be planned one after the other."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from pipeline.closed import Closed
 from pipeline.model import Drop
@@ -14,16 +15,14 @@ if TYPE_CHECKING:
     from pipeline.prepared import Prepared
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ready:
+class Ready(Struct, frozen=True, kw_only=True):
     """A drop whose plan is frozen: to be delivered. ``chunks`` as the ledger has them now."""
 
     drop: Drop
     chunks: Sequence[Chunk]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Blocked:
+class Blocked(Struct, frozen=True, kw_only=True):
     """A drop that shares some of its ``orders`` with earlier drops that are not through."""
 
     drop: Drop
@@ -32,15 +31,13 @@ class Blocked:
     behind: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reopened:
+class Reopened(Struct, frozen=True, kw_only=True):
     """A closed drop whose rest is to be delivered after all."""
 
     drop: Drop
 
 
-@dataclass(frozen=True, kw_only=True)
-class Later:
+class Later(Struct, frozen=True, kw_only=True):
     """A drop whose retry waits for drops that are not through and share its orders."""
 
     drop: Drop
@@ -50,8 +47,7 @@ class Later:
 Step = Ready | Blocked | Closed | Reopened | Later
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
+class Candidate(Struct, frozen=True, kw_only=True):
     """A drop that was read and is to be planned; ``orders``: those it would send something for."""
 
     drop: Drop

@@ -1,11 +1,12 @@
 """What is gathered of a file on the way through its blocks, and what turns out to be a footer."""
 
-from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.codes import Code
 from pipeline.facts import SheetFacts
@@ -15,8 +16,7 @@ from pipeline.stages.flags import DateKinds
 _ID_BAD = f"{Code.ID_MISSING}:|{Code.ID_INVALID}:"
 
 
-@dataclass
-class Tally:
+class Tally(Struct):
     """Rows of a sheet, or of the whole file: all, with a bad id, rejected."""
 
     rows: int = 0
@@ -33,8 +33,7 @@ class Tally:
         self.rejected += sign * rejected
 
 
-@dataclass
-class Gathered:
+class Gathered(Struct):
     """What is collected on the way through the blocks. ``data``: footers not counted."""
 
     sheets: list[SheetFacts] = field(default_factory=list)

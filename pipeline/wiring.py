@@ -6,10 +6,11 @@ What is needed only once a file was read is loaded by who asks for it (decision 
 import random
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from pipeline.adapters.child import Child
 from pipeline.adapters.clock import SystemClock
@@ -47,8 +48,7 @@ if TYPE_CHECKING:
 COURIERS = "couriers"
 
 
-@dataclass(frozen=True)
-class Site:
+class Site(Struct, frozen=True, dict=True):
     """One root with its settings; adapters are built when first asked for.
 
     ``child``: a process to read files in that was started before all this was imported.

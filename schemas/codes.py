@@ -2,10 +2,11 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
+
+from msgspec import Struct
 
 from pipeline.codes import Code
 
@@ -21,8 +22,7 @@ class Kind(StrEnum):
     NOTICE = "notice"  # a remark about the whole file
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """``what`` happened in one sentence, how to ``fix`` it in the sheet, and an ``example`` of it.
 
     ``right``: what such a cell should look like, "" where the code is not about a cell.

@@ -1,8 +1,9 @@
 """A courier's profile: what its files call things. Data only; one TOML file per courier."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+
+from msgspec import Struct, field
 
 from pipeline.model import Role
 from schemas.folding import fold
@@ -15,8 +16,7 @@ READ_AS = ("text", "epoch", "epoch_seconds", "epoch_millis", "serial")
 """What a profile may declare a date column to hold; ``epoch``: seconds or milliseconds."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DateRule:
+class DateRule(Struct, frozen=True, kw_only=True):
     """How a courier writes the dates of one column.
 
     ``day_first`` decides ``03/04/2024``, unless the separator is among ``month_first_with`` or
@@ -35,8 +35,7 @@ class DateRule:
         return self.day_first and separator not in self.month_first_with
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IdRule:
+class IdRule(Struct, frozen=True, kw_only=True):
     """What this courier's order ids are narrowed to, beyond the general shape."""
 
     digits_only: bool = False
@@ -47,8 +46,7 @@ class IdRule:
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Expectation:
+class Expectation(Struct, frozen=True, kw_only=True):
     """When a courier's file is to be here: ``by`` this time of day, on these ``days``.
 
     Days count from Monday, 0. Moments given are in the courier's zone.
@@ -78,8 +76,7 @@ class Expectation:
         return last is None or last < begin_of_day
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Profile:
+class Profile(Struct, frozen=True, kw_only=True, eq=False):
     """Everything we know about one courier's files.
 
     ``headers``: role → folded header aliases, the preferred one first. ``shown_headers``: the

@@ -1,13 +1,12 @@
 """The settings that decide what becomes of a row."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """What a profile does not say about the judging of rows.
 
     ``timezone``: IANA name, for times without a zone when the profile names none.

@@ -1,8 +1,9 @@
 """What a courier's status means: exact lookups in the courier's own table, never a guess."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+
+from msgspec import Struct, field
 
 from pipeline.milestones import Milestone
 from schemas.folding import fold, is_absent
@@ -52,8 +53,7 @@ class Doubt(Enum):
     DIRECTION = "direction"  # contradicts the row's direction
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ruling:
+class Ruling(Struct, frozen=True, kw_only=True):
     """What one combination of status, type and direction comes to."""
 
     verdict: Verdict
@@ -74,8 +74,7 @@ _AGREES: Mapping[Direction, frozenset[int]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class StatusTable:
+class StatusTable(Struct, frozen=True, kw_only=True):
     """A courier's vocabulary; every key is folded.
 
     ``base``: status → meaning. ``by_direction``: entries that hold for one direction and go

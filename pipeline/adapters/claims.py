@@ -9,8 +9,9 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipeline.adapters.atomic import (
     COPY_NAME,
@@ -31,8 +32,7 @@ from pipeline.model import ReadyFile
 from pipeline.ports import Presence
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Digest:
+class Digest(Struct, frozen=True, kw_only=True):
     """What a file held when it was read: SHA-256 in hex, size in bytes, mtime in nanoseconds."""
 
     sha256: str

@@ -8,9 +8,10 @@ crash, and none ever replaces a file. What we do not know is never deleted.
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipeline.adapters.atomic import (
     copy_verified,
@@ -29,8 +30,7 @@ from pipeline.errors import StorageError, UsageError
 from pipeline.ports import Presence
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PutAway:
+class PutAway(Struct, frozen=True, kw_only=True):
     """A file to move from ``work`` to the archive of a day; without one, to quarantine."""
 
     drop_id: str

@@ -5,9 +5,10 @@ clock (modification times lie: uploads keep old ones, clocks skew) and its conta
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipeline.adapters.listing import (
     Entry,
@@ -36,8 +37,7 @@ class Cause(StrEnum):
     NO_ROOM = "no_room"  # the disk has no room for what its rows become
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True, kw_only=True):
     """A file that is not ready.
 
     ``since_seconds``: how long we have seen it unchanged; ``waits_seconds``: how long we have seen
@@ -53,8 +53,7 @@ class Waiting:
     waits_seconds: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True, kw_only=True):
     """What one scan found; ``ready`` is oldest first (modification time, then name)."""
 
     ready: tuple[ReadyFile, ...]
@@ -68,8 +67,7 @@ class Scan:
         return waiting.union((file.folder, file.name) for file in self.ready)
 
 
-@dataclass(slots=True)
-class _Track:
+class _Track(Struct):
     """What we remember of a file while it stays as it is."""
 
     identity: Identity

@@ -9,9 +9,10 @@ import os
 import stat
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+from msgspec import Struct, field
 
 from pipeline.adapters.naming import ignored_because, is_text, shown
 from pipeline.errors import StorageError
@@ -27,8 +28,7 @@ _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _FORBIDDEN = {errno.EACCES, errno.EPERM}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A regular file that may be a manifest. ``folder`` is "" for the inbox itself."""
 
     folder: str
@@ -36,8 +36,7 @@ class Entry:
     identity: Identity
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LeftAlone:
+class LeftAlone(Struct, frozen=True, kw_only=True):
     """Something in the inbox that is never picked up.
 
     ``strange`` is true for what somebody may have meant as a manifest (a symlink, a folder called
@@ -51,8 +50,7 @@ class LeftAlone:
     strange: bool
 
 
-@dataclass(kw_only=True)
-class Listing:
+class Listing(Struct, kw_only=True):
     """Everything one look found. ``names``: folder → all names in it, ignored ones too.
 
     ``unread`` are courier folders we may not look into: what they hold is unknown, not gone.

@@ -8,8 +8,9 @@ JSON with such fields.
 import hashlib
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pipeline.adapters.listing import Identity, identity_of, open_regular
 
@@ -21,8 +22,7 @@ _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Marked:
+class Marked(Struct, frozen=True, kw_only=True):
     """What a marker says; ``size`` in bytes, ``hashes``: algorithm → lower-case hex."""
 
     size: int | None

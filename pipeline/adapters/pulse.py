@@ -7,12 +7,14 @@ put on the disk by force: that would cost delivery more than it is worth.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import orjson
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from pipeline.model import stamp
 
@@ -25,8 +27,7 @@ _EVERY_SECONDS: Final = 2.0
 _STALE_SECONDS: Final = 30.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Calls:
+class Calls(Struct, frozen=True, kw_only=True):
     """Calls to the API since the service started.
 
     ``by_status``: HTTP status, or "no answer" → calls. ``by_time``: calls per class of
@@ -66,8 +67,7 @@ class Calls:
         return LATENCY_BOUNDS[-1]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pulse:
+class Pulse(Struct, frozen=True, kw_only=True):
     """A service as it is. Times are UTC, ISO 8601.
 
     ``scanned_at``: the last time the whole inbox could be listed, "" before the first; ``every``:
@@ -144,7 +144,7 @@ class PulseWriter:
 
     def _write(self, pulse: Pulse) -> None:
         temporary = self._state / f".{FILE}.tmp"
-        temporary.write_bytes(orjson.dumps(asdict(pulse)))
+        temporary.write_bytes(msgspec.json.encode(pulse))
         temporary.replace(self._state / FILE)
 
     def _count(self, calls: Calls) -> None:
@@ -166,7 +166,7 @@ def read_pulse(state: Path) -> Pulse | None:
     """How the service is; None where none ever was, or its file says nothing."""
     try:
         told = orjson.loads((state / FILE).read_bytes())
-        known = {each.name for each in fields(Pulse)}
+        known = {*Pulse.__struct_fields__}
         values = {key: value for key, value in told.items() if key in known}
         return Pulse(**{**values, "calls": Calls(**values["calls"])})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -5,18 +5,17 @@ However many calls wait for a token, one is fetched for all of them.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+from msgspec import Struct
 
 from pipeline.errors import Held, Transient
 
 _TOKEN_NAMES = ("access_token", "accessToken", "token")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Credentials:
+class Credentials(Struct, frozen=True, kw_only=True):
     """How to get a token: fixed, from a file that is read again when it changes, or fetched."""
 
     token: str | None = None

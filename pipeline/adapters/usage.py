@@ -1,10 +1,9 @@
 """What a process has cost."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True):
     """``memory``: bytes of its own that are resident; mapped files do not count. ``seconds``: of
     processor time, since it began.
     """

@@ -10,12 +10,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import procrastinate
 import psycopg
 import structlog
+from msgspec import Struct
 from procrastinate import exceptions, jobs, schema
 from psycopg import sql
 
@@ -29,8 +29,7 @@ _AGAIN_SECONDS = 1.0
 _SCHEMA_KEY = 0x5D1D0003
 
 
-@dataclass(frozen=True, kw_only=True)
-class Queue:
+class Queue(Struct, frozen=True, kw_only=True):
     """Kinds of jobs that share so many threads: they do not keep those of other queues waiting."""
 
     name: str

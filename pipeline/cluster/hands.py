@@ -6,11 +6,11 @@ time; and ends by saying what is to be done next. The stages are those of an emb
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 
 import pyarrow as pa
 import structlog
+from msgspec.structs import replace
 
 from pipeline.adapters.ledger.segments import Load, Segment, segment_post, sending
 from pipeline.closed import Closed

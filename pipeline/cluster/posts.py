@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.ledger.crew import PLANNING
@@ -17,8 +18,7 @@ SCAN = "scan:"
 _T = TypeVar("_T")
 
 
-@dataclass
-class Held(Generic[_T]):
+class Held(Struct, Generic[_T]):
     """A post while it is held. ``what``: what taking it up told, None where it is not ours;
     ``gone``: the ledger has let go of it already.
     """

@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import Struct, field
 
 from pipeline.adapters.absent import kept_out
 from pipeline.errors import UsageError
@@ -57,8 +57,7 @@ _SHARED: Mapping[str, tuple[Any, Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class Desk:
+class Desk(Struct, frozen=True, dict=True):
     """The shared options of one command, and what follows from them.
 
     ``root_named``: by ``--root``; ``root_told``: by ``--root`` or ``SHIPDROP_ROOT``. ``early``: the

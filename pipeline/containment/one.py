@@ -6,16 +6,24 @@ replaced when it has grown.
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from signal import SIGXCPU
 
 import structlog
-from pydantic import ValidationError
+from msgspec.structs import replace
 
 from pipeline.adapters.child import Child, ChildGone
 from pipeline.adapters.spool import Spool
-from pipeline.agreement import MB, Answer, OwnProfiles, ReadingRules, introduction, reply, request
+from pipeline.agreement import (
+    MB,
+    Answer,
+    OwnProfiles,
+    ReadingRules,
+    answer_of,
+    introduction,
+    reply,
+    request,
+)
 from pipeline.containment.watch import Watch, not_startable, not_started, too_large, too_long
 from pipeline.errors import DropRefused, ReaderDied, StorageError
 from pipeline.facts import Facts, Job, Source
@@ -256,8 +264,8 @@ class Reader:
                     raise too_large(source, self._rules.memory)
                 continue
             try:
-                answer = Answer.model_validate_json(line)
-            except ValidationError:
+                answer = answer_of(line)
+            except ValueError:
                 self.end()
                 # Without what was said, and without the error's words: both may hold cells.
                 raise ReadingBug("the answer has another form than agreed") from None

@@ -5,11 +5,11 @@ A 429 or an outage is the API's, not one chunk's: what one call learns, all call
 
 import asyncio
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import count
 
 import structlog
+from msgspec import Struct
 
 from pipeline.delivery.pace import Pace
 from pipeline.delivery.policy import DeliveryPolicy
@@ -20,8 +20,7 @@ _SHORTEST_TIMER = 0.001
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shut:
+class Shut(Struct, frozen=True, kw_only=True):
     """Why nothing is sent any more. ``held``: the API will not take us; else it is out of reach.
 
     ``ours``: it is nothing to do with the API, but with this process or its ledger.

@@ -3,8 +3,9 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from pipeline.delivery.gate import Shut
 from pipeline.delivery.parcel import Parcel
@@ -19,8 +20,7 @@ _SPLITS_AT_LEAST = 100
 """Halvings (two calls each) that any drop may add; a large one, as many as it has chunks."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shipment:
+class Shipment(Struct, frozen=True, kw_only=True):
     """A planned drop handed in for delivery.
 
     ``chunks`` as the ledger has them, by number; ``verdicts`` those already given;
@@ -37,8 +37,7 @@ class Shipment:
     taken_up: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Handback:
+class Handback(Struct, frozen=True, kw_only=True):
     """What the room hands back; the rest is in the ledger. ``shut``: why it stopped early."""
 
     drop_seq: int
@@ -71,8 +70,7 @@ class Wave:
         return self._count + len(self._again)
 
 
-@dataclass(eq=False)
-class Lane:
+class Lane(Struct, eq=False):
     """A shipment under way. Only the event loop touches it. It keeps only what is still to do."""
 
     drop_seq: int

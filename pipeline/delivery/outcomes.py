@@ -5,7 +5,8 @@ Four places a row can be in: settled (accepted, or with a verdict), lost (sent, 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pipeline.codes import Code
 from pipeline.model import Outcome

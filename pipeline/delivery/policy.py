@@ -1,12 +1,12 @@
 """How hard to push: attempts, back-off, pace. Values and pure rules; the waiting is elsewhere."""
 
 import random
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, kw_only=True)
-class DeliveryPolicy:
+
+class DeliveryPolicy(Struct, frozen=True, kw_only=True):
     """The settings that delivery obeys. Times in seconds; ``rate`` in calls a second, 0 = free.
 
     ``gather``: answers that come within this time share a commit.

@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from pipeline.delivery.asking import Asker
 from pipeline.delivery.gate import Gate
@@ -14,8 +15,7 @@ from pipeline.model import Outcome
 from pipeline.ports import Clock, StatusApi
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Before:
+class Before(Struct, frozen=True, kw_only=True):
     """How an order's earlier milestone in this drop ended, if not well.
 
     ``code``: that of its verdict, where its chunk has ended; what ended as unknown stays so until
@@ -31,8 +31,7 @@ class Before:
 Earlier = Mapping[str, Before]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tools:
+class Tools(Struct, frozen=True, kw_only=True):
     """Shared by all passages. ``opened_at``: when this room began to send."""
 
     api: StatusApi
@@ -45,8 +44,7 @@ class Tools:
     opened_at: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Errand:
+class Errand(Struct, frozen=True, kw_only=True):
     """On whose behalf a chunk travels.
 
     ``owner``: its drop, as the gate knows it; ``key``: the chunk, among all; ``cancelled``: nothing

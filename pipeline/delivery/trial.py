@@ -5,7 +5,8 @@ show it; when all sending is held, their rows have not failed: they stay unsent.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pipeline.delivery.gate import Gate
 from pipeline.delivery.jury import Jury

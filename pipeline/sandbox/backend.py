@@ -2,10 +2,10 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from pipeline.sandbox.calls import CallLog, Kind, Stats
 from pipeline.sandbox.clock import Clock
@@ -16,8 +16,7 @@ from pipeline.sandbox.payload import CallRefusedError
 from pipeline.sandbox.tokens import TokenStore
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Backend:
+class Backend(Struct, frozen=True, kw_only=True):
     """The parts behind the endpoints, and the questions that may be asked about them."""
 
     sandbox: Sandbox

@@ -1,9 +1,10 @@
 """Remember calls: the last ones in full, all of them as counts."""
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypedDict
+
+from msgspec import Struct, field
 
 from pipeline.sandbox.clock import Clock
 
@@ -35,8 +36,7 @@ class Stats(TypedDict):
     faults: dict[str, int]
 
 
-@dataclass(slots=True, kw_only=True)
-class Call:
+class Call(Struct, kw_only=True):
     """One call; the outcome is filled in when it is known."""
 
     number: int

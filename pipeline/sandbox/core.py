@@ -1,10 +1,10 @@
 """The rules at work: orders, their states, and what becomes of a call. No I/O."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import orjson
+from msgspec import Struct, field
 
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.config import SandboxConfig
@@ -14,8 +14,7 @@ from pipeline.sandbox.rules import BEFORE, COARSE, MOVES, State
 _NO_ORDERS: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RowError:
+class RowError(Struct, frozen=True, kw_only=True):
     """One item that was refused while the call as a whole was taken."""
 
     index: int
@@ -24,8 +23,7 @@ class RowError:
     message: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """What became of a call: how many items it had, and which of them were refused."""
 
     count: int
@@ -41,16 +39,14 @@ class Accepted(NamedTuple):
     meta: bytes | None  # as JSON: a tenth of a dictionary's memory
 
 
-@dataclass(slots=True)
-class Order:
+class Order(Struct):
     """An order: where it stands and how it came there."""
 
     state: State
     history: list[Accepted] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """Running counts of items."""
 
     accepted: int = 0

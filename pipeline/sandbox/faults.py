@@ -3,11 +3,11 @@
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import formatdate
 from enum import StrEnum
 from typing import Any, Final
 
+from msgspec import Struct
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.sandbox.clock import Clock
@@ -33,8 +33,7 @@ class Fault(StrEnum):
     TRUNCATE = "truncate"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """What befalls one call."""
 
     fault: Fault | None = None

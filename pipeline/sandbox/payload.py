@@ -1,10 +1,10 @@
 """Check the body of a status call: the faults for which the API refuses the whole array."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import orjson
+from msgspec import Struct
 
 from pipeline.sandbox.rules import BEFORE, MAX_ITEMS, State
 
@@ -30,8 +30,7 @@ class CallRefusedError(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Update:
+class Update(Struct, frozen=True, kw_only=True):
     """One checked item of a call."""
 
     order_id: str

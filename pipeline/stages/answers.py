@@ -6,10 +6,10 @@ depth and length, and never raising.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from pipeline.ports import Reply
 
@@ -33,8 +33,7 @@ _DEEPEST = 4
 """How deep an error may hide its words."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """The API's word on one row."""
 
     code: str

@@ -1,12 +1,12 @@
 """The rows that may be sent, as numbers: what planning works on and makes smaller step by step."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.milestones import Milestone
 
@@ -26,8 +26,7 @@ def bit(*milestones: Milestone) -> int:
     return sum(1 << int(milestone) for milestone in milestones)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidates:
+class Candidates(Struct, frozen=True, kw_only=True):
     """Some rows of a drop, ascending. All arrays but ``names`` have a value per candidate.
 
     ``rows``: its place in the drop; ``order``: a number for its order, into ``names``; ``status``:
@@ -61,8 +60,7 @@ class Candidates:
         return np.packbits(present, axis=1, bitorder="little").ravel()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Orders:
+class Orders(Struct, frozen=True, kw_only=True):
     """The order of each row of a drop as a number into ``names``: each id is held once.
 
     ``names``: string array; other rows than those to be sent may have given some of them.

@@ -6,13 +6,13 @@ name begins with ``_reject`` are not data; two of them say where each row came f
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from pipeline.codes import Code
 from pipeline.model import Block, CellKind, Fault

@@ -1,9 +1,9 @@
 """Corrections: how many rows of a rejects file that came back are now sound."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from pipeline.model import Block, Outcome, ResultBlock
 from pipeline.stages.comeback import is_rejects_header, references
@@ -11,8 +11,7 @@ from pipeline.stages.comeback import is_rejects_header, references
 _SOUND = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.IGNORED})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Corrections:
+class Corrections(Struct, frozen=True, kw_only=True):
     """Record numbers of the parent's rows that came back, and of those that are now sound."""
 
     rows: frozenset[int]

@@ -1,8 +1,9 @@
 """One date cell into an instant or a wall-clock time: exact shapes only, never a guess."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+
+from msgspec import Struct
 
 from schemas.courier import DateRule
 from schemas.folding import ABSENT, INVISIBLE
@@ -59,8 +60,7 @@ _LONGEST = 64
 _LAST_SERIAL = 2_958_465
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a date cell says. ``at`` is aware for an instant, naive for wall-clock time.
 
     Without ``at`` the cell says nothing (``absent``) or is not a date.

@@ -1,6 +1,5 @@
 """A column of dates into instants: vectorised where the shape is plain, exact everywhere."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -8,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.model import CellKind
 from pipeline.stages.date_words import Reading, read_date
@@ -32,8 +32,7 @@ _MONTH_FIRST = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Times:
+class Times(Struct, frozen=True, kw_only=True):
     """A column's instants: milliseconds since the epoch (UTC), ``ABSENT`` or ``UNREADABLE``."""
 
     ms: npt.NDArray[np.int64]

@@ -8,11 +8,12 @@ said does not add up, the rows it leaves open are in doubt: neither accepted nor
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from pipeline.ports import Reply
 from pipeline.stages.answers import (
@@ -45,8 +46,7 @@ class Meaning(StrEnum):
     REFUSED = "refused"  # this content is refused whole
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """An answer, understood. ``failed`` and ``doubtful`` name places in the call, from 0."""
 
     meaning: Meaning

@@ -1,12 +1,12 @@
 """What was found about rows, in words: gathered per kind, told per row."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.codes import Code
 from pipeline.model import Block, Notice
@@ -17,8 +17,7 @@ Rows = npt.NDArray[np.int64]
 """Positions in a block, ascending."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One kind of thing about some rows: ``sentences`` has one text per position in ``rows``."""
 
     code: Code

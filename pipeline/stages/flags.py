@@ -1,11 +1,10 @@
 """Columns that say yes or no, and date columns that say it in two ways."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, field
 
 from pipeline.codes import Code
 from pipeline.model import Block, CellKind, Notice, Role
@@ -33,8 +32,7 @@ def auto_dispatched(block: Block, mapping: ColumnMap, profile: Profile) -> npt.N
     return said
 
 
-@dataclass(kw_only=True)
-class DateKinds:
+class DateKinds(Struct, kw_only=True):
     """How the dates of a file's columns are kept, gathered over its blocks.
 
     A column that mixes date cells with dates typed as text was probably opened by a spreadsheet in

@@ -6,7 +6,6 @@ the forward journey began (hazards.md B).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.codes import Code
 from pipeline.milestones import STEPS, Journey, Milestone
@@ -47,8 +47,7 @@ _IS_END = np.isin(
 _MANY = np.array([bits.bit_count() > 1 for bits in range(1 << WIDTH)])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Updates:
+class Updates(Struct, frozen=True, kw_only=True):
     """The updates to send, sorted by chunk and place in it.
 
     ``row``: the row that supplies an update's content; ``added``: a pickup that we add;

@@ -1,8 +1,8 @@
 """Which column of an unfamiliar file is probably which, and why: for a person to confirm."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from rapidfuzz import fuzz
 
 from pipeline.model import Role
@@ -26,8 +26,7 @@ _DATES = frozenset({Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED})
 _FLAGS = frozenset({Role.AUTO_DISPATCH, Role.SELF_SHIP})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Guess:
+class Guess(Struct, frozen=True, kw_only=True):
     """A role's column. ``sure``: its heading is known to stand for the role, nothing speaks against
     it, and no other column claims it; any other guess must be confirmed. ``evidence``: in words.
     """

@@ -1,10 +1,10 @@
 """Which column of a sheet is which: headers against the profile's aliases, never by position."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 import pyarrow.compute as pc
+from msgspec import Struct, field
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
@@ -34,8 +34,7 @@ class Match(StrEnum):
     CLOSE = "close"  # not known, and close to one that is; always with HEADER_GUESSED
 
 
-@dataclass(frozen=True, kw_only=True)
-class ColumnMap:
+class ColumnMap(Struct, frozen=True, kw_only=True):
     """Role → column index, with what must be said about it.
 
     ``headers`` are the sheet's headers as they stand in the file. ``helpers`` are the columns

@@ -1,8 +1,9 @@
 """Which courier's profile a name means: somebody's word, a folder's or a file's name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from pipeline.codes import Code
 from pipeline.model import Notice
@@ -12,8 +13,7 @@ from schemas.folding import fold
 from schemas.likeness import nearest
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """The profile, why it was taken (a sentence's end), and what must be said about it."""
 
     profile: Profile

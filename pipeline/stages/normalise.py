@@ -1,6 +1,5 @@
 """Text cells into the canonical manifest that pandera judges. Nothing is judged here."""
 
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.model import Block, CellKind, Role
 from pipeline.stages.dates import ABSENT, Times, read_times
@@ -22,8 +22,7 @@ from schemas.rules import Rules
 _DATE_ROLES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Canonical:
+class Canonical(Struct, frozen=True, kw_only=True):
     """A block in canonical form.
 
     ``ids``: order ids with their wrappers off. ``statuses``: the resolved combinations. ``times``:

@@ -5,13 +5,13 @@ on a handful of numbers per row. Rules: hazards.md B; limits and moves: konnect-
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.codes import Code
 from pipeline.milestones import Milestone
@@ -38,8 +38,7 @@ _SOME = 10_000
 _CONFLICT = np.array([contradicts(bits) for bits in range(1 << WIDTH)])
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlanInput:
+class PlanInput(Struct, frozen=True, kw_only=True):
     """The whole drop, a few whole numbers per row, rows in the drop's order.
 
     ``orders``: which order each row names. ``row``: record numbers. ``event_ms``: milliseconds
@@ -54,8 +53,7 @@ class PlanInput:
     auto: Mask
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """What becomes of each row, and the updates to send.
 
     Per row: ``disposition`` and ``leader`` (the row whose outcome a SHARED one takes, else -1).

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from msgspec import Struct, field
 
 from pipeline.codes import ERRORS, INFORMATION, Code
 from pipeline.model import ResultBlock
@@ -20,8 +20,7 @@ STATUSES = 100
 _SHOWN = 100
 
 
-@dataclass
-class _Column:
+class _Column(Struct):
     """What was found in the cells of one role."""
 
     header: str

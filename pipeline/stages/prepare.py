@@ -1,13 +1,14 @@
 """One block from text cells to prepared rows: normalise, validate, transform, and tell."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.codes import Code
 from pipeline.columns import PREPARED
@@ -153,8 +154,7 @@ def _narrowed(finding: Finding, ignored: Mask) -> Finding:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Desk:
+class _Desk(Struct, frozen=True, kw_only=True):
     """Everything about one block lies here while it is being judged."""
 
     block: Block

@@ -1,7 +1,8 @@
 """Recheck: what other drops have got through since, before a drop's old updates are sent again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipeline.codes import Code
 from pipeline.milestones import Milestone
@@ -13,8 +14,7 @@ from pipeline.stages.standing import beyond, objection
 _WAITING = frozenset({None, Outcome.UNKNOWN, Outcome.UNSENT})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pending:
+class Pending(Struct, frozen=True, kw_only=True):
     """An update that has no end yet. ``doubtful``: it may have arrived."""
 
     chunk_no: int

@@ -5,9 +5,10 @@ of its first cell, a link to that cell, and beside it what it should look like.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from pipeline.codes import Code
 from pipeline.stages.comeback import ROWS_SHEET
@@ -45,8 +46,7 @@ _STRONG = frozenset({0, 1, 2})
 _LINE, _MOST_LINES = 15.0, 12
 
 
-@dataclass(frozen=True, kw_only=True)
-class Advice:
+class Advice(Struct, frozen=True, kw_only=True):
     """What a code means, how to fix it, and what a right cell looks like ("": no cell)."""
 
     meaning: str
@@ -54,8 +54,7 @@ class Advice:
     right: str = ""
 
 
-@dataclass(kw_only=True, slots=True)
-class Value:
+class Value(Struct, kw_only=True):
     """One value that has a fault: how many rows, and where the first of them stands.
 
     ``row``: its number in the file that was rejected; ``line`` and ``place``: its cell on the
@@ -70,16 +69,14 @@ class Value:
     count: int = 0
 
 
-@dataclass(kw_only=True, slots=True)
-class Group:
+class Group(Struct, kw_only=True):
     """The rows with one code in one column. ``values``: the first so many different ones."""
 
     count: int = 0
     values: dict[str, Value] = field(default_factory=dict)
 
 
-@dataclass(kw_only=True)
-class Tally:
+class Tally(Struct, kw_only=True):
     """The faults of the rows, by code and column header."""
 
     groups: dict[tuple[str, str], Group] = field(default_factory=dict)
@@ -149,8 +146,7 @@ def write_fix_sheet(
     sheet.fit_to_pages(1, 0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Head:
+class _Head(Struct, frozen=True, kw_only=True):
     """A cell of the line that begins a group."""
 
     text: str | int

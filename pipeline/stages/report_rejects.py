@@ -7,12 +7,12 @@ that nobody could drop back.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.model import Outcome, ResultBlock
 from pipeline.stages.comeback import (
@@ -34,8 +34,7 @@ _NEED_A_PERSON = (Outcome.REJECTED, Outcome.FAILED)
 _SETTLED = (Outcome.IGNORED, Outcome.DUPLICATE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Layout:
+class Layout(Struct, frozen=True, kw_only=True):
     """The columns of a rejects file.
 
     ``names``: the original columns. ``places``: for each header tuple, the place of each of its
@@ -54,8 +53,7 @@ class Layout:
         return (*LEADING, *self.names, *[""] * self.surplus)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Picked:
+class Picked(Struct, frozen=True, kw_only=True):
     """The lines one block adds. ``codes`` and ``message`` are empty for sound rows.
 
     ``cells`` are the original columns in the layout's order, surplus last; None: all empty.

@@ -5,12 +5,12 @@ a comment, the status column has a drop-down, and a second sheet says what to fi
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from typing import Any, Final
 
 import xlsxwriter
+from msgspec import Struct
 
 from pipeline.codes import ERRORS
 from pipeline.model import ResultBlock, Role
@@ -43,8 +43,7 @@ _MESSAGE = LEADING.index(REJECT_MESSAGE)
 _MESSAGE_WIDTH, _WIDEST = 56, 40
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Formats:
+class _Formats(Struct, frozen=True, kw_only=True):
     header: Any
     ours: Any
     text: Any

@@ -1,13 +1,13 @@
 """``results.csv``: one line per data row of the dropped file, in its order."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.columns import RESULT
 from pipeline.model import ResultBlock
@@ -37,8 +37,7 @@ _ALIKE = frozenset({"source_status", "order_status", "outcome", "codes", "sent_a
 """Columns in which many rows say the same: only what differs is looked at."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """Lines of one drop's results file."""
 
     block: ResultBlock

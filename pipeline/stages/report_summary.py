@@ -1,11 +1,12 @@
 """``summary.json`` and ``received.json``: a drop in one object, for people who script."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.codes import ERRORS, INFORMATION
 from pipeline.model import Drop, DropState, Notice, Outcome
@@ -17,8 +18,7 @@ SCHEMA: Final = 1
 _TELLABLE = {DropState.COMPLETED, DropState.REFUSED, DropState.OPEN, DropState.CANCELLED}
 
 
-@dataclass(frozen=True, kw_only=True)
-class SummaryFacts:
+class SummaryFacts(Struct, frozen=True, kw_only=True):
     """Everything a summary tells.
 
     ``total`` and ``counts`` are in data rows; an outcome that is missing counts 0. ``notices``

@@ -5,12 +5,12 @@ and a preview, since a chunk that was not sent has an outcome like any other: un
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.codes import Code
 from pipeline.columns import RESULT
@@ -106,8 +106,7 @@ def _ends_of(chunks: Sequence[Chunk]) -> ChunkEnds:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _ByChunk:
+class _ByChunk(Struct, frozen=True, kw_only=True):
     """Outcome, HTTP status and remark (-1 for none) by chunk number; what the remarks mean."""
 
     outcome: npt.NDArray[np.int8]

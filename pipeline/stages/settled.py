@@ -1,13 +1,13 @@
 """A drop whose every row has its outcome: what results, rejects and summary are made from."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.ends import ChunkEnds
 from pipeline.model import Outcome
@@ -28,8 +28,7 @@ PLANNED = pa.schema(
 OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Remark:
+class Remark(Struct, frozen=True, kw_only=True):
     """A code and sentence that delivery adds to a row."""
 
     code: str
@@ -85,8 +84,7 @@ class Remarks(Mapping[int, Remark]):
         return codes, words
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Calls:
+class _Calls(Struct, frozen=True, kw_only=True):
     """Number, attempts and time per chunk: line n + 1 is of chunk n, line 0 of rows without a call.
 
     -1, 0 and "" where nothing is known; a chunk that was only marked has not been sent.
@@ -109,8 +107,7 @@ class _Calls:
         return cls(no=no, attempts=attempts, sent_at=pc.fill_null(sent_at, ""))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settled:
+class Settled(Struct, frozen=True, kw_only=True, dict=True):
     """The whole drop. ``outcome`` per row: a number into ``OUTCOMES``, -1 for a skipped footer.
 
     ``call``: the row whose call a row shares (itself when sent, -1 without a call); ``remarks``:

@@ -1,11 +1,10 @@
 """A block's statuses: each distinct combination resolved once with the courier's own table."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.model import Block, CellKind, Role
 from pipeline.stages.mapping import ColumnMap
@@ -15,8 +14,7 @@ from schemas.manifest import SEPARATOR, ruling_of, status_key
 from schemas.statuses import Direction, Ruling, Verdict
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """One distinct combination of the cells that decide a status, as they stand in the file."""
 
     status: str
@@ -27,8 +25,7 @@ class Seen:
     ruling: Ruling
 
 
-@dataclass(frozen=True, kw_only=True)
-class Statuses:
+class Statuses(Struct, frozen=True, kw_only=True):
     """Per row an index into the distinct combinations of the block."""
 
     index: npt.NDArray[np.int64]

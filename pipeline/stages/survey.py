@@ -3,13 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, field
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
@@ -82,8 +82,7 @@ def likely_header(rows: Sequence[Sequence[str]], profiles: Iterable[Profile]) ->
     return row
 
 
-@dataclass(kw_only=True)
-class ColumnFacts:
+class ColumnFacts(Struct, kw_only=True):
     """What was seen in one column, in cells.
 
     ``filled``: cells that say something. ``ids``, ``long_ids``, ``awbs``: cells of such a shape.
@@ -109,8 +108,7 @@ class ColumnFacts:
         return count / self.filled if self.filled else 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Survey:
+class Survey(Struct, frozen=True, kw_only=True):
     """A file's columns, and its data rows."""
 
     columns: tuple[ColumnFacts, ...]
@@ -191,8 +189,7 @@ def _count(
             return
 
 
-@dataclass(frozen=True, kw_only=True)
-class StatusCount:
+class StatusCount(Struct, frozen=True, kw_only=True):
     """One status beside one type and one direction, as the file writes them, and its rows."""
 
     status: str

@@ -5,11 +5,11 @@ Cells are text beforehand, since a spreadsheet rounds an order id that it takes 
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import xlsxwriter
+from msgspec import Struct
 from xlsxwriter.utility import xl_col_to_name
 
 from pipeline.milestones import Milestone
@@ -38,8 +38,7 @@ _NOTES: dict[Role, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Offer:
+class Offer(Struct, frozen=True, kw_only=True):
     """A status that is sent, and as what. ``beside``: what its type or direction must say then."""
 
     status: str

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.milestones import Milestone
 from pipeline.model import Block, CellKind, Role
@@ -26,8 +26,7 @@ _NUMBERS = frozenset({"reasonCode"})
 _WIRE = pa.array(["", *(milestone.wire for milestone in Milestone)], pa.string())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Updates:
+class Updates(Struct, frozen=True, kw_only=True):
     """The updates of some rows of a block, and what could not be taken over.
 
     ``items``: JSON text per row. ``cut``: role → which rows' text was cut. ``odd_reasons``: which

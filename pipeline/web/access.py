@@ -9,9 +9,10 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.errors import SettingsError
 from pipeline.settings import WebSettings, WebUser, is_loopback
@@ -31,8 +32,7 @@ class Right(StrEnum):
     OPERATE = "operate"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Visitor:
+class Visitor(Struct, frozen=True, kw_only=True):
     """Whoever sent a request. ``name`` is "" where nobody has to log in.
 
     ``by_token``: a machine that gave its token with the request, so that no other page of a browser
@@ -49,8 +49,7 @@ class Visitor:
         return self.right is Right.OPERATE
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Session:
+class _Session(Struct, frozen=True, kw_only=True):
     name: str
     ends_at: float
 

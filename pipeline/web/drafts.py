@@ -6,11 +6,13 @@ A draft holds only what was changed. The rejects file itself is never touched.
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import orjson
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.adapters.atomic import replace_with, storing
 from pipeline.web.faults import Rejects
@@ -20,8 +22,7 @@ _MOST: Final = 200_000
 """Changes in one draft; beyond, a spreadsheet is the better tool."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """One value for all rows that have another one in this column."""
 
     column: int
@@ -29,8 +30,7 @@ class Rule:
     new: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
+class Draft(Struct, frozen=True, kw_only=True):
     """What was changed so far. Lines and columns count from 0 in the rejects file.
 
     ``identity``: the rejects file it was made for. ``cells``: line → column → value; these win
@@ -103,15 +103,14 @@ class Drafts:
             path = self._path(drop_id)
             with storing("write", path):
                 self._place.mkdir(parents=True, exist_ok=True)
-                text = orjson.dumps(asdict(sheet.draft), option=orjson.OPT_NON_STR_KEYS)
+                text = msgspec.json.encode(sheet.draft)
                 replace_with(path, path.with_suffix(".tmp"), [text])
 
     def _path(self, drop_id: str) -> Path:
         return self._place / f"{drop_id}.json"
 
 
-@dataclass
-class Sheet:
+class Sheet(Struct):
     """A draft on the table."""
 
     draft: Draft

@@ -1,11 +1,11 @@
 """One drop as its page shows it: its files, how far it is, its rows a page at a time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct
 
 from pipeline import report_names
 from pipeline.model import DropState, Outcome
@@ -30,8 +30,7 @@ _DOWNLOADS: Final = ("results", "rejects", "rejects_xlsx", "refused", "summary")
 RESULT_COLUMNS: Final = ("outcome", "codes")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """One line of a results file. ``number``: the record's number as a spreadsheet shows it."""
 
     number: str
@@ -46,8 +45,7 @@ class Row:
     sent_at: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rows:
+class Rows(Struct, frozen=True, kw_only=True):
     """One page of rows. ``total``: all that fit the filter; ``page`` from 1."""
 
     rows: Sequence[Row]

@@ -2,11 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+from msgspec import Struct
 
 from pipeline.codes import Code
 from pipeline.stages.guard import unguard_array
@@ -18,8 +18,7 @@ VALUES_SHOWN: Final = 20
 """Values of one fault that are listed; the grid has them all."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rejects:
+class Rejects(Struct, frozen=True, kw_only=True):
     """A rejects file, its cells as they were in the dropped file.
 
     ``headers``: the original columns. ``columns``: role → place among them. ``rows``, ``codes``,
@@ -38,16 +37,14 @@ class Rejects:
         return int(self.table.num_rows)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ValueFault:
+class ValueFault(Struct, frozen=True, kw_only=True):
     """A value that is wrong in ``count`` rows."""
 
     value: str
     count: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Group:
+class Group(Struct, frozen=True, kw_only=True):
     """A fault: code and column, how many rows have it, which values, and what to do about it.
 
     ``column``: its place among the original columns, None when the fault concerns the row.

@@ -9,10 +9,11 @@ import io
 import mmap
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from pipeline.ports import DropLine, Search
 from pipeline.stages.guard import guard_cell, unguard_cell
@@ -27,16 +28,14 @@ _MOST_ORDERS: Final = 20
 _LONGEST_LINE: Final = 64 * 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Story:
+class Story(Struct, frozen=True, kw_only=True):
     """All that is known of one order. ``awbs``: the numbers that led here, if it was by AWB."""
 
     order_id: str
     seen: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """What was found. ``back_to``: how far the files were looked through for an AWB, None if all;
     ``before``: where to go on.
     """

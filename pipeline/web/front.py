@@ -3,11 +3,11 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
+from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import Response
@@ -31,8 +31,7 @@ _SHELF: Final = 4
 _LARGEST: Final = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Front:
+class Front(Struct, frozen=True, kw_only=True):
     """One web page over one root. Lives as long as the server."""
 
     site: Site

@@ -1,16 +1,16 @@
 """Which couriers' files are late, by what their profiles expect and what came."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from pipeline.web.tally import Counted, Tally
 from pipeline.wiring import Site
 from schemas.courier import DAYS, Profile
 
 
-@dataclass(frozen=True, kw_only=True)
-class Courier:
+class Courier(Struct, frozen=True, kw_only=True):
     """A courier as the page shows it. ``due``: the deadline that was missed, when late."""
 
     profile: Profile

@@ -9,13 +9,14 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import orjson
 import structlog
+from msgspec import Struct, field
 
 from pipeline.adapters.atomic import storing
 from pipeline.adapters.naming import shown
@@ -38,8 +39,7 @@ _FOR_A_PERSON: Final = ("rejected", "failed", "unknown")
 Send = Callable[[str, str], bool]
 
 
-@dataclass
-class Told:
+class Told(Struct):
     """What was told: up to which end of a drop, which couriers' deadlines, which API state."""
 
     until: str
@@ -133,7 +133,7 @@ class Notices:
 
     def _write(self) -> None:
         with storing("write", self._path):
-            self._path.write_bytes(orjson.dumps(vars(self._told)))
+            self._path.write_bytes(msgspec.json.encode(self._told))
 
 
 def _ended(drop: DropLine) -> str:

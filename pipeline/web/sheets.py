@@ -10,7 +10,6 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pacsv
+from msgspec import Struct
 
 from pipeline.errors import StorageError
 from pipeline.stages.guard import unguard_cell
@@ -30,8 +30,7 @@ _LONGEST_LINE: Final = 16 << 20
 Identity = tuple[int, int, int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SheetFile:
+class SheetFile(Struct, frozen=True, kw_only=True):
     """A file of ours, indexed. ``begins``: where each record after the header begins, and the end.
 
     ``columns``: the columns that were asked for, dictionary-encoded, a value per record.

@@ -6,11 +6,12 @@ A file that is only checked waits here for the word to send it, an hour at most.
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import orjson
+from msgspec import Struct
 from starlette.datastructures import UploadFile
 
 from pipeline.adapters.atomic import storing
@@ -23,8 +24,7 @@ _KEPT_SECONDS: Final = 3600.0
 _CARD: Final = "card.json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Staged:
+class Staged(Struct, frozen=True, kw_only=True):
     """Files that came together and are not in the inbox yet. ``names``: as they were given.
 
     ``courier``: "" where it is to be recognised.
@@ -69,7 +69,7 @@ def stage(site: Site, files: Sequence[UploadFile], *, courier: str, who: str, no
                     )
         card = _place(site, staged.batch) / _CARD
         with storing("write", card):
-            card.write_bytes(orjson.dumps(asdict(staged)))
+            card.write_bytes(msgspec.json.encode(staged))
     except BaseException:
         discard(site, staged)
         raise

@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
+
+from msgspec import Struct
 
 from pipeline.adapters.ledger.status import cluster_status
 from pipeline.adapters.listing import list_inbox
@@ -17,8 +18,7 @@ _T = TypeVar("_T")
 _KEPT_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Health:
+class Health(Struct, frozen=True, kw_only=True):
     """How things stand. Ages in seconds.
 
     ``alive``: a service, or a worker, was at work here a moment ago; ``scanned``: it could list

@@ -7,10 +7,11 @@ or a scrape costs little however long the ledger is.
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from pipeline.model import DropState, Outcome
 from pipeline.ports import DropLine
@@ -20,8 +21,7 @@ _KEPT_SECONDS: Final = 2.0
 _OVERLAP: Final = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True, kw_only=True):
     """What one drop came to. ``seconds``: from its arrival to its end, once it is through."""
 
     drop_id: str

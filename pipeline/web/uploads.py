@@ -7,13 +7,14 @@ upload is kept beside the ledger, under the hash of its bytes, and found again b
 import secrets
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import orjson
+from msgspec import Struct
 
 from pipeline.adapters.atomic import replace_with, storing
 from pipeline.adapters.naming import NAME_BYTES
@@ -25,8 +26,7 @@ _FOLDER: Final = "uploads"
 _LONGEST_NOTE: Final = 1000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Upload:
+class Upload(Struct, frozen=True, kw_only=True):
     """One file that was put into the inbox. ``name``: as it lies there; ``at``: UTC, ISO 8601.
 
     ``batch``: the same for files that came together. ``corrects``: the drop it corrects, or "".
@@ -148,7 +148,7 @@ def _keep(site: Site, upload: Upload) -> None:
         path = place / name
         with storing("write", path):
             place.mkdir(parents=True, exist_ok=True)
-            replace_with(path, path.with_suffix(".tmp"), [orjson.dumps(asdict(upload))])
+            replace_with(path, path.with_suffix(".tmp"), [msgspec.json.encode(upload)])
 
 
 def _read(paths: Iterable[Path]) -> list[Upload]:

@@ -1,10 +1,11 @@
 """How things are said on the page: counts, times, states, and a drop's verdict in one sentence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from pipeline.model import DropState, Outcome
 from pipeline.ports import DropLine
@@ -30,8 +31,7 @@ STATES: Final[Mapping[str, str]] = {
 _FOR_A_PERSON: Final = (Outcome.REJECTED, Outcome.FAILED, Outcome.UNKNOWN)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
+class Progress(Struct, frozen=True, kw_only=True):
     """How far a drop is: updates answered, of all that are to be sent."""
 
     answered: int

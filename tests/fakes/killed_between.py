@@ -12,10 +12,10 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import orjson
+from msgspec.structs import replace
 
 from pipeline import admission, closing, runner  # noqa: F401 - else each fork would load them
 from pipeline.adapters import tables  # noqa: F401 - the same

@@ -13,7 +13,7 @@ AT = "2026-11-20T10:00:00.000Z"
 
 CHILD = """
 import os, sys
-from dataclasses import replace
+from msgspec.structs import replace
 from pathlib import Path
 from pipeline.adapters.ledger import open_ledger, plans
 from pipeline.model import DropState

@@ -1,10 +1,10 @@
 """Rows for the plan, written as a person would tell them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 
 from pipeline.milestones import Milestone
 from pipeline.model import Disposition, Outcome

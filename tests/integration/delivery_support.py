@@ -7,13 +7,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
+from msgspec.structs import replace
 
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.konnect import Credentials, KonnectApi

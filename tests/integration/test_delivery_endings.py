@@ -3,10 +3,10 @@
 import sqlite3
 import threading
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.adapters.clock import SystemClock
 from pipeline.delivery.lane import Handback

@@ -1,7 +1,6 @@
 """The ledger on a real file and on a real PostgreSQL: drops, plans, sends, an order's story."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,6 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.errors import StorageError

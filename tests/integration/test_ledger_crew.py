@@ -4,10 +4,10 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.ledger.crew import Orders

@@ -1,11 +1,11 @@
 """The ledger looked over: searches with their pages, what has changed, how far a drop is."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.model import Drop, DropState, Outcome

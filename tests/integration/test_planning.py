@@ -1,12 +1,12 @@
 """The middle of the path on a real file, spool and ledger: planned, frozen, and planned again."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from xlsxwriter import Workbook
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger

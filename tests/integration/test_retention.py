@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.ledger.schema import chunks, lines, receipts, verdicts

@@ -1,11 +1,11 @@
 """summary.json and received.json against the outside contract."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from pipeline.codes import ERRORS, INFORMATION, Code
 from pipeline.model import Drop, DropState, Notice, Outcome

@@ -1,12 +1,12 @@
 """Whose file is read next."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.model import Drop, DropState
 from pipeline.turns import Lanes, Turns, is_giant

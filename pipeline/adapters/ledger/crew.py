@@ -8,9 +8,9 @@ the line, which waits for transactions that are under way; all its posts go with
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import posts, signals, workers
@@ -31,8 +31,7 @@ _JOBS = sa.table(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Worker:
+class Worker(Struct, frozen=True, kw_only=True):
     """A worker as the ledger knows it. ``silent``: seconds since its last word. ``calls`` and
     ``rate``: its share of what all may do; ``holds``: what it has taken up.
     """
@@ -50,8 +49,7 @@ class Worker:
     holds: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Signals:
+class Signals(Struct, frozen=True, kw_only=True):
     """What all workers obey: seconds of quiet left, and why nothing may be sent, if so."""
 
     quiet: float
@@ -61,8 +59,7 @@ class Signals:
     hint: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Orders:
+class Orders(Struct, frozen=True, kw_only=True):
     """What a worker is told each time it gives word of itself."""
 
     draining: bool

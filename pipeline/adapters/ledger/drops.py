@@ -1,7 +1,6 @@
 """The ledger's drops: begun before the rename, saved at each stage, closed with their summary."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +33,7 @@ def drop_from(row: sa.Row[Any]) -> Drop:
 
 def drop_columns(drop: Drop) -> dict[str, Any]:
     """The line of ``drops`` that says the same as the record, but for its key and request."""
-    values = {field.name: getattr(drop, field.name) for field in fields(Drop)}
+    values = {name: getattr(drop, name) for name in Drop.__struct_fields__}
     for name in _TIMES:
         values[name] = values[name].isoformat() if values[name] else None
     values["state"] = drop.state.value
@@ -57,7 +56,7 @@ def _named(drop: Drop) -> dict[str, Any]:
     return {**values, "k_seq": drop.seq}
 
 
-_SAVED = [field.name for field in fields(Drop) if field.name not in {"request", "seq"}]
+_SAVED = [name for name in Drop.__struct_fields__ if name not in {"request", "seq"}]
 _SAVING = (
     drops.update()
     .where(drops.c.seq == sa.bindparam("k_seq"))

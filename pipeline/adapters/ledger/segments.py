@@ -5,11 +5,11 @@ booked; when all of a wave have, the next wave may begin.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from pipeline.adapters.ledger.crew import NOW, insert_post
 from pipeline.adapters.ledger.drops import Drops, drop_from
@@ -25,8 +25,7 @@ small that taking it up costs more than sending it."""
 _NOT_THROUGH = (Outcome.FAILED.value, Outcome.UNKNOWN.value, Outcome.UNSENT.value)
 
 
-@dataclass(frozen=True, kw_only=True, order=True)
-class Segment:
+class Segment(Struct, frozen=True, kw_only=True, order=True):
     """Chunks ``first`` to ``last`` of a drop's wave that are not through."""
 
     drop_seq: int
@@ -41,8 +40,7 @@ class Segment:
         return segment_post(self.drop_seq, self.wave, self.no)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Load:
+class Load(Struct, frozen=True, kw_only=True):
     """What is needed to send a segment. ``before``: earlier waves' chunks that did not all end."""
 
     segment: Segment

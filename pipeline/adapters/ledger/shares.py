@@ -1,17 +1,16 @@
 """Shares: what one worker may take of the calls and the rate that all are allowed together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 _LEAST_RATE = 1e-6
 """A smaller part of the rate than this is none; a rate of 0 would mean no bound."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Allowance:
+class Allowance(Struct, frozen=True, kw_only=True):
     """What all workers together may do: calls at once and a second (0: no bound)."""
 
     calls: int = 0

@@ -8,7 +8,8 @@ it is looked at before.
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipeline.stages.reading.sniff import Buffer
 
@@ -21,16 +22,14 @@ _SMALL = 4096
 _ROOT, _STREAM = 5, 2
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Entry:
+class _Entry(Struct, frozen=True, kw_only=True):
     name: str
     kind: int
     start: int
     size: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Compound:
+class Compound(Struct, frozen=True, kw_only=True):
     """An OLE2 container. ``table`` and ``small_table`` tell the sector that follows each.
 
     ``lengths``: how long the header says that directory, table and small table are, in sectors.

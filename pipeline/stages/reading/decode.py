@@ -7,11 +7,11 @@ windows of the file. Everything else is transcoded on the way.
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
@@ -35,8 +35,7 @@ _TERMINATOR = re.compile(rb"\r\r\n|\r\n|\r|\n")
 _DOS_END = 0x1A
 
 
-@dataclass(frozen=True, kw_only=True)
-class Encoding:
+class Encoding(Struct, frozen=True, kw_only=True):
     """How the text is written. ``start`` is where it begins, after a byte order mark.
 
     ``in_place``: the bytes are valid UTF-8 as they stand.
@@ -108,8 +107,7 @@ def line_at(text: Text, position: int) -> int:
     return lines
 
 
-@dataclass(frozen=True, kw_only=True)
-class _InPlace:
+class _InPlace(Struct, frozen=True, kw_only=True):
     data: Buffer
     start: int
 

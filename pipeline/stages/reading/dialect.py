@@ -7,7 +7,8 @@ one that cuts the records after it most evenly.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
@@ -37,8 +38,7 @@ _QUOTE_HINT = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dialect:
+class Dialect(Struct, frozen=True, kw_only=True):
     """How the file is cut, and where its data starts.
 
     ``row``: the header's record number. ``at``: UTF-8 position just after the header.
@@ -50,8 +50,7 @@ class Dialect:
     at: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Trial:
+class _Trial(Struct, frozen=True, kw_only=True):
     """The first records as one delimiter cuts them. ``ends``: positions in characters."""
 
     delimiter: str

@@ -8,11 +8,11 @@ from the file itself; a workbook without any costs a search for a few bytes.
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct, field
 
 from pipeline.model import CellKind
 from pipeline.stages.reading.cells import Column
@@ -54,8 +54,7 @@ _LETTERS = 26
 _LONGEST_ROW = 64 * 1024 * 1024
 
 
-@dataclass(kw_only=True)
-class ErrorCells:
+class ErrorCells(Struct, kw_only=True):
     """The error cells of one sheet. Rows are record numbers (from 1), columns count from 0."""
 
     rows: "array[int]" = field(default_factory=lambda: array("l"))

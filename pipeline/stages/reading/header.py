@@ -1,8 +1,9 @@
 """Where the header is: the first row that holds every column the courier's profile needs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
@@ -21,8 +22,7 @@ class HeaderFinder(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """One record near the top of a table: its number as a spreadsheet shows it, and its cells."""
 
     number: int

@@ -3,7 +3,8 @@
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pipeline.stages.reading.sniff import Buffer
 
@@ -12,8 +13,7 @@ _TAKE, _PIECE = 64 * 1024, 1024 * 1024
 _PEEK = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Package:
+class Package(Struct, frozen=True, kw_only=True):
     """A sound workbook in a zip container.
 
     ``kind``: ``xlsx``, ``xlsb`` or ``ods``. ``suspects``: names of the parts that may hold error

@@ -1,10 +1,10 @@
 """Delimited text → manifest: one sheet whose blocks are read as they are asked for."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
@@ -64,8 +64,7 @@ def read_csv(data: Buffer, *, name: str, limits: Limits, header: HeaderFinder) -
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class CsvBlocks:
+class CsvBlocks(Struct, frozen=True, kw_only=True):
     """The rows after the header. ``fast`` false reads everything by ``tokens`` alone."""
 
     data: Buffer

@@ -1,11 +1,11 @@
 """Workbook (XLSX, XLSB, XLS, ODS) → manifest: every visible sheet that has the header."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice, repeat
 from typing import Any, TypeVar
 
+from msgspec import Struct, field
 from python_calamine import (
     CalamineSheet,
     CalamineWorkbook,
@@ -106,8 +106,7 @@ def contained(call: Callable[[], _Result], name: str, where: str = "") -> _Resul
         ) from error
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Budget:
+class _Budget(Struct, frozen=True, kw_only=True):
     """The row limit, which counts over all sheets, and what each was found to hold."""
 
     max_rows: int
@@ -117,8 +116,7 @@ class _Budget:
         return sum(rows for at, rows in self.used.items() if at < index)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _SheetBlocks:
+class _SheetBlocks(Struct, frozen=True, kw_only=True):
     sheet: CalamineSheet
     file: str
     header_row: int

@@ -4,13 +4,13 @@ The same for text and workbooks, and for both ways of reading CSV.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, field
 
 from pipeline.codes import Code
 from pipeline.errors import DropRefused
@@ -22,8 +22,7 @@ Mask = npt.NDArray[np.bool_]
 _ASCII = 0x7F
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parsed:
+class Parsed(Struct, frozen=True, kw_only=True):
     """Consecutive records as the file has them, brought to the header's width.
 
     ``first``: the first record's number. ``cells``: one string array per header. ``counts``: cells

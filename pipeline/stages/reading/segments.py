@@ -9,12 +9,12 @@ numpy knows every record's bounds, and Arrow's reader makes the columns. Anythin
 ``tokens``.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct
 from pyarrow import csv as pa_csv
 
 from pipeline.stages.reading.rows import Parsed, surplus_of
@@ -27,8 +27,7 @@ _LF, _CR, _QUOTE = 10, 13, 34
 _MARK = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Layout:
+class Layout(Struct, frozen=True, kw_only=True):
     """Where the records of a window are. ``size``: bytes up to the end of the last whole one.
 
     ``starts``, ``ends`` bound each record without its line end, ``nexts`` is where the line end

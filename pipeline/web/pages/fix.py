@@ -1,11 +1,12 @@
 """Correcting rows: a cell in the grid, or one value everywhere; then a new drop by the inbox."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 import structlog
 from fastapi import APIRouter, Query, Request
+from msgspec import Struct
+from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
@@ -41,8 +42,7 @@ _WIDE: Final = 40
 """Columns beyond which only the wrong cells of a row can be edited here."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Table:
+class Table(Struct, frozen=True, kw_only=True):
     """What is corrected: a drop's rejects file, and what was changed so far."""
 
     drop: DropLine

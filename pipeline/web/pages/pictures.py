@@ -3,12 +3,12 @@
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from markupsafe import Markup
+from msgspec import Struct
 from starlette.responses import Response
 
 from pipeline.adapters.pulse import Calls, read_minutes
@@ -24,8 +24,7 @@ _CODES: Final = 12
 _HOURS: Final = 48
 
 
-@dataclass(frozen=True, kw_only=True)
-class Picture:
+class Picture(Struct, frozen=True, kw_only=True):
     """A drawing and its table. ``head``: headings, the first is for the rows' names.
 
     ``bars``: a drawing per row instead of one for all.
