@@ -17,6 +17,9 @@ from pipeline.ports import DISPATCHED, Chunk, Frozen, Lines, Standing
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_MANY = 10_000
+"""A plan with more lines has them written ahead, while its bodies are still being written."""
+
 _LINES_PER_COMMIT = 50_000
 """Lines written in one transaction, so that a huge drop does not keep others from committing."""
 
@@ -70,19 +73,23 @@ class Plans:
 
         What a freeze left behind that the process did not live to end is replaced.
         """
-        left = [(drop.seq, self._write_most_lines(drop, plan.lines)) for drop, plan in plans]
+        few = []
+        for drop, plan in plans:
+            if plan.lines.num_rows > _MANY:
+                self._write_ahead(drop, plan.lines)
+            else:
+                few.append((drop, plan.lines.slice(0, _MANY)))
         # Where bodies are still being written they are waited for, but not in a transaction.
         columns = [(drop.seq, _columns_of(plan.chunks)) for drop, plan in plans]
         with self._db.write() as connection:
-            _clear(connection, [drop for drop, plan in plans if not _is_long(plan.lines)])
-            _insert_lines(self._db, connection, left)
+            _clear(connection, [drop for drop, _ in few])
+            _insert_lines(self._db, connection, [(drop.seq, table) for drop, table in few])
             _insert_chunks(self._db, connection, columns)
             write_drops(connection, [drop for drop, _ in plans])
 
-    def _write_most_lines(self, drop: Drop, table: Lines) -> "pa.Table":
-        """Write all but the last lines, in transactions of their own; return the last ones."""
-        start = 0
-        while table.num_rows - start > _LINES_PER_COMMIT:
+    def _write_ahead(self, drop: Drop, table: Lines) -> None:
+        """Write lines in transactions of their own; the first marks the drop as being frozen."""
+        for start in range(0, table.num_rows, _LINES_PER_COMMIT):
             with self._db.write() as connection:
                 if start == 0:
                     _clear(connection, [drop])
@@ -90,8 +97,6 @@ class Plans:
                     connection.execute(mark.values(facts={FREEZING: True}))
                 some = table.slice(start, _LINES_PER_COMMIT)
                 _insert_lines(self._db, connection, [(drop.seq, some)])
-            start += _LINES_PER_COMMIT
-        return table.slice(start, _LINES_PER_COMMIT)
 
 
 _BUT = sa.bindparam("but", type_=sa.BigInteger, expanding=True)
@@ -179,10 +184,6 @@ def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
         yield some
 
 
-def _is_long(table: Lines) -> bool:
-    return bool(table.num_rows > _LINES_PER_COMMIT)
-
-
 def _clear(connection: sa.Connection, some: Sequence[Drop]) -> None:
     """Clear up after an earlier freeze of these drops that was not brought to its end.
 
@@ -201,6 +202,8 @@ def _insert_lines(
 ) -> None:
     import pyarrow as pa  # who has a plan has loaded it
 
+    if not tables:
+        return
     whole = pa.concat_tables([table for _, table in tables])
     columns = {name: whole.column(name).to_pylist() for name in _LINE_COLUMNS}
     columns["drop_seq"] = [seq for seq, table in tables for _ in range(table.num_rows)]
