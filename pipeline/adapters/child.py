@@ -3,7 +3,7 @@
 Messages are single lines of bytes, one way on its stdin, the other on its stdout. What comes back
 is bytes too: what they mean, and whether to believe them, is for the caller to decide.
 
-Light on purpose (no pathlib, no dataclass): a child that is started before anything else is
+Light on purpose (no pathlib, no record): a child that is started before anything else is
 imported gets its own imports done beside ours.
 """
 
