@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes --upgrade --quiet
 
 # Where it is set, as in many containers, every start would compile all of our modules anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,16 +18,19 @@ help:
 	@echo "make check   format, lint, strict types, import contracts"
 	@echo "make bench   the measures of benchmarks/README.md (minutes)"
 	@echo "make setup   only the .venv with locked dependencies"
-	@echo "make lock    re-resolve the lock files (needs uv)"
+	@echo "make lock    re-resolve the lock files"
 
 setup: $(STAMP)
 
-$(STAMP): requirements-dev.lock pyproject.toml
+# uv installs in a quarter of the time; what only pip is set up to find, pip finds.
+$(STAMP): requirements-setup.lock requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Shipdrop needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --require-hashes -r requirements-setup.lock
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode --require-hashes -r requirements-dev.lock || \
+	  $(PIP) --require-hashes -r requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: $(STAMP)
@@ -43,9 +48,10 @@ check: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
-lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes --upgrade --quiet -o requirements.lock
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes --upgrade --quiet -o requirements-dev.lock
+lock: $(STAMP)
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
+	$(COMPILE) --group pyproject.toml:setup -o requirements-setup.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
