@@ -37,7 +37,7 @@ class Job(Struct, frozen=True, kw_only=True):
     spool: Spool
 
 
-class SheetFacts(Struct, frozen=True, kw_only=True):
+class SheetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One sheet as it was read: ``roles`` maps a role to its column's index.
 
     ``matched``: role → how its heading was recognised (``mapping.Match``); ``unused``: the headings
@@ -52,7 +52,7 @@ class SheetFacts(Struct, frozen=True, kw_only=True):
     unused: tuple[str, ...]
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is told of a file that was read to its end; its rows are in the spool.
 
     ``courier``: the name of the profile it was read with, and ``why``. ``total``: data rows,

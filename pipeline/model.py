@@ -113,7 +113,7 @@ class Fault(Struct, frozen=True, kw_only=True):
         return f"{self.code}:{self.column}" if self.column else str(self.code)
 
 
-class Notice(Struct, frozen=True, kw_only=True):
+class Notice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A warning about the whole file, or a group of alike warnings of its rows."""
 
     code: Code

@@ -5,13 +5,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.errors import SettingsError, StorageError
+from pipeline.fresh import FreshChunks
 from pipeline.model import DropState, Outcome
-from pipeline.ports import ChunkResult, ChunkState
+from pipeline.ports import ChunkResult, ChunkState, Frozen
 from tests.fakes.ledger_plans import AT, CHILD, NOW, frozen_plan
 
 URL = "sqlite:///ledger.db"
@@ -35,6 +38,24 @@ def killed_in_a_freeze(root: Path, url: str, parts: int) -> int:
     """A process that is killed after so many parts of a large freeze."""
     arguments = [sys.executable, "-c", CHILD, str(root), str(parts), url]
     return subprocess.run(arguments, cwd=ROOT, check=False).returncode
+
+
+def without_bodies(drop_seq: int, rows: int) -> Frozen:
+    """A plan whose bodies cannot be written: known once its lines are."""
+
+    def lengths() -> npt.NDArray[np.int64]:
+        raise StorageError("The disk has no space.", hint="Make some.")
+
+    planned = frozen_plan(drop_seq, rows, prefix="old")
+    count = len(planned.chunks)
+    chunks = FreshChunks(
+        drop_seq=drop_seq,
+        wave=[0] * count,
+        size=np.full(count, 20),
+        doubtful=[False] * count,
+        lengths=lengths,
+    )
+    return Frozen(chunks=chunks, lines=planned.lines)
 
 
 @pytest.mark.parametrize("parts", [0, 1, 2, 3])
@@ -62,6 +83,51 @@ def test_a_drop_forgotten_after_a_killed_freeze_leaves_no_lines(tmp_path, ledger
     ledger.forget(ledger.unfinished()[0])
     assert lines_by_prefix(ledger) == {}
     assert ledger.sightings("old0000000") == []
+    ledger.close()
+
+
+@pytest.mark.parametrize("rows", [10_001, 60_000])
+def test_a_freeze_whose_bodies_fail_leaves_nothing_that_a_later_one_meets(
+    tmp_path, ledger_url, rows
+):
+    ledger = opened(tmp_path, "d1", url=ledger_url)
+    drop = replace(ledger.find("d1"), state=DropState.CLAIMED)
+    with pytest.raises(StorageError, match="no space"):
+        ledger.freeze(replace(drop, state=DropState.OPEN), without_bodies(drop.seq, rows))
+    # Meanwhile it has to wait for others, and that is noted where its facts will be.
+    ledger.save(replace(drop, facts={"behind": ["d0"]}))
+    again = replace(drop, state=DropState.OPEN, facts={"total": rows})
+    ledger.freeze(again, frozen_plan(drop.seq, rows, prefix="new"))
+    assert ledger.find("d1") == again
+    assert lines_by_prefix(ledger) == {"new": rows}
+    ledger.close()
+
+
+@pytest.mark.parametrize("end", [DropState.REFUSED, DropState.CANCELLED])
+def test_a_drop_that_ends_after_a_killed_freeze_leaves_no_lines(tmp_path, ledger_url, end):
+    opened(tmp_path, "d1", url=ledger_url).close()
+    killed_in_a_freeze(tmp_path, ledger_url, 3)
+    ledger = opened(tmp_path, url=ledger_url)
+    (drop,) = ledger.unfinished()
+    ledger.save(replace(drop, state=end, finished_at=NOW))
+    assert lines_by_prefix(ledger) == {}
+    assert ledger.sightings("old0000000") == []
+    ledger.close()
+
+
+def test_a_ledger_of_before_knows_a_freeze_that_did_not_end(tmp_path):
+    ledger = opened(tmp_path, "d1")
+    drop = ledger.find("d1")
+    with pytest.raises(StorageError):
+        ledger.freeze(replace(drop, state=DropState.OPEN), without_bodies(drop.seq, 10_001))
+    ledger.save(replace(drop, facts={"freezing": True}))  # so it was noted until version 3
+    with ledger._db.write() as connection:
+        connection.exec_driver_sql("DROP TABLE unfrozen")
+        connection.exec_driver_sql("DELETE FROM schema_version WHERE number > 3")
+    ledger.close()
+    ledger = opened(tmp_path)
+    ledger.freeze(replace(drop, state=DropState.OPEN), frozen_plan(drop.seq, 20, prefix="new"))
+    assert lines_by_prefix(ledger) == {"new": 20}
     ledger.close()
 
 

@@ -12,6 +12,7 @@ from pipeline.adapters.ledger.schema import (
     drops,
     lines,
     receipts,
+    unfrozen,
     verdicts,
 )
 from pipeline.errors import UsageError
@@ -31,7 +32,7 @@ def copy_all(source: Database, target: Database, *, root_id: str) -> Mapping[str
                 "The ledger to copy to holds drops already.", hint="Give the address of a new one."
             )
         counts = {str(drops.name): _copy_drops(old, new, root_id)}
-        for table in (chunks, verdicts, receipts, lines, accepted, compacted):
+        for table in (chunks, verdicts, receipts, lines, accepted, compacted, unfrozen):
             counts[str(table.name)] = _copy(old, new, target, table)
         target.dialect.number_after(new, drops.c.seq)
         target.dialect.number_after(new, receipts.c.id)

@@ -10,15 +10,12 @@ import sqlalchemy as sa
 
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.roots import has_id, root_id
-from pipeline.adapters.ledger.schema import drops, lines
+from pipeline.adapters.ledger.schema import drops, lines, unfrozen
 from pipeline.model import Drop, DropState
 from pipeline.ports import Arrival
 
 _TIMES = ("received_at", "started_at", "finished_at")
 _OPEN = [state.value for state in DropState if not state.closed]
-
-FREEZING = "freezing"
-"""Stands in a drop's facts while its lines are written in several transactions."""
 
 
 def drop_from(row: sa.Row[Any]) -> Drop:
@@ -45,10 +42,26 @@ def drop_columns(drop: Drop) -> dict[str, Any]:
 
 def write_drops(connection: sa.Connection, some: Sequence[Drop]) -> None:
     """Write the lines of these drops as they are now."""
+    clear_unfrozen(connection, [drop.seq for drop in some if drop.state.closed])
     for closed in (False, True):
         values = [_named(drop) for drop in some if drop.state.closed is closed]
         if values:
             connection.execute(_CLOSING if closed else _SAVING, values)
+
+
+def clear_unfrozen(connection: sa.Connection, numbers: Sequence[int]) -> None:
+    """Remove what freezes of these drops left that did not end.
+
+    Lines are kept by order: finding those of one drop means reading all, so only where it must be.
+    """
+    if not numbers:
+        return
+    these = unfrozen.c.drop_seq.in_(numbers)
+    left = connection.execute(sa.select(unfrozen.c.drop_seq).where(these)).scalars().all()
+    for number in left:
+        connection.execute(lines.delete().where(lines.c.drop_seq == number))
+    if left:
+        connection.execute(unfrozen.delete().where(these))
 
 
 def _named(drop: Drop) -> dict[str, Any]:
@@ -137,9 +150,7 @@ class Drops:
         """Remove a drop that was never claimed, or whose file went back to waiting."""
         this = drops.c.seq == drop.seq
         with self._db.write() as connection:
-            facts = connection.execute(sa.select(drops.c.facts).where(this)).scalar()
-            if facts and facts.get(FREEZING):
-                connection.execute(lines.delete().where(lines.c.drop_seq == drop.seq))
+            clear_unfrozen(connection, [drop.seq])
             connection.execute(drops.delete().where(this))
 
     def find(self, drop_id: str) -> Drop | None:

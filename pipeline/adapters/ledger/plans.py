@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.drops import FREEZING, write_drops
+from pipeline.adapters.ledger.drops import clear_unfrozen, write_drops
 from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, verdicts
+from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, unfrozen, verdicts
 from pipeline.fresh import FreshChunks
 from pipeline.model import Drop, DropState, Outcome, stamp
 from pipeline.ports import DISPATCHED, Chunk, Frozen, Lines, Standing
@@ -73,28 +73,30 @@ class Plans:
 
         What a freeze left behind that the process did not live to end is replaced.
         """
-        few = []
+        few, ahead = [], []
         for drop, plan in plans:
             if plan.lines.num_rows > _MANY:
                 self._write_ahead(drop, plan.lines)
+                ahead.append(drop.seq)
             else:
                 few.append((drop, plan.lines.slice(0, _MANY)))
         # Where bodies are still being written they are waited for, but not in a transaction.
         columns = [(drop.seq, _columns_of(plan.chunks)) for drop, plan in plans]
         with self._db.write() as connection:
-            _clear(connection, [drop for drop, _ in few])
+            clear_unfrozen(connection, [drop.seq for drop, _ in few])
             _insert_lines(self._db, connection, [(drop.seq, table) for drop, table in few])
             _insert_chunks(self._db, connection, columns)
             write_drops(connection, [drop for drop, _ in plans])
+            if ahead:
+                connection.execute(unfrozen.delete().where(unfrozen.c.drop_seq.in_(ahead)))
 
     def _write_ahead(self, drop: Drop, table: Lines) -> None:
-        """Write lines in transactions of their own; the first marks the drop as being frozen."""
+        """Write lines in transactions of their own; the first notes whose they are."""
         for start in range(0, table.num_rows, _LINES_PER_COMMIT):
             with self._db.write() as connection:
                 if start == 0:
-                    _clear(connection, [drop])
-                    mark = drops.update().where(drops.c.seq == drop.seq)
-                    connection.execute(mark.values(facts={FREEZING: True}))
+                    clear_unfrozen(connection, [drop.seq])
+                    connection.execute(unfrozen.insert().values(drop_seq=drop.seq))
                 some = table.slice(start, _LINES_PER_COMMIT)
                 _insert_lines(self._db, connection, [(drop.seq, some)])
 
@@ -182,19 +184,6 @@ def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
     rest = iter(items)
     while some := list(islice(rest, size)):
         yield some
-
-
-def _clear(connection: sa.Connection, some: Sequence[Drop]) -> None:
-    """Clear up after an earlier freeze of these drops that was not brought to its end.
-
-    Lines are kept by order: finding those of one drop means reading all, so only where it must be.
-    """
-    if not some:
-        return
-    facts = sa.select(drops.c.seq, drops.c.facts).where(drops.c.seq.in_([d.seq for d in some]))
-    for seq, known in connection.execute(facts).all():
-        if known and known.get(FREEZING):
-            connection.execute(lines.delete().where(lines.c.drop_seq == seq))
 
 
 def _insert_lines(

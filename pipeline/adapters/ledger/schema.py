@@ -176,6 +176,15 @@ compacted = sa.Table(
 )
 
 
+#: Drops whose lines were written ahead, and whose chunks were not yet: what a freeze left that did
+#: not end. Whoever freezes, forgets or closes such a drop removes its lines.
+unfrozen = sa.Table(
+    "unfrozen",
+    metadata,
+    sa.Column("drop_seq", sa.Integer, primary_key=True, autoincrement=False),
+)
+
+
 def _create_first_tables(connection: sa.Connection) -> None:
     metadata.create_all(connection, tables=[drops, chunks, verdicts, receipts, lines])
 
@@ -192,8 +201,28 @@ def _make_room_for_workers(connection: sa.Connection) -> None:
     connection.execute(signals.insert().values(id=1))
 
 
+def _make_room_for_unended_freezes(connection: sa.Connection) -> None:
+    metadata.create_all(connection, tables=[unfrozen])
+    # Until now the drop's facts said so, and whoever saved the drop overwrote them.
+    unplanned = sa.select(drops.c.seq, drops.c.facts).where(
+        drops.c.state.in_(["claiming", "claimed"])
+    )
+    left = [
+        {"drop_seq": seq}
+        for seq, facts in connection.execute(unplanned).all()
+        if facts and facts.get("freezing")
+    ]
+    if left:
+        connection.execute(unfrozen.insert(), left)
+
+
 #: Step N brings a ledger from version N to N + 1. Never change one that was released: add.
-STEPS = (_create_first_tables, _make_room_for_compaction, _make_room_for_workers)
+STEPS = (
+    _create_first_tables,
+    _make_room_for_compaction,
+    _make_room_for_workers,
+    _make_room_for_unended_freezes,
+)
 
 
 def is_current(connection: sa.Connection) -> bool:
