@@ -11,7 +11,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 CAMPAIGN = "tests/campaign/"
-ALONE = (CAMPAIGN, "tests/web/test_web_notices.py")
+ALONE = (CAMPAIGN, "tests/web/test_web_notices.py", "tests/web/test_web_workers.py")
 
 
 class Dealing(LoadScopeScheduling):
