@@ -14,6 +14,11 @@ CAMPAIGN = "tests/campaign/"
 ALONE = (CAMPAIGN, "tests/web/test_web_notices.py", "tests/web/test_web_workers.py")
 
 
+WEB = "tests/web/"
+LONG = (f"{WEB}test_web_workers.py", f"{WEB}test_web_watching.py")
+"""The pages' tests come last; of those the long ones first, or one process ends long after all."""
+
+
 class Dealing(LoadScopeScheduling):
     """Hands out modules in the order of collection, and of some each test by itself."""
 
@@ -33,8 +38,14 @@ def mixed(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
         else:
             modules.setdefault(module, []).append(item)
     campaigns.reverse()
-    for tests in modules.values():
-        yield from tests
+    for module in sorted(modules, key=_when):
+        yield from modules[module]
         if campaigns:
             yield campaigns.pop()
     yield from reversed(campaigns)
+
+
+def _when(module: str) -> int:
+    if not module.startswith(WEB):
+        return 0
+    return 1 if module in LONG else 2
