@@ -79,6 +79,12 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
         return Exit.NEEDS_PERSON if self.left or self.for_a_person else Exit.FINE
 
     @property
+    def is_for_a_person(self) -> bool:
+        """True when it is the outbox that says what somebody has to do."""
+        code = self.exit
+        return code is Exit.REFUSED or (code is Exit.NEEDS_PERSON and self.for_a_person > 0)
+
+    @property
     def why(self) -> str:
         """The reason for the exit code, in words."""
         match self.exit:

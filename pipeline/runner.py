@@ -16,7 +16,7 @@ from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import StorageError
 from pipeline.model import Drop, DropState, Outcome
 from pipeline.planning import PlanRules, blocking, facts_of, make_plan, pending_of
-from pipeline.ports import Chunk, Ledger
+from pipeline.ports import Chunk, ChunkState, Ledger
 from pipeline.stages.plan import one_by_one
 from pipeline.stages.recheck import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
@@ -43,9 +43,12 @@ class Runner:
         ``fresh``: the chunks of a plan that was frozen just now, so that nothing is read back.
         """
         known = () if fresh is not None else self._ledger.verdicts(drop.seq)
+        chunks = tuple(self._ledger.chunks(drop.seq)) if fresh is None else fresh
+        if fresh is None and (doubtful := sum(each.state is ChunkState.SENDING for each in chunks)):
+            log.info("drop.in_doubt", drop=drop.drop_id, calls=doubtful, hint=_IN_DOUBT)
         return Shipment(
             drop_seq=drop.seq,
-            chunks=tuple(self._ledger.chunks(drop.seq)) if fresh is None else fresh,
+            chunks=chunks,
             verdicts=tuple(known),
             body=held.enter_context(self._closer.spool(drop).body_reader()),
         )
@@ -151,5 +154,10 @@ def _reason(back: Handback) -> str:
 def _is_cut_off(back: Handback) -> bool:
     return back.cancelled and not back.complete
 
+
+_IN_DOUBT = (
+    "A run was cut off while it made these calls: the API is asked how they ended. What it cannot "
+    "tell is sent again once the old call must have timed out, so this may take a while."
+)
 
 _CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")

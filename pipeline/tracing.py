@@ -117,15 +117,16 @@ def _story(told: dict[str, Any], seen: Sighting, calls: list[Receipt]) -> list[s
     if seen.accepted_by:
         return [f"accepted by {stamp(seen.accepted_by)}; the row itself is no longer kept"]
     lines = []
-    if chunk is None or not chunk.attempts:
+    if chunk is None or not (chunk.attempts or calls):
         lines.append("nothing was sent for this row")
+    elif not chunk.attempts:
+        # Sent, perhaps, by a run that was killed before it noted any answer.
+        lines.append("a run was cut off while it sent this row, and did not hear the answer")
+        lines += _told_of(calls)
     else:
         if told["sent"] is not None:
             lines.append(f"sent: {orjson.dumps(told['sent']).decode()}")
-        for receipt in calls:
-            status = receipt.http_status or "no answer"
-            kind = _CALLS.get(receipt.kind, receipt.kind)
-            lines.append(f"{receipt.at} {kind}: {status}, {receipt.note}")
+        lines += _told_of(calls)
         status = told["http_status"] or "no answer"
         lines.append(f"{chunk.sent_at} last call of chunk {chunk.no}: {status}")
         lines.append(f"{chunk.attempts} call(s) for its chunk in all")
@@ -135,3 +136,11 @@ def _story(told: dict[str, Any], seen: Sighting, calls: list[Receipt]) -> list[s
     where = told["results_file"] or "its results file is no longer in the outbox, or not yet"
     lines.append(f"results: {where}")
     return lines
+
+
+def _told_of(calls: list[Receipt]) -> list[str]:
+    return [
+        f"{call.at} {_CALLS.get(call.kind, call.kind)}: {call.http_status or 'no answer'}, "
+        f"{call.note}"
+        for call in calls
+    ]

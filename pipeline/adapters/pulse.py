@@ -5,6 +5,8 @@ gets a line for each minute in which calls were made. Both may be lost without h
 put on the disk by force: that would cost delivery more than it is worth.
 """
 
+import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -175,7 +177,20 @@ def read_pulse(state: Path) -> Pulse | None:
 
 def is_fresh(pulse: Pulse, now: datetime) -> bool:
     """Tell whether the service was alive a moment ago."""
-    return not pulse.stopped_at and _is_recent(pulse.at, pulse, now)
+    return not pulse.stopped_at and _is_recent(pulse.at, pulse, now) and not _is_gone(pulse)
+
+
+def _is_gone(pulse: Pulse) -> bool:
+    """True where its process would be seen, and is not: it was killed since it gave word."""
+    if pulse.host != socket.gethostname():
+        return False
+    try:
+        os.kill(pulse.pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # it is somebody else's, or no process number at all
+        return False
+    return False
 
 
 def has_scanned(pulse: Pulse, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from pipeline.commands.common import Desk, command, to_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
     from types import FrameType
 
     from pipeline.adapters.ledger.alone import Hold
@@ -101,7 +102,7 @@ def _serve(desk: Desk, site: "Site", hold: "Hold", *, once: bool, only: str | No
     caught = _catch_signals(service)
     with watching(site, quiet=desk.quiet or desk.as_json):
         outcome = service.run(once=once, only=only)
-    _tell_end(desk, outcome, once=once)
+    _tell_end(desk, outcome, once=once, outbox=site.outbox_path)
     if caught:
         return 130 if caught[0] == signal.SIGINT else 0
     return int(outcome.exit) if once else 0
@@ -141,13 +142,14 @@ def _teller(desk: Desk) -> "Any":  # noqa: ANN401 - a callback
     return tell
 
 
-def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool) -> None:
+def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool, outbox: "Path") -> None:
     for waiting in outcome.left:
         from pipeline.adapters.naming import shown
 
         typer.echo(f"shipdrop: {shown(waiting.name)} was not ready: {waiting.reason}", err=True)
     if once and not desk.quiet and outcome.exit:
-        typer.echo(f"shipdrop: exit code {int(outcome.exit)}: {outcome.why}", err=True)
+        where = f". What to do is in {outbox}" if outcome.is_for_a_person else ""
+        typer.echo(f"shipdrop: exit code {int(outcome.exit)}: {outcome.why}{where}", err=True)
 
 
 def retry(

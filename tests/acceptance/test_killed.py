@@ -51,8 +51,16 @@ def test_killed_while_sending(root: Root, api: SandboxHandle, seed: int) -> None
     until(lambda: api.stats()["calls"] >= after, what=f"call {after}")
     running_.kill()
     assert api.stats()["accepted"] < ROWS
-    assert root.once().code == 0
+    ran = root.once()
+    assert ran.code == 0
     assert_all_accepted_once(root, api, ROWS)
+    assert any(line["event"] == "drop.in_doubt" and line["calls"] > 0 for line in ran.logs)
+    # What the killed run had sent is not told as never sent. (Rarely none of it had got there.)
+    asked = [row for row in root.of("big").lines() if "RECONCILED" in row["codes"]]
+    for row in asked[:1]:
+        (story,) = root.run("trace", row["order_id"], "--json").json
+        assert "nothing was sent for this row" not in story["story"]
+        assert any("asked: 200" in line for line in story["story"])
 
 
 def test_killed_twice_while_sending(root: Root, api: SandboxHandle) -> None:

@@ -1,13 +1,17 @@
 """Parts of the web page by themselves: expectations, log-in pace, our own CSV, drafts, words."""
 
 import hashlib
+import os
 import random
+import socket
+import subprocess
 from datetime import UTC, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
+from msgspec.structs import replace
 
 from pipeline import web
 from pipeline.adapters.profiles import LiveProfiles
@@ -203,6 +207,12 @@ def test_the_pulse_keeps_a_line_for_each_minute_with_calls(tmp_path: Path) -> No
     assert not has_scanned(pulse, now)
     assert has_scanned(pulse, now.replace(minute=1))
     assert not is_fresh(pulse, now.replace(minute=4))
+    ended = subprocess.Popen(["/bin/true"])
+    ended.wait()
+    here = replace(pulse, host=socket.gethostname())
+    assert is_fresh(replace(here, pid=os.getpid()), now)
+    assert not is_fresh(replace(here, pid=ended.pid), now)
+    assert is_fresh(replace(here, pid=ended.pid, host="elsewhere"), now)
     (tmp_path / "health.json").write_bytes(b"{}")
     assert read(tmp_path) is None
 
