@@ -51,6 +51,7 @@ class Doubt(Enum):
     NUMBER = "number"  # a bare number that the table does not hold
     TYPE = "type"  # known, but not together with this status type
     DIRECTION = "direction"  # contradicts the row's direction
+    BLANK = "blank"  # the table needs the direction for it, and the row has none
 
 
 class Ruling(Struct, frozen=True, kw_only=True):
@@ -121,6 +122,8 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         if self.joined and kind and not key.startswith(f"{kind} "):
             key = f"{kind} {key}"
         special = self.by_direction.get(direction, {}).get(key)
+        if special == UNCLEAR and direction is Direction.BLANK:
+            return Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.BLANK)
         if special is not None:
             return _ruling(special)
         meaning = self._meaning(key, kind)

@@ -133,6 +133,11 @@ class StatusWords:
             return f"{status} has no clear meaning {pair}. Correct one of the two."
         if seen.ruling.doubt is Doubt.DIRECTION:
             return f"{status} {self._contradiction(seen)}"
+        if seen.ruling.doubt is Doubt.BLANK:
+            return (
+                f"{status} means one thing on the way out and another on a return, and the row "
+                "does not say which. Fill in its direction, or write the status in words."
+            )
         if seen.ruling.doubt is Doubt.NUMBER:
             return (
                 f"{status} is a bare number that {self._profile.title} gives no meaning. "

@@ -151,7 +151,9 @@ def test_ecom_999_with_a_reference_awb_is_delivered_back() -> None:
 
 
 def test_a_number_of_both_journeys_needs_its_direction() -> None:
-    assert one_status("7", "shiprocket")["codes"] == "STATUS_AMBIGUOUS:status"
+    blank = one_status("7", "shiprocket")
+    assert blank["codes"] == "STATUS_AMBIGUOUS:status"
+    assert "Fill in its direction" in blank["message"]
     assert one_status("8", "clickpost")["codes"] == "STATUS_AMBIGUOUS:status"
     assert one_status("7", "shiprocket", is_return="0")["status"] == Milestone.DELIVERY_DONE
 
