@@ -188,8 +188,8 @@ def _is_gone(pulse: Pulse) -> bool:
         os.kill(pulse.pid, 0)
     except ProcessLookupError:
         return True
-    except (OSError, OverflowError):  # it is somebody else's, or no process number at all
-        return False
+    except (OSError, OverflowError):
+        pass  # it is somebody else's, or no process number at all
     return False
 
 
