@@ -156,8 +156,8 @@ def _is_cut_off(back: Handback) -> bool:
 
 
 _IN_DOUBT = (
-    "A run was cut off while it made these calls: the API is asked how they ended. What it cannot "
-    "tell is sent again once the old call must have timed out, so this may take a while."
+    "Whether these calls got there is not on record. The API is asked (api.reconcile), and what "
+    "that leaves open goes by api.when_in_doubt; the old calls' time-out may be waited for first."
 )
 
 _CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")

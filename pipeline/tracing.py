@@ -120,8 +120,8 @@ def _story(told: dict[str, Any], seen: Sighting, calls: list[Receipt]) -> list[s
     if chunk is None or not (chunk.attempts or calls):
         lines.append("nothing was sent for this row")
     elif not chunk.attempts:
-        # Sent, perhaps, by a run that was killed before it noted any answer.
-        lines.append("a run was cut off while it sent this row, and did not hear the answer")
+        # By a run that was killed, or out of another file that nobody knows the end of.
+        lines.append("it may have been sent before, with no answer on record, so the API was asked")
         lines += _told_of(calls)
     else:
         if told["sent"] is not None:

@@ -58,7 +58,7 @@ def in_state(pid: int, root: Root) -> list[str]:
 def at_rest(*pids: int) -> list[list[str]] | None:
     """What these processes have open; None while that changes."""
     first = [opened(pid) for pid in pids]
-    time.sleep(0.2)
+    time.sleep(0.2)  # longer than it takes to write the pulse, which comes and goes
     return first if [opened(pid) for pid in pids] == first else None
 
 
@@ -182,9 +182,15 @@ def test_many_files_are_read_by_one_process_and_nothing_piles_up(root: Root) -> 
         root.drop(f"g{number}.csv", orders(2, prefix=f"G{number}-"))
         until(lambda number=number: len(root.delivered()) == 82 + number, what="its summary")
     (reader,) = readers(service)
+    after: list[list[list[str]] | None] = []
+
+    def as_before() -> bool:
+        after.append(at_rest(service.process.pid, reader.pid))
+        return after[-1] == before
+
     with contextlib.suppress(AssertionError):  # the next line shows what is open instead
-        until(lambda: at_rest(service.process.pid, reader.pid) == before, what="the same files")
-    assert [opened(service.process.pid), opened(reader.pid)] == before
+        until(as_before, what="the same open files as before")
+    assert after[-1] == before
     assert service.end().code == 0
 
 
