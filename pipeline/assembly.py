@@ -47,7 +47,11 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
         onward=Loading(onward),
         room=room,
         clock=site.clock,
-        pace=Pace(scan=site.settings.inbox.scan_seconds, settle=site.settings.inbox.settle_seconds),
+        pace=Pace(
+            scan=site.settings.inbox.scan_seconds,
+            settle=site.settings.inbox.settle_seconds,
+            probe=site.settings.api.probe_seconds,
+        ),
         troubles=troubles,
         retention=site.retention,
         on_closed=on_closed,

@@ -18,6 +18,7 @@ CONFIG = """\
 # timeout_seconds = 30
 # max_attempts = 8              # per call, with growing pauses
 # give_up_seconds = 900         # after this the rows stay unsent and go out later
+# probe_seconds = 15            # how often what could not be sent is tried again
 # reconcile = true              # ask shipment/info when an answer was lost
 # when_in_doubt = "resend"      # or "hold"
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from pipeline.claimed_files import ClaimedFiles
+from pipeline.dependencies import Dependencies
 from pipeline.facts import Facts
 from pipeline.model import Drop
 from pipeline.onward import NotLoadedError, Onward
@@ -76,6 +77,7 @@ class Lineup:
         self._reading: dict[str, Drop] = {}
         self._batches = 0
         self._blocked: dict[str, Blocked] = {}
+        self._dependencies = Dependencies()
         self._unplanned: dict[str, Blocked] = {}
         self._stopping = threading.Event()
 
@@ -125,28 +127,33 @@ class Lineup:
         """Do a job of another kind where drops are planned, so that no drop is meanwhile."""
         self._in_stages(lambda: [job()], [drop])
 
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """The drops that others wait for."""
+        return self._dependencies.awaited
+
     def block(self, blocked: Blocked) -> None:
         """A drop has to wait for others."""
         self._blocked[blocked.drop.drop_id] = blocked
+        self._dependencies.wait(blocked.drop.drop_id, blocked.behind)
 
     def unblock(self, drop_id: str) -> Blocked | None:
         """Take a drop out of those that wait for others."""
+        self._dependencies.forget(drop_id)
         return self._blocked.pop(drop_id, None)
 
     def give_up_blocked(self) -> tuple[Blocked, ...]:
         """Take all of them out; they are no longer ahead of others."""
         blocked = self.blocked
-        self._blocked.clear()
         for each in blocked:
+            self.unblock(each.drop.drop_id)
             self._unplanned.pop(each.drop.drop_id, None)
         return blocked
 
-    def plan_unblocked(self, unsettled: Callable[[str], bool]) -> None:
-        """Plan the drops whose predecessors are through, oldest first."""
-        for blocked in sorted(self._blocked.values(), key=lambda each: each.drop.seq):
-            if any(each in self or unsettled(each) for each in blocked.behind):
-                continue
-            del self._blocked[blocked.drop.drop_id]
+    def ended(self, drop_id: str) -> None:
+        """A drop was closed, or is gone: plan those that waited for nothing else, oldest first."""
+        free = [self._blocked.pop(each) for each in self._dependencies.ended(drop_id)]
+        for blocked in sorted(free, key=lambda each: each.drop.seq):
             again = Candidate(drop=blocked.drop, prepared=blocked.prepared, orders=blocked.orders)
             self._in_stages(partial(self._plan, again), [blocked.drop])
 

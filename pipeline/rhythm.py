@@ -11,10 +11,15 @@ for half a second, and every event behind it."""
 
 
 class Pace(Struct, frozen=True, kw_only=True):
-    """How often to look, and when ``--once`` stops waiting. Seconds."""
+    """How often to look, and when ``--once`` stops waiting. Seconds.
+
+    ``probe``: until an API is tried again that is out of reach or refuses us, and until a drop that
+    stays open is taken up again.
+    """
 
     scan: float = 2.0
     settle: float = 2.0
+    probe: float = 15.0
 
     @property
     def patience(self) -> float:

@@ -90,6 +90,10 @@ class Runner:
         log.warning("drop.open", drop=drop.drop_id, reason=_reason(back), hint=hint)
         return drop
 
+    def unsettled(self, drop_ids: Sequence[str]) -> Sequence[str]:
+        """Those of the drops, of whatever root, that are not closed."""
+        return self._ledger.unsettled(drop_ids)
+
     def report_blocked(self, blocked: Blocked, reason: str) -> Drop:
         """Tell the sender of a drop that could not even be planned yet."""
         behind = ", ".join(blocked.behind)

@@ -39,9 +39,6 @@ So many, because the inbox gives files out by age alone, and couriers take turns
 are claimed: one who brings thousands at once must not keep the others waiting in the inbox.
 """
 
-_PROBE_SECONDS = 15.0
-"""How long ``run`` waits before it tries an API again that is out of reach or refuses us."""
-
 _BLOCKED = 1_000
 """Drops that may wait for earlier ones with the same orders before nothing more is taken."""
 
@@ -84,6 +81,7 @@ class Service:
         self._room = room
         self._clock = clock
         self._patience = pace.patience
+        self._probe_seconds = pace.probe
         self._rhythm = Rhythm(pace)
         self._on_closed = on_closed
         self._on_turn = on_turn
@@ -208,6 +206,7 @@ class Service:
         """The scan is the truth. A busy inbox is not scanned for each file that is through."""
         self._rhythm.begins(now)
         self._wishes.honour(only=self._only)
+        self._work.look_for_ends()
         if self._only is not None:
             return
         self._intake.look(once=self._once)
@@ -267,7 +266,7 @@ class Service:
         if self._resume_at is None and still and (shut is not None or self._work.open):
             if shut is not None:
                 log.warning("api.shut", reason=shut.reason, hint=shut.hint)
-            self._rest(now, _PROBE_SECONDS)
+            self._rest(now, self._probe_seconds)
         if self._resume_at is None or now < self._resume_at or not still:
             return
         self._resume_at, self._troubled = None, False

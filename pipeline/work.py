@@ -7,7 +7,7 @@ thread, and one reports.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -166,6 +166,18 @@ class Work:
                 self._told.add(each.drop.drop_id)
                 self._report_blocked(each, "")
 
+    def look_for_ends(self, drop_ids: Sequence[str] | None = None) -> None:
+        """Ask the ledger which of these drops, or of all that others wait for, have ended.
+
+        One of another root, or one that is gone, nobody else tells of. Raises StorageError.
+        """
+        awaited = self._lineup.awaited if drop_ids is None else drop_ids
+        if awaited:
+            open_still = set(self._onward().runner.unsettled(awaited))
+            for drop_id in awaited:
+                if drop_id not in open_still:
+                    self._lineup.ended(drop_id)
+
     def take_closed(self) -> list[Closed]:
         """The drops that were closed since the last time this was asked."""
         ended, self._ended = self._ended, []
@@ -197,7 +209,8 @@ class Work:
                 if blocked.drop.drop_id in self._cancelled:
                     self.cancel(blocked.drop)
                 else:
-                    self._plan_unblocked()
+                    with suppress(StorageError):  # else the next look at the inbox asks
+                        self.look_for_ends(blocked.behind)  # it may have been closed meanwhile
             case Closed() as closed:
                 self._closed(closed)
             case Reopened(drop=drop):
@@ -311,12 +324,4 @@ class Work:
         self.open.pop(closed.drop.drop_id, None)
         self._cancelled.discard(closed.drop.drop_id)
         self._told.discard(closed.drop.drop_id)
-        self._plan_unblocked()
-
-    def _plan_unblocked(self) -> None:
-        """Plan the drops whose predecessors are through."""
-        self._lineup.plan_unblocked(
-            lambda drop_id: (
-                drop_id in self._delivering or drop_id in self._reporting or drop_id in self.open
-            )
-        )
+        self._lineup.ended(closed.drop.drop_id)

@@ -26,10 +26,6 @@ _WORD_SECONDS = 0.5
 """How soon a worker hears what all are to obey: a pause, a smaller share, a wish to cancel."""
 
 _LOOK_SECONDS = 2.0
-_PROBE_SECONDS = 15.0
-"""How long all wait before they try an API again that is out of reach or refuses us, and a drop
-that has rows which were not sent."""
-
 _LEFTOVER_LOOKS = 15
 _AT_ONCE = 500
 """Segments that are called for in one look."""
@@ -67,6 +63,7 @@ class Keeper:
         self._looks = 0
         api, cluster = site.settings.api, site.settings.cluster
         self._most = api.concurrency
+        self._probe_seconds = api.probe_seconds
         self._allowed = Allowance(calls=cluster.concurrency, rate=api.rate_per_second)
         self._share = (-1, -1.0)
 
@@ -163,7 +160,9 @@ class Keeper:
         elif shut is not None:
             log.warning("api.shut", reason=shut.reason, hint=shut.hint)
             self._known_shut = shut
-            self._ledger.shut(_PROBE_SECONDS, held=shut.held, reason=shut.reason, hint=shut.hint)
+            self._ledger.shut(
+                self._probe_seconds, held=shut.held, reason=shut.reason, hint=shut.hint
+            )
 
     # -- looking after -------------------------------------------------------------------------
 
@@ -190,7 +189,7 @@ class Keeper:
         laid_out = self._ledger.laid_out()
         open_ones = {drop.seq: drop for drop in unfinished if drop.state is DropState.OPEN}
         # Laid out as well: sent as far as it went, and rested since.
-        rested = set(self._ledger.ended_drops(rested=_PROBE_SECONDS))
+        rested = set(self._ledger.ended_drops(rested=self._probe_seconds))
         for seq in (open_ones.keys() - laid_out) | rested:
             if seq in open_ones:
                 self._hands.call_for(open_ones[seq])

@@ -202,6 +202,14 @@ class Drops:
         # Greater than, not unlike: this goes by the index, and is asked for at every scan.
         return self._select((drops.c.request > "") & (drops.c.root == self.root_id))
 
+    def unsettled(self, drop_ids: Sequence[str]) -> list[str]:
+        """Those of the drops, of whatever root, that are not closed."""
+        query = sa.select(drops.c.drop_id).where(
+            drops.c.drop_id.in_(list(drop_ids)), drops.c.state.in_(_OPEN)
+        )
+        with self._db.read() as connection:
+            return [row.drop_id for row in connection.execute(query).all()]
+
     def is_ours(self, drop: Drop) -> bool:
         """True when the drop lies in this root."""
         if self._db.dialect.many_roots and not has_id(self._root):

@@ -221,15 +221,6 @@ class Segments(Drops):
             wanted = {"wanted": list(order_ids)}
             return [row.drop_id for row in connection.execute(query, wanted).all()]
 
-    def unsettled(self, drop_ids: Sequence[str]) -> list[str]:
-        """Those of the drops that are not closed."""
-        closed = ("completed", "refused", "cancelled")
-        query = sa.select(drops.c.drop_id).where(
-            drops.c.drop_id.in_(list(drop_ids)), drops.c.state.not_in(closed)
-        )
-        with self._db.read() as connection:
-            return [row.drop_id for row in connection.execute(query).all()]
-
 
 def _load(connection: sa.Connection, segment: Segment) -> Load:
     """What is needed to send it, as it is now."""
