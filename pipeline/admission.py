@@ -17,7 +17,6 @@ from pipeline.attempts import attempt
 from pipeline.claiming import Claimer
 from pipeline.closed import Closed
 from pipeline.closing import Closer
-from pipeline.codes import Code
 from pipeline.containment import ReadingStopped
 from pipeline.errors import DropChanged, DropRefused, StorageError
 from pipeline.facts import Facts
@@ -44,6 +43,7 @@ from pipeline.steps import (
     sharing,
     without_shared_orders,
 )
+from schemas.codes import Code
 from schemas.courier import Profile
 
 log = structlog.get_logger(__name__)

@@ -17,9 +17,9 @@ import orjson
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from pipeline.codes import Code
 from pipeline.facts import Facts, Job
 from pipeline.model import Limits
+from schemas.codes import Code
 from schemas.rules import Rules
 
 MB = 1024 * 1024

@@ -15,10 +15,9 @@ from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import Spool
 from pipeline.claimed_files import poison
-from pipeline.codes import Code
 from pipeline.errors import DropRefused, ReaderDied, UsageError
 from pipeline.facts import Source
-from pipeline.model import Disposition, Drop, DropState, Outcome
+from pipeline.model import Disposition, Drop, DropState
 from pipeline.planning import Planned, facts_of, guard, make_plan
 from pipeline.ports import Standing
 from pipeline.prepared import Prepared, load
@@ -28,6 +27,8 @@ from pipeline.stages.preflight import preflight
 from pipeline.stages.report_summary import SummaryFacts, summary_object
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
 from pipeline.wiring import Site
+from schemas.codes import Code
+from schemas.vocabulary import Outcome
 
 _WOULD_BE_SENT = Remark(code="", message="Would be sent.")
 _UNSENT = OUTCOMES.index(Outcome.UNSENT)

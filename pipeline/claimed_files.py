@@ -7,12 +7,12 @@ import structlog
 
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.spool import Spool
-from pipeline.codes import Code
 from pipeline.containment import Readers, ReadingStopped
 from pipeline.errors import DropChanged, DropRefused, ReaderDied, StorageError
 from pipeline.facts import Facts, Job, Source
 from pipeline.model import Drop
 from pipeline.ports import Ledger
+from schemas.codes import Code
 
 log = structlog.get_logger(__name__)
 

@@ -20,12 +20,13 @@ from pipeline.adapters.spool import PART, Spool, spool_of
 from pipeline.attempts import attempt
 from pipeline.closed import Closed
 from pipeline.errors import DropRefused, StorageError
-from pipeline.model import Drop, DropState, Outcome
+from pipeline.model import Drop, DropState
 from pipeline.ports import Clock, Ledger
 from pipeline.reported import Report, gathered
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
 from schemas.courier import Profile
+from schemas.vocabulary import Outcome
 
 log = structlog.get_logger(__name__)
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.milestones import Milestone
 from schemas.courier import Profile
 from schemas.statuses import NOTHING, UNCLEAR, UNCONFIRMED, WILDCARD, Meaning
+from schemas.vocabulary import Milestone
 
 _WORDS = {
     NOTHING: "No milestone, ignored",

@@ -8,8 +8,8 @@ from typing import Any
 from msgspec import Struct
 
 from pipeline.adapters.naming import shown
+from pipeline.adapters.profiles import read_profile
 from pipeline.errors import DropRefused, UsageError
-from pipeline.model import Role
 from pipeline.stages.draft import draft_profile, suggestion
 from pipeline.stages.guessing import Guess, guess_roles
 from pipeline.stages.named import find_profile
@@ -26,7 +26,8 @@ from pipeline.stages.survey import (
 from pipeline.wiring import Site
 from schemas.courier import GENERIC
 from schemas.folding import fold
-from schemas.profile import builtin_profiles, load_profile
+from schemas.profile import builtin_profiles
+from schemas.vocabulary import Role
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
@@ -111,7 +112,7 @@ def draft_from(site: Site, file: Path, courier: str) -> Draft:
         statuses=statuses,
         generic=profiles[GENERIC],
     )
-    made = load_profile(text, origin=f"{name}.toml")  # what we write can be read
+    made = read_profile(text, origin=f"{name}.toml")  # what we write can be read
     return Draft(
         name=name,
         text=text,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pipeline.model import Outcome
+from schemas.vocabulary import Outcome
 
 if TYPE_CHECKING:
     import numpy as np

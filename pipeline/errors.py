@@ -19,7 +19,7 @@
 A bad *row* is never an exception: it is a value (``pipeline.model.Fault``).
 """
 
-from pipeline.codes import Code
+from schemas.codes import Code
 
 
 class ShipdropError(Exception):
@@ -47,7 +47,7 @@ class RootBusy(ShipdropError):
 
 
 class DropRefused(ShipdropError):
-    """The whole file is refused. ``code`` is one of ``pipeline.codes``; nothing of it is sent."""
+    """The whole file is refused. ``code`` is one of ``schemas.codes``; nothing of it is sent."""
 
     def __init__(self, code: Code, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)

@@ -5,11 +5,12 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from pipeline.codes import Code
-from pipeline.model import Block, Fault, Manifest, ReadTally, Role, Sheet
+from pipeline.model import Block, Fault, Manifest, ReadTally, Sheet
 from pipeline.stages import comeback
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.quoting import quoted
+from schemas.codes import Code
+from schemas.vocabulary import Role
 
 
 class Family(Protocol):

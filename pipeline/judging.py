@@ -11,11 +11,12 @@ from functools import partial
 from msgspec import Struct
 
 from pipeline.facts import Facts
-from pipeline.model import Block, PreparedBlock, Role
+from pipeline.model import Block, PreparedBlock
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.prepare import may_share, prepare_blocks
 from schemas.courier import Profile
 from schemas.rules import Rules
+from schemas.vocabulary import Role
 
 
 class Wanted(Struct, frozen=True, kw_only=True, eq=False):

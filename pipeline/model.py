@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
 
-from pipeline.codes import Code
+from schemas.codes import Code
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,37 +26,6 @@ BLOCK_ROWS = 50_000
 
 CHUNK_LIMIT = 20
 """Orders in one call (published rule of ``PUT /oms/v3/shipment/status``)."""
-
-
-class Role(StrEnum):
-    """What a column is for. The value is the name that codes carry after the colon."""
-
-    ORDER_ID = "order_id"
-    AWB = "awb"
-    STATUS = "status"
-    STATUS_TYPE = "status_type"
-    REASON_CODE = "reason_code"
-    REMARK = "remark"
-    LOCATION = "location"
-    EVENT_TIME = "event_time"
-    PROMISED = "promised_delivery_date"
-    ESTIMATED = "estimated_delivery_date"
-    DIRECTION = "direction"
-    AUTO_DISPATCH = "auto_dispatch"
-    SELF_SHIP = "self_ship"
-    COURIER = "courier"
-
-
-class Outcome(StrEnum):
-    """How a data row ends. Exactly one of these per row, in the order the contract names them."""
-
-    ACCEPTED = "accepted"  # the API took it
-    DUPLICATE = "duplicate"  # the order already has this status or a later one
-    IGNORED = "ignored"  # no milestone to report
-    REJECTED = "rejected"  # this row's data
-    FAILED = "failed"  # the API refused it
-    UNKNOWN = "unknown"  # the answer was lost and could not be settled
-    UNSENT = "unsent"  # not sent; goes out later unless cancelled
 
 
 class DropState(StrEnum):
@@ -73,16 +42,6 @@ class DropState(StrEnum):
     def closed(self) -> bool:
         """True when nothing more will happen to the drop."""
         return self in {DropState.COMPLETED, DropState.REFUSED, DropState.CANCELLED}
-
-
-class CellKind(IntEnum):
-    """What a spreadsheet cell was before it became text. CSV cells are all TEXT."""
-
-    TEXT = 0
-    NUMBER = 1
-    BOOLEAN = 2
-    DATE = 3
-    ERROR = 4
 
 
 class Disposition(IntEnum):

@@ -16,8 +16,7 @@ from msgspec import Struct
 from pipeline.adapters.spool import Spool, keep
 from pipeline.delivery.parcel import ITEM_SEPARATOR, Parcel
 from pipeline.fresh import FreshChunks
-from pipeline.milestones import Milestone
-from pipeline.model import Disposition, Drop, Notice, Role
+from pipeline.model import Disposition, Drop, Notice
 from pipeline.ports import SendBook, Standing, Verdict
 from pipeline.prepared import Prepared
 from pipeline.stages.findings import labels, messages
@@ -26,6 +25,7 @@ from pipeline.stages.plan import Plan, plan
 from pipeline.stages.recheck import Pending, pending_places
 from pipeline.stages.report_summary import group_notices
 from pipeline.stages.settle import PLANNED
+from schemas.vocabulary import Milestone, Role
 
 _TEXT = pa.large_string()
 _BETWEEN = pa.scalar(ITEM_SEPARATOR.decode(), _TEXT)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct, field
 
 from pipeline.ends import ChunkEnds
-from pipeline.model import Drop, DropState, Outcome
+from pipeline.model import Drop, DropState
+from schemas.vocabulary import Outcome
 
 if TYPE_CHECKING:
     import pyarrow as pa

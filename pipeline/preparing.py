@@ -14,20 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.adapters.spool import Spool
-from pipeline.codes import Code
 from pipeline.errors import StorageError
 from pipeline.facts import Facts, Job, Reading, SheetFacts, Source
 from pipeline.family import Family, parent_of, restored, unguarded
 from pipeline.judging import Wanted, judge, read_together
-from pipeline.model import (
-    Block,
-    Manifest,
-    Notice,
-    PreparedBlock,
-    ReadTally,
-    Role,
-    Sheet,
-)
+from pipeline.model import Block, Manifest, Notice, PreparedBlock, ReadTally, Sheet
 from pipeline.stages import comeback
 from pipeline.stages.choose import ProfileHeaderFinder, candidates, choose_profile
 from pipeline.stages.flags import DateKinds
@@ -37,7 +28,9 @@ from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.sniff import Buffer, let_go
 from pipeline.stages.report_summary import group_notices
 from pipeline.tally import Gathered, ending_of, take_back_footers
+from schemas.codes import Code
 from schemas.courier import Profile
+from schemas.vocabulary import Role
 
 _MAP_FROM = 8 * 1024 * 1024
 """Files from this size on are mapped into memory instead of read."""

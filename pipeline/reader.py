@@ -20,8 +20,8 @@ import msgspec
 from msgspec import Struct, field
 
 from pipeline.adapters import confined
-from pipeline.codes import Code
 from pipeline.errors import DropRefused, StorageError
+from schemas.codes import Code
 
 if TYPE_CHECKING:
     from pipeline.facts import Reading

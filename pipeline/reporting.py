@@ -6,9 +6,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from pipeline.adapters.folders import Folders
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.model import Drop, Notice, Outcome, ResultBlock
+from pipeline.model import Drop, Notice, ResultBlock
 from pipeline.report_names import REFUSED, REJECTS, REJECTS_TWIN, RESULTS, SUMMARY, file_name
 from pipeline.reported import Again, Report, results_pieces
 from pipeline.stages.corrections import corrections
@@ -21,6 +20,8 @@ from pipeline.stages.report_summary import (
     summary_bytes,
     summary_object,
 )
+from schemas.codes import Code
+from schemas.vocabulary import Outcome
 
 _CODES = frozenset(Code)
 
@@ -207,7 +208,7 @@ def tell_parent(
 
 
 def _kept_notices(facts: Mapping[str, Any]) -> list[Notice]:
-    return [Notice(**{**each, "code": Code(each["code"])}) for each in facts["notices"]]
+    return [Notice(**{**each, "code": Code[each["code"]]}) for each in facts["notices"]]
 
 
 def _delivery_notices(report: Report) -> list[Notice]:
@@ -217,7 +218,7 @@ def _delivery_notices(report: Report) -> list[Notice]:
     number = _record_numbers(report, sorted(first for _, _, first in told))
     return [
         Notice(
-            code=Code(code),
+            code=Code[code],
             message=remarks[first].message,
             count=count,
             example_row=number[first],

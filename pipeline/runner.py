@@ -11,16 +11,17 @@ from msgspec.structs import replace
 
 from pipeline.closed import Closed
 from pipeline.closing import Closer, Ending
-from pipeline.codes import Code
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import StorageError
-from pipeline.model import Drop, DropState, Outcome
+from pipeline.model import Drop, DropState
 from pipeline.planning import PlanRules, blocking, facts_of, make_plan, pending_of
 from pipeline.ports import Chunk, ChunkState, Ledger
 from pipeline.stages.plan import one_by_one
 from pipeline.stages.recheck import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
 from pipeline.steps import Blocked, Later, Reopened
+from schemas.codes import Code
+from schemas.vocabulary import Outcome
 
 log = structlog.get_logger(__name__)
 

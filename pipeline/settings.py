@@ -295,7 +295,8 @@ def _read_toml(path: Path, *, required: bool) -> tuple[str, Mapping[str, Any]]:
             raise SettingsError(f"There is no configuration file {path}.") from None
         return "", {}
     except tomllib.TOMLDecodeError as error:
-        raise no_toml(error, text, origin=str(path)) from error
+        fault = no_toml(error, text, origin=str(path))
+        raise SettingsError(fault.message, hint=fault.hint) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} cannot be read: it is not UTF-8 text.") from error
     except OSError as error:

@@ -8,10 +8,11 @@ import pyarrow.compute as pc
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.codes import Code
 from pipeline.facts import SheetFacts
-from pipeline.model import Disposition, Notice, ReadTally, Role
+from pipeline.model import Disposition, Notice, ReadTally
 from pipeline.stages.flags import DateKinds
+from schemas.codes import Code
+from schemas.vocabulary import Role
 
 _ID_BAD = f"{Code.ID_MISSING}:|{Code.ID_INVALID}:"
 

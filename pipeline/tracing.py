@@ -12,11 +12,11 @@ from pipeline.adapters.naming import one_component
 from pipeline.adapters.spool import spool_of
 from pipeline.delivery.parcel import Parcel
 from pipeline.errors import StorageError
-from pipeline.milestones import Milestone
-from pipeline.model import Outcome, stamp
+from pipeline.model import stamp
 from pipeline.ports import Chunk, ChunkState, Receipt, Sighting
 from pipeline.stages.guard import unguard_cell
 from pipeline.wiring import Site
+from schemas.vocabulary import Milestone, Outcome
 
 _CALLS = {"put": "sent", "ask": "asked"}
 

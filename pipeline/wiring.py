@@ -247,11 +247,10 @@ class Site(Struct, frozen=True, dict=True):
     @cached_property
     def _advice(self) -> "Mapping[str, Advice]":
         from pipeline.stages.report_fix_sheet import Advice
-        from schemas.codes import load_codes
+        from schemas.codes import Code
 
         return {
-            str(code): Advice(meaning=entry.what, fix=entry.fix, right=entry.right)
-            for code, entry in load_codes().items()
+            code.value: Advice(meaning=code.what, fix=code.fix, right=code.right) for code in Code
         }
 
     def advice(self) -> "Mapping[str, Advice]":

@@ -5,9 +5,9 @@ from datetime import datetime, time, timedelta
 
 from msgspec import Struct, field
 
-from pipeline.model import Role
 from schemas.folding import fold
 from schemas.statuses import Direction, StatusTable
+from schemas.vocabulary import Role
 
 GENERIC = "generic"
 """The profile of people's own sheets; the others take from it the headers they do not name."""

@@ -26,12 +26,12 @@ import pandera.pandas as pan
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.codes import Code
-from pipeline.model import BLOCK_ROWS, CellKind, Role
+from schemas.codes import Code
 from schemas.courier import IdRule, Profile
 from schemas.folding import FALSE_WORDS
 from schemas.rules import DAY_MS, HOUR_MS, Rules
 from schemas.statuses import Direction, Ruling, Verdict
+from schemas.vocabulary import CellKind, Role
 
 UNREADABLE = -(2**62)
 """Stands in a time column for a cell that is no date this courier writes."""
@@ -154,7 +154,7 @@ def _is_exact(numbers: pa.Array) -> pa.Array:
 
 
 def _status_checks(profile: Profile) -> list[pan.Check]:
-    resolve = lru_cache(maxsize=BLOCK_ROWS)(lambda key: ruling_of(key, profile).verdict)
+    resolve = lru_cache(maxsize=65_536)(lambda key: ruling_of(key, profile).verdict)
 
     def never(verdict: Verdict) -> Judge:
         def judge(keys: pa.DictionaryArray) -> pa.Array:

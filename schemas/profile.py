@@ -7,7 +7,6 @@ from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipeline.model import Role
 from schemas.courier import DAYS, GENERIC, READ_AS, DateRule, Expectation, IdRule, Profile
 from schemas.file_time import pattern_of
 from schemas.folding import fold, fold_header
@@ -15,6 +14,7 @@ from schemas.likeness import nearest
 from schemas.status_reader import MARK, read_statuses
 from schemas.statuses import Direction
 from schemas.toml_reader import Section, parse
+from schemas.vocabulary import Role
 
 __all__ = ["GENERIC", "Profile", "builtin_profiles", "is_awb_like", "load_profile"]
 
@@ -38,7 +38,7 @@ def load_profile(text: str, *, origin: str) -> Profile:
     """Read a profile from TOML; ``origin`` is the file's name, for messages.
 
     Headers and direction words that the file does not give are those of ``generic``. Raises
-    ``SettingsError`` naming file, line (best effort) and key for anything unknown, contradictory
+    ``ProfileError`` naming file, line (best effort) and key for anything unknown, contradictory
     or of the wrong type.
     """
     return _read(parse(text, origin=origin), base=_generic())

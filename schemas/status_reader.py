@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 
-from pipeline.milestones import Milestone
 from schemas.folding import fold
 from schemas.statuses import (
     NOTHING,
@@ -15,6 +14,7 @@ from schemas.statuses import (
     StatusTable,
 )
 from schemas.toml_reader import Section
+from schemas.vocabulary import Milestone
 
 MARK = "?"
 """Before a header or status: guessed by ``shipdrop map``; it stands for nothing until a person has
@@ -33,7 +33,7 @@ _SIDES = (Direction.BLANK, Direction.FORWARD, Direction.RETURN, Direction.RTO)
 def read_statuses(root: Section) -> tuple[StatusTable, list[str]]:
     """Read ``[statuses]``, ``[types]`` and ``[scans]``, and name what waits to be confirmed.
 
-    Raises ``SettingsError`` naming file, line and key.
+    Raises ``ProfileError`` naming file, line and key.
     """
     shown: dict[str, str] = {}
     unconfirmed: list[str] = []

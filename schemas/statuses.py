@@ -5,9 +5,9 @@ from enum import Enum, StrEnum
 
 from msgspec import Struct, field
 
-from pipeline.milestones import Milestone
 from schemas.folding import fold, is_absent
 from schemas.likeness import nearest
+from schemas.vocabulary import Milestone
 
 Meaning = int
 """A ``Milestone``'s number, or one of these: what a table says about one status."""

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.errors import SettingsError
+from schemas.errors import ProfileError
 from schemas.likeness import nearest
 
 _LINE = re.compile(r"at line (\d+)")
@@ -14,7 +14,7 @@ _LINE = re.compile(r"at line (\d+)")
 class Section:
     """One table of a TOML document. Take what is known, then ``done()`` refuses the rest.
 
-    Each ``take`` removes its key and raises ``SettingsError`` with the file, the line (best
+    Each ``take`` removes its key and raises ``ProfileError`` with the file, the line (best
     effort) and the dotted key when the value has the wrong type.
     """
 
@@ -90,11 +90,11 @@ class Section:
 
     def error(
         self, key: str, why: str, *, hint: str = "", value: str | None = None
-    ) -> SettingsError:
+    ) -> ProfileError:
         """Build the error that names file, line and key; the line of ``value`` in a long list."""
         line = self._line(key, value)
         place = f"{self.origin}, line {line}" if line else self.origin
-        return SettingsError(f'{place}: "{self._dotted(key)}" {why}.', hint=hint)
+        return ProfileError(f'{place}: "{self._dotted(key)}" {why}.', hint=hint)
 
     def _typed(self, key: str, kind: type, wanted: str, default: Any) -> Any:  # noqa: ANN401 - TOML
         self._known.append(key)
@@ -132,19 +132,19 @@ def line_of(text: str, table: str, key: str, value: str | None = None) -> int | 
 
 
 def parse(text: str, *, origin: str) -> Section:
-    """Parse TOML text; ``SettingsError`` with the line when it is not TOML."""
+    """Parse TOML text; ``ProfileError`` with the line when it is not TOML."""
     try:
         return Section(tomllib.loads(text), text=text, origin=origin)
     except tomllib.TOMLDecodeError as error:
         raise no_toml(error, text, origin=origin) from error
 
 
-def no_toml(error: tomllib.TOMLDecodeError, text: str, *, origin: str) -> SettingsError:
+def no_toml(error: tomllib.TOMLDecodeError, text: str, *, origin: str) -> ProfileError:
     """Build the error of a file that is not TOML: file, line, and the parser's reason."""
     said, _, _ = str(error).partition(" (at ")
     line = _LINE.search(str(error))
     number = line.group(1) if line else str(len(text.splitlines()))  # "at end of document"
-    return SettingsError(
+    return ProfileError(
         f"{origin}, line {number}: this is not valid TOML: {said}.",
         hint='Texts need quotes (key = "text"), lists brackets (key = ["a", "b"]).',
     )

@@ -13,6 +13,7 @@ import structlog
 from pipeline.adapters.atomic import storing
 from pipeline.errors import SettingsError, StorageError
 from schemas.courier import Profile
+from schemas.errors import ProfileError
 from schemas.profile import builtin_profiles, load_profile
 
 log = structlog.get_logger(__name__)
@@ -87,6 +88,14 @@ class LiveProfiles(Mapping[str, Profile]):
         return own, {**builtin_profiles(), **_by_name(own)}
 
 
+def read_profile(text: str, *, origin: str) -> Profile:
+    """Read a profile from TOML; ``origin`` names its file in messages. Raises SettingsError."""
+    try:
+        return load_profile(text, origin=origin)
+    except ProfileError as error:
+        raise SettingsError(error.message, hint=error.hint) from error
+
+
 def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
@@ -102,7 +111,7 @@ def _by_name(own: OwnProfiles) -> Mapping[str, Profile]:
     profiles: dict[str, Profile] = {}
     origins: dict[str, str] = {}
     for origin, text in own:
-        profile = load_profile(text, origin=origin)
+        profile = read_profile(text, origin=origin)
         if profile.name in origins:
             raise SettingsError(
                 f'{origin}: "name" is "{profile.name}", as in {Path(origins[profile.name]).name}.',

@@ -92,9 +92,9 @@ def explain(
     import difflib
 
     from pipeline.errors import UsageError
-    from schemas.codes import load_codes
+    from schemas.codes import Code
 
-    known = {str(key): entry for key, entry in load_codes().items()}
+    known = {each.value: each for each in Code}
     if code is None:
         table: dict[str, Any] = {key: entry.what for key, entry in known.items()}
 

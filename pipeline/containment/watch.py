@@ -6,9 +6,9 @@ from pipeline.adapters.child import Child
 from pipeline.adapters.naming import shown
 from pipeline.adapters.usage import Usage
 from pipeline.agreement import MB
-from pipeline.codes import Code
 from pipeline.errors import DropRefused, StorageError
 from pipeline.facts import Source
+from schemas.codes import Code
 
 _WALL = 4
 """How much longer than its processor time a file may take by the clock: waiting is no fault of its

@@ -7,11 +7,11 @@ from enum import Enum
 from pipeline.delivery.gate import Gate, GateShut
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.errors import Held, Transient
-from pipeline.milestones import Milestone
 from pipeline.model import stamp
 from pipeline.ports import Clock, Receipt, Reply, StatusApi
 from pipeline.stages.decipher import retry_after
 from pipeline.stages.reconcile import Reached, reconcile
+from schemas.vocabulary import Milestone
 
 _BUSY = frozenset({429, 503})
 _AGAIN = frozenset({408, 425, 500, 502, 504})

@@ -11,8 +11,8 @@ from pipeline.delivery.gate import Shut
 from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.tools import Before
 from pipeline.fresh import FreshChunks
-from pipeline.model import Outcome
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Verdict
+from schemas.vocabulary import Outcome
 
 _HELD_BACK = frozenset({Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNSENT})
 

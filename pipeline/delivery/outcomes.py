@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from pipeline.codes import Code
-from pipeline.model import Outcome
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.stages.answers import Refusal
 from pipeline.stages.decipher import Answer, Meaning
+from schemas.codes import Code
+from schemas.vocabulary import Outcome
 
 Positions = Sequence[int]
 

@@ -6,7 +6,7 @@ from typing import Any, overload
 
 import orjson
 
-from pipeline.milestones import Milestone
+from schemas.vocabulary import Milestone
 
 ITEM_SEPARATOR = b",\n"
 """Between two updates of a frozen body. JSON text holds no raw newline, so a body can be cut here

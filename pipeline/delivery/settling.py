@@ -7,16 +7,15 @@ longer be running over there (konnect-api.md, "which failures leave doubt").
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from pipeline.codes import Code
 from pipeline.delivery.asking import Told
 from pipeline.delivery.gate import GateShut
 from pipeline.delivery.outcomes import Positions, RowBook
 from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.tools import Before, Earlier, Tools
-from pipeline.milestones import Milestone
-from pipeline.model import Outcome
 from pipeline.ports import Chunk
+from schemas.codes import Code
+from schemas.vocabulary import Milestone, Outcome
 
 
 class Settler:

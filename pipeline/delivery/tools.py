@@ -10,9 +10,8 @@ from pipeline.delivery.asking import Asker
 from pipeline.delivery.gate import Gate
 from pipeline.delivery.jury import Jury
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.milestones import Milestone
-from pipeline.model import Outcome
 from pipeline.ports import Clock, StatusApi
+from schemas.vocabulary import Milestone, Outcome
 
 
 class Before(Struct, frozen=True, kw_only=True):

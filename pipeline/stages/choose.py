@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline.errors import DropRefused
-from pipeline.model import Role
 from pipeline.stages.headings import header_missing, heading_row
 from pipeline.stages.mapping import data_header, fits
 from pipeline.stages.named import Choice, decided
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold_header
+from schemas.vocabulary import Role
 
 _LONGEST = 120
 """No heading that a profile knows is longer."""

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import replace
 
-from pipeline.codes import Code
-from pipeline.model import Block, CellKind, Fault
+from pipeline.model import Block, Fault
 from pipeline.stages.guard import unguard_array, unguard_cell
+from schemas.codes import Code
+from schemas.vocabulary import CellKind
 
 REJECT_ROW = "_reject_row"
 REJECT_CODES = "_reject_codes"

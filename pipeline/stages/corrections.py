@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 from msgspec import Struct
 
-from pipeline.model import Block, Outcome, ResultBlock
+from pipeline.model import Block, ResultBlock
 from pipeline.stages.comeback import is_rejects_header, references
+from schemas.vocabulary import Outcome
 
 _SOUND = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.IGNORED})
 

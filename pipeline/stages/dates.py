@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.model import CellKind
 from pipeline.stages.date_words import Reading, read_date
 from schemas.courier import DateRule
 from schemas.manifest import UNREADABLE
+from schemas.vocabulary import CellKind
 
 ABSENT = -(2**62) - 1
 """Stands where a cell says that there is no date."""

@@ -7,8 +7,6 @@ nothing until the mark is deleted (see ``schemas.status_reader.MARK``).
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pipeline.milestones import Milestone
-from pipeline.model import Role
 from pipeline.stages.guessing import Guess
 from pipeline.stages.quoting import quoted
 from pipeline.stages.survey import ColumnFacts, StatusCount, Survey
@@ -16,6 +14,7 @@ from schemas.courier import Profile
 from schemas.folding import fold
 from schemas.status_reader import MARK, MEANINGS
 from schemas.statuses import Direction, Verdict
+from schemas.vocabulary import Milestone, Role
 
 _NEEDED = (Role.ORDER_ID, Role.STATUS)
 _DATES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)

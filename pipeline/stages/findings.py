@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.codes import Code
 from pipeline.model import Block, Notice
 from pipeline.stages.texts import joined
-from schemas.codes import Kind, kind_of
+from schemas.codes import Code, Kind
 
 Rows = npt.NDArray[np.int64]
 """Positions in a block, ascending."""
@@ -58,7 +57,7 @@ def marked(findings: Sequence[Finding], kind: Kind, length: int) -> npt.NDArray[
     """True for every row that has a finding of this kind."""
     mask = np.zeros(length, dtype=np.bool_)
     for finding in findings:
-        if kind_of(finding.code) is kind:
+        if finding.code.kind is kind:
             mask[finding.rows] = True
     return mask
 

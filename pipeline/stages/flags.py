@@ -6,12 +6,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, field
 
-from pipeline.codes import Code
-from pipeline.model import Block, CellKind, Notice, Role
+from pipeline.model import Block, Notice
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.normalise import folded
+from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.folding import FALSE_WORDS, TRUE_WORDS
+from schemas.vocabulary import CellKind, Role
 
 _DATE_ROLES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
 _FIRST = 64

@@ -1,6 +1,6 @@
 """Flow: in which wave and chunk each update travels, so that no order's steps overtake each other.
 
-The legal moves are ``pipeline.milestones.STEPS``. Inside a journey updates go by rank; the forward
+The legal moves are ``schemas.vocabulary.STEPS``. Inside a journey updates go by rank; the forward
 journey goes before the customer's return, unless by its event times the return was over before
 the forward journey began (hazards.md B).
 """
@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.codes import Code
-from pipeline.milestones import STEPS, Journey, Milestone
 from pipeline.stages.candidates import NO_TIME, WIDTH, Bits, Candidates, Mask, Numbers, bit
 from pipeline.stages.findings import Finding
+from schemas.codes import Code
+from schemas.vocabulary import STEPS, Journey, Milestone
 
 _FORWARD = bit(*(m for m in Milestone if STEPS[m].journey is Journey.FORWARD))
 _RETURN_OVER = bit(Milestone.RETURN_BAG_DELIVERED)

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from rapidfuzz import fuzz
 
-from pipeline.model import Role
 from pipeline.stages.mapping import data_header
 from pipeline.stages.quoting import quoted
 from pipeline.stages.survey import ColumnFacts, Survey
 from schemas.courier import GENERIC, Profile
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold_header
 from schemas.profile import is_awb_like
+from schemas.vocabulary import Role
 
 _SIMILAR = 0.6
 """From here on a heading counts as similar to one that is known."""

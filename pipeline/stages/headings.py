@@ -4,14 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.model import Role
 from pipeline.stages.quoting import quoted
+from schemas.codes import Code
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, fold_header
 from schemas.likeness import alike
 from schemas.profile import is_awb_like
+from schemas.vocabulary import Role
 
 _MOST_SEEN = 20
 _MOST_NEAR = 2

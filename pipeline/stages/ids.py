@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.model import CellKind
 from schemas.folding import INVISIBLE, is_absent
 from schemas.manifest import ID_SHAPE
+from schemas.vocabulary import CellKind
 
 _ENDS = INVISIBLE + " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
 _ENDS += "\u2008\u2009\u200a\u202f\u205f\u3000"

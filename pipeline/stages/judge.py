@@ -1,8 +1,8 @@
 """Whether a file as a whole can be trusted, from the counts of its rows."""
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.stages.quoting import quoted
+from schemas.codes import Code
 
 SMALL_FILE = 20
 """Files with fewer data rows are never refused for their ratio of bad rows."""

@@ -6,15 +6,16 @@ from enum import StrEnum
 import pyarrow.compute as pc
 from msgspec import Struct, field
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.model import Block, Notice, Role
+from pipeline.model import Block, Notice
 from pipeline.stages.headings import header_missing
 from pipeline.stages.quoting import quoted
+from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.folding import fold_header
 from schemas.likeness import alike
 from schemas.profile import is_awb_like
+from schemas.vocabulary import Role
 
 CLOSE = 90.0
 """A header that is at least this alike to an alias is taken for it, with a warning."""

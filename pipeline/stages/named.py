@@ -5,9 +5,9 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from pipeline.codes import Code
 from pipeline.model import Notice
 from pipeline.stages.quoting import quoted
+from schemas.codes import Code
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold
 from schemas.likeness import nearest

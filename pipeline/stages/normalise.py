@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.model import Block, CellKind, Role
+from pipeline.model import Block
 from pipeline.stages.dates import ABSENT, Times, read_times
 from pipeline.stages.ids import canonical_ids
 from pipeline.stages.mapping import ColumnMap
@@ -18,6 +18,7 @@ from schemas.courier import Profile
 from schemas.folding import fold
 from schemas.manifest import ID_KIND, ID_NUMBER, UNREADABLE
 from schemas.rules import Rules
+from schemas.vocabulary import CellKind, Role
 
 _DATE_ROLES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
 

@@ -13,8 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.codes import Code
-from pipeline.milestones import Milestone
 from pipeline.model import Disposition
 from pipeline.ports import Standing
 from pipeline.stages.candidates import (
@@ -30,6 +28,8 @@ from pipeline.stages.candidates import (
 from pipeline.stages.findings import Finding
 from pipeline.stages.flow import in_flow_order, lacks_pickup
 from pipeline.stages.standing import Known, contradicts
+from schemas.codes import Code
+from schemas.vocabulary import Milestone
 
 __all__ = ["NO_TIME", "Plan", "PlanInput", "one_by_one", "plan", "sendable_orders"]
 

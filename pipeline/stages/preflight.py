@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from msgspec import Struct, field
 
-from pipeline.codes import ERRORS, INFORMATION, Code
 from pipeline.model import ResultBlock
 from pipeline.stages.quoting import encodable
+from schemas.codes import ERRORS, INFORMATION, Code
 
 EXAMPLES = 3
 """First examples told of each code in each column."""
@@ -68,7 +68,7 @@ def _gather(block: ResultBlock, roles: Mapping[str, int], found: dict[str, _Colu
         hurt = set()
         for each in label.split(";"):
             name, _, role = each.partition(":")
-            code = Code(name)
+            code = Code[name]
             if code in INFORMATION:
                 continue
             place = roles.get(role)

@@ -10,10 +10,8 @@ import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.codes import Code
 from pipeline.columns import PREPARED
-from pipeline.milestones import Milestone
-from pipeline.model import Block, Disposition, PreparedBlock, Role
+from pipeline.model import Block, Disposition, PreparedBlock
 from pipeline.stages.findings import Finding, Rows, found, labels, marked, messages, notices
 from pipeline.stages.flags import auto_dispatched
 from pipeline.stages.mapping import ColumnMap, check_twins
@@ -22,9 +20,10 @@ from pipeline.stages.structure import broken_cells, footers, structural, without
 from pipeline.stages.transform import Updates, transform
 from pipeline.stages.validate import validate
 from pipeline.stages.wording import StatusWords, about_cell
-from schemas.codes import Kind
+from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.rules import Rules
+from schemas.vocabulary import Milestone, Role
 
 __all__ = ["Rules", "may_share", "prepare_block", "prepare_blocks"]
 

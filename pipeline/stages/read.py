@@ -3,7 +3,6 @@
 ``HeaderFinder`` is what the mapping stage implements for it.
 """
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Limits, Manifest
 from pipeline.stages.reading.header import HeaderFinder
@@ -11,6 +10,7 @@ from pipeline.stages.reading.read_csv import read_csv
 from pipeline.stages.reading.read_excel import read_excel
 from pipeline.stages.reading.sniff import Buffer, Nature, nature_of
 from pipeline.stages.reading.wording import shown
+from schemas.codes import Code
 
 __all__ = ["Buffer", "HeaderFinder", "read_manifest"]
 

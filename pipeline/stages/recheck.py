@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from pipeline.codes import Code
-from pipeline.milestones import Milestone
-from pipeline.model import Outcome
 from pipeline.ports import Chunk, Standing, Verdict
 from pipeline.stages.candidates import bit
 from pipeline.stages.standing import beyond, objection
+from schemas.codes import Code
+from schemas.vocabulary import Milestone, Outcome
 
 _WAITING = frozenset({None, Outcome.UNKNOWN, Outcome.UNSENT})
 

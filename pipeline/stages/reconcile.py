@@ -8,8 +8,8 @@ from enum import StrEnum
 
 import orjson
 
-from pipeline.milestones import Milestone
 from pipeline.ports import Reply
+from schemas.vocabulary import Milestone
 
 
 class Reached(StrEnum):

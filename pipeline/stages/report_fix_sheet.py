@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from pipeline.codes import Code
 from pipeline.stages.comeback import ROWS_SHEET
 from pipeline.stages.report_rejects import LEADING, Picked
+from schemas.codes import Code
 from schemas.folding import fold
 from schemas.likeness import nearest
 

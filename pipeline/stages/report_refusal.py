@@ -3,8 +3,8 @@
 import unicodedata
 from datetime import UTC, datetime
 
-from pipeline.codes import Code
 from pipeline.stages.quoting import encodable
+from schemas.codes import Code
 
 _DEFAULT_HINT = "Correct the file and drop it again."
 #: Only a file that failed on the way may have been sent in part.

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.model import Outcome, ResultBlock
+from pipeline.model import ResultBlock
 from pipeline.stages.comeback import (
     REJECT_CODES,
     REJECT_DROP,
@@ -23,6 +23,7 @@ from pipeline.stages.comeback import (
     is_reject_column,
 )
 from pipeline.stages.report_csv import csv_cell, csv_cells, csv_header, csv_lines
+from schemas.vocabulary import Outcome
 
 #: What stands before the original columns.
 LEADING: Final = (REJECT_ROW, REJECT_CODES, REJECT_MESSAGE, REJECT_DROP)

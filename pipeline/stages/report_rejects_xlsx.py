@@ -12,8 +12,7 @@ from typing import Any, Final
 import xlsxwriter
 from msgspec import Struct
 
-from pipeline.codes import ERRORS
-from pipeline.model import ResultBlock, Role
+from pipeline.model import ResultBlock
 from pipeline.stages.comeback import REJECT_MESSAGE, ROWS_SHEET
 from pipeline.stages.report_fix_sheet import (
     FIX_SHEET,
@@ -31,6 +30,8 @@ from pipeline.stages.report_rejects import (
     pick,
     replayable,
 )
+from schemas.codes import ERRORS
+from schemas.vocabulary import Role
 
 MAX_COMMENTS: Final = 5_000
 #: About eight seconds of writing; a sheet that large is nothing to correct by hand.

@@ -8,9 +8,10 @@ import orjson
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.codes import ERRORS, INFORMATION
-from pipeline.model import Drop, DropState, Notice, Outcome
+from pipeline.model import Drop, DropState, Notice
 from pipeline.stages.quoting import encodable
+from schemas.codes import ERRORS, INFORMATION
+from schemas.vocabulary import Outcome
 
 #: Raised only when a script written for the earlier form would break.
 SCHEMA: Final = 1

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.codes import Code
 from pipeline.columns import RESULT
 from pipeline.ends import ChunkEnds
-from pipeline.milestones import Milestone
-from pipeline.model import Disposition, Outcome, ResultBlock
+from pipeline.model import Disposition, ResultBlock
 from pipeline.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.settled import OUTCOMES, PLANNED, Remark, Remarks, Settled
 from pipeline.stages.texts import joined
+from schemas.codes import Code
+from schemas.vocabulary import Milestone, Outcome
 
 __all__ = ["OUTCOMES", "PLANNED", "Remark", "Settled", "result_block", "settle", "unsent"]
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.ends import ChunkEnds
-from pipeline.model import Outcome
+from schemas.vocabulary import Outcome
 
 #: One line per row of the drop, in its order: what the plan decided. ``codes`` and ``message`` are
 #: what planning adds to validation's.

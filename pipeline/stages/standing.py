@@ -7,12 +7,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.codes import Code
-from pipeline.milestones import Milestone
-from pipeline.model import Outcome
 from pipeline.ports import Standing
 from pipeline.stages.candidates import WIDTH, Bits, Candidates, Mask, Numbers, bit
 from pipeline.stages.findings import Finding
+from schemas.codes import Code
+from schemas.vocabulary import Milestone, Outcome
 
 _RETURNED = bit(Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED)
 

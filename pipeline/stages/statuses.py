@@ -6,12 +6,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.model import Block, CellKind, Role
+from pipeline.model import Block
 from pipeline.stages.mapping import ColumnMap
 from schemas.courier import Profile
 from schemas.folding import fold
 from schemas.manifest import SEPARATOR, ruling_of, status_key
 from schemas.statuses import Direction, Ruling, Verdict
+from schemas.vocabulary import CellKind, Role
 
 
 class Seen(Struct, frozen=True, kw_only=True):

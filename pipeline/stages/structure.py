@@ -5,13 +5,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.codes import Code
-from pipeline.model import Block, CellKind, Fault, Role
+from pipeline.model import Block, Fault
 from pipeline.stages.findings import Finding, found
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.quoting import quoted
 from pipeline.stages.reading.error_cells import NAMES, UNCALCULATED
+from schemas.codes import Code
 from schemas.courier import Profile
+from schemas.vocabulary import CellKind, Role
 
 _NEEDED = (Role.ORDER_ID, Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION)
 

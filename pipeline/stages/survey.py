@@ -11,16 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, field
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.model import Block, CellKind, Manifest, ReadTally
+from pipeline.model import Block, Manifest, ReadTally
 from pipeline.stages.dates import read_times
 from pipeline.stages.headings import heading_row
 from pipeline.stages.ids import canonical_ids
 from pipeline.stages.reading.header import trimmed
 from pipeline.stages.statuses import status_cells
+from schemas.codes import Code
 from schemas.courier import DateRule, Profile
 from schemas.folding import fold, is_absent
+from schemas.vocabulary import CellKind
 
 MOST_DISTINCT = 300
 """A column with more different cells than this holds no statuses."""

@@ -12,10 +12,9 @@ import xlsxwriter
 from msgspec import Struct
 from xlsxwriter.utility import xl_col_to_name
 
-from pipeline.milestones import Milestone
-from pipeline.model import Role
 from schemas.courier import Profile
 from schemas.statuses import Direction
+from schemas.vocabulary import Milestone, Role
 
 ROWS = 5_000
 """Rows prepared as text; below them a pasted id would be a number again."""

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.milestones import Milestone
-from pipeline.model import Block, CellKind, Role
+from pipeline.model import Block
 from pipeline.stages.dates import local_dates
 from pipeline.stages.findings import Rows
 from pipeline.stages.mapping import ColumnMap
@@ -20,6 +19,7 @@ from schemas.courier import Profile
 from schemas.folding import fold, is_absent
 from schemas.rules import DAY_MS, Rules
 from schemas.update import META_KEYS, REASON_SHAPE
+from schemas.vocabulary import CellKind, Milestone, Role
 
 _REASON = re.compile(REASON_SHAPE)
 _NUMBERS = frozenset({"reasonCode"})

@@ -8,11 +8,11 @@ import pandas as pd
 import pandera.pandas as pan
 from pandera.errors import SchemaErrors
 
-from pipeline.codes import Code
-from pipeline.model import Role
+from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.manifest import ID_KIND, ID_NUMBER, manifest_schema
 from schemas.rules import Rules
+from schemas.vocabulary import Role
 
 _ROLES = {ID_KIND: Role.ORDER_ID, ID_NUMBER: Role.ORDER_ID}
 
@@ -47,7 +47,7 @@ def _collect(failed: SchemaErrors) -> Verdicts:
         column = str(error.schema.name)
         role = _ROLES.get(column) or Role(column)
         rows = error.failure_cases["index"].to_numpy(dtype=np.int64)
-        key = (Code(name), role)
+        key = (Code[name], role)
         found[key] = np.union1d(found[key], rows) if key in found else np.sort(rows)
     return _told_once(found)
 

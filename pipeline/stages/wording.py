@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from pipeline.codes import Code
-from pipeline.model import Role
 from pipeline.stages.quoting import quoted
 from pipeline.stages.statuses import Seen
+from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.folding import fold
 from schemas.likeness import alike
 from schemas.rules import Rules
 from schemas.statuses import Direction, Doubt, Verdict
+from schemas.vocabulary import Role
 
 _MOST_SUGGESTIONS = 200
 """Distinct unknown statuses of a block that get a suggestion; a hostile file may have 50,000."""

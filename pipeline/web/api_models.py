@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from pipeline.model import DropState, Outcome
+from pipeline.model import DropState
+from schemas.vocabulary import Outcome
 
 
 class Problem(BaseModel):

@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from pipeline.model import Outcome
+from schemas.vocabulary import Outcome
 
 _FEWEST: Final = 14
 """Columns a picture has room for, at least: a few must not look like a wall."""

@@ -8,11 +8,12 @@ import numpy as np
 from msgspec import Struct
 
 from pipeline import report_names
-from pipeline.model import DropState, Outcome
+from pipeline.model import DropState
 from pipeline.ports import DropLine
 from pipeline.web.sheets import SheetFile, SheetFiles
 from pipeline.web.words import Progress
 from pipeline.wiring import Site
+from schemas.vocabulary import Outcome
 
 PAGE: Final = 50
 """Rows on one page."""

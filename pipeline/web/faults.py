@@ -8,11 +8,10 @@ from typing import Any, Final
 import pyarrow as pa
 from msgspec import Struct
 
-from pipeline.codes import Code
 from pipeline.stages.guard import unguard_array
 from pipeline.stages.report_rejects import LEADING
 from pipeline.web.sheets import Identity, identity_of, read_table
-from schemas.codes import load_codes
+from schemas.codes import Code
 
 VALUES_SHOWN: Final = 20
 """Values of one fault that are listed; the grid has them all."""
@@ -118,7 +117,7 @@ def bad_columns(rejects: Rejects, codes: str) -> dict[int, str]:
 
 def _group(rejects: Rejects, label: str, count: int, values: "Counter[str] | None") -> Group:
     code, _, role = label.partition(":")
-    told = load_codes().get(Code(code)) if code in set(Code) else None
+    told = Code.__members__.get(code)
     column = rejects.columns.get(role)
     common = values.most_common(VALUES_SHOWN) if values else []
     return Group(

@@ -13,14 +13,14 @@ from typing import Any, Final
 import tomlkit
 
 from pipeline.adapters.atomic import make_directory, replace_with, storing
+from pipeline.adapters.profiles import read_profile
 from pipeline.errors import SettingsError
-from pipeline.milestones import Milestone
 from pipeline.web.front import NotPossible
 from pipeline.wiring import COURIERS, Site
 from schemas.courier import Profile
 from schemas.folding import fold, is_absent
-from schemas.profile import load_profile
 from schemas.statuses import NOTHING, Verdict
+from schemas.vocabulary import Milestone
 
 _LONGEST: Final = 200
 _LOCK: Final = threading.Lock()
@@ -37,7 +37,7 @@ def remember(site: Site, courier: str, *, said: str, means: str) -> Path:
     """
     with _LOCK:
         path, text = _source(site, courier)
-        profile = load_profile(text, origin=str(path))
+        profile = read_profile(text, origin=str(path))
         key = _key_of(profile, means)
         _may_be_taught(profile, said)
         document = tomlkit.parse(text)
@@ -47,7 +47,7 @@ def remember(site: Site, courier: str, *, said: str, means: str) -> Path:
         statuses[key].append(said.strip())
         made = tomlkit.dumps(document)
         try:
-            taught = load_profile(made, origin=path.name)
+            taught = read_profile(made, origin=path.name)
         except SettingsError as error:
             raise NotPossible(f"It cannot be remembered: {error.message}") from error
         if taught.statuses.base.get(fold(said)) != profile.statuses.base[fold(means)]:
@@ -69,7 +69,7 @@ def _source(site: Site, courier: str) -> tuple[Path, str]:
     place = site.root / COURIERS
     for path in sorted(place.glob("*.toml")):
         text = path.read_text(encoding="utf-8-sig")
-        if load_profile(text, origin=str(path)).name == courier:
+        if read_profile(text, origin=str(path)).name == courier:
             return path, text
     built_in = resources.files("schemas") / "couriers" / f"{courier}.toml"
     if not built_in.is_file():

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from pipeline.model import DropState, Outcome
+from pipeline.model import DropState
 from pipeline.ports import DropLine
 from pipeline.wiring import Site
+from schemas.vocabulary import Outcome
 
 _KEPT_SECONDS: Final = 2.0
 _OVERLAP: Final = timedelta(minutes=1)

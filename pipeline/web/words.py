@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from pipeline.model import DropState, Outcome
+from pipeline.model import DropState
 from pipeline.ports import DropLine
+from schemas.vocabulary import Outcome
 
 #: Outcome → what it means to a person, in two or three words.
 MEANING: Final[Mapping[str, str]] = {

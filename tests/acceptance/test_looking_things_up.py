@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.codes import Code
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
+from schemas.codes import Code
 from tests.acceptance.harness import Root, orders, rooted, sheet, until
 
 

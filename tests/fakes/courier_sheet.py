@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.model import Block, CellKind, Fault, Notice
+from pipeline.model import Block, Fault, Notice
 from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
 from pipeline.stages.prepare import prepare_block
 from schemas.courier import Profile
 from schemas.profile import builtin_profiles
 from schemas.rules import Rules
+from schemas.vocabulary import CellKind
 
 NOW = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
+from schemas.codes import Code
 
 
 class ExactHeader:

@@ -21,11 +21,12 @@ from pipeline import admission, closing, runner  # noqa: F401 - else each fork w
 from pipeline.adapters import tables  # noqa: F401 - the same
 from pipeline.closed import Closed
 from pipeline.delivery.lane import Handback
-from pipeline.model import Drop, DropState, Outcome
+from pipeline.model import Drop, DropState
 from pipeline.ports import ChunkResult, ChunkState
 from pipeline.settings import load
 from pipeline.steps import Ready
 from pipeline.wiring import Site
+from schemas.vocabulary import Outcome
 
 NAMES = ("a.csv", "b.csv", "c.csv")
 ROWS = 3

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from pipeline.milestones import Milestone
 from pipeline.ports import Chunk, Frozen
+from schemas.vocabulary import Milestone
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 AT = "2026-11-20T10:00:00.000Z"

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 from msgspec.structs import replace
 
-from pipeline.milestones import Milestone
-from pipeline.model import Disposition, Outcome
+from pipeline.model import Disposition
 from pipeline.ports import Standing
 from pipeline.stages.candidates import Orders
 from pipeline.stages.plan import NO_TIME, Plan, PlanInput
+from schemas.vocabulary import Milestone, Outcome
 
 Row = tuple[str, Milestone | None, int | None]
 """Order id, milestone (None: ignored), event time."""

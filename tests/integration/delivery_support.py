@@ -24,11 +24,11 @@ from pipeline.delivery.lane import Handback, Shipment
 from pipeline.delivery.parcel import Parcel, join_items
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
-from pipeline.milestones import Milestone
-from pipeline.model import Drop, DropState, Outcome
+from pipeline.model import Drop, DropState
 from pipeline.ports import Chunk, ChunkState, Frozen, SendBook, Verdict
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
+from schemas.vocabulary import Milestone, Outcome
 
 Update = tuple[str, Milestone]
 Wave = Sequence[Sequence[Update]]

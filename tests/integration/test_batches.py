@@ -14,7 +14,6 @@ import pytest
 
 from pipeline.adapters.spool import Spool
 from pipeline.closed import Closed
-from pipeline.codes import Code
 from pipeline.delivery.lane import Handback
 from pipeline.errors import DropRefused, StorageError
 from pipeline.facts import Facts, Job, Reading, Source
@@ -23,6 +22,7 @@ from pipeline.preparing import prepare, prepare_together
 from pipeline.settings import load
 from pipeline.steps import Blocked, Ready
 from pipeline.wiring import Site
+from schemas.codes import Code
 from schemas.profile import builtin_profiles
 from schemas.rules import Rules
 from tests.acceptance.harness import orders, sheet

@@ -14,8 +14,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
+from schemas.codes import Code
 from tests.fakes import corpora
 from tests.fakes.corpora import MANIFEST, ROOT, Table, listed
 

@@ -12,11 +12,12 @@ from pipeline.adapters.clock import SystemClock
 from pipeline.delivery.lane import Handback
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.errors import StorageError
-from pipeline.model import Outcome, stamp
+from pipeline.model import stamp
 from pipeline.ports import ChunkState
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.rules import State
 from pipeline.sandbox.server import SandboxHandle, running
+from schemas.vocabulary import Outcome
 from tests.integration.delivery_support import (
     RawServer,
     World,

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.milestones import Milestone
-from pipeline.model import Outcome
 from pipeline.ports import ChunkState
 from pipeline.sandbox.server import SandboxHandle
+from schemas.vocabulary import Milestone, Outcome
 from tests.integration.delivery_support import (
     RawServer,
     chunked,

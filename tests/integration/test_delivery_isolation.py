@@ -6,8 +6,9 @@ import pytest
 
 from pipeline.adapters.clock import SystemClock
 from pipeline.delivery.lane import Handback
-from pipeline.model import Outcome, stamp
+from pipeline.model import stamp
 from pipeline.ports import ChunkState
+from schemas.vocabulary import Outcome
 from tests.integration.delivery_support import (
     World,
     chunked,

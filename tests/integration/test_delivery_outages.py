@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.model import Outcome
 from pipeline.ports import ChunkState
+from schemas.vocabulary import Outcome
 from tests.integration.delivery_support import (
     RawServer,
     delivered,

@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline.adapters.ledger.schema import chunks
-from pipeline.model import Outcome
 from pipeline.ports import ChunkState
+from schemas.vocabulary import Outcome
 from tests.integration.delivery_support import picked, with_sandbox
 
 CALLERS = 8

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.codes import Code
+from schemas.codes import Code
 from tests.fakes.corpora import outcome
 from tests.fuzz.seeds import seeds
 

@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.errors import StorageError
-from pipeline.milestones import Milestone
-from pipeline.model import Drop, DropState, Outcome
+from pipeline.model import Drop, DropState
 from pipeline.ports import (
     DISPATCHED,
     Arrival,
@@ -25,6 +24,7 @@ from pipeline.ports import (
     Standing,
     Verdict,
 )
+from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 
 DONE = Milestone.DELIVERY_DONE

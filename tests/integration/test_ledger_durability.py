@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.errors import SettingsError, StorageError
 from pipeline.fresh import FreshChunks
-from pipeline.model import DropState, Outcome
+from pipeline.model import DropState
 from pipeline.ports import ChunkResult, ChunkState, Frozen
+from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import AT, CHILD, NOW, frozen_plan
 
 URL = "sqlite:///ledger.db"

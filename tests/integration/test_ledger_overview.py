@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.model import Drop, DropState, Outcome
+from pipeline.model import Drop, DropState
 from pipeline.ports import ChunkResult, ChunkState, Search, Verdict
+from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 
 

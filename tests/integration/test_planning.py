@@ -11,12 +11,10 @@ from xlsxwriter import Workbook
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.spool import Spool
-from pipeline.codes import Code
 from pipeline.delivery.parcel import Parcel
 from pipeline.errors import DropRefused
 from pipeline.facts import Reading, Source
-from pipeline.milestones import Milestone
-from pipeline.model import Drop, DropState, Limits, Notice, Outcome
+from pipeline.model import Drop, DropState, Limits, Notice
 from pipeline.order_lines import frozen
 from pipeline.planning import (
     Planned,
@@ -34,8 +32,10 @@ from pipeline.reported import Report
 from pipeline.reporting import summary_of
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.settle import settle, unsent
+from schemas.codes import Code
 from schemas.profile import builtin_profiles
 from schemas.rules import Rules
+from schemas.vocabulary import Milestone, Outcome
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PICKED, DONE = Milestone.BAG_PICKED, Milestone.DELIVERY_DONE

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.report_names import REJECTS, REJECTS_TWIN, RESULTS, file_name
 from pipeline.settings import Settings
 from pipeline.wiring import Site
+from schemas.codes import Code
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

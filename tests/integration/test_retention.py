@@ -14,10 +14,10 @@ from pipeline.adapters.ledger.schema import chunks, lines, receipts, verdicts
 from pipeline.adapters.outbox import Outbox
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
-from pipeline.milestones import Milestone
-from pipeline.model import Drop, DropState, Outcome, stamp
+from pipeline.model import Drop, DropState, stamp
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.retention import Keep, Retention, Swept
+from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.ledger_plans import AT, frozen_plan
 from tests.fakes.manual_clock import ManualClock
 

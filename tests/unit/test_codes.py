@@ -1,42 +1,48 @@
-"""The table of codes and the vocabulary are the same set, and every code can be explained."""
+"""One list of codes: every one can be explained, and the contract's tables say what it says."""
 
-import tomllib
-from importlib import resources
+import re
+from pathlib import Path
 
+import msgspec
 import pytest
 
-from pipeline.codes import ERRORS, INFORMATION, Code
-from schemas.codes import Kind, is_warning, kind_of, load_codes
+from schemas.codes import ERRORS, INFORMATION, Code, Kind
 
-
-def test_the_table_explains_every_code_and_no_other() -> None:
-    text = (resources.files("schemas") / "codes.toml").read_text(encoding="utf-8")
-    assert set(tomllib.loads(text)) == set(Code.__members__)
-    assert set(load_codes()) == set(Code)
+CONTRACT = Path(__file__).parents[2] / "docs" / "contract.md"
+HEADINGS = {
+    "The row is rejected": {Kind.REJECT},
+    "The row goes on, with a warning": {Kind.WARNING},
+    "The row is understood; nothing is sent": {Kind.SKIP},
+    "What became of a row that was, or was to be, sent": {Kind.FAILED, Kind.OPEN, Kind.SETTLED},
+    "The whole file is refused": {Kind.REFUSE},
+    "A remark about the file": {Kind.NOTICE},
+}
 
 
 @pytest.mark.parametrize("code", list(Code))
 def test_each_code_says_what_and_how_to_fix_it(code: Code) -> None:
-    told = load_codes()[code]
-    assert told.what.endswith(".")
-    assert told.fix.rstrip("`").endswith(".")
-    assert told.example
-    assert isinstance(told.kind, Kind)
+    assert code.what.endswith(".")
+    assert code.fix.rstrip("`").endswith(".")
+    assert code.example
+    assert code.value == code.name == str(code)
 
 
-def test_kinds_agree_with_what_a_summary_lists_as_errors() -> None:
-    for code in Code:
-        kind = kind_of(code)
-        if kind in {Kind.REJECT, Kind.REFUSE}:
-            assert code in ERRORS
-        if kind in {Kind.WARNING, Kind.NOTICE}:
-            assert code not in ERRORS | INFORMATION
-        if kind is Kind.SKIP:
-            assert code in INFORMATION
+def test_a_code_travels_as_its_name() -> None:
+    assert msgspec.json.encode(Code.STALE) == b'"STALE"'
+    assert msgspec.json.decode(b'"STALE"', type=Code) is Code.STALE
 
 
-def test_warnings_are_rows_that_go_on_and_remarks_about_the_file() -> None:
-    assert is_warning(Code.ID_SUSPECT)
-    assert is_warning(Code.HEADER_GUESSED)
-    assert not is_warning(Code.ID_DAMAGED)
-    assert not is_warning(Code.NO_MILESTONE)
+@pytest.mark.parametrize(("heading", "kinds"), HEADINGS.items())
+def test_the_contract_lists_every_code_with_the_meaning_that_is_explained(
+    heading: str, kinds: set[Kind]
+) -> None:
+    _, _, below = CONTRACT.read_text(encoding="utf-8").partition(f"**{heading}**\n")
+    table = re.split(r"\n(?:\*\*|## )", below)[0]
+    listed = re.findall(r"^\| `(\w+)` \| (.+) \|$", table, flags=re.MULTILINE)
+    assert listed == [(code.value, code.what) for code in Code if code.kind in kinds]
+
+
+def test_errors_are_what_a_person_must_see_to() -> None:
+    assert {Code.ID_DAMAGED, Code.API_REFUSED, Code.EMPTY_FILE} <= ERRORS
+    assert {Code.NO_MILESTONE, Code.RECONCILED} <= INFORMATION
+    assert not (ERRORS | INFORMATION) & {Code.ID_SUSPECT, Code.NOT_SENT, Code.HEADER_GUESSED}

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.codes import Code
 from pipeline.columns import RESULT
-from pipeline.model import Block, CellKind, Fault, ResultBlock
+from pipeline.model import Block, Fault, ResultBlock
 from pipeline.stages.comeback import (
     ROWS_SHEET,
     is_reject_column,
@@ -25,6 +24,8 @@ from pipeline.stages.comeback import (
     restore_ids,
 )
 from pipeline.stages.report_rejects import rejects_csv
+from schemas.codes import Code
+from schemas.vocabulary import CellKind
 
 HEADERS = ("_reject_row", "_reject_codes", "_reject_message", "_reject_drop", "Order Id", "Remark")
 ID = "17788112345678901234"

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.ends import ChunkEnds
-from pipeline.model import Disposition, Outcome
+from pipeline.model import Disposition
 from pipeline.ports import ChunkState
 from pipeline.stages.settle import OUTCOMES, PLANNED, Remark, settle
+from schemas.vocabulary import Outcome
 
 WAITING = Remark(code="NOT_SENT", message="Not sent yet.")
 CANCELLED = Remark(code="CANCELLED", message="Not sent: the drop was cancelled.")

@@ -2,14 +2,14 @@
 
 import pytest
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.model import Role
 from pipeline.stages.choose import ProfileHeaderFinder
 from pipeline.stages.judge import judge
 from pipeline.stages.mapping import Match, map_columns
 from pipeline.stages.named import did_you_mean, find_profile
+from schemas.codes import Code
 from schemas.profile import builtin_profiles, load_profile
+from schemas.vocabulary import Role
 from tests.fakes.courier_sheet import one_status, sheet
 
 PROFILES = builtin_profiles()

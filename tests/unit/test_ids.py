@@ -4,11 +4,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.codes import Code
-from pipeline.model import CellKind, Disposition
+from pipeline.model import Disposition
 from pipeline.stages.ids import canonical_ids
 from pipeline.stages.judge import judge
+from schemas.codes import Code
 from schemas.profile import load_profile
+from schemas.vocabulary import CellKind
 from tests.fakes.courier_sheet import one_id, sheet
 
 

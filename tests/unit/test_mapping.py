@@ -4,14 +4,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.model import Block, Role
+from pipeline.model import Block
 from pipeline.stages.choose import ProfileHeaderFinder, candidates, choose_profile
 from pipeline.stages.mapping import check_twins, map_columns
 from pipeline.stages.named import find_profile
+from schemas.codes import Code
 from schemas.folding import fold_header
 from schemas.profile import builtin_profiles, load_profile
+from schemas.vocabulary import Role
 from tests.fakes.courier_sheet import sheet
 
 PROFILES = builtin_profiles()

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.codes import Code
 from pipeline.delivery.outcomes import RowBook, untouched
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.settling import proof_from
-from pipeline.model import Outcome, stamp
+from pipeline.model import stamp
 from pipeline.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.answers import Refusal
+from schemas.codes import Code
+from schemas.vocabulary import Outcome
 
 PLANNED, SENDING, DONE = ChunkState.PLANNED, ChunkState.SENDING, ChunkState.DONE
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.delivery.parcel import Parcel, join_items
-from pipeline.milestones import Milestone
+from schemas.vocabulary import Milestone
 
 _MEANT = st.lists(
     st.tuples(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.milestones import Milestone
-from pipeline.model import Disposition, Outcome
+from pipeline.model import Disposition
 from pipeline.ports import Standing
 from pipeline.stages.plan import one_by_one, plan, sendable_orders
+from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.plan_rows import Row, accepted, calls, dispositions, plan_input, said
 
 PICKED = Milestone.BAG_PICKED

@@ -7,12 +7,12 @@ from typing import ClassVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.milestones import Milestone
-from pipeline.model import Disposition, Outcome
+from pipeline.model import Disposition
 from pipeline.planning import _planned_table
 from pipeline.ports import Chunk, ChunkState, Standing, Verdict
 from pipeline.stages.plan import plan
 from pipeline.stages.settle import OUTCOMES, settle, unsent
+from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.plan_rows import accepted, calls, dispositions, plan_input
 
 ROWS = st.lists(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.errors import SettingsError
+from schemas.errors import ProfileError
 from schemas.profile import builtin_profiles, load_profile
 from schemas.statuses import Verdict
 
@@ -10,7 +10,7 @@ MINIMAL = 'name = "acme"\n[statuses]\ndelivery_done = ["Delivered"]\n'
 
 
 def fault(text: str) -> str:
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(ProfileError) as caught:
         load_profile(text, origin="couriers/acme.toml")
     return str(caught.value)
 

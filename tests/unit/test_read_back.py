@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from pipeline.columns import RESULT
 from pipeline.family import unguarded
-from pipeline.model import CellKind, Limits, ReadTally, ResultBlock
+from pipeline.model import Limits, ReadTally, ResultBlock
 from pipeline.stages.comeback import origin, restore_headers
 from pipeline.stages.read import read_manifest
 from pipeline.stages.report_rejects import LEADING, rejects_csv
 from pipeline.stages.report_rejects_xlsx import rejects_xlsx
+from schemas.vocabulary import CellKind
 from tests.fakes.header_finders import ExactHeader
 
 pytestmark = pytest.mark.timeout(120)

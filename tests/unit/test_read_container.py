@@ -10,11 +10,12 @@ from collections.abc import Callable
 import pytest
 import xlsxwriter
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.model import CellKind, Limits, ReadTally
+from pipeline.model import Limits, ReadTally
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.read_excel import contained
+from schemas.codes import Code
+from schemas.vocabulary import CellKind
 from tests.fakes.header_finders import ExactHeader, NamedColumns
 
 SHEET = "xl/worksheets/sheet1.xml"

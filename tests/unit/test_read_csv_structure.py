@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Block, Limits, Manifest, ReadTally
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading import read_csv as room
+from schemas.codes import Code
 from tests.fakes.header_finders import NamedColumns
 
 Row = tuple[int, tuple[str, ...]]

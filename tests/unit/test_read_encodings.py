@@ -8,7 +8,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Limits, Manifest, ReadTally
 from pipeline.stages.read import read_manifest
@@ -19,6 +18,7 @@ from pipeline.stages.reading.decode import (
     line_at,
     open_text,
 )
+from schemas.codes import Code
 from tests.fakes.header_finders import ExactHeader
 
 HEADER = ("Id", "Ort")

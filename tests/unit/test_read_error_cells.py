@@ -7,14 +7,15 @@ import zipfile
 import pytest
 import xlsxwriter
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.model import Block, CellKind, Limits, ReadTally
+from pipeline.model import Block, Limits, ReadTally
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.compound import Compound, open_compound
 from pipeline.stages.reading.error_cells import UNCALCULATED, in_xml
 from pipeline.stages.reading.error_cells_binary import in_xls, in_xlsb, xlsb_sheets
 from pipeline.stages.reading.error_cells_ods import in_ods
+from schemas.codes import Code
+from schemas.vocabulary import CellKind
 from tests.fakes.header_finders import NamedColumns
 
 HEADER = ["Order id", "Status", "Remark"]

@@ -6,10 +6,10 @@ import zipfile
 
 import pytest
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Limits
 from pipeline.stages.read import read_manifest
+from schemas.codes import Code
 from tests.fakes.header_finders import ExactHeader, NamedColumns
 
 

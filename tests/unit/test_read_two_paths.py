@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Fault, Limits, ReadTally
 from pipeline.stages.read import read_manifest
@@ -16,6 +15,7 @@ from pipeline.stages.reading.decode import Encoding
 from pipeline.stages.reading.dialect import Dialect
 from pipeline.stages.reading.read_csv import CsvBlocks
 from pipeline.stages.reading.segments import certify
+from schemas.codes import Code
 from tests.fakes.header_finders import ExactHeader
 
 pytestmark = pytest.mark.timeout(60)

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
-from pipeline.model import Block, CellKind, Limits, Manifest, ReadTally
+from pipeline.model import Block, Limits, Manifest, ReadTally
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.cells import column_of, text_of
+from schemas.codes import Code
+from schemas.vocabulary import CellKind
 from tests.fakes.header_finders import NamedColumns
 
 HEADER = ["Order id", "Status"]

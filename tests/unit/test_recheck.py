@@ -2,11 +2,10 @@
 
 import pytest
 
-from pipeline.codes import Code
-from pipeline.milestones import Milestone
-from pipeline.model import Outcome
 from pipeline.ports import Chunk, Standing, Verdict
 from pipeline.stages.recheck import Pending, pending_places, recheck
+from schemas.codes import Code
+from schemas.vocabulary import Milestone, Outcome
 
 PICKED, DONE, RTO, BACK, BACK_DONE = Milestone
 ACCEPTED, UNKNOWN = Outcome.ACCEPTED, Outcome.UNKNOWN

@@ -3,9 +3,9 @@
 import orjson
 import pytest
 
-from pipeline.milestones import Milestone
 from pipeline.ports import Reply
 from pipeline.stages.reconcile import Reached, reconcile
+from schemas.vocabulary import Milestone
 
 Y, N, X = Reached.YES, Reached.NO, Reached.CANNOT_TELL
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.codes import Code
 from pipeline.stages.report_refusal import refusal_text
+from schemas.codes import Code
 
 
 def text(**changed: Any) -> str:

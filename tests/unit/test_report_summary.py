@@ -7,8 +7,7 @@ import orjson
 import pytest
 from msgspec.structs import replace
 
-from pipeline.codes import ERRORS, INFORMATION, Code
-from pipeline.model import Drop, DropState, Notice, Outcome
+from pipeline.model import Drop, DropState, Notice
 from pipeline.stages.report_summary import (
     SummaryFacts,
     group_notices,
@@ -16,6 +15,8 @@ from pipeline.stages.report_summary import (
     summary_bytes,
     summary_object,
 )
+from schemas.codes import ERRORS, INFORMATION, Code
+from schemas.vocabulary import Outcome
 
 DROP = Drop(
     seq=1,

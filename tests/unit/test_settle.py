@@ -4,10 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.codes import Code
 from pipeline.columns import PREPARED
 from pipeline.delivery.outcomes import untouched
-from pipeline.model import Disposition, Outcome
+from pipeline.model import Disposition
 from pipeline.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.settle import (
     OUTCOMES,
@@ -18,6 +17,8 @@ from pipeline.stages.settle import (
     settle,
     unsent,
 )
+from schemas.codes import Code
+from schemas.vocabulary import Outcome
 
 SEND, SHARED = Disposition.SEND, Disposition.SHARED
 WAITING = unsent("The API is down.")

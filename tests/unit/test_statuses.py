@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.milestones import Milestone
 from pipeline.model import Disposition
 from schemas.profile import builtin_profiles, load_profile
 from schemas.statuses import Direction
+from schemas.vocabulary import Milestone
 from tests.fakes.courier_sheet import one_status, sheet
 
 

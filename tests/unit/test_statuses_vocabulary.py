@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.milestones import Milestone
 from schemas.folding import fold
 from schemas.profile import builtin_profiles
 from schemas.statuses import Verdict
+from schemas.vocabulary import Milestone
 
 PICKED, DELIVERED, RTO, RETURNING, RETURNED = Milestone
 NOTHING, UNCLEAR = 0, -1

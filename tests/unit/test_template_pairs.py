@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import openpyxl
 import pytest
 
-from pipeline.model import Role
 from pipeline.stages.template import Offer, offered, pair_role, template
 from schemas.profile import builtin_profiles
+from schemas.vocabulary import Role
 from tests.fakes.courier_sheet import sheet
 
 MADE = datetime(2026, 11, 23, tzinfo=UTC)

@@ -5,11 +5,12 @@ import json
 import pyarrow as pa
 import pytest
 
-from pipeline.model import CellKind, Disposition
+from pipeline.model import Disposition
 from pipeline.stages.quoting import quoted
 from pipeline.stages.texts import joined, json_member, tidied
 from schemas.profile import load_profile
 from schemas.rules import Rules
+from schemas.vocabulary import CellKind
 from tests.fakes.courier_sheet import Prepared, sheet
 
 

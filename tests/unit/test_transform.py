@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.columns import PREPARED
-from pipeline.milestones import Milestone
-from pipeline.model import CellKind, Disposition
+from pipeline.model import Disposition
 from schemas.profile import builtin_profiles
 from schemas.update import META_KEYS
+from schemas.vocabulary import CellKind, Milestone
 from tests.fakes.courier_sheet import one_status, sheet
 
 HEADERS = [

@@ -4,12 +4,13 @@ import pandas as pd
 import pandera.pandas as pandera
 import pytest
 
-from pipeline.codes import Code
-from pipeline.model import CellKind, Disposition, Fault
+from pipeline.model import Disposition, Fault
 from pipeline.stages.validate import validate
+from schemas.codes import Code
 from schemas.manifest import manifest_schema
 from schemas.profile import builtin_profiles, load_profile
 from schemas.rules import Rules
+from schemas.vocabulary import CellKind
 from tests.fakes.courier_sheet import sheet
 
 GENERIC = builtin_profiles()["generic"]

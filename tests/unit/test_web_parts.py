@@ -34,6 +34,7 @@ from pipeline.web.sheets import SheetFiles
 from pipeline.web.uploads import clean_name
 from pipeline.web.words import ago, size
 from schemas.courier import Expectation
+from schemas.errors import ProfileError
 from schemas.profile import load_profile
 
 INDIA = ZoneInfo("Asia/Kolkata")
@@ -66,9 +67,9 @@ def test_expectations_are_read_strictly() -> None:
     assert profile.expect == Expectation(by=time(18, 30), days=frozenset({0, 5}))
     assert load_profile(text, origin="x.toml").expect is None
     for wrong in ('by = "24:00"', 'by = "6"', 'days = ["mon"]', 'by = "1:00"', 'by="06:00"\nday=1'):
-        with pytest.raises(SettingsError):
+        with pytest.raises(ProfileError):
             load_profile(text + wrong, origin="x.toml")
-    with pytest.raises(SettingsError, match="mondy"):
+    with pytest.raises(ProfileError, match="mondy"):
         load_profile(text + 'by = "06:00"\ndays = ["mondy"]', origin="x.toml")
 
 

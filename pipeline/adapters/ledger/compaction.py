@@ -20,7 +20,8 @@ from pipeline.adapters.ledger.schema import (
     receipts,
     verdicts,
 )
-from pipeline.model import DropState, Outcome
+from pipeline.model import DropState
+from schemas.vocabulary import Outcome
 
 _LINES_PER_STEP = 5_000
 _PAGES_PER_STEP = 2_000

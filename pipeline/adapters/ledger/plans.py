@@ -11,8 +11,9 @@ from pipeline.adapters.ledger.drops import clear_unfrozen, write_drops
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, unfrozen, verdicts
 from pipeline.fresh import FreshChunks
-from pipeline.model import Drop, DropState, Outcome, stamp
+from pipeline.model import Drop, DropState, stamp
 from pipeline.ports import DISPATCHED, Chunk, Frozen, Lines, Standing
+from schemas.vocabulary import Outcome
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,8 +15,9 @@ from pipeline.adapters.ledger.crew import NOW, insert_post
 from pipeline.adapters.ledger.drops import Drops, drop_from
 from pipeline.adapters.ledger.schema import chunks, drops, posts, segments, verdicts, waiting
 from pipeline.adapters.ledger.sends import chunk_from, verdict_from
-from pipeline.model import Drop, Outcome
+from pipeline.model import Drop
 from pipeline.ports import Chunk, ChunkState, Verdict
+from schemas.vocabulary import Outcome
 
 _SMALLEST, _LARGEST, _PARTS = 25, 250, 16
 """Chunks of a segment: a drop makes about ``_PARTS``, so that workers end together, but none so

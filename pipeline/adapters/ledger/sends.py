@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import chunks, receipts, verdicts
-from pipeline.codes import Code
 from pipeline.ends import ChunkEnds
-from pipeline.model import Outcome
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
+from schemas.codes import Code
+from schemas.vocabulary import Outcome
 
 _ENDS = ("state", "outcome", "http_status", "attempts", "code", "message", "sent_at")
 """The columns that tell how a chunk ended."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.model import CellKind
+from schemas.vocabulary import CellKind
 
 Column = tuple[pa.Array, npt.NDArray[np.int8] | None]
 """A column's text, and its ``CellKind`` per row (None: all of it is text)."""

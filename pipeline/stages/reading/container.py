@@ -9,7 +9,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Limits
 from pipeline.stages.reading.compound import open_compound
@@ -25,6 +24,7 @@ from pipeline.stages.reading.parts import (
 )
 from pipeline.stages.reading.sniff import Buffer, as_file, unsupported
 from pipeline.stages.reading.wording import counted, shown
+from schemas.codes import Code
 
 _RATIO, _RATIO_ABOVE = 200, 10 * 1024 * 1024
 _ENTRY_BYTES = 600

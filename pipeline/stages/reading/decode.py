@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Notice
 from pipeline.stages.reading.sniff import Buffer, let_go
 from pipeline.stages.reading.wording import shown
+from schemas.codes import Code
 
 #: UTF-32 LE comes before UTF-16 LE: its mark begins with the other's.
 _MARKS: tuple[tuple[bytes, str], ...] = (

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Limits
 from pipeline.stages.reading.decode import Text, line_at, truncated
@@ -24,6 +23,7 @@ from pipeline.stages.reading.header import (
 )
 from pipeline.stages.reading.tokens import BrokenQuote, tokenize
 from pipeline.stages.reading.wording import counted
+from schemas.codes import Code
 
 DELIMITERS = ",;\t|"
 MAX_RECORD = 16 * 1024 * 1024

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct, field
 
-from pipeline.model import CellKind
 from pipeline.stages.reading.cells import Column
+from schemas.vocabulary import CellKind
 
 UNCALCULATED = "(formula without a result)"
 """What stands for a formula whose result was not stored: some programs that write workbooks

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.stages.reading.wording import counted
+from schemas.codes import Code
 
 
 class HeaderFinder(Protocol):

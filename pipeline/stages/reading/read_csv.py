@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import Block, Limits, Manifest, ReadTally, Sheet
 from pipeline.stages.reading.decode import (
@@ -29,6 +28,7 @@ from pipeline.stages.reading.segments import certify, parse
 from pipeline.stages.reading.sniff import Buffer, check_not_binary, check_text
 from pipeline.stages.reading.tokens import BrokenQuote, tokenize
 from pipeline.stages.reading.wording import shown
+from schemas.codes import Code
 
 SEGMENT = 4 * 1024 * 1024
 """Bytes read at a time: small enough for the processor's cache, about 30,000 rows."""

@@ -15,7 +15,6 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import BLOCK_ROWS, Block, Limits, Manifest, Notice, ReadTally, Sheet
 from pipeline.stages.reading.cells import Column, column_of, joined, text_of
@@ -33,6 +32,7 @@ from pipeline.stages.reading.parts import Package
 from pipeline.stages.reading.rows import Parsed, Shaper
 from pipeline.stages.reading.sniff import Buffer, Nature, as_file
 from pipeline.stages.reading.wording import shown
+from schemas.codes import Code
 
 _Result = TypeVar("_Result")
 

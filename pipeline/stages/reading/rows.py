@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, field
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.model import BLOCK_ROWS, Block, Fault, ReadTally
 from pipeline.stages.reading.wording import counted, shown
+from schemas.codes import Code
 
 Mask = npt.NDArray[np.bool_]
 

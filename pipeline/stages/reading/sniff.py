@@ -6,9 +6,9 @@ import re
 from enum import StrEnum
 from typing import IO, cast
 
-from pipeline.codes import Code
 from pipeline.errors import DropRefused
 from pipeline.stages.reading.wording import shown
+from schemas.codes import Code
 
 Buffer = bytes | mmap.mmap
 

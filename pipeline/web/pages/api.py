@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from pipeline.errors import UsageError
-from pipeline.model import DropState, Outcome
+from pipeline.model import DropState
 from pipeline.ports import DropLine, Search
 from pipeline.tracing import trace_order
 from pipeline.web import drop_view, requests, staging, uploads, words
@@ -35,6 +35,7 @@ from pipeline.web.front import (
 )
 from pipeline.web.pages.drops import line_of
 from pipeline.web.pages.upload import stage_form
+from schemas.vocabulary import Outcome
 
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Problem, "description": words}

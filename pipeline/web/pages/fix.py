@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.errors import StorageError
-from pipeline.model import DropState, Role
+from pipeline.model import DropState
 from pipeline.ports import DropLine
 from pipeline.web import correcting, drop_view, faults, staging, uploads
 from pipeline.web.access import Visitor
@@ -32,6 +32,7 @@ from pipeline.web.pages.drops import line_of
 from pipeline.web.remember import can_remember, remember
 from schemas.folding import fold
 from schemas.likeness import nearest
+from schemas.vocabulary import Role
 
 log = structlog.get_logger(__name__)
 

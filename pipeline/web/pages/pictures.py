@@ -12,10 +12,10 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from pipeline.adapters.pulse import Calls, read_minutes
-from pipeline.model import Outcome
 from pipeline.web import charts
 from pipeline.web.front import AtFront, Front, Looker, page
 from pipeline.web.tally import Counted
+from schemas.vocabulary import Outcome
 
 router = APIRouter()
 

@@ -1,0 +1,22 @@
+"""The thresholds of the manifest's rules. Each is said here and nowhere else."""
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+ID_LENGTH = 50
+"""Characters of the longest order id."""
+
+EXACT_DIGITS = 15
+"""Digits that a spreadsheet keeps of a number; it rounds what is longer."""
+
+FUTURE_HOURS = 24
+"""How far ahead an event time may lie."""
+
+RANGE_DAYS = 180
+"""How far from today any date may lie, either way."""
+
+TEXT_LENGTH = 500
+"""Characters (code points) kept of a remark or location."""
+
+REASON_MOST = 999_999
+"""The largest number that is sent as a reason."""
