@@ -31,11 +31,11 @@ class Shelves:
         self._drops = self._state / "drops"
         self._outbox = outbox
 
-    def originals(self, before: date) -> Iterator[tuple[str, Path]]:
-        """Yield drop id and folder of what was archived on a day before this, or refused at all."""
+    def originals(self, until: date) -> Iterator[tuple[str, Path]]:
+        """Yield drop id and folder of what was archived by the end of this day, or refused."""
         with storing("list", self._archive):
             for day in sorted(self._archive.glob("[0-9]*/[0-9]*/[0-9]*")):
-                if (filed := _day_of(day)) is not None and filed < before:
+                if (filed := _day_of(day)) is not None and filed <= until:
                     yield from _folders(day)
         with storing("list", self._quarantine):
             yield from _folders(self._quarantine)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipeline.sandbox.server import SandboxHandle
-from tests.acceptance.harness import Root, orders
+from tests.acceptance.harness import Root, orders, until
 
 
 def make_old(root: Root, days: int) -> None:
@@ -55,6 +55,22 @@ def test_old_files_and_rows_go_and_what_was_accepted_is_not_sent_again(
     assert "no longer kept" in traced[0]["story"][0]
     assert "no longer kept" in root.run("trace", "ORD000000").out
     assert root.run("trace", "IT000000").code == 0
+
+
+def test_a_running_service_tidies_up_and_goes_on(root: Root) -> None:
+    root.configure(retention__archive_days=30, retention__outbox_days=30)
+    root.drop("a.csv", orders(2))
+    assert root.once().code == 0
+    make_old(root, 200)
+    service = root.start("run", "--log-format", "json")
+    until(lambda: not root.files("archive") and not root.files("outbox"), what="old files gone")
+    root.drop("b.csv", orders(3, prefix="B"))
+    until(root.delivered, what="the next file")
+    ran = service.end()
+    assert ran.code == 0
+    assert root.of("b").counts == {"accepted": 3}
+    (swept,) = [line for line in ran.logs if line["event"] == "retention.swept"]
+    assert (swept["originals"], swept["reports"], swept["drops"]) == (1, 3, 1)
 
 
 def test_by_default_files_stay(root: Root) -> None:

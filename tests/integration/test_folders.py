@@ -14,14 +14,16 @@ import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from pipeline.adapters.atomic import storing
-from pipeline.adapters.folders import Folders
+from pipeline.adapters.folders import Folders, PutAway
 from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.naming import as_text
-from pipeline.errors import DropChanged, StorageError, UsageError
+from pipeline.errors import DropChanged, Fenced, StorageError, UsageError
 from pipeline.model import ReadyFile
 
 ROWS = b"Order ID,Status\n1,Delivered\n"
@@ -29,7 +31,7 @@ DROP = "d20261123t144123123k7qz"
 DAY = date(2026, 3, 7)
 
 
-def make_folders(root: Path, **options: str) -> Folders:
+def make_folders(root: Path, **options: Any) -> Folders:
     folders = Folders(root, root / "inbox", root / "outbox", **options)
     folders.prepare()
     return folders
@@ -133,6 +135,22 @@ def test_a_claim_leaves_a_file_that_was_replaced_or_grew(tmp_path):
     assert folders.claim(ready, DROP) is None
     assert ready.path.read_bytes() == ROWS + b"2,Delivered\n"
     assert folders.leftovers() == []
+
+
+def test_a_claim_leaves_a_namesake_that_was_renamed_into_the_place(tmp_path):
+    """As large as the file that was ready and as old: a courier that sends a day's file twice."""
+    folders = make_folders(tmp_path)
+    ready = ready_file(tmp_path, "x.csv")
+    times = ready.path.stat()
+    namesake = tmp_path / "upload"
+    namesake.write_bytes(ROWS.replace(b"1", b"2"))
+    os.utime(namesake, ns=(times.st_atime_ns, times.st_mtime_ns))
+    namesake.rename(ready.path)
+    assert seen(ready.path).identity[2:] == ready.identity[2:]
+    assert folders.claim(ready, DROP) is None
+    assert ready.path.read_bytes() == ROWS.replace(b"1", b"2")
+    assert folders.leftovers() == []
+    assert folders.claim(seen(ready.path), DROP) is not None  # once it is ready itself
 
 
 def test_a_link_put_in_the_place_of_a_ready_file_is_not_claimed(tmp_path):
@@ -361,7 +379,7 @@ def test_a_file_too_large_for_the_disk_is_a_storage_error_and_leaves_no_half(tmp
     script = textwrap.dedent("""
         import resource, signal, sys
         from pathlib import Path
-        from pipeline.adapters.folders import Folders
+        from pipeline.adapters.folders import Folders, PutAway
         from pipeline.errors import StorageError
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -453,10 +471,79 @@ def test_no_name_leads_out_of_the_root(tmp_path, name):
     assert files_below(tmp_path) == ["mine.csv"]
 
 
+class GivenUp:
+    """The presence of a worker that was silent for too long."""
+
+    name = "host-a1b2c3"
+
+    def sure(self) -> None:
+        raise Fenced("This worker was given up.")
+
+
+def test_a_worker_that_was_given_up_changes_nothing_when_it_wakes(tmp_path):
+    before = make_folders(tmp_path, done_marker=".done")
+    before.claim(ready_file(tmp_path, "mine.csv", "acme"), DROP)
+    before.outbox_write("acme", "mine.json", [b"as it was"])
+    waiting = ready_file(tmp_path, "waiting.csv", "acme")
+    (tmp_path / "inbox" / "acme" / "waiting.csv.done").touch()
+    folders = make_folders(tmp_path, done_marker=".done", presence=GivenUp())
+    there = {name: (tmp_path / name).read_bytes() for name in files_below(tmp_path)}
+    thing = PutAway(drop_id=DROP, name="mine.csv", day=DAY)
+    for act in (
+        lambda: folders.claim(waiting, "d2"),
+        lambda: folders.claim_all([(waiting, "d2")]),
+        lambda: folders.release(DROP, "mine.csv", "acme"),
+        lambda: folders.put_away(thing),
+        lambda: folders.archive(DROP, "mine.csv", DAY),
+        lambda: folders.quarantine(DROP, "mine.csv"),
+        lambda: folders.outbox_write("acme", "mine.json", [b"another"]),
+        lambda: folders.outbox_write("acme", "more.json", [b"another"]),
+        lambda: folders.outbox_remove("acme", "mine.json"),
+    ):
+        with pytest.raises(Fenced):
+            act()
+        now = {name: (tmp_path / name).read_bytes() for name in files_below(tmp_path)}
+        assert now == there
+    (failed,) = folders.put_away_all([thing])
+    assert isinstance(failed, Fenced)
+    assert {name: (tmp_path / name).read_bytes() for name in files_below(tmp_path)} == there
+
+
 def test_free_space_is_what_the_file_system_leaves_us(tmp_path):
-    free = make_folders(tmp_path).free_bytes()
+    folders = make_folders(tmp_path)
     status = os.statvfs(tmp_path)
-    assert 0 < free <= status.f_blocks * status.f_frsize
+    for _ in range(100):  # others write there as well: until nothing changed in between
+        before, free, after = os.statvfs(tmp_path), folders.free_bytes(), os.statvfs(tmp_path)
+        if before.f_bavail == after.f_bavail:
+            break
+    assert free == after.f_bavail * status.f_frsize  # not what only root may use
+
+
+def test_free_space_is_that_of_the_fullest_place(tmp_path, other_disk):
+    """The outbox on a share of its own, and a file system that has no free inode left."""
+    folders = Folders(tmp_path, tmp_path / "inbox", other_disk)
+    folders.prepare()
+
+    def bytes_of(path: Path) -> int:
+        status = os.statvfs(path)
+        return status.f_bavail * status.f_frsize
+
+    least = min((tmp_path, other_disk), key=bytes_of)
+    assert folders.free_bytes() == pytest.approx(bytes_of(least), abs=64 << 20)
+
+
+def test_without_a_free_inode_there_is_no_space(tmp_path, monkeypatch):
+    folders = make_folders(tmp_path)
+    real = os.statvfs(tmp_path)
+    fields = {name: getattr(real, name) for name in dir(real) if name.startswith("f_")}
+
+    def full(**values: int) -> SimpleNamespace:
+        return SimpleNamespace(**fields | values)
+
+    monkeypatch.setattr(os, "statvfs", lambda _: full(f_files=10, f_favail=0, f_ffree=3))
+    assert folders.free_bytes() == 0
+    monkeypatch.setattr(os, "statvfs", lambda _: full(f_files=0, f_favail=0, f_bavail=7))
+    assert folders.free_bytes() == 7 * real.f_frsize  # it does not count them
 
 
 def test_a_submitted_file_appears_whole_and_replaces_nothing(tmp_path):
@@ -545,7 +632,7 @@ def test_a_kill_in_the_middle_of_the_moves_loses_no_file_and_doubles_none(tmp_pa
         import sys
         from datetime import date
         from pathlib import Path
-        from pipeline.adapters.folders import Folders
+        from pipeline.adapters.folders import Folders, PutAway
         from pipeline.adapters.inbox import Inbox
 
         root = Path(sys.argv[1])

@@ -1,6 +1,7 @@
 """What is old goes, on a clock of the test's own; what keeps an order from going twice stays."""
 
 import os
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from pipeline.model import Drop, DropState, stamp
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.retention import Keep, Retention, Swept
 from schemas.vocabulary import Milestone, Outcome
+from tests.acceptance.harness import until
 from tests.fakes.ledger_plans import AT, frozen_plan
 from tests.fakes.manual_clock import ManualClock
 
@@ -102,16 +104,32 @@ def place(tmp_path: Path, ledger: SqlLedger, clock: ManualClock) -> Place:
     return Place(tmp_path, ledger, clock)
 
 
-def test_only_what_is_older_than_its_days_goes(place):
-    old, new = place.drop(31), place.drop(29)
-    refused = place.drop(40, DropState.REFUSED)
-    swept = place.sweep(archive_days=30)
-    assert (swept.originals, swept.reports) == (2, 0)
-    assert place.originals() == {new.drop_id}
-    assert place.reports() == {old.drop_id, new.drop_id, refused.drop_id}
-    assert place.sweep(outbox_days=30) == Swept(reports=2 * len(KINDS))
-    assert place.reports() == {new.drop_id}
-    assert [p.name for p in place.root.glob("archive/*/*/*/*/*")] == ["a.csv"]
+@pytest.mark.parametrize("state", [DropState.COMPLETED, DropState.REFUSED, DropState.CANCELLED])
+def test_only_what_is_older_than_its_days_goes(place, state):
+    """To the hour: 30 days are 30 times 24 hours from the end of a drop, not 29 and not 31."""
+    old, young = place.drop(30.1, state, rows=2), place.drop(29.9, state, rows=2)
+    both = {old.drop_id, young.drop_id}
+    assert place.sweep(archive_days=30) == Swept(originals=1)
+    assert (place.originals(), place.reports(), place.spools()) == ({young.drop_id}, both, both)
+    assert place.sweep(outbox_days=30) == Swept(reports=len(KINDS))
+    assert (place.reports(), place.spools()) == ({young.drop_id}, both)
+    assert place.sweep(rows_days=30) == Swept(drops=1)
+    assert place.spools() == {young.drop_id}
+    assert count(place, lines) == 2
+    left = [path.name for path in place.root.rglob("a.csv")]
+    assert left == ["a.csv"]
+    assert place.sweep(archive_days=30, outbox_days=30, rows_days=30) == Swept()
+
+
+@pytest.mark.parametrize("hour", [0.01, 12, 23.99])
+def test_an_original_goes_by_its_moment_and_not_by_its_day(place, clock, hour):
+    """The archive is looked through by days; whatever the hour, nothing goes early or late."""
+    clock.set_wall(clock.now().replace(hour=0, minute=0) + timedelta(hours=hour))
+    kept = {place.drop(age).drop_id for age in (28.95, 29.05, 29.5, 29.95)}
+    for age in (30.05, 30.5, 30.95, 31.05):
+        place.drop(age)
+    assert place.sweep(archive_days=30) == Swept(originals=4)
+    assert place.originals() == kept
 
 
 def test_zero_days_keep_everything(place):
@@ -336,13 +354,46 @@ def test_a_clock_that_was_set_back_does_not_keep_it_from_being_due(place, clock)
     assert place.retention().is_due()
 
 
-def test_beside_other_work_it_runs_in_a_thread_and_is_stopped_with_the_service(place):
-    place.drop(31)
+def under_way() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "retention"]
+
+
+def test_beside_other_work_it_runs_in_a_thread_of_its_own(place):
+    old, young = place.drop(31), place.drop(29)
     retention = place.retention(archive_days=30)
     retention.start_if_due(lambda: True)
+    until(lambda: place.originals() == {young.drop_id}, what=f"{old.drop_id} gone")
+    until(lambda: not under_way(), what="the thread has ended")
+    assert not retention.is_due()
+    place.drop(32)
+    retention.start_if_due(lambda: True)  # not before a day has passed
+    assert under_way() == []
     retention.stop()
-    place.retention(archive_days=30).sweep()
-    assert place.originals() == set()
+    assert len(place.originals()) == 2
+
+
+def test_a_service_that_ends_waits_for_it_and_it_leaves_off(place):
+    drops = [place.drop(200 + number, rows=30) for number in range(3)]
+    for drop in drops:
+        send(place, drop, *(ended(drop, no, Outcome.ACCEPTED) for no in range(2)))
+    retention = place.retention(rows_days=180)
+    asked_for, go_on = threading.Event(), threading.Event()
+
+    def idle() -> bool:
+        """Asked in the thread, before the ledger's file is made smaller."""
+        asked_for.set()
+        return go_on.wait(30)
+
+    retention.start_if_due(idle)
+    assert asked_for.wait(30)
+    stopping = threading.Thread(target=retention.stop)
+    stopping.start()
+    assert len(under_way()) == 1
+    assert stopping.is_alive()
+    go_on.set()
+    stopping.join(30)
+    assert not stopping.is_alive()
+    assert under_way() == []
 
 
 def aged(path: Path, clock: ManualClock, days: float) -> Path:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.columns import RESULT
 from pipeline.model import Block, Fault, ResultBlock
@@ -80,6 +81,17 @@ def test_from_a_csv_one_apostrophe_goes_from_every_cell() -> None:
 def test_from_a_workbook_only_what_the_guard_put_there_goes() -> None:
     back = restore(block(line("'x", remark="'-5")), HEADERS, "workbook")
     assert (back.cells[4].to_pylist(), back.cells[5].to_pylist()) == (["'x"], ["-5"])
+
+
+@pytest.mark.parametrize("place", ["csv", "workbook", "twin"])
+def test_surplus_cells_lose_their_apostrophe_as_the_others_do(place: str) -> None:
+    """What stands beyond the last column was guarded, too, when it was written into the CSV."""
+    came = replace(block(line("X1"), line("X2")), extra={0: ("'=1+1", "''y"), 1: ("'z",)})
+    back = restore(came, HEADERS, place).extra
+    if place == "csv":
+        assert back == {0: ("=1+1", "'y"), 1: ("z",)}
+    else:
+        assert back == came.extra
 
 
 def test_in_our_own_workbook_every_cell_is_as_it_was() -> None:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 from msgspec.structs import replace
+from pydantic import SecretStr
 
 from pipeline import web
 from pipeline.adapters.profiles import LiveProfiles
@@ -26,8 +27,9 @@ from pipeline.adapters.pulse import (
 )
 from pipeline.adapters.pulse import read_pulse as read
 from pipeline.errors import SettingsError
+from pipeline.settings import WebSettings, WebUser
 from pipeline.stages.report_csv import csv_cells, csv_header, csv_lines
-from pipeline.web.access import Throttle
+from pipeline.web.access import Access, Right, Throttle, Visitor
 from pipeline.web.drafts import Draft, Rule
 from pipeline.web.passwords import hash_password, password_fits
 from pipeline.web.sheets import SheetFiles
@@ -90,6 +92,27 @@ def test_wrong_tries_cost_a_growing_wait_and_a_right_one_forgets_them() -> None:
     throttle.succeeded("user a")
     throttle.failed("user a")
     assert throttle.wait("user a") == 0
+
+
+def test_a_session_lasts_so_many_hours_and_no_longer() -> None:
+    now = 1_000.0
+    web = WebSettings(
+        session_hours=2,
+        users={"asha": WebUser(password_hash=SecretStr(hash_password("correct horse")))},
+    )
+    access = Access(web, lambda: now)
+    session = access.log_in("asha", "correct horse")
+    assert session is not None
+    now += 2 * 3600 - 1
+    assert access.visitor(session, "") == Visitor(name="asha", right=Right.OPERATE)
+    now += 2
+    assert access.visitor(session, "") is None
+    again = access.log_in("asha", "correct horse")
+    assert again is not None
+    assert again != session
+    access.log_out(again)
+    assert access.visitor(again, "") is None
+    assert access.log_in("asha", "wrong horse") is None
 
 
 def test_a_password_fits_its_own_hash_only() -> None:

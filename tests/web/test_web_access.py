@@ -1,14 +1,21 @@
 """Who gets in: this machine only without a password; users, roles, tokens, forged requests."""
 
+import importlib
+import json
+import os
+import pkgutil
 import re
+import subprocess
+import sys
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from pipeline.web.passwords import hash_password, hash_token
-from tests.acceptance.harness import Root, orders
-from tests.web.conftest import Live, Open
+from pipeline.web import pages
+from pipeline.web.passwords import hash_password, hash_token, password_fits
+from tests.acceptance.harness import REPOSITORY, Root, orders, until
+from tests.web.conftest import Live, Open, address_of
 
 PASSWORD, TOKEN = "correct horse", "sd_a-token-for-a-machine"
 
@@ -59,8 +66,26 @@ def test_nothing_listens_for_strangers_without_a_hashed_password(
 
 
 def test_a_password_is_hashed_for_the_settings(root: Root) -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "pipeline", "serve", "--hash-password", "--json"],
+        input=f"{PASSWORD}\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root.path.parent,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+    stored = json.loads(asked.stdout)["password_hash"]
+    assert password_fits(PASSWORD, stored)
+    assert PASSWORD not in asked.stdout + asked.stderr
+    assert not password_fits(f"{PASSWORD}\n", stored)
+
+
+def test_a_token_is_made_with_its_hash(root: Root) -> None:
     ran = root.run("serve", "--new-token", "--json")
     assert hash_token(ran.json["token"]) == ran.json["token_hash"]
+    again = root.run("serve", "--new-token", "--json")
+    assert again.json["token"] != ran.json["token"]
 
 
 def test_logging_in_and_out_and_what_each_role_may(guarded: Live, page: Page) -> None:
@@ -129,53 +154,99 @@ def test_a_session_is_new_after_logging_in(guarded: Live) -> None:
         assert client.get("/upload").status_code == 200
 
 
+CHANGES = (
+    "/upload",
+    "/upload/{batch}/send",
+    "/login",
+    "/logout",
+    "/drops/{drop_id}/retry",
+    "/drops/{drop_id}/cancel",
+    "/drops/{drop_id}/fix",
+    "/drops/{drop_id}/fix/replace",
+)
+"""Every address of a page that changes something; ``{wish}`` is retry or cancel."""
+CHANGES_BY_API = (
+    "/api/v1/drops",
+    "/api/v1/drops/{drop_id}/retry",
+    "/api/v1/drops/{drop_id}/cancel",
+)
+
+
+def _changes() -> set[str]:
+    """Every address, of pages and of the API, that takes more than a question."""
+    found = {
+        route.path
+        for module in pkgutil.iter_modules(pages.__path__)
+        for route in importlib.import_module(f"{pages.__name__}.{module.name}").router.routes
+        if route.methods - {"GET", "HEAD", "OPTIONS"}
+    }
+    return {path.replace("{wish}", wish) for path in found for wish in ("retry", "cancel")}
+
+
+def test_a_new_address_that_changes_something_has_to_be_tried_here() -> None:
+    assert _changes() == {*CHANGES, *CHANGES_BY_API}
+
+
+def ended_drop(live: Live, name: str) -> str:
+    """The id of a drop that is through: nothing can be asked for it any more."""
+    live.root.drop(name, "Order ID,Status\nCSRF1,Nonesuch\n")
+    return live.drop_id(name)
+
+
 def test_every_change_needs_the_token_of_the_page(live: Live) -> None:
-    live.root.drop("csrf.csv", "Order ID,Status\nCSRF1,Nonesuch\n")
-    drop = live.drop_id("csrf.csv")
-    paths = [
-        "/upload",
-        "/upload/0123abcd/send",
-        "/login",
-        "/logout",
-        f"/drops/{drop}/retry",
-        f"/drops/{drop}/cancel",
-        f"/drops/{drop}/fix",
-        f"/drops/{drop}/fix/replace",
-    ]
+    drop = ended_drop(live, "csrf.csv")
     with live.client() as client:
         client.get("/")
-        for path in paths:
+        for path in (each.format(drop_id=drop, batch="0123abcd") for each in CHANGES):
             for form in ({}, {"csrf": "0" * 64}, {"csrf": ""}):
                 assert client.post(path, data=form).status_code == 403, path
-    assert _posts() == {
-        re.sub(r"d2\w+", "{drop_id}", p).replace("0123abcd", "{batch}") for p in paths
-    } - {f"/drops/{{drop_id}}/{wish}" for wish in ("retry", "cancel")} | {"/drops/{drop_id}/{wish}"}
 
 
-def _posts() -> set[str]:
-    """Every address of a page that takes a form: a new one has to be added above."""
-    from pipeline.web.pages import couriers, drops, find, fix, login, machines, pictures, upload
-
-    modules = (couriers, drops, find, fix, login, machines, pictures, upload)
-    return {
-        route.path
-        for module in modules
-        for route in module.router.routes
-        if "POST" in route.methods
-    }
+def test_a_session_alone_changes_nothing_by_the_api(guarded: Live) -> None:
+    """Whoever is logged in gives the token of a page as well: a cookie goes along by itself."""
+    with guarded.client(headers={"authorization": f"Bearer {TOKEN}2"}) as robot:
+        made = robot.post("/api/v1/drops", files={"files": ("mine.csv", orders(1, prefix="MINE"))})
+        assert made.status_code == 202
+        seen = until(
+            lambda: robot.get("/api/v1/drops").json()["drops"],
+            what="a drop",
+        )
+    paths = [each.format(drop_id=seen[0]["drop_id"]) for each in CHANGES_BY_API]
+    with guarded.client() as client:
+        form = {"csrf": csrf_of(client, "/login"), "name": "asha", "password": PASSWORD}
+        assert client.post("/login", data=form).status_code == 303
+        file = {"files": ("forged.csv", orders(1, prefix="FORGED"))}
+        for path in paths:
+            for header in ({}, {"x-csrf-token": ""}, {"x-csrf-token": "0" * 64}):
+                answer = client.post(path, files=file, headers=header)
+                assert answer.status_code == 403, (path, header)
+        token = {"x-csrf-token": csrf_of(client)}
+        for path in paths:
+            assert client.post(path, files=file, headers=token).status_code in {202, 409}, path
 
 
 def test_another_site_cannot_act_through_a_browser_here(live: Live) -> None:
     file = {"files": ("forged.csv", orders(1))}
+    drop = ended_drop(live, "foreign.csv")
+    forged = (
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    )
     with live.client() as client:
-        for header in (
-            {"origin": "https://evil.example"},
-            {"origin": "null"},
-            {"sec-fetch-site": "cross-site"},
-            {"sec-fetch-site": "same-site"},
-        ):
-            answer = client.post("/api/v1/drops", files=file, headers=header)
-            assert answer.status_code == 403, header
+        token = {"x-csrf-token": csrf_of(client)}
+        for path in (*CHANGES, *CHANGES_BY_API):
+            for header in forged:
+                answer = client.post(
+                    path.format(drop_id=drop, batch="0123abcd"),
+                    files=file,
+                    headers={**token, **header},
+                )
+                assert answer.status_code == 403, (path, header)
+        for path in CHANGES_BY_API[1:]:
+            answer = client.post(path.format(drop_id=drop), headers={"origin": live.url})
+            assert answer.status_code == 409, "a page of ours may; this drop is through"
         for host in ("evil.example", "127.0.0.1.evil.example", "", "localhost.evil.example:80"):
             assert client.get("/", headers={"host": host}).status_code in {400, 421}, host
         assert client.get("/", headers={"host": "localhost"}).status_code == 200
@@ -210,16 +281,23 @@ def test_every_answer_carries_the_headers_that_bind_browsers(live: Live) -> None
             assert "server" not in headers
 
 
-def test_forwarded_headers_are_believed_from_a_proxy_only(guarded: Live) -> None:
+@pytest.mark.parametrize(
+    ("settings", "secure"),
+    [
+        ({}, False),
+        ({"web__behind_proxy": "true", "web__proxies": '["192.0.2.1"]'}, False),
+        ({"web__behind_proxy": "true"}, True),
+    ],
+    ids=["no proxy", "another proxy", "a proxy here"],
+)
+def test_forwarded_headers_are_believed_from_the_proxy_only(
+    root: Root, settings: dict[str, str], secure: bool
+) -> None:
+    """The cookie is marked Secure when the page is reached by https, as a proxy may tell."""
+    (root.path / "shipdrop.toml").write_text(USERS, "utf-8")
+    root.configure(web__port=0, **settings)
+    page = root.start("serve", "--log-format", "json")
     claim = {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https"}
-    with guarded.client(headers=claim) as client:
-        assert "Secure" not in client.get("/login").headers["set-cookie"]
-
-
-def test_behind_a_proxy_the_cookie_is_secure(open_live: Open) -> None:
-    claim = {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https"}
-    with (
-        open_live(toml=USERS, web__behind_proxy="true") as live,
-        live.client(headers=claim) as client,
-    ):
-        assert "Secure" in client.get("/login").headers["set-cookie"]
+    with httpx.Client(base_url=address_of(page), headers=claim) as client:
+        assert ("Secure" in client.get("/login").headers["set-cookie"]) is secure
+    assert page.end().code == 0
