@@ -25,11 +25,13 @@ class Claimed(Struct, frozen=True, kw_only=True):
     """What became of files that were to be claimed.
 
     ``drops``: those that are ours now. ``refused``: those that could not be moved, and why.
+    ``unready``: those that were not ready after all: gone, changed, or being written.
     ``trouble``: what kept the others from being finished; they are in work and taken up later.
     """
 
     drops: tuple[Drop, ...]
     refused: tuple[tuple[ReadyFile, Exception], ...] = ()
+    unready: tuple[ReadyFile, ...] = ()
     trouble: StorageError | None = None
 
 
@@ -68,7 +70,7 @@ class Claimer:
         moved = self._folders.claim_all(
             [(file, drop.drop_id) for file, drop in zip(ready, drops, strict=True)]
         )
-        here, refused = [], []
+        here, refused, unready = [], [], []
         for file, drop, target in zip(ready, drops, moved, strict=True):
             if isinstance(target, Exception):
                 is_here = self._is_here(drop)
@@ -79,6 +81,7 @@ class Claimer:
                 refused.append((file, target))
             elif target is None:
                 self._ledger.forget(drop)
+                unready.append(file)
             else:
                 here.append(drop)
         told, left = self._received(here)
@@ -86,7 +89,9 @@ class Claimer:
             if not isinstance(error, StorageError):  # a bug with one must not stop the others
                 log.error("drop.bug", drop=drop.drop_id, exc_info=error)
         trouble = next((error for _, error in left if isinstance(error, StorageError)), None)
-        return Claimed(drops=tuple(told), refused=tuple(refused), trouble=trouble)
+        return Claimed(
+            drops=tuple(told), refused=tuple(refused), unready=tuple(unready), trouble=trouble
+        )
 
     def recover(self, drop: Drop) -> Drop | None:
         """Find out how far the claim of a drop came before the process ended."""

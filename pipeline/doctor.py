@@ -13,13 +13,13 @@ from pipeline.adapters.konnect import KonnectApi
 from pipeline.adapters.listing import cannot_read
 from pipeline.adapters.naming import as_text, shown
 from pipeline.adapters.pulse import is_fresh
+from pipeline.adapters.writers import NETWORK_SYSTEMS
 from pipeline.errors import Held, ShipdropError, Transient
 from pipeline.model import DropState
 from pipeline.sending import credentials_of
 from pipeline.wiring import Site
 
 _LEAST_FREE = 1024 * 1024 * 1024
-_NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"})
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ def _disk(site: Site) -> Iterator[Finding]:
 
 def _filesystem(site: Site) -> Iterator[Finding]:
     kind = _system_of(site.inbox_path)
-    network = kind in _NETWORK_SYSTEMS
+    network = kind in NETWORK_SYSTEMS
     said = "a network share: files are found by scanning only" if network else "local"
     yield Finding(subject="file system", found=f"inbox is on {kind or 'unknown'} ({said})")
 

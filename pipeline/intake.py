@@ -78,6 +78,7 @@ class Intake:
         """Listen for what happens in the inbox."""
         self._watcher = self._watcher or self._make_watcher()
         self._watcher.start()
+        self._inbox.unclosed = self._watcher.unclosed
 
     def stop(self) -> None:
         """Listen no more."""
@@ -152,6 +153,8 @@ class Intake:
         claimed = self._claimer.claim(files) if files else Claimed(drops=())
         for file, error in claimed.refused:
             self._leave(file, error)
+        for file in claimed.unready:
+            self._inbox.doubt(file)
         return claimed
 
     def hand_on(self, dispatcher: Dispatcher, room: int) -> int:

@@ -27,6 +27,7 @@ from pipeline.adapters.atomic import (
 from pipeline.adapters.listing import identity_of, open_regular
 from pipeline.adapters.mounts import Mount
 from pipeline.adapters.naming import as_text, one_component, shown
+from pipeline.adapters.writers import Writer, writer_of
 from pipeline.errors import DropChanged, Fenced
 from pipeline.model import ReadyFile
 from pipeline.ports import Presence
@@ -111,9 +112,13 @@ class Claims:
             try:
                 if identity_of(source.lstat()) != ready.identity:
                     return None
-                make_directory(target.parent, sync_name=False)
-                self._sure()
-                move(source, target, sync_name=False)
+                with open_regular(source) as file:
+                    # What keeps writers out until the file is closed keeps them out of the rename.
+                    if writer_of(file.fileno()) is Writer.SOMEBODY:
+                        return None
+                    make_directory(target.parent, sync_name=False)
+                    self._sure()
+                    move(source, target, sync_name=False)
             except (FileNotFoundError, DropChanged):
                 self._discard(drop_id)
                 return None
@@ -177,7 +182,7 @@ class Claims:
 
         Raises:
             DropChanged: it changed meanwhile (whoever wrote it goes on through our rename), or
-                is gone.
+                somebody has it open for writing, or it is gone.
         """
         with storing("read", path):
             try:
@@ -185,10 +190,11 @@ class Claims:
                     before = identity_of(os.fstat(file.fileno()))
                     sha256 = hash_of(file)
                     after = identity_of(os.fstat(file.fileno()))
+                    writer = writer_of(file.fileno())
                 named = identity_of(path.lstat())
             except FileNotFoundError:
                 raise DropChanged(f"{shown(path.name)} is gone from the work folder.") from None
-        if not before == after == named:
+        if not before == after == named or writer is Writer.SOMEBODY:
             raise DropChanged(f"{shown(path.name)} is still being written.")
         return Digest(sha256=sha256, size=before[2], mtime_ns=before[3])
 

@@ -1,7 +1,8 @@
 """What in the inbox is ready: the directory scan is the truth, and this is its memory.
 
 A file is ready when nothing about it has changed for ``settle_seconds`` of our own monotonic
-clock (modification times lie: uploads keep old ones, clocks skew) and its container is whole.
+clock (modification times lie: uploads keep old ones, clocks skew), nobody on this machine has it
+open for writing, and its container is whole.
 """
 
 from collections.abc import Callable
@@ -18,10 +19,12 @@ from pipeline.adapters.listing import (
     cannot_list,
     list_inbox,
     what_is_missing,
+    who_writes,
 )
 from pipeline.adapters.markers import read_marker, what_differs, what_is_marked
 from pipeline.adapters.mounts import Mount
 from pipeline.adapters.naming import shown
+from pipeline.adapters.writers import Writer
 from pipeline.model import ReadyFile
 
 
@@ -31,6 +34,7 @@ class Cause(StrEnum):
     OPEN = "open"  # somebody has it open in a spreadsheet program
     MARKER = "marker"  # its done marker is missing, or says something else than the file
     UNSETTLED = "unsettled"  # it was changed lately
+    WRITTEN = "written"  # somebody on this machine has it open for writing
     UNREADABLE = "unreadable"  # it cannot be opened
     UNWHOLE = "unwhole"  # its end is missing
     UNCLAIMABLE = "unclaimable"  # it cannot be moved out of the inbox
@@ -74,7 +78,9 @@ class _Track(Struct):
     since: float
     came: float
     whole: bool = False
+    closed: bool = False
     was_ready: bool = False
+    was_written: bool = False
     marker: bytes | None = None
     marked: bytes | None = None
 
@@ -83,7 +89,12 @@ _Held = tuple[Cause, str]
 
 
 class Inbox:
-    """The inbox and the courier folders one level below it. Not safe from several threads."""
+    """The inbox and the courier folders one level below it. Not safe from several threads.
+
+    ``unclosed``: tells, by folder and name, of a file that was written to and was not heard to be
+    closed. Whoever listens to the inbox sets it; it is asked where the kernel does not tell us who
+    has a file open.
+    """
 
     def __init__(
         self,
@@ -103,6 +114,7 @@ class Inbox:
         self._monotonic = monotonic
         self._tracks: dict[tuple[str, str], _Track] = {}
         self._verdicts: dict[tuple[str, str], str] = {}
+        self.unclosed: Callable[[str, str], bool] = _unheard
 
     def scan(self) -> Scan:
         """Look once, and tell what is ready, what waits and why, and what is left alone.
@@ -128,6 +140,11 @@ class Inbox:
         )
         self._verdicts = _verdicts(scan)
         return scan
+
+    def doubt(self, file: ReadyFile) -> None:
+        """Look again who has a file open: it was ready and then could not be claimed."""
+        if track := self._tracks.get((file.folder, file.name)):
+            track.closed = False
 
     def why(self, path: Path) -> str:
         """Say, to a person, why a file has not been picked up, as the last scan knows it.
@@ -163,8 +180,15 @@ class Inbox:
             if track is None or track.identity != entry.identity:
                 # One that keeps changing has waited since it came; one that takes the place of a
                 # file that was ready has come only now.
-                came = now if track is None or track.was_ready else track.came
-                track = _Track(identity=entry.identity, since=now, came=came)
+                if track is None or track.was_ready:
+                    track = _Track(identity=entry.identity, since=now, came=now)
+                else:
+                    track = _Track(
+                        identity=entry.identity,
+                        since=now,
+                        came=track.came,
+                        was_written=track.was_written,
+                    )
             tracks[place] = track
         self._tracks = tracks
 
@@ -174,6 +198,7 @@ class Inbox:
         unchanged = max(now - track.since, 0.0)
         held = (
             self._asked_to_wait(entry.name, names)
+            or self._written(entry, track, unchanged)
             or self._unsettled(unchanged)
             or self._unmarked(path, track)
             or self._unwhole(path, track, unchanged)
@@ -207,6 +232,26 @@ class Inbox:
                 f'it waits for "{shown(marker)}", which says that the upload is complete'
             )
         return None
+
+    def _written(self, entry: Entry, track: _Track, unchanged: float) -> _Held | None:
+        """Look who has the file open: when it has settled, and as long as somebody had."""
+        settled = unchanged >= self._settle
+        if track.closed or not (settled or track.was_written):
+            return None
+        try:
+            writer = who_writes(self._root / entry.folder / entry.name)
+        except OSError as error:
+            return Cause.UNREADABLE, _cannot_be_opened(error)
+        track.was_written = writer is Writer.SOMEBODY or (
+            writer is Writer.UNKNOWN and self.unclosed(entry.folder, entry.name)
+        )
+        track.closed = settled and not track.was_written
+        if not track.was_written:
+            return None
+        return Cause.WRITTEN, (
+            "somebody has it open for writing: let the upload come to its end. If nothing uploads "
+            "it any more, end the program or the session that still holds it open"
+        )
 
     def _unsettled(self, unchanged: float) -> _Held | None:
         if unchanged >= self._settle:
@@ -259,6 +304,11 @@ class Inbox:
                 continue  # elsewhere, the inbox itself, or a loop of links
             return "/".join(folders), name
         return None
+
+
+def _unheard(_folder: str, _name: str) -> bool:
+    """Nobody listens."""
+    return False
 
 
 def _cannot_be_opened(error: OSError) -> str:

@@ -15,6 +15,7 @@ from typing import IO
 from msgspec import Struct, field
 
 from pipeline.adapters.naming import ignored_because, is_text, shown
+from pipeline.adapters.writers import Writer, writer_of
 from pipeline.errors import StorageError
 
 Identity = tuple[int, int, int, int]
@@ -126,6 +127,19 @@ def cannot_read(path: Path) -> str | None:
     except OSError as error:
         return f"it cannot be opened ({error.strerror}): let the service read it"
     return None
+
+
+def who_writes(path: Path) -> Writer:
+    """Tell whether somebody has a file open for writing; one that is gone has nobody.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    try:
+        with open_regular(path) as file:
+            return writer_of(file.fileno())
+    except FileNotFoundError:
+        return Writer.NOBODY
 
 
 def what_is_missing(path: Path, identity: Identity) -> str | None:

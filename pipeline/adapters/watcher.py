@@ -1,10 +1,11 @@
-"""Wake-ups from the file system: they only make a scan come sooner.
+"""Wake-ups from the file system: they make a scan come sooner, and tell of files not closed yet.
 
 An observer's thread can die silently, a swapped directory goes deaf while every thread looks
 alive, and the kernel's watches run out. So ``ensure`` is called with each scan, arms again what
 needs it, and never raises: without events the scans go on, and ``trouble`` says so.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,6 +41,55 @@ _WAKING: list[type[FileSystemEvent]] = [
 ]
 
 _Place = tuple[int, int]
+_LOST = logging.getLogger("watchdog.observers.inotify_c")
+"""Says "queue overflowed", as a warning and nowhere else, when the kernel dropped events."""
+
+
+class Unclosed:
+    """Files that were written to, and not closed by their writer since.
+
+    Knows only what was heard: a file that is not in it may be open all the same.
+    """
+
+    def __init__(self) -> None:
+        self._paths: set[str] = set()
+
+    def __contains__(self, path: Path) -> bool:
+        return str(path) in self._paths
+
+    def hear(self, event: FileSystemEvent) -> None:
+        """Take note of what happened to a file."""
+        path = os.fsdecode(event.src_path)
+        if isinstance(event, FileModifiedEvent):
+            self._paths.add(path)
+            return
+        known = path in self._paths
+        self._paths.discard(path)
+        if isinstance(event, FileMovedEvent):
+            target = os.fsdecode(event.dest_path)
+            (self._paths.add if known else self._paths.discard)(target)
+
+    def forget(self) -> None:
+        """Know of nothing: events were missed."""
+        self._paths = set()
+
+
+class _Lost(logging.Handler):
+    """Hears of dropped events: whoever closed a file then is not known."""
+
+    def __init__(self, unclosed: Unclosed) -> None:
+        super().__init__(logging.WARNING)
+        self._unclosed = unclosed
+
+    def listen(self) -> None:
+        """Hear of it from now on, instead of whoever reads the log."""
+        _LOST.setLevel(logging.WARNING)
+        _LOST.propagate = False
+        _LOST.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "overflow" in record.getMessage():
+            self._unclosed.forget()
 
 
 class Watcher:
@@ -54,8 +104,11 @@ class Watcher:
         Setting an event is what ``wake`` is meant to do.
         """
         self._inbox = inbox
-        self._handler = _Waker(wake)
+        self._unclosed = Unclosed()
+        self._lost = _Lost(self._unclosed)
+        self._handler = _Waker(wake, self._unclosed)
         self._observer: BaseObserver | None = None
+        self._root = inbox
         self._armed: dict[Path, _Place] = {}
         self.trouble: str | None = None
 
@@ -74,10 +127,12 @@ class Watcher:
             self.stop()
             self._complain(error)
             return
+        self._root = next(iter(wanted))
         try:
             if not self._hears(wanted):
                 self.stop()
                 self._observer = Observer()
+                self._lost.listen()
                 self._observer.start()
             self._arm(wanted)
         except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
@@ -87,8 +142,13 @@ class Watcher:
         else:
             self.trouble = None
 
+    def unclosed(self, folder: str, name: str) -> bool:
+        """Tell whether a file of the inbox was written to and not closed since, as was heard."""
+        return self._root / folder / name in self._unclosed
+
     def stop(self) -> None:
         """End watching. It may be started again."""
+        _LOST.removeHandler(self._lost)
         observer, self._observer, self._armed = self._observer, None, {}
         if observer is None:
             return
@@ -96,6 +156,7 @@ class Watcher:
             observer.stop()
         with suppress(RuntimeError):  # it was never started
             observer.join(timeout=5)
+        self._unclosed.forget()
 
     def _complain(self, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or error
@@ -130,15 +191,17 @@ class Watcher:
 
 
 class _Waker(FileSystemEventHandler):
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], None], unclosed: Unclosed) -> None:
         self._wake = wake
+        self._unclosed = unclosed
 
-    def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002 - any of _WAKING
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        self._unclosed.hear(event)
         self._wake()
 
 
 def _places(inbox: Path) -> dict[Path, _Place]:
-    """Return the folders to watch, and which directory each is at this moment."""
+    """Return the folders to watch, the inbox first, and which directory each is at this moment."""
     # A link in the inbox's own path is resolved here: the observer itself follows none.
     root = inbox.resolve(strict=True)
     status = root.stat()

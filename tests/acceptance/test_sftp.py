@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.sandbox.server import SandboxHandle
-from tests.acceptance.harness import REPOSITORY, Root, orders, rooted, until
+from tests.acceptance.harness import REPOSITORY, Root, orders, rooted, sheet, until
 from tests.acceptance.namespaces import Namespace, namespace
 
 SRV = Path("/srv")
@@ -44,11 +44,16 @@ class Door:
         return ["sftp", "-q", *more, *self.options(courier), f"-P{self.port}", login]
 
     def sftp(
-        self, courier: str, *lines: object, here: Path, account: str = ""
+        self,
+        courier: str,
+        *lines: object,
+        here: Path,
+        account: str = "",
+        more: tuple[str, ...] = (),
     ) -> "subprocess.CompletedProcess[str]":
         """Run the client with these commands; it stops at the first that fails."""
         return subprocess.run(
-            self.command(courier, "-b-", account=account),
+            self.command(courier, "-b-", *more, account=account),
             input="".join(f"{line}\n" for line in lines),
             capture_output=True,
             text=True,
@@ -168,6 +173,36 @@ def test_an_upload_under_a_temporary_name_is_taken_when_it_is_renamed(
     assert renamed.returncode == 0, renamed.stderr
     assert root.once().code == 0
     assert root.of("day").counts == {"accepted": 5}
+
+
+@pytest.mark.parametrize("asking", [True, False], ids=["by lease", "by events"])
+def test_a_slow_upload_under_its_own_name_is_taken_whole_at_default_settings(
+    door: Door, root: Root, api: SandboxHandle, tmp_path: Path, asking: bool
+) -> None:
+    """Ten seconds, for ``sftp -l 400`` sends a burst, and pauses for longer than a file settles."""
+    del root.env["SHIPDROP_INBOX__SETTLE_SECONDS"]
+    if not asking:  # the file is the courier's: without CAP_LEASE the kernel does not tell of it
+        without = ("setpriv", "--bounding-set=-lease", "--inh-caps=-lease")
+        root.prefix = (*door.inside.prefix, *without, *root.prefix[len(door.inside.prefix) :])
+    rows = 3_000
+    remark = "Delivered to the consignee in person on the 2nd floor opposite the bus stand"
+    table = sheet(
+        ((f"ORD{number:06}", "Delivered", remark) for number in range(rows)),
+        header=("Order ID", "Status", "Remarks"),
+    )
+    (tmp_path / "day.csv").write_text(table)
+    service = root.start("run", "--log-format", "json")
+    until(lambda: (root.path / "state/health.json").exists(), what="the service")
+    put = door.sftp("acme", "put day.csv", here=tmp_path, more=("-l", "400"))
+    assert put.returncode == 0, put.stderr
+    until(lambda: root.delivered(), what="its summary")
+    assert service.end().code == 0
+    root.of("day").assert_sound(rows)
+    assert root.of("day").counts == {"accepted": rows}
+    assert len(root.delivered()) == 1
+    stats = api.stats()
+    assert stats["accepted"] == rows
+    assert stats["repeats"] == stats["duplicates"] == 0
 
 
 @pytest.mark.parametrize("marker", ["", ".done"], ids=["temporary name", "done marker"])

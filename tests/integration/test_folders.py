@@ -283,14 +283,19 @@ def test_a_digest_is_of_the_bytes(tmp_path):
     assert (digest.size, digest.mtime_ns) == ready.identity[2:]
 
 
-def test_a_writer_that_goes_on_through_the_rename_is_noticed(tmp_path):
+def test_a_file_that_is_open_for_writing_is_neither_claimed_nor_hashed(tmp_path):
     folders = make_folders(tmp_path)
     ready = ready_file(tmp_path, "x.csv")
-    with ready.path.open("ab", buffering=0) as upload:
-        claimed = folders.claim(ready, DROP)
-        digest = folders.digest(claimed)
+    with ready.path.open("ab"):
+        assert folders.claim(ready, DROP) is None
+    assert folders.leftovers() == []
+    claimed = folders.claim(ready, DROP)
+    with claimed.open("ab"), pytest.raises(DropChanged, match="still being written"):
+        folders.digest(claimed)
+    digest = folders.digest(claimed)
+    with claimed.open("ab") as upload:
         upload.write(b"2,Delivered\n")
-        assert folders.digest(claimed) != digest
+    assert folders.digest(claimed) != digest
     claimed.unlink()
     with pytest.raises(DropChanged):
         folders.digest(claimed)

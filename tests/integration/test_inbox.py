@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.inbox import Inbox, Scan
+from pipeline.adapters.inbox import Cause, Inbox, Scan
 from pipeline.errors import StorageError
 from tests.fakes.manual_clock import ManualClock
 
@@ -105,6 +105,30 @@ def test_a_modification_time_in_the_future_does_not_hold_a_file_up(tmp_path, clo
 def test_settle_zero_is_ready_at_first_sight(tmp_path, clock):
     (tmp_path / "x.csv").write_bytes(ROWS)
     assert names(make_inbox(tmp_path, clock, settle_seconds=0).scan().ready) == ["x.csv"]
+
+
+def test_a_file_that_is_open_for_writing_waits_however_long_it_is_unchanged(tmp_path, clock):
+    inbox = make_inbox(tmp_path, clock)
+    with (tmp_path / "x.csv").open("wb", buffering=0) as upload:
+        upload.write(ROWS)
+        assert "must stay unchanged" in settled(inbox, clock, 1).waiting[0].reason
+        for _ in range(3):
+            clock.advance(3600)
+            (waiting,) = inbox.scan().waiting
+            assert waiting.cause is Cause.WRITTEN
+        upload.write(b"2,Delivered\n")
+        # It stays the reason while pieces come and go.
+        assert inbox.scan().waiting[0].cause is Cause.WRITTEN
+        assert "open for writing" in inbox.why(Path("x.csv"))
+    (waiting,) = inbox.scan().waiting
+    assert waiting.cause is Cause.UNSETTLED
+    clock.advance(2)
+    (ready,) = inbox.scan().ready
+    with (tmp_path / "x.csv").open("ab"):
+        assert inbox.scan().ready == (ready,)  # known to be closed; the claim looks once more
+        inbox.doubt(ready)
+        assert inbox.scan().ready == ()
+    assert inbox.scan().ready == (ready,)
 
 
 def test_a_slow_upload_starts_anew_with_each_piece(tmp_path, clock):

@@ -12,6 +12,7 @@ import pytest
 from watchdog.observers.api import BaseObserver
 
 from pipeline.adapters.watcher import Watcher
+from tests.acceptance.harness import until
 
 PATIENCE = 10.0
 
@@ -74,6 +75,40 @@ def test_each_way_a_file_can_come_wakes(inbox, bell, watcher):
     assert bell.heard_after(lambda: (inbox.parent / "y").rename(inbox / "y.csv"))
     assert bell.heard_after(lambda: (inbox / "x.csv").rename(inbox / "z.csv"))
     assert bell.heard_after((inbox / "z.csv").unlink)
+
+
+def test_a_file_that_is_written_is_unclosed_until_its_writer_closes_it(inbox, bell, watcher):
+    (inbox / "acme").mkdir()
+    watcher.ensure()
+    assert not watcher.unclosed("acme", "x.csv")
+    with (inbox / "acme" / "x.csv").open("wb", buffering=0) as upload:
+        upload.write(b"1")
+        until(lambda: watcher.unclosed("acme", "x.csv"), what="the write")
+        assert bell.heard_after(lambda: (inbox / "acme" / "x.csv").rename(inbox / "acme" / "y.csv"))
+        until(lambda: watcher.unclosed("acme", "y.csv"), what="the rename")
+        assert not watcher.unclosed("acme", "x.csv")
+    until(lambda: not watcher.unclosed("acme", "y.csv"), what="the end of it")
+
+
+def test_what_was_renamed_or_linked_into_place_is_not_unclosed(inbox, bell, watcher):
+    with (inbox / "x.csv").open("wb", buffering=0) as upload:
+        upload.write(b"1")
+        until(lambda: watcher.unclosed("", "x.csv"), what="the write")
+        (inbox.parent / "whole").write_bytes(b"12")
+        (inbox.parent / "whole").replace(inbox / "x.csv")
+        (inbox.parent / "other").write_bytes(b"1")
+        (inbox / "y.csv").hardlink_to(inbox.parent / "other")
+        until(lambda: not watcher.unclosed("", "x.csv"), what="the file in its place")
+        assert not watcher.unclosed("", "y.csv")
+
+
+def test_a_watcher_that_begins_anew_knows_of_nothing(inbox, watcher):
+    with (inbox / "x.csv").open("wb", buffering=0) as upload:
+        upload.write(b"1")
+        until(lambda: watcher.unclosed("", "x.csv"), what="the write")
+        watcher.stop()
+        watcher.start()
+        assert not watcher.unclosed("", "x.csv")
 
 
 def test_our_own_opening_and_reading_is_not_among_what_wakes_us(inbox, watcher):

@@ -1,0 +1,64 @@
+"""Whether somebody on this machine has a file open for writing, as the kernel knows it.
+
+A read lease (F_SETLEASE, fcntl(2)) is granted only while nobody has the file open for writing, and
+whoever opens it so waits until the lease is let go. It is granted to the file's owner and to who
+holds CAP_LEASE. Network file systems answer for reasons of their own, so they are not asked.
+"""
+
+import errno
+import fcntl
+import os
+import signal
+from enum import Enum
+from functools import lru_cache
+from pathlib import Path
+
+NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "ceph"})
+"""Where another machine may write and this kernel does not know of it."""
+
+
+class Writer(Enum):
+    """What is known of whoever may be writing a file."""
+
+    NOBODY = "nobody"
+    SOMEBODY = "somebody"
+    UNKNOWN = "unknown"
+
+
+def writer_of(handle: int) -> Writer:
+    """Tell whether somebody has the file open for writing.
+
+    When nobody has, nobody can either until ``handle``, a file opened for reading, is closed: it
+    holds a lease, and an open for writing waits for it.
+
+    Raises:
+        OSError: the file cannot be looked at.
+    """
+    if _is_shared(os.fstat(handle).st_dev):
+        return Writer.UNKNOWN
+    try:
+        # Whoever waits is told of by a signal. SIGIO, the one by default, would end us.
+        fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return Writer.SOMEBODY if error.errno == errno.EAGAIN else Writer.UNKNOWN
+    return Writer.NOBODY
+
+
+@lru_cache(maxsize=64)
+def _is_shared(device: int) -> bool:
+    return system_of(device) in NETWORK_SYSTEMS
+
+
+def system_of(device: int) -> str:
+    """Return the type of the file system with this device number, or "" if it is not known."""
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""
+    for mount in mounts:
+        fields = mount.split(" ")
+        if fields[2] == wanted:
+            return fields[fields.index("-") + 1]
+    return ""

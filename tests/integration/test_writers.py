@@ -1,0 +1,67 @@
+"""Who has a file open for writing, as the kernel tells it."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.listing import open_regular, who_writes
+from pipeline.adapters.writers import Writer, system_of, writer_of
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"Order ID,Status\n")
+    return path
+
+
+@pytest.mark.parametrize("mode", ["ab", "r+b", "wb"])
+def test_somebody_who_has_it_open_for_writing_is_seen_until_it_is_closed(file, mode):
+    assert who_writes(file) is Writer.NOBODY
+    with file.open(mode):
+        assert who_writes(file) is Writer.SOMEBODY
+    assert who_writes(file) is Writer.NOBODY
+    with file.open("rb"):
+        assert who_writes(file) is Writer.NOBODY
+
+
+def test_a_file_that_is_gone_has_nobody_and_one_that_is_renamed_still_has_its_writer(file):
+    with file.open("ab"):
+        there = file.rename(file.with_name("y.csv"))
+        assert who_writes(there) is Writer.SOMEBODY
+    assert who_writes(file) is Writer.NOBODY
+
+
+def test_whoever_opens_it_for_writing_waits_until_the_look_is_over(file):
+    opened = threading.Event()
+
+    def write() -> None:
+        with file.open("ab"):
+            opened.set()
+
+    with open_regular(file) as held:
+        assert writer_of(held.fileno()) is Writer.NOBODY
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert not opened.wait(0.3)
+    assert opened.wait(10)  # and the kernel's signal about it has not ended us
+    writer.join()
+
+
+def test_it_is_not_told_to_those_who_neither_own_the_file_nor_may_ask(file):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to be somebody else for a moment")
+    with open_regular(file) as held, file.open("ab"):
+        os.seteuid(65534)
+        try:
+            assert writer_of(held.fileno()) is Writer.UNKNOWN
+        finally:
+            os.seteuid(0)
+        assert writer_of(held.fileno()) is Writer.SOMEBODY
+
+
+def test_a_file_system_is_known_by_its_device_number():
+    assert system_of(Path("/proc").stat().st_dev) == "proc"
+    assert system_of(0) == ""
