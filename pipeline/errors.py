@@ -5,7 +5,7 @@
     ShipdropError                  .hint says what to do
     ├ SettingsError                a wrong setting: the start is refused, exit 2
     ├ UsageError                   a command that cannot be carried out as given, exit 2
-    ├ RootBusy                     another run holds this root, exit 75
+    ├ RootBusy                     another command holds this root, exit 75
     ├ DropRefused                  this file is quarantined whole; the loop goes on
     ├ DropChanged                  the file was still being written: back to waiting
     ├ ReaderDied                   the process that read this file ended over it: tried again
@@ -43,7 +43,11 @@ class UsageError(ShipdropError):
 
 
 class RootBusy(ShipdropError):
-    """Another ``run`` holds this root."""
+    """Another command holds this root. ``gives_way``: it lets go when a service asks for it."""
+
+    def __init__(self, message: str, *, hint: str = "", gives_way: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.gives_way = gives_way
 
 
 class DropRefused(ShipdropError):

@@ -127,7 +127,7 @@ class Service:
             self._intake.start()
         began = self._clock.monotonic()
         try:
-            self._take_up()
+            self._begin(began)
             while not self._stop:
                 self._handle_events()
                 now = self._clock.monotonic()
@@ -145,6 +145,16 @@ class Service:
             self._work.close()  # it may still be what opens the room
             self._room.join()
             self._on_end()
+
+    def _begin(self, now: float) -> None:
+        """Take up what is unfinished; trouble with it passes, and a service tries again."""
+        try:
+            self._take_up()
+        except StorageError as error:
+            if self._once:
+                raise
+            self._storage_trouble(error, now)
+            self._troubled = True
 
     def _take_up(self) -> None:
         """What an earlier run left: the same steps as for a file that comes now."""

@@ -1,14 +1,18 @@
-"""One ``run`` per root: a lock the kernel lets go of when its holder dies, however it dies."""
+"""One ``run`` per root: a lock the kernel lets go of when its holder dies, however it dies.
+
+A command that holds it for a while only (``retry``) gives way to a service that starts meanwhile.
+"""
 
 import json
 import os
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
@@ -16,19 +20,23 @@ from pipeline.adapters.atomic import make_directory, replace_with, storing
 from pipeline.adapters.naming import shown
 from pipeline.errors import RootBusy
 
+_LOOK_SECONDS = 0.5
+
 
 class RootLock:
     """Holds ``state/lock`` of a root while the context lasts.
 
-    ``state/lock.json`` beside it tells others who holds it; it is only ever read to say so. A
-    stale one, after ``kill -9``, hinders nobody.
+    ``state/lock.json`` beside it tells others who holds it, and whether that one gives way; a stale
+    one, after ``kill -9``, hinders nobody. ``state/lock.asked`` asks for it.
     """
 
-    def __init__(self, root: Path, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, root: Path, *, now: Callable[[], datetime], gives_way: bool = False) -> None:
         """Take the root, and the wall clock for "since when"."""
         self._state = root / "state"
         self._card = self._state / "lock.json"
+        self._asked = self._state / "lock.asked"
         self._now = now
+        self._gives_way = gives_way
         self._lock = FileLock(self._state / "lock", thread_local=False)
 
     def __enter__(self) -> Self:
@@ -43,11 +51,10 @@ class RootLock:
             try:
                 self._lock.acquire(blocking=False)
             except Timeout:
-                raise RootBusy(
-                    f"Another run holds this root{self._holder()}.",
-                    hint="Stop it first, or give this one another folder with --root.",
-                ) from None
+                raise self._busy() from None
         try:
+            with storing("write", self._asked):
+                self._asked.unlink(missing_ok=True)
             self._introduce()
         except BaseException:
             self._lock.release()
@@ -70,6 +77,7 @@ class RootLock:
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "since": self._now().isoformat(timespec="seconds"),
+            "gives_way": self._gives_way,
         }
         with storing("write", self._card):
             temporary = self._card.with_name(".lock.json.tmp")
@@ -90,10 +98,48 @@ class RootLock:
         self._lock.release()
         return None
 
+    def ask(self) -> None:
+        """Ask whoever holds the root, and gives way, to let go of it. Raises StorageError."""
+        with storing("write", self._asked):
+            self._asked.touch()
+
+    @contextmanager
+    def heard(self, let_go: Callable[[], None]) -> Iterator[threading.Event]:
+        """Call ``let_go``, in another thread, once somebody asks; the event tells that it was."""
+        asked, over = threading.Event(), threading.Event()
+
+        def look() -> None:
+            while not over.wait(_LOOK_SECONDS):
+                if self._asked.exists():
+                    asked.set()
+                    let_go()
+                    return
+
+        listener = threading.Thread(target=look, name="lock-asked", daemon=True)
+        listener.start()
+        try:
+            yield asked
+        finally:
+            over.set()
+            listener.join()
+
+    def _busy(self) -> RootBusy:
+        return RootBusy(
+            f"Another run holds this root{self._holder()}.",
+            hint="Stop it first, or give this one another folder with --root.",
+            gives_way=self._read().get("gives_way") is True,
+        )
+
     def _holder(self) -> str:
+        card = self._read()
+        if not {"pid", "host", "since"} <= card.keys():
+            return ""  # it is just being taken, or somebody tidied up: the lock itself is certain
+        pid, host, since = (shown(card[key]) for key in ("pid", "host", "since"))
+        return f": process {pid} on {host}, since {since}"
+
+    def _read(self) -> dict[str, Any]:
         try:
             card = json.loads(self._card.read_bytes())
-            pid, host, since = card["pid"], card["host"], card["since"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""  # it is just being taken, or somebody tidied up: the lock itself is certain
-        return f": process {shown(pid)} on {shown(host)}, since {shown(since)}"
+        except (OSError, ValueError):
+            return {}
+        return card if isinstance(card, dict) else {}

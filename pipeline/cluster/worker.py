@@ -3,7 +3,6 @@
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -54,8 +53,14 @@ class Session:
         self._site = Site(root, settings, child=child, presence=self._lease)
         self._stop = threading.Event()
         self.was_lost = False
+        self.has_joined = False
         self._engine: Engine | None = None
         self._hands: Hands | None = None
+
+    @property
+    def stopping(self) -> bool:
+        """True when it is to end."""
+        return self._stop.is_set()
 
     def stop(self) -> None:
         """Finish what is out, leave the rest to others, and end."""
@@ -98,6 +103,7 @@ class Session:
             lease.name, host=socket.gethostname(), pid=os.getpid(), root=site.ledger.root_id
         )
         lease.renew(begun)
+        self.has_joined = True
         hands = self._hands = Hands(site, lease, self._call)
         engine = self._engine = Engine(
             url,
@@ -143,25 +149,39 @@ class Session:
         log.info("worker.left", worker=self._lease.name)
 
 
-def work(site: Site, on_session: Callable[[Session], None], *, beside: Beside) -> None:
+def work(
+    site: Site,
+    on_session: Callable[[Session], None],
+    *,
+    beside: Beside,
+    wait: Callable[[float], bool],
+) -> None:
     """Be a worker of this root until stopped: a worker that was given up joins anew.
 
-    ``on_session`` is handed each session before it begins, so that signals can stop it. ``beside``:
-    what one worker of the root does beside, such as telling people. Raises what keeps the first
-    session from beginning.
+    A server that is not up, or a share that is away, is waited for. ``on_session`` is handed each
+    session before it begins, so that signals can stop it; ``wait`` waits so many seconds and tells
+    whether one came. ``beside``: what one worker of the root does beside, such as telling people.
+    Raises SettingsError, RootBusy.
     """
-    first = True
+    child, told = site.child, ""
     while True:
-        session = Session(site.root, site.settings, beside, site.child if first else None)
+        session = Session(site.root, site.settings, beside, child)
         on_session(session)
         try:
             session.run()
         except StorageError as error:
-            if first:
-                raise
-            log.warning("worker.cannot_join", reason=error.message)
-            session.was_lost = True
-        if not session.was_lost:
+            if session.stopping and not session.was_lost:
+                return
+            if error.message != told:
+                log.error(  # noqa: TRY400 - its sentence says more than a traceback
+                    "worker.cannot_join", reason=error.message, hint=error.hint
+                )
+            told = error.message
+        else:
+            if not session.was_lost:
+                return
+            told = ""
+        if session.has_joined:
+            child, told = None, ""
+        if wait(_REJOIN_SECONDS):
             return
-        first = False
-        time.sleep(_REJOIN_SECONDS)

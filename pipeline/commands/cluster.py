@@ -1,18 +1,13 @@
 """Several machines: worker; cluster status, cluster drain."""
 
-import signal
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.commands.common import Desk, command
 from pipeline.commands.operate import people_told
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-    from pipeline.cluster.worker import Session
+from pipeline.commands.starting import Signals
 
 
 def register(app: typer.Typer) -> None:
@@ -43,23 +38,14 @@ def worker(desk: Desk) -> int:
     site = desk.site(fresh=True, reads=True)
     libpq(site.settings.ledger.url)
     site.check_sending()
-    caught: list[int] = []
-    sessions: list[Session] = []
-
-    def handle(number: int, _frame: "FrameType | None") -> None:
-        caught.append(number)
-        if sessions:
-            sessions[-1].stop()
-
-    def begin(session: "Session") -> None:
-        sessions[:] = [session]
-        if caught:
-            session.stop()
-
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
-    work(site, begin, beside=partial(people_told, site, once=False))
-    return 130 if signal.SIGINT in caught else 0
+    signals = Signals()
+    work(
+        site,
+        lambda session: signals.end(session.stop),
+        beside=partial(people_told, site, once=False),
+        wait=signals.wait,
+    )
+    return signals.exit_code
 
 
 def status(desk: Desk) -> int:
@@ -77,7 +63,7 @@ def status(desk: Desk) -> int:
     return 0
 
 
-def _print_status(desk: Desk, found: "dict[str, Any]") -> None:
+def _print_status(desk: Desk, found: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table("worker", "host", "root", "last word", "calls", "rate", "holds")

@@ -1,20 +1,18 @@
 """The main job: run; and asking it for something: retry, cancel."""
 
-import os
-import signal
 import sys
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.commands.common import Desk, command, to_json
+from pipeline.commands.starting import Patience, Signals
+from pipeline.errors import RootBusy, StorageError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
     from pathlib import Path
-    from types import FrameType
 
     from pipeline.adapters.ledger.alone import Hold
     from pipeline.closed import Closed
@@ -50,13 +48,21 @@ def run(
     site.check_sending()
     if not once:
         site.readers.keep_ready()
-    with (
-        RootLock(site.root, now=site.clock.now),
-        _alone(site) as hold,
-        _web_beside(desk, wanted=web),
-        people_told(site, once=once),
-    ):
-        return _serve(desk, site, hold, once=once)
+    lock, signals = RootLock(site.root, now=site.clock.now), Signals()
+    take: Callable[[Callable[[], Any]], Any] = (
+        _at_once if once else Patience(site, lock, signals).through
+    )
+    with ExitStack() as held:
+        take(lambda: held.enter_context(lock))
+        hold = take(lambda: held.enter_context(_alone(site)))
+        service = take(lambda: _service(desk, site))
+        held.enter_context(_web_beside(desk, wanted=web))
+        held.enter_context(people_told(site, once=once))
+        return _serve(desk, site, hold, service, signals, once=once)
+
+
+def _at_once(step: Callable[[], Any]) -> Any:  # noqa: ANN401 - as the step says
+    return step()
 
 
 def _alone(site: "Site") -> "AbstractContextManager[Hold]":
@@ -65,8 +71,8 @@ def _alone(site: "Site") -> "AbstractContextManager[Hold]":
 
 
 def people_told(
-    site: "Site", *, once: bool, may: "Callable[[], bool]" = lambda: True
-) -> "AbstractContextManager[None]":
+    site: "Site", *, once: bool, may: Callable[[], bool] = lambda: True
+) -> AbstractContextManager[None]:
     """Notices and pings, where they are configured; nothing is imported for them elsewhere."""
     if not site.settings.notify.urls and site.settings.notify.ping_url is None:
         return nullcontext()
@@ -76,7 +82,7 @@ def people_told(
 
 
 @contextmanager
-def _web_beside(desk: Desk, *, wanted: bool) -> "Iterator[None]":
+def _web_beside(desk: Desk, *, wanted: bool) -> Iterator[None]:
     """The web page in a process of its own, which ends with this one however it ends."""
     if not wanted:
         yield
@@ -87,43 +93,51 @@ def _web_beside(desk: Desk, *, wanted: bool) -> "Iterator[None]":
         yield
 
 
-def _serve(desk: Desk, site: "Site", hold: "Hold", *, once: bool, only: str | None = None) -> int:
+def _service(desk: Desk, site: "Site") -> "Service":
     from pipeline.assembly import service_of
-    from pipeline.commands.progress import watching
 
-    service = service_of(site, on_closed=_teller(desk))
+    return service_of(site, on_closed=_teller(desk))
+
+
+def _serve(
+    desk: Desk, site: "Site", hold: "Hold", service: "Service", signals: Signals, *, once: bool
+) -> int:
     if not once:
         import structlog
 
         structlog.get_logger(__name__).info(
             "service.watching", inbox=str(site.inbox_path), api=site.settings.api.base_url
         )
-    hold.on_lost = service.stop
-    caught = _catch_signals(service)
-    with watching(site, quiet=desk.quiet or desk.as_json):
-        outcome = service.run(once=once, only=only)
+    try:
+        outcome = _run(desk, site, hold, service, signals, once=once)
+    except StorageError as error:
+        if once:
+            raise
+        typer.echo(f"shipdrop: {error}", err=True)
+        return 75  # whoever started it starts it again, and it waits until it can go on
     _tell_end(desk, outcome, once=once, outbox=site.outbox_path)
-    if caught:
-        return 130 if caught[0] == signal.SIGINT else 0
-    return int(outcome.exit) if once else 0
+    return int(outcome.exit) if once and not signals.caught else signals.exit_code
 
 
-def _catch_signals(service: "Service") -> list[int]:
-    """The first signal ends the run in good order; a second one at once: nothing is lost by it."""
-    caught: list[int] = []
+def _run(
+    desk: Desk,
+    site: "Site",
+    hold: "Hold",
+    service: "Service",
+    signals: Signals,
+    *,
+    once: bool,
+    only: str | None = None,
+) -> "RunOutcome":
+    from pipeline.commands.progress import watching
 
-    def handle(number: int, _frame: "FrameType | None") -> None:
-        if caught:
-            os._exit(130 if number == signal.SIGINT else 0)
-        caught.append(number)
-        service.stop()
-
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
-    return caught
+    hold.on_lost = service.stop
+    signals.end(service.stop)
+    with watching(site, quiet=desk.quiet or desk.as_json):
+        return service.run(once=once, only=only)
 
 
-def _teller(desk: Desk) -> "Any":  # noqa: ANN401 - a callback
+def _teller(desk: Desk) -> Callable[["Closed"], None]:
     """Say what came of each file as soon as it is through."""
 
     def tell(closed: "Closed") -> None:
@@ -156,43 +170,47 @@ def retry(
     desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
 ) -> int:
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
-    from pipeline.adapters.lock import RootLock
-    from pipeline.errors import RootBusy
     from pipeline.retrying import check_retry
 
     site = desk.site(later=True)
     found = site.drop(drop)
     check_retry(site, found.drop_id, found.state, found.facts.get("summary"))
-    site.ledger.request(drop, "retry")
-    if not site.ledger.is_ours(found):
-        return _noted(desk, drop, "retry")
-    try:
-        with RootLock(site.root, now=site.clock.now), _alone(site) as hold:
-            site.check_sending()
-            return _serve(desk, site, hold, once=True, only=drop)
-    except RootBusy:
-        return _noted(desk, drop, "retry")
+    return _ask(desk, site, drop, "retry")
 
 
 def cancel(
     desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
 ) -> int:
     """Stop sending a drop; its remaining rows are reported."""
-    from pipeline.adapters.lock import RootLock
-    from pipeline.errors import RootBusy, UsageError
-
     site = desk.site(later=True)
     found = site.drop(drop)
     if found.state.closed:
         raise UsageError(f"The drop {drop} is {found.state}: there is nothing left to cancel.")
-    site.ledger.request(drop, "cancel")
-    if not site.ledger.is_ours(found):
-        return _noted(desk, drop, "cancel")
+    return _ask(desk, site, drop, "cancel")
+
+
+def _ask(desk: Desk, site: "Site", drop: str, what: str) -> int:
+    """Leave the request, and act on it here unless a service runs, or starts meanwhile."""
+    from pipeline.adapters.lock import RootLock
+
+    site.ledger.request(drop, what)
+    if not site.ledger.is_ours(site.drop(drop)):
+        return _noted(desk, drop, what)
+    lock, signals = RootLock(site.root, now=site.clock.now, gives_way=True), Signals()
     try:
-        with RootLock(site.root, now=site.clock.now), _alone(site) as hold:
-            return _serve(desk, site, hold, once=True, only=drop)
+        with lock, _alone(site) as hold:
+            if what == "retry":
+                site.check_sending()
+            service = _service(desk, site)
+            with lock.heard(service.stop) as asked:
+                outcome = _run(desk, site, hold, service, signals, once=True, only=drop)
     except RootBusy:
-        return _noted(desk, drop, "cancel")
+        return _noted(desk, drop, what)
+    left = site.drop(drop)
+    if asked.is_set() and (left.request or not left.state.closed):
+        return _noted(desk, drop, what)
+    _tell_end(desk, outcome, once=True, outbox=site.outbox_path)
+    return signals.exit_code if signals.caught else int(outcome.exit)
 
 
 def _noted(desk: Desk, drop: str, what: str) -> int:

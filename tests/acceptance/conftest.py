@@ -8,6 +8,7 @@ import pytest
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from tests.acceptance.harness import Root, rooted
+from tests.acceptance.namespaces import Namespace, namespace
 
 
 @pytest.fixture
@@ -23,4 +24,15 @@ def root(tmp_path: Path, api: SandboxHandle) -> Iterator[Root]:
     place = tmp_path / "root"
     place.mkdir()
     with rooted(place, api.url, api.token) as made:
+        yield made
+
+
+@pytest.fixture
+def mounts(root: Root) -> Iterator[Namespace]:
+    """The root's command runs in a mount namespace of its own; its folders are there."""
+    for name in ("inbox", "outbox", "state"):
+        (root.path / name).mkdir()
+    root.configure(inbox__scan_seconds=0.1, inbox__min_free_mb=0)
+    with namespace() as made:
+        root.prefix = made.prefix
         yield made

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,15 @@ class Namespace:
     def inside(self, path: Path) -> Path:
         """How the test reaches what is mounted inside."""
         return Path(f"/proc/{self.pid}/root{path}")
+
+
+def fill(folder: Path) -> Path:
+    """Leave no byte of the file system that holds the folder."""
+    filler = folder / ".filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return filler
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from pipeline.sandbox.server import SandboxHandle
 from tests.acceptance.harness import Root, Running, orders, until
-from tests.acceptance.namespaces import Namespace, namespace
+from tests.acceptance.namespaces import Namespace, fill
 
 
 def health(root: Root) -> dict[str, Any]:
@@ -27,17 +26,6 @@ def trouble(root: Root, where: str) -> str:
 
 
 @pytest.fixture
-def mounts(root: Root) -> Iterator[Namespace]:
-    """The root's command runs in a mount namespace of its own; its folders are there."""
-    for name in ("inbox", "outbox", "state"):
-        (root.path / name).mkdir()
-    root.configure(inbox__scan_seconds=0.1, inbox__min_free_mb=0)
-    with namespace() as made:
-        root.prefix = made.prefix
-        yield made
-
-
-@pytest.fixture
 def share() -> Iterator[Path]:
     """A folder on another file system than the root: a share to be mounted."""
     folder = Path(tempfile.mkdtemp(dir="/dev/shm"))
@@ -49,15 +37,6 @@ def serve(root: Root) -> Running:
     service = root.start("run", "--log-format", "json")
     until(lambda: health(root).get("scanned_at"), what="the first scan")
     return service
-
-
-def fill(folder: Path) -> Path:
-    """Leave no byte of the file system that holds the folder."""
-    filler = folder / ".filler"
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    return filler
 
 
 def assert_sent_once(root: Root, api: SandboxHandle, stem: str, rows: int) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,27 @@ def test_a_state_folder_that_cannot_be_made_says_so(tmp_path):
         RootLock(tmp_path, now=ManualClock().now),
     ):
         pass
+
+
+def test_a_holder_that_gives_way_is_told_when_somebody_asks(tmp_path):
+    now = ManualClock().now
+    mine, wanted = RootLock(tmp_path, now=now, gives_way=True), RootLock(tmp_path, now=now)
+    let_go = threading.Event()
+    with mine, mine.heard(let_go.set) as asked:
+        with pytest.raises(RootBusy) as busy, wanted:
+            pass
+        assert busy.value.gives_way
+        wanted.ask()
+        assert let_go.wait(10)
+        assert asked.is_set()
+    with wanted, pytest.raises(RootBusy) as busy, RootLock(tmp_path, now=now):
+        pass
+    assert not busy.value.gives_way
+
+
+def test_what_was_asked_of_an_earlier_holder_is_not_heard_by_a_later_one(tmp_path):
+    lock = RootLock(tmp_path, now=ManualClock().now, gives_way=True)
+    with lock:
+        lock.ask()
+    with lock, lock.heard(lambda: pytest.fail("nobody asked")) as asked:
+        assert not asked.wait(1)

@@ -1,0 +1,139 @@
+"""Beginning a run: signals, the root's lock, its ledger. A service waits for what passes by itself.
+
+``run`` and ``worker`` are started by machines, when a disk may be full, a share away, a database
+not up yet. None of these is mended by somebody who starts them again.
+"""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from pipeline.errors import RootBusy, StorageError
+from pipeline.rhythm import Bell
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from pipeline.adapters.lock import RootLock
+    from pipeline.adapters.pulse import PulseWriter
+    from pipeline.wiring import Site
+
+T = TypeVar("T")
+
+_AGAIN_SECONDS = 2.0
+
+
+class Signals:
+    """SIGINT and SIGTERM, caught from now on.
+
+    The first one ends in good order what runs; a second one ends it at once: nothing is lost by it.
+    """
+
+    def __init__(self) -> None:
+        self.caught: list[int] = []
+        self._end: Callable[[], None] = lambda: None
+        self._bell = Bell()
+        signal.signal(signal.SIGINT, self._handle)
+        signal.signal(signal.SIGTERM, self._handle)
+
+    def _handle(self, number: int, _frame: "FrameType | None") -> None:
+        if self.caught:
+            os._exit(130 if number == signal.SIGINT else 0)
+        self.caught.append(number)
+        self._bell.ring()
+        self._end()
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of what a signal ended; 0 when none came."""
+        return 130 if self.caught[:1] == [signal.SIGINT] else 0
+
+    def end(self, end: Callable[[], None]) -> None:
+        """Have ``end`` called by a signal; at once if one has come already."""
+        self._end = end
+        if self.caught:
+            end()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long, at most until a signal comes; return whether one has come."""
+        if not self.caught:
+            self._bell.wait(seconds)
+        return bool(self.caught)
+
+
+class Patience:
+    """Takes each step of a service's start again until it works, and tells what is in the way."""
+
+    def __init__(self, site: "Site", lock: "RootLock", signals: Signals) -> None:
+        self._site = site
+        self._lock = lock
+        self._signals = signals
+        self._reason = ""
+        self._pulse: PulseWriter | None = None
+
+    def through(self, step: Callable[[], T]) -> T:
+        """Return what the step returns, once it works.
+
+        Raises RootBusy when another service holds the root, and typer.Exit when a signal came.
+        """
+        while True:
+            try:
+                done = step()
+            except RootBusy as error:
+                if not error.gives_way:
+                    raise
+                self._lock.ask()
+                self._tell(error.message, "It lets go of it in a moment.")
+            except StorageError as error:
+                self._tell(error.message, error.hint)
+                self._show()
+            else:
+                self._clear()
+                return done
+            if self._signals.wait(_AGAIN_SECONDS):
+                if self._pulse is not None:
+                    self._pulse.end()
+                raise typer.Exit(self._signals.exit_code)
+
+    def _tell(self, reason: str, hint: str) -> None:
+        """Log it, once."""
+        if reason != self._reason:
+            import structlog
+
+            self._reason = reason
+            structlog.get_logger(__name__).error("service.waits", reason=reason, hint=hint)
+
+    def _clear(self) -> None:
+        if self._reason:
+            import structlog
+
+            self._reason = ""
+            structlog.get_logger(__name__).info("service.trouble_over", where="start")
+
+    def _show(self) -> None:
+        """Say in ``state/health.json`` what is waited for, where that can be written."""
+        from pipeline.adapters.pulse import Pulse, PulseWriter
+        from pipeline.model import stamp
+
+        clock, every = self._site.clock, self._site.settings.inbox.scan_seconds
+        started_at = stamp(clock.now())
+
+        def look() -> Pulse:
+            return Pulse(
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                started_at=started_at,
+                at=stamp(clock.now()),
+                every=every,
+                trouble={"storage": self._reason},
+            )
+
+        if self._pulse is None:
+            self._pulse = PulseWriter(
+                self._site.root / "state", look, now=clock.now, monotonic=clock.monotonic
+            )
+        self._pulse.beat()
