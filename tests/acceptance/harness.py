@@ -1,6 +1,7 @@
-"""The command as a user runs it: a subprocess over real folders and a real local API.
+"""The command as a user runs it: a process over real folders and a real local API.
 
-Nothing of the pipeline is imported but its sandbox, which runs in a thread of the test.
+Nothing of the pipeline is imported but its sandbox, which runs in a thread of the test. The command
+is forked from a process that has imported it (``tests/forked.py``), or started in full.
 """
 
 import csv
@@ -15,7 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from tests.forked import Forked, forked, may_be_forked
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -73,7 +77,7 @@ class Ran:
 class Running:
     """A command that was started and goes on."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     out_path: Path
     err_path: Path
 
@@ -140,13 +144,15 @@ class Delivered:
 class Root:
     """A root folder, and the command run on it. ``env`` is what configures it.
 
-    ``prefix``: what the command is run by, such as ``nsenter …``.
+    ``prefix``: what the command is run by, such as ``nsenter …``. ``new_interpreter``: it is
+    started in full, imports and all, where that is what the test is about.
     """
 
     path: Path
     env: dict[str, str] = field(default_factory=dict)
     started: list[Running] = field(default_factory=list)
     prefix: tuple[str, ...] = ()
+    new_interpreter: bool = False
 
     @property
     def inbox(self) -> Path:
@@ -171,15 +177,15 @@ class Root:
 
     def run(self, *arguments: object, env: Mapping[str, str] | None = None) -> Ran:
         """Run a command to its end."""
-        done = subprocess.run(
-            self._command(arguments),
-            env=self._environment(env),
-            cwd=self.path,
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        with TemporaryFile() as out, TemporaryFile() as err:
+            process = self._begin(arguments, env, out, err)
+            try:
+                code = process.wait(120)
+            finally:
+                process.kill()
+                process.wait()
+            told = [(file.seek(0), file.read().decode())[1] for file in (out, err)]
+        return Ran(code, *told)
 
     def once(self, **env: str) -> Ran:
         """``run --once``."""
@@ -190,14 +196,7 @@ class Root:
         number = len(self.started)
         out, err = self.path / f".out{number}", self.path / f".err{number}"
         with out.open("wb") as stdout, err.open("wb") as stderr:
-            process = subprocess.Popen(
-                self._command(arguments),
-                env=self._environment(None),
-                cwd=self.path,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-            )
+            process = self._begin(arguments, None, stdout, stderr)
         running = Running(process, out, err)
         self.started.append(running)
         return running
@@ -217,8 +216,24 @@ class Root:
         place = self.path / folder
         return sorted(str(p.relative_to(place)) for p in place.rglob("*") if not p.is_dir())
 
-    def _command(self, arguments: Sequence[object]) -> list[str]:
-        return [*self.prefix, sys.executable, "-m", "pipeline", *map(str, arguments)]
+    def _begin(
+        self,
+        arguments: Sequence[object],
+        more: Mapping[str, str] | None,
+        out: IO[bytes],
+        err: IO[bytes],
+    ) -> subprocess.Popen[bytes] | Forked:
+        words, env = [*map(str, arguments)], self._environment(more)
+        if not (self.prefix or self.new_interpreter) and may_be_forked(env):
+            return forked(words, env=env, cwd=self.path, out=out.fileno(), err=err.fileno())
+        return subprocess.Popen(
+            [*self.prefix, sys.executable, "-m", "pipeline", *words],
+            env=env,
+            cwd=self.path,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+        )
 
     def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("SHIPDROP_")}

@@ -158,6 +158,7 @@ def test_the_reader_holds_nothing_of_ours_and_signals_for_us_do_not_disturb_it(r
     until(lambda: len(root.delivered()) == 2, what="its summary")
     assert [each.pid for each in readers(service)] == [reader.pid]
     reader.kill()  # between two files
+    until(lambda: gone(reader), what="its end")
     root.drop("third.csv", orders(1, prefix="C"))
     until(lambda: len(root.delivered()) == 3, what="its summary")
     assert codes(root) == {f"{name}.csv": "read" for name in ("first", "second", "third")}

@@ -1,0 +1,365 @@
+"""Commands as processes of their own that need not import anything: forked, not started.
+
+Starting the command costs one to two seconds of processor time, nearly all of it imports, and tests
+start it a thousand times. So one process imports the product once (the stem) and is forked for each
+command: what runs is the same ``__main__``, in a process with arguments, environment, folder, pipes
+and process id of its own, which can be killed, stopped and looked at like any other. The process
+that reads, and the page beside a run, are forked from the command in the same way as long as it has
+no threads; later ones are started.
+
+Started in full are: whatever has a prefix (``nsenter …``) or an environment that an interpreter
+reads as it starts, a ``Root`` that says so (``new_interpreter``), and with ``SHIPDROP_TEST_STARTS``
+set, everything.
+"""
+
+import atexit
+import gc
+import json
+import os
+import pkgutil
+import select
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+REPOSITORY = Path(__file__).parents[1]
+POSSIBLE = sys.platform == "linux" and not os.environ.get("SHIPDROP_TEST_STARTS")
+
+_TASKS = Path("/proc/self/task")
+_LONGEST = 1 << 18
+_OURS = ("SHIPDROP_", "PYTEST_")
+"""Variables that differ between commands and that no interpreter or library reads as it starts."""
+
+_BESIDES = (
+    "asyncio.runners", "email.mime.text", "encodings.idna", "html.parser", "httptools", "numpy.ma",
+    "orjson", "pandas", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "python_calamine",
+    "rapidfuzz", "rich.console", "rich.progress", "rich.table", "sqlalchemy.dialects.sqlite",
+    "uvloop", "xlsxwriter",
+)  # fmt: skip
+"""Loaded by the product inside of functions."""
+
+_SELDOM = ("pipeline.web", "pipeline.cluster", "pipeline.demo", "pipeline.drafting")
+"""Loaded only by a second process, forked from the first, for the commands that may need them."""
+
+_FOR_PAGES = ("uvicorn.protocols.http.httptools_impl", "uvicorn.lifespan.on", "multipart")
+
+
+# -- in the test ---------------------------------------------------------------------------------
+
+
+class Forked:
+    """A command that was forked; like a ``Popen`` as far as tests use one."""
+
+    def __init__(self, pid: int, told: socket.socket) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._told = told
+
+    def poll(self) -> int | None:
+        """Its exit code if it has ended, -n for signal n."""
+        return self._look(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code. Raises TimeoutExpired, as ``Popen.wait`` does."""
+        code = self._look(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(f"forked command {self.pid}", timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _look(self, seconds: float | None) -> int | None:
+        if self.returncode is None and select.select([self._told], [], [], seconds)[0]:
+            said = self._told.recv(64)
+            self._told.close()
+            assert said, "the process that forks commands is gone"
+            self.returncode = int(said)
+        return self.returncode
+
+
+def may_be_forked(env: Mapping[str, str]) -> bool:
+    """Whether a command with this environment is the same when it is forked."""
+    return POSSIBLE and _read_at_start(env) == _AT_START
+
+
+def forked(
+    arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, out: int, err: int
+) -> Forked:
+    """Fork ``python -m pipeline`` with these arguments. ``out``, ``err``: open files."""
+    ours, theirs = _pair()
+    request = {"arguments": list(arguments), "env": dict(env), "cwd": str(cwd)}
+    seldom = bool({"serve", "worker", "cluster", "demo", "draft", "--web"} & {*arguments})
+    with theirs:
+        line = json.dumps(request).encode()
+        stem = _larger_stem() if seldom else _stem()
+        socket.send_fds(stem, [line], [theirs.fileno(), out, err])
+    said = ours.recv(64)
+    assert said, "the process that forks commands is gone"
+    return Forked(int(said), ours)
+
+
+@cache
+def _stem() -> socket.socket:
+    """The process that forks, as this one speaks to it. It ends, with all it forked, with us."""
+    ours, theirs = _pair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.forked", str(theirs.fileno())],
+            cwd=REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            env={k: v for k, v in os.environ.items() if not k.startswith("SHIPDROP_")},
+        )
+    assert ours.recv(64) == b"ready", "the process that forks commands did not start"
+
+    def end() -> None:
+        ours.close()
+        process.wait(10)
+
+    atexit.register(end)
+    return ours
+
+
+@cache
+def _larger_stem() -> socket.socket:
+    """The second process."""
+    ours, theirs = _pair()
+    with theirs:
+        socket.send_fds(_stem(), [b"{}"], [theirs.fileno()])
+    assert ours.recv(64) == b"ready", "the process that forks commands did not fork itself"
+    atexit.register(ours.close)
+    return ours
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in env.items()
+        if not name.startswith(_OURS) and name not in {"PYTHONPATH", "COLUMNS", "NO_COLOR", "TERM"}
+    }
+
+
+_AT_START = _read_at_start(os.environ)
+
+
+# -- in the process that forks -------------------------------------------------------------------
+
+
+def main() -> None:
+    """Import the product, then fork a command for each request, and tell when it has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: pytest ends, and then so do we
+    _import_most()
+    subprocess.Popen = _Forking  # type: ignore[misc]
+    asked = _served(int(sys.argv[1]))
+    if asked is not None:
+        _import_the_rest()
+        _served(asked)
+
+
+def _served(asked: int) -> int | None:
+    """Serve until nobody asks any more; or be the second process, and return its own socket."""
+    asking = socket.socket(fileno=asked)
+    running: dict[int, subprocess.Popen[bytes]] = {}
+    with selectors.DefaultSelector() as selector:
+        selector.register(asking, selectors.EVENT_READ)
+        asking.send(b"ready")
+        while True:
+            for key, _ in selector.select():
+                if key.data is not None:
+                    key.data()
+                    continue
+                line, passed, *_ = socket.recv_fds(asking, _LONGEST, 3)
+                if not line:
+                    for each in running.values():
+                        each.kill()
+                    return None
+                if len(passed) == 1:
+                    if os.fork() == 0:
+                        asking.close()
+                        return passed[0]
+                    os.close(passed[0])
+                    continue
+                process = _begun(json.loads(line), *passed[1:])
+                told = socket.socket(fileno=passed[0])
+                told.send(str(process.pid).encode())
+                pidfd = os.pidfd_open(process.pid)
+                running[pidfd] = process
+
+                def ended(pidfd: int = pidfd, told: socket.socket = told) -> None:
+                    selector.unregister(pidfd)
+                    os.close(pidfd)
+                    told.send(str(running.pop(pidfd).wait()).encode())
+                    told.close()
+
+                selector.register(pidfd, selectors.EVENT_READ, ended)
+
+
+def _import_most() -> None:
+    """Import what most commands need, and start no thread by it."""
+    gc.disable()
+    # As the command does it: see pipeline/__main__.py, commands/common.py and reader.py.
+    from pipeline import __main__, reader
+    from pipeline.adapters.absent import kept_out
+    from pipeline.adapters.memory import POOL
+
+    quiet = {POOL: "system", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+    for name, value in {**__main__._NOT_NEEDED, **quiet}.items():
+        os.environ.setdefault(name, value)
+    del sys.modules["pipeline.__main__"]  # it is run, not imported
+    reader._spare_pandera()
+    with kept_out("rich"):
+        import_module("pipeline.logs")
+    for name in _BESIDES:
+        import_module(name)
+    for name in _modules():
+        if not name.startswith(_SELDOM):
+            import_module(name)
+    from pipeline.stages.validate import make_ready
+    from schemas.codes import load_codes
+    from schemas.profile import builtin_profiles
+
+    builtin_profiles()
+    load_codes()
+    make_ready()
+    _keep_still()
+
+
+def _import_the_rest() -> None:
+    for name in (*_modules(), *_FOR_PAGES):
+        import_module(name)
+    _keep_still()
+
+
+def _modules() -> list[str]:
+    import pipeline
+
+    found = pkgutil.walk_packages(pipeline.__path__, "pipeline.")
+    return [module.name for module in found if not module.name.endswith("__main__")]
+
+
+def _keep_still() -> None:
+    """Let the collector leave what is there alone: what it touches, each fork would copy."""
+    assert _single_threaded(), "a process with threads cannot be forked"
+    gc.collect()
+    gc.freeze()
+
+
+def _begun(request: Mapping[str, Any], out: int, err: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "pipeline", *request["arguments"]]
+    try:
+        return _Forking(
+            command,
+            env=request["env"],
+            cwd=request["cwd"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+        )
+    finally:
+        os.close(out)
+        os.close(err)
+
+
+_Popen = subprocess.Popen
+
+
+class _Forking(_Popen):  # type: ignore[type-arg]
+    """Forks instead of starting Python anew, where that comes to the same.
+
+    What would be done before the program is loaded is done instead of loading it.
+    """
+
+    def __init__(self, args: Any, **more: Any) -> None:
+        words = [] if isinstance(args, str | bytes | os.PathLike) else [*map(str, args)]
+        become = _meant(words)
+        if become is not None and _single_threaded():
+            env = more.get("env")
+            more["preexec_fn"] = partial(_become, become, dict(os.environ if env is None else env))
+        super().__init__(args, **more)
+
+
+def _meant(words: list[str]) -> Callable[[], object] | None:
+    """What Python would do for this command line; None for all that is none of ours."""
+    nicer = 0
+    if words[1:2] == ["-n"] and Path(words[0]).name == "nice":
+        nicer, words = int(words[2]), words[3:]
+    if words[:1] != [sys.executable]:
+        return None
+    words = [word for at, word in enumerate(words) if at != 1 or word != "-P"]
+    if words[1:3] == ["-m", "pipeline"]:
+        return partial(_as_module, words[3:], nicer)
+    if words[1:2] == ["-c"] and "pipeline.reader" in words[2]:
+        return partial(_as_code, words[2], words[3:], nicer)
+    return None
+
+
+def _as_module(arguments: list[str], nicer: int) -> None:
+    import runpy
+
+    os.nice(nicer)
+    sys.path[0] = str(Path.cwd())
+    sys.argv = ["pipeline", *arguments]
+    runpy.run_module("pipeline", run_name="__main__", alter_sys=True)
+
+
+def _as_code(code: str, arguments: list[str], nicer: int) -> None:
+    os.nice(nicer)
+    sys.argv = ["-c", *arguments]
+    exec(code, {"__name__": "__main__"})
+
+
+def _become(meant: Callable[[], object], env: Mapping[str, str]) -> NoReturn:
+    """Be the new process, to its end."""
+    code = 1
+    try:
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        os.environ.clear()
+        os.environ.update(env)
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            if callable(signal.getsignal(number)) or number == signal.SIGINT:
+                signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python does at its start
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        meant()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if not isinstance(end.code, int | None):
+            sys.stderr.write(f"{end.code}\n")
+    except BaseException:  # noqa: BLE001 - the process ends, as Python would end it
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _single_threaded() -> bool:
+    return threading.active_count() == 1 and sum(1 for _ in _TASKS.iterdir()) == 1
+
+
+if __name__ == "__main__":
+    main()
