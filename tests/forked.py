@@ -237,11 +237,9 @@ def _import_most() -> None:
         if not name.startswith(_SELDOM):
             import_module(name)
     from pipeline.stages.validate import make_ready
-    from schemas.codes import load_codes
     from schemas.profile import builtin_profiles
 
     builtin_profiles()
-    load_codes()
     make_ready()
     _keep_still()
 
