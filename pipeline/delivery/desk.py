@@ -31,6 +31,8 @@ _BOOK_AGAIN = (0.1, 0.5, 1.0, 2.0, 4.0)
 """Pauses before answers that could not be booked are booked again. What stays unbooked is in doubt
 and must be asked about, so a short trouble of the ledger is worth waiting out."""
 
+_STOPPED = "The drop was stopped."
+
 _HEARING_SECONDS = 1.0
 """After sending was tried again it is not held for the rows of some drops before this time: drops
 are handed in one after the other, and each must get its chance to be taken."""
@@ -69,6 +71,8 @@ class Desk:
             if lane.drop_seq == drop_seq:
                 lane.cancelled = True
                 self.gate.dismiss(lane)
+        for marked in self._tray.empty():
+            self._lay_out(*marked)
         self._kick.set()
 
     def progress(self) -> tuple[int, int]:
@@ -152,7 +156,7 @@ class Desk:
     async def _pass(self, lane: Lane, chunk: Chunk) -> tuple[ChunkResult, str | None, bool]:
         known = lane.known.get(chunk.no, ())
         if (shut := self.gate.shut) is not None or lane.cancelled or lane.broken:
-            reason = shut.reason if shut else "The drop was stopped."
+            reason = shut.reason if shut else _STOPPED
             return untouched(chunk, known, reason), None, False
         if self._tools.jury.has_heard_enough_of(lane.drop_seq):
             return untouched(chunk, known, ""), None, True
@@ -240,9 +244,21 @@ class Desk:
         for lane, result in back:
             lane.finish(result)
         for marked in lease:
-            self._tray.put(marked)
+            self._lay_out(*marked)
         if any(lane.next_is_free for lane, _ in back):
             self._kick.set()
+
+    def _lay_out(self, lane: Lane, chunk: Chunk) -> None:
+        """Lay a marked chunk down for the callers; one of a stopped drop is done with.
+
+        All callers may be waiting out a long pause with the chunks of others.
+        """
+        if lane.cancelled:
+            result = untouched(chunk, lane.known.get(chunk.no, ()), _STOPPED)
+            self._back.append((lane, result))
+            self._kick.set()
+        else:
+            self._tray.put((lane, chunk))
 
     async def _exchange(self, done: Sequence[ChunkResult], marks: Sequence[Chunk]) -> None:
         at = stamp(self._tools.clock.now())

@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractAccessLogger
 
 from pipeline.sandbox.app import Endpoints, application
 from pipeline.sandbox.calls import Stats
-from pipeline.sandbox.clock import SystemClock
+from pipeline.sandbox.clock import Clock, SystemClock
 from pipeline.sandbox.config import SandboxConfig
 
 _T = TypeVar("_T")
@@ -30,11 +30,11 @@ _START_SECONDS: Final = 10
 class SandboxHandle:
     """A sandbox that runs in another thread; every question is answered in that thread."""
 
-    def __init__(self, config: SandboxConfig) -> None:
+    def __init__(self, config: SandboxConfig, clock: Clock | None = None) -> None:
         """Start the server and wait until it listens; raises OSError when it cannot."""
         self.token = config.token
         self._config = config
-        self._endpoints = Endpoints(config, SystemClock(), random.Random(config.seed))
+        self._endpoints = Endpoints(config, clock or SystemClock(), random.Random(config.seed))
         self._stop = asyncio.Event()
         self._started: Future[tuple[str, asyncio.AbstractEventLoop]] = Future()
         self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
@@ -91,12 +91,12 @@ class SandboxHandle:
 
 
 @contextmanager
-def running(config: SandboxConfig) -> Iterator[SandboxHandle]:
+def running(config: SandboxConfig, clock: Clock | None = None) -> Iterator[SandboxHandle]:
     """Run a sandbox in a daemon thread for the length of a `with` block.
 
-    Raises OSError when the address cannot be had.
+    `clock` tells the time instead of the machine. Raises OSError when the address cannot be had.
     """
-    handle = SandboxHandle(config)
+    handle = SandboxHandle(config, clock)
     try:
         yield handle
     finally:

@@ -33,6 +33,8 @@ from pipeline.wiring import Site
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS: Final = 5.0
+"""At most; where things are told sooner than that, as often as they are."""
+_SHORTEST_LOOK: Final = 0.5
 _MOST_LINES: Final = 40
 _FOR_A_PERSON: Final = ("rejected", "failed", "unknown")
 
@@ -198,7 +200,9 @@ def _beside(
     site: Site, notices: Notices | None, over: threading.Event, may: Callable[[], bool]
 ) -> None:
     ping_due = 0.0
-    while not over.wait(_LOOK_SECONDS if notices else 1.0):
+    digest = site.settings.notify.digest_seconds
+    pause = min(_LOOK_SECONDS, max(_SHORTEST_LOOK, digest)) if notices else 1.0
+    while not over.wait(pause):
         if not may():
             continue
         try:

@@ -32,7 +32,7 @@ def mounts(root: Root) -> Iterator[Namespace]:
     """The root's command runs in a mount namespace of its own; its folders are there."""
     for name in ("inbox", "outbox", "state"):
         (root.path / name).mkdir()
-    root.configure(inbox__scan_seconds=0.1, inbox__min_free_mb=0)
+    root.configure(inbox__scan_seconds=0.1, inbox__min_free_mb=0, api__probe_seconds=0.3)
     with namespace() as made:
         root.prefix = made.prefix
         yield made

@@ -43,6 +43,12 @@ class Crew:
             until(lambda each=each: _joined(each), what="a worker that joined")
         return made
 
+    def kill(self, worker: Running) -> None:
+        """Kill a worker, and let it have been silent for long: others take over at once."""
+        worker.kill()
+        with psycopg.connect(self._url) as connection:
+            connection.execute("UPDATE workers SET beat = 0 WHERE id = %s", [name_of(worker)])
+
     def status(self) -> dict[str, Any]:
         return self.root.run("cluster", "status", "--json").json
 

@@ -123,16 +123,16 @@ def test_odd_names_are_names_like_any_other(root: Root) -> None:
 def test_a_file_that_is_still_written_waits_until_it_settles(
     root: Root, api: SandboxHandle
 ) -> None:
-    root.configure(inbox__settle_seconds=1, inbox__scan_seconds=0.1)
+    root.configure(inbox__settle_seconds=0.5, inbox__scan_seconds=0.1)
     (root.path / "inbox").mkdir()
     service = root.start("run")
     until(lambda: (root.path / "state/lock.json").exists(), what="the lock")
     with (root.inbox / "slow.csv").open("w") as file:
-        for line in orders(40).splitlines(keepends=True):
+        for line in orders(14).splitlines(keepends=True):  # longer than it takes to settle
             file.write(line)
             file.flush()
             time.sleep(0.05)  # a slow writer is the very subject
             assert api.stats()["calls"] == 0
     until(root.delivered, what="its summary")
-    assert root.of("slow").counts == {"accepted": 40}
+    assert root.of("slow").counts == {"accepted": 14}
     assert service.end().code == 0

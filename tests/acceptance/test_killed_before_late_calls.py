@@ -15,7 +15,7 @@ from tests.acceptance.harness import PATIENCE, orders, rooted, until
 from tests.fakes.published_rules import COARSE
 
 ROWS, CALLS = 40, 8
-TIMEOUT = 3.0
+TIMEOUT = 2.0
 
 
 class LateApi(ThreadingHTTPServer):
@@ -33,6 +33,7 @@ class LateApi(ThreadingHTTPServer):
         self.late = True
         self.updates: list[tuple[str, str]] = []
         self.calls = 0
+        self.last_at = 0.0
         self.told_not_yet: set[str] = set()
         self.stands: dict[str, str] = {}
         self.lock = threading.Lock()
@@ -56,6 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         late = self.server.late
         with self.server.lock:
             self.server.calls += 1
+            self.server.last_at = time.monotonic()
             self.server.updates += updates.items()
         if late:
             self.server.all_asked.wait(PATIENCE)
@@ -112,7 +114,8 @@ def test_nothing_is_sent_twice_though_the_api_said_not_yet(tmp_path: Path, api: 
         until(lambda: api.calls == CALLS, what="all calls are out")
         killed.kill()
         api.late = False
-        time.sleep(TIMEOUT)  # whoever made those calls would have given them up by now
+        # Whoever made those calls would have given them up by now.
+        until(lambda: time.monotonic() > api.last_at + TIMEOUT, what="their time-out")
         assert not api.stands
         ran = root.once()
         assert ran.code == 0, ran.err

@@ -7,6 +7,7 @@ from tests.acceptance.harness import Root, orders, until
 def test_a_service_that_was_taken_in_the_morning_rejects_nothing_in_the_afternoon(
     root: Root, api: SandboxHandle
 ) -> None:
+    root.configure(api__probe_seconds=0.3)
     service = root.start("run")
     root.drop("morning.csv", orders(100, prefix="AM"))
     until(lambda: root.delivered(), what="the morning's summary")

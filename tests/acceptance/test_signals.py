@@ -60,7 +60,7 @@ def test_a_call_that_hangs_is_waited_for_no_longer_than_its_timeout_and_is_in_do
     root: Root, api: SandboxHandle
 ) -> None:
     api.set_faults(latency_ms=0, stall_rate=1.0, stall_seconds=60)
-    root.configure(api__timeout_seconds=2)
+    root.configure(api__timeout_seconds=1)
     root.drop("a.csv", orders(3))
     service = root.start("run")
     until(lambda: api.stats()["calls"] >= 1, what="a call")

@@ -51,7 +51,7 @@ def test_a_killed_worker_s_segments_are_taken_over(crew: Crew, api: SandboxHandl
     crew.root.drop("big.csv", orders(ROWS))
     after_calls(api, 15)
     until(lambda: name_of(victim) in crew.senders(), what="the victim sending")
-    victim.kill()
+    crew.kill(victim)
     assert api.stats()["accepted"] < ROWS
     crew.closed(1)
     assert_all_accepted_once(crew, api, ROWS)
@@ -70,7 +70,7 @@ def test_a_worker_killed_while_claiming_or_planning_is_followed_by_another(
     second.send(signal.SIGSTOP)  # so that the first has it all in hand
     crew.root.drop("big.csv", scans + orders(60).partition("\n")[2])
     until(lambda: any(crew.root.path.glob(moment)) != gone, what=moment)
-    first.kill()
+    crew.kill(first)
     if not gone:
         assert crew.states() == ["claimed"], "killed too late: it was planned already"
     second.send(signal.SIGCONT)
@@ -114,7 +114,7 @@ def test_all_workers_killed_and_new_ones_started_end_what_was_begun(
     crew.root.drop("big.csv", orders(ROWS))
     after_calls(api, 20)
     for each in workers:
-        each.kill()
+        crew.kill(each)
     crew.start(1)
     crew.closed(1)
     assert_all_accepted_once(crew, api, ROWS)
@@ -126,7 +126,7 @@ def test_a_restart_of_the_database_costs_time_not_rows(tmp_path: Path, api: Sand
         private_postgres() as server,
         crew_on(tmp_path / "root", api.url, api.token, server.database()) as crew,
     ):
-        crew.root.configure(api__timeout_seconds=2)
+        crew.root.configure(api__timeout_seconds=2, api__probe_seconds=0.5)
         crew.start(2)
         crew.root.drop("big.csv", orders(ROWS))
         after_calls(api, 20)

@@ -123,7 +123,7 @@ def test_how_things_are_is_told_by_one_worker_and_by_another_when_that_is_gone(c
     until(lambda: pid() in workers, what="a word of one of the two")
     gone = workers.pop(pid())
     name = name_of(gone)
-    gone.kill()
+    crew.kill(gone)
     (left,) = workers
     until(lambda: pid() == left, what="a word of the other")
     assert name not in crew.names()

@@ -25,7 +25,7 @@ from pipeline.delivery.parcel import Parcel, join_items
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.model import Drop, DropState
-from pipeline.ports import Chunk, ChunkState, Frozen, SendBook, Verdict
+from pipeline.ports import Chunk, ChunkState, Clock, Frozen, SendBook, Verdict
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from schemas.vocabulary import Milestone, Outcome
@@ -103,7 +103,9 @@ class World:
         )
 
     @contextmanager
-    def room(self, books: SendBook | None = None, **policy: Any) -> Iterator[DeliveryRoom]:
+    def room(
+        self, books: SendBook | None = None, clock: Clock | None = None, **policy: Any
+    ) -> Iterator[DeliveryRoom]:
         """A room with short pauses; it is stopped at the end."""
         settings = {"first_pause": 0.01, "longest_pause": 0.04, "timeout": 5.0, **policy}
         made = DeliveryPolicy(**settings)
@@ -113,7 +115,7 @@ class World:
             ),
             ledger=books or self.ledger,
             policy=made,
-            clock=SystemClock(),
+            clock=clock or SystemClock(),
             rng=random.Random(7),
         )
         room.start()

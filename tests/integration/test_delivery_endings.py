@@ -18,6 +18,7 @@ from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.rules import State
 from pipeline.sandbox.server import SandboxHandle, running
 from schemas.vocabulary import Outcome
+from tests.fakes.manual_clock import ManualClock
 from tests.integration.delivery_support import (
     RawServer,
     World,
@@ -109,12 +110,16 @@ def test_after_a_crash_nothing_that_cannot_be_told_is_sent_beside_the_old_call(
 ) -> None:
     with with_sandbox(tmp_path, info_status=info_status) as (world, sandbox):
         drop = world.drop(picked(20))  # of orders that nobody has told the API of
-        crashed = SystemClock().now()
-        world.crashed(drop, at=stamp(crashed))
-        (handback,) = world.deliver(drop, timeout=0.8)
-        assert handback.complete
-        (again,) = (call for call in sandbox.calls() if call["method"] == "PUT")
-        assert again["at"] >= crashed.timestamp() + 0.8
+        clock = ManualClock()
+        world.crashed(drop, at=stamp(clock.now()))
+        with world.room(clock=clock, timeout=30.0) as room:
+            clock.advance(29.8)  # nearly all of the old call's time has passed since the start
+            assert room.submit(world.shipment(drop)).result(timeout=60).complete
+        calls = sandbox.calls()
+        asked = [call["at"] for call in calls if call["method"] == "GET"]
+        (again,) = (call for call in calls if call["method"] == "PUT")
+        assert again["at"] >= asked[0] + 0.2, "sent beside the old call"
+        assert len([at for at in asked if at >= asked[0] + 0.2]) * 2 == len(asked), "asked again"
         assert world.counts(drop) == {Outcome.ACCEPTED: 20}
 
 
@@ -146,20 +151,30 @@ def test_a_crash_in_the_second_wave_forgets_nothing_of_the_first(tmp_path: Path)
         assert sandbox.stats()["illegal"] == 0
 
 
-def test_cancel_ends_a_drop_that_waits_out_a_pause_and_no_other(tmp_path: Path) -> None:
-    server = RawServer(*[saying("429 Slow", b"", "Retry-After: 600")] * 1)
+@pytest.mark.parametrize("first", ["it came first", "the other came first"])
+def test_cancel_ends_a_drop_that_waits_out_a_pause_and_no_other(tmp_path: Path, first: str) -> None:
+    """Whether its own calls wait for their turn, or it waits behind those of the other."""
+    server = RawServer(saying("429 Slow", b"", "Retry-After: 600"))
     with world_of(tmp_path, server.url) as world:
-        drop = world.drop(picked(400))
+        drop, other = world.drop(picked(100)), world.drop(picked(100, first=90_000))
+        came = (drop, other) if first == "it came first" else (other, drop)
         with world.room(concurrency=2) as room:
-            future = room.submit(world.shipment(drop))
-            while not server.puts:
+            futures = {came[0].seq: room.submit(world.shipment(came[0]))}
+            while not room.slowed:
+                _POLL.wait(0.005)
+            futures[came[1].seq] = room.submit(world.shipment(came[1]))
+            while ChunkState.SENDING not in world.states(came[1]):
                 _POLL.wait(0.005)
             room.cancel(drop.seq)
-            handback = future.result(timeout=30)
-        assert handback.cancelled
-        assert not handback.complete
-        assert handback.shut is None
-        assert Outcome.UNKNOWN not in world.counts(drop)
+            cancelled = futures[drop.seq].result(timeout=30)
+            assert not futures[other.seq].done()
+            assert room.slowed.startswith("all calls pause")
+        stopped = futures[other.seq].result(timeout=30)
+        assert (cancelled.cancelled, stopped.cancelled) == (True, False)
+        assert cancelled.shut is None
+        for each, handback in ((drop, cancelled), (other, stopped)):
+            assert not handback.complete
+            assert Outcome.UNKNOWN not in world.counts(each)
     server.close()
 
 

@@ -11,7 +11,6 @@ import orjson
 import pytest
 
 from pipeline.closed import Closed
-from pipeline.delivery.lane import Handback
 from pipeline.errors import DropRefused
 from pipeline.model import DropState
 from pipeline.settings import load
@@ -19,7 +18,7 @@ from pipeline.steps import Ready
 from pipeline.wiring import Site
 from tests.acceptance.harness import orders, sheet
 from tests.fakes.disk_recorder import record
-from tests.fakes.killed_between import accept_all
+from tests.fakes.steps_by_hand import claim, finish, plan, put
 
 MIXED = sheet([("A1", "Delivered"), ("A2", "Nonesuch"), ("A3", "Delivered")])
 """Two rows to be sent and one that needs a person."""
@@ -32,42 +31,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
     (tmp_path / "shipdrop.toml").write_text("[inbox]\nsettle_seconds = 0\n")
     with closing(Site(tmp_path, load(tmp_path))) as made:
         made.folders.prepare()
-        (made.inbox_path / "acme").mkdir()
         yield made
-
-
-def put(site: Site, **files: str) -> None:
-    """``acme__x`` is the file ``x.csv`` in the courier's folder acme."""
-    for name, text in files.items():
-        (site.inbox_path / f"{name.replace('__', '/')}.csv").write_text(text)
-
-
-def claim(site: Site) -> None:
-    done = site.claimer.claim(site.inbox.scan().ready)
-    assert (done.refused, done.trouble) == ((), None)
-
-
-def plan(site: Site) -> list[object]:
-    """Read and plan what is claimed; returns what became of each."""
-    drops = site.ledger.unfinished()
-    return list(site.admission.admit(drops, site.files.read(drops), lambda _drop, _orders: ()))
-
-
-def finish(site: Site) -> None:
-    """As if the API had taken everything."""
-    accept_all(site)
-    through = [
-        (drop, Handback(drop_seq=drop.seq, complete=True, cancelled=False))
-        for drop in site.ledger.unfinished()
-    ]
-    ended = site.runner.finish(through)
-    assert all(isinstance(one, Closed) for one in ended), ended
 
 
 def test_a_claimed_file_is_on_the_disk_before_the_ledger_says_it_is_ours(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(site, a=MIXED, acme__b=orders(2))
+    put(site, "a.csv", MIXED)
+    put(site, "b.csv", orders(2), "acme")
     disk = record(monkeypatch, site.ledger)
     claim(site)
     drops = site.ledger.unfinished()
@@ -90,7 +61,8 @@ def test_a_claimed_file_is_on_the_disk_before_the_ledger_says_it_is_ours(
 def test_a_plan_is_on_the_disk_before_the_ledger_knows_of_it(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(site, a=MIXED, acme__b=orders(2))
+    put(site, "a.csv", MIXED)
+    put(site, "b.csv", orders(2), "acme")
     claim(site)
     disk = record(monkeypatch, site.ledger)
     assert all(isinstance(step, Ready) for step in plan(site))
@@ -107,7 +79,8 @@ def test_a_plan_is_on_the_disk_before_the_ledger_knows_of_it(
 def test_reports_are_on_the_disk_before_the_ledger_closes_a_drop_and_then_it_is_put_away(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(site, a=MIXED, acme__b=orders(2))
+    put(site, "a.csv", MIXED)
+    put(site, "b.csv", orders(2), "acme")
     claim(site)
     assert all(isinstance(step, Ready) for step in plan(site))
     disk = record(monkeypatch, site.ledger)
@@ -141,7 +114,7 @@ def test_reports_are_on_the_disk_before_the_ledger_closes_a_drop_and_then_it_is_
 def test_the_summary_is_written_last_and_the_other_files_are_there(
     site: Site, monkeypatch: pytest.MonkeyPatch, text: str, state: str, kinds: set[str]
 ) -> None:
-    put(site, acme__a=text)
+    put(site, "a.csv", text, "acme")
     claim(site)
     seen: list[tuple[dict[str, str], set[str]]] = []
 

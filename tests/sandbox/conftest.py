@@ -7,6 +7,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 
@@ -52,10 +53,15 @@ def start() -> Iterator[Callable[..., Api]]:
     """Start sandboxes that end with the test: `start(faults={...}, **config)`."""
     with ExitStack() as stack:
 
-        def _start(*, faults: Mapping[str, Any] | None = None, **config: object) -> Api:
+        def _start(
+            *,
+            faults: Mapping[str, Any] | None = None,
+            clock: Clock | None = None,
+            **config: object,
+        ) -> Api:
             fields = cast("dict[str, Any]", config)
             wanted = SandboxConfig(**fields, faults=Faults(**(faults or {})))
-            handle = stack.enter_context(running(wanted))
+            handle = stack.enter_context(running(wanted, clock))
             client = stack.enter_context(httpx.Client(base_url=handle.url, timeout=5))
             return Api(handle, client)
 

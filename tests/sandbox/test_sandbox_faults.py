@@ -125,10 +125,11 @@ def test_one_status_for_every_call(start: Start, status: int) -> None:
 
 
 def test_down_for_a_while(start: Start) -> None:
-    api = start(faults={"down_seconds": [0, 0.5]})
+    clock = HandClock()
+    api = start(faults={"down_seconds": [0, 50]}, clock=clock)
     assert api.pick().status_code == 503
     assert api.info("1").status_code == api.fetch_token().status_code == 503
-    time.sleep(0.55)
+    clock.at += 51
     assert api.pick().status_code == 200
 
 
@@ -183,11 +184,14 @@ def test_shapes_of_a_partial_answer(start: Start, shape: str, expected: object) 
 
 
 def test_a_fetched_token_expires(start: Start) -> None:
-    api = start(faults={"token_ttl_seconds": 0.3})
+    clock = HandClock()
+    api = start(faults={"token_ttl_seconds": 300}, clock=clock)
     token = api.fetch_token().json()["access_token"]
     body = [{"orderId": "1", "orderStatus": "bag_picked"}]
     assert api.put(body, token=token).status_code == 200
-    time.sleep(0.35)
+    clock.at += 299
+    assert api.put(body, token=token).status_code == 200
+    clock.at += 2
     assert api.put(body, token=token).status_code == 401
     assert api.put(body).status_code == 200  # the fixed one lasts
 
