@@ -65,14 +65,17 @@ def main(child: "Child | None" = None) -> NoReturn:
         if isinstance(end.code, int | None):
             _leave(end.code or 0)
         raise
+    except Exception:  # noqa: BLE001 - a bug, whatever it is: told as Python does, and ended alike
+        sys.excepthook(*sys.exc_info())
+        _leave(1)
     _leave(0)
 
 
 def _leave(code: int) -> NoReturn:
     """End the process at once.
 
-    Everything is closed and on disk by now, and taking the interpreter apart would cost a third of
-    a second with pandas and Arrow loaded.
+    Everything is closed and on disk by now. Taking the interpreter apart would cost a third of a
+    second with pandas and Arrow loaded, and may abort the process after a call (decision 41).
     """
     try:
         sys.stdout.flush()

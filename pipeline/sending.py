@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.adapters.absent import kept_out
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.present import PresentApi
+from pipeline.adapters.proxies import proxy_for
 from pipeline.adapters.tokens import Credentials
 from pipeline.delivery.meter import CallCount, Metered
 from pipeline.delivery.policy import DeliveryPolicy
@@ -39,9 +40,10 @@ def api_maker(
     """Check now what is needed to send; the client is made later, inside the room's loop.
 
     ``calls`` counts what it sends; ``presence``: asked before each call. Raises SettingsError when
-    address or token are not configured.
+    address or token are not configured, or the environment's proxy has no address.
     """
     credentials = credentials_of(api, root)
+    proxy_for(api.base_url)
 
     def make() -> StatusApi:
         with kept_out("click", "rich"):  # httpx would load them for a command of its own

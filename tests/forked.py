@@ -40,7 +40,7 @@ _OURS = ("SHIPDROP_", "PYTEST_")
 """Variables that differ between commands and that no interpreter or library reads as it starts."""
 
 _BESIDES = (
-    "asyncio.runners", "email.mime.text", "encodings.idna", "html.parser", "httptools", "numpy.ma",
+    "asyncio.runners", "email.mime.text", "encodings.idna", "html.parser", "numpy.ma",
     "orjson", "pandas", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "python_calamine",
     "rapidfuzz", "rich.console", "rich.progress", "rich.table", "sqlalchemy.dialects.sqlite",
     "uvloop", "xlsxwriter",
@@ -50,7 +50,7 @@ _BESIDES = (
 _SELDOM = ("pipeline.web", "pipeline.cluster", "pipeline.demo", "pipeline.drafting")
 """Loaded only by a second process, forked from the first, for the commands that may need them."""
 
-_FOR_PAGES = ("uvicorn.protocols.http.httptools_impl", "uvicorn.lifespan.on", "multipart")
+_FOR_PAGES = ("uvicorn.protocols.http.h11_impl", "uvicorn.lifespan.on", "multipart")
 
 
 # -- in the test ---------------------------------------------------------------------------------

@@ -1,22 +1,19 @@
 """Fynd Konnect over httpx: one call out, one reply back, or ``Transient`` when none came.
 
 httpx is used at its transport seam, prepared requests and all: its own client and connection pool
-cost many times the call at this rate (decisions 3 and 12, benchmarks/README.md).
+cost many times the call at this rate (decisions 3 and 41, benchmarks/README.md).
 """
 
-import asyncio
-import os
-import ssl
 import zlib
 from collections.abc import Mapping
-from typing import Any, cast
-from urllib.parse import quote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from typing import cast
+from urllib.parse import quote
 
 import httpx
 
+from pipeline.adapters.proxies import proxy_for
 from pipeline.adapters.tokens import Credentials, Tokens, token_in
-from pipeline.adapters.wire import WireTransport
+from pipeline.adapters.transport import ReqwestTransport
 from pipeline.errors import Held, Transient
 from pipeline.ports import Reply
 
@@ -24,8 +21,6 @@ STATUS_PATH = "/oms/v3/shipment/status"
 INFO_PATH = "/oms/v3/shipment/info"
 TOKEN_PATH = "/aggregator/v1/token"  # noqa: S105 - a path, not a secret
 _LONGEST_ANSWER = 4 * 1024 * 1024
-_CONNECT_SHARE = 0.8
-"""Of the time for a whole call, how much may go into the connection."""
 
 _COMMON = {
     "accept": "application/json",
@@ -41,13 +36,11 @@ __all__ = ["Credentials", "KonnectApi"]
 class _Put(httpx.Request):
     """A PUT of which only the body is new: httpx would prepare the same headers for each call."""
 
-    def __init__(
-        self, url: httpx.URL, headers: httpx.Headers, body: bytes, extensions: dict[str, Any]
-    ) -> None:
+    def __init__(self, url: httpx.URL, headers: httpx.Headers, body: bytes) -> None:
         self.method = "PUT"
         self.url = url
         self.headers = headers
-        self.extensions = extensions
+        self.extensions = {}
         self.stream = httpx.ByteStream(body)
         self._content = body
 
@@ -57,18 +50,16 @@ class KonnectApi:
 
     def __init__(self, *, base_url: str, credentials: Credentials, timeout: float) -> None:
         self._base_url = base_url
-        self._timeout = timeout
-        self._transport = _transport_for(base_url)
+        self._transport = ReqwestTransport(
+            base_url,
+            seconds=timeout,
+            longest=_LONGEST_ANSWER,
+            proxy=proxy_for(base_url),
+        )
         self._tokens = Tokens(credentials, self._fetch_token)
         self._headers = httpx.Headers()
         self._headers_token = ""
         self._status_url = httpx.URL(base_url + STATUS_PATH)
-        # A connection that cannot be made must be known before the whole call's time is up: then
-        # it is certain that nothing has left.
-        connect = timeout * _CONNECT_SHARE
-        self._extensions = {
-            "timeout": {"connect": connect, "read": timeout, "write": timeout, "pool": connect}
-        }
 
     async def put_status(self, body: bytes) -> Reply:
         """Send one chunk: a JSON array of up to 20 updates. Raises Transient, Held (no token)."""
@@ -79,7 +70,7 @@ class KonnectApi:
                 encoding="ascii",
             )
             self._headers_token = token
-        return await self._call(_Put(self._status_url, self._headers, body, self._extensions))
+        return await self._call(_Put(self._status_url, self._headers, body))
 
     async def order_info(self, order_id: str) -> Reply:
         """Ask where an order is now. Raises Transient, Held (no token)."""
@@ -117,17 +108,12 @@ class KonnectApi:
         return token
 
     async def _get(self, url: str, headers: Mapping[str, str]) -> Reply:
-        return await self._call(
-            httpx.Request("GET", url, headers={**_COMMON, **headers}, extensions=self._extensions)
-        )
+        return await self._call(httpx.Request("GET", url, headers={**_COMMON, **headers}))
 
     async def _call(self, request: httpx.Request) -> Reply:
         """The one place where the client library's errors become ours."""
         try:
-            async with asyncio.timeout(self._timeout):
-                response = await self._transport.handle_async_request(request)
-        except TimeoutError as error:
-            raise Transient("no answer in time", in_doubt=True) from error
+            response = await self._transport.handle_async_request(request)
         except httpx.TransportError as error:
             raise _transient(error) from error
         headers = {
@@ -140,7 +126,7 @@ class KonnectApi:
 
 
 async def _whole(response: httpx.Response) -> bytes:
-    """The body; both transports have it whole. ``Response.aread`` costs several times as much."""
+    """Return the body, which is there whole. ``Response.aread`` costs several times as much."""
     stream = cast("httpx.AsyncByteStream", response.stream)
     return b"".join([piece async for piece in stream])
 
@@ -156,35 +142,19 @@ def _inflate(body: bytes, coding: str) -> bytes:
         return body
 
 
-def _transport_for(base_url: str) -> httpx.AsyncBaseTransport:
-    """The wire itself, or the environment's proxy for this address."""
-    parts = urlsplit(base_url)
-    found = getproxies().get(parts.scheme)
-    if not found or proxy_bypass(parts.hostname or ""):
-        # Made here, not with the first call, since it takes long; without TLS not at all.
-        trust = ssl.create_default_context() if parts.scheme == "https" else None
-        return WireTransport(trust=trust, longest=_LONGEST_ANSWER)
-    # aiohttp takes long to import, and hardly anybody needs it.
-    from pipeline.adapters.wire.proxied import ProxiedTransport
-
-    trust = ssl.create_default_context()
-    return ProxiedTransport(proxy=httpx.Proxy(found), trust=trust, longest=_LONGEST_ANSWER)
-
-
 def _transient(error: httpx.TransportError) -> Transient:
-    """Both transports say truthfully whether anything has left."""
+    """Return the error as ours: the transport says truthfully whether anything has left."""
     kinds = httpx.ConnectError | httpx.ConnectTimeout | httpx.LocalProtocolError
     never_left = isinstance(error, kinds)
     return Transient(_words(error), in_doubt=not never_left)
 
 
 def _words(error: httpx.TransportError) -> str:
-    """A short reason without addresses or bodies."""
-    cause = error.__cause__
+    """Return a short reason without addresses or bodies."""
     if isinstance(error, httpx.ConnectTimeout):
         return "no connection in time"
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time"
     if isinstance(error, httpx.ConnectError):
-        number = cause.errno if isinstance(cause, OSError) else None
-        reason = os.strerror(number) if number and number > 0 else type(cause or error).__name__
-        return f"no connection ({reason})"
-    return f"connection lost ({type(error).__name__})"
+        return f"no connection ({error})"
+    return f"connection lost ({error})"

@@ -2,6 +2,7 @@
 
 import random
 import socket
+import ssl
 import struct
 import threading
 from collections import Counter
@@ -219,15 +220,20 @@ OK = (
 
 
 class RawServer:
-    """Answers each PUT by the next of ``acts``, and then well; each GET by ``info``."""
+    """Answers each PUT by the next of ``acts``, and then well; each GET by ``info``.
+
+    With ``tls`` over TLS.
+    """
 
     def __init__(
         self,
         *acts: Callable[[socket.socket], bool],
         info: Callable[[socket.socket], bool] | None = None,
         choke_on: bytes | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._choke_on = choke_on
+        self._tls = tls
         self._acts = iter(acts)
         self._info = info or saying("404 Not Found")
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -257,6 +263,12 @@ class RawServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self._tls is not None:
+            try:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            except OSError:  # the client does not like the certificate
+                return
+            self._open.append(connection)
         stream = connection.makefile("rb")
         try:
             while line := stream.readline():
