@@ -9,7 +9,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,15 +35,17 @@ _LOOK_SECONDS: Final = 5.0
 """At most; where things are told sooner than that, as often as they are."""
 _SHORTEST_LOOK: Final = 0.5
 _MOST_LINES: Final = 40
+_LOOKED_THROUGH: Final = 1_000
+"""Ends of drops that need nobody, until it is kept how far they were looked through."""
 _FOR_A_PERSON: Final = ("rejected", "failed", "unknown")
 
 Send = Callable[[str, str], bool]
 
 
 class Told(Struct):
-    """What was told: up to which end of a drop, which couriers' deadlines, which API state."""
+    """What was told: up to which closed drop, which couriers' deadlines, which API state."""
 
-    until: str
+    closing: int
     late: dict[str, str] = field(default_factory=dict)
     api: str = "ok"
 
@@ -59,8 +60,8 @@ class Notices:
         self._tally = Tally(site)
         self._path = site.root / "state" / "notices.json"
         self._told = self._read()
+        self._kept = self._told.closing
         self._waiting: list[str] = []
-        self._seen: set[tuple[str, str]] = set()
         self._first_at = 0.0
 
     def look(self) -> None:
@@ -69,6 +70,8 @@ class Notices:
         self._waiting += [*self._ends(), *self._late(), *self._api()]
         if not before and self._waiting:
             self._first_at = self._site.clock.monotonic()
+        if not self._waiting and self._told.closing - self._kept >= _LOOKED_THROUGH:
+            self._write()
 
     def tell(self, *, at_once: bool = False) -> None:
         """Send what was noted, once its time has come; what cannot be sent is kept."""
@@ -87,20 +90,10 @@ class Notices:
 
     def _ends(self) -> Iterator[str]:
         """Drops that ended since, and were refused or have rows that need a person."""
-        since = datetime.fromisoformat(self._told.until)
-        for drop in self._site.ledger.changed(1 << 60, since):
-            if not drop.state.closed or drop.finished_at is None:
-                continue
-            key = (drop.drop_id, drop.finished_at.isoformat())
-            if drop.finished_at <= since or key in self._seen:
-                continue
-            self._seen.add(key)
-            if words := _ended(drop):
+        for drop in self._site.ledger.ended(self._told.closing):
+            self._told.closing = drop.closing
+            if drop.state.closed and (words := _ended(drop)):
                 yield words
-        if self._seen:
-            newest = max(moment for _, moment in self._seen)
-            self._seen = {key for key in self._seen if key[1] == newest}
-            self._told.until = max(self._told.until, newest)
 
     def _late(self) -> Iterator[str]:
         missing = {
@@ -128,14 +121,18 @@ class Notices:
         self._told.api = pulse.api
 
     def _read(self) -> Told:
+        last = self._site.ledger.last_closing()
         try:
-            return Told(**orjson.loads(self._path.read_bytes()))
+            told = Told(**orjson.loads(self._path.read_bytes()))
         except (OSError, ValueError, TypeError):
-            return Told(until=self._site.clock.now().isoformat())
+            return Told(closing=last)
+        told.closing = min(told.closing, last)  # the ledger may be one that was restored
+        return told
 
     def _write(self) -> None:
         with storing("write", self._path):
             self._path.write_bytes(msgspec.json.encode(self._told))
+        self._kept = self._told.closing
 
 
 def _ended(drop: DropLine) -> str:

@@ -7,7 +7,7 @@ or a scrape costs little however long the ledger is.
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,6 @@ from pipeline.wiring import Site
 from schemas.vocabulary import Outcome
 
 _KEPT_SECONDS: Final = 2.0
-_OVERLAP: Final = timedelta(minutes=1)
 
 
 class Counted(Struct, frozen=True, kw_only=True):
@@ -43,7 +42,7 @@ class Tally:
         self._zone = ZoneInfo(site.settings.manifest.timezone)
         self._drops: dict[int, Counted] = {}
         self._open: set[int] = set()
-        self._looked_at = datetime.fromtimestamp(0, UTC)
+        self._closing = 0
         self._due = float("-inf")
         self._lock = threading.Lock()
 
@@ -80,16 +79,15 @@ class Tally:
         return {each.courier: each for each in self.drops()}
 
     def _catch_up(self) -> None:
-        now = self._site.clock.now()
         newest = max(self._drops, default=0)
-        changed = self._site.ledger.changed(newest, self._looked_at - _OVERLAP)
+        changed = self._site.ledger.changed(newest, self._closing)
         # A drop that was not through and is gone now went back to waiting.
         for seq in self._open - {line.seq for line in changed}:
             self._drops.pop(seq, None)
         for line in changed:
             self._drops[line.seq] = self._counted(line)
         self._open = {line.seq for line in changed if not line.state.closed}
-        self._looked_at = now
+        self._closing = max([self._closing, *(line.closing for line in changed)])
         self._due = self._site.clock.monotonic() + _KEPT_SECONDS
 
     def _counted(self, line: DropLine) -> Counted:

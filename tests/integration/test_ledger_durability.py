@@ -124,6 +124,8 @@ def test_a_ledger_of_before_knows_a_freeze_that_did_not_end(tmp_path):
     ledger.save(replace(drop, facts={"freezing": True}))  # so it was noted until version 3
     with ledger._db.write() as connection:
         connection.exec_driver_sql("DROP TABLE unfrozen")
+        connection.exec_driver_sql("DROP INDEX ix_drops_closing")
+        connection.exec_driver_sql("ALTER TABLE drops DROP COLUMN closing")
         connection.exec_driver_sql("DELETE FROM schema_version WHERE number > 3")
     ledger.close()
     ledger = opened(tmp_path)

@@ -1,5 +1,6 @@
 """The ledger looked over: searches with their pages, what has changed, how far a drop is."""
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
+from pipeline.adapters.ledger.drops import write_drops
 from pipeline.model import Drop, DropState
 from pipeline.ports import ChunkResult, ChunkState, Search, Verdict
 from schemas.vocabulary import Outcome
@@ -62,15 +64,58 @@ def test_pages_go_back_and_forth(ledger: SqlLedger) -> None:
     assert ids(ledger.search(Search(after=seqs[3], limit=3))) == ["d06", "d05", "d04"]
 
 
-def test_what_changed_is_new_under_way_or_ended_since(ledger: SqlLedger) -> None:
-    old = NOW - timedelta(hours=1)
-    begin(ledger, 1, state=DropState.COMPLETED, finished_at=old)
-    begin(ledger, 2, state=DropState.COMPLETED, finished_at=NOW)
-    begin(ledger, 3, state=DropState.OPEN)
-    last = begin(ledger, 4, state=DropState.COMPLETED, finished_at=old)
-    assert ids(ledger.changed(last.seq, NOW)) == ["d02", "d03"]
-    assert ids(ledger.changed(1 << 60, NOW)) == ["d02", "d03"]  # as notices ask
-    assert ids(ledger.changed(last.seq - 1, NOW)) == ["d02", "d03", "d04"]
+def test_what_changed_is_new_under_way_or_closed_after(ledger: SqlLedger) -> None:
+    assert ledger.last_closing() == 0
+    begin(ledger, 1, state=DropState.COMPLETED)
+    begin(ledger, 2, state=DropState.OPEN)
+    begin(ledger, 3, state=DropState.COMPLETED)
+    last = begin(ledger, 4, state=DropState.OPEN)
+    seen = ledger.last_closing()
+    assert ids(ledger.changed(last.seq, seen)) == ["d02", "d04"]
+    ledger.save(replace(last, state=DropState.REFUSED))
+    assert ids(ledger.changed(last.seq, seen)) == ["d02", "d04"]
+    assert ids(ledger.changed(last.seq, ledger.last_closing())) == ["d02"]
+    assert ids(ledger.changed(last.seq - 1, ledger.last_closing())) == ["d02", "d04"]
+
+
+def test_closed_drops_are_numbered_in_the_order_of_their_commits_whatever_their_time(
+    ledger: SqlLedger,
+) -> None:
+    slow, quick = begin(ledger, 1, state=DropState.OPEN), begin(ledger, 2, state=DropState.OPEN)
+    ledger.save(replace(quick, state=DropState.REFUSED, finished_at=NOW))
+    seen = ledger.last_closing()
+    assert ids(ledger.ended(0)) == ["d02"]
+    early = NOW - timedelta(hours=1)
+    closed = replace(slow, state=DropState.COMPLETED, finished_at=early)
+    ledger.save(closed)
+    assert ids(ledger.ended(seen)) == ["d01"]
+    ledger.save(replace(closed, facts={"summary": {"rows": {}}}))  # a corrected file came back
+    assert ids(ledger.ended(0)) == ["d02", "d01"]
+    ledger.save(replace(slow, state=DropState.OPEN))
+    ledger.save(closed)  # a retry, and another end
+    assert ids(ledger.ended(seen)) == ["d01"]
+    assert ids(ledger.ended(seen + 1)) == ["d01"]
+    both = [begin(ledger, n, state=DropState.OPEN) for n in (4, 3)]
+    ledger.save_all([replace(drop, state=DropState.COMPLETED) for drop in both])
+    assert ids(ledger.ended(seen + 2)) == ["d04", "d03"]
+
+
+def test_what_one_process_is_about_to_close_is_not_passed_over_by_another(
+    tmp_path: Path, ledger: SqlLedger, ledger_url: str
+) -> None:
+    """A number given first is committed first, or others would take the later one for all."""
+    first, second = begin(ledger, 1, state=DropState.OPEN), begin(ledger, 2, state=DropState.OPEN)
+    other = open_ledger(ledger_url, root=tmp_path)
+    closing = threading.Thread(target=other.save, args=[replace(second, state=DropState.COMPLETED)])
+    with ledger._db.write() as connection:
+        ledger._db.dialect.begin_closing(connection)
+        write_drops(connection, [replace(first, state=DropState.COMPLETED)])
+        closing.start()
+        closing.join(0.5)
+        assert closing.is_alive()
+    closing.join(30)
+    assert ids(ledger.ended(0)) == ["d01", "d02"]
+    other.close()
 
 
 def test_how_far_a_drop_is_counts_updates_by_their_own_end(ledger: SqlLedger) -> None:

@@ -1,5 +1,12 @@
 """People are told when something changes, together and once; silence raises the alarm."""
 
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from pipeline.sandbox.config import Faults, SandboxConfig
 from tests.acceptance.harness import Root, orders, sheet, until
 from tests.fakes.mailbox import Mailbox
@@ -44,3 +51,39 @@ def test_a_living_service_pings_and_its_address_is_not_logged(
     ) as live:
         until(lambda: mailbox.pings >= 2, what="two pings")
         assert secret not in live.service.err_path.read_text()
+
+
+@contextmanager
+def held_up(path: Path) -> Iterator[int]:
+    """Whoever opens the file to write it waits until the block ends: it is leased to us."""
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # somebody waits for it
+    handle = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        yield handle
+    finally:
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        os.close(handle)
+        signal.signal(signal.SIGIO, before)
+
+
+def test_a_file_whose_report_takes_longer_than_that_of_a_later_one_is_told_too(
+    open_live: Open, mailbox: Mailbox
+) -> None:
+    urls = f'["json://127.0.0.1:{mailbox.port}/"]'
+    slow = SandboxConfig(faults=Faults(latency_ms=1_500))
+    with open_live(api=slow, notify__urls=urls, notify__digest_seconds=0) as live:
+        outbox = live.root.outbox
+        live.root.drop("slow.csv", sheet([["S1", "Delivered"], ["S2", "Nonesuch"]]))
+        (received,) = until(lambda: list(outbox.glob("slow__*.received.json")), what="the claim")
+        results = received.name.replace("received.json", "results.csv")
+        with held_up(outbox / f".{results}.tmp") as handle:
+            until(
+                lambda: fcntl.fcntl(handle, fcntl.F_GETLEASE) == fcntl.F_UNLCK,
+                what="the report that is to be written",
+            )
+            live.root.drop("refused.csv", "a,b\n1,2\n")
+            until(lambda: "refused.csv" in mailbox.text, what="told of the later one")
+            assert "slow.csv" not in mailbox.text
+        until(lambda: "slow.csv" in mailbox.text, what="told of the earlier one")
+        assert mailbox.text.count("refused.csv") == mailbox.text.count("slow.csv") == 1

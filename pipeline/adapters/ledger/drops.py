@@ -21,7 +21,7 @@ _OPEN = [state.value for state in DropState if not state.closed]
 def drop_from(row: sa.Row[Any]) -> Drop:
     """Build the record from a line of ``drops``."""
     values: dict[str, Any] = row._asdict()
-    del values["root"]
+    del values["root"], values["closing"]
     for name in _TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["state"] = DropState(values["state"])
@@ -76,9 +76,13 @@ _SAVING = (
     .values({name: sa.bindparam(f"v_{name}") for name in _SAVED})
 )
 _IS_OPEN = sa.or_(*(drops.c.state == state for state in _OPEN))  # IN cannot be done for many rows
+_OTHERS = drops.alias("others")
+_NEXT_CLOSING = sa.select(sa.func.coalesce(sa.func.max(_OTHERS.c.closing), 0) + 1)
 _CLOSING = _SAVING.values(
     # What is asked of a drop that was closed before (a retry) is still to be done.
-    request=sa.case((_IS_OPEN, ""), else_=drops.c.request)
+    request=sa.case((_IS_OPEN, ""), else_=drops.c.request),
+    # A summary that is written anew, for a corrected file that came back, is no other end.
+    closing=sa.case((_IS_OPEN, _NEXT_CLOSING.scalar_subquery()), else_=drops.c.closing),
 )
 
 
@@ -144,6 +148,8 @@ class Drops:
     def save_all(self, some: Sequence[Drop]) -> None:
         """The same for several drops, in one commit."""
         with self._db.write() as connection:
+            if any(drop.state.closed for drop in some):
+                self._db.dialect.begin_closing(connection)
             write_drops(connection, some)
 
     def forget(self, drop: Drop) -> None:

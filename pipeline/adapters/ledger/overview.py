@@ -33,6 +33,7 @@ _COLUMNS = (
             "parent",
             "same_as",
             "request",
+            "closing",
         )
     ),
     _SUMMARY.label("summary"),
@@ -69,14 +70,27 @@ class OverDrops:
         query = sa.select(*_COLUMNS).where(drops.c.sha256 == sha256)
         return self._lines(query.order_by(drops.c.seq.desc()))
 
-    def changed(self, after_seq: int, since: datetime) -> list[DropLine]:
-        """Drops that are newer than ``after_seq``, not through, or were closed since."""
+    def changed(self, after_seq: int, after_closing: int) -> list[DropLine]:
+        """Drops that are newer than ``after_seq``, not through, or closed after ``after_closing``.
+
+        Whoever asks with the highest numbers seen so far misses none: see ``drops.closing``.
+        """
         fresh = (
             (drops.c.seq > sa.literal(after_seq, sa.BigInteger))  # any number: "none is newer"
             | drops.c.state.in_(_OPEN)
-            | (drops.c.finished_at >= since.isoformat())
+            | (drops.c.closing > after_closing)
         )
         return self._lines(sa.select(*_COLUMNS).where(fresh).order_by(drops.c.seq))
+
+    def ended(self, after_closing: int) -> list[DropLine]:
+        """The drops that were closed after the one with this number, in that order."""
+        query = sa.select(*_COLUMNS).where(drops.c.closing > after_closing)
+        return self._lines(query.order_by(drops.c.closing))
+
+    def last_closing(self) -> int:
+        """The number of the drop that was closed last; 0 when none was."""
+        with self._db.read() as connection:
+            return connection.execute(sa.select(sa.func.max(drops.c.closing))).scalar() or 0
 
     def sent(self, drop_seq: int) -> Mapping[str | None, int]:
         """A drop's updates by what became of them so far; None: not answered yet."""

@@ -5,6 +5,8 @@ key, so that looking an order up and adding a sorted drop both stay cheap. Accep
 of the chunk plus exceptions (``verdicts``): no update per row.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
@@ -34,8 +36,12 @@ drops = sa.Table(
     sa.Column("request", sa.String, nullable=False, default="", index=True),
     sa.Column("facts", sa.JSON, nullable=False, default=dict),
     sa.Column("root", sa.String, nullable=False, default="", server_default=""),
+    sa.Column("closing", sa.Integer, nullable=False, default=0, server_default="0", index=True),
     sqlite_autoincrement=True,
 )
+"""``closing``: drops are numbered in the order of the commits that close them; 0: not closed since
+there are such numbers. Whoever tells what ended goes by it, not by ``finished_at``: that is the
+moment before the report was written, which takes long for some."""
 
 chunks = sa.Table(
     "chunks",
@@ -194,8 +200,7 @@ def _make_room_for_compaction(connection: sa.Connection) -> None:
 
 
 def _make_room_for_workers(connection: sa.Connection) -> None:
-    known = {column["name"] for column in sa.inspect(connection).get_columns(drops.name)}
-    if drops.c.root.name not in known:
+    if not _has_column(connection, drops.c.root):
         connection.exec_driver_sql("ALTER TABLE drops ADD COLUMN root VARCHAR DEFAULT '' NOT NULL")
     metadata.create_all(connection, tables=[workers, posts, segments, waiting, signals])
     connection.execute(signals.insert().values(id=1))
@@ -216,12 +221,27 @@ def _make_room_for_unended_freezes(connection: sa.Connection) -> None:
         connection.execute(unfrozen.insert(), left)
 
 
+def _number_closings(connection: sa.Connection) -> None:
+    if not _has_column(connection, drops.c.closing):
+        connection.exec_driver_sql(
+            "ALTER TABLE drops ADD COLUMN closing INTEGER DEFAULT 0 NOT NULL"
+        )
+    for index in drops.indexes:
+        index.create(connection, checkfirst=True)
+
+
+def _has_column(connection: sa.Connection, column: sa.Column[Any]) -> bool:
+    found = sa.inspect(connection).get_columns(column.table.name)
+    return column.name in {each["name"] for each in found}
+
+
 #: Step N brings a ledger from version N to N + 1. Never change one that was released: add.
 STEPS = (
     _create_first_tables,
     _make_room_for_compaction,
     _make_room_for_workers,
     _make_room_for_unended_freezes,
+    _number_closings,
 )
 
 

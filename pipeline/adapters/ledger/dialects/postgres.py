@@ -16,6 +16,9 @@ _LOCK_SECONDS = 30
 _MIGRATION_KEY = 0x5D1D0001
 """Advisory lock of PostgreSQL under which tables are made and changed."""
 
+_CLOSING_KEY = 0x5D1D0004
+"""Advisory lock of PostgreSQL under which drops are closed."""
+
 _FRESH_SECONDS = 1.0
 """A connection that rested for less is taken to be alive; a call that finds it dead is repeated by
 whoever made it."""
@@ -61,6 +64,10 @@ class PostgresDialect:
     def begin_migration(self, connection: sa.Connection) -> None:
         """Several machines may start at once."""
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_KEY)))
+
+    def begin_closing(self, connection: sa.Connection) -> None:
+        """Let commits that close drops come one after the other, in the order of their numbers."""
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLOSING_KEY)))
 
     def orders_in(self, column: sa.Column[str]) -> sa.ColumnElement[bool]:
         """The condition that the column is one of the parameter ``wanted``: an array, so that the

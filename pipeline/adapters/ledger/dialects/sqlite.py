@@ -42,6 +42,9 @@ class SqliteDialect:
     def begin_migration(self, connection: sa.Connection) -> None:
         """The one writer is alone already."""
 
+    def begin_closing(self, connection: sa.Connection) -> None:
+        """The one writer closes drops one after the other."""
+
     def orders_in(self, column: sa.Column[str]) -> sa.ColumnElement[bool]:
         """The condition that the column is one of the parameter ``wanted``."""
         wanted: sa.BindParameter[str] = sa.bindparam("wanted", expanding=True)
