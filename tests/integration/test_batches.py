@@ -26,8 +26,9 @@ from schemas.codes import Code
 from schemas.profile import builtin_profiles
 from schemas.rules import Rules
 from tests.acceptance.harness import orders, sheet
-from tests.fakes import hostile_files
+from tests.fakes import hostile_files, steps_by_hand
 from tests.fakes.killed_between import accept_all
+from tests.fakes.manual_clock import ManualClock
 
 HOME = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -237,6 +238,26 @@ def test_a_receipt_that_cannot_be_written_keeps_the_rest_of_the_batch_for_later(
     taken_up = [site.claimer.recover(drop) for drop in left]
     assert [drop and drop.source_file for drop in taken_up] == ["b.csv", "c.csv"]
     assert len(list(site.outbox_path.rglob("*.received.json"))) == 3
+
+
+def test_a_file_is_archived_under_the_day_it_came_though_it_ended_on_the_next(
+    tmp_path: Path,
+) -> None:
+    """The day is that of UTC, whatever the zone of a courier or of the machine."""
+    clock = ManualClock(datetime(2026, 11, 23, 23, 59, 58, tzinfo=UTC))
+    (tmp_path / "shipdrop.toml").write_text("[inbox]\nsettle_seconds = 0\n")
+    with closing(Site(tmp_path, load(tmp_path), clock=clock)) as site:
+        site.folders.prepare()
+        put(site, "a.csv", orders(2))
+        claimed(site)
+        clock.advance(5)
+        steps_by_hand.plan(site)
+        steps_by_hand.finish(site)
+    (kept,) = tmp_path.glob("archive/*/*/*/*/*")
+    assert kept.relative_to(tmp_path / "archive").parts[:3] == ("2026", "11", "23")
+    summary = orjson.loads(next(tmp_path.glob("outbox/*.summary.json")).read_bytes())
+    assert summary["received_at"] == "2026-11-23T23:59:58.000Z"
+    assert summary["finished_at"] == "2026-11-24T00:00:03.000Z"
 
 
 def test_the_same_bytes_twice_in_a_batch_are_told_so(site: Site) -> None:

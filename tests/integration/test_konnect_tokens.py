@@ -103,6 +103,30 @@ def test_a_token_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
         assert _with_api(sandbox.url, work, token_file=path) == [401, False, True, 200]
 
 
+@pytest.mark.parametrize("how", ["renamed into place", "written over"])
+def test_a_new_token_that_is_as_long_as_the_old_one_is_taken(tmp_path: Path, how: str) -> None:
+    """As tokens are that somebody else's rotation writes."""
+    path = tmp_path / "token"
+    path.write_text("sandbox-t0ken\n")
+    times = path.stat()
+    with running(SandboxConfig()) as sandbox:
+
+        async def work(api: KonnectApi) -> list[int]:
+            seen = [(await api.put_status(BODY)).status]
+            if how == "renamed into place":
+                fresh = tmp_path / "fresh"
+                fresh.write_text("sandbox-token\n")
+                os.utime(fresh, ns=(times.st_atime_ns, times.st_mtime_ns))
+                fresh.replace(path)
+            else:
+                path.write_text("sandbox-token\n")
+                os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns + 1))
+            seen.append((await api.put_status(BODY)).status)
+            return seen
+
+        assert _with_api(sandbox.url, work, token_file=path) == [401, 200]
+
+
 @pytest.mark.parametrize("content", ["", "  \n", "two words", "höchst", "a\nb"])
 def test_a_token_file_without_a_token_holds(tmp_path: Path, content: str) -> None:
     path = tmp_path / "token"

@@ -48,7 +48,12 @@ def make(root: Path, clock: ManualClock, settle: float = 2.0) -> Inbox:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("29", "says 29 bytes, and it has 28"), ("0" * 64, "SHA256"), ("0" * 32, "MD5")],
+    [
+        ("29", "says 29 bytes, and it has 28"),
+        ("27", "says 27 bytes, and it has 28"),
+        ("0" * 64, "SHA256"),
+        ("0" * 32, "MD5"),
+    ],
 )
 def test_a_file_that_is_not_what_its_marker_says_waits(tmp_path, content, words):
     clock = ManualClock()

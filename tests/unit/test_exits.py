@@ -1,7 +1,12 @@
 """The exit code says whose matter it is that a run left something undone."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from pipeline.adapters.inbox import Cause as WaitsFor
+from pipeline.adapters.inbox import Waiting
 from pipeline.delivery.gate import Shut
 from pipeline.exits import Cause, Exit, Rest, RunOutcome
 
@@ -34,3 +39,36 @@ def test_held_sending_is_the_apis_matter_even_if_nothing_waits() -> None:
     outcome = RunOutcome(shut=shut)
     assert outcome.exit is Exit.UNREACHABLE
     assert "401" in outcome.why
+
+
+HELD = Shut(held=True, reason="The API answered 401.")
+LEFT = (
+    Waiting(
+        path=Path("x.csv"),
+        folder="",
+        name="x.csv",
+        cause=WaitsFor.UNSETTLED,
+        reason="it keeps changing",
+        since_seconds=1.0,
+        waits_seconds=1.0,
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"for_a_person": 1}, Exit.NEEDS_PERSON),
+        ({"left": LEFT}, Exit.NEEDS_PERSON),
+        ({"refused": 1}, Exit.REFUSED),
+        ({"refused": 1, "for_a_person": 9, "left": LEFT}, Exit.REFUSED),
+        ({"refused": 1, "for_a_person": 9, "shut": HELD}, Exit.UNREACHABLE),
+        ({"refused": 1, "left": LEFT, "open": {"d1": API}}, Exit.UNREACHABLE),
+        ({"refused": 1, "shut": HELD, "open": {"d1": API, "d2": DISK}}, Exit.USAGE),
+        ({"refused": 1, "shut": HELD, "open": {"d1": API, "d2": BUG}}, Exit.BUG),
+    ],
+)
+def test_of_three_four_and_five_the_highest_wins_and_what_is_wrong_here_goes_before(
+    facts: dict[str, Any], code: Exit
+) -> None:
+    assert RunOutcome(**facts).exit is code

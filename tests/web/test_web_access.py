@@ -31,6 +31,24 @@ token_hash = "{hash_token(TOKEN + "2")}"
 """
 
 
+CHANGES = (
+    "/upload",
+    "/upload/{batch}/send",
+    "/login",
+    "/logout",
+    "/drops/{drop_id}/retry",
+    "/drops/{drop_id}/cancel",
+    "/drops/{drop_id}/fix",
+    "/drops/{drop_id}/fix/replace",
+)
+"""Every address of a page that changes something; ``{wish}`` is retry or cancel."""
+CHANGES_BY_API = (
+    "/api/v1/drops",
+    "/api/v1/drops/{drop_id}/retry",
+    "/api/v1/drops/{drop_id}/cancel",
+)
+
+
 def csrf_of(client: httpx.Client, path: str = "/") -> str:
     found = re.search(r'X-CSRF-Token": "([0-9a-f]+)"', client.get(path).text)
     assert found
@@ -115,6 +133,10 @@ def test_who_may_only_look_changes_nothing(guarded: Live) -> None:
         assert client.get("/api/v1/drops").status_code == 200
         assert client.post("/api/v1/drops", files=file).status_code == 403
         assert client.get("/upload").status_code == 403
+        for path in (*CHANGES, *CHANGES_BY_API):
+            if path not in {"/login", "/logout"}:
+                made = path.format(drop_id="d20261129t000000000abcd", batch="0123abcd")
+                assert client.post(made, files=file).status_code == 403, path
     with guarded.client(headers={"authorization": f"Bearer {TOKEN}2"}) as client:
         assert client.post("/api/v1/drops", files=file).status_code == 202
     for header in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic x"}):
@@ -152,24 +174,6 @@ def test_a_session_is_new_after_logging_in(guarded: Live) -> None:
         assert answer.headers["location"] == "/"
         assert client.cookies["shipdrop_session"] != before
         assert client.get("/upload").status_code == 200
-
-
-CHANGES = (
-    "/upload",
-    "/upload/{batch}/send",
-    "/login",
-    "/logout",
-    "/drops/{drop_id}/retry",
-    "/drops/{drop_id}/cancel",
-    "/drops/{drop_id}/fix",
-    "/drops/{drop_id}/fix/replace",
-)
-"""Every address of a page that changes something; ``{wish}`` is retry or cancel."""
-CHANGES_BY_API = (
-    "/api/v1/drops",
-    "/api/v1/drops/{drop_id}/retry",
-    "/api/v1/drops/{drop_id}/cancel",
-)
 
 
 def _changes() -> set[str]:
