@@ -130,8 +130,8 @@ class Admission:
     def _candidate(self, drop: Drop, facts: Facts) -> Candidate:
         spool = self._closer.spool(drop)
         try:
-            tries = spool.tries.begin()
-            drop = replace(drop, tries=tries, courier=facts.courier, parent=facts.parent)
+            spool.tries.begin()
+            drop = replace(drop, courier=facts.courier, parent=facts.parent)
             prepared = load(facts, spool, self._profiles)
             return Candidate(drop=drop, prepared=prepared, orders=sendable_orders(prepared.keys))
         except StorageError:

@@ -11,8 +11,7 @@
     ├ ReaderDied                   the process that read this file ended over it: tried again
     ├ DeliveryError
     │ ├ Transient                  worth another try: lost connection, 408, 425, 429, 5xx
-    │ ├ Held                       stop all sending: 401, 403, 407, 3xx, 404/405 naming no order
-    │ └ Refused                    the API refuses what was sent (any other 4xx)
+    │ └ Held                       stop all sending: 401, 403, 407, 3xx, 404/405 naming no order
     └ StorageError                 disk full, read-only, ledger gone: stop claiming, keep, retry
       └ Fenced                     other workers have taken over from this one
 
@@ -88,10 +87,6 @@ class Transient(DeliveryError):
 
 class Held(DeliveryError):
     """The API will not take us at all: every further call would meet the same."""
-
-
-class Refused(DeliveryError):
-    """The API refuses the content."""
 
 
 class StorageError(ShipdropError):

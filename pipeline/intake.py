@@ -223,7 +223,6 @@ class Intake:
             name=file.name,
             cause=cause,
             reason=reason,
-            since_seconds=0.0,
             waits_seconds=now - self._passed_over.setdefault(place, now),
         )
 

@@ -6,11 +6,11 @@ API; a *chunk* is up to 20 updates that travel in one call; a *wave* holds chunk
 together; a *receipt* is what the ledger keeps of one call.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 BLOCK_ROWS = 50_000
 """Rooms pass blocks of at most this many rows, so memory does not grow with the file."""
-
-CHUNK_LIMIT = 20
-"""Orders in one call (published rule of ``PUT /oms/v3/shipment/status``)."""
 
 
 class DropState(StrEnum):
@@ -121,21 +118,16 @@ class ReadTally(Struct, kw_only=True):
 
 
 class Sheet(Struct, frozen=True, kw_only=True):
-    """One table of a manifest: its header and, lazily, its rows. ``blocks()`` may be called again.
+    """One table of a manifest: its header and, lazily, its rows.
 
-    ``name`` is "" for CSV. ``header_row`` is the header's record number.
+    ``blocks`` yields the rows in order, block by block, and fills in the tally on the way; it may
+    be called again. ``name`` is "" for CSV. ``header_row`` is the header's record number.
     """
 
     name: str
     header_row: int
     headers: tuple[str, ...]
-    blocks: "BlockSource"
-
-
-class BlockSource(Protocol):
-    """Yields a sheet's data rows in order, block by block, and fills in the tally on the way."""
-
-    def __call__(self, tally: ReadTally) -> Iterator[Block]: ...
+    blocks: Callable[[ReadTally], Iterator[Block]]
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -191,7 +183,6 @@ class Drop(Struct, frozen=True, kw_only=True):
     same_as: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    tries: int = 0
     request: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 

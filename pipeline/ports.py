@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from pipeline.ends import ChunkEnds
 from pipeline.model import Drop, DropState
@@ -127,7 +127,6 @@ class Frozen(Struct, frozen=True, kw_only=True):
 
     chunks: Sequence[Chunk]
     lines: Lines
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Arrival(Struct, frozen=True, kw_only=True):

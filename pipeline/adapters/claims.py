@@ -34,11 +34,10 @@ from pipeline.ports import Presence
 
 
 class Digest(Struct, frozen=True, kw_only=True):
-    """What a file held when it was read: SHA-256 in hex, size in bytes, mtime in nanoseconds."""
+    """SHA-256 in hex and size in bytes of a file as it was read."""
 
     sha256: str
     size: int
-    mtime_ns: int
 
 
 class Claims:
@@ -196,7 +195,7 @@ class Claims:
                 raise DropChanged(f"{shown(path.name)} is gone from the work folder.") from None
         if not before == after == named or writer is Writer.SOMEBODY:
             raise DropChanged(f"{shown(path.name)} is still being written.")
-        return Digest(sha256=sha256, size=before[2], mtime_ns=before[3])
+        return Digest(sha256=sha256, size=before[2])
 
     def _inbox_is_there(self) -> None:
         """A share that is not mounted is not made anew below its mount point."""

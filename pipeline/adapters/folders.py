@@ -109,20 +109,12 @@ class Folders(Claims):
         """Put on the disk the names of what was written with ``more_follows`` into these."""
         self.outbox.keep(folders)
 
-    def archive(self, drop_id: str, name: str, day: date) -> Path:
-        """Move a processed file to ``archive/YYYY/MM/DD/<drop_id>/<name>`` and clear its work.
+    def put_away(self, what: PutAway) -> Path:
+        """Move a file to where it stays, clear its work, and return where that is.
 
         Doing it again is fine. When somebody took the file out of ``work``, the path returned
         does not exist.
         """
-        return self.put_away(PutAway(drop_id=drop_id, name=name, day=day))
-
-    def quarantine(self, drop_id: str, name: str) -> Path:
-        """Move a refused file to ``quarantine/<drop_id>/<name>``; otherwise as ``archive``."""
-        return self.put_away(PutAway(drop_id=drop_id, name=name, day=None))
-
-    def put_away(self, what: PutAway) -> Path:
-        """Move one file to where it stays; see ``archive`` and ``quarantine``."""
         (error,) = self.put_away_all([what])
         if error is not None:
             raise error

@@ -44,8 +44,7 @@ class Cause(StrEnum):
 class Waiting(Struct, frozen=True, kw_only=True):
     """A file that is not ready.
 
-    ``since_seconds``: how long we have seen it unchanged; ``waits_seconds``: how long we have seen
-    it lie there, changing or not, without becoming ready.
+    ``waits_seconds``: how long we have seen it lie there, changing or not, without becoming ready.
     """
 
     path: Path
@@ -53,7 +52,6 @@ class Waiting(Struct, frozen=True, kw_only=True):
     name: str
     cause: Cause
     reason: str
-    since_seconds: float
     waits_seconds: float = 0.0
 
 
@@ -214,7 +212,6 @@ class Inbox:
             name=entry.name,
             cause=held[0],
             reason=held[1],
-            since_seconds=unchanged,
             waits_seconds=max(now - track.came, 0.0),
         )
 

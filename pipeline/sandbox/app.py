@@ -222,11 +222,6 @@ def _refuse_if_told(backend: Backend, status: int) -> None:
         raise CallRefusedError(503, "the sandbox is down on request")
 
 
-def build_app(config: SandboxConfig, clock: Clock, rng: random.Random) -> web.Application:
-    """Return the application for `config`; its time and luck come from the arguments."""
-    return application(Endpoints(config, clock, rng))
-
-
 def application(endpoints: Endpoints) -> web.Application:
     """Return an application that routes to `endpoints`."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)

@@ -1,6 +1,6 @@
 """``results.csv``: one line per data row of the dropped file, in its order."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -45,27 +45,17 @@ class Part(Struct, frozen=True, kw_only=True):
     source_file: str
 
 
-def results_csv(
-    blocks: Iterable[ResultBlock], *, drop_id: str, source_file: str
-) -> Iterator[bytes]:
-    """Give the file piece by piece: the header, then the lines of each block.
-
-    UTF-8 with a byte order mark, CRLF, columns ``COLUMNS``. Text is guarded against formulas
-    (``pipeline.stages.guard``), numbers are not; an unknown chunk or HTTP status is empty. The
-    header comes even when there are no blocks.
-    """
-    yield results_header()
-    for block in blocks:
-        yield from results_lines([Part(block=block, drop_id=drop_id, source_file=source_file)])
-
-
 def results_header() -> bytes:
-    """The first line of a results file."""
+    """Return the first line of a results file: UTF-8 with a byte order mark, CRLF, ``COLUMNS``."""
     return csv_header(COLUMNS)
 
 
 def results_lines(parts: Sequence[Part]) -> list[bytes]:
-    """The lines of each of these parts, made at once: for few rows a call of Arrow's is dear."""
+    """Return the lines of each of these parts, made at once: for few rows Arrow's calls are dear.
+
+    Text is guarded against formulas (``pipeline.stages.guard``), numbers are not; an unknown chunk
+    or HTTP status is empty.
+    """
     table = pa.concat_tables([part.block.table for part in parts])
     columns = [_cells(name, table.column(name)) for name in RESULT.names]
     sheet, drop_id, source_file = (

@@ -83,7 +83,6 @@ class TestDrops:
             same_as="d0",
             started_at=NOW,
             finished_at=NOW,
-            tries=2,
             facts={"sheets": [{"name": "é"}]},
         )
         assert ledger.find("d1") == drop

@@ -12,7 +12,7 @@ from pipeline.columns import RESULT
 from pipeline.model import ResultBlock
 from pipeline.stages.guard import unguard_cell
 from pipeline.stages.report_csv import csv_cell
-from pipeline.stages.report_results import COLUMNS, results_csv
+from pipeline.stages.report_results import COLUMNS, Part, results_header, results_lines
 
 BOM = b"\xef\xbb\xbf"
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
@@ -38,7 +38,8 @@ def block(*lines: Mapping[str, object], sheet: str = "") -> ResultBlock:
 
 
 def written(*blocks: ResultBlock, source_file: str = "a.csv") -> bytes:
-    return b"".join(results_csv(blocks, drop_id="d1", source_file=source_file))
+    parts = [Part(block=each, drop_id="d1", source_file=source_file) for each in blocks]
+    return results_header() + b"".join(results_lines(parts) if parts else [])
 
 
 def read(data: bytes) -> list[dict[str, str]]:

@@ -21,7 +21,7 @@ _OPEN = [state.value for state in DropState if not state.closed]
 def drop_from(row: sa.Row[Any]) -> Drop:
     """Build the record from a line of ``drops``."""
     values: dict[str, Any] = row._asdict()
-    del values["root"], values["closing"]
+    del values["root"], values["closing"], values["tries"]
     for name in _TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["state"] = DropState(values["state"])

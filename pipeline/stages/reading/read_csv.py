@@ -75,7 +75,7 @@ class CsvBlocks(Struct, frozen=True, kw_only=True):
     fast: bool = True
 
     def __call__(self, tally: ReadTally) -> Iterator[Block]:
-        """Yield the data rows; see ``pipeline.model.BlockSource``."""
+        """Yield the data rows; see ``pipeline.model.Sheet``."""
         shaper = Shaper(self.dialect.headers, tally, limit=self.max_rows)
         for parsed in self._parsed():
             blocks = list(shaper.shape(parsed))

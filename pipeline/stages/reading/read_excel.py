@@ -129,7 +129,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
         return Sheet(name=title, header_row=self.header_row, headers=self.headers, blocks=self)
 
     def __call__(self, tally: ReadTally) -> Iterator[Block]:
-        """Yield the data rows; see ``pipeline.model.BlockSource``."""
+        """Yield the data rows; see ``pipeline.model.Sheet``."""
         shaper = Shaper(
             self.headers,
             tally,
