@@ -9,12 +9,14 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-ind
 # Where it is set, as in many containers, every start would compile all of our modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test test-fast soak check bench lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run the whole pipeline on sample_drops/ against a local stand-in for the API"
-	@echo "make test    all tests"
+	@echo "make test    all tests: minutes; PYTEST_ARGS='tests/unit -k dates' for some of them"
+	@echo "make test-fast   only the unit tests: a minute"
+	@echo "make soak    campaigns, kills, chaos, mutated files; MINUTES=10, SEEDS=1-50, ONLY='kill'"
 	@echo "make check   format, lint, strict types, import contracts"
 	@echo "make bench   the measures of benchmarks/README.md (minutes)"
 	@echo "make setup   only the .venv with locked dependencies"
@@ -37,7 +39,14 @@ demo: $(STAMP)
 	$(BIN)/shipdrop demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+
+soak: $(STAMP)
+	$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEEDS),--seeds $(SEEDS)) \
+	  $(if $(ONLY),--only '$(ONLY)')
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""For all tests: the options of the fault campaign; with SHIPDROP_TEST_ALL a skip is a failure."""
+"""For all tests; with SHIPDROP_TEST_ALL a skip is a failure."""
 
 import os
 from collections.abc import Generator, Iterator
@@ -11,12 +11,6 @@ from tests.postgres import PrivatePostgres, missing, private_postgres
 
 # The command is started a thousand times; where this is set each start compiles it anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("campaign", "the fault campaign (tests/campaign)")
-    group.addoption("--campaign-seeds", help="for example 3,7-20 [default: 1]")
-    group.addoption("--campaign-orders", type=int, default=500, help="[default: 500]")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,16 +7,18 @@ and process id of its own, which can be killed, stopped and looked at like any o
 that reads, and the page beside a run, are forked from the command in the same way as long as it has
 no threads; later ones are started.
 
-Started in full are: whatever has a prefix (``nsenter …``) or an environment that an interpreter
-reads as it starts, a ``Root`` that says so (``new_interpreter``), and with ``SHIPDROP_TEST_STARTS``
-set, everything.
+Started in full are: whatever has a prefix that cannot be done by the forked process itself, or an
+environment that an interpreter reads as it starts; a ``Root`` that says so (``new_interpreter``);
+and with ``SHIPDROP_TEST_STARTS`` set, everything.
 """
 
 import atexit
+import ctypes
 import gc
 import json
 import os
 import pkgutil
+import re
 import select
 import selectors
 import signal
@@ -38,6 +40,12 @@ _TASKS = Path("/proc/self/task")
 _LONGEST = 1 << 18
 _OURS = ("SHIPDROP_", "PYTEST_")
 """Variables that differ between commands and that no interpreter or library reads as it starts."""
+
+_PREFIX = re.compile(
+    r"""(nsenter\0--target\0(?P<inside>\d+)\0--mount)?\0?"""
+    r"""(sh\0-c\0umask\ (?P<umask>\d+);\ exec\ "\$@"\0sh)?"""
+)
+"""Prefixes that the forked process can do itself: to enter a mount namespace, to set the umask."""
 
 _BESIDES = (
     "asyncio.runners", "email.mime.text", "encodings.idna", "html.parser", "numpy.ma",
@@ -94,17 +102,31 @@ class Forked:
         return self.returncode
 
 
-def may_be_forked(env: Mapping[str, str]) -> bool:
-    """Whether a command with this environment is the same when it is forked."""
-    return POSSIBLE and _read_at_start(env) == _AT_START
+def may_be_forked(prefix: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether a command with this prefix and environment is the same when it is forked."""
+    can = _PREFIX.fullmatch("\0".join(prefix)) is not None
+    return POSSIBLE and can and _read_at_start(env) == _AT_START
 
 
 def forked(
-    arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, out: int, err: int
+    prefix: Sequence[str],
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    out: int,
+    err: int,
 ) -> Forked:
     """Fork ``python -m pipeline`` with these arguments. ``out``, ``err``: open files."""
     ours, theirs = _pair()
-    request = {"arguments": list(arguments), "env": dict(env), "cwd": str(cwd)}
+    found = _PREFIX.fullmatch("\0".join(prefix))
+    request = {
+        "arguments": list(arguments),
+        "env": dict(env),
+        "cwd": str(cwd),
+        "inside": found and found["inside"],
+        "umask": found and found["umask"],
+    }
     seldom = bool({"serve", "worker", "cluster", "demo", "draft", "--web"} & {*arguments})
     with theirs:
         line = json.dumps(request).encode()
@@ -269,6 +291,7 @@ def _begun(request: Mapping[str, Any], out: int, err: int) -> subprocess.Popen[b
     try:
         return _Forking(
             command,
+            first=partial(_enter, request["inside"], request["umask"]),
             env=request["env"],
             cwd=request["cwd"],
             stdin=subprocess.DEVNULL,
@@ -289,12 +312,13 @@ class _Forking(_Popen):  # type: ignore[type-arg]
     What would be done before the program is loaded is done instead of loading it.
     """
 
-    def __init__(self, args: Any, **more: Any) -> None:
+    def __init__(self, args: Any, *, first: Callable[[], None] | None = None, **more: Any) -> None:
         words = [] if isinstance(args, str | bytes | os.PathLike) else [*map(str, args)]
         become = _meant(words)
         if become is not None and _single_threaded():
             env = more.get("env")
-            more["preexec_fn"] = partial(_become, become, dict(os.environ if env is None else env))
+            env = dict(os.environ if env is None else env)
+            more["preexec_fn"] = partial(_become, become, env, first)
         super().__init__(args, **more)
 
 
@@ -328,10 +352,25 @@ def _as_code(code: str, arguments: list[str], nicer: int) -> None:
     exec(code, {"__name__": "__main__"})
 
 
-def _become(meant: Callable[[], object], env: Mapping[str, str]) -> NoReturn:
+def _enter(inside: str | None, umask: str | None) -> None:
+    """Do what a prefix would do."""
+    if inside is not None:
+        namespace = os.open(f"/proc/{inside}/ns/mnt", os.O_RDONLY)
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.setns(namespace, 0) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+    if umask is not None:
+        os.umask(int(umask, 8))
+
+
+def _become(
+    meant: Callable[[], object], env: Mapping[str, str], first: Callable[[], None] | None
+) -> NoReturn:
     """Be the new process, to its end."""
     code = 1
     try:
+        if first is not None:
+            first()
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         os.environ.clear()
         os.environ.update(env)

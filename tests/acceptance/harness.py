@@ -224,8 +224,9 @@ class Root:
         err: IO[bytes],
     ) -> subprocess.Popen[bytes] | Forked:
         words, env = [*map(str, arguments)], self._environment(more)
-        if not (self.prefix or self.new_interpreter) and may_be_forked(env):
-            return forked(words, env=env, cwd=self.path, out=out.fileno(), err=err.fileno())
+        if not self.new_interpreter and may_be_forked(self.prefix, env):
+            files = {"out": out.fileno(), "err": err.fileno()}
+            return forked(self.prefix, words, env=env, cwd=self.path, **files)
         return subprocess.Popen(
             [*self.prefix, sys.executable, "-m", "pipeline", *words],
             env=env,

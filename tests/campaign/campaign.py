@@ -3,6 +3,8 @@
 import os
 import random
 import time
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +64,15 @@ class Campaign:
             self.killed.append(time.time())
             self.logs.append(process.out_path.read_text() + process.err_path.read_text())
 
+    def kill_after(self, pauses: Iterable[float]) -> None:
+        """kill -9 so many seconds after a start, each time with a new one."""
+        for seconds in pauses:
+            process = self.root.start("run", "-v")
+            time.sleep(seconds)  # at whatever it is doing then
+            process.kill()
+            self.killed.append(time.time())
+            self.logs.append(process.out_path.read_text() + process.err_path.read_text())
+
     def _start(self, rng: random.Random) -> Running:
         # A service and a single run do the same; both are killed.
         return self.root.start(*rng.choice((["run"], ["run", "--once"])), "-v")
@@ -106,11 +117,19 @@ class Campaign:
             outbox=[_text(path) for path in self.root.outbox.rglob("*") if path.suffix != ".xlsx"],
         )
 
-    def assert_all_holds(self, again: str) -> None:
-        """Every invariant; ``again``: what to run to see it once more."""
+    def assert_all_holds(self) -> None:
+        """Raise AssertionError, which tells of each invariant that does not hold."""
         found = broken(self.evidence())
-        told = [f"Seed {self.week.seed}; the root is {self.root.path}.", *found, f"Again: {again}"]
-        assert not found, "\n".join(told)
+        assert not found, "\n".join([*found, f"The root was {self.root.path}."])
+
+    def counts(self) -> Counter[str]:
+        """Runs, rows, kills, faults."""
+        return Counter(
+            runs=len(self.logs),
+            rows=sum(each.summary["rows"]["total"] for each in self.root.delivered()),
+            kills=len(self.killed),
+            faults=sum(self.field.struck().values()),
+        )
 
 
 def login() -> dict[str, object]:

@@ -1,9 +1,9 @@
 """A batch of files that is killed before each touch of the file system in turn.
 
-``python -m tests.fakes.killed_between STEP FOLDER``: for each moment a copy of a root on which all
-but STEP is done; a process that does STEP and gets a SIGKILL at that moment; and another that takes
-up what it finds, as a service does at its start. Nothing is replaced: real folders, ledger, spools.
-Prints how many moments there were, or what was wrong after one of them.
+``python -m tests.fakes.killed_between STEP FOLDER [EVERY]``: for each moment (or only every sixth,
+say) a copy of a root on which all but STEP is done; a process that does STEP and gets a SIGKILL at
+that moment; and another that takes up what it finds, as a service does at its start. Nothing is
+replaced: real folders, ledger, spools. Prints how many moments there were, or what was wrong.
 """
 
 import os
@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import orjson
@@ -179,7 +180,7 @@ def in_child(job: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def main(step: str, folder: Path) -> int:
+def main(step: str, folder: Path, every: int = 1) -> int:
     before, do, check = STEPS[step]
     template = folder / "template"
     (template / "inbox").mkdir(parents=True)
@@ -188,9 +189,7 @@ def main(step: str, folder: Path) -> int:
         rows = "".join(f"{order},Delivered\n" for order in orders_of(name))
         (template / "inbox" / name).write_text(f"Order ID,Status\n{rows}")
     assert in_child(lambda: [each(site_at(template)) for each in before] and None) == 0
-    moment = 0
-    while True:
-        moment += 1
+    for moment in count(1, every):
         root = folder / "root"
         shutil.copytree(template, root)
 
@@ -210,7 +209,8 @@ def main(step: str, folder: Path) -> int:
         if ended == 0:
             sys.stdout.write(f"{moment - 1}\n")
             return 0
+    raise AssertionError("it counts on")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:])))

@@ -73,9 +73,10 @@ def alone(_drop: Drop, _orders: pa.Array) -> tuple[str, ...]:
 def test_a_batch_that_is_killed_at_any_moment_is_taken_up(
     tmp_path: Path, step: str, least: int
 ) -> None:
-    """Before each touch of the file system while three files are claimed, planned, put away."""
+    """Before every sixth touch of the file system while three files are claimed, planned, put away;
+    before each in the soak."""
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.fakes.killed_between", step, str(tmp_path)],
+        [sys.executable, "-m", "tests.fakes.killed_between", step, str(tmp_path), "6"],
         cwd=HOME,
         capture_output=True,
         text=True,

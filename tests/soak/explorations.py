@@ -1,0 +1,193 @@
+"""All that is explored for as long as there is time: each by seed, each with its counts."""
+
+import atexit
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import cache, partial
+from pathlib import Path
+
+from pipeline.sandbox.config import Faults, SandboxConfig
+from pipeline.sandbox.server import SandboxHandle, running
+from tests.acceptance.crew import Crew, crew_on, name_of
+from tests.acceptance.harness import Root, Running, orders, until
+from tests.campaign.campaign import Campaign
+from tests.campaign.field import sandbox_field
+from tests.campaign.kinds import KINDS as CAMPAIGNS
+from tests.campaign.manifests import a_bad_week
+from tests.postgres import PrivatePostgres, missing, private_postgres
+
+REPOSITORY = Path(__file__).parents[2]
+ORDERS = 500
+FILES = 1_000
+"""Mutated files to one seed."""
+
+Exploration = Callable[[int, Path], Counter[str]]
+"""Seed, an empty folder → counts. Raises AssertionError with what does not hold."""
+
+
+def _campaign(name: str, seed: int, place: Path) -> Counter[str]:
+    return CAMPAIGNS[name](seed, ORDERS, place)
+
+
+def _killed_at_any_time(seed: int, place: Path) -> Counter[str]:
+    """A service that is killed four times, whatever it does at that moment."""
+    rng = random.Random(f"moments {seed}")
+    with sandbox_field(seed, {"latency_ms": 15, "jitter_ms": 15}) as field:
+        campaign = Campaign(
+            week=a_bad_week(seed, orders=ORDERS),
+            root=Root(place),
+            field=field,
+            settings={"api__timeout_seconds": 1.5},
+        )
+        campaign.kill_after(rng.uniform(0.02, 1.2) for _ in range(4))
+        campaign.until_through()
+        campaign.assert_all_holds()
+        return campaign.counts()
+
+
+def _killed_between(step: str, _seed: int, place: Path) -> Counter[str]:
+    """Before each touch of the file system."""
+    told = _python("-m", "tests.fakes.killed_between", step, place)
+    return Counter(kills=int(told.split()[-1]))
+
+
+def _mutated_files(seed: int, place: Path) -> Counter[str]:
+    kept = place / "finding.bin"
+    told = _python(
+        "-m", "tests.fuzz", "--examples", FILES, "--seed", seed, "--keep", kept, kept=kept
+    )
+    ended = {code: int(count) for count, code in map(str.split, told.splitlines())}
+    assert ended["table"] > FILES / 10, "mutations that leave nothing to read prove nothing"
+    return Counter(files=sum(ended.values()))
+
+
+def _other_examples(seed: int, _place: Path) -> Counter[str]:
+    """The tests that hypothesis thinks up examples for."""
+    return _tests("-m", "hypothesis", f"--hypothesis-seed={seed}", "tests/unit")
+
+
+def _started_in_full(seed: int, _place: Path) -> Counter[str]:
+    """A module of acceptance tests whose commands are started, not forked."""
+    modules = sorted((REPOSITORY / "tests" / "acceptance").glob("test_*.py"))
+    chosen = random.Random(f"modules {seed // len(modules)}").sample(modules, len(modules))
+    return _tests(chosen[seed % len(modules)], SHIPDROP_TEST_STARTS="full")
+
+
+def _tests(*arguments: object, **env: str) -> Counter[str]:
+    told = _python("-m", "pytest", "-q", "-n", 0, "-p", "no:cacheprovider", *arguments, **env)
+    found = re.search(r"(\d+) passed", told)
+    return Counter(tests=int(found[1]) if found else 0)
+
+
+def _python(*arguments: object, kept: Path | None = None, **env: str) -> str:
+    ran = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=REPOSITORY,
+        env=os.environ | env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    bytes_of_it = f"\nits bytes: {kept.read_bytes()[:2000]!r}" if kept and kept.exists() else ""
+    assert ran.returncode == 0, f"{ran.stdout[-6000:]}{ran.stderr[-4000:]}{bytes_of_it}"
+    return ran.stdout
+
+
+# -- workers -------------------------------------------------------------------------------------
+
+_FILES, _ROWS = 3, 1_200
+
+
+def _workers_in_chaos(seed: int, place: Path) -> Counter[str]:
+    """Three workers; six times one is killed, frozen, or told to end, or the database restarts."""
+    postgres = _postgres()
+    config = SandboxConfig(seed=seed, faults=Faults(latency_ms=80, jitter_ms=80))
+    with (
+        running(config) as api,
+        crew_on(place / "root", api.url, api.token, postgres.database()) as crew,
+    ):
+        crew.root.configure(api__timeout_seconds=2)
+        crew.start(3)
+        for number in range(_FILES):
+            crew.root.drop(f"f{number}.csv", orders(_ROWS, prefix=f"F{number}-"))
+        counts = _havoc(crew, api, postgres, random.Random(f"chaos {seed}"))
+        crew.closed(_FILES)
+        for found in crew.root.delivered():
+            found.assert_sound(_ROWS)
+            assert found.counts == {"accepted": _ROWS}, found.summary
+        stats = api.stats()
+        wrong = {name: stats[name] for name in ("repeats", "duplicates", "refused", "illegal")}
+        assert not any(wrong.values()), wrong
+        assert stats["accepted"] == _FILES * _ROWS
+        assert crew.root.files("inbox") == crew.root.files("work") == []
+        return counts + Counter(rows=_FILES * _ROWS)
+
+
+def _havoc(
+    crew: Crew, api: SandboxHandle, postgres: PrivatePostgres, rng: random.Random
+) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    frozen: list[Running] = []
+    calls = _FILES * _ROWS // 20
+    for number in range(6):
+        after = rng.randrange(number * calls // 7, (number + 1) * calls // 7)
+        until(lambda after=after: api.stats()["calls"] >= after, what=f"call {after}")
+        alive = [each for each in crew.root.started if each.process.poll() is None]
+        victim = rng.choice([each for each in alive if each not in frozen])
+        deed = rng.choice(("kill", "kill", "freeze", "end", "restart the database"))
+        counts[deed] += 1
+        if deed == "restart the database":
+            postgres.stop()
+            postgres.start()
+        elif deed == "freeze":
+            victim.send(signal.SIGSTOP)
+            frozen.append(victim)
+        else:
+            victim.send(signal.SIGKILL if deed == "kill" else signal.SIGTERM)
+        if deed != "restart the database":
+            crew.start(1)
+    until(lambda: {name_of(each) for each in frozen}.isdisjoint(crew.names()), what="given up")
+    for each in frozen:
+        each.send(signal.SIGCONT)
+    return Counter(kills=counts["kill"], faults=counts.total() - counts["kill"])
+
+
+@cache
+def _postgres() -> PrivatePostgres:
+    """One for all of this process, and as long as it."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(private_postgres())
+
+
+KINDS: Mapping[str, Exploration] = {
+    **{f"campaign: {name}": partial(_campaign, name) for name in CAMPAIGNS},
+    "killed at any time": _killed_at_any_time,
+    "mutated files": _mutated_files,
+    "other examples": _other_examples,
+    **({} if missing() else {"workers in chaos": _workers_in_chaos}),
+    "started in full": _started_in_full,
+    **{
+        f"killed between two steps: {step}": partial(_killed_between, step)
+        for step in ("claim", "plan", "close")
+    },
+}
+ONCE = {name for name in KINDS if name.startswith("killed between")}
+"""Come to the same whatever the seed."""
+LONG = {"other examples", "started in full"}
+"""Take minutes, and are begun only while there are some."""
+
+
+def explore(kind: str, seed: int, place: Path) -> tuple[Counter[str], float]:
+    """Run one, in this process. Returns its counts, and how long it took."""
+    began = time.monotonic()
+    return KINDS[kind](seed, place), time.monotonic() - began
