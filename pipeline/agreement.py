@@ -20,7 +20,6 @@ from msgspec.structs import asdict
 from pipeline.facts import Facts, Job
 from pipeline.model import Limits
 from schemas.codes import Code
-from schemas.rules import Rules
 
 MB = 1024 * 1024
 
@@ -37,14 +36,15 @@ _GRACE = 5
 class ReadingRules(Struct, frozen=True, kw_only=True):
     """All that the other process has to know, and what it may use.
 
-    ``profiles``: the root's own, as (origin, TOML text). ``spools``: the folder of all spools.
+    ``profiles``: the root's own, as (origin, TOML text). ``timezone``: for times
+    without a zone. ``spools``: the folder of all spools.
     ``seconds``: processor time, to which a file's size adds; ``memory``: bytes.
     """
 
     profiles: OwnProfiles
     default: str
     limits: Limits
-    rules: Rules
+    timezone: str
     spools: Path
     seconds: float
     memory: int
@@ -82,7 +82,7 @@ def introduction(rules: ReadingRules) -> bytes:
             "profiles": rules.profiles,
             "default": rules.default,
             "limits": asdict(rules.limits),
-            "rules": asdict(rules.rules),
+            "timezone": rules.timezone,
             "spools": _wire(rules.spools),
             "memory": rules.memory + _BURST,
         }

@@ -15,7 +15,7 @@
     └ StorageError                 disk full, read-only, ledger gone: stop claiming, keep, retry
       └ Fenced                     other workers have taken over from this one
 
-A bad *row* is never an exception: it is a value (``pipeline.model.Fault``).
+A bad *row* is never an exception: the rules of ``schemas.manifest`` reject it.
 """
 
 from schemas.codes import Code

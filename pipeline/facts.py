@@ -9,16 +9,15 @@ from msgspec import Struct
 from pipeline.adapters.spool import Spool
 from pipeline.model import Limits, Notice
 from schemas.courier import Profile
-from schemas.rules import Rules
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """How files are read here: profiles by name, limits and rules from the settings."""
+    """How files are read here: profiles by name, limits, and where times without a zone are."""
 
     profiles: Mapping[str, Profile]
     default: str
     limits: Limits
-    rules: Rules
+    timezone: str
 
 
 class Source(Struct, frozen=True, kw_only=True):

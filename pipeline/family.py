@@ -3,13 +3,9 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from msgspec.structs import replace
-
-from pipeline.model import Block, Fault, Manifest, ReadTally, Sheet
+from pipeline.model import Block, Manifest, ReadTally, Sheet
 from pipeline.stages import comeback
 from pipeline.stages.mapping import ColumnMap
-from pipeline.stages.quoting import quoted
-from schemas.codes import Code
 from schemas.vocabulary import Role
 
 
@@ -49,20 +45,4 @@ def restored(block: Block, headers: tuple[str, ...], mapping: ColumnMap, family:
         originals |= family.rejected_ids(drop_id)
     if not originals:
         return block
-    restored, positions = comeback.restore_ids(block, headers, column, originals)
-    told = {
-        at: (*restored.faults.get(at, ()), _told(block, at, column, mapping)) for at in positions
-    }
-    return replace(restored, faults={**restored.faults, **told})
-
-
-def _told(block: Block, at: int, column: int, mapping: ColumnMap) -> Fault:
-    damaged = block.cells[column][at].as_py()
-    return Fault(
-        code=Code.ID_RESTORED,
-        column=Role.ORDER_ID.value,
-        message=(
-            f"Row {block.rows[at]}, {mapping.header(Role.ORDER_ID)}: {quoted(damaged)} is how a "
-            "spreadsheet shows the id of the rejected row; the id was taken from there."
-        ),
-    )
+    return comeback.restore_ids(block, headers, column, originals)

@@ -13,9 +13,8 @@ from msgspec import Struct
 from pipeline.facts import Facts
 from pipeline.model import Block, PreparedBlock
 from pipeline.stages.mapping import ColumnMap
-from pipeline.stages.prepare import may_share, prepare_blocks
+from pipeline.stages.prepare import prepare_blocks
 from schemas.courier import Profile
-from schemas.rules import Rules
 from schemas.vocabulary import Role
 
 
@@ -31,8 +30,6 @@ class Wanted(Struct, frozen=True, kw_only=True, eq=False):
     @property
     def company(self) -> object:
         """Blocks for which this is the same are judged together."""
-        if not may_share(self.block):
-            return self
         return self.mapping.headers, self.profile, self.mixed, frozenset(self.block.kinds)
 
 
@@ -40,7 +37,7 @@ Reading = Generator[Wanted, PreparedBlock, Facts]
 """A file on its way through the first half of the path."""
 
 
-def judge(wanted: Sequence[Wanted], rules: Rules) -> list[PreparedBlock]:
+def judge(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBlock]:
     """Judge blocks of the same company. Raises as ``prepare_block``."""
     first = wanted[0]
     return prepare_blocks(
@@ -48,12 +45,12 @@ def judge(wanted: Sequence[Wanted], rules: Rules) -> list[PreparedBlock]:
         first.mapping,
         first.profile,
         nows=[each.now for each in wanted],
-        rules=rules,
+        timezone=timezone,
         mixed=first.mixed,
     )
 
 
-def read_together(readings: Sequence[Reading], rules: Rules) -> list[Facts | Exception]:
+def read_together(readings: Sequence[Reading], timezone: str) -> list[Facts | Exception]:
     """Run readings to their ends; each comes to what it would come to alone.
 
     Returned is, in their order, what each came to: its facts or what it raised.
@@ -74,7 +71,7 @@ def read_together(readings: Sequence[Reading], rules: Rules) -> list[Facts | Exc
         go_on(at, partial(next, reading))
     while open_:
         for group in _companies(open_):
-            for at, prepared in _judged(group, open_, rules):
+            for at, prepared in _judged(group, open_, timezone):
                 if isinstance(prepared, Exception):
                     go_on(at, partial(readings[at].throw, prepared))
                 else:
@@ -90,12 +87,12 @@ def _companies(wanted: dict[int, Wanted]) -> list[list[int]]:
 
 
 def _judged(
-    group: Sequence[int], wanted: dict[int, Wanted], rules: Rules
+    group: Sequence[int], wanted: dict[int, Wanted], timezone: str
 ) -> Iterable[tuple[int, PreparedBlock | Exception]]:
     """What became of these; where judging them together fails, each alone, to see which it was."""
     try:
-        return list(zip(group, judge([wanted[at] for at in group], rules), strict=True))
+        return list(zip(group, judge([wanted[at] for at in group], timezone), strict=True))
     except Exception as error:  # noqa: BLE001 - one of them has it, told below or by its own
         if len(group) == 1:
             return [(group[0], error)]
-    return [one for at in group for one in _judged([at], wanted, rules)]
+    return [one for at in group for one in _judged([at], wanted, timezone)]

@@ -52,21 +52,17 @@ class Disposition(IntEnum):
     SKIPPED = 5  # a footer: counted, not a data row
 
 
-class Fault(Struct, frozen=True, kw_only=True):
-    """One thing wrong with one row.
+class RowFacts(Struct, frozen=True, kw_only=True):
+    """What reading found out about a row that does not lie below the headings as others do.
 
-    ``column`` is the role's name (or "" when it concerns the row), ``message`` names the header
-    as the file has it, the value, the reason and what to do.
+    ``cells``: how many cells the record has, None where it has one for each heading. ``beyond``:
+    text right of the last named column, in a rejects file that came back. ``damaged_id``: what a
+    spreadsheet had made of its id before that was put back.
     """
 
-    code: Code
-    column: str
-    message: str
-
-    @property
-    def label(self) -> str:
-        """``CODE:column``, as the codes column of results and rejects shows it."""
-        return f"{self.code}:{self.column}" if self.column else str(self.code)
+    cells: int | None = None
+    beyond: str = ""
+    damaged_id: str | None = None
 
 
 class Notice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,15 +92,15 @@ class Block(Struct, frozen=True, kw_only=True):
     ``rows``: record numbers as a spreadsheet shows them (first record 1). ``cells``: one string
     array per header, never null ("" for an empty cell). ``kinds``: for spreadsheets only, column
     index → ``CellKind`` per row, for columns that hold anything but text. ``extra``: position in
-    the block → non-empty cells beyond the last header. ``faults``: position in the block → what
-    the row's structure already has wrong.
+    the block → cells beyond the last header, where one of them holds something. ``facts``: position
+    in the block → what is particular about the row; the rules of ``schemas.manifest`` judge it.
     """
 
     rows: "npt.NDArray[np.int32]"
     cells: "tuple[pa.Array, ...]"
     kinds: "Mapping[int, npt.NDArray[np.int8]]" = field(default_factory=dict)
     extra: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    faults: Mapping[int, tuple[Fault, ...]] = field(default_factory=dict)
+    facts: Mapping[int, RowFacts] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -59,7 +59,7 @@ def prepare_together(
     Returned is, in their order, what ``prepare`` would return or raise. All of them are in memory
     at once: they should be small.
     """
-    return read_together([_read(job, reading, family) for job in jobs], reading.rules)
+    return read_together([_read(job, reading, family) for job in jobs], reading.timezone)
 
 
 def _read(job: Job, reading: Reading, family: Family) -> Generator[Wanted, PreparedBlock, Facts]:
@@ -179,7 +179,7 @@ def _prepare_sheet(
         judged = [(first, (yield wanted(first)))] if first is not None else []
     else:
         every = chain((first, second), found)
-        judged = _side_by_side(every, lambda block: judge([wanted(block)], reading.rules)[0])
+        judged = _side_by_side(every, lambda block: judge([wanted(block)], reading.timezone)[0])
     with job.spool.rows_writer(number, len(headers)) as writer:
         for block, prepared in judged:
             writer.add(block, prepared)

@@ -33,7 +33,7 @@ def main() -> NoReturn:
     gc.disable()  # as in cli.main: what is imported lives to the end
     _spare_pandera()
     from pipeline import preparing  # noqa: F401 - the long part, while the parent imports its own
-    from pipeline.stages.validate import make_ready
+    from schemas.manifest import make_ready
     from schemas.profile import builtin_profiles
 
     builtin_profiles()
@@ -131,14 +131,13 @@ def _reading(given: Mapping[str, Any]) -> "Reading":
     from pipeline.facts import Reading
     from pipeline.model import Limits
     from schemas.profile import builtin_profiles, load_profile
-    from schemas.rules import Rules
 
     own = [load_profile(text, origin=origin) for origin, text in given["profiles"]]
     return Reading(
         profiles={**builtin_profiles(), **{profile.name: profile for profile in own}},
         default=given["default"],
         limits=Limits(**given["limits"]),
-        rules=Rules(**given["rules"]),
+        timezone=given["timezone"],
     )
 
 

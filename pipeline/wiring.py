@@ -36,7 +36,6 @@ from pipeline.retention import Keep, Retention
 from pipeline.sending import api_maker, credentials_of, policy_of
 from pipeline.settings import Settings
 from pipeline.stages.named import did_you_mean, find_profile
-from schemas.rules import Rules
 
 if TYPE_CHECKING:
     from pipeline.admission import Admission
@@ -150,7 +149,7 @@ class Site(Struct, frozen=True, dict=True):
             profiles=self.profiles.own(),
             default=manifest.courier,
             limits=self.limits,
-            rules=Rules(timezone=manifest.timezone),
+            timezone=manifest.timezone,
             spools=self.spools,
             seconds=inbox.read_seconds,
             memory=inbox.read_memory_mb * MB,

@@ -1,193 +1,458 @@
-"""The canonical manifest as a pandera schema: columns, and one named check per code.
+"""The law of the manifest: every rule that a row can break by itself, as a pandera schema.
 
-A frame that is judged here holds canonical text (see ``pipeline.stages.normalise``), all of it
-Arrow-backed; nothing is coerced, so one bad cell never hides the faults of another row. Every
-check is vectorised and bears the name of the code that a failing row gets.
+A file is first brought into the *canonical frame*, which holds facts and judges nothing (``Fact``).
+``RULES`` says which fact gets which code, and in which words; the schema has a named check for
+each of them. ``judge`` runs the checks and settles what is told where several rules apply; nothing
+changes its judgement afterwards. What takes more than one row, or the ledger, stands at the end.
 
-===========================  ==========================================================
-column                       holds
-===========================  ==========================================================
-``order_id``                 text, ends and wrapper taken off, "" when there is none
-``order_id_kind``            ``CellKind`` of the cell; only for spreadsheets
-``order_id_number``          the id where its cell was a number, else null; spreadsheets
-``status``                   dictionary of type, status, direction, scan (``STATUS_PARTS``)
-``event_time``               milliseconds from now, null when absent, ``UNREADABLE``
-``promised_delivery_date``   the same
-``estimated_delivery_date``  the same
-``self_ship``                folded text
-===========================  ==========================================================
+A new rule is one entry in ``RULES`` and a test. A fact that is not in the frame yet is collected
+while the file is read (``pipeline.model.RowFacts`` for a single row) and put into the frame by
+``pipeline.stages.normalise``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import IntEnum, StrEnum
 from functools import lru_cache
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pandera.pandas as pan
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
+from pandera.errors import SchemaErrors
 
-from schemas.codes import Code
-from schemas.courier import IdRule, Profile
-from schemas.folding import FALSE_WORDS
-from schemas.rules import DAY_MS, HOUR_MS, Rules
-from schemas.statuses import Direction, Ruling, Verdict
+from schemas import words
+from schemas.codes import Code, Kind
+from schemas.courier import Profile
+from schemas.limits import (
+    DAY_MS,
+    EXACT_DIGITS,
+    FUTURE_HOURS,
+    HOUR_MS,
+    ID_LENGTH,
+    RANGE_DAYS,
+    TEXT_LENGTH,
+)
+from schemas.statuses import Verdict
 from schemas.vocabulary import CellKind, Role
 
-UNREADABLE = -(2**62)
-"""Stands in a time column for a cell that is no date this courier writes."""
-
-SEPARATOR = "\x1f"
-"""Between the parts of ``status``: no cell that is read can hold it."""
-
-ID_KIND = "order_id_kind"
-ID_NUMBER = "order_id_number"
-ID_SHAPE = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,49}$"
-
-TEXT = pd.ArrowDtype(pa.string())
-WORDS = pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))
-INSTANT = pd.ArrowDtype(pa.int64())
-KIND = pd.ArrowDtype(pa.int8())
-
-_SCIENTIFIC = r"^[0-9](\.[0-9]+)?[eE]\+?[0-9]{1,2}$"
-_ROUNDED = r"^[0-9]{15}0{3,}$"
-_ROUND_TAIL = r"^[0-9]{15}0{1,2}$"
-_LONG_FLOAT = r"^[0-9]{16,}\.0$"
-_EXACT_NUMBER = r"^[0-9]{1,15}$"
+# The canonical frame: facts, not judgements.
 
 
-def status_key(status: str, kind: str, direction: Direction, scan: str) -> str:
-    """Join what decides a status into one text (see ``ruling_of``)."""
-    return SEPARATOR.join((status, kind, direction.value, scan))
+class Fact(StrEnum):
+    """The columns of the frame.
 
+    A *flag* is a small number, 0 for what is ordinary; a frame in which all of them are 0 leaves
+    the column out. So does one that has no column for a role.
+    """
 
-def ruling_of(key: str, profile: Profile) -> Ruling:
-    """Resolve a text made by ``status_key`` with the profile's own table."""
-    status, kind, direction, scan = key.split(SEPARATOR)
-    return profile.statuses.rule(
-        status, status_type=kind, direction=Direction(direction), scan=scan
+    SHAPE = "shape"  # flag: Shape
+    NUL = "nul"  # flag: a cell of the row holds a NUL character
+    RESTORED = "restored_id"  # flag: the id was taken from the rejected row this one corrects
+    STATUS_ERROR = "status_error"  # flag: the cell shows a formula's error; so are the next six
+    TYPE_ERROR = "status_type_error"
+    DIRECTION_ERROR = "direction_error"
+    SELF_SHIP_ERROR = "self_ship_error"
+    AUTO_DISPATCH_ERROR = "auto_dispatch_error"
+    EVENT_TIME_ERROR = "event_time_error"
+    RTO_AWB_ERROR = "rto_awb_error"  # only where a filled second AWB means a way back
+    ID = "order_id"  # text without wrapper and ends, "" for none; and the CellKind it was
+    STATUS = "status"  # Verdict on status, type, direction and scan together
+    EVENT_TIME = "event_time"  # milliseconds from now, null without an instant; so are the next two
+    PROMISED = "promised_delivery_date"
+    ESTIMATED = "estimated_delivery_date"
+    EVENT_TIME_KIND = "event_time_kind"  # flag: DateKind; so are the next two
+    PROMISED_KIND = "promised_delivery_date_kind"
+    ESTIMATED_KIND = "estimated_delivery_date_kind"
+    NOT_SELF_SHIP = "not_self_ship"  # flag: the row says that its order is not self-ship
+    REASON_WORDS = "reason_words"  # flag: the reason is no number that can be sent
+    REMARK_LENGTH = (
+        "remark_length"  # characters at most; left out when no text is long; so is the next
     )
+    LOCATION_LENGTH = "location_length"
+    PICKUP_REPORTED = "pickup_reported"  # flag: a pickup that auto dispatch reported before
+
+
+class Shape(IntEnum):
+    """How a row's cells lie below the headings."""
+
+    WHOLE = 0
+    SHORT = 1  # lacks cells at its end, none of which is needed
+    CUT = 2  # lacks a cell that is needed
+    WIDE = 3  # has text beyond the last column
+    SHIFTED = 4  # a rejects file that came back: text is still right of the last named column
+
+
+class DateKind(IntEnum):
+    """What a date cell turned out to be."""
+
+    SOUND = 0  # an instant, or nothing
+    UNREADABLE = 1  # no date that this courier writes
+    MIXED = 2  # an instant in a column that mixes date cells with typed dates (strict profiles)
+
+
+_FLAG = pd.ArrowDtype(pa.int8())
+_INSTANT = pd.ArrowDtype(pa.int64())
+_TYPES: Mapping[Fact, pd.ArrowDtype] = {
+    Fact.ID: pd.ArrowDtype(pa.struct([("text", pa.string()), ("kind", pa.int8())])),
+    Fact.EVENT_TIME: _INSTANT,
+    Fact.PROMISED: _INSTANT,
+    Fact.ESTIMATED: _INSTANT,
+    Fact.REMARK_LENGTH: pd.ArrowDtype(pa.int32()),
+    Fact.LOCATION_LENGTH: pd.ArrowDtype(pa.int32()),
+}
+ALWAYS_THERE = frozenset({Fact.ID, Fact.STATUS})
+
+
+# The tests: each takes a column of the frame and gives true for every row that passes.
+
+Test = Callable[[pa.Array, Profile], pa.Array]
+
+ID_SHAPE = rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{ID_LENGTH - 1}}}$"
+_DIGITS = r"^[0-9]+$"
+_EXACT_NUMBER = rf"^[0-9]{{1,{EXACT_DIGITS}}}$"
+_ROUND_TAIL = rf"^[0-9]{{{EXACT_DIGITS}}}0{{1,2}}$"
+_DAMAGED = "|".join(
+    (
+        r"^[0-9](\.[0-9]+)?[eE]\+?[0-9]{1,2}$",
+        rf"^[0-9]{{{EXACT_DIGITS}}}0{{3,}}$",
+        rf"^[0-9]{{{EXACT_DIGITS + 1},}}\.0$",
+    )
+)
+
+
+def never(*values: IntEnum) -> Test:
+    """Make the test that none of these values stands in the column."""
+    refused = pa.array([int(value) for value in values], pa.int8())
+    return lambda facts, _: pc.invert(pc.is_in(facts, value_set=refused))
+
+
+def unset(flags: pa.Array, _: Profile) -> pa.Array:
+    """Pass rows whose flag is 0."""
+    return pc.equal(flags, 0)
+
+
+def at_most(limit: int) -> Test:
+    """Make the test that no number is larger."""
+    return lambda numbers, _: pc.less_equal(numbers, limit)
+
+
+def within(limit: int) -> Test:
+    """Make the test that no number is further from 0."""
+    return lambda numbers, _: pc.less_equal(pc.abs(numbers), limit)
+
+
+def has_id(ids: pa.StructArray, _: Profile) -> pa.Array:
+    """Pass rows with an id."""
+    return pc.not_equal(ids.field("text"), "")
+
+
+def is_undamaged(ids: pa.StructArray, _: Profile) -> pa.Array:
+    """Pass ids that no spreadsheet has rounded.
+
+    Of a cell that is a number only whole ones of up to 15 digits are exact.
+    """
+    text, kinds = ids.field("text"), ids.field("kind")
+    damaged = pc.match_substring_regex(text, _DAMAGED)
+    numbers = pc.equal(kinds, int(CellKind.NUMBER))
+    if pc.any(numbers).as_py():
+        exact = pc.or_(pc.match_substring_regex(text, _EXACT_NUMBER), pc.equal(text, ""))
+        damaged = pc.or_(damaged, pc.and_not(numbers, exact))
+    return pc.invert(damaged)
+
+
+def is_one_id(ids: pa.StructArray, profile: Profile) -> pa.Array:
+    """Pass ids of the right shape; what is missing or damaged is not asked for its shape too."""
+    text, kinds, rule = ids.field("text"), ids.field("kind"), profile.ids
+    length = pc.binary_length(text)
+    sized = pc.and_(
+        pc.greater_equal(length, rule.min_length), pc.less_equal(length, rule.max_length)
+    )
+    fits = pc.and_(pc.match_substring_regex(text, _DIGITS if rule.digits_only else ID_SHAPE), sized)
+    if not pc.all(fits).as_py():
+        others = pc.or_(pc.equal(text, ""), pc.invert(is_undamaged(ids, profile)))
+        fits = pc.or_(fits, others)
+    return pc.and_(fits, never(CellKind.BOOLEAN, CellKind.DATE)(kinds, profile))
+
+
+def is_unsuspicious(ids: pa.StructArray, profile: Profile) -> pa.Array:
+    """Pass ids without a rounded number's tail; what is surely damaged is not suspected too."""
+    suspect = pc.match_substring_regex(ids.field("text"), _ROUND_TAIL)
+    if pc.any(suspect).as_py():
+        suspect = pc.and_(suspect, is_undamaged(ids, profile))
+    return pc.invert(suspect)
+
+
+# The rules.
+
+
+class Rule(Struct, frozen=True):
+    """One rule: a row whose ``fact`` does not pass ``test`` gets ``code``, told in ``words``.
+
+    ``role``: the column that the code names, None where it concerns the whole row. ``words`` makes
+    a sentence of the evidence; what to do in general is ``code.fix``. ``loss``: it tells what an
+    update goes without, so it is not asked of a row for which there is nothing to send.
+    """
+
+    code: Code
+    role: Role | None
+    fact: Fact
+    test: Test
+    words: Callable[[Any, words.Place], str]
+    loss: bool = False
+
+    @property
+    def label(self) -> str:
+        """``CODE:column``, as results and rejects show it."""
+        return f"{self.code}:{self.role}" if self.role else str(self.code)
+
+    @property
+    def name(self) -> str:
+        """The name of the schema's check."""
+        return f"{self.label} by {self.fact}"
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        Code.ROW_RAGGED,
+        None,
+        Fact.SHAPE,
+        never(Shape.CUT, Shape.WIDE, Shape.SHIFTED),
+        words.shape,
+    ),
+    Rule(Code.ROW_SHORT, None, Fact.SHAPE, never(Shape.SHORT), words.shape),
+    Rule(Code.CELL_INVALID, None, Fact.NUL, unset, words.nul),
+    Rule(Code.ID_RESTORED, Role.ORDER_ID, Fact.RESTORED, unset, words.restored_id),
+    Rule(Code.CELL_INVALID, Role.STATUS, Fact.STATUS_ERROR, unset, words.error_cell),
+    Rule(Code.CELL_INVALID, Role.STATUS_TYPE, Fact.TYPE_ERROR, unset, words.error_cell),
+    Rule(Code.CELL_INVALID, Role.DIRECTION, Fact.DIRECTION_ERROR, unset, words.error_cell),
+    Rule(Code.CELL_INVALID, Role.SELF_SHIP, Fact.SELF_SHIP_ERROR, unset, words.error_cell),
+    Rule(Code.CELL_INVALID, Role.AUTO_DISPATCH, Fact.AUTO_DISPATCH_ERROR, unset, words.error_cell),
+    Rule(Code.CELL_INVALID, Role.EVENT_TIME, Fact.EVENT_TIME_ERROR, unset, words.error_cell),
+    Rule(Code.CELL_INVALID, Role.AWB, Fact.RTO_AWB_ERROR, unset, words.error_cell),
+    Rule(Code.ID_MISSING, Role.ORDER_ID, Fact.ID, has_id, words.missing_id),
+    Rule(Code.ID_DAMAGED, Role.ORDER_ID, Fact.ID, is_undamaged, words.damaged_id),
+    Rule(Code.ID_INVALID, Role.ORDER_ID, Fact.ID, is_one_id, words.invalid_id),
+    Rule(Code.ID_SUSPECT, Role.ORDER_ID, Fact.ID, is_unsuspicious, words.suspect_id),
+    Rule(Code.STATUS_MISSING, Role.STATUS, Fact.STATUS, never(Verdict.MISSING), words.status),
+    Rule(Code.STATUS_UNKNOWN, Role.STATUS, Fact.STATUS, never(Verdict.UNKNOWN), words.status),
+    Rule(Code.STATUS_AMBIGUOUS, Role.STATUS, Fact.STATUS, never(Verdict.AMBIGUOUS), words.status),
+    Rule(
+        Code.STATUS_UNCONFIRMED,
+        Role.STATUS,
+        Fact.STATUS,
+        never(Verdict.UNCONFIRMED),
+        words.status,
+    ),
+    Rule(Code.DATE_INVALID, Role.EVENT_TIME, Fact.EVENT_TIME_KIND, unset, words.invalid_time),
+    Rule(
+        Code.TIME_FUTURE,
+        Role.EVENT_TIME,
+        Fact.EVENT_TIME,
+        at_most(FUTURE_HOURS * HOUR_MS),
+        words.future_time,
+    ),
+    Rule(
+        Code.DATE_RANGE,
+        Role.EVENT_TIME,
+        Fact.EVENT_TIME,
+        within(RANGE_DAYS * DAY_MS),
+        words.far_time,
+    ),
+    *(
+        rule
+        for role, age, kind in (
+            (Role.PROMISED, Fact.PROMISED, Fact.PROMISED_KIND),
+            (Role.ESTIMATED, Fact.ESTIMATED, Fact.ESTIMATED_KIND),
+        )
+        for rule in (
+            Rule(
+                Code.DATE_DROPPED,
+                role,
+                age,
+                within(RANGE_DAYS * DAY_MS),
+                words.dropped_date,
+                loss=True,
+            ),
+            Rule(
+                Code.DATE_DROPPED,
+                role,
+                kind,
+                never(DateKind.UNREADABLE),
+                words.dropped_date,
+                loss=True,
+            ),
+            Rule(Code.DATE_INVALID, role, kind, never(DateKind.MIXED), words.invalid_time),
+        )
+    ),
+    Rule(Code.NOT_SELF_SHIP, Role.SELF_SHIP, Fact.NOT_SELF_SHIP, unset, words.not_self_ship),
+    Rule(
+        Code.REASON_NOT_NUMERIC,
+        Role.REASON_CODE,
+        Fact.REASON_WORDS,
+        unset,
+        words.reason_in_words,
+        loss=True,
+    ),
+    Rule(
+        Code.TEXT_CUT,
+        Role.REMARK,
+        Fact.REMARK_LENGTH,
+        at_most(TEXT_LENGTH),
+        words.cut_text,
+        loss=True,
+    ),
+    Rule(
+        Code.TEXT_CUT,
+        Role.LOCATION,
+        Fact.LOCATION_LENGTH,
+        at_most(TEXT_LENGTH),
+        words.cut_text,
+        loss=True,
+    ),
+    Rule(Code.NO_MILESTONE, Role.STATUS, Fact.STATUS, never(Verdict.NO_MILESTONE), words.status),
+    Rule(
+        Code.AUTO_DISPATCHED,
+        Role.AUTO_DISPATCH,
+        Fact.PICKUP_REPORTED,
+        unset,
+        words.auto_dispatched,
+    ),
+)
+"""The rules, in the order in which a row's codes are told."""
+
+
+# The schema and its judgement.
+
+Rows = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 @lru_cache(maxsize=64)
-def manifest_schema(profile: Profile, rules: Rules) -> pan.DataFrameSchema:
-    """Build the schema for one courier's rows. Built once; ``validate`` it with ``lazy=True``."""
+def manifest_schema(profile: Profile) -> pan.DataFrameSchema:
+    """Build the schema for one courier's rows: a check per rule, named after it; no coercion."""
     return pan.DataFrameSchema(
         {
-            Role.ORDER_ID.value: pan.Column(TEXT, _id_checks(profile.ids)),
-            ID_KIND: pan.Column(KIND, [_check(Code.ID_INVALID, _is_id_kind)], required=False),
-            ID_NUMBER: pan.Column(
-                TEXT, [_check(Code.ID_DAMAGED, _is_exact)], nullable=True, required=False
-            ),
-            Role.STATUS.value: pan.Column(WORDS, _status_checks(profile)),
-            Role.EVENT_TIME.value: _times(_event_checks(rules)),
-            Role.PROMISED.value: _times([_check(Code.DATE_DROPPED, _near(rules))]),
-            Role.ESTIMATED.value: _times([_check(Code.DATE_DROPPED, _near(rules))]),
-            Role.SELF_SHIP.value: pan.Column(
-                TEXT, [_check(Code.NOT_SELF_SHIP, _is_not_false)], required=False
-            ),
+            fact.value: pan.Column(
+                _TYPES.get(fact, _FLAG),
+                [_check(rule, profile) for rule in RULES if rule.fact is fact],
+                nullable=_TYPES.get(fact) is _INSTANT,
+                required=fact in ALWAYS_THERE,
+            )
+            for fact in Fact
         },
         name="manifest",
     )
 
 
-Judge = Callable[[pa.Array], pa.Array]
-"""Takes a column without nulls, gives true for every row that passes."""
+class Judgement(Struct, frozen=True, kw_only=True):
+    """What the rules say about the rows of a frame.
+
+    ``told``: each rule that some rows break, in the order of ``RULES``, with their positions,
+    ascending. ``rejected``: rows that a rule of kind REJECT applies to. ``ignored``: the others
+    for which there is nothing to send.
+    """
+
+    told: tuple[tuple[Rule, Rows], ...]
+    rejected: Mask
+    ignored: Mask
 
 
-def _check(code: Code, judge: Judge) -> pan.Check:
-    """Wrap an Arrow predicate as a pandera check named after its code."""
+def judge(frame: pd.DataFrame, profile: Profile) -> Judgement:
+    """Judge a frame made by ``pipeline.stages.normalise``.
 
-    def passes(column: "pd.Series[str]") -> "pd.Series[bool]":
-        cells = pa.array(column.array)
-        if isinstance(cells, pa.ChunkedArray):
-            cells = cells.combine_chunks()
-        verdict = judge(cells).to_numpy(zero_copy_only=False)
-        return pd.Series(verdict, index=column.index)
-
-    return pan.Check(passes, name=code.value, error=code.value)
-
-
-def _matches(pattern: str) -> Judge:
-    return lambda cells: pc.match_substring_regex(cells, pattern)
-
-
-def _id_checks(rule: IdRule) -> list[pan.Check]:
-    damaged = f"{_SCIENTIFIC}|{_ROUNDED}|{_LONG_FLOAT}"
-    narrow = r"^[0-9]+$" if rule.digits_only else ID_SHAPE
-
-    def is_there(ids: pa.Array) -> pa.Array:
-        return pc.not_equal(ids, "")
-
-    def is_undamaged(ids: pa.Array) -> pa.Array:
-        return pc.invert(pc.match_substring_regex(ids, damaged))
-
-    def is_shaped(ids: pa.Array) -> pa.Array:
-        length = pc.binary_length(ids)
-        fits = pc.and_(
-            pc.match_substring_regex(ids, narrow),
-            pc.and_(
-                pc.greater_equal(length, rule.min_length), pc.less_equal(length, rule.max_length)
-            ),
-        )
-        if pc.all(fits).as_py():
-            return fits
-        # What is missing or damaged says so under its own code.
-        return pc.or_(fits, pc.or_(pc.equal(ids, ""), pc.match_substring_regex(ids, damaged)))
-
-    return [
-        _check(Code.ID_MISSING, is_there),
-        _check(Code.ID_DAMAGED, is_undamaged),
-        _check(Code.ID_INVALID, is_shaped),
-        _check(Code.ID_SUSPECT, lambda ids: pc.invert(_matches(_ROUND_TAIL)(ids))),
-    ]
+    A row that is rejected is not said to have nothing to send; a row with nothing to send is not
+    told what its update would go without; and what two rules find under the same code in the same
+    column is told once, by the first of them. A failure that is not one of the rules' is a bug and
+    raises ``SchemaErrors``.
+    """
+    broken = _broken(frame, profile)
+    none, rejected, ignored = np.zeros((3, len(frame)), dtype=np.bool_)
+    for rule, mask in broken:
+        if rule.code.kind is Kind.REJECT:
+            rejected |= mask
+    for rule, mask in broken:
+        if rule.code.kind is Kind.SKIP:
+            ignored |= mask & ~rejected
+    told = []
+    known: dict[str, Mask] = {}
+    for rule, mask in broken:
+        left = mask & ~known.get(rule.label, none)
+        if rule.loss:
+            left &= ~ignored
+        elif rule.code.kind is Kind.SKIP:
+            left &= ~rejected
+        known[rule.label] = known.get(rule.label, none) | left
+        if left.any():
+            told.append((rule, np.flatnonzero(left)))
+    return Judgement(told=tuple(told), rejected=rejected, ignored=ignored)
 
 
-def _is_id_kind(kinds: pa.Array) -> pa.Array:
-    return pc.invert(
-        pc.is_in(kinds, value_set=pa.array([CellKind.BOOLEAN, CellKind.DATE], pa.int8()))
-    )
+def _broken(frame: pd.DataFrame, profile: Profile) -> list[tuple[Rule, Mask]]:
+    """Run the schema; give each rule that some rows break, with where."""
+    try:
+        manifest_schema(profile).validate(frame, lazy=True, inplace=True)
+    except SchemaErrors as failed:
+        found: dict[str, Mask] = {}
+        for error in failed.schema_errors:
+            name = str(getattr(error.check, "name", None))
+            if name not in _BY_NAME or error.check_output is None:
+                raise
+            found[name] = ~error.check_output.to_numpy(dtype=np.bool_)
+        return [(rule, found[rule.name]) for rule in RULES if rule.name in found]
+    return []
 
 
-def _is_exact(numbers: pa.Array) -> pa.Array:
-    """A spreadsheet keeps 15 digits of a number: more of them, or a fraction, is damage."""
-    return pc.or_(pc.match_substring_regex(numbers, _EXACT_NUMBER), pc.equal(numbers, ""))
+def make_ready() -> None:
+    """Have pandera load what judges frames: it does so for the first one, which may wait for us."""
+    pan.DataFrameSchema({}).validate(pd.DataFrame(), lazy=True)
 
 
-def _status_checks(profile: Profile) -> list[pan.Check]:
-    resolve = lru_cache(maxsize=65_536)(lambda key: ruling_of(key, profile).verdict)
+def _check(rule: Rule, profile: Profile) -> pan.Check:
+    def passes(column: "pd.Series[Any]") -> "pd.Series[bool]":
+        chunks = column.array.__arrow_array__()
+        facts = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
+        passed = pc.fill_null(rule.test(facts, profile), True)
+        return pd.Series(passed.to_numpy(zero_copy_only=False), index=column.index)
 
-    def never(verdict: Verdict) -> Judge:
-        def judge(keys: pa.DictionaryArray) -> pa.Array:
-            fine = [resolve(key) is not verdict for key in keys.dictionary.to_pylist()]
-            return pa.array(fine, pa.bool_()).take(keys.indices)
-
-        return judge
-
-    return [
-        _check(Code.STATUS_MISSING, never(Verdict.MISSING)),
-        _check(Code.STATUS_UNKNOWN, never(Verdict.UNKNOWN)),
-        _check(Code.STATUS_AMBIGUOUS, never(Verdict.AMBIGUOUS)),
-        _check(Code.STATUS_UNCONFIRMED, never(Verdict.UNCONFIRMED)),
-    ]
+    # What fails is read from the check's output; pandera's own list of it is not needed.
+    return pan.Check(passes, name=rule.name, error=rule.name, ignore_na=False, n_failure_cases=1)
 
 
-def _times(checks: list[pan.Check]) -> pan.Column:
-    return pan.Column(INSTANT, checks, nullable=True, required=False)
+_BY_NAME = frozenset(rule.name for rule in RULES)
 
 
-def _near(rules: Rules) -> Judge:
-    limit = rules.range_days * DAY_MS
-    return lambda times: pc.less_equal(pc.abs(times), limit)
+# What one row alone does not tell.
 
-
-def _event_checks(rules: Rules) -> list[pan.Check]:
-    near = _near(rules)
-    return [
-        _check(Code.DATE_INVALID, lambda times: pc.not_equal(times, UNREADABLE)),
-        _check(Code.TIME_FUTURE, lambda t: pc.less_equal(t, rules.future_hours * HOUR_MS)),
-        _check(Code.DATE_RANGE, lambda times: pc.or_(pc.equal(times, UNREADABLE), near(times))),
-    ]
-
-
-def _is_not_false(words: pa.Array) -> pa.Array:
-    return pc.invert(pc.is_in(words, value_set=pa.array(sorted(FALSE_WORDS), pa.string())))
+DECIDED_ELSEWHERE: Mapping[Code, tuple[str, str]] = {
+    Code.DATE_MIXED: (
+        "pipeline.stages.flags",
+        "A column mixes date cells with typed dates; the whole file is looked through.",
+    ),
+    Code.STATUS_CONFLICT: (
+        "pipeline.stages.plan",
+        "Two endings of an order exclude each other, in the file or beside what was accepted.",
+    ),
+    Code.TIME_ORDER: (
+        "pipeline.stages.flow",
+        "The event times of an order's rows contradict the order of their statuses.",
+    ),
+    Code.REPEATED_IN_FILE: (
+        "pipeline.stages.plan",
+        "Several rows of the file report the same status of an order.",
+    ),
+    Code.ALREADY_ACCEPTED: (
+        "pipeline.stages.standing",
+        "The ledger knows that the API has accepted this status of the order.",
+    ),
+    Code.STALE: (
+        "pipeline.stages.standing",
+        "The ledger knows that the API has accepted a later status of the order.",
+    ),
+}
+"""The codes of rows that take more than one row, or the ledger: where they are decided, and by
+what. Footers (``pipeline.stages.structure``) and the limits for a whole file
+(``pipeline.stages.judge``) take the file."""

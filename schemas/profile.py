@@ -14,12 +14,11 @@ from schemas.likeness import nearest
 from schemas.status_reader import MARK, read_statuses
 from schemas.statuses import Direction
 from schemas.toml_reader import Section, parse
-from schemas.vocabulary import Role
+from schemas.vocabulary import DATE_ROLES, Role
 
 __all__ = ["GENERIC", "Profile", "builtin_profiles", "is_awb_like", "load_profile"]
 
 HELPERS = ("clock", "rto_awb")
-DATE_ROLES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _AWB_WORDS = frozenset({"awb", "waybill", "airwaybill", "awbno", "awbnumber", "tracking", "lrn"})
 _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")

@@ -1,7 +1,7 @@
 """What a courier's status means: exact lookups in the courier's own table, never a guess."""
 
 from collections.abc import Mapping
-from enum import Enum, StrEnum
+from enum import Enum, IntEnum, StrEnum
 
 from msgspec import Struct, field
 
@@ -32,15 +32,16 @@ class Direction(StrEnum):
     UNREADABLE = "unreadable"  # a word that the profile does not know
 
 
-class Verdict(Enum):
-    """How a status was resolved."""
+class Verdict(IntEnum):
+    """How a status was resolved. The number is how the canonical manifest holds it."""
 
-    MILESTONE = "milestone"
-    NO_MILESTONE = "no_milestone"
-    AMBIGUOUS = "ambiguous"
-    UNCONFIRMED = "unconfirmed"
-    UNKNOWN = "unknown"
-    MISSING = "missing"
+    MILESTONE = 0
+    NO_MILESTONE = 1
+    AMBIGUOUS = 2
+    UNCONFIRMED = 3
+    UNKNOWN = 4
+    MISSING = 5
+    BROKEN = 6  # an error stands in a cell that it is made of, so it cannot be resolved
 
 
 class Doubt(Enum):
@@ -60,6 +61,16 @@ class Ruling(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     milestone: int = 0
     doubt: Doubt = Doubt.NONE
+
+
+class StatusCase(Struct, frozen=True, kw_only=True):
+    """One combination of the cells that decide a status, as they stand in the file, resolved."""
+
+    status: str
+    kind: str
+    direction_cell: str
+    direction: Direction
+    ruling: Ruling
 
 
 #: Milestones that agree with a direction when the courier's table has no rule of its own for it.

@@ -6,8 +6,10 @@ when there is nothing to say, never null or empty.
 
 from typing import NotRequired, TypedDict
 
-REASON_SHAPE = r"0|[1-9][0-9]{0,5}"
-"""A reason that is sent as a number: a plain integer up to 999999 without a leading zero."""
+from schemas.limits import REASON_MOST
+
+REASON_SHAPE = rf"0|[1-9][0-9]{{0,{len(str(REASON_MOST)) - 1}}}"
+"""A reason that is sent as a number: a plain integer without a leading zero."""
 
 
 class Meta(TypedDict, total=False):

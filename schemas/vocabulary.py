@@ -39,6 +39,11 @@ class CellKind(IntEnum):
     ERROR = 4
 
 
+UNCALCULATED = "(formula without a result)"
+"""What stands for a formula whose result was not stored: some programs that write workbooks leave
+it to the spreadsheet program, and there is nothing to send until one has saved the file."""
+
+
 class Outcome(StrEnum):
     """How a data row ends. Exactly one of these per row, in the order the contract names them."""
 

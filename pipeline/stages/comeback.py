@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import replace
 
-from pipeline.model import Block, Fault
+from pipeline.model import Block, RowFacts
 from pipeline.stages.guard import unguard_array, unguard_cell
 from schemas.codes import Code
 from schemas.vocabulary import CellKind
@@ -69,8 +69,8 @@ def restore(block: Block, headers: Sequence[str], origin: str) -> Block:
 
     From a CSV, one leading ``'`` goes from every cell. Our own workbook has none of ours. In
     another one, somebody may have saved the CSV as a workbook: there a ``'`` goes only where the
-    guard would have put one. A row that was rejected for surplus cells and still has text under
-    the nameless columns at the end gets ``ROW_RAGGED`` again.
+    guard would have put one. Noted are rows that were rejected for surplus cells and still have
+    text under the nameless columns at the end (``RowFacts.beyond``).
     """
     csv = origin == "csv"
     cells = block.cells
@@ -80,12 +80,10 @@ def restore(block: Block, headers: Sequence[str], origin: str) -> Block:
         pos: tuple(unguard_cell(cell) if csv else cell for cell in surplus)
         for pos, surplus in block.extra.items()
     }
-    faults = dict(block.faults)
-    for pos, fault in _still_ragged(replace(block, cells=cells), headers).items():
-        earlier = faults.get(pos, ())
-        if all(other.code is not Code.ROW_RAGGED for other in earlier):
-            faults[pos] = (*earlier, fault)
-    return replace(block, cells=cells, extra=extra, faults=faults)
+    facts = dict(block.facts)
+    for pos, text in _still_beyond(replace(block, cells=cells), headers).items():
+        facts[pos] = replace(facts.get(pos, RowFacts()), beyond=text)
+    return replace(block, cells=cells, extra=extra, facts=facts)
 
 
 def references(block: Block, headers: Sequence[str]) -> list[tuple[str, int] | None]:
@@ -107,12 +105,12 @@ def restore_ids(
     headers: Sequence[str],
     id_column: int,
     originals: Mapping[tuple[str, int], str | Sequence[str]],
-) -> tuple[Block, tuple[int, ...]]:
+) -> Block:
     """Give back the original ids where a spreadsheet damaged them.
 
     ``originals`` maps a reference to the id there, or to the ids of several sheets that share the
-    record number: then exactly one must match. Returns the block and the positions restored
-    (``ID_RESTORED``). A cell that is no rendering of its original stays as it is.
+    record number: then exactly one must match. The rows with a restored id are noted
+    (``RowFacts.damaged_id``). A cell that is no rendering of its original stays as it is.
     """
     ids = block.cells[id_column].to_pylist()
     kinds = block.kinds.get(id_column)
@@ -127,8 +125,11 @@ def restore_ids(
         if len(matches) == 1:
             restored[pos] = matches[0]
     if not restored:
-        return block, ()
-    return _with_ids(block, id_column, restored), tuple(restored)
+        return block
+    facts = dict(block.facts)
+    for pos in restored:
+        facts[pos] = replace(facts.get(pos, RowFacts()), damaged_id=ids[pos])
+    return replace(_with_ids(block, id_column, restored), facts=facts)
 
 
 def rendering_matches(original_id: str, seen: str, kind: CellKind) -> bool:
@@ -206,30 +207,18 @@ def _as_text(kinds: npt.NDArray[np.int8], mask: npt.NDArray[np.bool_]) -> npt.ND
     return changed
 
 
-def _still_ragged(block: Block, headers: Sequence[str]) -> dict[int, Fault]:
-    """Rows whose text to the right of the last named column was, or may be, a shifted column."""
+def _still_beyond(block: Block, headers: Sequence[str]) -> dict[int, str]:
+    """Find rows whose text right of the last named column was, or may be, a shifted column."""
     named = max((i for i, header in enumerate(headers) if _plain(header)), default=-1)
     codes = _column(block, headers, REJECT_CODES)
-    found: dict[int, Fault] = {}
+    found: dict[int, str] = {}
     for column in block.cells[named + 1 :]:
         filled = pc.not_equal(column, "")
         if codes is not None:
             filled = pc.and_(filled, pc.match_substring(codes, str(Code.ROW_RAGGED)))
         for pos in np.flatnonzero(filled.to_numpy(zero_copy_only=False)).tolist():
-            found.setdefault(pos, _ragged_fault(int(block.rows[pos]), column[pos].as_py()))
+            found.setdefault(pos, column[pos].as_py())
     return found
-
-
-def _ragged_fault(row: int, cell: str) -> Fault:
-    shown = ascii(cell[:60])[1:-1] if not cell.isprintable() else cell[:60]
-    return Fault(
-        code=Code.ROW_RAGGED,
-        column="",
-        message=(
-            f'Row {row}: "{shown}" still stands to the right of the last named column, so this '
-            "row's cells may be shifted. Move them into their columns and empty the rest."
-        ),
-    )
 
 
 def _column(block: Block, headers: Sequence[str], name: str) -> pa.Array | None:

@@ -11,11 +11,13 @@ from msgspec import Struct
 
 from pipeline.stages.date_words import Reading, read_date
 from schemas.courier import DateRule
-from schemas.manifest import UNREADABLE
 from schemas.vocabulary import CellKind
 
 ABSENT = -(2**62) - 1
 """Stands where a cell says that there is no date."""
+
+UNREADABLE = -(2**62)
+"""Stands where a cell is no date that this courier writes."""
 
 # Plain shapes lie in this century: 1970-01-01 means "never" and takes the exact path.
 _CLOCK = r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)?"
@@ -47,9 +49,11 @@ class Times(Struct, frozen=True, kw_only=True):
         """The instants of some rows."""
         return Times(ms=self.ms[rows])
 
-    def without(self, dropped: npt.NDArray[np.bool_]) -> "Times":
-        """The same with some of them absent."""
-        return Times(ms=np.where(dropped, ABSENT, self.ms))
+    def without(self, rows: npt.NDArray[np.int64]) -> "Times":
+        """The same with those of some rows absent."""
+        ms = self.ms.copy()
+        ms[rows] = ABSENT
+        return Times(ms=ms)
 
 
 def read_times(

@@ -14,10 +14,9 @@ from schemas.courier import Profile
 from schemas.folding import fold
 from schemas.status_reader import MARK, MEANINGS
 from schemas.statuses import Direction, Verdict
-from schemas.vocabulary import Milestone, Role
+from schemas.vocabulary import DATE_ROLES, Milestone, Role
 
 _NEEDED = (Role.ORDER_ID, Role.STATUS)
-_DATES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
 _SECTIONS: Mapping[Direction, str] = {
     Direction.RETURN: "statuses.on_return",
     Direction.RTO: "statuses.on_rto",
@@ -115,7 +114,7 @@ def _looks(facts: ColumnFacts) -> str:
 
 def _dates(guesses: Sequence[Guess], seen: Survey) -> Iterator[str]:
     for guess in guesses:
-        if guess.role not in _DATES:
+        if guess.role not in DATE_ROLES:
             continue
         facts = seen.columns[guess.column]
         day = {each: n for each, n in facts.day_first.items() if not facts.month_first[each]}

@@ -1,16 +1,15 @@
 """What was found about rows, in words: gathered per kind, told per row."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.model import Block, Notice
 from pipeline.stages.texts import joined
-from schemas.codes import Code, Kind
+from schemas.codes import Code
 
 Rows = npt.NDArray[np.int64]
 """Positions in a block, ascending."""
@@ -30,38 +29,6 @@ class Finding(Struct, frozen=True, kw_only=True):
         return f"{self.code}:{self.column}" if self.column else str(self.code)
 
 
-def found(
-    code: Code,
-    column: str,
-    header: str,
-    block: Block,
-    rows: Rows,
-    cells: pa.Array,
-    tell: Callable[[str], str],
-) -> Finding:
-    """Make a finding whose sentences are told once per distinct cell.
-
-    ``cells`` has one cell per position in ``rows``; ``tell`` turns one into the words after
-    "Row 14, Header: ".
-    """
-    encoded = cells.dictionary_encode()
-    words = pa.array([tell(cell) for cell in encoded.dictionary.to_pylist()], pa.string())
-    numbers = pa.array(block.rows[rows]).cast(pa.string())
-    sentences = pc.binary_join_element_wise(
-        "Row ", numbers, f", {header}: ", words.take(encoded.indices), ""
-    )
-    return Finding(code=code, column=column, rows=rows, sentences=sentences)
-
-
-def marked(findings: Sequence[Finding], kind: Kind, length: int) -> npt.NDArray[np.bool_]:
-    """True for every row that has a finding of this kind."""
-    mask = np.zeros(length, dtype=np.bool_)
-    for finding in findings:
-        if finding.code.kind is kind:
-            mask[finding.rows] = True
-    return mask
-
-
 def labels(findings: Sequence[Finding], length: int) -> pa.Array:
     """Per row the labels of its findings, joined by ``;``."""
     texts = [
@@ -78,19 +45,23 @@ def messages(findings: Sequence[Finding], length: int) -> pa.Array:
 
 
 def notices(findings: Sequence[Finding], block: Block) -> tuple[Notice, ...]:
-    """What was found, grouped by code and column, each with its count and first example."""
-    grouped: dict[tuple[Code, str], Notice] = {}
+    """Group what was found by code and column, each with its count and its first example."""
+    groups: dict[tuple[Code, str], list[Finding]] = {}
     for finding in findings:
-        key = (finding.code, finding.column)
-        known = grouped.get(key)
-        grouped[key] = Notice(
-            code=finding.code,
-            column=finding.column,
-            count=len(finding.rows) + (known.count if known else 0),
-            message=known.message if known else finding.sentences[0].as_py(),
-            example_row=known.example_row if known else int(block.rows[finding.rows[0]]),
+        groups.setdefault((finding.code, finding.column), []).append(finding)
+    told = []
+    for (code, column), alike in groups.items():
+        first = min(alike, key=lambda finding: int(finding.rows[0]))
+        told.append(
+            Notice(
+                code=code,
+                column=column,
+                count=sum(len(finding.rows) for finding in alike),
+                message=first.sentences[0].as_py(),
+                example_row=int(block.rows[first.rows[0]]),
+            )
         )
-    return tuple(grouped.values())
+    return tuple(told)
 
 
 def _spread(texts: pa.Array, rows: Rows, length: int) -> pa.Array:

@@ -8,13 +8,12 @@ from msgspec import Struct, field
 
 from pipeline.model import Block, Notice
 from pipeline.stages.mapping import ColumnMap
-from pipeline.stages.normalise import folded
+from pipeline.stages.texts import folded
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.folding import FALSE_WORDS, TRUE_WORDS
-from schemas.vocabulary import CellKind, Role
+from schemas.vocabulary import DATE_ROLES, CellKind, Role
 
-_DATE_ROLES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
 _FIRST = 64
 
 
@@ -33,6 +32,14 @@ def auto_dispatched(block: Block, mapping: ColumnMap, profile: Profile) -> npt.N
     return said
 
 
+def says_no(block: Block, mapping: ColumnMap, role: Role) -> npt.NDArray[np.bool_]:
+    """True for rows whose cell for this role says no; for none without a column."""
+    column = mapping.columns.get(role)
+    if column is None:
+        return np.zeros(len(block), dtype=np.bool_)
+    return _among(folded(block.cells[column]), FALSE_WORDS)
+
+
 class DateKinds(Struct, kw_only=True):
     """How the dates of a file's columns are kept, gathered over its blocks.
 
@@ -48,7 +55,7 @@ class DateKinds(Struct, kw_only=True):
 
     def see(self, block: Block, mapping: ColumnMap) -> None:
         """Take a block's date columns into account."""
-        for role in _DATE_ROLES:
+        for role in DATE_ROLES:
             column = mapping.columns.get(role)
             if column is None:
                 continue
@@ -77,7 +84,7 @@ class DateKinds(Struct, kw_only=True):
                 "text: a spreadsheet has probably swapped day and month where it could. Compare "
                 "the dates with their source, and format the column as text.",
             )
-            for role in _DATE_ROLES
+            for role in DATE_ROLES
             if role in self.mixed()
         )
 

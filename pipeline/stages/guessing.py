@@ -11,7 +11,7 @@ from pipeline.stages.survey import ColumnFacts, Survey
 from schemas.courier import GENERIC, Profile
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold_header
 from schemas.profile import is_awb_like
-from schemas.vocabulary import Role
+from schemas.vocabulary import DATE_ROLES, Role
 
 _SIMILAR = 0.6
 """From here on a heading counts as similar to one that is known."""
@@ -22,7 +22,6 @@ _ENOUGH = 0.45
 _BY_SHAPE = frozenset({Role.ORDER_ID, Role.AWB, Role.STATUS})
 """Roles whose cells can speak for them although the heading says nothing."""
 
-_DATES = frozenset({Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED})
 _FLAGS = frozenset({Role.AUTO_DISPATCH, Role.SELF_SHIP})
 
 
@@ -144,7 +143,7 @@ def _shape(
         return share * 0.8, f"{facts.awbs} of {facts.filled} cells look like AWB numbers."
     if role is Role.STATUS:
         return _status_shape(facts, profiles)
-    if role in _DATES:
+    if role in DATE_ROLES:
         dates = max(facts.dates, facts.typed_dates)
         return facts.share(dates), f"{dates} of {facts.filled} cells are dates."
     words = facts.values

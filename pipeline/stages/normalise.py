@@ -1,5 +1,7 @@
-"""Text cells into the canonical manifest that pandera judges. Nothing is judged here."""
+"""Text cells into the canonical frame of ``schemas.manifest``: facts, and nothing is judged."""
 
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -7,35 +9,124 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pipeline.model import Block
-from pipeline.stages.dates import ABSENT, Times, read_times
+from pipeline.stages.dates import UNREADABLE, Times, read_times
+from pipeline.stages.flags import auto_dispatched, says_no
 from pipeline.stages.ids import canonical_ids
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.statuses import Statuses, resolve_statuses
+from pipeline.stages.structure import error_cells, nul_cells, shapes, without_status
+from pipeline.stages.texts import lengths, read_reasons, with_reasons
 from schemas.courier import Profile
-from schemas.folding import fold
-from schemas.manifest import ID_KIND, ID_NUMBER, UNREADABLE
-from schemas.rules import Rules
-from schemas.vocabulary import CellKind, Role
+from schemas.limits import TEXT_LENGTH
+from schemas.manifest import DateKind, Fact
+from schemas.statuses import Verdict
+from schemas.vocabulary import DATE_ROLES, CellKind, Milestone, Role
 
-_DATE_ROLES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
+_DATES = {
+    Role.EVENT_TIME: (Fact.EVENT_TIME, Fact.EVENT_TIME_KIND),
+    Role.PROMISED: (Fact.PROMISED, Fact.PROMISED_KIND),
+    Role.ESTIMATED: (Fact.ESTIMATED, Fact.ESTIMATED_KIND),
+}
+
+
+class Cells(Struct, frozen=True, kw_only=True):
+    """A column's cells, as the file has them, that a fact was taken from."""
+
+    heading: str
+    cells: pa.Array
+
+    def of(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], list[Any]]:
+        """Return what stands in some rows: for each its place in a list without doubles."""
+        encoded = self.cells.take(pa.array(rows)).dictionary_encode()
+        return encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist()
+
+
+class Records(Struct, frozen=True, kw_only=True):
+    """Records of our own that a fact was taken from: ``index`` says which of them a row has.
+
+    ``heading``: of the column, "" where they are about the whole row.
+    """
+
+    heading: str
+    index: npt.NDArray[np.int64]
+    distinct: Sequence[Any]
+
+    def of(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], list[Any]]:
+        """Return what some rows have: for each its place in a list without doubles."""
+        used, places = np.unique(self.index[rows], return_inverse=True)
+        return places, [self.distinct[at] for at in used.tolist()]
+
+
+Evidence = Cells | Records
+"""What a fact was taken from: what ``schemas.words`` make their sentences of."""
 
 
 class Canonical(Struct, frozen=True, kw_only=True):
     """A block in canonical form.
 
-    ``ids``: order ids with their wrappers off. ``statuses``: the resolved combinations. ``times``:
-    the instants of each date role that has a column. ``zone``: where times without a zone are.
-    ``frame``: the same as the columns of ``schemas.manifest``.
+    ``frame``: the facts, as ``schemas.manifest`` judges them. ``evidence``: what they were taken
+    from. ``ids``: order ids with their wrappers off. ``statuses``: the resolved combinations.
+    ``times``: the instants of each date role that has a column; ``zone``: where times without a
+    zone are. ``reasons``: those that are numbers, as text. ``texts``: remarks, with the reasons
+    that are none before them, and locations. ``auto``: rows whose order's pickup auto dispatch
+    reports.
     """
 
+    frame: pd.DataFrame
+    evidence: Mapping[Fact, Evidence]
     ids: pa.Array
     statuses: Statuses
-    times: dict[Role, Times]
+    times: Mapping[Role, Times]
     zone: ZoneInfo
-    frame: pd.DataFrame
+    reasons: pa.Array
+    texts: Mapping[Role, pa.Array]
+    auto: npt.NDArray[np.bool_]
+
+
+class _Facts(Struct, kw_only=True):
+    """The columns of a frame that is being made, and the evidence for each."""
+
+    block: Block
+    mapping: ColumnMap
+    columns: dict[Fact, pa.Array] = field(default_factory=dict)
+    evidence: dict[Fact, Evidence] = field(default_factory=dict)
+
+    def put(self, fact: Fact, values: pa.Array, *, role: Role) -> None:
+        """Add a column that was taken from a role's cells."""
+        self.columns[fact] = values
+        self.evidence[fact] = Cells(heading=self.mapping.header(role), cells=self.cells(role))
+
+    def flag(self, fact: Fact, flags: npt.NDArray[Any], evidence: Evidence) -> None:
+        """Add a flag, unless it is nowhere set."""
+        if flags.any():
+            self.columns[fact] = pa.array(flags.astype(np.int8), pa.int8())
+            self.evidence[fact] = evidence
+
+    def mark(self, fact: Fact, found: Mapping[int, tuple[int, Any]], *, heading: str = "") -> None:
+        """Set a flag in single rows: position → its value, and the evidence for it."""
+        if not found:
+            return
+        flags, index = np.zeros((2, len(self.block)), dtype=np.int64)
+        for number, (at, (value, _)) in enumerate(found.items()):
+            flags[at], index[at] = value, number
+        distinct = [evidence for _, evidence in found.values()]
+        self.flag(fact, flags, Records(heading=heading, index=index, distinct=distinct))
+
+    def cells(self, role: Role) -> pa.Array:
+        """A role's cells as they stand in the file, all "" without a column."""
+        at = self.mapping.columns.get(role)
+        return pa.repeat("", len(self.block)) if at is None else self.block.cells[at]
+
+    def values(self, role: Role) -> pa.Array:
+        """A role's cells, those that are a formula's error left out."""
+        at = self.mapping.columns.get(role, -1)
+        cells, kinds = self.cells(role), self.block.kinds.get(at)
+        if kinds is None or not (kinds == CellKind.ERROR).any():
+            return cells
+        return pc.if_else(pa.array(kinds == CellKind.ERROR), "", cells)
 
 
 def normalise(
@@ -44,52 +135,111 @@ def normalise(
     profile: Profile,
     *,
     now_ms: npt.NDArray[np.int64],
-    rules: Rules,
+    timezone: str,
+    mixed: Collection[Role] = (),
 ) -> Canonical:
-    """Bring every mapped column into canonical form; no row is dropped, no cell is judged.
+    """Collect the facts of every row; no row is dropped, no cell is judged.
 
-    ``now_ms``: when each row was received.
+    ``now_ms``: when each row was received. ``timezone``: IANA name, for times without a zone when
+    the profile names none. ``mixed``: date roles whose column mixes kinds of cells somewhere in
+    the file, where the profile is strict about it.
     """
-    zone = ZoneInfo(profile.zone or rules.timezone)
-    at_id = mapping.columns[Role.ORDER_ID]
-    ids = canonical_ids(block.cells[at_id], block.kinds.get(at_id))
-    statuses = resolve_statuses(block, mapping, profile)
-    times = {
-        role: read_times(
-            _date_cells(block, mapping, role),
-            block.kinds.get(mapping.columns[role]),
-            profile.date_rule(role),
-            zone,
-        )
-        for role in _DATE_ROLES
-        if role in mapping.columns
-    }
-    columns = {Role.ORDER_ID.value: ids, **_id_cells(block, at_id, ids)}
-    columns[Role.STATUS.value] = statuses.keys
-    columns.update({role.value: _ages(each, now_ms) for role, each in times.items()})
-    if Role.SELF_SHIP in mapping.columns:
-        columns[Role.SELF_SHIP.value] = folded(block.cells[mapping.columns[Role.SELF_SHIP]])
+    facts = _Facts(block=block, mapping=mapping)
+    zone = ZoneInfo(profile.zone or timezone)
+    auto = auto_dispatched(block, mapping, profile)
+    _put_rows(facts, profile)
+    ids = _put_ids(facts)
+    statuses = _put_statuses(facts, profile, auto)
+    times = _put_dates(facts, profile, zone, now_ms, mixed)
+    reasons, texts = _put_texts(facts, profile)
+    not_self_ship = says_no(block, mapping, Role.SELF_SHIP)
+    facts.flag(Fact.NOT_SELF_SHIP, not_self_ship, _cells_of(facts, Role.SELF_SHIP))
     frame = pd.DataFrame(
-        {name: pd.arrays.ArrowExtensionArray(cells) for name, cells in columns.items()},
+        {
+            fact.value: pd.arrays.ArrowExtensionArray(values)
+            for fact, values in facts.columns.items()
+        },
         copy=False,
     )
-    return Canonical(ids=ids, statuses=statuses, times=times, zone=zone, frame=frame)
+    return Canonical(
+        frame=frame,
+        evidence=facts.evidence,
+        ids=ids,
+        statuses=statuses,
+        times=times,
+        zone=zone,
+        reasons=reasons,
+        texts=texts,
+        auto=auto,
+    )
 
 
-def folded(cells: pa.Array) -> pa.Array:
-    """Fold a column of strings (see ``schemas.folding.fold``)."""
-    encoded = cells.dictionary_encode()
-    words = [fold(cell) for cell in encoded.dictionary.to_pylist()]
-    return pa.array(words, pa.string()).take(encoded.indices)
+def _cells_of(facts: _Facts, role: Role) -> Cells:
+    return Cells(heading=facts.mapping.header(role), cells=facts.cells(role))
 
 
-def _id_cells(block: Block, at: int, ids: pa.Array) -> dict[str, pa.Array]:
-    """What the type of a spreadsheet's id cells adds: a 20-digit number keeps 15 digits."""
-    kinds = block.kinds.get(at)
-    if kinds is None:
-        return {}
-    numbers = pc.if_else(pa.array(kinds == CellKind.NUMBER), ids, pa.scalar(None, pa.string()))
-    return {ID_KIND: pa.array(kinds, pa.int8()), ID_NUMBER: numbers}
+def _put_rows(facts: _Facts, profile: Profile) -> None:
+    """Put how the cells of each row lie, and which of them hold no value."""
+    block, mapping = facts.block, facts.mapping
+    facts.mark(Fact.SHAPE, shapes(block, mapping))
+    facts.mark(Fact.NUL, {at: (1, held) for at, held in nul_cells(block, mapping).items()})
+    restored = {
+        at: (1, each.damaged_id) for at, each in block.facts.items() if each.damaged_id is not None
+    }
+    facts.mark(Fact.RESTORED, restored, heading=mapping.header(Role.ORDER_ID))
+    for fact, column, shown in error_cells(block, mapping, profile):
+        heading = " ".join(mapping.headers[column].split())
+        facts.flag(fact, shown, Cells(heading=heading, cells=block.cells[column]))
+
+
+def _put_ids(facts: _Facts) -> pa.Array:
+    """Put the ids, and what kind of cell each was: a 20-digit number keeps 15 digits."""
+    at = facts.mapping.columns[Role.ORDER_ID]
+    kinds = facts.block.kinds.get(at)
+    ids = canonical_ids(facts.block.cells[at], kinds)
+    told = np.zeros(len(facts.block), dtype=np.int8) if kinds is None else kinds
+    both = pa.StructArray.from_arrays([ids, pa.array(told, pa.int8())], ["text", "kind"])
+    facts.put(Fact.ID, both, role=Role.ORDER_ID)
+    return ids
+
+
+def _put_statuses(facts: _Facts, profile: Profile, auto: npt.NDArray[np.bool_]) -> Statuses:
+    statuses = resolve_statuses(facts.block, facts.mapping, profile)
+    verdicts = statuses.verdicts()
+    verdicts[without_status(facts.block, facts.mapping)] = Verdict.BROKEN
+    facts.columns[Fact.STATUS] = pa.array(verdicts, pa.int8())
+    facts.evidence[Fact.STATUS] = Records(
+        heading=facts.mapping.header(Role.STATUS), index=statuses.index, distinct=statuses.cases
+    )
+    if auto.any():
+        reported = auto & (statuses.milestones() == Milestone.BAG_PICKED)
+        facts.flag(Fact.PICKUP_REPORTED, reported, _cells_of(facts, Role.AUTO_DISPATCH))
+    return statuses
+
+
+def _put_dates(
+    facts: _Facts,
+    profile: Profile,
+    zone: ZoneInfo,
+    now_ms: npt.NDArray[np.int64],
+    mixed: Collection[Role],
+) -> dict[Role, Times]:
+    found = {}
+    for role in DATE_ROLES:
+        column = facts.mapping.columns.get(role)
+        if column is None:
+            continue
+        cells = _date_cells(facts.block, facts.mapping, role)
+        kinds = facts.block.kinds.get(column)
+        times = read_times(cells, kinds, profile.date_rule(role), zone)
+        age, kind = _DATES[role]
+        facts.put(age, pa.array(times.ms - now_ms, mask=~times.read), role=role)
+        told = np.where(times.ms == UNREADABLE, DateKind.UNREADABLE, DateKind.SOUND)
+        if role in mixed:
+            told[times.read] = DateKind.MIXED
+        facts.flag(kind, told, facts.evidence[age])
+        found[role] = times
+    return found
 
 
 def _date_cells(block: Block, mapping: ColumnMap, role: Role) -> pa.Array:
@@ -107,6 +257,17 @@ def _date_cells(block: Block, mapping: ColumnMap, role: Role) -> pa.Array:
     return pc.if_else(alone, cells, joined)
 
 
-def _ages(times: Times, now_ms: npt.NDArray[np.int64]) -> pa.Array:
-    ages = np.where(times.ms == UNREADABLE, UNREADABLE, times.ms - now_ms)
-    return pa.array(ages, pa.int64(), mask=times.ms == ABSENT)
+def _put_texts(facts: _Facts, profile: Profile) -> tuple[pa.Array, dict[Role, pa.Array]]:
+    """Put which reasons are no number, and how long remarks and locations are."""
+    numbers, words = read_reasons(facts.values(Role.REASON_CODE), profile.reasons)
+    odd = pc.not_equal(words, "").to_numpy(zero_copy_only=False)
+    facts.flag(Fact.REASON_WORDS, odd, _cells_of(facts, Role.REASON_CODE))
+    texts = {
+        Role.REMARK: with_reasons(facts.values(Role.REMARK), words),
+        Role.LOCATION: facts.values(Role.LOCATION),
+    }
+    for role, fact in ((Role.REMARK, Fact.REMARK_LENGTH), (Role.LOCATION, Fact.LOCATION_LENGTH)):
+        counted = lengths(texts[role], limit=TEXT_LENGTH)
+        if counted is not None:
+            facts.put(fact, counted, role=role)
+    return numbers, texts

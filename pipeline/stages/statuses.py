@@ -10,44 +10,23 @@ from pipeline.model import Block
 from pipeline.stages.mapping import ColumnMap
 from schemas.courier import Profile
 from schemas.folding import fold
-from schemas.manifest import SEPARATOR, ruling_of, status_key
-from schemas.statuses import Direction, Ruling, Verdict
+from schemas.statuses import StatusCase
 from schemas.vocabulary import CellKind, Role
 
 
-class Seen(Struct, frozen=True, kw_only=True):
-    """One distinct combination of the cells that decide a status, as they stand in the file."""
-
-    status: str
-    kind: str
-    direction_cell: str
-    direction: Direction
-    key: str
-    ruling: Ruling
-
-
 class Statuses(Struct, frozen=True, kw_only=True):
-    """Per row an index into the distinct combinations of the block."""
+    """Per row an index into the distinct combinations of the block, each of them resolved."""
 
     index: npt.NDArray[np.int64]
-    seen: tuple[Seen, ...]
+    cases: tuple[StatusCase, ...]
 
-    @property
-    def keys(self) -> pa.DictionaryArray:
-        """The column that the manifest's schema judges."""
-        return pa.DictionaryArray.from_arrays(
-            pa.array(self.index, pa.int32()),
-            pa.array([each.key for each in self.seen], pa.string()),
-        )
+    def verdicts(self) -> npt.NDArray[np.int8]:
+        """Return the ``Verdict`` on each row."""
+        return np.array([each.ruling.verdict for each in self.cases], dtype=np.int8)[self.index]
 
     def milestones(self) -> npt.NDArray[np.int8]:
-        """The milestone's number per row, 0 without one."""
-        return np.array([each.ruling.milestone for each in self.seen], dtype=np.int8)[self.index]
-
-    def without_milestone(self) -> npt.NDArray[np.bool_]:
-        """True for rows that are understood and have nothing to tell the API."""
-        nothing = [each.ruling.verdict is Verdict.NO_MILESTONE for each in self.seen]
-        return np.array(nothing, dtype=np.bool_)[self.index]
+        """Return the milestone's number per row, 0 without one."""
+        return np.array([each.ruling.milestone for each in self.cases], dtype=np.int8)[self.index]
 
 
 def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Statuses:
@@ -60,7 +39,7 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
         _scans(block, mapping.columns.get(Role.REASON_CODE), profile),
     ]
     index, combinations = _distinct(columns, len(block))
-    return Statuses(index=index, seen=tuple(_resolve(cells, profile) for cells in combinations))
+    return Statuses(index=index, cases=tuple(_resolve(cells, profile) for cells in combinations))
 
 
 def status_cells(block: Block, at: int) -> pa.Array:
@@ -120,15 +99,13 @@ def _distinct(
     return combined, list(zip(*parts, strict=True))
 
 
-def _resolve(cells: tuple[str, ...], profile: Profile) -> Seen:
-    status, kind, direction_cell, filled, scan = (cell.replace(SEPARATOR, " ") for cell in cells)
+def _resolve(cells: tuple[str, ...], profile: Profile) -> StatusCase:
+    status, kind, direction_cell, filled, scan = cells
     direction = profile.direction(direction_cell, has_rto_awb=bool(filled))
-    key = status_key(status, kind, direction, scan)
-    return Seen(
-        status=cells[0],
+    return StatusCase(
+        status=status,
         kind=kind,
         direction_cell=direction_cell,
         direction=direction,
-        key=key,
-        ruling=ruling_of(key, profile),
+        ruling=profile.statuses.rule(status, status_type=kind, direction=direction, scan=scan),
     )

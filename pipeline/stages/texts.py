@@ -1,15 +1,18 @@
 """Free text: tidied for the API, and turned into JSON."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.folding import fold, is_absent
+from schemas.update import REASON_SHAPE
+
+_REASON = re.compile(REASON_SHAPE)
 _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")
 #: Controls, soft hyphen, zero-width, marks of direction (bidi overrides), byte order mark, lone
 #: surrogates. The joiners U+200C and U+200D stay: emoji and Indian scripts need them.
@@ -19,8 +22,8 @@ _UNWANTED = re.compile(
 )
 
 
-def tidied(value: str, *, limit: int) -> tuple[str, bool]:
-    """Return free text fit for JSON, and whether it had to be cut (hazards, section C).
+def tidied(value: str, *, limit: int) -> str:
+    """Return free text fit for JSON (hazards, section C).
 
     Line breaks become a space, controls, lone surrogates and bidi overrides go, the ends are
     stripped, and what is longer than ``limit`` code points is cut.
@@ -29,25 +32,84 @@ def tidied(value: str, *, limit: int) -> tuple[str, bool]:
     for part in (value[: limit * 4], value):
         clean = part.strip() if part.isprintable() else _cleaned(part)
         if len(clean) > limit:
-            return clean[:limit].rstrip(), True
+            return clean[:limit].rstrip()
         if len(part) == len(value):
             break
-    return clean, False
+    return clean
 
 
 def _cleaned(text: str) -> str:
     return _UNWANTED.sub("", _BREAKS.sub(" ", text)).strip()
 
 
-def tidy_column(cells: pa.Array, *, limit: int) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
-    """Tidy a column of strings; also say per row whether it was cut."""
+def length_of(value: str, *, limit: int) -> int:
+    """Count the code points of a text once it is tidied.
+
+    Of a very long text no more is looked at than shows that it is longer than ``limit``.
+    """
+    for part in (value[: limit * 4], value):
+        length = len(part.strip() if part.isprintable() else _cleaned(part))
+        if length > limit or len(part) == len(value):
+            break
+    return length
+
+
+def lengths(cells: pa.Array, *, limit: int) -> pa.Array | None:
+    """Count the code points at most that each cell has when tidied; None if none is too long.
+
+    Only what is longer than ``limit`` before it is tidied is counted exactly.
+    """
+    counts = pc.utf8_length(cells)
+    long = np.flatnonzero(pc.greater(counts, limit).to_numpy(zero_copy_only=False))
+    if not len(long):
+        return None
+    encoded = cells.take(pa.array(long)).dictionary_encode()
+    exact = [length_of(value, limit=limit) for value in encoded.dictionary.to_pylist()]
+    mask = np.zeros(len(cells), dtype=np.bool_)
+    mask[long] = True
+    return pc.replace_with_mask(
+        counts, pa.array(mask), pa.array(exact, counts.type).take(encoded.indices)
+    )
+
+
+def read_reasons(cells: pa.Array, known: Mapping[str, int]) -> tuple[pa.Array, pa.Array]:
+    """Split reasons into integers (as text) and words; "" where a cell has none of the kind.
+
+    ``known``: folded text → its number.
+    """
     encoded = cells.dictionary_encode()
-    pairs = [tidied(value, limit=limit) for value in encoded.dictionary.to_pylist()]
-    texts = pa.array([text for text, _ in pairs], pa.string())
-    cuts = np.array([cut for _, cut in pairs], dtype=np.bool_)
-    indices = encoded.indices.to_numpy(zero_copy_only=False)
-    cut_rows = cuts[indices] if len(cuts) else np.zeros(len(cells), dtype=np.bool_)
-    return texts.take(encoded.indices), cut_rows
+    numbers, words = [], []
+    for cell in encoded.dictionary.to_pylist():
+        text = tidied(cell, limit=len(cell) + 1)
+        key = fold(text)
+        code = known.get(key)
+        number = str(code) if code is not None else text if _REASON.fullmatch(text) else ""
+        numbers.append(number)
+        words.append("" if number or is_absent(key) else text)
+    return tuple(pa.array(texts, pa.string()).take(encoded.indices) for texts in (numbers, words))
+
+
+def with_reasons(remarks: pa.Array, words: pa.Array) -> pa.Array:
+    """Put a reason in words before the remark, where the cap cannot cut it off."""
+    if not pc.any(pc.not_equal(words, "")).as_py():
+        return remarks
+    same = pc.or_(pc.equal(remarks, ""), pc.equal(remarks, words))
+    both = pc.if_else(same, words, pc.binary_join_element_wise(words, remarks, ": "))
+    return pc.if_else(pc.equal(words, ""), remarks, both)
+
+
+def folded(cells: pa.Array) -> pa.Array:
+    """Fold a column of strings (see ``schemas.folding.fold``)."""
+    encoded = cells.dictionary_encode()
+    keys = [fold(cell) for cell in encoded.dictionary.to_pylist()]
+    return pa.array(keys, pa.string()).take(encoded.indices)
+
+
+def tidy_column(cells: pa.Array, *, limit: int) -> pa.Array:
+    """Tidy a column of strings."""
+    encoded = cells.dictionary_encode()
+    texts = [tidied(value, limit=limit) for value in encoded.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(encoded.indices)
 
 
 def json_member(name: str, cells: pa.Array, *, quoted: bool = True) -> pa.Array:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.model import Block, Fault, Notice
+from pipeline.model import Block, Notice, RowFacts
 from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
 from pipeline.stages.prepare import prepare_block
 from schemas.courier import Profile
 from schemas.profile import builtin_profiles
-from schemas.rules import Rules
 from schemas.vocabulary import CellKind
 
 NOW = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
@@ -46,8 +45,8 @@ def sheet(
     *rows: Sequence[str],
     courier: str | Profile = "generic",
     kinds: Mapping[int, Sequence[CellKind]] | None = None,
-    faults: Mapping[int, tuple[Fault, ...]] | None = None,
-    rules: Rules | None = None,
+    extra: Mapping[int, tuple[str, ...]] | None = None,
+    facts: Mapping[int, RowFacts] | None = None,
     now: datetime = NOW,
 ) -> Prepared:
     """Prepare rows; the first one is record 2 of its file."""
@@ -57,7 +56,8 @@ def sheet(
         rows=np.arange(2, len(rows) + 2, dtype=np.int32),
         cells=tuple(pa.array(list(column), pa.string()) for column in columns),
         kinds={at: np.array(kind, dtype=np.int8) for at, kind in (kinds or {}).items()},
-        faults=faults or {},
+        extra=extra or {},
+        facts=facts or {},
     )
     mapping = map_columns(headers, profile)
     dates = DateKinds()
@@ -67,7 +67,7 @@ def sheet(
         mapping,
         profile,
         now=now,
-        rules=rules or Rules(),
+        timezone="Asia/Kolkata",
         mixed=dates.mixed() if profile.strict_dates else (),
     )
     return Prepared(rows=done.table.to_pylist(), notices=(*done.notices, *dates.notices()))

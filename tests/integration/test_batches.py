@@ -24,7 +24,6 @@ from pipeline.steps import Blocked, Ready
 from pipeline.wiring import Site
 from schemas.codes import Code
 from schemas.profile import builtin_profiles
-from schemas.rules import Rules
 from tests.acceptance.harness import orders, sheet
 from tests.fakes import hostile_files, steps_by_hand
 from tests.fakes.killed_between import accept_all
@@ -114,7 +113,7 @@ def some_files(folder: Path) -> list[Path]:
 def test_files_read_together_come_out_as_each_would_alone(tmp_path: Path) -> None:
     files = some_files(tmp_path)
     reading = Reading(
-        profiles=builtin_profiles(), default="generic", limits=Limits(), rules=Rules()
+        profiles=builtin_profiles(), default="generic", limits=Limits(), timezone="Asia/Kolkata"
     )
 
     def jobs(into: str) -> list[Job]:

@@ -34,7 +34,6 @@ from pipeline.stages.plan import sendable_orders
 from pipeline.stages.settle import settle, unsent
 from schemas.codes import Code
 from schemas.profile import builtin_profiles
-from schemas.rules import Rules
 from schemas.vocabulary import Milestone, Outcome
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -66,7 +65,9 @@ class Bench:
 
     def prepare(self, path: Path) -> Prepared:
         profiles = builtin_profiles()
-        reading = Reading(profiles=profiles, default="generic", limits=Limits(), rules=Rules())
+        reading = Reading(
+            profiles=profiles, default="generic", limits=Limits(), timezone="Asia/Kolkata"
+        )
         source = Source(path=path, name=path.name, named=None, now=NOW)
         facts = prepare(source, reading, self.spool, _NoFamily())
         return load(facts, self.spool, profiles)

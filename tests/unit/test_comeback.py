@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.columns import RESULT
-from pipeline.model import Block, Fault, ResultBlock
+from pipeline.model import Block, ResultBlock, RowFacts
 from pipeline.stages.comeback import (
     ROWS_SHEET,
     is_reject_column,
@@ -25,7 +25,6 @@ from pipeline.stages.comeback import (
     restore_ids,
 )
 from pipeline.stages.report_rejects import rejects_csv
-from schemas.codes import Code
 from schemas.vocabulary import CellKind
 
 HEADERS = ("_reject_row", "_reject_codes", "_reject_message", "_reject_drop", "Order Id", "Remark")
@@ -136,24 +135,21 @@ def ragged(codes: str, surplus: str) -> Block:
 
 def test_a_shifted_row_that_was_not_mended_is_rejected_again() -> None:
     back = restore(ragged("ROW_RAGGED", "Mumbai"), (*HEADERS, ""), "csv")
-    (fault,) = back.faults[0]
-    assert fault.code is Code.ROW_RAGGED
-    assert 'Row 2: "Mumbai"' in fault.message
+    assert back.facts == {0: RowFacts(beyond="Mumbai")}
 
 
 def test_a_mended_row_is_sound() -> None:
-    assert not restore(ragged("ROW_RAGGED", ""), (*HEADERS, ""), "csv").faults
+    assert not restore(ragged("ROW_RAGGED", ""), (*HEADERS, ""), "csv").facts
 
 
 def test_a_nameless_column_of_the_original_is_no_fault() -> None:
-    assert not restore(ragged("ID_MISSING:order_id", "note"), (*HEADERS, ""), "csv").faults
+    assert not restore(ragged("ID_MISSING:order_id", "note"), (*HEADERS, ""), "csv").facts
 
 
-def test_what_the_reader_found_is_not_told_twice() -> None:
-    known = Fault(code=Code.ROW_RAGGED, column="", message="as read")
+def test_what_the_reader_found_is_kept() -> None:
     came = ragged("ROW_RAGGED", "Mumbai")
-    came = Block(rows=came.rows, cells=came.cells, faults={0: (known,)})
-    assert restore(came, (*HEADERS, ""), "csv").faults == {0: (known,)}
+    came = Block(rows=came.rows, cells=came.cells, facts={0: RowFacts(cells=2)})
+    assert restore(came, (*HEADERS, ""), "csv").facts == {0: RowFacts(cells=2, beyond="Mumbai")}
 
 
 # Damaged ids
@@ -255,8 +251,8 @@ def test_ids_are_restored_by_the_row_they_came_from() -> None:
         line("1.77881E+19", row="7", drop="other"),
         line("1.77881E+19", row=""),
     )
-    back, restored = restore_ids(came, HEADERS, 4, {("d1", 7): ID, ("d1", 8): "55555"})
-    assert restored == (0,)
+    back = restore_ids(came, HEADERS, 4, {("d1", 7): ID, ("d1", 8): "55555"})
+    assert back.facts == {0: RowFacts(damaged_id="1.77881E+19")}
     assert back.cells[4].to_pylist() == [ID, *came.cells[4].to_pylist()[1:]]
     assert back.cells[5] == came.cells[5]
 
@@ -265,22 +261,22 @@ def test_a_restored_number_cell_counts_as_text_from_then_on() -> None:
     came = block(
         line("17788112345678900000"), line("17788112345678900000", row="9"), kinds={4: [1, 1]}
     )
-    back, restored = restore_ids(came, HEADERS, 4, {("d1", 7): ID})
-    assert restored == (0,)
+    back = restore_ids(came, HEADERS, 4, {("d1", 7): ID})
+    assert list(back.facts) == [0]
     assert back.kinds[4].tolist() == [TEXT, NUMBER]
     assert came.kinds[4].tolist() == [NUMBER, NUMBER]
 
 
 def test_nothing_damaged_gives_the_same_block_back() -> None:
     came = block(line(ID))
-    assert restore_ids(came, HEADERS, 4, {("d1", 7): ID}) == (came, ())
+    assert restore_ids(came, HEADERS, 4, {("d1", 7): ID}) is came
 
 
 def test_two_sheets_with_the_same_row_number_restore_only_what_is_certain() -> None:
     came = block(line("1.77881E+19"))
     other = "99988112345678901234"
-    assert restore_ids(came, HEADERS, 4, {("d1", 7): (other, ID)})[1] == (0,)
-    assert restore_ids(came, HEADERS, 4, {("d1", 7): (ID, ID[:-1] + "9")})[1] == ()
+    assert list(restore_ids(came, HEADERS, 4, {("d1", 7): (other, ID)}).facts) == [0]
+    assert not restore_ids(came, HEADERS, 4, {("d1", 7): (ID, ID[:-1] + "9")}).facts
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def cells_of(data: bytes, header: Sequence[str]) -> list[tuple[str, ...]]:
     manifest = read_manifest(data, name="t", limits=Limits(), header=ExactHeader(*header))
     rows: list[tuple[str, ...]] = []
     for block in manifest.sheets[0].blocks(ReadTally()):
-        assert not block.faults
+        assert not block.facts
         assert not block.extra
         rows.extend(zip(*(column.to_pylist() for column in block.cells), strict=True))
     return rows
@@ -142,7 +142,7 @@ def dropped_back(data: bytes, headers: tuple[str, ...], kind: str) -> list[tuple
     assert restore_headers(sheet.headers, origin(kind, sheet.name)) == (*LEADING, *headers)
     rows: list[tuple[str, ...]] = []
     for block in sheet.blocks(ReadTally()):
-        assert not block.faults
+        assert not block.facts
         back = unguarded(block, sheet, manifest)
         rows.extend(
             zip(*(column.to_pylist() for column in back.cells[len(LEADING) :]), strict=True)

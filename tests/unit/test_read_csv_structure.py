@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import DropRefused
-from pipeline.model import Block, Limits, Manifest, ReadTally
+from pipeline.model import Block, Limits, Manifest, ReadTally, RowFacts
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading import read_csv as room
 from schemas.codes import Code
@@ -111,44 +111,28 @@ def test_a_record_longer_than_any_real_one_is_refused(monkeypatch: pytest.Monkey
     assert refused(text).code is Code.CSV_BROKEN
 
 
-def test_missing_trailing_cells_are_empty_with_a_fault() -> None:
+def test_missing_trailing_cells_are_empty_and_noted() -> None:
     [block] = blocks_of(opened("Id,Status,Remark,City\n1,a,b,c\n2,d\n3,e,f,g\n", "Id", "Status"))
     assert block.cells[2].to_pylist() == ["b", "", "f"]
-    [fault] = block.faults[1]
-    assert (fault.code, fault.label) == (Code.ROW_SHORT, "ROW_SHORT")
-    assert fault.message.startswith('Row 3: 2 cells missing at the end, from "Remark" on.')
-    assert list(block.faults) == [1]
+    assert block.facts == {1: RowFacts(cells=2)}
 
 
 def test_cells_missing_under_blank_headers_are_not_missing() -> None:
     [block] = blocks_of(opened("Id,Status,,\n1,a\n2,b,,\n"))
-    assert not block.faults
+    assert not block.facts
 
 
-def test_extra_empty_cells_are_fine_and_extra_text_is_ragged() -> None:
+def test_extra_empty_cells_are_fine_and_extra_text_is_kept() -> None:
     [block] = blocks_of(opened('Id,Status\n1,a,, \n2,b,,"x, y",\n3,c\n'))
     assert block.rows.tolist() == [2, 3, 4]
     assert dict(block.extra) == {1: ("", "x, y")}
-    assert [fault.code for fault in block.faults[1]] == [Code.ROW_RAGGED]
-    assert '"x, y"' in block.faults[1][0].message
 
 
-def test_faults_stay_with_their_rows_when_blank_rows_are_dropped() -> None:
+def test_facts_stay_with_their_rows_when_blank_rows_are_dropped() -> None:
     [block] = blocks_of(opened("Id,Status\n\n , \n1,a,x\n,,\n2\n3,b\n"))
     assert block.rows.tolist() == [4, 6, 7]
-    assert {at: [fault.code for fault in found] for at, found in block.faults.items()} == {
-        0: [Code.ROW_RAGGED],
-        1: [Code.ROW_SHORT],
-    }
+    assert block.facts == {1: RowFacts(cells=1)}
     assert dict(block.extra) == {0: ("x",)}
-
-
-def test_a_nul_in_a_cell_is_a_fault_of_its_row_only() -> None:
-    [block] = blocks_of(opened("Id,Current Status\n1,ok\n2,b\0d\n3,ok\n", "Id"))
-    [fault] = block.faults[1]
-    assert fault.code is Code.CELL_INVALID
-    assert "Row 3, Current Status" in fault.message
-    assert list(block.faults) == [1]
 
 
 def test_title_rows_are_passed_over_and_the_header_is_found_by_its_names() -> None:

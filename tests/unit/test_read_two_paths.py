@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import DropRefused
-from pipeline.model import Fault, Limits, ReadTally
+from pipeline.model import Limits, ReadTally, RowFacts
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.decode import Encoding
 from pipeline.stages.reading.dialect import Dialect
@@ -20,7 +20,7 @@ from tests.fakes.header_finders import ExactHeader
 
 pytestmark = pytest.mark.timeout(60)
 
-Seen = tuple[int, tuple[str, ...], tuple[str, ...], tuple[Fault, ...]]
+Seen = tuple[int, tuple[str, ...], tuple[str, ...], RowFacts | None]
 
 
 def everything(source: CsvBlocks) -> tuple[list[Seen], int, int] | tuple[Code, str]:
@@ -31,7 +31,7 @@ def everything(source: CsvBlocks) -> tuple[list[Seen], int, int] | tuple[Code, s
             columns = [column.to_pylist() for column in block.cells]
             for at, number in enumerate(block.rows.tolist()):
                 cells = tuple(column[at] for column in columns)
-                rows.append((number, cells, block.extra.get(at, ()), block.faults.get(at, ())))
+                rows.append((number, cells, block.extra.get(at, ()), block.facts.get(at)))
     except DropRefused as refusal:
         return refusal.code, refusal.message
     return rows, tally.blank, tally.header
@@ -173,7 +173,7 @@ def test_any_table_in_any_dialect_reads_back_the_same_cells(
     rows: list[tuple[str, ...]] = []
     for block in manifest.sheets[0].blocks(ReadTally()):
         rows.extend(zip(*(column.to_pylist() for column in block.cells), strict=True))
-        assert not block.faults
+        assert not block.facts
         assert not block.extra
     kept = [tuple(row) for row in table if any(cell.strip() for cell in row) and row != header]
     assert rows == kept

@@ -9,18 +9,16 @@ from pipeline.model import Disposition
 from pipeline.stages.quoting import quoted
 from pipeline.stages.texts import joined, json_member, tidied
 from schemas.profile import load_profile
-from schemas.rules import Rules
 from schemas.vocabulary import CellKind
 from tests.fakes.courier_sheet import Prepared, sheet
 
 
-def with_meta(kinds: CellKind | None = None, rules: Rules | None = None, **cells: str) -> Prepared:
+def with_meta(kinds: CellKind | None = None, **cells: str) -> Prepared:
     headers = ["Order ID", "Status", *(name.replace("_", " ") for name in cells)]
     return sheet(
         headers,
         ["A1", "Delivered", *cells.values()],
         kinds=None if kinds is None else {2: [kinds]},
-        rules=rules,
     )
 
 
@@ -111,13 +109,28 @@ def test_a_long_remark_is_cut_on_a_code_point_and_warned_of() -> None:
 
 
 def test_a_long_text_of_unwanted_characters_keeps_its_end() -> None:
-    assert tidied("\x07" * 30_000 + "end", limit=500) == ("end", False)
+    assert tidied("\x07" * 30_000 + "end", limit=500) == "end"
 
 
-def test_the_cap_is_a_rule_and_holds_for_locations_too() -> None:
-    done = with_meta(rules=Rules(text_limit=4), Location="Mumbai_Andheri")
-    assert done.update["meta"] == {"dpLocation": "Mumb"}
+def test_the_cap_holds_for_locations_too() -> None:
+    done = with_meta(Location="x" * 499 + " y")
+    assert done.update["meta"] == {"dpLocation": "x" * 499}
     assert done.one["codes"] == "TEXT_CUT:location"
+
+
+@pytest.mark.parametrize(
+    "remark", ["x" * 490 + " " * 600, "x" * 500 + "\u200b", "\x07" * 3_000 + "x"]
+)
+def test_what_tidying_takes_away_does_not_count(remark: str) -> None:
+    assert with_meta(Remarks=remark).one["codes"] == ""
+
+
+def test_a_reason_in_words_and_a_remark_count_together() -> None:
+    done = with_meta(Reason_Code="EOD-6", Remarks="x" * 494)
+    assert done.one["codes"] == "REASON_NOT_NUMERIC:reason_code;TEXT_CUT:remark"
+    assert with_meta(Reason_Code="EOD-6", Remarks="x" * 493).one["codes"] == (
+        "REASON_NOT_NUMERIC:reason_code"
+    )
 
 
 def test_an_error_cell_is_empty() -> None:
@@ -125,7 +138,7 @@ def test_an_error_cell_is_empty() -> None:
 
 
 def test_lone_surrogates_are_taken_out() -> None:
-    assert tidied("a\ud83db", limit=10) == ("ab", False)
+    assert tidied("a\ud83db", limit=10) == "ab"
 
 
 def test_members_read_back_and_there_is_none_of_an_empty_cell() -> None:

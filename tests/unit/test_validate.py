@@ -1,15 +1,16 @@
 """pandera judges: all faults of all rows, in one pass, by code and column."""
 
+import importlib.util
+from pathlib import Path
+
 import pandas as pd
 import pandera.pandas as pandera
 import pytest
 
-from pipeline.model import Disposition, Fault
-from pipeline.stages.validate import validate
-from schemas.codes import Code
-from schemas.manifest import manifest_schema
+from pipeline.model import Disposition, RowFacts
+from schemas.codes import Code, Kind
+from schemas.manifest import DECIDED_ELSEWHERE, RULES, Fact, judge, manifest_schema
 from schemas.profile import builtin_profiles, load_profile
-from schemas.rules import Rules
 from schemas.vocabulary import CellKind
 from tests.fakes.courier_sheet import sheet
 
@@ -59,42 +60,101 @@ def test_notices_group_by_code_and_column_with_count_and_example() -> None:
     assert notices[Code.NO_MILESTONE, "status"].count == 1
 
 
-def test_the_schema_is_built_once_per_profile_and_rules() -> None:
-    first = manifest_schema(GENERIC, Rules())
-    assert manifest_schema(GENERIC, Rules()) is first
-    assert manifest_schema(GENERIC, Rules(future_hours=1)) is not first
+def test_the_schema_is_built_once_per_profile() -> None:
+    first = manifest_schema(GENERIC)
+    assert manifest_schema(GENERIC) is first
+    assert manifest_schema(builtin_profiles()["ekart"]) is not first
     assert isinstance(first, pandera.DataFrameSchema)
 
 
-def test_checks_bear_the_names_of_codes_and_nothing_is_coerced() -> None:
-    schema = manifest_schema(GENERIC, Rules())
-    names = {check.name for column in schema.columns.values() for check in column.checks}
-    assert names <= set(Code.__members__)
-    assert {"ID_MISSING", "ID_DAMAGED", "ID_INVALID", "STATUS_UNKNOWN", "DATE_INVALID"} <= names
+def test_each_rule_is_a_check_of_its_own_and_nothing_is_coerced() -> None:
+    schema = manifest_schema(GENERIC)
+    names = [check.name for column in schema.columns.values() for check in column.checks]
+    assert sorted(names) == sorted(rule.name for rule in RULES)
+    assert len(set(names)) == len(names)
     assert not schema.coerce
     assert not any(column.coerce for column in schema.columns.values())
 
 
+def test_each_code_of_a_row_has_its_rules_or_a_place_that_decides_it() -> None:
+    kinds = {Kind.REJECT, Kind.WARNING, Kind.SKIP}
+    ruled = {rule.code for rule in RULES}
+    assert ruled | set(DECIDED_ELSEWHERE) == {code for code in Code if code.kind in kinds}
+    assert not ruled & set(DECIDED_ELSEWHERE)
+    assert {rule.fact for rule in RULES} == set(Fact)
+
+
+@pytest.mark.parametrize("code", DECIDED_ELSEWHERE)
+def test_the_place_that_decides_a_code_names_it(code: Code) -> None:
+    module, why = DECIDED_ELSEWHERE[code]
+    source = importlib.util.find_spec(module)
+    assert source is not None
+    assert source.origin is not None
+    assert f"Code.{code.name}" in Path(source.origin).read_text(encoding="utf-8")
+    assert why.endswith(".")
+
+
 def test_a_frame_that_lacks_a_column_is_a_bug_not_a_bad_row() -> None:
     with pytest.raises(pandera.errors.SchemaErrors):
-        validate(pd.DataFrame({"status": []}), GENERIC, Rules())
+        judge(pd.DataFrame({"status": []}), GENERIC)
 
 
-def test_structural_faults_reject_their_rows() -> None:
-    faults = {
-        0: (Fault(code=Code.ROW_RAGGED, column="", message="Row 2: shifted."),),
-        1: (Fault(code=Code.CELL_INVALID, column="", message="Row 3: NUL."),),
-    }
-    rows = [["A1", "Delivered"], ["A2", "Delivered"], ["A3", "Delivered"]]
-    done = sheet(["Order ID", "Status"], *rows, faults=faults).rows
-    assert [row["codes"] for row in done] == ["ROW_RAGGED", "CELL_INVALID", ""]
-    assert [row["message"] for row in done] == ["Row 2: shifted.", "Row 3: NUL.", ""]
-    assert [row["item"] != "" for row in done] == [False, False, True]
+def test_text_beyond_the_last_column_rejects_its_row() -> None:
+    rows = [["A1", "Delivered"], ["A2", "Delivered"]]
+    first, second = sheet(["Order ID", "Status"], *rows, extra={0: ("", "x, y")}).rows
+    assert (first["codes"], first["item"]) == ("ROW_RAGGED", "")
+    assert first["message"].startswith('Row 2: "x, y" stands beyond the last column, "Status".')
+    assert (second["codes"], second["message"]) == ("", "")
+
+
+def test_a_shifted_row_of_a_rejects_file_is_rejected_again() -> None:
+    facts = {0: RowFacts(beyond="Mumbai")}
+    row = sheet(["Order ID", "Status"], ["A1", "Delivered"], facts=facts).one
+    assert row["codes"] == "ROW_RAGGED"
+    assert row["message"].startswith('Row 2: "Mumbai" still stands to the right of the last named')
+
+
+def test_a_restored_id_is_told_and_sent() -> None:
+    facts = {0: RowFacts(damaged_id="1.77881E+19")}
+    row = sheet(["Order ID", "Status"], ["17788112345678901234", "Delivered"], facts=facts).one
+    assert row["codes"] == "ID_RESTORED:order_id"
+    assert row["message"].startswith('Row 2, Order ID: "1.77881E+19" is how a spreadsheet shows')
+    assert row["disposition"] == Disposition.SEND
+
+
+def test_a_nul_rejects_its_row_only() -> None:
+    rows = [["A1", "ok", "Delivered"], ["A2", "b\0d", "Delivered"], ["A3", "", "Delivered"]]
+    done = sheet(["Order ID", "Note", "Status"], *rows).rows
+    assert [row["codes"] for row in done] == ["", "CELL_INVALID", ""]
+    assert done[1]["message"] == (
+        "Row 3, Note: the cell holds a NUL character, so it is damaged. Export the row again."
+    )
+
+
+def test_several_nuls_are_told_once() -> None:
+    row = sheet(["Order ID", "Note", "Status"], ["A\0", "b\0d\0", "Delivered"]).one
+    assert row["codes"] == "CELL_INVALID;ID_INVALID:order_id"
+    assert row["message"].startswith("Row 2, Order ID, Note: the cell holds a NUL character")
+
+
+def test_what_an_update_goes_without_is_not_told_where_there_is_none() -> None:
+    headers = ["Order ID", "Status", "EDD", "Reason Code", "Remarks"]
+    lost = ["nope", "EOD-6", "x" * 600]
+    row = sheet(headers, ["A1", "In Transit", *lost]).one
+    assert (row["codes"], row["disposition"]) == ("NO_MILESTONE:status", Disposition.IGNORED)
+    row = sheet(headers, ["A 1", "In Transit", *lost]).one
+    assert row["codes"].split(";") == [
+        "ID_INVALID:order_id",
+        "DATE_DROPPED:estimated_delivery_date",
+        "REASON_NOT_NUMERIC:reason_code",
+        "TEXT_CUT:remark",
+    ]
 
 
 def short(*row: str, headers: list[str]) -> dict[str, object]:
-    faults = {0: (Fault(code=Code.ROW_SHORT, column="", message="Row 2: short."),)}
-    return sheet(headers, list(row), faults=faults).one
+    """A row that ends with its last cell that holds something."""
+    cells = max(at for at, cell in enumerate(row) if cell) + 1
+    return sheet(headers, list(row), facts={0: RowFacts(cells=cells)}).one
 
 
 def test_a_short_row_goes_on_with_its_id_status_and_direction() -> None:

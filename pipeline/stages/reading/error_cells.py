@@ -15,11 +15,7 @@ import pyarrow as pa
 from msgspec import Struct, field
 
 from pipeline.stages.reading.cells import Column
-from schemas.vocabulary import CellKind
-
-UNCALCULATED = "(formula without a result)"
-"""What stands for a formula whose result was not stored: some programs that write workbooks
-leave it to the spreadsheet program, and there is nothing to send until one has saved the file."""
+from schemas.vocabulary import UNCALCULATED, CellKind
 
 #: The errors by the number they have in binary formats.
 NAMES: Mapping[int, str] = {

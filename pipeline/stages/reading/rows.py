@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 from msgspec import Struct, field
 
 from pipeline.errors import DropRefused
-from pipeline.model import BLOCK_ROWS, Block, Fault, ReadTally
-from pipeline.stages.reading.wording import counted, shown
+from pipeline.model import BLOCK_ROWS, Block, ReadTally, RowFacts
 from schemas.codes import Code
 
 Mask = npt.NDArray[np.bool_]
@@ -70,23 +69,23 @@ class Shaper:
         self.cut = False
 
     def shape(self, parsed: Parsed) -> Iterator[Block]:
-        """Yield the data rows of ``parsed`` with their faults, in blocks of bounded size.
+        """Yield the data rows of ``parsed`` with what is odd about them, in blocks of bounded size.
 
         Raises ``DropRefused`` (``TOO_MANY_ROWS``). Sets ``cut`` when the file's last record ended
         without a line end and lacks cells.
         """
         dropped = self._passed_over(parsed)
-        faults = self._faults(parsed, dropped)
+        facts = self._facts(parsed, dropped)
         rows = np.arange(parsed.first, parsed.first + len(parsed), dtype=np.int32)
         cells, kinds, surplus = parsed.cells, parsed.kinds, parsed.surplus
         if dropped is not None:
             keep = np.flatnonzero(~dropped)
-            place = {int(old): new for new, old in enumerate(keep)} if faults or surplus else {}
+            place = {int(old): new for new, old in enumerate(keep)} if facts or surplus else {}
             rows = rows[keep]
             cells = tuple(column.take(pa.array(keep)) for column in cells)
             kinds = {column: kind[keep] for column, kind in kinds.items()}
             surplus = {place[at]: extra for at, extra in surplus.items()}
-            faults = {place[at]: found for at, found in faults.items()}
+            facts = {place[at]: found for at, found in facts.items()}
         self.rows += len(rows)
         if self._before + self.rows > self._limit:
             raise DropRefused(
@@ -94,7 +93,7 @@ class Shaper:
                 f"The file has more than {self._limit:,} data rows, which is the limit.",
                 hint="Split it into several files, or raise inbox.max_rows.",
             )
-        whole = Block(rows=rows, cells=cells, kinds=kinds, extra=surplus, faults=faults)
+        whole = Block(rows=rows, cells=cells, kinds=kinds, extra=surplus, facts=facts)
         yield from _pieces(whole)
 
     def _passed_over(self, parsed: Parsed) -> Mask | None:
@@ -112,47 +111,18 @@ class Shaper:
         dropped: Mask = blank | again
         return dropped if dropped.any() else None
 
-    def _faults(self, parsed: Parsed, dropped: Mask | None) -> dict[int, tuple[Fault, ...]]:
-        faults: dict[int, tuple[Fault, ...]] = {}
-        if parsed.counts is not None:
-            short = parsed.counts < self._needed
-            if dropped is not None:
-                short &= ~dropped
-            for at in np.flatnonzero(short).tolist():
-                self.short += 1
-                faults[at] = (self._short(parsed.first + at, int(parsed.counts[at])),)
-            self.cut = parsed.open_end and bool(short[-1])
-        for at, extra in parsed.surplus.items():
-            faults[at] = (*faults.get(at, ()), self._ragged(parsed.first + at, extra))
-        for column, cells in enumerate(parsed.cells):
-            for at in np.flatnonzero(_holds_nul(cells)).tolist():
-                if dropped is None or not dropped[at]:
-                    fault = self._nul(parsed.first + at, column)
-                    faults[at] = (*faults.get(at, ()), fault)
-        return faults
-
-    def _short(self, row: int, count: int) -> Fault:
-        missing = counted(self._needed - count, "cell")
-        first = shown(self._headers[count])
-        message = f"Row {row}: {missing} missing at the end, from {first} on. Fill in the row."
-        return Fault(code=Code.ROW_SHORT, column="", message=message)
-
-    def _ragged(self, row: int, extra: tuple[str, ...]) -> Fault:
-        value = next(cell for cell in extra if cell.strip())
-        message = (
-            f"Row {row}: {shown(value)} stands beyond the last column, "
-            f"{shown(self._headers[-1])}. A cell with a delimiter in it probably lacks its "
-            "quotes, which shifts the cells after it: put the text in double quotes."
-        )
-        return Fault(code=Code.ROW_RAGGED, column="", message=message)
-
-    def _nul(self, row: int, column: int) -> Fault:
-        header = self._headers[column].strip() or f"column {column + 1}"
-        message = (
-            f"Row {row}, {shown(header)[1:-1]}: the cell holds a NUL character, so it is damaged. "
-            "Export the row again."
-        )
-        return Fault(code=Code.CELL_INVALID, column="", message=message)
+    def _facts(self, parsed: Parsed, dropped: Mask | None) -> dict[int, RowFacts]:
+        """Note the records that lack cells."""
+        if parsed.counts is None:
+            return {}
+        short = parsed.counts < self._needed
+        if dropped is not None:
+            short &= ~dropped
+        at = np.flatnonzero(short)
+        self.short += len(at)
+        self.cut = parsed.open_end and bool(short[-1])
+        counts = parsed.counts[at].tolist()
+        return {row: RowFacts(cells=n) for row, n in zip(at.tolist(), counts, strict=True)}
 
 
 def _every(parsed: Parsed, test: Callable[[pa.Array, int], Mask]) -> Mask:
@@ -188,20 +158,6 @@ def _first_bytes(cells: pa.Array) -> npt.NDArray[np.uint8]:
     return text[np.minimum(starts, len(text) - 1)]
 
 
-def _holds_nul(cells: pa.Array) -> Mask:
-    _, offsets, data = cells.buffers()
-    if data is None or not len(cells):
-        return np.zeros(len(cells), dtype=np.bool_)
-    ends = np.frombuffer(offsets, dtype=np.int32)[cells.offset : cells.offset + len(cells) + 1]
-    text = np.frombuffer(data, dtype=np.uint8)[ends[0] : ends[-1]]
-    if text.all():
-        return np.zeros(len(cells), dtype=np.bool_)
-    nuls = np.flatnonzero(text == 0) + ends[0]
-    mask = np.zeros(len(cells), dtype=np.bool_)
-    mask[np.searchsorted(ends, nuls, side="right") - 1] = True
-    return mask
-
-
 def _to_mask(values: pa.Array) -> Mask:
     mask: Mask = values.to_numpy(zero_copy_only=False)
     return mask
@@ -222,5 +178,5 @@ def _pieces(whole: Block) -> Iterator[Block]:
             cells=tuple(column.slice(start, end - start) for column in whole.cells),
             kinds={column: kind[start:end] for column, kind in whole.kinds.items()},
             extra={at - start: row for at, row in whole.extra.items() if start <= at < end},
-            faults={at - start: row for at, row in whole.faults.items() if start <= at < end},
+            facts={at - start: row for at, row in whole.facts.items() if start <= at < end},
         )

@@ -1,0 +1,299 @@
+"""The sentences about a row's faults: what stands after "Row 14, Current Status: ".
+
+Each function takes the evidence (the cell as the file has it, or a record of its own) and the
+place it was found in, and says what is wrong and what to do. A sentence about the whole row begins
+with the colon that follows "Row 14".
+"""
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from schemas.courier import Profile
+from schemas.display import counted, plain, quoted
+from schemas.folding import fold
+from schemas.likeness import alike
+from schemas.limits import FUTURE_HOURS, RANGE_DAYS, REASON_MOST, TEXT_LENGTH
+from schemas.statuses import Direction, Doubt, StatusCase, Verdict
+from schemas.vocabulary import UNCALCULATED, Role
+
+_MOST_SUGGESTIONS = 200
+"""Distinct unknown statuses of a block that get a suggestion; a hostile file may have 50,000."""
+
+_NEAR = 60.0
+_EQUAL = 1.0
+
+
+class Place(Struct, kw_only=True):
+    """Where evidence was found: in a column for ``role`` of a sheet that ``profile`` reads.
+
+    ``headings``: role → its column's heading as the file has it, the role's name without a column.
+    ``suggestions``: gives a number for each "did you mean" that may still be asked in this block.
+    """
+
+    profile: Profile
+    headings: Mapping[Role, str]
+    role: Role | None = None
+    suggestions: Iterator[int] = field(default_factory=lambda: iter(range(_MOST_SUGGESTIONS)))
+
+    def at(self, role: Role | None) -> "Place":
+        """Return the same sheet's column for another role."""
+        return replace(self, role=role)
+
+
+class RowShape(Struct, frozen=True, kw_only=True):
+    """What is odd about a row's cells. ``missing``: how many it lacks, from ``heading`` on.
+
+    ``lacking``: the heading of a needed cell among them, "" when none is needed. ``surplus``: the
+    first text beyond the last column, whose heading is ``heading``. ``beyond``: text that still
+    stands to the right of the last named column in a rejects file that came back.
+    """
+
+    missing: int = 0
+    lacking: str = ""
+    heading: str = ""
+    surplus: str = ""
+    beyond: str = ""
+
+
+def shape(row: RowShape, _: Place) -> str:
+    """Tell about cells that a row lacks or has too many."""
+    if row.beyond:
+        return (
+            f": {quoted(row.beyond)} still stands to the right of the last named column, so this "
+            "row's cells may be shifted. Move them into their columns and empty the rest."
+        )
+    if row.surplus:
+        return (
+            f": {quoted(row.surplus)} stands beyond the last column, {quoted(row.heading)}. A cell "
+            "with a delimiter in it probably lacks its quotes, which shifts the cells after it: "
+            "put the text in double quotes."
+        )
+    told = (
+        f": {counted(row.missing, 'cell')} missing at the end, from {quoted(row.heading)} on. Fill "
+        "in the row."
+    )
+    return f"{told} Without its {row.lacking} it cannot be sent." if row.lacking else told
+
+
+def nul(headings: tuple[str, ...], _: Place) -> str:
+    """Tell about cells with a NUL character in them."""
+    named = ", ".join(plain(heading) for heading in headings)
+    return f", {named}: the cell holds a NUL character, so it is damaged. Export the row again."
+
+
+def restored_id(damaged: str, _: Place) -> str:
+    """Tell that the id of a row that came back was put back."""
+    return (
+        f"{quoted(damaged)} is how a spreadsheet shows the id of the rejected row; the id was "
+        "taken from there."
+    )
+
+
+def error_cell(cell: str, _: Place) -> str:
+    """Tell about a formula's error, or a result that was not stored."""
+    if cell == UNCALCULATED:
+        return (
+            "the result of this cell's formula is not stored in the file. Open it in a spreadsheet "
+            "program, save it and drop that."
+        )
+    return (
+        f"{quoted(cell)} is the error of a formula, not a value. Correct the formula, or type the "
+        "value in."
+    )
+
+
+def missing_id(cell: str, _: Place) -> str:
+    """Tell that there is no order id."""
+    if not cell.strip():
+        return "the order id is missing. Enter it as text."
+    return f"{quoted(cell)} is no order id. Enter the order id as text."
+
+
+def damaged_id(cell: str, _: Place) -> str:
+    """Tell about an id that a spreadsheet has rounded."""
+    return (
+        f"{quoted(cell)} is an order id that a spreadsheet has rounded. Copy the id again from its "
+        "source into a cell formatted as text."
+    )
+
+
+def invalid_id(cell: str, place: Place) -> str:
+    """Tell about an id of the wrong shape."""
+    rule = place.profile.ids
+    kinds = "digits only" if rule.digits_only else "letters and digits, - and _ inside"
+    size = (
+        f"{rule.min_length} of them"
+        if rule.min_length == rule.max_length
+        else f"{rule.min_length} to {rule.max_length} of them"
+    )
+    return (
+        f"{quoted(cell)} is not a valid order id ({kinds}, {size}). Enter one order id, exactly as "
+        "the order shows it, as text."
+    )
+
+
+def suspect_id(cell: str, _: Place) -> str:
+    """Tell about an id that may have been rounded."""
+    return (
+        f"{quoted(cell)} ends in zeros after the 15th digit, as ids do that a spreadsheet has "
+        "rounded. It is sent as it is; compare it with its source."
+    )
+
+
+def invalid_time(cell: str, place: Place) -> str:
+    """Tell about an event time that is no date, or one of a column that mixes dates."""
+    return (
+        f"{quoted(cell)} is not a date as {place.profile.title} writes it ({_order(place)}). Write "
+        "it like 2026-06-26 14:32."
+    )
+
+
+def future_time(cell: str, place: Place) -> str:
+    """Tell about an event that has not happened yet."""
+    return (
+        f"{quoted(cell)} lies more than {FUTURE_HOURS} hours ahead. Correct the date; day and "
+        f"month may be swapped ({_order(place)})."
+    )
+
+
+def far_time(cell: str, _: Place) -> str:
+    """Tell about an event too long ago, or too far ahead."""
+    return f"{quoted(cell)} is more than {RANGE_DAYS} days from today. Correct the date."
+
+
+def dropped_date(cell: str, place: Place) -> str:
+    """Tell about a delivery date that the update goes without."""
+    return (
+        f"{quoted(cell)} is not a date within {RANGE_DAYS} days of today ({_order(place)}), so the "
+        "row goes without it. Write it like 2026-06-26."
+    )
+
+
+def not_self_ship(cell: str, _: Place) -> str:
+    """Tell that the order is not self-ship."""
+    return (
+        f"{quoted(cell)} says that this order is not self-ship, so its status cannot be reported "
+        "here. Remove the row, or correct the column."
+    )
+
+
+def reason_in_words(cell: str, _: Place) -> str:
+    """Tell about a reason that is no number."""
+    return (
+        f"{quoted(cell)} is no reason number, so it is kept in the remark. Write a whole number "
+        f"from 0 to {REASON_MOST}, or leave it."
+    )
+
+
+def cut_text(cell: str, _: Place) -> str:
+    """Tell about a text that is too long."""
+    return f"{quoted(cell)} was cut to {TEXT_LENGTH} characters. Shorten it if the end matters."
+
+
+def auto_dispatched(_: str, __: Place) -> str:
+    """Tell about a pickup that was reported when the AWB was pushed."""
+    return "the pickup was already reported by auto dispatch; nothing to send."
+
+
+def status(case: StatusCase, place: Place) -> str:
+    """Tell what is wrong about a status with its type and direction, or that it is not sent."""
+    told = _ABOUT_STATUS.get(case.ruling.verdict, _unknown)
+    return told(case, place)
+
+
+def _missing(_: StatusCase, __: Place) -> str:
+    return "the status is missing. Enter the status as the courier gives it."
+
+
+def _no_milestone(case: StatusCase, _: Place) -> str:
+    return f"{quoted(case.status)} is no milestone, so there is nothing to send."
+
+
+def _unconfirmed(case: StatusCase, place: Place) -> str:
+    return (
+        f'{quoted(case.status)} is not confirmed yet: the profile "{place.profile.name}" still '
+        "marks it as open. Whoever keeps the profile must say there what it means."
+    )
+
+
+def _unknown(case: StatusCase, place: Place) -> str:
+    near = _suggestion(case.status, place)
+    return f"{quoted(case.status)} is not a known status. " + (
+        f"Did you mean {near}?"
+        if near
+        else f"Use one of those that `shipdrop profiles {place.profile.name}` lists."
+    )
+
+
+def _ambiguous(case: StatusCase, place: Place) -> str:
+    said = quoted(case.status)
+    if case.ruling.doubt is Doubt.TYPE:
+        type_heading = place.headings[Role.STATUS_TYPE]
+        pair = (
+            f"together with {type_heading} {quoted(case.kind)}"
+            if case.kind.strip()
+            else f"without a {type_heading}"
+        )
+        return f"{said} has no clear meaning {pair}. Correct one of the two."
+    if case.ruling.doubt is Doubt.DIRECTION:
+        return f"{said} {_contradiction(case)}"
+    if case.ruling.doubt is Doubt.BLANK:
+        return (
+            f"{said} means one thing on the way out and another on a return, and the row does not "
+            "say which. Fill in its direction, or write the status in words."
+        )
+    if case.ruling.doubt is Doubt.NUMBER:
+        return (
+            f"{said} is a bare number that {place.profile.title} gives no meaning. Write the "
+            "status in words."
+        )
+    return (
+        f"{said} means different things at different couriers. Write what happened, for example "
+        '"RTO Delivered" or "RTO Initiated".'
+    )
+
+
+_ABOUT_STATUS = {
+    Verdict.MISSING: _missing,
+    Verdict.NO_MILESTONE: _no_milestone,
+    Verdict.AMBIGUOUS: _ambiguous,
+    Verdict.UNCONFIRMED: _unconfirmed,
+}
+
+
+def _contradiction(case: StatusCase) -> str:
+    if case.direction is Direction.UNREADABLE:
+        return (
+            f"stands beside the direction {quoted(case.direction_cell)}, which is not known. Write "
+            "forward, return or RTO there."
+        )
+    if case.direction is Direction.MAYBE_RTO:
+        return (
+            "may mean delivered to the customer or back to the seller, because the row has an RTO "
+            "AWB too. Write which of the two it is."
+        )
+    return (
+        f"contradicts the row's direction, {quoted(case.direction_cell or case.direction)}. "
+        "Correct one of the two."
+    )
+
+
+def _suggestion(said: str, place: Place) -> str | None:
+    if next(place.suggestions, None) is None:
+        return None
+    known = place.profile.statuses.shown
+    near = alike(fold(said[:100]), known, at_least=_NEAR, most=3)
+    # As near as makes no difference: naming only one of them would be a guess.
+    equal = [key for key, score in near if near[0][1] - score < _EQUAL]
+    return " or ".join(quoted(known[key]) for key in equal) or None
+
+
+def _order(place: Place) -> str:
+    rule = place.profile.date_rule(place.role or Role.EVENT_TIME)
+    if rule.read_as != "text":
+        return rule.read_as.replace("_", " ")
+    forms = [f"dd{each}mm" for each in sorted(rule.day_first_with)]
+    forms += [f"mm{each}dd" for each in sorted(rule.month_first_with)]
+    return ", ".join(forms) if forms else ("day first" if rule.day_first else "month first")
