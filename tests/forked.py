@@ -258,7 +258,7 @@ def _import_most() -> None:
     for name in _modules():
         if not name.startswith(_SELDOM):
             import_module(name)
-    from pipeline.stages.validate import make_ready
+    from schemas.manifest import make_ready
     from schemas.profile import builtin_profiles
 
     builtin_profiles()
