@@ -1,6 +1,7 @@
-"""A drop that is through."""
+"""A drop that is through, or why one is not."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
@@ -13,3 +14,42 @@ class Closed(Struct, frozen=True, kw_only=True):
 
     drop: Drop
     summary: Mapping[str, Any]
+
+
+class Cause(StrEnum):
+    """Whose matter it is that a drop rests."""
+
+    API = "api"
+    EARLIER = "earlier"
+    """That of a drop, or of a status of an order, that comes before."""
+    STORAGE = "storage"
+    BUG = "bug"
+
+
+class Rest(Struct, frozen=True, kw_only=True):
+    """Why a drop is not through, and what to do. ``reason`` is never empty.
+
+    ``waits_for``: drops with the same orders that have to end first; ``file``: its file.
+    """
+
+    reason: str
+    hint: str = ""
+    cause: Cause = Cause.API
+    waits_for: tuple[str, ...] = ()
+    file: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As a summary tells it."""
+        return {
+            "reason": self.reason,
+            "hint": self.hint,
+            "cause": self.cause.value,
+            "waits_for": list(self.waits_for),
+        }
+
+
+class LeftOpen(Struct, frozen=True, kw_only=True):
+    """A drop that was reported and is not through."""
+
+    drop: Drop
+    rest: Rest

@@ -18,7 +18,7 @@ from pipeline.adapters.folders import Folders, PutAway
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import PART, Spool, spool_of
 from pipeline.attempts import attempt
-from pipeline.closed import Closed
+from pipeline.closed import Closed, Rest
 from pipeline.errors import DropRefused, StorageError
 from pipeline.model import Drop, DropState
 from pipeline.ports import Clock, Ledger
@@ -55,6 +55,7 @@ class Closer:
     """Reports drops and puts them away. Raises StorageError; doing it again is fine.
 
     ``part``: this worker's part of each spool, where several work on the same root.
+    ``again_seconds``: how often a drop that stays open is taken up again.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Closer:
         clock: Clock,
         profiles: Mapping[str, Profile],
         advice: Callable[[], Mapping[str, Advice]],
+        again_seconds: float,
         part: str = "",
     ) -> None:
         self._folders = folders
@@ -75,6 +77,7 @@ class Closer:
         self._profiles = profiles
         self._advice = advice
         self._part = part
+        self.again_seconds = again_seconds
 
     def settled_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Settled | Exception]:
         """Each row's outcome as the ledger has it now, of each drop; or why it cannot be told.
@@ -93,15 +96,18 @@ class Closer:
 
         return [attempt(settled, drop, waiting) for drop, waiting in drops]
 
-    def report(self, drop: Drop, settled: Settled) -> Mapping[str, Any]:
-        """Write the drop's files; the summary says the drop's state."""
-        summary = reporting.write_report(self._report(drop, settled), self._folders)
+    def report(self, drop: Drop, settled: Settled, rest: Rest) -> Mapping[str, Any]:
+        """Write the files of a drop that is not through; the summary says why."""
+        why = {**rest.as_dict(), "again_seconds": self.again_seconds}
+        summary = reporting.write_report(
+            replace(self._report(drop, settled), open=why), self._folders
+        )
         self._folders.outbox_keep([drop.folder])
         return summary
 
-    def report_open(self, drop: Drop, settled: Settled) -> None:
+    def report_open(self, drop: Drop, settled: Settled, rest: Rest) -> None:
         """Report a drop that stays open, and keep its summary for those who ask."""
-        summary = self.report(drop, settled)
+        summary = self.report(drop, settled, rest)
         self._ledger.save(replace(drop, facts={**drop.facts, "summary": dict(summary)}))
 
     def close_all(self, endings: Sequence[Ending]) -> list[Closed | Exception]:

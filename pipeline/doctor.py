@@ -14,11 +14,15 @@ from pipeline.adapters.listing import cannot_read
 from pipeline.adapters.naming import as_text, shown
 from pipeline.adapters.pulse import is_fresh
 from pipeline.adapters.writers import NETWORK_SYSTEMS
+from pipeline.closed import Cause
 from pipeline.errors import Held, ShipdropError, Transient
 from pipeline.model import DropState
+from pipeline.resting import in_words, why_open
 from pipeline.sending import credentials_of
 from pipeline.wiring import Site
 
+_MOST_OPEN = 10
+"""Drops that are not through, told one by one."""
 _LEAST_FREE = 1024 * 1024 * 1024
 
 
@@ -116,6 +120,27 @@ def _ledger(site: Site) -> Iterator[Finding]:
     if counts.get(DropState.OPEN):
         said += ". What is open is sent on by `shipdrop run`; `shipdrop cancel DROP` ends it"
     yield Finding(subject="ledger", found=said)
+    pulse = site.pulse()
+    unfinished = site.ledger.unfinished()
+    for drop in unfinished[:_MOST_OPEN]:
+        told = why_open(drop, pulse, site.clock)
+        if told is None or not told["cause"]:
+            continue
+        ours = told["cause"] in {Cause.STORAGE, Cause.BUG}
+        yield Finding(
+            subject="drop",
+            found=f"{shown(drop.source_file)} ({drop.drop_id}) is open: {in_words(told)}",
+            fine=not ours,
+            advice="Mend what is named, then it goes on by itself; `shipdrop cancel "
+            f"{drop.drop_id}` gives up what is left of it."
+            if ours
+            else "",
+            code=1 if told["cause"] == Cause.BUG else 2,
+        )
+    if len(unfinished) > _MOST_OPEN:
+        yield Finding(
+            subject="drop", found=f"{len(unfinished) - _MOST_OPEN:,} more are not through"
+        )
 
 
 def _profiles(site: Site) -> Iterator[Finding]:

@@ -1,13 +1,13 @@
 """How a run ends: what it came to, and the exit code that says so."""
 
 from collections.abc import Mapping
-from enum import Enum, IntEnum
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from pipeline.adapters.inbox import Waiting
-from pipeline.closed import Closed
+from pipeline.closed import Cause, Closed, Rest
 
 if TYPE_CHECKING:
     from pipeline.delivery.gate import Shut
@@ -28,27 +28,17 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class Cause(Enum):
-    """Whose matter it is that a drop rests."""
-
-    API = "the API's, or that of a drop before it"
-    STORAGE = "a folder's or the ledger's"
-    BUG = "ours"
-
-
-class Rest(Struct, frozen=True, kw_only=True):
-    """Why a drop is not through."""
-
-    reason: str
-    cause: Cause = Cause.API
-
-
 def rows_for_a_person(closed: Closed) -> int:
     """Count the rows of a drop that a person has to look at."""
     return sum(closed.summary["rows"][name] for name in _FOR_A_PERSON)
 
 
-_BY_CAUSE = {Cause.BUG: Exit.BUG, Cause.STORAGE: Exit.USAGE, Cause.API: Exit.UNREACHABLE}
+_BY_CAUSE = {
+    Cause.BUG: Exit.BUG,
+    Cause.STORAGE: Exit.USAGE,
+    Cause.API: Exit.UNREACHABLE,
+    Cause.EARLIER: Exit.UNREACHABLE,
+}
 """What decides when several drops rest: what is wrong here before what is wrong over there."""
 
 
@@ -57,7 +47,8 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
 
     ``refused``: closed drops that were refused; ``for_a_person``: rows of the others that need one.
     ``open``: drop id → why it is not through. ``left``: files that did not become ready in time.
-    ``shut``: why nothing is being sent, if so.
+    ``shut``: why nothing is being sent, if so. ``died``: what ended the thread that delivers, a
+    bug: nothing could be sent any more.
     """
 
     refused: int = 0
@@ -65,10 +56,13 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
     open: Mapping[str, Rest] = field(default_factory=dict)
     left: tuple[Waiting, ...] = ()
     shut: "Shut | None" = None
+    died: str = ""
 
     @property
     def exit(self) -> Exit:
         """The exit code of ``run --once``."""
+        if self.died:
+            return Exit.BUG
         for cause, code in _BY_CAUSE.items():
             if self._resting(cause):
                 return code
@@ -88,13 +82,16 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
     def why(self) -> str:
         """The reason for the exit code, in words."""
         match self.exit:
+            case Exit.BUG if self.died:
+                return f"Shipdrop failed while sending, a bug ({self.died}); the log says how."
             case Exit.BUG:
                 return self._rest_in_words(Cause.BUG)
             case Exit.USAGE:
                 return self._rest_in_words(Cause.STORAGE)
             case Exit.UNREACHABLE:
-                reason = self.shut.reason if self.shut else self._resting(Cause.API)[0].reason
-                hint = self.shut.hint if self.shut else ""
+                rest = next(iter(self.open.values())) if self.open else Rest(reason="")
+                reason = self.shut.reason if self.shut else rest.reason
+                hint = self.shut.hint if self.shut else rest.hint
                 return f"{len(self.open)} file(s) wait to be sent. {reason} {hint}".rstrip()
             case Exit.REFUSED:
                 return "a file was refused"

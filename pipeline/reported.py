@@ -32,7 +32,8 @@ class Report(Struct, frozen=True, kw_only=True):
 
     ``facts``: ``pipeline.planning.facts_of``; ``advice``: how to fix what each code says;
     ``statuses``: what the courier's status column may hold; ``whole_file``: the file is refused
-    for too many rejects, and the rejects file replaces it. ``kept``, ``lines``: what ``gathered``
+    for too many rejects, and the rejects file replaces it; ``open``: why it is not through, None
+    when it is. ``kept``, ``lines``: what ``gathered``
     made of it beforehand.
     """
 
@@ -43,6 +44,7 @@ class Report(Struct, frozen=True, kw_only=True):
     advice: Mapping[str, Advice]
     statuses: tuple[str, ...] = ()
     whole_file: bool = False
+    open: Mapping[str, Any] | None = None
     kept: tuple[ResultBlock, ...] | None = None
     lines: tuple[bytes, ...] | None = None
 

@@ -154,7 +154,11 @@ def summary_of(report: Report, files: Mapping[str, str]) -> SummaryFacts:
         footer=skipped["footer"],
         corrections=_corrections(report),
         files={**files, "summary": file_name(report.drop, SUMMARY)},
-        more={"courier_why": facts["courier_why"], "columns": columns_of(facts)},
+        more={
+            "courier_why": facts["courier_why"],
+            "columns": columns_of(facts),
+            "open": report.open,
+        },
     )
 
 

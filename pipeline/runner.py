@@ -9,7 +9,8 @@ from contextlib import ExitStack
 import structlog
 from msgspec.structs import replace
 
-from pipeline.closed import Closed
+from pipeline.adapters.naming import shown
+from pipeline.closed import Cause, Closed, LeftOpen, Rest
 from pipeline.closing import Closer, Ending
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import StorageError
@@ -19,7 +20,7 @@ from pipeline.ports import Chunk, ChunkState, Ledger
 from pipeline.stages.plan import one_by_one
 from pipeline.stages.recheck import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
-from pipeline.steps import Blocked, Later, Reopened
+from pipeline.steps import Blocked, Later, Reopened, rest_of
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 
@@ -54,19 +55,17 @@ class Runner:
             body=held.enter_context(self._closer.spool(drop).body_reader()),
         )
 
-    def finish(self, ended: Sequence[tuple[Drop, Handback]]) -> list[Closed | Drop | Exception]:
+    def finish(self, ended: Sequence[tuple[Drop, Handback]]) -> list[Closed | LeftOpen | Exception]:
         """Report drops that came back from delivery, and close those that are through.
 
-        What became of each, in their order: the drop itself while it stays open.
+        What became of each, in their order.
         """
         waiting = [
-            (
-                drop,
-                _CANCELLED if _is_cut_off(back) else unsent(_reason(back)),
-            )
+            (drop, _CANCELLED if _is_cut_off(back) else unsent(rest.reason if rest else ""))
             for drop, back in ended
+            for rest in (rest_of(drop, back),)
         ]
-        came_to: dict[int, Closed | Drop | Exception] = {}
+        came_to: dict[int, Closed | LeftOpen | Exception] = {}
         endings: dict[int, Ending] = {}
         for at, settled in enumerate(self._closer.settled_all(waiting)):
             drop, back = ended[at]
@@ -82,28 +81,33 @@ class Runner:
         came_to.update(zip(endings, closed, strict=True))
         return [came_to[at] for at in range(len(ended))]
 
-    def _left_open(self, drop: Drop, back: Handback, settled: Settled) -> Drop | Exception:
+    def _left_open(self, drop: Drop, back: Handback, settled: Settled) -> LeftOpen | Exception:
+        rest = rest_of(drop, back) or _rest_by_rows(drop, settled)
         try:
-            self._closer.report_open(drop, settled)
+            self._closer.report_open(drop, settled, rest)
         except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
             return error
-        hint = back.shut.hint if back.shut else ""
-        log.warning("drop.open", drop=drop.drop_id, reason=_reason(back), hint=hint)
-        return drop
+        log.warning(
+            "drop.open",
+            drop=drop.drop_id,
+            file=rest.file,
+            reason=rest.reason,
+            hint=rest.hint,
+            again_seconds=self._closer.again_seconds,
+        )
+        return LeftOpen(drop=drop, rest=rest)
 
     def unsettled(self, drop_ids: Sequence[str]) -> Sequence[str]:
         """Those of the drops, of whatever root, that are not closed."""
         return self._ledger.unsettled(drop_ids)
 
-    def report_blocked(self, blocked: Blocked, reason: str) -> Drop:
+    def report_blocked(self, blocked: Blocked, reason: str) -> None:
         """Tell the sender of a drop that could not even be planned yet."""
         behind = ", ".join(blocked.behind)
         words = f"Not sent yet: it waits for {behind}, which has the same orders. {reason}"
         waiting = Remark(code=str(Code.EARLIER_OPEN), message=words.strip())
         drop, settled = self._as_it_would_be(blocked, waiting)
-        drop = replace(drop, state=DropState.OPEN)
-        self._closer.report(drop, settled)
-        return drop
+        self._closer.report(replace(drop, state=DropState.OPEN), settled, blocked.rest)
 
     def cancel_blocked(self, blocked: Blocked) -> Closed:
         """Close a drop that was cancelled before it could even be planned: none of it was sent."""
@@ -152,8 +156,16 @@ class Runner:
         return Reopened(drop=drop)
 
 
-def _reason(back: Handback) -> str:
-    return back.shut.reason if back.shut else ""
+def _rest_by_rows(drop: Drop, settled: Settled) -> Rest:
+    """Why a drop rests that was sent as far as it goes: by what is said of most of its rows."""
+    count, most = settled.left()
+    words = most.message if most else "The log says why."
+    earlier = most is not None and most.code == Code.EARLIER_OPEN
+    return Rest(
+        reason=f"{count:,} row(s) are left. {words}",
+        cause=Cause.EARLIER if earlier else Cause.API,
+        file=shown(drop.source_file),
+    )
 
 
 def _is_cut_off(back: Handback) -> bool:

@@ -13,9 +13,9 @@ import structlog
 from pipeline.adapters.folders import Folders
 from pipeline.claimed_files import ClaimedFiles
 from pipeline.claiming import Claimer
-from pipeline.closed import Closed
+from pipeline.closed import Cause, Closed, Rest
 from pipeline.errors import StorageError
-from pipeline.exits import Cause, Rest, RunOutcome, rows_for_a_person
+from pipeline.exits import RunOutcome, rows_for_a_person
 from pipeline.intake import Intake
 from pipeline.lineup import Event
 from pipeline.model import Drop, DropState
@@ -71,6 +71,7 @@ class Service:
         on_turn: Callable[[], None] = lambda: None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
+        self._bell = Bell()
         self._intake = intake(self.wake)
         self._troubles = troubles
         self._retention = retention
@@ -79,6 +80,7 @@ class Service:
         self._claimer = claimer
         self._onward = onward
         self._room = room
+        room.on_death = self._bell.ring
         self._clock = clock
         self._patience = pace.patience
         self._probe_seconds = pace.probe
@@ -86,7 +88,6 @@ class Service:
         self._on_closed = on_closed
         self._on_turn = on_turn
         self._on_end = on_end
-        self._bell = Bell()
         self._events: deque[Event] = deque()
         self._work = Work(files, onward, room, self._post)
         self._wishes = Wishes(ledger=ledger, room=room, work=self._work, take=self._take)
@@ -133,6 +134,9 @@ class Service:
                 now = self._clock.monotonic()
                 self._turn(now)
                 if once and self._is_through(late=now - began >= self._patience):
+                    break
+                if self._room.death is not None:
+                    log.critical("service.cannot_send", reason=repr(self._room.death))
                     break
                 self._bell.wait(
                     self._rhythm.until_next(now, settling=self._intake.settling, listens=not once)
@@ -204,6 +208,7 @@ class Service:
             self._storage_trouble(self._work.trouble, now)
             self._work.trouble = None
         self._troubles.late = self._intake.late
+        self._troubles.resting, self._troubles.again_at = self._work.open, self._resume_at
         self._on_turn()
 
     def _storage_trouble(self, error: StorageError, now: float) -> None:
@@ -297,10 +302,7 @@ class Service:
         except StorageError as error:
             if self._once:
                 raise
-            log.error(  # noqa: TRY400 - its sentence says more than a traceback
-                "drop.storage_trouble", drop=drop.drop_id, reason=error.message
-            )
-            self._work.open[drop.drop_id] = Rest(reason=error.message, cause=Cause.STORAGE)
+            self._work.rest(drop, error)
             return
         if recovered is None:
             self._work.open.pop(drop.drop_id, None)
@@ -325,7 +327,11 @@ class Service:
         if self._once and self._only is None and not self._stop:
             self._retention.run_if_due()
         waiting = {
-            drop_id: Rest(reason=f"The retry of {drop_id} waits for {', '.join(behind)}.")
+            drop_id: Rest(
+                reason=f"The retry of {drop_id} waits for {', '.join(behind)}.",
+                cause=Cause.EARLIER,
+                waits_for=behind,
+            )
             for drop_id, behind in self._work.retries.items()
         }
         return RunOutcome(
@@ -334,4 +340,5 @@ class Service:
             open=waiting | self._work.open,
             left=left,
             shut=shut,
+            died=repr(self._room.death) if self._room.death is not None else "",
         )

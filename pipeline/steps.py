@@ -5,14 +5,19 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pipeline.closed import Closed
+from pipeline.adapters.naming import shown
+from pipeline.closed import Cause, Closed, Rest
+from pipeline.errors import StorageError
 from pipeline.model import Drop
 from pipeline.ports import Chunk
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pipeline.delivery.lane import Handback
     from pipeline.prepared import Prepared
+
+_BUG = "Shipdrop failed on it, a bug; the log says how. It is tried again."
 
 
 class Ready(Struct, frozen=True, kw_only=True):
@@ -29,6 +34,12 @@ class Blocked(Struct, frozen=True, kw_only=True):
     prepared: "Prepared"
     orders: "pa.Array"
     behind: tuple[str, ...]
+
+    @property
+    def rest(self) -> Rest:
+        """Why it is not through."""
+        words = f"It waits for {', '.join(self.behind)}, which has the same orders."
+        return Rest(reason=words, cause=Cause.EARLIER, waits_for=self.behind)
 
 
 class Reopened(Struct, frozen=True, kw_only=True):
@@ -85,3 +96,21 @@ def without_shared_orders(candidates: Sequence[Candidate]) -> Iterator[list[Cand
         taken |= named
     if group:
         yield group
+
+
+def rest_of(drop: Drop, back: "Handback") -> Rest | None:
+    """Why a drop came back early, as far as its delivery can tell."""
+    file = shown(drop.source_file)
+    if back.broken is not None:
+        return rest_after(drop, back.broken)
+    if back.shut is not None:
+        return Rest(reason=back.shut.reason, hint=back.shut.hint, file=file)
+    return None
+
+
+def rest_after(drop: Drop, error: BaseException) -> Rest:
+    """Why a drop rests after an error: its storage failed, or we did."""
+    file = shown(drop.source_file)
+    if isinstance(error, StorageError):
+        return Rest(reason=error.message, hint=error.hint, cause=Cause.STORAGE, file=file)
+    return Rest(reason=_BUG, cause=Cause.BUG, file=file)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from pipeline.closed import Rest
 from pipeline.latecomers import Late
 from pipeline.ports import Clock
 
@@ -19,8 +20,9 @@ _SAY_AGAIN_SECONDS = 600.0
 class Troubles:
     """Owned by the service's thread.
 
-    ``late``: the files that wait for too long, as last seen. ``on_scan`` is called whenever the
-    whole inbox was listed.
+    ``late``: the files that wait for too long, as last seen. ``resting``: drop id → why it is not
+    through; ``again_at``: when those that rest are tried again, monotonic seconds. ``on_scan`` is
+    called whenever the whole inbox was listed.
     """
 
     def __init__(self, *, clock: Clock) -> None:
@@ -30,6 +32,8 @@ class Troubles:
         self._last: dict[str, float] = {}
         self._told: dict[str, tuple[str, float]] = {}
         self.late: tuple[Late, ...] = ()
+        self.resting: Mapping[str, Rest] = {}
+        self.again_at: float | None = None
 
     def scanned(self) -> None:
         """The inbox was listed whole just now."""

@@ -3,6 +3,8 @@
 import os
 import socket
 from collections.abc import Callable
+from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.pulse import Calls, Pulse
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST_LATE = 100
 """Files that wait for long, told one by one."""
+_MOST_OPEN = 100
+"""Drops that rest, told one by one."""
 
 
 def looking_at(
@@ -30,6 +34,7 @@ def looking_at(
 
     def look() -> Pulse:
         now = stamp(clock.now())
+        again_at = _moment(troubles.again_at, clock)
         state, reason, hint, status = "ok", room.slowed, "", None
         shut = room.shut
         if shut is not None:
@@ -53,6 +58,19 @@ def looking_at(
             trouble=troubles.now(),
             waiting=as_dicts(troubles.late[:_MOST_LATE]),
             waiting_long=len(troubles.late),
+            open=[
+                {"drop_id": drop_id, "file": rest.file, **rest.as_dict(), "again_at": again_at}
+                for drop_id, rest in islice(troubles.resting.items(), _MOST_OPEN)
+            ],
+            open_drops=len(troubles.resting),
         )
 
     return look
+
+
+def _moment(at: float | None, clock: Clock) -> str | None:
+    """A moment in monotonic seconds as a time for people."""
+    if at is None:
+        return None
+    left = max(0.0, at - clock.monotonic())
+    return stamp(clock.now() + timedelta(seconds=left))

@@ -288,5 +288,6 @@ class Site(Struct, frozen=True, dict=True):
             clock=self.clock,
             profiles=self.profiles,
             advice=self.advice,
+            again_seconds=self.settings.api.probe_seconds,
             part=self.presence.name if self.presence else "",
         )

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pipeline.claimed_files import MAX_TRIES, ClaimedFiles
-from pipeline.closed import Closed
+from pipeline.closed import Closed, LeftOpen, Rest
 from pipeline.errors import StorageError
-from pipeline.exits import Cause, Rest
 from pipeline.lineup import Came, Event, Lineup
 from pipeline.model import Drop, DropState
-from pipeline.onward import Onward
+from pipeline.onward import NotLoadedError, Onward
 from pipeline.ports import Chunk
-from pipeline.steps import Blocked, Later, Ready, Reopened, Step
+from pipeline.steps import Blocked, Later, Ready, Reopened, Step, rest_after, rest_of
 
 if TYPE_CHECKING:
     from pipeline.delivery.lane import Handback
@@ -32,8 +31,6 @@ _SENT_AHEAD = 64
 
 _TOGETHER = 32
 """Drops reported at once, when so many wait."""
-
-_BUG = "Shipdrop failed on it, a bug; the log says how. It is tried again."
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +63,7 @@ class Work:
         self._to_report: list[tuple[Drop, Handback]] = []
         self._is_reporting = False
         self._cancelled: set[str] = set()
+        self._reported: dict[str, Rest] = {}
         self._told: set[str] = set()
         self._stopping = self._loading = False
         self._ended: list[Closed] = []
@@ -148,7 +146,7 @@ class Work:
         """Report the drops that wait for others which will not get through now."""
         for each in self._lineup.give_up_blocked():
             self._report_blocked(each, reason)
-            self.open[each.drop.drop_id] = Rest(reason=f"It waits for {', '.join(each.behind)}.")
+            self.open[each.drop.drop_id] = each.rest
         self._lineup.go_on()
 
     def _report_blocked(self, blocked: Blocked, reason: str) -> None:
@@ -226,14 +224,12 @@ class Work:
         if drop.state.closed:
             self._not_reopened.add(drop.drop_id)
         if isinstance(error, StorageError):
-            self.trouble = error
-            self.open[drop.drop_id] = Rest(reason=error.message, cause=Cause.STORAGE)
-            log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
+            self.rest(drop, error)
+            return
+        if self._stopping or drop.state.closed:
+            self.rest(drop, error)
             return
         log.error("drop.bug", drop=drop.drop_id, exc_info=error)
-        if self._stopping or drop.state.closed:
-            self.open[drop.drop_id] = Rest(reason=_BUG, cause=Cause.BUG)
-            return
         # Once more from the start; the count of tries ends it (MAX_TRIES).
         log.warning("drop.again", drop=drop.drop_id, at_most=MAX_TRIES)
         self._lineup.append([drop])
@@ -241,37 +237,48 @@ class Work:
     # -- deliver -------------------------------------------------------------------------------
 
     def _deliver(self, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
-        if drop.drop_id in self._cancelled:
-            from pipeline.delivery.lane import Handback  # loaded by now, or soon to be
+        from pipeline.delivery.lane import Handback  # loaded by now, or soon to be
 
+        if drop.drop_id in self._cancelled:
             self._report(drop, Handback(drop_seq=drop.seq, complete=False, cancelled=True))
             return
         held = ExitStack()
-        self._delivering[drop.drop_id] = drop
         try:
             future = self._room.submit(self._onward().runner.shipment(drop, held, fresh))
-        except StorageError as error:
+        except NotLoadedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
             held.close()
-            del self._delivering[drop.drop_id]
-            self.trouble = error
-            self.open[drop.drop_id] = Rest(reason=error.message, cause=Cause.STORAGE)
+            back = Handback(drop_seq=drop.seq, complete=False, broken=error, moved=False)
+            self._report(drop, back)
             return
+        self._delivering[drop.drop_id] = drop
         future.add_done_callback(
             lambda done: self._post(Event(act=lambda: self._came_back(drop, done, held)))
         )
 
     def _came_back(self, drop: Drop, done: "Future[Handback]", held: ExitStack) -> None:
+        from pipeline.delivery.lane import Handback
+
         held.close()
         del self._delivering[drop.drop_id]
         error = done.exception()
-        if error is not None:
-            log.error("drop.delivery_failed", drop=drop.drop_id, exc_info=error)
-            self._failed(drop, error)
-            self._lineup.go_on()
+        if error is None:
+            self._report(drop, done.result())
             return
-        self._report(drop, done.result())
+        broken = error if isinstance(error, Exception) else RuntimeError(str(error))
+        self._report(drop, Handback(drop_seq=drop.seq, complete=False, broken=broken, moved=False))
 
     def _report(self, drop: Drop, handback: "Handback") -> None:
+        """Have a drop reported, unless it says what it said and rests as it did."""
+        if handback.broken is not None:
+            self._tell_broken(drop, handback.broken)
+        rest = rest_of(drop, handback)
+        known = self._reported.get(drop.drop_id)
+        if rest is not None and rest == known and not (handback.moved or handback.cancelled):
+            self.open[drop.drop_id] = rest
+            self._lineup.go_on()
+            return
         self._reporting.add(drop.drop_id)
         self._to_report.append((drop, handback))
         self._report_next()
@@ -289,7 +296,7 @@ class Work:
         )
 
     def _were_reported(
-        self, drops: Sequence[Drop], over: "Future[list[Closed | Drop | Exception]]"
+        self, drops: Sequence[Drop], over: "Future[list[Closed | LeftOpen | Exception]]"
     ) -> None:
         self._is_reporting = False
         error = over.exception()
@@ -300,28 +307,38 @@ class Work:
         self._report_next()
         self._lineup.go_on()
 
-    def _was_reported(self, drop: Drop, result: Closed | Drop | BaseException) -> None:
-        if isinstance(result, BaseException):
-            log.error("drop.report_failed", drop=drop.drop_id, exc_info=result)
-            self._failed(drop, result)
-        elif isinstance(result, Closed):
+    def _was_reported(self, drop: Drop, result: Closed | LeftOpen | BaseException) -> None:
+        if isinstance(result, Closed):
             self._closed(result)
+        elif isinstance(result, LeftOpen):
+            self.open[drop.drop_id] = self._reported[drop.drop_id] = result.rest
         else:
-            shut = self._room.shut
-            reason = shut.reason if shut else "Some rows were not sent; the log says why."
-            self.open[drop.drop_id] = Rest(reason=reason)
+            self.rest(drop, result)
 
-    def _failed(self, drop: Drop, error: BaseException) -> None:
+    def rest(self, drop: Drop, error: BaseException) -> None:
         """The drop rests: its storage failed, or we did. It is taken up again later."""
+        self._tell_broken(drop, error)
+        self.open[drop.drop_id] = rest_after(drop, error)
+
+    def _tell_broken(self, drop: Drop, error: BaseException) -> None:
+        """Say in the log what keeps one drop from going on; what is foreseen without a traceback.
+
+        Each trouble once: it is tried again every few seconds.
+        """
         if isinstance(error, StorageError):
             self.trouble = error
-            self.open[drop.drop_id] = Rest(reason=error.message, cause=Cause.STORAGE)
+            if rest_after(drop, error) not in {
+                self.open.get(drop.drop_id),
+                self._reported.get(drop.drop_id),
+            }:
+                log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
         else:
-            self.open[drop.drop_id] = Rest(reason=_BUG, cause=Cause.BUG)
+            log.error("drop.bug", drop=drop.drop_id, exc_info=error)
 
     def _closed(self, closed: Closed) -> None:
         self._ended.append(closed)
         self.open.pop(closed.drop.drop_id, None)
         self._cancelled.discard(closed.drop.drop_id)
         self._told.discard(closed.drop.drop_id)
+        self._reported.pop(closed.drop.drop_id, None)
         self._lineup.ended(closed.drop.drop_id)

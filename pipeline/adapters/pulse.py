@@ -78,7 +78,8 @@ class Pulse(Struct, frozen=True, kw_only=True):
     ``api_status``: the HTTP status that held us, if one did. ``stopped_at``: when it ended in good
     order, else "". ``trouble``: scan, events, storage → what is in the way, "" is fine.
     ``waiting``: files that wait for long (folder, file, cause, reason, since), the first of
-    ``waiting_long``.
+    ``waiting_long``. ``open``: drops that rest (drop_id, file, reason, hint, cause, waits_for,
+    again_at: when they are tried again), the first of ``open_drops``.
     """
 
     pid: int
@@ -96,6 +97,8 @@ class Pulse(Struct, frozen=True, kw_only=True):
     trouble: Mapping[str, str] = field(default_factory=dict)
     waiting: Sequence[Mapping[str, str]] = ()
     waiting_long: int = 0
+    open: Sequence[Mapping[str, Any]] = ()
+    open_drops: int = 0
 
     @property
     def token_is_refused(self) -> bool:

@@ -44,6 +44,7 @@ class Hands(Posts):
         self._call = call
         self._sending = 0
         self._resting: set[int] = set()
+        self._broken: dict[int, float] = {}
         self.stopping = False
 
     @property
@@ -181,13 +182,18 @@ class Hands(Posts):
 
     def send(self, drop_seq: int, wave: int, no: int) -> None:
         """Send one segment of a drop, if it is its time and nobody else does."""
-        if self.stopping or self._site.room.shut is not None:
+        if self.stopping or self._site.room.shut is not None or self._rests(drop_seq):
             return
         take = partial(self._ledger.take_segment, drop_seq=drop_seq, wave=wave, no=no)
         with self.holding(segment_post(drop_seq, wave, no), take) as held, self._counted():
             load = held.what
             handback = self._deliver(load) if load else None
             if load is None or handback is None:
+                return
+            if handback.broken is not None:
+                self._broken[drop_seq] = self._site.clock.monotonic()
+                log.warning("segment.broken", post=load.segment.post, reason=str(handback.broken))
+                self._report_broken(load.drop, handback)
                 return
             if handback.shut is None and not handback.cancelled:
                 next_ones = self._ledger.end_segment(load.segment)
@@ -207,9 +213,11 @@ class Hands(Posts):
         with ExitStack() as held:
             try:
                 return self._site.room.submit(self._shipment(load, held)).result()
-            except StorageError as error:
+            except Fenced as error:
                 log.warning("segment.broken", post=load.segment.post, reason=error.message)
                 return None
+            except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
+                return Handback(drop_seq=load.drop.seq, complete=False, broken=error)
 
     def _shipment(self, load: Load, held: ExitStack) -> Shipment:
         body = held.enter_context(self._site.closer.spool(load.drop).body_reader())
@@ -221,6 +229,26 @@ class Hands(Posts):
             before=load.before,
             taken_up=self._site.clock.now(),
         )
+
+    def _rests(self, drop_seq: int) -> bool:
+        """Tell whether it is too soon to try a drop again that could not be sent from here."""
+        since = self._broken.get(drop_seq)
+        if since is None:
+            return False
+        if self._site.clock.monotonic() - since < self._site.settings.api.probe_seconds:
+            return True
+        del self._broken[drop_seq]
+        return False
+
+    def _report_broken(self, drop: Drop, handback: Handback) -> None:
+        """Say in its report why a drop is not sent on; others may still send parts of it."""
+        with self.post(f"report:{drop.seq}") as mine:
+            now = self._ledger.drop_numbered(drop.seq) if mine else None
+            if now is None or now.state is not DropState.OPEN:
+                return
+            (result,) = self._site.runner.finish([(now, handback)])
+            if isinstance(result, Exception):
+                log.error("drop.not_reported", drop=drop.drop_id, reason=str(result))
 
     def _came_back_early(self, segment: Segment, handback: Handback) -> None:
         """Nothing more leaves for now: give the segment back, and report what rests."""

@@ -14,6 +14,7 @@ from pipeline.cluster.hands import PLAN, REPORT, SEND, Hands
 from pipeline.cluster.keeper import Keeper
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.scanner import Beside, Scanner
+from pipeline.delivery.room import RoomDiedError
 from pipeline.errors import SettingsError, StorageError
 from pipeline.settings import Settings
 from pipeline.wiring import Site
@@ -85,7 +86,10 @@ class Session:
             self._engine.stop()
 
     def run(self) -> None:
-        """Join, work until stopped or given up, leave. Raises StorageError, RootBusy."""
+        """Join, work until stopped or given up, leave.
+
+        Raises StorageError, RootBusy; RoomDiedError when nothing can be sent any more.
+        """
         site = self._site
         url = libpq(site.settings.ledger.url)
         site.folders.prepare()
@@ -120,13 +124,14 @@ class Session:
         keeper = Keeper(site, lease, hands, engine, stop=self.stop, lost=self._lost)
         scanner = Scanner(site, lease, hands, self._beside)
         site.readers.keep_ready()
-        site.room.start()
-        keeper.start()
-        scanner.start()
-        log.info("worker.joined", worker=lease.name, root=str(site.root))
-        if self._stop.is_set():
-            self.stop()
+        site.room.on_death = self.stop
         try:
+            site.room.start()
+            keeper.start()
+            scanner.start()
+            log.info("worker.joined", worker=lease.name, root=str(site.root))
+            if self._stop.is_set():
+                self.stop()
             engine.run()
         finally:
             scanner.stop()
@@ -134,6 +139,9 @@ class Session:
             site.room.join()
             keeper.stop()
             self._leave()
+        if site.room.death is not None:
+            log.critical("worker.cannot_send", reason=repr(site.room.death))
+            raise RoomDiedError(repr(site.room.death)) from site.room.death
 
     def _call(self, kind: str, args: Sequence[Mapping[str, int]], urgency: int) -> None:
         if self._engine is not None:
@@ -161,7 +169,7 @@ def work(
     A server that is not up, or a share that is away, is waited for. ``on_session`` is handed each
     session before it begins, so that signals can stop it; ``wait`` waits so many seconds and tells
     whether one came. ``beside``: what one worker of the root does beside, such as telling people.
-    Raises SettingsError, RootBusy.
+    Raises SettingsError, RootBusy, RoomDiedError.
     """
     child, told = site.child, ""
     while True:

@@ -55,9 +55,11 @@ def show(
 ) -> int:
     """Show a drop: its summary, and what is left to send."""
     from pipeline.commands.common import to_json
+    from pipeline.resting import why_open
 
-    found = desk.site(later=True).drop(drop)
-    typer.echo(to_json(_as_dict(found)))
+    site = desk.site(later=True)
+    found = site.drop(drop)
+    typer.echo(to_json({**_as_dict(found), "open": why_open(found, site.pulse(), site.clock)}))
     return 0
 
 

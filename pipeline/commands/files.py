@@ -86,6 +86,7 @@ def why(
     from pipeline.adapters.lock import RootLock
     from pipeline.adapters.naming import as_text
     from pipeline.model import stamp
+    from pipeline.resting import in_words, why_open
 
     site = desk.site()
     settle = site.settings.inbox.settle_seconds
@@ -108,13 +109,20 @@ def why(
         else "No service is running on this root: start `shipdrop run`, or `shipdrop run --once`."
     )
 
+    open_drops = {
+        drop.drop_id: told
+        for drop in taken[:_TOLD]
+        if (told := why_open(drop, pulse, site.clock)) is not None
+    }
+
     def for_people() -> None:
         typer.echo(reason)
         typer.echo(service)
         for drop in taken[:_TOLD]:
+            why_not = open_drops.get(drop.drop_id)
             typer.echo(
                 f"A file of this name was picked up at {stamp(drop.received_at)}: drop "
-                f"{drop.drop_id}, {drop.state}."
+                f"{drop.drop_id}, {drop.state}." + (f" {in_words(why_not)}" if why_not else "")
             )
 
     told = {
@@ -123,6 +131,7 @@ def why(
         "running": holder is not None,
         "service": service,
         "drops": [drop.drop_id for drop in taken],
+        "open": open_drops,
     }
     desk.show(told, for_people)
     return 0

@@ -116,6 +116,8 @@ def _serve(
         typer.echo(f"shipdrop: {error}", err=True)
         return 75  # whoever started it starts it again, and it waits until it can go on
     _tell_end(desk, outcome, once=once, outbox=site.outbox_path)
+    if outcome.died:
+        return int(outcome.exit)
     return int(outcome.exit) if once and not signals.caught else signals.exit_code
 
 
@@ -161,7 +163,7 @@ def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool, outbox: "Path") 
         from pipeline.adapters.naming import shown
 
         typer.echo(f"shipdrop: {shown(waiting.name)} was not ready: {waiting.reason}", err=True)
-    if once and not desk.quiet and outcome.exit:
+    if (once or outcome.died) and not desk.quiet and outcome.exit:
         where = f". What to do is in {outbox}" if outcome.is_for_a_person else ""
         typer.echo(f"shipdrop: exit code {int(outcome.exit)}: {outcome.why}{where}", err=True)
 

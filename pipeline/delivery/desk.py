@@ -50,6 +50,7 @@ class Desk:
         self._back: list[tuple[Lane, ChunkResult]] = []
         self._trial = Trial(tools.jury, tools.gate, tools.clock.monotonic)
         self._aside: set[asyncio.Task[None]] = set()
+        self._group = asyncio.TaskGroup()
         self._kick = asyncio.Event()
         self._stopping = False
         self._calling = 0
@@ -61,8 +62,11 @@ class Desk:
         return self._tools.gate
 
     def submit(self, shipment: Shipment, future: "Future[Handback]") -> None:
-        """Take a planned drop in."""
-        self._lanes.append(Lane.of(shipment, future))
+        """Take a planned drop in. What keeps it from being taken up, the future raises."""
+        try:
+            self._lanes.append(Lane.of(shipment, future))
+        except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
+            future.set_exception(error)
         self._kick.set()
 
     def cancel(self, drop_seq: int) -> None:
@@ -100,10 +104,11 @@ class Desk:
         self._kick.set()
 
     async def run(self) -> None:
-        """Work until stopped. A ledger that fails ends the lanes with StorageError."""
-        async with asyncio.TaskGroup() as group:
+        """Work until stopped. A ledger that fails hands the drops back, broken."""
+        async with self._group:
             callers = [
-                group.create_task(self._caller()) for _ in range(self._tools.policy.concurrency)
+                self._group.create_task(self._caller())
+                for _ in range(self._tools.policy.concurrency)
             ]
             try:
                 await self._book()
@@ -115,9 +120,11 @@ class Desk:
     def abandon(self) -> None:
         """The room closes under lanes that are not through: their owners must not wait."""
         while self._lanes:
-            self._lanes.popleft().future.set_exception(
-                StorageError("The delivery room was closed; what was out is in doubt.")
-            )
+            future = self._lanes.popleft().future
+            if not future.done():
+                future.set_exception(
+                    StorageError("The delivery room was closed; what was out is in doubt.")
+                )
 
     # -- callers -------------------------------------------------------------------------------
 
@@ -127,7 +134,7 @@ class Desk:
             lane, chunk = await self._tray.take()
             if self._must_wait(lane, chunk):
                 # Its "not there yet" is no proof so soon; nobody else shall wait for that.
-                task = asyncio.create_task(self._serve(lane, chunk))
+                task = self._group.create_task(self._serve(lane, chunk))
                 self._aside.add(task)
                 task.add_done_callback(self._aside.discard)
             else:
@@ -138,9 +145,8 @@ class Desk:
     async def _serve(self, lane: Lane, chunk: Chunk) -> None:
         try:
             result, suspect, adjourned = await self._pass(lane, chunk)
-        except Exception as error:  # a bug costs its drop, which is told of it, not the room
-            log.exception("delivery.passage_failed", drop_seq=lane.drop_seq, chunk=chunk.no)
-            lane.broken = error
+        except Exception as error:  # noqa: BLE001 - it costs its drop, which is told of it
+            self._break(lane, error, chunk)
             result = doubtful(chunk, lane.known.get(chunk.no, ()))
             suspect, adjourned = None, False
         whole = result.chunk.state is ChunkState.DONE
@@ -160,9 +166,14 @@ class Desk:
             return untouched(chunk, known, reason), None, False
         if self._tools.jury.has_heard_enough_of(lane.drop_seq):
             return untouched(chunk, known, ""), None, True
+        try:
+            parcel = Parcel(lane.body(chunk.offset, chunk.length), chunk.size)
+        except StorageError as error:
+            self._break(lane, error, chunk)
+            return untouched(chunk, known, error.message), None, False
         passage = Passage(
             chunk,
-            Parcel(lane.body(chunk.offset, chunk.length), chunk.size),
+            parcel,
             self._tools,
             known=known,
             earlier=lane.earlier,
@@ -177,6 +188,18 @@ class Desk:
         )
         result = await passage.run()
         return result, passage.suspect, passage.adjourned
+
+    def _break(self, lane: Lane, error: Exception, chunk: Chunk) -> None:
+        """Send nothing more of a drop: its storage failed, or we did. The others go on."""
+        lane.broken = lane.broken or error
+        foreseen = isinstance(error, StorageError)
+        log.error(
+            "delivery.drop_broken",
+            drop_seq=lane.drop_seq,
+            chunk=chunk.no,
+            reason=str(error),
+            exc_info=None if foreseen else error,
+        )
 
     def _must_wait(self, lane: Lane, chunk: Chunk) -> bool:
         if chunk.state is not ChunkState.SENDING or not self._tools.policy.reconcile:
@@ -242,7 +265,10 @@ class Desk:
             return
         self._books_lost = False
         for lane, result in back:
-            lane.finish(result)
+            try:
+                lane.finish(result)
+            except Exception as error:  # noqa: BLE001 - it is booked; the drop is told of the rest
+                self._break(lane, error, result.chunk)
         for marked in lease:
             self._lay_out(*marked)
         if any(lane.next_is_free for lane, _ in back):
@@ -302,9 +328,8 @@ class Desk:
         shut = self.gate.shut
         staying: deque[Lane] = deque()
         for lane in self._lanes:
-            if lane.out == 0 and lane.broken is not None:
-                lane.future.set_exception(lane.broken)
-            elif lane.exhausted or (shut is not None and lane.out == 0):
+            stopped = shut is not None or lane.broken is not None
+            if lane.exhausted or (stopped and lane.out == 0):
                 if shut is None:
                     self._tools.jury.forget(lane.drop_seq)
                 lane.future.set_result(lane.handback(shut))

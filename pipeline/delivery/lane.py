@@ -38,12 +38,18 @@ class Shipment(Struct, frozen=True, kw_only=True):
 
 
 class Handback(Struct, frozen=True, kw_only=True):
-    """What the room hands back; the rest is in the ledger. ``shut``: why it stopped early."""
+    """What the room hands back; the rest is in the ledger.
+
+    ``shut``: why all sending stopped early; ``broken``: what kept this drop alone from going on.
+    ``moved``: something of it was booked, so that its report would say something new.
+    """
 
     drop_seq: int
     complete: bool
     cancelled: bool = False
     shut: Shut | None = None
+    broken: Exception | None = None
+    moved: bool = True
 
 
 class Wave:
@@ -83,6 +89,7 @@ class Lane(Struct, eq=False):
     multi_wave: bool = False
     splits: int = 0
     broken: Exception | None = None
+    moved: bool = False
     known: dict[int, list[Verdict]] = field(default_factory=dict)
     earlier: dict[str, Before] = field(default_factory=dict)
     chunks: int = 0
@@ -160,6 +167,7 @@ class Lane(Struct, eq=False):
     def finish(self, result: ChunkResult) -> None:
         """A chunk came back and is recorded."""
         self.out -= 1
+        self.moved = True
         self.known.pop(result.chunk.no, None)
         if result.chunk.state is ChunkState.DONE:
             self.rows_done += result.chunk.size
@@ -194,7 +202,9 @@ class Lane(Struct, eq=False):
         left = any(self.waves)
         return Handback(
             drop_seq=self.drop_seq,
-            complete=not left and not self.undone,
+            complete=not left and not self.undone and self.broken is None,
             cancelled=self.cancelled,
             shut=shut,
+            broken=self.broken,
+            moved=self.moved,
         )

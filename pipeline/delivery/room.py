@@ -23,6 +23,10 @@ _SHARE_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
+class RoomDiedError(Exception):
+    """The thread that delivers ended by an error: nothing can be sent in this process any more."""
+
+
 class DeliveryRoom:
     """Delivers drops side by side under one pace.
 
@@ -30,7 +34,7 @@ class DeliveryRoom:
     works with is loaded in its own thread: until it is started it is only a door, which remembers
     what it is told (stop, kill, close, pause, share); what is submitted there is turned away.
     ``on_limited``, set before the start, hears in the room's thread for how many seconds the API
-    wants quiet.
+    wants quiet; ``on_death`` that the thread ended by an error, which ``death`` has.
     """
 
     def __init__(
@@ -48,6 +52,8 @@ class DeliveryRoom:
         self._clock = clock
         self._rng = rng
         self.on_limited: Callable[[float], None] = lambda _seconds: None
+        self.on_death: Callable[[], None] = lambda: None
+        self.death: BaseException | None = None
         self._started = threading.Event()
         self._door = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -58,9 +64,14 @@ class DeliveryRoom:
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
     def start(self) -> None:
-        """Open the room; returns when it takes drops. It opens once."""
+        """Open the room; returns when it takes drops. It opens once.
+
+        Raises RoomDiedError when it cannot be opened: without it nothing can be sent.
+        """
         self._thread.start()
         self._started.wait()
+        if self.death is not None:
+            raise RoomDiedError(str(self.death)) from self.death
 
     def submit(self, shipment: "Shipment") -> "Future[Handback]":
         """Deliver a planned drop. The future may raise StorageError."""
@@ -164,12 +175,14 @@ class DeliveryRoom:
                 runner.run(self._work())
         except asyncio.CancelledError:
             log.warning("delivery.killed")
-        except BaseException:
+        except BaseException as error:  # whoever owns the room ends the process
             log.exception("delivery.crashed")
-            raise
+            self.death = _innermost(error)
         finally:
             self._closed = True
             self._started.set()
+            if self.death is not None:
+                self.on_death()
 
     async def _work(self) -> None:
         from pipeline.delivery.asking import Asker
@@ -203,6 +216,13 @@ class DeliveryRoom:
             finally:
                 await self._lock_up(desk)
                 await api.close()
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The first error of a group of tasks that ended together."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

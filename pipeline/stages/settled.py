@@ -26,6 +26,7 @@ PLANNED = pa.schema(
 )
 
 OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
+_LEFT = [number for number, o in enumerate(OUTCOMES) if o in {Outcome.UNSENT, Outcome.UNKNOWN}]
 
 
 class Remark(Struct, frozen=True, kw_only=True):
@@ -125,6 +126,14 @@ class Settled(Struct, frozen=True, kw_only=True, dict=True):
         """Rows by outcome."""
         found = np.bincount(self.outcome[self.outcome >= 0], minlength=len(OUTCOMES))
         return {outcome: int(found[number]) for number, outcome in enumerate(OUTCOMES)}
+
+    def left(self) -> tuple[int, Remark | None]:
+        """Count the rows that are not sent, or in doubt; and what is said of most of them."""
+        left = np.isin(self.outcome, _LEFT)
+        said = self.remarks.number[left]
+        said = said[said >= 0]
+        most = self.remarks.said[int(np.bincount(said).argmax())] if len(said) else None
+        return int(left.sum()), most
 
     @cached_property
     def _calls(self) -> _Calls:

@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.adapters.clock import SystemClock
+from pipeline.delivery.desk import Desk
 from pipeline.delivery.lane import Handback
-from pipeline.delivery.room import DeliveryRoom
+from pipeline.delivery.room import DeliveryRoom, RoomDiedError
 from pipeline.errors import StorageError
 from pipeline.model import stamp
 from pipeline.ports import ChunkState
@@ -214,8 +215,10 @@ def test_when_no_mark_can_be_written_no_call_leaves(tmp_path: Path) -> None:
         drop = world.drop(picked(400))
         _break(world)
         with world.room() as room:
-            with pytest.raises(StorageError, match="full"):
-                room.submit(world.shipment(drop)).result(timeout=60)
+            back = room.submit(world.shipment(drop)).result(timeout=60)
+            assert isinstance(back.broken, StorageError)
+            assert "full" in str(back.broken)
+            assert not back.complete
             assert room.shut is not None
             assert sandbox.stats()["calls"] == 0
             _mend(world)
@@ -237,8 +240,9 @@ def test_answers_that_cannot_be_booked_at_once_are_booked_when_the_ledger_is_bac
             return well(connection)  # type: ignore[arg-type] - a socket
 
         server._acts = iter([fail_for_a_while])
-        with world.room(concurrency=1) as room, pytest.raises(StorageError):
-            room.submit(world.shipment(drop)).result(timeout=60)
+        with world.room(concurrency=1) as room:
+            back = room.submit(world.shipment(drop)).result(timeout=60)
+        assert isinstance(back.broken, StorageError)
         assert world.counts(drop) == {Outcome.ACCEPTED: 20}
         assert world.deliver(drop, reconcile=False)[0].complete
         assert len(server.puts) == 1
@@ -254,8 +258,7 @@ def test_a_drop_is_not_given_back_while_a_call_of_it_is_out(tmp_path: Path) -> N
             _until_called(sandbox, 6)
             _break(world)
             threading.Timer(0.3, _mend, [world]).start()
-            with pytest.raises(StorageError):
-                future.result(timeout=60)
+            assert isinstance(future.result(timeout=60).broken, StorageError)
             answered = sum(sandbox.stats()["status_codes"].values())
             assert sandbox.stats()["calls"] == answered, "a call was still out"
 
@@ -278,8 +281,9 @@ def test_a_bug_costs_its_own_drop_and_not_the_room(tmp_path: Path) -> None:
                 room.submit(replace(shipment, body=body)),
                 room.submit(world.shipment(sound)),
             ]
-            with pytest.raises(RuntimeError, match="gone"):
-                futures[0].result(timeout=60)
+            back = futures[0].result(timeout=60)
+            assert isinstance(back.broken, RuntimeError)
+            assert not back.complete
             assert futures[1].result(timeout=60).complete
         assert world.deliver(broken)[0].complete
         assert world.counts(broken) == {Outcome.ACCEPTED: 200}
@@ -295,7 +299,72 @@ def test_a_closed_room_takes_nothing_and_keeps_nobody_waiting(tmp_path: Path) ->
         assert world.counts(drop) == {Outcome.UNSENT: 20}
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_body_that_fails_while_its_answer_is_booked_costs_its_own_drop(tmp_path: Path) -> None:
+    """Of several waves: what was refused in the first is remembered for the second."""
+    with with_sandbox(tmp_path, refuse_orders=(f"{0:020}",)) as (world, _):
+        broken = world.drop(picked(20), delivered(20))
+        sound = world.drop(picked(200, first=1000))
+        shipment = world.shipment(broken)
+        read: list[int] = []
+
+        def body(offset: int, length: int) -> bytes:
+            if offset in read:
+                raise StorageError("Input/output error")
+            read.append(offset)
+            return shipment.body(offset, length)
+
+        with world.room() as room:
+            futures = [
+                room.submit(replace(shipment, body=body)),
+                room.submit(world.shipment(sound)),
+            ]
+            back = futures[0].result(timeout=60)
+            assert isinstance(back.broken, StorageError)
+            assert back.moved
+            assert futures[1].result(timeout=60).complete
+            assert room.death is None
+        assert world.deliver(broken)[0].complete
+
+
+def test_a_body_that_fails_while_a_drop_is_taken_up_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with with_sandbox(tmp_path, refuse_orders=(f"{0:020}",), latency_ms=300) as (world, sandbox):
+        drop = world.drop(picked(20), delivered(20))
+        with world.room() as room:
+            going = room.submit(world.shipment(drop))
+            _until_called(sandbox, 1)
+            sandbox.set_faults(status_all=403)
+            assert going.result(timeout=60).shut is not None
+        shipment = world.shipment(drop)
+
+        def body(_offset: int, _length: int) -> bytes:
+            raise StorageError("Stale file handle")
+
+        with world.room() as room, pytest.raises(StorageError, match="Stale"):
+            room.submit(replace(shipment, body=body)).result(timeout=10)
+
+
+@pytest.mark.parametrize("method", ["_lease", "_hand_back"])
+def test_a_thread_that_dies_says_so_and_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Desk, method, fail)
+    with with_sandbox(tmp_path) as (world, _):
+        drop = world.drop(picked(20))
+        died = threading.Event()
+        with world.room() as room:
+            room.on_death = died.set
+            future = room.submit(world.shipment(drop))
+            with pytest.raises(StorageError):
+                future.result(timeout=10)
+            assert died.wait(10)
+            assert repr(room.death) == "RuntimeError('a bug')"
+            with pytest.raises(StorageError):
+                room.submit(world.shipment(drop)).result(timeout=10)
+
+
 def test_a_room_that_cannot_open_takes_nothing(tmp_path: Path) -> None:
     with with_sandbox(tmp_path) as (world, _):
         drop = world.drop(picked(20))
@@ -308,7 +377,8 @@ def test_a_room_that_cannot_open_takes_nothing(tmp_path: Path) -> None:
             clock=SystemClock(),
             rng=room._rng,
         )
-        room.start()
+        with pytest.raises(RoomDiedError, match="no"):
+            room.start()
         future: Future[Handback] = room.submit(world.shipment(drop))
         with pytest.raises(StorageError):
             future.result(timeout=10)

@@ -1,0 +1,77 @@
+"""A service that cannot send any more does not go on as if: it ends with 1, to be started anew."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.sandbox.server import SandboxHandle
+from tests.acceptance.harness import Ran, Root, orders
+
+SOON = 60.0
+
+#: The command with a bug in one method, which shows after so many calls of it.
+_WITH_A_BUG = """
+import sys
+from importlib import import_module
+module, name, method, after = [sys.argv.pop(1) for _ in range(4)]
+owner = getattr(import_module(module), name)
+sound, called = getattr(owner, method), []
+def broken(self, *arguments, **named):
+    called.append(1)
+    if len(called) > int(after):
+        raise RuntimeError("a bug that nobody foresaw")
+    return sound(self, *arguments, **named)
+setattr(owner, method, broken)
+from pipeline.cli import main
+main()
+"""
+LEASE = ("pipeline.delivery.desk", "Desk", "_lease", "2")
+HAND_BACK = ("pipeline.delivery.desk", "Desk", "_hand_back", "1")
+CLIENT = ("pipeline.adapters.konnect", "KonnectApi", "__init__", "0")
+
+
+def run_with_a_bug(root: Root, bug: tuple[str, ...], *arguments: str) -> Ran:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WITH_A_BUG, *bug, *arguments],
+        env=root._environment(None),
+        cwd=root.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        out, err = process.communicate(timeout=SOON)
+    finally:
+        process.kill()
+    return Ran(process.returncode, out, err)
+
+
+@pytest.mark.parametrize("command", [("run",), ("run", "--once")])
+@pytest.mark.parametrize("bug", [LEASE, HAND_BACK], ids=["marking", "handing back"])
+def test_a_bug_in_booking_ends_the_process_with_1_and_the_next_one_goes_on(
+    root: Root, api: SandboxHandle, command: tuple[str, ...], bug: tuple[str, ...]
+) -> None:
+    root.configure(api__concurrency=2, api__timeout_seconds=1)
+    root.drop("a.csv", orders(400))
+    root.drop("b.csv", orders(3, prefix="B"))
+    ended = run_with_a_bug(root, bug, *command)
+    assert ended.code == 1, ended.err
+    assert "a bug that nobody foresaw" in ended.err
+    assert root.once().code == 0
+    root.of("a").assert_sound(400)
+    assert root.of("a").counts == {"accepted": 400}
+    assert root.of("b").counts == {"accepted": 3}
+    assert api.stats()["repeats"] == 0
+
+
+@pytest.mark.parametrize("command", [("run",), ("run", "--once")])
+def test_a_client_that_cannot_be_made_ends_the_process_with_1(
+    root: Root, api: SandboxHandle, command: tuple[str, ...]
+) -> None:
+    root.drop("a.csv", orders(3))
+    ended = run_with_a_bug(root, CLIENT, *command)
+    assert ended.code == 1, ended.err
+    assert "a bug that nobody foresaw" in ended.err
+    assert root.once().code == 0
+    assert root.of("a").counts == {"accepted": 3}
