@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.crew import crew_on
 from tests.acceptance.harness import Root, orders, rooted, sheet, until
 from tests.fakes.scripted_api import AWAY, TAKEN, Answer, Item, refused, scripted
+from tests.postgres import PrivatePostgres
 
 PICKED, DONE = "Picked Up", "Delivered"
 SOON = 60.0
@@ -129,3 +131,24 @@ def test_bodies_that_are_cut_off_while_they_are_sent_cost_nobody_else(tmp_path: 
         assert ended.code == 0
         assert "Traceback" not in ended.err, "it is foreseen"
         assert len(api.updates) == len(set(api.updates))
+
+
+def test_workers_that_cannot_read_a_drops_bodies_say_so_and_send_the_others(
+    tmp_path: Path, postgres: PrivatePostgres
+) -> None:
+    refuse = first_refused_then_away()
+    with (
+        scripted(refuse) as api,
+        crew_on(tmp_path / "crew", api.url, "token", postgres.database()) as crew,
+    ):
+        root = crew.root
+        root.configure(api__max_attempts=1, api__reconcile="false", api__probe_seconds=0.5)
+        root.drop("half.csv", TWO_STEPS)
+        (worker,) = crew.start()
+        until(lambda: states(root).get("half") == "open", what="the drop that waits")
+        cut_off(bodies_of(root, "half"))
+        api.put = lambda _items: TAKEN
+        root.drop("sound.csv", orders(3))
+        until(lambda: states(root).get("sound") == "completed", what="the other file")
+        until(lambda: "cut off" in root.of("half").summary["open"]["reason"], what="its reason")
+        assert worker.end().code == 0

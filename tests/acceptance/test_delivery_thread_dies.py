@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pipeline.sandbox.server import SandboxHandle
+from tests.acceptance.crew import crew_on
 from tests.acceptance.harness import Ran, Root, orders
+from tests.postgres import PrivatePostgres
 
 SOON = 60.0
 
@@ -75,3 +78,18 @@ def test_a_client_that_cannot_be_made_ends_the_process_with_1(
     assert "a bug that nobody foresaw" in ended.err
     assert root.once().code == 0
     assert root.of("a").counts == {"accepted": 3}
+
+
+def test_a_worker_that_cannot_send_any_more_leaves_and_ends_with_1(
+    tmp_path: Path, api: SandboxHandle, postgres: PrivatePostgres
+) -> None:
+    with crew_on(tmp_path / "crew", api.url, api.token, postgres.database()) as crew:
+        crew.root.drop("a.csv", orders(400))
+        ended = run_with_a_bug(crew.root, LEASE, "worker")
+        assert ended.code == 1, ended.err
+        assert "a bug that nobody foresaw" in ended.err
+        assert crew.names() == set(), "the others need not wait until it has fallen silent"
+        crew.start()
+        crew.closed(1)
+        assert crew.root.of("a").counts == {"accepted": 400}
+    assert api.stats()["repeats"] == 0
