@@ -67,7 +67,8 @@ def health(root: Root) -> dict[str, Any]:
 
 
 def bodies_of(root: Root, stem: str) -> Path:
-    return root.path / "state" / "drops" / root.of(stem).id / "bodies.json"
+    (found,) = (root.path / "state" / "drops" / root.of(stem).id).rglob("bodies.json")
+    return found
 
 
 @pytest.mark.parametrize(
