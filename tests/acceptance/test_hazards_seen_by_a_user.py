@@ -14,6 +14,7 @@ import pytest
 import xlsxwriter
 
 from tests.acceptance.harness import Root
+from tests.fakes.ole2 import ole2
 
 HEADER = (
     *("Order ID", "Status", "Status Date", "Promised Delivery Date", "Reason Code", "Remarks"),
@@ -239,7 +240,7 @@ REFUSED: dict[str, tuple[str, bytes]] = {
     ),
     "locked.xlsx": (
         "PASSWORD_PROTECTED",
-        bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600) + "EncryptedPackage".encode("utf-16-le"),
+        ole2({"EncryptedPackage": b"x"}),
     ),
     "an entity.xlsx": (
         "UNSAFE_WORKBOOK",

@@ -17,6 +17,7 @@ from pipeline.stages.reading.read_excel import contained
 from schemas.codes import Code
 from schemas.vocabulary import CellKind
 from tests.fakes.header_finders import ExactHeader, NamedColumns
+from tests.fakes.ole2 import ole2
 
 SHEET = "xl/worksheets/sheet1.xml"
 GIGABYTE = 1 << 30
@@ -209,9 +210,7 @@ def test_encrypted_members_are_password_protected() -> None:
 
 
 def test_an_encrypted_package_is_password_protected() -> None:
-    data = (
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1024) + "EncryptedPackage".encode("utf-16-le")
-    )
+    data = ole2({"EncryptedPackage": b"x"})
     assert refusal(data).code is Code.PASSWORD_PROTECTED
 
 

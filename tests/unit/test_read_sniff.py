@@ -11,6 +11,7 @@ from pipeline.model import Limits
 from pipeline.stages.read import read_manifest
 from schemas.codes import Code
 from tests.fakes.header_finders import ExactHeader, NamedColumns
+from tests.fakes.ole2 import ole2
 
 
 def packed(**parts: bytes) -> bytes:
@@ -45,7 +46,7 @@ FORMATS: list[tuple[bytes, str]] = [
     (packed(word__document=b"x", **{"[Content_Types].xml": b"wordprocessingml"}), "Word"),
     (packed(mimetype=b"application/vnd.oasis.opendocument.text"), "OpenDocument"),
     (
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + "WordDocument".encode("utf-16-le"),
+        ole2({"WordDocument": b"x"}),
         "Word",
     ),
 ]

@@ -1,9 +1,11 @@
-"""OLE2 containers: whether one may be handed on, and the one stream of it that an XLS workbook is.
+"""OLE2 containers: what is in one, whether it may be handed on, and the workbook's own stream.
 
-Enough of the format for these two. The native reader believes what it is told: it follows a chain
-of sectors that comes back to itself until memory ends, and asks at once for the room that a length
-or a sector far beyond the file would need. No answer to that is an error it could catch, so all of
-it is looked at before.
+Enough of the format for these. The native reader believes what it is told: it follows a chain of
+sectors that comes back to itself until memory ends, and asks at once for the room that a length or
+a sector far beyond the file would need. No answer to that is an error it could catch, so all of it
+is looked at before. A library for the format (olefile) does not do that: it reads as far as a
+stream's length goes, does not look where its chain ends, and does not see entries that hang in no
+folder, which the native reader goes by (decision 42).
 """
 
 import struct
@@ -19,12 +21,19 @@ _HEADER, _ENTRY = 512, 128
 _USUAL = 9  # 512 bytes a sector; with larger ones lengths have eight bytes
 _STREAMS = ("workbook", "book")
 _SMALL = 4096
-_ROOT, _STREAM = 5, 2
+_ROOT = 5
 
 
 class _Entry(Struct, frozen=True, kw_only=True):
+    """A stream or folder. ``beside``: its neighbours in the same folder; ``below``: what it holds.
+
+    All three are numbers of entries, or of none.
+    """
+
     name: str
     kind: int
+    beside: tuple[int, int]
+    below: int
     start: int
     size: int
 
@@ -47,6 +56,22 @@ class Compound(Struct, frozen=True, kw_only=True):
     entries: tuple[_Entry, ...]
     sound: bool
 
+    def names(self) -> frozenset[str]:
+        """Return what lies at the top, in no folder, in lower case."""
+        found: set[int] = set()
+        left = [self.entries[0].below] if self.entries else []
+        while left:
+            number = left.pop()
+            if number < len(self.entries) and number not in found:
+                found.add(number)
+                left += self.entries[number].beside
+        return frozenset(self.entries[number].name for number in found)
+
+    @property
+    def is_workbook(self) -> bool:
+        """True when there is a workbook's stream at the top."""
+        return not self.names().isdisjoint(_STREAMS)
+
     def fault(self) -> str:
         """Say why no reader should be given it, "" if one may."""
         sectors = _sectors_in(self.data, self.shift)
@@ -68,7 +93,10 @@ class Compound(Struct, frozen=True, kw_only=True):
         return ""
 
     def workbook(self) -> bytes:
-        """Return the bytes of the stream ``Workbook`` (or ``Book``), b"" if there is none."""
+        """Return the bytes of the stream ``Workbook`` (or ``Book``), b"" if there is none.
+
+        It is the first of that name, wherever it hangs, as the native reader has it.
+        """
         found = (entry for name in _STREAMS for entry in self.entries if entry.name == name)
         wanted = next(found, None)
         if wanted is None:
@@ -84,7 +112,7 @@ class Compound(Struct, frozen=True, kw_only=True):
         return b"".join(store[at : at + piece] for at in pieces)[: wanted.size]
 
     def _small(self, entry: _Entry) -> bool:
-        return entry.kind == _STREAM and entry.size < min(self.small_below, _SMALL)
+        return entry.size < min(self.small_below, _SMALL)
 
 
 def open_compound(data: Buffer) -> Compound | None:
@@ -110,7 +138,6 @@ def open_compound(data: Buffer) -> Compound | None:
         entries=tuple(
             _entry(directory[at : at + _ENTRY], wide=shift > _USUAL)
             for at in range(0, len(directory) - _ENTRY + 1, _ENTRY)
-            if directory[at + 66] in {_ROOT, _STREAM}
         ),
         sound=sound,
     )
@@ -172,5 +199,13 @@ def _numbers(data: bytes) -> tuple[int, ...]:
 def _entry(raw: bytes, *, wide: bool) -> _Entry:
     length, kind = struct.unpack_from("<HB", raw, 64)
     name = raw[: max(0, min(length, 64) - 2)].decode("utf-16-le", errors="replace")
+    left, right, below = struct.unpack_from("<III", raw, 68)
     start, size = struct.unpack_from("<IQ" if wide else "<II", raw, 116)
-    return _Entry(name=name.casefold(), kind=kind, start=start, size=size)
+    return _Entry(
+        name=name.casefold(),
+        kind=kind,
+        beside=(left, right),
+        below=below,
+        start=start,
+        size=size,
+    )

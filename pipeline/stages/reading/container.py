@@ -30,13 +30,11 @@ _RATIO, _RATIO_ABOVE = 200, 10 * 1024 * 1024
 _ENTRY_BYTES = 600
 _END, _END_SIZE = b"PK\x05\x06", 22
 
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-_BIFF8 = b"\x09\x08\x10\x00\x00\x06\x05\x00"
 _OLE2_KINDS: tuple[tuple[str, str], ...] = (
-    ("WordDocument", "a Word document"),
-    ("PowerPoint Document", "a PowerPoint presentation"),
+    ("worddocument", "a Word document"),
+    ("powerpoint document", "a PowerPoint presentation"),
     ("__properties_version1.0", "an Outlook message"),
-    ("VisioDocument", "a Visio drawing"),
+    ("visiodocument", "a Visio drawing"),
 )
 _PACKAGE_KINDS: tuple[tuple[bytes, str], ...] = (
     (b"wordprocessingml", "a Word document"),
@@ -81,26 +79,29 @@ def check_ole2(data: Buffer, *, name: str) -> str:
     Raises ``DropRefused``: ``PASSWORD_PROTECTED`` (an encrypted XLSX lies in an OLE2 container),
     ``UNSUPPORTED_TYPE`` or ``UNREADABLE``.
     """
-    if data.find(_ENCRYPTED) >= 0 or _has_filepass(data):
-        raise protected(name)
-    for stream, kind in _OLE2_KINDS:
-        if data.find(stream.encode("utf-16-le")) >= 0:
-            raise unsupported(name, kind)
     compound = open_compound(data)
-    if compound is not None and (why := compound.fault()):
+    if compound is None:
+        return "xls"  # its reader says why it is none
+    if not compound.is_workbook:
+        names = compound.names()
+        if "encryptedpackage" in names:
+            raise protected(name)
+        for stream, kind in _OLE2_KINDS:
+            if stream in names:
+                raise unsupported(name, kind)
+    if why := compound.fault():
         raise _damaged(name, why)
+    if _has_filepass(compound.workbook()):
+        raise protected(name)
     return "xls"
 
 
-def _has_filepass(data: Buffer) -> bool:
-    """Return True if the workbook stream of an XLS begins as an encrypted one does."""
-    start = data.find(_BIFF8)
-    if start < 0:
-        return False
-    at = start + 20
-    if data[at : at + 4] == b"\x86\0\0\0":
+def _has_filepass(stream: bytes) -> bool:
+    """Return True if the stream of an XLS begins as an encrypted one does."""
+    at = 4 + int.from_bytes(stream[2:4], "little")
+    if stream[at : at + 4] == b"\x86\0\0\0":
         at += 4
-    return bytes(data[at : at + 2]) == b"\x2f\0"
+    return stream[at : at + 2] == b"\x2f\0"
 
 
 def protected(name: str) -> DropRefused:
