@@ -212,6 +212,22 @@ def test_a_users_own_headers_pick_his_profile() -> None:
     assert choice.profile.name == "acme"
 
 
+def test_a_header_or_a_file_name_that_speaks_for_two_couriers_decides_nothing() -> None:
+    own = '[headers]\norder_id=["Jhola No"]\n[statuses]\ndelivery_done=["OK"]\n'
+    profiles = {
+        **PROFILES,
+        **{
+            name: load_profile(f'name="{name}"\nfile_names=["daily_*"]\n{own}', origin="x.toml")
+            for name in ("acme", "zoom")
+        },
+    }
+    for name, default in (("x.csv", "dtdc"), ("daily_1.csv", "generic")):
+        choice = choose_profile(
+            ["Jhola No", "Status"], file_name=name, named=None, profiles=profiles, default=default
+        )
+        assert choice.profile.name == default
+
+
 def test_a_sub_folder_without_a_profile_is_generic_with_a_warning() -> None:
     choice = choose_profile(
         ["Order ID", "Status"],
