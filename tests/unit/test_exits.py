@@ -49,7 +49,6 @@ LEFT = (
         name="x.csv",
         cause=WaitsFor.UNSETTLED,
         reason="it keeps changing",
-        since_seconds=1.0,
         waits_seconds=1.0,
     ),
 )
