@@ -1,6 +1,5 @@
 """A wrong setting in our own words: key, value, what is allowed, and where it was given."""
 
-import difflib
 import os
 from collections.abc import Mapping
 from enum import Enum
@@ -12,6 +11,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from pipeline.errors import SettingsError
+from schemas.likeness import did_you_mean
 from schemas.toml_reader import line_of
 
 _SHOWN = 60
@@ -37,12 +37,6 @@ def known_keys(settings: type[BaseModel]) -> dict[str, dict[str, FieldInfo]]:
         for name, field in settings.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     }
-
-
-def did_you_mean(key: str, known: list[str]) -> str:
-    """Advise somebody who wrote an unknown key."""
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f'Did you mean "{near[0]}"?' if near else f"Known are: {', '.join(sorted(known))}."
 
 
 def explain(

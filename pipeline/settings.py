@@ -22,7 +22,8 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import SettingsError
-from pipeline.explaining import Given, did_you_mean, explain, known_keys
+from pipeline.explaining import Given, explain, known_keys
+from schemas.likeness import did_you_mean
 from schemas.toml_reader import no_toml
 
 CONFIG_NAME = "shipdrop.toml"

@@ -5,7 +5,7 @@ takes as long as reading some thousand rows.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 PROBABLY = 60
 """From here on, "did you mean" is more help than noise."""
@@ -29,6 +29,18 @@ def nearest(text: str, choices: Iterable[str], *, at_least: float = PROBABLY) ->
     """Return the choice that comes nearest to ``text``, or None if none comes near."""
     found = alike(text, choices, at_least=at_least, most=1)
     return found[0][0] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str] | Mapping[str, str]) -> str:
+    """Advise somebody who wrote an unknown word: the known one that is near it, or all of them.
+
+    ``known``: the words, or what is compared → the word that is shown for it.
+    """
+    shown = dict(known) if isinstance(known, Mapping) else {each: each for each in known}
+    near = nearest(word, shown)
+    if near is not None:
+        return f'Did you mean "{shown[near]}"?'
+    return f"Known: {', '.join(dict.fromkeys(shown.values()))}."
 
 
 def _may_reach(at_least: float, letters: Counter[str], choice: str) -> bool:

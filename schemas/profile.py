@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from schemas.courier import DAYS, GENERIC, READ_AS, DateRule, Expectation, IdRule, Profile
 from schemas.file_time import pattern_of
 from schemas.folding import fold, fold_header
-from schemas.likeness import nearest
+from schemas.likeness import did_you_mean
 from schemas.status_reader import MARK, read_statuses
 from schemas.statuses import Direction
 from schemas.toml_reader import Section, parse
@@ -140,9 +140,8 @@ def _required(root: Section) -> tuple[Role, ...]:
     known = {role.value: role for role in Role}
     for word in wanted:
         if word not in known:
-            near = nearest(word, known)
-            hint = f'Did you mean "{near}"?' if near else f"Known: {', '.join(known)}."
-            raise root.error("required", f'names no role: "{word}"', hint=hint, value=word)
+            why = f'names no role: "{word}"'
+            raise root.error("required", why, hint=did_you_mean(word, known), value=word)
     return tuple(dict.fromkeys((Role.ORDER_ID, Role.STATUS, *(known[word] for word in wanted))))
 
 

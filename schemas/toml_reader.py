@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.errors import ProfileError
-from schemas.likeness import nearest
+from schemas.likeness import did_you_mean
 
 _LINE = re.compile(r"at line (\d+)")
 
@@ -81,11 +81,10 @@ class Section:
     def done(self, why: str = "is not a known key") -> None:
         """Refuse keys that nobody took; ``why`` says what is wrong with them."""
         for key, value in self._left.items():
-            near = nearest(key, self._known)
             raise self.error(
                 key,
                 "is not a known key" if isinstance(value, dict) else why,
-                hint=f'Did you mean "{near}"?' if near else f"Known: {', '.join(self._known)}.",
+                hint=did_you_mean(key, self._known),
             )
 
     def error(

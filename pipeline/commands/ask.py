@@ -89,10 +89,9 @@ def explain(
 
     Without a code: list them all.
     """
-    import difflib
-
     from pipeline.errors import UsageError
     from schemas.codes import Code
+    from schemas.likeness import nearest
 
     known = {each.value: each for each in Code}
     if code is None:
@@ -106,8 +105,8 @@ def explain(
         return 0
     wanted = code.partition(":")[0].upper()
     if wanted not in known:
-        near = difflib.get_close_matches(wanted, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else "`shipdrop explain` lists them all."
+        near = nearest(wanted, known)
+        hint = f"Did you mean {near}?" if near else "`shipdrop explain` lists them all."
         raise UsageError(f'"{code}" is not a code.', hint=hint)
     entry = known[wanted]
     value = {"code": wanted, "what": entry.what, "fix": entry.fix, "example": entry.example}

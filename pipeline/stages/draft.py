@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipeline.stages.guessing import Guess
-from pipeline.stages.quoting import quoted
 from pipeline.stages.survey import ColumnFacts, StatusCount, Survey
 from schemas.courier import Profile
+from schemas.display import quoted
 from schemas.folding import fold
 from schemas.status_reader import MARK, MEANINGS
 from schemas.statuses import Direction, Verdict

@@ -6,9 +6,9 @@ from msgspec import Struct
 from rapidfuzz import fuzz
 
 from pipeline.stages.mapping import data_header
-from pipeline.stages.quoting import quoted
 from pipeline.stages.survey import ColumnFacts, Survey
 from schemas.courier import GENERIC, Profile
+from schemas.display import quoted
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold_header
 from schemas.profile import is_awb_like
 from schemas.vocabulary import DATE_ROLES, Role

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from pipeline.errors import DropRefused
-from pipeline.stages.quoting import quoted
 from schemas.codes import Code
 from schemas.courier import GENERIC, Profile
+from schemas.display import quoted
 from schemas.folding import fold, fold_header
 from schemas.likeness import alike
 from schemas.profile import is_awb_like

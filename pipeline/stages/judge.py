@@ -1,8 +1,8 @@
 """Whether a file as a whole can be trusted, from the counts of its rows."""
 
 from pipeline.errors import DropRefused
-from pipeline.stages.quoting import quoted
 from schemas.codes import Code
+from schemas.display import quoted
 
 SMALL_FILE = 20
 """Files with fewer data rows are never refused for their ratio of bad rows."""

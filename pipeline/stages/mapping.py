@@ -9,9 +9,9 @@ from msgspec import Struct, field
 from pipeline.errors import DropRefused
 from pipeline.model import Block, Notice
 from pipeline.stages.headings import header_missing
-from pipeline.stages.quoting import quoted
 from schemas.codes import Code
 from schemas.courier import Profile
+from schemas.display import quoted
 from schemas.folding import fold_header
 from schemas.likeness import alike
 from schemas.profile import is_awb_like

@@ -6,11 +6,11 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from pipeline.model import Notice
-from pipeline.stages.quoting import quoted
+from schemas import likeness
 from schemas.codes import Code
 from schemas.courier import GENERIC, Profile
+from schemas.display import quoted
 from schemas.folding import fold
-from schemas.likeness import nearest
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -42,8 +42,7 @@ def find_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:
 def did_you_mean(name: str, profiles: Mapping[str, Profile]) -> str:
     """Advise somebody who named a courier without a profile."""
     spoken = {_plain(word): p.name for p in profiles.values() for word in (p.title, p.name)}
-    near = nearest(_plain(name), spoken)
-    return f'Did you mean "{spoken[near]}"?' if near else f"Known: {', '.join(profiles)}."
+    return likeness.did_you_mean(_plain(name), spoken)
 
 
 def profile_of_name(

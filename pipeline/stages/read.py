@@ -9,8 +9,8 @@ from pipeline.stages.reading.header import HeaderFinder
 from pipeline.stages.reading.read_csv import read_csv
 from pipeline.stages.reading.read_excel import read_excel
 from pipeline.stages.reading.sniff import Buffer, Nature, nature_of
-from pipeline.stages.reading.wording import shown
 from schemas.codes import Code
+from schemas.display import quoted
 
 __all__ = ["Buffer", "HeaderFinder", "read_manifest"]
 
@@ -33,7 +33,7 @@ def read_manifest(data: Buffer, *, name: str, limits: Limits, header: HeaderFind
     if len(data) > limits.max_bytes:
         raise DropRefused(
             Code.FILE_TOO_LARGE,
-            f"{shown(name)} has {len(data) / 1e6:,.0f} MB; "
+            f"{quoted(name)} has {len(data) / 1e6:,.0f} MB; "
             f"at most {limits.max_bytes / 1e6:,.0f} MB are read.",
             hint="Split it into several files, or raise inbox.max_file_mb.",
         )

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.model import Disposition
-from pipeline.stages.quoting import quoted
 from pipeline.stages.texts import joined, json_member, tidied
+from schemas.display import quoted
 from schemas.profile import load_profile
 from schemas.vocabulary import CellKind
 from tests.fakes.courier_sheet import Prepared, sheet

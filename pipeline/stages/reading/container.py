@@ -23,8 +23,8 @@ from pipeline.stages.reading.parts import (
     plain_name,
 )
 from pipeline.stages.reading.sniff import Buffer, as_file, unsupported
-from pipeline.stages.reading.wording import counted, shown
 from schemas.codes import Code
+from schemas.display import counted, quoted
 
 _RATIO, _RATIO_ABOVE = 200, 10 * 1024 * 1024
 _ENTRY_BYTES = 600
@@ -108,7 +108,7 @@ def protected(name: str) -> DropRefused:
     """Return the refusal of a workbook that is encrypted."""
     return DropRefused(
         Code.PASSWORD_PROTECTED,
-        f"{shown(name)} is protected with a password.",
+        f"{quoted(name)} is protected with a password.",
         hint="Save it without a password and drop it again.",
     )
 
@@ -116,7 +116,7 @@ def protected(name: str) -> DropRefused:
 def _directory(data: Buffer, name: str, limits: Limits) -> Sequence[zipfile.ZipInfo]:
     end = data.rfind(_END, max(0, len(data) - 65535 - _END_SIZE))
     if end < 0 or len(data) - end < _END_SIZE:
-        raise truncated(f"{shown(name)} is a workbook whose end is missing.")
+        raise truncated(f"{quoted(name)} is a workbook whose end is missing.")
     too_many = _unsafe(name, f"it holds more than {limits.max_members:,} parts")
     # The directory's size bounds the time to read it; its count of entries may lie.
     if _directory_size(data, end) > limits.max_members * _ENTRY_BYTES:
@@ -168,9 +168,9 @@ def _check_names(members: Sequence[zipfile.ZipInfo], name: str) -> None:
     for member in members:
         plain = member.orig_filename.replace("\\", "/")
         if plain.startswith("/") or ".." in plain.split("/") or plain[1:2] == ":" or "\0" in plain:
-            raise _unsafe(name, f"its part {shown(plain)} points outside of it")
+            raise _unsafe(name, f"its part {quoted(plain)} points outside of it")
         if plain.casefold() in seen:
-            raise _unsafe(name, f"it holds the part {shown(plain)} twice")
+            raise _unsafe(name, f"it holds the part {quoted(plain)} twice")
         seen.add(plain.casefold())
 
 
@@ -182,12 +182,12 @@ def _check_places(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -
             raise _unsafe(name, "its parts overlap")
         free = member.header_offset + LOCAL_SIZE + member.compress_size
         if free > len(data):
-            raise _unsafe(name, f"its part {shown(member.filename)} goes on past its end")
+            raise _unsafe(name, f"its part {quoted(member.filename)} goes on past its end")
 
 
 def _check_member(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -> tuple[int, bool]:
     """Inflate one part into nothing; return its size, and whether it may hold error cells."""
-    part = f"its part {shown(member.filename)}"
+    part = f"its part {quoted(member.filename)}"
     plain = plain_name(member.filename)
     xml = plain.endswith((".xml", ".rels", ".vml"))
     markup = Markup(xml=xml) if xml or "/worksheets/" in plain else None
@@ -211,7 +211,7 @@ def _check_member(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -
 
 def _bounded(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -> Iterator[bytes]:
     """Inflate one part for as long as it keeps to what it says and to the limits."""
-    part = f"its part {shown(member.filename)}"
+    part = f"its part {quoted(member.filename)}"
     size = 0
     try:
         for piece, taken in inflated(data, member):
@@ -228,7 +228,7 @@ def _bounded(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -> Ite
 def _damaged(name: str, why: str) -> DropRefused:
     return DropRefused(
         Code.UNREADABLE,
-        f"{shown(name)} is damaged: {why}.",
+        f"{quoted(name)} is damaged: {why}.",
         hint="Open it in a spreadsheet program, save it anew and drop that.",
     )
 
@@ -240,6 +240,6 @@ def _too_big(name: str) -> DropRefused:
 def _unsafe(name: str, why: str) -> DropRefused:
     return DropRefused(
         Code.UNSAFE_WORKBOOK,
-        f"{shown(name)} is not safe to open: {why}.",
+        f"{quoted(name)} is not safe to open: {why}.",
         hint="Copy the table into a new workbook, or save it as CSV (UTF-8), and drop that.",
     )

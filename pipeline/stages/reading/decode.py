@@ -16,8 +16,8 @@ from msgspec import Struct
 from pipeline.errors import DropRefused
 from pipeline.model import Notice
 from pipeline.stages.reading.sniff import Buffer, let_go
-from pipeline.stages.reading.wording import shown
 from schemas.codes import Code
+from schemas.display import quoted
 
 #: UTF-32 LE comes before UTF-16 LE: its mark begins with the other's.
 _MARKS: tuple[tuple[bytes, str], ...] = (
@@ -188,9 +188,11 @@ def _reads_as_text(head: bytes, codec: str) -> bool:
 def _check_tail(data: Buffer, encoding: Encoding, name: str) -> None:
     unit = encoding.unit
     if len(data) > encoding.start and bytes(data[-unit:]) == b"\0" * unit:
-        raise truncated(f"{shown(name)} ends in NUL bytes: its end was reserved but never written.")
+        raise truncated(
+            f"{quoted(name)} ends in NUL bytes: its end was reserved but never written."
+        )
     if (len(data) - encoding.start) % unit:
-        raise truncated(f"{shown(name)} ends in the middle of a character.")
+        raise truncated(f"{quoted(name)} ends in the middle of a character.")
 
 
 def truncated(message: str) -> DropRefused:
@@ -205,7 +207,7 @@ def _utf8_or_cp1252(data: Buffer, start: int, name: str) -> Encoding:
         return Encoding(codec="utf-8", start=start, in_place=True)
     bad, cut = _first_bad(data)
     if cut and not _ascii_until(data, start, bad):
-        raise truncated(f"{shown(name)} ends in the middle of a character.")
+        raise truncated(f"{quoted(name)} ends in the middle of a character.")
     line = line_at(_InPlace(data=data, start=start), bad - start)
     where = f"The first such character is in line {line}. Save the file as CSV UTF-8."
     if start:

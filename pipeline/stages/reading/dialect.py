@@ -22,8 +22,8 @@ from pipeline.stages.reading.header import (
     trimmed,
 )
 from pipeline.stages.reading.tokens import BrokenQuote, tokenize
-from pipeline.stages.reading.wording import counted
 from schemas.codes import Code
+from schemas.display import counted
 
 DELIMITERS = ",;\t|"
 MAX_RECORD = 16 * 1024 * 1024

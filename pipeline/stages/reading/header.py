@@ -6,8 +6,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from pipeline.errors import DropRefused
-from pipeline.stages.reading.wording import counted
 from schemas.codes import Code
+from schemas.display import counted
 
 
 class HeaderFinder(Protocol):

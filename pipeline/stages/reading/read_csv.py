@@ -27,8 +27,8 @@ from pipeline.stages.reading.rows import Parsed, Shaper, surplus_of
 from pipeline.stages.reading.segments import certify, parse
 from pipeline.stages.reading.sniff import Buffer, check_not_binary, check_text
 from pipeline.stages.reading.tokens import BrokenQuote, tokenize
-from pipeline.stages.reading.wording import shown
 from schemas.codes import Code
+from schemas.display import quoted
 
 SEGMENT = 4 * 1024 * 1024
 """Bytes read at a time: small enough for the processor's cache, about 30,000 rows."""
@@ -161,6 +161,6 @@ def _is_empty(text: Text) -> bool:
 def _empty(name: str) -> DropRefused:
     return DropRefused(
         Code.EMPTY_FILE,
-        f"{shown(name)} is empty.",
+        f"{quoted(name)} is empty.",
         hint="Export the data again and drop the new file.",
     )

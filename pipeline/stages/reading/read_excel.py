@@ -31,8 +31,8 @@ from pipeline.stages.reading.header import (
 from pipeline.stages.reading.parts import Package
 from pipeline.stages.reading.rows import Parsed, Shaper
 from pipeline.stages.reading.sniff import Buffer, Nature, as_file
-from pipeline.stages.reading.wording import shown
 from schemas.codes import Code
+from schemas.display import quoted
 
 _Result = TypeVar("_Result")
 
@@ -69,9 +69,9 @@ def read_excel(
             continue
         head = _head(sheet, limits.header_search_rows, name)
         seen.extend(list(record.cells) for record in head if not is_blank(record.cells))
-        found = find_header(head, header, where=f"sheet {shown(info.name)}")
+        found = find_header(head, header, where=f"sheet {quoted(info.name)}")
         if found is not None:
-            check_width(found.cells, limits.max_columns, where=f"sheet {shown(info.name)}")
+            check_width(found.cells, limits.max_columns, where=f"sheet {quoted(info.name)}")
             source = _SheetBlocks(
                 sheet=sheet,
                 file=name,
@@ -101,7 +101,7 @@ def contained(call: Callable[[], _Result], name: str, where: str = "") -> _Resul
     except BaseException as error:
         raise DropRefused(
             Code.UNREADABLE,
-            f"{shown(name)} looks like a workbook but cannot be read{where}.",
+            f"{quoted(name)} looks like a workbook but cannot be read{where}.",
             hint="Open it in a spreadsheet program, save it anew as XLSX and drop that.",
         ) from error
 
@@ -182,7 +182,7 @@ def _take(
     except BaseException as error:
         raise DropRefused(
             Code.UNREADABLE,
-            f"Row {first + len(batch)} of sheet {shown(sheet)} in {shown(file)} holds a date or "
+            f"Row {first + len(batch)} of sheet {quoted(sheet)} in {quoted(file)} holds a date or "
             "duration that cannot be.",
             hint="It shows as ##### in a spreadsheet program: correct it and drop the file again.",
         ) from error
@@ -200,7 +200,7 @@ def _head(sheet: CalamineSheet, count: int, file: str) -> list[Record]:
 def _hidden(info: SheetMetadata, sheet: CalamineSheet) -> Iterator[Notice]:
     if sheet.height:
         message = (
-            f"The hidden sheet {shown(info.name)} was not read. If it holds shipments, unhide it "
+            f"The hidden sheet {quoted(info.name)} was not read. If it holds shipments, unhide it "
             "and drop the file again."
         )
         yield Notice(code=Code.HIDDEN_SHEET, message=message)
@@ -209,6 +209,6 @@ def _hidden(info: SheetMetadata, sheet: CalamineSheet) -> Iterator[Notice]:
 def _empty(name: str) -> DropRefused:
     return DropRefused(
         Code.EMPTY_FILE,
-        f"{shown(name)} has no visible sheet with anything in it.",
+        f"{quoted(name)} has no visible sheet with anything in it.",
         hint="Export the data again and drop the new file.",
     )

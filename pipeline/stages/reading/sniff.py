@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import IO, cast
 
 from pipeline.errors import DropRefused
-from pipeline.stages.reading.wording import shown
 from schemas.codes import Code
+from schemas.display import quoted
 
 Buffer = bytes | mmap.mmap
 
@@ -142,5 +142,5 @@ def check_not_binary(data: Buffer, *, name: str) -> None:
 def unsupported(name: str, kind: str) -> DropRefused:
     """Return the refusal of a file that is ``kind`` (with its article) instead of a table."""
     return DropRefused(
-        Code.UNSUPPORTED_TYPE, f"{shown(name)} is {kind}, which is not read.", hint=_HINT
+        Code.UNSUPPORTED_TYPE, f"{quoted(name)} is {kind}, which is not read.", hint=_HINT
     )
