@@ -115,6 +115,7 @@ def _system_of(path: Path) -> str:
 
 
 def _ledger(site: Site) -> Iterator[Finding]:
+    site.check_ledger(thoroughly=True)
     counts = site.ledger.counts()
     said = ", ".join(f"{count} {state.value}" for state, count in counts.items()) or "no drops yet"
     if counts.get(DropState.OPEN):

@@ -13,6 +13,7 @@
     │ ├ Transient                  worth another try: lost connection, 408, 425, 429, 5xx
     │ └ Held                       stop all sending: 401, 403, 407, 3xx, 404/405 naming no order
     └ StorageError                 disk full, read-only, ledger gone: stop claiming, keep, retry
+      ├ LedgerLost                 gone, damaged or a newer one: a person has to mend it, exit 2
       └ Fenced                     other workers have taken over from this one
 
 A bad *row* is never an exception: the rules of ``schemas.manifest`` reject it.
@@ -91,6 +92,10 @@ class Held(DeliveryError):
 
 class StorageError(ShipdropError):
     """A folder or the ledger cannot be written."""
+
+
+class LedgerLost(StorageError):
+    """The ledger is gone, damaged, or was written by a newer Shipdrop: no waiting mends that."""
 
 
 class Fenced(StorageError):

@@ -14,7 +14,7 @@ from pipeline.adapters.folders import Folders
 from pipeline.claimed_files import ClaimedFiles
 from pipeline.claiming import Claimer
 from pipeline.closed import Cause, Closed, Rest
-from pipeline.errors import StorageError
+from pipeline.errors import LedgerLost, StorageError
 from pipeline.exits import RunOutcome, rows_for_a_person
 from pipeline.intake import Intake
 from pipeline.lineup import Event
@@ -155,7 +155,7 @@ class Service:
         try:
             self._take_up()
         except StorageError as error:
-            if self._once:
+            if self._once or isinstance(error, LedgerLost):
                 raise
             self._storage_trouble(error, now)
             self._troubled = True
@@ -199,14 +199,16 @@ class Service:
                 self._mind_the_resting(now)
                 self._retention.start_if_due(lambda: not self._work.busy)
         except StorageError as error:
-            if self._once:
+            if self._once or isinstance(error, LedgerLost):
                 raise
             self._storage_trouble(error, now)
             self._troubled = True
-        if self._work.trouble is not None:
+        trouble, self._work.trouble = self._work.trouble, None
+        if isinstance(trouble, LedgerLost):
+            raise trouble
+        if trouble is not None:
             # One drop's storage: that drop rests, the others go on.
-            self._storage_trouble(self._work.trouble, now)
-            self._work.trouble = None
+            self._storage_trouble(trouble, now)
         self._troubles.late = self._intake.late
         self._troubles.resting, self._troubles.again_at = self._work.open, self._resume_at
         self._on_turn()

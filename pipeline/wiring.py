@@ -17,7 +17,7 @@ from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.adapters.naming import DropIds
+from pipeline.adapters.naming import DropIds, shown
 from pipeline.adapters.profiles import LiveProfiles
 from pipeline.adapters.pulse import LATENCY_BOUNDS, Pulse, read_pulse
 from pipeline.adapters.shelves import Shelves
@@ -29,7 +29,7 @@ from pipeline.claiming import Claimer
 from pipeline.containment import Readers
 from pipeline.delivery.meter import CallCount
 from pipeline.delivery.room import DeliveryRoom
-from pipeline.errors import SettingsError, UsageError
+from pipeline.errors import LedgerLost, SettingsError, UsageError
 from pipeline.model import Drop, Limits
 from pipeline.ports import Presence
 from pipeline.retention import Keep, Retention
@@ -154,6 +154,25 @@ class Site(Struct, frozen=True, dict=True):
             seconds=inbox.read_seconds,
             memory=inbox.read_memory_mb * MB,
         )
+
+    def check_ledger(self, *, thoroughly: bool) -> None:
+        """Raise LedgerLost for a ledger that knows nothing of what was done here.
+
+        ``thoroughly``: also for one that is damaged, which means reading all of it.
+        """
+        if thoroughly:
+            self.ledger.examine()
+        if self.ledger.has_begun():
+            return
+        for drop_id, path in Shelves(self.root, self.folders.outbox).traces():
+            if self.ledger.find(drop_id) is None:  # else it is another root's, of the same ledger
+                raise LedgerLost(
+                    f"The ledger knows no drop of this root, but {shown(path, 200)} shows that "
+                    "files were processed here: it was lost, or it is another one. Without it "
+                    "orders that were reported would be reported again, so nothing is sent.",
+                    hint=f"{self.ledger.how_to_restore} If there is no backup, `shipdrop ledger "
+                    "new` begins a new ledger that knows nothing of the past.",
+                )
 
     def check_sending(self) -> None:
         """Raise SettingsError unless address and token are configured."""

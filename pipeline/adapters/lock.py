@@ -38,6 +38,8 @@ class RootLock:
         self._now = now
         self._gives_way = gives_way
         self._lock = FileLock(self._state / "lock", thread_local=False)
+        self.was_left = False
+        """True when its last holder, before us, did not let go of it in good order: a crash."""
 
     def __enter__(self) -> Self:
         """Take the lock, at once or not at all.
@@ -55,6 +57,7 @@ class RootLock:
         try:
             with storing("write", self._asked):
                 self._asked.unlink(missing_ok=True)
+            self.was_left = self._card.exists()
             self._introduce()
         except BaseException:
             self._lock.release()

@@ -19,12 +19,23 @@ _REPORT = re.compile(
     r"|REFUSED\.txt|summary\.json)\Z"
 )
 _SUMMARY = ".summary.json"
+_RECEIPT = ".received.json"
+_DROP = re.compile(r"/(d\d{8}t\d{9}[a-z2-7]{4})/")
+_TRACES = (
+    "archive/*/*/*/*/*",
+    "quarantine/*/*",
+    "work/*/*",
+    "state/drops/*/bodies.json",
+    "state/drops/*/*/bodies.json",
+)
+"""Files of drops, below the root; the last is that of a worker."""
 
 
 class Shelves:
     """The shelves of one root. Raises StorageError."""
 
     def __init__(self, root: Path, outbox: Outbox) -> None:
+        self._root = root
         self._archive = root / "archive"
         self._quarantine = root / "quarantine"
         self._state = root / "state"
@@ -53,6 +64,21 @@ class Shelves:
                 else:
                     rest.append((found[1], folder, name))
         yield from rest
+
+    def traces(self) -> Iterator[tuple[str, Path]]:
+        """Yield drop id and path of what only drops leave that were taken and worked on.
+
+        Not receipts and empty folders: a file that went back to its sender may leave those.
+        """
+        for drop_id, folder, name in self.reports():
+            if not name.endswith(_RECEIPT):
+                yield drop_id, self._outbox.folder / folder / name
+        for pattern in _TRACES:
+            with storing("list", self._root):
+                for path in self._root.glob(pattern):
+                    found = _DROP.search(path.relative_to(self._root).as_posix())
+                    if found and not path.name.startswith("."):
+                        yield found[1], path
 
     def aside(self, before: datetime) -> Iterator[Path]:
         """Yield what lies beside the ledger and is older: minutes, by their day; what the page kept

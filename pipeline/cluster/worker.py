@@ -15,7 +15,7 @@ from pipeline.cluster.keeper import Keeper
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.scanner import Beside, Scanner
 from pipeline.delivery.room import RoomDiedError
-from pipeline.errors import SettingsError, StorageError
+from pipeline.errors import LedgerLost, SettingsError, StorageError
 from pipeline.settings import Settings
 from pipeline.wiring import Site
 
@@ -96,6 +96,7 @@ class Session:
         try:
             with site.ledger.alone(shared=True) as hold:
                 hold.on_lost = self.stop
+                site.check_ledger(thoroughly=False)
                 self._work(url)
         finally:
             site.close()
@@ -169,7 +170,7 @@ def work(
     A server that is not up, or a share that is away, is waited for. ``on_session`` is handed each
     session before it begins, so that signals can stop it; ``wait`` waits so many seconds and tells
     whether one came. ``beside``: what one worker of the root does beside, such as telling people.
-    Raises SettingsError, RootBusy, RoomDiedError.
+    Raises SettingsError, RootBusy, LedgerLost, RoomDiedError.
     """
     child, told = site.child, ""
     while True:
@@ -177,6 +178,8 @@ def work(
         on_session(session)
         try:
             session.run()
+        except LedgerLost:
+            raise
         except StorageError as error:
             if session.stopping and not session.was_lost:
                 return

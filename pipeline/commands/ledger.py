@@ -11,6 +11,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     group = typer.Typer(help="Move the memory of what was sent.", no_args_is_help=True)
     group.command("copy")(command(copy))
+    group.command("new")(command(new))
     app.add_typer(group, name="ledger")
 
 
@@ -30,6 +31,7 @@ def copy(
 
     site = desk.site()
     with RootLock(site.root, now=site.clock.now), site.ledger.alone():
+        site.check_ledger(thoroughly=True)
         target = open_ledger(to, root=site.root)
         desk.at_end.callback(target.close)
         with target.alone():
@@ -40,4 +42,31 @@ def copy(
         desk.console.print(f"Copied {told}. Now set ledger.url to the new address.")
 
     desk.show({"copied": dict(counts)}, for_people)
+    return 0
+
+
+def new(desk: Desk) -> int:
+    """Begin a new ledger for a root whose own is lost, and of which there is no backup.
+
+    What was sent before is not known any more: a file that is dropped again is sent again.
+    """
+    from pipeline.adapters.lock import RootLock
+    from pipeline.errors import LedgerLost, UsageError
+
+    site = desk.site()
+    with RootLock(site.root, now=site.clock.now), site.ledger.alone():
+        try:
+            site.check_ledger(thoroughly=True)
+        except LedgerLost:
+            site.ledger.begin_anew(site.clock.now())
+        else:
+            raise UsageError("The ledger is not lost: there is nothing to begin anew.")
+    left = [str(site.root / "work" / drop_id) for drop_id in site.folders.leftovers()]
+
+    def for_people() -> None:
+        desk.console.print("Begun. What was sent before is not known any more.")
+        for folder in left:
+            desk.console.print(f"Not finished: move what lies in {folder} into the inbox.")
+
+    desk.show({"begun": True, "left": left}, for_people)
     return 0

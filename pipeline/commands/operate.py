@@ -9,7 +9,7 @@ import typer
 
 from pipeline.commands.common import Desk, command, to_json
 from pipeline.commands.starting import Patience, Signals
-from pipeline.errors import RootBusy, StorageError, UsageError
+from pipeline.errors import LedgerLost, RootBusy, StorageError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +56,7 @@ def run(
         take(lambda: held.enter_context(lock))
         hold = take(lambda: held.enter_context(_alone(site)))
         service = take(lambda: _service(desk, site))
+        take(lambda: site.check_ledger(thoroughly=lock.was_left))
         held.enter_context(_web_beside(desk, wanted=web))
         held.enter_context(people_told(site, once=once))
         return _serve(desk, site, hold, service, signals, once=once)
@@ -111,7 +112,7 @@ def _serve(
     try:
         outcome = _run(desk, site, hold, service, signals, once=once)
     except StorageError as error:
-        if once:
+        if once or isinstance(error, LedgerLost):
             raise
         typer.echo(f"shipdrop: {error}", err=True)
         return 75  # whoever started it starts it again, and it waits until it can go on
@@ -204,6 +205,7 @@ def _ask(desk: Desk, site: "Site", drop: str, what: str) -> int:
             if what == "retry":
                 site.check_sending()
             service = _service(desk, site)
+            site.check_ledger(thoroughly=lock.was_left)
             with lock.heard(service.stop) as asked:
                 outcome = _run(desk, site, hold, service, signals, once=True, only=drop)
     except RootBusy:

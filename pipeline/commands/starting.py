@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from pipeline.errors import RootBusy, StorageError
+from pipeline.errors import LedgerLost, RootBusy, StorageError
 from pipeline.rhythm import Bell
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class Patience:
     def through(self, step: Callable[[], T]) -> T:
         """Return what the step returns, once it works.
 
-        Raises RootBusy when another service holds the root, and typer.Exit when a signal came.
+        Raises RootBusy when another service holds the root, LedgerLost, and typer.Exit after a
+        signal.
         """
         while True:
             try:
@@ -88,6 +89,8 @@ class Patience:
                     raise
                 self._lock.ask()
                 self._tell(error.message, "It lets go of it in a moment.")
+            except LedgerLost:
+                raise
             except StorageError as error:
                 self._tell(error.message, error.hint)
                 self._show()

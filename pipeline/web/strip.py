@@ -74,7 +74,7 @@ class Strip:
         pulse = read_pulse(self._site.root / "state")
         troubles: list[str] = []
         waiting, inbox_is_fine = _guarded(lambda: self._waiting(now), (0, 0.0), troubles)
-        unsent, ledger_is_fine = _guarded(self._site.ledger.waiting_updates, 0, troubles)
+        unsent, ledger_is_fine = _guarded(self._unsent, 0, troubles)
         nobody: tuple[Mapping[str, Any] | None, str] = (None, "")
         (cluster, root_id), _ = _guarded(self._cluster, nobody, troubles)
         runs = pulse is not None and is_fresh(pulse, now)
@@ -99,6 +99,10 @@ class Strip:
             return None, ""
         stale = self._site.settings.cluster.stale_seconds
         return cluster_status(ledger, stale_seconds=stale), ledger.root_id
+
+    def _unsent(self) -> int:
+        self._site.check_ledger(thoroughly=False)
+        return self._site.ledger.waiting_updates()
 
     def _waiting(self, now: datetime) -> tuple[int, float]:
         files = list_inbox(self._site.inbox_path, self._site.settings.inbox.done_marker).files

@@ -45,6 +45,15 @@ class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Crew):
         of_target = target._db  # noqa: SLF001 - of the same class
         return copy_all(self._db, of_target, root_id=target.root_id)
 
+    def examine(self) -> None:
+        """Look for damage in a ledger that lies in a file. Raises LedgerLost."""
+        self._db.examine()
+
+    @property
+    def how_to_restore(self) -> str:
+        """What to do when the ledger is lost."""
+        return self._db.dialect.restore
+
     @property
     def is_embedded(self) -> bool:
         """True when only this root can have it."""

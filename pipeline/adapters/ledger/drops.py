@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.roots import has_id, root_id
-from pipeline.adapters.ledger.schema import drops, lines, unfrozen
+from pipeline.adapters.ledger.schema import beginnings, drops, lines, unfrozen
 from pipeline.model import Drop, DropState
 from pipeline.ports import Arrival
 
@@ -96,6 +96,7 @@ class Drops:
     def __init__(self, database: Database, *, root: Path) -> None:
         self._db = database
         self._root = root
+        self._has_begun = False
 
     @cached_property
     def root_id(self) -> str:
@@ -223,6 +224,24 @@ class Drops:
         query = sa.select(drops.c.root).where(drops.c.seq == drop.seq)
         with self._db.read() as connection:
             return connection.execute(query).scalar() == self.root_id
+
+    def has_begun(self) -> bool:
+        """Tell whether the ledger knows a drop of this root, or was begun anew on purpose."""
+        if self._has_begun:
+            return True
+        if self._db.dialect.many_roots and not has_id(self._root):
+            return False
+        known = sa.select(drops.c.seq).where(drops.c.root == self.root_id).limit(1)
+        anew = sa.select(beginnings.c.at).where(beginnings.c.root == self.root_id)
+        with self._db.read() as connection:
+            found = (connection.execute(query).first() for query in (known, anew))
+            self._has_begun = any(each is not None for each in found)
+        return self._has_begun
+
+    def begin_anew(self, at: datetime) -> None:
+        """Note that this root goes on without what it did before, on purpose."""
+        with self._db.write() as connection:
+            connection.execute(beginnings.insert().values(root=self.root_id, at=at.isoformat()))
 
     def counts(self) -> Mapping[DropState, int]:
         """How many drops are in each state."""

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pipeline.adapters.ledger import schema
 from pipeline.adapters.ledger.dialects import dialect_of, wrong_address
-from pipeline.errors import StorageError
+from pipeline.errors import LedgerLost, StorageError
 
 
 class Database:
@@ -57,7 +57,7 @@ class Database:
             try:
                 schema.migrate(connection)
             except ValueError as error:
-                raise StorageError(
+                raise LedgerLost(
                     f"The ledger cannot be used: {error}.", hint="Install the newer Shipdrop again."
                 ) from error
 
@@ -82,6 +82,12 @@ class Database:
         with self.in_our_words("tidied up"), self._turn, self.engine.connect() as connection:
             yield connection
 
+    def examine(self) -> None:
+        """Look through all of it for damage. Raises LedgerLost."""
+        with self.read() as connection:
+            if found := self.dialect.damage(connection):
+                raise LedgerLost(f"The ledger is damaged: {found}.", hint=self.dialect.restore)
+
     def close(self) -> None:
         """Let go of all connections; SQLite folds its log into the file."""
         self.engine.dispose()
@@ -95,6 +101,10 @@ class Database:
             # What fails while a connection is being set up comes from the driver as it is.
             reason = error.orig if isinstance(error, DBAPIError) else error
             said = " ".join(str(reason).split()).rstrip(".")
+            if self.dialect.is_damage(reason):
+                raise LedgerLost(
+                    f"The ledger is damaged: {said}.", hint=self.dialect.restore
+                ) from error
             raise StorageError(
                 f"The ledger cannot be {what}: {said}.", hint=self.dialect.hint
             ) from error

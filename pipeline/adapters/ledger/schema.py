@@ -191,6 +191,15 @@ unfrozen = sa.Table(
 )
 
 
+#: Roots whose ledger was begun anew on purpose, though their folders show a past.
+beginnings = sa.Table(
+    "beginnings",
+    metadata,
+    sa.Column("root", sa.String, primary_key=True),
+    sa.Column("at", sa.String, nullable=False),
+)
+
+
 def _create_first_tables(connection: sa.Connection) -> None:
     metadata.create_all(connection, tables=[drops, chunks, verdicts, receipts, lines])
 
@@ -230,6 +239,10 @@ def _number_closings(connection: sa.Connection) -> None:
         index.create(connection, checkfirst=True)
 
 
+def _make_room_for_beginnings(connection: sa.Connection) -> None:
+    metadata.create_all(connection, tables=[beginnings])
+
+
 def _has_column(connection: sa.Connection, column: sa.Column[Any]) -> bool:
     found = sa.inspect(connection).get_columns(column.table.name)
     return column.name in {each["name"] for each in found}
@@ -242,6 +255,7 @@ STEPS = (
     _make_room_for_workers,
     _make_room_for_unended_freezes,
     _number_closings,
+    _make_room_for_beginnings,
 )
 
 

@@ -34,6 +34,10 @@ class PostgresDialect:
     """A server that several machines reach."""
 
     hint = "Check that PostgreSQL runs and can be reached, and its disk; then nothing is lost."
+    restore = (
+        "If it is a new database, fill it with `shipdrop ledger copy --to …` while ledger.url "
+        "names the old one; if the database was lost, restore its backup."
+    )
     one_writer = False
     many_roots = True
     order_batch = 10_000
@@ -60,6 +64,14 @@ class PostgresDialect:
 
     def begin(self, connection: sa.Connection) -> None:
         """Writers need not take turns: rows are locked, not the database."""
+
+    def is_damage(self, error: Exception | None) -> bool:  # noqa: ARG002 - the server minds its files
+        """The server minds its own files."""
+        return False
+
+    def damage(self, connection: sa.Connection) -> str:  # noqa: ARG002 - the same
+        """The server minds its own files."""
+        return ""
 
     def begin_migration(self, connection: sa.Connection) -> None:
         """Several machines may start at once."""

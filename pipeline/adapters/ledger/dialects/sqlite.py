@@ -1,5 +1,6 @@
 """The ledger in a SQLite file."""
 
+import sqlite3
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,10 @@ class SqliteDialect:
     """A file beside the drops: one writer, readers never wait."""
 
     hint = "Check that the disk has space and that state/ is writable; then nothing is lost."
+    restore = (
+        "Restore the newest backup: stop Shipdrop, move the ledger's file and those beside it that "
+        "end in -wal and -shm away, and copy the backup to its place (docs/production.md, Backup)."
+    )
     one_writer = True
     many_roots = False
     order_batch = _VARIABLES - 20
@@ -38,6 +43,16 @@ class SqliteDialect:
     def begin(self, connection: sa.Connection) -> None:
         """Take the writer's turn at once, not at the first write: nobody can come in between."""
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def is_damage(self, error: Exception | None) -> bool:
+        """Tell whether the file is no database, or not a whole one any more."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+    def damage(self, connection: sa.Connection) -> str:
+        """Look through the file; return what is wrong with it, or ""."""
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        return "" if found == "ok" else " ".join(str(found).split()).rstrip(".")
 
     def begin_migration(self, connection: sa.Connection) -> None:
         """The one writer is alone already."""
