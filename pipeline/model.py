@@ -92,7 +92,8 @@ class Block(Struct, frozen=True, kw_only=True):
     ``rows``: record numbers as a spreadsheet shows them (first record 1). ``cells``: one string
     array per header, never null ("" for an empty cell). ``kinds``: for spreadsheets only, column
     index → ``CellKind`` per row, for columns that hold anything but text. ``extra``: position in
-    the block → cells beyond the last header, where one of them holds something. ``facts``: position
+    the block → cells beyond the last header, where one of them holds something or
+    most rows have none (``EMPTY_SURPLUS``). ``facts``: position
     in the block → what is particular about the row; the rules of ``schemas.manifest`` judge it.
     """
 

@@ -18,5 +18,9 @@ RANGE_DAYS = 180
 TEXT_LENGTH = 500
 """Characters (code points) kept of a remark or location."""
 
+USUAL_SHARE = 0.9
+"""Share of a table's whole rows that must have cells beyond the last column, where these are empty,
+for them to mean nothing: the lines end with a separator. In fewer rows they show a shifted row."""
+
 REASON_MOST = 999_999
 """The largest number that is sent as a reason."""

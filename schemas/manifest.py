@@ -50,6 +50,7 @@ class Fact(StrEnum):
     """
 
     SHAPE = "shape"  # flag: Shape
+    WIDER = "wider"  # flag: more cells than headings and than most rows, the surplus ones empty
     NUL = "nul"  # flag: a cell of the row holds a NUL character
     RESTORED = "restored_id"  # flag: the id was taken from the rejected row this one corrects
     STATUS_ERROR = "status_error"  # flag: the cell shows a formula's error; so are the next six
@@ -223,6 +224,7 @@ RULES: tuple[Rule, ...] = (
         never(Shape.CUT, Shape.WIDE, Shape.SHIFTED),
         words.shape,
     ),
+    Rule(Code.ROW_RAGGED, None, Fact.WIDER, unset, words.wider),
     Rule(Code.ROW_SHORT, None, Fact.SHAPE, never(Shape.SHORT), words.shape),
     Rule(Code.CELL_INVALID, None, Fact.NUL, unset, words.nul),
     Rule(Code.ID_RESTORED, Role.ORDER_ID, Fact.RESTORED, unset, words.restored_id),

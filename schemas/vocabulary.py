@@ -44,6 +44,11 @@ UNCALCULATED = "(formula without a result)"
 it to the spreadsheet program, and there is nothing to send until one has saved the file."""
 
 
+EMPTY_SURPLUS = "(empty)"
+"""What stands beyond the last column of a row that is wider than most although its surplus cells
+are empty. It goes into the rejects file, so that a row that comes back unmended is seen."""
+
+
 class Outcome(StrEnum):
     """How a data row ends. Exactly one of these per row, in the order the contract names them."""
 

@@ -77,6 +77,15 @@ def shape(row: RowShape, _: Place) -> str:
     return f"{told} Without its {row.lacking} it cannot be sent." if row.lacking else told
 
 
+def wider(_: None, __: Place) -> str:
+    """Tell about a row that has more cells than others, though the surplus ones are empty."""
+    return (
+        ": it has more cells than there are columns, unlike most rows. A cell with a delimiter in "
+        "it probably lacks its quotes, which shifts the cells after it: put the text in double "
+        "quotes."
+    )
+
+
 def nul(headings: tuple[str, ...], _: Place) -> str:
     """Tell about cells with a NUL character in them."""
     named = ", ".join(plain(heading) for heading in headings)

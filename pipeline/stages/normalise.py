@@ -17,7 +17,7 @@ from pipeline.stages.flags import auto_dispatched, says_no
 from pipeline.stages.ids import canonical_ids
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.statuses import Statuses, resolve_statuses
-from pipeline.stages.structure import error_cells, nul_cells, shapes, without_status
+from pipeline.stages.structure import error_cells, nul_cells, shapes, wider, without_status
 from pipeline.stages.texts import lengths, read_reasons, with_reasons
 from schemas.courier import Profile
 from schemas.limits import TEXT_LENGTH
@@ -182,6 +182,7 @@ def _put_rows(facts: _Facts, profile: Profile) -> None:
     """Put how the cells of each row lie, and which of them hold no value."""
     block, mapping = facts.block, facts.mapping
     facts.mark(Fact.SHAPE, shapes(block, mapping))
+    facts.mark(Fact.WIDER, dict.fromkeys(wider(block), (1, None)))
     facts.mark(Fact.NUL, {at: (1, held) for at, held in nul_cells(block, mapping).items()})
     restored = {
         at: (1, each.damaged_id) for at, each in block.facts.items() if each.damaged_id is not None

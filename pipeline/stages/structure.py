@@ -12,7 +12,7 @@ from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.reading.error_cells import NAMES
 from schemas.courier import Profile
 from schemas.manifest import Fact, Shape
-from schemas.vocabulary import CellKind, Role
+from schemas.vocabulary import EMPTY_SURPLUS, CellKind, Role
 from schemas.words import RowShape
 
 Mask = npt.NDArray[np.bool_]
@@ -28,6 +28,7 @@ _DECIDING = {
     Fact.EVENT_TIME_ERROR: Role.EVENT_TIME,
 }
 _NOT_FOUND = "#N/A"
+_NOTHING = (EMPTY_SURPLUS,)
 _ERRORS = pa.array([*NAMES.values()], pa.string())
 
 
@@ -44,13 +45,15 @@ def shapes(block: Block, mapping: ColumnMap) -> dict[int, tuple[Shape, RowShape]
         if facts.cells is not None or facts.beyond
     }
     for at, cells in block.extra.items():
+        if cells == _NOTHING:
+            continue
         text = next(cell for cell in cells if cell.strip())
         found[at] = (Shape.WIDE, RowShape(surplus=text, heading=mapping.headers[-1]))
     return found
 
 
 def _shape_of(at: int, facts: RowFacts, block: Block, mapping: ColumnMap) -> tuple[Shape, RowShape]:
-    if facts.cells is None or facts.beyond:
+    if facts.beyond or facts.cells is None:
         return Shape.SHIFTED, RowShape(beyond=facts.beyond)
     named = max(place for place, heading in enumerate(mapping.headers) if heading.strip()) + 1
     filled = [column for column, cells in enumerate(block.cells) if cells[at].as_py().strip()]
@@ -62,6 +65,11 @@ def _shape_of(at: int, facts: RowFacts, block: Block, mapping: ColumnMap) -> tup
         lacking=mapping.header(lacking[0]) if lacking else "",
     )
     return (Shape.CUT if lacking else Shape.SHORT), shape
+
+
+def wider(block: Block) -> list[int]:
+    """Return the rows that have more cells than most, the surplus ones being empty."""
+    return [at for at, cells in block.extra.items() if cells == _NOTHING]
 
 
 def nul_cells(block: Block, mapping: ColumnMap) -> dict[int, tuple[str, ...]]:

@@ -69,3 +69,31 @@ def test_an_outbox_that_cannot_be_written_loses_nothing_and_sends_nothing_twice(
     assert root.of("day").counts == {"accepted": 1}
     assert [order for order, _ in sent(api)] == ["A1"]
     assert json.loads(root.of("day").path("received.json").read_bytes())["drop_id"]
+
+
+def test_a_row_wider_than_the_others_is_shifted_although_its_surplus_cells_are_empty(
+    root: Root, api: SandboxHandle
+) -> None:
+    shifted = (
+        "Order ID,Remarks,Status,Hub\nA1,ok,In Transit,P1\n"
+        "A2,Customer says, Delivered,NDR,\nA3,fine,Delivered,\n"
+    )
+    root.drop("shifted.csv", shifted)
+    root.drop("ended.csv", "Order ID,Remarks,Status\nB1,x,Delivered,\nB2,,Picked Up,\nTotal,\n")
+    assert root.once().code == 3
+    told = {line["order_id"]: line for line in root.of("shifted").lines()}
+    assert {order: line["codes"] for order, line in told.items()} == {
+        "A1": "NO_MILESTONE:status",
+        "A2": "ROW_RAGGED",
+        "A3": "",
+    }
+    assert told["A2"]["message"].startswith("Row 3: it has more cells than there are columns")
+    # As it is, the rejects file is rejected again: nothing else of it shows that cells are shifted.
+    rejects = root.of("shifted").path("rejects.csv")
+    root.drop("again.csv", rejects.read_bytes())
+    assert root.once().code == 3
+    (again,) = root.of("again").lines()
+    assert (again["order_id"], again["codes"]) == ("A2", "ROW_RAGGED")
+    # Where all rows end with a separator, nothing is shifted.
+    assert root.of("ended").counts == {"accepted": 2}
+    assert sorted(order for order, _ in sent(api)) == ["A3", "B1", "B2"]

@@ -10,6 +10,7 @@ from pipeline.model import Block, Limits, Manifest, ReadTally, RowFacts
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading import read_csv as room
 from schemas.codes import Code
+from schemas.vocabulary import EMPTY_SURPLUS
 from tests.fakes.header_finders import NamedColumns
 
 Row = tuple[int, tuple[str, ...]]
@@ -123,9 +124,18 @@ def test_cells_missing_under_blank_headers_are_not_missing() -> None:
 
 
 def test_extra_empty_cells_are_fine_and_extra_text_is_kept() -> None:
-    [block] = blocks_of(opened('Id,Status\n1,a,, \n2,b,,"x, y",\n3,c\n'))
+    [block] = blocks_of(opened('Id,Status\n1,a,, \n2,b,,"x, y",\n3,c,\n'))
     assert block.rows.tolist() == [2, 3, 4]
     assert dict(block.extra) == {1: ("", "x, y")}
+
+
+@pytest.mark.parametrize(("wide", "noted"), [(1, True), (8, True), (9, False), (10, False)])
+def test_extra_empty_cells_are_noted_unless_most_rows_have_them(wide: int, noted: bool) -> None:
+    rows = [f"{n},a,{',' if n < wide else 'b'}\n" for n in range(10)]
+    # Blank rows, repeated headers and rows that lack cells are not counted.
+    [block] = blocks_of(opened("Id,Status,City\n" + "".join(rows) + "\nId,Status,City\n11,a\n"))
+    assert dict(block.extra) == (dict.fromkeys(range(wide), (EMPTY_SURPLUS,)) if noted else {})
+    assert list(block.facts) == [10]
 
 
 def test_facts_stay_with_their_rows_when_blank_rows_are_dropped() -> None:

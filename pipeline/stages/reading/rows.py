@@ -15,6 +15,8 @@ from msgspec import Struct, field
 from pipeline.errors import DropRefused
 from pipeline.model import BLOCK_ROWS, Block, ReadTally, RowFacts
 from schemas.codes import Code
+from schemas.limits import USUAL_SHARE
+from schemas.vocabulary import EMPTY_SURPLUS
 
 Mask = npt.NDArray[np.bool_]
 
@@ -67,6 +69,8 @@ class Shaper:
         self.rows = 0
         self.short = 0
         self.cut = False
+        self._whole = 0
+        self._wide = 0
 
     def shape(self, parsed: Parsed) -> Iterator[Block]:
         """Yield the data rows of ``parsed`` with what is odd about them, in blocks of bounded size.
@@ -75,9 +79,10 @@ class Shaper:
         without a line end and lacks cells.
         """
         dropped = self._passed_over(parsed)
-        facts = self._facts(parsed, dropped)
+        data = np.ones(len(parsed), dtype=np.bool_) if dropped is None else ~dropped
+        facts = self._short(parsed, data)
         rows = np.arange(parsed.first, parsed.first + len(parsed), dtype=np.int32)
-        cells, kinds, surplus = parsed.cells, parsed.kinds, parsed.surplus
+        cells, kinds, surplus = parsed.cells, parsed.kinds, self._surplus(parsed, data)
         if dropped is not None:
             keep = np.flatnonzero(~dropped)
             place = {int(old): new for new, old in enumerate(keep)} if facts or surplus else {}
@@ -111,18 +116,33 @@ class Shaper:
         dropped: Mask = blank | again
         return dropped if dropped.any() else None
 
-    def _facts(self, parsed: Parsed, dropped: Mask | None) -> dict[int, RowFacts]:
+    def _short(self, parsed: Parsed, data: Mask) -> dict[int, RowFacts]:
         """Note the records that lack cells."""
         if parsed.counts is None:
             return {}
-        short = parsed.counts < self._needed
-        if dropped is not None:
-            short &= ~dropped
+        short = (parsed.counts < self._needed) & data
         at = np.flatnonzero(short)
         self.short += len(at)
         self.cut = parsed.open_end and bool(short[-1])
         counts = parsed.counts[at].tolist()
         return {row: RowFacts(cells=n) for row, n in zip(at.tolist(), counts, strict=True)}
+
+    def _surplus(self, parsed: Parsed, data: Mask) -> Mapping[int, tuple[str, ...]]:
+        """Add the records with empty cells beyond the last column, unless most have them.
+
+        Most of the records up to here: a sheet is read piece by piece, the first of megabytes.
+        Those that lack cells say nothing, as spreadsheets leave separators out.
+        """
+        if parsed.counts is None:
+            self._whole += int(data.sum())
+            return parsed.surplus
+        wide = (parsed.counts > len(self._headers)) & data
+        self._wide += int(wide.sum())
+        self._whole += int(((parsed.counts >= self._needed) & data).sum())
+        if self._wide >= USUAL_SHARE * self._whole:
+            return parsed.surplus
+        empty = dict.fromkeys(np.flatnonzero(wide).tolist(), (EMPTY_SURPLUS,))
+        return {**empty, **parsed.surplus}
 
 
 def _every(parsed: Parsed, test: Callable[[pa.Array, int], Mask]) -> Mask:
