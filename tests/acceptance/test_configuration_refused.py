@@ -18,6 +18,7 @@ SECRET = "s3cr3t-do-not-show"
         ({"SHIPDROP_API__TOKN": SECRET}, "", ["SHIPDROP_API__TOKN", "SHIPDROP_API__TOKEN"]),
         ({"SHIPDROP_MANIFEST__COURIER": "nobody"}, "", ["manifest.courier", "nobody", "delhivery"]),
         ({}, "[api\n", ["shipdrop.toml", "TOML"]),
+        ({"SHIPDROP_SECRETS_DIR": "/no/such"}, "", ["SHIPDROP_SECRETS_DIR", "/no/such"]),
         ({"HTTP_PROXY": f"http://ann:{SECRET}@proxy:port"}, "", ["HTTP_PROXY", "http://host:port"]),
     ],
 )

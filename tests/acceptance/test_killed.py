@@ -66,6 +66,8 @@ def test_what_a_killed_run_had_sent_is_not_told_as_never_sent(
     running_ = root.start("run", "--once")
     until(lambda: api.stats()["accepted"] == 40, what="both calls taken")
     running_.kill()
+    (story,) = root.run("trace", "ORD000000", "--json").json
+    assert story["outcome"] == "unknown", "nobody may say that it was not sent"
     api.set_faults(stall_rate=0.0)
     assert root.once().code == 0
     assert_all_accepted_once(root, api, 40)

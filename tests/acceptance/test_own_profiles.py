@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from tests.acceptance.harness import Root, orders, sheet
@@ -142,3 +143,24 @@ def test_check_tells_faults_per_column_with_first_examples(root: Root) -> None:
     assert "to be sent: 1× Delivered as delivery_done" in spoken
     assert "Status: 4 rows with a fault" in spoken
     assert "Also rows 3, 8." in spoken
+
+
+def test_a_template_is_written_once_and_never_over_a_file_that_is_there(root: Root) -> None:
+    ran = root.run("template", "--courier", "delhivery", "--json")
+    assert ran.code == 0
+    made = root.path / ran.json["file"]
+    assert made.name == "delhivery-manifest.xlsx"
+    header, *_ = openpyxl.load_workbook(made).worksheets[0].iter_rows(values_only=True)
+    assert "Status" in header
+    checked = root.run("check", made, "--courier", "delhivery", "--json")
+    assert checked.json[0]["refused"] is None, "its headings are read as they stand"
+    before = made.read_bytes()
+    again = root.run("template", "--courier", "delhivery")
+    assert again.code == 2
+    assert "is there already" in again.err
+    mine = root.path / "mine.xlsx"
+    mine.write_text("not to be lost")
+    assert root.run("template", "-o", "mine.xlsx").code == 2
+    assert (made.read_bytes(), mine.read_text()) == (before, "not to be lost")
+    assert root.run("template", "-o", "mine.csv").code == 2
+    assert "delhivery" in root.run("template", "--courier", "delivery").err

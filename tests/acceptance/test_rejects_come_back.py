@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
@@ -160,6 +161,10 @@ def test_an_id_column_eaten_by_excel_refuses_the_file_and_gives_it_back(
     fixed = corrected.root.of("fixed")
     assert fixed.summary["parent"] == refused.id
     assert fixed.counts == {"accepted": 30}
+    assert fixed.summary["corrections"] == {"rows": 30, "fixed": 30}
+    # The parent counts no rows of its own; its sender sees all the same how much is mended.
+    parent = corrected.root.of(Path(refused.summary["source_file"]).stem)
+    assert parent.summary["corrections"] == {"rows": 30, "fixed": 30}
 
 
 def test_nothing_to_correct_is_no_correction(corrected: Corrected) -> None:
