@@ -191,3 +191,15 @@ def test_a_drop_read_while_the_one_before_it_is_planned_waits_its_turn(
     assert root.of("2").counts == {"accepted": 2}
     assert root.of("3").counts == {"accepted": 1, "ignored": 150_000}
     assert api.stats()["illegal"] == 0
+
+
+def test_what_is_through_or_refused_cannot_be_asked_for_again(root: Root) -> None:
+    root.drop("fine.csv", orders(2))
+    root.drop("refused.csv", "a,b\n1,2\n")
+    root.drop("too_many.csv", sheet([[f"T{n}", "Nonesuch"] for n in range(30)]))
+    assert root.once().code == 4
+    for name, state in (("fine", "completed"), ("refused", "refused"), ("too_many", "refused")):
+        for wish in ("retry", "cancel"):
+            ran = root.run(wish, root.of(name).id)
+            assert ran.code == 2
+            assert f"is {state}: there is nothing left to" in ran.err
