@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from xdist.remote import Producer
 
-from tests.dealing import Dealing, mixed
+from tests.dealing import Dealing, mixed, processes
 from tests.postgres import PrivatePostgres, missing, private_postgres
 
 # The command is started a thousand times; where this is set each start compiles it anew.
@@ -16,6 +16,11 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Dealing:
     return Dealing(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return processes()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,21 +2,43 @@
 
 A module's tests stay in one process, so that what they share (a service, a database, a browser) is
 started once. Some share nothing and wait for most of their time: each of those is dealt out alone.
-Campaigns come one after every module, so that others compute meanwhile.
+What takes longest comes first, or one process would end long after the others.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-CAMPAIGN = "tests/campaign/"
-ALONE = (CAMPAIGN, "tests/web/test_web_notices.py", "tests/web/test_web_workers.py")
+ALONE = (
+    "tests/campaign/",
+    "tests/acceptance/test_storage_troubles.py",
+    "tests/web/test_web_notices.py",
+    "tests/web/test_web_workers.py",
+)
 
+LONG = (
+    "tests/acceptance/test_workers.py",
+    "tests/acceptance/test_workers_in_trouble.py",
+    "tests/acceptance/test_sftp.py",
+    "tests/acceptance/test_storage_troubles.py",
+    "tests/acceptance/test_containment.py",
+    "tests/integration/test_ledger_durability.py",
+    "tests/acceptance/test_refused_alike.py",
+    "tests/acceptance/test_api_outages.py",
+    "tests/acceptance/test_corpora_through_the_service.py",
+    "tests/acceptance/test_retry_across_drops.py",
+)
 
 WEB = "tests/web/"
-LONG = (f"{WEB}test_web_workers.py", f"{WEB}test_web_watching.py")
-"""The pages' tests come last; of those the long ones first, or one process ends long after all."""
+LONG_PAGES = (f"{WEB}test_web_workers.py", f"{WEB}test_web_watching.py")
+"""The pages' tests come last; of those the long ones first."""
+
+
+def processes() -> int:
+    """Twice as many as cores: much of the time is waited. On large machines memory is the limit."""
+    return min(2 * (os.cpu_count() or 1), 12)
 
 
 class Dealing(LoadScopeScheduling):
@@ -28,24 +50,15 @@ class Dealing(LoadScopeScheduling):
 
 
 def mixed(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
-    """The same tests, a campaign after every module."""
-    campaigns: list[pytest.Item] = []
+    """The same tests, module by module: the long ones, all others, those of pages."""
     modules: dict[str, list[pytest.Item]] = {}
     for item in items:
-        module = item.nodeid.partition("::")[0]
-        if module.startswith(CAMPAIGN):
-            campaigns.append(item)
-        else:
-            modules.setdefault(module, []).append(item)
-    campaigns.reverse()
+        modules.setdefault(item.nodeid.partition("::")[0], []).append(item)
     for module in sorted(modules, key=_when):
         yield from modules[module]
-        if campaigns:
-            yield campaigns.pop()
-    yield from reversed(campaigns)
 
 
 def _when(module: str) -> int:
-    if not module.startswith(WEB):
-        return 0
-    return 1 if module in LONG else 2
+    if module.startswith(WEB):
+        return len(LONG) + 1 + (module not in LONG_PAGES)
+    return LONG.index(module) if module in LONG else len(LONG)

@@ -118,16 +118,30 @@ def forked(
     err: int,
 ) -> Forked:
     """Fork ``python -m pipeline`` with these arguments. ``out``, ``err``: open files."""
-    ours, theirs = _pair()
     found = _PREFIX.fullmatch("\0".join(prefix))
     request = {
-        "arguments": list(arguments),
+        "command": ["-m", "pipeline", *arguments],
         "env": dict(env),
         "cwd": str(cwd),
         "inside": found and found["inside"],
         "umask": found and found["umask"],
     }
     seldom = bool({"serve", "worker", "cluster", "demo", "draft", "--web"} & {*arguments})
+    return _asked(request, out, err, seldom=seldom)
+
+
+def run_code(code: str, *arguments: object) -> int:
+    """Fork ``python -c`` in the repository, with what the product imports; return its exit code."""
+    words = ["-c", code, *map(str, arguments)]
+    if not POSSIBLE:
+        return subprocess.run([sys.executable, *words], cwd=REPOSITORY, check=False).returncode
+    request = {"command": words, "env": dict(os.environ), "cwd": str(REPOSITORY)}
+    with Path(os.devnull).open("wb") as nowhere:
+        return _asked(request, nowhere.fileno(), 2, seldom=False).wait(120)
+
+
+def _asked(request: Mapping[str, Any], out: int, err: int, *, seldom: bool) -> Forked:
+    ours, theirs = _pair()
     with theirs:
         line = json.dumps(request).encode()
         stem = _larger_stem() if seldom else _stem()
@@ -287,11 +301,10 @@ def _keep_still() -> None:
 
 
 def _begun(request: Mapping[str, Any], out: int, err: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "pipeline", *request["arguments"]]
     try:
         return _Forking(
-            command,
-            first=partial(_enter, request["inside"], request["umask"]),
+            [sys.executable, *request["command"]],
+            first=partial(_enter, request.get("inside"), request.get("umask")),
             env=request["env"],
             cwd=request["cwd"],
             stdin=subprocess.DEVNULL,
@@ -332,7 +345,7 @@ def _meant(words: list[str]) -> Callable[[], object] | None:
     words = [word for at, word in enumerate(words) if at != 1 or word != "-P"]
     if words[1:3] == ["-m", "pipeline"]:
         return partial(_as_module, words[3:], nicer)
-    if words[1:2] == ["-c"] and "pipeline.reader" in words[2]:
+    if words[1:2] == ["-c"]:
         return partial(_as_code, words[2], words[3:], nicer)
     return None
 

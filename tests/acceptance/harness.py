@@ -22,7 +22,7 @@ from typing import IO, Any
 from tests.forked import Forked, forked, may_be_forked
 
 REPOSITORY = Path(__file__).parents[2]
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds until a condition that should come true in a moment counts as never."""
 
 OUTCOMES = ("accepted", "duplicate", "ignored", "rejected", "failed", "unknown", "unsent")
@@ -145,7 +145,8 @@ class Root:
     """A root folder, and the command run on it. ``env`` is what configures it.
 
     ``prefix``: what the command is run by, such as ``nsenter …``. ``new_interpreter``: it is
-    started in full, imports and all, where that is what the test is about.
+    started in full, imports and all, where that is what the test is about. (One that is forked has
+    more memory of its own from the beginning.)
     """
 
     path: Path

@@ -168,6 +168,7 @@ def test_the_reader_holds_nothing_of_ours_and_signals_for_us_do_not_disturb_it(r
 
 
 def test_many_files_are_read_by_one_process_and_nothing_piles_up(root: Root) -> None:
+    root.new_interpreter = True  # by its memory it is seen whether it has to go
     service = root.start("run")
     root.drop("first.csv", orders(1, prefix="FIRST"))
     until(lambda: root.files("archive") and not root.files("work"), what="its place in the archive")

@@ -16,6 +16,7 @@ MEGABYTE = 1024 * 1024
 @pytest.mark.timeout(400)
 @pytest.mark.skipif(not MANIFEST.is_file(), reason="the corpora of real files are not here")
 def test_after_each_file_the_service_takes_a_sound_one(root: Root) -> None:
+    root.new_interpreter = True  # its memory is looked at
     root.configure(inbox__incomplete_seconds=0)
     root.inbox.mkdir(parents=True)
     paths = listed()

@@ -17,6 +17,7 @@ from pipeline.model import DropState
 from pipeline.ports import ChunkResult, ChunkState, Frozen
 from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import AT, CHILD, NOW, frozen_plan
+from tests.forked import run_code
 
 URL = "sqlite:///ledger.db"
 ROOT = Path(__file__).parents[2]
@@ -37,8 +38,7 @@ def lines_by_prefix(ledger: SqlLedger) -> dict[str, int]:
 
 def killed_in_a_freeze(root: Path, url: str, parts: int) -> int:
     """A process that is killed after so many parts of a large freeze."""
-    arguments = [sys.executable, "-c", CHILD, str(root), str(parts), url]
-    return subprocess.run(arguments, cwd=ROOT, check=False).returncode
+    return run_code(CHILD, root, parts, url)
 
 
 def without_bodies(drop_seq: int, rows: int) -> Frozen:
@@ -178,7 +178,7 @@ def test_another_process_reads_what_is_committed_while_we_write(tmp_path, ledger
             check=True,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=100,
         )
     assert seen.stdout.strip() == "['d1']"
     assert ledger.find("d9") is not None

@@ -14,12 +14,22 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from tests.acceptance.harness import Root, Running, rooted, until
 from tests.fakes.mailbox import Mailbox
+
+expect.set_options(timeout=30_000)
+"""Milliseconds until what should be seen in a moment counts as never, on however slow a machine."""
 
 SCREENSHOTS = Path(__file__).parents[2] / "docs" / "screenshots"
 

@@ -26,7 +26,7 @@ def test_a_dropped_file_appears_by_itself_and_goes_through_before_ones_eyes(
 
 
 def test_cancel_and_retry_are_the_requests_of_the_commands(open_live: Open, page: Page) -> None:
-    slow = SandboxConfig(faults=Faults(latency_ms=500))
+    slow = SandboxConfig(faults=Faults(latency_ms=1500))
     with open_live(api=slow, api__concurrency=1, api__chunk_size=5) as live:
         live.root.drop("stopped.csv", orders(200))
         page.goto(live.url)
