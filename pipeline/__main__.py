@@ -4,7 +4,6 @@ The process that reads is started before anything else is even imported: its own
 longest part of a start, and so happen beside all of ours.
 """
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -22,8 +21,6 @@ _NOT_NEEDED = {
 
 def main() -> NoReturn:
     """Run the command line; never returns."""
-    # What is imported lives to the end: there is nothing for the collector to find until then.
-    gc.disable()
     for name, value in _NOT_NEEDED.items():
         os.environ.setdefault(name, value)
     child = _reader_for(sys.argv[1:])

@@ -1,6 +1,5 @@
 """The loop over one root, put together from what its site has."""
 
-import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -26,15 +25,10 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
     room = site.room
 
     def onward() -> Onward:
-        gc.disable()  # as in cli.main: what is imported is never garbage
-        try:
-            make_ready()
-            steps = Onward(admission=site.admission, runner=site.runner, closer=site.closer)
-            room.start()
-            return steps
-        finally:
-            gc.freeze()
-            gc.enable()
+        make_ready()
+        steps = Onward(admission=site.admission, runner=site.runner, closer=site.closer)
+        room.start()
+        return steps
 
     troubles = Troubles(clock=site.clock)
     pulse = pulse_writer_of(site, troubles)

@@ -3,7 +3,6 @@
 Nothing heavy is imported here or at the top of a command's module: ``--help`` must be quick.
 """
 
-import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -53,7 +52,6 @@ sandbox.add_command(app)
 
 def main(child: "Child | None" = None) -> NoReturn:
     """Run the command line; never returns. ``child``: a process to read files in, if one is."""
-    gc.disable()  # see __main__
     try:
         app(standalone_mode=True, obj=child)
     except ShipdropError as error:

@@ -5,7 +5,6 @@ Nothing else of the pipeline loads pandas, pandera and the native readers. A fil
 them panic, or never end, ends this process and nothing more.
 """
 
-import gc
 import os
 import sys
 import traceback
@@ -13,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from errno import EFBIG
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import msgspec
@@ -30,34 +28,17 @@ if TYPE_CHECKING:
 def main() -> NoReturn:
     """Serve the parent, whose process id is in ``argv``, until it wants no more."""
     asked, answers = confined.confine(int(sys.argv[2]))
-    gc.disable()  # as in cli.main: what is imported lives to the end
-    _spare_pandera()
+    sys.modules["hypothesis"] = None  # type: ignore[assignment]  # pandera loads it where tests do
     from pipeline import preparing  # noqa: F401 - the long part, while the parent imports its own
     from schemas.manifest import make_ready
     from schemas.profile import builtin_profiles
 
     builtin_profiles()
     make_ready()
-    gc.freeze()
-    gc.enable()
     line = asked.readline()
     if line:
         _serve(_Parent(asked, answers), line)
     confined.leave()
-
-
-def _spare_pandera() -> None:
-    """Keep from it what our schema has no use for: a quarter of a second of our start.
-
-    It imports hypothesis wherever it is installed, to invent test data, and typeguard, which brings
-    unittest and asyncio along, for columns of Python's generic types. Should it ever want to check
-    one, there is no ``check_type``, and that is an error nobody overlooks.
-    """
-    sys.modules["hypothesis"] = None  # type: ignore[assignment]  # None: as if it were not there
-    typeguard: Any = ModuleType("typeguard")
-    typeguard.TypeCheckError = TypeError
-    typeguard.CollectionCheckStrategy = SimpleNamespace(ALL_ITEMS=None)
-    sys.modules["typeguard"] = typeguard
 
 
 class _Parent(Struct, frozen=True):

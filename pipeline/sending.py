@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.adapters.absent import kept_out
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.present import PresentApi
 from pipeline.adapters.proxies import proxy_for
@@ -46,8 +45,7 @@ def api_maker(
     proxy_for(api.base_url)
 
     def make() -> StatusApi:
-        with kept_out("click", "rich"):  # httpx would load them for a command of its own
-            from pipeline.adapters.konnect import KonnectApi
+        from pipeline.adapters.konnect import KonnectApi
 
         konnect = KonnectApi(
             base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds

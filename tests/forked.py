@@ -254,19 +254,15 @@ def _served(asked: int) -> int | None:
 
 def _import_most() -> None:
     """Import what most commands need, and start no thread by it."""
-    gc.disable()
-    # As the command does it: see pipeline/__main__.py, commands/common.py and reader.py.
-    from pipeline import __main__, reader
-    from pipeline.adapters.absent import kept_out
+    # As the command does it: see pipeline/__main__.py and commands/common.py.
+    from pipeline import __main__
     from pipeline.adapters.memory import POOL
 
     quiet = {POOL: "system", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
     for name, value in {**__main__._NOT_NEEDED, **quiet}.items():
         os.environ.setdefault(name, value)
     del sys.modules["pipeline.__main__"]  # it is run, not imported
-    reader._spare_pandera()
-    with kept_out("rich"):
-        import_module("pipeline.logs")
+    sys.modules["hypothesis"] = None  # as in pipeline/reader.py
     for name in _BESIDES:
         import_module(name)
     for name in _modules():

@@ -1,6 +1,5 @@
 """What every command takes (root, config, JSON, verbosity, log format) and how it prints."""
 
-import gc
 import inspect
 import os
 import sys
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec import Struct, field
 
-from pipeline.adapters.absent import kept_out
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -122,13 +120,9 @@ class Desk(Struct, frozen=True, dict=True):
             from pipeline.adapters.arrow import make_ready
 
             make_ready()
-        # structlog would take it for tracebacks that we do not want.
-        with kept_out("rich"):
-            from pipeline.logs import configure
-            from pipeline.wiring import Site
+        from pipeline.logs import configure
+        from pipeline.wiring import Site
 
-        gc.freeze()  # see cli.main: what is imported is never garbage
-        gc.enable()
         configure(
             level="DEBUG" if self.verbose else "WARNING" if self.quiet else "INFO",
             form=self.log_format.value,

@@ -26,8 +26,6 @@ NEVER = {
     "pandas.core",
     "pandera",
     "watchdog.events",
-    "rich.console",
-    "click.core",
     "rapidfuzz.fuzz",
 }
 
