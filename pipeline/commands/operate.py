@@ -119,6 +119,8 @@ def _serve(
     _tell_end(desk, outcome, once=once, outbox=site.outbox_path)
     if outcome.died:
         return int(outcome.exit)
+    if hold.is_lost and not signals.caught:
+        return 75
     return int(outcome.exit) if once and not signals.caught else signals.exit_code
 
 

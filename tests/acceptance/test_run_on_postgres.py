@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from pipeline.sandbox.config import SandboxConfig
@@ -94,3 +95,18 @@ def test_an_address_nobody_answers_at_is_told_in_one_line_without_the_password(r
     assert "ledger cannot be read" in ran.err
     assert "hush" not in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_run_whose_ledger_another_has_taken_ends_with_what_supervisors_restart(
+    root: Root, url: str
+) -> None:
+    root.configure(ledger__url=url)
+    service = root.start("run")
+    until(lambda: b"service.watching" in service.err_path.read_bytes(), what="the run")
+    with psycopg.connect(url, autocommit=True) as other:
+        holders = other.execute("SELECT pid FROM pg_locks WHERE locktype = 'advisory'").fetchall()
+        for (pid,) in holders:
+            other.execute("SELECT pg_terminate_backend(%s)", [pid])
+        taken = "SELECT pg_try_advisory_lock(%s)"
+        until(lambda: other.execute(taken, [0x5D1D0002]).fetchone() == (True,), what="the lock")
+        assert service.wait().code == 75

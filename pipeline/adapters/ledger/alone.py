@@ -30,6 +30,7 @@ class Hold:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="ledger-lock", daemon=True)
         self.on_lost: Callable[[], None] = lambda: None
+        self.is_lost = False
 
     def take(self) -> bool:
         """Take the lock on a connection of its own. False when others hold it."""
@@ -63,6 +64,7 @@ class Hold:
         while not self._end.wait(_LOOK_SECONDS):
             if not self._stands() and not self._again():
                 log.error("ledger.taken", hint="Another run has taken the ledger: this one ends.")
+                self.is_lost = True
                 self.on_lost()
                 return
 
