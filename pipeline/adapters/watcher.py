@@ -166,12 +166,14 @@ class Watcher:
     def _hears(self, wanted: dict[Path, _Place]) -> bool:
         """Tell whether every watch that was armed still listens to the folder it was armed on."""
         observer = self._observer
-        if observer is None or not observer.is_alive():
+        if observer is None:
             return False
         emitters = list(observer.emitters)
+        # What reads the events of all folders is another thread, which watchdog does not show.
+        reader = getattr(observer, "_inotify_fd", observer)
         return (
             len(emitters) == len(self._armed)
-            and all(emitter.is_alive() for emitter in emitters)
+            and all(thread.is_alive() for thread in (observer, reader, *emitters))
             and all(wanted.get(folder) == place for folder, place in self._armed.items())
         )
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify_c import InotifyFD
+from watchdog.utils.delayed_queue import DelayedQueue
 
 from pipeline.adapters.watcher import Watcher
 from tests.acceptance.harness import until
@@ -165,6 +167,29 @@ def test_a_dead_observer_is_replaced(inbox, bell, watcher):
     watcher.ensure()
     assert dead not in observers()
     assert bell.heard_after(lambda: (inbox / "x.csv").write_bytes(b"1"))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(
+    ("kind", "step"), [(DelayedQueue, "get"), (InotifyFD, "handle_event")], ids=lambda each: each
+)
+def test_each_thread_that_ended_by_an_error_is_replaced(
+    inbox, bell, watcher, monkeypatch, kind, step
+):
+    """One waits for events of a folder, and another reads those of all folders."""
+    before = set(threading.enumerate())
+
+    def fail(*_: object) -> None:
+        raise OSError("as after a jump of the clock")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(kind, step, fail)
+        (inbox / "x.csv").write_bytes(b"1")
+        (inbox / "y.csv").write_bytes(b"1")
+        until(lambda: not all(each.is_alive() for each in before), what="a thread that ended")
+    watcher.ensure()
+    assert watcher.trouble is None
+    assert bell.heard_after(lambda: (inbox / "z.csv").write_bytes(b"1"))
 
 
 def test_an_inbox_behind_a_link_is_heard(tmp_path, bell):
