@@ -47,7 +47,8 @@ def load_profile(text: str, *, origin: str) -> Profile:
 def builtin_profiles() -> Mapping[str, Profile]:
     """Name → profile, ``generic`` first, for every file in ``schemas/couriers``."""
     folder = resources.files("schemas") / "couriers"
-    files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    names = (entry.name for entry in folder.iterdir())
+    files = sorted(name for name in names if name.endswith(".toml") and not name.startswith("."))
     profiles = {GENERIC: _generic()}
     for file in files:
         if file != f"{GENERIC}.toml":

@@ -78,13 +78,13 @@ class LiveProfiles(Mapping[str, Profile]):
     def _look(self) -> _Marks:
         with storing("look at", self._folder):
             found = []
-            for path in sorted(self._folder.glob("[!.]*.toml")):
+            for path in profile_files(self._folder):
                 status = path.stat()
                 found.append((path.name, status.st_mtime_ns, status.st_size))
             return tuple(found)
 
     def _read(self) -> tuple[OwnProfiles, Mapping[str, Profile]]:
-        own = tuple((str(path), _text_of(path)) for path in sorted(self._folder.glob("[!.]*.toml")))
+        own = tuple((str(path), text_of(path)) for path in profile_files(self._folder))
         return own, {**builtin_profiles(), **_by_name(own)}
 
 
@@ -96,7 +96,17 @@ def read_profile(text: str, *, origin: str) -> Profile:
         raise SettingsError(error.message, hint=error.hint) from error
 
 
-def _text_of(path: Path) -> str:
+def profile_files(folder: Path) -> list[Path]:
+    """Return the profiles in ``ROOT/couriers``, by name.
+
+    Not names that begin with a dot: temporary files, and what macOS leaves beside a file
+    (``._acme.toml``).
+    """
+    return sorted(folder.glob("[!.]*.toml"))
+
+
+def text_of(path: Path) -> str:
+    """Return a profile's text. Raises SettingsError."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

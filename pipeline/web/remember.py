@@ -13,7 +13,7 @@ from typing import Any, Final
 import tomlkit
 
 from pipeline.adapters.atomic import make_directory, replace_with, storing
-from pipeline.adapters.profiles import read_profile
+from pipeline.adapters.profiles import profile_files, read_profile, text_of
 from pipeline.errors import SettingsError
 from pipeline.web.front import NotPossible
 from pipeline.wiring import COURIERS, Site
@@ -67,10 +67,13 @@ def can_remember(profile: Profile | None, means: str) -> bool:
 def _source(site: Site, courier: str) -> tuple[Path, str]:
     """Where the courier's profile is to be written, and its text as it stands."""
     place = site.root / COURIERS
-    for path in sorted(place.glob("*.toml")):
-        text = path.read_text(encoding="utf-8-sig")
-        if read_profile(text, origin=str(path)).name == courier:
-            return path, text
+    for path in profile_files(place):
+        try:
+            text = text_of(path)
+            if read_profile(text, origin=str(path)).name == courier:
+                return path, text
+        except SettingsError as error:
+            raise NotPossible(f"It cannot be remembered: {error}") from error
     built_in = resources.files("schemas") / "couriers" / f"{courier}.toml"
     if not built_in.is_file():
         raise NotPossible(f'There is no profile for the courier "{courier}".')

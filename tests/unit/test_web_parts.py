@@ -27,14 +27,17 @@ from pipeline.adapters.pulse import (
 )
 from pipeline.adapters.pulse import read_pulse as read
 from pipeline.errors import SettingsError
-from pipeline.settings import WebSettings, WebUser
+from pipeline.settings import WebSettings, WebUser, load
 from pipeline.stages.report_csv import csv_cells, csv_header, csv_lines
 from pipeline.web.access import Access, Right, Throttle, Visitor
 from pipeline.web.drafts import Draft, Rule
+from pipeline.web.front import NotPossible
 from pipeline.web.passwords import hash_password, password_fits
+from pipeline.web.remember import remember
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.uploads import clean_name
 from pipeline.web.words import ago, size
+from pipeline.wiring import Site
 from schemas.courier import Expectation
 from schemas.errors import ProfileError
 from schemas.profile import load_profile
@@ -189,6 +192,37 @@ def test_a_single_cell_wins_over_a_rule_and_both_can_be_taken_back() -> None:
 def test_a_name_from_a_browser_becomes_one_plain_name(given: str, kept: str) -> None:
     assert clean_name(given) == kept
     assert len(clean_name(given).encode()) <= 255
+
+
+ACME = 'name = "acme"\n[statuses]\ndelivery_done = ["Done"]\n'
+
+
+@pytest.mark.parametrize("beside", [b"\x00\x05\x16\x07Mac OS X \xff\xfe", ACME.encode()])
+def test_what_macos_leaves_beside_a_profile_is_none(tmp_path: Path, beside: bytes) -> None:
+    couriers = tmp_path / "couriers"
+    couriers.mkdir()
+    (couriers / "acme.toml").write_text(ACME)
+    (couriers / "._acme.toml").write_bytes(beside)
+    site = Site(tmp_path, load(tmp_path))
+    assert remember(site, "acme", said="Handed over", means="Done") == couriers / "acme.toml"
+    assert (couriers / "._acme.toml").read_bytes() == beside
+    assert "Handed over" in (couriers / "acme.toml").read_text()
+    (couriers / "acme.toml").unlink()
+    assert "acme" not in LiveProfiles(couriers, monotonic=lambda: 0.0)
+
+
+@pytest.mark.parametrize("broken", [b"name = ", b"\xff\xfe"])
+def test_beside_a_profile_that_cannot_be_read_nothing_is_remembered(
+    tmp_path: Path, broken: bytes
+) -> None:
+    couriers = tmp_path / "couriers"
+    couriers.mkdir()
+    (couriers / "acme.toml").write_text(ACME)
+    site = Site(tmp_path, load(tmp_path))
+    assert "acme" in site.profiles
+    (couriers / "aaa.toml").write_bytes(broken)
+    with pytest.raises(NotPossible, match=r"aaa\.toml"):
+        remember(site, "acme", said="Handed over", means="Done")
 
 
 def test_profiles_are_read_again_and_a_broken_one_leaves_what_was_known(tmp_path: Path) -> None:
