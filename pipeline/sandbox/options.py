@@ -3,6 +3,7 @@
 Every start of the command line loads this file, so it imports nothing heavy before it must.
 """
 
+import gc
 import json
 import logging
 import sys
@@ -110,6 +111,8 @@ def sandbox(
     flags = dict(locals())
     from pipeline.sandbox.server import serve
 
+    gc.freeze()  # what is loaded by now lives to the end; from here on it runs for days
+    gc.enable()
     if verbose:
         logging.basicConfig(stream=sys.stderr, level=logging.INFO)
 

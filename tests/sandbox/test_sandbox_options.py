@@ -1,6 +1,7 @@
 """The flags, the orders file, and a process that ends when told to."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -180,3 +181,23 @@ def test_the_command_says_where_it_listens(as_json: bool) -> None:
     else:
         assert line.startswith("Sandbox listening on http://127.0.0.1:")
         assert line.endswith("  token: sandbox-token")
+
+
+def test_the_command_collects_its_garbage(tmp_path: Path) -> None:
+    """It runs for days; what commands switch off while they load is on again."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import gc, signal\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print(gc.isenabled(), flush=True))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "sandbox", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"},
+    )
+    with process:
+        assert "listening" in process.stdout.readline()
+        process.send_signal(signal.SIGUSR1)
+        said = process.stdout.readline()
+        process.kill()
+    assert said == "True\n"
