@@ -262,7 +262,7 @@ class Admission:
         """Write plan and bodies, or begin with it; and what the ledger is to keep."""
         drop, prepared, planned = plan.drop, plan.prepared, plan.planned
         facts = self._closer.placed(facts_of(prepared, planned))
-        drop = replace(drop, state=DropState.OPEN, facts=facts)
+        drop = replace(drop, state=DropState.OPEN).with_facts(facts)
         spool = self._closer.spool(plan.drop)
         writing = freezing_bodies(planned, prepared, spool, drop_seq=drop.seq, alone=alone)
         chunks = held.enter_context(writing)
@@ -274,6 +274,6 @@ class Admission:
         """Refuse a file most of whose rows are bad; TOO_MANY_REJECTS gets them back to correct."""
         if refusal.code is not Code.TOO_MANY_REJECTS:
             return self._closer.refuse(drop, refusal)
-        drop = replace(drop, facts=self._closer.placed(facts_of(prepared, planned)))
+        drop = drop.with_facts(self._closer.placed(facts_of(prepared, planned)))
         settled = settle(planned.table, [], [], waiting=Remark(code="", message=""))
         return self._closer.refuse_rows(drop, refusal, settled)

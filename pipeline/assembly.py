@@ -7,6 +7,7 @@ from pipeline.adapters.arrow import make_ready
 from pipeline.adapters.pulse import PulseWriter
 from pipeline.closed import Closed
 from pipeline.intake import Intake
+from pipeline.late_writes import LateWrites
 from pipeline.latecomers import Latecomers
 from pipeline.onward import Loading, Onward
 from pipeline.rhythm import Pace
@@ -81,6 +82,9 @@ def intake_of(site: Site, troubles: Troubles, wake: Callable[[], None]) -> Intak
         watcher=watcher,
         folders=site.folders,
         claimer=site.claimer,
+        late_writes=LateWrites(
+            folders=site.folders, ledger=site.ledger, notes=site.late_notes, clock=site.clock
+        ),
         latecomers=Latecomers(
             outbox=site.folders.outbox, clock=site.clock, after_seconds=inbox.late_seconds
         ),

@@ -3,17 +3,19 @@
 The same steps are taken up again after a crash, wherever it struck.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.adapters.folders import Folders
+from pipeline.adapters.late_notes import Back, LateNotes
 from pipeline.adapters.naming import as_text, shown
 from pipeline.attempts import attempt
 from pipeline.errors import DropChanged, StorageError
-from pipeline.model import Drop, DropState, ReadyFile
+from pipeline.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
 from pipeline.ports import Arrival, Clock, Ledger
 from pipeline.report_names import RECEIVED, file_name
 from pipeline.stages.report_summary import received_json
@@ -39,10 +41,18 @@ class Claimer:
     """Takes files out of the inbox, and gives them back when they were not ready after all."""
 
     def __init__(
-        self, *, folders: Folders, ledger: Ledger, clock: Clock, new_id: Callable[[], str]
+        self,
+        *,
+        folders: Folders,
+        ledger: Ledger,
+        notes: LateNotes,
+        clock: Clock,
+        new_id: Callable[[], str],
     ) -> None:
+        """``notes``: of files that come back because they were written to after they were read."""
         self._folders = folders
         self._ledger = ledger
+        self._notes = notes
         self._clock = clock
         self._new_id = new_id
 
@@ -148,7 +158,8 @@ class Claimer:
             self._ledger.save_all(told)
         for drop in told:
             file = shown(drop.source_file)
-            log.info("drop.claimed", drop=drop.drop_id, file=file, size=drop.size)
+            more = {"continues": drop.continues} if drop.continues else {}
+            log.info("drop.claimed", drop=drop.drop_id, file=file, size=drop.size, **more)
         return told, left
 
     def _write_received(self, drop: Drop) -> None:
@@ -159,8 +170,9 @@ class Claimer:
     def _hashed(self, drops: Sequence[Drop]) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
         hashed: list[Drop] = []
         left: list[tuple[Drop, Exception]] = []
+        back = self._notes.back()
         for drop in drops:
-            known = attempt(self._digested, drop)
+            known = attempt(self._digested, drop, back)
             if isinstance(known, Exception):
                 left.append((drop, known))
             elif known is not None:
@@ -172,7 +184,7 @@ class Claimer:
             named.append(replace(drop, same_as=drop_id if seq < drop.seq else None))
         return named, left
 
-    def _digested(self, drop: Drop) -> Drop | None:
+    def _digested(self, drop: Drop, back: Mapping[str, Back]) -> Drop | None:
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         if path is None:
             self._ledger.forget(drop)
@@ -182,4 +194,11 @@ class Claimer:
         except DropChanged as changed:
             self.back_to_waiting(drop, changed)
             return None
-        return replace(drop, state=DropState.CLAIMED, size=digest.size, sha256=digest.sha256)
+        facts: dict[str, Any] = {MTIME: digest.mtime_ns}
+        this = Back(folder=drop.folder, inode=digest.inode)
+        for earlier, each in back.items():
+            if each == this:
+                facts[CONTINUES] = earlier
+        return replace(
+            drop, state=DropState.CLAIMED, size=digest.size, sha256=digest.sha256, facts=facts
+        )

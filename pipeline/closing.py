@@ -14,13 +14,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline import report_names, reporting
-from pipeline.adapters.folders import Folders, PutAway
+from pipeline.adapters.claims import Since, digest_of
+from pipeline.adapters.folders import Folders, place_of
+from pipeline.adapters.late_notes import LateNotes
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import PART, Spool, spool_of
 from pipeline.attempts import attempt
 from pipeline.closed import Closed, Rest
 from pipeline.errors import DropRefused, StorageError
-from pipeline.model import Drop, DropState
+from pipeline.model import CHANGED, Drop, DropState
 from pipeline.ports import Clock, Ledger
 from pipeline.reported import Report, gathered
 from pipeline.stages.report_fix_sheet import Advice
@@ -54,6 +56,7 @@ class _Told(Struct, frozen=True, kw_only=True):
 class Closer:
     """Reports drops and puts them away. Raises StorageError; doing it again is fine.
 
+    ``notes``: of drops whose files may be written to after that.
     ``part``: this worker's part of each spool, where several work on the same root.
     ``again_seconds``: how often a drop that stays open is taken up again.
     """
@@ -63,6 +66,7 @@ class Closer:
         *,
         folders: Folders,
         ledger: Ledger,
+        notes: LateNotes,
         spools: Path,
         clock: Clock,
         profiles: Mapping[str, Profile],
@@ -72,6 +76,7 @@ class Closer:
     ) -> None:
         self._folders = folders
         self._ledger = ledger
+        self._notes = notes
         self._spools = spools
         self._clock = clock
         self._profiles = profiles
@@ -113,9 +118,12 @@ class Closer:
     def close_all(self, endings: Sequence[Ending]) -> list[Closed | Exception]:
         """Report drops for the last time and put them away; or why one could not be."""
         now = self._clock.now()
-        reports = [
-            self._report(replace(each.drop, state=each.state, finished_at=now), each.settled)
+        drops = [
+            self._compared(replace(each.drop, state=each.state, finished_at=now))
             for each in endings
+        ]
+        reports = [
+            self._report(drop, each.settled) for drop, each in zip(drops, endings, strict=True)
         ]
         return self._closed([attempt(self._told, one) for one in gathered(reports)])
 
@@ -126,7 +134,7 @@ class Closer:
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
         self._withdraw(drop, report_names.RESULTS, report_names.REJECTS, report_names.REJECTS_TWIN)
-        drop = replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
+        drop = self._compared(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
         name = reporting.write_refusal(drop, refusal, self._folders)
         files = {"refused": name, "summary": report_names.file_name(drop, report_names.SUMMARY)}
         facts = reporting.refused_summary(drop, refusal, files)
@@ -136,10 +144,22 @@ class Closer:
     def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
         self._withdraw(drop, report_names.RESULTS)
-        drop = replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
+        drop = self._compared(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
         report = replace(self._report(drop, settled), whole_file=True)
         summary = reporting.write_refused_rows(report, refusal, self._folders)
         return self._closed_one(_Told(drop=drop, summary=summary, settled=settled))
+
+    def _compared(self, drop: Drop) -> Drop:
+        """Note that a drop's file is not what was read any more: its summary tells."""
+        since = self._since_read(drop)
+        if since is None or not since.changed:
+            return drop
+        return replace(drop, facts={**drop.facts, CHANGED: True})
+
+    def _since_read(self, drop: Drop) -> Since | None:
+        """How the file of a drop is, as long as it lies in work."""
+        path = self._folders.claimed_path(drop.drop_id, drop.source_file)
+        return self._folders.since_read(path, digest_of(drop)) if path else None
 
     def _withdraw(self, drop: Drop, *kinds: str) -> None:
         """Take back what was reported while the drop was open: a refused file has none of it."""
@@ -152,7 +172,8 @@ class Closer:
         In this order: a file that still lies in work is how the next start finds what is left.
         """
         self._forget_rows(drop)
-        self._folders.put_away(_place_of(drop))
+        self._watch(drop)
+        self._folders.put_away(place_of(drop))
 
     def spool(self, drop: Drop) -> Spool:
         """The drop's spool."""
@@ -232,11 +253,18 @@ class Closer:
     def _put_away_all(self, drops: Sequence[Drop]) -> None:
         """The same for several. Where it fails all is on record, and the next look does it."""
         forgotten = [attempt(self._forget_rows, drop) for drop in drops]
-        moved = self._folders.put_away_all([_place_of(drop) for drop in drops])
-        for drop, *errors in zip(drops, forgotten, moved, strict=True):
+        watched = [attempt(self._watch, drop) for drop in drops]
+        moved = self._folders.put_away_all([place_of(drop) for drop in drops])
+        for drop, *errors in zip(drops, forgotten, watched, moved, strict=True):
             for error in errors:
                 if error is not None:
                     log.error("drop.not_put_away", drop=drop.drop_id, reason=str(error))
+
+    def _watch(self, drop: Drop) -> None:
+        """See that its file is looked at again, unless it is certain that nobody writes it."""
+        since = self._since_read(drop)
+        if since is not None and not since.is_final:
+            self._notes.watch(drop.drop_id)
 
     def _forget_rows(self, drop: Drop) -> None:
         spool = self.spool(drop)
@@ -267,11 +295,6 @@ class Closer:
                 start += batch.num_rows
         if kept:
             spool.write_ids(pa.concat_tables(kept))
-
-
-def _place_of(drop: Drop) -> PutAway:
-    day = None if drop.state is DropState.REFUSED else drop.received_at.date()
-    return PutAway(drop_id=drop.drop_id, name=drop.source_file, day=day)
 
 
 def _may_be_retried(drop: Drop, spool: Spool) -> bool:

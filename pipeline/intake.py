@@ -13,6 +13,7 @@ from pipeline.adapters.inbox import Cause, Inbox, Scan, Waiting
 from pipeline.adapters.naming import shown
 from pipeline.claiming import Claimed, Claimer
 from pipeline.errors import StorageError
+from pipeline.late_writes import LateWrites
 from pipeline.latecomers import Late, Latecomers
 from pipeline.model import ReadyFile
 from pipeline.ports import Clock, Dispatcher
@@ -49,6 +50,7 @@ class Intake:
         watcher: "Callable[[], Watcher]",
         folders: Folders,
         claimer: Claimer,
+        late_writes: LateWrites,
         latecomers: Latecomers,
         troubles: Troubles,
         clock: Clock,
@@ -60,6 +62,7 @@ class Intake:
         self._watcher: Watcher | None = None
         self._folders = folders
         self._claimer = claimer
+        self._late_writes = late_writes
         self._latecomers = latecomers
         self._troubles = troubles
         self._clock = clock
@@ -92,6 +95,7 @@ class Intake:
         """
         if self._watcher is not None:
             self._watcher.ensure()
+        self._take_back()
         try:
             self._scan = self._inbox.scan()
         except StorageError as error:
@@ -117,6 +121,14 @@ class Intake:
             and (not once or (file.folder, file.name) in self._first)
         )
 
+    def _take_back(self) -> list[tuple[str, str]]:
+        """Have files back that were written to after they were taken. Where they are now."""
+        try:
+            return self._late_writes.look()
+        except StorageError as error:
+            log.warning("inbox.not_taken_back", reason=error.message, hint=error.hint)
+            return []
+
     @property
     def ready(self) -> int:
         """How many files the last look left to claim."""
@@ -138,11 +150,25 @@ class Intake:
         return [file for file in self._scan.waiting if (file.folder, file.name) in first]
 
     def left(self) -> tuple[Waiting, ...]:
-        """Files of the first look that were not taken, with the reason; their senders are told."""
-        left = (*self.awaited(), *self._unclaimable.values())
+        """Files of the first look that were not taken, with the reason; their senders are told.
+
+        Files that were written to since they were taken are among them.
+        """
+        back = (self._came_back(*place) for place in self._take_back())
+        left = (*self.awaited(), *self._unclaimable.values(), *back)
         still = frozenset((file.folder, file.name) for file in (*self._scan.waiting, *left))
         self._latecomers.look(left, still, at_once=True)
         return left
+
+    def _came_back(self, folder: str, name: str) -> Waiting:
+        return Waiting(
+            path=self._inbox.path_of(folder, name),
+            folder=folder,
+            name=name,
+            cause=Cause.CHANGED,
+            reason="it was written to after it had been taken: the next run takes what was added",
+            since_seconds=0.0,
+        )
 
     def claim(self, most: int) -> Claimed:
         """Claim at most so many of the files that the last look found ready, oldest first.

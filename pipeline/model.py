@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from schemas.codes import Code
 
@@ -160,6 +161,13 @@ class ResultBlock(Struct, frozen=True, kw_only=True):
     extra: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
+MTIME, CONTINUES, CHANGED = "mtime_ns", "continues", "changed"
+"""Facts of a drop: its file's modification time when it was hashed, the drop that it continues, and
+that its file was written to after it was read."""
+
+_KNOWN_AT_CLAIM = (MTIME, CONTINUES)
+
+
 class Drop(Struct, frozen=True, kw_only=True):
     """One file somebody left in the inbox, as the ledger knows it. Times are aware, UTC.
 
@@ -182,6 +190,16 @@ class Drop(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     request: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def continues(self) -> str | None:
+        """The earlier drop whose file this is: it was written to after it had been taken."""
+        return self.facts.get(CONTINUES)
+
+    def with_facts(self, facts: Mapping[str, Any]) -> "Drop":
+        """Return the drop with these facts, and with those that its claim knew."""
+        known = {name: self.facts[name] for name in _KNOWN_AT_CLAIM if name in self.facts}
+        return replace(self, facts={**known, **facts})
 
 
 class ReadyFile(Struct, frozen=True, kw_only=True):

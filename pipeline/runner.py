@@ -123,7 +123,7 @@ class Runner:
         standing = self._ledger.standing(one_by_one(blocked.orders), but_seq=blocked.drop.seq)
         planned = make_plan(blocked.prepared, standing, self._rules)
         facts = self._closer.placed(facts_of(blocked.prepared, planned))
-        drop = replace(blocked.drop, facts=facts)
+        drop = blocked.drop.with_facts(facts)
         return drop, settle(planned.table, [], [], waiting=waiting)
 
     # -- once more ------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pipeline.adapters.child import Child
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Inbox
+from pipeline.adapters.late_notes import LateNotes
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds, shown
 from pipeline.adapters.profiles import LiveProfiles
@@ -96,7 +97,13 @@ class Site(Struct, frozen=True, dict=True):
             incomplete_seconds=inbox.incomplete_seconds,
             done_marker=inbox.done_marker,
             monotonic=self.clock.monotonic,
+            came_back=lambda: {(b.folder, b.inode) for b in self.late_notes.back().values()},
         )
+
+    @cached_property
+    def late_notes(self) -> LateNotes:
+        """What is noted of drops whose files may be written to after they were read."""
+        return LateNotes(self.root)
 
     def pulse(self) -> Pulse | None:
         """How the run on this root said it is doing, the last time."""
@@ -225,6 +232,7 @@ class Site(Struct, frozen=True, dict=True):
         return Claimer(
             folders=self.folders,
             ledger=self.ledger,
+            notes=self.late_notes,
             clock=self.clock,
             new_id=DropIds(self.clock.now, random.SystemRandom()).new,
         )
@@ -303,6 +311,7 @@ class Site(Struct, frozen=True, dict=True):
         return Closer(
             folders=self.folders,
             ledger=self.ledger,
+            notes=self.late_notes,
             spools=self.spools,
             clock=self.clock,
             profiles=self.profiles,

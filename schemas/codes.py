@@ -545,6 +545,26 @@ class Code(StrEnum):
         "Rename the sub-folder to one that `shipdrop profiles` lists, or add a profile.",
         "inbox/acme/",
     )
+    FILE_CHANGED = (
+        "FILE_CHANGED",
+        Kind.NOTICE,
+        (
+            "The file was written to after it had been taken. As it is now it came back into the "
+            "inbox, and goes on as a drop of its own."
+        ),
+        (
+            "Nothing: rows that had gone come out of the other drop as duplicates. Upload under a "
+            "name that ends in .part and rename, and a file is never taken before its end."
+        ),
+        "an upload that paused for a minute",
+    )
+    FILE_CONTINUED = (
+        "FILE_CONTINUED",
+        Kind.NOTICE,
+        "An earlier drop had taken this file before it was complete; it was written to after that.",
+        "Nothing: rows that the earlier drop reported are duplicates here.",
+        "the whole of an upload that paused",
+    )
 
 
 ERRORS = frozenset(code for code in Code if code.kind in {Kind.REJECT, Kind.FAILED, Kind.REFUSE})

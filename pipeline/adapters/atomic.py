@@ -6,6 +6,7 @@ foreign error becomes a ``StorageError`` that says what to do, in one place.
 
 import errno
 import hashlib
+import math
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
@@ -172,6 +173,14 @@ def copy_verified(source: Path, target: Path) -> tuple[int, int, int, int]:
     return before
 
 
+def copy_beginning(file: IO[bytes], target: Path, size: int, sha256: str) -> None:
+    """Copy the first bytes of an open file; where they have another hash, there is no copy."""
+    digest = hashlib.sha256()
+    write_synced(target, _hashed(file, digest, most=size))
+    if digest.hexdigest() != sha256:
+        target.unlink()
+
+
 def hash_of(file: IO[bytes]) -> str:
     """Return the SHA-256 of the rest of an open file, read piece by piece."""
     digest = hashlib.sha256()
@@ -230,7 +239,9 @@ def _occupy(source: Path, target: Path) -> bool:
     return True
 
 
-def _hashed(file: IO[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
-    for piece in iter(lambda: file.read(PIECE), b""):
+def _hashed(file: IO[bytes], digest: "hashlib._Hash", most: float = math.inf) -> Iterator[bytes]:
+    left = most
+    while piece := file.read(int(min(PIECE, left))):
         digest.update(piece)
+        left -= len(piece)
         yield piece

@@ -29,7 +29,7 @@ from pipeline.adapters.mounts import Mount
 from pipeline.adapters.naming import as_text, one_component, shown
 from pipeline.adapters.writers import Writer, writer_of
 from pipeline.errors import DropChanged, Fenced
-from pipeline.model import ReadyFile
+from pipeline.model import MTIME, Drop, ReadyFile
 from pipeline.ports import Presence
 
 
@@ -38,6 +38,25 @@ class Digest(Struct, frozen=True, kw_only=True):
 
     sha256: str
     size: int
+    mtime_ns: int
+    inode: int = 0
+
+
+def digest_of(drop: Drop) -> Digest:
+    """Return what a drop's file held when it was read."""
+    return Digest(sha256=drop.sha256, size=drop.size, mtime_ns=drop.facts.get(MTIME, -1))
+
+
+class Since(Struct, frozen=True, kw_only=True):
+    """A file as it is now, against what was read of it: other content, and who may be writing."""
+
+    changed: bool
+    writer: Writer
+
+    @property
+    def is_final(self) -> bool:
+        """True when it is as it was read, and nobody can change that any more."""
+        return not self.changed and self.writer is Writer.NOBODY
 
 
 class Claims:
@@ -195,7 +214,25 @@ class Claims:
                 raise DropChanged(f"{shown(path.name)} is gone from the work folder.") from None
         if not before == after == named or writer is Writer.SOMEBODY:
             raise DropChanged(f"{shown(path.name)} is still being written.")
-        return Digest(sha256=sha256, size=before[2])
+        return Digest(sha256=sha256, size=before[2], mtime_ns=before[3], inode=before[1])
+
+    @staticmethod
+    def since_read(path: Path, read: Digest) -> Since | None:
+        """Compare a file of ours with what was read of it; None when it is not there.
+
+        Its content is only looked at where its size is the same and its time is not.
+        """
+        with storing("read", path):
+            try:
+                file = open_regular(path)
+            except FileNotFoundError:
+                return None
+            with file:
+                _, _, size, mtime_ns = identity_of(os.fstat(file.fileno()))
+                changed = size != read.size or (
+                    mtime_ns != read.mtime_ns and hash_of(file) != read.sha256
+                )
+                return Since(changed=changed, writer=writer_of(file.fileno()))
 
     def _inbox_is_there(self) -> None:
         """A share that is not mounted is not made anew below its mount point."""

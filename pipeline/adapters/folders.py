@@ -14,6 +14,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipeline.adapters.atomic import (
+    COPY_NAME,
+    copy_beginning,
     copy_verified,
     link_new,
     make_directory,
@@ -22,11 +24,12 @@ from pipeline.adapters.atomic import (
     sync_directory,
     temporary_in,
 )
-from pipeline.adapters.claims import Claims
+from pipeline.adapters.claims import Claims, Digest
 from pipeline.adapters.listing import is_courier_folder, open_regular
 from pipeline.adapters.naming import ignored_because, one_component, shown
 from pipeline.adapters.outbox import Outbox
 from pipeline.errors import StorageError, UsageError
+from pipeline.model import Drop, DropState
 from pipeline.ports import Presence
 
 
@@ -36,6 +39,12 @@ class PutAway(Struct, frozen=True, kw_only=True):
     drop_id: str
     name: str
     day: date | None
+
+
+def place_of(drop: Drop) -> PutAway:
+    """Return where the file of a closed drop is put away."""
+    day = None if drop.state is DropState.REFUSED else drop.received_at.date()
+    return PutAway(drop_id=drop.drop_id, name=drop.source_file, day=day)
 
 
 class Folders(Claims):
@@ -141,6 +150,57 @@ class Folders(Claims):
         except StorageError as error:
             return [each or error for each in failed]
         return failed
+
+    def kept(self, thing: PutAway) -> Path:
+        """Return where a file that was put away lies."""
+        return self._shelf(thing) / one_component(thing.drop_id) / one_component(thing.name)
+
+    def inode_of(self, thing: PutAway) -> int:
+        """Return the inode of a file that was put away, or 0 when it is not there."""
+        path = self.kept(thing)
+        with storing("look at", path), suppress(FileNotFoundError):
+            return path.lstat().st_ino
+        return 0
+
+    def back_to_inbox(self, thing: PutAway, folder: str, read: Digest) -> Path:
+        """Give a file that was written to after it was read to the inbox; return its place there.
+
+        It is the file itself, so that whoever writes it goes on in the inbox. Where it only grew,
+        what was read stays in its place as a copy. Doing it again after a crash is fine, and then
+        finds the copy where the file has gone already.
+        """
+        source = self.kept(thing)
+        copy = source.with_name(COPY_NAME)
+        place = self._courier(folder)
+        with storing("give back", source):
+            self._inbox_is_there()
+            make_directory(place)
+            self._sure()
+            copy.unlink(missing_ok=True)
+            with open_regular(source) as file:
+                copy_beginning(file, copy, read.size, read.sha256)
+            return self._give_back(source, place, thing.name)
+
+    def keep_what_was_read(self, thing: PutAway) -> bool:
+        """Put the copy that ``back_to_inbox`` made into the place of the file.
+
+        False when there is none: the file did not only grow.
+        """
+        source = self.kept(thing)
+        with storing("put away", source):
+            self._sure()
+            if not source.exists():
+                with suppress(FileNotFoundError):
+                    source.with_name(COPY_NAME).rename(source)
+                sync_directory(source.parent)
+            return source.exists()
+
+    def holds(self, folder: str, inode: int) -> bool:
+        """Tell whether a folder of the inbox holds the file with this inode."""
+        place = self._courier(folder)
+        with storing("list", place), suppress(FileNotFoundError), os.scandir(place) as entries:
+            return any(entry.inode() == inode for entry in entries)
+        return False
 
     def leftovers(self) -> list[str]:
         """Return the drop ids that have a directory in ``work``, oldest first."""

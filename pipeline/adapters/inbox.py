@@ -5,7 +5,7 @@ clock (modification times lie: uploads keep old ones, clocks skew), nobody on th
 open for writing, and its container is whole.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from pathlib import Path
 
@@ -27,6 +27,10 @@ from pipeline.adapters.naming import shown
 from pipeline.adapters.writers import Writer
 from pipeline.model import ReadyFile
 
+_LONGER, _LONGER_THAN_NONE = 10, 20.0
+"""How much longer than others a file must be unchanged that was taken too early once; and how many
+seconds where others need not settle. ``run --once`` waits that long."""
+
 
 class Cause(StrEnum):
     """Why a file waits."""
@@ -38,6 +42,7 @@ class Cause(StrEnum):
     UNREADABLE = "unreadable"  # it cannot be opened
     UNWHOLE = "unwhole"  # its end is missing
     UNCLAIMABLE = "unclaimable"  # it cannot be moved out of the inbox
+    CHANGED = "changed"  # it was written to after it had been taken, and came back
     NO_ROOM = "no_room"  # the disk has no room for what its rows become
 
 
@@ -102,8 +107,12 @@ class Inbox:
         incomplete_seconds: float,
         done_marker: str,
         monotonic: Callable[[], float],
+        came_back: Callable[[], Collection[tuple[str, int]]] = frozenset,
     ) -> None:
-        """Take the inbox folder and the ``inbox.*`` settings of the outside contract."""
+        """Take the inbox folder and the ``inbox.*`` settings of the outside contract.
+
+        ``came_back``: folder and inode of files that were taken once before their end.
+        """
         self._root = root
         self._mount = Mount(root)
         self._settle = settle_seconds
@@ -112,6 +121,8 @@ class Inbox:
         self._monotonic = monotonic
         self._tracks: dict[tuple[str, str], _Track] = {}
         self._verdicts: dict[tuple[str, str], str] = {}
+        self._came_back = came_back
+        self._once_too_early: Collection[tuple[str, int]] = frozenset()
         self.unclosed: Callable[[str, str], bool] = _unheard
 
     def scan(self) -> Scan:
@@ -126,6 +137,7 @@ class Inbox:
         except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
             raise cannot_list(self._root, error) from error
         listing = list_inbox(self._root, self._marker)
+        self._once_too_early = self._came_back()
         # Unchanged times count from the end of the look that first saw a file to the beginning of
         # this one, so that a slow listing never counts as time in which nothing changed.
         self._remember(listing, self._monotonic())
@@ -194,10 +206,11 @@ class Inbox:
         path = self._root / entry.folder / entry.name
         track = self._tracks[entry.folder, entry.name]
         unchanged = max(now - track.since, 0.0)
+        settle = self._settle_of(entry)
         held = (
             self._asked_to_wait(entry.name, names)
-            or self._written(entry, track, unchanged)
-            or self._unsettled(unchanged)
+            or self._written(entry, track, settled=unchanged >= settle)
+            or _unsettled(unchanged, settle)
             or self._unmarked(path, track)
             or self._unwhole(path, track, unchanged)
         )
@@ -230,9 +243,14 @@ class Inbox:
             )
         return None
 
-    def _written(self, entry: Entry, track: _Track, unchanged: float) -> _Held | None:
+    def _settle_of(self, entry: Entry) -> float:
+        """How long a file must be unchanged: longer where that was too short before."""
+        if (entry.folder, entry.identity[1]) in self._once_too_early:
+            return _LONGER * self._settle or _LONGER_THAN_NONE
+        return self._settle
+
+    def _written(self, entry: Entry, track: _Track, *, settled: bool) -> _Held | None:
         """Look who has the file open: when it has settled, and as long as somebody had."""
-        settled = unchanged >= self._settle
         if track.closed or not (settled or track.was_written):
             return None
         try:
@@ -248,13 +266,6 @@ class Inbox:
         return Cause.WRITTEN, (
             "somebody has it open for writing: let the upload come to its end. If nothing uploads "
             "it any more, end the program or the session that still holds it open"
-        )
-
-    def _unsettled(self, unchanged: float) -> _Held | None:
-        if unchanged >= self._settle:
-            return None  # never at first sight, where it is 0, unless nothing has to settle
-        return Cause.UNSETTLED, (
-            f"it must stay unchanged for {self._settle:g} s, so far {unchanged:.1f} s"
         )
 
     def _unmarked(self, path: Path, track: _Track) -> _Held | None:
@@ -290,6 +301,10 @@ class Inbox:
             f"{missing}: if it does not change for {self._incomplete:g} s, it is refused"
         )
 
+    def path_of(self, folder: str, name: str) -> Path:
+        """Return the path of a file in the inbox."""
+        return self._root / folder / name
+
     def place(self, path: Path) -> tuple[str, str] | None:
         """Return courier folder ("" for none) and name of a path in the inbox, or None."""
         root = self._root.resolve()
@@ -301,6 +316,12 @@ class Inbox:
                 continue  # elsewhere, the inbox itself, or a loop of links
             return "/".join(folders), name
         return None
+
+
+def _unsettled(unchanged: float, settle: float) -> _Held | None:
+    if unchanged >= settle:
+        return None  # never at first sight, where it is 0, unless nothing has to settle
+    return Cause.UNSETTLED, f"it must stay unchanged for {settle:g} s, so far {unchanged:.1f} s"
 
 
 def _unheard(_folder: str, _name: str) -> bool:

@@ -168,7 +168,7 @@ class Hands(Posts):
                 self._ledger.wait_no_more(drop.seq)
             case Blocked(orders=orders, behind=behind):
                 self._ledger.wait_with(drop.seq, orders.unique().to_pylist())
-                self._ledger.save(replace(drop, facts={BEHIND: list(behind)}))
+                self._ledger.save(drop.with_facts({BEHIND: list(behind)}))
                 log.info("drop.waits", drop=drop.drop_id, behind=list(behind))
             case Closed():
                 self._ledger.wait_no_more(drop.seq)

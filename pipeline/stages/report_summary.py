@@ -1,6 +1,6 @@
 """``summary.json`` and ``received.json``: a drop in one object, for people who script."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -8,9 +8,9 @@ import orjson
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.model import Drop, DropState, Notice
+from pipeline.model import CHANGED, Drop, DropState, Notice
 from pipeline.stages.quoting import encodable
-from schemas.codes import ERRORS, INFORMATION
+from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.vocabulary import Outcome
 
 #: Raised only when a script written for the earlier form would break.
@@ -55,7 +55,7 @@ def summary_object(facts: SummaryFacts) -> dict[str, Any]:
     drop = facts.drop
     if drop.state not in _TELLABLE:
         raise ValueError(f"a drop that is {drop.state} has no summary yet")
-    remarks = _remarks(facts.notices)
+    remarks = _remarks([*facts.notices, *_of_the_file(drop)])
     told = {
         "schema": SCHEMA,
         "drop_id": drop.drop_id,
@@ -78,6 +78,7 @@ def summary_object(facts: SummaryFacts) -> dict[str, Any]:
         "finished_at": _time(drop.finished_at),
         "files": {what: encodable(name) for what, name in facts.files.items()},
         "notices": remarks["notices"],  # ours: what is not the contract's comes after it
+        "continues": drop.continues,
     }
     return told | {key: value for key, value in facts.more.items() if key not in told}
 
@@ -135,16 +136,36 @@ def _remarks(notices: Iterable[Notice]) -> dict[str, list[dict[str, Any]]]:
             kind = "errors"
         else:
             kind = "notices" if notice.code in INFORMATION else "warnings"
-        told[kind].append(
-            {
-                "code": notice.code.value,
-                "column": notice.column,
-                "count": notice.count,
-                "example_row": notice.example_row,
-                "message": encodable(notice.message),
-            }
-        )
+        told[kind].append(_remark(notice))
     return told
+
+
+def _remark(notice: Notice) -> dict[str, Any]:
+    return {
+        "code": notice.code.value,
+        "column": notice.column,
+        "count": notice.count,
+        "example_row": notice.example_row,
+        "message": encodable(notice.message),
+    }
+
+
+def with_changed_file(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the object of a summary, and that the drop's file was written to after it was told."""
+    others = [each for each in summary["warnings"] if each["code"] != Code.FILE_CHANGED]
+    return {**summary, "warnings": [*others, _remark(_CHANGED)]}
+
+
+def _of_the_file(drop: Drop) -> Iterator[Notice]:
+    """Say what became of the file beside its being read."""
+    if drop.facts.get(CHANGED):
+        yield _CHANGED
+    if drop.continues:
+        message = f"{Code.FILE_CONTINUED.what} It was drop {drop.continues}."
+        yield Notice(code=Code.FILE_CONTINUED, message=message)
+
+
+_CHANGED = Notice(code=Code.FILE_CHANGED, message=Code.FILE_CHANGED.what)
 
 
 def _corrections(corrections: tuple[int, int] | None) -> dict[str, int] | None:

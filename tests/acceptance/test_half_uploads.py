@@ -3,15 +3,17 @@
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from pipeline.sandbox.server import SandboxHandle
-from tests.acceptance.harness import Root, Running, orders, until
+from tests.acceptance.harness import Delivered, Root, Running, orders, until
 
 SETTLE = 0.3
 HALF, REST = 40, 60
@@ -142,3 +144,172 @@ def test_a_closing_that_was_not_heard_holds_no_file_back(root: Root, api: Sandbo
     until(lambda: len(root.delivered()) == 2, what="its summary")
     assert service.end().code == 0
     assert_each_row_went_once(root, api, besides=1)
+
+
+# -- taken all the same: nobody could tell that it was open -----------------------------------
+
+
+def codes(drop: Delivered) -> set[str]:
+    return drop.codes & {"FILE_CHANGED", "FILE_CONTINUED"}
+
+
+def assert_the_rest_came_after(root: Root, *, first: str) -> None:
+    """Two drops: of what was there when it was taken, and of the whole, which says so."""
+    begun, whole = (d for d in root.delivered() if d.summary["source_file"] == "day.csv")
+    assert (begun.summary["state"], whole.summary["state"]) == (first, "completed")
+    assert (codes(begun), codes(whole)) == ({"FILE_CHANGED"}, {"FILE_CONTINUED"})
+    assert (begun.summary["continues"], whole.summary["continues"]) == (None, begun.id)
+    whole.assert_sound(HALF + REST)
+    sent = begun.summary["rows"]["accepted"]
+    assert whole.counts["accepted"] == HALF + REST - sent
+    assert whole.counts.get("duplicate", 0) == sent
+    kept = [path for path in root.path.glob("*/**/day.csv") if path.parent.name == whole.id]
+    assert [path.read_text() for path in kept] == [orders(HALF + REST)]
+    (kept_first,) = (p for p in root.path.glob("*/**/day.csv") if p.parent.name == begun.id)
+    assert orders(HALF + REST).startswith(kept_first.read_text())
+    assert kept_first.stat().st_size == begun.summary["size"]
+    assert not {begun.id, f"back/{begun.id}"} & set(root.files("state/late-writes"))
+
+
+def test_what_is_written_while_the_first_half_is_sent_comes_back_and_both_say_so(
+    root: Root, api: SandboxHandle
+) -> None:
+    service = serve(root)
+    api.set_faults(latency_ms=3000)
+    first, second = orders(HALF), orders(HALF + REST)[len(orders(HALF)) :]
+    root.drop("day.csv", first)
+    until(lambda: api.stats()["calls"], what="the first call")
+    (claimed,) = root.path.glob("work/*/day.csv")
+    with claimed.open("a") as file:
+        file.write(second)
+    api.set_faults(latency_ms=0)
+    until(lambda: len(root.delivered()) == 2, what="the summary of the rest")
+    until(lambda: not root.files("state/late-writes/back"), what="the end of it")
+    ran = service.end()
+    assert ran.code == 0
+    assert_the_rest_came_after(root, first="completed")
+    assert_each_row_went_once(root, api, besides=0)
+    (told,) = (line for line in ran.logs if line["event"] == "drop.file_changed")
+    assert told["file"] == "day.csv"
+
+
+@pytest.mark.parametrize("cut", ["between rows", "in a row"])
+def test_what_an_unseen_writer_adds_after_the_drop_was_closed_comes_back(
+    root: Root, api: SandboxHandle, cut: str
+) -> None:
+    whole = orders(HALF + REST)
+    at = len(orders(HALF)) + (5 if cut == "in a row" else 0)
+    with written_by_another(root.inbox / "day.csv") as file:
+        file.write(whole[:at])
+        file.flush()
+        # Nobody heard it being written, and the kernel does not tell us who has it open.
+        service = serve(root, may_ask=False)
+        until(lambda: root.delivered(), what="the first half")
+        until(lambda: not list(root.path.glob("work/*")), what="its file put away")
+        file.write(whole[at:])
+    until(lambda: len(root.delivered()) == 2, what="the summary of the rest")
+    until(lambda: not root.files("state/late-writes/back"), what="the end of it")
+    assert service.end().code == 0
+    assert_the_rest_came_after(root, first="refused" if cut == "in a row" else "completed")
+    assert_each_row_went_once(root, api, besides=0)
+
+
+def test_once_gives_back_what_grew_and_the_next_run_sends_the_rest(
+    root: Root, api: SandboxHandle
+) -> None:
+    api.set_faults(latency_ms=2000)
+    root.drop("day.csv", orders(HALF))
+    running = root.start("run", "--once")
+    until(lambda: api.stats()["calls"], what="the first call")
+    (claimed,) = root.path.glob("work/*/day.csv")
+    with claimed.open("a") as file:
+        file.write(orders(HALF + REST)[len(orders(HALF)) :])
+    api.set_faults(latency_ms=0)
+    ran = running.wait()
+    assert ran.code == 3
+    assert "written to after it had been taken" in ran.err
+    assert root.files("inbox") == ["day.csv"]
+    assert codes(root.of("day")) == {"FILE_CHANGED"}
+    assert root.once().code == 0
+    assert_the_rest_came_after(root, first="completed")
+    assert_each_row_went_once(root, api, besides=0)
+
+
+def test_a_file_that_changes_without_end_goes_round_no_faster_than_it_settles(
+    root: Root, api: SandboxHandle
+) -> None:
+    service = serve(root, may_ask=False)
+    path = root.inbox / "day.csv"
+    enough = threading.Event()
+    taken = 0
+
+    def write() -> None:
+        # It opens the file anew for each row, wherever it was moved, so nobody can see it coming.
+        with written_by_another(path) as file:
+            file.write(orders(0))
+            file.flush()
+            there = Path(f"/proc/self/fd/{file.fileno()}")
+            for number in count():
+                with there.open("a") as again:
+                    again.write(f"ORD{number:06},Delivered\n")
+                if enough.wait(2 * SETTLE if number % 5 == 4 else 0.02):
+                    break
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        until(lambda: codes_told(root) >= {"FILE_CHANGED"}, what="a file that comes back")
+        taken = len(list(root.outbox.glob("day__*.received.json")))
+        passed_by(root, "later")
+        assert len(list(root.outbox.glob("day__*.received.json"))) <= taken + 1
+    finally:
+        enough.set()
+        writer.join()
+    until(lambda: not root.files("inbox") and not root.files("work"), what="the last of it")
+    until(lambda: len(root.delivered()) > 2, what="its summary")
+    assert service.end().code == 0
+    whole = root.delivered()[-1]
+    assert "FILE_CONTINUED" in codes(whole)
+    assert api.stats()["repeats"] == api.stats()["duplicates"] == 0
+    assert api.stats()["accepted"] == whole.summary["rows"]["total"] + 1
+
+
+def codes_told(root: Root) -> set[str]:
+    return {code for drop in root.delivered() for code in codes(drop)}
+
+
+def test_a_file_that_is_only_touched_or_replaced_in_the_inbox_does_not_come_back(
+    root: Root, api: SandboxHandle
+) -> None:
+    service = serve(root)
+    api.set_faults(latency_ms=2000)
+    root.drop("day.csv", orders(HALF))
+    until(lambda: api.stats()["calls"], what="the first call")
+    (claimed,) = root.path.glob("work/*/day.csv")
+    os.utime(claimed)
+    api.set_faults(latency_ms=0)
+    until(lambda: root.delivered(), what="its summary")
+    passed_by(root, "later")
+    assert service.end().code == 0
+    assert codes_told(root) == set()
+    assert api.stats()["accepted"] == HALF + 1
+    assert root.files("state/late-writes") == root.files("inbox") == []
+
+
+def test_a_namesake_that_came_meanwhile_is_not_replaced(root: Root, api: SandboxHandle) -> None:
+    with written_by_another(root.inbox / "day.csv") as file:
+        file.write(orders(HALF))
+        file.flush()
+        service = serve(root, may_ask=False)
+        until(lambda: root.delivered(), what="the first half")
+        until(lambda: not list(root.path.glob("work/*")), what="its file put away")
+        root.drop(".~lock.day.csv#", "somebody")
+        root.drop("day.csv", orders(3, prefix="N"))
+        file.write(orders(HALF + REST)[len(orders(HALF)) :])
+    until(lambda: root.files("inbox").count("day (2).csv"), what="the file that came back")
+    (root.inbox / ".~lock.day.csv#").unlink()
+    until(lambda: len(root.delivered()) == 3, what="both summaries")
+    assert service.end().code == 0
+    (back,) = (d for d in root.delivered() if d.summary["source_file"] == "day (2).csv")
+    assert back.summary["continues"] == root.delivered()[0].id
+    assert_each_row_went_once(root, api, besides=3)

@@ -20,8 +20,10 @@ from msgspec.structs import replace
 
 from pipeline import admission, closing, runner  # noqa: F401 - else each fork would load them
 from pipeline.adapters import tables  # noqa: F401 - the same
+from pipeline.adapters.inbox import Inbox
 from pipeline.closed import Closed
 from pipeline.delivery.lane import Handback
+from pipeline.late_writes import LateWrites
 from pipeline.model import Drop, DropState
 from pipeline.ports import ChunkResult, ChunkState
 from pipeline.settings import load
@@ -31,6 +33,7 @@ from schemas.vocabulary import Outcome
 
 NAMES = ("a.csv", "b.csv", "c.csv")
 ROWS = 3
+MORE = "A20000,Delivered\n"
 _TOUCHES = {"os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.link", "os.truncate", "open"}
 
 
@@ -142,10 +145,59 @@ def closed_all(site: Site) -> None:
     assert sorted(p.name for p in site.spools.glob("*/*")) == ["bodies.json"] * len(NAMES)
 
 
+def late_writes(site: Site) -> LateWrites:
+    return LateWrites(
+        folders=site.folders, ledger=site.ledger, notes=site.late_notes, clock=site.clock
+    )
+
+
+def write_late(site: Site) -> None:
+    """One file grows after it was put away, one becomes another, one is only watched."""
+    for path in site.root.glob("archive/*/*/*/*/*"):
+        site.late_notes.watch(path.parent.name)
+        if path.name == "a.csv":
+            path.write_text(path.read_text() + MORE)
+        elif path.name == "b.csv":
+            path.write_text(path.read_text().replace("Delivered", "RTO"))
+
+
+def take_back(site: Site) -> None:
+    late_writes(site).look()
+
+
+def taken_back(site: Site) -> None:
+    take_up(site)
+    take_back(site)
+    closed = {drop.source_file: drop for drop in site.ledger.recent(9)}
+    assert sorted(path.name for path in site.inbox_path.iterdir()) == ["a.csv", "b.csv"]
+    kept = {path.name: path.read_text() for path in site.root.glob("archive/*/*/*/*/*")}
+    assert sorted(kept) == ["a.csv", "c.csv"]
+    assert kept["a.csv"] + MORE == (site.inbox_path / "a.csv").read_text()
+    for name, drop in closed.items():
+        (path,) = site.outbox_path.glob(f"*__{drop.drop_id}.summary.json")
+        told = [each["code"] for each in orjson.loads(path.read_bytes())["warnings"]]
+        assert told.count("FILE_CHANGED") == (name != "c.csv")
+        assert bool(drop.facts.get("changed")) is (name != "c.csv")
+    assert site.inbox.scan().ready == ()  # they must not change for longer than others
+    unhurried = Inbox(
+        site.inbox_path,
+        settle_seconds=0,
+        incomplete_seconds=60,
+        done_marker="",
+        monotonic=site.clock.monotonic,
+    )
+    assert len(site.claimer.claim(unhurried.scan().ready).drops) == 2
+    came = {drop.source_file: drop.continues for drop in site.ledger.unfinished()}
+    assert came == {name: closed[name].drop_id for name in ("a.csv", "b.csv")}
+    take_back(site)
+    assert not [path for path in site.root.glob("state/late-writes/**/*") if path.is_file()]
+
+
 Do = Callable[[Site], None]
 STEPS: dict[str, tuple[tuple[Do, ...], Do, Do]] = {
     "claim": ((), claim, claimed_all),
     "plan": ((claim, read), plan, planned_all),
+    "take back": ((claim, read, plan, accept_all, close, write_late), take_back, taken_back),
     "close": ((claim, read, plan, accept_all), close, closed_all),
 }
 

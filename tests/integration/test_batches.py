@@ -68,7 +68,9 @@ def alone(_drop: Drop, _orders: pa.Array) -> tuple[str, ...]:
     return ()
 
 
-@pytest.mark.parametrize(("step", "least"), [("claim", 20), ("plan", 20), ("close", 40)])
+@pytest.mark.parametrize(
+    ("step", "least"), [("claim", 20), ("plan", 20), ("close", 40), ("take back", 20)]
+)
 def test_a_batch_that_is_killed_at_any_moment_is_taken_up(
     tmp_path: Path, step: str, least: int
 ) -> None:

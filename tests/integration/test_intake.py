@@ -10,12 +10,14 @@ from structlog.testing import capture_logs
 
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Inbox
+from pipeline.adapters.late_notes import LateNotes
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
 from pipeline.adapters.watcher import Watcher
 from pipeline.claiming import Claimer
 from pipeline.errors import StorageError
 from pipeline.intake import Intake
+from pipeline.late_writes import LateWrites
 from pipeline.latecomers import Latecomers
 from pipeline.troubles import Troubles
 from schemas.profile import load_profile
@@ -62,6 +64,7 @@ def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, troubles: Troubl
     def made(*, settle: float = 0, marker: str = "", min_free: int = 0) -> Intake:
         folders = Folders(tmp_path, tmp_path / "inbox", tmp_path / "outbox", done_marker=marker)
         folders.prepare()
+        notes = LateNotes(tmp_path)
         return Intake(
             inbox=Inbox(
                 tmp_path / "inbox",
@@ -75,9 +78,11 @@ def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, troubles: Troubl
             claimer=Claimer(
                 folders=folders,
                 ledger=ledger,
+                notes=notes,
                 clock=clock,
                 new_id=DropIds(clock.now, Random(1)).new,
             ),
+            late_writes=LateWrites(folders=folders, ledger=ledger, notes=notes, clock=clock),
             latecomers=Latecomers(outbox=folders.outbox, clock=clock, after_seconds=LATE),
             troubles=troubles,
             clock=clock,

@@ -14,6 +14,7 @@ from pipeline.stages.report_summary import (
     received_json,
     summary_bytes,
     summary_object,
+    with_changed_file,
 )
 from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.vocabulary import Outcome
@@ -42,8 +43,20 @@ def test_keys_and_order_are_the_contracts_with_ours_after_them() -> None:
         *("schema", "drop_id", "source_file", "sha256", "size", "courier", "state", "parent"),
         *("same_as", "rows", "calls", "errors", "warnings", "skipped", "corrections", "refused"),
         *("received_at", "started_at", "finished_at", "files"),
-        *("notices", "courier_why"),
+        *("notices", "continues", "courier_why"),
     ]
+
+
+def test_a_file_that_was_written_to_or_comes_back_says_so() -> None:
+    changed = told(drop=replace(DROP, facts={"changed": True}))
+    assert [each["code"] for each in changed["warnings"]] == ["FILE_CHANGED"]
+    later = with_changed_file(told())
+    assert later == changed == with_changed_file(later)
+    back = told(drop=replace(DROP, facts={"continues": "d0"}))
+    assert back["continues"] == "d0"
+    (warning,) = back["warnings"]
+    assert warning["code"] == "FILE_CONTINUED"
+    assert "drop d0" in warning["message"]
 
 
 def test_rows_are_the_seven_outcomes_and_their_sum() -> None:

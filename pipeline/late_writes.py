@@ -1,0 +1,119 @@
+"""Files that were written to after they were read: they come back into the inbox as they are now.
+
+A drop whose file is sure to have no writer is never looked at here. The others are for an hour,
+ever more seldom, and for as long as somebody has the file open.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.adapters.claims import digest_of
+from pipeline.adapters.folders import Folders, place_of
+from pipeline.adapters.late_notes import Back, LateNotes
+from pipeline.adapters.naming import shown
+from pipeline.adapters.writers import Writer
+from pipeline.model import CHANGED, Drop
+from pipeline.ports import Clock, Ledger
+from pipeline.report_names import SUMMARY, file_name
+from pipeline.stages.report_summary import summary_bytes, with_changed_file
+
+log = structlog.get_logger(__name__)
+
+_WATCHED_FOR = timedelta(hours=1)
+
+
+class _Watched(Struct):
+    """A closed drop, and when its file is looked at next."""
+
+    drop: Drop
+    due: datetime
+
+
+class LateWrites:
+    """Owned by the thread that claims. Raises StorageError; doing it again is fine."""
+
+    def __init__(self, *, folders: Folders, ledger: Ledger, notes: LateNotes, clock: Clock) -> None:
+        self._folders = folders
+        self._ledger = ledger
+        self._notes = notes
+        self._clock = clock
+        self._known: dict[str, _Watched] = {}
+
+    def look(self) -> list[tuple[str, str]]:
+        """Give back what was written to; return folder and name of what came back now."""
+        back, watched = self._notes.back(), self._notes.watched()
+        self._known = {each: self._known[each] for each in watched if each in self._known}
+        now = self._clock.now()
+        came = []
+        for drop_id in watched:
+            begun = back.get(drop_id)
+            if begun is not None or self._was_written_to(drop_id, now):
+                came += self._give_back(drop_id, begun)
+        for drop_id, each in back.items():
+            if drop_id not in watched and not self._folders.holds(each.folder, each.inode):
+                self._notes.is_back(drop_id)
+        return came
+
+    def _was_written_to(self, drop_id: str, now: datetime) -> bool:
+        """Compare a file with what was read of it, if it is time; end watching if that is over."""
+        known = self._known.get(drop_id)
+        if known is None:
+            drop = self._ledger.find(drop_id)
+            if drop is None:
+                self._notes.watch_no_more(drop_id)
+            if drop is None or not drop.state.closed:
+                return False
+            known = self._known[drop_id] = _Watched(drop=drop, due=now)
+        if now < known.due:
+            return False
+        path = self._folders.kept(place_of(known.drop))
+        since = self._folders.since_read(path, digest_of(known.drop))
+        if since is not None and since.changed:
+            return True
+        age = now - (known.drop.finished_at or now)
+        if since is None or since.is_final or _is_long_ago(age, since.writer):
+            self._notes.watch_no_more(drop_id)
+        known.due = now + age / 2
+        return False
+
+    def _give_back(self, drop_id: str, begun: Back | None) -> list[tuple[str, str]]:
+        """Give a file back, or end what a crash left; each step finds what was done before."""
+        drop = self._ledger.find(drop_id)
+        if drop is None or not drop.state.closed:
+            return []  # retried since: it is closed again before long
+        came, place = [], place_of(drop)
+        inode = self._folders.inode_of(place)
+        if inode and (begun is None or inode == begun.inode):
+            self._notes.gives_back(drop_id, Back(folder=drop.folder, inode=inode))
+            target = self._folders.back_to_inbox(place, drop.folder, digest_of(drop))
+            there = target.lstat().st_ino
+            if there != inode:
+                self._notes.gives_back(drop_id, Back(folder=drop.folder, inode=there))
+            came.append((drop.folder, target.name))
+        kept = self._folders.keep_what_was_read(place)
+        self._tell(drop, kept=kept)
+        self._notes.watch_no_more(drop_id)
+        return came
+
+    def _tell(self, drop: Drop, *, kept: bool) -> None:
+        """Say in the summary that the file was written to, if it was not said when it was made."""
+        log.warning(
+            "drop.file_changed",
+            drop=drop.drop_id,
+            file=shown(drop.source_file),
+            kept=kept,
+            hint="It came back into the inbox as it is now, and goes on as a drop of its own.",
+        )
+        if drop.facts.get(CHANGED):
+            return
+        summary = with_changed_file(drop.facts["summary"])
+        name = file_name(drop, SUMMARY)
+        self._folders.outbox_write(drop.folder, name, [summary_bytes(summary)])
+        self._ledger.save(replace(drop, facts={**drop.facts, CHANGED: True, "summary": summary}))
+
+
+def _is_long_ago(age: timedelta, writer: Writer) -> bool:
+    return age > _WATCHED_FOR and writer is not Writer.SOMEBODY
