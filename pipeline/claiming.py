@@ -10,7 +10,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.adapters.folders import Folders
+from pipeline.adapters.folders import Folders, inode_of
 from pipeline.adapters.late_notes import Back, LateNotes
 from pipeline.adapters.naming import as_text, shown
 from pipeline.attempts import attempt
@@ -132,6 +132,9 @@ class Claimer:
 
     def back_to_waiting(self, drop: Drop, why: DropChanged) -> None:
         """The file is still being written: it goes back to the inbox as if never touched."""
+        path = self._folders.claimed_path(drop.drop_id, drop.source_file)
+        if drop.continues and path:  # the next drop of this file continues that one as well
+            self._notes.gives_back(drop.continues, Back(folder=drop.folder, inode=inode_of(path)))
         self._folders.release(drop.drop_id, drop.source_file, drop.folder)
         self._folders.outbox_remove(drop.folder, file_name(drop, RECEIVED))
         self._ledger.forget(drop)

@@ -151,10 +151,10 @@ class Closer:
 
     def _compared(self, drop: Drop) -> Drop:
         """Note that a drop's file is not what was read any more: its summary tells."""
-        since = self._since_read(drop)
-        if since is None or not since.changed:
-            return drop
-        return replace(drop, facts={**drop.facts, CHANGED: True})
+        since = attempt(self._since_read, drop)
+        if isinstance(since, Since) and since.changed:
+            return replace(drop, facts={**drop.facts, CHANGED: True})
+        return drop  # also where it cannot be read any more: then it is looked at again
 
     def _since_read(self, drop: Drop) -> Since | None:
         """How the file of a drop is, as long as it lies in work."""
@@ -262,8 +262,8 @@ class Closer:
 
     def _watch(self, drop: Drop) -> None:
         """See that its file is looked at again, unless it is certain that nobody writes it."""
-        since = self._since_read(drop)
-        if since is not None and not since.is_final:
+        since = attempt(self._since_read, drop)
+        if since is not None and not (isinstance(since, Since) and since.is_final):
             self._notes.watch(drop.drop_id)
 
     def _forget_rows(self, drop: Drop) -> None:

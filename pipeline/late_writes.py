@@ -11,10 +11,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.adapters.claims import digest_of
-from pipeline.adapters.folders import Folders, place_of
+from pipeline.adapters.folders import Folders, inode_of, place_of
 from pipeline.adapters.late_notes import Back, LateNotes
 from pipeline.adapters.naming import shown
 from pipeline.adapters.writers import Writer
+from pipeline.errors import StorageError
 from pipeline.model import CHANGED, Drop
 from pipeline.ports import Clock, Ledger
 from pipeline.report_names import SUMMARY, file_name
@@ -33,7 +34,7 @@ class _Watched(Struct):
 
 
 class LateWrites:
-    """Owned by the thread that claims. Raises StorageError; doing it again is fine."""
+    """Owned by the thread that claims. ``look`` raises StorageError where notes cannot be read."""
 
     def __init__(self, *, folders: Folders, ledger: Ledger, notes: LateNotes, clock: Clock) -> None:
         self._folders = folders
@@ -49,13 +50,29 @@ class LateWrites:
         now = self._clock.now()
         came = []
         for drop_id in watched:
-            begun = back.get(drop_id)
-            if begun is not None or self._was_written_to(drop_id, now):
-                came += self._give_back(drop_id, begun)
+            came += self._look_at(drop_id, back.get(drop_id), now)
         for drop_id, each in back.items():
             if drop_id not in watched and not self._folders.holds(each.folder, each.inode):
                 self._notes.is_back(drop_id)
         return came
+
+    def _look_at(self, drop_id: str, begun: Back | None, now: datetime) -> list[tuple[str, str]]:
+        """Look at one drop's file; what is wrong with it is no matter of the others."""
+        try:
+            if begun is not None or self._was_written_to(drop_id, now):
+                return self._give_back(drop_id, begun)
+        except StorageError as error:
+            log.warning("drop.not_compared", drop=drop_id, reason=error.message, hint=error.hint)
+            if known := self._known.get(drop_id):
+                self._put_off(known, now)
+        return []
+
+    def _put_off(self, known: _Watched, now: datetime, writer: Writer = Writer.UNKNOWN) -> None:
+        """Look again later, or no more."""
+        age = now - (known.drop.finished_at or now)
+        known.due = now + age / 2
+        if age > _WATCHED_FOR and writer is not Writer.SOMEBODY:
+            self._notes.watch_no_more(known.drop.drop_id)
 
     def _was_written_to(self, drop_id: str, now: datetime) -> bool:
         """Compare a file with what was read of it, if it is time; end watching if that is over."""
@@ -73,10 +90,10 @@ class LateWrites:
         since = self._folders.since_read(path, digest_of(known.drop))
         if since is not None and since.changed:
             return True
-        age = now - (known.drop.finished_at or now)
-        if since is None or since.is_final or _is_long_ago(age, since.writer):
+        if since is None or since.is_final:
             self._notes.watch_no_more(drop_id)
-        known.due = now + age / 2
+        else:
+            self._put_off(known, now, since.writer)
         return False
 
     def _give_back(self, drop_id: str, begun: Back | None) -> list[tuple[str, str]]:
@@ -85,11 +102,11 @@ class LateWrites:
         if drop is None or not drop.state.closed:
             return []  # retried since: it is closed again before long
         came, place = [], place_of(drop)
-        inode = self._folders.inode_of(place)
+        inode = inode_of(self._folders.kept(place))
         if inode and (begun is None or inode == begun.inode):
             self._notes.gives_back(drop_id, Back(folder=drop.folder, inode=inode))
             target = self._folders.back_to_inbox(place, drop.folder, digest_of(drop))
-            there = target.lstat().st_ino
+            there = inode_of(target)
             if there != inode:
                 self._notes.gives_back(drop_id, Back(folder=drop.folder, inode=there))
             came.append((drop.folder, target.name))
@@ -113,7 +130,3 @@ class LateWrites:
         name = file_name(drop, SUMMARY)
         self._folders.outbox_write(drop.folder, name, [summary_bytes(summary)])
         self._ledger.save(replace(drop, facts={**drop.facts, CHANGED: True, "summary": summary}))
-
-
-def _is_long_ago(age: timedelta, writer: Writer) -> bool:
-    return age > _WATCHED_FOR and writer is not Writer.SOMEBODY

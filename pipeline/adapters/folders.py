@@ -47,6 +47,13 @@ def place_of(drop: Drop) -> PutAway:
     return PutAway(drop_id=drop.drop_id, name=drop.source_file, day=day)
 
 
+def inode_of(path: Path) -> int:
+    """Return a file's inode, or 0 when it is not there. Raises StorageError."""
+    with storing("look at", path), suppress(FileNotFoundError):
+        return path.lstat().st_ino
+    return 0
+
+
 class Folders(Claims):
     """The folders of one root. Names given to it are single path components, or ``UsageError``.
 
@@ -154,13 +161,6 @@ class Folders(Claims):
     def kept(self, thing: PutAway) -> Path:
         """Return where a file that was put away lies."""
         return self._shelf(thing) / one_component(thing.drop_id) / one_component(thing.name)
-
-    def inode_of(self, thing: PutAway) -> int:
-        """Return the inode of a file that was put away, or 0 when it is not there."""
-        path = self.kept(thing)
-        with storing("look at", path), suppress(FileNotFoundError):
-            return path.lstat().st_ino
-        return 0
 
     def back_to_inbox(self, thing: PutAway, folder: str, read: Digest) -> Path:
         """Give a file that was written to after it was read to the inbox; return its place there.

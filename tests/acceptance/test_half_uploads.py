@@ -46,7 +46,7 @@ def written_by_another(path: Path) -> Iterator[IO[str]]:
 @pytest.fixture(autouse=True)
 def _quick(root: Root) -> None:
     root.inbox.mkdir()
-    root.configure(inbox__settle_seconds=SETTLE, inbox__scan_seconds=0.1)
+    root.configure(inbox__settle_seconds=SETTLE, inbox__scan_seconds=0.1, api__probe_seconds=0.3)
 
 
 def halves() -> tuple[str, str]:
@@ -171,18 +171,23 @@ def assert_the_rest_came_after(root: Root, *, first: str) -> None:
     assert not {begun.id, f"back/{begun.id}"} & set(root.files("state/late-writes"))
 
 
+@contextmanager
+def being_sent(root: Root, api: SandboxHandle, *command: str) -> Iterator[tuple[Path, Running]]:
+    """The place of a file with the first half, which the API takes after this only."""
+    api.set_faults(status_all=503)
+    root.drop("day.csv", orders(HALF))
+    running = root.start(*(command or ("run", "--log-format", "json")))
+    until(lambda: api.stats()["calls"], what="the first call")
+    (claimed,) = root.path.glob("work/*/day.csv")
+    yield claimed, running
+    api.set_faults(status_all=0)
+
+
 def test_what_is_written_while_the_first_half_is_sent_comes_back_and_both_say_so(
     root: Root, api: SandboxHandle
 ) -> None:
-    service = serve(root)
-    api.set_faults(latency_ms=3000)
-    first, second = orders(HALF), orders(HALF + REST)[len(orders(HALF)) :]
-    root.drop("day.csv", first)
-    until(lambda: api.stats()["calls"], what="the first call")
-    (claimed,) = root.path.glob("work/*/day.csv")
-    with claimed.open("a") as file:
-        file.write(second)
-    api.set_faults(latency_ms=0)
+    with being_sent(root, api) as (claimed, service), claimed.open("a") as file:
+        file.write(orders(HALF + REST)[len(orders(HALF)) :])
     until(lambda: len(root.delivered()) == 2, what="the summary of the rest")
     until(lambda: not root.files("state/late-writes/back"), what="the end of it")
     ran = service.end()
@@ -217,14 +222,11 @@ def test_what_an_unseen_writer_adds_after_the_drop_was_closed_comes_back(
 def test_once_gives_back_what_grew_and_the_next_run_sends_the_rest(
     root: Root, api: SandboxHandle
 ) -> None:
-    api.set_faults(latency_ms=2000)
-    root.drop("day.csv", orders(HALF))
-    running = root.start("run", "--once")
-    until(lambda: api.stats()["calls"], what="the first call")
-    (claimed,) = root.path.glob("work/*/day.csv")
-    with claimed.open("a") as file:
+    with (
+        being_sent(root, api, "run", "--once") as (claimed, running),
+        claimed.open("a") as file,
+    ):
         file.write(orders(HALF + REST)[len(orders(HALF)) :])
-    api.set_faults(latency_ms=0)
     ran = running.wait()
     assert ran.code == 3
     assert "written to after it had been taken" in ran.err
@@ -238,40 +240,43 @@ def test_once_gives_back_what_grew_and_the_next_run_sends_the_rest(
 def test_a_file_that_changes_without_end_goes_round_no_faster_than_it_settles(
     root: Root, api: SandboxHandle
 ) -> None:
-    service = serve(root, may_ask=False)
-    path = root.inbox / "day.csv"
     enough = threading.Event()
-    taken = 0
+    numbers = count(HALF)
 
-    def write() -> None:
-        # It opens the file anew for each row, wherever it was moved, so nobody can see it coming.
-        with written_by_another(path) as file:
-            file.write(orders(0))
-            file.flush()
-            there = Path(f"/proc/self/fd/{file.fileno()}")
-            for number in count():
-                with there.open("a") as again:
-                    again.write(f"ORD{number:06},Delivered\n")
-                if enough.wait(2 * SETTLE if number % 5 == 4 else 0.02):
-                    break
+    def write(there: Path) -> None:
+        # Opened anew for each row, and closed: nobody can hear that more is to come.
+        while not enough.wait(2 * SETTLE):
+            with there.open("a") as again:
+                again.write(f"ORD{next(numbers):06},Delivered\n")
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        until(lambda: codes_told(root) >= {"FILE_CHANGED"}, what="a file that comes back")
-        taken = len(list(root.outbox.glob("day__*.received.json")))
-        passed_by(root, "later")
-        assert len(list(root.outbox.glob("day__*.received.json"))) <= taken + 1
-    finally:
-        enough.set()
-        writer.join()
-    until(lambda: not root.files("inbox") and not root.files("work"), what="the last of it")
-    until(lambda: len(root.delivered()) > 2, what="its summary")
+    with written_by_another(root.inbox / "day.csv") as file:
+        file.write(orders(HALF))
+        file.flush()
+        service = serve(root, may_ask=False)
+        until(lambda: root.delivered(), what="the first half")
+        until(lambda: not list(root.path.glob("work/*")), what="its file put away")
+        writer = threading.Thread(target=write, args=[Path(f"/proc/self/fd/{file.fileno()}")])
+        writer.start()
+        try:
+            until(lambda: root.files("inbox") == ["day.csv"], what="the file in the inbox")
+            path = root.inbox / "day.csv"
+            until(lambda: path.read_text().count("ORD") >= HALF + 6, what="some more rows")
+            assert claims_of(service, "day.csv") == 1
+        finally:
+            enough.set()
+            writer.join()
+    until(lambda: len(root.delivered()) == 2, what="its summary")
     assert service.end().code == 0
     whole = root.delivered()[-1]
-    assert "FILE_CONTINUED" in codes(whole)
+    assert codes(whole) == {"FILE_CONTINUED"}
+    assert whole.summary["rows"]["total"] == next(numbers)
     assert api.stats()["repeats"] == api.stats()["duplicates"] == 0
-    assert api.stats()["accepted"] == whole.summary["rows"]["total"] + 1
+    assert api.stats()["accepted"] == whole.summary["rows"]["total"]
+
+
+def claims_of(service: Running, name: str) -> int:
+    lines = service.err_path.read_text().splitlines()
+    return sum('"drop.claimed"' in line and f'"{name}"' in line for line in lines)
 
 
 def codes_told(root: Root) -> set[str]:
@@ -281,13 +286,8 @@ def codes_told(root: Root) -> set[str]:
 def test_a_file_that_is_only_touched_or_replaced_in_the_inbox_does_not_come_back(
     root: Root, api: SandboxHandle
 ) -> None:
-    service = serve(root)
-    api.set_faults(latency_ms=2000)
-    root.drop("day.csv", orders(HALF))
-    until(lambda: api.stats()["calls"], what="the first call")
-    (claimed,) = root.path.glob("work/*/day.csv")
-    os.utime(claimed)
-    api.set_faults(latency_ms=0)
+    with being_sent(root, api) as (claimed, service):
+        os.utime(claimed)
     until(lambda: root.delivered(), what="its summary")
     passed_by(root, "later")
     assert service.end().code == 0
@@ -313,3 +313,15 @@ def test_a_namesake_that_came_meanwhile_is_not_replaced(root: Root, api: Sandbox
     (back,) = (d for d in root.delivered() if d.summary["source_file"] == "day (2).csv")
     assert back.summary["continues"] == root.delivered()[0].id
     assert_each_row_went_once(root, api, besides=3)
+
+
+def test_a_file_that_cannot_be_compared_keeps_no_drop_open(root: Root, api: SandboxHandle) -> None:
+    if os.geteuid() == 0:
+        root.prefix = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    with being_sent(root, api) as (claimed, service):
+        claimed.chmod(0)
+    until(lambda: root.delivered(), what="its summary")
+    passed_by(root, "later")
+    assert service.end().code == 0
+    assert root.of("day").counts == {"accepted": HALF}
+    assert root.files("work") == []
