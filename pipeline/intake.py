@@ -167,7 +167,6 @@ class Intake:
             name=name,
             cause=Cause.CHANGED,
             reason="it was written to after it had been taken: the next run takes what was added",
-            since_seconds=0.0,
         )
 
     def claim(self, most: int) -> Claimed:

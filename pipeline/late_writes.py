@@ -84,8 +84,8 @@ class LateWrites:
             if drop is None or not drop.state.closed:
                 return False
             known = self._known[drop_id] = _Watched(drop=drop, due=now)
-        if now < known.due:
-            return False
+        if now < known.due or self._folders.claimed_path(drop_id, known.drop.source_file):
+            return False  # in the second case it is about to be put away
         path = self._folders.kept(place_of(known.drop))
         since = self._folders.since_read(path, digest_of(known.drop))
         if since is not None and since.changed:
