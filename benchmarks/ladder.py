@@ -22,7 +22,7 @@ import uvloop
 from benchmarks.rivals import bare_aiohttp
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.konnect import Credentials, KonnectApi
-from pipeline.adapters.ledger import open_ledger
+from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.delivery.asking import Asker
 from pipeline.delivery.desk import Desk
 from pipeline.delivery.gate import Gate
@@ -31,7 +31,7 @@ from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.passage import Passage
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.tools import Tools
-from pipeline.ports import Chunk, ChunkResult, ChunkState, Frozen, SendBook, Verdict
+from pipeline.ports import Chunk, ChunkResult, ChunkState, Frozen, Verdict
 
 ROWS = 20
 _NO_LINES = pa.table(
@@ -121,7 +121,7 @@ class Ladder:
             await self._through_desk(ledger)
             ledger.close()
 
-    async def _through_desk(self, books: SendBook) -> None:
+    async def _through_desk(self, books: SqlLedger) -> None:
         tools = self._tools()
         bodies = {
             chunk.offset: body for chunk, body in zip(self._chunks(), self._bodies, strict=True)

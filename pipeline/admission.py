@@ -12,6 +12,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.spool import keep
 from pipeline.attempts import attempt
 from pipeline.claiming import Claimer
@@ -31,7 +32,7 @@ from pipeline.planning import (
     guard,
     make_plan,
 )
-from pipeline.ports import Clock, Frozen, Ledger, Standing
+from pipeline.ports import Clock, Frozen, Standing
 from pipeline.prepared import Prepared, load
 from pipeline.stages.plan import one_by_one, sendable_orders
 from pipeline.stages.settle import Remark, settle
@@ -66,7 +67,7 @@ class Admission:
     def __init__(
         self,
         *,
-        ledger: Ledger,
+        ledger: SqlLedger,
         claimer: Claimer,
         closer: Closer,
         profiles: Mapping[str, Profile],

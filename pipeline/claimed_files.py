@@ -6,12 +6,12 @@ from pathlib import Path
 import structlog
 
 from pipeline.adapters.folders import Folders
+from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.spool import Spool
 from pipeline.containment import Readers, ReadingStopped
 from pipeline.errors import DropChanged, DropRefused, ReaderDied, StorageError
 from pipeline.facts import Facts, Job, Source
 from pipeline.model import Drop
-from pipeline.ports import Ledger
 from schemas.codes import Code
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,12 @@ class ClaimedFiles:
     """Has the files of claimed drops read."""
 
     def __init__(
-        self, *, folders: Folders, ledger: Ledger, spool: Callable[[Drop], Spool], readers: Readers
+        self,
+        *,
+        folders: Folders,
+        ledger: SqlLedger,
+        spool: Callable[[Drop], Spool],
+        readers: Readers,
     ) -> None:
         """``spool``: where a drop's rows go."""
         self._folders = folders

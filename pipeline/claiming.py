@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from pipeline.adapters.folders import Folders, inode_of
 from pipeline.adapters.late_notes import Back, LateNotes
+from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.naming import as_text, shown
 from pipeline.attempts import attempt
 from pipeline.errors import DropChanged, StorageError
 from pipeline.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
-from pipeline.ports import Arrival, Clock, Ledger
+from pipeline.ports import Arrival, Clock
 from pipeline.report_names import RECEIVED, file_name
 from pipeline.stages.report_summary import received_json
 
@@ -44,7 +45,7 @@ class Claimer:
         self,
         *,
         folders: Folders,
-        ledger: Ledger,
+        ledger: SqlLedger,
         notes: LateNotes,
         clock: Clock,
         new_id: Callable[[], str],

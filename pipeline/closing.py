@@ -17,13 +17,14 @@ from pipeline import report_names, reporting
 from pipeline.adapters.claims import Since, digest_of
 from pipeline.adapters.folders import Folders, place_of
 from pipeline.adapters.late_notes import LateNotes
+from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import PART, Spool, spool_of
 from pipeline.attempts import attempt
 from pipeline.closed import Closed, Rest
 from pipeline.errors import DropRefused, StorageError
 from pipeline.model import CHANGED, Drop, DropState
-from pipeline.ports import Clock, Ledger
+from pipeline.ports import Clock
 from pipeline.reported import Report, gathered
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
@@ -65,7 +66,7 @@ class Closer:
         self,
         *,
         folders: Folders,
-        ledger: Ledger,
+        ledger: SqlLedger,
         notes: LateNotes,
         spools: Path,
         clock: Clock,

@@ -13,11 +13,12 @@ from msgspec.structs import replace
 from pipeline.adapters.claims import digest_of
 from pipeline.adapters.folders import Folders, inode_of, place_of
 from pipeline.adapters.late_notes import Back, LateNotes
+from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.naming import shown
 from pipeline.adapters.writers import Writer
 from pipeline.errors import StorageError
 from pipeline.model import CHANGED, Drop
-from pipeline.ports import Clock, Ledger
+from pipeline.ports import Clock
 from pipeline.report_names import SUMMARY, file_name
 from pipeline.stages.report_summary import summary_bytes, with_changed_file
 
@@ -36,7 +37,9 @@ class _Watched(Struct):
 class LateWrites:
     """Owned by the thread that claims. ``look`` raises StorageError where notes cannot be read."""
 
-    def __init__(self, *, folders: Folders, ledger: Ledger, notes: LateNotes, clock: Clock) -> None:
+    def __init__(
+        self, *, folders: Folders, ledger: SqlLedger, notes: LateNotes, clock: Clock
+    ) -> None:
         self._folders = folders
         self._ledger = ledger
         self._notes = notes

@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.spool import Spool, keep
 from pipeline.delivery.parcel import ITEM_SEPARATOR, Parcel
 from pipeline.fresh import FreshChunks
 from pipeline.model import Disposition, Drop, Notice
-from pipeline.ports import SendBook, Standing, Verdict
+from pipeline.ports import Standing, Verdict
 from pipeline.prepared import Prepared
 from pipeline.stages.findings import labels, messages
 from pipeline.stages.judge import judge
@@ -266,7 +267,7 @@ def _pickup_for(item: str) -> str:
     return orjson.dumps({"orderId": order_id, "orderStatus": Milestone.BAG_PICKED.wire}).decode()
 
 
-def pending_of(drop: Drop, ledger: SendBook, spool: Spool) -> list[Pending]:
+def pending_of(drop: Drop, ledger: SqlLedger, spool: Spool) -> list[Pending]:
     """The updates of a frozen drop that have no end yet; none where its rows are not kept."""
     if not spool.has_plan:
         return []

@@ -13,10 +13,11 @@ from typing import TypeVar
 import structlog
 from msgspec import Struct
 
+from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
 from pipeline.errors import StorageError
-from pipeline.ports import Clock, Ledger
+from pipeline.ports import Clock
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +54,7 @@ class Retention:
         *,
         keep: Keep,
         shelves: Shelves,
-        ledger: Ledger,
+        ledger: SqlLedger,
         swept: SweptFile,
         clock: Clock,
     ) -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import structlog
 from msgspec.structs import replace
 
+from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.naming import shown
 from pipeline.closed import Cause, Closed, LeftOpen, Rest
 from pipeline.closing import Closer, Ending
@@ -16,7 +17,7 @@ from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import StorageError
 from pipeline.model import Drop, DropState
 from pipeline.planning import PlanRules, blocking, facts_of, make_plan, pending_of
-from pipeline.ports import Chunk, ChunkState, Ledger
+from pipeline.ports import Chunk, ChunkState
 from pipeline.stages.plan import one_by_one
 from pipeline.stages.recheck import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 class Runner:
     """Takes drops from one step to the next. Raises StorageError where the world fails us."""
 
-    def __init__(self, *, ledger: Ledger, closer: Closer, rules: PlanRules) -> None:
+    def __init__(self, *, ledger: SqlLedger, closer: Closer, rules: PlanRules) -> None:
         self._ledger = ledger
         self._closer = closer
         self._rules = rules

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pipeline.adapters.folders import Folders
+from pipeline.adapters.ledger import SqlLedger
 from pipeline.claimed_files import ClaimedFiles
 from pipeline.claiming import Claimer
 from pipeline.closed import Cause, Closed, Rest
@@ -20,7 +21,7 @@ from pipeline.intake import Intake
 from pipeline.lineup import Event
 from pipeline.model import Drop, DropState
 from pipeline.onward import Onward
-from pipeline.ports import Clock, Ledger
+from pipeline.ports import Clock
 from pipeline.retention import Retention
 from pipeline.rhythm import Bell, Pace, Rhythm
 from pipeline.troubles import Troubles
@@ -58,7 +59,7 @@ class Service:
         *,
         intake: Callable[[Callable[[], None]], Intake],
         folders: Folders,
-        ledger: Ledger,
+        ledger: SqlLedger,
         claimer: Claimer,
         files: ClaimedFiles,
         onward: Callable[[], Onward],

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pipeline.adapters.ledger import SqlLedger
 from pipeline.model import Drop
-from pipeline.ports import Ledger
 from pipeline.work import Work
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ class Wishes:
     """Honours them. Owned by the service's thread; ``take`` takes a drop up."""
 
     def __init__(
-        self, *, ledger: Ledger, room: "DeliveryRoom", work: Work, take: Callable[[Drop], None]
+        self, *, ledger: SqlLedger, room: "DeliveryRoom", work: Work, take: Callable[[Drop], None]
     ) -> None:
         self._ledger = ledger
         self._room = room

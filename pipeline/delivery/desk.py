@@ -12,6 +12,7 @@ from functools import partial
 
 import structlog
 
+from pipeline.adapters.ledger import SqlLedger
 from pipeline.delivery.gate import Gate, Shut
 from pipeline.delivery.lane import Handback, Lane, Shipment
 from pipeline.delivery.outcomes import doubtful, untouched
@@ -23,7 +24,7 @@ from pipeline.delivery.tray import Tray
 from pipeline.delivery.trial import Trial
 from pipeline.errors import StorageError
 from pipeline.model import stamp
-from pipeline.ports import Chunk, ChunkResult, ChunkState, SendBook
+from pipeline.ports import Chunk, ChunkResult, ChunkState
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ are handed in one after the other, and each must get its chance to be taken."""
 class Desk:
     """Runs in one event loop; ``submit``, ``cancel`` and ``stop`` are called inside it."""
 
-    def __init__(self, tools: Tools, ledger: SendBook, bookkeeper: Executor) -> None:
+    def __init__(self, tools: Tools, ledger: SqlLedger, bookkeeper: Executor) -> None:
         self._tools = tools
         self._ledger = ledger
         self._bookkeeper = bookkeeper

@@ -43,7 +43,7 @@ class RowBook:
         """Places to send, to settle (they may have arrived), and only to ask about.
 
         After an unclear 2xx nothing is sent again; nor is a row that was reported as unknown, until
-        a person asks for it (``SendBook.reopen``).
+        a person asks for it (``SqlLedger.reopen``).
         """
         unknown = {v.pos: v for v in known if v.outcome is Outcome.UNKNOWN}
         ended = self.chunk.state is ChunkState.DONE

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from pipeline.adapters.ledger import SqlLedger
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.errors import StorageError
-from pipeline.ports import Clock, SendBook, StatusApi
+from pipeline.ports import Clock, StatusApi
 
 if TYPE_CHECKING:
     from pipeline.delivery.desk import Desk
@@ -41,7 +42,7 @@ class DeliveryRoom:
         self,
         *,
         make_api: Callable[[], StatusApi],
-        ledger: SendBook,
+        ledger: SqlLedger,
         policy: DeliveryPolicy,
         clock: Clock,
         rng: random.Random,

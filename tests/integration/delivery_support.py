@@ -26,7 +26,7 @@ from pipeline.delivery.parcel import Parcel, join_items
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.model import Drop, DropState
-from pipeline.ports import Chunk, ChunkState, Clock, Frozen, SendBook, Verdict
+from pipeline.ports import Chunk, ChunkState, Clock, Frozen, Verdict
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from schemas.vocabulary import Milestone, Outcome
@@ -105,7 +105,7 @@ class World:
 
     @contextmanager
     def room(
-        self, books: SendBook | None = None, clock: Clock | None = None, **policy: Any
+        self, books: SqlLedger | None = None, clock: Clock | None = None, **policy: Any
     ) -> Iterator[DeliveryRoom]:
         """A room with short pauses; it is stopped at the end."""
         settings = {"first_pause": 0.01, "longest_pause": 0.04, "timeout": 5.0, **policy}

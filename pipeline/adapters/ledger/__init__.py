@@ -20,7 +20,7 @@ from pipeline.adapters.ledger.trace import Trace
 
 
 class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Crew):
-    """Implements ``pipeline.ports.Ledger``. Every method may raise StorageError.
+    """The memory of what was received, planned, sent and answered. Methods may raise StorageError.
 
     What ``Crew`` and ``Segments`` add is for several workers, and asks for PostgreSQL.
     """

@@ -66,7 +66,10 @@ _DROP_LINES = lines.delete().where(_HERE, _DOOMED)
 
 
 class Compaction(Drops):
-    """Implements ``ports.KeepBook``. Called by one thread, beside those that send."""
+    """Giving up the rows of old drops; what was accepted stays known.
+
+    Called by one thread, beside those that send.
+    """
 
     def give_up(self, *, closed_before: datetime, at: datetime) -> list[str]:
         """Mark this root's drops that were closed before this moment; return the ids of all marked.

@@ -87,7 +87,7 @@ _CLOSING = _SAVING.values(
 
 
 class Drops:
-    """Implements ``ports.DropBook`` and ``ports.DropIndex``.
+    """The drops the ledger knows, and looking them up. What is done with several is one commit.
 
     Where several roots share the ledger, drops of this root are begun and taken up; looking drops
     up and asking something of them knows no such bounds.

@@ -44,7 +44,7 @@ _MARK = "\\"
 
 
 class OverDrops:
-    """Implements ``ports.Overview``."""
+    """Looking over drops, for pages and measures: only reads."""
 
     _db: Database
 

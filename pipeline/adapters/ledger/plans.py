@@ -32,7 +32,7 @@ _UNPLANNED = (DropState.CLAIMING.value, DropState.CLAIMED.value)
 
 
 class Plans:
-    """Implements ``ports.PlanBook``."""
+    """What was planned for orders, and freezing a plan before its first call."""
 
     _db: Database
 

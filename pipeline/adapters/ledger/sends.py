@@ -45,7 +45,7 @@ _VERDICTS_OF = verdicts.select().where(verdicts.c.drop_seq.in_(_WANTED))
 
 
 class Sends:
-    """Implements ``ports.SendBook``."""
+    """Chunks on their way. One call, one commit."""
 
     _db: Database
 

@@ -12,7 +12,7 @@ from pipeline.ports import Chunk, Receipt, Sighting, Verdict
 
 
 class Trace:
-    """Implements ``ports.TraceBook``."""
+    """Everything about one order."""
 
     _db: Database
 
