@@ -8,11 +8,10 @@ import pyarrow as pa
 import pytest
 
 from pipeline.model import Block, Disposition
-from pipeline.stages.dates import read_times
+from pipeline.stages.dates import UNREADABLE, read_times
 from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
 from schemas.courier import DateRule
-from schemas.manifest import UNREADABLE
 from schemas.profile import builtin_profiles, load_profile
 from schemas.vocabulary import CellKind, Role
 from tests.fakes.courier_sheet import NOW, sheet

@@ -180,6 +180,7 @@ def test_any_block_gives_one_disposition_per_row_and_sound_items(
 def test_a_sound_row_is_always_sent(row: tuple[str, ...]) -> None:
     done = sheet(HEADERS, row).one
     damaged = done["codes"].startswith(("ID_DAMAGED", "ID_MISSING"))
+    damaged |= any("\0" in cell for cell in row)
     assert done["disposition"] == (Disposition.REJECTED if damaged else Disposition.SEND)
 
 
