@@ -196,3 +196,15 @@ def test_a_giant_without_room_waits_and_small_files_pass_it(
     assert service.end().code == 0
     assert root.files("inbox") == ["giant.csv"]
     assert root.of("small").counts == {"accepted": 2}
+
+
+def test_doctor_says_of_a_disk_that_is_nearly_full_what_to_do(
+    root: Root, mounts: Namespace
+) -> None:
+    for name in ("work", "archive", "quarantine"):
+        (root.path / name).mkdir()
+    mounts.tmpfs(root.outbox, "1m")
+    told = {each["subject"]: each for each in root.run("doctor", "--json").json}
+    assert not told["disk"]["fine"]
+    assert "Make space" in told["disk"]["advice"]
+    assert told["folders"]["fine"]

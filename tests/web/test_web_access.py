@@ -256,6 +256,22 @@ def test_another_site_cannot_act_through_a_browser_here(live: Live) -> None:
         assert client.get("/", headers={"host": "localhost"}).status_code == 200
 
 
+def test_with_users_it_answers_for_the_names_it_was_given_and_no_other(root: Root) -> None:
+    (root.path / "shipdrop.toml").write_text(USERS, "utf-8")
+    root.configure(web__port=0, web__hosts='["shipdrop.example.net"]')
+    page = root.start("serve", "--log-format", "json")
+    with httpx.Client(base_url=address_of(page)) as client:
+        for host, status in (
+            ("shipdrop.example.net", 200),
+            ("shipdrop.example.net:8443", 200),
+            ("localhost", 200),
+            ("evil.example", 421),
+            ("shipdrop.example.net.evil.example", 421),
+        ):
+            assert client.get("/login", headers={"host": host}).status_code == status, host
+    assert page.end().code == 0
+
+
 def test_too_much_is_refused_before_it_is_kept(open_live: Open) -> None:
     with open_live(web__max_upload_mb=1, web__max_upload_files=2) as live, live.client() as client:
         big = client.post("/api/v1/drops", files={"files": ("big.csv", b"x" * (6 << 20))})
