@@ -124,6 +124,7 @@ def test_a_ledger_of_before_knows_a_freeze_that_did_not_end(tmp_path):
     ledger.save(replace(drop, facts={"freezing": True}))  # so it was noted until version 3
     with ledger._db.write() as connection:
         connection.exec_driver_sql("DROP TABLE unfrozen")
+        connection.exec_driver_sql("DROP TABLE beginnings")
         connection.exec_driver_sql("DROP INDEX ix_drops_closing")
         connection.exec_driver_sql("ALTER TABLE drops DROP COLUMN closing")
         connection.exec_driver_sql("DELETE FROM schema_version WHERE number > 3")
@@ -204,23 +205,6 @@ def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(tmp_path, ledger_
         found = connection.exec_driver_sql("SELECT drop_id FROM drops").all()
     assert [row[0] for row in found] == ["d1"]
     ledger.close()
-
-
-def test_a_ledger_of_the_first_version_is_brought_up_to_date_with_what_it_holds(
-    tmp_path, ledger_url
-):
-    ledger = opened(tmp_path, "d1", url=ledger_url)
-    with ledger._db.write() as connection:
-        for table in ("posts", "workers", "segments", "waiting", "signals"):
-            connection.exec_driver_sql(f"DROP TABLE {table}")
-        connection.exec_driver_sql("ALTER TABLE drops DROP COLUMN root")
-        connection.exec_driver_sql("DELETE FROM schema_version WHERE number > 1")
-    ledger.close()
-    again = opened(tmp_path, "d2", url=ledger_url)
-    assert [drop.drop_id for drop in again.recent(9)] == ["d2", "d1"]
-    with again._db.read() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM signals").scalar() == 1
-    again.close()
 
 
 def test_a_full_disk_is_a_storage_error_and_goes_away(tmp_path):

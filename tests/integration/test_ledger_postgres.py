@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.adapters.ledger.schema import STEPS
+from pipeline.adapters.ledger.migrations import VERSION
 from pipeline.errors import StorageError
 from pipeline.model import DropState
 from pipeline.ports import ChunkResult, ChunkState, Receipt, Verdict
@@ -34,7 +34,7 @@ def test_several_that_open_a_new_ledger_at_once_make_its_tables_once(tmp_path, u
         ledgers = list(threads.map(lambda _: open_ledger(url, root=tmp_path), range(6)))
     with ledgers[0]._db.read() as connection:
         found = connection.exec_driver_sql("SELECT number FROM schema_version ORDER BY 1").all()
-    assert [row[0] for row in found] == list(range(1, 1 + len(STEPS)))
+    assert [row[0] for row in found] == list(range(1, 1 + VERSION))
     for ledger in ledgers:
         ledger.close()
 

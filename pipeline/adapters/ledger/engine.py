@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from pipeline.adapters.ledger import schema
+from pipeline.adapters.ledger import migrations
 from pipeline.adapters.ledger.dialects import dialect_of, wrong_address
 from pipeline.errors import LedgerLost, StorageError
 
@@ -44,7 +44,7 @@ class Database:
         # Whoever only looks (``drops``, ``trace``) must not wait for the one who writes.
         try:
             with self.read() as connection:
-                current = schema.is_current(connection)
+                current = migrations.is_current(connection)
             if not current:
                 self._migrate()
         except BaseException:
@@ -55,7 +55,7 @@ class Database:
         with self.write() as connection:
             self.dialect.begin_migration(connection)
             try:
-                schema.migrate(connection)
+                migrations.migrate(connection)
             except ValueError as error:
                 raise LedgerLost(
                     f"The ledger cannot be used: {error}.", hint="Install the newer Shipdrop again."

@@ -1,11 +1,9 @@
-"""The ledger's tables, for SQLite and PostgreSQL alike, and the numbered steps that make them.
+"""The ledger's tables, for SQLite and PostgreSQL alike; a change needs a step in ``migrations``.
 
 ``lines`` is the index by order: one line per data row that names an order, in the order of the
 key, so that looking an order up and adding a sorted drop both stay cheap. Acceptance is a property
 of the chunk plus exceptions (``verdicts``): no update per row.
 """
-
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -198,84 +196,3 @@ beginnings = sa.Table(
     sa.Column("root", sa.String, primary_key=True),
     sa.Column("at", sa.String, nullable=False),
 )
-
-
-def _create_first_tables(connection: sa.Connection) -> None:
-    metadata.create_all(connection, tables=[drops, chunks, verdicts, receipts, lines])
-
-
-def _make_room_for_compaction(connection: sa.Connection) -> None:
-    metadata.create_all(connection, tables=[accepted, compacted])
-
-
-def _make_room_for_workers(connection: sa.Connection) -> None:
-    if not _has_column(connection, drops.c.root):
-        connection.exec_driver_sql("ALTER TABLE drops ADD COLUMN root VARCHAR DEFAULT '' NOT NULL")
-    metadata.create_all(connection, tables=[workers, posts, segments, waiting, signals])
-    connection.execute(signals.insert().values(id=1))
-
-
-def _make_room_for_unended_freezes(connection: sa.Connection) -> None:
-    metadata.create_all(connection, tables=[unfrozen])
-    # Until now the drop's facts said so, and whoever saved the drop overwrote them.
-    unplanned = sa.select(drops.c.seq, drops.c.facts).where(
-        drops.c.state.in_(["claiming", "claimed"])
-    )
-    left = [
-        {"drop_seq": seq}
-        for seq, facts in connection.execute(unplanned).all()
-        if facts and facts.get("freezing")
-    ]
-    if left:
-        connection.execute(unfrozen.insert(), left)
-
-
-def _number_closings(connection: sa.Connection) -> None:
-    if not _has_column(connection, drops.c.closing):
-        connection.exec_driver_sql(
-            "ALTER TABLE drops ADD COLUMN closing INTEGER DEFAULT 0 NOT NULL"
-        )
-    for index in drops.indexes:
-        index.create(connection, checkfirst=True)
-
-
-def _make_room_for_beginnings(connection: sa.Connection) -> None:
-    metadata.create_all(connection, tables=[beginnings])
-
-
-def _has_column(connection: sa.Connection, column: sa.Column[Any]) -> bool:
-    found = sa.inspect(connection).get_columns(column.table.name)
-    return column.name in {each["name"] for each in found}
-
-
-#: Step N brings a ledger from version N to N + 1. Never change one that was released: add.
-STEPS = (
-    _create_first_tables,
-    _make_room_for_compaction,
-    _make_room_for_workers,
-    _make_room_for_unended_freezes,
-    _number_closings,
-    _make_room_for_beginnings,
-)
-
-
-def is_current(connection: sa.Connection) -> bool:
-    """True when there is nothing to migrate. Only reads."""
-    if not sa.inspect(connection).has_table(version.name):
-        return False
-    return connection.execute(sa.select(sa.func.max(version.c.number))).scalar() == len(STEPS)
-
-
-def migrate(connection: sa.Connection) -> int:
-    """Bring the ledger to the newest version, in the caller's transaction; return the number.
-
-    Raises ValueError for a ledger that a newer Shipdrop wrote.
-    """
-    version.create(connection, checkfirst=True)
-    current = connection.execute(sa.select(sa.func.max(version.c.number))).scalar() or 0
-    if current > len(STEPS):
-        raise ValueError(f"the ledger has version {current}, this Shipdrop knows {len(STEPS)}")
-    for number, step in enumerate(STEPS[current:], start=current + 1):
-        step(connection)
-        connection.execute(version.insert().values(number=number))
-    return len(STEPS)

@@ -1,0 +1,141 @@
+"""The numbered steps that bring an older ledger to what ``schema`` says.
+
+A new ledger is made as ``schema`` says. A step is text, so that what it does to a ledger of its day
+does not change when the tables do; a test compares the two ways.
+"""
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from pipeline.adapters.ledger.schema import metadata, signals, version
+
+_WORDS = {
+    "sqlite": {"bytewise": "", "id": "INTEGER", "keyed": " WITHOUT ROWID"},
+    "postgresql": {"bytewise": ' COLLATE "C"', "id": "SERIAL", "keyed": ""},
+}
+"""How the databases say what differs: text compared byte by byte, a number that is given, a table
+that lies in the order of its key."""
+
+_COMPACTION = """
+CREATE TABLE accepted (
+  order_id VARCHAR{bytewise} NOT NULL, status SMALLINT NOT NULL, drop_seq INTEGER NOT NULL,
+  PRIMARY KEY (order_id, status)){keyed};
+CREATE TABLE compacted (
+  drop_seq INTEGER NOT NULL, at VARCHAR NOT NULL, done BOOLEAN NOT NULL, PRIMARY KEY (drop_seq));
+CREATE INDEX ix_compacted_done ON compacted (done)
+"""
+
+_WORKERS = """
+ALTER TABLE drops ADD COLUMN root VARCHAR DEFAULT '' NOT NULL;
+CREATE TABLE workers (
+  id VARCHAR NOT NULL, host VARCHAR NOT NULL, pid INTEGER NOT NULL, root VARCHAR NOT NULL,
+  since FLOAT NOT NULL, beat FLOAT NOT NULL, draining BOOLEAN NOT NULL, wants INTEGER NOT NULL,
+  calls INTEGER NOT NULL, rate FLOAT NOT NULL, PRIMARY KEY (id));
+CREATE TABLE posts (
+  key VARCHAR{bytewise} NOT NULL, owner VARCHAR NOT NULL, since FLOAT NOT NULL, PRIMARY KEY (key),
+  FOREIGN KEY (owner) REFERENCES workers (id) ON DELETE CASCADE);
+CREATE INDEX ix_posts_owner ON posts (owner);
+CREATE TABLE segments (
+  drop_seq INTEGER NOT NULL, wave INTEGER NOT NULL, no INTEGER NOT NULL, first INTEGER NOT NULL,
+  last INTEGER NOT NULL, ended BOOLEAN NOT NULL, since FLOAT NOT NULL,
+  PRIMARY KEY (drop_seq, wave, no)){keyed};
+CREATE TABLE waiting (
+  order_id VARCHAR{bytewise} NOT NULL, drop_seq INTEGER NOT NULL,
+  PRIMARY KEY (order_id, drop_seq)){keyed};
+CREATE INDEX ix_waiting_drop_seq ON waiting (drop_seq);
+CREATE TABLE signals (
+  id {id} NOT NULL, quiet_until FLOAT NOT NULL, shut_until FLOAT NOT NULL, held BOOLEAN NOT NULL,
+  reason VARCHAR NOT NULL, hint VARCHAR NOT NULL, PRIMARY KEY (id));
+INSERT INTO signals (id, quiet_until, shut_until, held, reason, hint)
+  VALUES (1, 0, 0, FALSE, '', '')
+"""
+
+_CLOSINGS = """
+ALTER TABLE drops ADD COLUMN closing INTEGER DEFAULT 0 NOT NULL;
+CREATE INDEX ix_drops_closing ON drops (closing);
+CREATE INDEX IF NOT EXISTS ix_drops_request ON drops (request)
+"""
+
+_BEGINNINGS = """
+CREATE TABLE beginnings (root VARCHAR NOT NULL, at VARCHAR NOT NULL, PRIMARY KEY (root))
+"""
+
+
+def _run(connection: sa.Connection, text: str) -> None:
+    for statement in text.format_map(_WORDS[connection.dialect.name]).split(";"):
+        connection.exec_driver_sql(statement)
+
+
+def _make_room_for_compaction(connection: sa.Connection) -> None:
+    _run(connection, _COMPACTION)
+
+
+def _make_room_for_workers(connection: sa.Connection) -> None:
+    _run(connection, _WORKERS)
+
+
+def _make_room_for_unended_freezes(connection: sa.Connection) -> None:
+    _run(connection, "CREATE TABLE unfrozen (drop_seq INTEGER NOT NULL, PRIMARY KEY (drop_seq))")
+    # Until now the drop's facts said so, and whoever saved the drop overwrote them.
+    drops = sa.table("drops", sa.column("seq"), sa.column("state"), sa.column("facts", sa.JSON))
+    unfrozen = sa.table("unfrozen", sa.column("drop_seq"))
+    unplanned = sa.select(drops.c.seq, drops.c.facts).where(
+        drops.c.state.in_(["claiming", "claimed"])
+    )
+    left = [
+        {"drop_seq": seq}
+        for seq, facts in connection.execute(unplanned).all()
+        if facts and facts.get("freezing")
+    ]
+    if left:
+        connection.execute(unfrozen.insert(), left)
+
+
+def _number_closings(connection: sa.Connection) -> None:
+    _run(connection, _CLOSINGS)
+
+
+def _make_room_for_beginnings(connection: sa.Connection) -> None:
+    _run(connection, _BEGINNINGS)
+
+
+#: Step N brings a ledger from version N to N + 1. Never change one that was released: add.
+STEPS: tuple[Callable[[sa.Connection], None], ...] = (
+    _make_room_for_compaction,
+    _make_room_for_workers,
+    _make_room_for_unended_freezes,
+    _number_closings,
+    _make_room_for_beginnings,
+)
+
+VERSION = 1 + len(STEPS)
+"""The version of a ledger that ``schema`` describes."""
+
+
+def is_current(connection: sa.Connection) -> bool:
+    """Return True when there is nothing to migrate. Only reads."""
+    return sa.inspect(connection).has_table(version.name) and _version(connection) == VERSION
+
+
+def migrate(connection: sa.Connection) -> None:
+    """Make the tables of a new ledger, or bring an older one to the newest version.
+
+    In the caller's transaction. Raises ValueError for a ledger that a newer Shipdrop wrote.
+    """
+    version.create(connection, checkfirst=True)
+    current = _version(connection)
+    if current > VERSION:
+        raise ValueError(f"the ledger has version {current}, this Shipdrop knows {VERSION}")
+    if current == 0:
+        metadata.create_all(connection)
+        connection.execute(signals.insert().values(id=1))
+    for step in STEPS[current - 1 :] if current else ():
+        step(connection)
+    made = [{"number": number} for number in range(current + 1, VERSION + 1)]
+    if made:
+        connection.execute(version.insert(), made)
+
+
+def _version(connection: sa.Connection) -> int:
+    return connection.execute(sa.select(sa.func.max(version.c.number))).scalar() or 0
