@@ -7,7 +7,7 @@ import typer
 
 from pipeline.commands.common import Desk, command
 from pipeline.commands.operate import people_told
-from pipeline.commands.starting import Signals
+from pipeline.commands.starting import Signals, startable_again
 
 
 def register(app: typer.Typer) -> None:
@@ -35,17 +35,18 @@ def worker(desk: Desk) -> int:
             f"Workers need {error.name}, which is not installed.",
             hint="pip install 'shipdrop[cluster]'",
         ) from error
-    site = desk.site(fresh=True, reads=True)
-    libpq(site.settings.ledger.url)
-    site.check_sending()
-    signals = Signals()
-    work(
-        site,
-        lambda session: signals.end(session.stop),
-        beside=partial(people_told, site, once=False),
-        wait=signals.wait,
-    )
-    return signals.exit_code
+    with startable_again():
+        site = desk.site(fresh=True, reads=True)
+        libpq(site.settings.ledger.url)
+        site.check_sending()
+        signals = Signals()
+        work(
+            site,
+            lambda session: signals.end(session.stop),
+            beside=partial(people_told, site, once=False),
+            wait=signals.wait,
+        )
+        return signals.exit_code
 
 
 def status(desk: Desk) -> int:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.commands.common import Desk, command, to_json
-from pipeline.commands.starting import Patience, Signals
-from pipeline.errors import LedgerLost, RootBusy, StorageError, UsageError
+from pipeline.commands.starting import Patience, Signals, startable_again
+from pipeline.errors import RootBusy, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,15 +44,15 @@ def run(
     """
     from pipeline.adapters.lock import RootLock
 
-    site = desk.site(fresh=True, reads=True, later=True)
-    site.check_sending()
-    if not once:
-        site.readers.keep_ready()
-    lock, signals = RootLock(site.root, now=site.clock.now), Signals()
-    take: Callable[[Callable[[], Any]], Any] = (
-        _at_once if once else Patience(site, lock, signals).through
-    )
-    with ExitStack() as held:
+    with startable_again(once=once), ExitStack() as held:
+        site = desk.site(fresh=True, reads=True, later=True)
+        site.check_sending()
+        lock, signals = RootLock(site.root, now=site.clock.now), Signals()
+        take: Callable[[Callable[[], Any]], Any] = (
+            _at_once if once else Patience(site, lock, signals).through
+        )
+        if not once:
+            take(lambda: site.readers.keep_ready())  # noqa: PLW0108 - made only in the step
         take(lambda: held.enter_context(lock))
         hold = take(lambda: held.enter_context(_alone(site)))
         service = take(lambda: _service(desk, site))
@@ -109,13 +109,7 @@ def _serve(
         structlog.get_logger(__name__).info(
             "service.watching", inbox=str(site.inbox_path), api=site.settings.api.base_url
         )
-    try:
-        outcome = _run(desk, site, hold, service, signals, once=once)
-    except StorageError as error:
-        if once or isinstance(error, LedgerLost):
-            raise
-        typer.echo(f"shipdrop: {error}", err=True)
-        return 75  # whoever started it starts it again, and it waits until it can go on
+    outcome = _run(desk, site, hold, service, signals, once=once)
     _tell_end(desk, outcome, once=once, outbox=site.outbox_path)
     if outcome.died:
         return int(outcome.exit)

@@ -7,7 +7,8 @@ not up yet. None of these is mended by somebody who starts them again.
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
@@ -63,6 +64,21 @@ class Signals:
         if not self.caught:
             self._bell.wait(seconds)
         return bool(self.caught)
+
+
+@contextmanager
+def startable_again(*, once: bool = False) -> Iterator[None]:
+    """Let a service end with 75 where a folder or the ledger ended it in some unforeseen place.
+
+    Whoever started it starts it again, and then it waits. ``once``: no service, it simply ends.
+    """
+    try:
+        yield
+    except StorageError as error:
+        if once or isinstance(error, LedgerLost):
+            raise
+        typer.echo(f"shipdrop: {error}", err=True)
+        raise typer.Exit(75) from error
 
 
 class Patience:

@@ -99,6 +99,18 @@ def test_a_share_that_is_away(root: Root, api: SandboxHandle, tmp_path: Path, fo
     assert api.stats()["accepted"] == 3
 
 
+def test_a_profile_that_lies_on_a_share_that_is_away(
+    root: Root, api: SandboxHandle, tmp_path: Path
+) -> None:
+    profile = tmp_path / "share/acme.toml"
+    (root.path / "couriers").mkdir()
+    (root.path / "couriers/acme.toml").symlink_to(profile)
+    with in_trouble(root, "service.waits"):
+        profile.parent.mkdir()
+        profile.write_text('name = "acme"\n[statuses]\ndelivery_done = ["Done"]\n')
+    assert api.stats()["accepted"] == 3
+
+
 def test_an_archive_that_is_full_when_a_file_is_left_to_be_put_there(
     root: Root, api: SandboxHandle, mounts: Namespace
 ) -> None:
