@@ -37,8 +37,9 @@ LONG_PAGES = (f"{WEB}test_web_workers.py", f"{WEB}test_web_watching.py")
 
 
 def processes() -> int:
-    """Twice as many as cores: much of the time is waited. On large machines memory is the limit."""
-    return min(2 * (os.cpu_count() or 1), 12)
+    """Some more than cores, since much of the time is waited; each costs seconds, and memory."""
+    cores = os.cpu_count() or 1
+    return min(cores + (cores + 1) // 2, 12)
 
 
 class Dealing(LoadScopeScheduling):

@@ -4,11 +4,8 @@ import json
 import signal
 
 import httpx
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from prometheus_client.parser import text_string_to_metric_families
-from schemathesis import Case
-from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from pipeline.sandbox.config import Faults, SandboxConfig
 from tests.acceptance.harness import Root, orders, sheet, until
@@ -170,6 +167,10 @@ def test_a_problem_says_what_and_what_to_do_as_json(live: Live) -> None:
 
 
 def test_the_api_answers_as_it_is_described(live: Live) -> None:
+    # Takes seconds to load, which every process that runs tests would spend.
+    import schemathesis
+    from schemathesis.specs.openapi.checks import positive_data_acceptance
+
     live.root.drop("fuzzed.csv", orders(3, prefix="FUZZ"))
     live.drop_id("fuzzed.csv")
     schema = schemathesis.openapi.from_url(f"{live.url}/api/v1/openapi.json")
@@ -185,7 +186,7 @@ def test_the_api_answers_as_it_is_described(live: Live) -> None:
             phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        def answers(case: Case) -> None:
+        def answers(case: schemathesis.Case) -> None:
             # A name may be well-formed and not be known here: what is valid is not always taken.
             case.call_and_validate(excluded_checks=[positive_data_acceptance])
 
