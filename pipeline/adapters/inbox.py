@@ -23,13 +23,13 @@ from pipeline.adapters.listing import (
 )
 from pipeline.adapters.markers import read_marker, what_differs, what_is_marked
 from pipeline.adapters.mounts import Mount
-from pipeline.adapters.naming import shown
+from pipeline.adapters.naming import may_be_renamed, shown
 from pipeline.adapters.writers import Writer
 from pipeline.model import ReadyFile
 
 _LONGER, _LONGER_THAN_NONE = 10, 20.0
-"""How much longer than others a file must be unchanged that was taken too early once; and how many
-seconds where others need not settle. ``run --once`` waits that long."""
+"""How much longer than others a file must be unchanged that was taken too early once, or whose name
+is not its last; and how many seconds where others need not settle. ``run --once`` waits as long."""
 
 
 class Cause(StrEnum):
@@ -210,7 +210,7 @@ class Inbox:
         held = (
             self._asked_to_wait(entry.name, names)
             or self._written(entry, track, settled=unchanged >= settle)
-            or _unsettled(unchanged, settle)
+            or _unsettled(entry.name, unchanged, settle)
             or self._unmarked(path, track)
             or self._unwhole(path, track, unchanged)
         )
@@ -244,8 +244,9 @@ class Inbox:
         return None
 
     def _settle_of(self, entry: Entry) -> float:
-        """How long a file must be unchanged: longer where that was too short before."""
-        if (entry.folder, entry.identity[1]) in self._once_too_early:
+        """How long a file must be unchanged: longer where it is likely to change once more."""
+        came_back = (entry.folder, entry.identity[1]) in self._once_too_early
+        if came_back or may_be_renamed(entry.name):
             return _LONGER * self._settle or _LONGER_THAN_NONE
         return self._settle
 
@@ -318,10 +319,13 @@ class Inbox:
         return None
 
 
-def _unsettled(unchanged: float, settle: float) -> _Held | None:
+def _unsettled(name: str, unchanged: float, settle: float) -> _Held | None:
     if unchanged >= settle:
         return None  # never at first sight, where it is 0, unless nothing has to settle
-    return Cause.UNSETTLED, f"it must stay unchanged for {settle:g} s, so far {unchanged:.1f} s"
+    reason = f"it must stay unchanged for {settle:g} s, so far {unchanged:.1f} s"
+    if may_be_renamed(name):
+        reason += ", for tools give such a name to a file that is not complete: rename it if it is"
+    return Cause.UNSETTLED, reason
 
 
 def _unheard(_folder: str, _name: str) -> bool:

@@ -5,6 +5,7 @@ travel as surrogate escapes), but a name is always one path component: nothing e
 """
 
 import random
+import re
 import threading
 import unicodedata
 from collections.abc import Callable
@@ -40,6 +41,9 @@ _UNFINISHED = (
     ".uploading",
     ".inprogress",
     ".done",
+)
+_RANDOM_END = re.compile(
+    r"\.(?:csv|tsv|txt|xls[xmb]?|ods|zip)\.(?=\d*[a-f])[0-9a-f]{8}\Z", re.IGNORECASE
 )
 _FURNITURE = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -130,6 +134,15 @@ def ignored_because(name: str) -> str | None:
         if folded.endswith(suffix):
             return f"names that end in {suffix} are unfinished, backup or marker files"
     return None
+
+
+def may_be_renamed(name: str) -> bool:
+    """Tell whether a name is that of a manifest with eight random hex digits behind it.
+
+    Some tools (the AWS CLI among them) write a file so and rename it at the end. Eight decimal
+    digits are a date.
+    """
+    return _RANDOM_END.search(name) is not None
 
 
 def is_text(name: str) -> bool:

@@ -131,6 +131,21 @@ def test_a_file_that_is_open_for_writing_waits_however_long_it_is_unchanged(tmp_
     assert inbox.scan().ready == (ready,)
 
 
+@pytest.mark.parametrize("settle", [0, 2])
+def test_a_name_with_random_digits_behind_it_is_given_time_to_be_renamed(tmp_path, clock, settle):
+    for name in ("a.csv.1a2B3c4D", "b.XLSX.deadbeef", "c.csv.20261127", "d.1a2B3c4D", "e.csv.1a2b"):
+        (tmp_path / name).write_bytes(ROWS)
+    (tmp_path / "b.XLSX.deadbeef").write_bytes(workbook())
+    inbox = make_inbox(tmp_path, clock, settle_seconds=settle)
+    scan = settled(inbox, clock, settle)
+    assert names(scan.ready) == ["c.csv.20261127", "d.1a2B3c4D", "e.csv.1a2b"]
+    (tmp_path / "a.csv.1a2B3c4D").rename(tmp_path / "a.csv")
+    assert "rename it if it is" in scan.waiting[0].reason
+    assert "a.csv" in names(settled(inbox, clock, settle).ready)
+    clock.advance(20)
+    assert "b.XLSX.deadbeef" in names(inbox.scan().ready)
+
+
 def test_a_slow_upload_starts_anew_with_each_piece(tmp_path, clock):
     inbox = make_inbox(tmp_path, clock)
     with (tmp_path / "x.csv").open("wb", buffering=0) as upload:

@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
+from threading import Thread
 
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from tests.acceptance.crew import Crew, crew_on, name_of
-from tests.acceptance.harness import Root, Running, orders, until
+from tests.acceptance.harness import Root, Running, orders, rooted, until
 from tests.campaign.campaign import Campaign
 from tests.campaign.field import sandbox_field
 from tests.campaign.kinds import KINDS as CAMPAIGNS
@@ -102,6 +103,76 @@ def _python(*arguments: object, kept: Path | None = None, **env: str) -> str:
     return ran.stdout
 
 
+def _pausing_uploads(seed: int, place: Path) -> Counter[str]:
+    """Writers that pause between rows and within, and a service that is killed meanwhile.
+
+    Whether it may ask the kernel who has a file open, and whether a writer keeps it open, is the
+    seed's. Of ten seeds one pauses for ten seconds, at default settings.
+    """
+    rng = random.Random(f"uploads {seed}")
+    slow = seed % 10 == 0
+    with running(SandboxConfig(seed=seed)) as api, rooted(place, api.url, api.token) as root:
+        root.inbox.mkdir()
+        root.configure(api__timeout_seconds=2, inbox__settle_seconds=2 if slow else 0.3)
+        if not slow:
+            root.configure(inbox__scan_seconds=0.1)
+        if os.geteuid() == 0 and rng.random() < 0.5:
+            root.prefix = ("setpriv", "--bounding-set=-lease", "--inh-caps=-lease")
+        service = [root.start("run", "--log-format", "json")]
+        writers = [
+            Thread(target=_write_in_pieces, args=(root.inbox, number, rng.random(), slow))
+            for number in range(_UPLOADS)
+        ]
+        for each in writers:
+            each.start()
+        kills = 0 if slow else rng.randrange(4)
+        for _ in range(kills):
+            time.sleep(rng.uniform(0.2, 1.5))  # whatever it does at that moment
+            service[-1].kill()
+            service.append(root.start("run", "--log-format", "json"))
+        for each in writers:
+            each.join()
+        wanted = _UPLOADS * _ROWS_OF_EACH
+        until(
+            lambda: api.stats()["accepted"] == wanted and not root.files("inbox"),
+            what="every row",
+            seconds=180,
+        )
+        until(lambda: not root.files("work"), what="every file put away")
+        assert service[-1].end().code == 0
+        stats = api.stats()
+        wrong = {name: stats[name] for name in ("repeats", "duplicates", "refused", "illegal")}
+        assert not any(wrong.values()), wrong
+        for number in range(_UPLOADS):
+            drops = [d for d in root.delivered() if d.summary["source_file"] == f"u{number}.csv"]
+            assert [d.summary["continues"] for d in drops[1:]] == [d.id for d in drops[:-1]]
+            drops[-1].assert_sound(_ROWS_OF_EACH)
+        return Counter(files=_UPLOADS, rows=wanted, kills=kills)
+
+
+_UPLOADS, _ROWS_OF_EACH = 4, 60
+
+
+def _write_in_pieces(inbox: Path, number: int, dice: float, slow: bool) -> None:
+    """Write a file in three to six pieces, cut anywhere, as another user."""
+    rng = random.Random(dice)
+    content = orders(_ROWS_OF_EACH, prefix=f"U{number}-").encode()
+    cuts = sorted(rng.sample(range(1, len(content)), rng.randrange(2, 6)))
+    anew = rng.random() < 0.5
+    with (inbox / f"u{number}.csv").open("wb", buffering=0) as file:
+        if os.geteuid() == 0:
+            os.chown(file.fileno(), 65534, 65534)
+        there = Path(f"/proc/self/fd/{file.fileno()}")
+        for start, end in zip([0, *cuts], [*cuts, len(content)], strict=True):
+            if start:
+                time.sleep(10 if slow else rng.uniform(0, 2.5))
+            if anew:
+                with there.open("ab") as again:
+                    again.write(content[start:end])
+            else:
+                file.write(content[start:end])
+
+
 # -- workers -------------------------------------------------------------------------------------
 
 _FILES, _ROWS = 3, 1_200
@@ -172,13 +243,14 @@ def _postgres() -> PrivatePostgres:
 KINDS: Mapping[str, Exploration] = {
     **{f"campaign: {name}": partial(_campaign, name) for name in CAMPAIGNS},
     "killed at any time": _killed_at_any_time,
+    "uploads that pause": _pausing_uploads,
     "mutated files": _mutated_files,
     "other examples": _other_examples,
     **({} if missing() else {"workers in chaos": _workers_in_chaos}),
     "started in full": _started_in_full,
     **{
         f"killed between two steps: {step}": partial(_killed_between, step)
-        for step in ("claim", "plan", "close")
+        for step in ("claim", "plan", "close", "take back")
     },
 }
 ONCE = {name for name in KINDS if name.startswith("killed between")}
