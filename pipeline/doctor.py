@@ -9,11 +9,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from pipeline.adapters.inbox import Cause as WaitsFor
 from pipeline.adapters.konnect import KonnectApi
 from pipeline.adapters.listing import cannot_read
 from pipeline.adapters.naming import as_text, shown
 from pipeline.adapters.pulse import is_fresh
-from pipeline.adapters.writers import NETWORK_SYSTEMS
+from pipeline.adapters.writers import NETWORK_SYSTEMS, is_told_of_all, writers_of
 from pipeline.closed import Cause
 from pipeline.errors import Held, ShipdropError, Transient
 from pipeline.model import DropState
@@ -170,6 +171,9 @@ def _waiting(site: Site) -> Iterator[Finding]:
             yield _waits_long(file.folder, file.name, reason)
     for place in lying & late.keys():
         reason = f"{late[place]['reason']} (waiting since {late[place]['since']})"
+        if late[place]["cause"] == WaitsFor.WRITTEN:
+            holders = writers_of(site.inbox.path_of(*place))
+            reason += f". It is held open by {', '.join(holders)}" if holders else ""
         yield _waits_long(*place, reason)
 
 
@@ -204,6 +208,12 @@ def _service(site: Site) -> Iterator[Finding]:
             advice="Look at its log; start `shipdrop run` again if it is gone.",
         )
         return
+    if is_told_of_all(pulse.pid) is False and pulse.host == socket.gethostname():
+        yield Finding(
+            subject="uploads",
+            found="the service has no CAP_LEASE: who has files of other users open for writing "
+            "it only knows by what it hears (docs/sftp.md)",
+        )
     scanned = f"at {pulse.scanned_at}" if pulse.scanned_at else "never"
     yield Finding(subject="service", found=f"{who}, last good look at the inbox {scanned}")
     for where, reason in pulse.trouble.items():

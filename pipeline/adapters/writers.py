@@ -9,12 +9,16 @@ import errno
 import fcntl
 import os
 import signal
+from contextlib import suppress
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 
 NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "ceph"})
 """Where another machine may write and this kernel does not know of it."""
+
+
+_CAP_LEASE = 1 << 28
 
 
 class Writer(Enum):
@@ -62,3 +66,38 @@ def system_of(device: int) -> str:
         if fields[2] == wanted:
             return fields[fields.index("-") + 1]
     return ""
+
+
+def writers_of(path: Path) -> list[str]:
+    """Name the processes that have a file open for writing, as far as we may see them."""
+    try:
+        this = path.stat()
+    except OSError:
+        return []
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended, or is none of our business
+            if any(_writes(process, handle.name, this) for handle in (process / "fd").iterdir()):
+                name = (process / "comm").read_text("utf-8", "replace").strip()
+                found.append(f"process {process.name} ({name})")
+    return found
+
+
+def _writes(process: Path, handle: str, this: os.stat_result) -> bool:
+    try:
+        if not os.path.samestat((process / "fd" / handle).stat(), this):
+            return False
+        told = (process / "fdinfo" / handle).read_text("ascii")
+    except OSError:
+        return False  # closed meanwhile
+    flags = next(line for line in told.splitlines() if line.startswith("flags:"))
+    return int(flags.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
+
+
+def is_told_of_all(pid: int) -> bool | None:
+    """Tell whether a process is told who writes files of other users; None if it is not known."""
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines()
+        held = next(line for line in lines if line.startswith("CapEff:"))
+        return bool(int(held.split()[1], 16) & _CAP_LEASE)
+    return None

@@ -114,6 +114,7 @@ def test_a_file_that_is_held_open_is_told_of_and_never_taken(
         for words in (text, why, told[0]["found"]):
             assert "open for writing" in words
         assert "end the program" in text
+        assert f"held open by process {os.getpid()}" in told[0]["found"]
         passed_by(root, "later")
         assert path.exists()
     until(lambda: len(root.delivered()) == 2, what="its summary")
@@ -131,6 +132,7 @@ def test_a_closing_that_was_not_heard_holds_no_file_back(root: Root, api: Sandbo
     if queue > 100_000:
         pytest.skip(f"the kernel's event queue ({limit}) is too long to fill")
     service = serve(root, may_ask=False)
+    assert any("CAP_LEASE" in each["found"] for each in root.run("doctor", "--json").json)
     with written_by_another(root.inbox / "day.csv") as file:
         file.write(halves()[0])
         file.flush()

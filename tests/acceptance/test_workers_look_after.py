@@ -31,6 +31,28 @@ def crew(tmp_path: Path, api: SandboxHandle, url: str) -> Iterator[Crew]:
         yield made
 
 
+def test_a_file_that_grew_comes_back_whichever_worker_closed_its_drop(
+    crew: Crew, api: SandboxHandle
+) -> None:
+    crew.root.configure(inbox__settle_seconds=0.2)
+    crew.start(2)
+    api.set_faults(status_all=503)
+    crew.root.drop("day.csv", orders(30))
+    until(lambda: api.stats()["calls"], what="the first call")
+    (claimed,) = crew.root.path.glob("work/*/day.csv")
+    with claimed.open("a") as file:
+        file.write(orders(50)[len(orders(30)) :])
+    api.set_faults(status_all=0)
+    until(lambda: len(crew.root.delivered()) == 2, what="the rest")
+    crew.closed(2)
+    begun, whole = crew.root.delivered()
+    assert (begun.counts, whole.counts) == ({"accepted": 30}, {"accepted": 20, "duplicate": 30})
+    assert (begun.codes, whole.codes) == ({"FILE_CHANGED"}, {"FILE_CONTINUED"})
+    assert whole.summary["continues"] == begun.id
+    assert api.stats()["accepted"] == 50
+    assert api.stats()["repeats"] == 0
+
+
 def test_a_corrected_rejects_file_is_known_by_whichever_worker_takes_it(
     crew: Crew, api: SandboxHandle
 ) -> None:

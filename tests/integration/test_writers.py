@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.adapters.listing import open_regular, who_writes
-from pipeline.adapters.writers import Writer, system_of, writer_of
+from pipeline.adapters.writers import Writer, is_told_of_all, system_of, writer_of, writers_of
 
 
 @pytest.fixture
@@ -65,3 +65,17 @@ def test_it_is_not_told_to_those_who_neither_own_the_file_nor_may_ask(file):
 def test_a_file_system_is_known_by_its_device_number():
     assert system_of(Path("/proc").stat().st_dev) == "proc"
     assert system_of(0) == ""
+
+
+def test_those_who_write_are_named_and_those_who_read_are_not(file):
+    assert writers_of(file) == writers_of(file.with_name("none.csv")) == []
+    with file.open("rb"):
+        assert writers_of(file) == []
+        with file.open("r+b"):
+            (named,) = writers_of(file)
+    assert named.startswith(f"process {os.getpid()} (")
+
+
+def test_whether_a_process_is_told_of_all_files_is_seen_by_its_capability():
+    assert is_told_of_all(os.getpid()) is (os.geteuid() == 0)
+    assert is_told_of_all(2**22 + 1) is None
