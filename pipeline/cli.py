@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from pipeline.commands import ask, cluster, draft, drops, files, ledger, operate, setup, web
-from pipeline.errors import RootBusy, ShipdropError
+from pipeline.errors import RootBusy, SettingsError, ShipdropError
 from pipeline.sandbox import options as sandbox
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ def main(child: "Child | None" = None) -> NoReturn:
         if isinstance(end.code, int | None):
             _leave(end.code or 0)
         raise
-    except Exception:  # noqa: BLE001 - a bug, whatever it is: told as Python does, and ended alike
+    except Exception as error:  # noqa: BLE001 - a bug, most often: told as Python does
+        if (wrong := _setting_behind(error)) is not None:
+            typer.echo(f"shipdrop: {wrong}", err=True)
+            _leave(_exit_code(wrong))
         sys.excepthook(*sys.exc_info())
         _leave(1)
     _leave(0)
@@ -81,6 +84,13 @@ def _leave(code: int) -> NoReturn:
     except BrokenPipeError:  # `shipdrop drops | head`
         os._exit(code or 1)
     os._exit(code)
+
+
+def _setting_behind(error: BaseException | None) -> SettingsError | None:
+    """Return the wrong setting that another thread met, and that led to this error."""
+    while error is not None and not isinstance(error, SettingsError):
+        error = error.__cause__
+    return error
 
 
 def _exit_code(error: ShipdropError) -> int:

@@ -38,6 +38,19 @@ def test_a_wrong_setting_is_named(
     assert not root.files("outbox")
 
 
+def test_a_machine_without_certificates_is_told_so_and_keeps_what_it_took(root: Root) -> None:
+    root.drop("a.csv", orders(1))
+    nothing = str(root.path / "none")
+    ran = root.once(
+        SHIPDROP_API__BASE_URL="https://127.0.0.1:1", SSL_CERT_FILE=nothing, SSL_CERT_DIR=nothing
+    )
+    assert ran.code == 2
+    assert "SSL_CERT_FILE" in ran.err.splitlines()[-1]
+    assert "Traceback" not in ran.err.splitlines()[-1]
+    assert root.once().code == 0
+    assert root.of("a").summary["rows"]["accepted"] == 1
+
+
 def test_an_unknown_option_or_a_missing_config_is_a_usage_error(root: Root) -> None:
     assert root.run("run", "--onse").code == 2
     ran = root.run("run", "--config", "elsewhere.toml")
