@@ -228,7 +228,8 @@ def test_an_empty_file_is_refused(data: bytes) -> None:
 
 def test_limits_on_bytes_rows_and_columns() -> None:
     text = "Id,Status\n1,a\n2,b\n\n3,c\n"
-    assert refused(text, limits=Limits(max_bytes=10)).code is Code.FILE_TOO_LARGE
+    assert refused(text, limits=Limits(max_bytes=len(text) - 1)).code is Code.FILE_TOO_LARGE
+    assert len(rows_of(opened(text, limits=Limits(max_bytes=len(text))))) == 3
     assert refused(text, limits=Limits(max_rows=2)).code is Code.TOO_MANY_ROWS
     assert len(rows_of(opened(text, limits=Limits(max_rows=3)))) == 3
     assert refused(text, limits=Limits(max_columns=1)).code is Code.UNREADABLE

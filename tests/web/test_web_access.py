@@ -83,20 +83,33 @@ def test_nothing_listens_for_strangers_without_a_hashed_password(
     assert "hunter2" not in ran.err
 
 
-def test_a_password_is_hashed_for_the_settings(root: Root) -> None:
-    asked = subprocess.run(
+def hashing(root: Root, password: str) -> subprocess.CompletedProcess[str]:
+    """``serve --hash-password``, as a script gives it the password."""
+    return subprocess.run(
         [sys.executable, "-m", "pipeline", "serve", "--hash-password", "--json"],
-        input=f"{PASSWORD}\n",
+        input=f"{password}\n",
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         cwd=root.path.parent,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
     )
+
+
+def test_a_password_is_hashed_for_the_settings(root: Root) -> None:
+    asked = hashing(root, PASSWORD)
+    assert asked.returncode == 0
     stored = json.loads(asked.stdout)["password_hash"]
     assert password_fits(PASSWORD, stored)
     assert PASSWORD not in asked.stdout + asked.stderr
     assert not password_fits(f"{PASSWORD}\n", stored)
+
+
+def test_a_password_that_is_soon_guessed_is_not_hashed(root: Root) -> None:
+    asked = hashing(root, "7_chars")
+    assert asked.returncode == 2
+    assert "at least 8" in asked.stderr
+    assert asked.stdout == ""
 
 
 def test_a_token_is_made_with_its_hash(root: Root) -> None:
@@ -161,6 +174,7 @@ def test_wrong_passwords_are_slowed_down(open_live: Open) -> None:
         refused = log_in("asha", PASSWORD)
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) >= 1
+        assert log_in("lee", PASSWORD).status_code == 429, "nor another name from this address"
         assert "guess" not in live.service.err_path.read_text()
 
 
