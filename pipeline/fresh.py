@@ -11,10 +11,15 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, overload
 
 from pipeline.ports import Chunk, ChunkState
+from schemas.codes import Code
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+
+EARLIER_OPEN = Code.EARLIER_OPEN.value
+WAITS = "An earlier status of this order, from another file, is not settled yet; this waits."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +28,9 @@ class FreshChunks(Sequence[Chunk]):
 
     ``lengths``: asked for when it is needed, gives the bodies' lengths in bytes as they lie one
     after the other in the spool, a line end behind each; raises what writing them raised.
-    ``doubtful``: its updates were sent before and nobody knows how that ended.
+    ``doubtful``: its updates were sent before and nobody knows how that ended. ``waiting``: nobody
+    knows how an earlier step of its orders ended, which another file sent (code
+    ``EARLIER_OPEN``); empty where none is.
     """
 
     drop_seq: int
@@ -31,6 +38,11 @@ class FreshChunks(Sequence[Chunk]):
     size: "npt.NDArray[np.integer[Any]]"
     doubtful: Sequence[bool]
     lengths: "Callable[[], npt.NDArray[np.int64]]"
+    waiting: Sequence[bool] = ()
+
+    def waits(self, no: int) -> bool:
+        """Whether this chunk is ``waiting``."""
+        return bool(self.waiting) and self.waiting[no]
 
     @cached_property
     def _places(self) -> "tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]":
@@ -50,6 +62,8 @@ class FreshChunks(Sequence[Chunk]):
             "size": self.size.tolist(),
             "state": [sending if doubt else planned for doubt in self.doubtful],
             "attempts": [0] * len(self),
+            "code": [EARLIER_OPEN if self.waits(no) else "" for no in range(len(self))],
+            "message": [WAITS if self.waits(no) else "" for no in range(len(self))],
         }
 
     def waves(self) -> Iterator[range]:
@@ -86,4 +100,6 @@ class FreshChunks(Sequence[Chunk]):
             length=int(length[no]),
             size=int(self.size[no]),
             state=ChunkState.SENDING if self.doubtful[no] else ChunkState.PLANNED,
+            code=EARLIER_OPEN if self.waits(no) else "",
+            message=WAITS if self.waits(no) else "",
         )

@@ -1,6 +1,6 @@
 """The middle of the path for one drop: what the ledger knows, the plan, and freezing it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
@@ -62,9 +62,21 @@ class Planned(Struct, frozen=True, kw_only=True):
         return found.astype(np.int64)
 
 
-def blocking(standing: Sequence[Standing]) -> list[str]:
-    """Earlier drops that are not through and share an order: this one is planned after them."""
-    return sorted({found.drop_id for found in standing if found.open})
+def blocking(
+    standing: Sequence[Standing], *, rests: Callable[[str], bool] = lambda _: False
+) -> list[str]:
+    """Drops that are not through and share an order: this one is planned after them.
+
+    ``rests``: drops of which nothing is sent now. What waits in them for an earlier step of an
+    order keeps nobody waiting who would settle that.
+    """
+    return sorted(
+        {
+            found.drop_id
+            for found in standing
+            if found.open and not (found.waits and rests(found.drop_id))
+        }
+    )
 
 
 def make_plan(prepared: Prepared, standing: Sequence[Standing], rules: PlanRules) -> Planned:
@@ -129,6 +141,7 @@ def freezing_bodies(
             wave=planned.plan.wave_of_chunk,
             size=sizes,
             doubtful=planned.plan.doubt_of_chunk,
+            waiting=planned.plan.waiting_of_chunk,
             lengths=lengths,
         )
 
@@ -211,7 +224,7 @@ def _bodies(
     """
     made = planned.plan
     done = 0
-    groups = list(zip(made.wave_of_chunk, made.doubt_of_chunk, strict=True))
+    groups = list(zip(made.wave_of_chunk, made.doubt_of_chunk, made.waiting_of_chunk, strict=True))
     for _, chunks in groupby(range(len(groups)), key=groups.__getitem__):
         numbers = list(chunks)
         count = sum(sizes[no] for no in numbers)

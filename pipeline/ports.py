@@ -91,7 +91,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     """An update of an order that some drop has planned or sent before.
 
     ``dispatched``: nothing of the kind, but a row that told that auto-dispatch has reported the
-    order's pickup.
+    order's pickup. ``waits``: it is not sent before an earlier step of the order is settled.
     """
 
     order_id: str
@@ -101,6 +101,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     outcome: Outcome | None
     at: str
     dispatched: bool = False
+    waits: bool = False
 
 
 DISPATCHED = -1

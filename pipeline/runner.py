@@ -3,18 +3,21 @@
 Every step can be taken again: what a crash left half done is done anew by the same code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import structlog
 from msgspec.structs import replace
 
+from pipeline.adapters.departures import Departures
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.naming import shown
 from pipeline.closed import Cause, Closed, LeftOpen, Rest
 from pipeline.closing import Closer, Ending
+from pipeline.delivery.earlier import doubts_of
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import StorageError
+from pipeline.fresh import FreshChunks
 from pipeline.model import Drop, DropState
 from pipeline.planning import PlanRules, blocking, facts_of, make_plan, pending_of
 from pipeline.ports import Chunk, ChunkState
@@ -45,15 +48,27 @@ class Runner:
 
         ``fresh``: the chunks of a plan that was frozen just now, so that nothing is read back.
         """
+        spool = self._closer.spool(drop)
         known = () if fresh is not None else self._ledger.verdicts(drop.seq)
-        chunks = tuple(self._ledger.chunks(drop.seq)) if fresh is None else fresh
-        if fresh is None and (doubtful := sum(each.state is ChunkState.SENDING for each in chunks)):
-            log.info("drop.in_doubt", drop=drop.drop_id, calls=doubtful, hint=_IN_DOUBT)
+        chunks = fresh if fresh is not None else self._ledger.chunks(drop.seq)
+        if isinstance(chunks, FreshChunks):
+            doubtful = [no for no, doubt in enumerate(chunks.doubtful) if doubt]
+            departures = held.enter_context(spool.departures(len(chunks), doubtful))
+        else:
+            doubtful = [each.no for each in chunks if each.state is ChunkState.SENDING]
+            departures = held.enter_context(spool.departures(len(chunks), doubtful))
+            chunks = [_as_it_left(each, departures) for each in chunks]
+            if doubtful := [no for no in doubtful if departures.has_left(no)]:
+                calls = len(doubtful)
+                log.info("drop.in_doubt", drop=drop.drop_id, calls=calls, hint=_IN_DOUBT)
+        body = held.enter_context(spool.body_reader())
         return Shipment(
             drop_seq=drop.seq,
             chunks=chunks,
             verdicts=tuple(known),
-            body=held.enter_context(self._closer.spool(drop).body_reader()),
+            body=body,
+            doubts=doubts_of(drop.seq, chunks, known, body, self._ledger),
+            leaves=departures.mark,
         )
 
     def finish(self, ended: Sequence[tuple[Drop, Handback]]) -> list[Closed | LeftOpen | Exception]:
@@ -98,6 +113,11 @@ class Runner:
         )
         return LeftOpen(drop=drop, rest=rest)
 
+    def is_ours(self, drop_id: str) -> bool:
+        """True for a drop of this root."""
+        found = self._ledger.find(drop_id)
+        return found is not None and self._ledger.is_ours(found)
+
     def unsettled(self, drop_ids: Sequence[str]) -> Sequence[str]:
         """Those of the drops, of whatever root, that are not closed."""
         return self._ledger.unsettled(drop_ids)
@@ -129,12 +149,15 @@ class Runner:
 
     # -- once more ------------------------------------------------------------------------------
 
-    def reopen(self, drop: Drop) -> Reopened | Later | None:
+    def reopen(
+        self, drop: Drop, *, rests: Callable[[str], bool] = lambda _: False
+    ) -> Reopened | Later | None:
         """Take up what a closed drop left unsent or unknown; None if there is nothing.
 
         It was planned when it came: what other drops have got through since is not sent again, and
-        beside a drop with the same orders it is not taken up. Call it where drops are planned, so
-        that none is planned meanwhile.
+        beside a drop with the same orders it is not taken up, unless that one ``rests`` and waits
+        for what is to be settled here. Call it where drops are planned, so that none is planned
+        meanwhile.
         """
         try:
             pending = pending_of(drop, self._ledger, self._closer.spool(drop))
@@ -148,7 +171,7 @@ class Runner:
             return None
         orders = sorted({each.order_id for each in pending})
         standing = self._ledger.standing(orders, but_seq=drop.seq)
-        if behind := blocking(standing):
+        if behind := blocking(standing, rests=rests):
             return Later(drop=drop, behind=tuple(behind))
         self._ledger.reopen(drop.seq, recheck(pending, standing))
         drop = replace(drop, state=DropState.OPEN, finished_at=None)
@@ -167,6 +190,13 @@ def _rest_by_rows(drop: Drop, settled: Settled) -> Rest:
         cause=Cause.EARLIER if earlier else Cause.API,
         file=shown(drop.source_file),
     )
+
+
+def _as_it_left(chunk: Chunk, departures: Departures) -> Chunk:
+    """A chunk that was marked as being sent and never left is still to be sent."""
+    if chunk.state is not ChunkState.SENDING or departures.has_left(chunk.no):
+        return chunk
+    return replace(chunk, state=ChunkState.PLANNED)
 
 
 def _is_cut_off(back: Handback) -> bool:

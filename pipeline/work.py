@@ -121,10 +121,15 @@ class Work:
     def retry(self, drop: Drop) -> None:
         """Take up what a closed drop left; planned in its turn, so that no other is meanwhile."""
         self.retries.pop(drop.drop_id, None)
-        self._lineup.do(lambda: self._onward().runner.reopen(drop), drop)
+        self._lineup.do(lambda: self._onward().runner.reopen(drop, rests=self._rests), drop)
+
+    def _rests(self, drop_id: str) -> bool:
+        """True for a drop of this root that nobody is working on; asked in any thread."""
+        return not self.knows(drop_id) and self._onward().runner.is_ours(drop_id)
 
     def retry_again(self) -> None:
-        """Retries that storage kept from beginning may be tried once more."""
+        """Let retries be tried again that storage kept from beginning, or a drop that rests now."""
+        self.retries.clear()
         while self._not_reopened:
             self.open.pop(self._not_reopened.pop(), None)
 

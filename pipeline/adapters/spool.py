@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.adapters import departures
+from pipeline.adapters.departures import DEPARTURES, Departures
 from pipeline.adapters.tries import TRIES, Tries, in_spool
 from pipeline.model import Drop, DropState
 
@@ -29,7 +31,7 @@ _BODIES = "bodies.json"
 _READ_AHEAD = 256 * 1024
 _PLAN = "plan.arrow"
 _IDS = "ids.arrow"
-_PASSING = frozenset({TRIES})
+_PASSING = frozenset({TRIES, DEPARTURES})
 
 
 PART = "spool"
@@ -125,6 +127,20 @@ class Spool:
             yield body
         finally:
             os.close(handle)
+
+    @contextmanager
+    def departures(self, chunks: int, doubtful: Iterable[int]) -> Iterator[Departures]:
+        """Which calls have left, and where it is noted of those that do.
+
+        ``chunks``: how many there are; ``doubtful``: those that count as left where no earlier run
+        noted it.
+        """
+        with departures.departures(self.folder, chunks, doubtful) as found:
+            yield found
+
+    def forget_departures(self) -> None:
+        """Calls leave from now on without it being noted."""
+        departures.forget(self.folder)
 
     def write_ids(self, table: "pa.Table") -> None:
         """Keep ``row`` (record number) and ``order_id`` of rows a person may correct; on disk."""
@@ -223,7 +239,7 @@ def keep(spools: Sequence[Spool]) -> None:
 
 
 def _is_of_rows(name: str) -> bool:
-    return name == _PLAN or (name.startswith("rows-") and name.endswith(".arrow"))
+    return name in {_PLAN, DEPARTURES} or (name.startswith("rows-") and name.endswith(".arrow"))
 
 
 def _sync(path: str | Path) -> None:

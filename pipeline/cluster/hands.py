@@ -16,6 +16,7 @@ from pipeline.adapters.ledger.segments import Load, Segment, segment_post, sendi
 from pipeline.closed import Closed
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.posts import Posts
+from pipeline.delivery.earlier import doubts_of
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.errors import Fenced, StorageError
 from pipeline.model import Drop, DropState
@@ -126,7 +127,7 @@ class Hands(Posts):
         self._ledger.reopen_all()
         if drop.state.closed:
             with self._ledger.planning_turn():
-                step = self._site.runner.reopen(drop)
+                step = self._site.runner.reopen(drop, rests=self._is_at_rest)
             if not isinstance(step, Reopened):
                 return
             drop = step.drop
@@ -136,6 +137,15 @@ class Hands(Posts):
         if drop.state is DropState.OPEN:
             self._ledger.forget_segments(drop.seq)
             self.call_for(replace(drop, request=""))
+
+    def _is_at_rest(self, drop_id: str) -> bool:
+        """True for a drop of this root of which no worker sends anything."""
+        found = self._ledger.find(drop_id)
+        return (
+            found is not None
+            and self._ledger.is_ours(found)
+            and not self._ledger.posts(sending(found.seq))
+        )
 
     def _plan_or_rest(self, drop: Drop) -> None:
         if self.stopping:
@@ -220,7 +230,9 @@ class Hands(Posts):
                 return Handback(drop_seq=load.drop.seq, complete=False, broken=error)
 
     def _shipment(self, load: Load, held: ExitStack) -> Shipment:
-        body = held.enter_context(self._site.closer.spool(load.drop).body_reader())
+        spool = self._site.closer.spool(load.drop)
+        spool.forget_departures()  # of an embedded run: workers note none
+        body = held.enter_context(spool.body_reader())
         return Shipment(
             drop_seq=load.drop.seq,
             chunks=load.chunks,
@@ -228,6 +240,7 @@ class Hands(Posts):
             body=body,
             before=load.before,
             taken_up=self._site.clock.now(),
+            doubts=doubts_of(load.drop.seq, load.chunks, load.verdicts, body, self._ledger),
         )
 
     def _rests(self, drop_seq: int) -> bool:

@@ -1,7 +1,7 @@
 """Asking ``shipment/info`` where orders are, to settle answers that were lost."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 
 from pipeline.delivery.gate import Gate, GateShut
@@ -17,6 +17,15 @@ _BUSY = frozenset({429, 503})
 _AGAIN = frozenset({408, 425, 500, 502, 504})
 _TRIES = 4
 
+_OF_ONE_ORDER = frozenset({400, 404, 409, 410, 422})
+"""Answers that may be about the order that was asked for: the next one is asked about all the same.
+"""
+
+_SILENT = 2
+_SILENT_SECONDS = 2.0
+"""After so many questions in a row without an answer nobody is asked for so long, where not asking
+changes nothing: the rows in doubt stay in doubt."""
+
 
 class Told(Enum):
     """What asking told of one row."""
@@ -24,9 +33,15 @@ class Told(Enum):
     REACHED = "at the status, or beyond"
     BEHIND = "not there yet"
     UNCLEAR = "cannot tell"
+    NO_WORD = "the order is not listed, or in a state that is not known"
 
 
-_FROM = {Reached.YES: Told.REACHED, Reached.NO: Told.BEHIND, Reached.CANNOT_TELL: Told.UNCLEAR}
+_FROM = {
+    Reached.YES: Told.REACHED,
+    Reached.NO: Told.BEHIND,
+    Reached.CANNOT_TELL: Told.UNCLEAR,
+    Reached.NO_WORD: Told.NO_WORD,
+}
 
 
 class Asker:
@@ -46,6 +61,14 @@ class Asker:
         self._policy = policy
         self._clock = clock
         self._rng = rng
+        self._unanswered = 0
+        self._unanswered_at = 0.0
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the last questions, a moment ago, had no answer."""
+        recent = self._clock.monotonic() - self._unanswered_at < _SILENT_SECONDS
+        return self._unanswered >= _SILENT and recent
 
     async def ask(
         self,
@@ -54,54 +77,46 @@ class Asker:
         not_before: float | None,
         owner: object = None,
     ) -> tuple[Mapping[int, Told], list[Receipt]]:
-        """Ask for each place's order and milestone.
+        """Ask for each place's order and milestone, each order once.
 
-        Whatever is not there yet, cannot be told or cannot be asked before ``not_before`` (seconds
-        since the epoch) is asked again at that time: until then the call that was out may still be
-        running over there, and what is sent again would be in flight beside it. Returns what was
-        told by place, and a receipt per clear answer; places that are not in it could not be
-        asked. Raises GateShut.
+        Nothing is asked before ``not_before`` (seconds since the epoch): until then the call that
+        was out may still be running over there, and what is sent again would be in flight beside
+        it. Returns what was told by place, and a receipt per question that was answered; places
+        that are not in it could not be asked. Raises GateShut.
         """
         told: dict[int, Told] = {}
         notes: list[Receipt] = []
-        wait = self._until(not_before)
-        await self._ask_all(heads, heads, told, notes)
-        open_still = [pos for pos in heads if told.get(pos) is not Told.REACHED]
-        if wait > 0 and open_still:
-            await self._gate.rest(max(0.0, self._until(not_before)), owner)
-            for pos in open_still:
-                told.pop(pos, None)
-            await self._ask_all(heads, open_still, told, notes)
+        if (wait := self._until(not_before)) > 0:
+            await self._gate.rest(wait, owner)
+        for pos, (order_id, milestone) in heads.items():
+            reply = await self._reply_for(order_id)
+            word = reconcile(reply, order_id, milestone) if reply else None
+            self._note_silence(answered=word is not None)
+            if reply is not None:
+                said = _FROM[word].value if word else "no answer to the question"
+                notes.append(self._receipt(pos, reply, said))
+            if word is not None:
+                told[pos] = _FROM[word]
+            elif reply is None or reply.status not in _OF_ONE_ORDER:
+                break  # when one cannot be answered at all, neither can the next
         return told, notes
+
+    def _note_silence(self, *, answered: bool) -> None:
+        self._unanswered = 0 if answered else self._unanswered + 1
+        self._unanswered_at = self._clock.monotonic()
+
+    def _receipt(self, pos: int, reply: Reply, note: str) -> Receipt:
+        return Receipt(
+            chunk_no=0,
+            at=stamp(self._clock.now()),
+            kind="ask",
+            http_status=reply.status,
+            note=note,
+            positions=str(pos),
+        )
 
     def _until(self, moment: float | None) -> float:
         return 0.0 if moment is None else moment - self._clock.now().timestamp()
-
-    async def _ask_all(
-        self,
-        heads: Mapping[int, tuple[str, Milestone]],
-        places: Iterable[int],
-        told: dict[int, Told],
-        notes: list[Receipt],
-    ) -> None:
-        """Ask one after the other; when one cannot be answered at all, neither can the next."""
-        for pos in places:
-            order_id, milestone = heads[pos]
-            reply = await self._reply_for(order_id)
-            if reply is None:
-                return
-            word = _FROM[reconcile(reply, order_id, milestone)]
-            told[pos] = word
-            notes.append(
-                Receipt(
-                    chunk_no=0,
-                    at=stamp(self._clock.now()),
-                    kind="ask",
-                    http_status=reply.status,
-                    note=word.value,
-                    positions=str(pos),
-                )
-            )
 
     async def _reply_for(self, order_id: str) -> Reply | None:
         """The answer about one order, after a few tries; None when none can be had."""

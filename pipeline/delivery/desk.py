@@ -93,6 +93,7 @@ class Desk:
     def reopen(self) -> None:
         """Try again after a pause: one call at first."""
         self._tools.jury.reopened()
+        self._tools.unclear.reopened()
         self._trial.hear_all_until(self._tools.clock.monotonic() + _HEARING_SECONDS)
         asyncio.get_running_loop().call_later(_HEARING_SECONDS, self._kick.set)
         self.gate.reopen()
@@ -177,7 +178,7 @@ class Desk:
             parcel,
             self._tools,
             known=known,
-            earlier=lane.earlier,
+            earlier=lane.earlier_of(chunk),
             errand=Errand(
                 owner=lane,
                 key=(chunk.drop_seq, chunk.no),
@@ -185,6 +186,8 @@ class Desk:
                 cancelled=lane.is_cancelled,
                 others=self._others,
                 taken_up=lane.taken_up,
+                leaves=lane.leaves,
+                told=lane.told,
             ),
         )
         result = await passage.run()
@@ -203,7 +206,7 @@ class Desk:
         )
 
     def _must_wait(self, lane: Lane, chunk: Chunk) -> bool:
-        if chunk.state is not ChunkState.SENDING or not self._tools.policy.reconcile:
+        if chunk.state is ChunkState.PLANNED or not self._tools.policy.reconcile:
             return False
         opened_at = lane.taken_up or self._tools.opened_at
         proof = proof_from(chunk, self._tools.policy, opened_at)

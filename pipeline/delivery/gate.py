@@ -131,6 +131,11 @@ class Gate:
         return len(self._failing) > 1
 
     @property
+    def has_taken(self) -> bool:
+        """The API took a call since sending was opened."""
+        return self.last_success > float("-inf")
+
+    @property
     def in_flight(self) -> int:
         """Calls that are out."""
         return self._in_flight
@@ -205,6 +210,7 @@ class Gate:
     def reopen(self) -> None:
         """Let calls out again, one at a time until the first succeeds."""
         self.shut = None
+        self.last_success = float("-inf")
         self._failing.clear()
         self._not_before = self._asked_until
         self._allowed = min(1.0, self._most)

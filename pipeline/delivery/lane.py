@@ -1,18 +1,19 @@
 """One drop's way through the delivery room: its chunks, wave by wave."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import ChainMap, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 
 from msgspec import Struct, field
 
+from pipeline.delivery.asking import Told
+from pipeline.delivery.earlier import Before, Earlier
 from pipeline.delivery.gate import Shut
 from pipeline.delivery.parcel import Parcel
-from pipeline.delivery.tools import Before
 from pipeline.fresh import FreshChunks
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Verdict
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import Milestone, Outcome
 
 _HELD_BACK = frozenset({Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNSENT})
 
@@ -26,7 +27,9 @@ class Shipment(Struct, frozen=True, kw_only=True):
     ``chunks`` as the ledger has them, by number; ``verdicts`` those already given;
     ``body(offset, length)`` reads a frozen body. A part of a drop may be handed in by itself:
     ``before`` then holds the chunks of earlier waves, which are over. ``taken_up``: since when
-    nobody else sends these chunks, where that was possible.
+    nobody else sends these chunks, where that was possible. ``doubts``: number of a chunk → order
+    id → an earlier step of that order that another drop left in doubt. ``leaves``: is told the
+    number of a chunk right before a call of it goes.
     """
 
     drop_seq: int
@@ -35,6 +38,8 @@ class Shipment(Struct, frozen=True, kw_only=True):
     body: Callable[[int, int], bytes]
     before: tuple[Chunk, ...] = ()
     taken_up: datetime | None = None
+    doubts: Mapping[int, Earlier] = field(default_factory=dict)
+    leaves: Callable[[int], None] = lambda _no: None
 
 
 class Handback(Struct, frozen=True, kw_only=True):
@@ -96,12 +101,16 @@ class Lane(Struct, eq=False):
     rows: int = 0
     rows_done: int = 0
     taken_up: datetime | None = None
+    doubts: Mapping[int, Earlier] = field(default_factory=dict)
+    leaves: Callable[[int], None] = lambda _no: None
+    told: dict[tuple[str, Milestone], Told] = field(default_factory=dict)
 
     @classmethod
     def of(cls, shipment: Shipment, future: "Future[Handback]") -> "Lane":
         """Queue what is still to be done; remember what earlier waves left behind."""
         lane = cls(drop_seq=shipment.drop_seq, body=shipment.body, future=future)
-        lane.taken_up = shipment.taken_up
+        lane.taken_up, lane.doubts = shipment.taken_up, shipment.doubts
+        lane.leaves = shipment.leaves
         for verdict in shipment.verdicts:
             lane.known.setdefault(verdict.chunk_no, []).append(verdict)
         lane.chunks = len(shipment.chunks)
@@ -134,6 +143,11 @@ class Lane(Struct, eq=False):
     def is_doubtful(self, chunk: Chunk) -> bool:
         """A chunk that ended, but with rows nobody knows the end of."""
         return any(v.outcome is Outcome.UNKNOWN for v in self.known.get(chunk.no, ()))
+
+    def earlier_of(self, chunk: Chunk) -> Earlier:
+        """How earlier steps of a chunk's orders ended, here or in another drop, if not well."""
+        others = self.doubts.get(chunk.no)
+        return ChainMap({}, self.earlier, dict(others)) if others else self.earlier
 
     def next(self) -> Chunk | None:
         """The next chunk that may leave now; None while its wave waits for answers."""

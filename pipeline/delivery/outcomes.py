@@ -1,7 +1,8 @@
 """What is known of each row of a chunk while it is on its way, and the result that comes of it.
 
-Four places a row can be in: settled (accepted, or with a verdict), lost (sent, no answer), doubted
-(sent again after a loss, not settled yet), or simply not sent. Only the last may be called unsent.
+Five places a row can be in: settled (accepted, or with a verdict), lost (sent, no answer), unclear
+(answered in a way that says nothing), doubted (sent again after one of these, not settled yet), or
+simply not sent. Only the last may be called unsent in the ledger.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,9 +13,11 @@ from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.stages.answers import Refusal
 from pipeline.stages.decipher import Answer, Meaning
 from schemas.codes import Code
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import Milestone, Outcome
 
 Positions = Sequence[int]
+
+_LOOK_IT_UP = "Look the order up, then retry the drop."
 
 _FINAL = frozenset({Outcome.ACCEPTED, Outcome.FAILED, Outcome.DUPLICATE, Outcome.REJECTED})
 """Verdicts that stand when a chunk is taken up again."""
@@ -30,8 +33,16 @@ class RowBook:
         self.attempts = chunk.attempts
         self.last_words = ""
         self.lost: set[int] = set()
+        self.unclear: set[int] = set()
         self.doubted: set[int] = set()
-        self._had_verdicts = bool(known)
+        self.ended: set[int] = set()
+        self.refused_before: set[int] = set()
+        self._were_unclear: set[int] = set()
+        self.behind: dict[int, Milestone] = {}
+        self.held_before = frozenset(
+            v.pos for v in known if v.code == Code.EARLIER_OPEN and v.http_status is not None
+        )
+        self._known = known
         self._verdicts = {v.pos: v for v in known if v.outcome in _FINAL}
         self._accepted: set[int] = set()
         self._receipts: list[Receipt] = []
@@ -39,46 +50,66 @@ class RowBook:
             # It ended once: whatever has no verdict of its own was accepted, and stays so.
             self._accepted.update(set(range(chunk.size)) - {v.pos for v in known})
 
-    def sort(self, known: Sequence[Verdict]) -> tuple[list[int], list[int], list[int]]:
-        """Places to send, to settle (they may have arrived), and only to ask about.
+    def sort(self, known: Sequence[Verdict]) -> tuple[list[int], list[int]]:
+        """Places to send, and places to settle: they may have arrived, so they are asked about.
 
-        After an unclear 2xx nothing is sent again; nor is a row that was reported as unknown, until
-        a person asks for it (``SqlLedger.reopen``).
+        What ended as unknown keeps that end (``ended``) unless asking tells more, or a person wants
+        it sent again (``SqlLedger.reopen``).
         """
         unknown = {v.pos: v for v in known if v.outcome is Outcome.UNKNOWN}
-        ended = self.chunk.state is ChunkState.DONE
+        sending = self.chunk.state is ChunkState.SENDING
         send: list[int] = []
         settle: list[int] = []
-        ask: list[int] = []
         for pos in range(self.chunk.size):
             if pos in self._verdicts or pos in self._accepted:
                 continue
-            if pos in unknown and (ended or unknown[pos].code == Code.ANSWER_UNCLEAR):
-                self._verdicts[pos] = unknown[pos]
-                ask.append(pos)
-            elif self.chunk.state is ChunkState.SENDING or pos in unknown:
-                settle.append(pos)
+            verdict = unknown.get(pos)
+            if verdict is None:
+                (settle if sending else send).append(pos)
+                self.lost.update([pos] if sending else ())
+                continue
+            settle.append(pos)
+            if verdict.code == Code.API_REFUSED:
+                self.refused_before.add(pos)
+            if self.chunk.state is ChunkState.DONE or (
+                not sending and verdict.code != Code.ANSWER_LOST
+            ):
+                self.ended.add(pos)
+            elif verdict.code == Code.ANSWER_UNCLEAR:
+                self.unclear.add(pos)
             else:
-                send.append(pos)
-        self.lost.update(settle)
-        return send, settle, ask
+                self.lost.add(pos)
+                continue
+            self._verdicts[pos] = verdict
+        return send, settle
 
     # -- judging -------------------------------------------------------------------------------
 
     def accept(self, positions: Iterable[int]) -> None:
-        """The API took them; of one that was sent again after a loss, the sender is told so."""
+        """The API took them; of one that was sent again, the sender is told so."""
         if not self.doubted:
             self._accepted.update(positions)
             return
         taken = set(positions)
         self._accepted.update(taken - self.doubted)
         for pos in sorted(taken & self.doubted):
-            words = "The answer was lost; it was sent again and accepted."
+            words = f"The answer was {self._how(pos)}; it was sent again and accepted."
             self.judge(pos, Outcome.ACCEPTED, Code.RESENT, words)
+
+    def send_again(self, positions: Iterable[int]) -> None:
+        """They may have arrived, and are sent once more."""
+        self._were_unclear.update(self.unclear.intersection(positions))
+        self.lost.difference_update(positions)
+        self.unclear.difference_update(positions)
+        self.doubted.update(positions)
+
+    def _how(self, pos: int) -> str:
+        return "unclear" if pos in self.unclear | self._were_unclear else "lost"
 
     def judge(self, pos: int, outcome: Outcome, code: Code, message: str) -> None:
         """Give a row an end of its own."""
         self.lost.discard(pos)
+        self.unclear.discard(pos)
         self._verdicts[pos] = Verdict(
             chunk_no=self.chunk.no,
             pos=pos,
@@ -89,23 +120,61 @@ class RowBook:
         )
 
     def refuse(self, pos: int, refusal: Refusal) -> None:
-        """The API's no to one row; after a lost answer it may only mean "already done"."""
+        """The API's no to one row.
+
+        Sent again after an answer that was lost or unclear it may only mean "already done": the row
+        has failed when asking shows that it does not (``fail``), or when it was refused like this
+        before and a person had it sent once more.
+        """
         words = f"{refusal.code}: {refusal.message}" if refusal.code else refusal.message
         if pos in self.doubted:
-            said = f"An answer was lost; sent again, the API refused: {words}"
-            self.judge(pos, Outcome.UNKNOWN, Code.ANSWER_LOST, said)
+            said = f"An answer was {self._how(pos)}; sent again, the API refused: {words}"
+            again = pos in self.refused_before
+            outcome = Outcome.FAILED if again else Outcome.UNKNOWN
+            self.judge(pos, outcome, Code.API_REFUSED, said)
+        elif pos in self.behind:
+            step = self.behind[pos].wire
+            said = f"{step} of this order is not settled yet, and the API refused this: {words}"
+            self.judge(pos, Outcome.UNSENT, Code.EARLIER_OPEN, said)
         else:
             self.judge(pos, Outcome.FAILED, Code.API_REFUSED, f"The API refused: {words}")
 
+    def wait(self, pos: int, step: Milestone) -> None:
+        """An earlier step of its order is not settled: it is not sent, or not again."""
+        if pos in self.held_before:
+            self._verdicts[pos] = next(v for v in self._known if v.pos == pos)
+            return
+        words = f"{step.wire} of this order is not settled yet; this waits."
+        self.judge(pos, Outcome.UNSENT, Code.EARLIER_OPEN, words)
+        self._verdicts[pos] = replace(self._verdicts[pos], http_status=None)
+
+    def fail(self, pos: int) -> None:
+        """The row was refused, and the API, asked, has not got its status: it has failed."""
+        self._verdicts[pos] = replace(self._verdicts[pos], outcome=Outcome.FAILED)
+
     def reconcile(self, pos: int) -> None:
         """The API, asked, has this row's status or a later one."""
-        words = "The answer was lost; the API, asked, has this status (or a later one)."
+        words = (
+            f"The answer was {self._how(pos)}; the API, asked, has this status (or a later one)."
+        )
         self.judge(pos, Outcome.ACCEPTED, Code.RECONCILED, words)
 
-    def leave_unknown(self, pos: int, why: str, code: Code) -> None:
+    def leave_open(self, pos: int, why: str) -> None:
+        """Its answer says nothing: it is asked about, now and at every pass until that tells."""
+        words = f"Not known whether the API took it: its answer was unclear ({why})."
+        self.judge(pos, Outcome.UNKNOWN, Code.ANSWER_UNCLEAR, words)
+        self.unclear.add(pos)
+
+    def leave_unknown(self, pos: int) -> None:
         """Nobody can tell how this row ended."""
-        words = f"Not known whether the API took it: {why}. Look the order up, then retry the drop."
-        self.judge(pos, Outcome.UNKNOWN, code, words)
+        if pos in self.unclear:
+            verdict = self._verdicts[pos]
+            self.unclear.discard(pos)
+            self._verdicts[pos] = replace(verdict, message=f"{verdict.message} {_LOOK_IT_UP}")
+            return
+        why = "its answer was lost, and api.when_in_doubt is hold"
+        words = f"Not known whether the API took it: {why}. {_LOOK_IT_UP}"
+        self.judge(pos, Outcome.UNKNOWN, Code.ANSWER_LOST, words)
 
     def note(self, receipt: Receipt) -> None:
         """Keep a call for ``trace``."""
@@ -185,14 +254,14 @@ class RowBook:
             ),
             verdicts=tuple(self._verdicts.values()),
             receipts=tuple(self._receipts),
-            replaces=self._had_verdicts,
+            replaces=bool(self._known),
         )
 
     def _state(self) -> ChunkState:
         if not self._verdicts and not self.lost and len(self._accepted) == self.chunk.size:
             return ChunkState.DONE
         settled = self._accepted | self._verdicts.keys()
-        if self.lost or self.doubted - settled:
+        if self.lost or self.unclear or self.doubted - settled:
             return ChunkState.SENDING
         waiting = any(v.outcome is Outcome.UNSENT for v in self._verdicts.values())
         if waiting or len(settled) < self.chunk.size:
@@ -204,6 +273,8 @@ class RowBook:
             return Outcome.ACCEPTED, "", ""
         if state is ChunkState.SENDING:
             return Outcome.UNKNOWN, str(Code.ANSWER_LOST), _in_doubt(self.last_words)
+        if self.chunk.code == Code.EARLIER_OPEN:
+            return Outcome.UNSENT, self.chunk.code, self.chunk.message
         words = f"Not sent yet: {self.last_words or 'waiting its turn'}."
         return Outcome.UNSENT, str(Code.NOT_SENT), words
 
@@ -213,7 +284,7 @@ def untouched(chunk: Chunk, known: Sequence[Verdict], reason: str) -> ChunkResul
     if chunk.state is ChunkState.SENDING and chunk.outcome is None:
         words, code = _in_doubt(""), str(Code.ANSWER_LOST)
         chunk = replace(chunk, outcome=Outcome.UNKNOWN, code=code, message=words)
-    elif chunk.state is ChunkState.PLANNED:
+    elif chunk.state is ChunkState.PLANNED and chunk.code != Code.EARLIER_OPEN:
         words = f"Not sent yet. {reason}"
         chunk = replace(chunk, outcome=Outcome.UNSENT, code=str(Code.NOT_SENT), message=words)
     return ChunkResult(chunk=chunk, verdicts=tuple(known), replaces=bool(known))

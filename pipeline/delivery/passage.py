@@ -7,12 +7,13 @@ lost on the way is asked about first (decision 5). Nothing here writes: the resu
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
+from pipeline.delivery.earlier import Earlier
 from pipeline.delivery.gate import GateShut
 from pipeline.delivery.outcomes import Positions, RowBook
 from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.patience import GaveUp, Patience
 from pipeline.delivery.settling import Settler, proof_from
-from pipeline.delivery.tools import Earlier, Errand, Tools
+from pipeline.delivery.tools import Errand, Tools
 from pipeline.errors import Held, Transient
 from pipeline.model import stamp
 from pipeline.ports import Chunk, ChunkResult, ChunkState, Verdict
@@ -60,7 +61,8 @@ class Passage:
 
     @cached_property
     def _settler(self) -> Settler:
-        return Settler(self._tools, self._parcel, self._rows, self._errand.owner)
+        errand = self._errand
+        return Settler(self._tools, self._parcel, self._rows, errand.owner, errand.told)
 
     @property
     def suspect(self) -> str | None:
@@ -80,17 +82,19 @@ class Passage:
         if self._chunk.state is ChunkState.PLANNED and not self._known and not self._earlier:
             send: Positions = range(self._chunk.size)
             settle: Positions = ()
-            ask: Positions = ()
         else:
-            send, settle, ask = self._rows.sort(self._known)
+            send, settle = self._rows.sort(self._known)
         try:
-            if ask:
-                await self._settler.ask_only(ask)
             if settle:
                 tools = self._tools
+                if not tools.policy.reconcile and not self._patience.knows_better(
+                    since_opened=True
+                ):
+                    # Nobody is asked, and whether the API takes our calls at all is to be seen yet.
+                    settle = [pos for pos in settle if pos not in self._rows.unclear]
                 opened_at = self._errand.taken_up or tools.opened_at
                 since = proof_from(self._chunk, tools.policy, opened_at)
-                again = await self._settler.settle(settle, not_before=since)
+                again = await self._settler.settle(settle, not_before=since, over=True)
                 send = sorted([*send, *again])
             if self._earlier:
                 send = await self._settler.hold_back(send, self._earlier)
@@ -112,7 +116,7 @@ class Passage:
             self._patience.answered()
             match answer.meaning:
                 case Meaning.DOUBT:
-                    await self._settler.after_unclear(positions, answer.message)
+                    await self._unclear(answer, positions)
                     return
                 case Meaning.REFUSED:
                     await self._refused(answer, positions)
@@ -134,6 +138,7 @@ class Passage:
             raise GateShut
         await tools.gate.enter(self._patience.tries, self._errand.owner)
         try:
+            self._errand.leaves(self._chunk.no)
             rows.sent_at = stamp(tools.clock.now())
             rows.attempts += 1
             self._patience.left_at = tools.clock.monotonic()
@@ -161,6 +166,7 @@ class Passage:
         """A 2xx: all taken but those it names; those it hides are asked about."""
         self._patience.answered()
         self._tools.gate.succeeded()
+        self._tools.unclear.forget()
         self._tools.jury.took(self._chunk.drop_seq)
         self._taken = True
         if not answer.failed and not answer.doubtful:
@@ -173,7 +179,33 @@ class Passage:
             self._rows.refuse(pos, refusal)
         if doubtful:
             await self._settler.after_unclear(doubtful, answer.message)
-        await self._reconsider(refused)
+        await self._settler.reconsider(refused)
+
+    async def _unclear(self, answer: Answer, positions: Positions) -> None:
+        """A 2xx that does not say whether it was taken: one of its orders is asked about first.
+
+        Where that one got there the API takes our calls, and the others are asked about as well.
+        Else this may be an outage, which shows when the next calls meet the same.
+        """
+        tools = self._tools
+        for pos in positions:
+            self._rows.leave_open(pos, answer.message)
+        async with tools.unclear.turn:
+            if tools.gate.shut is not None:
+                raise GateShut
+            got_there = await self._settler.ask_only(positions[:1])
+            if got_there:
+                tools.gate.succeeded()
+                tools.unclear.forget()
+            elif tools.unclear.again(answer.kind):
+                self._patience.hold(answer.message, self._rows.http_status)
+            else:
+                tools.gate.slow_down(tools.policy.pause(1, tools.rng))
+        if got_there:
+            await self._settler.ask_only(positions[1:])
+        elif not tools.policy.reconcile and self._patience.knows_better():
+            for pos in positions:
+                self._rows.leave_unknown(pos)
 
     # -- refused whole -------------------------------------------------------------------------
 
@@ -201,7 +233,7 @@ class Passage:
             self._looked_into = self._looked_into and len(positions) == 1
             for pos in positions:
                 self._rows.refuse(pos, named.get(pos, word))
-            await self._reconsider(positions)
+            await self._settler.reconsider(positions)
             return
         if named and len(named) < len(positions):
             parts = [[p for p in positions if p not in named], sorted(named)]
@@ -210,9 +242,3 @@ class Passage:
             parts = [list(positions[:middle]), list(positions[middle:])]
         for part in parts:
             await self._send(part)
-
-    async def _reconsider(self, refused: "Sequence[int] | dict[int, Refusal]") -> None:
-        """Refused when sent again: ask whether the first call, whose answer was lost, did it."""
-        doubted = [pos for pos in refused if pos in self._rows.doubted]
-        if doubted:
-            await self._settler.ask_only(doubted)

@@ -29,6 +29,17 @@ class Patience:
         """Something other than a 401 came back."""
         self._renewals = 0
 
+    def knows_better(self, *, since_opened: bool = False) -> bool:
+        """Whether an unclear answer is this call's own matter, and no sign of an outage.
+
+        Something was taken since this chunk began (or since sending was opened), or nothing else is
+        out or at hand that could show it.
+        """
+        gate = self._tools.gate
+        if gate.has_taken if since_opened else gate.last_success >= self._began:
+            return True
+        return not (self._errand.others() or gate.in_flight or gate.waiting)
+
     async def failed(self, answer: Answer) -> None:
         """A failure that counts.
 

@@ -5,30 +5,49 @@ longer be running over there (konnect-api.md, "which failures leave doubt").
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from pipeline.delivery.asking import Told
+from pipeline.delivery.earlier import Before, Earlier
 from pipeline.delivery.gate import GateShut
 from pipeline.delivery.outcomes import Positions, RowBook
 from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.tools import Before, Earlier, Tools
+from pipeline.delivery.tools import Tools
 from pipeline.ports import Chunk
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
+Answers = dict[tuple[str, Milestone], Told]
+"""Order id and milestone → what was told when it was asked about."""
+
 
 class Settler:
-    """Asks on behalf of one chunk and writes down in ``rows`` what that settles."""
+    """Asks on behalf of one chunk and writes down in ``rows`` what that settles.
 
-    def __init__(self, tools: Tools, parcel: Parcel, rows: RowBook, owner: object) -> None:
+    ``told``: what this pass of the drop has learned of orders whose calls are over, so that nobody
+    asks twice.
+    """
+
+    def __init__(
+        self, tools: Tools, parcel: Parcel, rows: RowBook, owner: object, told: Answers
+    ) -> None:
         self._tools = tools
         self._parcel = parcel
         self._rows = rows
         self._owner = owner
+        self._told = told
+        self._proof: dict[int, Told] = {}
 
-    async def settle(self, positions: Positions, *, not_before: float | None = None) -> list[int]:
-        """Ask about lost rows. Returns what is to be sent again; the rest has its end.
+    async def settle(
+        self, positions: Positions, *, not_before: float | None = None, over: bool = False
+    ) -> list[int]:
+        """Ask about rows that may have arrived. Returns what is to be sent; the rest has its end.
+
+        ``over``: at ``not_before`` their calls cannot be running any more, so that what is told
+        then is proof, and what cannot be told is left for a person. Else what asking does not
+        settle stays in doubt until the next pass.
 
         What is sent again stays doubted: should the API refuse it, that may only mean that the
         first call arrived after all.
@@ -36,34 +55,71 @@ class Settler:
         told = await self._ask(positions, not_before)
         again: list[int] = []
         for pos in positions:
-            word = told.get(pos, Told.UNCLEAR)
+            word = told.get(pos)
+            if over and word is not None:
+                self._proof[pos] = self._told[self._parcel.head(pos)] = word
             if word is Told.REACHED:
                 self._rows.reconcile(pos)
-            elif word is Told.UNCLEAR and self._tools.policy.when_in_doubt == "hold":
-                why = "its answer was lost, and api.when_in_doubt is hold"
-                self._rows.leave_unknown(pos, why, Code.ANSWER_LOST)
-            else:
+            elif pos in self._rows.ended:
+                self._settle_ended(pos, word, again)
+            elif word is Told.BEHIND or self._is_resent(pos):
                 again.append(pos)
-                self._rows.doubted.add(pos)
-        self._rows.lost.difference_update(positions)
+            elif (word is not None and over) or not self._tools.policy.reconcile:
+                self._rows.leave_unknown(pos)
+        self._rows.send_again(again)
         return again
 
-    async def after_unclear(self, positions: Positions, why: str) -> None:
-        """After a 2xx that says nothing clear: ask, and never send again."""
-        for pos in positions:
-            said = f"its answer was unclear ({why})"
-            self._rows.leave_unknown(pos, said, Code.ANSWER_UNCLEAR)
-        await self.ask_only(positions)
+    def _is_resent(self, pos: int) -> bool:
+        """Whether a row is sent again where asking does not tell: not after an unclear 2xx."""
+        resend = self._tools.policy.when_in_doubt == "resend"
+        return resend and pos not in self._rows.unclear
 
-    async def ask_only(self, positions: Positions) -> None:
-        """Ask about rows that are judged unknown; those that got there are accepted."""
+    def _settle_ended(self, pos: int, word: Told | None, again: list[int]) -> None:
+        """A row that ended as unknown, and clearly is not there after all."""
+        if word is not Told.BEHIND:
+            return
+        if pos in self._rows.refused_before:
+            self._rows.fail(pos)
+        else:
+            again.append(pos)
+
+    async def after_unclear(self, positions: Positions, why: str) -> None:
+        """Ask about rows whose answer does not say how they went; they stay in doubt otherwise."""
+        for pos in positions:
+            self._rows.leave_open(pos, why)
+        await self.ask_only(positions)
+        if not self._tools.policy.reconcile:
+            for pos in positions:
+                self._rows.leave_unknown(pos)
+
+    async def ask_only(self, positions: Positions) -> bool:
+        """Accept those of these rows that asking shows to be there. Returns whether one is."""
         try:
             told = await self._ask(positions, None)
         except GateShut:
-            return
-        for pos in positions:
-            if told.get(pos) is Told.REACHED:
+            return False
+        reached = [pos for pos in positions if told.get(pos) is Told.REACHED]
+        for pos in reached:
+            self._rows.reconcile(pos)
+        return bool(reached)
+
+    async def reconsider(self, refused: Collection[int]) -> None:
+        """Refused when sent again: whether the first call, whose answer was lost, did it.
+
+        Nobody is asked again about what was told when the first call was over.
+        """
+        doubted = [pos for pos in refused if pos in self._rows.doubted]
+        open_still = [pos for pos in doubted if pos not in self._proof]
+        told: Mapping[int, Told] = self._proof
+        if open_still:
+            with suppress(GateShut):  # they are asked about at the next pass
+                told = {**self._proof, **await self._ask(open_still, None)}
+        for pos in doubted:
+            word = told.get(pos)
+            if word is Told.REACHED:
                 self._rows.reconcile(pos)
+            elif word in {Told.BEHIND, Told.NO_WORD}:
+                self._rows.fail(pos)
 
     async def hold_back(self, positions: Positions, earlier: Earlier) -> list[int]:
         """Judge rows whose order's earlier milestone did not get through; return the others."""
@@ -73,42 +129,53 @@ class Settler:
         for pos in positions:
             order_id, _ = self._parcel.head(pos)
             before = earlier.get(order_id)
-            outcome = Outcome.ACCEPTED if before is None else await self._after(before, order_id)
+            outcome = Outcome.ACCEPTED if before is None else await self._after(before, pos)
             if before is None or outcome is Outcome.ACCEPTED:
                 go.append(pos)
             elif outcome is Outcome.FAILED:
                 words = f"{before.milestone.wire} of this order failed, so this was not sent."
                 self._rows.judge(pos, Outcome.FAILED, Code.EARLIER_FAILED, words)
             else:
-                words = f"{before.milestone.wire} of this order is not settled yet; this waits."
-                self._rows.judge(pos, Outcome.UNSENT, Code.EARLIER_OPEN, words)
+                self._rows.wait(pos, before.milestone)
         return go
 
-    async def _after(self, before: Before, order_id: str) -> Outcome:
+    async def _after(self, before: Before, pos: int) -> Outcome:
         """What a row may take its order's earlier milestone for: accepted, failed or open.
 
-        Unknown keeps the later one waiting (hazards.md B), but not for ever: where the API, asked,
-        has no word that would ever tell, it decides (decision 26).
+        Unknown keeps the later one waiting (hazards.md B), but not for ever: where the order's
+        state fits either, asking will never tell, and the API decides (decision 26). Should it
+        refuse, that says as much of the earlier step as of this one: it waits again.
         """
         unknown = before.outcome is Outcome.UNKNOWN
-        lost = unknown and before.code == Code.ANSWER_LOST
         policy = self._tools.policy
         waits = policy.when_in_doubt == "hold" or not policy.reconcile or not before.code
         if before.outcome is not Outcome.FAILED and waits:
             return Outcome.UNSENT
-        told = (await self._ask_about({0: (order_id, before.milestone)}, None)).get(0)
-        if told is Told.REACHED or (unknown and told is Told.UNCLEAR):
+        head = self._parcel.head(pos)[0], before.milestone
+        told = self._told.get(head) or (await self._ask_about({0: head}, None)).get(0)
+        if told is not None:
+            self._told[head] = told
+        if told is Told.REACHED:
             return Outcome.ACCEPTED
-        if before.outcome is Outcome.FAILED or (lost and told is Told.BEHIND):
-            return Outcome.FAILED
-        return Outcome.UNSENT
+        if unknown and told is Told.UNCLEAR and pos not in self._rows.held_before:
+            self._rows.behind[pos] = before.milestone
+            return Outcome.ACCEPTED
+        refused = before.code == Code.API_REFUSED and told in {Told.BEHIND, Told.NO_WORD}
+        return Outcome.FAILED if before.outcome is Outcome.FAILED or refused else Outcome.UNSENT
 
     async def _ask(
         self, positions: Collection[int], not_before: float | None
     ) -> Mapping[int, Told]:
-        if not self._tools.policy.reconcile or not positions:
+        if not positions or not self._tools.policy.reconcile:
+            return {}
+        idle = all(self._stays(pos) for pos in positions)
+        if idle and self._tools.asker.is_silent:
             return {}
         return await self._ask_about({pos: self._parcel.head(pos) for pos in positions}, not_before)
+
+    def _stays(self, pos: int) -> bool:
+        """Whether a row stays in doubt, just as it is, where nobody answers."""
+        return pos in self._rows.ended or pos in self._rows.unclear
 
     async def _ask_about(
         self, heads: Mapping[int, tuple[str, Milestone]], not_before: float | None

@@ -1,33 +1,18 @@
 """What every passage of one room uses, and what belongs to one chunk's errand."""
 
 import random
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from datetime import datetime
 
 from msgspec import Struct, field
 
-from pipeline.delivery.asking import Asker
+from pipeline.delivery.asking import Asker, Told
 from pipeline.delivery.gate import Gate
 from pipeline.delivery.jury import Jury
 from pipeline.delivery.policy import DeliveryPolicy
+from pipeline.delivery.unclear import UnclearAnswers
 from pipeline.ports import Clock, StatusApi
-from schemas.vocabulary import Milestone, Outcome
-
-
-class Before(Struct, frozen=True, kw_only=True):
-    """How an order's earlier milestone in this drop ended, if not well.
-
-    ``code``: that of its verdict, where its chunk has ended; what ended as unknown stays so until
-    asking or a person settles it (decision 26).
-    """
-
-    milestone: Milestone
-    outcome: Outcome
-    code: str = ""
-
-
-#: order id → its earlier milestone
-Earlier = Mapping[str, Before]
+from schemas.vocabulary import Milestone
 
 
 class Tools(Struct, frozen=True, kw_only=True):
@@ -40,6 +25,7 @@ class Tools(Struct, frozen=True, kw_only=True):
     rng: random.Random
     asker: Asker
     jury: Jury = field(default_factory=Jury)
+    unclear: UnclearAnswers = field(default_factory=UnclearAnswers)
     opened_at: datetime | None = None
 
 
@@ -48,7 +34,9 @@ class Errand(Struct, frozen=True, kw_only=True):
 
     ``owner``: its drop, as the gate knows it; ``key``: the chunk, among all; ``cancelled``: nothing
     more of the drop is wanted; ``others``: other chunks could be tried now; ``may_split``: the drop
-    can still afford a halving; ``taken_up``: since when no other worker sends it.
+    can still afford a halving; ``taken_up``: since when no other worker sends it; ``leaves``: is
+    told the chunk's number before a call goes; ``told``: what was told of orders in this pass of
+    the drop.
     """
 
     owner: object
@@ -57,3 +45,5 @@ class Errand(Struct, frozen=True, kw_only=True):
     cancelled: Callable[[], bool] = lambda: False
     others: Callable[[], bool] = lambda: False
     taken_up: datetime | None = None
+    leaves: Callable[[int], None] = lambda _no: None
+    told: dict[tuple[str, Milestone], Told] = field(default_factory=dict)

@@ -26,8 +26,26 @@ _WORD_KEYS = (
     "description",
 )
 _ERROR_KEYS = ("errors", "error", "failed", "failures")
+_YES_NO_KEYS = ("success", "ok")
+_STATUS_KEYS = ("status", "statusCode", "status_code", "result")
+
+_NO = frozenset({"FALSE", "NO", "0", ""})
+_FAILED = re.compile("FAIL|ERROR|REJECT|INVALID")
+_BAD = re.compile(
+    "FAIL|ERROR|REJECT|INVALID|DENIED|FORBIDDEN|UNAUTH|EXPIRED|TIMEOUT|ABORT|CANCEL|EXCEPTION"
+    "|UNAVAILABLE|MAINTENANCE|NOT[ _-]|^(FALSE|NO|KO|NOK|[45][0-9][0-9])$"
+)
+_HALF_BAD = re.compile("PARTIAL")
+_GOOD_CODE = re.compile("0*|2[0-9][0-9]|OK|SUCCESS")
 _SPEECH = 300
 """The API's words are cut to this many characters."""
+
+_QUOTED, _UNQUOTED = 6, 12
+"""An order's id in the API's words counts from this length on, in quotes and without: a shorter
+word may be any number ("at least 10 characters")."""
+
+_WORD = re.compile(r"[A-Za-z0-9_-]+")
+_IN_QUOTES = re.compile(r"""["'`‘’“”«»]\s*([A-Za-z0-9_-]+)\s*["'`‘’“”«»]""")
 
 _DEEPEST = 4
 """How deep an error may hide its words."""
@@ -40,6 +58,15 @@ class Refusal(Struct, frozen=True, kw_only=True):
     message: str
 
 
+def is_json(reply: Reply) -> bool:
+    """Whether the body is JSON of any kind."""
+    try:
+        orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
 def json_object(reply: Reply) -> dict[str, Any] | None:
     """The body, if it is a JSON object."""
     try:
@@ -50,9 +77,44 @@ def json_object(reply: Reply) -> dict[str, Any] | None:
 
 
 def levels(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Where counts and errors may lie: in ``data``, else on top."""
-    data = body.get("data")
-    return [data, body] if isinstance(data, dict) else [body]
+    """Where counts and errors may lie: in ``data``, else on top, else in ``meta``."""
+    return [
+        *(each for each in (body.get("data"),) if isinstance(each, dict)),
+        body,
+        *(each for each in (body.get("meta"),) if isinstance(each, dict)),
+    ]
+
+
+def is_published(body: Mapping[str, Any]) -> bool:
+    """Whether it has what the API publishes of a success: the objects ``data`` and ``meta``."""
+    return isinstance(body.get("data"), dict) and isinstance(body.get("meta"), dict)
+
+
+def says_bad(body: Mapping[str, Any], *, named: bool) -> bool:
+    """Whether it says that something went wrong; ``named``: beyond the rows that it names."""
+    return any(
+        _says_no(level)
+        or any(_is_bad(level[key], named=named) for key in _STATUS_KEYS if key in level)
+        or not all(_is_good_code(level[key]) for key in _CODE_KEYS if key in level)
+        for level in levels(body)
+    )
+
+
+def _says_no(level: Mapping[str, Any]) -> bool:
+    values = (level[key] for key in _YES_NO_KEYS if level.get(key) is not None)
+    return any(str(value).strip().upper() in _NO for value in values)
+
+
+def _is_bad(status: object, *, named: bool) -> bool:
+    """Whether this, as the status of an answer, tells of a failure."""
+    if isinstance(status, bool):
+        return not status
+    word = str(status).strip().upper() if isinstance(status, str | int) else ""
+    return bool(_BAD.search(word)) or (bool(_HALF_BAD.search(word)) and not named)
+
+
+def _is_good_code(code: object) -> bool:
+    return code is None or bool(_GOOD_CODE.fullmatch(str(code).strip().upper()))
 
 
 def errors_of(body: Mapping[str, Any]) -> list[Any]:
@@ -61,8 +123,15 @@ def errors_of(body: Mapping[str, Any]) -> list[Any]:
         for key in _ERROR_KEYS:
             if found := _listed(level.get(key)):
                 return found
-    data = body.get("data")
-    return list(_bad_items(data)) if isinstance(data, list) else []
+    return [item for items in _lists_of(body) for item in _bad_items(items)]
+
+
+def _lists_of(body: Mapping[str, Any]) -> Iterator[list[Any]]:
+    """Lists in which an answer may tell of each item."""
+    if isinstance(body.get("data"), list):
+        yield body["data"]
+    for level in levels(body):
+        yield from (value for value in level.values() if isinstance(value, list))
 
 
 def _listed(value: object) -> list[Any]:
@@ -78,13 +147,16 @@ def _listed(value: object) -> list[Any]:
 
 
 def _bad_items(items: Sequence[object]) -> Iterator[object]:
-    """An answer that lists every item: those of them that did not go well."""
+    """An answer that lists every item: those of them that clearly did not go well."""
     for item in items:
         if not isinstance(item, dict):
             continue
-        word = str(item.get("status", "")).strip().upper()
-        said = any(_listed(item.get(key)) for key in _ERROR_KEYS)
-        if said or item.get("success") is False or re.search("FAIL|ERROR|REJECT|INVALID", word):
+        words = (item[key] for key in _STATUS_KEYS if isinstance(item.get(key), str))
+        if (
+            any(_listed(item.get(key)) for key in _ERROR_KEYS)
+            or _says_no(item)
+            or any(_FAILED.search(word.upper()) for word in words)
+        ):
             yield item
 
 
@@ -122,8 +194,16 @@ def _place(error: object, places: Mapping[str, int], size: int) -> int | None:
         error = _words_of(error)
     if not isinstance(error, str):
         return None
-    found = {places[word] for word in re.findall(r"[A-Za-z0-9_-]+", error) if word in places}
+    found = {places[word] for word in _mentioned(error) if word in places}
     return found.pop() if len(found) == 1 else None
+
+
+def _mentioned(text: str) -> Iterator[str]:
+    """The words of a text that may be an order's id and hardly anything else."""
+    if len(whole := text.strip()) >= _QUOTED:
+        yield whole
+    yield from (word for word in _IN_QUOTES.findall(text) if len(word) >= _QUOTED)
+    yield from (word for word in _WORD.findall(text) if len(word) >= _UNQUOTED)
 
 
 def _whole_number(value: object) -> int | None:
@@ -158,9 +238,16 @@ def _as_text(error: Mapping[str, Any]) -> str:
 
 
 def names_an_order(reply: Reply, order_ids: Sequence[str]) -> bool:
-    """Whether the body speaks of an order of this call."""
-    text = reply.body.decode("utf-8", "replace")
-    return not set(re.findall(r"[A-Za-z0-9_-]+", text)).isdisjoint(order_ids)
+    """Whether the body speaks of an order of this call: in an id field, or in its words."""
+    body = json_object(reply)
+    if body is None:
+        text = reply.body.decode("utf-8", "replace")
+        return not set(_mentioned(text)).isdisjoint(order_ids)
+    if name_errors(errors_of(body), order_ids)[0]:
+        return True
+    return any(
+        str(level.get(key, "")).strip() in order_ids for level in levels(body) for key in _ID_KEYS
+    ) or any(not set(_mentioned(_words_of(each))).isdisjoint(order_ids) for each in levels(body))
 
 
 def speech(reply: Reply, body: Mapping[str, Any] | None) -> str:

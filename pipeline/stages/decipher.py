@@ -1,9 +1,9 @@
 """Decipher: what an answer of the status endpoint means for each row of its call.
 
-One pure function; the one place where transient, held and refused are told apart. The fields of a
-2xx answer are not published; sibling endpoints answer with counts and ``errors[]``, so those are
-read from ``data`` or else from the top (konnect-api.md, "What is not published"). Where what is
-said does not add up, the rows it leaves open are in doubt: neither accepted nor failed.
+One pure function; the one place where transient, held and refused are told apart. The table of
+docs/contract.md, "What the API's answers mean", has each shape. A success is what has the published
+shape (the objects ``data`` and ``meta``) or the counts of the sibling endpoints, adding up, and
+names no failure anywhere; all else under 2xx is in doubt: neither accepted nor failed.
 """
 
 import re
@@ -19,25 +19,25 @@ from pipeline.ports import Reply
 from pipeline.stages.answers import (
     Refusal,
     errors_of,
+    is_json,
+    is_published,
     json_object,
     levels,
     name_errors,
     names_an_order,
+    says_bad,
     speech,
 )
 
 _NOT_DONE = frozenset({408, 425, 429, 500, 503})
 """Answers that say the call was not carried out: safe to repeat."""
 
-_BAD = frozenset({"FAILED", "FAILURE", "FAIL", "ERROR", "REJECTED"})
-_HALF_BAD = frozenset({"PARTIAL", "PARTIAL_SUCCESS", "PARTIALLY_FAILED", "PARTIAL_FAILURE"})
-
 
 class Meaning(StrEnum):
     """What to do about an answer."""
 
     DONE = "done"  # taken, except the rows in ``failed`` and ``doubtful``
-    DOUBT = "doubt"  # taken or not: ask, never resend after a 2xx
+    DOUBT = "doubt"  # a 2xx that does not say whether it was taken: ask
     RETRY = "retry"  # not done: try again
     LIMITED = "limited"  # not done: too fast (429)
     LOST = "lost"  # no trustworthy answer (502, 504): done or not
@@ -47,19 +47,67 @@ class Meaning(StrEnum):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """An answer, understood. ``failed`` and ``doubtful`` name places in the call, from 0."""
+    """An answer, understood. ``failed`` and ``doubtful`` name places in the call, from 0.
+
+    ``kind``: of an answer in doubt, what it is; the same kind again and again is an outage.
+    """
 
     meaning: Meaning
     message: str = ""
     failed: Mapping[int, Refusal] = field(default_factory=dict)
     doubtful: frozenset[int] = frozenset()
     retry_after: float | None = None
+    kind: str = ""
 
 
 _ALL_TAKEN = Answer(meaning=Meaning.DONE)
 _FINE = (None, "SUCCESS")
-_NOTHING: tuple[object, ...] = (None, {})
+_NO_META: Mapping[str, Any] = {}
 _PLAIN = frozenset({"payloadCount", "successCount", "failedCount", "status", "errors"})
+
+EMPTY = "an empty answer"
+PAGE = "a page in place of an answer"
+CUT_OFF = "an answer that is no JSON or is cut off"
+NO_OBJECT = "JSON that is no object"
+ERROR = "an error under the status of a success"
+NO_SUM = "counts that do not add up"
+NO_SHAPE = "an object without what the API publishes of a success"
+
+
+class _Counts(Struct, frozen=True, kw_only=True):
+    """The counts of an answer, None where there is none. ``clear``: they do not contradict."""
+
+    seen: int | None
+    taken: int | None
+    failed: int | None
+    clear: bool
+
+    def add_up(self, size: int, named: int) -> bool:
+        """Whether they fit a call of ``size`` orders that were all taken but ``named``."""
+        return (
+            self.clear
+            and self.taken in {None, size - named}
+            and self.failed in {None, named}
+            and self.seen in {None, size}
+        )
+
+    @property
+    def tell_taken(self) -> bool:
+        """Whether they say how many orders were taken."""
+        return self.taken is not None or (self.seen is not None and self.failed is not None)
+
+    def all_failed(self, size: int) -> bool:
+        """Whether they say that not one of the orders was taken."""
+        return (
+            self.clear
+            and self.failed == size
+            and self.taken in {None, 0}
+            and self.seen in {None, size}
+        )
+
+    def some_taken(self, size: int) -> bool:
+        """Whether they say that the call was carried out, at least in part."""
+        return bool(self.taken) or 0 < (self.failed or 0) < size
 
 
 def decipher(reply: Reply, order_ids: Sequence[str], *, now: datetime) -> Answer:
@@ -88,59 +136,84 @@ def decipher(reply: Reply, order_ids: Sequence[str], *, now: datetime) -> Answer
 def _taken(reply: Reply, order_ids: Sequence[str]) -> Answer:
     body = json_object(reply)
     if body is None:
-        return Answer(meaning=Meaning.DOUBT, message="the answer is not a JSON object")
+        return _in_doubt(_kind_of_no_object(reply), reply, None)
     size = len(order_ids)
     if _plainly_well(body, size):
         return _ALL_TAKEN
     counts = _counted(body)
     named, unnamed = name_errors(errors_of(body), order_ids)
-    count, taken = counts.get("failedCount"), counts.get("successCount", counts.get("payloadCount"))
-    if count == size and not counts.get("successCount"):
+    if counts.all_failed(size):
         word = unnamed or Refusal(code="", message=speech(reply, body))
         return Answer(
             meaning=Meaning.DONE, failed={pos: named.get(pos, word) for pos in range(size)}
         )
+    bad = unnamed is not None or says_bad(body, named=bool(named))
+    if not bad and counts.add_up(size, len(named)):
+        told = counts.failed is not None if named else is_published(body)
+        if told or counts.tell_taken:
+            return Answer(meaning=Meaning.DONE, failed=named) if named else _ALL_TAKEN
+        if not named:
+            return _in_doubt(NO_SHAPE, reply, body)
     everyone = frozenset(range(size))
-    if count is not None and (count < len(named) or count > size):
-        # It fails fewer than it names, or more than there are: not one row of it can be trusted.
-        words = "the answer's counts and errors do not agree"
-        return Answer(meaning=Meaning.DONE, doubtful=everyone, message=words)
-    short = taken is not None and taken < size - len(named)
-    more = count is not None and count > len(named)
-    if short or more or unnamed is not None or _says_bad(body, named=bool(named)):
+    if len(named) > (counts.failed if counts.failed is not None else size) or not counts.clear:
+        # It fails fewer than it names, or contradicts itself: not one row of it can be trusted.
+        return _in_doubt(NO_SUM, reply, body)
+    if named or counts.some_taken(size):
         return Answer(
             meaning=Meaning.DONE,
             failed=named,
             doubtful=everyone - named.keys(),
             message=(unnamed.message if unnamed else "")
-            or "the answer counts failures without naming them",
+            or "the answer does not say of each order how it went",
         )
-    return Answer(meaning=Meaning.DONE, failed=named)
+    return _in_doubt(ERROR if bad else NO_SUM, reply, body)
+
+
+def _in_doubt(kind: str, reply: Reply, body: Mapping[str, Any] | None) -> Answer:
+    words = speech(reply, body)
+    return Answer(meaning=Meaning.DOUBT, kind=kind, message=f"{kind}: {words}" if words else kind)
+
+
+def _kind_of_no_object(reply: Reply) -> str:
+    text = reply.body.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text:
+        return EMPTY
+    if text.startswith(b"<"):
+        return PAGE
+    return NO_OBJECT if is_json(reply) else CUT_OFF
 
 
 def _plainly_well(body: Mapping[str, Any], size: int) -> bool:
     """The one shape that nearly every answer has; nothing else is said in it. Only a short cut."""
-    data = body.get("data")
+    data, meta = body.get("data"), body.get("meta", _NO_META)
     return (
         isinstance(data, dict)
-        and data.get("failedCount") == 0
-        and data.get("successCount") == size
+        and (data.get("failedCount"), data.get("successCount")) == (0, size)
+        and data.get("payloadCount", size) == size
+        and not any(isinstance(value, bool) for value in data.values())
         and data.get("errors") == []
         and data.get("status") in _FINE
-        and body.get("meta") in _NOTHING
+        and isinstance(meta, dict)
+        and len(meta) <= ("requestId" in meta)
         and data.keys() <= _PLAIN
         and len(body) <= 1 + ("meta" in body)
     )
 
 
-def _counted(body: Mapping[str, Any]) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def _counted(body: Mapping[str, Any]) -> _Counts:
+    found: dict[str, set[int]] = {}
     for level in levels(body):
         for key in ("payloadCount", "successCount", "failedCount"):
             number = _number(level.get(key))
             if number is not None:
-                counts.setdefault(key, number)
-    return counts
+                found.setdefault(key, set()).add(number)
+    first = {key: next(iter(numbers)) for key, numbers in found.items()}
+    return _Counts(
+        seen=first.get("payloadCount"),
+        taken=first.get("successCount"),
+        failed=first.get("failedCount"),
+        clear=all(len(numbers) == 1 and min(numbers) >= 0 for numbers in found.values()),
+    )
 
 
 def _number(value: object) -> int | None:
@@ -150,24 +223,6 @@ def _number(value: object) -> int | None:
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _says_bad(body: Mapping[str, Any], *, named: bool) -> bool:
-    """It says that something went wrong, beyond the rows it names."""
-    meta = body.get("meta")
-    for level in (*levels(body), meta if isinstance(meta, dict) else {}):
-        if str(level.get("success", "")).strip().lower() == "false":
-            return True
-        for key in ("status", "statusCode"):
-            word = level.get(key)
-            if isinstance(word, str):
-                word = word.strip().upper()
-                if word in _BAD or (word in _HALF_BAD and not named):
-                    return True
-                word = int(word) if word.isdecimal() and len(word) == 3 else None
-            if isinstance(word, int) and 400 <= word < 600:
-                return True
-    return False
 
 
 def retry_after(reply: Reply, now: datetime) -> float | None:

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from pipeline.stages.candidates import NO_TIME, WIDTH, Bits, Candidates, Mask, Numbers, bit
 from pipeline.stages.findings import Finding
+from pipeline.stages.standing import sent_in_doubt, waits_for_doubt
 from schemas.codes import Code
 from schemas.vocabulary import STEPS, Journey, Milestone
 
@@ -52,7 +53,7 @@ class Updates(Struct, frozen=True, kw_only=True):
 
     ``row``: the row that supplies an update's content; ``added``: a pickup that we add;
     ``waves``: per chunk, its wave; ``doubted``: per chunk, whether it holds what was sent before
-    without an answer.
+    without an answer; ``waiting``: whether it waits for earlier steps that another file sent so.
     """
 
     row: npt.NDArray[np.int32]
@@ -62,6 +63,7 @@ class Updates(Struct, frozen=True, kw_only=True):
     pos: npt.NDArray[np.int8]
     waves: tuple[int, ...]
     doubted: tuple[bool, ...]
+    waiting: tuple[bool, ...]
 
 
 def in_flow_order(
@@ -91,8 +93,9 @@ def in_flow_order(
         present[order[added]] |= bit(Milestone.BAG_PICKED)
     first = _goes_first(work, present, accepted)
     wave = _PLACE[first[order], present[order], status]
-    doubt = unknown[order] & (1 << status.astype(np.int64)) != 0
-    at, chunk, pos, groups = _pack(wave, doubt, rows, chunk_size)
+    every = Candidates(rows=rows, order=order, status=status, event=work.event, names=work.names)
+    kind = sent_in_doubt(every, unknown) + 2 * waits_for_doubt(every, unknown, accepted, present)
+    at, chunk, pos, groups = _pack(wave, kind.astype(np.int8), rows, chunk_size)
     updates = Updates(
         row=rows[at],
         status=status[at],
@@ -100,7 +103,8 @@ def in_flow_order(
         chunk=chunk,
         pos=pos,
         waves=tuple(wave for wave, _ in groups),
-        doubted=tuple(doubted for _, doubted in groups),
+        doubted=tuple(bool(kind & 1) for _, kind in groups),
+        waiting=tuple(bool(kind & 2) for _, kind in groups),
     )
     return updates, _contradicting_times(work, wave[: len(work.rows)], record)
 
@@ -173,26 +177,29 @@ def _contradicting_times(
 
 
 def _pack(
-    wave: npt.NDArray[np.int8], doubt: Mask, row: npt.NDArray[np.int32], chunk_size: int
-) -> tuple[Numbers, npt.NDArray[np.int32], npt.NDArray[np.int8], list[tuple[int, bool]]]:
-    """Cut each wave, in the file's order, into chunks; what is in doubt has chunks of its own.
+    wave: npt.NDArray[np.int8],
+    kind: npt.NDArray[np.int8],
+    row: npt.NDArray[np.int32],
+    chunk_size: int,
+) -> tuple[Numbers, npt.NDArray[np.int32], npt.NDArray[np.int8], list[tuple[int, int]]]:
+    """Cut each wave, in the file's order, into chunks; updates of each kind have their own.
 
     Returns the updates in the order of their chunks, the chunk and place of each, and for each
-    chunk its wave and whether it is in doubt.
+    chunk its wave and kind.
     """
     parts: list[Numbers] = []
     chunks: list[Numbers] = []
     places: list[Numbers] = []
-    groups: list[tuple[int, bool]] = []
-    kinds = (False, True) if doubt.any() else (False,)
-    for number, doubted in product(range(int(wave.max()) + 1 if len(wave) else 0), kinds):
-        of_wave = np.flatnonzero((wave == number) & (doubt == doubted))
+    groups: list[tuple[int, int]] = []
+    kinds = np.unique(kind).tolist()
+    for number, each in product(range(int(wave.max()) + 1 if len(wave) else 0), kinds):
+        of_wave = np.flatnonzero((wave == number) & (kind == each))
         of_wave = of_wave[np.argsort(row[of_wave], kind="stable")]
         place = np.arange(len(of_wave), dtype=np.int32)
         parts.append(of_wave)
         chunks.append(len(groups) + place // chunk_size)
         places.append(place % chunk_size)
-        groups += [(number, doubted)] * (-(-len(of_wave) // chunk_size))
+        groups += [(number, each)] * (-(-len(of_wave) // chunk_size))
     return _one(parts, np.int64), _one(chunks, np.int32), _one(places, np.int8), groups
 
 

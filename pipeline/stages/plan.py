@@ -61,7 +61,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     chunk and place: ``update_row`` (the row that supplies its content), ``update_status``,
     ``update_added`` (a pickup we add), ``update_chunk``, ``update_pos``. ``wave_of_chunk``: per
     chunk, its wave; ``doubt_of_chunk``: whether its updates were sent before and nobody knows how
-    that ended, so that they are asked about first.
+    that ended, so that they are asked about first; ``waiting_of_chunk``: whether nobody knows how
+    an earlier step of its orders ended, which another file sent, so that these wait for it.
     """
 
     disposition: npt.NDArray[np.int8]
@@ -74,6 +75,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     update_pos: npt.NDArray[np.int8]
     wave_of_chunk: tuple[int, ...] = ()
     doubt_of_chunk: tuple[bool, ...] = ()
+    waiting_of_chunk: tuple[bool, ...] = ()
 
 
 def sendable_orders(given: PlanInput) -> pa.Array:
@@ -142,6 +144,7 @@ def plan(
         update_pos=updates.pos,
         wave_of_chunk=updates.waves,
         doubt_of_chunk=updates.doubted,
+        waiting_of_chunk=updates.waiting,
     )
 
 

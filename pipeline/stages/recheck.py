@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from pipeline.ports import Chunk, Standing, Verdict
 from pipeline.stages.candidates import bit
-from pipeline.stages.standing import beyond, objection
+from pipeline.stages.standing import beyond, earlier_in_doubt, objection
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
@@ -38,7 +38,8 @@ def recheck(pending: Sequence[Pending], standing: Sequence[Standing]) -> list[Ve
 
     ``standing``: what other drops did with these orders. By the rules of a plan (hazards.md B):
     accepted from another drop, or behind what was: ``duplicate``; contradicting it: ``rejected``.
-    What another drop sent, or a later step, with an end nobody knows, is in doubt here too.
+    What another drop sent, or a later step, with an end nobody knows, is in doubt here too; behind
+    an earlier step that another drop sent so, it waits.
     """
     first: dict[tuple[str, int], Standing] = {}
     accepted: dict[str, int] = {}
@@ -61,6 +62,13 @@ def recheck(pending: Sequence[Pending], standing: Sequence[Standing]) -> list[Ve
         ):
             code, outcome = Code.ANSWER_LOST, Outcome.UNKNOWN
             told = "Another drop sent this, or a later step of the order; its answer was lost."
+        elif not each.doubtful and (
+            step := earlier_in_doubt(
+                each.milestone, unknown.get(each.order_id, 0), accepted.get(each.order_id, 0)
+            )
+        ):
+            code, outcome = Code.EARLIER_OPEN, Outcome.UNSENT
+            told = f"{step.wire} of this order, from another drop, is not settled yet; this waits."
         else:
             continue
         verdicts.append(
@@ -82,3 +90,30 @@ def _words(code: Code, because: Standing) -> str:
         return f"Not sent: this contradicts that {told}. Ask the courier which is true."
     further = "the order is further along: " if code is Code.STALE else ""
     return f"Nothing sent: {further}{told}."
+
+
+def doubts(
+    pending: Sequence[tuple[str, Milestone]], standing: Sequence[Standing]
+) -> dict[tuple[str, Milestone], tuple[Milestone, bool]]:
+    """Of these updates those behind an earlier step that another drop left in doubt.
+
+    Returned is that step, and whether its drop is open: then it is being settled there. In
+    ``standing`` is what other drops did with these orders.
+    """
+    accepted: dict[str, int] = {}
+    unknown: dict[str, int] = {}
+    being_settled: set[tuple[str, int]] = set()
+    for found in standing:
+        bits = 1 << found.status
+        if found.outcome is Outcome.ACCEPTED:
+            accepted[found.order_id] = accepted.get(found.order_id, 0) | bits
+        elif found.outcome in _WAITING and not found.waits and not found.dispatched:
+            unknown[found.order_id] = unknown.get(found.order_id, 0) | bits
+            if found.open:
+                being_settled.add((found.order_id, found.status))
+    behind = {}
+    for order_id, milestone in pending:
+        of_order = unknown.get(order_id, 0), accepted.get(order_id, 0)
+        if step := earlier_in_doubt(milestone, *of_order):
+            behind[order_id, milestone] = step, (order_id, step) in being_settled
+    return behind

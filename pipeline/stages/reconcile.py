@@ -1,9 +1,10 @@
 """Reconcile: whether an order has reached a milestone, from what ``shipment/info`` says of it.
 
 Its vocabulary is coarser than ours (konnect-api.md, "Sibling endpoints"), so the answer may be
-"cannot tell".
+"cannot tell"; and what is not an answer in its shape, such as a log-in page, says nothing at all.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import orjson
@@ -17,7 +18,8 @@ class Reached(StrEnum):
 
     YES = "yes"  # at it or beyond
     NO = "no"  # behind it
-    CANNOT_TELL = "cannot tell"
+    CANNOT_TELL = "cannot tell"  # its state fits either
+    NO_WORD = "no word"  # the order is not listed, or in a state that is not known
 
 
 _Y, _N, _X = Reached.YES, Reached.NO, Reached.CANNOT_TELL
@@ -53,23 +55,34 @@ _STATES: dict[str, dict[Milestone, Reached]] = {
 }
 
 
-def reconcile(reply: Reply, order_id: str, milestone: Milestone) -> Reached:
-    """Say whether ``order_id`` is at or beyond ``milestone``. Never raises."""
+def reconcile(reply: Reply, order_id: str, milestone: Milestone) -> Reached | None:
+    """Say whether ``order_id`` is at or beyond ``milestone``; None where this is no answer.
+
+    Never raises.
+    """
+    orders = _orders_of(reply)
+    if orders is None:
+        return None
+    state = _state_of(orders, order_id)
+    return _STATES[state][milestone] if state in _STATES else Reached.NO_WORD
+
+
+def _orders_of(reply: Reply) -> list[object] | None:
+    """The orders that it lists, in the published shape; None if it has another."""
     if not 200 <= reply.status < 300:
-        return Reached.CANNOT_TELL
+        return None
     try:
         body = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
-        return Reached.CANNOT_TELL
-    state = _state_of(body, order_id)
-    return _STATES[state][milestone] if state in _STATES else Reached.CANNOT_TELL
-
-
-def _state_of(body: object, order_id: str) -> str:
+        return None
     if isinstance(body, dict) and isinstance(body.get("data"), dict) and "orders" not in body:
         body = body["data"]
     orders = body.get("orders") if isinstance(body, dict) else None
-    for order in orders if isinstance(orders, list) else []:
+    return orders if isinstance(orders, list) else None
+
+
+def _state_of(orders: Sequence[object], order_id: str) -> str:
+    for order in orders:
         if isinstance(order, dict) and str(order.get("id", order.get("orderId", ""))) == order_id:
             state = order.get("orderStatus")
             return state.strip().upper() if isinstance(state, str) else ""

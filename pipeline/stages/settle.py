@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.columns import RESULT
 from pipeline.ends import ChunkEnds
@@ -74,7 +75,7 @@ def settle(
     http_status[placed] = of_chunk.http_status[chunk[placed]]
     if verdicts and len(placed):
         pos = planned.column("pos").to_numpy()
-        rows, given = _rows_of(verdicts, chunk, pos, placed)
+        rows, given = _rows_of(_as_told(verdicts, ends, waiting), chunk, pos, placed)
         outcome[rows] = [_NUMBER[each.outcome] for each in given]
         http_status[rows] = [_or_none(each.http_status) for each in given]
         number[rows] = np.arange(len(said), len(said) + len(given))
@@ -163,6 +164,27 @@ def _words(outcome: Outcome, code: str, message: str, waiting: Remark) -> Remark
     """What is said of a chunk or an update; of a cancelled one, not that it waits."""
     over = outcome is Outcome.UNSENT and waiting.code == Code.CANCELLED
     return Remark(code=code, message=message) if code and not over else waiting
+
+
+def _as_told(verdicts: Sequence[Verdict], ends: ChunkEnds, waiting: Remark) -> Sequence[Verdict]:
+    """The verdicts as the report tells them.
+
+    A row whose answer was unclear is unknown in the ledger from the start. While its drop is open
+    it is asked about and sent again if need be, so it is told as unsent; a drop that is cancelled
+    leaves it unknown.
+    """
+    if not any(each.code == Code.ANSWER_UNCLEAR for each in verdicts):
+        return verdicts
+    open_still = set(ends.no[ends.sending].tolist())
+    over = waiting.code == Code.CANCELLED
+    outcome = Outcome.UNKNOWN if over else Outcome.UNSENT
+    words = "Look the order up." if over else "It is asked about, and sent again if need be."
+    return [
+        replace(each, outcome=outcome, message=f"{each.message} {words}")
+        if each.code == Code.ANSWER_UNCLEAR and each.chunk_no in open_still
+        else each
+        for each in verdicts
+    ]
 
 
 def _or_none(status: int | None) -> int:

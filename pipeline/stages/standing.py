@@ -62,6 +62,45 @@ def beyond(milestone: Milestone) -> int:
     return _BEYOND[milestone]
 
 
+def earlier_in_doubt(milestone: Milestone, unknown: int, accepted: int) -> Milestone | None:
+    """The last of an order's earlier steps that is in doubt, if one is.
+
+    ``unknown``: the steps, as bits, that were sent and nobody knows the end of. One that was
+    accepted, or passed by one that was, is in doubt no more.
+    """
+    found = [
+        m
+        for m in Milestone
+        if unknown & bit(m) and _BEYOND[m] & bit(milestone) and not accepted & (bit(m) | _BEYOND[m])
+    ]
+    return max(found, default=None)
+
+
+def waits_for_doubt(work: Candidates, unknown: Bits, accepted: Bits, present: Bits) -> Mask:
+    """Candidates with an earlier step in doubt that this file does not send again itself.
+
+    ``unknown``, ``accepted``, ``present``: per order, the bits of what was sent without an end, of
+    what was accepted, and of what this file sends.
+    """
+    waits: Mask = np.zeros(len(work.order), dtype=np.bool_)
+    if unknown.any():
+        for m in Milestone:
+            open_still = (unknown & ~present & bit(m) != 0) & (
+                accepted & (bit(m) | _BEYOND[m]) == 0
+            )
+            waits |= open_still[work.order] & (_BEYOND[m] & 1 << work.status.astype(np.int64) != 0)
+    return waits
+
+
+def sent_in_doubt(work: Candidates, unknown: Bits) -> Mask:
+    """Candidates that were sent before, they or a later step, and nobody knows how that ended."""
+    doubt: Mask = np.zeros(len(work.order), dtype=np.bool_)
+    if unknown.any():
+        for m in Milestone:
+            doubt |= (work.status == m) & (unknown[work.order] & (bit(m) | _BEYOND[m]) != 0)
+    return doubt
+
+
 def _against(milestone: Milestone, accepted: int) -> tuple[int, int]:
     """A number into ``_VERDICTS`` (-1: send it), and the milestone it is because of."""
     if accepted & bit(milestone):

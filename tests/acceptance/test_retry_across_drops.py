@@ -35,14 +35,17 @@ class Since:
     def __init__(self, root: Root, api: SandboxHandle) -> None:
         self.root = root
         self.api = api
-        root.configure(api__reconcile="false")
-        api.set_faults(html_rate=1.0, html_status=(200,))
+        root.configure(api__reconcile="false", api__when_in_doubt="hold")
         for case in CASES:
+            # Over there the first step was made, where a later one is to follow.
+            api.set_faults(lose_rate=case[0] == "D", reset_rate=case[0] != "D")
             root.drop(f"{case} first.csv", orders(3, prefix=case, status=PICKED))
+            assert root.once().code == 3
         root.drop("R first.csv", sheet([("R1", DONE)]))
+        api.set_faults(lose_rate=0.0, reset_rate=1.0)
         assert root.once().code == 3
-        api.reset()
-        api.set_faults(html_rate=0.0)
+        api.set_faults(reset_rate=0.0)
+        root.configure(api__when_in_doubt="resend", api__reconcile="true")
         for case in (*CASES, "R"):
             assert set(root.of(f"{case} first").counts) == {"unknown"}
         for case, (_, since, _) in CASES.items():
@@ -120,7 +123,7 @@ def test_a_retry_waits_for_an_open_drop_with_the_same_orders(
     root.configure(api__reconcile="false")
     first = _unknown(root, api, "first", orders(3, status=PICKED))
     api.set_faults(status_all=403)
-    root.drop("second.csv", orders(3, status=DONE))
+    root.drop("second.csv", orders(3, status=PICKED))
     assert root.once().code == 5
     second = root.of("second")
     api.set_faults(status_all=0)
@@ -132,7 +135,7 @@ def test_a_retry_waits_for_an_open_drop_with_the_same_orders(
     # Nobody need ask again: the next run does it, in the same breath.
     assert root.once().code == 0
     assert root.of("second").counts == {"accepted": 3}
-    assert _codes(root.of("first")) == {("duplicate", "STALE")}
+    assert _codes(root.of("first")) == {("duplicate", "ALREADY_ACCEPTED")}
     assert api.stats()["calls"] == before + 1
 
 
@@ -145,7 +148,7 @@ def test_a_running_service_retries_beside_what_shares_no_order_and_after_what_do
     api.set_faults(latency_ms=700)
     service = root.start("run")
     before = api.stats()["calls"]
-    root.drop("busy.csv", orders(1200, status=DONE))
+    root.drop("busy.csv", orders(1200, status=PICKED))
     until(lambda: api.stats()["calls"] > before, what="that it is being sent")
     for drop in (alone, shared):
         assert root.run("retry", drop.id).code == 0
@@ -153,7 +156,8 @@ def test_a_running_service_retries_beside_what_shares_no_order_and_after_what_do
     assert len(root.delivered()) == 2, "the other drop is still out"
     api.set_faults(latency_ms=0)
     until(lambda: len(root.delivered()) == 3, what="the end of what was out")
-    until(lambda: _codes(root.of("shared")) == {("duplicate", "STALE")}, what="the other retry")
+    told = {("duplicate", "ALREADY_ACCEPTED")}
+    until(lambda: _codes(root.of("shared")) == told, what="the other retry")
     assert service.end().code == 0
     story = json.loads(root.run("trace", "ORD000000", "--json").out)
     assert [each["outcome"] for each in story] == ["duplicate", "accepted"]

@@ -214,8 +214,8 @@ def _body(updates: Sequence[Update]) -> bytes:
 # -- a server that misbehaves at socket level ------------------------------------------------------
 
 OK = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 19\r\n\r\n"
-    b'{"data":{"a":"b"}}\n'
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 22\r\n\r\n"
+    b'{"data":{},"meta":{}}\n'
 )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from pipeline.ports import ChunkState
-from pipeline.sandbox.server import SandboxHandle
+from pipeline.sandbox.config import Faults, SandboxConfig
+from pipeline.sandbox.rules import State
+from pipeline.sandbox.server import SandboxHandle, running
 from schemas.vocabulary import Milestone, Outcome
 from tests.integration.delivery_support import (
     RawServer,
@@ -127,15 +129,31 @@ def test_failures_that_are_only_counted_are_settled_by_asking(tmp_path: Path) ->
     bad = frozenset({f"{7:020}", f"{31:020}"})
     with with_sandbox(tmp_path, refuse_orders=bad, partial_shape="counts") as (world, sandbox):
         drop = world.drop(picked(60))
-        (handback,) = world.deliver(drop)
-        assert handback.complete
-        for (order_id, _), outcome in world.outcomes(drop).items():
-            assert outcome is (Outcome.UNKNOWN if order_id in bad else Outcome.ACCEPTED)
-        assert sandbox.stats()["calls"] == 3, "sent again after a 2xx"
-        assert sandbox.stats()["info_calls"] == 40
+        for asked, complete in ((40, False), (42, True)):
+            (handback,) = world.deliver(drop, timeout=0.1)
+            assert handback.complete is complete
+            for (order_id, _), outcome in world.outcomes(drop).items():
+                assert outcome is (Outcome.UNKNOWN if order_id in bad else Outcome.ACCEPTED)
+            assert sandbox.stats()["info_calls"] == asked, "each order once in a pass"
+        assert sandbox.stats()["calls"] == 3, "the API has no word on them: nobody sends them again"
 
 
-def test_an_unclear_2xx_is_never_sent_again_by_itself_but_by_a_persons_retry(
+def test_failures_that_are_only_counted_are_sent_again_alone_where_they_are_not_there(
+    tmp_path: Path,
+) -> None:
+    bad = f"{7:020}"
+    orders = {bad: State.DP_ASSIGNED}
+    faults = Faults(refuse_orders=frozenset({bad}), partial_shape="counts")
+    config = SandboxConfig(orders=orders, faults=faults)
+    with running(config) as sandbox, world_of(tmp_path, sandbox.url) as world:
+        drop = world.drop(picked(20))
+        assert not world.deliver(drop, timeout=0.1)[0].complete
+        assert world.deliver(drop, timeout=0.1)[0].complete
+        assert sandbox.calls()[-1]["updates"] == [[bad, "bag_picked"]]
+        assert world.counts(drop) == {Outcome.ACCEPTED: 19, Outcome.FAILED: 1}
+
+
+def test_an_unclear_2xx_is_never_sent_again_unless_asking_tells_or_a_person_retries(
     tmp_path: Path,
 ) -> None:
     with with_sandbox(tmp_path, html_rate=1.0, html_status=(200,), info_status=404) as (
@@ -144,8 +162,9 @@ def test_an_unclear_2xx_is_never_sent_again_by_itself_but_by_a_persons_retry(
     ):
         drop = world.drop(picked(40))
         for _ in range(3):
-            world.deliver(drop)
+            world.deliver(drop, timeout=0.1)
             assert world.counts(drop) == {Outcome.UNKNOWN: 40}
+            assert world.states(drop) == {ChunkState.SENDING}
         assert sandbox.stats()["calls"] == 2
         sandbox.set_faults(html_rate=0.0)
         assert world.ledger.reopen(drop.seq) == 2
@@ -181,7 +200,8 @@ def test_a_retry_leaves_what_was_accepted_in_peace_even_if_nobody_can_be_asked(
         tmp_path, refuse_orders=frozenset({bad}), partial_shape="counts", info_status=0
     ) as (world, sandbox):
         drop = world.drop(picked(20))
-        world.deliver(drop)
+        for _ in range(2):
+            world.deliver(drop, timeout=0.1)
         assert world.counts(drop) == {Outcome.ACCEPTED: 19, Outcome.UNKNOWN: 1}
         world.ledger.reopen(drop.seq)
         sandbox.set_faults(refuse_orders=[], partial_shape="data")
@@ -250,8 +270,11 @@ def test_a_later_status_waits_while_an_earlier_one_is_unknown(tmp_path: Path) ->
         assert world.counts(drop) == {Outcome.ACCEPTED: 40}
 
 
-#: what ``shipment/info`` says → whether the return's second step goes, and how it ends
-AFTER_A_REFUSED_RESEND = {"RETURN_PROCESSING": Outcome.ACCEPTED, "PROCESSING": Outcome.FAILED}
+#: what ``shipment/info`` says → how the return's first step ends, and its second
+AFTER_A_REFUSED_RESEND = {
+    "RETURN_PROCESSING": (Outcome.UNKNOWN, Outcome.ACCEPTED),
+    "PROCESSING": (Outcome.FAILED, Outcome.FAILED),
+}
 
 
 @pytest.mark.parametrize("state", AFTER_A_REFUSED_RESEND)
@@ -267,19 +290,21 @@ def test_a_step_lost_for_good_does_not_hold_back_the_next_for_ever(
         drop = world.drop(*([[("1", step)]] for step in steps))
         (handback,) = world.deliver(drop)
         assert handback.complete
-        transit, delivered_ = (world.verdicts(drop)["1", step] for step in steps)
-        assert transit.outcome is Outcome.UNKNOWN
-        assert delivered_.outcome is AFTER_A_REFUSED_RESEND[state]
-        assert len(server.puts) == (3 if delivered_.outcome is Outcome.ACCEPTED else 2)
+        ends = tuple(world.verdicts(drop)["1", step].outcome for step in steps)
+        assert ends == AFTER_A_REFUSED_RESEND[state]
+        assert len(server.puts) == (3 if ends[1] is Outcome.ACCEPTED else 2)
     server.close()
 
 
-#: what ``shipment/info`` says → how the second step ends, when nobody knows how the first one did
-AFTER_AN_UNCLEAR_ANSWER = {"RETURN_PROCESSING": Outcome.ACCEPTED, "PROCESSING": Outcome.UNSENT}
+#: what ``shipment/info`` says → how the two steps end when nobody knows how the first one did
+AFTER_AN_UNCLEAR_ANSWER = {
+    "RETURN_PROCESSING": (Outcome.UNKNOWN, Outcome.ACCEPTED),
+    "PROCESSING": (Outcome.ACCEPTED, Outcome.ACCEPTED),
+}
 
 
 @pytest.mark.parametrize("state", AFTER_AN_UNCLEAR_ANSWER)
-def test_after_an_unclear_answer_the_next_step_goes_unless_asking_may_still_settle_it(
+def test_after_an_unclear_answer_the_next_step_waits_until_asking_has_settled_it_or_cannot(
     tmp_path: Path, state: str
 ) -> None:
     where = b'{"orders": [{"id": "1", "orderStatus": "%s"}]}' % state.encode()
@@ -287,10 +312,39 @@ def test_after_an_unclear_answer_the_next_step_goes_unless_asking_may_still_sett
     steps = Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED
     with world_of(tmp_path, server.url) as world:
         drop = world.drop(*([[("1", step)]] for step in steps))
-        world.deliver(drop)
-        transit, delivered_ = (world.verdicts(drop)["1", step] for step in steps)
-        assert transit.outcome is Outcome.UNKNOWN
-        assert delivered_.outcome is AFTER_AN_UNCLEAR_ANSWER[state]
+        world.deliver(drop, timeout=0.1)
+        assert len(server.puts) == 1
+        assert world.outcomes(drop)["1", steps[1]] is Outcome.UNSENT
+        (handback,) = world.deliver(drop, timeout=0.1)
+        assert handback.complete
+        ends = tuple(world.verdicts(drop)["1", step].outcome for step in steps)
+        assert ends == AFTER_AN_UNCLEAR_ANSWER[state]
+    server.close()
+
+
+def test_what_the_api_refuses_behind_a_step_in_doubt_waits_and_is_not_sent_on_and_on(
+    tmp_path: Path,
+) -> None:
+    refused = b'{"data": {"failedCount": 1, "errors": [{"orderId": "1", "code": "O400"}]}}'
+    where = [b'{"orders": [{"id": "1", "orderStatus": "RETURN_PROCESSING"}]}']
+    server = RawServer(
+        saying("200 OK", b"<html>"),
+        saying("200 OK", refused),
+        well,
+        info=lambda connection: saying("200 OK", where[0])(connection),
+    )
+    steps = Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED
+    with world_of(tmp_path, server.url) as world:
+        drop = world.drop(*([[("1", step)]] for step in steps))
+        for puts in (1, 2, 2, 2):
+            assert not world.deliver(drop, timeout=0.1)[0].complete
+            assert len(server.puts) == puts
+            later = world.verdicts(drop)["1", steps[1]]
+            assert (later.outcome, later.code) == (Outcome.UNSENT, "EARLIER_OPEN")
+        assert "O400" in later.message
+        where[0] = where[0].replace(b"PROCESSING", b"DELIVERED")
+        assert world.deliver(drop, timeout=0.1)[0].complete
+        assert world.counts(drop) == {Outcome.ACCEPTED: 2}
     server.close()
 
 

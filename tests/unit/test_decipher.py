@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from pipeline.ports import Reply
 from pipeline.stages.decipher import Answer, Meaning, decipher
+from tests.fakes import answers_table
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-IDS = ("1001", "1002", "1003", "1004")
+IDS = ("900000001001", "900000001002", "900000001003", "900000001004")
 
 
 def _answer(status: int, body: object = b"", **headers: str) -> Answer:
@@ -21,14 +22,15 @@ def _answer(status: int, body: object = b"", **headers: str) -> Answer:
     return decipher(Reply(status=status, headers=named, body=raw), IDS, now=NOW)
 
 
-def _rows(answer: Answer) -> str:
+def _rows(answer: Answer, size: int = len(IDS)) -> str:
     """A letter per row: accepted, failed, in doubt."""
     if answer.meaning is Meaning.DOUBT:
-        return "dddd"
+        return "d" * size
     assert answer.meaning is Meaning.DONE
     assert not answer.failed.keys() & answer.doubtful
     return "".join(
-        "f" if pos in answer.failed else "d" if pos in answer.doubtful else "a" for pos in range(4)
+        "f" if pos in answer.failed else "d" if pos in answer.doubtful else "a"
+        for pos in range(size)
     )
 
 
@@ -42,44 +44,52 @@ def _facts(success: object, failed: object, errors: object = (), **more: object)
     }
 
 
-BY_ID = {"orderId": "1002", "code": "D422", "message": "cannot move"}
+BY_ID = {"orderId": "900000001002", "code": "D422", "message": "cannot move"}
 FOREIGN = {"orderId": "9999", "code": "D422", "message": "cannot move"}
 
 TAKEN: list[tuple[str, object, str]] = [
     # Nothing is said to be wrong
-    ("an empty object", {}, "aaaa"),
+    ("an empty object", {}, "dddd"),
     ("empty data and meta", {"data": {}, "meta": {}}, "aaaa"),
-    ("nulls", {"data": None, "meta": None, "errors": None, "error": None}, "aaaa"),
-    ("a message only", {"message": "processed"}, "aaaa"),
+    ("nulls", {"data": None, "meta": None, "errors": None, "error": None}, "dddd"),
+    ("a message only", {"message": "processed"}, "dddd"),
     ("all counted in data", {"data": _facts(4, 0, status="SUCCESS")}, "aaaa"),
     ("all counted on top", _facts(4, 0, status="SUCCESS"), "aaaa"),
     ("counts as text", {"data": _facts("4", "0")}, "aaaa"),
     ("counts with a fraction of nothing", {"data": _facts(4.0, 0.0)}, "aaaa"),
-    ("success true", {"success": True}, "aaaa"),
-    ("error false", {"error": False}, "aaaa"),
-    ("status 200 inside", {"status": 200}, "aaaa"),
-    ("a list of items that went well", {"data": [{"orderId": i} for i in IDS]}, "aaaa"),
-    ("counts it more than once", {"data": _facts(20, 0)}, "aaaa"),
+    ("success true", {"success": True}, "dddd"),
+    ("error false", {"error": False}, "dddd"),
+    ("status 200 inside", {"status": 200}, "dddd"),
+    ("a list of items that went well", {"data": [{"orderId": i} for i in IDS]}, "dddd"),
+    ("counts it more than once", {"data": _facts(20, 0)}, "dddd"),
     # Failures that are named
     ("by id in data", {"data": _facts(3, 1, [BY_ID])}, "afaa"),
     ("by id on top", _facts(3, 1, [BY_ID]), "afaa"),
-    ("by id, no counts", {"errors": [BY_ID]}, "afaa"),
-    ("by order_id", {"errors": [{"order_id": "1003", "error": "no"}]}, "aafa"),
-    ("by id", {"errors": [{"id": "1004", "error": "no"}]}, "aaaf"),
-    ("by an id that is a number", {"errors": [{"orderId": 1001, "error": "no"}]}, "faaa"),
+    ("by id, no counts", {"errors": [BY_ID]}, "dfdd"),
+    ("by order_id", {"errors": [{"order_id": "900000001003", "error": "no"}]}, "ddfd"),
+    ("by id", {"errors": [{"id": "900000001004", "error": "no"}]}, "dddf"),
+    ("by an id that is a number", {"errors": [{"orderId": 900000001001, "error": "no"}]}, "fddd"),
     ("by index", {"data": _facts(3, 1, [{"index": 2, "message": "no"}])}, "aafa"),
     ("by an index as text", {"data": _facts(3, 1, [{"index": "2", "message": "no"}])}, "aafa"),
-    ("as text that mentions it", {"data": _facts(3, 1, ["O400: 1001: cancelled"])}, "faaa"),
-    ("in its message", {"errors": [{"code": "O400", "message": "order 1003 no"}]}, "aafa"),
+    ("as text that mentions it", {"data": _facts(3, 1, ["O400: 900000001001: cancelled"])}, "faaa"),
+    ("in its message", {"errors": [{"code": "O400", "message": "order 900000001003 no"}]}, "ddfd"),
     ("one error, not a list", {"data": _facts(3, 1, BY_ID)}, "afaa"),
-    ("a map of orders", {"data": _facts(3, 1, {"1002": "no"})}, "afaa"),
-    ("a map of orders to objects", {"data": _facts(3, 1, {"1002": {"message": "no"}})}, "afaa"),
-    ("error instead of errors", {"data": {"error": [BY_ID]}}, "afaa"),
+    ("a map of orders", {"data": _facts(3, 1, {"900000001002": "no"})}, "afaa"),
+    (
+        "a map of orders to objects",
+        {"data": _facts(3, 1, {"900000001002": {"message": "no"}})},
+        "afaa",
+    ),
+    ("error instead of errors", {"data": {"error": [BY_ID]}}, "dfdd"),
     ("two of them", {"data": _facts(2, 2, [BY_ID, {"index": 0}])}, "ffaa"),
-    ("the same one twice", {"errors": [BY_ID, BY_ID]}, "afaa"),
-    ("partly, and named", {"status": "PARTIAL", "errors": [BY_ID]}, "afaa"),
-    ("an item that failed", {"data": [{"orderId": "1002", "status": "FAILED"}]}, "afaa"),
-    ("an item with success false", {"data": [{"orderId": "1002", "success": False}]}, "afaa"),
+    ("the same one twice", {"errors": [BY_ID, BY_ID]}, "dfdd"),
+    ("partly, and named", {"status": "PARTIAL", "errors": [BY_ID]}, "dfdd"),
+    ("an item that failed", {"data": [{"orderId": "900000001002", "status": "FAILED"}]}, "dfdd"),
+    (
+        "an item with success false",
+        {"data": [{"orderId": "900000001002", "success": False}]},
+        "dfdd",
+    ),
     ("all counted as failed", {"data": _facts(0, 4)}, "ffff"),
     ("all failed, one named", {"data": _facts(0, 4, [BY_ID], status="FAILED")}, "ffff"),
     ("all failed, no success counted", {"failedCount": 4}, "ffff"),
@@ -95,8 +105,8 @@ TAKEN: list[tuple[str, object, str]] = [
     ("an index beyond", {"errors": [{"index": 4, "message": "no"}]}, "dddd"),
     ("a negative index", {"errors": [{"index": -1, "message": "no"}]}, "dddd"),
     ("an index that is true", {"errors": [{"index": True, "message": "no"}]}, "dddd"),
-    ("text that mentions two", {"errors": ["1001 and 1002"]}, "dddd"),
-    ("text that mentions part of one", {"errors": ["10021 failed"]}, "dddd"),
+    ("text that mentions two", {"errors": ["900000001001 and 900000001002"]}, "dddd"),
+    ("text that mentions part of one", {"errors": ["9000000010021 failed"]}, "dddd"),
     ("text that mentions none", {"errors": ["something went wrong"]}, "dddd"),
     ("an error in words", {"error": "something went wrong"}, "dddd"),
     ("error true", {"error": True}, "dddd"),
@@ -120,7 +130,7 @@ TAKEN: list[tuple[str, object, str]] = [
     ("a page", b"<!DOCTYPE html><html><body>Welcome</body></html>", "dddd"),
     ("text", b"OK", "dddd"),
     ("cut off", b'{"data":{"payloadCount":4,"succ', "dddd"),
-    ("an array", [{"orderId": "1001", "status": "SUCCESS"}], "dddd"),
+    ("an array", [{"orderId": "900000001001", "status": "SUCCESS"}], "dddd"),
     ("null", b"null", "dddd"),
     ("true", b"true", "dddd"),
     ("a number", b"4", "dddd"),
@@ -134,6 +144,37 @@ TAKEN: list[tuple[str, object, str]] = [
 @pytest.mark.parametrize(("body", "rows"), [t[1:] for t in TAKEN], ids=[t[0] for t in TAKEN])
 def test_a_2xx_means_for_each_row(status: int, body: object, rows: str) -> None:
     assert _rows(_answer(status, body)) == rows
+
+
+#: what the contract says of an answer → its meaning, and a letter per row where there is one
+MEANINGS = {
+    "both taken": (Meaning.DONE, "aa"),
+    "B2 failed, A1 taken": (Meaning.DONE, "af"),
+    "B2 failed, A1 in doubt": (Meaning.DONE, "df"),
+    "both failed": (Meaning.DONE, "ff"),
+    "both in doubt": (None, "dd"),
+    "refused whole": (Meaning.REFUSED, ""),
+    "a new token, then hold": (Meaning.EXPIRED, ""),
+    "hold": (Meaning.HELD, ""),
+    "not done, tried again": (Meaning.RETRY, ""),
+    "not done, all calls slow down": (Meaning.LIMITED, ""),
+    "the answer is lost": (Meaning.LOST, ""),
+}
+TABLE = answers_table.rows()
+
+
+@pytest.mark.parametrize("row", TABLE, ids=[row.name for row in TABLE])
+def test_the_contracts_table_says_what_an_answer_means(row: answers_table.Row) -> None:
+    meaning, letters = MEANINGS[row.means]
+    reply = Reply(status=row.status, headers={}, body=row.body)
+    answer = decipher(reply, answers_table.ORDERS, now=NOW)
+    assert meaning in {None, answer.meaning}
+    if letters:
+        assert _rows(answer, size=2) == letters
+
+
+def test_the_contracts_table_has_every_meaning() -> None:
+    assert {row.means for row in TABLE} == MEANINGS.keys()
 
 
 def test_a_204_is_in_doubt() -> None:
@@ -151,10 +192,15 @@ REFUSED: list[tuple[str, int, object, Meaning]] = [
     ("payment", 402, b"", Meaning.REFUSED),
     ("forbidden", 403, b"", Meaning.HELD),
     ("not found", 404, {"message": "no such path"}, Meaning.HELD),
-    ("not found, a page", 404, b"<html>404 10011</html>", Meaning.HELD),
-    ("not found, naming an order", 404, {"message": "order 1002 not found"}, Meaning.REFUSED),
+    ("not found, a page", 404, b"<html>404 9000000010011</html>", Meaning.HELD),
+    (
+        "not found, naming an order",
+        404,
+        {"message": "order 900000001002 not found"},
+        Meaning.REFUSED,
+    ),
     ("method", 405, b"", Meaning.HELD),
-    ("method, naming an order", 405, {"orderId": "1001"}, Meaning.REFUSED),
+    ("method, naming an order", 405, {"orderId": "900000001001"}, Meaning.REFUSED),
     ("proxy", 407, b"", Meaning.HELD),
     ("timeout", 408, b"", Meaning.RETRY),
     ("conflict", 409, {"message": "no"}, Meaning.REFUSED),
@@ -230,9 +276,9 @@ def test_the_words_are_short_plain_and_without_controls(body: object, words: str
 def test_words_nested_without_end_do_not_end_us() -> None:
     body = b'{"error":' * 900 + b'"x"' + b"}" * 900
     for status in (200, 400):
-        assert _answer(status, body).meaning in {Meaning.DONE, Meaning.REFUSED}
-    deep = b'{"errors":[{"orderId":"1002","what":' + b"[" * 900 + b"]" * 900 + b"}]}"
-    assert _rows(_answer(200, deep)) == "afaa"
+        assert _answer(status, body).meaning in {Meaning.DOUBT, Meaning.REFUSED}
+    deep = b'{"errors":[{"orderId":"900000001002","what":' + b"[" * 900 + b"]" * 900 + b"}]}"
+    assert _rows(_answer(200, deep)) == "dfdd"
 
 
 @given(
@@ -255,7 +301,18 @@ def test_the_short_cut_for_good_answers_says_what_the_long_way_says(
     assert _rows(_answer(200, body)) == _rows(_answer(200, {**body, "more": 1}))
 
 
-_KEYS = ["data", "meta", "errors", "error", "orderId", "id", "index", "message", "code", "1002"]
+_KEYS = [
+    "data",
+    "meta",
+    "errors",
+    "error",
+    "orderId",
+    "id",
+    "index",
+    "message",
+    "code",
+    "900000001002",
+]
 _KEYS += ["successCount", "failedCount", "payloadCount", "status", "success"]
 _JSON = st.recursive(
     st.none()
@@ -278,7 +335,7 @@ _JSON = st.recursive(
                     "index",
                     "message",
                     "code",
-                    "1002",
+                    "900000001002",
                     "successCount",
                     "failedCount",
                     "payloadCount",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import StorageError
-from pipeline.fresh import FreshChunks
+from pipeline.fresh import EARLIER_OPEN, WAITS, FreshChunks
 from pipeline.ports import Chunk, ChunkState
 
 
@@ -14,13 +14,16 @@ def fresh(lengths=(5, 7, 9)):
         wave=(0, 0, 1),
         size=np.array([20, 3, 1]),
         doubtful=(False, True, False),
+        waiting=(False, False, True),
         lengths=lambda: np.array(lengths),
     )
 
 
 def test_each_chunk_as_a_record():
     second = Chunk(drop_seq=4, no=1, wave=0, offset=6, length=7, size=3, state=ChunkState.SENDING)
-    last = Chunk(drop_seq=4, no=2, wave=1, offset=14, length=9, size=1)
+    last = Chunk(
+        drop_seq=4, no=2, wave=1, offset=14, length=9, size=1, code=EARLIER_OPEN, message=WAITS
+    )
     chunks = fresh()
     assert (chunks[1], chunks[-1]) == (second, last)
     assert list(chunks)[1:] == chunks[1:] == [second, last]

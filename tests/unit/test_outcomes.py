@@ -12,7 +12,7 @@ from pipeline.model import stamp
 from pipeline.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.answers import Refusal
 from schemas.codes import Code
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import Milestone, Outcome
 
 PLANNED, SENDING, DONE = ChunkState.PLANNED, ChunkState.SENDING, ChunkState.DONE
 
@@ -35,26 +35,39 @@ WAITS = _verdict(3, Outcome.UNSENT, Code.EARLIER_OPEN)
 
 
 @pytest.mark.parametrize(
-    ("chunk", "known", "send", "settle", "ask"),
+    ("chunk", "known", "send", "settle"),
     [
-        (_chunk(PLANNED), [], [0, 1, 2, 3, 4], [], []),
-        (_chunk(SENDING), [], [], [0, 1, 2, 3, 4], []),
-        (_chunk(PLANNED, Outcome.UNSENT), [FAILED, ACCEPTED], [2, 3, 4], [], []),
-        (_chunk(PLANNED, Outcome.UNSENT), [UNKNOWN], [0, 1, 3, 4], [2], []),
-        (_chunk(PLANNED, Outcome.UNSENT), [UNCLEAR], [0, 1, 3, 4], [], [2]),
-        (_chunk(PLANNED, Outcome.UNSENT), [WAITS], [0, 1, 2, 3, 4], [], []),
-        (_chunk(SENDING, Outcome.UNKNOWN), [FAILED, ACCEPTED], [], [2, 3, 4], []),
-        (_chunk(SENDING, Outcome.UNKNOWN), [UNCLEAR], [], [0, 1, 3, 4], [2]),
+        (_chunk(PLANNED), [], [0, 1, 2, 3, 4], {}),
+        (_chunk(SENDING), [], [], dict.fromkeys(range(5), "lost")),
+        (_chunk(PLANNED, Outcome.UNSENT), [FAILED, ACCEPTED], [2, 3, 4], {}),
+        (_chunk(PLANNED, Outcome.UNSENT), [UNKNOWN], [0, 1, 3, 4], {2: "lost"}),
+        (_chunk(PLANNED, Outcome.UNSENT), [UNCLEAR], [0, 1, 3, 4], {2: "ended"}),
+        (_chunk(PLANNED, Outcome.UNSENT), [WAITS], [0, 1, 2, 3, 4], {}),
+        (
+            _chunk(SENDING, Outcome.UNKNOWN),
+            [FAILED, ACCEPTED],
+            [],
+            dict.fromkeys([2, 3, 4], "lost"),
+        ),
+        (
+            _chunk(SENDING, Outcome.UNKNOWN),
+            [UNCLEAR],
+            [],
+            {0: "lost", 1: "lost", 2: "unclear", 3: "lost", 4: "lost"},
+        ),
         # It ended once: rows without a verdict were accepted, and are left in peace for ever
-        (_chunk(DONE, Outcome.ACCEPTED), [UNKNOWN], [], [], [2]),
-        (_chunk(DONE, Outcome.ACCEPTED), [UNCLEAR, FAILED], [], [], [2]),
-        (_chunk(SENDING, Outcome.ACCEPTED), [UNKNOWN, FAILED], [], [2], []),
+        (_chunk(DONE, Outcome.ACCEPTED), [UNKNOWN], [], {2: "ended"}),
+        (_chunk(DONE, Outcome.ACCEPTED), [UNCLEAR, FAILED], [], {2: "ended"}),
+        (_chunk(SENDING, Outcome.ACCEPTED), [UNKNOWN, FAILED], [], {2: "lost"}),
     ],
 )
-def test_what_is_to_be_sent_settled_or_only_asked_about(
-    chunk: Chunk, known: list[Verdict], send: list[int], settle: list[int], ask: list[int]
+def test_what_is_to_be_sent_and_what_is_to_be_settled_as_what(
+    chunk: Chunk, known: list[Verdict], send: list[int], settle: dict[int, str]
 ) -> None:
-    assert RowBook(chunk, known).sort(known) == (send, settle, ask)
+    rows = RowBook(chunk, known)
+    assert rows.sort(known) == (send, list(settle))
+    for kind in ("lost", "unclear", "ended"):
+        assert getattr(rows, kind) == {pos for pos, its in settle.items() if its == kind}
 
 
 def _all_but_one_accepted() -> RowBook:
@@ -105,13 +118,53 @@ def test_a_row_sent_again_after_a_loss_stays_doubtful_until_it_is_settled() -> N
     assert rows.result().chunk.state is DONE
 
 
-def test_refused_after_a_loss_is_unknown_and_never_failed() -> None:
+def test_refused_after_a_loss_is_unknown_until_asking_or_a_second_refusal_tells() -> None:
     rows = _all_but_one_accepted()
     rows.doubted.add(2)
     rows.refuse(2, Refusal(code="O400", message="order is already in bag_picked"))
     (verdict,) = rows.result().verdicts
-    assert verdict.outcome is Outcome.UNKNOWN
+    assert (verdict.outcome, verdict.code) == (Outcome.UNKNOWN, Code.API_REFUSED)
     assert "already in bag_picked" in verdict.message
+    again = RowBook(_chunk(SENDING, Outcome.ACCEPTED), [verdict])
+    _, settle = again.sort([verdict])
+    again.send_again(settle)
+    again.refuse(2, Refusal(code="O400", message="no"))
+    (verdict,) = again.result().verdicts
+    assert (verdict.outcome, verdict.code) == (Outcome.FAILED, Code.API_REFUSED)
+    rows.fail(2)
+    assert rows.result().verdicts[0].outcome is Outcome.FAILED
+
+
+def test_an_unclear_answer_is_in_doubt_until_somebody_tells_or_nobody_can() -> None:
+    rows = _all_but_one_accepted()
+    rows.leave_open(2, "an empty answer")
+    open_still = rows.result()
+    assert open_still.chunk.state is SENDING
+    verdict = next(v for v in open_still.verdicts if v.pos == 2)
+    assert (verdict.outcome, verdict.code) == (Outcome.UNKNOWN, Code.ANSWER_UNCLEAR)
+    rows.leave_unknown(2)
+    over = rows.result()
+    assert over.chunk.state is DONE
+    assert [v.outcome for v in over.verdicts if v.pos == 2] == [Outcome.UNKNOWN]
+    rows = _all_but_one_accepted()
+    rows.leave_open(2, "an empty answer")
+    rows.reconcile(2)
+    assert rows.result().chunk.state is DONE
+
+
+def test_what_the_api_refuses_behind_a_step_in_doubt_has_not_failed() -> None:
+    rows = _all_but_one_accepted()
+    rows.http_status = 200
+    rows.behind[2] = Milestone.BAG_PICKED
+    rows.refuse(2, Refusal(code="D422", message="not yet"))
+    result = rows.result()
+    verdict = next(v for v in result.verdicts if v.pos == 2)
+    assert (verdict.outcome, verdict.code) == (Outcome.UNSENT, Code.EARLIER_OPEN)
+    assert "not yet" in verdict.message
+    again = RowBook(result.chunk, result.verdicts)
+    assert again.held_before == {2}
+    again.wait(2, Milestone.BAG_PICKED)
+    assert verdict in again.result().verdicts, "it keeps what the API said of it"
 
 
 @pytest.mark.parametrize(
@@ -143,9 +196,9 @@ def test_a_chunk_in_doubt_that_never_left_says_that_its_answer_was_lost() -> Non
 
 def test_what_was_sent_again_after_a_loss_and_accepted_says_so() -> None:
     rows = RowBook(_chunk(SENDING), [])
-    _, lost, _ = rows.sort([])
-    rows.doubted.update([1, 2])
-    rows.lost.difference_update(lost)
+    rows.sort([])
+    rows.send_again([1, 2])
+    rows.lost.clear()
     rows.accept(range(5))
     result = rows.result()
     assert result.chunk.state is DONE

@@ -6,7 +6,7 @@ from pipeline.model import Disposition
 from pipeline.ports import Standing
 from pipeline.stages.plan import one_by_one, plan, sendable_orders
 from schemas.vocabulary import Milestone, Outcome
-from tests.fakes.plan_rows import Row, accepted, calls, dispositions, plan_input, said
+from tests.fakes.plan_rows import Row, accepted, calls, dispositions, plan_input, said, unknown
 
 PICKED = Milestone.BAG_PICKED
 DONE = Milestone.DELIVERY_DONE
@@ -112,6 +112,21 @@ class TestKnownAlready:
         label, words = said(made)[0]
         assert label == "STALE:status"
         assert f"further along: {before.wire} was accepted from drop d1." in words
+
+    def test_a_step_behind_one_that_another_file_left_in_doubt_travels_apart_and_waits(self):
+        known = [unknown("a", PICKED), unknown("b", PICKED), accepted("b", DONE)]
+        rows = [("a", DONE, None), ("b", BACK, None), ("c", DONE, None)]
+        made = plan(plan_input(rows), known, chunk_size=20)
+        assert calls(made) == [[(1, BACK), (2, DONE)], [(0, DONE)]]
+        assert made.waiting_of_chunk == (False, True)
+        assert made.doubt_of_chunk == (False, False)
+
+    def test_with_the_earlier_step_in_the_same_file_it_goes_by_waves_as_ever(self):
+        rows = [("a", PICKED, None), ("a", DONE, None)]
+        made = plan(plan_input(rows), [unknown("a", PICKED)], chunk_size=20)
+        assert calls(made) == [[(0, PICKED)], [(1, DONE)]]
+        assert made.waiting_of_chunk == (False, False)
+        assert made.doubt_of_chunk == (True, False)
 
     def test_a_return_after_a_delivery_is_a_new_journey(self):
         known = [accepted("a", PICKED), accepted("a", DONE)]

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.ports import Chunk, Standing, Verdict
-from pipeline.stages.recheck import Pending, pending_places, recheck
+from pipeline.stages.recheck import Pending, doubts, pending_places, recheck
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
@@ -46,10 +46,55 @@ def test_what_is_not_simply_sent(
 
 @pytest.mark.parametrize(
     ("milestone", "others"),
-    [(DONE, [(PICKED, ACCEPTED)]), (BACK, [(DONE, ACCEPTED)]), (DONE, [(PICKED, UNKNOWN)])],
+    [
+        (DONE, [(PICKED, ACCEPTED)]),
+        (BACK, [(DONE, ACCEPTED)]),
+        (BACK, [(PICKED, UNKNOWN), (DONE, ACCEPTED)]),
+    ],
 )
 def test_the_next_step_goes(milestone: Milestone, others: list[tuple[Milestone, Outcome]]) -> None:
     assert _ends(milestone, *others) == []
+
+
+def test_behind_a_step_that_another_drop_left_in_doubt_it_waits() -> None:
+    waits = [(Outcome.UNSENT, Code.EARLIER_OPEN)]
+    assert _ends(DONE, (PICKED, UNKNOWN)) == waits
+    assert _ends(BACK_DONE, (DONE, ACCEPTED), (BACK, UNKNOWN)) == waits
+    assert _ends(DONE, (PICKED, UNKNOWN), doubtful=True) == []
+
+
+def _standing(
+    status: Milestone, outcome: Outcome | None, *, is_open: bool, waits: bool = False
+) -> Standing:
+    return Standing(
+        order_id="a",
+        status=status,
+        drop_id="d",
+        open=is_open,
+        outcome=outcome,
+        at="",
+        waits=waits,
+    )
+
+
+@pytest.mark.parametrize(
+    ("others", "behind"),
+    [
+        ([_standing(PICKED, UNKNOWN, is_open=False)], (PICKED, False)),
+        ([_standing(PICKED, UNKNOWN, is_open=True)], (PICKED, True)),
+        ([_standing(PICKED, None, is_open=True)], (PICKED, True)),
+        ([_standing(PICKED, Outcome.UNSENT, is_open=True, waits=True)], None),
+        ([_standing(PICKED, Outcome.FAILED, is_open=True)], None),
+        ([_standing(PICKED, ACCEPTED, is_open=False)], None),
+        ([_standing(DONE, UNKNOWN, is_open=False)], None),
+        ([], None),
+    ],
+)
+def test_what_waits_asks_how_the_earlier_step_stands_now(
+    others: list[Standing], behind: tuple[Milestone, bool] | None
+) -> None:
+    expected = {} if behind is None else {("a", DONE): behind}
+    assert doubts([("a", DONE)], others) == expected
 
 
 def test_what_is_in_doubt_already_is_settled_as_it_is() -> None:

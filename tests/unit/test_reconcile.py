@@ -7,10 +7,10 @@ from pipeline.ports import Reply
 from pipeline.stages.reconcile import Reached, reconcile
 from schemas.vocabulary import Milestone
 
-Y, N, X = Reached.YES, Reached.NO, Reached.CANNOT_TELL
+Y, N, X, NONE = Reached.YES, Reached.NO, Reached.CANNOT_TELL, Reached.NO_WORD
 
 
-def _told(state: object, milestone: Milestone, **more: object) -> Reached:
+def _told(state: object, milestone: Milestone, **more: object) -> Reached | None:
     body = orjson.dumps({"orders": [{"id": "7", "orderStatus": state}], **more})
     return reconcile(Reply(status=200, headers={}, body=body), "7", milestone)
 
@@ -23,10 +23,10 @@ def _told(state: object, milestone: Milestone, **more: object) -> Reached:
         ("DELIVERED", (Y, Y, X, N, N)),
         ("RETURN_PROCESSING", (Y, X, N, X, N)),
         ("RETURN_DELIVERED", (Y, X, Y, Y, Y)),
-        ("CANCELLED", (X, X, X, X, X)),
-        ("", (X, X, X, X, X)),
-        (None, (X, X, X, X, X)),
-        (3, (X, X, X, X, X)),
+        ("CANCELLED", (NONE, NONE, NONE, NONE, NONE)),
+        ("", (NONE, NONE, NONE, NONE, NONE)),
+        (None, (NONE, NONE, NONE, NONE, NONE)),
+        (3, (NONE, NONE, NONE, NONE, NONE)),
     ],
 )
 def test_each_state_seen_from_each_milestone(state: object, told: tuple[Reached, ...]) -> None:
@@ -43,25 +43,37 @@ def test_case_and_spaces_do_not_matter() -> None:
         b"",
         b"<html>",
         b"[]",
+        b"{}",
         b"null",
         b"7",
-        b'{"orders": []}',
         b'{"orders": {"id": "7"}}',
-        b'{"orders": ["7"]}',
-        b'{"orders": [{"id": "8", "orderStatus": "DELIVERED"}]}',
         b'{"orders": [{"id": "7"',
         b'{"data": 3}',
+        b'{"code": 401, "message": "Please log in"}',
     ],
 )
-def test_an_answer_that_says_nothing_of_this_order_proves_nothing(body: bytes) -> None:
+def test_what_is_not_in_its_shape_is_no_answer(body: bytes) -> None:
     reply = Reply(status=200, headers={}, body=body)
-    assert reconcile(reply, "7", Milestone.BAG_PICKED) is X
+    assert reconcile(reply, "7", Milestone.BAG_PICKED) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"orders": []}',
+        b'{"orders": ["7"]}',
+        b'{"orders": [{"id": "8", "orderStatus": "DELIVERED"}]}',
+    ],
+)
+def test_an_answer_without_this_order_has_no_word_on_it(body: bytes) -> None:
+    reply = Reply(status=200, headers={}, body=body)
+    assert reconcile(reply, "7", Milestone.BAG_PICKED) is NONE
 
 
 @pytest.mark.parametrize("status", [301, 401, 404, 500])
-def test_an_error_proves_nothing_even_with_a_sound_body(status: int) -> None:
+def test_an_error_is_no_answer_even_with_a_sound_body(status: int) -> None:
     body = b'{"orders": [{"id": "7", "orderStatus": "DELIVERED"}]}'
-    assert reconcile(Reply(status=status, headers={}, body=body), "7", Milestone.BAG_PICKED) is X
+    assert reconcile(Reply(status=status, headers={}, body=body), "7", Milestone.BAG_PICKED) is None
 
 
 def test_the_order_is_found_among_others_inside_data_and_with_a_number_for_an_id() -> None:

@@ -13,6 +13,7 @@ from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, unfr
 from pipeline.fresh import FreshChunks
 from pipeline.model import Drop, DropState, stamp
 from pipeline.ports import DISPATCHED, Chunk, Frozen, Lines, Standing
+from schemas.codes import Code
 from schemas.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _LINES_PER_COMMIT = 50_000
 """Lines written in one transaction, so that a huge drop does not keep others from committing."""
 
 _LINE_COLUMNS = ("order_id", "idx", "row", "sheet", "status", "chunk", "pos")
-_CHUNK_COLUMNS = ("no", "wave", "offset", "length", "size", "state", "attempts")
+_CHUNK_COLUMNS = ("no", "wave", "offset", "length", "size", "state", "attempts", "code", "message")
 _OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o in Outcome}}
 _CLOSED = frozenset(state.value for state in DropState if state.closed)
 _UNPLANNED = (DropState.CLAIMING.value, DropState.CLAIMED.value)
@@ -113,6 +114,7 @@ _STANDING = (
         drops.c.state,
         _OUTCOME,
         chunks.c.sent_at,
+        sa.func.coalesce(verdicts.c.code, chunks.c.code),
     )
     .join(drops, drops.c.seq == lines.c.drop_seq)
     .outerjoin(chunks, (chunks.c.drop_seq == lines.c.drop_seq) & (chunks.c.no == lines.c.chunk))
@@ -158,8 +160,11 @@ def _standing_of(
     but: Sequence[int],
 ) -> Iterator[Standing]:
     of_kept, query = queries
-    kept = connection.execute(of_kept, {"wanted": order_ids, "but": but})
-    for order_id, status, drop_id, closed_at in kept.all():
+    wanted = {"wanted": order_ids, "but": but}
+    # Compaction moves lines to what is kept: asked in this order, none is missed on its way.
+    rows = connection.execute(query, wanted).all()
+    kept = connection.execute(of_kept, wanted).all()
+    for order_id, status, drop_id, closed_at in kept:
         yield Standing(
             order_id=order_id,
             status=status,
@@ -168,8 +173,7 @@ def _standing_of(
             outcome=Outcome.ACCEPTED,
             at=stamp(datetime.fromisoformat(closed_at)),
         )
-    rows = connection.execute(query, {"wanted": order_ids, "but": but})
-    for order_id, status, chunk, drop_id, state, outcome, at in rows.all():
+    for order_id, status, chunk, drop_id, state, outcome, at, code in rows:
         yield Standing(
             order_id=order_id,
             status=status,
@@ -178,6 +182,7 @@ def _standing_of(
             outcome=_OUTCOMES[outcome],
             at=at or "",
             dispatched=chunk is None,
+            waits=code == Code.EARLIER_OPEN.value,
         )
 
 
@@ -210,8 +215,7 @@ def _insert_chunks(
         name: [value for _, each in planned for value in each[name]] for name in _CHUNK_COLUMNS
     }
     columns["drop_seq"] = [seq for seq, each in planned for _ in each["no"]]
-    for name in ("code", "message", "sent_at"):
-        columns[name] = [""] * len(columns["no"])
+    columns["sent_at"] = [""] * len(columns["no"])
     if columns["no"]:
         database.dialect.insert_many(connection, chunks, columns)
 

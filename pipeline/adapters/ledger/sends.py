@@ -99,7 +99,8 @@ class Sends:
     def reopen(self, drop_seq: int, verdicts_now: Sequence[Verdict] = ()) -> int:
         """A person wants what ended as unknown settled, and sent again if need be.
 
-        Its chunks become doubtful, and an unclear answer counts as a lost one from now on; then
+        Its chunks become doubtful, and an unclear answer counts as a lost one from now on (one that
+        was refused when it was sent again stays so: a second refusal ends it); then
         ``verdicts_now`` stand in the place of what was said of those updates. Returns how many
         chunks became doubtful.
         """
@@ -121,6 +122,7 @@ class Sends:
                 .where(
                     verdicts.c.drop_seq == drop_seq,
                     verdicts.c.outcome == Outcome.UNKNOWN.value,
+                    verdicts.c.code == Code.ANSWER_UNCLEAR.value,
                 )
                 .values(code=Code.ANSWER_LOST.value)
             )

@@ -1,0 +1,72 @@
+"""Earlier steps of an order: what a later one must know of them before it goes.
+
+Within a drop the lane remembers them wave by wave; what another drop left in doubt is looked up.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+
+from pipeline.adapters.ledger import SqlLedger
+from pipeline.delivery.parcel import Parcel
+from pipeline.fresh import FreshChunks
+from pipeline.ports import Chunk, ChunkState, Verdict
+from pipeline.stages.recheck import doubts
+from schemas.codes import Code
+from schemas.vocabulary import Milestone, Outcome
+
+
+class Before(Struct, frozen=True, kw_only=True):
+    """How an order's earlier milestone ended, in this drop or another, if not well.
+
+    ``code``: that of its verdict, where its chunk has ended; what ended as unknown stays so until
+    asking or a person settles it (decision 26).
+    """
+
+    milestone: Milestone
+    outcome: Outcome
+    code: str = ""
+
+
+#: order id → its earlier milestone
+Earlier = Mapping[str, Before]
+
+
+def doubts_of(
+    drop_seq: int,
+    chunks: Sequence[Chunk],
+    verdicts: Sequence[Verdict],
+    body: Callable[[int, int], bytes],
+    ledger: SqlLedger,
+) -> Mapping[int, Earlier]:
+    """Number of a chunk → order id → the earlier step of the order that another drop left in doubt.
+
+    Only of what waits for one (``EARLIER_OPEN``) the ledger is asked, as it stands now.
+    """
+    held = {v.chunk_no for v in verdicts if v.code == Code.EARLIER_OPEN}
+    waiting = [each for each in _waiting_among(chunks) if each.state is not ChunkState.DONE]
+    waiting += [each for each in chunks if each.no in held] if held else []
+    if not waiting:
+        return {}
+    heads: dict[int, list[tuple[str, Milestone]]] = {}
+    for chunk in waiting:
+        parcel = Parcel(body(chunk.offset, chunk.length), chunk.size)
+        heads[chunk.no] = [parcel.head(pos) for pos in range(chunk.size)]
+    orders = sorted({order_id for each in heads.values() for order_id, _ in each})
+    every = [head for each in heads.values() for head in each]
+    found = doubts(every, ledger.standing(orders, but_seq=drop_seq))
+    return {
+        no: {head[0]: _before(*found[head]) for head in each if head in found}
+        for no, each in heads.items()
+    }
+
+
+def _waiting_among(chunks: Sequence[Chunk]) -> list[Chunk]:
+    if isinstance(chunks, FreshChunks):  # there may be a hundred thousand, and hardly any waits
+        return [chunks[no] for no, waits in enumerate(chunks.waiting) if waits]
+    return [each for each in chunks if each.code == Code.EARLIER_OPEN]
+
+
+def _before(step: Milestone, is_open: bool) -> Before:  # noqa: FBT001 - as ``doubts`` has it
+    code = "" if is_open else Code.ANSWER_UNCLEAR.value
+    return Before(milestone=step, outcome=Outcome.UNKNOWN, code=code)
