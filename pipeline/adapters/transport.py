@@ -1,5 +1,6 @@
 """HTTP/1.1 for httpx on pyreqwest: errors that are truthful about doubt, answers cut at a limit."""
 
+import asyncio
 import os
 import re
 import ssl
@@ -72,12 +73,14 @@ class ReqwestTransport(httpx.AsyncBaseTransport):
         except PyreqwestError as error:
             failure = _truthful(error)
         else:
+            _obey_cancel()
             return httpx.Response(
                 answer.status,
                 headers=_headers_of(answer.headers),
                 stream=httpx.ByteStream(content.to_bytes() if content else b""),
                 request=request,
             )
+        _obey_cancel()
         # Outside, so that the library's error hangs on ours nowhere: its words hold the whole
         # address, and that of a token's request has the password in it.
         raise failure
@@ -105,6 +108,16 @@ class ReqwestTransport(httpx.AsyncBaseTransport):
             raise httpx.LocalProtocolError("a header or the address cannot be sent") from error
         self._prepared = (request.headers, request.url, head)
         return head
+
+
+def _obey_cancel() -> None:
+    """Raise CancelledError in a task that was cancelled while the library had an answer at hand.
+
+    The library then returns the answer, and whoever cancelled would wait for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _client(seconds: float, proxy: str | None, *, tls: bool) -> Client:
