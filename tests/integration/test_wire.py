@@ -98,7 +98,7 @@ def test_an_answer_that_ends_with_its_connection_is_whole_and_the_next_call_open
     answer: bytes,
 ) -> None:
     server = raw.RawServer(_bytes(answer, close=True))
-    assert _twice(server) == (b"{}", b'{"data":{"a":"b"}}\n')
+    assert _twice(server) == (b"{}", b'{"data":{},"meta":{}}\n')
     assert server.connections == 2
 
 
@@ -116,7 +116,7 @@ def test_an_answer_without_a_length_that_ends_in_a_reset_is_in_doubt() -> None:
 
 def test_words_that_nobody_asked_for_are_not_taken_for_the_next_answer() -> None:
     server = raw.RawServer(_bytes(PLAIN + b"HTTP/1.1 500 No\r\ncontent-length: 3\r\n\r\nbad"))
-    assert _twice(server) == (b"{}", b'{"data":{"a":"b"}}\n')
+    assert _twice(server) == (b"{}", b'{"data":{},"meta":{}}\n')
     assert server.connections == 2
 
 
@@ -134,7 +134,7 @@ def test_the_answer_to_a_call_that_was_given_up_is_not_the_next_calls() -> None:
             await api.put_status(b"[1]")
         return (await api.put_status(b"[2]")).body
 
-    assert _with_api(server.url, work, timeout=0.2) == b'{"data":{"a":"b"}}\n'
+    assert _with_api(server.url, work, timeout=0.2) == b'{"data":{},"meta":{}}\n'
     assert server.connections == 2
     server.close()
 
@@ -360,7 +360,7 @@ def test_without_any_certificates_https_is_refused_with_advice_and_http_goes_on(
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     with pytest.raises(SettingsError, match="SSL_CERT_FILE"):
         KonnectApi(base_url="https://api.example", credentials=Credentials(token="t"), timeout=5)
-    assert _twice(raw.RawServer())[1] == b'{"data":{"a":"b"}}\n'
+    assert _twice(raw.RawServer())[1] == b'{"data":{},"meta":{}}\n'
 
 
 @pytest.mark.parametrize("trusted", [True, False], ids=["another name", "an unknown authority"])
