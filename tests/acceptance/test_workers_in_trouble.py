@@ -142,7 +142,7 @@ def test_a_restart_of_the_database_costs_time_not_rows(tmp_path: Path, api: Sand
 def test_an_outage_of_the_api_shuts_all_and_an_expired_token_too_until_it_is_over(
     crew: Crew, api: SandboxHandle
 ) -> None:
-    api.set_faults(latency_ms=20, jitter_ms=0)
+    api.set_faults(latency_ms=200, jitter_ms=0)  # the file is not through before the outage
     crew.start(2)
     crew.root.drop("big.csv", orders(ROWS))
     after_calls(api, 20)
