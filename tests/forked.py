@@ -207,7 +207,7 @@ def main() -> None:
     """Import the product, then fork a command for each request, and tell when it has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: pytest ends, and then so do we
     _import_most()
-    subprocess.Popen = _Forking  # type: ignore[misc]
+    subprocess.Popen = _Forking  # type: ignore[misc]  # replaced on purpose: readers are forked too
     asked = _served(int(sys.argv[1]))
     if asked is not None:
         _import_the_rest()
@@ -315,7 +315,7 @@ def _begun(request: Mapping[str, Any], out: int, err: int) -> subprocess.Popen[b
 _Popen = subprocess.Popen
 
 
-class _Forking(_Popen):  # type: ignore[type-arg]
+class _Forking(_Popen):  # type: ignore[type-arg]  # bytes or text, as asked
     """Forks instead of starting Python anew, where that comes to the same.
 
     What would be done before the program is loaded is done instead of loading it.

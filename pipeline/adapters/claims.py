@@ -131,7 +131,7 @@ class Claims:
                 if identity_of(source.lstat()) != ready.identity:
                     return None
                 with open_regular(source) as file:
-                    # What keeps writers out until the file is closed keeps them out of the rename.
+                    # Writers are kept out until the file is closed, so during the rename too.
                     if writer_of(file.fileno()) is Writer.SOMEBODY:
                         return None
                     make_directory(target.parent, sync_name=False)

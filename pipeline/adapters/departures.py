@@ -111,7 +111,7 @@ def _noted(folder: Path, chunks: int) -> bytearray | None:
 
 
 def _head(handle: int) -> bytes:
-    """What tells this file, under this kernel, from any other; blank where nothing can."""
+    """Return bytes that tell this file, under this kernel, from any other; blank if none can."""
     try:
         boot = _BOOT_ID.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):

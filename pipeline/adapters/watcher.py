@@ -169,7 +169,7 @@ class Watcher:
         if observer is None:
             return False
         emitters = list(observer.emitters)
-        # What reads the events of all folders is another thread, which watchdog does not show.
+        # Another thread reads the events of all folders; watchdog does not show it.
         reader = getattr(observer, "_inotify_fd", observer)
         return (
             len(emitters) == len(self._armed)

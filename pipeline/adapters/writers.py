@@ -22,7 +22,7 @@ _CAP_LEASE = 1 << 28
 
 
 class Writer(Enum):
-    """What is known of whoever may be writing a file."""
+    """Tell whether somebody may be writing a file, as far as it is known."""
 
     NOBODY = "nobody"
     SOMEBODY = "somebody"

@@ -43,7 +43,7 @@ class Shipment(Struct, frozen=True, kw_only=True):
 
 
 class Handback(Struct, frozen=True, kw_only=True):
-    """What the room hands back; the rest is in the ledger.
+    """Hold how the sending of a drop ended; the rest is in the ledger.
 
     ``shut``: why all sending stopped early; ``broken``: what kept this drop alone from going on.
     ``moved``: something of it was booked, so that its report would say something new.

@@ -11,7 +11,7 @@ _ENOUGH = 3
 
 
 class UnclearAnswers:
-    """What the calls of one room met since the last that was taken.
+    """Count the unclear answers of one room since the last call that was taken.
 
     ``turn``: held while one of them is looked into, so that no more are asked about than it takes.
     """

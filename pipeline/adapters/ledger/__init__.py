@@ -51,7 +51,7 @@ class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Crew):
 
     @property
     def how_to_restore(self) -> str:
-        """What to do when the ledger is lost."""
+        """Say how to go on when the ledger is lost."""
         return self._db.dialect.restore
 
     @property

@@ -33,7 +33,7 @@ _UNPLANNED = (DropState.CLAIMING.value, DropState.CLAIMED.value)
 
 
 class Plans:
-    """What was planned for orders, and freezing a plan before its first call."""
+    """Tell the history of orders, and freeze a plan before its first call."""
 
     _db: Database
 
