@@ -54,6 +54,11 @@ def orders(count: int, *, prefix: str = "ORD", status: str = "Delivered") -> str
     return sheet([f"{prefix}{number:06}", status] for number in range(count))
 
 
+def below(place: Path) -> list[Path]:
+    """All files below a folder; folders may go meanwhile, which ``rglob`` does not forgive."""
+    return [Path(above, name) for above, _, names in os.walk(place) for name in names]
+
+
 @dataclass(frozen=True)
 class Ran:
     """A command that has ended."""
@@ -204,7 +209,8 @@ class Root:
 
     def delivered(self) -> list[Delivered]:
         """All drops with a summary, in the order they were claimed."""
-        found = sorted(self.outbox.rglob("*.summary.json"), key=lambda p: p.name.split("__")[-1])
+        summaries = (path for path in below(self.outbox) if path.name.endswith(".summary.json"))
+        found = sorted(summaries, key=lambda path: path.name.split("__")[-1])
         return [Delivered(path.parent, json.loads(path.read_bytes())) for path in found]
 
     def of(self, stem: str) -> Delivered:
@@ -215,7 +221,7 @@ class Root:
     def files(self, folder: str) -> list[str]:
         """All files below a folder of the root, by their paths in it."""
         place = self.path / folder
-        return sorted(str(p.relative_to(place)) for p in place.rglob("*") if not p.is_dir())
+        return sorted(str(path.relative_to(place)) for path in below(place))
 
     def _begin(
         self,
