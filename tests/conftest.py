@@ -6,11 +6,9 @@ from collections.abc import Generator, Iterator
 import pytest
 from xdist.remote import Producer
 
+import tests.forked  # noqa: F401 - notes the environment before other imports change it
 from tests.dealing import Dealing, mixed, processes
 from tests.postgres import PrivatePostgres, missing, private_postgres
-
-# The command is started a thousand times; where this is set each start compiles it anew.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -135,7 +135,7 @@ def run_code(code: str, *arguments: object) -> int:
     words = ["-c", code, *map(str, arguments)]
     if not POSSIBLE:
         return subprocess.run([sys.executable, *words], cwd=REPOSITORY, check=False).returncode
-    request = {"command": words, "env": dict(os.environ), "cwd": str(REPOSITORY)}
+    request = {"command": words, "env": ENVIRONMENT, "cwd": str(REPOSITORY)}
     with Path(os.devnull).open("wb") as nowhere:
         return _asked(request, nowhere.fileno(), 2, seldom=False).wait(120)
 
@@ -162,7 +162,7 @@ def _stem() -> socket.socket:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
-            env={k: v for k, v in os.environ.items() if not k.startswith("SHIPDROP_")},
+            env={k: v for k, v in ENVIRONMENT.items() if not k.startswith("SHIPDROP_")},
         )
     assert ours.recv(64) == b"ready", "the process that forks commands did not start"
 
@@ -197,7 +197,11 @@ def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-_AT_START = _read_at_start(os.environ)
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each start would compile anew
+ENVIRONMENT = dict(os.environ)
+"""As it was before tests imported anything: libraries set variables of their own as they load."""
+
+_AT_START = _read_at_start(ENVIRONMENT)
 
 
 # -- in the process that forks -------------------------------------------------------------------

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from tests.forked import Forked, forked, may_be_forked
+from tests.forked import ENVIRONMENT, Forked, forked, may_be_forked
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE = 120.0
@@ -244,7 +244,7 @@ class Root:
         )
 
     def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("SHIPDROP_")}
+        clean = {k: v for k, v in ENVIRONMENT.items() if not k.startswith("SHIPDROP_")}
         return clean | {
             "PYTHONPATH": str(REPOSITORY),
             "SHIPDROP_ROOT": str(self.path),
