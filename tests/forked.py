@@ -36,6 +36,7 @@ from typing import Any, NoReturn
 REPOSITORY = Path(__file__).parents[1]
 POSSIBLE = sys.platform == "linux" and not os.environ.get("SHIPDROP_TEST_STARTS")
 
+_Popen = subprocess.Popen
 _TASKS = Path("/proc/self/task")
 _LONGEST = 1 << 18
 _OURS = ("SHIPDROP_", "PYTEST_")
@@ -43,9 +44,13 @@ _OURS = ("SHIPDROP_", "PYTEST_")
 
 _PREFIX = re.compile(
     r"""(nsenter\0--target\0(?P<inside>\d+)\0--mount)?\0?"""
+    r"""(setpriv\0--bounding-set=(?P<without>-[a-z_,-]+)(\0--inh-caps=(?P=without))?)?\0?"""
     r"""(sh\0-c\0umask\ (?P<umask>\d+);\ exec\ "\$@"\0sh)?"""
 )
-"""Prefixes that the forked process can do itself: to enter a mount namespace, to set the umask."""
+"""Prefixes that the forked process can do itself: to enter a mount namespace, to give up powers of
+root, to set the umask."""
+
+_POWERS = {"dac_override": 1, "dac_read_search": 2, "lease": 28}
 
 _BESIDES = (
     "asyncio.runners", "email.mime.text", "encodings.idna", "html.parser", "numpy.ma",
@@ -124,6 +129,7 @@ def forked(
         "env": dict(env),
         "cwd": str(cwd),
         "inside": found and found["inside"],
+        "without": found and found["without"],
         "umask": found and found["umask"],
     }
     seldom = bool({"serve", "worker", "cluster", "demo", "draft", "--web"} & {*arguments})
@@ -132,12 +138,28 @@ def forked(
 
 def run_code(code: str, *arguments: object) -> int:
     """Fork ``python -c`` in the repository, with what the product imports; return its exit code."""
-    words = ["-c", code, *map(str, arguments)]
-    if not POSSIBLE:
-        return subprocess.run([sys.executable, *words], cwd=REPOSITORY, check=False).returncode
-    request = {"command": words, "env": ENVIRONMENT, "cwd": str(REPOSITORY)}
     with Path(os.devnull).open("wb") as nowhere:
-        return _asked(request, nowhere.fileno(), 2, seldom=False).wait(120)
+        words = [*map(str, arguments)]
+        process = code_forked(code, words, env=ENVIRONMENT, cwd=REPOSITORY, out=nowhere.fileno())
+        return process.wait(120)
+
+
+def code_forked(
+    code: str,
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    out: int,
+    err: int = 2,
+) -> Forked | _Popen[bytes]:
+    """Fork ``python -c``, with all that the product imports, or start it. ``out``, ``err``: open
+    files."""
+    words = ["-c", code, *arguments]
+    if not may_be_forked((), env):
+        return _Popen([sys.executable, *words], env=env, cwd=cwd, stdout=out, stderr=err)
+    request = {"command": words, "env": dict(env), "cwd": str(cwd)}
+    return _asked(request, out, err, seldom="worker" in arguments)
 
 
 def _asked(request: Mapping[str, Any], out: int, err: int, *, seldom: bool) -> Forked:
@@ -304,7 +326,7 @@ def _begun(request: Mapping[str, Any], out: int, err: int) -> subprocess.Popen[b
     try:
         return _Forking(
             [sys.executable, *request["command"]],
-            first=partial(_enter, request.get("inside"), request.get("umask")),
+            first=partial(_enter, *map(request.get, ("inside", "without", "umask"))),
             env=request["env"],
             cwd=request["cwd"],
             stdin=subprocess.DEVNULL,
@@ -314,9 +336,6 @@ def _begun(request: Mapping[str, Any], out: int, err: int) -> subprocess.Popen[b
     finally:
         os.close(out)
         os.close(err)
-
-
-_Popen = subprocess.Popen
 
 
 class _Forking(_Popen):  # type: ignore[type-arg]  # bytes or text, as asked
@@ -365,15 +384,32 @@ def _as_code(code: str, arguments: list[str], nicer: int) -> None:
     exec(code, {"__name__": "__main__"})
 
 
-def _enter(inside: str | None, umask: str | None) -> None:
+def _enter(inside: str | None, without: str | None, umask: str | None) -> None:
     """Do what a prefix would do."""
+    libc = ctypes.CDLL(None, use_errno=True)
     if inside is not None:
         namespace = os.open(f"/proc/{inside}/ns/mnt", os.O_RDONLY)
-        libc = ctypes.CDLL(None, use_errno=True)
         if libc.setns(namespace, 0) != 0:
             raise OSError(ctypes.get_errno(), "setns")
+    if without is not None:
+        _give_up(libc, [_POWERS[name.strip("-")] for name in without.split(",")])
     if umask is not None:
         os.umask(int(umask, 8))
+
+
+def _give_up(libc: ctypes.CDLL, powers: Sequence[int]) -> None:
+    """Have these powers no more, nor what is executed later. All are below 32."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this process
+    held = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; and those from 32 on
+    if libc.capget(header, held) != 0:
+        raise OSError(ctypes.get_errno(), "capget")
+    for power in powers:
+        if libc.prctl(24, power, 0, 0, 0) != 0:  # PR_CAPBSET_DROP
+            raise OSError(ctypes.get_errno(), "prctl")
+        for number in range(3):
+            held[number] &= ~(1 << power)
+    if libc.capset(header, held) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def _become(

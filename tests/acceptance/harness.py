@@ -230,7 +230,7 @@ class Root:
         out: IO[bytes],
         err: IO[bytes],
     ) -> subprocess.Popen[bytes] | Forked:
-        words, env = [*map(str, arguments)], self._environment(more)
+        words, env = [*map(str, arguments)], self.environment(more)
         if not self.new_interpreter and may_be_forked(self.prefix, env):
             files = {"out": out.fileno(), "err": err.fileno()}
             return forked(self.prefix, words, env=env, cwd=self.path, **files)
@@ -243,7 +243,8 @@ class Root:
             stderr=err,
         )
 
-    def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """What configures a command."""
         clean = {k: v for k, v in ENVIRONMENT.items() if not k.startswith("SHIPDROP_")}
         return clean | {
             "PYTHONPATH": str(REPOSITORY),

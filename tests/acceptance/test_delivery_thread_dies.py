@@ -1,14 +1,13 @@
 """A service that cannot send any more does not go on as if: it ends with 1, to be started anew."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline.sandbox.server import SandboxHandle
 from tests.acceptance.crew import crew_on
-from tests.acceptance.harness import Ran, Root, orders
+from tests.acceptance.harness import Ran, Root, Running, orders
+from tests.forked import code_forked
 from tests.postgres import PrivatePostgres
 
 SOON = 60.0
@@ -35,19 +34,17 @@ CLIENT = ("pipeline.adapters.konnect", "KonnectApi", "__init__", "0")
 
 
 def run_with_a_bug(root: Root, bug: tuple[str, ...], *arguments: str) -> Ran:
-    process = subprocess.Popen(
-        [sys.executable, "-c", _WITH_A_BUG, *bug, *arguments],
-        env=root._environment(None),
-        cwd=root.path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        out, err = process.communicate(timeout=SOON)
-    finally:
-        process.kill()
-    return Ran(process.returncode, out, err)
+    out, err = root.path / ".out", root.path / ".err"
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        process = code_forked(
+            _WITH_A_BUG,
+            [*bug, *arguments],
+            env=root.environment(),
+            cwd=root.path,
+            out=stdout.fileno(),
+            err=stderr.fileno(),
+        )
+    return Running(process, out, err).wait(SOON)
 
 
 @pytest.mark.parametrize("command", [("run",), ("run", "--once")])

@@ -143,6 +143,7 @@ def test_an_outage_of_the_api_shuts_all_and_an_expired_token_too_until_it_is_ove
     crew: Crew, api: SandboxHandle
 ) -> None:
     api.set_faults(latency_ms=200, jitter_ms=0)  # the file is not through before the outage
+    crew.root.configure(api__probe_seconds=100)  # what opens it again is the retry below
     crew.start(2)
     crew.root.drop("big.csv", orders(ROWS))
     after_calls(api, 20)

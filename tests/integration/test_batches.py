@@ -74,10 +74,10 @@ def alone(_drop: Drop, _orders: pa.Array) -> tuple[str, ...]:
 def test_a_batch_that_is_killed_at_any_moment_is_taken_up(
     tmp_path: Path, step: str, least: int
 ) -> None:
-    """Before every sixth touch of the file system while three files are claimed, planned, put away;
-    before each in the soak."""
+    """Before every twelfth touch of the file system, while three files are claimed, planned, put
+    away; before each in the soak."""
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.fakes.killed_between", step, str(tmp_path), "6"],
+        [sys.executable, "-m", "tests.fakes.killed_between", step, str(tmp_path), "12"],
         cwd=HOME,
         capture_output=True,
         text=True,

@@ -140,7 +140,13 @@ def test_the_answer_to_a_call_that_was_given_up_is_not_the_next_calls() -> None:
 
 
 def test_calls_side_by_side_have_a_connection_each_and_leave_them_to_the_next() -> None:
-    server = raw.RawServer()
+    together = threading.Barrier(4)
+
+    def when_all_are_there(connection: socket.socket) -> bool:
+        together.wait(30)
+        return raw.saying("200 OK")(connection)
+
+    server = raw.RawServer(*[when_all_are_there] * 12)
 
     async def work(api: KonnectApi) -> None:
         for _ in range(3):
