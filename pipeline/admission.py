@@ -210,7 +210,7 @@ class Admission:
             guard(prepared, planned, self._rules)
         except DropRefused as refusal:
             return self._refuse(drop, refusal, prepared, planned)
-        behind = {*blocking(standing), *ahead_of(drop, orders), *sharing(orders, blocked)}
+        behind = {*blocking(standing), *ahead_of(drop, orders), *sharing(drop, orders, blocked)}
         if behind:
             return Blocked(
                 drop=drop, prepared=prepared, orders=orders, behind=tuple(sorted(behind))

@@ -7,7 +7,7 @@ meanwhile, small ones and giants, which other processes do.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,13 +44,18 @@ class Event(Struct, frozen=True, kw_only=True):
     act: Callable[[], None]
 
 
+def thread_named(name: str) -> Executor:
+    """Make a thread that does one job after the other."""
+    return ThreadPoolExecutor(1, thread_name_prefix=name)
+
+
 class Lineup:
     """Owned by the service's thread: every method is called there.
 
     ``files`` has them read; ``onward``, asked for in the thread that plans, may still have to be
     loaded, which goes on beside the first reading. ``post`` is handed what other threads have to
     say. ``came`` is told, in the service's thread, what each drop came to. ``room``: how many more
-    drops may be planned now.
+    drops may be planned now. ``thread`` makes a thread by its name.
 
     When the steps after reading cannot be loaded, acting on the event raises NotLoadedError.
     """
@@ -63,15 +68,15 @@ class Lineup:
         post: Callable[[Event], None],
         came: Callable[[Drop, Came], None],
         room: Callable[[], int],
+        thread: Callable[[str], Executor] = thread_named,
     ) -> None:
         self._files = files
         self._onward = onward
         self._post = post
         self._came = came
         self._room = room
-        self._reads = ThreadPoolExecutor(1, thread_name_prefix="reads")
-        self._giants = ThreadPoolExecutor(1, thread_name_prefix="giants")
-        self._stages = ThreadPoolExecutor(1, thread_name_prefix="stages")
+        self._reads, self._giants = thread("reads"), thread("giants")
+        self._stages = thread("stages")
         self._waiting = Lanes()
         self._waits: set[str] = set()
         self._reading: dict[str, Drop] = {}
@@ -211,8 +216,7 @@ class Lineup:
 
     def _ahead_of(self, drop: Drop, orders: "pa.Array") -> Iterator[str]:
         """Earlier drops that were read, wait to be planned, and have one of these orders."""
-        waiting = tuple(self._unplanned.values())
-        return sharing(orders, [each for each in waiting if each.drop.seq < drop.seq])
+        return sharing(drop, orders, tuple(self._unplanned.values()))
 
     def _noted(self, job: Callable[[], Sequence[Came]], drops: Sequence[Drop]) -> Sequence[Came]:
         """Do the job.

@@ -66,12 +66,16 @@ class Candidate(Struct, frozen=True, kw_only=True):
     orders: "pa.Array"
 
 
-def sharing(orders: "pa.Array", ahead: Sequence[Blocked | Candidate]) -> Iterator[str]:
-    """The drops among ``ahead`` that have one of these orders."""
+def sharing(drop: Drop, orders: "pa.Array", waiting: Sequence[Blocked]) -> Iterator[str]:
+    """Give those of ``waiting`` that were claimed before this drop and have one of its orders.
+
+    Turns among couriers let a later drop be read before an earlier one: by the order of claims
+    alone no two drops wait for each other.
+    """
     import pyarrow.compute as pc  # who has orders has loaded it
 
-    for each in ahead:
-        if pc.any(pc.is_in(orders, value_set=each.orders)).as_py():
+    for each in waiting:
+        if each.drop.seq < drop.seq and pc.any(pc.is_in(orders, value_set=each.orders)).as_py():
             yield each.drop.drop_id
 
 

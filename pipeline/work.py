@@ -6,7 +6,7 @@ thread, and one reports.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ import structlog
 from pipeline.claimed_files import MAX_TRIES, ClaimedFiles
 from pipeline.closed import Closed, LeftOpen, Rest
 from pipeline.errors import StorageError
-from pipeline.lineup import Came, Event, Lineup
+from pipeline.lineup import Came, Event, Lineup, thread_named
 from pipeline.model import Drop, DropState
 from pipeline.onward import NotLoadedError, Onward
 from pipeline.ports import Chunk
@@ -52,12 +52,20 @@ class Work:
         onward: Callable[[], Onward],
         room: "DeliveryRoom",
         post: Callable[[Event], None],
+        thread: Callable[[str], Executor] = thread_named,
     ) -> None:
         self._onward = onward
         self._room = room
         self._post = post
-        self._reports = ThreadPoolExecutor(1, thread_name_prefix="reports")
-        self._lineup = Lineup(files, onward, post=post, came=self._came, room=self._room_to_plan)
+        self._reports = thread("reports")
+        self._lineup = Lineup(
+            files,
+            onward,
+            post=post,
+            came=self._came,
+            room=self._room_to_plan,
+            thread=thread,
+        )
         self._delivering: dict[str, Drop] = {}
         self._reporting: set[str] = set()
         self._to_report: list[tuple[Drop, Handback]] = []

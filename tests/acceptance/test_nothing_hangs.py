@@ -91,6 +91,18 @@ def test_a_chain_of_drops_behind_an_outage_is_sent_by_the_same_service_when_it_i
     assert api.stats()["repeats"] == api.stats()["illegal"] == 0
 
 
+def test_files_of_two_couriers_with_one_order_are_sent_one_after_the_other(
+    root: Root, api: SandboxHandle
+) -> None:
+    """Turns among couriers have the third file read before the second: it waits for it still."""
+    for name, folder, status in (("1", "b", PICKED), ("2", "b", DONE), ("3", "a", DONE)):
+        at = root.drop(f"{name}.csv", sheet([("T1", status)]), folder)
+        os.utime(at, (time.time() - 9 + int(name), time.time() - 9 + int(name)))
+    assert root.start("run", "--once").wait(SOON).code == 0
+    assert counts(root) == {"1": {"accepted": 1}, "2": {"accepted": 1}, "3": {"duplicate": 1}}
+    assert api.stats()["repeats"] == api.stats()["illegal"] == 0
+
+
 def test_a_service_that_waits_behind_an_outage_rests_and_can_be_stopped(
     root: Root, nobody: str
 ) -> None:

@@ -1,0 +1,428 @@
+"""Drops that share orders, by random histories: which is planned next, and that it comes to rest.
+
+The code that decides it (``Work``, ``Lineup``, ``Dependencies``) is the real one. The steps it
+hands drops to are a model of a few lines: an order is a number, and a drop's update of it is
+settled or not. Threads are queues of jobs, which run when the history says so.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
+
+from pipeline.closed import Cause, Closed, LeftOpen, Rest
+from pipeline.delivery.gate import Shut
+from pipeline.delivery.lane import Handback
+from pipeline.errors import StorageError
+from pipeline.lineup import Event
+from pipeline.model import Drop, DropState
+from pipeline.steps import Blocked, Candidate, Later, Ready, Reopened, Step, rest_of, sharing
+from pipeline.work import Work
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+AWAY = Shut(held=False, reason="The API is away.")
+STOPPING = Shut(held=False, reason="Shipdrop is stopping.", ours=True)
+FILE = st.sets(st.integers(1, 4), min_size=1, max_size=3)
+ORDERS = st.sets(st.integers(1, 4), max_size=4)
+ALL = {1, 2, 3, 4}
+MOST_STEPS = 2_000
+"""Jobs and events after which a history that gets nothing new must have come to rest."""
+
+AheadOf = Callable[[Drop, pa.Array], Iterable[str]]
+
+
+class Queue(Executor):
+    """A thread whose jobs run when they are told to."""
+
+    def __init__(self) -> None:
+        self.jobs: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self.over: list[Callable[[], None]] = []
+
+    def submit(self, job: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.jobs.append((future, lambda: job(*given, **named)))
+        return future
+
+    def run_one(self) -> None:
+        """Do the next job; or say what the last one came to, which others hear of only then."""
+        future, job = self.jobs[0]
+        if not self.over:
+            try:
+                self.over.append(partial(future.set_result, job()))
+            except Exception as error:  # noqa: BLE001 - as a thread's future does
+                self.over.append(partial(future.set_exception, error))
+        else:
+            self.jobs.popleft()
+            self.over.pop()()
+
+
+@dataclass
+class Told:
+    """Hold all that the model's ledger knows of a drop. ``orders``: order → is it settled."""
+
+    drop: Drop
+    orders: dict[int, bool]
+    unknown: set[int] = field(default_factory=set)
+
+    @property
+    def unsettled(self) -> set[int]:
+        return {order for order, settled in self.orders.items() if not settled}
+
+
+class Model:
+    """Ledger and steps: plan, deliver, finish, reopen, by the rules of the real ones."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Told] = {}
+        self.out: dict[str, tuple[Told, Future[Handback]]] = {}
+        self.elsewhere: set[str] = set()
+        self.shut: Shut | None = None
+        self.failing = False
+        self.jobs = 0
+
+    def new(self, orders: set[int], *, folder: str = "", elsewhere: bool = False) -> Drop:
+        number = len(self.told) + 1
+        drop = Drop(
+            seq=number,
+            drop_id=f"d{number:03}",
+            folder=folder,
+            source_file=f"{number}.csv",
+            state=DropState.OPEN if elsewhere else DropState.CLAIMED,
+            received_at=NOW,
+        )
+        self.told[drop.drop_id] = Told(drop, dict.fromkeys(orders, False))
+        if elsewhere:
+            self.elsewhere.add(drop.drop_id)
+        return drop
+
+    def open_with(self, orders: set[int], *, but: str) -> list[str]:
+        """Drops that are planned, not through, and have one of these orders."""
+        return [
+            each
+            for each, told in self.told.items()
+            if each != but and told.drop.state is DropState.OPEN and orders & told.orders.keys()
+        ]
+
+    # -- read and plan -------------------------------------------------------------------------
+
+    def read(self, drops: Sequence[Drop], *, beside: bool = False) -> list[Drop]:
+        return list(drops)
+
+    def admit(self, drops: Sequence[Drop], _read: object, ahead_of: AheadOf) -> list[Step]:
+        steps: list[Step] = []
+        for drop in drops:
+            blocked = [step for step in steps if isinstance(step, Blocked)]
+            orders = pa.array(sorted(self.told[drop.drop_id].orders))
+            steps.append(self._plan(drop, orders, [*ahead_of(drop, orders)], blocked))
+        return steps
+
+    def plan(self, group: Sequence[Candidate], ahead_of: AheadOf) -> list[Step]:
+        return [self._plan(e.drop, e.orders, [*ahead_of(e.drop, e.orders)], []) for e in group]
+
+    def _plan(
+        self, drop: Drop, orders: pa.Array, ahead: Sequence[str], blocked: Sequence[Blocked]
+    ) -> Step:
+        self.jobs += 1
+        told = self.told[drop.drop_id]
+        assert told.drop.state is DropState.CLAIMED, "planned twice"
+        open_ones = self.open_with(set(told.orders), but=drop.drop_id)
+        if behind := {*open_ones, *ahead, *sharing(drop, orders, blocked)}:
+            return Blocked(drop=drop, prepared=None, orders=orders, behind=tuple(sorted(behind)))
+        told.drop = replace(told.drop, state=DropState.OPEN)
+        return Ready(drop=told.drop, chunks=())
+
+    def unsettled(self, drop_ids: Sequence[str]) -> list[str]:
+        return [each for each in drop_ids if not self.told[each].drop.state.closed]
+
+    def is_ours(self, drop_id: str) -> bool:
+        return drop_id not in self.elsewhere
+
+    def reopen(self, drop: Drop, *, rests: Callable[[str], bool]) -> Reopened | Later | None:
+        self.jobs += 1
+        told = self.told[drop.drop_id]
+        if not told.unknown:
+            return None
+        if behind := self.open_with(told.unknown, but=drop.drop_id):
+            return Later(drop=told.drop, behind=tuple(behind))
+        told.orders |= dict.fromkeys(told.unknown, False)
+        told.unknown = set()
+        told.drop = replace(told.drop, state=DropState.OPEN)
+        return Reopened(drop=told.drop)
+
+    def report_blocked(self, blocked: Blocked, reason: str) -> None:
+        assert blocked.rest.reason
+
+    def cancel_blocked(self, blocked: Blocked) -> Closed:
+        return self._close(self.told[blocked.drop.drop_id], DropState.CANCELLED)
+
+    # -- deliver and finish --------------------------------------------------------------------
+
+    def shipment(self, drop: Drop, _held: ExitStack, _fresh: object) -> Told:
+        if self.failing:
+            raise StorageError("A body cannot be read.")
+        return self.told[drop.drop_id]
+
+    def submit(self, told: Told) -> Future[Handback]:
+        future: Future[Handback] = Future()
+        drop_id = told.drop.drop_id
+        assert drop_id not in self.out, "handed in twice"
+        # A retry takes up some orders of its drop alone; the others are settled.
+        assert not self.open_with(told.unsettled, but=drop_id), "it should have waited"
+        self.out[drop_id] = (told, future)
+        if self.shut is not None or not told.unsettled:
+            self.answer(drop_id, set(), shut=self.shut)
+        return future
+
+    def answer(
+        self, drop_id: str, settled: set[int], *, shut: Shut | None = None, cancelled: bool = False
+    ) -> None:
+        told, future = self.out.pop(drop_id)
+        news = told.unsettled & settled
+        told.orders |= dict.fromkeys(news, True)
+        future.set_result(
+            Handback(
+                drop_seq=told.drop.seq,
+                complete=not told.unsettled,
+                cancelled=cancelled,
+                shut=shut,
+                moved=bool(news),
+            )
+        )
+
+    def finish(self, ended: Sequence[tuple[Drop, Handback]]) -> list[Closed | LeftOpen]:
+        return [self._end(self.told[drop.drop_id], back) for drop, back in ended]
+
+    def _end(self, told: Told, back: Handback) -> Closed | LeftOpen:
+        if back.cancelled and not back.complete:
+            return self._close(told, DropState.CANCELLED)
+        if told.unsettled:
+            rest = rest_of(told.drop, back) or Rest(reason="Rows are left.", cause=Cause.EARLIER)
+            return LeftOpen(drop=told.drop, rest=rest)
+        return self._close(told, DropState.COMPLETED)
+
+    def _close(self, told: Told, state: DropState) -> Closed:
+        told.unknown = told.unsettled or set(sorted(told.orders)[:1])
+        told.drop = replace(told.drop, state=state)
+        return Closed(drop=told.drop, summary={})
+
+    # -- the room ------------------------------------------------------------------------------
+
+    def cancel(self, seq: int) -> None:
+        for drop_id, (told, _) in list(self.out.items()):
+            if told.drop.seq == seq:
+                self.answer(drop_id, set(), cancelled=True)
+
+    def stop(self) -> None:
+        self.away(STOPPING)
+
+    def away(self, shut: Shut) -> None:
+        self.shut = shut
+        for drop_id in list(self.out):
+            self.answer(drop_id, set(), shut=shut)
+
+
+class Histories(RuleBasedStateMachine):
+    """Files come, the API answers, or is away; people cancel and retry; it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Model()
+        self.events: deque[Event] = deque()
+        self.queues: dict[str, Queue] = {}
+        self.foreign: set[str] = set()
+        self.stopped = False
+        model = self.model
+        files = SimpleNamespace(read=model.read, stop=lambda: None, end=lambda: None)
+        onward = SimpleNamespace(admission=model, runner=model, closer=None)
+        self.work = Work(
+            files,  # type: ignore[arg-type]  # the model's, as the two below
+            lambda: onward,  # type: ignore[arg-type,return-value]
+            model,  # type: ignore[arg-type]
+            self.events.append,
+            thread=self.thread,
+        )
+
+    def thread(self, name: str) -> Queue:
+        return self.queues.setdefault(name, Queue())
+
+    # -- what happens --------------------------------------------------------------------------
+
+    @precondition(lambda self: not self.stopped)
+    @rule(orders=FILE, folder=st.sampled_from("ab"))
+    def a_file_comes(self, orders: set[int], folder: str) -> None:
+        self.work.take(self.model.new(orders, folder=folder))
+
+    @precondition(lambda self: not self.stopped)
+    @rule(orders=FILE)
+    def another_root_begins_or_ends_a_drop(self, orders: set[int]) -> None:
+        if self.foreign:
+            self.end_elsewhere(min(self.foreign))
+        elif not self.model.open_with(orders, but=""):
+            self.foreign.add(self.model.new(orders, elsewhere=True).drop_id)
+
+    def end_elsewhere(self, drop_id: str) -> None:
+        told = self.model.told[drop_id]
+        told.orders = dict.fromkeys(told.orders, True)
+        told.drop = replace(told.drop, state=DropState.COMPLETED)
+        self.foreign.discard(drop_id)
+
+    @rule(picks=st.lists(st.integers(0, 11), min_size=1, max_size=12), settles=ORDERS)
+    def some_of_it_moves(self, picks: list[int], settles: set[int]) -> None:
+        """A job, an event, or an answer; whatever there is to pick from."""
+        for pick in picks:
+            if moves := self.moves(settles):
+                moves[pick % len(moves)]()
+
+    @rule(settles=ORDERS)
+    def all_of_it_moves(self, settles: set[int]) -> None:
+        self.moves_on(settles)
+        if not self.stopped:
+            self.all_rest_for_a_reason()
+
+    @precondition(lambda self: not self.stopped)
+    @rule(away=st.booleans())
+    def trouble_comes(self, *, away: bool) -> None:
+        """The API is away, or bodies cannot be read, until it is tried again."""
+        if away:
+            self.model.away(AWAY)
+        else:
+            self.model.failing = True
+
+    @precondition(lambda self: not self.stopped)
+    @rule()
+    def it_is_tried_again(self) -> None:
+        self.probe()
+
+    @precondition(lambda self: not self.stopped)
+    @rule(data=st.data())
+    def somebody_cancels(self, data: st.DataObject) -> None:
+        ours = [told for told in self.ours() if not told.drop.state.closed]
+        if ours:
+            drop = data.draw(st.sampled_from(ours)).drop
+            known = self.work.knows(drop.drop_id)
+            self.work.cancel(drop)
+            if not known:
+                self.work.take(drop)
+
+    @precondition(lambda self: not self.stopped)
+    @rule(data=st.data())
+    def somebody_retries(self, data: st.DataObject) -> None:
+        closed = [
+            told
+            for told in self.ours()
+            if told.drop.state.closed and not self.work.knows(told.drop.drop_id)
+        ]
+        if closed:
+            self.work.retry(data.draw(st.sampled_from(closed)).drop)
+
+    @precondition(lambda self: not self.stopped)
+    @rule()
+    def it_is_stopped(self) -> None:
+        self.stopped = True
+        self.work.stop()
+
+    # -- what must hold ------------------------------------------------------------------------
+
+    @invariant()
+    def what_rests_says_why(self) -> None:
+        for drop_id, rest in self.work.open.items():
+            assert rest.reason, drop_id
+
+    def teardown(self) -> None:
+        self.moves_on(set())
+        assert not self.work.busy
+        if not self.stopped:
+            self.ends_when_nothing_is_in_the_way()
+        super().teardown()
+
+    def moves_on(self, settles: set[int]) -> None:
+        """Let it come to rest with nothing new from outside but answers that settle these."""
+        for _ in range(MOST_STEPS):
+            if not (moves := self.moves(settles)):
+                return
+            moves[0]()
+        raise AssertionError("it does not come to rest")
+
+    def all_rest_for_a_reason(self) -> None:
+        """Each that is not through says why, or waits for one that is not through either."""
+        self.work.look_for_ends()
+        self.moves_on(set())
+        for told in self.ours():
+            drop_id = told.drop.drop_id
+            if not told.drop.state.closed and drop_id not in self.work.open:
+                assert self.work.knows(drop_id), "it is forgotten"
+                assert not self.work.busy, "it has come to rest"
+                assert self.model.open_with(set(told.orders), but=drop_id) or any(
+                    other.drop.state is DropState.CLAIMED and set(other.orders) & set(told.orders)
+                    for other in self.ours()
+                    if other.drop.seq < told.drop.seq
+                ), "nobody wakes it"
+
+    def ends_when_nothing_is_in_the_way(self) -> None:
+        """API and storage are well, and others have ended: then so does every drop."""
+        for drop_id in list(self.foreign):
+            self.end_elsewhere(drop_id)
+        for _ in range(3 * len(self.model.told) + 3):
+            self.probe()
+            self.moves_on(ALL)
+        left = [told.drop.drop_id for told in self.ours() if not told.drop.state.closed]
+        assert left == [], f"nobody wakes them: {left}"
+        assert self.work.open == {}
+
+    # -- the loop, as the service has it -------------------------------------------------------
+
+    def ours(self) -> list[Told]:
+        return [t for t in self.model.told.values() if t.drop.drop_id not in self.model.elsewhere]
+
+    def moves(self, settles: set[int]) -> list[Callable[[], None]]:
+        return [
+            *(partial(self.queues[name].run_one) for name in self.threads_with_jobs()),
+            *([self.act_on_one] if self.events else []),
+            *(partial(self.model.answer, each, settles) for each in sorted(self.model.out)),
+        ]
+
+    def threads_with_jobs(self) -> list[str]:
+        """Planning waits for what is being read, as the real one does."""
+        busy = [name for name, queue in self.queues.items() if queue.jobs]
+        return [name for name in busy if name != "stages" or "reads" not in busy]
+
+    def act_on_one(self) -> None:
+        self.events.popleft().act()
+        self.work.take_closed()
+
+    def probe(self) -> None:
+        """Do as ``Service._look`` and ``Service._mind_the_resting`` do."""
+        self.work.look_for_ends()
+        shut, self.model.shut, self.model.failing = self.model.shut, None, False
+        if shut is not None:
+            self.work.finish_blocked(shut.reason)
+        self.work.report_stuck()
+        self.work.retry_again()
+        for told in self.ours():
+            if not told.drop.state.closed and not self.work.knows(told.drop.drop_id):
+                self.work.take(told.drop)
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def test_a_chain_behind_an_outage_is_planned_once_and_waits() -> None:
+    history = Histories()
+    history.model.shut = AWAY
+    for orders in ({1}, {1, 2}, {2}, {2, 3}, {3}):
+        history.work.take(history.model.new(orders))
+    history.moves_on(set())
+    assert history.model.jobs == 5, "each was planned, or found to wait, and none again"
+    assert not history.work.busy
