@@ -28,6 +28,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -347,7 +348,7 @@ class _Forking(_Popen):  # type: ignore[type-arg]  # bytes or text, as asked
     def __init__(self, args: Any, *, first: Callable[[], None] | None = None, **more: Any) -> None:
         words = [] if isinstance(args, str | bytes | os.PathLike) else [*map(str, args)]
         become = _meant(words)
-        if become is not None and _single_threaded():
+        if become is not None and _single_threaded() and not _has_open_database():
             env = more.get("env")
             env = dict(os.environ if env is None else env)
             more["preexec_fn"] = partial(_become, become, env, first)
@@ -441,6 +442,19 @@ def _become(
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _has_open_database() -> bool:
+    """Return whether this process has a SQLite database open.
+
+    SQLite keeps in memory which locks it has. A forked process would take them for its own and wait
+    for ever: https://www.sqlite.org/howtocorrupt.html, section 2.6.
+    """
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing's own descriptor
+            if str(each.readlink()).removesuffix(" (deleted)").endswith(".db"):
+                return True
+    return False
 
 
 def _single_threaded() -> bool:
