@@ -41,10 +41,11 @@ def doubts_of(
 ) -> Mapping[int, Earlier]:
     """Number of a chunk → order id → the earlier step of the order that another drop left in doubt.
 
-    Only of what waits for one (``EARLIER_OPEN``) the ledger is asked, as it stands now.
+    The ledger is asked, as it stands now, only about chunks that wait for one (``EARLIER_OPEN``) or
+    are in doubt: a row that waits and a row whose answer was lost look alike in a chunk in doubt.
     """
     held = {v.chunk_no for v in verdicts if v.code == Code.EARLIER_OPEN}
-    waiting = [each for each in _waiting_among(chunks) if each.state is not ChunkState.DONE]
+    waiting = [each for each in _to_look_at(chunks) if each.state is not ChunkState.DONE]
     waiting += [each for each in chunks if each.no in held] if held else []
     if not waiting:
         return {}
@@ -61,10 +62,14 @@ def doubts_of(
     }
 
 
-def _waiting_among(chunks: Sequence[Chunk]) -> list[Chunk]:
+def _to_look_at(chunks: Sequence[Chunk]) -> list[Chunk]:
     if isinstance(chunks, FreshChunks):  # there may be a hundred thousand, and hardly any waits
         return [chunks[no] for no, waits in enumerate(chunks.waiting) if waits]
-    return [each for each in chunks if each.code == Code.EARLIER_OPEN]
+    return [
+        each
+        for each in chunks
+        if each.code == Code.EARLIER_OPEN or each.state is ChunkState.SENDING
+    ]
 
 
 def _before(step: Milestone, is_open: bool) -> Before:  # noqa: FBT001 - as ``doubts`` has it

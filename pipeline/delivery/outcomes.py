@@ -252,10 +252,18 @@ class RowBook:
                 message=message,
                 sent_at=self.sent_at,
             ),
-            verdicts=tuple(self._verdicts.values()),
+            verdicts=(*self._verdicts.values(), *self._still_waiting()),
             receipts=tuple(self._receipts),
             replaces=bool(self._known),
         )
+
+    def _still_waiting(self) -> list[Verdict]:
+        """Return the verdicts of rows that waited before, and of which nothing new is known.
+
+        Without it a row would go at the next pass, and the step it waits for would be forgotten.
+        """
+        news = self._verdicts.keys() | self._accepted | self.lost | self.doubted
+        return [v for v in self._known if v.code == Code.EARLIER_OPEN and v.pos not in news]
 
     def _state(self) -> ChunkState:
         if not self._verdicts and not self.lost and len(self._accepted) == self.chunk.size:

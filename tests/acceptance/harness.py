@@ -244,7 +244,7 @@ class Root:
         )
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """What configures a command."""
+        """Return the variables that configure a command."""
         clean = {k: v for k, v in ENVIRONMENT.items() if not k.startswith("SHIPDROP_")}
         return clean | {
             "PYTHONPATH": str(REPOSITORY),

@@ -249,6 +249,29 @@ def test_a_later_step_waits_for_one_that_a_closed_file_left_unknown(
     assert set(api.taken.values()) == {1}
 
 
+def test_a_step_that_waits_for_another_files_waits_still_when_its_chunk_is_in_doubt(
+    root: Root, api: AnsweringApi
+) -> None:
+    """X1 and Z1 share a chunk: the answer for X1 is lost, and then nobody can be asked."""
+    root.configure(api__reconcile="false")
+    api.put = lambda _updates, number: Says({}) if number == 1 else None
+    root.drop("monday.csv", sheet([("X1", PICKED), ("Z1", PICKED)]))
+    once_more(root, 3)
+    root.configure(api__reconcile="true")
+    api.orders.apply("X1", "bag_picked")
+    root.drop("tuesday.csv", sheet([("X1", DONE), ("Z1", DONE)]))
+    api.put = lambda *_: Says(None, applied=True)
+    api.info = lambda _: Says(status=401) if len(api.puts) > 1 else None
+    once_more(root, 5)
+    assert api.sent("X1") == ["bag_picked", "delivery_done"]
+    assert outcomes(root, "tuesday") == {"X1": "unknown", "Z1": "unsent"}
+    once_more(root, 5)
+    api.behave()
+    once_more(root, 5)
+    assert api.sent("Z1") == ["bag_picked"], "nobody knows yet whether it was taken"
+    assert outcomes(root, "tuesday") == {"X1": "accepted", "Z1": "unsent"}
+
+
 def test_two_steps_in_one_file_wait_for_each_other_and_both_get_there(
     root: Root, api: AnsweringApi
 ) -> None:

@@ -167,6 +167,19 @@ def test_what_the_api_refuses_behind_a_step_in_doubt_has_not_failed() -> None:
     assert verdict in again.result().verdicts, "it keeps what the API said of it"
 
 
+def test_a_row_that_waits_still_waits_when_a_pass_ends_before_it_was_looked_at() -> None:
+    known = [FAILED, ACCEPTED, WAITS]
+    rows = RowBook(_chunk(PLANNED, Outcome.UNSENT), known)
+    rows.sort(known)
+    result = rows.result()
+    assert WAITS in result.verdicts
+    assert result.chunk.state is PLANNED
+    rows.lost.add(WAITS.pos)
+    assert WAITS not in rows.result().verdicts, "what may have left is not called unsent"
+    rows.accept([WAITS.pos])
+    assert WAITS not in rows.result().verdicts
+
+
 @pytest.mark.parametrize(
     ("chunk", "known", "state", "outcome"),
     [

@@ -247,8 +247,8 @@ class Histories(RuleBasedStateMachine):
         onward = SimpleNamespace(admission=model, runner=model, closer=None)
         self.work = Work(
             files,  # type: ignore[arg-type]  # the model's, as the two below
-            lambda: onward,  # type: ignore[arg-type,return-value]
-            model,  # type: ignore[arg-type]
+            lambda: onward,  # type: ignore[arg-type,return-value]  # the model's steps
+            model,  # type: ignore[arg-type]  # the model stands for the room
             self.events.append,
             thread=self.thread,
         )
