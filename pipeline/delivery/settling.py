@@ -50,8 +50,13 @@ class Settler:
         settle stays in doubt until the next pass.
 
         What is sent again stays doubted: should the API refuse it, that may only mean that the
-        first call arrived after all.
+        first call arrived after all. Proof from before a call that was lost says nothing of that
+        call, so it is forgotten.
         """
+        if not over:
+            for pos in positions:
+                self._proof.pop(pos, None)
+                self._told.pop(self._parcel.head(pos), None)
         told = await self._ask(positions, not_before)
         again: list[int] = []
         for pos in positions:

@@ -356,6 +356,26 @@ def test_refused_by_name_after_a_lost_answer_a_row_has_failed(
     assert "not self-ship" in bad["message"]
 
 
+def test_what_was_told_before_a_call_is_no_proof_of_what_that_call_did(
+    root: Root, api: AnsweringApi
+) -> None:
+    """After a kill the order is not there; sent again it is taken, and that answer is lost.
+
+    Asked now, the API cannot tell; it refuses the next call, since it has the status.
+    """
+    returned = sheet([("X1", "Return In Transit")])
+    api.put = lambda *_: Says(after=30)
+    root.drop("a.csv", returned)
+    run = root.start("run", "--once")
+    until(lambda: len(api.puts) == 1, what="a call that is not answered")
+    run.kill()
+    api.put = lambda _updates, number: Says(None, applied=True) if number == 2 else None
+    once_more(root, 3)
+    assert len(api.puts) == 3
+    assert api.taken == {("X1", "return_bag_in_transit"): 1}
+    assert outcomes(root, "a") == {"X1": "unknown"}
+
+
 @pytest.mark.parametrize("info", [Says(status=404), Says({"orders": []})])
 def test_a_retry_of_what_is_refused_by_name_comes_to_an_end(
     root: Root, api: AnsweringApi, info: Says
