@@ -30,7 +30,13 @@ class Wanted(Struct, frozen=True, kw_only=True, eq=False):
     @property
     def company(self) -> object:
         """Blocks for which this is the same are judged together."""
-        return self.mapping.headers, self.profile, self.mixed, frozenset(self.block.kinds)
+        return (
+            self.mapping.headers,
+            tuple(self.mapping.around.items()),
+            self.profile,
+            self.mixed,
+            frozenset(self.block.kinds),
+        )
 
 
 Reading = Generator[Wanted, PreparedBlock, Facts]

@@ -96,6 +96,8 @@ class Block(Struct, frozen=True, kw_only=True):
     the block → cells beyond the last header, where one of them holds something or
     most rows have none (``EMPTY_SURPLUS``). ``facts``: position
     in the block → what is particular about the row; the rules of ``schemas.manifest`` judge it.
+    ``said``: where the direction may be said outside its column, as messages name it (``the column
+    "Leg"``) → the cell that says it, "" for none (``stages.evidence``).
     """
 
     rows: "npt.NDArray[np.int32]"
@@ -103,6 +105,7 @@ class Block(Struct, frozen=True, kw_only=True):
     kinds: "Mapping[int, npt.NDArray[np.int8]]" = field(default_factory=dict)
     extra: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     facts: Mapping[int, RowFacts] = field(default_factory=dict)
+    said: "Mapping[str, pa.Array]" = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -120,12 +123,14 @@ class Sheet(Struct, frozen=True, kw_only=True):
 
     ``blocks`` yields the rows in order, block by block, and fills in the tally on the way; it may
     be called again. ``name`` is "" for CSV. ``header_row`` is the header's record number.
+    ``title``: what stands alone in the last filled row above the header, "" without one.
     """
 
     name: str
     header_row: int
     headers: tuple[str, ...]
     blocks: Callable[[ReadTally], Iterator[Block]]
+    title: str = ""
 
 
 class Manifest(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 from pipeline.adapters.spool import Spool
 from pipeline.errors import StorageError
@@ -21,6 +22,7 @@ from pipeline.judging import Wanted, judge, read_together
 from pipeline.model import Block, Manifest, Notice, PreparedBlock, ReadTally, Sheet
 from pipeline.stages import comeback
 from pipeline.stages.choose import ProfileHeaderFinder, candidates, choose_profile
+from pipeline.stages.evidence import Evidence, around
 from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
 from pipeline.stages.named import Choice
@@ -149,6 +151,10 @@ def _prepare_sheet(
     came_back = comeback.is_rejects_header(sheet.headers)
     headers = _headers_of(sheet, manifest)
     mapping = map_columns(headers, choice.profile)
+    mapping = replace(
+        mapping, around=around(sheet.name, job.source.name, choice.profile, mapping)
+    )
+    evidence = Evidence(mapping, choice.profile, title=sheet.title)
     gathered.notices += mapping.notices
     rows = 0
     ending: list[pa.Table] = []
@@ -160,7 +166,7 @@ def _prepare_sheet(
                 block = restored(unguarded(read, sheet, manifest), headers, mapping, family)
             gathered.dates.see(block, mapping)
             let_go(data)
-            yield block
+            yield evidence.put_into(block)
 
     def wanted(block: Block) -> Wanted:
         return Wanted(

@@ -92,6 +92,8 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     ``auto_dispatch``: every order of this courier is pushed with ``autoDispatch``.
     ``unconfirmed_headers``: role → headers that ``shipdrop map`` guessed and nobody has confirmed;
     they stand for nothing. ``unconfirmed``: all that waits for a person, as messages name it.
+    ``nothing``: folded headings, tabs, titles and patterns of file names that say nothing about
+    the direction, however they sound.
     ``expect``: when its files are to come, None where nobody said.
     """
 
@@ -116,6 +118,7 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     auto_dispatch: bool = False
     unconfirmed_headers: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
     unconfirmed: tuple[str, ...] = ()
+    nothing: frozenset[str] = frozenset()
     expect: Expectation | None = None
 
     def direction(self, cell: str, *, has_rto_awb: bool = False) -> Direction:

@@ -29,6 +29,8 @@ class Direction(StrEnum):
     RETURN = "return"  # a customer's return
     RTO = "rto"  # undelivered, on its way back to the seller
     MAYBE_RTO = "maybe_rto"  # a second AWB is filled in, so "delivered" may mean "delivered back"
+    MAYBE_RETURN = "maybe_return"  # something is filled in that only a return has
+    BACK = "back"  # on its way back, be it a return or to the seller
     UNREADABLE = "unreadable"  # a word that the profile does not know
 
 
@@ -52,6 +54,7 @@ class Doubt(Enum):
     NUMBER = "number"  # a bare number that the table does not hold
     TYPE = "type"  # known, but not together with this status type
     DIRECTION = "direction"  # contradicts the row's direction
+    EVIDENCE = "evidence"  # contradicts what the file says elsewhere
     BLANK = "blank"  # the table needs the direction for it, and the row has none
 
 
@@ -64,13 +67,18 @@ class Ruling(Struct, frozen=True, kw_only=True):
 
 
 class StatusCase(Struct, frozen=True, kw_only=True):
-    """One combination of the cells that decide a status, as they stand in the file, resolved."""
+    """One combination of the cells that decide a status, as they stand in the file, resolved.
+
+    ``source``: where the direction was taken from when no column is one for it, or what the status
+    contradicts (``Doubt.EVIDENCE``), as messages name it: ``the column "Leg"``.
+    """
 
     status: str
     kind: str
     direction_cell: str
     direction: Direction
     ruling: Ruling
+    source: str = ""
 
 
 #: Milestones that agree with a direction when the courier's table has no rule of its own for it.
@@ -82,8 +90,23 @@ _AGREES: Mapping[Direction, frozenset[int]] = {
     Direction.RETURN: frozenset({Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED}),
     Direction.RTO: frozenset({Milestone.RTO_BAG_DELIVERED}),
     Direction.MAYBE_RTO: frozenset({Milestone.BAG_PICKED, Milestone.RTO_BAG_DELIVERED}),
+    Direction.MAYBE_RETURN: frozenset(
+        {Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED}
+    ),
+    Direction.BACK: frozenset(
+        {
+            Milestone.RTO_BAG_DELIVERED,
+            Milestone.RETURN_BAG_IN_TRANSIT,
+            Milestone.RETURN_BAG_DELIVERED,
+        }
+    ),
     Direction.UNREADABLE: frozenset(),
 }
+
+
+def agrees(milestone: int, direction: Direction) -> bool:
+    """Tell whether a shipment that travels this way can come to a milestone."""
+    return milestone in _AGREES[direction]
 
 
 class StatusTable(Struct, frozen=True, kw_only=True):

@@ -246,8 +246,10 @@ def _ambiguous(case: StatusCase, place: Place) -> str:
             else f"without a {type_heading}"
         )
         return f"{said} has no clear meaning {pair}. Correct one of the two."
+    if case.ruling.doubt is Doubt.EVIDENCE:
+        return f"{said} {_elsewhere(case)}"
     if case.ruling.doubt is Doubt.DIRECTION:
-        return f"{said} {_contradiction(case)}"
+        return f"{said} {_elsewhere(case) if case.source else _contradiction(case)}"
     if case.ruling.doubt is Doubt.BLANK:
         return (
             f"{said} means one thing on the way out and another on a return, and the row does not "
@@ -286,6 +288,25 @@ def _contradiction(case: StatusCase) -> str:
     return (
         f"contradicts the row's direction, {quoted(case.direction_cell or case.direction)}. "
         "Correct one of the two."
+    )
+
+
+_WAYS = {
+    Direction.FORWARD: "the shipment travels forward",
+    Direction.RETURN: "the shipment is a customer's return",
+    Direction.RTO: "the shipment went back to the seller",
+    Direction.MAYBE_RTO: "the shipment may have gone back to the seller",
+    Direction.MAYBE_RETURN: "the shipment may be a customer's return",
+    Direction.BACK: "the shipment came back",
+}
+
+
+def _elsewhere(case: StatusCase) -> str:
+    """Tell that something in the file speaks against the status."""
+    cell = f" ({quoted(case.direction_cell)})" if case.direction_cell else ""
+    return (
+        f"does not fit {case.source}{cell}, which says that {_WAYS[case.direction]}. Write what "
+        'happened, such as "RTO Delivered" or "Return Delivered", or remove what is wrong there.'
     )
 
 

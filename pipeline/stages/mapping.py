@@ -41,7 +41,8 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
     ``headers`` are the sheet's headers as they stand in the file. ``helpers`` are the columns
     that only complete others (see ``Profile.helpers``). ``twins``: role → further columns under
     the very same header, which must not differ from it. ``matched``: role → how its heading was
-    recognised. ``notices``: headers that were guessed.
+    recognised. ``notices``: headers that were guessed. ``around``: what says where the whole sheet
+    may have its direction from (``the tab "RTO"``) → its words.
     """
 
     columns: Mapping[Role, int]
@@ -50,6 +51,7 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
     helpers: Mapping[str, int] = field(default_factory=dict)
     twins: Mapping[Role, tuple[int, ...]] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    around: Mapping[str, str] = field(default_factory=dict)
 
     def header(self, role: Role) -> str:
         """The header of a role's column as the file has it; the role's name without a column."""

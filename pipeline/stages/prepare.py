@@ -93,6 +93,12 @@ def _one_below_the_other(blocks: Sequence[Block]) -> Block:
         kinds={at: np.concatenate([each.kinds[at] for each in blocks]) for at in blocks[0].kinds},
         extra={start + at: more for start, each in placed for at, more in each.extra.items()},
         facts={start + at: more for start, each in placed for at, more in each.facts.items()},
+        said={
+            source: pa.concat_arrays(
+                [each.said.get(source, pa.repeat("", len(each))) for each in blocks]
+            )
+            for source in dict.fromkeys(source for each in blocks for source in each.said)
+        },
     )
 
 

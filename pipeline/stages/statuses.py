@@ -1,5 +1,7 @@
 """A block's statuses: each distinct combination resolved once with the courier's own table."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -7,11 +9,14 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.model import Block
+from pipeline.stages.evidence import FILE_NAME, cell_said, direction_said, is_column
 from pipeline.stages.mapping import ColumnMap
 from schemas.courier import Profile
 from schemas.folding import fold
-from schemas.statuses import StatusCase
+from schemas.statuses import Direction, Doubt, Ruling, StatusCase, Verdict, agrees
 from schemas.vocabulary import CellKind, Role
+
+_PLAIN = frozenset({Direction.FORWARD, Direction.RETURN, Direction.RTO})
 
 
 class Statuses(Struct, frozen=True, kw_only=True):
@@ -37,9 +42,12 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
         _cells(block, mapping.columns.get(Role.DIRECTION)),
         _filled(block, mapping.helpers.get("rto_awb"), profile),
         _scans(block, mapping.columns.get(Role.REASON_CODE), profile),
+        *block.said.values(),
     ]
     index, combinations = _distinct(columns, len(block))
-    return Statuses(index=index, cases=tuple(_resolve(cells, profile) for cells in combinations))
+    sources = tuple(block.said)
+    cases = tuple(_resolve(cells, sources, mapping.around, profile) for cells in combinations)
+    return Statuses(index=index, cases=cases)
 
 
 def status_cells(block: Block, at: int) -> pa.Array:
@@ -99,13 +107,64 @@ def _distinct(
     return combined, list(zip(*parts, strict=True))
 
 
-def _resolve(cells: tuple[str, ...], profile: Profile) -> StatusCase:
-    status, kind, direction_cell, filled, scan = cells
+class _Claim(Struct, frozen=True, kw_only=True):
+    """A direction that the file says outside the column for it."""
+
+    source: str
+    cell: str
+    direction: Direction
+
+
+def _resolve(
+    cells: tuple[str, ...], sources: tuple[str, ...], around: Mapping[str, str], profile: Profile
+) -> StatusCase:
+    status, kind, direction_cell, filled, scan, *said = cells
     direction = profile.direction(direction_cell, has_rto_awb=bool(filled))
+    claims = _claims(sources, said, around)
+    source = ""
+    if direction is Direction.BLANK:
+        plain = [each for each in claims if each.direction in _PLAIN and each.source != FILE_NAME]
+        if len({each.direction for each in plain}) == 1:
+            source, direction_cell, direction = (
+                plain[0].source,
+                plain[0].cell,
+                plain[0].direction,
+            )
+    ruling = profile.statuses.rule(status, status_type=kind, direction=direction, scan=scan)
+    against = None
+    if ruling.verdict is Verdict.MILESTONE:
+        against = next(
+            (each for each in claims if not agrees(ruling.milestone, each.direction)), None
+        )
+    if against is not None:
+        source, direction_cell, direction = against.source, against.cell, against.direction
+        ruling = Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.EVIDENCE)
     return StatusCase(
         status=status,
         kind=kind,
         direction_cell=direction_cell,
         direction=direction,
-        ruling=profile.statuses.rule(status, status_type=kind, direction=direction, scan=scan),
+        ruling=ruling,
+        source=source,
     )
+
+
+def _claims(
+    sources: tuple[str, ...], said: Sequence[str], around: Mapping[str, str]
+) -> list[_Claim]:
+    """Return what is said of a row, nearest to it first.
+
+    A file's name counts only where nothing else does and no column says any row's direction.
+    """
+    told = [
+        *(pair for pair in zip(sources, said, strict=True) if pair[1]),
+        *(pair for pair in around.items() if pair[0] != FILE_NAME),
+    ]
+    if not told and FILE_NAME in around and not any(map(is_column, sources)):
+        told = [(FILE_NAME, around[FILE_NAME])]
+    return [
+        _Claim(
+            source=source, cell=cell_said(source, cell), direction=direction_said(source, cell)
+        )
+        for source, cell in told
+    ]

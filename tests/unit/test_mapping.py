@@ -36,7 +36,7 @@ HEADERS = {
     Role.PROMISED: "Promise Date|Promised Delivery Date|Promise EDD|PDD",
     Role.ESTIMATED: "Expected Date|EDD|Updated New EDD|Estimated Delivery Date|"
     "Expected Delivery Date",
-    Role.DIRECTION: "RVP/ Forward identifier|Is Reverse|product_type|is_rvp|is_return",
+    Role.DIRECTION: "RVP/ Forward identifier|Is Reverse|is_rvp|is_return",
     Role.AUTO_DISPATCH: "autoDispatch|Auto Dispatch",
     Role.SELF_SHIP: "is_self_ship|Self Ship",
     Role.COURIER: "Courier|Courier Name|Courier Company|Carrier|Delivery Partner",

@@ -19,6 +19,7 @@ from pipeline.stages.reading.header import (
     check_width,
     find_header,
     is_blank,
+    title_above,
     trimmed,
 )
 from pipeline.stages.reading.tokens import BrokenQuote, tokenize
@@ -41,13 +42,15 @@ _QUOTE_HINT = (
 class Dialect(Struct, frozen=True, kw_only=True):
     """How the file is cut, and where its data starts.
 
-    ``row``: the header's record number. ``at``: UTF-8 position just after the header.
+    ``row``: the header's record number. ``at``: UTF-8 position just after the header. ``title``:
+    as in ``pipeline.model.Sheet``.
     """
 
     delimiter: str
     row: int
     headers: tuple[str, ...]
     at: int
+    title: str = ""
 
 
 class _Trial(Struct, frozen=True, kw_only=True):
@@ -152,6 +155,7 @@ def _settle(head: str, trial: _Trial, found: Record, limits: Limits) -> Dialect:
         row=found.number,
         headers=tuple(found.cells),
         at=_bytes(head[: trial.ends[found.number - 1]]),
+        title=title_above(trial.records, found),
     )
 
 

@@ -52,6 +52,14 @@ def find_header(records: Sequence[Record], header: HeaderFinder, *, where: str) 
     return found
 
 
+def title_above(records: Sequence[Record], found: Record) -> str:
+    """Return what stands alone in the last filled row above the header, "" without one."""
+    above = [each.cells for each in records if each.number < found.number]
+    last = next((cells for cells in reversed(above) if not is_blank(cells)), ())
+    words = [cell.strip() for cell in last if cell.strip()]
+    return words[0] if len(words) == 1 else ""
+
+
 def check_width(cells: Sequence[str], limit: int, *, where: str) -> None:
     """Raise ``DropRefused`` (``UNREADABLE``) if a header is wider than ``Limits.max_columns``."""
     if len(cells) > limit:

@@ -54,7 +54,13 @@ def read_csv(data: Buffer, *, name: str, limits: Limits, header: HeaderFinder) -
     check_text(start.decode("utf-8", errors="ignore"), data, name=name)
     dialect = choose_dialect(lambda: open_text(data, encoding), limits, header)
     source = CsvBlocks(data=data, encoding=encoding, dialect=dialect, max_rows=limits.max_rows)
-    sheet = Sheet(name="", header_row=dialect.row, headers=dialect.headers, blocks=source)
+    sheet = Sheet(
+        name="",
+        header_row=dialect.row,
+        headers=dialect.headers,
+        blocks=source,
+        title=dialect.title,
+    )
     delimiter = _NAMES.get(dialect.delimiter, dialect.delimiter)
     return Manifest(
         sheets=(sheet,),

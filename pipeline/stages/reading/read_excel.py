@@ -27,6 +27,7 @@ from pipeline.stages.reading.header import (
     check_width,
     find_header,
     is_blank,
+    title_above,
 )
 from pipeline.stages.reading.parts import Package
 from pipeline.stages.reading.rows import Parsed, Shaper
@@ -81,7 +82,7 @@ def read_excel(
                 index=len(sheets),
                 errors=errors[index] if index < len(errors) else ErrorCells(),
             )
-            sheets.append(source.as_sheet(info.name))
+            sheets.append(source.as_sheet(info.name, title_above(head, found)))
     if not sheets:
         raise header.refusal(seen) if seen else _empty(name)
     return Manifest(sheets=tuple(sheets), notices=tuple(notices), kind=kind)
@@ -125,8 +126,14 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
     index: int
     errors: ErrorCells
 
-    def as_sheet(self, title: str) -> Sheet:
-        return Sheet(name=title, header_row=self.header_row, headers=self.headers, blocks=self)
+    def as_sheet(self, name: str, title: str) -> Sheet:
+        return Sheet(
+            name=name,
+            header_row=self.header_row,
+            headers=self.headers,
+            blocks=self,
+            title=title,
+        )
 
     def __call__(self, tally: ReadTally) -> Iterator[Block]:
         """Yield the data rows; see ``pipeline.model.Sheet``."""

@@ -1,0 +1,183 @@
+"""Where a file says which way its shipments travel, apart from the column for it.
+
+Facts only: each block is given the cells that say something, by where they stand; statuses are
+resolved with them (``stages.statuses``).
+"""
+
+from fnmatch import fnmatchcase
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec.structs import replace
+
+from pipeline.model import Block
+from pipeline.stages.mapping import ColumnMap, data_header
+from schemas.courier import Profile
+from schemas.display import quoted
+from schemas.evidence import Asks, Look, claim_of, direction_of, look_of, way_named
+from schemas.folding import fold, fold_header, is_absent
+from schemas.statuses import Direction
+from schemas.vocabulary import Role
+
+FILE_NAME = "the name of the file"
+"""How messages name a claim that a file's name makes; it holds only where nothing else speaks."""
+
+_TITLE = "the title above its rows"
+_SEEN = 256
+_NEARLY_ALL = 0.8
+_FREE_TEXT = (Role.REMARK, Role.LOCATION)
+
+#: Filled: what stands there is told by its kind, so that ten thousand AWBs are one case.
+_FILLED = "filled in"
+
+
+def around(tab: str, file_name: str, profile: Profile, mapping: ColumnMap) -> dict[str, str]:
+    """Return where a whole sheet says its direction: its tab, and a file's name without a column.
+
+    ``file_name`` says it only where no column is one for the direction.
+    """
+    found = {}
+    if fold_header(tab) not in profile.nothing and way_named(tab) is not None:
+        found[f"the tab {quoted(tab)}"] = tab
+    name = file_name.casefold()
+    meant = any(fnmatchcase(name, pattern) for pattern in profile.nothing | {*profile.file_names})
+    if Role.DIRECTION not in mapping.columns and not meant and way_named(file_name) is not None:
+        found[FILE_NAME] = file_name
+    return found
+
+
+class Evidence:
+    """Looks through the blocks of one sheet, in their order."""
+
+    def __init__(self, mapping: ColumnMap, profile: Profile, *, title: str) -> None:
+        self._mapping = mapping
+        self._profile = profile
+        self._title = self._way_titled(title)
+        self._looks = dict(self._candidates())
+
+    def put_into(self, block: Block) -> Block:
+        """Return the block with the cells that say a direction (``Block.said``)."""
+        said = {}
+        for at, look in self._looks.items():
+            claims = _claims(block.cells[at], look)
+            if claims is not None:
+                heading = " ".join(self._mapping.headers[at].split())
+                said[f"the column {quoted(heading)}"] = claims
+        titles = self._titles(block)
+        if titles is not None:
+            said[_TITLE] = titles
+        return replace(block, said=said) if said else block
+
+    def _candidates(self) -> list[tuple[int, Look | None]]:
+        columns, helpers = self._mapping.columns, self._mapping.helpers
+        known = {Role.ORDER_ID, Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION, *_FREE_TEXT}
+        passed = {columns[role] for role in known if role in columns}
+        passed |= {other for each in self._mapping.twins.values() for other in each}
+        if self._profile.filled_rto_awb:
+            passed |= {*helpers.values()}
+        used = {*columns.values(), *helpers.values()}
+        found: list[tuple[int, Look | None]] = []
+        for at, header in enumerate(self._mapping.headers):
+            folded = data_header(header)
+            if at in passed or not folded or folded in self._profile.nothing:
+                continue
+            look = look_of(header)
+            # A column with a role of its own is looked at only where its heading names a way.
+            if at not in used or (look is not None and look.asks is not Asks.WORDS):
+                found.append((at, look))
+        return found
+
+    def _titles(self, block: Block) -> pa.Array | None:
+        """Return for each row the title that it stands under, None without any in the block."""
+        changes = list(self._changes(block))
+        if not changes:
+            return pa.repeat(self._title, len(block)) if self._title else None
+        titles = [self._title]
+        index = np.zeros(len(block), dtype=np.int64)
+        for at, title in changes:
+            index[at:] = len(titles)
+            titles.append(title)
+        self._title = titles[-1]
+        return pa.array(titles, pa.string()).take(pa.array(index))
+
+    def _changes(self, block: Block) -> list[tuple[int, str]]:
+        """Return the rows in which one cell stands alone: titles between tables."""
+        statuses = block.cells[self._mapping.columns[Role.STATUS]]
+        if self._mapping.columns[Role.STATUS] == 0:
+            return []
+        empty = pc.equal(pc.binary_length(statuses), 0).to_numpy(zero_copy_only=False)
+        found = []
+        for at in np.flatnonzero(empty).tolist():
+            filled = [text for cells in block.cells if (text := cells[at].as_py().strip())]
+            if len(filled) == 1 and not filled[0].isdigit():
+                found.append((at, self._way_titled(filled[0])))
+        return found
+
+    def _way_titled(self, title: str) -> str:
+        known = fold_header(title) in self._profile.nothing
+        return title if title and not known and way_named(title) is not None else ""
+
+
+def direction_said(source: str, cell: str) -> Direction:
+    """Return the direction that a cell of ``Block.said``, or of ``ColumnMap.around``, means."""
+    if not is_column(source):
+        return way_named(cell) or Direction.BLANK
+    way, _, _ = cell.partition(":")
+    return Direction(way)
+
+
+def cell_said(source: str, cell: str) -> str:
+    """Return such a cell as messages show it."""
+    return cell.partition(":")[2] if is_column(source) else cell
+
+
+def is_column(source: str) -> bool:
+    """Tell whether a direction is said by a column, not by a name or title."""
+    return source.startswith("the column ")
+
+
+def _claims(cells: pa.Array, look: Look | None) -> pa.Array | None:
+    """Return for each cell ``direction:cell`` where it says one and "" elsewhere, None for none."""
+    if look is None and not _mostly_directions(cells):
+        return None
+    if look is not None and look.asks is Asks.FILLED:
+        cells = _summed_up(cells, look)
+    encoded = cells.dictionary_encode()
+    told = [_told(cell, look or Look(asks=Asks.WORDS)) for cell in encoded.dictionary.to_pylist()]
+    if not any(told):
+        return None
+    return pa.array(told, pa.string()).take(encoded.indices)
+
+
+def _told(cell: str, look: Look) -> str:
+    way = claim_of(cell, look) if len(cell) < _SEEN else None
+    return f"{way.value}:{cell.strip()}" if way else ""
+
+
+def _summed_up(cells: pa.Array, look: Look) -> pa.Array:
+    """Return numbers and dates, of which each cell has its own, as one text where they are many."""
+    encoded = cells.dictionary_encode()
+    if len(encoded.dictionary) <= _SEEN:
+        return cells
+    claim = partial(claim_of, look=look)
+    known = [
+        cell if direction_of(fold(cell)) or claim(cell) is None else _FILLED
+        for cell in encoded.dictionary.to_pylist()
+    ]
+    return pa.array(known, pa.string()).take(encoded.indices)
+
+
+def _mostly_directions(cells: pa.Array) -> bool:
+    """Tell whether nearly all first cells with text are directions, whatever their heading."""
+    first = [fold(cell) for cell in cells.slice(0, _SEEN).to_pylist() if cell.strip()]
+    if not first:
+        filled = cells.filter(pc.greater(pc.binary_length(cells), 0)).slice(0, _SEEN)
+        first = [fold(cell) for cell in filled.to_pylist()]
+    some = [cell for cell in first if not is_absent(cell)]
+    if not some or len(some[0]) > _SEEN:
+        return False
+    return sum(direction_of(cell) is not None for cell in some) >= _NEARLY_ALL * len(some)
+
+

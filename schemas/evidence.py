@@ -1,0 +1,138 @@
+"""What a file says about the way its shipments travel outside the column that tells it.
+
+A column that no profile knows, the name of a tab, a title between two tables or a file's name may
+say that parcels came back. Headings and names only make one look: a cell decides, and only words
+that are plain anywhere count.
+"""
+
+import re
+from enum import Enum
+
+from msgspec import Struct
+
+from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, fold_header, is_absent
+from schemas.statuses import Direction
+
+_WORD = re.compile(r"[a-z0-9]+")
+
+_RTO = frozenset({"rto", "rts"})
+_RETURN = frozenset(
+    {"return", "returns", "returned", "reverse", "reversed", "rev", "rvp", "dto", "crn"}
+)
+_FORWARD = frozenset({"forward", "fwd"})
+_BACK = _RTO | _RETURN
+_NOT = frozenset({"no", "non", "not", "without", "excl", "excluding", "except", "never"})
+
+#: Words that may stand beside a direction in a cell without changing it.
+_FILLERS = frozenset(
+    "air aggregator awb b2b b2c by cod courier customer d2c delivery drop express flow initiated "
+    "journey leg logistics mode mps order orders package parcel pick pickup pickups ppd prepaid qc "
+    "seller service shipment shipments standard surface trip type up".split()
+)
+_TO_SELLER = re.compile(r"\b(return|returned|returning) to (the )?(origin|seller|sender|shipper)\b")
+
+_LOOKS = frozenset(
+    "category class classification dir direction flag flow identifier indicator journey kind leg "
+    "mode movement nature type".split()
+)
+
+#: Subjects of a heading that make "RTO" or "return" in it a matter of place, price or rules.
+_HARMLESS = frozenset(
+    "address amount amt attempts charge charges city contact cost costs country days district "
+    "eligible expected fee fees freight gst gstin hub instructions location mobile name percent "
+    "percentage phone pin pincode policy postcode price probability promise promised rate refund "
+    "returnable risk score state store tax town value warehouse weight window zip zone".split()
+)
+
+#: Subjects that only a shipment that comes back has anything for.
+_FILLED = frozenset(
+    "action at awb bag code date datetime delivered docket dt id initiated lrn no number on "
+    "pickup reason received ref reference remark remarks requested status time timestamp track "
+    "tracking type waybill".split()
+)
+
+_EMPTY_DATES = re.compile(r"0{2,4}[-/.]?0{2}[-/.]?0{2,4}.*|0?1[-/]0?1[-/]1970.*|1970[-/]01[-/]01.*")
+
+
+class Asks(Enum):
+    """How the cells of a column are read."""
+
+    WORDS = "words"  # for words of a direction
+    YES = "yes"  # for yes and no: its heading names the way
+    FILLED = "filled"  # for anything: its heading names what only a shipment coming back has
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """What a heading makes one look for. ``way``: the direction that a yes, or any text, means."""
+
+    asks: Asks
+    way: Direction = Direction.BLANK
+
+
+def look_of(heading: str) -> Look | None:
+    """Return what a column's heading makes one look for, or None if it speaks of other things."""
+    words = _words(fold_header(heading))
+    back = words & _BACK
+    if words & _HARMLESS:
+        return None
+    if back or words & _FORWARD:
+        way = _way(words)
+        subjects = words - back - _FORWARD - {"is", "flag", "identifier", "indicator", "to"}
+        if back and subjects & _FILLED and "flag" not in words:
+            return Look(asks=Asks.FILLED, way=way)
+        return Look(asks=Asks.YES, way=way)
+    return Look(asks=Asks.WORDS) if words & _LOOKS else None
+
+
+def claim_of(cell: str, look: Look) -> Direction | None:
+    """Return the direction that a cell says, None if it says nothing about it."""
+    folded = fold(cell)
+    if is_absent(folded) or not _WORD.search(folded):
+        return None
+    said = direction_of(folded)
+    if said is not None or look.asks is Asks.WORDS or _words(folded) & _NOT:
+        return said
+    if folded in FALSE_WORDS or _EMPTY_DATES.fullmatch(folded.replace(" ", "-")):
+        return None
+    if folded in TRUE_WORDS:
+        return look.way
+    if look.asks is Asks.FILLED:
+        return Direction.MAYBE_RTO if look.way is Direction.RTO else Direction.MAYBE_RETURN
+    return None
+
+
+def direction_of(folded: str) -> Direction | None:
+    """Return the direction that a cell's words mean anywhere, None if they mean none or other."""
+    words = _words(_TO_SELLER.sub("rto", folded))
+    if words & _NOT or words - _BACK - _FORWARD - _FILLERS:
+        return None
+    return _said(words)
+
+
+def way_named(name: str) -> Direction | None:
+    """Return the way that the name of a tab, table or file names among other words, or None."""
+    words = _words(_TO_SELLER.sub("rto", fold(name)))
+    return None if words & _NOT else _said(words)
+
+
+def _said(words: frozenset[str]) -> Direction | None:
+    ways = [
+        way
+        for way, named in (
+            (Direction.FORWARD, _FORWARD),
+            (Direction.RETURN, _RETURN),
+            (Direction.RTO, _RTO),
+        )
+        if words & named
+    ]
+    if ways == [Direction.RETURN, Direction.RTO]:
+        return Direction.BACK
+    return ways[0] if len(ways) == 1 else None
+
+
+def _way(words: frozenset[str]) -> Direction:
+    return _said(words - _FORWARD) or Direction.FORWARD
+
+
+def _words(folded: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(folded))
