@@ -151,9 +151,7 @@ def _prepare_sheet(
     came_back = comeback.is_rejects_header(sheet.headers)
     headers = _headers_of(sheet, manifest)
     mapping = map_columns(headers, choice.profile)
-    mapping = replace(
-        mapping, around=around(sheet.name, job.source.name, choice.profile, mapping)
-    )
+    mapping = replace(mapping, around=around(sheet.name, job.source.name, choice.profile, mapping))
     evidence = Evidence(mapping, choice.profile, title=sheet.title)
     gathered.notices += mapping.notices
     rows = 0

@@ -13,6 +13,11 @@ from msgspec import Struct
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, fold_header, is_absent
 from schemas.statuses import Direction
 
+
+def _several(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 _WORD = re.compile(r"[a-z0-9]+")
 
 _RTO = frozenset({"rto", "rts"})
@@ -24,31 +29,31 @@ _BACK = _RTO | _RETURN
 _NOT = frozenset({"no", "non", "not", "without", "excl", "excluding", "except", "never"})
 
 #: Words that may stand beside a direction in a cell without changing it.
-_FILLERS = frozenset(
+_FILLERS = _several(
     "air aggregator awb b2b b2c by cod courier customer d2c delivery drop express flow initiated "
     "journey leg logistics mode mps order orders package parcel pick pickup pickups ppd prepaid qc "
-    "seller service shipment shipments standard surface trip type up".split()
+    "seller service shipment shipments standard surface trip type up"
 )
 _TO_SELLER = re.compile(r"\b(return|returned|returning) to (the )?(origin|seller|sender|shipper)\b")
 
-_LOOKS = frozenset(
+_LOOKS = _several(
     "category class classification dir direction flag flow identifier indicator journey kind leg "
-    "mode movement nature type".split()
+    "mode movement nature type"
 )
 
 #: Subjects of a heading that make "RTO" or "return" in it a matter of place, price or rules.
-_HARMLESS = frozenset(
+_HARMLESS = _several(
     "address amount amt attempts charge charges city contact cost costs country days district "
     "eligible expected fee fees freight gst gstin hub instructions location mobile name percent "
     "percentage phone pin pincode policy postcode price probability promise promised rate refund "
-    "returnable risk score state store tax town value warehouse weight window zip zone".split()
+    "returnable risk score state store tax town value warehouse weight window zip zone"
 )
 
 #: Subjects that only a shipment that comes back has anything for.
-_FILLED = frozenset(
+_FILLED = _several(
     "action at awb bag code date datetime delivered docket dt id initiated lrn no number on "
     "pickup reason received ref reference remark remarks requested status time timestamp track "
-    "tracking type waybill".split()
+    "tracking type waybill"
 )
 
 _EMPTY_DATES = re.compile(r"0{2,4}[-/.]?0{2}[-/.]?0{2,4}.*|0?1[-/]0?1[-/]1970.*|1970[-/]01[-/]01.*")

@@ -82,7 +82,10 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
         file_names=tuple(pattern.casefold() for pattern in root.texts("file_names") or ()),
         file_time=_file_time(root),
         signature=frozenset(fold_header(header) for header in root.texts("signature") or ()),
-        nothing=frozenset(fold_header(each) for each in root.texts("nothing") or ()),
+        nothing=frozenset(
+            each.casefold() if "*" in each else fold_header(each)
+            for each in root.texts("nothing") or ()
+        ),
         auto_dispatch=root.flag("auto_dispatch", default=False),
         required=required,
         shown_headers=shown,

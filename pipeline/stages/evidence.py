@@ -179,5 +179,3 @@ def _mostly_directions(cells: pa.Array) -> bool:
     if not some or len(some[0]) > _SEEN:
         return False
     return sum(direction_of(cell) is not None for cell in some) >= _NEARLY_ALL * len(some)
-
-

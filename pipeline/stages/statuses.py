@@ -163,8 +163,6 @@ def _claims(
     if not told and FILE_NAME in around and not any(map(is_column, sources)):
         told = [(FILE_NAME, around[FILE_NAME])]
     return [
-        _Claim(
-            source=source, cell=cell_said(source, cell), direction=direction_said(source, cell)
-        )
+        _Claim(source=source, cell=cell_said(source, cell), direction=direction_said(source, cell))
         for source, cell in told
     ]

@@ -1,0 +1,142 @@
+"""What a file says elsewhere about the way of its shipments holds the updates it speaks against."""
+
+import io
+from collections.abc import Sequence
+
+import openpyxl
+import pytest
+
+from tests.acceptance.harness import Root, sheet
+
+STATUSES = ("Delivered", "RTO Delivered", "Return Delivered")
+
+
+def ends(root: Root, name: str) -> list[tuple[str, str]]:
+    """The outcome and codes of each row of a drop."""
+    return [(line["outcome"], line["codes"]) for line in root.of(name).lines()]
+
+
+HELD = ("rejected", "STATUS_AMBIGUOUS:status")
+SENT = ("accepted", "")
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells"),
+    [
+        ("Direction", ("Forward", "RTO", "Reverse")),
+        ("Shipment Type", ("Parcel", "RTO", "Return Shipment")),
+        ("Order Type", ("Prepaid", "RTO Prepaid", "Reverse COD")),
+        ("Leg", ("fwd", "Return to Origin", "rvp")),
+        ("Type", ("Surface", "RTS", "Customer Return")),
+        ("Kya hua", ("Forward", "RTO", "Reverse Pickup")),
+        ("Is RTO", ("No", "Yes", "1")),
+        ("RTO Flag", ("N", "Y", "TRUE")),
+        ("RVP", ("", "Yes", "true")),
+        ("Forward/Reverse", ("Forward", "Reverse", "Reverse")),
+        ("RTO AWB", ("-", "3600009635085", "3600009739814")),
+        ("RTO Delivered Date", ("0000-00-00", "27-11-2026", "28-11-2026")),
+        ("Return ID", ("", "501", "502")),
+    ],
+)
+def test_a_direction_in_a_column_that_is_no_direction_holds_deliveries(
+    root: Root, heading: str, cells: Sequence[str]
+) -> None:
+    rows = [(f"A{at}", "Delivered", cell) for at, cell in enumerate(cells)]
+    root.drop("day.csv", sheet(rows, header=("Order ID", "Status", heading)))
+    assert root.once().code == 3
+    assert ends(root, "day") == [SENT, HELD, HELD]
+    message = root.of("day").lines()[1]["message"]
+    assert heading in message
+
+
+def test_what_agrees_with_a_direction_is_sent(root: Root) -> None:
+    ways = ("Forward", "RTO", "Reverse")
+    rows = [(f"A{at}", *each) for at, each in enumerate(zip(STATUSES, ways, strict=True))]
+    root.drop("day.csv", sheet(rows, header=("Order ID", "Status", "Leg")))
+    assert root.once().code == 0
+    assert ends(root, "day") == [SENT] * 3
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells"),
+    [
+        ("Product Type", ("T-Shirt", "Kurta", "Return Gift Box")),
+        ("Order Type", ("Prepaid", "COD", "Prepaid")),
+        ("Shipment Type", ("Parcel", "Document", "Parcel")),
+        ("Type", ("Surface", "Air", "")),
+        ("RTO AWB", ("", "N/A", "-")),
+        ("Is RTO", ("No", "0", "FALSE")),
+        ("Remarks", ("asked for a return", "RTO", "Return")),
+        ("City", ("Return Nagar", "Pune", "Rtoli")),
+        ("RTO Risk", ("High", "Low", "High")),
+        ("Return Address", ("12 MG Road", "12 MG Road", "12 MG Road")),
+        ("RTO Charges", ("0.00", "45.50", "")),
+        ("Is Returnable", ("Yes", "Yes", "No")),
+    ],
+)
+def test_harmless_columns_hold_nothing(root: Root, heading: str, cells: Sequence[str]) -> None:
+    rows = [(f"A{at}", "Delivered", cell) for at, cell in enumerate(cells)]
+    root.drop("day.csv", sheet(rows, header=("Order ID", "Status", heading)))
+    assert root.once().code == 0
+    assert ends(root, "day") == [SENT] * 3
+
+
+def test_a_tab_that_names_a_direction_holds_deliveries(root: Root) -> None:
+    book = openpyxl.Workbook()
+    for at, name in enumerate(("Forward", "RTO", "Reverse Pickup")):
+        tab = book.create_sheet(name)
+        tab.append(("Order ID", "Status"))
+        tab.append((f"A{at}", "Delivered"))
+    del book["Sheet"]
+    data = io.BytesIO()
+    book.save(data)
+    root.drop("tabs.xlsx", data.getvalue())
+    assert root.once().code == 3
+    assert ends(root, "tabs") == [SENT, HELD, HELD]
+    assert 'the tab "RTO"' in root.of("tabs").lines()[1]["message"]
+
+
+def test_a_title_above_a_table_holds_deliveries_below_it(root: Root) -> None:
+    text = (
+        "FORWARD,\nOrder ID,Status\nA1,Delivered\n,\nREVERSE SHIPMENTS,\nOrder ID,Status\n"
+        "A2,Delivered\nRTO,\nA3,Delivered\nA4,RTO Delivered\nFORWARD,\nA5,Delivered\n"
+    )
+    root.drop("day.csv", text)
+    assert root.once().code == 3
+    found = {line["order_id"]: line["outcome"] for line in root.of("day").lines()}
+    assert [found[f"A{at}"] for at in range(1, 6)] == [
+        "accepted",
+        "rejected",
+        "rejected",
+        "accepted",
+        "accepted",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [("RTO_delivered", True), ("reverse pickup mis", True), ("non-rto", False), ("day", False)],
+)
+def test_a_file_name_that_names_a_direction_holds_deliveries(
+    root: Root, name: str, held: bool
+) -> None:
+    root.drop(f"{name}.csv", sheet([("A1", "Delivered")]))
+    assert root.once().code == (3 if held else 0)
+
+
+def test_a_file_name_says_nothing_beside_a_direction_column(root: Root) -> None:
+    rows = [("A1", "Delivered", "Forward"), ("A2", "Delivered", "")]
+    root.drop("rto.csv", sheet(rows, header=("Order ID", "Status", "Direction")))
+    assert root.once().code == 0
+
+
+def test_a_profile_can_say_that_a_column_and_a_file_name_mean_nothing(root: Root) -> None:
+    profile = root.path / "couriers" / "acme.toml"
+    profile.parent.mkdir(exist_ok=True)
+    profile.write_text(
+        'name = "acme"\nnothing = ["Leg", "rto*"]\n[statuses]\ndelivery_done = ["Delivered"]\n',
+        encoding="utf-8",
+    )
+    rows = [("A1", "Delivered", "RTO")]
+    root.drop("rto.csv", sheet(rows, header=("Order ID", "Status", "Leg")), folder="acme")
+    assert root.once().code == 0
