@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline.errors import DropRefused
-from pipeline.stages.headings import header_missing, heading_row
-from pipeline.stages.mapping import data_header, fits
+from pipeline.stages.headings import header_missing, heading_row, looks_like_data
+from pipeline.stages.mapping import columns_of, data_header, fits
 from pipeline.stages.named import Choice, decided
+from pipeline.stages.reading.header import trimmed
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold_header
 from schemas.vocabulary import Role
 
 _LONGEST = 120
 """No heading that a profile knows is longer."""
+
+_TELLING = frozenset({Role.ORDER_ID, Role.AWB, Role.STATUS})
 
 
 class ProfileHeaderFinder:
@@ -34,6 +37,10 @@ class ProfileHeaderFinder:
             return False
         return any(fits(cells, profile) for profile in self._profiles)
 
+    def later(self, headers: Sequence[str]) -> "LaterHeaders":
+        """Return what knows a heading row below this header."""
+        return LaterHeaders(headers, self._profiles)
+
     def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
         """Build ``HEADER_NOT_FOUND`` from the first rows of a file: seen, missing, nearest.
 
@@ -52,6 +59,59 @@ class ProfileHeaderFinder:
             self._profiles, key=lambda each: (len(_lacking(row, each)), -len(each.required))
         )
         return header_missing(_lacking(row, profile) or profile.required, row, profile)
+
+
+class LaterHeaders:
+    """Knows the heading rows below a header: its repeats, and those of another table.
+
+    ``ids``, ``statuses``: the columns of the header in which a further one would show.
+    """
+
+    def __init__(self, headers: Sequence[str], profiles: Sequence[Profile]) -> None:
+        self._folded = _folded(headers)
+        own = [profile for profile in profiles if fits(headers, profile)]
+        self._profiles = own or list(profiles)
+        self._roles = [columns_of(self._folded, profile) for profile in self._profiles]
+        self.ids = self._columns(Role.ORDER_ID)
+        self.statuses = self._columns(Role.STATUS)
+        self._known: dict[str, set[Role]] = {}
+        for profile in profiles:
+            for role, aliases in profile.headers.items():
+                for alias in aliases:
+                    self._known.setdefault(alias, set()).add(role)
+
+    def _columns(self, role: Role) -> Sequence[int]:
+        return sorted({roles[role] for roles in self._roles if role in roles})
+
+    def is_heading(self, cell: str) -> bool:
+        """Tell whether a cell is a heading that some profile knows."""
+        return len(cell) < _LONGEST and data_header(cell) in self._known
+
+    def is_header(self, cells: Sequence[str]) -> bool:
+        """Tell whether a row holds headings: all that a profile needs, or two and no data."""
+        known = [self._known[data_header(cell)] for cell in cells if self.is_heading(cell)]
+        if not known:
+            return False
+        if any(fits(cells, profile) for profile in self._profiles):
+            return True
+        return _are_of_two(known) and not any(looks_like_data(cell) for cell in cells)
+
+    def repeats(self, cells: Sequence[str]) -> bool:
+        """Tell whether a row has the header's roles in the header's columns."""
+        folded = _folded(cells)
+        return folded == self._folded or self._roles == [
+            columns_of(folded, profile) for profile in self._profiles
+        ]
+
+
+def _folded(cells: Sequence[str]) -> list[str]:
+    return [data_header(cell) for cell in trimmed(cells)]
+
+
+def _are_of_two(known: Sequence[set[Role]]) -> bool:
+    """Tell whether headings are of different roles, one of which says whose or which status."""
+    roles = set().union(*known)
+    return len(known) > 1 and len(roles) > 1 and not roles.isdisjoint(_TELLING)
 
 
 def candidates(

@@ -73,7 +73,7 @@ def heading_row(
 def _is_heading_row(
     cells: Sequence[str], held: int, repeated: Mapping[str, int], statuses: Collection[str]
 ) -> bool:
-    data = sum(len(cell) > _LONGEST or bool(_DATA.search(cell)) for cell in cells)
+    data = sum(looks_like_data(cell) for cell in cells)
     if held:
         return data * 2 < len(cells)
     return (
@@ -82,6 +82,11 @@ def _is_heading_row(
         and len({fold_header(cell) for cell in cells}) == len(cells)
         and not any(repeated[fold(cell)] > 1 or fold(cell) in statuses for cell in cells)
     )
+
+
+def looks_like_data(cell: str) -> bool:
+    """Tell whether a cell holds what headings do not: an id, an amount, a date, a long text."""
+    return len(cell) > _LONGEST or bool(_DATA.search(cell))
 
 
 def spoken(role: Role) -> str:

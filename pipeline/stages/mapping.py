@@ -81,11 +81,7 @@ def map_columns(headers: Sequence[str], profile: Profile) -> ColumnMap:
     the profile requires has no column.
     """
     folded = [data_header(header) for header in headers]
-    columns = {
-        role: found
-        for role, aliases in profile.headers.items()
-        if (found := _first(folded, aliases)) is not None
-    }
+    columns = columns_of(folded, profile)
     helpers = {
         name: found
         for name, aliases in profile.helpers.items()
@@ -109,6 +105,15 @@ def map_columns(headers: Sequence[str], profile: Profile) -> ColumnMap:
         twins=_twins(folded, columns),
         notices=tuple(notices),
     )
+
+
+def columns_of(folded: Sequence[str], profile: Profile) -> dict[Role, int]:
+    """Return the column of each role whose heading, given folded, is one that the profile knows."""
+    return {
+        role: found
+        for role, aliases in profile.headers.items()
+        if (found := _first(folded, aliases)) is not None
+    }
 
 
 def fits(headers: Sequence[str], profile: Profile, *, guess: bool = True) -> bool:

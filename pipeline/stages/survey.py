@@ -43,6 +43,9 @@ class Collector:
         """Return False: nothing is a header yet."""
         return False
 
+    def later(self, headers: Sequence[str]) -> None:
+        """Return None: nothing is a header yet."""
+
     def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
         """Keep the rows; the refusal ends the reading."""
         self.rows = list(seen)
@@ -58,6 +61,9 @@ class Heading:
     def fits(self, cells: Sequence[str]) -> bool:
         """Return True for that very row."""
         return trimmed(cells) == self._cells
+
+    def later(self, headers: Sequence[str]) -> None:
+        """Return None: only an exact repeat is passed over."""
 
     def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:  # noqa: ARG002 - the protocol
         """Build the refusal of a file in which the row is not found again."""

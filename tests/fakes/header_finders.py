@@ -17,6 +17,9 @@ class ExactHeader:
         """Return True for the very cells."""
         return bool(self.cells) and list(cells) == self.cells
 
+    def later(self, headers: Sequence[str]) -> None:
+        """Return None: only an exact repeat of the header is known below it."""
+
     def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
         """Return a refusal and remember what was seen."""
         self.seen = [list(cells) for cells in seen]

@@ -21,6 +21,33 @@ class HeaderFinder(Protocol):
         """Return the ``HEADER_NOT_FOUND`` refusal; ``seen`` are the non-blank rows looked at."""
         ...
 
+    def later(self, headers: Sequence[str]) -> "LaterHeaders | None":
+        """Return what knows a heading row below this header; None: only its exact repeat is one."""
+        ...
+
+
+class LaterHeaders(Protocol):
+    """Knows the heading rows that may stand below a header.
+
+    ``ids``, ``statuses``: the columns in which the header has headings for an order id and for a
+    status. A further heading row shows in one of them.
+    """
+
+    ids: Sequence[int]
+    statuses: Sequence[int]
+
+    def is_heading(self, cell: str) -> bool:
+        """Return True for a heading that some profile knows."""
+        ...
+
+    def is_header(self, cells: Sequence[str]) -> bool:
+        """Return True if these cells are a row of headings, not of data."""
+        ...
+
+    def repeats(self, cells: Sequence[str]) -> bool:
+        """Return True if they have the same roles in the same columns as the header."""
+        ...
+
 
 class Record(Struct, frozen=True, kw_only=True):
     """One record near the top of a table: its number as a spreadsheet shows it, and its cells."""
@@ -32,23 +59,17 @@ class Record(Struct, frozen=True, kw_only=True):
 def find_header(records: Sequence[Record], header: HeaderFinder, *, where: str) -> Record | None:
     """Return the header among the first records of a table, or None.
 
-    Raises ``DropRefused`` (``HEADER_AMBIGUOUS``) when a later, different row fits too: two tables
-    in one sheet cannot be told apart safely. ``where`` names the sheet ("" for CSV).
+    Raises ``DropRefused`` (``HEADER_AMBIGUOUS``) when a later row is a header with other columns:
+    two tables in one sheet cannot be told apart safely. ``where`` names the sheet ("" for CSV).
     """
     found = next((record for record in records if header.fits(record.cells)), None)
     if found is None:
         return None
-    own = trimmed(found.cells)
-    for record in records:
-        if record.number <= found.number or trimmed(record.cells) == own:
-            continue
-        if header.fits(record.cells):
-            place = f" in {where}" if where else ""
-            raise DropRefused(
-                Code.HEADER_AMBIGUOUS,
-                f"Rows {found.number} and {record.number}{place} both look like the header.",
-                hint="Keep one table per file or sheet, with one header row, and drop it again.",
-            )
+    later = header.later(found.cells)
+    for record in records[records.index(found) + 1 :]:
+        known = later.is_header(record.cells) if later else header.fits(record.cells)
+        if known and not _repeats(record, found, later):
+            raise two_headers(found.number, record.number, where=where)
     return found
 
 
@@ -58,6 +79,22 @@ def title_above(records: Sequence[Record], found: Record) -> str:
     last = next((cells for cells in reversed(above) if not is_blank(cells)), ())
     words = [cell.strip() for cell in last if cell.strip()]
     return words[0] if len(words) == 1 else ""
+
+
+def _repeats(record: Record, header: Record, later: LaterHeaders | None) -> bool:
+    return trimmed(record.cells) == trimmed(header.cells) or (
+        later is not None and later.repeats(record.cells)
+    )
+
+
+def two_headers(first: int, second: int, *, where: str) -> DropRefused:
+    """Return the refusal (``HEADER_AMBIGUOUS``) of a table with another one below it."""
+    place = f" in {where}" if where else ""
+    return DropRefused(
+        Code.HEADER_AMBIGUOUS,
+        f"Rows {first} and {second}{place} both look like the header, and their columns differ.",
+        hint="Keep one table per file or sheet, with one header row, and drop it again.",
+    )
 
 
 def check_width(cells: Sequence[str], limit: int, *, where: str) -> None:

@@ -22,8 +22,8 @@ from pipeline.stages.reading.dialect import (
     choose_dialect,
     endless,
 )
-from pipeline.stages.reading.header import HeaderFinder
-from pipeline.stages.reading.rows import Parsed, Shaper, surplus_of
+from pipeline.stages.reading.header import HeaderFinder, LaterHeaders
+from pipeline.stages.reading.rows import Heading, Parsed, Shaper, surplus_of
 from pipeline.stages.reading.segments import certify, parse
 from pipeline.stages.reading.sniff import Buffer, check_not_binary, check_text
 from pipeline.stages.reading.tokens import BrokenQuote, tokenize
@@ -53,7 +53,13 @@ def read_csv(data: Buffer, *, name: str, limits: Limits, header: HeaderFinder) -
     start, _ = open_text(data, encoding).load(0, 4096)
     check_text(start.decode("utf-8", errors="ignore"), data, name=name)
     dialect = choose_dialect(lambda: open_text(data, encoding), limits, header)
-    source = CsvBlocks(data=data, encoding=encoding, dialect=dialect, max_rows=limits.max_rows)
+    source = CsvBlocks(
+        data=data,
+        encoding=encoding,
+        dialect=dialect,
+        max_rows=limits.max_rows,
+        later=header.later(dialect.headers),
+    )
     sheet = Sheet(
         name="",
         header_row=dialect.row,
@@ -77,12 +83,15 @@ class CsvBlocks(Struct, frozen=True, kw_only=True):
     encoding: Encoding
     dialect: Dialect
     max_rows: int
+    later: LaterHeaders | None = None
     segment: int = SEGMENT
     fast: bool = True
 
     def __call__(self, tally: ReadTally) -> Iterator[Block]:
         """Yield the data rows; see ``pipeline.model.Sheet``."""
-        shaper = Shaper(self.dialect.headers, tally, limit=self.max_rows)
+        dialect = self.dialect
+        heading = Heading(row=dialect.row, cells=dialect.headers, later=self.later)
+        shaper = Shaper(heading, tally, limit=self.max_rows)
         for parsed in self._parsed():
             blocks = list(shaper.shape(parsed))
             if shaper.cut and shaper.short == 1:

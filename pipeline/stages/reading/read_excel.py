@@ -30,7 +30,7 @@ from pipeline.stages.reading.header import (
     title_above,
 )
 from pipeline.stages.reading.parts import Package
-from pipeline.stages.reading.rows import Parsed, Shaper
+from pipeline.stages.reading.rows import Heading, Parsed, Shaper
 from pipeline.stages.reading.sniff import Buffer, Nature, as_file
 from schemas.codes import Code
 from schemas.display import quoted
@@ -70,14 +70,19 @@ def read_excel(
             continue
         head = _head(sheet, limits.header_search_rows, name)
         seen.extend(list(record.cells) for record in head if not is_blank(record.cells))
-        found = find_header(head, header, where=f"sheet {quoted(info.name)}")
+        where = f"sheet {quoted(info.name)}"
+        found = find_header(head, header, where=where)
         if found is not None:
-            check_width(found.cells, limits.max_columns, where=f"sheet {quoted(info.name)}")
+            check_width(found.cells, limits.max_columns, where=where)
             source = _SheetBlocks(
                 sheet=sheet,
                 file=name,
-                header_row=found.number,
-                headers=tuple(found.cells),
+                heading=Heading(
+                    row=found.number,
+                    cells=tuple(found.cells),
+                    later=header.later(found.cells),
+                    where=where,
+                ),
                 budget=budget,
                 index=len(sheets),
                 errors=errors[index] if index < len(errors) else ErrorCells(),
@@ -120,8 +125,7 @@ class _Budget(Struct, frozen=True, kw_only=True):
 class _SheetBlocks(Struct, frozen=True, kw_only=True):
     sheet: CalamineSheet
     file: str
-    header_row: int
-    headers: tuple[str, ...]
+    heading: Heading
     budget: _Budget
     index: int
     errors: ErrorCells
@@ -129,8 +133,8 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
     def as_sheet(self, name: str, title: str) -> Sheet:
         return Sheet(
             name=name,
-            header_row=self.header_row,
-            headers=self.headers,
+            header_row=self.heading.row,
+            headers=self.heading.cells,
             blocks=self,
             title=title,
         )
@@ -138,18 +142,18 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
     def __call__(self, tally: ReadTally) -> Iterator[Block]:
         """Yield the data rows; see ``pipeline.model.Sheet``."""
         shaper = Shaper(
-            self.headers,
+            self.heading,
             tally,
             limit=self.budget.max_rows,
             before=self.budget.before(self.index),
         )
         # The native reader ends with the last cell that it has a value for.
         more = max(0, self.errors.last_row - self.sheet.total_height)
-        blank = repeat([""] * len(self.headers), more)
+        blank = repeat([""] * len(self.heading.cells), more)
         rows: Iterator[list[Any]] = islice(
-            chain(self.sheet.iter_rows(), blank), self.header_row, None
+            chain(self.sheet.iter_rows(), blank), self.heading.row, None
         )
-        first = self.header_row + 1
+        first = self.heading.row + 1
         while parsed := self._parsed(rows, first):
             yield from shaper.shape(parsed)
             first += len(parsed)

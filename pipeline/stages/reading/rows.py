@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from pipeline.errors import DropRefused
 from pipeline.model import BLOCK_ROWS, Block, ReadTally, RowFacts
+from pipeline.stages.reading.header import LaterHeaders, two_headers
 from schemas.codes import Code
 from schemas.limits import USUAL_SHARE
 from schemas.vocabulary import EMPTY_SURPLUS
@@ -51,6 +52,18 @@ def surplus_of(cells: Sequence[str]) -> tuple[str, ...]:
     return tuple(cells[:last])
 
 
+class Heading(Struct, frozen=True, kw_only=True):
+    """The header of a table: its record, its cells, and what knows another one below it.
+
+    ``where`` names the sheet in messages, "" for CSV.
+    """
+
+    row: int
+    cells: tuple[str, ...]
+    later: LaterHeaders | None = None
+    where: str = ""
+
+
 class Shaper:
     """Turns the parsed records of one sheet, in order, into its blocks.
 
@@ -58,10 +71,9 @@ class Shaper:
     more raises ``TOO_MANY_ROWS``.
     """
 
-    def __init__(
-        self, headers: tuple[str, ...], tally: ReadTally, *, limit: int, before: int = 0
-    ) -> None:
-        self._headers = headers
+    def __init__(self, heading: Heading, tally: ReadTally, *, limit: int, before: int = 0) -> None:
+        self._heading = heading
+        self._headers = headers = heading.cells
         self._needed = len(surplus_of(headers))
         self._tally = tally
         self._limit = limit
@@ -75,7 +87,8 @@ class Shaper:
     def shape(self, parsed: Parsed) -> Iterator[Block]:
         """Yield the data rows of ``parsed`` with what is odd about them, in blocks of bounded size.
 
-        Raises ``DropRefused`` (``TOO_MANY_ROWS``). Sets ``cut`` when the file's last record ended
+        Raises ``DropRefused``: ``TOO_MANY_ROWS``, or ``HEADER_AMBIGUOUS`` for a record that is the
+        header of another table. Sets ``cut`` when the file's last record ended
         without a line end and lacks cells.
         """
         dropped = self._passed_over(parsed)
@@ -111,10 +124,31 @@ class Shaper:
         again &= ~blank
         for at in parsed.surplus:
             again[at] = False
+        if self._heading.later is not None:
+            again[self._later(parsed, self._heading.later, blank | again)] = True
         self._tally.blank += int(blank.sum())
         self._tally.header += int(again.sum())
         dropped: Mask = blank | again
         return dropped if dropped.any() else None
+
+    def _later(self, parsed: Parsed, later: LaterHeaders, known: Mask) -> list[int]:
+        """Return the records that repeat the header in other words; refuse another table's."""
+        suspect = np.zeros(len(parsed), dtype=np.bool_)
+        for column in later.ids:
+            suspect[_without_digit(parsed.cells[column])] = True
+        for column in later.statuses:
+            suspect |= _chosen(parsed.cells[column], later.is_heading)
+        again = []
+        for at in np.flatnonzero(suspect & ~known).tolist():
+            cells = [column[at].as_py() for column in parsed.cells]
+            cells += parsed.surplus.get(at, ())
+            if not later.is_header(cells):
+                continue
+            if not later.repeats(cells):
+                where = self._heading.where
+                raise two_headers(self._heading.row, parsed.first + at, where=where)
+            again.append(at)
+        return again
 
     def _short(self, parsed: Parsed, data: Mask) -> dict[int, RowFacts]:
         """Note the records that lack cells."""
@@ -166,6 +200,32 @@ def _blank_cells(column: pa.Array, _at: int) -> Mask:
     if len(perhaps):
         blank[perhaps] = _to_mask(pc.utf8_is_space(column.take(pa.array(perhaps))))
     return blank
+
+
+def _without_digit(column: pa.Array) -> npt.NDArray[np.int64]:
+    """Return where cells are filled and hold no digit, as headings and no order ids do."""
+    _, offsets, data = column.buffers()
+    if data is None or not data.size:
+        return np.empty(0, dtype=np.int64)
+    ends = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1]
+    text = np.frombuffer(data, dtype=np.uint8)
+    last = text[np.maximum(ends[1:], 1) - 1]
+    # Of nearly every id the last byte says enough: it is a digit.
+    perhaps = np.flatnonzero((ends[1:] > ends[:-1]) & ((last < ord("0")) | (last > ord("9"))))
+    if not len(perhaps):
+        return perhaps
+    digits = _to_mask(pc.match_substring_regex(column.take(pa.array(perhaps)), "[0-9]"))
+    return perhaps[~digits]
+
+
+def _chosen(column: pa.Array, test: Callable[[str], bool]) -> Mask:
+    """Return which cells pass a test; each different cell is tested once."""
+    encoded = column.dictionary_encode()
+    passed = np.array([test(cell) for cell in encoded.dictionary.to_pylist()], dtype=np.bool_)
+    if not passed.any():
+        return np.zeros(len(column), dtype=np.bool_)
+    mask: Mask = passed[encoded.indices.to_numpy(zero_copy_only=False)]
+    return mask
 
 
 def _first_bytes(cells: pa.Array) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,79 @@
+"""What a file holds beside its rows, and how it is written: seen by what is sent and told of it."""
+
+import io
+from collections.abc import Sequence
+
+import xlsxwriter
+
+from pipeline.sandbox.server import SandboxHandle
+from tests.acceptance.harness import Root
+
+
+def sent(api: SandboxHandle) -> list[tuple[str, str]]:
+    """Every update that the API was sent, in no order."""
+    return sorted(tuple(update) for call in api.calls() for update in call["updates"])
+
+
+def lines(*rows: str) -> str:
+    return "".join(f"{row}\n" for row in rows)
+
+
+def many(prefix: str, form: str, count: int = 60) -> str:
+    """Return rows that are sound; ``form`` has the order id as ``{}``."""
+    return lines(*(form.format(f"{prefix}{number:03}") for number in range(count)))
+
+
+def workbook(rows: Sequence[Sequence[object]]) -> bytes:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        sheet = book.add_worksheet()
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+    return out.getvalue()
+
+
+def test_a_second_table_below_the_first_is_refused_at_any_depth(
+    root: Root, api: SandboxHandle
+) -> None:
+    first = "Order ID,AWB No,Status\n" + many("A", "{},X1,Picked Up")
+    root.drop("order.csv", first + "AWB No,Order ID,Status\n" + many("W", "{},A1,Delivered"))
+    root.drop("wider.csv", first + "AWB No,City,Hub,Status,Order ID\nW1,Pune,H,Delivered,A1\n")
+    root.drop("unknown.csv", first + "AWB No,Order Code,Status\nW2,A2,Delivered\n")
+    table = [["Order ID", "AWB No", "Status"], *([f"B{n}", "X", "Delivered"] for n in range(80))]
+    table += [[], ["", "Tracking No", "ORDER_ID", "Status"], ["", "W3", "C1", "Delivered"]]
+    root.drop("book.xlsx", workbook(table))
+    assert root.once().code == 4
+    told = {each.summary["source_file"]: each.summary["refused"] for each in root.delivered()}
+    assert {each["code"] for each in told.values()} == {"HEADER_AMBIGUOUS"}
+    for name, row in {"order.csv": 62, "wider.csv": 62, "unknown.csv": 62, "book.xlsx": 83}.items():
+        assert f"Rows 1 and {row}" in told[name]["message"]
+    assert sent(api) == []
+
+
+def test_a_header_that_comes_again_is_one_whatever_its_case_and_marks(
+    root: Root, api: SandboxHandle
+) -> None:
+    rows = many("A", "{},X1,Delivered")
+    again = (
+        "\ufeffOrder ID,AWB No,Status",
+        "ORDER_ID,Waybill,* status *",
+        '\ufeff"Order ID",AWB No,Status',
+    )
+    text = "Order ID,AWB No,Status\n" + rows
+    for number, header in enumerate(again):
+        text += f"{header}\n" + many(f"B{number}", "{},X1,Delivered", 2)
+    root.drop("pasted.csv", "\ufeff" + text)
+    root.drop(
+        "early.csv",
+        "\ufeff"
+        + lines("Order ID,Status", "C1,Delivered", again[0][:9] + ",Status", "C2,Delivered"),
+    )
+    root.drop(
+        "headings.csv",
+        lines("Order ID,AWB No,Status", "D1,Status,Delivered", "Delivered,D2,In Transit"),
+    )
+    assert root.once().code == 0
+    assert root.of("pasted").counts == {"accepted": 66}
+    assert root.of("pasted").summary["skipped"]["header"] == 3
+    assert root.of("early").counts == {"accepted": 2}
+    assert root.of("headings").counts == {"accepted": 1, "ignored": 1}
