@@ -55,8 +55,8 @@ def fold(text: str) -> str:
 def fold_header(text: str) -> str:
     """Return a column header in the form in which aliases are looked up.
 
-    Like ``fold``, and without asterisks, a pair of quotes around it, invisible characters and
-    remarks in brackets such as ``(dd-mm-yyyy)`` (hazards, section E).
+    Like ``fold``, and without asterisks, invisible characters (with the quotes that a mark makes
+    part of the text) and remarks in brackets such as ``(dd-mm-yyyy)`` (hazards, section E).
     """
     # The same few headings come with every file, and each is tried against every profile.
     return _fold_known(text) if len(text) <= _USUAL_LENGTH else _fold_any(text)
@@ -66,12 +66,18 @@ def _fold_any(text: str) -> str:
     bare = _BRACKETS.sub(" ", text).replace("*", " ")
     if not bare.isascii():
         bare = "".join(character for character in bare if character not in INVISIBLE)
-    folded = fold(_unwrapped(bare))
+    if text[:1] in INVISIBLE:
+        bare = _unwrapped(bare)
+    folded = fold(bare)
     return folded.rstrip(" :") if folded else fold(text.replace("*", " "))
 
 
 def _unwrapped(text: str) -> str:
-    """Take one complete pair of quotes off: a mark before them makes them part of the text."""
+    """Take one complete pair of quotes off.
+
+    Only behind a mark, which made them part of the text. Quotes behind a space are no such thing:
+    there a comma in a cell splits it, so the rows below cannot be trusted.
+    """
     plain = text.strip()
     return plain[1:-1] if len(plain) > 2 and plain[0] == plain[-1] and plain[0] in "\"'`" else text
 

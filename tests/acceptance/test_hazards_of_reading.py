@@ -77,3 +77,16 @@ def test_a_header_that_comes_again_is_one_whatever_its_case_and_marks(
     assert root.of("pasted").summary["skipped"]["header"] == 3
     assert root.of("early").counts == {"accepted": 2}
     assert root.of("headings").counts == {"accepted": 1, "ignored": 1}
+
+
+def test_quotes_that_a_mark_made_part_of_a_heading_come_off_and_no_others(
+    root: Root, api: SandboxHandle
+) -> None:
+    root.drop("marked.csv", '\ufeff\ufeff"Order ID","Status"\n"A1","Delivered"\n')
+    # Behind a space quotes hold nothing together: here the remark's comma shifts the status.
+    spaced = '"Order ID", "Remarks", "Status", "Hub"\n"B1", "x, Delivered, y",NDR\n'
+    root.drop("spaced.csv", spaced)
+    assert root.once().code == 4
+    assert root.of("marked").counts == {"accepted": 1}
+    assert root.of("spaced").summary["refused"]["code"] == "HEADER_NOT_FOUND"
+    assert sent(api) == [("A1", "delivery_done")]
