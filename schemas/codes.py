@@ -339,7 +339,11 @@ class Code(StrEnum):
         "ANSWER_UNCLEAR",
         Kind.FAILED,
         "The API answered, but not in a way that says what became of the update.",
-        "Look the order up, then use `shipdrop retry DROP` if it was not taken.",
+        (
+            "Nothing while the row is `unsent`: it is asked about, and sent again only where it was "
+            "not taken. `unknown`: look the order up, then use `shipdrop retry DROP` if it was not "
+            "taken."
+        ),
         "1 failed, none named",
     )
     EARLIER_FAILED = (
@@ -353,7 +357,10 @@ class Code(StrEnum):
         "EARLIER_OPEN",
         Kind.OPEN,
         "An earlier status of the order is not settled yet, so this one waits.",
-        "Nothing; or `shipdrop retry DROP` once the earlier one is settled.",
+        (
+            "Nothing while the earlier one is being sent. Where it ended as `unknown`: look the order "
+            "up, and use `shipdrop retry` on the drop that has it."
+        ),
         "Delivered while Picked Up waits",
     )
     NOT_SENT = (
@@ -373,14 +380,14 @@ class Code(StrEnum):
     RECONCILED = (
         "RECONCILED",
         Kind.SETTLED,
-        "The API's answer was lost; asking for the order showed that the update was taken.",
+        "The API's answer was lost or unclear; asking for the order showed that it was taken.",
         "Nothing.",
         "timeout, then found",
     )
     RESENT = (
         "RESENT",
         Kind.SETTLED,
-        "The API's answer was lost, so the update was sent again.",
+        "The API's answer was lost, or unclear and not there when asked, so it was sent again.",
         "Nothing.",
         "timeout, then sent again",
     )

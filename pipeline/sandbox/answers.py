@@ -1,8 +1,10 @@
 """Word the answers: JSON in the shape asked for, and the pages of a proxy in between."""
 
-from typing import Any, Final, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from pipeline.sandbox.core import RowError, Verdict
+if TYPE_CHECKING:
+    from pipeline.sandbox.core import RowError, Verdict
 
 Shape = Literal["data", "top", "strings", "index", "counts"]
 
@@ -12,7 +14,54 @@ PROXY_PAGE: Final = (
 )
 
 
-def outcome(verdict: Verdict, shape: Shape, call: int) -> dict[str, Any]:
+LOG_IN_PAGE: Final = (
+    "<!DOCTYPE html>\n<html><head><title>Log in</title></head>"
+    "<body><form action='/login'>Please log in</form></body></html>\n"
+)
+
+Unclear = Literal[
+    "log-in page",
+    "error code",
+    "message",
+    "ok false",
+    "success 0",
+    "result failure",
+    "error in meta",
+    "maintenance",
+    "empty object",
+    "data null",
+    "list",
+    "string",
+    "empty",
+    "no content",
+]
+UNCLEAR: Final[tuple[Unclear, ...]] = get_args(Unclear)
+
+_UNCLEAR_JSON: Final[Mapping[Unclear, object]] = {
+    "error code": {"code": 401, "message": "unauthorised"},
+    "message": {"message": "Please log in"},
+    "ok false": {"ok": False},
+    "success 0": {"success": 0},
+    "result failure": {"result": "failure"},
+    "error in meta": {"data": {}, "meta": {"code": 500, "message": "try later"}},
+    "maintenance": {"maintenance": True},
+    "empty object": {},
+    "data null": {"data": None},
+    "list": [],
+    "string": "OK",
+}
+
+
+def unclear(shape: Unclear) -> object:
+    """Return an answer under 200 that says nothing: JSON, or a page or "" as it is, None for 204."""
+    if shape == "no content":
+        return None
+    if shape == "log-in page":
+        return LOG_IN_PAGE.encode()
+    return _UNCLEAR_JSON.get(shape, b"")
+
+
+def outcome(verdict: "Verdict", shape: Shape, call: int) -> dict[str, Any]:
     """Return the answer to a call that was taken, with its refused items in the given shape."""
     failed = len(verdict.errors)
     facts: dict[str, Any] = {
@@ -37,7 +86,7 @@ def meta(call: int) -> dict[str, Any]:
     return {"requestId": f"sandbox-{call:08d}"}
 
 
-def _worded(error: RowError, shape: Shape) -> dict[str, Any] | str:
+def _worded(error: "RowError", shape: Shape) -> dict[str, Any] | str:
     if shape == "strings":
         return f"{error.code}: {error.order_id}: {error.message}"
     if shape == "index":

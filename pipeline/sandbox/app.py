@@ -161,6 +161,8 @@ def _early(request: web.Request, call: Call, decision: Decision) -> web.StreamRe
         return wire.drop(request, reset=True)
     if decision.fault is Fault.HTML:
         return wire.html_response(decision.status)
+    if decision.shape is not None:
+        return wire.unclear_response(decision.shape)
     headers = {}
     if decision.retry_after is not None:
         headers["Retry-After"] = decision.retry_after
@@ -190,6 +192,8 @@ async def _late(
             return await wire.cut_on_the_wire(request, answer)
         case Fault.TRUNCATE:
             return wire.truncated_json(answer)
+        case Fault.UNCLEAR if decision.shape is not None:
+            return wire.unclear_response(decision.shape)
         case Fault.STALL:
             await asyncio.sleep(faults.stall_seconds)
     return wire.json_response(answer)
@@ -207,6 +211,8 @@ async def _info(backend: Backend, request: web.Request, call: Call) -> web.Strea
     order_id = request.query.get("orderId", "")
     call.updates = [(order_id, "")]
     _refuse_if_told(backend, backend.faults.current.info_status)
+    if backend.faults.current.unclear_info:
+        return wire.unclear_response(backend.faults.current.unclear_shape[0])
     backend.tokens.admit(request.headers.get(_TOKEN_HEADER))
     if not order_id:
         raise CallRefusedError(400, "orderId is missing")

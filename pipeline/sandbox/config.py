@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
+from pipeline.sandbox.answers import UNCLEAR, Unclear
 from pipeline.sandbox.rules import State
 
 Rate = Annotated[float, Field(ge=0, le=1)]
@@ -42,6 +43,10 @@ class Faults:
     html_status: Annotated[tuple[HttpStatus, ...], Field(min_length=1)] = (200, 502)
     truncate_rate: Rate = 0  # applied, the answer's body is cut off
     truncate_form: Literal["json", "wire"] = "json"  # wire: fewer bytes than Content-Length says
+    unclear_rate: Rate = 0  # an answer that does not say whether the call was taken
+    unclear_shape: Annotated[tuple[Unclear, ...], Field(min_length=1)] = UNCLEAR
+    unclear_applied: Rate = 0  # how often such a call was applied all the same
+    unclear_info: bool = False  # shipment/info answers so as well, with the first of the shapes
     refuse_orders: frozenset[str] = frozenset()  # these orders fail, by name
     poison_orders: frozenset[str] = frozenset()  # a call with one of these is refused, unnamed
     partial_shape: Literal["data", "top", "strings", "index", "counts"] = "data"

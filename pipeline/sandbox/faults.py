@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.sandbox.answers import Unclear
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.config import Faults, readable
 from pipeline.sandbox.payload import CallRefusedError
@@ -31,6 +32,7 @@ class Fault(StrEnum):
     STALL = "stall"
     HTML = "html"
     TRUNCATE = "truncate"
+    UNCLEAR = "unclear"
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -41,6 +43,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     applied: bool = True  # whether the updates take effect all the same
     before_token: bool = False  # whether it strikes before anybody looks at the token
     retry_after: str | None = None
+    shape: Unclear | None = None  # of an answer that says nothing
 
 
 _NOTHING: Final = Decision()
@@ -163,7 +166,15 @@ class FaultInjector:
             return self._html()
         if self._strikes(faults.truncate_rate):
             return Decision(fault=Fault.TRUNCATE)
+        if self._strikes(faults.unclear_rate):
+            return self._unclear()
         return None
+
+    def _unclear(self) -> Decision:
+        shapes = self._faults.unclear_shape
+        shape = shapes[0] if len(shapes) == 1 else self._rng.choice(shapes)
+        applied = self._strikes(self._faults.unclear_applied)
+        return Decision(fault=Fault.UNCLEAR, applied=applied, shape=shape)
 
     def _html(self) -> Decision:
         status = self._one_of(self._faults.html_status)

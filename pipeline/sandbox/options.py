@@ -83,6 +83,15 @@ def sandbox(
     truncate_form: Annotated[
         Literal["json", "wire"], _flag("Cut the JSON only, or the connection too.")
     ] = "json",
+    unclear_rate: Annotated[
+        float, _flag("An answer under 2xx that does not say whether the call was taken.")
+    ] = 0,
+    unclear_shape: Annotated[
+        list[str] | None,
+        _flag("In which shape, such as 'log-in page', 'ok false'; repeatable. [default: any]"),
+    ] = None,
+    unclear_applied: Annotated[float, _flag("How often such a call was applied.")] = 0,
+    unclear_info: Annotated[bool, _flag("Answer every shipment/info so, too.")] = False,
     refuse_order: Annotated[
         list[str] | None, _flag("This order fails, by name; repeatable.")
     ] = None,

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from pipeline.sandbox.answers import PROXY_PAGE
+from pipeline.sandbox.answers import PROXY_PAGE, Unclear, unclear
 
 
 def json_response(
@@ -26,6 +26,16 @@ def json_response(
 def html_response(status: int) -> web.Response:
     """Return the page of a proxy that stands in between."""
     return web.Response(text=PROXY_PAGE, status=status, content_type="text/html")
+
+
+def unclear_response(shape: Unclear) -> web.Response:
+    """Return an answer that does not say whether the call was taken."""
+    said = unclear(shape)
+    if said is None:
+        return web.Response(status=204)
+    if isinstance(said, bytes):
+        return web.Response(body=said, content_type="text/html" if said else "application/json")
+    return json_response(said)
 
 
 def truncated_json(value: object) -> web.Response:

@@ -19,7 +19,7 @@ USER, PASSWORD = "campaign", "campaign-password-51d0e8"
 SECRETS = (TOKEN, PASSWORD, "sbx-")
 """Tokens that the sandbox issues begin with the last."""
 
-_LOSSY = {"reset", "lose", "stall", "html", "truncate"}
+_LOSSY = {"reset", "lose", "stall", "html", "truncate", "unclear"}
 
 Update = tuple[str, str]
 

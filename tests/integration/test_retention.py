@@ -308,6 +308,29 @@ def test_a_walk_that_was_broken_off_anywhere_tells_the_same_and_is_ended_later(p
     assert count(place, lines) == count(place, chunks) == 0
 
 
+@pytest.mark.parametrize("statement", range(1, 5))
+def test_a_plan_misses_nothing_that_is_moved_while_it_asks(place, statement):
+    """Rows are given up in another thread, after the n-th statement of a plan's question."""
+    drop = place.drop(300, rows=3)
+    send(place, drop, ended(drop, 0, Outcome.ACCEPTED))
+    orders = [f"{drop.drop_id}{n:07}" for n in range(3)]
+    me, seen = threading.get_ident(), []
+
+    def moved(*_: object) -> None:
+        if threading.get_ident() == me:
+            seen.append(1)
+            if len(seen) == statement:
+                sweeping = threading.Thread(target=place.sweep, kwargs={"rows_days": 180})
+                sweeping.start()
+                sweeping.join()
+
+    sa.event.listen(place.ledger._db.engine, "after_cursor_execute", moved)
+    known = {(each.order_id, each.outcome) for each in asked(place, *orders)}
+    assert len(seen) >= statement
+    assert count(place, lines) == 0, "they were moved"
+    assert known == {(order, Outcome.ACCEPTED) for order in orders}
+
+
 @pytest.mark.parametrize("made_before", [False, True], ids=["new file", "older file"])
 def test_the_ledger_s_file_shrinks(tmp_path, clock, made_before):
     if made_before:

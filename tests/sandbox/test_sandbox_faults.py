@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.sandbox.answers import UNCLEAR
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.faults import Fault, FaultInjector, TokenBucket
 from pipeline.sandbox.payload import CallRefusedError
@@ -278,3 +279,25 @@ def test_tokens_stay_bounded_and_expire_by_the_clock() -> None:
     clock.at = 10
     with pytest.raises(CallRefusedError, match="expired"):
         store.admit(tokens[-1])
+
+
+@pytest.mark.parametrize("shape", UNCLEAR)
+def test_answers_that_do_not_say_whether_the_call_was_taken(start: Start, shape: str) -> None:
+    api = start(faults={"unclear_rate": 1, "unclear_shape": [shape]})
+    answer = api.pick()
+    assert answer.status_code == (204 if shape == "no content" else 200)
+    assert b"successCount" not in answer.content
+    assert api.state("1") is None
+    assert api.handle.stats()["faults"] == {"unclear": 1}
+    assert "orders" in api.info("1").json()
+    api.handle.set_faults(unclear_applied=1, unclear_info=True)
+    assert api.pick().content == api.info("1").content == answer.content
+    assert api.state("1") == "bag_picked"
+
+
+def test_unclear_answers_come_in_every_shape_unless_told_otherwise(start: Start) -> None:
+    api = start(faults={"unclear_rate": 1, "unclear_applied": 0.5}, seed=3)
+    answers = [api.pick(str(number)) for number in range(200)]
+    assert len({(answer.status_code, answer.content) for answer in answers}) == len(UNCLEAR)
+    applied = sum(api.state(str(number)) is not None for number in range(200))
+    assert 60 < applied < 140

@@ -22,6 +22,7 @@ from schemas.vocabulary import Outcome
 
 SEND, SHARED = Disposition.SEND, Disposition.SHARED
 WAITING = unsent("The API is down.")
+CANCELLED = Remark(code=str(Code.CANCELLED), message="Cancelled.")
 
 
 def planned(*rows: tuple[Disposition, int, int, int, str]) -> pa.Table:
@@ -142,7 +143,6 @@ class TestWaiting:
         assert (line["chunk"], line["attempts"], line["sent_at"]) == (0, 0, "")
 
     def test_a_cancelled_drop_does_not_say_that_it_waits(self):
-        cancelled = Remark(code=str(Code.CANCELLED), message="Cancelled.")
         waits = chunk(0, Outcome.UNSENT, code="NOT_SENT", message="Not sent yet.")
         lost = chunk(1, Outcome.UNKNOWN, code="ANSWER_LOST", message="Lost.")
         held = Verdict(
@@ -152,13 +152,38 @@ class TestWaiting:
             planned(*[(SEND, -1, no, 0, "") for no in range(3)]),
             [waits, lost, chunk(2, Outcome.ACCEPTED)],
             [held],
-            waiting=cancelled,
+            waiting=CANCELLED,
         )
         assert [settled.remarks[row].code for row in range(3)] == [
             "CANCELLED",
             "ANSWER_LOST",
             "CANCELLED",
         ]
+
+    @pytest.mark.parametrize(
+        ("state", "waiting", "outcome", "words"),
+        [
+            (ChunkState.SENDING, WAITING, Outcome.UNSENT, "It is asked about"),
+            (ChunkState.SENDING, CANCELLED, Outcome.UNKNOWN, "Look the order up"),
+            (ChunkState.DONE, WAITING, Outcome.UNKNOWN, "Unclear."),
+        ],
+    )
+    def test_an_unclear_answer_is_told_as_unsent_while_it_is_asked_about(
+        self, state, waiting, outcome, words
+    ):
+        unclear = Verdict(
+            chunk_no=0, pos=0, outcome=Outcome.UNKNOWN, code="ANSWER_UNCLEAR", message="Unclear."
+        )
+        lost = chunk(1, Outcome.UNKNOWN, state=state, code="ANSWER_LOST", message="Lost.")
+        settled = settle(
+            planned((SEND, -1, 0, 0, ""), (SEND, -1, 1, 0, "")),
+            [chunk(0, Outcome.UNKNOWN, state=state), lost],
+            [unclear],
+            waiting=waiting,
+        )
+        assert ends(settled) == [outcome, Outcome.UNKNOWN]
+        assert settled.remarks[0].code == "ANSWER_UNCLEAR"
+        assert words in settled.remarks[0].message
 
     def test_a_plan_that_is_not_frozen_has_outcomes_too(self):
         rows = [(SEND, -1, 0, 0, ""), (SHARED, 0, -1, 0, ""), (Disposition.IGNORED, -1, -1, 0, "")]
