@@ -118,7 +118,7 @@ def _pausing_uploads(seed: int, place: Path) -> Counter[str]:
             root.configure(inbox__scan_seconds=0.1)
         if os.geteuid() == 0 and rng.random() < 0.5:
             root.prefix = ("setpriv", "--bounding-set=-lease", "--inh-caps=-lease")
-        service = [root.start("run", "--log-format", "json")]
+        service = _watching(root)
         writers = [
             Thread(target=_write_in_pieces, args=(root.inbox, number, rng.random(), slow))
             for number in range(_UPLOADS)
@@ -127,9 +127,9 @@ def _pausing_uploads(seed: int, place: Path) -> Counter[str]:
             each.start()
         kills = 0 if slow else rng.randrange(4)
         for _ in range(kills):
-            time.sleep(rng.uniform(0.2, 1.5))  # whatever it does at that moment
-            service[-1].kill()
-            service.append(root.start("run", "--log-format", "json"))
+            time.sleep(rng.uniform(0.2, 2.5))  # whatever it does at that moment
+            service.kill()
+            service = _watching(root)
         for each in writers:
             each.join()
         wanted = _UPLOADS * _ROWS_OF_EACH
@@ -138,8 +138,8 @@ def _pausing_uploads(seed: int, place: Path) -> Counter[str]:
             what="every row",
             seconds=180,
         )
-        until(lambda: not root.files("work"), what="every file put away")
-        assert service[-1].end().code == 0
+        until(lambda: not list((place / "work").iterdir()), what="every file put away")
+        assert service.end().code == 0
         stats = api.stats()
         wrong = {name: stats[name] for name in ("repeats", "duplicates", "refused", "illegal")}
         assert not any(wrong.values()), wrong
@@ -151,6 +151,13 @@ def _pausing_uploads(seed: int, place: Path) -> Counter[str]:
 
 
 _UPLOADS, _ROWS_OF_EACH = 4, 60
+
+
+def _watching(root: Root) -> Running:
+    """Start a service; return it when it listens."""
+    service = root.start("run", "--log-format", "json")
+    until(lambda: "service.watching" in service.err_path.read_text(), what="a service")
+    return service
 
 
 def _write_in_pieces(inbox: Path, number: int, dice: float, slow: bool) -> None:
@@ -165,7 +172,7 @@ def _write_in_pieces(inbox: Path, number: int, dice: float, slow: bool) -> None:
         there = Path(f"/proc/self/fd/{file.fileno()}")
         for start, end in zip([0, *cuts], [*cuts, len(content)], strict=True):
             if start:
-                time.sleep(10 if slow else rng.uniform(0, 2.5))
+                time.sleep(10 if slow else rng.uniform(0, 3))
             if anew:
                 with there.open("ab") as again:
                     again.write(content[start:end])
