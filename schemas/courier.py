@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from msgspec import Struct, field
 
 from schemas.folding import fold
+from schemas.limits import ID_LENGTH
 from schemas.statuses import Direction, StatusTable
 from schemas.vocabulary import Role
 
@@ -40,7 +41,7 @@ class IdRule(Struct, frozen=True, kw_only=True):
 
     digits_only: bool = False
     min_length: int = 1
-    max_length: int = 50
+    max_length: int = ID_LENGTH
 
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -154,7 +154,7 @@ def has_id(ids: pa.StructArray, _: Profile) -> pa.Array:
 def is_undamaged(ids: pa.StructArray, _: Profile) -> pa.Array:
     """Pass ids that no spreadsheet has rounded.
 
-    Of a cell that is a number only whole ones of up to 15 digits are exact.
+    Of cells that are numbers only whole ones are exact, and only up to ``EXACT_DIGITS``.
     """
     text, kinds = ids.field("text"), ids.field("kind")
     damaged = pc.match_substring_regex(text, _DAMAGED)

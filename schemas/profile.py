@@ -11,6 +11,7 @@ from schemas.courier import DAYS, GENERIC, READ_AS, DateRule, Expectation, IdRul
 from schemas.file_time import pattern_of
 from schemas.folding import fold, fold_header
 from schemas.likeness import did_you_mean
+from schemas.limits import ID_LENGTH
 from schemas.status_reader import MARK, read_statuses
 from schemas.statuses import Direction
 from schemas.toml_reader import Section, parse
@@ -216,9 +217,10 @@ def _filled(section: Section) -> Direction:
 
 def _ids(root: Section) -> IdRule:
     section = root.section("ids")
-    shortest, longest = section.count("min_length", 1) or 1, section.count("max_length", 50) or 50
-    if not shortest <= longest <= 50:
-        raise section.error("max_length", "must lie between min_length and 50")
+    shortest = section.count("min_length", 1)
+    longest = section.count("max_length", ID_LENGTH)
+    if not shortest <= longest <= ID_LENGTH:
+        raise section.error("max_length", f"must lie between min_length and {ID_LENGTH}")
     rule = IdRule(
         digits_only=section.flag("digits_only", default=False),
         min_length=shortest,

@@ -35,10 +35,10 @@ class Section:
         value: bool = self._typed(key, bool, "true or false", default)
         return value
 
-    def count(self, key: str, default: int | None = None) -> int | None:
+    def count(self, key: str, default: int) -> int:
         """Take a positive whole number."""
-        value: int | None = self._typed(key, int, "a whole number", default)
-        if value is not None and (isinstance(value, bool) or value < 1):
+        value: int = self._typed(key, int, "a whole number", default)
+        if isinstance(value, bool) or value < 1:
             raise self.error(key, "must be a whole number of at least 1")
         return value
 

@@ -14,7 +14,7 @@ from schemas.courier import Profile
 from schemas.display import counted, plain, quoted
 from schemas.folding import fold
 from schemas.likeness import alike
-from schemas.limits import FUTURE_HOURS, RANGE_DAYS, REASON_MOST, TEXT_LENGTH
+from schemas.limits import EXACT_DIGITS, FUTURE_HOURS, RANGE_DAYS, REASON_MOST, TEXT_LENGTH
 from schemas.statuses import Direction, Doubt, StatusCase, Verdict
 from schemas.vocabulary import UNCALCULATED, Role
 
@@ -146,8 +146,8 @@ def invalid_id(cell: str, place: Place) -> str:
 def suspect_id(cell: str, _: Place) -> str:
     """Tell about an id that may have been rounded."""
     return (
-        f"{quoted(cell)} ends in zeros after the 15th digit, as ids do that a spreadsheet has "
-        "rounded. It is sent as it is; compare it with its source."
+        f"{quoted(cell)} ends in zeros after the {EXACT_DIGITS}th digit, as ids do that a "
+        "spreadsheet has rounded. It is sent as it is; compare it with its source."
     )
 
 

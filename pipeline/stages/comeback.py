@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from pipeline.model import Block, RowFacts
 from pipeline.stages.guard import unguard_array, unguard_cell
 from schemas.codes import Code
+from schemas.limits import EXACT_DIGITS, ID_LENGTH
 from schemas.vocabulary import CellKind
 
 REJECT_ROW = "_reject_row"
@@ -26,11 +27,9 @@ REJECT_DROP = "_reject_drop"
 #: The sheet of the workbook we write. There a cell is as it was: nothing has been guarded.
 ROWS_SHEET = "Rows to correct"
 
-#: Digits a spreadsheet keeps of a number.
-_KEPT = 15
 _ROUNDINGS = (ROUND_DOWN, ROUND_HALF_UP, ROUND_HALF_EVEN)
 #: Ids that a spreadsheet takes for a number; a damaged one (``1.7E+19``) is none of them.
-_NUMERIC_ID = re.compile(r"[0-9]{1,50}|[0-9]{1,15}[eE][0-9]{1,2}")
+_NUMERIC_ID = re.compile(rf"[0-9]{{1,{ID_LENGTH}}}|[0-9]{{1,{EXACT_DIGITS}}}[eE][0-9]{{1,2}}")
 _DIGITS = re.compile(r"(0|[1-9][0-9]{0,110})(?:[.,]0{1,30})?")
 _SCIENTIFIC = re.compile(r"([1-9])(?:[.,]([0-9]{1,16}))?[eE]\+?([0-9]{1,3})")
 _ROW_NUMBER = re.compile(r"([0-9]{1,9})(?:[.,]0{1,2})?")
@@ -145,9 +144,9 @@ def rendering_matches(original_id: str, seen: str, kind: CellKind) -> bool:
     if kind not in {CellKind.TEXT, CellKind.NUMBER} or not _NUMERIC_ID.fullmatch(original_id):
         return False
     if seen == original_id:
-        return kind is CellKind.NUMBER and len(original_id) > _KEPT
+        return kind is CellKind.NUMBER and len(original_id) > EXACT_DIGITS
     value = Decimal(original_id)
-    kept = {_significant(value, _KEPT, rounding) for rounding in _ROUNDINGS}
+    kept = {_significant(value, EXACT_DIGITS, rounding) for rounding in _ROUNDINGS}
     if kind is CellKind.NUMBER:
         return _as_float(seen) in {float(each) for each in (value, *kept)}
     if digits := _DIGITS.fullmatch(seen):

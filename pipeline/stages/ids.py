@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.folding import INVISIBLE, is_absent
+from schemas.limits import EXACT_DIGITS
 from schemas.manifest import ID_SHAPE
 from schemas.vocabulary import CellKind
 
 _ENDS = INVISIBLE + " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
 _ENDS += "\u2008\u2009\u200a\u202f\u205f\u3000"
-_WHOLE_FLOAT = re.compile(r"([0-9]{1,15})\.0")
+_WHOLE_FLOAT = re.compile(rf"([0-9]{{1,{EXACT_DIGITS}}})\.0")
 
 
 def canonical_ids(cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> pa.Array:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from xlsxwriter.utility import xl_col_to_name
 
 from schemas.courier import Profile
+from schemas.limits import REASON_MOST, TEXT_LENGTH
 from schemas.statuses import Direction
 from schemas.vocabulary import Milestone, Role
 
@@ -27,8 +28,8 @@ _NOTES: dict[Role, str] = {
     Role.STATUS: "Required. One of the statuses of the list.",
     Role.STATUS_TYPE: "What kind of status it is, as the courier's system writes it.",
     Role.AWB: "The courier's tracking number. Not the order id.",
-    Role.REASON_CODE: "A whole number from 0 to 999999, or empty.",
-    Role.REMARK: "Anything a person should know, up to 500 characters.",
+    Role.REASON_CODE: f"A whole number from 0 to {REASON_MOST}, or empty.",
+    Role.REMARK: f"Anything a person should know, up to {TEXT_LENGTH} characters.",
     Role.LOCATION: "Where the shipment was last seen.",
     Role.EVENT_TIME: "When it happened: YYYY-MM-DD HH:MM.",
     Role.PROMISED: "The promised delivery date: YYYY-MM-DD.",

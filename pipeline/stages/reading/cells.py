@@ -17,12 +17,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.limits import EXACT_DIGITS
 from schemas.vocabulary import CellKind
 
 Column = tuple[pa.Array, npt.NDArray[np.int8] | None]
 """A column's text, and its ``CellKind`` per row (None: all of it is text)."""
 
-_EXACT = 1e15
+_EXACT = 10.0**EXACT_DIGITS
 
 
 def text_of(value: object) -> str:
