@@ -70,9 +70,7 @@ class Fact(StrEnum):
     ESTIMATED_KIND = "estimated_delivery_date_kind"
     NOT_SELF_SHIP = "not_self_ship"  # flag: the row says that its order is not self-ship
     REASON_WORDS = "reason_words"  # flag: the reason is no number that can be sent
-    REMARK_LENGTH = (
-        "remark_length"  # characters at most; left out when no text is long; so is the next
-    )
+    REMARK_LENGTH = "remark_length"  # in characters; both are left out where no text is too long
     LOCATION_LENGTH = "location_length"
     PICKUP_REPORTED = "pickup_reported"  # flag: a pickup that auto dispatch reported before
 
