@@ -340,9 +340,9 @@ class Code(StrEnum):
         Kind.FAILED,
         "The API answered, but not in a way that says what became of the update.",
         (
-            "Nothing while the row is `unsent`: it is asked about, and sent again only where it was "
-            "not taken. `unknown`: look the order up, then use `shipdrop retry DROP` if it was not "
-            "taken."
+            "Nothing while the row is `unsent`: it is asked about, and sent again only where it "
+            "was not taken. `unknown`: look the order up, then use `shipdrop retry DROP` if it "
+            "was not taken."
         ),
         "1 failed, none named",
     )
@@ -358,8 +358,8 @@ class Code(StrEnum):
         Kind.OPEN,
         "An earlier status of the order is not settled yet, so this one waits.",
         (
-            "Nothing while the earlier one is being sent. Where it ended as `unknown`: look the order "
-            "up, and use `shipdrop retry` on the drop that has it."
+            "Nothing while the earlier one is being sent. Where it ended as `unknown`: look the "
+            "order up, and use `shipdrop retry` on the drop that has it."
         ),
         "Delivered while Picked Up waits",
     )

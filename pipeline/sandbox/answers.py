@@ -53,7 +53,7 @@ _UNCLEAR_JSON: Final[Mapping[Unclear, object]] = {
 
 
 def unclear(shape: Unclear) -> object:
-    """Return an answer under 200 that says nothing: JSON, or a page or "" as it is, None for 204."""
+    """Return an answer under 200 that says nothing: JSON, a page, "", or None for 204."""
     if shape == "no content":
         return None
     if shape == "log-in page":
