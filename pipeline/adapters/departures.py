@@ -33,7 +33,10 @@ class Departures:
 
     def mark(self, no: int) -> None:
         """A call of this chunk is about to leave."""
-        if self._handle < 0 or self.has_left(no):
+        if self.has_left(no):
+            return
+        self._left[no] = 1
+        if self._handle < 0:
             return
         try:
             os.pwrite(self._handle, _LEFT, _HEAD + no)
@@ -41,7 +44,6 @@ class Departures:
             # Calls may go on only if nobody believes what the file says from now on.
             forget(self._folder)
             self._handle = -1
-        self._left[no] = 1
 
 
 @contextmanager
