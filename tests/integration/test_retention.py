@@ -308,7 +308,7 @@ def test_a_walk_that_was_broken_off_anywhere_tells_the_same_and_is_ended_later(p
     assert count(place, lines) == count(place, chunks) == 0
 
 
-@pytest.mark.parametrize("statement", range(1, 5))
+@pytest.mark.parametrize("statement", range(1, 4))
 def test_a_plan_misses_nothing_that_is_moved_while_it_asks(place, statement):
     """Rows are given up in another thread, after the n-th statement of a plan's question."""
     drop = place.drop(300, rows=3)
