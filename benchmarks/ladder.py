@@ -20,18 +20,18 @@ import pyarrow as pa
 import uvloop
 
 from benchmarks.rivals import bare_aiohttp
-from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
+from pipeline.core.chunk_body import Parcel
+from pipeline.core.clock import SystemClock
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Frozen, Verdict
 from pipeline.delivery.asking import Asker
 from pipeline.delivery.desk import Desk
 from pipeline.delivery.gate import Gate
 from pipeline.delivery.lane import Handback, Shipment
-from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.passage import Passage
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.tools import Tools
-from pipeline.ports import Chunk, ChunkResult, ChunkState, Frozen, Verdict
 
 ROWS = 20
 _NO_LINES = pa.table(

@@ -133,7 +133,7 @@ def _less_even(size: int) -> bytes:
 def _shipdrop(file: Path) -> int:
     import mmap
 
-    from pipeline.model import Limits, ReadTally
+    from pipeline.core.model import Limits, ReadTally
     from pipeline.stages.read import read_manifest
 
     class Known:
@@ -174,7 +174,7 @@ def _one(mode: str, file: Path) -> dict[str, Any]:
         "arrow": _arrow,
     }
     _import_all()
-    from pipeline.errors import DropRefused
+    from pipeline.core.errors import DropRefused
 
     told: dict[str, Any] = {"rows": 0, "code": ""}
     wall, cpu = perf_counter(), process_time()

@@ -14,14 +14,15 @@ from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.spool import keep
-from pipeline.attempts import attempt
 from pipeline.claiming import Claimer
-from pipeline.closed import Closed
 from pipeline.closing import Closer
 from pipeline.containment import ReadingStopped
-from pipeline.errors import DropChanged, DropRefused, StorageError
-from pipeline.facts import Facts
-from pipeline.model import Drop, DropState
+from pipeline.core.capture import attempt
+from pipeline.core.closed_drop import Closed
+from pipeline.core.errors import DropChanged, DropRefused, StorageError
+from pipeline.core.file_facts import Facts
+from pipeline.core.model import Drop, DropState
+from pipeline.core.ports import Clock, Frozen, Standing
 from pipeline.order_lines import frozen
 from pipeline.planning import (
     Planned,
@@ -32,7 +33,6 @@ from pipeline.planning import (
     guard,
     make_plan,
 )
-from pipeline.ports import Clock, Frozen, Standing
 from pipeline.prepared import Prepared, load
 from pipeline.stages.plan import one_by_one, sendable_orders
 from pipeline.stages.settle import Remark, settle

@@ -17,8 +17,8 @@ import orjson
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from pipeline.facts import Facts, Job
-from pipeline.model import Limits
+from pipeline.core.file_facts import Facts, Job
+from pipeline.core.model import Limits
 from schemas.codes import Code
 
 MB = 1024 * 1024

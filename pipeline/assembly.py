@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.adapters.arrow import make_ready
 from pipeline.adapters.pulse import PulseWriter
-from pipeline.closed import Closed
+from pipeline.core.closed_drop import Closed
 from pipeline.intake import Intake
 from pipeline.late_writes import LateWrites
 from pipeline.latecomers import Latecomers

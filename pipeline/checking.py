@@ -15,11 +15,11 @@ from pipeline.adapters.folders import Folders
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import Spool
 from pipeline.claimed_files import poison
-from pipeline.errors import DropRefused, ReaderDied, UsageError
-from pipeline.facts import Source
-from pipeline.model import Disposition, Drop, DropState
+from pipeline.core.errors import DropRefused, ReaderDied, UsageError
+from pipeline.core.file_facts import Source
+from pipeline.core.model import Disposition, Drop, DropState
+from pipeline.core.ports import Standing
 from pipeline.planning import Planned, facts_of, guard, make_plan
-from pipeline.ports import Standing
 from pipeline.prepared import Prepared, load
 from pipeline.reported import Report
 from pipeline.stages.plan import sendable_orders

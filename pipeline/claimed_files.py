@@ -9,9 +9,9 @@ from pipeline.adapters.folders import Folders
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.spool import Spool
 from pipeline.containment import Readers, ReadingStopped
-from pipeline.errors import DropChanged, DropRefused, ReaderDied, StorageError
-from pipeline.facts import Facts, Job, Source
-from pipeline.model import Drop
+from pipeline.core.errors import DropChanged, DropRefused, ReaderDied, StorageError
+from pipeline.core.file_facts import Facts, Job, Source
+from pipeline.core.model import Drop
 from schemas.codes import Code
 
 log = structlog.get_logger(__name__)

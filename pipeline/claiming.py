@@ -14,10 +14,10 @@ from pipeline.adapters.folders import Folders, inode_of
 from pipeline.adapters.late_notes import Back, LateNotes
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.naming import as_text, shown
-from pipeline.attempts import attempt
-from pipeline.errors import DropChanged, StorageError
-from pipeline.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
-from pipeline.ports import Arrival, Clock
+from pipeline.core.capture import attempt
+from pipeline.core.errors import DropChanged, StorageError
+from pipeline.core.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
+from pipeline.core.ports import Arrival, Clock
 from pipeline.report_names import RECEIVED, file_name
 from pipeline.stages.report_summary import received_json
 

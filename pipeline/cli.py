@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from pipeline.commands import ask, cluster, draft, drops, files, ledger, operate, setup, web
-from pipeline.errors import RootBusy, SettingsError, ShipdropError
+from pipeline.core.errors import RootBusy, SettingsError, ShipdropError
 from pipeline.sandbox import options as sandbox
 
 if TYPE_CHECKING:

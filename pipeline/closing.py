@@ -20,11 +20,11 @@ from pipeline.adapters.late_notes import LateNotes
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.naming import shown
 from pipeline.adapters.spool import PART, Spool, spool_of
-from pipeline.attempts import attempt
-from pipeline.closed import Closed, Rest
-from pipeline.errors import DropRefused, StorageError
-from pipeline.model import CHANGED, Drop, DropState
-from pipeline.ports import Clock
+from pipeline.core.capture import attempt
+from pipeline.core.closed_drop import Closed, Rest
+from pipeline.core.errors import DropRefused, StorageError
+from pipeline.core.model import CHANGED, Drop, DropState
+from pipeline.core.ports import Clock
 from pipeline.reported import Report, gathered
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle

@@ -23,10 +23,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.assembly import service_of
-from pipeline.closed import Closed
-from pipeline.errors import ShipdropError, UsageError
+from pipeline.core.closed_drop import Closed
+from pipeline.core.errors import ShipdropError, UsageError
+from pipeline.core.model import DropState
 from pipeline.exits import RunOutcome
-from pipeline.model import DropState
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import running
 from pipeline.settings import (

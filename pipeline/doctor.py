@@ -15,9 +15,9 @@ from pipeline.adapters.listing import cannot_read
 from pipeline.adapters.naming import as_text, shown
 from pipeline.adapters.pulse import is_fresh
 from pipeline.adapters.writers import NETWORK_SYSTEMS, is_told_of_all, writers_of
-from pipeline.closed import Cause
-from pipeline.errors import Held, ShipdropError, Transient
-from pipeline.model import DropState
+from pipeline.core.closed_drop import Cause
+from pipeline.core.errors import Held, ShipdropError, Transient
+from pipeline.core.model import DropState
 from pipeline.resting import in_words, why_open
 from pipeline.sending import credentials_of
 from pipeline.wiring import Site

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from pipeline.adapters.naming import shown
 from pipeline.adapters.profiles import read_profile
-from pipeline.errors import DropRefused, UsageError
+from pipeline.core.errors import DropRefused, UsageError
 from pipeline.stages.draft import draft_profile, suggestion
 from pipeline.stages.guessing import Guess, guess_roles
 from pipeline.stages.named import find_profile

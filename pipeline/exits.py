@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from pipeline.adapters.inbox import Waiting
-from pipeline.closed import Cause, Closed, Rest
+from pipeline.core.closed_drop import Cause, Closed, Rest
 
 if TYPE_CHECKING:
     from pipeline.delivery.gate import Shut

@@ -10,7 +10,7 @@ from msgspec import Struct
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from pipeline.errors import SettingsError
+from pipeline.core.errors import SettingsError
 from schemas.likeness import did_you_mean
 from schemas.toml_reader import line_of
 

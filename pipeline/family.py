@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from pipeline.model import Block, Manifest, ReadTally, Sheet
+from pipeline.core.model import Block, Manifest, ReadTally, Sheet
 from pipeline.stages import comeback
 from pipeline.stages.mapping import ColumnMap
 from schemas.vocabulary import Role

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.errors import StorageError
+from pipeline.core.errors import StorageError
 
 FOLDERS = ("inbox", "outbox", "archive", "quarantine", "work", "state", "couriers")
 

@@ -12,11 +12,11 @@ from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Cause, Inbox, Scan, Waiting
 from pipeline.adapters.naming import shown
 from pipeline.claiming import Claimed, Claimer
-from pipeline.errors import StorageError
+from pipeline.core.errors import StorageError
+from pipeline.core.model import ReadyFile
+from pipeline.core.ports import Clock, Dispatcher
 from pipeline.late_writes import LateWrites
 from pipeline.latecomers import Late, Latecomers
-from pipeline.model import ReadyFile
-from pipeline.ports import Clock, Dispatcher
 from pipeline.stages.arrival import by_arrival
 from pipeline.troubles import Troubles
 from schemas.courier import Profile

@@ -10,8 +10,8 @@ from functools import partial
 
 from msgspec import Struct
 
-from pipeline.facts import Facts
-from pipeline.model import Block, PreparedBlock
+from pipeline.core.file_facts import Facts
+from pipeline.core.model import Block, PreparedBlock
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.prepare import prepare_blocks
 from schemas.courier import Profile

@@ -16,9 +16,9 @@ from pipeline.adapters.late_notes import Back, LateNotes
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.naming import shown
 from pipeline.adapters.writers import Writer
-from pipeline.errors import StorageError
-from pipeline.model import CHANGED, Drop
-from pipeline.ports import Clock
+from pipeline.core.errors import StorageError
+from pipeline.core.model import CHANGED, Drop
+from pipeline.core.ports import Clock
 from pipeline.report_names import SUMMARY, file_name
 from pipeline.stages.report_summary import summary_bytes, with_changed_file
 

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from pipeline.adapters.inbox import Cause, Waiting
 from pipeline.adapters.naming import as_text, shown, stem_of
 from pipeline.adapters.outbox import Outbox
-from pipeline.errors import StorageError
-from pipeline.ports import Clock
+from pipeline.core.errors import StorageError
+from pipeline.core.ports import Clock
 from pipeline.stages.report_waiting import waiting_text
 
 log = structlog.get_logger(__name__)

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.model import Disposition
+from pipeline.core.model import Disposition
+from pipeline.core.ports import DISPATCHED, Chunk, Frozen
 from pipeline.planning import Planned
-from pipeline.ports import DISPATCHED, Chunk, Frozen
 from pipeline.prepared import Prepared
 
 

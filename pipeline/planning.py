@@ -15,12 +15,12 @@ from msgspec import Struct
 
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.spool import Spool, keep
-from pipeline.delivery.parcel import ITEM_SEPARATOR, Parcel
-from pipeline.fresh import FreshChunks
-from pipeline.model import Disposition, Drop, Notice
-from pipeline.ports import Standing, Verdict
+from pipeline.core.chunk_body import ITEM_SEPARATOR, Parcel
+from pipeline.core.findings import labels, messages
+from pipeline.core.model import Disposition, Drop, Notice
+from pipeline.core.planned_chunks import FreshChunks
+from pipeline.core.ports import Standing, Verdict
 from pipeline.prepared import Prepared
-from pipeline.stages.findings import labels, messages
 from pipeline.stages.judge import judge
 from pipeline.stages.plan import Plan, plan
 from pipeline.stages.recheck import Pending, pending_places

@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.adapters.spool import Spool
-from pipeline.columns import PREPARED
-from pipeline.errors import StorageError
-from pipeline.facts import Facts
-from pipeline.model import Disposition
+from pipeline.core.columns import PREPARED
+from pipeline.core.errors import StorageError
+from pipeline.core.file_facts import Facts
+from pipeline.core.model import Disposition
 from pipeline.stages.candidates import Orders
 from pipeline.stages.named import Choice
 from pipeline.stages.plan import NO_TIME, PlanInput

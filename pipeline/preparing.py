@@ -15,11 +15,11 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from pipeline.adapters.spool import Spool
-from pipeline.errors import StorageError
-from pipeline.facts import Facts, Job, Reading, SheetFacts, Source
+from pipeline.core.errors import StorageError
+from pipeline.core.file_facts import Facts, Job, Reading, SheetFacts, Source
+from pipeline.core.model import Block, Manifest, Notice, PreparedBlock, ReadTally, Sheet
 from pipeline.family import Family, parent_of, restored, unguarded
 from pipeline.judging import Wanted, judge, read_together
-from pipeline.model import Block, Manifest, Notice, PreparedBlock, ReadTally, Sheet
 from pipeline.stages import comeback
 from pipeline.stages.choose import ProfileHeaderFinder, candidates, choose_profile
 from pipeline.stages.evidence import Evidence, around

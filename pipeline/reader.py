@@ -18,11 +18,11 @@ import msgspec
 from msgspec import Struct, field
 
 from pipeline.adapters import confined
-from pipeline.errors import DropRefused, StorageError
+from pipeline.core.errors import DropRefused, StorageError
 from schemas.codes import Code
 
 if TYPE_CHECKING:
-    from pipeline.facts import Reading
+    from pipeline.core.file_facts import Reading
 
 
 def main() -> NoReturn:
@@ -109,8 +109,8 @@ def _serve(parent: _Parent, first: bytes) -> None:
 
 
 def _reading(given: Mapping[str, Any]) -> "Reading":
-    from pipeline.facts import Reading
-    from pipeline.model import Limits
+    from pipeline.core.file_facts import Reading
+    from pipeline.core.model import Limits
     from schemas.profile import builtin_profiles, load_profile
 
     own = [load_profile(text, origin=origin) for origin, text in given["profiles"]]
@@ -127,7 +127,7 @@ def _read(
 ) -> list[dict[str, Any]]:
     """Read some files; whatever happens to one comes out as its answer."""
     from pipeline.adapters.spool import Spool
-    from pipeline.facts import Job, Source
+    from pipeline.core.file_facts import Job, Source
     from pipeline.preparing import prepare_together
 
     jobs = [

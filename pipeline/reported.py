@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.adapters.spool import Spool
-from pipeline.attempts import attempt
-from pipeline.model import Drop, ResultBlock
+from pipeline.core.capture import attempt
+from pipeline.core.model import Drop, ResultBlock
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.report_results import Part, results_header, results_lines
 from pipeline.stages.settle import Settled, result_block

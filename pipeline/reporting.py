@@ -6,12 +6,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from pipeline.adapters.folders import Folders
-from pipeline.errors import DropRefused
-from pipeline.model import Drop, Notice, ResultBlock
+from pipeline.core.display import encodable
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Drop, Notice, ResultBlock
 from pipeline.report_names import REFUSED, REJECTS, REJECTS_TWIN, RESULTS, SUMMARY, file_name
 from pipeline.reported import Again, Report, results_pieces
 from pipeline.stages.corrections import corrections
-from pipeline.stages.quoting import encodable
 from pipeline.stages.report_refusal import refusal_text
 from pipeline.stages.report_rejects import rejects_csv
 from pipeline.stages.report_summary import (

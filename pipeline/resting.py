@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.adapters.pulse import Pulse, is_fresh
-from pipeline.model import Drop
-from pipeline.ports import Clock
+from pipeline.core.model import Drop
+from pipeline.core.ports import Clock
 
 
 def why_open(drop: Drop, pulse: Pulse | None, clock: Clock) -> dict[str, Any] | None:

@@ -16,8 +16,8 @@ from msgspec import Struct
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
-from pipeline.errors import StorageError
-from pipeline.ports import Clock
+from pipeline.core.errors import StorageError
+from pipeline.core.ports import Clock
 
 log = structlog.get_logger(__name__)
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.adapters.spool import spool_of
-from pipeline.errors import UsageError
-from pipeline.model import DropState
+from pipeline.core.errors import UsageError
+from pipeline.core.model import DropState
 from pipeline.wiring import Site
 
 

@@ -12,15 +12,15 @@ from msgspec.structs import replace
 from pipeline.adapters.departures import Departures
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.naming import shown
-from pipeline.closed import Cause, Closed, LeftOpen, Rest
 from pipeline.closing import Closer, Ending
+from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
+from pipeline.core.errors import StorageError
+from pipeline.core.model import Drop, DropState
+from pipeline.core.planned_chunks import FreshChunks
+from pipeline.core.ports import Chunk, ChunkState
 from pipeline.delivery.earlier import doubts_of
 from pipeline.delivery.lane import Handback, Shipment
-from pipeline.errors import StorageError
-from pipeline.fresh import FreshChunks
-from pipeline.model import Drop, DropState
 from pipeline.planning import PlanRules, blocking, facts_of, make_plan, pending_of
-from pipeline.ports import Chunk, ChunkState
 from pipeline.stages.plan import one_by_one
 from pipeline.stages.recheck import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent

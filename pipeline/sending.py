@@ -7,10 +7,10 @@ from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.present import PresentApi
 from pipeline.adapters.proxies import proxy_for
 from pipeline.adapters.tokens import Credentials
+from pipeline.core.errors import SettingsError
+from pipeline.core.ports import Clock, Presence, StatusApi
 from pipeline.delivery.meter import CallCount, Metered
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.errors import SettingsError
-from pipeline.ports import Clock, Presence, StatusApi
 from pipeline.settings import ApiSettings
 
 _GATHER_SECONDS = 0.015

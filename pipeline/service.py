@@ -14,14 +14,14 @@ from pipeline.adapters.folders import Folders
 from pipeline.adapters.ledger import SqlLedger
 from pipeline.claimed_files import ClaimedFiles
 from pipeline.claiming import Claimer
-from pipeline.closed import Cause, Closed, Rest
-from pipeline.errors import LedgerLost, StorageError
+from pipeline.core.closed_drop import Cause, Closed, Rest
+from pipeline.core.errors import LedgerLost, StorageError
+from pipeline.core.model import Drop, DropState
+from pipeline.core.ports import Clock
 from pipeline.exits import RunOutcome, rows_for_a_person
 from pipeline.intake import Intake
 from pipeline.lineup import Event
-from pipeline.model import Drop, DropState
 from pipeline.onward import Onward
-from pipeline.ports import Clock
 from pipeline.retention import Retention
 from pipeline.rhythm import Bell, Pace, Rhythm
 from pipeline.troubles import Troubles

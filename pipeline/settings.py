@@ -21,7 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from pipeline.errors import SettingsError
+from pipeline.core.errors import SettingsError
 from pipeline.explaining import Given, explain, known_keys
 from schemas.likeness import did_you_mean
 from schemas.toml_reader import no_toml

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from pipeline.adapters.naming import shown
-from pipeline.closed import Cause, Closed, Rest
-from pipeline.errors import StorageError
-from pipeline.model import Drop
-from pipeline.ports import Chunk
+from pipeline.core.closed_drop import Cause, Closed, Rest
+from pipeline.core.errors import StorageError
+from pipeline.core.model import Drop
+from pipeline.core.ports import Chunk
 
 if TYPE_CHECKING:
     import pyarrow as pa

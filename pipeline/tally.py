@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.facts import SheetFacts
-from pipeline.model import Disposition, Notice, ReadTally
+from pipeline.core.file_facts import SheetFacts
+from pipeline.core.model import Disposition, Notice, ReadTally
 from pipeline.stages.flags import DateKinds
 from schemas.codes import Code
 from schemas.vocabulary import Role

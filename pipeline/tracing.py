@@ -10,11 +10,11 @@ import orjson
 from pipeline import report_names
 from pipeline.adapters.naming import one_component
 from pipeline.adapters.spool import spool_of
-from pipeline.delivery.parcel import Parcel
-from pipeline.errors import StorageError
-from pipeline.model import stamp
-from pipeline.ports import Chunk, ChunkState, Receipt, Sighting
-from pipeline.stages.guard import unguard_cell
+from pipeline.core.chunk_body import Parcel
+from pipeline.core.errors import StorageError
+from pipeline.core.formula_guard import unguard_cell
+from pipeline.core.model import stamp
+from pipeline.core.ports import Chunk, ChunkState, Receipt, Sighting
 from pipeline.wiring import Site
 from schemas.vocabulary import Milestone, Outcome
 

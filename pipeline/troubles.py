@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from pipeline.closed import Rest
+from pipeline.core.closed_drop import Rest
+from pipeline.core.ports import Clock
 from pipeline.latecomers import Late
-from pipeline.ports import Clock
 
 log = structlog.get_logger(__name__)
 

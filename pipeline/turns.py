@@ -10,7 +10,7 @@ only until the others have had as many bytes as it has.
 import heapq
 from collections.abc import Iterator
 
-from pipeline.model import Drop
+from pipeline.core.model import Drop
 
 _LEAST = 64 * 1024
 """Bytes that a file counts for at least: opening, planning and reporting it cost something too."""

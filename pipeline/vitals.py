@@ -8,10 +8,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.pulse import Calls, Pulse
+from pipeline.core.model import stamp
+from pipeline.core.ports import Clock
 from pipeline.delivery.meter import CallCount
 from pipeline.latecomers import as_dicts
-from pipeline.model import stamp
-from pipeline.ports import Clock
 from pipeline.troubles import Troubles
 
 if TYPE_CHECKING:

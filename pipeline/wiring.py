@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from pipeline.adapters.child import Child
-from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.late_notes import LateNotes
@@ -28,11 +27,12 @@ from pipeline.agreement import MB, ReadingRules
 from pipeline.claimed_files import ClaimedFiles
 from pipeline.claiming import Claimer
 from pipeline.containment import Readers
+from pipeline.core.clock import SystemClock
+from pipeline.core.errors import LedgerLost, SettingsError, UsageError
+from pipeline.core.model import Drop, Limits
+from pipeline.core.ports import Presence
 from pipeline.delivery.meter import CallCount
 from pipeline.delivery.room import DeliveryRoom
-from pipeline.errors import LedgerLost, SettingsError, UsageError
-from pipeline.model import Drop, Limits
-from pipeline.ports import Presence
 from pipeline.retention import Keep, Retention
 from pipeline.sending import api_maker, credentials_of, policy_of
 from pipeline.settings import Settings

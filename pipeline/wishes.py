@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.ledger import SqlLedger
-from pipeline.model import Drop
+from pipeline.core.model import Drop
 from pipeline.work import Work
 
 if TYPE_CHECKING:

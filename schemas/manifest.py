@@ -6,7 +6,7 @@ each of them. ``judge`` runs the checks and settles what is told where several r
 changes its judgement afterwards. What takes more than one row, or the ledger, stands at the end.
 
 A new rule is one entry in ``RULES`` and a test. A fact that is not in the frame yet is collected
-while the file is read (``pipeline.model.RowFacts`` for a single row) and put into the frame by
+while the file is read (``pipeline.core.model.RowFacts`` for a single row) and put into the frame by
 ``pipeline.stages.normalise``.
 """
 

@@ -17,7 +17,7 @@ from typing import IO
 
 from pipeline.adapters.listing import identity_of, open_regular
 from pipeline.adapters.naming import numbered, shown
-from pipeline.errors import DropChanged, StorageError
+from pipeline.core.errors import DropChanged, StorageError
 
 PIECE = 1024 * 1024
 """Bytes read at a time."""

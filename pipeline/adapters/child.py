@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from pipeline.adapters.usage import Usage
+    from pipeline.core.usage import Usage
 
 _HOME = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120 - as above
 """Where our packages lie, if they are not installed."""
@@ -118,7 +118,7 @@ class Child:
 
     def usage(self) -> "Usage | None":
         """What it has cost so far; None where the system does not tell."""
-        from pipeline.adapters.usage import Usage
+        from pipeline.core.usage import Usage
 
         try:
             with open(f"/proc/{self.pid}/statm", "rb") as file:  # noqa: PTH123 - every 25 ms

@@ -28,9 +28,9 @@ from pipeline.adapters.listing import identity_of, open_regular
 from pipeline.adapters.mounts import Mount
 from pipeline.adapters.naming import as_text, one_component, shown
 from pipeline.adapters.writers import Writer, writer_of
-from pipeline.errors import DropChanged, Fenced
-from pipeline.model import MTIME, Drop, ReadyFile
-from pipeline.ports import Presence
+from pipeline.core.errors import DropChanged, Fenced
+from pipeline.core.model import MTIME, Drop, ReadyFile
+from pipeline.core.ports import Presence
 
 
 class Digest(Struct, frozen=True, kw_only=True):

@@ -28,9 +28,9 @@ from pipeline.adapters.claims import Claims, Digest
 from pipeline.adapters.listing import is_courier_folder, open_regular
 from pipeline.adapters.naming import ignored_because, one_component, shown
 from pipeline.adapters.outbox import Outbox
-from pipeline.errors import StorageError, UsageError
-from pipeline.model import Drop, DropState
-from pipeline.ports import Presence
+from pipeline.core.errors import StorageError, UsageError
+from pipeline.core.model import Drop, DropState
+from pipeline.core.ports import Presence
 
 
 class PutAway(Struct, frozen=True, kw_only=True):

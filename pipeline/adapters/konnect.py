@@ -14,8 +14,8 @@ import httpx
 from pipeline.adapters.proxies import proxy_for
 from pipeline.adapters.tokens import Credentials, Tokens, token_in
 from pipeline.adapters.transport import ReqwestTransport
-from pipeline.errors import Held, Transient
-from pipeline.ports import Reply
+from pipeline.core.errors import Held, Transient
+from pipeline.core.ports import Reply
 
 STATUS_PATH = "/oms/v3/shipment/status"
 INFO_PATH = "/oms/v3/shipment/info"

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from pipeline.adapters.naming import ignored_because, is_text, shown
 from pipeline.adapters.writers import Writer, writer_of
-from pipeline.errors import StorageError
+from pipeline.core.errors import StorageError
 
 Identity = tuple[int, int, int, int]
 """(device, inode, size, mtime_ns): two looks that agree saw the same file, unchanged."""

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.adapters.atomic import make_directory, replace_with, storing
 from pipeline.adapters.naming import shown
-from pipeline.errors import RootBusy
+from pipeline.core.errors import RootBusy
 
 _LOOK_SECONDS = 0.5
 

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from pipeline.adapters.naming import shown
-from pipeline.errors import StorageError
+from pipeline.core.errors import StorageError
 
 
 class Mount:

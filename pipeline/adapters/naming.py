@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from pipeline.errors import UsageError
+from pipeline.core.errors import UsageError
 
 STEM_BYTES = 150
 """The outside contract's cap on ``<stem>``; leaves room for the id and the longest suffix."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.adapters.atomic import make_directory, replace_with, storing, sync_directory
 from pipeline.adapters.mounts import Mount
 from pipeline.adapters.naming import one_component
-from pipeline.ports import Presence
+from pipeline.core.ports import Presence
 
 
 class Outbox:

@@ -1,7 +1,7 @@
 """The API as a worker may use it: not one call more once others may have taken over."""
 
-from pipeline.errors import Fenced, Held
-from pipeline.ports import Presence, Reply, StatusApi
+from pipeline.core.errors import Fenced, Held
+from pipeline.core.ports import Presence, Reply, StatusApi
 
 
 class PresentApi:

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from pipeline.adapters.atomic import storing
-from pipeline.errors import SettingsError, StorageError
+from pipeline.core.errors import SettingsError, StorageError
 from schemas.courier import Profile
 from schemas.errors import ProfileError
 from schemas.profile import builtin_profiles, load_profile

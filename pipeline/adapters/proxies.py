@@ -4,7 +4,7 @@ import os
 import re
 from urllib.parse import urlsplit
 
-from pipeline.errors import SettingsError
+from pipeline.core.errors import SettingsError
 
 _HOST = re.compile(r"[\w.:-]+", re.ASCII)
 

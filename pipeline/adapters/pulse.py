@@ -18,7 +18,7 @@ import orjson
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
-from pipeline.model import stamp
+from pipeline.core.model import stamp
 
 FILE: Final = "health.json"
 MINUTES: Final = "minutes"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pipeline.adapters import departures
 from pipeline.adapters.departures import DEPARTURES, Departures
 from pipeline.adapters.tries import TRIES, Tries, in_spool
-from pipeline.model import Drop, DropState
+from pipeline.core.model import Drop, DropState
 
 if TYPE_CHECKING:
     import numpy as np

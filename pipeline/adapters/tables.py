@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.adapters.tries import in_spool
-from pipeline.columns import PREPARED
-from pipeline.model import Block, PreparedBlock
+from pipeline.core.columns import PREPARED
+from pipeline.core.model import Block, PreparedBlock
 
 _EXTRA = pa.field("extra", pa.list_(pa.string()))
 _SMALL = 64 * 1024

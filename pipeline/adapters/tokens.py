@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 from msgspec import Struct
 
-from pipeline.errors import Held, Transient
+from pipeline.core.errors import Held, Transient
 
 _TOKEN_NAMES = ("access_token", "accessToken", "token")
 

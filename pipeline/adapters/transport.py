@@ -16,7 +16,7 @@ from pyreqwest.http import HeaderMap
 from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.request import RequestBody, StreamRequest
 
-from pipeline.errors import SettingsError
+from pipeline.core.errors import SettingsError
 
 _KEEP = timedelta(seconds=15)
 """A connection idle for longer is not trusted: servers and gateways close theirs after 60 s or so,

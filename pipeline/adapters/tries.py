@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipeline.errors import StorageError
+from pipeline.core.errors import StorageError
 
 TRIES = "tries"
 _BEGUN, _FAILED = b".", b"!"

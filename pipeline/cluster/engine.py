@@ -19,7 +19,7 @@ from msgspec import Struct
 from procrastinate import exceptions, jobs, schema
 from psycopg import sql
 
-from pipeline.errors import StorageError
+from pipeline.core.errors import StorageError
 
 log = structlog.get_logger(__name__)
 

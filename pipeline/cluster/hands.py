@@ -13,13 +13,13 @@ import structlog
 from msgspec.structs import replace
 
 from pipeline.adapters.ledger.segments import Load, Segment, segment_post, sending
-from pipeline.closed import Closed
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.posts import Posts
+from pipeline.core.closed_drop import Closed
+from pipeline.core.errors import Fenced, StorageError
+from pipeline.core.model import Drop, DropState
 from pipeline.delivery.earlier import doubts_of
 from pipeline.delivery.lane import Handback, Shipment
-from pipeline.errors import Fenced, StorageError
-from pipeline.model import Drop, DropState
 from pipeline.steps import Blocked, Ready, Reopened
 from pipeline.wiring import Site
 

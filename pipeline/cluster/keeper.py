@@ -15,9 +15,9 @@ from pipeline.adapters.ledger.shares import Allowance
 from pipeline.cluster.engine import Engine
 from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
+from pipeline.core.errors import Fenced, StorageError
+from pipeline.core.model import Drop, DropState
 from pipeline.delivery.gate import Shut
-from pipeline.errors import Fenced, StorageError
-from pipeline.model import Drop, DropState
 from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ import secrets
 import socket
 import time
 
-from pipeline.errors import Fenced
+from pipeline.core.errors import Fenced
 
 _OWN_PART = 2 / 3
 _WORDS = 6

@@ -19,8 +19,8 @@ from pipeline.assembly import intake_of, pulse_writer_of
 from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.posts import SCAN
-from pipeline.errors import Fenced, StorageError
-from pipeline.model import Drop, DropState
+from pipeline.core.errors import Fenced, StorageError
+from pipeline.core.model import Drop, DropState
 from pipeline.troubles import Troubles
 from pipeline.wiring import Site
 

@@ -14,8 +14,8 @@ from pipeline.cluster.hands import PLAN, REPORT, SEND, Hands
 from pipeline.cluster.keeper import Keeper
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.scanner import Beside, Scanner
+from pipeline.core.errors import LedgerLost, SettingsError, StorageError
 from pipeline.delivery.room import RoomDiedError
-from pipeline.errors import LedgerLost, SettingsError, StorageError
 from pipeline.settings import Settings
 from pipeline.wiring import Site
 

@@ -22,8 +22,8 @@ def profiles(
     ] = None,
 ) -> int:
     """List the courier profiles, or show one."""
+    from pipeline.core.errors import UsageError
     from pipeline.describing import describe_profile
-    from pipeline.errors import UsageError
     from pipeline.stages.named import did_you_mean, find_profile
 
     known = desk.site(anywhere=True).profiles
@@ -59,7 +59,7 @@ def template(
     ] = None,
 ) -> int:
     """Write an empty manifest: text cells, drop-down statuses."""
-    from pipeline.errors import UsageError
+    from pipeline.core.errors import UsageError
     from pipeline.stages.named import did_you_mean, find_profile
     from pipeline.stages.template import template as make
 
@@ -89,7 +89,7 @@ def explain(
 
     Without a code: list them all.
     """
-    from pipeline.errors import UsageError
+    from pipeline.core.errors import UsageError
     from schemas.codes import Code
     from schemas.likeness import nearest
 

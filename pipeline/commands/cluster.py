@@ -27,7 +27,7 @@ def worker(desk: Desk) -> int:
     try:
         from pipeline.cluster.worker import libpq, work
     except ModuleNotFoundError as error:
-        from pipeline.errors import SettingsError
+        from pipeline.core.errors import SettingsError
 
         if (error.name or "").partition(".")[0] == "pipeline":
             raise  # ours: a bug
@@ -97,7 +97,7 @@ def _print_status(desk: Desk, found: dict[str, Any]) -> None:
 
 def drain(desk: Desk, name: Annotated[str, typer.Argument(metavar="WORKER")]) -> int:
     """Let a worker finish what it has in hand, and end."""
-    from pipeline.errors import UsageError
+    from pipeline.core.errors import UsageError
 
     if not desk.site(anywhere=True).ledger.drain(name):
         raise UsageError(

@@ -35,8 +35,8 @@ def draft(
     them.
     """
     from pipeline.adapters.naming import shown
+    from pipeline.core.errors import DropRefused, UsageError
     from pipeline.drafting import draft_from
-    from pipeline.errors import DropRefused, UsageError
 
     site = desk.site(anywhere=True)
     try:

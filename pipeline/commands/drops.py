@@ -8,7 +8,7 @@ import typer
 from pipeline.commands.common import Desk, command
 
 if TYPE_CHECKING:
-    from pipeline.model import Drop
+    from pipeline.core.model import Drop
 
 
 _NAME_WIDTH = 40
@@ -73,7 +73,7 @@ def _outcomes(drop: "Drop") -> str:
 
 
 def _as_dict(drop: "Drop") -> dict[str, Any]:
-    from pipeline.model import stamp
+    from pipeline.core.model import stamp
 
     return {
         "drop_id": drop.drop_id,

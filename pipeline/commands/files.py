@@ -85,7 +85,7 @@ def why(
 
     from pipeline.adapters.lock import RootLock
     from pipeline.adapters.naming import as_text
-    from pipeline.model import stamp
+    from pipeline.core.model import stamp
     from pipeline.resting import in_words, why_open
 
     site = desk.site()

@@ -51,7 +51,7 @@ def new(desk: Desk) -> int:
     What was sent before is not known any more: a file that is dropped again is sent again.
     """
     from pipeline.adapters.lock import RootLock
-    from pipeline.errors import LedgerLost, UsageError
+    from pipeline.core.errors import LedgerLost, UsageError
 
     site = desk.site()
     with RootLock(site.root, now=site.clock.now), site.ledger.alone():

@@ -9,13 +9,13 @@ import typer
 
 from pipeline.commands.common import Desk, command, to_json
 from pipeline.commands.starting import Patience, Signals, startable_again
-from pipeline.errors import RootBusy, UsageError
+from pipeline.core.errors import RootBusy, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.adapters.ledger.alone import Hold
-    from pipeline.closed import Closed
+    from pipeline.core.closed_drop import Closed
     from pipeline.exits import RunOutcome
     from pipeline.service import Service
     from pipeline.wiring import Site

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from pipeline.errors import LedgerLost, RootBusy, StorageError
+from pipeline.core.errors import LedgerLost, RootBusy, StorageError
 from pipeline.rhythm import Bell
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Patience:
     def _show(self) -> None:
         """Say in ``state/health.json`` what is waited for, where that can be written."""
         from pipeline.adapters.pulse import Pulse, PulseWriter
-        from pipeline.model import stamp
+        from pipeline.core.model import stamp
 
         clock, every = self._site.clock, self._site.settings.inbox.scan_seconds
         started_at = stamp(clock.now())

@@ -62,7 +62,7 @@ def _print_secret(desk: Desk, *, token: bool) -> None:
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if len(password) < 8:
-        from pipeline.errors import UsageError
+        from pipeline.core.errors import UsageError
 
         raise UsageError("A password needs at least 8 characters.")
     stored = hash_password(password)

@@ -25,8 +25,8 @@ from pipeline.agreement import (
     request,
 )
 from pipeline.containment.watch import Watch, not_startable, not_started, too_large, too_long
-from pipeline.errors import DropRefused, ReaderDied, StorageError
-from pipeline.facts import Facts, Job, Source
+from pipeline.core.errors import DropRefused, ReaderDied, StorageError
+from pipeline.core.file_facts import Facts, Job, Source
 
 log = structlog.get_logger(__name__)
 

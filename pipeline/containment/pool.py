@@ -8,8 +8,8 @@ from pipeline.adapters.child import Child
 from pipeline.adapters.spool import Spool
 from pipeline.agreement import OwnProfiles, ReadingRules
 from pipeline.containment.one import Earlier, Reader, ReadingStopped
-from pipeline.errors import StorageError
-from pipeline.facts import Facts, Job, Source
+from pipeline.core.errors import StorageError
+from pipeline.core.file_facts import Facts, Job, Source
 
 
 class Readers:

@@ -4,10 +4,10 @@ from time import monotonic
 
 from pipeline.adapters.child import Child
 from pipeline.adapters.naming import shown
-from pipeline.adapters.usage import Usage
 from pipeline.agreement import MB
-from pipeline.errors import DropRefused, StorageError
-from pipeline.facts import Source
+from pipeline.core.errors import DropRefused, StorageError
+from pipeline.core.file_facts import Source
+from pipeline.core.usage import Usage
 from schemas.codes import Code
 
 _WALL = 4

@@ -4,11 +4,11 @@ import random
 from collections.abc import Mapping
 from enum import Enum
 
+from pipeline.core.errors import Held, Transient
+from pipeline.core.model import stamp
+from pipeline.core.ports import Clock, Receipt, Reply, StatusApi
 from pipeline.delivery.gate import Gate, GateShut
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.errors import Held, Transient
-from pipeline.model import stamp
-from pipeline.ports import Clock, Receipt, Reply, StatusApi
 from pipeline.stages.decipher import retry_after
 from pipeline.stages.reconcile import Reached, reconcile
 from schemas.vocabulary import Milestone

@@ -13,18 +13,18 @@ from functools import partial
 import structlog
 
 from pipeline.adapters.ledger import SqlLedger
+from pipeline.core.chunk_body import Parcel
+from pipeline.core.errors import StorageError
+from pipeline.core.model import stamp
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState
 from pipeline.delivery.gate import Gate, Shut
 from pipeline.delivery.lane import Handback, Lane, Shipment
 from pipeline.delivery.outcomes import doubtful, untouched
-from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.passage import Passage
 from pipeline.delivery.settling import proof_from
 from pipeline.delivery.tools import Errand, Tools
 from pipeline.delivery.tray import Tray
 from pipeline.delivery.trial import Trial
-from pipeline.errors import StorageError
-from pipeline.model import stamp
-from pipeline.ports import Chunk, ChunkResult, ChunkState
 
 log = structlog.get_logger(__name__)
 

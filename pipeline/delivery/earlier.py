@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 
 from pipeline.adapters.ledger import SqlLedger
-from pipeline.delivery.parcel import Parcel
-from pipeline.fresh import FreshChunks
-from pipeline.ports import Chunk, ChunkState, Verdict
+from pipeline.core.chunk_body import Parcel
+from pipeline.core.planned_chunks import FreshChunks
+from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.recheck import doubts
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome

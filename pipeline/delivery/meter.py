@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
-from pipeline.ports import Reply, StatusApi
+from pipeline.core.ports import Reply, StatusApi
 
 
 class CallCount:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.stages.answers import Refusal
 from pipeline.stages.decipher import Answer, Meaning
 from schemas.codes import Code

@@ -7,16 +7,16 @@ lost on the way is asked about first (decision 5). Nothing here writes: the resu
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
+from pipeline.core.chunk_body import Parcel
+from pipeline.core.errors import Held, Transient
+from pipeline.core.model import stamp
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
 from pipeline.delivery.earlier import Earlier
 from pipeline.delivery.gate import GateShut
 from pipeline.delivery.outcomes import Positions, RowBook
-from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.patience import GaveUp, Patience
 from pipeline.delivery.settling import Settler, proof_from
 from pipeline.delivery.tools import Errand, Tools
-from pipeline.errors import Held, Transient
-from pipeline.model import stamp
-from pipeline.ports import Chunk, ChunkResult, ChunkState, Verdict
 from pipeline.stages.answers import Refusal
 from pipeline.stages.decipher import Answer, Meaning, decipher
 

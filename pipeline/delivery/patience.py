@@ -1,8 +1,8 @@
 """Patience: how one chunk waits, tries again, renews the token, and gives up."""
 
+from pipeline.core.errors import Held, Transient
 from pipeline.delivery.gate import GateShut, Shut
 from pipeline.delivery.tools import Errand, Tools
-from pipeline.errors import Held, Transient
 from pipeline.stages.decipher import Answer, Meaning
 
 _MAX_RENEWALS = 2

@@ -8,14 +8,14 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from pipeline.core.chunk_body import Parcel
+from pipeline.core.ports import Chunk
 from pipeline.delivery.asking import Told
 from pipeline.delivery.earlier import Before, Earlier
 from pipeline.delivery.gate import GateShut
 from pipeline.delivery.outcomes import Positions, RowBook
-from pipeline.delivery.parcel import Parcel
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.tools import Tools
-from pipeline.ports import Chunk
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 

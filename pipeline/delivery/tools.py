@@ -6,12 +6,12 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
+from pipeline.core.ports import Clock, StatusApi
 from pipeline.delivery.asking import Asker, Told
 from pipeline.delivery.gate import Gate
 from pipeline.delivery.jury import Jury
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.unclear import UnclearAnswers
-from pipeline.ports import Clock, StatusApi
 from schemas.vocabulary import Milestone
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState
 from pipeline.delivery.gate import Gate
 from pipeline.delivery.jury import Jury
 from pipeline.delivery.lane import Lane
 from pipeline.delivery.outcomes import untouched
-from pipeline.ports import Chunk, ChunkResult, ChunkState
 
 _Case = tuple[Lane, Chunk, ChunkResult]
 Booked = list[tuple[Lane, ChunkResult]]

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from msgspec import Struct
 
-from pipeline.ports import Reply
+from pipeline.core.ports import Reply
 
 _ID_KEYS = ("orderId", "order_id", "orderid", "shipmentId", "shipment_id", "id")
 _INDEX_KEYS = ("index", "idx", "position")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from pipeline.model import ReadyFile
+from pipeline.core.model import ReadyFile
 from pipeline.stages.named import profile_of_name
 from schemas.courier import Profile
 from schemas.file_time import pattern_of

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.errors import DropRefused
+from pipeline.core.errors import DropRefused
 from pipeline.stages.headings import header_missing, heading_row, looks_like_data
 from pipeline.stages.mapping import columns_of, data_header, fits
 from pipeline.stages.named import Choice, decided

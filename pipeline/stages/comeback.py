@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import replace
 
-from pipeline.model import Block, RowFacts
-from pipeline.stages.guard import unguard_array, unguard_cell
+from pipeline.core.formula_guard import unguard_array, unguard_cell
+from pipeline.core.model import Block, RowFacts
 from schemas.codes import Code
 from schemas.limits import EXACT_DIGITS, ID_LENGTH
 from schemas.vocabulary import CellKind

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from msgspec import Struct
 
-from pipeline.model import Block, ResultBlock
+from pipeline.core.model import Block, ResultBlock
 from pipeline.stages.comeback import is_rejects_header, references
 from schemas.vocabulary import Outcome
 

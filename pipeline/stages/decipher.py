@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from pipeline.ports import Reply
+from pipeline.core.ports import Reply
 from pipeline.stages.answers import (
     Refusal,
     errors_of,

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import replace
 
-from pipeline.model import Block
+from pipeline.core.model import Block
 from pipeline.stages.mapping import ColumnMap, data_header
 from schemas.courier import Profile
 from schemas.display import quoted

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, field
 
-from pipeline.model import Block, Notice
+from pipeline.core.free_text import folded
+from pipeline.core.model import Block, Notice
 from pipeline.stages.mapping import ColumnMap
-from pipeline.stages.texts import folded
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.folding import FALSE_WORDS, TRUE_WORDS

@@ -1,6 +1,6 @@
 """Whether a file as a whole can be trusted, from the counts of its rows."""
 
-from pipeline.errors import DropRefused
+from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 from schemas.display import quoted
 

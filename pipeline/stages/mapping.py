@@ -6,8 +6,8 @@ from enum import StrEnum
 import pyarrow.compute as pc
 from msgspec import Struct, field
 
-from pipeline.errors import DropRefused
-from pipeline.model import Block, Notice
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Block, Notice
 from pipeline.stages.headings import header_missing
 from schemas.codes import Code
 from schemas.courier import Profile

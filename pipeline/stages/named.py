@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from pipeline.model import Notice
+from pipeline.core.model import Notice
 from schemas import likeness
 from schemas.codes import Code
 from schemas.courier import GENERIC, Profile

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.model import Disposition
-from pipeline.ports import Standing
+from pipeline.core.findings import Finding
+from pipeline.core.model import Disposition
+from pipeline.core.ports import Standing
 from pipeline.stages.candidates import (
     NO_TIME,
     WIDTH,
@@ -25,7 +26,6 @@ from pipeline.stages.candidates import (
     bit,
     candidates,
 )
-from pipeline.stages.findings import Finding
 from pipeline.stages.flow import in_flow_order, lacks_pickup
 from pipeline.stages.standing import Known, contradicts
 from schemas.codes import Code

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from msgspec import Struct, field
 
-from pipeline.model import ResultBlock
-from pipeline.stages.quoting import encodable
+from pipeline.core.display import encodable
+from pipeline.core.model import ResultBlock
 from schemas.codes import ERRORS, INFORMATION, Code
 
 EXAMPLES = 3

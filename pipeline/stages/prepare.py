@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import replace
 
-from pipeline.columns import PREPARED
-from pipeline.model import Block, Disposition, PreparedBlock
-from pipeline.stages.findings import Finding, labels, messages, notices
+from pipeline.core.columns import PREPARED
+from pipeline.core.findings import Finding, labels, messages, notices
+from pipeline.core.model import Block, Disposition, PreparedBlock
 from pipeline.stages.mapping import ColumnMap, check_twins
 from pipeline.stages.normalise import Canonical, Evidence, normalise
 from pipeline.stages.structure import footers

@@ -3,8 +3,8 @@
 ``HeaderFinder`` is what the mapping stage implements for it.
 """
 
-from pipeline.errors import DropRefused
-from pipeline.model import Limits, Manifest
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Limits, Manifest
 from pipeline.stages.reading.header import HeaderFinder
 from pipeline.stages.reading.read_csv import read_csv
 from pipeline.stages.reading.read_excel import read_excel

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from pipeline.ports import Chunk, Standing, Verdict
+from pipeline.core.ports import Chunk, Standing, Verdict
 from pipeline.stages.candidates import bit
 from pipeline.stages.standing import beyond, earlier_in_doubt, objection
 from schemas.codes import Code

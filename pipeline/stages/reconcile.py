@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import orjson
 
-from pipeline.ports import Reply
+from pipeline.core.ports import Reply
 from schemas.vocabulary import Milestone
 
 

@@ -3,7 +3,7 @@
 import unicodedata
 from datetime import UTC, datetime
 
-from pipeline.stages.quoting import encodable
+from pipeline.core.display import encodable
 from schemas.codes import Code
 
 _DEFAULT_HINT = "Correct the file and drop it again."

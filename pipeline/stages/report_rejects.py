@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.model import ResultBlock
+from pipeline.core.model import ResultBlock
 from pipeline.stages.comeback import (
     REJECT_CODES,
     REJECT_DROP,

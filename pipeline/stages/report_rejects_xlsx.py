@@ -12,7 +12,7 @@ from typing import Any, Final
 import xlsxwriter
 from msgspec import Struct
 
-from pipeline.model import ResultBlock
+from pipeline.core.model import ResultBlock
 from pipeline.stages.comeback import REJECT_MESSAGE, ROWS_SHEET
 from pipeline.stages.report_fix_sheet import (
     FIX_SHEET,

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.columns import RESULT
-from pipeline.model import ResultBlock
+from pipeline.core.columns import RESULT
+from pipeline.core.model import ResultBlock
 from pipeline.stages.report_csv import csv_cell, csv_cells, csv_header, csv_pieces
 
 #: The columns in their order; new ones are only ever added at the end (outside contract).
@@ -53,7 +53,7 @@ def results_header() -> bytes:
 def results_lines(parts: Sequence[Part]) -> list[bytes]:
     """Return the lines of each of these parts, made at once: for few rows Arrow's calls are dear.
 
-    Text is guarded against formulas (``pipeline.stages.guard``), numbers are not; an unknown chunk
+    Text is guarded against formulas (``pipeline.core.formula_guard``), numbers are not; an unknown chunk
     or HTTP status is empty.
     """
     table = pa.concat_tables([part.block.table for part in parts])

@@ -8,8 +8,8 @@ import orjson
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.model import CHANGED, Drop, DropState, Notice
-from pipeline.stages.quoting import encodable
+from pipeline.core.display import encodable
+from pipeline.core.model import CHANGED, Drop, DropState, Notice
 from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.vocabulary import Outcome
 

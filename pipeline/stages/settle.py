@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.columns import RESULT
-from pipeline.ends import ChunkEnds
-from pipeline.model import Disposition, ResultBlock
-from pipeline.ports import Chunk, ChunkState, Verdict
+from pipeline.core.columns import RESULT
+from pipeline.core.finished_chunks import ChunkEnds
+from pipeline.core.free_text import joined
+from pipeline.core.model import Disposition, ResultBlock
+from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.settled import OUTCOMES, PLANNED, Remark, Remarks, Settled
-from pipeline.stages.texts import joined
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 

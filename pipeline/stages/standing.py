@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.ports import Standing
+from pipeline.core.findings import Finding
+from pipeline.core.ports import Standing
 from pipeline.stages.candidates import WIDTH, Bits, Candidates, Mask, Numbers, bit
-from pipeline.stages.findings import Finding
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.model import Block
+from pipeline.core.model import Block
 from pipeline.stages.evidence import FILE_NAME, cell_said, direction_said, is_column
 from pipeline.stages.mapping import ColumnMap
 from schemas.courier import Profile

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.model import Block, RowFacts
+from pipeline.core.model import Block, RowFacts
 from pipeline.stages.mapping import ColumnMap
 from pipeline.stages.reading.error_cells import NAMES
 from schemas.courier import Profile

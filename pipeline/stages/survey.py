@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, field
 
-from pipeline.errors import DropRefused
-from pipeline.model import Block, Manifest, ReadTally
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Block, Manifest, ReadTally
 from pipeline.stages.dates import read_times
 from pipeline.stages.headings import heading_row
 from pipeline.stages.ids import canonical_ids

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.free_text import joined, json_member, tidy_column
 from pipeline.stages.dates import local_dates
 from pipeline.stages.normalise import Canonical
-from pipeline.stages.texts import joined, json_member, tidy_column
 from schemas.limits import TEXT_LENGTH
 from schemas.update import META_KEYS
 from schemas.vocabulary import Milestone, Role

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from pipeline.model import DropState
+from pipeline.core.model import DropState
 from schemas.vocabulary import Outcome
 
 

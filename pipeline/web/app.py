@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from pipeline.errors import DropChanged, ShipdropError, StorageError, UsageError
+from pipeline.core.errors import DropChanged, ShipdropError, StorageError, UsageError
 from pipeline.web.access import Access
 from pipeline.web.drafts import Drafts
 from pipeline.web.front import (

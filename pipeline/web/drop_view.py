@@ -8,8 +8,8 @@ import numpy as np
 from msgspec import Struct
 
 from pipeline import report_names
-from pipeline.model import DropState
-from pipeline.ports import DropLine
+from pipeline.core.model import DropState
+from pipeline.core.ports import DropLine
 from pipeline.web.sheets import SheetFile, SheetFiles
 from pipeline.web.words import Progress
 from pipeline.wiring import Site

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pyarrow as pa
 from msgspec import Struct
 
-from pipeline.stages.guard import unguard_array
+from pipeline.core.formula_guard import unguard_array
 from pipeline.stages.report_rejects import LEADING
 from pipeline.web.sheets import Identity, identity_of, read_table
 from schemas.codes import Code

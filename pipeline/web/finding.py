@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from pipeline.ports import DropLine, Search
-from pipeline.stages.guard import guard_cell, unguard_cell
+from pipeline.core.formula_guard import guard_cell, unguard_cell
+from pipeline.core.ports import DropLine, Search
 from pipeline.tracing import trace_order
 from pipeline.web import drop_view
 from pipeline.wiring import Site

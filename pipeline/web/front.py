@@ -13,7 +13,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
-from pipeline.errors import ShipdropError, StorageError
+from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.web.access import Access, Visitor
 from pipeline.web.drafts import Drafts
 from pipeline.web.faults import Rejects, read_rejects

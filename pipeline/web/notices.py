@@ -20,9 +20,9 @@ from msgspec import Struct, field
 from pipeline.adapters.atomic import storing
 from pipeline.adapters.naming import shown
 from pipeline.adapters.pulse import Pulse, has_scanned, is_fresh, read_pulse
-from pipeline.errors import ShipdropError
-from pipeline.model import DropState
-from pipeline.ports import DropLine
+from pipeline.core.errors import ShipdropError
+from pipeline.core.model import DropState
+from pipeline.core.ports import DropLine
 from pipeline.settings import NotifySettings
 from pipeline.web.lateness import couriers
 from pipeline.web.tally import Tally

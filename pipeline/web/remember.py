@@ -14,7 +14,7 @@ import tomlkit
 
 from pipeline.adapters.atomic import make_directory, replace_with, storing
 from pipeline.adapters.profiles import profile_files, read_profile, text_of
-from pipeline.errors import SettingsError
+from pipeline.core.errors import SettingsError
 from pipeline.web.front import NotPossible
 from pipeline.wiring import COURIERS, Site
 from schemas.courier import Profile

@@ -2,9 +2,9 @@
 
 import structlog
 
-from pipeline.errors import UsageError
-from pipeline.model import DropState
-from pipeline.ports import DropLine
+from pipeline.core.errors import UsageError
+from pipeline.core.model import DropState
+from pipeline.core.ports import DropLine
 from pipeline.retrying import check_retry
 from pipeline.web.front import NotPossible, NotThere
 from pipeline.wiring import Site

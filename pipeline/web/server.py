@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 import uvicorn
 
-from pipeline.errors import SettingsError
+from pipeline.core.errors import SettingsError
 from pipeline.web.access import check_listening
 from pipeline.web.app import create_app
 from pipeline.wiring import Site

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 from msgspec import Struct
 
-from pipeline.errors import StorageError
-from pipeline.stages.guard import unguard_cell
+from pipeline.core.errors import StorageError
+from pipeline.core.formula_guard import unguard_cell
 
 _PIECE: Final = 1 << 20
 _KEPT: Final = 8

@@ -15,7 +15,7 @@ from msgspec import Struct
 from starlette.datastructures import UploadFile
 
 from pipeline.adapters.atomic import storing
-from pipeline.errors import UsageError
+from pipeline.core.errors import UsageError
 from pipeline.web import uploads
 from pipeline.web.front import NotThere
 from pipeline.wiring import Site

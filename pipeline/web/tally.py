@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from pipeline.model import DropState
-from pipeline.ports import DropLine
+from pipeline.core.model import DropState
+from pipeline.core.ports import DropLine
 from pipeline.wiring import Site
 from schemas.vocabulary import Outcome
 

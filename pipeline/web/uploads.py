@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from pipeline.adapters.atomic import replace_with, storing
 from pipeline.adapters.naming import NAME_BYTES
-from pipeline.model import stamp
-from pipeline.ports import DropLine
+from pipeline.core.model import stamp
+from pipeline.core.ports import DropLine
 from pipeline.wiring import Site
 
 _FOLDER: Final = "uploads"

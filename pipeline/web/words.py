@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from pipeline.model import DropState
-from pipeline.ports import DropLine
+from pipeline.core.model import DropState
+from pipeline.core.ports import DropLine
 from schemas.vocabulary import Outcome
 
 #: Outcome → what it means to a person, in two or three words.

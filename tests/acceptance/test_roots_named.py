@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.errors import UsageError
+from pipeline.core.errors import UsageError
 from tests.acceptance.harness import Root, orders
 
 ELSEWHERE = [

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import DropRefused
-from pipeline.model import Limits, Manifest, ReadTally
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Limits, Manifest, ReadTally
 from pipeline.stages.read import read_manifest
 from schemas.codes import Code
 from tests.fakes.header_finders import ExactHeader

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.model import Block, Notice, RowFacts
+from pipeline.core.model import Block, Notice, RowFacts
 from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns
 from pipeline.stages.prepare import prepare_block

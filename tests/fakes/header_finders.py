@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.errors import DropRefused
+from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 
 

@@ -21,11 +21,11 @@ from msgspec.structs import replace
 from pipeline import admission, closing, runner  # noqa: F401 - else each fork would load them
 from pipeline.adapters import tables  # noqa: F401 - the same
 from pipeline.adapters.inbox import Inbox
-from pipeline.closed import Closed
+from pipeline.core.closed_drop import Closed
+from pipeline.core.model import Drop, DropState
+from pipeline.core.ports import ChunkResult, ChunkState
 from pipeline.delivery.lane import Handback
 from pipeline.late_writes import LateWrites
-from pipeline.model import Drop, DropState
-from pipeline.ports import ChunkResult, ChunkState
 from pipeline.settings import load
 from pipeline.steps import Ready
 from pipeline.wiring import Site

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from pipeline.ports import Chunk, Frozen
+from pipeline.core.ports import Chunk, Frozen
 from schemas.vocabulary import Milestone
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -16,7 +16,7 @@ import os, sys
 from msgspec.structs import replace
 from pathlib import Path
 from pipeline.adapters.ledger import open_ledger, plans
-from pipeline.model import DropState
+from pipeline.core.model import DropState
 from tests.fakes.ledger_plans import frozen_plan
 
 ledger = open_ledger(sys.argv[3], root=Path(sys.argv[1]))

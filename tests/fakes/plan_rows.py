@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from msgspec.structs import replace
 
-from pipeline.model import Disposition
-from pipeline.ports import Standing
+from pipeline.core.model import Disposition
+from pipeline.core.ports import Standing
 from pipeline.stages.candidates import Orders
 from pipeline.stages.plan import NO_TIME, Plan, PlanInput
 from schemas.vocabulary import Milestone, Outcome

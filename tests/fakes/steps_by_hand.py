@@ -1,6 +1,6 @@
 """A site's steps, taken one at a time in the test's own process."""
 
-from pipeline.closed import Closed
+from pipeline.core.closed_drop import Closed
 from pipeline.delivery.lane import Handback
 from pipeline.wiring import Site
 from tests.fakes.killed_between import accept_all

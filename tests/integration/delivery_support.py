@@ -17,16 +17,16 @@ import orjson
 import pyarrow as pa
 from msgspec.structs import replace
 
-from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.spool import Spool
+from pipeline.core.chunk_body import Parcel, join_items
+from pipeline.core.clock import SystemClock
+from pipeline.core.model import Drop, DropState
+from pipeline.core.ports import Chunk, ChunkState, Clock, Frozen, Verdict
 from pipeline.delivery.lane import Handback, Shipment
-from pipeline.delivery.parcel import Parcel, join_items
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
-from pipeline.model import Drop, DropState
-from pipeline.ports import Chunk, ChunkState, Clock, Frozen, Verdict
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from schemas.vocabulary import Milestone, Outcome

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pytest
 
 from pipeline.adapters.spool import Spool
-from pipeline.closed import Closed
+from pipeline.core.closed_drop import Closed
+from pipeline.core.errors import DropRefused, StorageError
+from pipeline.core.file_facts import Facts, Job, Reading, Source
+from pipeline.core.model import Drop, DropState, Limits
 from pipeline.delivery.lane import Handback
-from pipeline.errors import DropRefused, StorageError
-from pipeline.facts import Facts, Job, Reading, Source
-from pipeline.model import Drop, DropState, Limits
 from pipeline.preparing import prepare, prepare_together
 from pipeline.settings import load
 from pipeline.steps import Blocked, Ready

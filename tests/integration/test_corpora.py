@@ -14,7 +14,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from pipeline.errors import DropRefused
+from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 from tests.fakes import corpora
 from tests.fakes.corpora import MANIFEST, ROOT, Table, listed

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pipeline.adapters.clock import SystemClock
+from pipeline.core.clock import SystemClock
+from pipeline.core.errors import StorageError
+from pipeline.core.model import stamp
+from pipeline.core.ports import ChunkState
 from pipeline.delivery.desk import Desk
 from pipeline.delivery.lane import Handback
 from pipeline.delivery.room import DeliveryRoom, RoomDiedError
-from pipeline.errors import StorageError
-from pipeline.model import stamp
-from pipeline.ports import ChunkState
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.rules import State
 from pipeline.sandbox.server import SandboxHandle, running

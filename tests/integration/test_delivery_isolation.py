@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.clock import SystemClock
+from pipeline.core.clock import SystemClock
+from pipeline.core.model import stamp
+from pipeline.core.ports import ChunkState
 from pipeline.delivery.lane import Handback
-from pipeline.model import stamp
-from pipeline.ports import ChunkState
 from schemas.vocabulary import Outcome
 from tests.integration.delivery_support import (
     World,

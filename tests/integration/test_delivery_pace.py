@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline.adapters.ledger.schema import chunks
-from pipeline.ports import ChunkState
+from pipeline.core.ports import ChunkState
 from schemas.vocabulary import Outcome
 from tests.integration.delivery_support import picked, with_sandbox
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pipeline.checking import check_files
+from pipeline.core.errors import DropRefused, UsageError
 from pipeline.drafting import Draft, draft_from
-from pipeline.errors import DropRefused, UsageError
 from pipeline.settings import load
 from pipeline.wiring import Site
 from schemas.profile import builtin_profiles

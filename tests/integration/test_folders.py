@@ -23,8 +23,8 @@ from pipeline.adapters.atomic import storing
 from pipeline.adapters.folders import Folders, PutAway
 from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.naming import as_text
-from pipeline.errors import DropChanged, Fenced, StorageError, UsageError
-from pipeline.model import ReadyFile
+from pipeline.core.errors import DropChanged, Fenced, StorageError, UsageError
+from pipeline.core.model import ReadyFile
 
 ROWS = b"Order ID,Status\n1,Delivered\n"
 DROP = "d20261123t144123123k7qz"
@@ -393,7 +393,7 @@ def test_a_file_too_large_for_the_disk_is_a_storage_error_and_leaves_no_half(tmp
         import resource, signal, sys
         from pathlib import Path
         from pipeline.adapters.folders import Folders, PutAway
-        from pipeline.errors import StorageError
+        from pipeline.core.errors import StorageError
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.adapters.inbox import Cause, Inbox, Scan
-from pipeline.errors import StorageError
+from pipeline.core.errors import StorageError
 from tests.fakes.manual_clock import ManualClock
 
 ROWS = b"Order ID,Status\n1,Delivered\n"

@@ -15,7 +15,7 @@ from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.naming import DropIds
 from pipeline.adapters.watcher import Watcher
 from pipeline.claiming import Claimer
-from pipeline.errors import StorageError
+from pipeline.core.errors import StorageError
 from pipeline.intake import Intake
 from pipeline.late_writes import LateWrites
 from pipeline.latecomers import Latecomers

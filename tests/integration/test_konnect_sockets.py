@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import pytest
 
 from pipeline.adapters.konnect import Credentials, KonnectApi
-from pipeline.errors import Transient
-from pipeline.ports import Reply
+from pipeline.core.errors import Transient
+from pipeline.core.ports import Reply
 from tests.integration import delivery_support as raw
 
 _T = TypeVar("_T")

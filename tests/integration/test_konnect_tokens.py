@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from pipeline.adapters.konnect import Credentials, KonnectApi
-from pipeline.errors import Held, Transient
+from pipeline.core.errors import Held, Transient
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import running
 from tests.integration import delivery_support as raw

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.konnect import KonnectApi
 from pipeline.assembly import service_of
+from pipeline.core.clock import SystemClock
+from pipeline.core.errors import StorageError
+from pipeline.core.model import Drop
+from pipeline.core.ports import StatusApi
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
-from pipeline.errors import StorageError
 from pipeline.lineup import Event, Lineup
-from pipeline.model import Drop
 from pipeline.onward import Loading, NotLoadedError, Onward
-from pipeline.ports import StatusApi
 from pipeline.settings import load
 from pipeline.wiring import Site
 from tests.acceptance.harness import orders

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.errors import StorageError
-from pipeline.model import Drop, DropState
-from pipeline.ports import (
+from pipeline.core.errors import StorageError
+from pipeline.core.model import Drop, DropState
+from pipeline.core.ports import (
     DISPATCHED,
     Arrival,
     Chunk,

@@ -13,9 +13,9 @@ from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.ledger.crew import Orders
 from pipeline.adapters.ledger.segments import Load, Segment
 from pipeline.adapters.ledger.shares import Allowance
-from pipeline.errors import Fenced, RootBusy
-from pipeline.model import DropState
-from pipeline.ports import ChunkResult, ChunkState
+from pipeline.core.errors import Fenced, RootBusy
+from pipeline.core.model import DropState
+from pipeline.core.ports import ChunkResult, ChunkState
 from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 from tests.postgres import PrivatePostgres

@@ -11,10 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.errors import SettingsError, StorageError
-from pipeline.fresh import FreshChunks
-from pipeline.model import DropState
-from pipeline.ports import ChunkResult, ChunkState, Frozen
+from pipeline.core.errors import SettingsError, StorageError
+from pipeline.core.model import DropState
+from pipeline.core.planned_chunks import FreshChunks
+from pipeline.core.ports import ChunkResult, ChunkState, Frozen
 from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import AT, CHILD, NOW, frozen_plan
 from tests.forked import run_code

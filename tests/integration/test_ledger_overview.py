@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.ledger.drops import write_drops
-from pipeline.model import Drop, DropState
-from pipeline.ports import ChunkResult, ChunkState, Search, Verdict
+from pipeline.core.model import Drop, DropState
+from pipeline.core.ports import ChunkResult, ChunkState, Search, Verdict
 from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.ledger.migrations import VERSION
-from pipeline.errors import StorageError
-from pipeline.model import DropState
-from pipeline.ports import ChunkResult, ChunkState, Receipt, Verdict
+from pipeline.core.errors import StorageError
+from pipeline.core.model import DropState
+from pipeline.core.ports import ChunkResult, ChunkState, Receipt, Verdict
 from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 from tests.postgres import PrivatePostgres, missing, private_postgres

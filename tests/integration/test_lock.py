@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.adapters.lock import RootLock
-from pipeline.errors import RootBusy, StorageError
+from pipeline.core.errors import RootBusy, StorageError
 from tests.fakes.manual_clock import ManualClock
 
 HOLDER = textwrap.dedent("""

@@ -17,7 +17,7 @@ from pipeline.adapters.naming import (
     shown,
     stem_of,
 )
-from pipeline.errors import UsageError
+from pipeline.core.errors import UsageError
 from tests.fakes.manual_clock import ManualClock
 
 names_on_disk = st.binary(min_size=1, max_size=255).map(os.fsdecode)

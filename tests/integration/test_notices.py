@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.adapters.pulse import Pulse, PulseWriter
-from pipeline.model import stamp
+from pipeline.core.model import stamp
 from pipeline.settings import load
 from pipeline.web.notices import Notices
 from pipeline.wiring import Site

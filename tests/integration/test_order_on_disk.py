@@ -10,9 +10,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipeline.closed import Closed
-from pipeline.errors import DropRefused
-from pipeline.model import DropState
+from pipeline.core.closed_drop import Closed
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import DropState
 from pipeline.settings import load
 from pipeline.steps import Ready
 from pipeline.wiring import Site

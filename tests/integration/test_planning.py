@@ -11,10 +11,11 @@ from xlsxwriter import Workbook
 
 from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.adapters.spool import Spool
-from pipeline.delivery.parcel import Parcel
-from pipeline.errors import DropRefused
-from pipeline.facts import Reading, Source
-from pipeline.model import Drop, DropState, Limits, Notice
+from pipeline.core.chunk_body import Parcel
+from pipeline.core.errors import DropRefused
+from pipeline.core.file_facts import Reading, Source
+from pipeline.core.model import Drop, DropState, Limits, Notice
+from pipeline.core.ports import ChunkResult, ChunkState, Standing, Verdict
 from pipeline.order_lines import frozen
 from pipeline.planning import (
     Planned,
@@ -25,7 +26,6 @@ from pipeline.planning import (
     guard,
     make_plan,
 )
-from pipeline.ports import ChunkResult, ChunkState, Standing, Verdict
 from pipeline.prepared import Prepared, load
 from pipeline.preparing import prepare
 from pipeline.reported import Report

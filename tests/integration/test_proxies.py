@@ -15,8 +15,8 @@ import trustme
 
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.proxies import proxy_for
-from pipeline.errors import SettingsError, Transient
-from pipeline.ports import Reply
+from pipeline.core.errors import SettingsError, Transient
+from pipeline.core.ports import Reply
 from tests.integration import delivery_support as raw
 
 NAMES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")

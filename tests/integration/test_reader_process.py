@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from pipeline.adapters.spool import Spool
 from pipeline.agreement import answer_of
 from pipeline.containment import Readers, ReadingStopped
-from pipeline.errors import DropRefused, StorageError
-from pipeline.facts import Facts, Source
-from pipeline.model import Disposition
+from pipeline.core.errors import DropRefused, StorageError
+from pipeline.core.file_facts import Facts, Source
+from pipeline.core.model import Disposition
 from pipeline.prepared import load
 from pipeline.settings import Settings
 from pipeline.wiring import Site

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.errors import DropRefused
+from pipeline.core.errors import DropRefused
 from pipeline.report_names import REJECTS, REJECTS_TWIN, RESULTS, file_name
 from pipeline.settings import Settings
 from pipeline.wiring import Site

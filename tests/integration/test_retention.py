@@ -15,8 +15,8 @@ from pipeline.adapters.ledger.schema import chunks, lines, receipts, verdicts
 from pipeline.adapters.outbox import Outbox
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
-from pipeline.model import Drop, DropState, stamp
-from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
+from pipeline.core.model import Drop, DropState, stamp
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.retention import Keep, Retention, Swept
 from schemas.vocabulary import Milestone, Outcome
 from tests.acceptance.harness import until

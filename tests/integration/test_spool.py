@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.adapters.spool import Spool
-from pipeline.columns import PREPARED
-from pipeline.errors import StorageError
-from pipeline.model import Block, PreparedBlock
+from pipeline.core.columns import PREPARED
+from pipeline.core.errors import StorageError
+from pipeline.core.model import Block, PreparedBlock
 
 
 @pytest.fixture

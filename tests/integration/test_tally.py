@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pipeline.model import DropState
+from pipeline.core.model import DropState
 from pipeline.settings import load
 from pipeline.web.tally import Tally
 from pipeline.wiring import Site

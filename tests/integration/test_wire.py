@@ -17,7 +17,7 @@ import trustme
 
 from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.adapters.transport import ReqwestTransport
-from pipeline.errors import SettingsError, Transient
+from pipeline.core.errors import SettingsError, Transient
 from tests.integration import delivery_support as raw
 
 _T = TypeVar("_T")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.columns import RESULT
-from pipeline.model import Block, ResultBlock, RowFacts
+from pipeline.core.columns import RESULT
+from pipeline.core.model import Block, ResultBlock, RowFacts
 from pipeline.stages.comeback import (
     ROWS_SHEET,
     is_reject_column,

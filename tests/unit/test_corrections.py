@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from pipeline.columns import RESULT
-from pipeline.model import ResultBlock
+from pipeline.core.columns import RESULT
+from pipeline.core.model import ResultBlock
 from pipeline.stages.corrections import corrections
 from schemas.vocabulary import Outcome
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.model import Block, Disposition
+from pipeline.core.model import Block, Disposition
 from pipeline.stages.dates import UNREADABLE, read_times
 from pipeline.stages.flags import DateKinds
 from pipeline.stages.mapping import map_columns

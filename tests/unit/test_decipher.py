@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.ports import Reply
+from pipeline.core.ports import Reply
 from pipeline.stages.decipher import Answer, Meaning, decipher
 from tests.fakes import answers_table
 

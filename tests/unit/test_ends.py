@@ -4,9 +4,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.ends import ChunkEnds
-from pipeline.model import Disposition
-from pipeline.ports import ChunkState
+from pipeline.core.finished_chunks import ChunkEnds
+from pipeline.core.model import Disposition
+from pipeline.core.ports import ChunkState
 from pipeline.stages.settle import OUTCOMES, PLANNED, Remark, settle
 from schemas.vocabulary import Outcome
 

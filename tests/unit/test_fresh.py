@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.errors import StorageError
-from pipeline.fresh import EARLIER_OPEN, WAITS, FreshChunks
-from pipeline.ports import Chunk, ChunkState
+from pipeline.core.errors import StorageError
+from pipeline.core.planned_chunks import EARLIER_OPEN, WAITS, FreshChunks
+from pipeline.core.ports import Chunk, ChunkState
 
 
 def fresh(lengths=(5, 7, 9)):

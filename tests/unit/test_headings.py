@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.errors import DropRefused
+from pipeline.core.errors import DropRefused
 from pipeline.stages.choose import ProfileHeaderFinder
 from pipeline.stages.judge import judge
 from pipeline.stages.mapping import Match, map_columns

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.model import Disposition
+from pipeline.core.model import Disposition
 from pipeline.stages.ids import canonical_ids
 from pipeline.stages.judge import judge
 from schemas.codes import Code

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.errors import DropRefused
-from pipeline.model import Block
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Block
 from pipeline.stages.choose import ProfileHeaderFinder, candidates, choose_profile
 from pipeline.stages.mapping import check_twins, map_columns
 from pipeline.stages.named import find_profile

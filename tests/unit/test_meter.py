@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.core.errors import Held, Transient
+from pipeline.core.ports import Reply
 from pipeline.delivery.meter import CallCount, Metered
-from pipeline.errors import Held, Transient
-from pipeline.ports import Reply
 
 
 class Api:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.core.model import stamp
+from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.delivery.outcomes import RowBook, untouched
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.settling import proof_from
-from pipeline.model import stamp
-from pipeline.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.answers import Refusal
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome

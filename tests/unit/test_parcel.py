@@ -4,7 +4,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.delivery.parcel import Parcel, join_items
+from pipeline.core.chunk_body import Parcel, join_items
 from schemas.vocabulary import Milestone
 
 _MEANT = st.lists(

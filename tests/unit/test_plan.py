@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.model import Disposition
-from pipeline.ports import Standing
+from pipeline.core.model import Disposition
+from pipeline.core.ports import Standing
 from pipeline.stages.plan import one_by_one, plan, sendable_orders
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.plan_rows import Row, accepted, calls, dispositions, plan_input, said, unknown

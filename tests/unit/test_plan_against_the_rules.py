@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.model import Disposition
+from pipeline.core.model import Disposition
 from pipeline.stages.plan import Plan, plan
 from schemas.vocabulary import Milestone
 from tests.fakes.plan_rows import accepted, calls, dispatched, dispositions, plan_input, unknown

@@ -7,9 +7,9 @@ from typing import ClassVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.model import Disposition
+from pipeline.core.model import Disposition
+from pipeline.core.ports import Chunk, ChunkState, Standing, Verdict
 from pipeline.planning import _planned_table
-from pipeline.ports import Chunk, ChunkState, Standing, Verdict
 from pipeline.stages.plan import plan
 from pipeline.stages.settle import OUTCOMES, settle, unsent
 from schemas.vocabulary import Milestone, Outcome

@@ -10,9 +10,9 @@ import xlsxwriter
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pipeline.columns import RESULT
+from pipeline.core.columns import RESULT
+from pipeline.core.model import Limits, ReadTally, ResultBlock
 from pipeline.family import unguarded
-from pipeline.model import Limits, ReadTally, ResultBlock
 from pipeline.stages.comeback import origin, restore_headers
 from pipeline.stages.read import read_manifest
 from pipeline.stages.report_rejects import LEADING, rejects_csv

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 import xlsxwriter
 
-from pipeline.errors import DropRefused
-from pipeline.model import Limits, ReadTally
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Limits, ReadTally
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.read_excel import contained
 from schemas.codes import Code

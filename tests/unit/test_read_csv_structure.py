@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import DropRefused
-from pipeline.model import Block, Limits, Manifest, ReadTally, RowFacts
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Block, Limits, Manifest, ReadTally, RowFacts
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading import read_csv as room
 from schemas.codes import Code

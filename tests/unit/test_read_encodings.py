@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline.errors import DropRefused
-from pipeline.model import Limits, Manifest, ReadTally
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Limits, Manifest, ReadTally
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.decode import (
     CHECKED,

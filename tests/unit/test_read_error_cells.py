@@ -7,8 +7,8 @@ import zipfile
 import pytest
 import xlsxwriter
 
-from pipeline.errors import DropRefused
-from pipeline.model import Block, Limits, ReadTally
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Block, Limits, ReadTally
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.compound import Compound, open_compound
 from pipeline.stages.reading.error_cells import UNCALCULATED, in_xml

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.errors import DropRefused
-from pipeline.model import Limits, ReadTally
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Limits, ReadTally
 from pipeline.stages.read import read_manifest
 from schemas.codes import Code
 from tests.fakes.header_finders import NamedColumns

@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from pipeline.errors import DropRefused
-from pipeline.model import Limits
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Limits
 from pipeline.stages.read import read_manifest
 from schemas.codes import Code
 from tests.fakes.header_finders import ExactHeader, NamedColumns

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import DropRefused
-from pipeline.model import Limits, ReadTally, RowFacts
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Limits, ReadTally, RowFacts
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.decode import Encoding
 from pipeline.stages.reading.dialect import Dialect

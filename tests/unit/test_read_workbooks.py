@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from pipeline.errors import DropRefused
-from pipeline.model import Block, Limits, Manifest, ReadTally
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Block, Limits, Manifest, ReadTally
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.cells import column_of, text_of
 from schemas.codes import Code

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.ports import Chunk, Standing, Verdict
+from pipeline.core.ports import Chunk, Standing, Verdict
 from pipeline.stages.recheck import Pending, doubts, pending_places, recheck
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from pipeline.ports import Reply
+from pipeline.core.ports import Reply
 from pipeline.stages.reconcile import Reached, reconcile
 from schemas.vocabulary import Milestone
 

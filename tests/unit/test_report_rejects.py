@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.columns import RESULT
-from pipeline.model import ResultBlock
-from pipeline.stages.guard import unguard_cell
+from pipeline.core.columns import RESULT
+from pipeline.core.formula_guard import unguard_cell
+from pipeline.core.model import ResultBlock
 from pipeline.stages.report_rejects import Columns, rejects_csv
 
 OUTCOMES = ("accepted", "duplicate", "ignored", "rejected", "failed", "unknown", "unsent")

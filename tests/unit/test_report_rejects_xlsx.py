@@ -11,8 +11,8 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 from python_calamine import CalamineWorkbook
 
-from pipeline.columns import RESULT
-from pipeline.model import ResultBlock
+from pipeline.core.columns import RESULT
+from pipeline.core.model import ResultBlock
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.report_rejects_xlsx import rejects_xlsx
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.columns import RESULT
-from pipeline.model import ResultBlock
-from pipeline.stages.guard import unguard_cell
+from pipeline.core.columns import RESULT
+from pipeline.core.formula_guard import unguard_cell
+from pipeline.core.model import ResultBlock
 from pipeline.stages.report_csv import csv_cell
 from pipeline.stages.report_results import COLUMNS, Part, results_header, results_lines
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from msgspec.structs import replace
 
-from pipeline.model import Drop, DropState, Notice
+from pipeline.core.model import Drop, DropState, Notice
 from pipeline.stages.report_summary import (
     SummaryFacts,
     group_notices,

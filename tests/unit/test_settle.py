@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.columns import PREPARED
+from pipeline.core.columns import PREPARED
+from pipeline.core.model import Disposition
+from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.delivery.outcomes import untouched
-from pipeline.model import Disposition
-from pipeline.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.settle import (
     OUTCOMES,
     PLANNED,

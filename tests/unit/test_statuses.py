@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.model import Disposition
+from pipeline.core.model import Disposition
 from schemas.profile import builtin_profiles, load_profile
 from schemas.statuses import Direction
 from schemas.vocabulary import Milestone

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import openpyxl
 import pytest
 
-from pipeline.model import Limits, ReadTally
+from pipeline.core.model import Limits, ReadTally
 from pipeline.stages.choose import ProfileHeaderFinder
 from pipeline.stages.read import read_manifest
 from pipeline.stages.template import template

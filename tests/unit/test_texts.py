@@ -5,8 +5,8 @@ import json
 import pyarrow as pa
 import pytest
 
-from pipeline.model import Disposition
-from pipeline.stages.texts import joined, json_member, tidied
+from pipeline.core.free_text import joined, json_member, tidied
+from pipeline.core.model import Disposition
 from schemas.display import quoted
 from schemas.profile import load_profile
 from schemas.vocabulary import CellKind

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.columns import PREPARED
-from pipeline.model import Disposition
+from pipeline.core.columns import PREPARED
+from pipeline.core.model import Disposition
 from schemas.profile import builtin_profiles
 from schemas.update import META_KEYS
 from schemas.vocabulary import CellKind, Milestone

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.model import Drop, DropState
+from pipeline.core.model import Drop, DropState
 from pipeline.turns import Lanes, Turns, is_giant
 
 MB = 1024 * 1024

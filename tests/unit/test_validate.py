@@ -7,7 +7,7 @@ import pandas as pd
 import pandera.pandas as pandera
 import pytest
 
-from pipeline.model import Disposition, RowFacts
+from pipeline.core.model import Disposition, RowFacts
 from schemas.codes import Code, Kind
 from schemas.manifest import DECIDED_ELSEWHERE, RULES, Fact, judge, manifest_schema
 from schemas.profile import builtin_profiles, load_profile

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.adapters.usage import Usage
 from pipeline.containment import watch
 from pipeline.containment.watch import Watch
+from pipeline.core.usage import Usage
 
 MEMORY = 1_000
 

@@ -26,7 +26,7 @@ from pipeline.adapters.pulse import (
     read_minutes,
 )
 from pipeline.adapters.pulse import read_pulse as read
-from pipeline.errors import SettingsError
+from pipeline.core.errors import SettingsError
 from pipeline.settings import WebSettings, WebUser, load
 from pipeline.stages.report_csv import csv_cells, csv_header, csv_lines
 from pipeline.web.access import Access, Right, Throttle, Visitor

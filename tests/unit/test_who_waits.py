@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
 
-from pipeline.closed import Cause, Closed, LeftOpen, Rest
+from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
+from pipeline.core.errors import StorageError
+from pipeline.core.model import Drop, DropState
 from pipeline.delivery.gate import Shut
 from pipeline.delivery.lane import Handback
-from pipeline.errors import StorageError
 from pipeline.lineup import Event
-from pipeline.model import Drop, DropState
 from pipeline.steps import Blocked, Candidate, Later, Ready, Reopened, Step, rest_of, sharing
 from pipeline.work import Work
 

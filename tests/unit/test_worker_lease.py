@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.adapters.present import PresentApi
 from pipeline.cluster.lease import Lease
-from pipeline.errors import Fenced, Held
-from pipeline.ports import Reply
+from pipeline.core.errors import Fenced, Held
+from pipeline.core.ports import Reply
 
 
 class CountingApi:

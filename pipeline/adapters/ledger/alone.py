@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import structlog
 
 from pipeline.adapters.ledger.engine import Database
-from pipeline.errors import RootBusy, StorageError
+from pipeline.core.errors import RootBusy, StorageError
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from pipeline.adapters.ledger.schema import (
     receipts,
     verdicts,
 )
-from pipeline.model import DropState
+from pipeline.core.model import DropState
 from schemas.vocabulary import Outcome
 
 _LINES_PER_STEP = 5_000

@@ -15,7 +15,7 @@ from pipeline.adapters.ledger.schema import (
     unfrozen,
     verdicts,
 )
-from pipeline.errors import UsageError
+from pipeline.core.errors import UsageError
 
 _BATCH = 20_000
 

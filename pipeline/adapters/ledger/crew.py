@@ -15,7 +15,7 @@ from msgspec import Struct
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import posts, signals, workers
 from pipeline.adapters.ledger.shares import Allowance, share
-from pipeline.errors import Fenced, RootBusy
+from pipeline.core.errors import Fenced, RootBusy
 
 NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
 PLANNING = "planning"

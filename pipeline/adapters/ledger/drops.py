@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.roots import has_id, root_id
 from pipeline.adapters.ledger.schema import beginnings, drops, lines, unfrozen
-from pipeline.model import Drop, DropState
-from pipeline.ports import Arrival
+from pipeline.core.model import Drop, DropState
+from pipeline.core.ports import Arrival
 
 _TIMES = ("received_at", "started_at", "finished_at")
 _OPEN = [state.value for state in DropState if not state.closed]

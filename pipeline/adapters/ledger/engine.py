@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pipeline.adapters.ledger import migrations
 from pipeline.adapters.ledger.dialects import dialect_of, wrong_address
-from pipeline.errors import LedgerLost, StorageError
+from pipeline.core.errors import LedgerLost, StorageError
 
 
 class Database:

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import chunks, drops, verdicts
-from pipeline.model import DropState
-from pipeline.ports import ChunkState, DropLine, Search
+from pipeline.core.model import DropState
+from pipeline.core.ports import ChunkState, DropLine, Search
 
 _OPEN = [state.value for state in DropState if not state.closed]
 _SUMMARY = drops.c.facts["summary"]

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from pipeline.adapters.ledger.drops import clear_unfrozen, write_drops
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, unfrozen, verdicts
-from pipeline.fresh import FreshChunks
-from pipeline.model import Drop, DropState, stamp
-from pipeline.ports import DISPATCHED, Chunk, Frozen, Lines, Standing
+from pipeline.core.model import Drop, DropState, stamp
+from pipeline.core.planned_chunks import FreshChunks
+from pipeline.core.ports import DISPATCHED, Chunk, Frozen, Lines, Standing
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 

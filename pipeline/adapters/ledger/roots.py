@@ -5,7 +5,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.errors import StorageError
+from pipeline.core.errors import StorageError
 
 _NAME = "root-id"
 

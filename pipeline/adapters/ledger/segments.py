@@ -15,8 +15,8 @@ from pipeline.adapters.ledger.crew import NOW, insert_post
 from pipeline.adapters.ledger.drops import Drops, drop_from
 from pipeline.adapters.ledger.schema import chunks, drops, posts, segments, verdicts, waiting
 from pipeline.adapters.ledger.sends import chunk_from, verdict_from
-from pipeline.model import Drop
-from pipeline.ports import Chunk, ChunkState, Verdict
+from pipeline.core.model import Drop
+from pipeline.core.ports import Chunk, ChunkState, Verdict
 from schemas.vocabulary import Outcome
 
 _SMALLEST, _LARGEST, _PARTS = 25, 250, 16

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import chunks, receipts, verdicts
-from pipeline.ends import ChunkEnds
-from pipeline.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
+from pipeline.core.finished_chunks import ChunkEnds
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 

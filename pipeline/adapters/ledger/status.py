@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.adapters.ledger import SqlLedger
-from pipeline.errors import UsageError
+from pipeline.core.errors import UsageError
 
 
 def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]:

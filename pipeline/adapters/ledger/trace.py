@@ -8,7 +8,7 @@ from pipeline.adapters.ledger.drops import drop_from
 from pipeline.adapters.ledger.engine import Database
 from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, receipts, verdicts
 from pipeline.adapters.ledger.sends import chunk_from, receipt_from, verdict_from
-from pipeline.ports import Chunk, Receipt, Sighting, Verdict
+from pipeline.core.ports import Chunk, Receipt, Sighting, Verdict
 
 
 class Trace:

@@ -9,8 +9,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 
-from pipeline.errors import DropRefused
-from pipeline.model import Limits
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Limits
 from pipeline.stages.reading.compound import open_compound
 from pipeline.stages.reading.decode import truncated
 from pipeline.stages.reading.markup import Markup

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from pipeline.errors import DropRefused
-from pipeline.model import Notice
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Notice
 from pipeline.stages.reading.sniff import Buffer, let_go
 from schemas.codes import Code
 from schemas.display import quoted

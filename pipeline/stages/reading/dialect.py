@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from pipeline.errors import DropRefused
-from pipeline.model import Limits
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Limits
 from pipeline.stages.reading.decode import Text, line_at, truncated
 from pipeline.stages.reading.header import (
     HeaderFinder,
@@ -43,7 +43,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """How the file is cut, and where its data starts.
 
     ``row``: the header's record number. ``at``: UTF-8 position just after the header. ``title``:
-    as in ``pipeline.model.Sheet``.
+    as in ``pipeline.core.model.Sheet``.
     """
 
     delimiter: str

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from pipeline.errors import DropRefused
+from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 from schemas.display import counted
 

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from pipeline.errors import DropRefused
-from pipeline.model import Block, Limits, Manifest, ReadTally, Sheet
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Block, Limits, Manifest, ReadTally, Sheet
 from pipeline.stages.reading.decode import (
     Encoding,
     Text,
@@ -88,7 +88,7 @@ class CsvBlocks(Struct, frozen=True, kw_only=True):
     fast: bool = True
 
     def __call__(self, tally: ReadTally) -> Iterator[Block]:
-        """Yield the data rows; see ``pipeline.model.Sheet``."""
+        """Yield the data rows; see ``pipeline.core.model.Sheet``."""
         dialect = self.dialect
         heading = Heading(row=dialect.row, cells=dialect.headers, later=self.later)
         shaper = Shaper(heading, tally, limit=self.max_rows)

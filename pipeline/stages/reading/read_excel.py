@@ -15,8 +15,8 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from pipeline.errors import DropRefused
-from pipeline.model import BLOCK_ROWS, Block, Limits, Manifest, Notice, ReadTally, Sheet
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import BLOCK_ROWS, Block, Limits, Manifest, Notice, ReadTally, Sheet
 from pipeline.stages.reading.cells import Column, column_of, joined, text_of
 from pipeline.stages.reading.container import check_ole2, check_zip, protected
 from pipeline.stages.reading.error_cells import ErrorCells
@@ -140,7 +140,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
         )
 
     def __call__(self, tally: ReadTally) -> Iterator[Block]:
-        """Yield the data rows; see ``pipeline.model.Sheet``."""
+        """Yield the data rows; see ``pipeline.core.model.Sheet``."""
         shaper = Shaper(
             self.heading,
             tally,

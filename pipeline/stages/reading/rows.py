@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, field
 
-from pipeline.errors import DropRefused
-from pipeline.model import BLOCK_ROWS, Block, ReadTally, RowFacts
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import BLOCK_ROWS, Block, ReadTally, RowFacts
 from pipeline.stages.reading.header import LaterHeaders, two_headers
 from schemas.codes import Code
 from schemas.limits import USUAL_SHARE

@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from typing import IO, cast
 
-from pipeline.errors import DropRefused
+from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 from schemas.display import quoted
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from pipeline.errors import UsageError
-from pipeline.model import DropState
-from pipeline.ports import DropLine, Search
+from pipeline.core.errors import UsageError
+from pipeline.core.model import DropState
+from pipeline.core.ports import DropLine, Search
 from pipeline.tracing import trace_order
 from pipeline.web import drop_view, requests, staging, uploads, words
 from pipeline.web.api_models import (

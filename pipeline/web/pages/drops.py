@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from pipeline.errors import StorageError
-from pipeline.model import Drop, DropState
-from pipeline.ports import DropLine, Search
+from pipeline.core.errors import StorageError
+from pipeline.core.model import Drop, DropState
+from pipeline.core.ports import DropLine, Search
 from pipeline.web import drop_view, faults, requests, words
 from pipeline.web.front import AtFront, Front, Looker, NotThere, Operator, page, read_form
 from pipeline.web.uploads import note_of

@@ -11,9 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.errors import StorageError
-from pipeline.model import DropState
-from pipeline.ports import DropLine
+from pipeline.core.errors import StorageError
+from pipeline.core.model import DropState
+from pipeline.core.ports import DropLine
 from pipeline.web import correcting, drop_view, faults, staging, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.drafts import Draft, Rule, Sheet

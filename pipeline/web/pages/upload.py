@@ -10,7 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.checking import Checked, check_files
-from pipeline.errors import UsageError
+from pipeline.core.errors import UsageError
 from pipeline.web import drop_view, staging, uploads, words
 from pipeline.web.access import Visitor
 from pipeline.web.front import (

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pipeline.adapters.ledger.dialects.postgres import PostgresDialect
 from pipeline.adapters.ledger.dialects.sqlite import SqliteDialect
-from pipeline.errors import SettingsError
+from pipeline.core.errors import SettingsError
 
 Dialect = SqliteDialect | PostgresDialect
 

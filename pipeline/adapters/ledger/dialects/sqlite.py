@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pipeline.adapters.ledger.dialects.runs import Columns, Names, Run
 from pipeline.adapters.ledger.schema import chunks
-from pipeline.errors import StorageError
+from pipeline.core.errors import StorageError
 
 _BUSY_SECONDS = 30
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipeline.adapters.spool import Spool
-from pipeline.model import Limits, Notice
+from pipeline.core.model import Limits, Notice
 from schemas.courier import Profile
 
 

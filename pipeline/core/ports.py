@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from pipeline.model import Drop, DropState
+from pipeline.core.model import Drop, DropState
 from schemas.vocabulary import Outcome
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct
 
-from pipeline.model import Block, Notice
-from pipeline.stages.texts import joined
+from pipeline.core.free_text import joined
+from pipeline.core.model import Block, Notice
 from schemas.codes import Code
 
 Rows = npt.NDArray[np.int64]

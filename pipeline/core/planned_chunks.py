@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, overload
 
-from pipeline.ports import Chunk, ChunkState
+from pipeline.core.ports import Chunk, ChunkState
 from schemas.codes import Code
 
 if TYPE_CHECKING:

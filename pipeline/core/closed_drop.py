@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from pipeline.model import Drop
+from pipeline.core.model import Drop
 
 
 class Closed(Struct, frozen=True, kw_only=True):
