@@ -80,7 +80,7 @@ def watch_ledger(clocks: Clocks) -> None:
     """Time every transaction and every read of the ledger, and its commits alone."""
     import sqlalchemy as sa
 
-    from pipeline.adapters.ledger.engine import Database
+    from pipeline.storage.ledger.database import Database
 
     clocks.wrap_context(Database, "write", "write")
     clocks.wrap_context(Database, "read", "read")
@@ -90,11 +90,11 @@ def watch_ledger(clocks: Clocks) -> None:
 def watch_stages(clocks: Clocks) -> None:
     """Time the steps of a drop; nested ones are told by an indented label."""
     from pipeline import admission, assembly, closing, reporting, runner
-    from pipeline.adapters.folders import Folders
-    from pipeline.adapters.ledger import SqlLedger
-    from pipeline.adapters.spool import Spool
     from pipeline.claiming import Claimer
     from pipeline.containment import Readers
+    from pipeline.storage.ledger import SqlLedger
+    from pipeline.storage.root_folders import Folders
+    from pipeline.storage.spool import Spool
 
     clocks.wrap(Claimer, "claim", "claim")
     # Inside of it nothing is seen from here: another process reads.

@@ -21,7 +21,6 @@ import uvloop
 
 from benchmarks.rivals import bare_aiohttp
 from pipeline.adapters.konnect import Credentials, KonnectApi
-from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.core.chunk_body import Parcel
 from pipeline.core.clock import SystemClock
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Frozen, Verdict
@@ -32,6 +31,7 @@ from pipeline.delivery.lane import Handback, Shipment
 from pipeline.delivery.passage import Passage
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.tools import Tools
+from pipeline.storage.ledger import SqlLedger, open_ledger
 
 ROWS = 20
 _NO_LINES = pa.table(

@@ -12,8 +12,6 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.adapters.ledger import SqlLedger
-from pipeline.adapters.spool import keep
 from pipeline.claiming import Claimer
 from pipeline.closing import Closer
 from pipeline.containment import ReadingStopped
@@ -44,6 +42,8 @@ from pipeline.steps import (
     sharing,
     without_shared_orders,
 )
+from pipeline.storage.ledger import SqlLedger
+from pipeline.storage.spool import keep
 from schemas.codes import Code
 from schemas.courier import Profile
 

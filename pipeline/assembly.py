@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pipeline.adapters.arrow import make_ready
 from pipeline.adapters.pulse import PulseWriter
 from pipeline.core.closed_drop import Closed
 from pipeline.intake import Intake
@@ -12,6 +11,7 @@ from pipeline.latecomers import Latecomers
 from pipeline.onward import Loading, Onward
 from pipeline.rhythm import Pace
 from pipeline.service import Service
+from pipeline.storage.arrow_import import make_ready
 from pipeline.troubles import Troubles
 from pipeline.vitals import looking_at
 from pipeline.wiring import Site

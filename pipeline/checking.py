@@ -11,9 +11,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline import reporting
-from pipeline.adapters.folders import Folders
-from pipeline.adapters.naming import shown
-from pipeline.adapters.spool import Spool
 from pipeline.claimed_files import poison
 from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.file_facts import Source
@@ -26,6 +23,9 @@ from pipeline.stages.plan import sendable_orders
 from pipeline.stages.preflight import preflight
 from pipeline.stages.report_summary import SummaryFacts, summary_object
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
+from pipeline.storage.file_names import shown
+from pipeline.storage.root_folders import Folders
+from pipeline.storage.spool import Spool
 from pipeline.wiring import Site
 from schemas.codes import Code
 from schemas.vocabulary import Outcome

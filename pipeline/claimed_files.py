@@ -5,13 +5,13 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.adapters.folders import Folders
-from pipeline.adapters.ledger import SqlLedger
-from pipeline.adapters.spool import Spool
 from pipeline.containment import Readers, ReadingStopped
 from pipeline.core.errors import DropChanged, DropRefused, ReaderDied, StorageError
 from pipeline.core.file_facts import Facts, Job, Source
 from pipeline.core.model import Drop
+from pipeline.storage.ledger import SqlLedger
+from pipeline.storage.root_folders import Folders
+from pipeline.storage.spool import Spool
 from schemas.codes import Code
 
 log = structlog.get_logger(__name__)

@@ -10,16 +10,16 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.adapters.folders import Folders, inode_of
 from pipeline.adapters.late_notes import Back, LateNotes
-from pipeline.adapters.ledger import SqlLedger
-from pipeline.adapters.naming import as_text, shown
 from pipeline.core.capture import attempt
 from pipeline.core.errors import DropChanged, StorageError
 from pipeline.core.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
 from pipeline.core.ports import Arrival, Clock
-from pipeline.report_names import RECEIVED, file_name
 from pipeline.stages.report_summary import received_json
+from pipeline.storage.file_names import as_text, shown
+from pipeline.storage.ledger import SqlLedger
+from pipeline.storage.outbox_names import RECEIVED, file_name
+from pipeline.storage.root_folders import Folders, inode_of
 
 log = structlog.get_logger(__name__)
 

@@ -13,13 +13,9 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline import report_names, reporting
+from pipeline import reporting
 from pipeline.adapters.claims import Since, digest_of
-from pipeline.adapters.folders import Folders, place_of
 from pipeline.adapters.late_notes import LateNotes
-from pipeline.adapters.ledger import SqlLedger
-from pipeline.adapters.naming import shown
-from pipeline.adapters.spool import PART, Spool, spool_of
 from pipeline.core.capture import attempt
 from pipeline.core.closed_drop import Closed, Rest
 from pipeline.core.errors import DropRefused, StorageError
@@ -28,6 +24,11 @@ from pipeline.core.ports import Clock
 from pipeline.reported import Report, gathered
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
+from pipeline.storage import outbox_names
+from pipeline.storage.file_names import shown
+from pipeline.storage.ledger import SqlLedger
+from pipeline.storage.root_folders import Folders, place_of
+from pipeline.storage.spool import PART, Spool, spool_of
 from schemas.courier import Profile
 from schemas.vocabulary import Outcome
 
@@ -134,17 +135,17 @@ class Closer:
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
-        self._withdraw(drop, report_names.RESULTS, report_names.REJECTS, report_names.REJECTS_TWIN)
+        self._withdraw(drop, outbox_names.RESULTS, outbox_names.REJECTS, outbox_names.REJECTS_TWIN)
         drop = self._compared(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
         name = reporting.write_refusal(drop, refusal, self._folders)
-        files = {"refused": name, "summary": report_names.file_name(drop, report_names.SUMMARY)}
+        files = {"refused": name, "summary": outbox_names.file_name(drop, outbox_names.SUMMARY)}
         facts = reporting.refused_summary(drop, refusal, files)
         summary = reporting.write_summary(facts, self._folders)
         return self._closed_one(_Told(drop=drop, summary=summary, settled=None))
 
     def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
-        self._withdraw(drop, report_names.RESULTS)
+        self._withdraw(drop, outbox_names.RESULTS)
         drop = self._compared(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
         report = replace(self._report(drop, settled), whole_file=True)
         summary = reporting.write_refused_rows(report, refusal, self._folders)
@@ -165,7 +166,7 @@ class Closer:
     def _withdraw(self, drop: Drop, *kinds: str) -> None:
         """Take back what was reported while the drop was open: a refused file has none of it."""
         for kind in kinds:
-            self._folders.outbox_remove(drop.folder, report_names.file_name(drop, kind))
+            self._folders.outbox_remove(drop.folder, outbox_names.file_name(drop, kind))
 
     def put_away(self, drop: Drop) -> None:
         """Forget what nobody needs of a closed drop any more, then put its file away.

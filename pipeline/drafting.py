@@ -7,8 +7,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from pipeline.adapters.naming import shown
-from pipeline.adapters.profiles import read_profile
 from pipeline.core.errors import DropRefused, UsageError
 from pipeline.stages.draft import draft_profile, suggestion
 from pipeline.stages.guessing import Guess, guess_roles
@@ -23,6 +21,8 @@ from pipeline.stages.survey import (
     likely_header,
     survey,
 )
+from pipeline.storage.courier_profiles import read_profile
+from pipeline.storage.file_names import shown
 from pipeline.wiring import Site
 from schemas.courier import GENERIC
 from schemas.folding import fold

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec.structs import replace
 
-from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Cause, Inbox, Scan, Waiting
-from pipeline.adapters.naming import shown
 from pipeline.claiming import Claimed, Claimer
 from pipeline.core.errors import StorageError
 from pipeline.core.model import ReadyFile
@@ -18,6 +16,8 @@ from pipeline.core.ports import Clock, Dispatcher
 from pipeline.late_writes import LateWrites
 from pipeline.latecomers import Late, Latecomers
 from pipeline.stages.arrival import by_arrival
+from pipeline.storage.file_names import shown
+from pipeline.storage.root_folders import Folders
 from pipeline.troubles import Troubles
 from schemas.courier import Profile
 

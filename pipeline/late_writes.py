@@ -11,16 +11,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.adapters.claims import digest_of
-from pipeline.adapters.folders import Folders, inode_of, place_of
 from pipeline.adapters.late_notes import Back, LateNotes
-from pipeline.adapters.ledger import SqlLedger
-from pipeline.adapters.naming import shown
 from pipeline.adapters.writers import Writer
 from pipeline.core.errors import StorageError
 from pipeline.core.model import CHANGED, Drop
 from pipeline.core.ports import Clock
-from pipeline.report_names import SUMMARY, file_name
 from pipeline.stages.report_summary import summary_bytes, with_changed_file
+from pipeline.storage.file_names import shown
+from pipeline.storage.ledger import SqlLedger
+from pipeline.storage.outbox_names import SUMMARY, file_name
+from pipeline.storage.root_folders import Folders, inode_of, place_of
 
 log = structlog.get_logger(__name__)
 

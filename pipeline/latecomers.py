@@ -12,11 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.adapters.inbox import Cause, Waiting
-from pipeline.adapters.naming import as_text, shown, stem_of
-from pipeline.adapters.outbox import Outbox
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import Clock
 from pipeline.stages.report_waiting import waiting_text
+from pipeline.storage.file_names import as_text, shown, stem_of
+from pipeline.storage.outbox import Outbox
 
 log = structlog.get_logger(__name__)
 

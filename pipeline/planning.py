@@ -13,8 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.adapters.ledger import SqlLedger
-from pipeline.adapters.spool import Spool, keep
 from pipeline.core.chunk_body import ITEM_SEPARATOR, Parcel
 from pipeline.core.findings import labels, messages
 from pipeline.core.model import Disposition, Drop, Notice
@@ -26,6 +24,8 @@ from pipeline.stages.plan import Plan, plan
 from pipeline.stages.recheck import Pending, pending_places
 from pipeline.stages.report_summary import group_notices
 from pipeline.stages.settle import PLANNED
+from pipeline.storage.ledger import SqlLedger
+from pipeline.storage.spool import Spool, keep
 from schemas.vocabulary import Milestone, Role
 
 _TEXT = pa.large_string()

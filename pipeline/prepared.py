@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.adapters.spool import Spool
 from pipeline.core.columns import PREPARED
 from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts
@@ -15,6 +14,7 @@ from pipeline.core.model import Disposition
 from pipeline.stages.candidates import Orders
 from pipeline.stages.named import Choice
 from pipeline.stages.plan import NO_TIME, PlanInput
+from pipeline.storage.spool import Spool
 from schemas.courier import Profile
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import pyarrow as pa
 from msgspec.structs import replace
 
-from pipeline.adapters.spool import Spool
 from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts, Job, Reading, SheetFacts, Source
 from pipeline.core.model import Block, Manifest, Notice, PreparedBlock, ReadTally, Sheet
@@ -29,6 +28,7 @@ from pipeline.stages.named import Choice
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.sniff import Buffer, let_go
 from pipeline.stages.report_summary import group_notices
+from pipeline.storage.spool import Spool
 from pipeline.tally import Gathered, ending_of, take_back_footers
 from schemas.codes import Code
 from schemas.courier import Profile

@@ -81,7 +81,7 @@ class _Earlier(Struct, frozen=True):
 
     def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]:
         """The order ids of an earlier drop's rows, by drop and row, as its file had them."""
-        from pipeline.adapters.spool import Spool
+        from pipeline.storage.spool import Spool
 
         if self.courier(drop_id) is None:  # nor is what a stranger wrote there a path to follow
             return {}
@@ -126,9 +126,9 @@ def _read(
     wanted: Sequence[Mapping[str, Any]], reading: "Reading", earlier: _Earlier
 ) -> list[dict[str, Any]]:
     """Read some files; whatever happens to one comes out as its answer."""
-    from pipeline.adapters.spool import Spool
     from pipeline.core.file_facts import Job, Source
     from pipeline.preparing import prepare_together
+    from pipeline.storage.spool import Spool
 
     jobs = [
         Job(

@@ -10,12 +10,12 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.adapters.spool import Spool
 from pipeline.core.capture import attempt
 from pipeline.core.model import Drop, ResultBlock
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.report_results import Part, results_header, results_lines
 from pipeline.stages.settle import Settled, result_block
+from pipeline.storage.spool import Spool
 
 _AT_ONCE = 2
 """Pieces of the results that are made beside the one that is written."""

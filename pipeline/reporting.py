@@ -5,11 +5,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pipeline.adapters.folders import Folders
 from pipeline.core.display import encodable
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Drop, Notice, ResultBlock
-from pipeline.report_names import REFUSED, REJECTS, REJECTS_TWIN, RESULTS, SUMMARY, file_name
 from pipeline.reported import Again, Report, results_pieces
 from pipeline.stages.corrections import corrections
 from pipeline.stages.report_refusal import refusal_text
@@ -20,6 +18,15 @@ from pipeline.stages.report_summary import (
     summary_bytes,
     summary_object,
 )
+from pipeline.storage.outbox_names import (
+    REFUSED,
+    REJECTS,
+    REJECTS_TWIN,
+    RESULTS,
+    SUMMARY,
+    file_name,
+)
+from pipeline.storage.root_folders import Folders
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.adapters.spool import spool_of
 from pipeline.core.errors import UsageError
 from pipeline.core.model import DropState
+from pipeline.storage.spool import spool_of
 from pipeline.wiring import Site
 
 

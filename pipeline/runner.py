@@ -9,9 +9,6 @@ from contextlib import ExitStack
 import structlog
 from msgspec.structs import replace
 
-from pipeline.adapters.departures import Departures
-from pipeline.adapters.ledger import SqlLedger
-from pipeline.adapters.naming import shown
 from pipeline.closing import Closer, Ending
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
@@ -25,6 +22,9 @@ from pipeline.stages.plan import one_by_one
 from pipeline.stages.recheck import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
 from pipeline.steps import Blocked, Later, Reopened, rest_of
+from pipeline.storage.departures import Departures
+from pipeline.storage.file_names import shown
+from pipeline.storage.ledger import SqlLedger
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.adapters.ledger import SqlLedger
 from pipeline.adapters.present import PresentApi
 from pipeline.adapters.proxies import proxy_for
 from pipeline.adapters.tokens import Credentials
@@ -12,6 +11,7 @@ from pipeline.core.ports import Clock, Presence, StatusApi
 from pipeline.delivery.meter import CallCount, Metered
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.settings import ApiSettings
+from pipeline.storage.ledger import SqlLedger
 
 _GATHER_SECONDS = 0.015
 """A commit on PostgreSQL costs about a millisecond of processor, here and there: more answers share

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.adapters.folders import Folders
-from pipeline.adapters.ledger import SqlLedger
 from pipeline.claimed_files import ClaimedFiles
 from pipeline.claiming import Claimer
 from pipeline.core.closed_drop import Cause, Closed, Rest
@@ -24,6 +22,8 @@ from pipeline.lineup import Event
 from pipeline.onward import Onward
 from pipeline.retention import Retention
 from pipeline.rhythm import Bell, Pace, Rhythm
+from pipeline.storage.ledger import SqlLedger
+from pipeline.storage.root_folders import Folders
 from pipeline.troubles import Troubles
 from pipeline.wishes import Wishes
 from pipeline.work import Work

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pipeline.adapters.naming import shown
 from pipeline.core.closed_drop import Cause, Closed, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop
 from pipeline.core.ports import Chunk
+from pipeline.storage.file_names import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa

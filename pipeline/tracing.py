@@ -7,14 +7,14 @@ from typing import Any
 
 import orjson
 
-from pipeline import report_names
-from pipeline.adapters.naming import one_component
-from pipeline.adapters.spool import spool_of
 from pipeline.core.chunk_body import Parcel
 from pipeline.core.errors import StorageError
 from pipeline.core.formula_guard import unguard_cell
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkState, Receipt, Sighting
+from pipeline.storage import outbox_names
+from pipeline.storage.file_names import one_component
+from pipeline.storage.spool import spool_of
 from pipeline.wiring import Site
 from schemas.vocabulary import Milestone, Outcome
 
@@ -81,7 +81,7 @@ def _outcome(seen: Sighting) -> Outcome | None:
 def _results(site: Site, seen: Sighting) -> Path | None:
     folder = seen.drop.folder
     place = site.outbox_path / one_component(folder) if folder else site.outbox_path
-    path = place / report_names.file_name(seen.drop, report_names.RESULTS)
+    path = place / outbox_names.file_name(seen.drop, outbox_names.RESULTS)
     return path if path.exists() else None
 
 

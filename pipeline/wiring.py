@@ -13,15 +13,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from pipeline.adapters.child import Child
-from pipeline.adapters.folders import Folders
 from pipeline.adapters.inbox import Inbox
 from pipeline.adapters.late_notes import LateNotes
-from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.adapters.naming import DropIds, shown
-from pipeline.adapters.profiles import LiveProfiles
 from pipeline.adapters.pulse import LATENCY_BOUNDS, Pulse, read_pulse
 from pipeline.adapters.shelves import Shelves
-from pipeline.adapters.spool import spool_of
 from pipeline.adapters.swept_file import SweptFile
 from pipeline.agreement import MB, ReadingRules
 from pipeline.claimed_files import ClaimedFiles
@@ -37,6 +32,11 @@ from pipeline.retention import Keep, Retention
 from pipeline.sending import api_maker, credentials_of, policy_of
 from pipeline.settings import Settings
 from pipeline.stages.named import did_you_mean, find_profile
+from pipeline.storage.courier_profiles import LiveProfiles
+from pipeline.storage.file_names import DropIds, shown
+from pipeline.storage.ledger import SqlLedger, open_ledger
+from pipeline.storage.root_folders import Folders
+from pipeline.storage.spool import spool_of
 
 if TYPE_CHECKING:
     from pipeline.admission import Admission

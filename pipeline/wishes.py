@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pipeline.adapters.ledger import SqlLedger
 from pipeline.core.model import Drop
+from pipeline.storage.ledger import SqlLedger
 from pipeline.work import Work
 
 if TYPE_CHECKING:

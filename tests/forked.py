@@ -283,7 +283,7 @@ def _import_most() -> None:
     """Import what most commands need, and start no thread by it."""
     # As the command does it: see pipeline/__main__.py and commands/common.py.
     from pipeline import __main__
-    from pipeline.adapters.memory import POOL
+    from pipeline.storage.memory import POOL
 
     quiet = {POOL: "system", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
     for name, value in {**__main__._NOT_NEEDED, **quiet}.items():

@@ -13,7 +13,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipeline.adapters.atomic import (
+from pipeline.adapters.listing import identity_of, open_regular
+from pipeline.adapters.writers import Writer, writer_of
+from pipeline.core.errors import DropChanged, Fenced
+from pipeline.core.model import MTIME, Drop, ReadyFile
+from pipeline.core.ports import Presence
+from pipeline.storage.durable_files import (
     COPY_NAME,
     copy_verified,
     hash_of,
@@ -24,13 +29,8 @@ from pipeline.adapters.atomic import (
     sync_directory,
     temporary_in,
 )
-from pipeline.adapters.listing import identity_of, open_regular
-from pipeline.adapters.mounts import Mount
-from pipeline.adapters.naming import as_text, one_component, shown
-from pipeline.adapters.writers import Writer, writer_of
-from pipeline.core.errors import DropChanged, Fenced
-from pipeline.core.model import MTIME, Drop, ReadyFile
-from pipeline.core.ports import Presence
+from pipeline.storage.file_names import as_text, one_component, shown
+from pipeline.storage.mount_check import Mount
 
 
 class Digest(Struct, frozen=True, kw_only=True):

@@ -22,10 +22,10 @@ from pipeline.adapters.listing import (
     who_writes,
 )
 from pipeline.adapters.markers import read_marker, what_differs, what_is_marked
-from pipeline.adapters.mounts import Mount
-from pipeline.adapters.naming import may_be_renamed, shown
 from pipeline.adapters.writers import Writer
 from pipeline.core.model import ReadyFile
+from pipeline.storage.file_names import may_be_renamed, shown
+from pipeline.storage.mount_check import Mount
 
 _LONGER, _LONGER_THAN_NONE = 10, 20.0
 """How much longer than others a file must be unchanged that was taken too early once, or whose name

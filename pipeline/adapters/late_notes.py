@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from pipeline.adapters.atomic import make_directory, replace_with, storing
+from pipeline.storage.durable_files import make_directory, replace_with, storing
 
 _BACK = "back"
 

@@ -14,9 +14,9 @@ from typing import IO
 
 from msgspec import Struct, field
 
-from pipeline.adapters.naming import ignored_because, is_text, shown
 from pipeline.adapters.writers import Writer, writer_of
 from pipeline.core.errors import StorageError
+from pipeline.storage.file_names import ignored_because, is_text, shown
 
 Identity = tuple[int, int, int, int]
 """(device, inode, size, mtime_ns): two looks that agree saw the same file, unchanged."""

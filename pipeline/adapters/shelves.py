@@ -11,8 +11,8 @@ from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
-from pipeline.adapters.atomic import storing
-from pipeline.adapters.outbox import Outbox
+from pipeline.storage.durable_files import storing
+from pipeline.storage.outbox import Outbox
 
 _REPORT = re.compile(
     r"__(d\d{8}t\d{9}[a-z2-7]{4})\.(?:received\.json|results\.csv|rejects\.csv|rejects\.xlsx"

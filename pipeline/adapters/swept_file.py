@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.adapters.atomic import storing
+from pipeline.storage.durable_files import storing
 
 
 class SweptFile:

@@ -12,7 +12,6 @@ import pyarrow as pa
 import structlog
 from msgspec.structs import replace
 
-from pipeline.adapters.ledger.segments import Load, Segment, segment_post, sending
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.posts import Posts
 from pipeline.core.closed_drop import Closed
@@ -21,6 +20,7 @@ from pipeline.core.model import Drop, DropState
 from pipeline.delivery.earlier import doubts_of
 from pipeline.delivery.lane import Handback, Shipment
 from pipeline.steps import Blocked, Ready, Reopened
+from pipeline.storage.ledger.segments import Load, Segment, segment_post, sending
 from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)

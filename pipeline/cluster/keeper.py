@@ -9,15 +9,15 @@ from collections.abc import Callable
 
 import structlog
 
-from pipeline.adapters.ledger.crew import Orders
-from pipeline.adapters.ledger.segments import sending
-from pipeline.adapters.ledger.shares import Allowance
 from pipeline.cluster.engine import Engine
 from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.delivery.gate import Shut
+from pipeline.storage.ledger.rate_share import Allowance
+from pipeline.storage.ledger.segments import sending
+from pipeline.storage.ledger.workers import Orders
 from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)

@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from pipeline.adapters.ledger import SqlLedger
-from pipeline.adapters.ledger.crew import PLANNING
 from pipeline.cluster.lease import Lease
+from pipeline.storage.ledger import SqlLedger
+from pipeline.storage.ledger.workers import PLANNING
 
 SCAN = "scan:"
 """How the post of the one who looks into an inbox begins."""

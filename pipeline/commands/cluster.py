@@ -51,7 +51,7 @@ def worker(desk: Desk) -> int:
 
 def status(desk: Desk) -> int:
     """Show the workers, what each has taken up, and what waits."""
-    from pipeline.adapters.ledger.status import cluster_status
+    from pipeline.storage.ledger.cluster_status import cluster_status
 
     site = desk.site(anywhere=True)
     stale = site.settings.cluster.stale_seconds

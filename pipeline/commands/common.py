@@ -113,11 +113,11 @@ class Desk(Struct, frozen=True, dict=True):
             self._check_root()
         settings = self.settings(flags)  # first: a wrong setting need not wait for what follows
         if reads:
-            from pipeline.adapters.memory import give_back
+            from pipeline.storage.memory import give_back
 
             give_back()
         if not later:
-            from pipeline.adapters.arrow import make_ready
+            from pipeline.storage.arrow_import import make_ready
 
             make_ready()
         from pipeline.logs import configure

@@ -34,9 +34,9 @@ def draft(
     Guessed columns and all statuses are marked, and mean nothing until a person has confirmed
     them.
     """
-    from pipeline.adapters.naming import shown
     from pipeline.core.errors import DropRefused, UsageError
     from pipeline.drafting import draft_from
+    from pipeline.storage.file_names import shown
 
     site = desk.site(anywhere=True)
     try:

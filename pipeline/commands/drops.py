@@ -32,7 +32,7 @@ def drops(
     """List drops, newest first; or show one."""
     if context.invoked_subcommand is not None:
         return None
-    from pipeline.adapters.naming import shown
+    from pipeline.storage.file_names import shown
 
     found = desk.site(later=True).ledger.recent(limit)
 
@@ -91,7 +91,7 @@ def trace(
     desk: Desk, order_id: Annotated[str, typer.Argument(metavar="ORDER_ID", help="An order id.")]
 ) -> int:
     """Show all that was read, sent and answered for an order."""
-    from pipeline.adapters.naming import shown
+    from pipeline.storage.file_names import shown
     from pipeline.tracing import trace_order
 
     story = trace_order(desk.site(), order_id)

@@ -34,9 +34,9 @@ def check(
     ] = None,
 ) -> int:
     """Read and plan files as a run would; send nothing."""
-    from pipeline.adapters.naming import shown
     from pipeline.checking import check_files
     from pipeline.describing import describe_check
+    from pipeline.storage.file_names import shown
 
     checked = check_files(desk.site(anywhere=True, reads=True), files, courier=courier, out=out)
 
@@ -60,7 +60,7 @@ def submit(
 
     A file of the same name that still waits is never replaced: a number is added.
     """
-    from pipeline.adapters.naming import shown
+    from pipeline.storage.file_names import shown
 
     site = desk.site()
     if courier:
@@ -83,10 +83,10 @@ def why(
     """Say why a file in the inbox has not been picked up yet, and whether a service is running."""
     import time
 
-    from pipeline.adapters.lock import RootLock
-    from pipeline.adapters.naming import as_text
     from pipeline.core.model import stamp
     from pipeline.resting import in_words, why_open
+    from pipeline.storage.file_names import as_text
+    from pipeline.storage.root_lock import RootLock
 
     site = desk.site()
     settle = site.settings.inbox.settle_seconds

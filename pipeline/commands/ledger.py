@@ -26,8 +26,8 @@ def copy(
     Nothing may be running on the root meanwhile. Set ledger.url to the new address afterwards; the
     old ledger stays as it is.
     """
-    from pipeline.adapters.ledger import open_ledger
-    from pipeline.adapters.lock import RootLock
+    from pipeline.storage.ledger import open_ledger
+    from pipeline.storage.root_lock import RootLock
 
     site = desk.site()
     with RootLock(site.root, now=site.clock.now), site.ledger.alone():
@@ -50,8 +50,8 @@ def new(desk: Desk) -> int:
 
     What was sent before is not known any more: a file that is dropped again is sent again.
     """
-    from pipeline.adapters.lock import RootLock
     from pipeline.core.errors import LedgerLost, UsageError
+    from pipeline.storage.root_lock import RootLock
 
     site = desk.site()
     with RootLock(site.root, now=site.clock.now), site.ledger.alone():

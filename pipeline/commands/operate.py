@@ -14,10 +14,10 @@ from pipeline.core.errors import RootBusy, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.adapters.ledger.alone import Hold
     from pipeline.core.closed_drop import Closed
     from pipeline.exits import RunOutcome
     from pipeline.service import Service
+    from pipeline.storage.ledger.advisory_lock import Hold
     from pipeline.wiring import Site
 
 
@@ -42,7 +42,7 @@ def run(
     --once: 0 fine, 3 rows need a person, 4 a file was refused, 5 the API could not be reached or
     would not take us (kept, and sent later); 75 another run holds this root.
     """
-    from pipeline.adapters.lock import RootLock
+    from pipeline.storage.root_lock import RootLock
 
     with startable_again(once=once), ExitStack() as held:
         site = desk.site(fresh=True, reads=True, later=True)
@@ -146,8 +146,8 @@ def _teller(desk: Desk) -> Callable[["Closed"], None]:
             typer.echo(orjson.dumps(dict(closed.summary)).decode())
             sys.stdout.flush()
         elif not desk.quiet:
-            from pipeline.adapters.naming import shown
             from pipeline.describing import in_words
+            from pipeline.storage.file_names import shown
 
             typer.echo(f"{shown(closed.drop.source_file)}: {in_words(closed.summary)}")
             sys.stdout.flush()
@@ -157,7 +157,7 @@ def _teller(desk: Desk) -> Callable[["Closed"], None]:
 
 def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool, outbox: "Path") -> None:
     for waiting in outcome.left:
-        from pipeline.adapters.naming import shown
+        from pipeline.storage.file_names import shown
 
         typer.echo(f"shipdrop: {shown(waiting.name)} was not ready: {waiting.reason}", err=True)
     if (once or outcome.died) and not desk.quiet and outcome.exit:
@@ -190,7 +190,7 @@ def cancel(
 
 def _ask(desk: Desk, site: "Site", drop: str, what: str) -> int:
     """Leave the request, and act on it here unless a service runs, or starts meanwhile."""
-    from pipeline.adapters.lock import RootLock
+    from pipeline.storage.root_lock import RootLock
 
     site.ledger.request(drop, what)
     if not site.ledger.is_ours(site.drop(drop)):

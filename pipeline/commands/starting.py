@@ -19,8 +19,8 @@ from pipeline.rhythm import Bell
 if TYPE_CHECKING:
     from types import FrameType
 
-    from pipeline.adapters.lock import RootLock
     from pipeline.adapters.pulse import PulseWriter
+    from pipeline.storage.root_lock import RootLock
     from pipeline.wiring import Site
 
 T = TypeVar("T")

@@ -13,7 +13,6 @@ import structlog
 from msgspec.structs import replace
 
 from pipeline.adapters.child import Child, ChildGone
-from pipeline.adapters.spool import Spool
 from pipeline.agreement import (
     MB,
     Answer,
@@ -27,6 +26,7 @@ from pipeline.agreement import (
 from pipeline.containment.watch import Watch, not_startable, not_started, too_large, too_long
 from pipeline.core.errors import DropRefused, ReaderDied, StorageError
 from pipeline.core.file_facts import Facts, Job, Source
+from pipeline.storage.spool import Spool
 
 log = structlog.get_logger(__name__)
 

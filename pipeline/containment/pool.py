@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pipeline.adapters.child import Child
-from pipeline.adapters.spool import Spool
 from pipeline.agreement import OwnProfiles, ReadingRules
 from pipeline.containment.one import Earlier, Reader, ReadingStopped
 from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts, Job, Source
+from pipeline.storage.spool import Spool
 
 
 class Readers:

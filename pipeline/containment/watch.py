@@ -3,11 +3,11 @@
 from time import monotonic
 
 from pipeline.adapters.child import Child
-from pipeline.adapters.naming import shown
 from pipeline.agreement import MB
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Source
 from pipeline.core.usage import Usage
+from pipeline.storage.file_names import shown
 from schemas.codes import Code
 
 _WALL = 4

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipeline.adapters.spool import Spool
 from pipeline.core.model import Limits, Notice
+from pipeline.storage.spool import Spool
 from schemas.courier import Profile
 
 

@@ -12,7 +12,6 @@ from functools import partial
 
 import structlog
 
-from pipeline.adapters.ledger import SqlLedger
 from pipeline.core.chunk_body import Parcel
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
@@ -25,6 +24,7 @@ from pipeline.delivery.settling import proof_from
 from pipeline.delivery.tools import Errand, Tools
 from pipeline.delivery.tray import Tray
 from pipeline.delivery.trial import Trial
+from pipeline.storage.ledger import SqlLedger
 
 log = structlog.get_logger(__name__)
 

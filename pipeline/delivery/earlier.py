@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
-from pipeline.adapters.ledger import SqlLedger
 from pipeline.core.chunk_body import Parcel
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.stages.recheck import doubts
+from pipeline.storage.ledger import SqlLedger
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 

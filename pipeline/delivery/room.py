@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.adapters.ledger import SqlLedger
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import Clock, StatusApi
 from pipeline.delivery.policy import DeliveryPolicy
+from pipeline.storage.ledger import SqlLedger
 
 if TYPE_CHECKING:
     from pipeline.delivery.desk import Desk

@@ -15,8 +15,8 @@ from typing import Final
 
 import structlog
 
-from pipeline.adapters.memory import POOL
 from pipeline.settings import load
+from pipeline.storage.memory import POOL
 from pipeline.web.access import check_listening
 
 _NICE: Final = 10

@@ -14,7 +14,7 @@ import orjson
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.adapters.atomic import replace_with, storing
+from pipeline.storage.durable_files import replace_with, storing
 from pipeline.web.faults import Rejects
 from pipeline.wiring import Site
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 from msgspec import Struct
 
-from pipeline import report_names
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
+from pipeline.storage import outbox_names
 from pipeline.web.sheets import SheetFile, SheetFiles
 from pipeline.web.words import Progress
 from pipeline.wiring import Site
@@ -20,12 +20,12 @@ PAGE: Final = 50
 
 #: What may be fetched of a drop: name in the address → (file, as a person calls it).
 FILES: Final[Mapping[str, tuple[str, str]]] = {
-    "results": (report_names.RESULTS, "Results (CSV)"),
-    "rejects": (report_names.REJECTS, "Rejects (CSV)"),
-    "rejects_xlsx": (report_names.REJECTS_TWIN, "Rejects (Excel)"),
-    "refused": (report_names.REFUSED, "Why it was refused"),
-    "summary": (report_names.SUMMARY, "Summary (JSON)"),
-    "received": (report_names.RECEIVED, "Receipt (JSON)"),
+    "results": (outbox_names.RESULTS, "Results (CSV)"),
+    "rejects": (outbox_names.REJECTS, "Rejects (CSV)"),
+    "rejects_xlsx": (outbox_names.REJECTS_TWIN, "Rejects (Excel)"),
+    "refused": (outbox_names.REFUSED, "Why it was refused"),
+    "summary": (outbox_names.SUMMARY, "Summary (JSON)"),
+    "received": (outbox_names.RECEIVED, "Receipt (JSON)"),
 }
 _DOWNLOADS: Final = ("results", "rejects", "rejects_xlsx", "refused", "summary")
 RESULT_COLUMNS: Final = ("outcome", "codes")
@@ -58,7 +58,7 @@ class Rows(Struct, frozen=True, kw_only=True):
 def outbox_file(site: Site, drop: DropLine, kind: str) -> Path:
     """Where a file of the drop lies, or would lie. The address says only which kind."""
     place = site.outbox_path / drop.folder if drop.folder else site.outbox_path
-    return place / report_names.file_name(drop, FILES[kind][0])
+    return place / outbox_names.file_name(drop, FILES[kind][0])
 
 
 def original_file(site: Site, drop: DropLine) -> Path | None:

@@ -17,13 +17,13 @@ import orjson
 import structlog
 from msgspec import Struct, field
 
-from pipeline.adapters.atomic import storing
-from pipeline.adapters.naming import shown
 from pipeline.adapters.pulse import Pulse, has_scanned, is_fresh, read_pulse
 from pipeline.core.errors import ShipdropError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
 from pipeline.settings import NotifySettings
+from pipeline.storage.durable_files import storing
+from pipeline.storage.file_names import shown
 from pipeline.web.lateness import couriers
 from pipeline.web.tally import Tally
 from pipeline.web.words import counted

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import tomlkit
 
-from pipeline.adapters.atomic import make_directory, replace_with, storing
-from pipeline.adapters.profiles import profile_files, read_profile, text_of
 from pipeline.core.errors import SettingsError
+from pipeline.storage.courier_profiles import profile_files, read_profile, text_of
+from pipeline.storage.durable_files import make_directory, replace_with, storing
 from pipeline.web.front import NotPossible
 from pipeline.wiring import COURIERS, Site
 from schemas.courier import Profile

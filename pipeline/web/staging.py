@@ -14,8 +14,8 @@ import orjson
 from msgspec import Struct
 from starlette.datastructures import UploadFile
 
-from pipeline.adapters.atomic import storing
 from pipeline.core.errors import UsageError
+from pipeline.storage.durable_files import storing
 from pipeline.web import uploads
 from pipeline.web.front import NotThere
 from pipeline.wiring import Site

@@ -7,10 +7,10 @@ from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
-from pipeline.adapters.ledger.status import cluster_status
 from pipeline.adapters.listing import list_inbox
 from pipeline.adapters.pulse import Pulse, has_scanned, is_fresh, read_pulse
 from pipeline.core.errors import ShipdropError
+from pipeline.storage.ledger.cluster_status import cluster_status
 from pipeline.wiring import Site
 
 _T = TypeVar("_T")

@@ -16,10 +16,10 @@ import msgspec
 import orjson
 from msgspec import Struct
 
-from pipeline.adapters.atomic import replace_with, storing
-from pipeline.adapters.naming import NAME_BYTES
 from pipeline.core.model import stamp
 from pipeline.core.ports import DropLine
+from pipeline.storage.durable_files import replace_with, storing
+from pipeline.storage.file_names import NAME_BYTES
 from pipeline.wiring import Site
 
 _FOLDER: Final = "uploads"

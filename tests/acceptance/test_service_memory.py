@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.memory import HEAPS
 from pipeline.sandbox.server import SandboxHandle
+from pipeline.storage.memory import HEAPS
 from tests.acceptance.harness import Root, orders, until
 
 _SPAN = 64 * 1024 * 1024

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from msgspec import Struct
 
-from pipeline.adapters.ledger import SqlLedger
+from pipeline.storage.ledger import SqlLedger
 
 
 class Event(Struct, frozen=True):

@@ -19,7 +19,6 @@ import orjson
 from msgspec.structs import replace
 
 from pipeline import admission, closing, runner  # noqa: F401 - else each fork would load them
-from pipeline.adapters import tables  # noqa: F401 - the same
 from pipeline.adapters.inbox import Inbox
 from pipeline.core.closed_drop import Closed
 from pipeline.core.model import Drop, DropState
@@ -28,6 +27,7 @@ from pipeline.delivery.lane import Handback
 from pipeline.late_writes import LateWrites
 from pipeline.settings import load
 from pipeline.steps import Ready
+from pipeline.storage import arrow_files  # noqa: F401 - the same
 from pipeline.wiring import Site
 from schemas.vocabulary import Outcome
 

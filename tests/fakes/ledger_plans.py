@@ -15,7 +15,7 @@ CHILD = """
 import os, sys
 from msgspec.structs import replace
 from pathlib import Path
-from pipeline.adapters.ledger import open_ledger, plans
+from pipeline.storage.ledger import open_ledger, plans
 from pipeline.core.model import DropState
 from tests.fakes.ledger_plans import frozen_plan
 

@@ -18,8 +18,6 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from pipeline.adapters.konnect import Credentials, KonnectApi
-from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.adapters.spool import Spool
 from pipeline.core.chunk_body import Parcel, join_items
 from pipeline.core.clock import SystemClock
 from pipeline.core.model import Drop, DropState
@@ -29,6 +27,8 @@ from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.room import DeliveryRoom
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
+from pipeline.storage.ledger import SqlLedger, open_ledger
+from pipeline.storage.spool import Spool
 from schemas.vocabulary import Milestone, Outcome
 
 Update = tuple[str, Milestone]

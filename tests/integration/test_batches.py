@@ -12,7 +12,6 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from pipeline.adapters.spool import Spool
 from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, Job, Reading, Source
@@ -21,6 +20,7 @@ from pipeline.delivery.lane import Handback
 from pipeline.preparing import prepare, prepare_together
 from pipeline.settings import load
 from pipeline.steps import Blocked, Ready
+from pipeline.storage.spool import Spool
 from pipeline.wiring import Site
 from schemas.codes import Code
 from schemas.profile import builtin_profiles

@@ -19,12 +19,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.adapters.atomic import storing
-from pipeline.adapters.folders import Folders, PutAway
 from pipeline.adapters.inbox import Inbox
-from pipeline.adapters.naming import as_text
 from pipeline.core.errors import DropChanged, Fenced, StorageError, UsageError
 from pipeline.core.model import ReadyFile
+from pipeline.storage.durable_files import storing
+from pipeline.storage.file_names import as_text
+from pipeline.storage.root_folders import Folders, PutAway
 
 ROWS = b"Order ID,Status\n1,Delivered\n"
 DROP = "d20261123t144123123k7qz"
@@ -392,7 +392,7 @@ def test_a_file_too_large_for_the_disk_is_a_storage_error_and_leaves_no_half(tmp
     script = textwrap.dedent("""
         import resource, signal, sys
         from pathlib import Path
-        from pipeline.adapters.folders import Folders, PutAway
+        from pipeline.storage.root_folders import Folders, PutAway
         from pipeline.core.errors import StorageError
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -645,7 +645,7 @@ def test_a_kill_in_the_middle_of_the_moves_loses_no_file_and_doubles_none(tmp_pa
         import sys
         from datetime import date
         from pathlib import Path
-        from pipeline.adapters.folders import Folders, PutAway
+        from pipeline.storage.root_folders import Folders, PutAway
         from pipeline.adapters.inbox import Inbox
 
         root = Path(sys.argv[1])

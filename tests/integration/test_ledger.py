@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import (
@@ -24,6 +23,7 @@ from pipeline.core.ports import (
     Standing,
     Verdict,
 )
+from pipeline.storage.ledger import SqlLedger, open_ledger
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pytest
 from msgspec.structs import replace
 
-from pipeline.adapters.ledger import SqlLedger, open_ledger
 from pipeline.core.errors import SettingsError, StorageError
 from pipeline.core.model import DropState
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import ChunkResult, ChunkState, Frozen
+from pipeline.storage.ledger import SqlLedger, open_ledger
 from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import AT, CHILD, NOW, frozen_plan
 from tests.forked import run_code
@@ -167,7 +167,7 @@ def test_two_threads_write_and_read_at_once(tmp_path, ledger_url):
 def test_another_process_reads_what_is_committed_while_we_write(tmp_path, ledger_url):
     ledger = opened(tmp_path, "d1", url=ledger_url)
     reader = (
-        "import sys; from pathlib import Path; from pipeline.adapters.ledger import open_ledger; "
+        "import sys; from pathlib import Path; from pipeline.storage.ledger import open_ledger; "
         f"ledger = open_ledger({ledger_url!r}, root=Path(sys.argv[1])); "
         "print([d.drop_id for d in ledger.recent(9)])"
     )
@@ -260,7 +260,7 @@ def test_a_wrong_address_with_a_password_does_not_tell_it(tmp_path, url):
 def test_an_embedded_ledger_loads_nothing_of_postgresql(tmp_path):
     program = (
         "import sys; from pathlib import Path; from pipeline import cli, wiring; "
-        "from pipeline.adapters.ledger import open_ledger; "
+        "from pipeline.storage.ledger import open_ledger; "
         f"open_ledger({URL!r}, root=Path(sys.argv[1])).close(); "
         "foreign = ('psycopg', 'procrastinate', 'sqlalchemy.dialects.postgresql'); "
         "print([m for m in sys.modules if m.startswith(foreign)])"

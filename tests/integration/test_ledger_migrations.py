@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger import migrations, open_ledger
-from pipeline.adapters.ledger.engine import Database
+from pipeline.storage.ledger import migrations, open_ledger
+from pipeline.storage.ledger.database import Database
 
 FIRST = """
 CREATE TABLE schema_version (number INTEGER NOT NULL);

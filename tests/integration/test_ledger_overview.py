@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.adapters.ledger.drops import write_drops
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import ChunkResult, ChunkState, Search, Verdict
+from pipeline.storage.ledger import SqlLedger, open_ledger
+from pipeline.storage.ledger.drops import write_drops
 from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.adapters.ledger.migrations import VERSION
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import ChunkResult, ChunkState, Receipt, Verdict
+from pipeline.storage.ledger import SqlLedger, open_ledger
+from pipeline.storage.ledger.migrations import VERSION
 from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 from tests.postgres import PrivatePostgres, missing, private_postgres

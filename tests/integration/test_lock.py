@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.lock import RootLock
 from pipeline.core.errors import RootBusy, StorageError
+from pipeline.storage.root_lock import RootLock
 from tests.fakes.manual_clock import ManualClock
 
 HOLDER = textwrap.dedent("""
     import sys
     from datetime import UTC, datetime
     from pathlib import Path
-    from pipeline.adapters.lock import RootLock
+    from pipeline.storage.root_lock import RootLock
 
     with RootLock(Path(sys.argv[1]), now=lambda: datetime(2026, 11, 23, 14, 41, tzinfo=UTC)):
         print("held", flush=True)

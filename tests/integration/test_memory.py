@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.adapters import memory
+from pipeline.storage import memory
 from tests.acceptance.harness import REPOSITORY
 
 pytestmark = pytest.mark.skipif(
@@ -22,7 +22,7 @@ MB = 1024 * 1024
 
 _TRIAL = """
 import ctypes, json, os, sys, threading
-from pipeline.adapters.memory import give_back
+from pipeline.storage.memory import give_back
 
 if sys.argv[1] == "told before Arrow is loaded":
     give_back()

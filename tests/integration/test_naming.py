@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters.naming import (
+from pipeline.core.errors import UsageError
+from pipeline.storage.file_names import (
     DropIds,
     ignored_because,
     numbered,
@@ -17,7 +18,6 @@ from pipeline.adapters.naming import (
     shown,
     stem_of,
 )
-from pipeline.core.errors import UsageError
 from tests.fakes.manual_clock import ManualClock
 
 names_on_disk = st.binary(min_size=1, max_size=255).map(os.fsdecode)

@@ -9,8 +9,6 @@ import pytest
 from msgspec.structs import replace
 from xlsxwriter import Workbook
 
-from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.adapters.spool import Spool
 from pipeline.core.chunk_body import Parcel
 from pipeline.core.errors import DropRefused
 from pipeline.core.file_facts import Reading, Source
@@ -32,6 +30,8 @@ from pipeline.reported import Report
 from pipeline.reporting import summary_of
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.settle import settle, unsent
+from pipeline.storage.ledger import SqlLedger, open_ledger
+from pipeline.storage.spool import Spool
 from schemas.codes import Code
 from schemas.profile import builtin_profiles
 from schemas.vocabulary import Milestone, Outcome

@@ -11,7 +11,6 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
-from pipeline.adapters.spool import Spool
 from pipeline.agreement import answer_of
 from pipeline.containment import Readers, ReadingStopped
 from pipeline.core.errors import DropRefused, StorageError
@@ -19,6 +18,7 @@ from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Disposition
 from pipeline.prepared import load
 from pipeline.settings import Settings
+from pipeline.storage.spool import Spool
 from pipeline.wiring import Site
 from schemas.profile import builtin_profiles
 from tests.acceptance.harness import sheet

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.core.errors import DropRefused
-from pipeline.report_names import REJECTS, REJECTS_TWIN, RESULTS, file_name
 from pipeline.settings import Settings
+from pipeline.storage.outbox_names import REJECTS, REJECTS_TWIN, RESULTS, file_name
 from pipeline.wiring import Site
 from schemas.codes import Code
 

@@ -10,14 +10,14 @@ import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.adapters.ledger.schema import chunks, lines, receipts, verdicts
-from pipeline.adapters.outbox import Outbox
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
 from pipeline.core.model import Drop, DropState, stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.retention import Keep, Retention, Swept
+from pipeline.storage.ledger import SqlLedger, open_ledger
+from pipeline.storage.ledger.tables import chunks, lines, receipts, verdicts
+from pipeline.storage.outbox import Outbox
 from schemas.vocabulary import Milestone, Outcome
 from tests.acceptance.harness import until
 from tests.fakes.ledger_plans import AT, frozen_plan
@@ -282,7 +282,7 @@ def test_an_order_of_many_old_drops_keeps_each_status_once(place):
 
 
 def test_a_walk_that_was_broken_off_anywhere_tells_the_same_and_is_ended_later(place, monkeypatch):
-    from pipeline.adapters.ledger import compaction
+    from pipeline.storage.ledger import compaction
 
     monkeypatch.setattr(compaction, "_LINES_PER_STEP", 7)
     drops = [place.drop(300 + number, rows=40) for number in range(3)]

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.adapters.spool import Spool
 from pipeline.core.columns import PREPARED
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Block, PreparedBlock
+from pipeline.storage.spool import Spool
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.ledger import SqlLedger, open_ledger
-from pipeline.adapters.ledger.segments import Segment
 from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
 from pipeline.settings import LedgerSettings, Settings
+from pipeline.storage.ledger import SqlLedger, open_ledger
+from pipeline.storage.ledger.segments import Segment
 from pipeline.wiring import Site
 from tests.postgres import PrivatePostgres
 

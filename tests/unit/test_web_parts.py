@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from pydantic import SecretStr
 
 from pipeline import web
-from pipeline.adapters.profiles import LiveProfiles
 from pipeline.adapters.pulse import (
     LATENCY_BOUNDS,
     Calls,
@@ -29,6 +28,7 @@ from pipeline.adapters.pulse import read_pulse as read
 from pipeline.core.errors import SettingsError
 from pipeline.settings import WebSettings, WebUser, load
 from pipeline.stages.report_csv import csv_cells, csv_header, csv_lines
+from pipeline.storage.courier_profiles import LiveProfiles
 from pipeline.web.access import Access, Right, Throttle, Visitor
 from pipeline.web.drafts import Draft, Rule
 from pipeline.web.front import NotPossible

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.schema import metadata, signals, version
+from pipeline.storage.ledger.tables import metadata, signals, version
 
 _WORDS = {
     "sqlite": {"bytewise": "", "id": "INTEGER", "keyed": " WITHOUT ROWID"},

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 from msgspec import Struct
 
-from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import posts, signals, workers
-from pipeline.adapters.ledger.shares import Allowance, share
 from pipeline.core.errors import Fenced, RootBusy
+from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.rate_share import Allowance, share
+from pipeline.storage.ledger.tables import posts, signals, workers
 
 NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
 PLANNING = "planning"

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.drops import clear_unfrozen, write_drops
-from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, unfrozen, verdicts
 from pipeline.core.model import Drop, DropState, stamp
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import DISPATCHED, Chunk, Frozen, Lines, Standing
+from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.drops import clear_unfrozen, write_drops
+from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, unfrozen, verdicts
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 

@@ -11,12 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct
 
-from pipeline.adapters.ledger.crew import NOW, insert_post
-from pipeline.adapters.ledger.drops import Drops, drop_from
-from pipeline.adapters.ledger.schema import chunks, drops, posts, segments, verdicts, waiting
-from pipeline.adapters.ledger.sends import chunk_from, verdict_from
 from pipeline.core.model import Drop
 from pipeline.core.ports import Chunk, ChunkState, Verdict
+from pipeline.storage.ledger.chunk_store import chunk_from, verdict_from
+from pipeline.storage.ledger.drops import Drops, drop_from
+from pipeline.storage.ledger.tables import chunks, drops, posts, segments, verdicts, waiting
+from pipeline.storage.ledger.workers import NOW, insert_post
 from schemas.vocabulary import Outcome
 
 _SMALLEST, _LARGEST, _PARTS = 25, 250, 16

@@ -10,8 +10,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.drops import Drops
-from pipeline.adapters.ledger.schema import (
+from pipeline.core.model import DropState
+from pipeline.storage.ledger.drops import Drops
+from pipeline.storage.ledger.tables import (
     accepted,
     chunks,
     compacted,
@@ -20,7 +21,6 @@ from pipeline.adapters.ledger.schema import (
     receipts,
     verdicts,
 )
-from pipeline.core.model import DropState
 from schemas.vocabulary import Outcome
 
 _LINES_PER_STEP = 5_000

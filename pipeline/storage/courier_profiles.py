@@ -10,8 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.adapters.atomic import storing
 from pipeline.core.errors import SettingsError, StorageError
+from pipeline.storage.durable_files import storing
 from schemas.courier import Profile
 from schemas.errors import ProfileError
 from schemas.profile import builtin_profiles, load_profile

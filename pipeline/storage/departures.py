@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipeline.adapters.tries import in_spool
+from pipeline.storage.attempt_counter import in_spool
 
 DEPARTURES = "departures"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

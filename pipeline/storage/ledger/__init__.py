@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.adapters.ledger.alone import Hold, alone
-from pipeline.adapters.ledger.compaction import Compaction
-from pipeline.adapters.ledger.copying import copy_all
-from pipeline.adapters.ledger.crew import Crew
-from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.overview import OverDrops
-from pipeline.adapters.ledger.plans import Plans
-from pipeline.adapters.ledger.segments import Segments
-from pipeline.adapters.ledger.sends import Sends
-from pipeline.adapters.ledger.trace import Trace
+from pipeline.storage.ledger.advisory_lock import Hold, alone
+from pipeline.storage.ledger.chunk_store import Sends
+from pipeline.storage.ledger.compaction import Compaction
+from pipeline.storage.ledger.copy import copy_all
+from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.order_history import Trace
+from pipeline.storage.ledger.plan_store import Plans
+from pipeline.storage.ledger.queries import OverDrops
+from pipeline.storage.ledger.segments import Segments
+from pipeline.storage.ledger.workers import Crew
 
 
 class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Crew):

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 import structlog
 
-from pipeline.adapters.ledger.engine import Database
 from pipeline.core.errors import RootBusy, StorageError
+from pipeline.storage.ledger.database import Database
 
 log = structlog.get_logger(__name__)
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.adapters.listing import identity_of, open_regular
-from pipeline.adapters.naming import numbered, shown
 from pipeline.core.errors import DropChanged, StorageError
+from pipeline.storage.file_names import numbered, shown
 
 PIECE = 1024 * 1024
 """Bytes read at a time."""

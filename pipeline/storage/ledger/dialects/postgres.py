@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.dialects.runs import Columns, Names, Run
-from pipeline.adapters.ledger.schema import chunks
+from pipeline.storage.ledger.dialects.types import Columns, Names, Run
+from pipeline.storage.ledger.tables import chunks
 
 _LOCK_SECONDS = 30
 

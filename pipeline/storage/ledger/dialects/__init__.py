@@ -8,9 +8,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.dialects.postgres import PostgresDialect
-from pipeline.adapters.ledger.dialects.sqlite import SqliteDialect
 from pipeline.core.errors import SettingsError
+from pipeline.storage.ledger.dialects.postgres import PostgresDialect
+from pipeline.storage.ledger.dialects.sqlite import SqliteDialect
 
 Dialect = SqliteDialect | PostgresDialect
 

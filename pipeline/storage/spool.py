@@ -15,17 +15,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.adapters import departures
-from pipeline.adapters.departures import DEPARTURES, Departures
-from pipeline.adapters.tries import TRIES, Tries, in_spool
 from pipeline.core.model import Drop, DropState
+from pipeline.storage import departures
+from pipeline.storage.attempt_counter import TRIES, Tries, in_spool
+from pipeline.storage.departures import DEPARTURES, Departures
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
 
-    from pipeline.adapters.tables import RowsWriter
+    from pipeline.storage.arrow_files import RowsWriter
 
 _BODIES = "bodies.json"
 _READ_AHEAD = 256 * 1024
@@ -61,7 +61,7 @@ class Spool:
     @contextmanager
     def rows_writer(self, sheet: int, columns: int) -> "Iterator[RowsWriter]":
         """A writer for the sheet with this number, from 0."""
-        from pipeline.adapters.tables import RowsWriter
+        from pipeline.storage.arrow_files import RowsWriter
 
         with in_spool(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ class Spool:
         self, sheet: int, columns: Sequence[str] | None = None
     ) -> "Iterator[pa.RecordBatch]":
         """The sheet's blocks in order; only these columns if named."""
-        from pipeline.adapters.tables import batches_of
+        from pipeline.storage.arrow_files import batches_of
 
         with in_spool(self.folder):
             yield from batches_of(self._rows_path(sheet), columns)
@@ -99,7 +99,7 @@ class Spool:
         ``pieces``: arrays of ``large_string``, each body with its line end, which no length counts.
         They are on the disk after ``keep``.
         """
-        from pipeline.adapters.tables import write_lines
+        from pipeline.storage.arrow_files import write_lines
 
         with in_spool(self.folder), (self.folder / _BODIES).open("wb", buffering=0) as file:
             return write_lines(file, pieces)
@@ -144,7 +144,7 @@ class Spool:
 
     def write_ids(self, table: "pa.Table") -> None:
         """Keep ``row`` (record number) and ``order_id`` of rows a person may correct; on disk."""
-        from pipeline.adapters.tables import write_table
+        from pipeline.storage.arrow_files import write_table
 
         with in_spool(self.folder):
             write_table(self._at(_IDS), table)
@@ -196,7 +196,7 @@ class Spool:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self, name: str, table: "pa.Table") -> None:
-        from pipeline.adapters.tables import write_table
+        from pipeline.storage.arrow_files import write_table
 
         with in_spool(self.folder):
             write_table(self._at(name), table)
@@ -205,7 +205,7 @@ class Spool:
         return self._read_at(self._at(name))
 
     def _read_at(self, path: Path) -> "pa.Table":
-        from pipeline.adapters.tables import read_table
+        from pipeline.storage.arrow_files import read_table
 
         with in_spool(self.folder):
             return read_table(path)

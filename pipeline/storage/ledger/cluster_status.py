@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pipeline.adapters.ledger import SqlLedger
 from pipeline.core.errors import UsageError
+from pipeline.storage.ledger import SqlLedger
 
 
 def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]:

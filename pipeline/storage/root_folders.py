@@ -13,7 +13,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipeline.adapters.atomic import (
+from pipeline.adapters.claims import Claims, Digest
+from pipeline.adapters.listing import is_courier_folder, open_regular
+from pipeline.core.errors import StorageError, UsageError
+from pipeline.core.model import Drop, DropState
+from pipeline.core.ports import Presence
+from pipeline.storage.durable_files import (
     COPY_NAME,
     copy_beginning,
     copy_verified,
@@ -24,13 +29,8 @@ from pipeline.adapters.atomic import (
     sync_directory,
     temporary_in,
 )
-from pipeline.adapters.claims import Claims, Digest
-from pipeline.adapters.listing import is_courier_folder, open_regular
-from pipeline.adapters.naming import ignored_because, one_component, shown
-from pipeline.adapters.outbox import Outbox
-from pipeline.core.errors import StorageError, UsageError
-from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Presence
+from pipeline.storage.file_names import ignored_because, one_component, shown
+from pipeline.storage.outbox import Outbox
 
 
 class PutAway(Struct, frozen=True, kw_only=True):

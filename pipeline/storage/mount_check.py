@@ -7,8 +7,8 @@ unmounted outbox, where nobody sees them again.
 import os
 from pathlib import Path
 
-from pipeline.adapters.naming import shown
 from pipeline.core.errors import StorageError
+from pipeline.storage.file_names import shown
 
 
 class Mount:

@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.dialects.runs import Columns, Names, Run
-from pipeline.adapters.ledger.schema import chunks
 from pipeline.core.errors import StorageError
+from pipeline.storage.ledger.dialects.types import Columns, Names, Run
+from pipeline.storage.ledger.tables import chunks
 
 _BUSY_SECONDS = 30
 

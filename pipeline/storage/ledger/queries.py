@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import chunks, drops, verdicts
 from pipeline.core.model import DropState
 from pipeline.core.ports import ChunkState, DropLine, Search
+from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.tables import chunks, drops, verdicts
 
 _OPEN = [state.value for state in DropState if not state.closed]
 _SUMMARY = drops.c.facts["summary"]

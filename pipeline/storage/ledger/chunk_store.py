@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import chunks, receipts, verdicts
 from pipeline.core.finished_chunks import ChunkEnds
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
+from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.tables import chunks, receipts, verdicts
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.roots import has_id, root_id
-from pipeline.adapters.ledger.schema import beginnings, drops, lines, unfrozen
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Arrival
+from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.root_id import has_id, root_id
+from pipeline.storage.ledger.tables import beginnings, drops, lines, unfrozen
 
 _TIMES = ("received_at", "started_at", "finished_at")
 _OPEN = [state.value for state in DropState if not state.closed]

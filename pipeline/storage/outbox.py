@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.adapters.atomic import make_directory, replace_with, storing, sync_directory
-from pipeline.adapters.mounts import Mount
-from pipeline.adapters.naming import one_component
 from pipeline.core.ports import Presence
+from pipeline.storage.durable_files import make_directory, replace_with, storing, sync_directory
+from pipeline.storage.file_names import one_component
+from pipeline.storage.mount_check import Mount
 
 
 class Outbox:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import (
+from pipeline.core.errors import UsageError
+from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.tables import (
     accepted,
     chunks,
     compacted,
@@ -15,7 +16,6 @@ from pipeline.adapters.ledger.schema import (
     unfrozen,
     verdicts,
 )
-from pipeline.core.errors import UsageError
 
 _BATCH = 20_000
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from pipeline.adapters.ledger import migrations
-from pipeline.adapters.ledger.dialects import dialect_of, wrong_address
 from pipeline.core.errors import LedgerLost, StorageError
+from pipeline.storage.ledger import migrations
+from pipeline.storage.ledger.dialects import dialect_of, wrong_address
 
 
 class Database:

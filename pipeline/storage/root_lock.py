@@ -16,9 +16,9 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
-from pipeline.adapters.atomic import make_directory, replace_with, storing
-from pipeline.adapters.naming import shown
 from pipeline.core.errors import RootBusy
+from pipeline.storage.durable_files import make_directory, replace_with, storing
+from pipeline.storage.file_names import shown
 
 _LOOK_SECONDS = 0.5
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.adapters.tries import in_spool
 from pipeline.core.columns import PREPARED
 from pipeline.core.model import Block, PreparedBlock
+from pipeline.storage.attempt_counter import in_spool
 
 _EXTRA = pa.field("extra", pa.list_(pa.string()))
 _SMALL = 64 * 1024

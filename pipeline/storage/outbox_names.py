@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from pipeline.adapters.naming import stem_of
+from pipeline.storage.file_names import stem_of
 
 RESULTS = "results.csv"
 REJECTS = "rejects.csv"

@@ -4,11 +4,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.adapters.ledger.drops import drop_from
-from pipeline.adapters.ledger.engine import Database
-from pipeline.adapters.ledger.schema import accepted, chunks, drops, lines, receipts, verdicts
-from pipeline.adapters.ledger.sends import chunk_from, receipt_from, verdict_from
 from pipeline.core.ports import Chunk, Receipt, Sighting, Verdict
+from pipeline.storage.ledger.chunk_store import chunk_from, receipt_from, verdict_from
+from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.drops import drop_from
+from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, receipts, verdicts
 
 
 class Trace:
