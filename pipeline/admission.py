@@ -12,7 +12,6 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.claiming import Claimer
 from pipeline.closing import Closer
 from pipeline.containment import ReadingStopped
 from pipeline.core.capture import attempt
@@ -21,6 +20,7 @@ from pipeline.core.errors import DropChanged, DropRefused, StorageError
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock, Frozen, Standing
+from pipeline.inbox.claim import Claimer
 from pipeline.order_lines import frozen
 from pipeline.planning import (
     Planned,

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 
 from pipeline.adapters.pulse import PulseWriter
 from pipeline.core.closed_drop import Closed
-from pipeline.intake import Intake
-from pipeline.late_writes import LateWrites
-from pipeline.latecomers import Latecomers
+from pipeline.inbox.intake import Intake
+from pipeline.inbox.late_files import Latecomers
+from pipeline.inbox.late_writes import LateWrites
+from pipeline.inbox.problems import Troubles
 from pipeline.onward import Loading, Onward
 from pipeline.rhythm import Pace
 from pipeline.service import Service
 from pipeline.storage.arrow_import import make_ready
-from pipeline.troubles import Troubles
 from pipeline.vitals import looking_at
 from pipeline.wiring import Site
 
 if TYPE_CHECKING:
-    from pipeline.adapters.watcher import Watcher
+    from pipeline.inbox.watcher import Watcher
 
 
 def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed: None) -> Service:
@@ -73,7 +73,7 @@ def intake_of(site: Site, troubles: Troubles, wake: Callable[[], None]) -> Intak
     inbox = site.settings.inbox
 
     def watcher() -> "Watcher":
-        from pipeline.adapters.watcher import Watcher  # watchdog, for who listens
+        from pipeline.inbox.watcher import Watcher  # watchdog, for who listens
 
         return Watcher(site.inbox_path, wake)
 

@@ -14,13 +14,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline import reporting
-from pipeline.adapters.claims import Since, digest_of
-from pipeline.adapters.late_notes import LateNotes
 from pipeline.core.capture import attempt
 from pipeline.core.closed_drop import Closed, Rest
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.model import CHANGED, Drop, DropState
 from pipeline.core.ports import Clock
+from pipeline.inbox.claim_files import Since, digest_of
+from pipeline.inbox.late_notes import LateNotes
 from pipeline.reported import Report, gathered
 from pipeline.stages.report_fix_sheet import Advice
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle

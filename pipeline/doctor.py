@@ -9,14 +9,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from pipeline.adapters.inbox import Cause as WaitsFor
 from pipeline.adapters.konnect import KonnectApi
-from pipeline.adapters.listing import cannot_read
 from pipeline.adapters.pulse import is_fresh
-from pipeline.adapters.writers import NETWORK_SYSTEMS, is_told_of_all, writers_of
 from pipeline.core.closed_drop import Cause
 from pipeline.core.errors import Held, ShipdropError, Transient
 from pipeline.core.model import DropState
+from pipeline.inbox.listing import cannot_read
+from pipeline.inbox.scan import Cause as WaitsFor
+from pipeline.inbox.writers import NETWORK_SYSTEMS, is_told_of_all, writers_of
 from pipeline.resting import in_words, why_open
 from pipeline.sending import credentials_of
 from pipeline.storage.file_names import as_text, shown

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from pipeline.adapters.inbox import Waiting
 from pipeline.core.closed_drop import Cause, Closed, Rest
+from pipeline.inbox.scan import Waiting
 
 if TYPE_CHECKING:
     from pipeline.delivery.gate import Shut

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pipeline.claimed_files import ClaimedFiles
-from pipeline.claiming import Claimer
 from pipeline.core.closed_drop import Cause, Closed, Rest
 from pipeline.core.errors import LedgerLost, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock
 from pipeline.exits import RunOutcome, rows_for_a_person
-from pipeline.intake import Intake
+from pipeline.inbox.claim import Claimer
+from pipeline.inbox.intake import Intake
+from pipeline.inbox.problems import Troubles
 from pipeline.lineup import Event
 from pipeline.onward import Onward
 from pipeline.retention import Retention
 from pipeline.rhythm import Bell, Pace, Rhythm
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
-from pipeline.troubles import Troubles
 from pipeline.wishes import Wishes
 from pipeline.work import Work
 

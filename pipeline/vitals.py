@@ -11,8 +11,8 @@ from pipeline.adapters.pulse import Calls, Pulse
 from pipeline.core.model import stamp
 from pipeline.core.ports import Clock
 from pipeline.delivery.meter import CallCount
-from pipeline.latecomers import as_dicts
-from pipeline.troubles import Troubles
+from pipeline.inbox.late_files import as_dicts
+from pipeline.inbox.problems import Troubles
 
 if TYPE_CHECKING:
     from pipeline.delivery.room import DeliveryRoom

@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from pipeline.adapters.child import Child
-from pipeline.adapters.inbox import Inbox
-from pipeline.adapters.late_notes import LateNotes
 from pipeline.adapters.pulse import LATENCY_BOUNDS, Pulse, read_pulse
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
 from pipeline.agreement import MB, ReadingRules
 from pipeline.claimed_files import ClaimedFiles
-from pipeline.claiming import Claimer
 from pipeline.containment import Readers
 from pipeline.core.clock import SystemClock
 from pipeline.core.errors import LedgerLost, SettingsError, UsageError
@@ -28,6 +25,9 @@ from pipeline.core.model import Drop, Limits
 from pipeline.core.ports import Presence
 from pipeline.delivery.meter import CallCount
 from pipeline.delivery.room import DeliveryRoom
+from pipeline.inbox.claim import Claimer
+from pipeline.inbox.late_notes import LateNotes
+from pipeline.inbox.scan import Inbox
 from pipeline.retention import Keep, Retention
 from pipeline.sending import api_maker, credentials_of, policy_of
 from pipeline.settings import Settings

@@ -21,7 +21,7 @@ from pipeline.cluster.lease import Lease
 from pipeline.cluster.posts import SCAN
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.troubles import Troubles
+from pipeline.inbox.problems import Troubles
 from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)

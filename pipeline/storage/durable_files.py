@@ -15,8 +15,8 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
-from pipeline.adapters.listing import identity_of, open_regular
 from pipeline.core.errors import DropChanged, StorageError
+from pipeline.inbox.listing import identity_of, open_regular
 from pipeline.storage.file_names import numbered, shown
 
 PIECE = 1024 * 1024

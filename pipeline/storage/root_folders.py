@@ -13,11 +13,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipeline.adapters.claims import Claims, Digest
-from pipeline.adapters.listing import is_courier_folder, open_regular
 from pipeline.core.errors import StorageError, UsageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Presence
+from pipeline.inbox.claim_files import Claims, Digest
+from pipeline.inbox.listing import is_courier_folder, open_regular
 from pipeline.storage.durable_files import (
     COPY_NAME,
     copy_beginning,

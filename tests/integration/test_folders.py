@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.adapters.inbox import Inbox
 from pipeline.core.errors import DropChanged, Fenced, StorageError, UsageError
 from pipeline.core.model import ReadyFile
+from pipeline.inbox.scan import Inbox
 from pipeline.storage.durable_files import storing
 from pipeline.storage.file_names import as_text
 from pipeline.storage.root_folders import Folders, PutAway
@@ -646,7 +646,7 @@ def test_a_kill_in_the_middle_of_the_moves_loses_no_file_and_doubles_none(tmp_pa
         from datetime import date
         from pathlib import Path
         from pipeline.storage.root_folders import Folders, PutAway
-        from pipeline.adapters.inbox import Inbox
+        from pipeline.inbox.scan import Inbox
 
         root = Path(sys.argv[1])
         folders = Folders(root, root / "inbox", root / "outbox")

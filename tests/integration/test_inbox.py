@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.inbox import Cause, Inbox, Scan
 from pipeline.core.errors import StorageError
+from pipeline.inbox.scan import Cause, Inbox, Scan
 from tests.fakes.manual_clock import ManualClock
 
 ROWS = b"Order ID,Status\n1,Delivered\n"

@@ -8,18 +8,18 @@ from random import Random
 import pytest
 from structlog.testing import capture_logs
 
-from pipeline.adapters.inbox import Inbox
-from pipeline.adapters.late_notes import LateNotes
-from pipeline.adapters.watcher import Watcher
-from pipeline.claiming import Claimer
 from pipeline.core.errors import StorageError
-from pipeline.intake import Intake
-from pipeline.late_writes import LateWrites
-from pipeline.latecomers import Latecomers
+from pipeline.inbox.claim import Claimer
+from pipeline.inbox.intake import Intake
+from pipeline.inbox.late_files import Latecomers
+from pipeline.inbox.late_notes import LateNotes
+from pipeline.inbox.late_writes import LateWrites
+from pipeline.inbox.problems import Troubles
+from pipeline.inbox.scan import Inbox
+from pipeline.inbox.watcher import Watcher
 from pipeline.storage.file_names import DropIds
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders
-from pipeline.troubles import Troubles
 from schemas.profile import load_profile
 from tests.fakes.manual_clock import ManualClock
 

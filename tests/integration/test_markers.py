@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.inbox import Cause, Inbox
-from pipeline.adapters.markers import what_is_marked
+from pipeline.inbox.done_marker import what_is_marked
+from pipeline.inbox.scan import Cause, Inbox
 from tests.fakes.manual_clock import ManualClock
 
 ROWS = b"Order ID,Status\n1,Delivered\n"

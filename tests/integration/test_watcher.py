@@ -13,7 +13,7 @@ from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify_c import InotifyFD
 from watchdog.utils.delayed_queue import DelayedQueue
 
-from pipeline.adapters.watcher import Watcher
+from pipeline.inbox.watcher import Watcher
 from tests.acceptance.harness import until
 
 PATIENCE = 10.0
@@ -213,7 +213,7 @@ def test_no_descriptors_left_means_no_events_and_no_crash(inbox):
     script = textwrap.dedent("""
         import os, resource, sys
         from pathlib import Path
-        from pipeline.adapters.watcher import Watcher
+        from pipeline.inbox.watcher import Watcher
 
         watcher = Watcher(Path(sys.argv[1]), lambda: None)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.adapters.inbox import Cause as WaitsFor
-from pipeline.adapters.inbox import Waiting
 from pipeline.delivery.gate import Shut
 from pipeline.exits import Cause, Exit, Rest, RunOutcome
+from pipeline.inbox.scan import Cause as WaitsFor
+from pipeline.inbox.scan import Waiting
 
 API = Rest(reason="The API is away.")
 DISK = Rest(reason="The disk is full.", cause=Cause.STORAGE)

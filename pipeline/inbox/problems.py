@@ -6,7 +6,7 @@ import structlog
 
 from pipeline.core.closed_drop import Rest
 from pipeline.core.ports import Clock
-from pipeline.latecomers import Late
+from pipeline.inbox.late_files import Late
 
 log = structlog.get_logger(__name__)
 

@@ -10,12 +10,12 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.adapters.claims import digest_of
-from pipeline.adapters.late_notes import Back, LateNotes
-from pipeline.adapters.writers import Writer
 from pipeline.core.errors import StorageError
 from pipeline.core.model import CHANGED, Drop
 from pipeline.core.ports import Clock
+from pipeline.inbox.claim_files import digest_of
+from pipeline.inbox.late_notes import Back, LateNotes
+from pipeline.inbox.writers import Writer
 from pipeline.stages.report_summary import summary_bytes, with_changed_file
 from pipeline.storage.file_names import shown
 from pipeline.storage.ledger import SqlLedger

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipeline.adapters.listing import (
+from pipeline.core.model import ReadyFile
+from pipeline.inbox.done_marker import read_marker, what_differs, what_is_marked
+from pipeline.inbox.listing import (
     Entry,
     Identity,
     LeftAlone,
@@ -21,9 +23,7 @@ from pipeline.adapters.listing import (
     what_is_missing,
     who_writes,
 )
-from pipeline.adapters.markers import read_marker, what_differs, what_is_marked
-from pipeline.adapters.writers import Writer
-from pipeline.core.model import ReadyFile
+from pipeline.inbox.writers import Writer
 from pipeline.storage.file_names import may_be_renamed, shown
 from pipeline.storage.mount_check import Mount
 

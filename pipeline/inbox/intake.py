@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec.structs import replace
 
-from pipeline.adapters.inbox import Cause, Inbox, Scan, Waiting
-from pipeline.claiming import Claimed, Claimer
 from pipeline.core.errors import StorageError
 from pipeline.core.model import ReadyFile
 from pipeline.core.ports import Clock, Dispatcher
-from pipeline.late_writes import LateWrites
-from pipeline.latecomers import Late, Latecomers
-from pipeline.stages.arrival import by_arrival
+from pipeline.inbox.arrival_order import by_arrival
+from pipeline.inbox.claim import Claimed, Claimer
+from pipeline.inbox.late_files import Late, Latecomers
+from pipeline.inbox.late_writes import LateWrites
+from pipeline.inbox.problems import Troubles
+from pipeline.inbox.scan import Cause, Inbox, Scan, Waiting
 from pipeline.storage.file_names import shown
 from pipeline.storage.root_folders import Folders
-from pipeline.troubles import Troubles
 from schemas.courier import Profile
 
 if TYPE_CHECKING:
-    from pipeline.adapters.watcher import Watcher
+    from pipeline.inbox.watcher import Watcher
 
 log = structlog.get_logger(__name__)
 

@@ -10,11 +10,11 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.adapters.late_notes import Back, LateNotes
 from pipeline.core.capture import attempt
 from pipeline.core.errors import DropChanged, StorageError
 from pipeline.core.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
 from pipeline.core.ports import Arrival, Clock
+from pipeline.inbox.late_notes import Back, LateNotes
 from pipeline.stages.report_summary import received_json
 from pipeline.storage.file_names import as_text, shown
 from pipeline.storage.ledger import SqlLedger

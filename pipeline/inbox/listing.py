@@ -14,8 +14,8 @@ from typing import IO
 
 from msgspec import Struct, field
 
-from pipeline.adapters.writers import Writer, writer_of
 from pipeline.core.errors import StorageError
+from pipeline.inbox.writers import Writer, writer_of
 from pipeline.storage.file_names import ignored_because, is_text, shown
 
 Identity = tuple[int, int, int, int]

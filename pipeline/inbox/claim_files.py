@@ -13,11 +13,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipeline.adapters.listing import identity_of, open_regular
-from pipeline.adapters.writers import Writer, writer_of
 from pipeline.core.errors import DropChanged, Fenced
 from pipeline.core.model import MTIME, Drop, ReadyFile
 from pipeline.core.ports import Presence
+from pipeline.inbox.listing import identity_of, open_regular
+from pipeline.inbox.writers import Writer, writer_of
 from pipeline.storage.durable_files import (
     COPY_NAME,
     copy_verified,
