@@ -19,13 +19,13 @@ from pipeline.core.model import Disposition, Drop, Notice
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Standing, Verdict
 from pipeline.prepared import Prepared
-from pipeline.stages.judge import judge
 from pipeline.stages.plan import Plan, plan
 from pipeline.stages.recheck import Pending, pending_places
 from pipeline.stages.report_summary import group_notices
 from pipeline.stages.settle import PLANNED
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.spool import Spool, keep
+from pipeline.validation.file_thresholds import judge
 from schemas.vocabulary import Milestone, Role
 
 _TEXT = pa.large_string()

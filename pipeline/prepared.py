@@ -12,9 +12,9 @@ from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Disposition
 from pipeline.stages.candidates import Orders
-from pipeline.stages.named import Choice
 from pipeline.stages.plan import NO_TIME, PlanInput
 from pipeline.storage.spool import Spool
+from pipeline.validation.profile_by_name import Choice
 from schemas.courier import Profile
 
 

@@ -17,19 +17,19 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts, Job, Reading, SheetFacts, Source
 from pipeline.core.model import Block, Manifest, Notice, PreparedBlock, ReadTally, Sheet
-from pipeline.family import Family, parent_of, restored, unguarded
-from pipeline.judging import Wanted, judge, read_together
-from pipeline.stages import comeback
-from pipeline.stages.choose import ProfileHeaderFinder, candidates, choose_profile
-from pipeline.stages.evidence import Evidence, around
-from pipeline.stages.flags import DateKinds
-from pipeline.stages.mapping import map_columns
-from pipeline.stages.named import Choice
 from pipeline.stages.read import read_manifest
 from pipeline.stages.reading.sniff import Buffer, let_go
 from pipeline.stages.report_summary import group_notices
 from pipeline.storage.spool import Spool
 from pipeline.tally import Gathered, ending_of, take_back_footers
+from pipeline.validation import rejects_file
+from pipeline.validation.batch import Wanted, judge, read_together
+from pipeline.validation.boolean_columns import DateKinds
+from pipeline.validation.columns import map_columns
+from pipeline.validation.evidence import Evidence, around
+from pipeline.validation.profile_by_name import Choice
+from pipeline.validation.profile_choice import ProfileHeaderFinder, candidates, choose_profile
+from pipeline.validation.returned_rejects import Family, parent_of, restored, unguarded
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.vocabulary import Role
@@ -101,8 +101,10 @@ def _mixed_dates(manifest: Manifest, profile: Profile, data: Buffer) -> frozense
 
 
 def _headers_of(sheet: Sheet, manifest: Manifest) -> tuple[str, ...]:
-    if comeback.is_rejects_header(sheet.headers):
-        return comeback.restore_headers(sheet.headers, comeback.origin(manifest.kind, sheet.name))
+    if rejects_file.is_rejects_header(sheet.headers):
+        return rejects_file.restore_headers(
+            sheet.headers, rejects_file.origin(manifest.kind, sheet.name)
+        )
     return sheet.headers
 
 
@@ -148,7 +150,7 @@ def _prepare_sheet(
     family: Family,
     data: Buffer,
 ) -> Generator[Wanted, PreparedBlock]:
-    came_back = comeback.is_rejects_header(sheet.headers)
+    came_back = rejects_file.is_rejects_header(sheet.headers)
     headers = _headers_of(sheet, manifest)
     mapping = map_columns(headers, choice.profile)
     mapping = replace(mapping, around=around(sheet.name, job.source.name, choice.profile, mapping))

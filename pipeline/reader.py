@@ -66,7 +66,7 @@ class _Parent(Struct, frozen=True):
 
 
 class _Earlier(Struct, frozen=True):
-    """Earlier drops, as far as the parent knows them; see ``pipeline.family.Family``."""
+    """Earlier drops, as far as the parent knows them; see ``pipeline.validation.returned_rejects.Family``."""
 
     parent: _Parent
     spools: Path

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from pipeline.core.file_facts import SheetFacts
 from pipeline.core.model import Disposition, Notice, ReadTally
-from pipeline.stages.flags import DateKinds
+from pipeline.validation.boolean_columns import DateKinds
 from schemas.codes import Code
 from schemas.vocabulary import Role
 

@@ -31,12 +31,12 @@ from pipeline.inbox.scan import Inbox
 from pipeline.retention import Keep, Retention
 from pipeline.sending import api_maker, credentials_of, policy_of
 from pipeline.settings import Settings
-from pipeline.stages.named import did_you_mean, find_profile
 from pipeline.storage.courier_profiles import LiveProfiles
 from pipeline.storage.file_names import DropIds, shown
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import spool_of
+from pipeline.validation.profile_by_name import did_you_mean, find_profile
 
 if TYPE_CHECKING:
     from pipeline.admission import Admission

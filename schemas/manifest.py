@@ -7,7 +7,7 @@ changes its judgement afterwards. What takes more than one row, or the ledger, s
 
 A new rule is one entry in ``RULES`` and a test. A fact that is not in the frame yet is collected
 while the file is read (``pipeline.core.model.RowFacts`` for a single row) and put into the frame by
-``pipeline.stages.normalise``.
+``pipeline.validation.canonical``.
 """
 
 from collections.abc import Callable, Mapping
@@ -362,7 +362,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
 
 def judge(frame: pd.DataFrame, profile: Profile) -> Judgement:
-    """Judge a frame made by ``pipeline.stages.normalise``.
+    """Judge a frame made by ``pipeline.validation.canonical``.
 
     A row that is rejected is not said to have nothing to send; a row with nothing to send is not
     told what its update would go without; and what two rules find under the same code in the same
@@ -429,7 +429,7 @@ _BY_NAME = frozenset(rule.name for rule in RULES)
 
 DECIDED_ELSEWHERE: Mapping[Code, tuple[str, str]] = {
     Code.DATE_MIXED: (
-        "pipeline.stages.flags",
+        "pipeline.validation.boolean_columns",
         "A column mixes date cells with typed dates; the whole file is looked through.",
     ),
     Code.STATUS_CONFLICT: (
@@ -454,5 +454,5 @@ DECIDED_ELSEWHERE: Mapping[Code, tuple[str, str]] = {
     ),
 }
 """The codes of rows that take more than one row, or the ledger: where they are decided, and by
-what. Footers (``pipeline.stages.structure``) and the limits for a whole file
-(``pipeline.stages.judge``) take the file."""
+what. Footers (``pipeline.validation.row_shape``) and the limits for a whole file
+(``pipeline.validation.file_thresholds``) take the file."""

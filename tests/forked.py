@@ -61,7 +61,12 @@ _BESIDES = (
 )  # fmt: skip
 """Loaded by the product inside of functions."""
 
-_SELDOM = ("pipeline.web", "pipeline.cluster", "pipeline.demo", "pipeline.drafting")
+_SELDOM = (
+    "pipeline.web",
+    "pipeline.cluster",
+    "pipeline.demo",
+    "pipeline.validation.draft.from_sample",
+)
 """Loaded only by a second process, forked from the first, for the commands that may need them."""
 
 _FOR_PAGES = ("uvicorn.protocols.http.h11_impl", "uvicorn.lifespan.on", "multipart")

@@ -24,7 +24,7 @@ def profiles(
     """List the courier profiles, or show one."""
     from pipeline.core.errors import UsageError
     from pipeline.describing import describe_profile
-    from pipeline.stages.named import did_you_mean, find_profile
+    from pipeline.validation.profile_by_name import did_you_mean, find_profile
 
     known = desk.site(anywhere=True).profiles
     if name is None:
@@ -60,8 +60,8 @@ def template(
 ) -> int:
     """Write an empty manifest: text cells, drop-down statuses."""
     from pipeline.core.errors import UsageError
-    from pipeline.stages.named import did_you_mean, find_profile
     from pipeline.stages.template import template as make
+    from pipeline.validation.profile_by_name import did_you_mean, find_profile
 
     site = desk.site(anywhere=True)
     found = find_profile(courier, site.profiles)

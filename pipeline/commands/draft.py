@@ -10,7 +10,7 @@ from pipeline.commands.common import Desk, command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.drafting import Draft
+    from pipeline.validation.draft.from_sample import Draft
 
 _LONGEST_LINE = 1_000
 
@@ -35,8 +35,8 @@ def draft(
     them.
     """
     from pipeline.core.errors import DropRefused, UsageError
-    from pipeline.drafting import draft_from
     from pipeline.storage.file_names import shown
+    from pipeline.validation.draft.from_sample import draft_from
 
     site = desk.site(anywhere=True)
     try:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from pipeline.core.model import ReadyFile
-from pipeline.stages.named import profile_of_name
+from pipeline.validation.profile_by_name import profile_of_name
 from schemas.courier import Profile
 from schemas.file_time import pattern_of
 

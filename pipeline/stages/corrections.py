@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 
 from pipeline.core.model import Block, ResultBlock
-from pipeline.stages.comeback import is_rejects_header, references
+from pipeline.validation.rejects_file import is_rejects_header, references
 from schemas.vocabulary import Outcome
 
 _SOUND = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.IGNORED})

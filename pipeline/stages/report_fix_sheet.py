@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from pipeline.stages.comeback import ROWS_SHEET
 from pipeline.stages.report_rejects import LEADING, Picked
+from pipeline.validation.rejects_file import ROWS_SHEET
 from schemas.codes import Code
 from schemas.folding import fold
 from schemas.likeness import nearest

@@ -15,14 +15,14 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.model import ResultBlock
-from pipeline.stages.comeback import (
+from pipeline.stages.report_csv import csv_cell, csv_cells, csv_header, csv_lines
+from pipeline.validation.rejects_file import (
     REJECT_CODES,
     REJECT_DROP,
     REJECT_MESSAGE,
     REJECT_ROW,
     is_reject_column,
 )
-from pipeline.stages.report_csv import csv_cell, csv_cells, csv_header, csv_lines
 from schemas.vocabulary import Outcome
 
 #: What stands before the original columns.

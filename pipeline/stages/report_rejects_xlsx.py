@@ -13,7 +13,6 @@ import xlsxwriter
 from msgspec import Struct
 
 from pipeline.core.model import ResultBlock
-from pipeline.stages.comeback import REJECT_MESSAGE, ROWS_SHEET
 from pipeline.stages.report_fix_sheet import (
     FIX_SHEET,
     Advice,
@@ -30,6 +29,7 @@ from pipeline.stages.report_rejects import (
     pick,
     replayable,
 )
+from pipeline.validation.rejects_file import REJECT_MESSAGE, ROWS_SHEET
 from schemas.codes import ERRORS
 from schemas.vocabulary import Role
 

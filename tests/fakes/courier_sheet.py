@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.model import Block, Notice, RowFacts
-from pipeline.stages.flags import DateKinds
-from pipeline.stages.mapping import map_columns
-from pipeline.stages.prepare import prepare_block
+from pipeline.validation.block import prepare_block
+from pipeline.validation.boolean_columns import DateKinds
+from pipeline.validation.columns import map_columns
 from schemas.courier import Profile
 from schemas.profile import builtin_profiles
 from schemas.vocabulary import CellKind

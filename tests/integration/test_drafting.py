@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.checking import check_files
 from pipeline.core.errors import DropRefused, UsageError
-from pipeline.drafting import Draft, draft_from
 from pipeline.settings import load
+from pipeline.validation.draft.from_sample import Draft, draft_from
 from pipeline.wiring import Site
 from schemas.profile import builtin_profiles
 from schemas.statuses import Direction, Verdict

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from pipeline.core.columns import RESULT
 from pipeline.core.model import Block, ResultBlock, RowFacts
-from pipeline.stages.comeback import (
+from pipeline.stages.report_rejects import rejects_csv
+from pipeline.validation.rejects_file import (
     ROWS_SHEET,
     is_reject_column,
     is_rejects_header,
@@ -24,7 +25,6 @@ from pipeline.stages.comeback import (
     restore_headers,
     restore_ids,
 )
-from pipeline.stages.report_rejects import rejects_csv
 from schemas.vocabulary import CellKind
 
 HEADERS = ("_reject_row", "_reject_codes", "_reject_message", "_reject_drop", "Order Id", "Remark")

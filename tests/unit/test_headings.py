@@ -3,10 +3,10 @@
 import pytest
 
 from pipeline.core.errors import DropRefused
-from pipeline.stages.choose import ProfileHeaderFinder
-from pipeline.stages.judge import judge
-from pipeline.stages.mapping import Match, map_columns
-from pipeline.stages.named import did_you_mean, find_profile
+from pipeline.validation.columns import Match, map_columns
+from pipeline.validation.file_thresholds import judge
+from pipeline.validation.profile_by_name import did_you_mean, find_profile
+from pipeline.validation.profile_choice import ProfileHeaderFinder
 from schemas.codes import Code
 from schemas.profile import builtin_profiles, load_profile
 from schemas.vocabulary import Role

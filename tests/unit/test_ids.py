@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.core.model import Disposition
-from pipeline.stages.ids import canonical_ids
-from pipeline.stages.judge import judge
+from pipeline.validation.file_thresholds import judge
+from pipeline.validation.order_ids import canonical_ids
 from schemas.codes import Code
 from schemas.profile import load_profile
 from schemas.vocabulary import CellKind

@@ -6,9 +6,9 @@ import pytest
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block
-from pipeline.stages.choose import ProfileHeaderFinder, candidates, choose_profile
-from pipeline.stages.mapping import check_twins, map_columns
-from pipeline.stages.named import find_profile
+from pipeline.validation.columns import check_twins, map_columns
+from pipeline.validation.profile_by_name import find_profile
+from pipeline.validation.profile_choice import ProfileHeaderFinder, candidates, choose_profile
 from schemas.codes import Code
 from schemas.folding import fold_header
 from schemas.profile import builtin_profiles, load_profile

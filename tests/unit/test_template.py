@@ -7,9 +7,9 @@ import openpyxl
 import pytest
 
 from pipeline.core.model import Limits, ReadTally
-from pipeline.stages.choose import ProfileHeaderFinder
 from pipeline.stages.read import read_manifest
 from pipeline.stages.template import template
+from pipeline.validation.profile_choice import ProfileHeaderFinder
 from schemas.profile import builtin_profiles
 
 MADE = datetime(2026, 11, 23, tzinfo=UTC)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from pipeline.core.model import Block, Manifest, ReadTally, Sheet
-from pipeline.stages import comeback
-from pipeline.stages.mapping import ColumnMap
+from pipeline.validation import rejects_file
+from pipeline.validation.columns import ColumnMap
 from schemas.vocabulary import Role
 
 
@@ -19,11 +19,13 @@ class Family(Protocol):
 def parent_of(manifest: Manifest, family: Family) -> str | None:
     """The drop that a rejects file came from: the first it names that we know."""
     for sheet in manifest.sheets:
-        if not comeback.is_rejects_header(sheet.headers):
+        if not rejects_file.is_rejects_header(sheet.headers):
             continue
         block = next(iter(sheet.blocks(ReadTally())), None)
         named = (
-            comeback.references(unguarded(block, sheet, manifest), sheet.headers) if block else []
+            rejects_file.references(unguarded(block, sheet, manifest), sheet.headers)
+            if block
+            else []
         )
         for drop_id in dict.fromkeys(reference[0] for reference in named if reference):
             if family.courier(drop_id) is not None:
@@ -33,16 +35,18 @@ def parent_of(manifest: Manifest, family: Family) -> str | None:
 
 def unguarded(block: Block, sheet: Sheet, manifest: Manifest) -> Block:
     """The block with its cells as they were before we guarded them."""
-    return comeback.restore(block, sheet.headers, comeback.origin(manifest.kind, sheet.name))
+    return rejects_file.restore(
+        block, sheet.headers, rejects_file.origin(manifest.kind, sheet.name)
+    )
 
 
 def restored(block: Block, headers: tuple[str, ...], mapping: ColumnMap, family: Family) -> Block:
     """Give ids back that a spreadsheet damaged, where the parent knows them."""
     column = mapping.columns[Role.ORDER_ID]
-    drops = {found[0] for found in comeback.references(block, headers) if found}
+    drops = {found[0] for found in rejects_file.references(block, headers) if found}
     originals: dict[tuple[str, int], tuple[str, ...]] = {}
     for drop_id in sorted(drops):
         originals |= family.rejected_ids(drop_id)
     if not originals:
         return block
-    return comeback.restore_ids(block, headers, column, originals)
+    return rejects_file.restore_ids(block, headers, column, originals)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.stages.date_words import Reading, read_date
+from pipeline.validation.date_parser import Reading, read_date
 from schemas.courier import DateRule
 from schemas.vocabulary import CellKind
 

@@ -13,12 +13,12 @@ from msgspec import Struct, field
 
 from pipeline.core.free_text import lengths, read_reasons, with_reasons
 from pipeline.core.model import Block
-from pipeline.stages.dates import UNREADABLE, Times, read_times
-from pipeline.stages.flags import auto_dispatched, says_no
-from pipeline.stages.ids import canonical_ids
-from pipeline.stages.mapping import ColumnMap
-from pipeline.stages.statuses import Statuses, resolve_statuses
-from pipeline.stages.structure import error_cells, nul_cells, shapes, wider, without_status
+from pipeline.validation.boolean_columns import auto_dispatched, says_no
+from pipeline.validation.columns import ColumnMap
+from pipeline.validation.date_columns import UNREADABLE, Times, read_times
+from pipeline.validation.order_ids import canonical_ids
+from pipeline.validation.row_shape import error_cells, nul_cells, shapes, wider, without_status
+from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import Profile
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact

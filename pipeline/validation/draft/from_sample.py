@@ -8,11 +8,10 @@ from typing import Any
 from msgspec import Struct
 
 from pipeline.core.errors import DropRefused, UsageError
-from pipeline.stages.draft import draft_profile, suggestion
-from pipeline.stages.guessing import Guess, guess_roles
-from pipeline.stages.named import find_profile
 from pipeline.stages.read import read_manifest
-from pipeline.stages.survey import (
+from pipeline.storage.courier_profiles import read_profile
+from pipeline.storage.file_names import shown
+from pipeline.validation.draft.column_profile import (
     Collector,
     Heading,
     StatusCount,
@@ -21,8 +20,9 @@ from pipeline.stages.survey import (
     likely_header,
     survey,
 )
-from pipeline.storage.courier_profiles import read_profile
-from pipeline.storage.file_names import shown
+from pipeline.validation.draft.profile_draft import draft_profile, suggestion
+from pipeline.validation.draft.role_guess import Guess, guess_roles
+from pipeline.validation.profile_by_name import find_profile
 from pipeline.wiring import Site
 from schemas.courier import GENERIC
 from schemas.folding import fold

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline.core.errors import DropRefused
-from pipeline.stages.headings import header_missing, heading_row, looks_like_data
-from pipeline.stages.mapping import columns_of, data_header, fits
-from pipeline.stages.named import Choice, decided
 from pipeline.stages.reading.header import trimmed
+from pipeline.validation.columns import columns_of, data_header, fits
+from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
+from pipeline.validation.profile_by_name import Choice, decided
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold_header
 from schemas.vocabulary import Role

@@ -13,11 +13,11 @@ from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Manifest, ReadTally
-from pipeline.stages.dates import read_times
-from pipeline.stages.headings import heading_row
-from pipeline.stages.ids import canonical_ids
 from pipeline.stages.reading.header import trimmed
-from pipeline.stages.statuses import status_cells
+from pipeline.validation.date_columns import read_times
+from pipeline.validation.missing_headers import heading_row
+from pipeline.validation.order_ids import canonical_ids
+from pipeline.validation.status_resolution import status_cells
 from schemas.codes import Code
 from schemas.courier import DateRule, Profile
 from schemas.folding import fold, is_absent

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from pipeline.core.free_text import folded
 from pipeline.core.model import Block, Notice
-from pipeline.stages.mapping import ColumnMap
+from pipeline.validation.columns import ColumnMap
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.folding import FALSE_WORDS, TRUE_WORDS

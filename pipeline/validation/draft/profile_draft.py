@@ -7,8 +7,8 @@ nothing until the mark is deleted (see ``schemas.status_reader.MARK``).
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pipeline.stages.guessing import Guess
-from pipeline.stages.survey import ColumnFacts, StatusCount, Survey
+from pipeline.validation.draft.column_profile import ColumnFacts, StatusCount, Survey
+from pipeline.validation.draft.role_guess import Guess
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.folding import fold

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.free_text import joined, json_member, tidy_column
-from pipeline.stages.dates import local_dates
-from pipeline.stages.normalise import Canonical
+from pipeline.validation.canonical import Canonical
+from pipeline.validation.date_columns import local_dates
 from schemas.limits import TEXT_LENGTH
 from schemas.update import META_KEYS
 from schemas.vocabulary import Milestone, Role

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from pipeline.core.columns import PREPARED
 from pipeline.core.findings import Finding, labels, messages, notices
 from pipeline.core.model import Block, Disposition, PreparedBlock
-from pipeline.stages.mapping import ColumnMap, check_twins
-from pipeline.stages.normalise import Canonical, Evidence, normalise
-from pipeline.stages.structure import footers
-from pipeline.stages.transform import transform
+from pipeline.validation.canonical import Canonical, Evidence, normalise
+from pipeline.validation.columns import ColumnMap, check_twins
+from pipeline.validation.payload import transform
+from pipeline.validation.row_shape import footers
 from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.manifest import Judgement, Rows, Rule, judge

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.model import Block
-from pipeline.stages.evidence import FILE_NAME, cell_said, direction_said, is_column
-from pipeline.stages.mapping import ColumnMap
+from pipeline.validation.columns import ColumnMap
+from pipeline.validation.evidence import FILE_NAME, cell_said, direction_said, is_column
 from schemas.courier import Profile
 from schemas.folding import fold
 from schemas.statuses import Direction, Doubt, Ruling, StatusCase, Verdict, agrees

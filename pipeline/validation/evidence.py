@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from pipeline.core.model import Block
-from pipeline.stages.mapping import ColumnMap, data_header
+from pipeline.validation.columns import ColumnMap, data_header
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.evidence import Asks, Look, claim_of, direction_of, look_of, way_named

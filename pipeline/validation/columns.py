@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Notice
-from pipeline.stages.headings import header_missing
+from pipeline.validation.missing_headers import header_missing
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import quoted

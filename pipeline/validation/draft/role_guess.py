@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from rapidfuzz import fuzz
 
-from pipeline.stages.mapping import data_header
-from pipeline.stages.survey import ColumnFacts, Survey
+from pipeline.validation.columns import data_header
+from pipeline.validation.draft.column_profile import ColumnFacts, Survey
 from schemas.courier import GENERIC, Profile
 from schemas.display import quoted
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold_header

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Block, PreparedBlock
-from pipeline.stages.mapping import ColumnMap
-from pipeline.stages.prepare import prepare_blocks
+from pipeline.validation.block import prepare_blocks
+from pipeline.validation.columns import ColumnMap
 from schemas.courier import Profile
 from schemas.vocabulary import Role
 
