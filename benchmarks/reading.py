@@ -134,7 +134,7 @@ def _shipdrop(file: Path) -> int:
     import mmap
 
     from pipeline.core.model import Limits, ReadTally
-    from pipeline.stages.read import read_manifest
+    from pipeline.reading.open_manifest import read_manifest
 
     class Known:
         """Knows the header that the manifests have."""
@@ -189,7 +189,7 @@ def _one(mode: str, file: Path) -> dict[str, Any]:
 
 def _import_all() -> None:
     # pandas: pyarrow imports it at its first array, and the pipeline has it from the start.
-    for name in ("pandas", "pyarrow.csv", "python_calamine", "pipeline.stages.read"):
+    for name in ("pandas", "pyarrow.csv", "python_calamine", "pipeline.reading.open_manifest"):
         import_module(name)
 
 

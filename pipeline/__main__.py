@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pipeline.adapters.child import Child
+from pipeline.reading.process.child_process import Child
 
 _READS = ("run", "check")
 

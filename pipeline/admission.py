@@ -13,7 +13,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.closing import Closer
-from pipeline.containment import ReadingStopped
 from pipeline.core.capture import attempt
 from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropChanged, DropRefused, StorageError
@@ -32,6 +31,7 @@ from pipeline.planning import (
     make_plan,
 )
 from pipeline.prepared import Prepared, load
+from pipeline.reading.process import ReadingStopped
 from pipeline.stages.plan import one_by_one, sendable_orders
 from pipeline.stages.settle import Remark, settle
 from pipeline.steps import (

@@ -11,13 +11,13 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline import reporting
-from pipeline.claimed_files import poison
 from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.file_facts import Source
 from pipeline.core.model import Disposition, Drop, DropState
 from pipeline.core.ports import Standing
 from pipeline.planning import Planned, facts_of, guard, make_plan
 from pipeline.prepared import Prepared, load
+from pipeline.reading.drop_reader import poison
 from pipeline.reported import Report
 from pipeline.stages.plan import sendable_orders
 from pipeline.stages.preflight import preflight

@@ -14,7 +14,7 @@ from pipeline.core.errors import RootBusy, SettingsError, ShipdropError
 from pipeline.sandbox import options as sandbox
 
 if TYPE_CHECKING:
-    from pipeline.adapters.child import Child
+    from pipeline.reading.process.child_process import Child
 
 app = typer.Typer(
     name="shipdrop",

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pipeline.claimed_files import ClaimedFiles
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
 from pipeline.dependencies import Dependencies
 from pipeline.onward import NotLoadedError, Onward
+from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.steps import Blocked, Candidate, Step, sharing
 from pipeline.turns import Lanes
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.claimed_files import ClaimedFiles
 from pipeline.core.closed_drop import Cause, Closed, Rest
 from pipeline.core.errors import LedgerLost, StorageError
 from pipeline.core.model import Drop, DropState
@@ -21,6 +20,7 @@ from pipeline.inbox.intake import Intake
 from pipeline.inbox.problems import Troubles
 from pipeline.lineup import Event
 from pipeline.onward import Onward
+from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.retention import Retention
 from pipeline.rhythm import Bell, Pace, Rhythm
 from pipeline.storage.ledger import SqlLedger

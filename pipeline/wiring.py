@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from pipeline.adapters.child import Child
 from pipeline.adapters.pulse import LATENCY_BOUNDS, Pulse, read_pulse
 from pipeline.adapters.shelves import Shelves
 from pipeline.adapters.swept_file import SweptFile
-from pipeline.agreement import MB, ReadingRules
-from pipeline.claimed_files import ClaimedFiles
-from pipeline.containment import Readers
 from pipeline.core.clock import SystemClock
 from pipeline.core.errors import LedgerLost, SettingsError, UsageError
 from pipeline.core.model import Drop, Limits
@@ -28,6 +24,10 @@ from pipeline.delivery.room import DeliveryRoom
 from pipeline.inbox.claim import Claimer
 from pipeline.inbox.late_notes import LateNotes
 from pipeline.inbox.scan import Inbox
+from pipeline.reading.drop_reader import ClaimedFiles
+from pipeline.reading.process import Readers
+from pipeline.reading.process.child_process import Child
+from pipeline.reading.process.protocol import MB, ReadingRules
 from pipeline.retention import Keep, Retention
 from pipeline.sending import api_maker, credentials_of, policy_of
 from pipeline.settings import Settings

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.claimed_files import MAX_TRIES, ClaimedFiles
 from pipeline.core.closed_drop import Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk
 from pipeline.lineup import Came, Event, Lineup, thread_named
 from pipeline.onward import NotLoadedError, Onward
+from pipeline.reading.drop_reader import MAX_TRIES, ClaimedFiles
 from pipeline.steps import Blocked, Later, Ready, Reopened, Step, rest_after, rest_of
 
 if TYPE_CHECKING:

@@ -294,7 +294,7 @@ def _import_most() -> None:
     for name, value in {**__main__._NOT_NEEDED, **quiet}.items():
         os.environ.setdefault(name, value)
     del sys.modules["pipeline.__main__"]  # it is run, not imported
-    sys.modules["hypothesis"] = None  # as in pipeline/reader.py
+    sys.modules["hypothesis"] = None  # as in pipeline/reading/process/child_main.py
     for name in _BESIDES:
         import_module(name)
     for name in _modules():

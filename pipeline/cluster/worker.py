@@ -8,7 +8,6 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.adapters.child import Child
 from pipeline.cluster.engine import Engine, Queue
 from pipeline.cluster.hands import PLAN, REPORT, SEND, Hands
 from pipeline.cluster.keeper import Keeper
@@ -16,6 +15,7 @@ from pipeline.cluster.lease import Lease
 from pipeline.cluster.scanner import Beside, Scanner
 from pipeline.core.errors import LedgerLost, SettingsError, StorageError
 from pipeline.delivery.room import RoomDiedError
+from pipeline.reading.process.child_process import Child
 from pipeline.settings import Settings
 from pipeline.wiring import Site
 

@@ -18,7 +18,7 @@ from pipeline.core.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.adapters.child import Child
+    from pipeline.reading.process.child_process import Child
     from pipeline.settings import Settings
     from pipeline.wiring import Site
 
@@ -137,12 +137,12 @@ class Desk(Struct, frozen=True, dict=True):
         return site
 
     def _child(self) -> "Child":
-        from pipeline.adapters.child import Child
+        from pipeline.reading.process.child_process import Child
 
         try:
             child = self.early or Child()
         except OSError as error:
-            from pipeline.containment.watch import not_startable
+            from pipeline.reading.process.limits import not_startable
 
             raise not_startable(error) from error
         self.at_end.callback(child.bury)

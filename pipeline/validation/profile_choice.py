@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline.core.errors import DropRefused
-from pipeline.stages.reading.header import trimmed
+from pipeline.reading.header_row import trimmed
 from pipeline.validation.columns import columns_of, data_header, fits
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
 from pipeline.validation.profile_by_name import Choice, decided

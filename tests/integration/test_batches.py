@@ -17,7 +17,7 @@ from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, Job, Reading, Source
 from pipeline.core.model import Drop, DropState, Limits
 from pipeline.delivery.lane import Handback
-from pipeline.preparing import prepare, prepare_together
+from pipeline.reading.read_file import prepare, prepare_together
 from pipeline.settings import load
 from pipeline.steps import Blocked, Ready
 from pipeline.storage.spool import Spool

@@ -25,7 +25,7 @@ from pipeline.planning import (
     make_plan,
 )
 from pipeline.prepared import Prepared, load
-from pipeline.preparing import prepare
+from pipeline.reading.read_file import prepare
 from pipeline.reported import Report
 from pipeline.reporting import summary_of
 from pipeline.stages.plan import sendable_orders

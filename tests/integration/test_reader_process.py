@@ -11,12 +11,12 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
-from pipeline.agreement import answer_of
-from pipeline.containment import Readers, ReadingStopped
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Disposition
 from pipeline.prepared import load
+from pipeline.reading.process import Readers, ReadingStopped
+from pipeline.reading.process.protocol import answer_of
 from pipeline.settings import Settings
 from pipeline.storage.spool import Spool
 from pipeline.wiring import Site

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.core.model import Disposition
-from pipeline.stages.reading.error_cells import UNCALCULATED
+from pipeline.reading.excel.errors.cells import UNCALCULATED
 from schemas.vocabulary import CellKind
 from tests.fakes.courier_sheet import Prepared, sheet
 

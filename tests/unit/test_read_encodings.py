@@ -10,14 +10,14 @@ import pytest
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Limits, Manifest, ReadTally
-from pipeline.stages.read import read_manifest
-from pipeline.stages.reading.decode import (
+from pipeline.reading.csv.encoding import (
     CHECKED,
     Encoding,
     choose_encoding,
     line_at,
     open_text,
 )
+from pipeline.reading.open_manifest import read_manifest
 from schemas.codes import Code
 from tests.fakes.header_finders import ExactHeader
 

@@ -9,11 +9,11 @@ import xlsxwriter
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Limits, ReadTally
-from pipeline.stages.read import read_manifest
-from pipeline.stages.reading.compound import Compound, open_compound
-from pipeline.stages.reading.error_cells import UNCALCULATED, in_xml
-from pipeline.stages.reading.error_cells_binary import in_xls, in_xlsb, xlsb_sheets
-from pipeline.stages.reading.error_cells_ods import in_ods
+from pipeline.reading.excel.errors.binary import in_xls, in_xlsb, xlsb_sheets
+from pipeline.reading.excel.errors.cells import UNCALCULATED, in_xml
+from pipeline.reading.excel.errors.ods import in_ods
+from pipeline.reading.excel.ole2 import Compound, open_compound
+from pipeline.reading.open_manifest import read_manifest
 from schemas.codes import Code
 from schemas.vocabulary import CellKind
 from tests.fakes.header_finders import NamedColumns

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Limits, ReadTally, RowFacts
-from pipeline.stages.read import read_manifest
-from pipeline.stages.reading.decode import Encoding
-from pipeline.stages.reading.dialect import Dialect
-from pipeline.stages.reading.read_csv import CsvBlocks
-from pipeline.stages.reading.segments import certify
+from pipeline.reading.csv.dialect import Dialect
+from pipeline.reading.csv.encoding import Encoding
+from pipeline.reading.csv.fast_path import certify
+from pipeline.reading.csv.reader import CsvBlocks
+from pipeline.reading.open_manifest import read_manifest
 from schemas.codes import Code
 from tests.fakes.header_finders import ExactHeader
 

@@ -10,8 +10,8 @@ import xlsxwriter
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Limits, Manifest, ReadTally
-from pipeline.stages.read import read_manifest
-from pipeline.stages.reading.cells import column_of, text_of
+from pipeline.reading.excel.cell_text import column_of, text_of
+from pipeline.reading.open_manifest import read_manifest
 from schemas.codes import Code
 from schemas.vocabulary import CellKind
 from tests.fakes.header_finders import NamedColumns

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.containment import watch
-from pipeline.containment.watch import Watch
 from pipeline.core.usage import Usage
+from pipeline.reading.process import limits
+from pipeline.reading.process.limits import Watch
 
 MEMORY = 1_000
 

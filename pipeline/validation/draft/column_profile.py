@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Manifest, ReadTally
-from pipeline.stages.reading.header import trimmed
+from pipeline.reading.header_row import trimmed
 from pipeline.validation.date_columns import read_times
 from pipeline.validation.missing_headers import heading_row
 from pipeline.validation.order_ids import canonical_ids

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from pipeline.core.errors import DropRefused, UsageError
-from pipeline.stages.read import read_manifest
+from pipeline.reading.open_manifest import read_manifest
 from pipeline.storage.courier_profiles import read_profile
 from pipeline.storage.file_names import shown
 from pipeline.validation.draft.column_profile import (

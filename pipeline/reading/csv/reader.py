@@ -8,25 +8,25 @@ from msgspec import Struct
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Limits, Manifest, ReadTally, Sheet
-from pipeline.stages.reading.decode import (
-    Encoding,
-    Text,
-    choose_encoding,
-    open_text,
-    truncated,
-)
-from pipeline.stages.reading.dialect import (
+from pipeline.reading.csv.dialect import (
     MAX_RECORD,
     Dialect,
     broken_quote,
     choose_dialect,
     endless,
 )
-from pipeline.stages.reading.header import HeaderFinder, LaterHeaders
-from pipeline.stages.reading.rows import Heading, Parsed, Shaper, surplus_of
-from pipeline.stages.reading.segments import certify, parse
-from pipeline.stages.reading.sniff import Buffer, check_not_binary, check_text
-from pipeline.stages.reading.tokens import BrokenQuote, tokenize
+from pipeline.reading.csv.encoding import (
+    Encoding,
+    Text,
+    choose_encoding,
+    open_text,
+    truncated,
+)
+from pipeline.reading.csv.fast_path import certify, parse
+from pipeline.reading.csv.tokenizer import BrokenQuote, tokenize
+from pipeline.reading.file_type import Buffer, check_not_binary, check_text
+from pipeline.reading.header_row import HeaderFinder, LaterHeaders
+from pipeline.reading.record_shape import Heading, Parsed, Shaper, surplus_of
 from schemas.codes import Code
 from schemas.display import quoted
 

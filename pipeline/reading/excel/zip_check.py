@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Limits
-from pipeline.stages.reading.compound import open_compound
-from pipeline.stages.reading.decode import truncated
-from pipeline.stages.reading.markup import Markup
-from pipeline.stages.reading.parts import (
+from pipeline.reading.csv.encoding import truncated
+from pipeline.reading.excel.ole2 import open_compound
+from pipeline.reading.excel.xml_scan import Markup
+from pipeline.reading.excel.zip_parts import (
     LOCAL_SIZE,
     Package,
     Unsound,
@@ -22,7 +22,7 @@ from pipeline.stages.reading.parts import (
     peek,
     plain_name,
 )
-from pipeline.stages.reading.sniff import Buffer, as_file, unsupported
+from pipeline.reading.file_type import Buffer, as_file, unsupported
 from schemas.codes import Code
 from schemas.display import counted, quoted
 

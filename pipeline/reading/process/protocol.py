@@ -3,7 +3,7 @@
 The service tells once what holds for all files, then asks for a file, or for several small ones,
 at a time; each is answered for by a line of its own. What comes back is checked against ``Answer``
 before it is believed, for the process at the other end has been reading what strangers wrote. That
-end is ``pipeline.reader``.
+end is ``pipeline.reading.process.child_main``.
 """
 
 import os

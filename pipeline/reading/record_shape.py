@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import BLOCK_ROWS, Block, ReadTally, RowFacts
-from pipeline.stages.reading.header import LaterHeaders, two_headers
+from pipeline.reading.header_row import LaterHeaders, two_headers
 from schemas.codes import Code
 from schemas.limits import USUAL_SHARE
 from schemas.vocabulary import EMPTY_SURPLUS

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from xml.parsers import expat
 
-from pipeline.stages.reading.error_cells import UNKNOWN, ErrorCells
+from pipeline.reading.excel.errors.cells import UNKNOWN, ErrorCells
 
 _CELLS = frozenset({"table:table-cell", "table:covered-table-cell"})
 #: No more cells are noted for one element that says it repeats.

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from pipeline.stages.reading.sniff import Buffer
+from pipeline.reading.file_type import Buffer
 
 _FREE = 0xFFFFFFFA  # from here on a sector number is a mark, not a place
 _END = 0xFFFFFFFE

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct, field
 
-from pipeline.stages.reading.cells import Column
+from pipeline.reading.excel.cell_text import Column
 from schemas.vocabulary import UNCALCULATED, CellKind
 
 #: The errors by the number they have in binary formats.

@@ -1,6 +1,6 @@
 """The first half of the path for one file: read → map → validate → transform, into the spool.
 
-It runs in a process of its own (``pipeline.reader``), which alone loads the native readers.
+It runs in a process of its own (``pipeline.reading.process.child_main``), which alone loads the native readers.
 """
 
 import mmap
@@ -17,11 +17,11 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts, Job, Reading, SheetFacts, Source
 from pipeline.core.model import Block, Manifest, Notice, PreparedBlock, ReadTally, Sheet
-from pipeline.stages.read import read_manifest
-from pipeline.stages.reading.sniff import Buffer, let_go
+from pipeline.reading.file_counts import Gathered, ending_of, take_back_footers
+from pipeline.reading.file_type import Buffer, let_go
+from pipeline.reading.open_manifest import read_manifest
 from pipeline.stages.report_summary import group_notices
 from pipeline.storage.spool import Spool
-from pipeline.tally import Gathered, ending_of, take_back_footers
 from pipeline.validation import rejects_file
 from pipeline.validation.batch import Wanted, judge, read_together
 from pipeline.validation.boolean_columns import DateKinds

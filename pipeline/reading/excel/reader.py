@@ -17,11 +17,13 @@ from python_calamine import (
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import BLOCK_ROWS, Block, Limits, Manifest, Notice, ReadTally, Sheet
-from pipeline.stages.reading.cells import Column, column_of, joined, text_of
-from pipeline.stages.reading.container import check_ole2, check_zip, protected
-from pipeline.stages.reading.error_cells import ErrorCells
-from pipeline.stages.reading.error_places import error_cells
-from pipeline.stages.reading.header import (
+from pipeline.reading.excel.cell_text import Column, column_of, joined, text_of
+from pipeline.reading.excel.errors.cells import ErrorCells
+from pipeline.reading.excel.errors.locate import error_cells
+from pipeline.reading.excel.zip_check import check_ole2, check_zip, protected
+from pipeline.reading.excel.zip_parts import Package
+from pipeline.reading.file_type import Buffer, Nature, as_file
+from pipeline.reading.header_row import (
     HeaderFinder,
     Record,
     check_width,
@@ -29,9 +31,7 @@ from pipeline.stages.reading.header import (
     is_blank,
     title_above,
 )
-from pipeline.stages.reading.parts import Package
-from pipeline.stages.reading.rows import Heading, Parsed, Shaper
-from pipeline.stages.reading.sniff import Buffer, Nature, as_file
+from pipeline.reading.record_shape import Heading, Parsed, Shaper
 from schemas.codes import Code
 from schemas.display import quoted
 

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.stages.reading.extent import Extent
+from pipeline.reading.excel.sheet_extent import Extent
 
 _DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\0!\0[DE]\0|\0<\0!\0[DE]", re.IGNORECASE)
 #: A formula that is followed by no value.

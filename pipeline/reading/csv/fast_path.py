@@ -17,8 +17,8 @@ import pyarrow as pa
 from msgspec import Struct
 from pyarrow import csv as pa_csv
 
-from pipeline.stages.reading.rows import Parsed, surplus_of
-from pipeline.stages.reading.tokens import tokenize
+from pipeline.reading.csv.tokenizer import tokenize
+from pipeline.reading.record_shape import Parsed, surplus_of
 
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]

@@ -12,8 +12,11 @@ from signal import SIGXCPU
 import structlog
 from msgspec.structs import replace
 
-from pipeline.adapters.child import Child, ChildGone
-from pipeline.agreement import (
+from pipeline.core.errors import DropRefused, ReaderDied, StorageError
+from pipeline.core.file_facts import Facts, Job, Source
+from pipeline.reading.process.child_process import Child, ChildGone
+from pipeline.reading.process.limits import Watch, not_startable, not_started, too_large, too_long
+from pipeline.reading.process.protocol import (
     MB,
     Answer,
     OwnProfiles,
@@ -23,9 +26,6 @@ from pipeline.agreement import (
     reply,
     request,
 )
-from pipeline.containment.watch import Watch, not_startable, not_started, too_large, too_long
-from pipeline.core.errors import DropRefused, ReaderDied, StorageError
-from pipeline.core.file_facts import Facts, Job, Source
 from pipeline.storage.spool import Spool
 
 log = structlog.get_logger(__name__)

@@ -1,6 +1,6 @@
 """The process that reads: asked for a file or a few, it leaves the rows in their spools.
 
-``pipeline.containment`` is the other end, ``pipeline.agreement`` tells what passes between them.
+``pipeline.reading.process`` is the other end, ``pipeline.reading.process.protocol`` tells what passes between them.
 Nothing else of the pipeline loads pandas, pandera and the native readers. A file that makes any of
 them panic, or never end, ends this process and nothing more.
 """
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 import msgspec
 from msgspec import Struct, field
 
-from pipeline.adapters import confined
 from pipeline.core.errors import DropRefused, StorageError
+from pipeline.reading.process import confined
 from schemas.codes import Code
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def main() -> NoReturn:
     """Serve the parent, whose process id is in ``argv``, until it wants no more."""
     asked, answers = confined.confine(int(sys.argv[2]))
     sys.modules["hypothesis"] = None  # type: ignore[assignment]  # pandera loads it where tests do
-    from pipeline import preparing  # noqa: F401 - the long part, while the parent imports its own
+    from pipeline.reading import read_file  # noqa: F401 - the long part, while the parent imports its own
     from schemas.manifest import make_ready
     from schemas.profile import builtin_profiles
 
@@ -127,7 +127,7 @@ def _read(
 ) -> list[dict[str, Any]]:
     """Read some files; whatever happens to one comes out as its answer."""
     from pipeline.core.file_facts import Job, Source
-    from pipeline.preparing import prepare_together
+    from pipeline.reading.read_file import prepare_together
     from pipeline.storage.spool import Spool
 
     jobs = [

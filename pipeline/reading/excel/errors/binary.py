@@ -4,7 +4,7 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 
-from pipeline.stages.reading.error_cells import NAMES, UNKNOWN, ErrorCells
+from pipeline.reading.excel.errors.cells import NAMES, UNKNOWN, ErrorCells
 
 _HINT = re.compile(
     rb"\x05\x02\x08\0.{6}[\0\x07\x0f\x17\x1d\x24\x2a\x2b]\x01|\x06\0..(?:.{6})\x02.[\0-\x2b].{3}\xff\xff",

@@ -2,12 +2,12 @@
 
 import re
 
-from pipeline.stages.reading.compound import open_compound
-from pipeline.stages.reading.error_cells import ErrorCells, in_xml
-from pipeline.stages.reading.error_cells_binary import in_xls, in_xlsb, xlsb_sheets
-from pipeline.stages.reading.error_cells_ods import in_ods
-from pipeline.stages.reading.parts import Package, plain_name
-from pipeline.stages.reading.sniff import Buffer
+from pipeline.reading.excel.errors.binary import in_xls, in_xlsb, xlsb_sheets
+from pipeline.reading.excel.errors.cells import ErrorCells, in_xml
+from pipeline.reading.excel.errors.ods import in_ods
+from pipeline.reading.excel.ole2 import open_compound
+from pipeline.reading.excel.zip_parts import Package, plain_name
+from pipeline.reading.file_type import Buffer
 
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATIONSHIP = re.compile(rb"<(?:\w+:)?Relationship\s([^>]*)>")

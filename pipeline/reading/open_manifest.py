@@ -5,10 +5,10 @@
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Limits, Manifest
-from pipeline.stages.reading.header import HeaderFinder
-from pipeline.stages.reading.read_csv import read_csv
-from pipeline.stages.reading.read_excel import read_excel
-from pipeline.stages.reading.sniff import Buffer, Nature, nature_of
+from pipeline.reading.csv.reader import read_csv
+from pipeline.reading.excel.reader import read_excel
+from pipeline.reading.file_type import Buffer, Nature, nature_of
+from pipeline.reading.header_row import HeaderFinder
 from schemas.codes import Code
 from schemas.display import quoted
 

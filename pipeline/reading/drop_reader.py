@@ -5,10 +5,10 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.containment import Readers, ReadingStopped
 from pipeline.core.errors import DropChanged, DropRefused, ReaderDied, StorageError
 from pipeline.core.file_facts import Facts, Job, Source
 from pipeline.core.model import Drop
+from pipeline.reading.process import Readers, ReadingStopped
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from pipeline.adapters.child import Child
-from pipeline.agreement import OwnProfiles, ReadingRules
-from pipeline.containment.one import Earlier, Reader, ReadingStopped
 from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts, Job, Source
+from pipeline.reading.process.child_process import Child
+from pipeline.reading.process.protocol import OwnProfiles, ReadingRules
+from pipeline.reading.process.reader_process import Earlier, Reader, ReadingStopped
 from pipeline.storage.spool import Spool
 
 

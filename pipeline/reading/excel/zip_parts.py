@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from pipeline.stages.reading.sniff import Buffer
+from pipeline.reading.file_type import Buffer
 
 LOCAL_SIZE = 30
 _TAKE, _PIECE = 64 * 1024, 1024 * 1024

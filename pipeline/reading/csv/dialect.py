@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Limits
-from pipeline.stages.reading.decode import Text, line_at, truncated
-from pipeline.stages.reading.header import (
+from pipeline.reading.csv.encoding import Text, line_at, truncated
+from pipeline.reading.csv.tokenizer import BrokenQuote, tokenize
+from pipeline.reading.header_row import (
     HeaderFinder,
     Record,
     check_width,
@@ -22,7 +23,6 @@ from pipeline.stages.reading.header import (
     title_above,
     trimmed,
 )
-from pipeline.stages.reading.tokens import BrokenQuote, tokenize
 from schemas.codes import Code
 from schemas.display import counted
 

@@ -1,7 +1,7 @@
 """What a process that reads strangers' files takes from itself before it reads any.
 
 Called in that process only. Linux has all of it; elsewhere what is missing is left out, and the
-limits that the parent keeps (``pipeline.containment``) are what remains.
+limits that the parent keeps (``pipeline.reading.process``) are what remains.
 """
 
 import contextlib

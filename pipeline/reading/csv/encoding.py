@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Notice
-from pipeline.stages.reading.sniff import Buffer, let_go
+from pipeline.reading.file_type import Buffer, let_go
 from schemas.codes import Code
 from schemas.display import quoted
 

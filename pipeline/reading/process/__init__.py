@@ -1,0 +1,10 @@
+"""Reading, contained: files are read in processes of their own, within memory and time.
+
+What is said between them and us is told by ``pipeline.reading.process.protocol``, the other end is
+``pipeline.reading.process.child_main``.
+"""
+
+from pipeline.reading.process.pool import Readers
+from pipeline.reading.process.reader_process import Earlier, Reader, ReadingBug, ReadingStopped
+
+__all__ = ["Earlier", "Reader", "Readers", "ReadingBug", "ReadingStopped"]
