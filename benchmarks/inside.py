@@ -89,8 +89,9 @@ def watch_ledger(clocks: Clocks) -> None:
 
 def watch_stages(clocks: Clocks) -> None:
     """Time the steps of a drop; nested ones are told by an indented label."""
-    from pipeline import admission, assembly, closing, reporting, runner
+    from pipeline import assembly, closing, reporting, runner
     from pipeline.inbox.claim import Claimer
+    from pipeline.planning import planner
     from pipeline.reading.process import Readers
     from pipeline.storage.ledger import SqlLedger
     from pipeline.storage.root_folders import Folders

@@ -15,11 +15,11 @@ from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.file_facts import Source
 from pipeline.core.model import Disposition, Drop, DropState
 from pipeline.core.ports import Standing
-from pipeline.planning import Planned, facts_of, guard, make_plan
-from pipeline.prepared import Prepared, load
+from pipeline.planning.freeze import Planned, facts_of, guard, make_plan
+from pipeline.planning.plan import sendable_orders
+from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.drop_reader import poison
 from pipeline.reported import Report
-from pipeline.stages.plan import sendable_orders
 from pipeline.stages.preflight import preflight
 from pipeline.stages.report_summary import SummaryFacts, summary_object
 from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle

@@ -17,8 +17,8 @@ from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
 from pipeline.dependencies import Dependencies
 from pipeline.onward import NotLoadedError, Onward
+from pipeline.planning.decisions import Blocked, Candidate, Step, sharing
 from pipeline.reading.drop_reader import ClaimedFiles
-from pipeline.steps import Blocked, Candidate, Step, sharing
 from pipeline.turns import Lanes
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ _PIECE = 10_000
 class Report(Struct, frozen=True, kw_only=True):
     """Everything a drop's files are made of.
 
-    ``facts``: ``pipeline.planning.facts_of``; ``advice``: how to fix what each code says;
+    ``facts``: ``pipeline.planning.freeze.facts_of``; ``advice``: how to fix what each code says;
     ``statuses``: what the courier's status column may hold; ``whole_file``: the file is refused
     for too many rejects, and the rejects file replaces it; ``open``: why it is not through, None
     when it is. ``kept``, ``lines``: what ``gathered``

@@ -17,11 +17,11 @@ from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkState
 from pipeline.delivery.earlier import doubts_of
 from pipeline.delivery.lane import Handback, Shipment
-from pipeline.planning import PlanRules, blocking, facts_of, make_plan, pending_of
-from pipeline.stages.plan import one_by_one
-from pipeline.stages.recheck import recheck
+from pipeline.planning.decisions import Blocked, Later, Reopened, rest_of
+from pipeline.planning.freeze import PlanRules, blocking, facts_of, make_plan, pending_of
+from pipeline.planning.plan import one_by_one
+from pipeline.planning.replan import recheck
 from pipeline.stages.settle import Remark, Settled, settle, unsent
-from pipeline.steps import Blocked, Later, Reopened, rest_of
 from pipeline.storage.departures import Departures
 from pipeline.storage.file_names import shown
 from pipeline.storage.ledger import SqlLedger

@@ -39,9 +39,9 @@ from pipeline.storage.spool import spool_of
 from pipeline.validation.profile_by_name import did_you_mean, find_profile
 
 if TYPE_CHECKING:
-    from pipeline.admission import Admission
     from pipeline.closing import Closer
-    from pipeline.planning import PlanRules
+    from pipeline.planning.freeze import PlanRules
+    from pipeline.planning.planner import Admission
     from pipeline.runner import Runner
     from pipeline.stages.report_fix_sheet import Advice
 
@@ -201,7 +201,7 @@ class Site(Struct, frozen=True, dict=True):
     @cached_property
     def plan_rules(self) -> "PlanRules":
         """How drops are planned here."""
-        from pipeline.planning import PlanRules
+        from pipeline.planning.freeze import PlanRules
 
         manifest = self.settings.manifest
         return PlanRules(
@@ -251,7 +251,7 @@ class Site(Struct, frozen=True, dict=True):
     @cached_property
     def admission(self) -> "Admission":
         """Takes drops that were read to where they can be delivered."""
-        from pipeline.admission import Admission
+        from pipeline.planning.planner import Admission
 
         return Admission(
             ledger=self.ledger,

@@ -19,8 +19,8 @@ from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk
 from pipeline.lineup import Came, Event, Lineup, thread_named
 from pipeline.onward import NotLoadedError, Onward
+from pipeline.planning.decisions import Blocked, Later, Ready, Reopened, Step, rest_after, rest_of
 from pipeline.reading.drop_reader import MAX_TRIES, ClaimedFiles
-from pipeline.steps import Blocked, Later, Ready, Reopened, Step, rest_after, rest_of
 
 if TYPE_CHECKING:
     from pipeline.delivery.lane import Handback

@@ -433,23 +433,23 @@ DECIDED_ELSEWHERE: Mapping[Code, tuple[str, str]] = {
         "A column mixes date cells with typed dates; the whole file is looked through.",
     ),
     Code.STATUS_CONFLICT: (
-        "pipeline.stages.plan",
+        "pipeline.planning.plan",
         "Two endings of an order exclude each other, in the file or beside what was accepted.",
     ),
     Code.TIME_ORDER: (
-        "pipeline.stages.flow",
+        "pipeline.planning.status_order",
         "The event times of an order's rows contradict the order of their statuses.",
     ),
     Code.REPEATED_IN_FILE: (
-        "pipeline.stages.plan",
+        "pipeline.planning.plan",
         "Several rows of the file report the same status of an order.",
     ),
     Code.ALREADY_ACCEPTED: (
-        "pipeline.stages.standing",
+        "pipeline.planning.order_history_rules",
         "The ledger knows that the API has accepted this status of the order.",
     ),
     Code.STALE: (
-        "pipeline.stages.standing",
+        "pipeline.planning.order_history_rules",
         "The ledger knows that the API has accepted a later status of the order.",
     ),
 }

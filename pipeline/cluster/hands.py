@@ -19,7 +19,7 @@ from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.delivery.earlier import doubts_of
 from pipeline.delivery.lane import Handback, Shipment
-from pipeline.steps import Blocked, Ready, Reopened
+from pipeline.planning.decisions import Blocked, Ready, Reopened
 from pipeline.storage.ledger.segments import Load, Segment, segment_post, sending
 from pipeline.wiring import Site
 

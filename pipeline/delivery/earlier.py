@@ -10,7 +10,7 @@ from msgspec import Struct
 from pipeline.core.chunk_body import Parcel
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkState, Verdict
-from pipeline.stages.recheck import doubts
+from pipeline.planning.replan import doubts
 from pipeline.storage.ledger import SqlLedger
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome

@@ -18,7 +18,7 @@ LATE = {
     "numpy",
     "pyarrow",
     "httpx",
-    "pipeline.admission",
+    "pipeline.planning.planner",
     "pipeline.closing",
     "pipeline.delivery.desk",
 }

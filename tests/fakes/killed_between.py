@@ -18,15 +18,16 @@ from pathlib import Path
 import orjson
 from msgspec.structs import replace
 
-from pipeline import admission, closing, runner  # noqa: F401 - else each fork would load them
+from pipeline import closing, runner
 from pipeline.core.closed_drop import Closed
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import ChunkResult, ChunkState
 from pipeline.delivery.lane import Handback
 from pipeline.inbox.late_writes import LateWrites
 from pipeline.inbox.scan import Inbox
+from pipeline.planning import planner  # noqa: F401 - else each fork would load them
+from pipeline.planning.decisions import Ready
 from pipeline.settings import load
-from pipeline.steps import Ready
 from pipeline.storage import arrow_files  # noqa: F401 - the same
 from pipeline.wiring import Site
 from schemas.vocabulary import Outcome

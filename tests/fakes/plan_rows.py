@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Standing
-from pipeline.stages.candidates import Orders
-from pipeline.stages.plan import NO_TIME, Plan, PlanInput
+from pipeline.planning.plan import NO_TIME, Plan, PlanInput
+from pipeline.planning.sendable_rows import Orders
 from schemas.vocabulary import Milestone, Outcome
 
 Row = tuple[str, Milestone | None, int | None]

@@ -17,9 +17,9 @@ from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, Job, Reading, Source
 from pipeline.core.model import Drop, DropState, Limits
 from pipeline.delivery.lane import Handback
+from pipeline.planning.decisions import Blocked, Ready
 from pipeline.reading.read_file import prepare, prepare_together
 from pipeline.settings import load
-from pipeline.steps import Blocked, Ready
 from pipeline.storage.spool import Spool
 from pipeline.wiring import Site
 from schemas.codes import Code

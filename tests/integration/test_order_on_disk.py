@@ -13,8 +13,8 @@ import pytest
 from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import DropState
+from pipeline.planning.decisions import Ready
 from pipeline.settings import load
-from pipeline.steps import Ready
 from pipeline.wiring import Site
 from tests.acceptance.harness import orders, sheet
 from tests.fakes.disk_recorder import record

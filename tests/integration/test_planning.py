@@ -14,8 +14,7 @@ from pipeline.core.errors import DropRefused
 from pipeline.core.file_facts import Reading, Source
 from pipeline.core.model import Drop, DropState, Limits, Notice
 from pipeline.core.ports import ChunkResult, ChunkState, Standing, Verdict
-from pipeline.order_lines import frozen
-from pipeline.planning import (
+from pipeline.planning.freeze import (
     Planned,
     PlanRules,
     blocking,
@@ -24,11 +23,12 @@ from pipeline.planning import (
     guard,
     make_plan,
 )
-from pipeline.prepared import Prepared, load
+from pipeline.planning.order_index import frozen
+from pipeline.planning.plan import sendable_orders
+from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.read_file import prepare
 from pipeline.reported import Report
 from pipeline.reporting import summary_of
-from pipeline.stages.plan import sendable_orders
 from pipeline.stages.settle import settle, unsent
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.spool import Spool

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Disposition
-from pipeline.prepared import load
+from pipeline.planning.plan_input import load
 from pipeline.reading.process import Readers, ReadingStopped
 from pipeline.reading.process.protocol import answer_of
 from pipeline.settings import Settings

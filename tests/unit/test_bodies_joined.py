@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.chunk_body import join_items
-from pipeline.planning import _joined
+from pipeline.planning.freeze import _joined
 
 _SIZES = st.lists(st.integers(1, 5), max_size=12)
 

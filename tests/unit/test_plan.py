@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Standing
-from pipeline.stages.plan import one_by_one, plan, sendable_orders
+from pipeline.planning.plan import one_by_one, plan, sendable_orders
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.plan_rows import Row, accepted, calls, dispositions, plan_input, said, unknown
 

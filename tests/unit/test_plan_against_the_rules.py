@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.model import Disposition
-from pipeline.stages.plan import Plan, plan
+from pipeline.planning.plan import Plan, plan
 from schemas.vocabulary import Milestone
 from tests.fakes.plan_rows import accepted, calls, dispatched, dispositions, plan_input, unknown
 from tests.fakes.published_rules import BEHIND, RIVALS, contradictory

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Chunk, ChunkState, Standing, Verdict
-from pipeline.planning import _planned_table
-from pipeline.stages.plan import plan
+from pipeline.planning.freeze import _planned_table
+from pipeline.planning.plan import plan
 from pipeline.stages.settle import OUTCOMES, settle, unsent
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.plan_rows import accepted, calls, dispositions, plan_input

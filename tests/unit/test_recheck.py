@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.core.ports import Chunk, Standing, Verdict
-from pipeline.stages.recheck import Pending, doubts, pending_places, recheck
+from pipeline.planning.replan import Pending, doubts, pending_places, recheck
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 

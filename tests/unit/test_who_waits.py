@@ -27,7 +27,16 @@ from pipeline.core.model import Drop, DropState
 from pipeline.delivery.gate import Shut
 from pipeline.delivery.lane import Handback
 from pipeline.lineup import Event
-from pipeline.steps import Blocked, Candidate, Later, Ready, Reopened, Step, rest_of, sharing
+from pipeline.planning.decisions import (
+    Blocked,
+    Candidate,
+    Later,
+    Ready,
+    Reopened,
+    Step,
+    rest_of,
+    sharing,
+)
 from pipeline.work import Work
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from pipeline.core.ports import Chunk, Standing, Verdict
-from pipeline.stages.candidates import bit
-from pipeline.stages.standing import beyond, earlier_in_doubt, objection
+from pipeline.planning.order_history_rules import beyond, earlier_in_doubt, objection
+from pipeline.planning.sendable_rows import bit
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.delivery.lane import Handback
-    from pipeline.prepared import Prepared
+    from pipeline.planning.plan_input import Prepared
 
 _BUG = "Shipdrop failed on it, a bug; the log says how. It is tried again."
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from pipeline.core.findings import Finding
 from pipeline.core.ports import Standing
-from pipeline.stages.candidates import WIDTH, Bits, Candidates, Mask, Numbers, bit
+from pipeline.planning.sendable_rows import WIDTH, Bits, Candidates, Mask, Numbers, bit
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 

@@ -20,8 +20,15 @@ from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock, Frozen, Standing
 from pipeline.inbox.claim import Claimer
-from pipeline.order_lines import frozen
-from pipeline.planning import (
+from pipeline.planning.decisions import (
+    Blocked,
+    Candidate,
+    Ready,
+    Step,
+    sharing,
+    without_shared_orders,
+)
+from pipeline.planning.freeze import (
     Planned,
     PlanRules,
     blocking,
@@ -30,18 +37,11 @@ from pipeline.planning import (
     guard,
     make_plan,
 )
-from pipeline.prepared import Prepared, load
+from pipeline.planning.order_index import frozen
+from pipeline.planning.plan import one_by_one, sendable_orders
+from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.process import ReadingStopped
-from pipeline.stages.plan import one_by_one, sendable_orders
 from pipeline.stages.settle import Remark, settle
-from pipeline.steps import (
-    Blocked,
-    Candidate,
-    Ready,
-    Step,
-    sharing,
-    without_shared_orders,
-)
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.spool import keep
 from schemas.codes import Code

@@ -16,7 +16,8 @@ from msgspec import Struct
 from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Standing
-from pipeline.stages.candidates import (
+from pipeline.planning.order_history_rules import Known, contradicts
+from pipeline.planning.sendable_rows import (
     NO_TIME,
     WIDTH,
     Candidates,
@@ -26,8 +27,7 @@ from pipeline.stages.candidates import (
     bit,
     candidates,
 )
-from pipeline.stages.flow import in_flow_order, lacks_pickup
-from pipeline.stages.standing import Known, contradicts
+from pipeline.planning.status_order import in_flow_order, lacks_pickup
 from schemas.codes import Code
 from schemas.vocabulary import Milestone
 

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.findings import Finding
-from pipeline.stages.candidates import NO_TIME, WIDTH, Bits, Candidates, Mask, Numbers, bit
-from pipeline.stages.standing import sent_in_doubt, waits_for_doubt
+from pipeline.planning.order_history_rules import sent_in_doubt, waits_for_doubt
+from pipeline.planning.sendable_rows import NO_TIME, WIDTH, Bits, Candidates, Mask, Numbers, bit
 from schemas.codes import Code
 from schemas.vocabulary import STEPS, Journey, Milestone
 

@@ -18,9 +18,9 @@ from pipeline.core.findings import labels, messages
 from pipeline.core.model import Disposition, Drop, Notice
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Standing, Verdict
-from pipeline.prepared import Prepared
-from pipeline.stages.plan import Plan, plan
-from pipeline.stages.recheck import Pending, pending_places
+from pipeline.planning.plan import Plan, plan
+from pipeline.planning.plan_input import Prepared
+from pipeline.planning.replan import Pending, pending_places
 from pipeline.stages.report_summary import group_notices
 from pipeline.stages.settle import PLANNED
 from pipeline.storage.ledger import SqlLedger

@@ -11,8 +11,8 @@ from pipeline.core.columns import PREPARED
 from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Disposition
-from pipeline.stages.candidates import Orders
-from pipeline.stages.plan import NO_TIME, PlanInput
+from pipeline.planning.plan import NO_TIME, PlanInput
+from pipeline.planning.sendable_rows import Orders
 from pipeline.storage.spool import Spool
 from pipeline.validation.profile_by_name import Choice
 from schemas.courier import Profile

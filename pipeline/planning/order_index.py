@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from pipeline.core.model import Disposition
 from pipeline.core.ports import DISPATCHED, Chunk, Frozen
-from pipeline.planning import Planned
-from pipeline.prepared import Prepared
+from pipeline.planning.freeze import Planned
+from pipeline.planning.plan_input import Prepared
 
 
 def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Frozen:
