@@ -120,7 +120,7 @@ def watch_stages(clocks: Clocks) -> None:
 
 def _watch_delivery(clocks: Clocks) -> None:
     """From handing a drop in to getting it back."""
-    from pipeline.delivery.room import DeliveryRoom
+    from pipeline.delivery.thread import DeliveryRoom
 
     submit = DeliveryRoom.submit
 

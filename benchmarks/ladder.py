@@ -20,17 +20,17 @@ import pyarrow as pa
 import uvloop
 
 from benchmarks.rivals import bare_aiohttp
-from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.core.chunk_body import Parcel
 from pipeline.core.clock import SystemClock
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Frozen, Verdict
-from pipeline.delivery.asking import Asker
-from pipeline.delivery.desk import Desk
-from pipeline.delivery.gate import Gate
-from pipeline.delivery.lane import Handback, Shipment
-from pipeline.delivery.passage import Passage
+from pipeline.delivery.api.client import Credentials, KonnectApi
+from pipeline.delivery.context import Tools
+from pipeline.delivery.dispatcher import Desk
+from pipeline.delivery.drop_queue import Handback, Shipment
+from pipeline.delivery.limiter import Gate
+from pipeline.delivery.order_query import Asker
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.tools import Tools
+from pipeline.delivery.send_chunk import Passage
 from pipeline.storage.ledger import SqlLedger, open_ledger
 
 ROWS = 20

@@ -9,11 +9,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from pipeline.adapters.konnect import KonnectApi
 from pipeline.adapters.pulse import is_fresh
 from pipeline.core.closed_drop import Cause
 from pipeline.core.errors import Held, ShipdropError, Transient
 from pipeline.core.model import DropState
+from pipeline.delivery.api.client import KonnectApi
 from pipeline.inbox.listing import cannot_read
 from pipeline.inbox.scan import Cause as WaitsFor
 from pipeline.inbox.writers import NETWORK_SYSTEMS, is_told_of_all, writers_of

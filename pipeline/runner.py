@@ -15,8 +15,8 @@ from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkState
+from pipeline.delivery.drop_queue import Handback, Shipment
 from pipeline.delivery.earlier import doubts_of
-from pipeline.delivery.lane import Handback, Shipment
 from pipeline.planning.decisions import Blocked, Later, Reopened, rest_of
 from pipeline.planning.freeze import PlanRules, blocking, facts_of, make_plan, pending_of
 from pipeline.planning.plan import one_by_one

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.adapters.present import PresentApi
-from pipeline.adapters.proxies import proxy_for
-from pipeline.adapters.tokens import Credentials
 from pipeline.core.errors import SettingsError
 from pipeline.core.ports import Clock, Presence, StatusApi
-from pipeline.delivery.meter import CallCount, Metered
+from pipeline.delivery.api.auth import Credentials
+from pipeline.delivery.api.fenced_client import PresentApi
+from pipeline.delivery.api.proxies import proxy_for
+from pipeline.delivery.metrics import CallCount, Metered
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.settings import ApiSettings
 from pipeline.storage.ledger import SqlLedger
@@ -45,7 +45,7 @@ def api_maker(
     proxy_for(api.base_url)
 
     def make() -> StatusApi:
-        from pipeline.adapters.konnect import KonnectApi
+        from pipeline.delivery.api.client import KonnectApi
 
         konnect = KonnectApi(
             base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds

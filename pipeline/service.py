@@ -29,7 +29,7 @@ from pipeline.wishes import Wishes
 from pipeline.work import Work
 
 if TYPE_CHECKING:
-    from pipeline.delivery.room import DeliveryRoom
+    from pipeline.delivery.thread import DeliveryRoom
 
 log = structlog.get_logger(__name__)
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from pipeline.adapters.pulse import Calls, Pulse
 from pipeline.core.model import stamp
 from pipeline.core.ports import Clock
-from pipeline.delivery.meter import CallCount
+from pipeline.delivery.metrics import CallCount
 from pipeline.inbox.late_files import as_dicts
 from pipeline.inbox.problems import Troubles
 
 if TYPE_CHECKING:
-    from pipeline.delivery.room import DeliveryRoom
+    from pipeline.delivery.thread import DeliveryRoom
 
 _MOST_LATE = 100
 """Files that wait for long, told one by one."""

@@ -19,8 +19,8 @@ from pipeline.core.clock import SystemClock
 from pipeline.core.errors import LedgerLost, SettingsError, UsageError
 from pipeline.core.model import Drop, Limits
 from pipeline.core.ports import Presence
-from pipeline.delivery.meter import CallCount
-from pipeline.delivery.room import DeliveryRoom
+from pipeline.delivery.metrics import CallCount
+from pipeline.delivery.thread import DeliveryRoom
 from pipeline.inbox.claim import Claimer
 from pipeline.inbox.late_notes import LateNotes
 from pipeline.inbox.scan import Inbox

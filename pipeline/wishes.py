@@ -8,7 +8,7 @@ from pipeline.storage.ledger import SqlLedger
 from pipeline.work import Work
 
 if TYPE_CHECKING:
-    from pipeline.delivery.room import DeliveryRoom
+    from pipeline.delivery.thread import DeliveryRoom
 
 
 class Wishes:

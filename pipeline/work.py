@@ -23,8 +23,8 @@ from pipeline.planning.decisions import Blocked, Later, Ready, Reopened, Step, r
 from pipeline.reading.drop_reader import MAX_TRIES, ClaimedFiles
 
 if TYPE_CHECKING:
-    from pipeline.delivery.lane import Handback
-    from pipeline.delivery.room import DeliveryRoom
+    from pipeline.delivery.drop_queue import Handback
+    from pipeline.delivery.thread import DeliveryRoom
 
 _SENT_AHEAD = 64
 """Drops that are planned and not yet reported at a time; a further one is not read before."""
@@ -250,7 +250,7 @@ class Work:
     # -- deliver -------------------------------------------------------------------------------
 
     def _deliver(self, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
-        from pipeline.delivery.lane import Handback  # loaded by now, or soon to be
+        from pipeline.delivery.drop_queue import Handback  # loaded by now, or soon to be
 
         if drop.drop_id in self._cancelled:
             self._report(drop, Handback(drop_seq=drop.seq, complete=False, cancelled=True))
@@ -271,7 +271,7 @@ class Work:
         )
 
     def _came_back(self, drop: Drop, done: "Future[Handback]", held: ExitStack) -> None:
-        from pipeline.delivery.lane import Handback
+        from pipeline.delivery.drop_queue import Handback
 
         held.close()
         del self._delivering[drop.drop_id]

@@ -17,8 +17,8 @@ from pipeline.cluster.posts import Posts
 from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
+from pipeline.delivery.drop_queue import Handback, Shipment
 from pipeline.delivery.earlier import doubts_of
-from pipeline.delivery.lane import Handback, Shipment
 from pipeline.planning.decisions import Blocked, Ready, Reopened
 from pipeline.storage.ledger.segments import Load, Segment, segment_post, sending
 from pipeline.wiring import Site

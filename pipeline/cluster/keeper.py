@@ -14,7 +14,7 @@ from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.delivery.gate import Shut
+from pipeline.delivery.limiter import Shut
 from pipeline.storage.ledger.rate_share import Allowance
 from pipeline.storage.ledger.segments import sending
 from pipeline.storage.ledger.workers import Orders

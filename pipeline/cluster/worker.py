@@ -14,7 +14,7 @@ from pipeline.cluster.keeper import Keeper
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.scanner import Beside, Scanner
 from pipeline.core.errors import LedgerLost, SettingsError, StorageError
-from pipeline.delivery.room import RoomDiedError
+from pipeline.delivery.thread import RoomDiedError
 from pipeline.reading.process.child_process import Child
 from pipeline.settings import Settings
 from pipeline.wiring import Site

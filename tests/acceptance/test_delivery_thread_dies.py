@@ -28,9 +28,9 @@ setattr(owner, method, broken)
 from pipeline.cli import main
 main()
 """
-LEASE = ("pipeline.delivery.desk", "Desk", "_lease", "2")
-HAND_BACK = ("pipeline.delivery.desk", "Desk", "_hand_back", "1")
-CLIENT = ("pipeline.adapters.konnect", "KonnectApi", "__init__", "0")
+LEASE = ("pipeline.delivery.dispatcher", "Desk", "_lease", "2")
+HAND_BACK = ("pipeline.delivery.dispatcher", "Desk", "_hand_back", "1")
+CLIENT = ("pipeline.delivery.api.client", "KonnectApi", "__init__", "0")
 
 
 def run_with_a_bug(root: Root, bug: tuple[str, ...], *arguments: str) -> Ran:

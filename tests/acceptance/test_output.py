@@ -20,7 +20,7 @@ LATE = {
     "httpx",
     "pipeline.planning.planner",
     "pipeline.closing",
-    "pipeline.delivery.desk",
+    "pipeline.delivery.dispatcher",
 }
 NEVER = {
     "pandas.core",

@@ -22,7 +22,7 @@ from pipeline import closing, runner
 from pipeline.core.closed_drop import Closed
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import ChunkResult, ChunkState
-from pipeline.delivery.lane import Handback
+from pipeline.delivery.drop_queue import Handback
 from pipeline.inbox.late_writes import LateWrites
 from pipeline.inbox.scan import Inbox
 from pipeline.planning import planner  # noqa: F401 - else each fork would load them

@@ -17,14 +17,14 @@ import orjson
 import pyarrow as pa
 from msgspec.structs import replace
 
-from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.core.chunk_body import Parcel, join_items
 from pipeline.core.clock import SystemClock
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, Clock, Frozen, Verdict
-from pipeline.delivery.lane import Handback, Shipment
+from pipeline.delivery.api.client import Credentials, KonnectApi
+from pipeline.delivery.drop_queue import Handback, Shipment
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.room import DeliveryRoom
+from pipeline.delivery.thread import DeliveryRoom
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from pipeline.storage.ledger import SqlLedger, open_ledger

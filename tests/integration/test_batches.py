@@ -16,7 +16,7 @@ from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, Job, Reading, Source
 from pipeline.core.model import Drop, DropState, Limits
-from pipeline.delivery.lane import Handback
+from pipeline.delivery.drop_queue import Handback
 from pipeline.planning.decisions import Blocked, Ready
 from pipeline.reading.read_file import prepare, prepare_together
 from pipeline.settings import load

@@ -12,9 +12,9 @@ from pipeline.core.clock import SystemClock
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import ChunkState
-from pipeline.delivery.desk import Desk
-from pipeline.delivery.lane import Handback
-from pipeline.delivery.room import DeliveryRoom, RoomDiedError
+from pipeline.delivery.dispatcher import Desk
+from pipeline.delivery.drop_queue import Handback
+from pipeline.delivery.thread import DeliveryRoom, RoomDiedError
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.rules import State
 from pipeline.sandbox.server import SandboxHandle, running

@@ -7,7 +7,7 @@ import pytest
 from pipeline.core.clock import SystemClock
 from pipeline.core.model import stamp
 from pipeline.core.ports import ChunkState
-from pipeline.delivery.lane import Handback
+from pipeline.delivery.drop_queue import Handback
 from schemas.vocabulary import Outcome
 from tests.integration.delivery_support import (
     World,

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.core.errors import Transient
 from pipeline.core.ports import Reply
+from pipeline.delivery.api.client import Credentials, KonnectApi
 from tests.integration import delivery_support as raw
 
 _T = TypeVar("_T")

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from pipeline.adapters.konnect import Credentials, KonnectApi
 from pipeline.core.errors import Held, Transient
+from pipeline.delivery.api.client import Credentials, KonnectApi
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import running
 from tests.integration import delivery_support as raw

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.konnect import KonnectApi
 from pipeline.assembly import service_of
 from pipeline.core.clock import SystemClock
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop
 from pipeline.core.ports import StatusApi
+from pipeline.delivery.api.client import KonnectApi
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.room import DeliveryRoom
+from pipeline.delivery.thread import DeliveryRoom
 from pipeline.lineup import Event, Lineup
 from pipeline.onward import Loading, NotLoadedError, Onward
 from pipeline.settings import load

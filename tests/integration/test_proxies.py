@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from pipeline.adapters.konnect import Credentials, KonnectApi
-from pipeline.adapters.proxies import proxy_for
 from pipeline.core.errors import SettingsError, Transient
 from pipeline.core.ports import Reply
+from pipeline.delivery.api.client import Credentials, KonnectApi
+from pipeline.delivery.api.proxies import proxy_for
 from tests.integration import delivery_support as raw
 
 NAMES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")

@@ -15,9 +15,9 @@ import httpx
 import pytest
 import trustme
 
-from pipeline.adapters.konnect import Credentials, KonnectApi
-from pipeline.adapters.transport import ReqwestTransport
 from pipeline.core.errors import SettingsError, Transient
+from pipeline.delivery.api.client import Credentials, KonnectApi
+from pipeline.delivery.api.transport import ReqwestTransport
 from tests.integration import delivery_support as raw
 
 _T = TypeVar("_T")

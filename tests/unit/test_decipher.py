@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.ports import Reply
-from pipeline.stages.decipher import Answer, Meaning, decipher
+from pipeline.delivery.api.status_response import Answer, Meaning, decipher
 from tests.fakes import answers_table
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.delivery.gate import Shut
+from pipeline.delivery.limiter import Shut
 from pipeline.exits import Cause, Exit, Rest, RunOutcome
 from pipeline.inbox.scan import Cause as WaitsFor
 from pipeline.inbox.scan import Waiting

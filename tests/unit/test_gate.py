@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.delivery.gate import Gate, GateShut, Shut
+from pipeline.delivery.limiter import Gate, GateShut, Shut
 from pipeline.delivery.policy import DeliveryPolicy
 from tests.fakes.virtual_loop import run_virtually
 

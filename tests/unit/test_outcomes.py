@@ -7,10 +7,10 @@ import pytest
 
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkState, Verdict
-from pipeline.delivery.outcomes import RowBook, untouched
+from pipeline.delivery.api.response_errors import Refusal
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.settling import proof_from
-from pipeline.stages.answers import Refusal
+from pipeline.delivery.reconcile import proof_from
+from pipeline.delivery.row_outcomes import RowBook, untouched
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 

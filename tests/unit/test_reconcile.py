@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from pipeline.core.ports import Reply
-from pipeline.stages.reconcile import Reached, reconcile
+from pipeline.delivery.api.order_info import Reached, reconcile
 from schemas.vocabulary import Milestone
 
 Y, N, X, NONE = Reached.YES, Reached.NO, Reached.CANNOT_TELL, Reached.NO_WORD

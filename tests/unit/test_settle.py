@@ -7,7 +7,7 @@ import pytest
 from pipeline.core.columns import PREPARED
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Chunk, ChunkState, Verdict
-from pipeline.delivery.outcomes import untouched
+from pipeline.delivery.row_outcomes import untouched
 from pipeline.stages.settle import (
     OUTCOMES,
     PLANNED,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.tray import Tray
+from pipeline.delivery.prefetch import Tray
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.virtual_loop import run_virtually
 

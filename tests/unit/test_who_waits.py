@@ -24,8 +24,8 @@ from msgspec.structs import replace
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.delivery.gate import Shut
-from pipeline.delivery.lane import Handback
+from pipeline.delivery.drop_queue import Handback
+from pipeline.delivery.limiter import Shut
 from pipeline.lineup import Event
 from pipeline.planning.decisions import (
     Blocked,

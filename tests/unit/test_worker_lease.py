@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from pipeline.adapters.present import PresentApi
 from pipeline.cluster.lease import Lease
 from pipeline.core.errors import Fenced, Held
 from pipeline.core.ports import Reply
+from pipeline.delivery.api.fenced_client import PresentApi
 
 
 class CountingApi:

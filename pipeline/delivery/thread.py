@@ -15,9 +15,9 @@ from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.storage.ledger import SqlLedger
 
 if TYPE_CHECKING:
-    from pipeline.delivery.desk import Desk
-    from pipeline.delivery.gate import Shut
-    from pipeline.delivery.lane import Handback, Shipment
+    from pipeline.delivery.dispatcher import Desk
+    from pipeline.delivery.drop_queue import Handback, Shipment
+    from pipeline.delivery.limiter import Shut
 
 _SHARE_SECONDS = 5.0
 
@@ -186,10 +186,10 @@ class DeliveryRoom:
                 self.on_death()
 
     async def _work(self) -> None:
-        from pipeline.delivery.asking import Asker
-        from pipeline.delivery.desk import Desk
-        from pipeline.delivery.gate import Gate
-        from pipeline.delivery.tools import Tools
+        from pipeline.delivery.context import Tools
+        from pipeline.delivery.dispatcher import Desk
+        from pipeline.delivery.limiter import Gate
+        from pipeline.delivery.order_query import Asker
 
         loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         api = self._make_api()

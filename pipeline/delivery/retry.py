@@ -1,9 +1,9 @@
 """Patience: how one chunk waits, tries again, renews the token, and gives up."""
 
 from pipeline.core.errors import Held, Transient
-from pipeline.delivery.gate import GateShut, Shut
-from pipeline.delivery.tools import Errand, Tools
-from pipeline.stages.decipher import Answer, Meaning
+from pipeline.delivery.api.status_response import Answer, Meaning
+from pipeline.delivery.context import Errand, Tools
+from pipeline.delivery.limiter import GateShut, Shut
 
 _MAX_RENEWALS = 2
 """A token that was renewed this often in a row and is still refused is not the matter."""

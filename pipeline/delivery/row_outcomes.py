@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
-from pipeline.stages.answers import Refusal
-from pipeline.stages.decipher import Answer, Meaning
+from pipeline.delivery.api.response_errors import Refusal
+from pipeline.delivery.api.status_response import Answer, Meaning
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 

@@ -10,9 +10,9 @@ from msgspec import Struct, field
 from pipeline.core.chunk_body import Parcel
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
-from pipeline.delivery.asking import Told
 from pipeline.delivery.earlier import Before, Earlier
-from pipeline.delivery.gate import Shut
+from pipeline.delivery.limiter import Shut
+from pipeline.delivery.order_query import Told
 from schemas.vocabulary import Milestone, Outcome
 
 _HELD_BACK = frozenset({Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNSENT})

@@ -16,7 +16,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from pipeline.core.ports import Reply
-from pipeline.stages.answers import (
+from pipeline.delivery.api.response_errors import (
     Refusal,
     errors_of,
     is_json,

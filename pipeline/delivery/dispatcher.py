@@ -16,14 +16,14 @@ from pipeline.core.chunk_body import Parcel
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState
-from pipeline.delivery.gate import Gate, Shut
-from pipeline.delivery.lane import Handback, Lane, Shipment
-from pipeline.delivery.outcomes import doubtful, untouched
-from pipeline.delivery.passage import Passage
-from pipeline.delivery.settling import proof_from
-from pipeline.delivery.tools import Errand, Tools
-from pipeline.delivery.tray import Tray
-from pipeline.delivery.trial import Trial
+from pipeline.delivery.context import Errand, Tools
+from pipeline.delivery.drop_queue import Handback, Lane, Shipment
+from pipeline.delivery.held_results import Trial
+from pipeline.delivery.limiter import Gate, Shut
+from pipeline.delivery.prefetch import Tray
+from pipeline.delivery.reconcile import proof_from
+from pipeline.delivery.row_outcomes import doubtful, untouched
+from pipeline.delivery.send_chunk import Passage
 from pipeline.storage.ledger import SqlLedger
 
 log = structlog.get_logger(__name__)

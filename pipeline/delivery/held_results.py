@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState
-from pipeline.delivery.gate import Gate
-from pipeline.delivery.jury import Jury
-from pipeline.delivery.lane import Lane
-from pipeline.delivery.outcomes import untouched
+from pipeline.delivery.drop_queue import Lane
+from pipeline.delivery.limiter import Gate
+from pipeline.delivery.mass_refusal import Jury
+from pipeline.delivery.row_outcomes import untouched
 
 _Case = tuple[Lane, Chunk, ChunkResult]
 Booked = list[tuple[Lane, ChunkResult]]

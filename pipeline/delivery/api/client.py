@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 import httpx
 
-from pipeline.adapters.proxies import proxy_for
-from pipeline.adapters.tokens import Credentials, Tokens, token_in
-from pipeline.adapters.transport import ReqwestTransport
 from pipeline.core.errors import Held, Transient
 from pipeline.core.ports import Reply
+from pipeline.delivery.api.auth import Credentials, Tokens, token_in
+from pipeline.delivery.api.proxies import proxy_for
+from pipeline.delivery.api.transport import ReqwestTransport
 
 STATUS_PATH = "/oms/v3/shipment/status"
 INFO_PATH = "/oms/v3/shipment/info"

@@ -7,10 +7,10 @@ from enum import Enum
 from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
 from pipeline.core.ports import Clock, Receipt, Reply, StatusApi
-from pipeline.delivery.gate import Gate, GateShut
+from pipeline.delivery.api.order_info import Reached, reconcile
+from pipeline.delivery.api.status_response import retry_after
+from pipeline.delivery.limiter import Gate, GateShut
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.stages.decipher import retry_after
-from pipeline.stages.reconcile import Reached, reconcile
 from schemas.vocabulary import Milestone
 
 _BUSY = frozenset({429, 503})

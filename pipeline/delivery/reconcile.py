@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 from pipeline.core.chunk_body import Parcel
 from pipeline.core.ports import Chunk
-from pipeline.delivery.asking import Told
+from pipeline.delivery.context import Tools
 from pipeline.delivery.earlier import Before, Earlier
-from pipeline.delivery.gate import GateShut
-from pipeline.delivery.outcomes import Positions, RowBook
+from pipeline.delivery.limiter import GateShut
+from pipeline.delivery.order_query import Told
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.tools import Tools
+from pipeline.delivery.row_outcomes import Positions, RowBook
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 

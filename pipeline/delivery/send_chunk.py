@@ -11,14 +11,14 @@ from pipeline.core.chunk_body import Parcel
 from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
+from pipeline.delivery.api.response_errors import Refusal
+from pipeline.delivery.api.status_response import Answer, Meaning, decipher
+from pipeline.delivery.context import Errand, Tools
 from pipeline.delivery.earlier import Earlier
-from pipeline.delivery.gate import GateShut
-from pipeline.delivery.outcomes import Positions, RowBook
-from pipeline.delivery.patience import GaveUp, Patience
-from pipeline.delivery.settling import Settler, proof_from
-from pipeline.delivery.tools import Errand, Tools
-from pipeline.stages.answers import Refusal
-from pipeline.stages.decipher import Answer, Meaning, decipher
+from pipeline.delivery.limiter import GateShut
+from pipeline.delivery.reconcile import Settler, proof_from
+from pipeline.delivery.retry import GaveUp, Patience
+from pipeline.delivery.row_outcomes import Positions, RowBook
 
 __all__ = ["Passage", "Tools"]
 

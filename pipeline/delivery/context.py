@@ -7,9 +7,9 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from pipeline.core.ports import Clock, StatusApi
-from pipeline.delivery.asking import Asker, Told
-from pipeline.delivery.gate import Gate
-from pipeline.delivery.jury import Jury
+from pipeline.delivery.limiter import Gate
+from pipeline.delivery.mass_refusal import Jury
+from pipeline.delivery.order_query import Asker, Told
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.unclear import UnclearAnswers
 from schemas.vocabulary import Milestone

@@ -11,8 +11,8 @@ from itertools import count
 import structlog
 from msgspec import Struct
 
-from pipeline.delivery.pace import Pace
 from pipeline.delivery.policy import DeliveryPolicy
+from pipeline.delivery.rate import Pace
 
 _SHORTEST_TIMER = 0.001
 """Event loops count in milliseconds; a shorter wait would only spin."""
