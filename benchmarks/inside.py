@@ -89,10 +89,11 @@ def watch_ledger(clocks: Clocks) -> None:
 
 def watch_stages(clocks: Clocks) -> None:
     """Time the steps of a drop; nested ones are told by an indented label."""
-    from pipeline import assembly, closing, reporting, runner
+    from pipeline import assembly, runner
     from pipeline.inbox.claim import Claimer
     from pipeline.planning import planner
     from pipeline.reading.process import Readers
+    from pipeline.reporting import close_drop, write
     from pipeline.storage.ledger import SqlLedger
     from pipeline.storage.root_folders import Folders
     from pipeline.storage.spool import Spool
@@ -110,7 +111,7 @@ def watch_stages(clocks: Clocks) -> None:
     clocks.wrap(runner.Runner, "shipment", "shipment")
     clocks.wrap(SqlLedger, "exchange", "deliver: exchange")
     clocks.wrap(runner.Runner, "finish", "finish")
-    clocks.wrap(closing.Closer, "settled_all", "finish: settle")
+    clocks.wrap(close_drop.Closer, "settled_all", "finish: settle")
     clocks.wrap(reporting, "write_report", "finish: report")
     clocks.wrap(Folders, "put_away_all", "finish: archive")
     clocks.wrap(Folders, "outbox_write", "finish: outbox files")

@@ -10,7 +10,6 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline import reporting
 from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.file_facts import Source
 from pipeline.core.model import Disposition, Drop, DropState
@@ -19,10 +18,11 @@ from pipeline.planning.freeze import Planned, facts_of, guard, make_plan
 from pipeline.planning.plan import sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.drop_reader import poison
-from pipeline.reported import Report
-from pipeline.stages.preflight import preflight
-from pipeline.stages.report_summary import SummaryFacts, summary_object
-from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
+from pipeline.reporting import write
+from pipeline.reporting.check_report import preflight
+from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
+from pipeline.reporting.rows import Report
+from pipeline.reporting.summary_json import SummaryFacts, summary_object
 from pipeline.storage.file_names import shown
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool
@@ -122,9 +122,9 @@ def _judged(
             return _refused_rows(report, refusal, out, why=why)
         return _refused(drop, refusal, out, why=why)
     if out is not None:
-        summary = reporting.write_report(report, _outbox(out))
+        summary = write.write_report(report, _outbox(out))
     else:
-        summary = summary_object(reporting.summary_of(report, {}))
+        summary = summary_object(write.summary_of(report, {}))
     return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
 
 
@@ -139,9 +139,9 @@ def _refused(drop: Drop, refusal: DropRefused, out: Path | None, *, why: str) ->
     drop = replace(drop, state=DropState.REFUSED)
     files: dict[str, str] = {}
     if out is not None:
-        files["refused"] = reporting.write_refusal(drop, refusal, _outbox(out))
-    facts: SummaryFacts = reporting.refused_summary(drop, refusal, files)
-    summary = reporting.write_summary(facts, _outbox(out)) if out else summary_object(facts)
+        files["refused"] = write.write_refusal(drop, refusal, _outbox(out))
+    facts: SummaryFacts = write.refused_summary(drop, refusal, files)
+    summary = write.write_summary(facts, _outbox(out)) if out else summary_object(facts)
     return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
 
 
@@ -150,9 +150,9 @@ def _refused_rows(report: Report, refusal: DropRefused, out: Path | None, *, why
     drop = replace(report.drop, state=DropState.REFUSED)
     report = replace(report, drop=drop, whole_file=True)
     if out is not None:
-        summary = reporting.write_refused_rows(report, refusal, _outbox(out))
+        summary = write.write_refused_rows(report, refusal, _outbox(out))
     else:
-        summary = summary_object(reporting.refused_rows_summary(report, refusal, {}))
+        summary = summary_object(write.refused_rows_summary(report, refusal, {}))
     return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
 
 

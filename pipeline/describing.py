@@ -95,7 +95,7 @@ def describe_check(
 ) -> Iterator[str]:
     """The lines about one checked file: outcome, profile, columns, faults by column, statuses.
 
-    ``more``: see ``pipeline.stages.preflight``.
+    ``more``: see ``pipeline.reporting.check_report``.
     """
     yield f"{name}: {in_words(summary).replace('unsent', 'to be sent')}"
     if more:

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 import structlog
 from msgspec.structs import replace
 
-from pipeline.closing import Closer, Ending
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
@@ -21,7 +20,8 @@ from pipeline.planning.decisions import Blocked, Later, Reopened, rest_of
 from pipeline.planning.freeze import PlanRules, blocking, facts_of, make_plan, pending_of
 from pipeline.planning.plan import one_by_one
 from pipeline.planning.replan import recheck
-from pipeline.stages.settle import Remark, Settled, settle, unsent
+from pipeline.reporting.close_drop import Closer, Ending
+from pipeline.reporting.row_outcomes import Remark, Settled, settle, unsent
 from pipeline.storage.departures import Departures
 from pipeline.storage.file_names import shown
 from pipeline.storage.ledger import SqlLedger

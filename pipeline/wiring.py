@@ -39,11 +39,11 @@ from pipeline.storage.spool import spool_of
 from pipeline.validation.profile_by_name import did_you_mean, find_profile
 
 if TYPE_CHECKING:
-    from pipeline.closing import Closer
     from pipeline.planning.freeze import PlanRules
     from pipeline.planning.planner import Admission
+    from pipeline.reporting.close_drop import Closer
+    from pipeline.reporting.fix_sheet import Advice
     from pipeline.runner import Runner
-    from pipeline.stages.report_fix_sheet import Advice
 
 COURIERS = "couriers"
 
@@ -272,7 +272,7 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def _advice(self) -> "Mapping[str, Advice]":
-        from pipeline.stages.report_fix_sheet import Advice
+        from pipeline.reporting.fix_sheet import Advice
         from schemas.codes import Code
 
         return {
@@ -306,7 +306,7 @@ class Site(Struct, frozen=True, dict=True):
     @cached_property
     def closer(self) -> "Closer":
         """Reports drops and puts them away."""
-        from pipeline.closing import Closer
+        from pipeline.reporting.close_drop import Closer
 
         return Closer(
             folders=self.folders,

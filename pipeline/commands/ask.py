@@ -60,7 +60,7 @@ def template(
 ) -> int:
     """Write an empty manifest: text cells, drop-down statuses."""
     from pipeline.core.errors import UsageError
-    from pipeline.stages.template import template as make
+    from pipeline.reporting.template_xlsx import template as make
     from pipeline.validation.profile_by_name import did_you_mean, find_profile
 
     site = desk.site(anywhere=True)

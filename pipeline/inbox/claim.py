@@ -15,7 +15,7 @@ from pipeline.core.errors import DropChanged, StorageError
 from pipeline.core.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
 from pipeline.core.ports import Arrival, Clock
 from pipeline.inbox.late_notes import Back, LateNotes
-from pipeline.stages.report_summary import received_json
+from pipeline.reporting.summary_json import received_json
 from pipeline.storage.file_names import as_text, shown
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.outbox_names import RECEIVED, file_name

@@ -16,7 +16,7 @@ from pipeline.core.ports import Clock
 from pipeline.inbox.claim_files import digest_of
 from pipeline.inbox.late_notes import Back, LateNotes
 from pipeline.inbox.writers import Writer
-from pipeline.stages.report_summary import summary_bytes, with_changed_file
+from pipeline.reporting.summary_json import summary_bytes, with_changed_file
 from pipeline.storage.file_names import shown
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.outbox_names import SUMMARY, file_name

@@ -21,8 +21,8 @@ from pipeline.core.ports import Standing, Verdict
 from pipeline.planning.plan import Plan, plan
 from pipeline.planning.plan_input import Prepared
 from pipeline.planning.replan import Pending, pending_places
-from pipeline.stages.report_summary import group_notices
-from pipeline.stages.settle import PLANNED
+from pipeline.reporting.row_outcomes import PLANNED
+from pipeline.reporting.summary_json import group_notices
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.spool import Spool, keep
 from pipeline.validation.file_thresholds import judge

@@ -12,7 +12,6 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.closing import Closer
 from pipeline.core.capture import attempt
 from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropChanged, DropRefused, StorageError
@@ -41,7 +40,8 @@ from pipeline.planning.order_index import frozen
 from pipeline.planning.plan import one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.process import ReadingStopped
-from pipeline.stages.settle import Remark, settle
+from pipeline.reporting.close_drop import Closer
+from pipeline.reporting.row_outcomes import Remark, settle
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.spool import keep
 from schemas.codes import Code

@@ -20,7 +20,7 @@ from pipeline.core.model import Block, Manifest, Notice, PreparedBlock, ReadTall
 from pipeline.reading.file_counts import Gathered, ending_of, take_back_footers
 from pipeline.reading.file_type import Buffer, let_go
 from pipeline.reading.open_manifest import read_manifest
-from pipeline.stages.report_summary import group_notices
+from pipeline.reporting.summary_json import group_notices
 from pipeline.storage.spool import Spool
 from pipeline.validation import rejects_file
 from pipeline.validation.batch import Wanted, judge, read_together

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.stages.report_csv import csv_cell, csv_cells, csv_header, csv_lines
-from pipeline.stages.report_rejects import LEADING
+from pipeline.reporting.csv_format import csv_cell, csv_cells, csv_header, csv_lines
+from pipeline.reporting.rejects_csv import LEADING
 from pipeline.storage.durable_files import storing
 from pipeline.storage.file_names import stem_of
 from pipeline.web.drafts import Draft

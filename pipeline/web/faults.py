@@ -9,7 +9,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from pipeline.core.formula_guard import unguard_array
-from pipeline.stages.report_rejects import LEADING
+from pipeline.reporting.rejects_csv import LEADING
 from pipeline.web.sheets import Identity, identity_of, read_table
 from schemas.codes import Code
 

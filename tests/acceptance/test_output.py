@@ -19,7 +19,7 @@ LATE = {
     "pyarrow",
     "httpx",
     "pipeline.planning.planner",
-    "pipeline.closing",
+    "pipeline.reporting.close_drop",
     "pipeline.delivery.dispatcher",
 }
 NEVER = {

@@ -27,9 +27,9 @@ from pipeline.planning.order_index import frozen
 from pipeline.planning.plan import sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.read_file import prepare
-from pipeline.reported import Report
-from pipeline.reporting import summary_of
-from pipeline.stages.settle import settle, unsent
+from pipeline.reporting.row_outcomes import settle, unsent
+from pipeline.reporting.rows import Report
+from pipeline.reporting.write import summary_of
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.spool import Spool
 from schemas.codes import Code

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pipeline.core.columns import RESULT
 from pipeline.core.model import Block, ResultBlock, RowFacts
-from pipeline.stages.report_rejects import rejects_csv
+from pipeline.reporting.rejects_csv import rejects_csv
 from pipeline.validation.rejects_file import (
     ROWS_SHEET,
     is_reject_column,

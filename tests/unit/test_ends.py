@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipeline.core.finished_chunks import ChunkEnds
 from pipeline.core.model import Disposition
 from pipeline.core.ports import ChunkState
-from pipeline.stages.settle import OUTCOMES, PLANNED, Remark, settle
+from pipeline.reporting.row_outcomes import OUTCOMES, PLANNED, Remark, settle
 from schemas.vocabulary import Outcome
 
 WAITING = Remark(code="NOT_SENT", message="Not sent yet.")

@@ -11,7 +11,7 @@ from pipeline.core.model import Disposition
 from pipeline.core.ports import Chunk, ChunkState, Standing, Verdict
 from pipeline.planning.freeze import _planned_table
 from pipeline.planning.plan import plan
-from pipeline.stages.settle import OUTCOMES, settle, unsent
+from pipeline.reporting.row_outcomes import OUTCOMES, settle, unsent
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.plan_rows import accepted, calls, dispositions, plan_input
 

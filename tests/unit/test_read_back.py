@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pipeline.core.columns import RESULT
 from pipeline.core.model import Limits, ReadTally, ResultBlock
 from pipeline.reading.open_manifest import read_manifest
-from pipeline.stages.report_rejects import LEADING, rejects_csv
-from pipeline.stages.report_rejects_xlsx import rejects_xlsx
+from pipeline.reporting.rejects_csv import LEADING, rejects_csv
+from pipeline.reporting.rejects_xlsx import rejects_xlsx
 from pipeline.validation.rejects_file import origin, restore_headers
 from pipeline.validation.returned_rejects import unguarded
 from schemas.vocabulary import CellKind

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.stages.report_refusal import refusal_text
+from pipeline.reporting.refused_txt import refusal_text
 from schemas.codes import Code
 
 

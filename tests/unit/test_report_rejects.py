@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.core.columns import RESULT
 from pipeline.core.formula_guard import unguard_cell
 from pipeline.core.model import ResultBlock
-from pipeline.stages.report_rejects import Columns, rejects_csv
+from pipeline.reporting.rejects_csv import Columns, rejects_csv
 
 OUTCOMES = ("accepted", "duplicate", "ignored", "rejected", "failed", "unknown", "unsent")
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8)

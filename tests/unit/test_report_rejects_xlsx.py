@@ -13,8 +13,8 @@ from python_calamine import CalamineWorkbook
 
 from pipeline.core.columns import RESULT
 from pipeline.core.model import ResultBlock
-from pipeline.stages.report_fix_sheet import Advice
-from pipeline.stages.report_rejects_xlsx import rejects_xlsx
+from pipeline.reporting.fix_sheet import Advice
+from pipeline.reporting.rejects_xlsx import rejects_xlsx
 
 HEADERS: tuple[str, ...] = ("Order Id", "Current Status", "Remark")
 COLUMNS = {HEADERS: {"order_id": 0, "status": 1, "remark": 2}}
@@ -222,7 +222,7 @@ def test_any_text_stays_what_it_was(
     text: str, spilled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if spilled:
-        monkeypatch.setattr("pipeline.stages.report_rejects_xlsx._IN_MEMORY_CELLS", 0)
+        monkeypatch.setattr("pipeline.reporting.rejects_xlsx._IN_MEMORY_CELLS", 0)
     data = made(block(("STATUS_UNKNOWN:status", ("1", "x", text))), scratch=str(tmp_path))
     cell = openpyxl.load_workbook(io.BytesIO(data)).worksheets[0]["G2"]
     assert (cell.value, cell.data_type) == (text, "s")

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.core.model import Drop, DropState, Notice
-from pipeline.stages.report_summary import (
+from pipeline.reporting.summary_json import (
     SummaryFacts,
     group_notices,
     received_json,

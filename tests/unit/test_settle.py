@@ -8,7 +8,7 @@ from pipeline.core.columns import PREPARED
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.delivery.row_outcomes import untouched
-from pipeline.stages.settle import (
+from pipeline.reporting.row_outcomes import (
     OUTCOMES,
     PLANNED,
     Remark,

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core.model import Limits, ReadTally
 from pipeline.reading.open_manifest import read_manifest
-from pipeline.stages.template import template
+from pipeline.reporting.template_xlsx import template
 from pipeline.validation.profile_choice import ProfileHeaderFinder
 from schemas.profile import builtin_profiles
 

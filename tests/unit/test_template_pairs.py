@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import openpyxl
 import pytest
 
-from pipeline.stages.template import Offer, offered, pair_role, template
+from pipeline.reporting.template_xlsx import Offer, offered, pair_role, template
 from schemas.profile import builtin_profiles
 from schemas.vocabulary import Role
 from tests.fakes.courier_sheet import sheet

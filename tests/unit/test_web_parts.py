@@ -26,8 +26,8 @@ from pipeline.adapters.pulse import (
 )
 from pipeline.adapters.pulse import read_pulse as read
 from pipeline.core.errors import SettingsError
+from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
 from pipeline.settings import WebSettings, WebUser, load
-from pipeline.stages.report_csv import csv_cells, csv_header, csv_lines
 from pipeline.storage.courier_profiles import LiveProfiles
 from pipeline.web.access import Access, Right, Throttle, Visitor
 from pipeline.web.drafts import Draft, Rule

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from pipeline.core.ports import Search
 from pipeline.describing import describe_profile
-from pipeline.stages.template import template
+from pipeline.reporting.template_xlsx import template
 from pipeline.web.front import AtFront, Front, Looker, NotThere, page
 from pipeline.web.lateness import couriers
 from schemas.courier import Profile

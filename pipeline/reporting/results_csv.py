@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from pipeline.core.columns import RESULT
 from pipeline.core.model import ResultBlock
-from pipeline.stages.report_csv import csv_cell, csv_cells, csv_header, csv_pieces
+from pipeline.reporting.csv_format import csv_cell, csv_cells, csv_header, csv_pieces
 
 #: The columns in their order; new ones are only ever added at the end (outside contract).
 COLUMNS: Final = (

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 from pipeline.core.display import encodable
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Drop, Notice, ResultBlock
-from pipeline.reported import Again, Report, results_pieces
-from pipeline.stages.corrections import corrections
-from pipeline.stages.report_refusal import refusal_text
-from pipeline.stages.report_rejects import rejects_csv
-from pipeline.stages.report_summary import (
+from pipeline.reporting.corrections import corrections
+from pipeline.reporting.refused_txt import refusal_text
+from pipeline.reporting.rejects_csv import rejects_csv
+from pipeline.reporting.rows import Again, Report, results_pieces
+from pipeline.reporting.summary_json import (
     SummaryFacts,
     group_notices,
     summary_bytes,
@@ -114,7 +114,7 @@ def _write_rejects(
             folders.outbox_remove(drop.folder, name)
         return {}
     folders.outbox_write(drop.folder, names["rejects"], _chain(first, pieces), more_follows=True)
-    from pipeline.stages.report_rejects_xlsx import rejects_xlsx  # only here: it takes long
+    from pipeline.reporting.rejects_xlsx import rejects_xlsx  # only here: it takes long
 
     workbook = rejects_xlsx(
         blocks,

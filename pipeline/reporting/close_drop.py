@@ -13,7 +13,6 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline import reporting
 from pipeline.core.capture import attempt
 from pipeline.core.closed_drop import Closed, Rest
 from pipeline.core.errors import DropRefused, StorageError
@@ -21,9 +20,10 @@ from pipeline.core.model import CHANGED, Drop, DropState
 from pipeline.core.ports import Clock
 from pipeline.inbox.claim_files import Since, digest_of
 from pipeline.inbox.late_notes import LateNotes
-from pipeline.reported import Report, gathered
-from pipeline.stages.report_fix_sheet import Advice
-from pipeline.stages.settle import OUTCOMES, Remark, Settled, settle
+from pipeline.reporting import write
+from pipeline.reporting.fix_sheet import Advice
+from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
+from pipeline.reporting.rows import Report, gathered
 from pipeline.storage import outbox_names
 from pipeline.storage.file_names import shown
 from pipeline.storage.ledger import SqlLedger
@@ -106,9 +106,7 @@ class Closer:
     def report(self, drop: Drop, settled: Settled, rest: Rest) -> Mapping[str, Any]:
         """Write the files of a drop that is not through; the summary says why."""
         why = {**rest.as_dict(), "again_seconds": self.again_seconds}
-        summary = reporting.write_report(
-            replace(self._report(drop, settled), open=why), self._folders
-        )
+        summary = write.write_report(replace(self._report(drop, settled), open=why), self._folders)
         self._folders.outbox_keep([drop.folder])
         return summary
 
@@ -130,17 +128,17 @@ class Closer:
         return self._closed([attempt(self._told, one) for one in gathered(reports)])
 
     def _told(self, report: Report) -> _Told:
-        summary = reporting.write_report(report, self._folders)
+        summary = write.write_report(report, self._folders)
         return _Told(drop=report.drop, summary=summary, settled=report.settled)
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
         self._withdraw(drop, outbox_names.RESULTS, outbox_names.REJECTS, outbox_names.REJECTS_TWIN)
         drop = self._compared(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
-        name = reporting.write_refusal(drop, refusal, self._folders)
+        name = write.write_refusal(drop, refusal, self._folders)
         files = {"refused": name, "summary": outbox_names.file_name(drop, outbox_names.SUMMARY)}
-        facts = reporting.refused_summary(drop, refusal, files)
-        summary = reporting.write_summary(facts, self._folders)
+        facts = write.refused_summary(drop, refusal, files)
+        summary = write.write_summary(facts, self._folders)
         return self._closed_one(_Told(drop=drop, summary=summary, settled=None))
 
     def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
@@ -148,7 +146,7 @@ class Closer:
         self._withdraw(drop, outbox_names.RESULTS)
         drop = self._compared(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
         report = replace(self._report(drop, settled), whole_file=True)
-        summary = reporting.write_refused_rows(report, refusal, self._folders)
+        summary = write.write_refused_rows(report, refusal, self._folders)
         return self._closed_one(_Told(drop=drop, summary=summary, settled=settled))
 
     def _compared(self, drop: Drop) -> Drop:
@@ -281,7 +279,7 @@ class Closer:
         if parent is None or not parent.state.closed:
             return
         fixed = frozenset(parent.facts.get("fixed_rows", ()))
-        told = reporting.tell_parent(parent, self._report(drop, settled), fixed, self._folders)
+        told = write.tell_parent(parent, self._report(drop, settled), fixed, self._folders)
         if told is not None:
             summary, mended = told
             facts = {**parent.facts, "summary": summary, "fixed_rows": sorted(mended)}

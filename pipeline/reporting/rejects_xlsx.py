@@ -13,14 +13,14 @@ import xlsxwriter
 from msgspec import Struct
 
 from pipeline.core.model import ResultBlock
-from pipeline.stages.report_fix_sheet import (
+from pipeline.reporting.fix_sheet import (
     FIX_SHEET,
     Advice,
     Tally,
     row_height,
     write_fix_sheet,
 )
-from pipeline.stages.report_rejects import (
+from pipeline.reporting.rejects_csv import (
     LEADING,
     Columns,
     Layout,

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from pipeline.core.capture import attempt
 from pipeline.core.model import Drop, ResultBlock
-from pipeline.stages.report_fix_sheet import Advice
-from pipeline.stages.report_results import Part, results_header, results_lines
-from pipeline.stages.settle import Settled, result_block
+from pipeline.reporting.fix_sheet import Advice
+from pipeline.reporting.results_csv import Part, results_header, results_lines
+from pipeline.reporting.row_outcomes import Settled, result_block
 from pipeline.storage.spool import Spool
 
 _AT_ONCE = 2

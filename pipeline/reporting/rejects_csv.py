@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.model import ResultBlock
-from pipeline.stages.report_csv import csv_cell, csv_cells, csv_header, csv_lines
+from pipeline.reporting.csv_format import csv_cell, csv_cells, csv_header, csv_lines
 from pipeline.validation.rejects_file import (
     REJECT_CODES,
     REJECT_DROP,

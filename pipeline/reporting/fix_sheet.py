@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from pipeline.stages.report_rejects import LEADING, Picked
+from pipeline.reporting.rejects_csv import LEADING, Picked
 from pipeline.validation.rejects_file import ROWS_SHEET
 from schemas.codes import Code
 from schemas.folding import fold
