@@ -89,11 +89,11 @@ def watch_ledger(clocks: Clocks) -> None:
 
 def watch_stages(clocks: Clocks) -> None:
     """Time the steps of a drop; nested ones are told by an indented label."""
-    from pipeline import assembly, runner
     from pipeline.inbox.claim import Claimer
     from pipeline.planning import planner
     from pipeline.reading.process import Readers
     from pipeline.reporting import close_drop, write
+    from pipeline.service import build, steps
     from pipeline.storage.ledger import SqlLedger
     from pipeline.storage.root_folders import Folders
     from pipeline.storage.spool import Spool
@@ -108,9 +108,9 @@ def watch_stages(clocks: Clocks) -> None:
     clocks.wrap(admission, "frozen", "order lines")
     clocks.wrap(admission, "keep", "freeze: sync")
     clocks.wrap(SqlLedger, "freeze_all", "ledger freeze")
-    clocks.wrap(runner.Runner, "shipment", "shipment")
+    clocks.wrap(steps.Runner, "shipment", "shipment")
     clocks.wrap(SqlLedger, "exchange", "deliver: exchange")
-    clocks.wrap(runner.Runner, "finish", "finish")
+    clocks.wrap(steps.Runner, "finish", "finish")
     clocks.wrap(close_drop.Closer, "settled_all", "finish: settle")
     clocks.wrap(reporting, "write_report", "finish: report")
     clocks.wrap(Folders, "put_away_all", "finish: archive")
@@ -166,12 +166,12 @@ def main(mode: str, root: Path) -> None:
     timer = {"profile": time.perf_counter, "processor": time.thread_time}.get(mode)
     profiles = Profiles(timer) if timer else None
     with clocks.time("imports"):
-        from pipeline import assembly
-        from pipeline.settings import load
-        from pipeline.wiring import Site
+        from pipeline.service import build
+        from pipeline.service.settings import load
+        from pipeline.service.wiring import Site
     {"ledger": watch_ledger, "stages": watch_stages}.get(mode, lambda _: None)(clocks)
     with clocks.time("run"):
-        service = assembly.service_of(Site(root, load(root)))
+        service = build.service_of(Site(root, load(root)))
         service.run(once=True)
     clocks.add("process, to here", time.perf_counter() - _BEGAN, time.process_time())
     text = profiles.text() if profiles else json.dumps(clocks.times)

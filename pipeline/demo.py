@@ -22,14 +22,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.assembly import service_of
 from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import ShipdropError, UsageError
 from pipeline.core.model import DropState
-from pipeline.exits import RunOutcome
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import running
-from pipeline.settings import (
+from pipeline.service.build import service_of
+from pipeline.service.run_outcome import RunOutcome
+from pipeline.service.settings import (
     ApiSettings,
     InboxSettings,
     LedgerSettings,
@@ -37,7 +37,7 @@ from pipeline.settings import (
     OutboxSettings,
     Settings,
 )
-from pipeline.wiring import Site
+from pipeline.service.wiring import Site
 
 SAMPLES = "sample_drops"
 README = "README.md"

@@ -20,8 +20,8 @@ from pipeline.core.model import Drop, DropState
 from pipeline.delivery.drop_queue import Handback, Shipment
 from pipeline.delivery.earlier import doubts_of
 from pipeline.planning.decisions import Blocked, Ready, Reopened
+from pipeline.service.wiring import Site
 from pipeline.storage.ledger.segments import Load, Segment, segment_post, sending
-from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
 

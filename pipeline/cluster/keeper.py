@@ -15,10 +15,10 @@ from pipeline.cluster.lease import Lease
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.delivery.limiter import Shut
+from pipeline.service.wiring import Site
 from pipeline.storage.ledger.rate_share import Allowance
 from pipeline.storage.ledger.segments import sending
 from pipeline.storage.ledger.workers import Orders
-from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
 

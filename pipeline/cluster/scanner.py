@@ -15,14 +15,14 @@ from typing import Protocol
 
 import structlog
 
-from pipeline.assembly import intake_of, pulse_writer_of
 from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.posts import SCAN
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.inbox.problems import Troubles
-from pipeline.wiring import Site
+from pipeline.service.build import intake_of, pulse_writer_of
+from pipeline.service.wiring import Site
 
 log = structlog.get_logger(__name__)
 

@@ -16,8 +16,8 @@ from pipeline.cluster.scanner import Beside, Scanner
 from pipeline.core.errors import LedgerLost, SettingsError, StorageError
 from pipeline.delivery.thread import RoomDiedError
 from pipeline.reading.process.child_process import Child
-from pipeline.settings import Settings
-from pipeline.wiring import Site
+from pipeline.service.settings import Settings
+from pipeline.service.wiring import Site
 
 log = structlog.get_logger(__name__)
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.reading.process.child_process import Child
-    from pipeline.settings import Settings
-    from pipeline.wiring import Site
+    from pipeline.service.settings import Settings
+    from pipeline.service.wiring import Site
 
 
 class LogFormat(StrEnum):
@@ -78,7 +78,7 @@ class Desk(Struct, frozen=True, dict=True):
 
         Raises SettingsError.
         """
-        from pipeline.settings import load
+        from pipeline.service.settings import load
 
         return load(self.root, config=self.config, flags=flags)
 
@@ -120,8 +120,8 @@ class Desk(Struct, frozen=True, dict=True):
             from pipeline.storage.arrow_import import make_ready
 
             make_ready()
-        from pipeline.logs import configure
-        from pipeline.wiring import Site
+        from pipeline.service.logging_setup import configure
+        from pipeline.service.wiring import Site
 
         configure(
             level="DEBUG" if self.verbose else "WARNING" if self.quiet else "INFO",

@@ -55,7 +55,7 @@ def show(
 ) -> int:
     """Show a drop: its summary, and what is left to send."""
     from pipeline.commands.common import to_json
-    from pipeline.resting import why_open
+    from pipeline.service.resting import why_open
 
     site = desk.site(later=True)
     found = site.drop(drop)
@@ -91,8 +91,8 @@ def trace(
     desk: Desk, order_id: Annotated[str, typer.Argument(metavar="ORDER_ID", help="An order id.")]
 ) -> int:
     """Show all that was read, sent and answered for an order."""
+    from pipeline.service.order_history import trace_order
     from pipeline.storage.file_names import shown
-    from pipeline.tracing import trace_order
 
     story = trace_order(desk.site(), order_id)
 

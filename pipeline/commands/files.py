@@ -34,8 +34,8 @@ def check(
     ] = None,
 ) -> int:
     """Read and plan files as a run would; send nothing."""
-    from pipeline.checking import check_files
     from pipeline.describing import describe_check
+    from pipeline.service.check import check_files
     from pipeline.storage.file_names import shown
 
     checked = check_files(desk.site(anywhere=True, reads=True), files, courier=courier, out=out)
@@ -84,7 +84,7 @@ def why(
     import time
 
     from pipeline.core.model import stamp
-    from pipeline.resting import in_words, why_open
+    from pipeline.service.resting import in_words, why_open
     from pipeline.storage.file_names import as_text
     from pipeline.storage.root_lock import RootLock
 

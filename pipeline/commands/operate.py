@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.core.closed_drop import Closed
-    from pipeline.exits import RunOutcome
-    from pipeline.service import Service
+    from pipeline.service.loop import Service
+    from pipeline.service.run_outcome import RunOutcome
+    from pipeline.service.wiring import Site
     from pipeline.storage.ledger.advisory_lock import Hold
-    from pipeline.wiring import Site
 
 
 def register(app: typer.Typer) -> None:
@@ -95,7 +95,7 @@ def _web_beside(desk: Desk, *, wanted: bool) -> Iterator[None]:
 
 
 def _service(desk: Desk, site: "Site") -> "Service":
-    from pipeline.assembly import service_of
+    from pipeline.service.build import service_of
 
     return service_of(site, on_closed=_teller(desk))
 
@@ -169,7 +169,7 @@ def retry(
     desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
 ) -> int:
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
-    from pipeline.retrying import check_retry
+    from pipeline.service.retrying import check_retry
 
     site = desk.site(later=True)
     found = site.drop(drop)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.wiring import Site
+    from pipeline.service.wiring import Site
 
 _EVERY_SECONDS = 0.2
 

@@ -54,7 +54,7 @@ def doctor(desk: Desk) -> int:
 def demo(desk: Desk) -> int:
     """Run it all on sample files, with a local stand-in API."""
     from pipeline.demo import run_demo
-    from pipeline.logs import configure
+    from pipeline.service.logging_setup import configure
 
     configure(level="DEBUG" if desk.verbose else "WARNING", form=desk.log_format.value)
     return run_demo(root=desk.root if desk.root_named else None, out=desk.console)

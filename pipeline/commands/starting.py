@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from pipeline.core.errors import LedgerLost, RootBusy, StorageError
-from pipeline.rhythm import Bell
+from pipeline.service.scan_timer import Bell
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from pipeline.adapters.pulse import PulseWriter
+    from pipeline.service.health_file import PulseWriter
+    from pipeline.service.wiring import Site
     from pipeline.storage.root_lock import RootLock
-    from pipeline.wiring import Site
 
 T = TypeVar("T")
 
@@ -135,8 +135,8 @@ class Patience:
 
     def _show(self) -> None:
         """Say in ``state/health.json`` what is waited for, where that can be written."""
-        from pipeline.adapters.pulse import Pulse, PulseWriter
         from pipeline.core.model import stamp
+        from pipeline.service.health_file import Pulse, PulseWriter
 
         clock, every = self._site.clock, self._site.settings.inbox.scan_seconds
         started_at = stamp(clock.now())

@@ -15,7 +15,7 @@ from typing import Final
 from msgspec import Struct
 
 from pipeline.core.errors import SettingsError
-from pipeline.settings import WebSettings, WebUser, is_loopback
+from pipeline.service.settings import WebSettings, WebUser, is_loopback
 from pipeline.web.passwords import is_password_hash, is_token_hash, password_fits, token_fits
 
 _TRIES: Final = 5

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from pipeline.core.errors import DropChanged, ShipdropError, StorageError, UsageError
+from pipeline.service.wiring import Site
 from pipeline.web.access import Access
 from pipeline.web.drafts import Drafts
 from pipeline.web.front import (
@@ -42,7 +43,6 @@ from pipeline.web.sheets import SheetFiles
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
 from pipeline.web.templating import make_templates
-from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from pipeline.settings import load
+from pipeline.service.settings import load
 from pipeline.storage.memory import POOL
 from pipeline.web.access import check_listening
 

@@ -14,9 +14,9 @@ import orjson
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import replace_with, storing
 from pipeline.web.faults import Rejects
-from pipeline.wiring import Site
 
 _MOST: Final = 200_000
 """Changes in one draft; beyond, a spreadsheet is the better tool."""

@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
+from pipeline.service.wiring import Site
 from pipeline.storage import outbox_names
 from pipeline.web.sheets import SheetFile, SheetFiles
 from pipeline.web.words import Progress
-from pipeline.wiring import Site
 from schemas.vocabulary import Outcome
 
 PAGE: Final = 50

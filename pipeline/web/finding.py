@@ -17,9 +17,9 @@ from msgspec import Struct
 
 from pipeline.core.formula_guard import guard_cell, unguard_cell
 from pipeline.core.ports import DropLine, Search
-from pipeline.tracing import trace_order
+from pipeline.service.order_history import trace_order
+from pipeline.service.wiring import Site
 from pipeline.web import drop_view
-from pipeline.wiring import Site
 
 _LOOKING: Final = threading.BoundedSemaphore(2)
 _SECONDS: Final = 3.0

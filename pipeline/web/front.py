@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
 from pipeline.core.errors import ShipdropError, StorageError
+from pipeline.service.wiring import Site
 from pipeline.web.access import Access, Visitor
 from pipeline.web.drafts import Drafts
 from pipeline.web.faults import Rejects, read_rejects
@@ -23,7 +24,6 @@ from pipeline.web.sharing import Shared
 from pipeline.web.sheets import SheetFiles, identity_of
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
-from pipeline.wiring import Site
 
 _FIELD_BYTES: Final = 1024 * 1024
 _FIELDS: Final = 5_000

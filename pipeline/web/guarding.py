@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipeline.settings import WebSettings, is_loopback
+from pipeline.service.settings import WebSettings, is_loopback
 from pipeline.web.access import new_session
 
 COOKIE: Final = "shipdrop_session"

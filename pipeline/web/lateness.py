@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from pipeline.service.wiring import Site
 from pipeline.web.tally import Counted, Tally
-from pipeline.wiring import Site
 from schemas.courier import DAYS, Profile
 
 

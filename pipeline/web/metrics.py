@@ -15,11 +15,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from pipeline.adapters.pulse import LATENCY_BOUNDS, Pulse
+from pipeline.service.health_file import LATENCY_BOUNDS, Pulse
+from pipeline.service.wiring import Site
 from pipeline.web.lateness import couriers
 from pipeline.web.strip import Health, Strip
 from pipeline.web.tally import Tally
-from pipeline.wiring import Site
 
 _API: Final = ("ok", "slowed", "paused", "held")
 

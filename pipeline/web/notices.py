@@ -17,17 +17,17 @@ import orjson
 import structlog
 from msgspec import Struct, field
 
-from pipeline.adapters.pulse import Pulse, has_scanned, is_fresh, read_pulse
 from pipeline.core.errors import ShipdropError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
-from pipeline.settings import NotifySettings
+from pipeline.service.health_file import Pulse, has_scanned, is_fresh, read_pulse
+from pipeline.service.settings import NotifySettings
+from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import storing
 from pipeline.storage.file_names import shown
 from pipeline.web.lateness import couriers
 from pipeline.web.tally import Tally
 from pipeline.web.words import counted
-from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 import tomlkit
 
 from pipeline.core.errors import SettingsError
+from pipeline.service.wiring import COURIERS, Site
 from pipeline.storage.courier_profiles import profile_files, read_profile, text_of
 from pipeline.storage.durable_files import make_directory, replace_with, storing
 from pipeline.web.front import NotPossible
-from pipeline.wiring import COURIERS, Site
 from schemas.courier import Profile
 from schemas.folding import fold, is_absent
 from schemas.statuses import NOTHING, Verdict

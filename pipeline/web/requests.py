@@ -5,9 +5,9 @@ import structlog
 from pipeline.core.errors import UsageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
-from pipeline.retrying import check_retry
+from pipeline.service.retrying import check_retry
+from pipeline.service.wiring import Site
 from pipeline.web.front import NotPossible, NotThere
-from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ import structlog
 import uvicorn
 
 from pipeline.core.errors import SettingsError
+from pipeline.service.wiring import Site
 from pipeline.web.access import check_listening
 from pipeline.web.app import create_app
-from pipeline.wiring import Site
 
 log = structlog.get_logger(__name__)
 

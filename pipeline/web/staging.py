@@ -15,10 +15,10 @@ from msgspec import Struct
 from starlette.datastructures import UploadFile
 
 from pipeline.core.errors import UsageError
+from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import storing
 from pipeline.web import uploads
 from pipeline.web.front import NotThere
-from pipeline.wiring import Site
 
 _KEPT_SECONDS: Final = 3600.0
 _CARD: Final = "card.json"

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
-from pipeline.wiring import Site
+from pipeline.service.wiring import Site
 from schemas.vocabulary import Outcome
 
 _KEPT_SECONDS: Final = 2.0

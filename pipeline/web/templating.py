@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.templating import Jinja2Templates
 
+from pipeline.service.wiring import Site
 from pipeline.storage.file_names import shown
 from pipeline.web import charts, words
 from pipeline.web.strip import Strip
-from pipeline.wiring import Site
 
 _HERE: Final = Path(__file__).parent
 

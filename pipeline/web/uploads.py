@@ -18,9 +18,9 @@ from msgspec import Struct
 
 from pipeline.core.model import stamp
 from pipeline.core.ports import DropLine
+from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import replace_with, storing
 from pipeline.storage.file_names import NAME_BYTES
-from pipeline.wiring import Site
 
 _FOLDER: Final = "uploads"
 _LONGEST_NOTE: Final = 1000

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.exits import Exit
+from pipeline.service.run_outcome import Exit
 from tests.acceptance.harness import REPOSITORY, Root, until
 from tests.acceptance.systemd import DEPLOY, unit
 

@@ -39,7 +39,7 @@ def test_a_name_is_shown_as_it_is_and_cannot_steer_the_terminal(root: Root) -> N
 def test_a_traceback_on_a_terminal_shows_no_cells() -> None:
     program = (
         "import structlog\n"
-        "from pipeline.logs import configure\n"
+        "from pipeline.service.logging_setup import configure\n"
         "configure(level='INFO', form='console')\n"
         "def fail():\n"
         "    cell = 'Remark ' + 'of a customer'\n"

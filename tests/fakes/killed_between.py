@@ -18,7 +18,6 @@ from pathlib import Path
 import orjson
 from msgspec.structs import replace
 
-from pipeline import runner
 from pipeline.core.closed_drop import Closed
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import ChunkResult, ChunkState
@@ -28,9 +27,10 @@ from pipeline.inbox.scan import Inbox
 from pipeline.planning import planner  # noqa: F401 - else each fork would load them
 from pipeline.planning.decisions import Ready
 from pipeline.reporting import close_drop
-from pipeline.settings import load
+from pipeline.service import steps
+from pipeline.service.settings import load
+from pipeline.service.wiring import Site
 from pipeline.storage import arrow_files  # noqa: F401 - the same
-from pipeline.wiring import Site
 from schemas.vocabulary import Outcome
 
 NAMES = ("a.csv", "b.csv", "c.csv")

@@ -2,7 +2,7 @@
 
 from pipeline.core.closed_drop import Closed
 from pipeline.delivery.drop_queue import Handback
-from pipeline.wiring import Site
+from pipeline.service.wiring import Site
 from tests.fakes.killed_between import accept_all
 
 

@@ -19,9 +19,9 @@ from pipeline.core.model import Drop, DropState, Limits
 from pipeline.delivery.drop_queue import Handback
 from pipeline.planning.decisions import Blocked, Ready
 from pipeline.reading.read_file import prepare, prepare_together
-from pipeline.settings import load
+from pipeline.service.settings import load
+from pipeline.service.wiring import Site
 from pipeline.storage.spool import Spool
-from pipeline.wiring import Site
 from schemas.codes import Code
 from schemas.profile import builtin_profiles
 from tests.acceptance.harness import orders, sheet

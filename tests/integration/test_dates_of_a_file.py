@@ -7,9 +7,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from pipeline.checking import check_files
-from pipeline.settings import load
-from pipeline.wiring import Site
+from pipeline.service.check import check_files
+from pipeline.service.settings import load
+from pipeline.service.wiring import Site
 
 
 @pytest.mark.parametrize(

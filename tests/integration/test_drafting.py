@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.checking import check_files
 from pipeline.core.errors import DropRefused, UsageError
-from pipeline.settings import load
+from pipeline.service.check import check_files
+from pipeline.service.settings import load
+from pipeline.service.wiring import Site
 from pipeline.validation.draft.from_sample import Draft, draft_from
-from pipeline.wiring import Site
 from schemas.profile import builtin_profiles
 from schemas.statuses import Direction, Verdict
 from tests.fakes.confirming import Says, confirmed

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.assembly import service_of
 from pipeline.core.clock import SystemClock
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop
@@ -15,10 +14,11 @@ from pipeline.core.ports import StatusApi
 from pipeline.delivery.api.client import KonnectApi
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.thread import DeliveryRoom
-from pipeline.lineup import Event, Lineup
-from pipeline.onward import Loading, NotLoadedError, Onward
-from pipeline.settings import load
-from pipeline.wiring import Site
+from pipeline.service.build import service_of
+from pipeline.service.lineup import Event, Lineup
+from pipeline.service.onward import Loading, NotLoadedError, Onward
+from pipeline.service.settings import load
+from pipeline.service.wiring import Site
 from tests.acceptance.harness import orders
 from tests.integration.delivery_support import World, picked, with_sandbox
 

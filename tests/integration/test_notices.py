@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.pulse import Pulse, PulseWriter
 from pipeline.core.model import stamp
-from pipeline.settings import load
+from pipeline.service.health_file import Pulse, PulseWriter
+from pipeline.service.settings import load
+from pipeline.service.wiring import Site
 from pipeline.web.notices import Notices
-from pipeline.wiring import Site
 from tests.acceptance.harness import orders, sheet
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.steps_by_hand import claim, finish, plan, put

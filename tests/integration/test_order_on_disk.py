@@ -14,8 +14,8 @@ from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import DropState
 from pipeline.planning.decisions import Ready
-from pipeline.settings import load
-from pipeline.wiring import Site
+from pipeline.service.settings import load
+from pipeline.service.wiring import Site
 from tests.acceptance.harness import orders, sheet
 from tests.fakes.disk_recorder import record
 from tests.fakes.steps_by_hand import claim, finish, plan, put

@@ -17,9 +17,9 @@ from pipeline.core.model import Disposition
 from pipeline.planning.plan_input import load
 from pipeline.reading.process import Readers, ReadingStopped
 from pipeline.reading.process.protocol import answer_of
-from pipeline.settings import Settings
+from pipeline.service.settings import Settings
+from pipeline.service.wiring import Site
 from pipeline.storage.spool import Spool
-from pipeline.wiring import Site
 from schemas.profile import builtin_profiles
 from tests.acceptance.harness import sheet
 

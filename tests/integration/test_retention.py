@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from pipeline.adapters.shelves import Shelves
-from pipeline.adapters.swept_file import SweptFile
 from pipeline.core.model import Drop, DropState, stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
-from pipeline.retention import Keep, Retention, Swept
+from pipeline.service.retention import Keep, Retention, Swept
+from pipeline.service.retention_files import Shelves
+from pipeline.service.swept_file import SweptFile
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.tables import chunks, lines, receipts, verdicts
 from pipeline.storage.outbox import Outbox

@@ -6,9 +6,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pipeline.core.model import DropState
-from pipeline.settings import load
+from pipeline.service.settings import load
+from pipeline.service.wiring import Site
 from pipeline.web.tally import Tally
-from pipeline.wiring import Site
 from tests.fakes.manual_clock import ManualClock
 
 

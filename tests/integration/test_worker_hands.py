@@ -8,10 +8,10 @@ import pytest
 
 from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
-from pipeline.settings import LedgerSettings, Settings
+from pipeline.service.settings import LedgerSettings, Settings
+from pipeline.service.wiring import Site
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.segments import Segment
-from pipeline.wiring import Site
 from tests.postgres import PrivatePostgres
 
 

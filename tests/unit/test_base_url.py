@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.settings import check_base_url
+from pipeline.service.settings import check_base_url
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from pipeline.rhythm import Bell
+from pipeline.service.scan_timer import Bell
 
 
 def test_it_waits_no_longer_than_it_is_told() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dependencies import Dependencies
+from pipeline.service.dependencies import Dependencies
 
 _SOME = st.integers(0, 7).map(lambda number: f"d{number}")
 _STEPS = st.lists(

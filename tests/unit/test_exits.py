@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from pipeline.delivery.limiter import Shut
-from pipeline.exits import Cause, Exit, Rest, RunOutcome
 from pipeline.inbox.scan import Cause as WaitsFor
 from pipeline.inbox.scan import Waiting
+from pipeline.service.run_outcome import Cause, Exit, Rest, RunOutcome
 
 API = Rest(reason="The API is away.")
 DISK = Rest(reason="The disk is full.", cause=Cause.STORAGE)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import SettingsError
-from pipeline.settings import load
+from pipeline.service.settings import load
 
 SECRET = "s3cr3t-do-not-show"
 

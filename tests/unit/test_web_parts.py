@@ -15,7 +15,9 @@ from msgspec.structs import replace
 from pydantic import SecretStr
 
 from pipeline import web
-from pipeline.adapters.pulse import (
+from pipeline.core.errors import SettingsError
+from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
+from pipeline.service.health_file import (
     LATENCY_BOUNDS,
     Calls,
     Pulse,
@@ -24,10 +26,9 @@ from pipeline.adapters.pulse import (
     is_fresh,
     read_minutes,
 )
-from pipeline.adapters.pulse import read_pulse as read
-from pipeline.core.errors import SettingsError
-from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
-from pipeline.settings import WebSettings, WebUser, load
+from pipeline.service.health_file import read_pulse as read
+from pipeline.service.settings import WebSettings, WebUser, load
+from pipeline.service.wiring import Site
 from pipeline.storage.courier_profiles import LiveProfiles
 from pipeline.web.access import Access, Right, Throttle, Visitor
 from pipeline.web.drafts import Draft, Rule
@@ -37,7 +38,6 @@ from pipeline.web.remember import remember
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.uploads import clean_name
 from pipeline.web.words import ago, size
-from pipeline.wiring import Site
 from schemas.courier import Expectation
 from schemas.errors import ProfileError
 from schemas.profile import load_profile

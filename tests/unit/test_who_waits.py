@@ -26,7 +26,6 @@ from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.delivery.drop_queue import Handback
 from pipeline.delivery.limiter import Shut
-from pipeline.lineup import Event
 from pipeline.planning.decisions import (
     Blocked,
     Candidate,
@@ -37,7 +36,8 @@ from pipeline.planning.decisions import (
     rest_of,
     sharing,
 )
-from pipeline.work import Work
+from pipeline.service.lineup import Event
+from pipeline.service.work import Work
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 AWAY = Shut(held=False, reason="The API is away.")

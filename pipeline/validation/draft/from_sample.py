@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from pipeline.core.errors import DropRefused, UsageError
 from pipeline.reading.open_manifest import read_manifest
+from pipeline.service.wiring import Site
 from pipeline.storage.courier_profiles import read_profile
 from pipeline.storage.file_names import shown
 from pipeline.validation.draft.column_profile import (
@@ -23,7 +24,6 @@ from pipeline.validation.draft.column_profile import (
 from pipeline.validation.draft.profile_draft import draft_profile, suggestion
 from pipeline.validation.draft.role_guess import Guess, guess_roles
 from pipeline.validation.profile_by_name import find_profile
-from pipeline.wiring import Site
 from schemas.courier import GENERIC
 from schemas.folding import fold
 from schemas.profile import builtin_profiles

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from pipeline.core.errors import UsageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine, Search
-from pipeline.tracing import trace_order
+from pipeline.service.order_history import trace_order
 from pipeline.web import drop_view, requests, staging, uploads, words
 from pipeline.web.api_models import (
     Asked,

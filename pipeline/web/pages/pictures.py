@@ -11,7 +11,7 @@ from markupsafe import Markup
 from msgspec import Struct
 from starlette.responses import Response
 
-from pipeline.adapters.pulse import Calls, read_minutes
+from pipeline.service.health_file import Calls, read_minutes
 from pipeline.web import charts
 from pipeline.web.front import AtFront, Front, Looker, page
 from pipeline.web.tally import Counted

@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.checking import Checked, check_files
 from pipeline.core.errors import UsageError
+from pipeline.service.check import Checked, check_files
 from pipeline.web import drop_view, staging, uploads, words
 from pipeline.web.access import Visitor
 from pipeline.web.front import (

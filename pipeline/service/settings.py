@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from pipeline.core.errors import SettingsError
-from pipeline.explaining import Given, explain, known_keys
+from pipeline.service.settings_errors import Given, explain, known_keys
 from schemas.likeness import did_you_mean
 from schemas.toml_reader import no_toml
 

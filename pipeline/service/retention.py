@@ -13,10 +13,10 @@ from typing import TypeVar
 import structlog
 from msgspec import Struct
 
-from pipeline.adapters.shelves import Shelves
-from pipeline.adapters.swept_file import SweptFile
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import Clock
+from pipeline.service.retention_files import Shelves
+from pipeline.service.swept_file import SweptFile
 from pipeline.storage.ledger import SqlLedger
 
 log = structlog.get_logger(__name__)

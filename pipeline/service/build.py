@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pipeline.adapters.pulse import PulseWriter
 from pipeline.core.closed_drop import Closed
 from pipeline.inbox.intake import Intake
 from pipeline.inbox.late_files import Latecomers
 from pipeline.inbox.late_writes import LateWrites
 from pipeline.inbox.problems import Troubles
-from pipeline.onward import Loading, Onward
-from pipeline.rhythm import Pace
-from pipeline.service import Service
+from pipeline.service.health import looking_at
+from pipeline.service.health_file import PulseWriter
+from pipeline.service.loop import Service
+from pipeline.service.onward import Loading, Onward
+from pipeline.service.scan_timer import Pace
+from pipeline.service.wiring import Site
 from pipeline.storage.arrow_import import make_ready
-from pipeline.vitals import looking_at
-from pipeline.wiring import Site
 
 if TYPE_CHECKING:
     from pipeline.inbox.watcher import Watcher

@@ -1,7 +1,7 @@
 """Drops under way: read and planned one after the other, delivered side by side, reported.
 
 What waits at a step when its thread comes to it is done together: nobody waits for a batch to
-fill. ``pipeline.lineup`` has the drops until they are planned; the delivery room has its own
+fill. ``pipeline.service.lineup`` has the drops until they are planned; the delivery room has its own
 thread, and one reports.
 """
 
@@ -17,10 +17,10 @@ from pipeline.core.closed_drop import Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk
-from pipeline.lineup import Came, Event, Lineup, thread_named
-from pipeline.onward import NotLoadedError, Onward
 from pipeline.planning.decisions import Blocked, Later, Ready, Reopened, Step, rest_after, rest_of
 from pipeline.reading.drop_reader import MAX_TRIES, ClaimedFiles
+from pipeline.service.lineup import Came, Event, Lineup, thread_named
+from pipeline.service.onward import NotLoadedError, Onward
 
 if TYPE_CHECKING:
     from pipeline.delivery.drop_queue import Handback

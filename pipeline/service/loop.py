@@ -14,19 +14,19 @@ from pipeline.core.closed_drop import Cause, Closed, Rest
 from pipeline.core.errors import LedgerLost, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock
-from pipeline.exits import RunOutcome, rows_for_a_person
 from pipeline.inbox.claim import Claimer
 from pipeline.inbox.intake import Intake
 from pipeline.inbox.problems import Troubles
-from pipeline.lineup import Event
-from pipeline.onward import Onward
 from pipeline.reading.drop_reader import ClaimedFiles
-from pipeline.retention import Retention
-from pipeline.rhythm import Bell, Pace, Rhythm
+from pipeline.service.lineup import Event
+from pipeline.service.onward import Onward
+from pipeline.service.requests import Wishes
+from pipeline.service.retention import Retention
+from pipeline.service.run_outcome import RunOutcome, rows_for_a_person
+from pipeline.service.scan_timer import Bell, Pace, Rhythm
+from pipeline.service.work import Work
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
-from pipeline.wishes import Wishes
-from pipeline.work import Work
 
 if TYPE_CHECKING:
     from pipeline.delivery.thread import DeliveryRoom

@@ -23,10 +23,10 @@ from pipeline.reporting.check_report import preflight
 from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
 from pipeline.reporting.rows import Report
 from pipeline.reporting.summary_json import SummaryFacts, summary_object
+from pipeline.service.wiring import Site
 from pipeline.storage.file_names import shown
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool
-from pipeline.wiring import Site
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.adapters.pulse import Pulse, is_fresh
 from pipeline.core.model import Drop
 from pipeline.core.ports import Clock
+from pipeline.service.health_file import Pulse, is_fresh
 
 
 def why_open(drop: Drop, pulse: Pulse | None, clock: Clock) -> dict[str, Any] | None:

@@ -7,12 +7,12 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pipeline.adapters.pulse import Calls, Pulse
 from pipeline.core.model import stamp
 from pipeline.core.ports import Clock
 from pipeline.delivery.metrics import CallCount
 from pipeline.inbox.late_files import as_dicts
 from pipeline.inbox.problems import Troubles
+from pipeline.service.health_file import Calls, Pulse
 
 if TYPE_CHECKING:
     from pipeline.delivery.thread import DeliveryRoom

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipeline.core.model import Drop
+from pipeline.service.work import Work
 from pipeline.storage.ledger import SqlLedger
-from pipeline.work import Work
 
 if TYPE_CHECKING:
     from pipeline.delivery.thread import DeliveryRoom

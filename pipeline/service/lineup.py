@@ -15,11 +15,11 @@ from msgspec import Struct
 
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
-from pipeline.dependencies import Dependencies
-from pipeline.onward import NotLoadedError, Onward
 from pipeline.planning.decisions import Blocked, Candidate, Step, sharing
 from pipeline.reading.drop_reader import ClaimedFiles
-from pipeline.turns import Lanes
+from pipeline.service.dependencies import Dependencies
+from pipeline.service.fair_queue import Lanes
+from pipeline.service.onward import NotLoadedError, Onward
 
 if TYPE_CHECKING:
     import pyarrow as pa

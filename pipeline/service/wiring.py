@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from pipeline.adapters.pulse import LATENCY_BOUNDS, Pulse, read_pulse
-from pipeline.adapters.shelves import Shelves
-from pipeline.adapters.swept_file import SweptFile
 from pipeline.core.clock import SystemClock
 from pipeline.core.errors import LedgerLost, SettingsError, UsageError
 from pipeline.core.model import Drop, Limits
@@ -28,9 +25,12 @@ from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.reading.process import Readers
 from pipeline.reading.process.child_process import Child
 from pipeline.reading.process.protocol import MB, ReadingRules
-from pipeline.retention import Keep, Retention
-from pipeline.sending import api_maker, credentials_of, policy_of
-from pipeline.settings import Settings
+from pipeline.service.health_file import LATENCY_BOUNDS, Pulse, read_pulse
+from pipeline.service.retention import Keep, Retention
+from pipeline.service.retention_files import Shelves
+from pipeline.service.sending import api_maker, credentials_of, policy_of
+from pipeline.service.settings import Settings
+from pipeline.service.swept_file import SweptFile
 from pipeline.storage.courier_profiles import LiveProfiles
 from pipeline.storage.file_names import DropIds, shown
 from pipeline.storage.ledger import SqlLedger, open_ledger
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pipeline.planning.planner import Admission
     from pipeline.reporting.close_drop import Closer
     from pipeline.reporting.fix_sheet import Advice
-    from pipeline.runner import Runner
+    from pipeline.service.steps import Runner
 
 COURIERS = "couriers"
 
@@ -266,7 +266,7 @@ class Site(Struct, frozen=True, dict=True):
     @cached_property
     def runner(self) -> "Runner":
         """Takes planned drops to their end, and closed ones up again."""
-        from pipeline.runner import Runner
+        from pipeline.service.steps import Runner
 
         return Runner(ledger=self.ledger, closer=self.closer, rules=self.plan_rules)
 

@@ -10,7 +10,7 @@ from pipeline.delivery.api.fenced_client import PresentApi
 from pipeline.delivery.api.proxies import proxy_for
 from pipeline.delivery.metrics import CallCount, Metered
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.settings import ApiSettings
+from pipeline.service.settings import ApiSettings
 from pipeline.storage.ledger import SqlLedger
 
 _GATHER_SECONDS = 0.015

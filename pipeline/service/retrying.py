@@ -5,8 +5,8 @@ from typing import Any
 
 from pipeline.core.errors import UsageError
 from pipeline.core.model import DropState
+from pipeline.service.wiring import Site
 from pipeline.storage.spool import spool_of
-from pipeline.wiring import Site
 
 
 def check_retry(

@@ -13,7 +13,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from pipeline.planning.planner import Admission
     from pipeline.reporting.close_drop import Closer
-    from pipeline.runner import Runner
+    from pipeline.service.steps import Runner
 
 
 class Onward(Struct, frozen=True, kw_only=True):

@@ -12,10 +12,10 @@ from pipeline.core.errors import StorageError
 from pipeline.core.formula_guard import unguard_cell
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkState, Receipt, Sighting
+from pipeline.service.wiring import Site
 from pipeline.storage import outbox_names
 from pipeline.storage.file_names import one_component
 from pipeline.storage.spool import spool_of
-from pipeline.wiring import Site
 from schemas.vocabulary import Milestone, Outcome
 
 _CALLS = {"put": "sent", "ask": "asked"}

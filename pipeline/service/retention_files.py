@@ -1,7 +1,7 @@
 """What lies on the shelves for good: originals in archive and quarantine, reports in the outbox,
 and what is kept beside the ledger.
 
-Only finds and removes; what may go is decided elsewhere (``pipeline.retention``).
+Only finds and removes; what may go is decided elsewhere (``pipeline.service.retention``).
 """
 
 import re
