@@ -15,9 +15,9 @@ from typing import Protocol
 
 import structlog
 
-from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
-from pipeline.cluster.posts import SCAN
+from pipeline.cluster.locks import SCAN
+from pipeline.cluster.tasks import Hands
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.inbox.problems import Troubles

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.cluster.engine import Engine, Queue
-from pipeline.cluster.hands import PLAN, REPORT, SEND, Hands
-from pipeline.cluster.keeper import Keeper
+from pipeline.cluster.job_queue import Engine, Queue
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.scanner import Beside, Scanner
+from pipeline.cluster.supervisor import Keeper
+from pipeline.cluster.tasks import PLAN, REPORT, SEND, Hands
 from pipeline.core.errors import LedgerLost, SettingsError, StorageError
 from pipeline.delivery.thread import RoomDiedError
 from pipeline.reading.process.child_process import Child

@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from pipeline.cluster.engine import make_tables
+from pipeline.cluster.job_queue import make_tables
 from pipeline.cluster.worker import libpq
 from tests.postgres import PrivatePostgres
 
 _FREEZES = """
 import asyncio, sys
-from pipeline.cluster.engine import make_tables
+from pipeline.cluster.job_queue import make_tables
 asyncio.run(make_tables(sys.argv[1]))
 """
 

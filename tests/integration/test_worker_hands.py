@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cluster.hands import Hands
 from pipeline.cluster.lease import Lease
+from pipeline.cluster.tasks import Hands
 from pipeline.service.settings import LedgerSettings, Settings
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger import SqlLedger, open_ledger

@@ -13,7 +13,7 @@ import structlog
 from msgspec.structs import replace
 
 from pipeline.cluster.lease import Lease
-from pipeline.cluster.posts import Posts
+from pipeline.cluster.locks import Posts
 from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import structlog
 
-from pipeline.cluster.engine import Engine
-from pipeline.cluster.hands import Hands
+from pipeline.cluster.job_queue import Engine
 from pipeline.cluster.lease import Lease
+from pipeline.cluster.tasks import Hands
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.delivery.limiter import Shut
