@@ -24,9 +24,9 @@ def main() -> NoReturn:
     for name, value in _NOT_NEEDED.items():
         os.environ.setdefault(name, value)
     child = _reader_for(sys.argv[1:])
-    from pipeline import cli
+    from pipeline.cli import app
 
-    cli.main(child)
+    app.main(child)
 
 
 def _reader_for(words: Sequence[str]) -> Child | None:

@@ -64,7 +64,7 @@ _BESIDES = (
 _SELDOM = (
     "pipeline.web",
     "pipeline.cluster",
-    "pipeline.demo",
+    "pipeline.cli.demo",
     "pipeline.validation.draft.from_sample",
 )
 """Loaded only by a second process, forked from the first, for the commands that may need them."""
@@ -286,7 +286,7 @@ def _served(asked: int) -> int | None:
 
 def _import_most() -> None:
     """Import what most commands need, and start no thread by it."""
-    # As the command does it: see pipeline/__main__.py and commands/common.py.
+    # As the command does it: see pipeline/__main__.py and cli/options.py.
     from pipeline import __main__
     from pipeline.storage.memory import POOL
 

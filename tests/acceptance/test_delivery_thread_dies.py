@@ -25,7 +25,7 @@ def broken(self, *arguments, **named):
         raise RuntimeError("a bug that nobody foresaw")
     return sound(self, *arguments, **named)
 setattr(owner, method, broken)
-from pipeline.cli import main
+from pipeline.cli.app import main
 main()
 """
 LEASE = ("pipeline.delivery.dispatcher", "Desk", "_lease", "2")

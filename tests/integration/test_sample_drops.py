@@ -11,8 +11,8 @@ import openpyxl
 import pytest
 from rich.console import Console
 
+from pipeline.cli.demo import compare, find_samples, lay_out, read_table, run_demo, run_once
 from pipeline.core.errors import UsageError
-from pipeline.demo import compare, find_samples, lay_out, read_table, run_demo, run_once
 
 pytestmark = pytest.mark.timeout(60)
 

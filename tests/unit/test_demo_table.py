@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.demo import COUNTS, HEADINGS, find_samples, read_table
+from pipeline.cli.demo import COUNTS, HEADINGS, find_samples, read_table
 
 HEAD = f"| {' | '.join(HEADINGS)} |\n|{'---|' * len(HEADINGS)}\n"
 LINE = "| `delhivery/a b (1).csv` | a report | 6 | 1 | 1 | 1 | 1 | 1 | 1 | completed |\n"

@@ -111,7 +111,7 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(live: Live, root: Root) -> N
 
 def test_nothing_of_the_page_is_loaded_by_other_commands(root: Root) -> None:
     code = (
-        "import sys, pipeline.cli, pipeline.service.wiring, pipeline.commands.web;"
+        "import sys, pipeline.cli.app, pipeline.service.wiring, pipeline.cli.serve;"
         "print([m for m in ('fastapi', 'starlette', 'uvicorn', 'jinja2', 'apprise', 'argon2',"
         " 'prometheus_client', 'tomlkit', 'pipeline.web') if m in sys.modules])"
     )

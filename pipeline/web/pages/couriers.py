@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from pipeline.cli.text import describe_profile
 from pipeline.core.ports import Search
-from pipeline.describing import describe_profile
 from pipeline.reporting.template_xlsx import template
 from pipeline.web.front import AtFront, Front, Looker, NotThere, page
 from pipeline.web.lateness import couriers

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.commands.common import Desk, command
+from pipeline.cli.options import Desk, command
 
 if TYPE_CHECKING:
     from pipeline.core.model import Drop
@@ -54,7 +54,7 @@ def show(
     desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
 ) -> int:
     """Show a drop: its summary, and what is left to send."""
-    from pipeline.commands.common import to_json
+    from pipeline.cli.options import to_json
     from pipeline.service.resting import why_open
 
     site = desk.site(later=True)
@@ -64,7 +64,7 @@ def show(
 
 
 def _outcomes(drop: "Drop") -> str:
-    from pipeline.describing import in_words
+    from pipeline.cli.text import in_words
 
     summary = drop.facts.get("summary")
     if not summary:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.common import Desk, command
+from pipeline.cli.options import Desk, command
 
 Courier = Annotated[
     str | None, typer.Option(metavar="C", help="The courier whose profile is to be used.")
@@ -34,7 +34,7 @@ def check(
     ] = None,
 ) -> int:
     """Read and plan files as a run would; send nothing."""
-    from pipeline.describing import describe_check
+    from pipeline.cli.text import describe_check
     from pipeline.service.check import check_files
     from pipeline.storage.file_names import shown
 

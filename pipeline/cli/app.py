@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from pipeline.commands import ask, cluster, draft, drops, files, ledger, operate, setup, web
+from pipeline.cli import cluster, drops, files, ledger, lookup, map_profile, run, serve, setup
 from pipeline.core.errors import RootBusy, SettingsError, ShipdropError
 from pipeline.sandbox import options as sandbox
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.common import Desk, command
+from pipeline.cli.options import Desk, command
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +22,7 @@ def init(
     ] = None,
 ) -> int:
     """Make the folders, shipdrop.toml and a page for couriers."""
-    from pipeline.initial import make_root
+    from pipeline.cli.init_root import make_root
 
     root = (folder or desk.root).absolute()
     made = make_root(root)
@@ -37,7 +37,7 @@ def init(
 
 def doctor(desk: Desk) -> int:
     """Examine folders, ledger, API and token; say what to do."""
-    from pipeline.doctor import examine
+    from pipeline.cli.doctor import examine
 
     findings = examine(desk.site(anywhere=True))
 
@@ -53,7 +53,7 @@ def doctor(desk: Desk) -> int:
 
 def demo(desk: Desk) -> int:
     """Run it all on sample files, with a local stand-in API."""
-    from pipeline.demo import run_demo
+    from pipeline.cli.demo import run_demo
     from pipeline.service.logging_setup import configure
 
     configure(level="DEBUG" if desk.verbose else "WARNING", form=desk.log_format.value)

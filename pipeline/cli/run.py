@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.commands.common import Desk, command, to_json
-from pipeline.commands.starting import Patience, Signals, startable_again
+from pipeline.cli.options import Desk, command, to_json
+from pipeline.cli.starting import Patience, Signals, startable_again
 from pipeline.core.errors import RootBusy, UsageError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _run(
     once: bool,
     only: str | None = None,
 ) -> "RunOutcome":
-    from pipeline.commands.progress import watching
+    from pipeline.cli.progress_bar import watching
 
     hold.on_lost = service.stop
     signals.end(service.stop)
@@ -146,7 +146,7 @@ def _teller(desk: Desk) -> Callable[["Closed"], None]:
             typer.echo(orjson.dumps(dict(closed.summary)).decode())
             sys.stdout.flush()
         elif not desk.quiet:
-            from pipeline.describing import in_words
+            from pipeline.cli.text import in_words
             from pipeline.storage.file_names import shown
 
             typer.echo(f"{shown(closed.drop.source_file)}: {in_words(closed.summary)}")

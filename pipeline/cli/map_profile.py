@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.common import Desk, command
+from pipeline.cli.options import Desk, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.commands.common import Desk, command
-from pipeline.commands.operate import people_told
-from pipeline.commands.starting import Signals, startable_again
+from pipeline.cli.options import Desk, command
+from pipeline.cli.run import people_told
+from pipeline.cli.starting import Signals, startable_again
 
 
 def register(app: typer.Typer) -> None:

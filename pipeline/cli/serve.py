@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.common import Desk, command
+from pipeline.cli.options import Desk, command
 
 Host = Annotated[str | None, typer.Option(help="Where to listen; else web.host (127.0.0.1).")]
 Port = Annotated[

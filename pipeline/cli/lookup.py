@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.commands.common import Desk, command
+from pipeline.cli.options import Desk, command
 
 
 def register(app: typer.Typer) -> None:
@@ -22,8 +22,8 @@ def profiles(
     ] = None,
 ) -> int:
     """List the courier profiles, or show one."""
+    from pipeline.cli.text import describe_profile
     from pipeline.core.errors import UsageError
-    from pipeline.describing import describe_profile
     from pipeline.validation.profile_by_name import did_you_mean, find_profile
 
     known = desk.site(anywhere=True).profiles
