@@ -45,7 +45,7 @@ def _main(
     """Watch a folder for courier manifests and report their shipment statuses."""
 
 
-for module in (setup, operate, web, files, drops, draft, ask, ledger, cluster):
+for module in (setup, run, serve, files, drops, map_profile, lookup, ledger, cluster):
     module.register(app)
 sandbox.add_command(app)
 

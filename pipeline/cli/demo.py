@@ -125,7 +125,7 @@ def run_demo(*, root: Path | None, keep: bool = True, out: Console) -> int:
 def find_samples() -> Traversable:
     """Find the samples: inside the installed package, else beside it in the repository."""
     package = resources.files("pipeline")
-    beside = Path(__file__).parents[1] / SAMPLES
+    beside = Path(__file__).parents[2] / SAMPLES
     for found in (package / SAMPLES, beside):
         if (found / README).is_file():
             return found

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Records, errors, ports and small pure helpers that several steps share."""

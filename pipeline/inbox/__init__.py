@@ -1,1 +1,1 @@
-"""TODO"""
+"""Find which file is ready, and take it."""

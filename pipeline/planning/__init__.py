@@ -1,1 +1,1 @@
-"""TODO"""
+"""Hold updates against what the ledger knows: waves, chunks, frozen bodies."""

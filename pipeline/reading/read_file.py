@@ -1,6 +1,7 @@
 """The first half of the path for one file: read → map → validate → transform, into the spool.
 
-It runs in a process of its own (``pipeline.reading.process.child_main``), which alone loads the native readers.
+It runs in a process of its own (``pipeline.reading.process.child_main``), which alone loads the
+native readers.
 """
 
 import mmap

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Write what comes back: results, rejects, summaries; archive or quarantine the file."""

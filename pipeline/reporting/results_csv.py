@@ -53,7 +53,7 @@ def results_header() -> bytes:
 def results_lines(parts: Sequence[Part]) -> list[bytes]:
     """Return the lines of each of these parts, made at once: for few rows Arrow's calls are dear.
 
-    Text is guarded against formulas (``pipeline.core.formula_guard``), numbers are not; an unknown chunk
+    Text is guarded against formulas (``core.formula_guard``), numbers are not; an unknown chunk
     or HTTP status is empty.
     """
     table = pa.concat_tables([part.block.table for part in parts])

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Wire the steps together, and move drops from step to step."""

@@ -1,8 +1,8 @@
 """Drops under way: read and planned one after the other, delivered side by side, reported.
 
 What waits at a step when its thread comes to it is done together: nobody waits for a batch to
-fill. ``pipeline.service.lineup`` has the drops until they are planned; the delivery room has its own
-thread, and one reports.
+fill. ``pipeline.service.lineup`` has the drops until they are planned; the delivery room has its
+own thread, and one reports.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Keep what lies on disk: atomic writes, names, folders, spools, the lock, the ledger."""

@@ -26,8 +26,8 @@ from pipeline.inbox.late_writes import LateWrites
 from pipeline.inbox.scan import Inbox
 from pipeline.planning import planner  # noqa: F401 - else each fork would load them
 from pipeline.planning.decisions import Ready
-from pipeline.reporting import close_drop
-from pipeline.service import steps
+from pipeline.reporting import close_drop  # noqa: F401 - the same
+from pipeline.service import steps as _steps  # noqa: F401 - the same
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from pipeline.storage import arrow_files  # noqa: F401 - the same

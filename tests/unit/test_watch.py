@@ -40,7 +40,7 @@ def test_what_one_file_may_cost(
     too_large: bool,
 ) -> None:
     now = 50.0
-    monkeypatch.setattr(watch, "monotonic", lambda: now)
+    monkeypatch.setattr(limits, "monotonic", lambda: now)
     reader: Any = Reader()
     watched = Watch(reader, allowed=3.0, memory=MEMORY)
     watched.look()

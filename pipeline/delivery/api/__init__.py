@@ -1,1 +1,1 @@
-"""TODO"""
+"""Speak to the receiving API, and understand its answers."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Read CSV: its encoding, its dialect, its cells."""

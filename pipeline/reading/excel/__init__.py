@@ -1,1 +1,1 @@
-"""TODO"""
+"""Read workbooks, and check them before a native reader opens them."""

@@ -1,8 +1,8 @@
 """The process that reads: asked for a file or a few, it leaves the rows in their spools.
 
-``pipeline.reading.process`` is the other end, ``pipeline.reading.process.protocol`` tells what passes between them.
-Nothing else of the pipeline loads pandas, pandera and the native readers. A file that makes any of
-them panic, or never end, ends this process and nothing more.
+``pipeline.reading.process`` is the other end, ``pipeline.reading.process.protocol`` says how they
+speak. Nothing else of the pipeline loads pandas, pandera and the native readers. A file that makes
+any of them panic, or never end, ends this process and nothing more.
 """
 
 import os
@@ -66,7 +66,7 @@ class _Parent(Struct, frozen=True):
 
 
 class _Earlier(Struct, frozen=True):
-    """Earlier drops, as far as the parent knows them; see ``pipeline.validation.returned_rejects.Family``."""
+    """Earlier drops, as far as the parent knows them; see ``returned_rejects.Family``."""
 
     parent: _Parent
     spools: Path

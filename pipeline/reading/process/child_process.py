@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
     from pipeline.core.usage import Usage
 
-_HOME = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120 - as above
+_HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))  # noqa: PTH120 - as above
 """Where our packages lie, if they are not installed."""
 
-_BOOT = "import sys; sys.path.append(sys.argv[1]); from pipeline.reading.process.child_main import main; main()"
+_BOOT = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from pipeline.reading.process.child_main import main; main()"
+)
 """Not ``-m``: that would look for modules in the current folder first, and somebody who checks
 files in an inbox stands in a folder that strangers write to."""
 

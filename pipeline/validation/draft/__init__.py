@@ -1,1 +1,1 @@
-"""TODO"""
+"""Guess a starting profile from a courier's sample file."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Find the error cells of workbooks, which the native reader drops."""

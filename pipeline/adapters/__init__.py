@@ -1,1 +1,0 @@
-"""The effects: file system, ledger, network and clock, each behind a small port."""

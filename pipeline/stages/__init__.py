@@ -1,1 +1,0 @@
-"""The pure stages of the one path: records in, records out; no files, no sockets, no clock."""
