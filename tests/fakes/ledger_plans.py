@@ -15,12 +15,12 @@ CHILD = """
 import os, sys
 from msgspec.structs import replace
 from pathlib import Path
-from pipeline.storage.ledger import open_ledger, plans
+from pipeline.storage.ledger import open_ledger, plan_store
 from pipeline.core.model import DropState
 from tests.fakes.ledger_plans import frozen_plan
 
 ledger = open_ledger(sys.argv[3], root=Path(sys.argv[1]))
-insert, left = plans._insert_lines, [int(sys.argv[2])]
+insert, left = plan_store._insert_lines, [int(sys.argv[2])]
 
 def killed(*args):
     if not left[0]:
@@ -28,7 +28,7 @@ def killed(*args):
     left[0] -= 1
     insert(*args)
 
-plans._insert_lines = killed
+plan_store._insert_lines = killed
 drop = ledger.find("d1")
 ledger.freeze(replace(drop, state=DropState.OPEN), frozen_plan(drop.seq, 120_000, prefix="old"))
 """
