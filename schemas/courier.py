@@ -93,6 +93,8 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     ``auto_dispatch``: every order of this courier is pushed with ``autoDispatch``.
     ``unconfirmed_headers``: role → headers that ``shipdrop map`` guessed and nobody has confirmed;
     they stand for nothing. ``unconfirmed``: all that waits for a person, as messages name it.
+    ``orders``: roles whose headings the profile lists itself: of several columns under these
+    headings the first one in the list holds.
     ``nothing``: folded headings, tabs, titles and patterns of file names that say nothing about
     the direction, however they sound.
     ``expect``: when its files are to come, None where nobody said.
@@ -119,6 +121,7 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     auto_dispatch: bool = False
     unconfirmed_headers: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
     unconfirmed: tuple[str, ...] = ()
+    orders: frozenset[Role] = frozenset()
     nothing: frozenset[str] = frozenset()
     expect: Expectation | None = None
 

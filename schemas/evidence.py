@@ -1,8 +1,8 @@
-"""What a file says about the way its shipments travel outside the column that tells it.
+"""What a file says about its shipments outside the columns that are read for it.
 
 A column that no profile knows, the name of a tab, a title between two tables or a file's name may
-say that parcels came back. Headings and names only make one look: a cell decides, and only words
-that are plain anywhere count.
+say that parcels came back; another column may give another status. Headings and names only make
+one look: a cell decides, and only words that are plain anywhere count.
 """
 
 import re
@@ -11,7 +11,8 @@ from enum import Enum
 from msgspec import Struct
 
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, fold_header, is_absent
-from schemas.statuses import Direction
+from schemas.headings import is_earlier, is_free_text, speaks_of_other, words_of
+from schemas.statuses import Direction, Doubt, StatusTable, Verdict
 
 
 def _several(words: str) -> frozenset[str]:
@@ -104,6 +105,30 @@ def claim_of(cell: str, look: Look) -> Direction | None:
     if look.asks is Asks.FILLED:
         return Direction.MAYBE_RTO if look.way is Direction.RTO else Direction.MAYBE_RETURN
     return None
+
+
+class AsksStatus(Enum):
+    """How the cells of a further column are read for statuses."""
+
+    ANY = "any"  # its heading is known for statuses
+    WORDS = "words"  # its heading speaks of a status: words count, a number may mean another thing
+    MOSTLY = "mostly"  # its heading says nothing: only where nearly all of its cells are statuses
+
+
+def asks_status(heading: str) -> AsksStatus | None:
+    """Return how a column is read for statuses, None if its heading speaks of other things."""
+    if speaks_of_other(heading) or is_earlier(heading) or is_free_text(heading):
+        return None
+    return AsksStatus.WORDS if words_of(heading) & {"status", "statuses"} else AsksStatus.MOSTLY
+
+
+def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:
+    """Tell whether a cell is a status of a courier's table, whatever it means there."""
+    if not numbers and not any(map(str.isalpha, cell)):
+        return False
+    ruling = table.rule(cell)
+    known = {Verdict.MILESTONE, Verdict.NO_MILESTONE, Verdict.AMBIGUOUS}
+    return ruling.verdict in known and ruling.doubt is not Doubt.NUMBER
 
 
 def direction_of(folded: str) -> Direction | None:

@@ -66,6 +66,7 @@ def _generic() -> Profile:
 
 def _read(root: Section, *, base: Profile | None) -> Profile:
     name = root.text("name")
+    orders = frozenset(role for role in Role if base and root.peek_table("headers", role.value))
     if not _NAME.fullmatch(name):
         raise root.error("name", "must be small letters, digits, - and _, at most 40 of them")
     shown, open_headers = _headers(root, base)
@@ -83,6 +84,7 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
         file_names=tuple(pattern.casefold() for pattern in root.texts("file_names") or ()),
         file_time=_file_time(root),
         signature=frozenset(fold_header(header) for header in root.texts("signature") or ()),
+        orders=orders,
         nothing=frozenset(
             each.casefold() if "*" in each else fold_header(each)
             for each in root.texts("nothing") or ()

@@ -55,6 +55,7 @@ class Doubt(Enum):
     TYPE = "type"  # known, but not together with this status type
     DIRECTION = "direction"  # contradicts the row's direction
     EVIDENCE = "evidence"  # contradicts what the file says elsewhere
+    OTHER = "other"  # another column of the row gives another status
     BLANK = "blank"  # the table needs the direction for it, and the row has none
 
 
@@ -70,7 +71,8 @@ class StatusCase(Struct, frozen=True, kw_only=True):
     """One combination of the cells that decide a status, as they stand in the file, resolved.
 
     ``source``: where the direction was taken from when no column is one for it, or what the status
-    contradicts (``Doubt.EVIDENCE``), as messages name it: ``the column "Leg"``.
+    contradicts (``Doubt.EVIDENCE``, ``Doubt.OTHER``; what stands there is ``direction_cell``), as
+    messages name it: ``the column "Leg"``.
     """
 
     status: str

@@ -65,6 +65,11 @@ class Section:
         value = self._left.get(key)
         return tuple(each for each in value or () if isinstance(each, str))
 
+    def peek_table(self, key: str, entry: str) -> bool:
+        """Tell whether a table that will be taken later has an entry."""
+        value = self._left.get(key)
+        return isinstance(value, dict) and entry in value
+
     def holds(self, key: str) -> bool:
         """Tell whether a key is there and has not been taken yet."""
         return key in self._left

@@ -246,6 +246,12 @@ def _ambiguous(case: StatusCase, place: Place) -> str:
             else f"without a {type_heading}"
         )
         return f"{said} has no clear meaning {pair}. Correct one of the two."
+    if case.ruling.doubt is Doubt.OTHER:
+        return (
+            f"{said} there and {quoted(case.direction_cell)} in {case.source} are different "
+            "statuses, and nothing says which of the two holds. Keep the column that is right; if "
+            "it is always the same one, the courier's profile can say so."
+        )
     if case.ruling.doubt is Doubt.EVIDENCE:
         return f"{said} {_elsewhere(case)}"
     if case.ruling.doubt is Doubt.DIRECTION:

@@ -97,7 +97,8 @@ class Block(Struct, frozen=True, kw_only=True):
     most rows have none (``EMPTY_SURPLUS``). ``facts``: position
     in the block → what is particular about the row; the rules of ``schemas.manifest`` judge it.
     ``said``: where the direction may be said outside its column, as messages name it (``the column
-    "Leg"``) → the cell that says it, "" for none (``stages.evidence``).
+    "Leg"``) → the cell that says it, "" for none. ``others``: further columns with statuses, named
+    the same way → their cells that are statuses, "" for any other (``validation.evidence``).
     """
 
     rows: "npt.NDArray[np.int32]"
@@ -106,6 +107,7 @@ class Block(Struct, frozen=True, kw_only=True):
     extra: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     facts: Mapping[int, RowFacts] = field(default_factory=dict)
     said: "Mapping[str, pa.Array]" = field(default_factory=dict)
+    others: "Mapping[str, pa.Array]" = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)

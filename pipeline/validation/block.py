@@ -1,6 +1,6 @@
 """One block from text cells to prepared rows: normalise, judge, transform, and tell."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -93,13 +93,24 @@ def _one_below_the_other(blocks: Sequence[Block]) -> Block:
         kinds={at: np.concatenate([each.kinds[at] for each in blocks]) for at in blocks[0].kinds},
         extra={start + at: more for start, each in placed for at, more in each.extra.items()},
         facts={start + at: more for start, each in placed for at, more in each.facts.items()},
-        said={
-            source: pa.concat_arrays(
-                [each.said.get(source, pa.repeat("", len(each))) for each in blocks]
-            )
-            for source in dict.fromkeys(source for each in blocks for source in each.said)
-        },
+        said=_joined([each.said for each in blocks], blocks),
+        others=_joined([each.others for each in blocks], blocks),
     )
+
+
+def _joined(
+    found: Sequence[Mapping[str, pa.Array]], blocks: Sequence[Block]
+) -> dict[str, pa.Array]:
+    """Return evidence of several blocks by its source; "" where a block has none of one."""
+    return {
+        source: pa.concat_arrays(
+            [
+                some.get(source, pa.repeat("", len(block)))
+                for some, block in zip(found, blocks, strict=True)
+            ]
+        )
+        for source in dict.fromkeys(source for some in found for source in some)
+    }
 
 
 def _between(findings: Sequence[Finding], start: int, stop: int) -> list[Finding]:

@@ -1,7 +1,7 @@
-"""Where a file says which way its shipments travel, apart from the column for it.
+"""What a file says about its shipments apart from the columns that are read for it.
 
-Facts only: each block is given the cells that say something, by where they stand; statuses are
-resolved with them (``stages.statuses``).
+Facts only: each block is given the cells that say a direction or another status, by where they
+stand; statuses are resolved with them (``validation.status_resolution``).
 """
 
 from fnmatch import fnmatchcase
@@ -16,9 +16,19 @@ from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap, data_header
 from schemas.courier import Profile
 from schemas.display import quoted
-from schemas.evidence import Asks, Look, claim_of, direction_of, look_of, way_named
+from schemas.evidence import (
+    Asks,
+    AsksStatus,
+    Look,
+    asks_status,
+    claim_of,
+    direction_of,
+    gives_status,
+    look_of,
+    way_named,
+)
 from schemas.folding import fold, fold_header, is_absent
-from schemas.statuses import Direction
+from schemas.statuses import Direction, StatusTable, Verdict
 from schemas.vocabulary import Role
 
 FILE_NAME = "the name of the file"
@@ -56,19 +66,45 @@ class Evidence:
         self._profile = profile
         self._title = self._way_titled(title)
         self._looks = dict(self._candidates())
+        self._statuses = dict(self._status_columns())
 
     def put_into(self, block: Block) -> Block:
-        """Return the block with the cells that say a direction (``Block.said``)."""
+        """Return the block with the cells that say a direction or a status elsewhere."""
         said = {}
         for at, look in self._looks.items():
             claims = _claims(block.cells[at], look)
             if claims is not None:
-                heading = " ".join(self._mapping.headers[at].split())
-                said[f"the column {quoted(heading)}"] = claims
+                said[self._column(at)] = claims
         titles = self._titles(block)
         if titles is not None:
             said[_TITLE] = titles
-        return replace(block, said=said) if said else block
+        others = {}
+        for at, asks in self._statuses.items():
+            statuses = _other_statuses(block.cells[at], asks, self._profile.statuses)
+            if statuses is not None:
+                others[self._column(at)] = statuses
+        return replace(block, said=said, others=others) if said or others else block
+
+    def _column(self, at: int) -> str:
+        return f"the column {quoted(' '.join(self._mapping.headers[at].split()))}"
+
+    def _status_columns(self) -> list[tuple[int, AsksStatus]]:
+        """Return the further columns that may hold statuses, but for those the profile orders."""
+        listed, passed = self._profile.headers[Role.STATUS], self._profile.nothing
+        if Role.STATUS in self._profile.orders:
+            passed = passed | {*listed}
+        mapping = self._mapping
+        used = {*mapping.columns.values(), *mapping.helpers.values()}
+        used |= {other for each in mapping.twins.values() for other in each}
+        found = []
+        for at, header in enumerate(mapping.headers):
+            folded = data_header(header)
+            if at in used or not folded or folded in passed:
+                continue
+            asks = AsksStatus.ANY if folded in listed else asks_status(header)
+            if asks is not None:
+                found.append((at, asks))
+        return found
 
     def _candidates(self) -> list[tuple[int, Look | None]]:
         columns, helpers = self._mapping.columns, self._mapping.helpers
@@ -151,6 +187,31 @@ def _claims(cells: pa.Array, look: Look | None) -> pa.Array | None:
     return pa.array(told, pa.string()).take(encoded.indices)
 
 
+def _other_statuses(cells: pa.Array, asks: AsksStatus, table: StatusTable) -> pa.Array | None:
+    """Return the cells that are statuses, "" for the others; None where the column holds none."""
+    if asks is AsksStatus.MOSTLY and not _mostly_statuses(cells, table):
+        return None
+    encoded = cells.dictionary_encode()
+    words = encoded.dictionary.to_pylist()
+    known = [
+        cell.strip() if gives_status(cell, table, numbers=asks is AsksStatus.ANY) else ""
+        for cell in words
+    ]
+    return pa.array(known, pa.string()).take(encoded.indices) if any(known) else None
+
+
+def _mostly_statuses(cells: pa.Array, table: StatusTable) -> bool:
+    """Tell whether nearly all first cells with text are statuses, and one of them a milestone."""
+    some = [cell for cell in _first(cells) if not is_absent(cell)]
+    words = {*some}
+    known = {word for word in words if gives_status(word, table, numbers=False)}
+    return (
+        sum(word in known for word in some) >= _NEARLY_ALL * len(some)
+        and any(table.rule(word).verdict is not Verdict.NO_MILESTONE for word in known)
+        and not all(direction_of(word) for word in words)
+    )
+
+
 def _told(cell: str, look: Look) -> str:
     way = claim_of(cell, look) if len(cell) < _SEEN else None
     return f"{way.value}:{cell.strip()}" if way else ""
@@ -171,11 +232,16 @@ def _summed_up(cells: pa.Array, look: Look) -> pa.Array:
 
 def _mostly_directions(cells: pa.Array) -> bool:
     """Tell whether nearly all first cells with text are directions, whatever their heading."""
-    first = [fold(cell) for cell in cells.slice(0, _SEEN).to_pylist() if cell.strip()]
-    if not first:
-        filled = cells.filter(pc.greater(pc.binary_length(cells), 0)).slice(0, _SEEN)
-        first = [fold(cell) for cell in filled.to_pylist()]
-    some = [cell for cell in first if not is_absent(cell)]
+    some = [cell for cell in _first(cells) if not is_absent(cell)]
     if not some or len(some[0]) > _SEEN:
         return False
     return sum(direction_of(cell) is not None for cell in some) >= _NEARLY_ALL * len(some)
+
+
+def _first(cells: pa.Array) -> list[str]:
+    """Return the first cells with text, folded."""
+    first = [fold(cell) for cell in cells.slice(0, _SEEN).to_pylist() if cell.strip()]
+    if first:
+        return first
+    filled = cells.filter(pc.greater(pc.binary_length(cells), 0)).slice(0, _SEEN)
+    return [fold(cell) for cell in filled.to_pylist()]

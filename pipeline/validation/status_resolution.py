@@ -42,11 +42,14 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
         _cells(block, mapping.columns.get(Role.DIRECTION)),
         _filled(block, mapping.helpers.get("rto_awb"), profile),
         _scans(block, mapping.columns.get(Role.REASON_CODE), profile),
+        *block.others.values(),
         *block.said.values(),
     ]
     index, combinations = _distinct(columns, len(block))
-    sources = tuple(block.said)
-    cases = tuple(_resolve(cells, sources, mapping.around, profile) for cells in combinations)
+    others, sources = tuple(block.others), tuple(block.said)
+    cases = tuple(
+        _resolve(cells, others, sources, mapping.around, profile) for cells in combinations
+    )
     return Statuses(index=index, cases=cases)
 
 
@@ -116,9 +119,14 @@ class _Claim(Struct, frozen=True, kw_only=True):
 
 
 def _resolve(
-    cells: tuple[str, ...], sources: tuple[str, ...], around: Mapping[str, str], profile: Profile
+    cells: tuple[str, ...],
+    others: tuple[str, ...],
+    sources: tuple[str, ...],
+    around: Mapping[str, str],
+    profile: Profile,
 ) -> StatusCase:
-    status, kind, direction_cell, filled, scan, *said = cells
+    status, kind, direction_cell, filled, scan, *more = cells
+    elsewhere, said = more[: len(others)], more[len(others) :]
     direction = profile.direction(direction_cell, has_rto_awb=bool(filled))
     claims = _claims(sources, said, around)
     source = ""
@@ -130,7 +138,19 @@ def _resolve(
                 plain[0].cell,
                 plain[0].direction,
             )
-    ruling = profile.statuses.rule(status, status_type=kind, direction=direction, scan=scan)
+
+    def ruled(text: str) -> Ruling:
+        return profile.statuses.rule(text, status_type=kind, direction=direction, scan=scan)
+
+    ruling = ruled(status)
+    other = next(
+        (
+            pair
+            for pair in zip(others, elsewhere, strict=True)
+            if pair[1] and fold(pair[1]) != fold(status) and _differ(ruling, ruled(pair[1]))
+        ),
+        None,
+    )
     against = None
     if ruling.verdict is Verdict.MILESTONE:
         against = next(
@@ -139,6 +159,9 @@ def _resolve(
     if against is not None:
         source, direction_cell, direction = against.source, against.cell, against.direction
         ruling = Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.EVIDENCE)
+    elif other is not None:
+        source, direction_cell = other
+        ruling = Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.OTHER)
     return StatusCase(
         status=status,
         kind=kind,
@@ -146,6 +169,22 @@ def _resolve(
         direction=direction,
         ruling=ruling,
         source=source,
+    )
+
+
+def _differ(ruling: Ruling, other: Ruling) -> bool:
+    """Tell whether two statuses of a row come to different milestones.
+
+    One that is understood and one that may mean two things differ too; a status that is missing or
+    unknown says nothing against another.
+    """
+    if ruling.verdict not in {Verdict.MILESTONE, Verdict.NO_MILESTONE}:
+        return False
+    if other.verdict is Verdict.AMBIGUOUS:
+        return ruling.verdict is Verdict.MILESTONE
+    return (
+        other.verdict in {Verdict.MILESTONE, Verdict.NO_MILESTONE}
+        and ruling.milestone != other.milestone
     )
 
 

@@ -140,3 +140,70 @@ def test_a_profile_can_say_that_a_column_and_a_file_name_mean_nothing(root: Root
     rows = [("A1", "Delivered", "RTO")]
     root.drop("rto.csv", sheet(rows, header=("Order ID", "Status", "Leg")), folder="acme")
     assert root.once().code == 0
+
+
+@pytest.mark.parametrize(
+    "headings",
+    [
+        ("Status", "Current Status"),
+        ("Status", "Shipment Status"),
+        ("Delivery Status", "Order Status"),
+        ("Status", "Latest Courier Status"),
+        ("Status", "Last Event"),
+    ],
+)
+def test_two_status_columns_that_disagree_hold_their_row(
+    root: Root, headings: Sequence[str]
+) -> None:
+    seconds = ("Delivered", "RTO Delivered", "In Transit", "Return Delivered", "", "n/a", "RTO")
+    rows = [(f"A{at}", "Delivered", second) for at, second in enumerate(seconds)]
+    rows.append(("A7", "In Transit", "Delivered"))
+    root.drop("day.csv", sheet(rows, header=("Order ID", *headings)))
+    assert root.once().code == 3
+    assert ends(root, "day") == [SENT, HELD, HELD, HELD, SENT, SENT, HELD, HELD]
+    message = root.of("day").lines()[1]["message"]
+    assert '"RTO Delivered"' in message
+    assert all(heading in message for heading in headings)
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells"),
+    [
+        ("Previous Status", ("Picked Up", "In Transit", "In Transit")),
+        ("Payment Status", ("Delivered", "Returned", "RTO")),
+        ("Pickup Status", ("Picked Up", "Picked Up", "Picked Up")),
+        ("NDR Status", ("Undelivered", "", "")),
+        ("Order Status", ("Processing", "Completed", "Confirmed")),
+        ("Status Code", ("6", "7", "7")),
+        ("Internal Notes", ("RTO", "Undelivered", "RTO")),
+        ("Docs", ("Manifested", "Manifested", "Manifested")),
+        ("City", ("Delivered Nagar", "Pune", "RTO Colony")),
+    ],
+)
+def test_what_is_no_second_status_holds_nothing(
+    root: Root, heading: str, cells: Sequence[str]
+) -> None:
+    rows = [(f"A{at}", "Delivered", cell) for at, cell in enumerate(cells)]
+    root.drop("day.csv", sheet(rows, header=("Order ID", "Status", heading)))
+    assert root.once().code == 0
+    assert ends(root, "day") == [SENT] * 3
+
+
+def test_a_courier_that_orders_its_status_columns_is_believed(root: Root) -> None:
+    header = ("Sale Order Code", "Shipping Package Status Code", "Shipping Tracking Status")
+    root.drop("day.csv", sheet([("A1", "DELIVERED", "Shipped")], header=header), "unicommerce")
+    assert root.once().code == 0
+    assert ends(root, "day") == [SENT]
+
+
+def test_a_profile_of_ones_own_orders_its_status_columns(root: Root) -> None:
+    profile = root.path / "couriers" / "acme.toml"
+    profile.parent.mkdir(exist_ok=True)
+    text = '[headers]\nstatus = ["Scan", "Current Status"]\n[statuses]\ndelivery_done = ["OK"]\n'
+    own = text + 'rto_bag_delivered = ["BACK"]\n'
+    profile.write_text(f'name = "acme"\n{own}', encoding="utf-8")
+    header = ("Order ID", "Current Status", "Scan", "Last Leg")
+    rows = [("A1", "BACK", "OK", ""), ("A2", "BACK", "OK", "BACK")]
+    root.drop("day.csv", sheet(rows, header=header), folder="acme")
+    assert root.once().code == 3
+    assert ends(root, "day") == [SENT, HELD]

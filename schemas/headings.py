@@ -1,0 +1,48 @@
+"""What a heading speaks of, by its words: for columns that no profile names."""
+
+import re
+
+from schemas.folding import fold_header
+
+_WORD = re.compile(r"[a-z0-9]+")
+_HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def _several(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+#: Subjects that are not the shipment: such a column is neither its status nor its order.
+_OTHERS = _several(
+    "account address amount approval bank bill billing buyer call charge claim cod complaint "
+    "contact customer dispute email escalation gst inventory invoice item items kyc label "
+    "manifest mobile ndr payment payout phone pickup price product qc quantity refund refunds "
+    "remittance return returns reverse seller settlement sku sms stock supplier sync tax ticket "
+    "upload user vendor verification"
+)
+
+_EARLIER = _several("before earlier first former initial old prev previous prior")
+_FREE_TEXT = _several(
+    "comment comments description feedback instruction instructions message note notes reason "
+    "reasons remark remarks"
+)
+
+
+def words_of(heading: str) -> frozenset[str]:
+    """Return the words of a heading; ``orderStatus`` has two."""
+    return frozenset(_WORD.findall(fold_header(_HUMPS.sub(" ", heading))))
+
+
+def speaks_of_other(heading: str) -> bool:
+    """Tell whether a heading holds a subject other than the shipment (payment, return, item)."""
+    return bool(words_of(heading) & _OTHERS)
+
+
+def is_earlier(heading: str) -> bool:
+    """Tell whether a column is, by its heading, how things stood before."""
+    return bool(words_of(heading) & _EARLIER)
+
+
+def is_free_text(heading: str) -> bool:
+    """Tell whether a heading announces what somebody wrote: remarks, notes, reasons."""
+    return bool(words_of(heading) & _FREE_TEXT)
