@@ -538,6 +538,13 @@ class Code(StrEnum):
         "Unhide the sheet and drop the file again if it belongs to the manifest.",
         "Sheet2",
     )
+    HIDDEN_COLUMN = (
+        "HIDDEN_COLUMN",
+        Kind.NOTICE,
+        "The sheet has hidden columns; where a visible one says the same, they were not read.",
+        "Unhide or delete the hidden columns, so that everybody sees what is read.",
+        "Status",
+    )
     NO_ROWS = (
         "NO_ROWS",
         Kind.NOTICE,

@@ -22,6 +22,10 @@ _OTHERS = _several(
 )
 
 _EARLIER = _several("before earlier first former initial old prev previous prior")
+_DIVIDING = _EARLIER | _several(
+    "after code courier current date description last latest name new now text time today type "
+    "updated value words yesterday"
+)
 _FREE_TEXT = _several(
     "comment comments description feedback instruction instructions message note notes reason "
     "reasons remark remarks"
@@ -46,3 +50,12 @@ def is_earlier(heading: str) -> bool:
 def is_free_text(heading: str) -> bool:
     """Tell whether a heading announces what somebody wrote: remarks, notes, reasons."""
     return bool(words_of(heading) & _FREE_TEXT)
+
+
+def divides_a_heading(cell: str) -> bool:
+    """Tell whether a cell is such as stands under another heading (Previous, Current, Date)."""
+    words = words_of(cell)
+    return bool(words) and len(words) < _FEW and bool(words & _DIVIDING)
+
+
+_FEW = 4

@@ -126,6 +126,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
     ``blocks`` yields the rows in order, block by block, and fills in the tally on the way; it may
     be called again. ``name`` is "" for CSV. ``header_row`` is the header's record number.
     ``title``: what stands alone in the last filled row above the header, "" without one.
+    ``hidden``: the columns that a person does not see in it.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...]
     blocks: Callable[[ReadTally], Iterator[Block]]
     title: str = ""
+    hidden: frozenset[int] = frozenset()
 
 
 class Manifest(Struct, frozen=True, kw_only=True):

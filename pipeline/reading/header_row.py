@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from pipeline.core.errors import DropRefused
 from schemas.codes import Code
-from schemas.display import counted
+from schemas.display import counted, quoted
 
 
 class HeaderFinder(Protocol):
@@ -44,6 +44,10 @@ class LaterHeaders(Protocol):
         """Return True if these cells are a row of headings, not of data."""
         ...
 
+    def divides(self, cells: Sequence[str]) -> bool:
+        """Return True if these cells, right below the header, are headings that divide its own."""
+        ...
+
     def repeats(self, cells: Sequence[str]) -> bool:
         """Return True if they have the same roles in the same columns as the header."""
         ...
@@ -66,7 +70,11 @@ def find_header(records: Sequence[Record], header: HeaderFinder, *, where: str) 
     if found is None:
         return None
     later = header.later(found.cells)
-    for record in records[records.index(found) + 1 :]:
+    below = records[records.index(found) + 1 :]
+    first = next((record for record in below if not is_blank(record.cells)), None)
+    if first is not None and later is not None and later.divides(first.cells):
+        raise _divided(found, first, where=where)
+    for record in below:
         known = later.is_header(record.cells) if later else header.fits(record.cells)
         if known and not _repeats(record, found, later):
             raise two_headers(found.number, record.number, where=where)
@@ -94,6 +102,17 @@ def two_headers(first: int, second: int, *, where: str) -> DropRefused:
         Code.HEADER_AMBIGUOUS,
         f"Rows {first} and {second}{place} both look like the header, and their columns differ.",
         hint="Keep one table per file or sheet, with one header row, and drop it again.",
+    )
+
+
+def _divided(header: Record, below: Record, *, where: str) -> DropRefused:
+    place = f" of {where}" if where else ""
+    named = ", ".join(quoted(cell.strip()) for cell in below.cells if cell.strip())
+    return DropRefused(
+        Code.HEADER_AMBIGUOUS,
+        f"The headings{place} stand in two rows, {header.number} and {below.number}: {named} stand "
+        "below others, so it is not certain which column is which.",
+        hint="Give every column one heading, all in one row, and drop the file again.",
     )
 
 

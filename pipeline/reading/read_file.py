@@ -94,7 +94,7 @@ def _mixed_dates(manifest: Manifest, profile: Profile, data: Buffer) -> frozense
     """Which date columns a strict profile doubts: all must be read before a row is judged."""
     dates = DateKinds()
     for sheet in manifest.sheets:
-        mapping = map_columns(_headers_of(sheet, manifest), profile)
+        mapping = map_columns(_headers_of(sheet, manifest), profile, hidden=sheet.hidden)
         for block in sheet.blocks(ReadTally()):
             dates.see(block, mapping)
             let_go(data)
@@ -153,7 +153,7 @@ def _prepare_sheet(
 ) -> Generator[Wanted, PreparedBlock]:
     came_back = rejects_file.is_rejects_header(sheet.headers)
     headers = _headers_of(sheet, manifest)
-    mapping = map_columns(headers, choice.profile)
+    mapping = map_columns(headers, choice.profile, hidden=sheet.hidden)
     mapping = replace(mapping, around=around(sheet.name, job.source.name, choice.profile, mapping))
     evidence = Evidence(mapping, choice.profile, title=sheet.title)
     gathered.notices += mapping.notices

@@ -32,6 +32,7 @@ class Wanted(Struct, frozen=True, kw_only=True, eq=False):
         """Blocks for which this is the same are judged together."""
         return (
             self.mapping.headers,
+            self.mapping.hidden,
             tuple(self.mapping.around.items()),
             self.profile,
             self.mixed,

@@ -23,6 +23,9 @@ CLOSE = 90.0
 MARGIN = 5.0
 """By so much a close match must beat the closest alias of any other role."""
 
+_MOST_TOLD = 10
+"""Hidden columns that are named."""
+
 REJECT_PREFIX = "_reject"
 """Our own columns in a corrected rejects file; they are not data."""
 
@@ -41,8 +44,9 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
     ``headers`` are the sheet's headers as they stand in the file. ``helpers`` are the columns
     that only complete others (see ``Profile.helpers``). ``twins``: role → further columns under
     the very same header, which must not differ from it. ``matched``: role → how its heading was
-    recognised. ``notices``: headers that were guessed. ``around``: what says where the whole sheet
-    may have its direction from (``the tab "RTO"``) → its words.
+    recognised. ``hidden``: columns that a person does not see; they stand back behind visible ones.
+    ``notices``: headers that were guessed, hidden columns. ``around``: what says where the whole
+    sheet may have its direction from (``the tab "RTO"``) → its words.
     """
 
     columns: Mapping[Role, int]
@@ -50,6 +54,7 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
     matched: Mapping[Role, Match] = field(default_factory=dict)
     helpers: Mapping[str, int] = field(default_factory=dict)
     twins: Mapping[Role, tuple[int, ...]] = field(default_factory=dict)
+    hidden: frozenset[int] = frozenset()
     notices: tuple[Notice, ...] = ()
     around: Mapping[str, str] = field(default_factory=dict)
 
@@ -72,23 +77,27 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
         )
 
 
-def map_columns(headers: Sequence[str], profile: Profile) -> ColumnMap:
+def map_columns(
+    headers: Sequence[str], profile: Profile, *, hidden: frozenset[int] = frozenset()
+) -> ColumnMap:
     """Find a column for every role that the profile knows.
 
-    Exact alias first, in the profile's order of preference; then, for roles still without a
-    column, a close match with a clear margin (notice ``HEADER_GUESSED``). Columns that begin with
-    ``_reject`` are passed over. Raises ``DropRefused`` (``HEADER_NOT_FOUND``) when a role that
-    the profile requires has no column.
+    A visible column goes before a hidden one (notice ``HIDDEN_COLUMN``). Exact alias first, in the
+    profile's order of preference; then, for roles still without a column, a close match with a
+    clear margin (notice ``HEADER_GUESSED``). Columns that begin with ``_reject`` are passed over.
+    Raises ``DropRefused`` (``HEADER_NOT_FOUND``) when a role that the profile requires has no
+    column.
     """
     folded = [data_header(header) for header in headers]
-    columns = columns_of(folded, profile)
+    seen = ["" if at in hidden else heading for at, heading in enumerate(folded)]
+    columns = {**columns_of(folded, profile), **columns_of(seen, profile)}
     helpers = {
         name: found
         for name, aliases in profile.helpers.items()
         if (found := _first(folded, aliases)) is not None
     }
     matched = {role: _match(folded[at], role, profile) for role, at in columns.items()}
-    notices = []
+    notices = [] if hidden.isdisjoint(_named(folded)) else [_told_hidden(headers, folded, hidden)]
     for at, role, alias in _guesses(folded, profile, taken={*columns.values(), *helpers.values()}):
         if role not in columns:
             columns[role] = at
@@ -102,7 +111,8 @@ def map_columns(headers: Sequence[str], profile: Profile) -> ColumnMap:
         headers=tuple(headers),
         matched=matched,
         helpers=helpers,
-        twins=_twins(folded, columns),
+        twins=_twins(seen, columns),
+        hidden=hidden,
         notices=tuple(notices),
     )
 
@@ -155,6 +165,20 @@ def data_header(header: str) -> str:
 def _first(folded: Sequence[str], aliases: Sequence[str]) -> int | None:
     """Return the column with the most preferred alias; the leftmost of two that are the same."""
     return next((folded.index(alias) for alias in aliases if alias in folded), None)
+
+
+def _named(folded: Sequence[str]) -> list[int]:
+    return [at for at, heading in enumerate(folded) if heading]
+
+
+def _told_hidden(headers: Sequence[str], folded: Sequence[str], hidden: frozenset[int]) -> Notice:
+    names = [quoted(" ".join(headers[at].split())) for at in _named(folded) if at in hidden]
+    more = f" and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else ""
+    return Notice(
+        code=Code.HIDDEN_COLUMN,
+        message=f"Hidden in the sheet: {', '.join(names[:_MOST_TOLD])}{more}. A hidden column is "
+        "read only where no visible one says the same. Unhide or delete them to be sure.",
+    )
 
 
 def _match(heading: str, role: Role, profile: Profile) -> Match:

@@ -99,7 +99,7 @@ class Evidence:
         found = []
         for at, header in enumerate(mapping.headers):
             folded = data_header(header)
-            if at in used or not folded or folded in passed:
+            if at in used or at in mapping.hidden or not folded or folded in passed:
                 continue
             asks = AsksStatus.ANY if folded in listed else asks_status(header)
             if asks is not None:

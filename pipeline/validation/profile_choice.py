@@ -8,7 +8,8 @@ from pipeline.validation.columns import columns_of, data_header, fits
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
 from pipeline.validation.profile_by_name import Choice, decided
 from schemas.courier import GENERIC, Profile
-from schemas.folding import fold_header
+from schemas.folding import fold, fold_header
+from schemas.headings import divides_a_heading
 from schemas.vocabulary import Role
 
 _LONGEST = 120
@@ -74,6 +75,7 @@ class LaterHeaders:
         self._roles = [columns_of(self._folded, profile) for profile in self._profiles]
         self.ids = self._columns(Role.ORDER_ID)
         self.statuses = self._columns(Role.STATUS)
+        self._statuses = {status for profile in profiles for status in profile.statuses.shown}
         self._known: dict[str, set[Role]] = {}
         for profile in profiles:
             for role, aliases in profile.headers.items():
@@ -95,6 +97,26 @@ class LaterHeaders:
         if any(fits(cells, profile) for profile in self._profiles):
             return True
         return _are_of_two(known) and not any(looks_like_data(cell) for cell in cells)
+
+    def divides(self, cells: Sequence[str]) -> bool:
+        """Tell whether the row right below the header divides its headings (Previous, Current).
+
+        It has no order id, no status and no data, and at least one of its cells stands where the
+        header has nothing to say, or beside another under the same heading.
+        """
+        words = {at: cell.strip() for at, cell in enumerate(cells) if cell.strip()}
+        if not words or any(at in words for at in self.ids):
+            return False
+        if any(looks_like_data(cell) or fold(cell) in self._statuses for cell in words.values()):
+            return False
+        in_status = any(at in words for at in self.statuses)
+        alone = [at for at in words if not self._heading(at)]
+        if in_status and (alone or any(map(divides_a_heading, words.values()))):
+            return True
+        return len(words) > 1 and bool(alone)
+
+    def _heading(self, at: int) -> str:
+        return self._folded[at] if at < len(self._folded) else ""
 
     def repeats(self, cells: Sequence[str]) -> bool:
         """Tell whether a row has the header's roles in the header's columns."""

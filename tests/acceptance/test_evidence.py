@@ -207,3 +207,50 @@ def test_a_profile_of_ones_own_orders_its_status_columns(root: Root) -> None:
     root.drop("day.csv", sheet(rows, header=header), folder="acme")
     assert root.once().code == 3
     assert ends(root, "day") == [SENT, HELD]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Order ID,AWB,Status,,Remarks\n,,Previous,Current,\nA1,1,Picked Up,Delivered,\n",
+        "Order ID,Status,Status\n,Previous,Current\nA1,Picked Up,Delivered\n",
+        "Order ID,Status,Remarks\n,Old Status,\nA1,Delivered,\n",
+        "Order ID,Status,Dates,,\n,,Pickup,Delivery,Promised\nA1,Delivered,,,\n",
+    ],
+)
+def test_headings_in_two_rows_are_refused(root: Root, text: str) -> None:
+    root.drop("day.csv", text)
+    assert root.once().code == 4
+    refused = root.of("day").summary["refused"]
+    assert refused["code"] == "HEADER_AMBIGUOUS"
+    assert "1 and 2" in refused["message"]
+
+
+@pytest.mark.parametrize(
+    "first", ["A0,Delivered,,", ",Delivered,Pune,", "A0,,,", ",RTO,,", ",Shiped,,", "RTO,,,"]
+)
+def test_a_row_without_an_id_below_the_header_is_data(root: Root, first: str) -> None:
+    root.drop("day.csv", f"Order ID,Status,City,\n{first}\nA1,RTO Delivered,Pune,\n")
+    assert root.once().code in {0, 3}
+    assert root.of("day").lines()[-1]["outcome"] == "accepted"
+
+
+@pytest.mark.parametrize("first", [1, 3])
+def test_a_hidden_column_stands_back_and_is_told(root: Root, first: int) -> None:
+    book = openpyxl.Workbook()
+    tab = book.active
+    for row, cells in enumerate(
+        (("Order ID", "Status", "Current Status"), ("A1", "Delivered", "RTO Delivered")), start=1
+    ):
+        for column, cell in enumerate(cells, start=first):
+            tab.cell(row=row, column=column, value=cell)
+    tab.column_dimensions[openpyxl.utils.get_column_letter(first + 1)].hidden = True
+    data = io.BytesIO()
+    book.save(data)
+    root.drop("book.xlsx", data.getvalue())
+    assert root.once().code == 0
+    (line,) = root.of("book").lines()
+    assert (line["order_status"], line["outcome"]) == ("rto_bag_delivered", "accepted")
+    (told,) = (w for w in root.of("book").summary["warnings"] if w["code"] == "HIDDEN_COLUMN")
+    assert '"Status"' in told["message"]
+    assert "HIDDEN_COLUMN" in root.run("check", next(root.path.rglob("book.xlsx"))).out

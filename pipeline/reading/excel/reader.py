@@ -20,6 +20,7 @@ from pipeline.core.model import BLOCK_ROWS, Block, Limits, Manifest, Notice, Rea
 from pipeline.reading.excel.cell_text import Column, column_of, joined, text_of
 from pipeline.reading.excel.errors.cells import ErrorCells
 from pipeline.reading.excel.errors.locate import error_cells
+from pipeline.reading.excel.hidden_columns import hidden_columns
 from pipeline.reading.excel.zip_check import check_ole2, check_zip, protected
 from pipeline.reading.excel.zip_parts import Package
 from pipeline.reading.file_type import Buffer, Nature, as_file
@@ -61,6 +62,7 @@ def read_excel(
     seen: list[list[str]] = []
     budget = _Budget(max_rows=limits.max_rows)
     errors = error_cells(package, data)
+    hidden = hidden_columns(package)
     for index, info in enumerate(book.sheets_metadata):
         if info.typ is not SheetTypeEnum.WorkSheet:
             continue
@@ -87,7 +89,8 @@ def read_excel(
                 index=len(sheets),
                 errors=errors[index] if index < len(errors) else ErrorCells(),
             )
-            sheets.append(source.as_sheet(info.name, title_above(head, found)))
+            unseen = _from_origin(hidden[index], sheet) if index < len(hidden) else frozenset()
+            sheets.append(source.as_sheet(info.name, title_above(head, found), unseen))
     if not sheets:
         raise header.refusal(seen) if seen else _empty(name)
     return Manifest(sheets=tuple(sheets), notices=tuple(notices), kind=kind)
@@ -130,13 +133,14 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
     index: int
     errors: ErrorCells
 
-    def as_sheet(self, name: str, title: str) -> Sheet:
+    def as_sheet(self, name: str, title: str, hidden: frozenset[int]) -> Sheet:
         return Sheet(
             name=name,
             header_row=self.heading.row,
             headers=self.heading.cells,
             blocks=self,
             title=title,
+            hidden=hidden,
         )
 
     def __call__(self, tally: ReadTally) -> Iterator[Block]:
@@ -206,6 +210,12 @@ def _head(sheet: CalamineSheet, count: int, file: str) -> list[Record]:
         Record(number=number, cells=[text_of(value) for value in row])
         for number, row in enumerate(rows, start=1)
     ]
+
+
+def _from_origin(columns: frozenset[int], sheet: CalamineSheet) -> frozenset[int]:
+    """Count columns as the native reader does, which drops empty ones before the first."""
+    first = sheet.start[1] if sheet.start else 0
+    return frozenset(at - first for at in columns if at >= first)
 
 
 def _hidden(info: SheetMetadata, sheet: CalamineSheet) -> Iterator[Notice]:

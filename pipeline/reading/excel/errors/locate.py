@@ -31,11 +31,11 @@ def error_cells(package: Package | None, data: Buffer) -> list[ErrorCells]:
         return []
     return [
         find(package.pieces(part)) if part in package.suspects else ErrorCells()
-        for part in _sheet_parts(package)
+        for part in sheet_parts(package)
     ]
 
 
-def _sheet_parts(package: Package) -> list[str]:
+def sheet_parts(package: Package) -> list[str]:
     """Return the part of each sheet in the workbook's order, "" where it cannot be told."""
     if package.kind == "xlsb":
         book = "workbook.bin"
