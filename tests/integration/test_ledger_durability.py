@@ -259,7 +259,8 @@ def test_a_wrong_address_with_a_password_does_not_tell_it(tmp_path, url):
 
 def test_an_embedded_ledger_loads_nothing_of_postgresql(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from pipeline.cli import app; from pipeline.service import wiring; "
+        "import sys; from pathlib import Path; "
+        "from pipeline.cli import app; from pipeline.service import wiring; "
         "from pipeline.storage.ledger import open_ledger; "
         f"open_ledger({URL!r}, root=Path(sys.argv[1])).close(); "
         "foreign = ('psycopg', 'procrastinate', 'sqlalchemy.dialects.postgresql'); "
