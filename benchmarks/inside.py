@@ -121,11 +121,11 @@ def watch_stages(clocks: Clocks) -> None:
 
 def _watch_delivery(clocks: Clocks) -> None:
     """From handing a drop in to getting it back."""
-    from pipeline.delivery.thread import DeliveryRoom
+    from pipeline.delivery.thread import DeliveryThread
 
-    submit = DeliveryRoom.submit
+    submit = DeliveryThread.submit
 
-    def timed(room: DeliveryRoom, shipment: Any) -> Any:
+    def timed(room: DeliveryThread, shipment: Any) -> Any:
         began = time.perf_counter()
         future = submit(room, shipment)
         future.add_done_callback(
@@ -134,7 +134,7 @@ def _watch_delivery(clocks: Clocks) -> None:
         )
         return future
 
-    setattr(DeliveryRoom, "submit", timed)  # noqa: B010 - a watch, in this process only
+    setattr(DeliveryThread, "submit", timed)  # noqa: B010 - a watch, in this process only
 
 
 class Profiles:

@@ -20,17 +20,17 @@ import pyarrow as pa
 import uvloop
 
 from benchmarks.rivals import bare_aiohttp
-from pipeline.core.chunk_body import Parcel
+from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.clock import SystemClock
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Frozen, Verdict
 from pipeline.delivery.api.client import Credentials, KonnectApi
 from pipeline.delivery.context import Tools
-from pipeline.delivery.dispatcher import Desk
-from pipeline.delivery.drop_queue import Handback, Shipment
-from pipeline.delivery.limiter import Gate
-from pipeline.delivery.order_query import Asker
+from pipeline.delivery.dispatcher import Dispatcher
+from pipeline.delivery.drop_queue import DeliveryResult, Shipment
+from pipeline.delivery.limiter import Limiter
+from pipeline.delivery.order_query import OrderQuery
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.send_chunk import Passage
+from pipeline.delivery.send_chunk import ChunkSender
 from pipeline.storage.ledger import SqlLedger, open_ledger
 
 ROWS = 20
@@ -51,7 +51,7 @@ _NO_LINES = pa.table(
 
 
 class NoBooks:
-    """A send book that keeps nothing: what the desk costs without its ledger."""
+    """A send book that keeps nothing: what the dispatcher costs without its ledger."""
 
     def exchange(self, done: Sequence[ChunkResult], lease: Sequence[Chunk], *, at: str) -> None:
         """Keep nothing."""
@@ -88,9 +88,9 @@ class Ladder:
         return {
             "bare aiohttp (uvloop)": self._bare,
             "client: httpx request, transport": self._client,
-            "passage: gate, answer": self._passage,
-            "desk, no ledger": self._desk_alone,
-            "desk and ledger": self._desk_and_ledger,
+            "sender: limiter, answer": self._sender,
+            "dispatcher, no ledger": self._desk_alone,
+            "dispatcher and ledger": self._desk_and_ledger,
         }
 
     async def _bare(self) -> None:
@@ -102,14 +102,14 @@ class Ladder:
         await self._workers(lambda: _put_all(api, todo))
         await api.close()
 
-    async def _passage(self) -> None:
+    async def _sender(self) -> None:
         tools = self._tools()
         todo = iter(zip(self._chunks(), self._bodies, strict=True))
         await self._workers(lambda: _pass_all(tools, todo))
         await tools.api.close()
 
     async def _desk_alone(self) -> None:
-        await self._through_desk(NoBooks())  # type: ignore[arg-type]  # the desk needs no more of it
+        await self._through_dispatcher(NoBooks())  # type: ignore[arg-type]  # it needs no more
 
     async def _desk_and_ledger(self) -> None:
         with tempfile.TemporaryDirectory(prefix="shipdrop-bench-") as root:
@@ -118,19 +118,19 @@ class Ladder:
                 drop_id="d", folder="", source_file="f", received_at=self._clock.now()
             )
             ledger.freeze(drop, Frozen(chunks=list(self._chunks()), lines=_NO_LINES))
-            await self._through_desk(ledger)
+            await self._through_dispatcher(ledger)
             ledger.close()
 
-    async def _through_desk(self, books: SqlLedger) -> None:
+    async def _through_dispatcher(self, books: SqlLedger) -> None:
         tools = self._tools()
         bodies = {
             chunk.offset: body for chunk, body in zip(self._chunks(), self._bodies, strict=True)
         }
         with ThreadPoolExecutor(1) as bookkeeper:
-            desk = Desk(tools, books, bookkeeper)
-            future: Future[Handback] = Future()
-            running = asyncio.create_task(desk.run())
-            desk.submit(
+            dispatcher = Dispatcher(tools, books, bookkeeper)
+            future: Future[DeliveryResult] = Future()
+            running = asyncio.create_task(dispatcher.run())
+            dispatcher.submit(
                 Shipment(
                     drop_seq=1,
                     chunks=tuple(self._chunks()),
@@ -139,9 +139,9 @@ class Ladder:
                 ),
                 future,
             )
-            handback = await asyncio.wrap_future(future)
-            assert handback.complete
-            desk.stop()
+            result_of_drop = await asyncio.wrap_future(future)
+            assert result_of_drop.complete
+            dispatcher.stop()
             await running
         await tools.api.close()
 
@@ -152,10 +152,17 @@ class Ladder:
 
     def _tools(self) -> Tools:
         api, rng = self._api(), random.Random(1)
-        gate = Gate(self._policy, monotonic=self._clock.monotonic)
-        asker = Asker(api=api, gate=gate, policy=self._policy, clock=self._clock, rng=rng)
+        limiter = Limiter(self._policy, monotonic=self._clock.monotonic)
+        order_query = OrderQuery(
+            api=api, limiter=limiter, policy=self._policy, clock=self._clock, rng=rng
+        )
         return Tools(
-            api=api, gate=gate, policy=self._policy, clock=self._clock, rng=rng, asker=asker
+            api=api,
+            limiter=limiter,
+            policy=self._policy,
+            clock=self._clock,
+            rng=rng,
+            order_query=order_query,
         )
 
     def _chunks(self) -> Iterator[Chunk]:
@@ -173,8 +180,8 @@ async def _put_all(api: KonnectApi, todo: Iterator[bytes]) -> None:
 
 async def _pass_all(tools: Tools, todo: Iterator[tuple[Chunk, bytes]]) -> None:
     for chunk, body in todo:
-        parcel = Parcel(body, chunk.size)
-        result = await Passage(chunk, parcel, tools).run()
+        chunk_body = ChunkBody(body, chunk.size)
+        result = await ChunkSender(chunk, chunk_body, tools).run()
         assert result.chunk.state is ChunkState.DONE
 
 

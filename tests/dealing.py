@@ -43,7 +43,7 @@ def processes() -> int:
 
 
 class Dealing(LoadScopeScheduling):
-    """Hands out modules in the order of collection, and of some each test by itself."""
+    """Hand out modules in the order of collection, and of some each test by itself."""
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]

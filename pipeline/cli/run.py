@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.options import Desk, command, to_json
-from pipeline.cli.starting import Patience, Signals, startable_again
+from pipeline.cli.starting import RetryPolicy, Signals, startable_again
 from pipeline.core.errors import RootBusy, UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run(
         site.check_sending()
         lock, signals = RootLock(site.root, now=site.clock.now), Signals()
         take: Callable[[Callable[[], Any]], Any] = (
-            _at_once if once else Patience(site, lock, signals).through
+            _at_once if once else RetryPolicy(site, lock, signals).through
         )
         if not once:
             take(lambda: site.readers.keep_ready())  # noqa: PLW0108 - made only in the step

@@ -81,7 +81,7 @@ def startable_again(*, once: bool = False) -> Iterator[None]:
         raise typer.Exit(75) from error
 
 
-class Patience:
+class RetryPolicy:
     """Takes each step of a service's start again until it works, and tells what is in the way."""
 
     def __init__(self, site: "Site", lock: "RootLock", signals: Signals) -> None:

@@ -27,7 +27,7 @@ class Held(Struct, Generic[_T]):
     gone: bool = False
 
 
-class Posts:
+class Locks:
     """The posts of one worker. Safe from any thread."""
 
     def __init__(self, ledger: SqlLedger, lease: Lease) -> None:

@@ -17,10 +17,10 @@ import structlog
 
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.locks import SCAN
-from pipeline.cluster.tasks import Hands
+from pipeline.cluster.tasks import Tasks
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.inbox.problems import Troubles
+from pipeline.inbox.problems import Problems
 from pipeline.service.build import intake_of, pulse_writer_of
 from pipeline.service.wiring import Site
 
@@ -43,9 +43,9 @@ class Beside(Protocol):
 
 
 class QueueDispatcher:
-    """Implements ``ports.Dispatcher`` by jobs: whichever worker is free takes the next step."""
+    """Implements ``ports.DropConsumer`` by jobs: whichever worker is free takes the next step."""
 
-    def __init__(self, site: Site, hands: Hands) -> None:
+    def __init__(self, site: Site, hands: Tasks) -> None:
         self._site = site
         self._hands = hands
         self._said_at = 0.0
@@ -81,13 +81,13 @@ class QueueDispatcher:
 
     def cancel(self, drop: Drop) -> None:
         """Send nothing more of it from here; the others see the wish in the ledger."""
-        self._site.room.cancel(drop.seq)
+        self._site.delivery.cancel(drop.seq)
 
 
 class Scanner:
     """Looks into the inbox as long as no other worker of the root does."""
 
-    def __init__(self, site: Site, lease: Lease, hands: Hands, beside: Beside) -> None:
+    def __init__(self, site: Site, lease: Lease, hands: Tasks, beside: Beside) -> None:
         self._site = site
         self._beside = beside
         self._held = ExitStack()
@@ -99,7 +99,7 @@ class Scanner:
         self._post = f"{SCAN}{site.ledger.root_id}"
         self._mine = False
         self._looks = 0
-        troubles = Troubles(clock=site.clock)
+        troubles = Problems(clock=site.clock)
         self._pulse = pulse_writer_of(site, troubles)
         self._intake = intake_of(site, troubles, self._bell.set)
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)

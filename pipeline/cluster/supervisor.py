@@ -11,7 +11,7 @@ import structlog
 
 from pipeline.cluster.job_queue import Engine
 from pipeline.cluster.lease import Lease
-from pipeline.cluster.tasks import Hands
+from pipeline.cluster.tasks import Tasks
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.delivery.limiter import Shut
@@ -31,14 +31,14 @@ _AT_ONCE = 500
 """Segments that are called for in one look."""
 
 
-class Keeper:
+class Supervisor:
     """Gives word until stopped. ``lost`` is called when the worker was given up."""
 
     def __init__(
         self,
         site: Site,
         lease: Lease,
-        hands: Hands,
+        hands: Tasks,
         engine: Engine,
         *,
         stop: Callable[[], None],
@@ -46,7 +46,7 @@ class Keeper:
     ) -> None:
         self._site = site
         self._ledger = site.ledger
-        self._room = site.room
+        self._delivery = site.delivery
         self._lease = lease
         self._hands = hands
         self._engine = engine
@@ -69,7 +69,7 @@ class Keeper:
 
     def start(self) -> None:
         """Begin."""
-        self._room.on_limited = self._limited
+        self._delivery.on_limited = self._limited
         self._thread.start()
 
     def stop(self) -> None:
@@ -127,36 +127,36 @@ class Keeper:
 
     def _lower(self, calls: int, rate: float) -> int:
         self._share = (calls, rate)
-        self._room.share(calls, rate)
-        return self._room.in_flight
+        self._delivery.share(calls, rate)
+        return self._delivery.in_flight
 
     def _obey(self, orders: Orders) -> None:
         if orders.draining:
             self._ask_to_stop()
         if (orders.calls, orders.rate) != self._share:
             self._share = (orders.calls, orders.rate)
-            self._room.share(orders.calls, orders.rate)
+            self._delivery.share(orders.calls, orders.rate)
         until = time.monotonic() + orders.signals.quiet
         if orders.signals.quiet > 0 and until > self._quiet_until + _WORD_SECONDS:
             self._quiet_until = until
-            self._room.pause(orders.signals.quiet)
+            self._delivery.pause(orders.signals.quiet)
         self._open_or_shut(orders)
 
     def _open_or_shut(self, orders: Orders) -> None:
         """One worker's finding that nothing can be sent is everybody's, until it is tried again."""
-        heard, shut = orders.signals, self._room.shut
+        heard, shut = orders.signals, self._delivery.shut
         refused, self._lease.refused = self._lease.refused, False
         if shut is not None and (shut.ours or refused):
             # Our own trouble: the ledger could not be reached, or we were silent. It is over now.
             if not self._hands.stopping:
-                self._room.reopen()
+                self._delivery.reopen()
         elif heard.shut > 0:
             if shut is None:
-                self._room.close(Shut(held=heard.held, reason=heard.reason, hint=heard.hint))
-            self._known_shut = self._room.shut or self._known_shut
+                self._delivery.close(Shut(held=heard.held, reason=heard.reason, hint=heard.hint))
+            self._known_shut = self._delivery.shut or self._known_shut
         elif shut is not None and self._known_shut is not None:
             self._known_shut = None
-            self._room.reopen()
+            self._delivery.reopen()
         elif shut is not None:
             log.warning("api.shut", reason=shut.reason, hint=shut.hint)
             self._known_shut = shut
@@ -179,7 +179,7 @@ class Keeper:
         self._honour()
         if self._hands.plannable() or self._hands.retries():
             self._hands.call_plan()
-        if self._room.shut is None:
+        if self._delivery.shut is None:
             self._call_for_segments(unfinished)
         self._looks += 1
         if self._looks % _LEFTOVER_LOOKS == 1:
@@ -203,7 +203,7 @@ class Keeper:
         """What people asked of drops, on whatever machine."""
         for drop in self._ledger.requested():
             if drop.request == "cancel" and not drop.state.closed:
-                self._room.cancel(drop.seq)
+                self._delivery.cancel(drop.seq)
                 if drop.state is DropState.OPEN and not self._ledger.posts(sending(drop.seq)):
                     self._hands.call_report(drop.seq)
 

@@ -13,11 +13,11 @@ import structlog
 from msgspec.structs import replace
 
 from pipeline.cluster.lease import Lease
-from pipeline.cluster.locks import Posts
+from pipeline.cluster.locks import Locks
 from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.delivery.drop_queue import Handback, Shipment
+from pipeline.delivery.drop_queue import DeliveryResult, Shipment
 from pipeline.delivery.earlier import doubts_of
 from pipeline.planning.decisions import Blocked, Ready, Reopened
 from pipeline.service.wiring import Site
@@ -36,7 +36,7 @@ _OF_ONE_URGENCY = 10
 """So many segments of a drop are equally urgent; what is behind them lets other drops pass."""
 
 
-class Hands(Posts):
+class Tasks(Locks):
     """The work of one worker. Every hand may be called at any time, from any thread."""
 
     def __init__(self, site: Site, lease: Lease, call: Call) -> None:
@@ -192,7 +192,7 @@ class Hands(Posts):
 
     def send(self, drop_seq: int, wave: int, no: int) -> None:
         """Send one segment of a drop, if it is its time and nobody else does."""
-        if self.stopping or self._site.room.shut is not None or self._rests(drop_seq):
+        if self.stopping or self._site.delivery.shut is not None or self._rests(drop_seq):
             return
         take = partial(self._ledger.take_segment, drop_seq=drop_seq, wave=wave, no=no)
         with self.holding(segment_post(drop_seq, wave, no), take) as held, self._counted():
@@ -215,19 +215,19 @@ class Hands(Posts):
                 return
         self._came_back_early(load.segment, handback)
 
-    def _deliver(self, load: Load) -> Handback | None:
+    def _deliver(self, load: Load) -> DeliveryResult | None:
         if load.drop.state is not DropState.OPEN:
             return None
         if load.drop.request == "cancel":
-            return Handback(drop_seq=load.drop.seq, complete=False, cancelled=True)
+            return DeliveryResult(drop_seq=load.drop.seq, complete=False, cancelled=True)
         with ExitStack() as held:
             try:
-                return self._site.room.submit(self._shipment(load, held)).result()
+                return self._site.delivery.submit(self._shipment(load, held)).result()
             except Fenced as error:
                 log.warning("segment.broken", post=load.segment.post, reason=error.message)
                 return None
             except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
-                return Handback(drop_seq=load.drop.seq, complete=False, broken=error)
+                return DeliveryResult(drop_seq=load.drop.seq, complete=False, broken=error)
 
     def _shipment(self, load: Load, held: ExitStack) -> Shipment:
         spool = self._site.closer.spool(load.drop)
@@ -253,7 +253,7 @@ class Hands(Posts):
         del self._broken[drop_seq]
         return False
 
-    def _report_broken(self, drop: Drop, handback: Handback) -> None:
+    def _report_broken(self, drop: Drop, handback: DeliveryResult) -> None:
         """Say in its report why a drop is not sent on; others may still send parts of it."""
         with self.post(f"report:{drop.seq}") as mine:
             now = self._ledger.drop_numbered(drop.seq) if mine else None
@@ -263,7 +263,7 @@ class Hands(Posts):
             if isinstance(result, Exception):
                 log.error("drop.not_reported", drop=drop.drop_id, reason=str(result))
 
-    def _came_back_early(self, segment: Segment, handback: Handback) -> None:
+    def _came_back_early(self, segment: Segment, handback: DeliveryResult) -> None:
         """Nothing more leaves for now: give the segment back, and report what rests."""
         if handback.shut is not None and handback.shut.ours:
             self.call_send([segment])
@@ -294,19 +294,19 @@ class Hands(Posts):
         if isinstance(result, Closed):
             self.call_plan()
 
-    def _handback(self, drop: Drop) -> Handback | None:
+    def _handback(self, drop: Drop) -> DeliveryResult | None:
         """How the sending of a drop ended or was interrupted; None while it goes on.
 
         Judged by its segments, not by who holds them: one may be taken up at this moment.
         """
-        shut = self._site.room.shut
+        shut = self._site.delivery.shut
         if shut is not None and shut.ours:
             shut = None  # others go on
         cancelled = drop.request == "cancel"
         if self._ledger.has_open_segments(drop.seq) and not cancelled and shut is None:
             return None
         complete = self._ledger.is_through(drop.seq)
-        return Handback(drop_seq=drop.seq, complete=complete, cancelled=cancelled, shut=shut)
+        return DeliveryResult(drop_seq=drop.seq, complete=complete, cancelled=cancelled, shut=shut)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

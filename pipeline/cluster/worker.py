@@ -11,10 +11,10 @@ import structlog
 from pipeline.cluster.job_queue import Engine, Queue
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.scanner import Beside, Scanner
-from pipeline.cluster.supervisor import Keeper
-from pipeline.cluster.tasks import PLAN, REPORT, SEND, Hands
+from pipeline.cluster.supervisor import Supervisor
+from pipeline.cluster.tasks import PLAN, REPORT, SEND, Tasks
 from pipeline.core.errors import LedgerLost, SettingsError, StorageError
-from pipeline.delivery.thread import RoomDiedError
+from pipeline.delivery.thread import DeliveryThreadDiedError
 from pipeline.reading.process.child_process import Child
 from pipeline.service.settings import Settings
 from pipeline.service.wiring import Site
@@ -56,7 +56,7 @@ class Session:
         self.was_lost = False
         self.has_joined = False
         self._engine: Engine | None = None
-        self._hands: Hands | None = None
+        self._hands: Tasks | None = None
 
     @property
     def stopping(self) -> bool:
@@ -70,7 +70,7 @@ class Session:
             self._hands.stopping = True
         if self._engine is not None:
             self._site.files.stop()
-            self._site.room.stop()
+            self._site.delivery.stop()
             self._engine.stop()
 
     def _lost(self) -> None:
@@ -81,14 +81,14 @@ class Session:
         if self._hands is not None:
             self._hands.stopping = True
         self._site.files.stop()
-        self._site.room.kill()
+        self._site.delivery.kill()
         if self._engine is not None:
             self._engine.stop()
 
     def run(self) -> None:
         """Join, work until stopped or given up, leave.
 
-        Raises StorageError, RootBusy; RoomDiedError when nothing can be sent any more.
+        Raises StorageError, RootBusy; DeliveryThreadDiedError when nothing can be sent any more.
         """
         site = self._site
         url = libpq(site.settings.ledger.url)
@@ -109,7 +109,7 @@ class Session:
         )
         lease.renew(begun)
         self.has_joined = True
-        hands = self._hands = Hands(site, lease, self._call)
+        hands = self._hands = Tasks(site, lease, self._call)
         engine = self._engine = Engine(
             url,
             queues=(
@@ -122,12 +122,12 @@ class Session:
             ),
             beat=lease.pause,
         )
-        keeper = Keeper(site, lease, hands, engine, stop=self.stop, lost=self._lost)
+        keeper = Supervisor(site, lease, hands, engine, stop=self.stop, lost=self._lost)
         scanner = Scanner(site, lease, hands, self._beside)
         site.readers.keep_ready()
-        site.room.on_death = self.stop
+        site.delivery.on_death = self.stop
         try:
-            site.room.start()
+            site.delivery.start()
             keeper.start()
             scanner.start()
             log.info("worker.joined", worker=lease.name, root=str(site.root))
@@ -136,13 +136,13 @@ class Session:
             engine.run()
         finally:
             scanner.stop()
-            site.room.stop()
-            site.room.join()
+            site.delivery.stop()
+            site.delivery.join()
             keeper.stop()
             self._leave()
-        if site.room.death is not None:
-            log.critical("worker.cannot_send", reason=repr(site.room.death))
-            raise RoomDiedError(repr(site.room.death)) from site.room.death
+        if site.delivery.death is not None:
+            log.critical("worker.cannot_send", reason=repr(site.delivery.death))
+            raise DeliveryThreadDiedError(repr(site.delivery.death)) from site.delivery.death
 
     def _call(self, kind: str, args: Sequence[Mapping[str, int]], urgency: int) -> None:
         if self._engine is not None:
@@ -170,7 +170,7 @@ def work(
     A server that is not up, or a share that is away, is waited for. ``on_session`` is handed each
     session before it begins, so that signals can stop it; ``wait`` waits so many seconds and tells
     whether one came. ``beside``: what one worker of the root does beside, such as telling people.
-    Raises SettingsError, RootBusy, LedgerLost, RoomDiedError.
+    Raises SettingsError, RootBusy, LedgerLost, DeliveryThreadDiedError.
     """
     child, told = site.child, ""
     while True:

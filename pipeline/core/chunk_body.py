@@ -18,7 +18,7 @@ def join_items(items: Sequence[bytes]) -> bytes:
     return b"[" + ITEM_SEPARATOR.join(items) + b"]"
 
 
-class Parcel:
+class ChunkBody:
     """The updates of one chunk, in order. Nothing is parsed until somebody asks."""
 
     def __init__(self, body: bytes, size: int) -> None:
@@ -50,10 +50,10 @@ class Parcel:
 
 
 class OrderIds(Sequence[str]):
-    """Order ids of some places of a parcel: a sequence whose length costs nothing."""
+    """Order ids of some places of a chunk body: a sequence whose length costs nothing."""
 
-    def __init__(self, parcel: Parcel, positions: Sequence[int]) -> None:
-        self._parcel = parcel
+    def __init__(self, chunk_body: ChunkBody, positions: Sequence[int]) -> None:
+        self._chunk_body = chunk_body
         self._positions = positions
 
     def __len__(self) -> int:
@@ -65,8 +65,8 @@ class OrderIds(Sequence[str]):
     def __getitem__(self, at: slice) -> list[str]: ...
     def __getitem__(self, at: int | slice) -> str | list[str]:
         if isinstance(at, slice):
-            return [self._parcel.head(pos)[0] for pos in self._positions[at]]
-        return self._parcel.head(self._positions[at])[0]
+            return [self._chunk_body.head(pos)[0] for pos in self._positions[at]]
+        return self._chunk_body.head(self._positions[at])[0]
 
     def __iter__(self) -> Iterator[str]:
-        return (self._parcel.head(pos)[0] for pos in self._positions)
+        return (self._chunk_body.head(pos)[0] for pos in self._positions)

@@ -1,4 +1,4 @@
-"""The records every room speaks in: frozen, keyword-only, without behaviour that has effects.
+"""The records that all steps share: frozen, keyword-only, without behaviour that has effects.
 
 Vocabulary: a *drop* is one file somebody left in the inbox; its content is a *manifest*. A
 *milestone* is a status the API accepts; an *update* is one order's milestone on its way to the

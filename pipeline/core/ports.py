@@ -217,7 +217,7 @@ class Presence(Protocol):
     def sure(self) -> None: ...
 
 
-class Dispatcher(Protocol):
+class DropConsumer(Protocol):
     """Takes drops from where they are to their end: in this process, or among many."""
 
     @property

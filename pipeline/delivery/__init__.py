@@ -1,1 +1,1 @@
-"""The delivery room: chunks to the API and their answers into the ledger. The only async room."""
+"""Send chunks to the API and book their answers in the ledger; runs in a thread of its own."""

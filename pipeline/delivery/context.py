@@ -1,4 +1,4 @@
-"""What every passage of one room uses, and what belongs to one chunk's errand."""
+"""The tools that all chunk senders share, and the context of one chunk."""
 
 import random
 from collections.abc import Callable, Hashable
@@ -7,34 +7,37 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from pipeline.core.ports import Clock, StatusApi
-from pipeline.delivery.limiter import Gate
-from pipeline.delivery.mass_refusal import Jury
-from pipeline.delivery.order_query import Asker, Told
+from pipeline.delivery.limiter import Limiter
+from pipeline.delivery.mass_refusal import MassRefusal
+from pipeline.delivery.order_query import OrderQuery, Told
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.unclear import UnclearAnswers
 from schemas.vocabulary import Milestone
 
 
 class Tools(Struct, frozen=True, kw_only=True):
-    """Shared by all passages. ``opened_at``: when this room began to send."""
+    """Hold the tools that all chunk senders share.
+
+    ``opened_at``: when this thread began to send.
+    """
 
     api: StatusApi
-    gate: Gate
+    limiter: Limiter
     policy: DeliveryPolicy
     clock: Clock
     rng: random.Random
-    asker: Asker
-    jury: Jury = field(default_factory=Jury)
+    order_query: OrderQuery
+    mass_refusal: MassRefusal = field(default_factory=MassRefusal)
     unclear: UnclearAnswers = field(default_factory=UnclearAnswers)
     opened_at: datetime | None = None
 
 
-class Errand(Struct, frozen=True, kw_only=True):
+class ChunkContext(Struct, frozen=True, kw_only=True):
     """On whose behalf a chunk travels.
 
-    ``owner``: its drop, as the gate knows it; ``key``: the chunk, among all; ``cancelled``: nothing
-    more of the drop is wanted; ``others``: other chunks could be tried now; ``may_split``: the drop
-    can still afford a halving; ``taken_up``: since when no other worker sends it; ``leaves``: is
+    ``owner``: its drop, as the limiter knows it; ``key``: the chunk, among all; ``cancelled``:
+    nothing more of the drop is wanted; ``others``: other chunks could be tried now;
+    ``may_split``: the drop can still afford a halving; ``taken_up``: since when no other worker sends it; ``leaves``: is
     told the chunk's number before a call goes; ``told``: what was told of orders in this pass of
     the drop.
     """

@@ -1,4 +1,4 @@
-"""The desk: hands chunks of all drops to the callers in turn, and books what comes back.
+"""The dispatcher: hands chunks of all drops to the callers in turn, and books what comes back.
 
 Outcomes of the last calls and the marks of the next go into the ledger in one commit; a call leaves
 only after its mark is on disk, and a slot never waits for a commit as long as marked chunks remain.
@@ -12,18 +12,18 @@ from functools import partial
 
 import structlog
 
-from pipeline.core.chunk_body import Parcel
+from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState
-from pipeline.delivery.context import Errand, Tools
-from pipeline.delivery.drop_queue import Handback, Lane, Shipment
-from pipeline.delivery.held_results import Trial
-from pipeline.delivery.limiter import Gate, Shut
-from pipeline.delivery.prefetch import Tray
+from pipeline.delivery.context import ChunkContext, Tools
+from pipeline.delivery.drop_queue import DeliveryResult, DropQueue, Shipment
+from pipeline.delivery.held_results import HeldResults
+from pipeline.delivery.limiter import Limiter, Shut
+from pipeline.delivery.prefetch import PrefetchBuffer
 from pipeline.delivery.reconcile import proof_from
 from pipeline.delivery.row_outcomes import doubtful, untouched
-from pipeline.delivery.send_chunk import Passage
+from pipeline.delivery.send_chunk import ChunkSender
 from pipeline.storage.ledger import SqlLedger
 
 log = structlog.get_logger(__name__)
@@ -39,17 +39,19 @@ _HEARING_SECONDS = 1.0
 are handed in one after the other, and each must get its chance to be taken."""
 
 
-class Desk:
+class Dispatcher:
     """Runs in one event loop; ``submit``, ``cancel`` and ``stop`` are called inside it."""
 
     def __init__(self, tools: Tools, ledger: SqlLedger, bookkeeper: Executor) -> None:
         self._tools = tools
         self._ledger = ledger
         self._bookkeeper = bookkeeper
-        self._lanes: deque[Lane] = deque()
-        self._tray: Tray[tuple[Lane, Chunk]] = Tray(tools.policy, tools.clock.monotonic)
-        self._back: list[tuple[Lane, ChunkResult]] = []
-        self._trial = Trial(tools.jury, tools.gate, tools.clock.monotonic)
+        self._queues: deque[DropQueue] = deque()
+        self._prefetch: PrefetchBuffer[tuple[DropQueue, Chunk]] = PrefetchBuffer(
+            tools.policy, tools.clock.monotonic
+        )
+        self._back: list[tuple[DropQueue, ChunkResult]] = []
+        self._held_results = HeldResults(tools.mass_refusal, tools.limiter, tools.clock.monotonic)
         self._aside: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
         self._kick = asyncio.Event()
@@ -58,51 +60,51 @@ class Desk:
         self._books_lost = False
 
     @property
-    def gate(self) -> Gate:
-        """The gate all calls pass."""
-        return self._tools.gate
+    def limiter(self) -> Limiter:
+        """The limiter all calls pass."""
+        return self._tools.limiter
 
-    def submit(self, shipment: Shipment, future: "Future[Handback]") -> None:
+    def submit(self, shipment: Shipment, future: "Future[DeliveryResult]") -> None:
         """Take a planned drop in. What keeps it from being taken up, the future raises."""
         try:
-            self._lanes.append(Lane.of(shipment, future))
+            self._queues.append(DropQueue.of(shipment, future))
         except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
             future.set_exception(error)
         self._kick.set()
 
     def cancel(self, drop_seq: int) -> None:
         """Send nothing more of this drop; what is out is answered and booked."""
-        for lane in self._lanes:
-            if lane.drop_seq == drop_seq:
-                lane.cancelled = True
-                self.gate.dismiss(lane)
-        for marked in self._tray.empty():
+        for queue in self._queues:
+            if queue.drop_seq == drop_seq:
+                queue.cancelled = True
+                self.limiter.dismiss(queue)
+        for marked in self._prefetch.empty():
             self._lay_out(*marked)
         self._kick.set()
 
     def progress(self) -> tuple[int, int]:
         """Updates answered and in all; read from other threads, so only counted, never changed."""
-        lanes = tuple(self._lanes)
-        return sum(lane.rows_done for lane in lanes), sum(lane.rows for lane in lanes)
+        queues = tuple(self._queues)
+        return sum(queue.rows_done for queue in queues), sum(queue.rows for queue in queues)
 
     def close(self, shut: Shut) -> None:
         """Send nothing more until ``reopen``."""
-        self.gate.close(shut)
+        self.limiter.close(shut)
         self._kick.set()
 
     def reopen(self) -> None:
         """Try again after a pause: one call at first."""
-        self._tools.jury.reopened()
+        self._tools.mass_refusal.reopened()
         self._tools.unclear.reopened()
-        self._trial.hear_all_until(self._tools.clock.monotonic() + _HEARING_SECONDS)
+        self._held_results.hear_all_until(self._tools.clock.monotonic() + _HEARING_SECONDS)
         asyncio.get_running_loop().call_later(_HEARING_SECONDS, self._kick.set)
-        self.gate.reopen()
+        self.limiter.reopen()
         self._kick.set()
 
     def stop(self) -> None:
         """Hand everything back as soon as the calls that are out have been answered."""
         self._stopping = True
-        self.gate.close(Shut(held=False, reason="Shipdrop is stopping.", ours=True))
+        self.limiter.close(Shut(held=False, reason="Shipdrop is stopping.", ours=True))
         self._kick.set()
 
     async def run(self) -> None:
@@ -120,12 +122,12 @@ class Desk:
                 self.abandon()
 
     def abandon(self) -> None:
-        """The room closes under lanes that are not through: their owners must not wait."""
-        while self._lanes:
-            future = self._lanes.popleft().future
+        """Fail the queues that are not finished: the thread ends, so nobody must wait."""
+        while self._queues:
+            future = self._queues.popleft().future
             if not future.done():
                 future.set_exception(
-                    StorageError("The delivery room was closed; what was out is in doubt.")
+                    StorageError("The delivery thread was closed; what was out is in doubt.")
                 )
 
     # -- callers -------------------------------------------------------------------------------
@@ -133,132 +135,138 @@ class Desk:
     async def _caller(self) -> None:
         """One of ``concurrency`` loops: take a marked chunk, see it through, lay it down."""
         while True:
-            lane, chunk = await self._tray.take()
-            if self._must_wait(lane, chunk):
+            queue, chunk = await self._prefetch.take()
+            if self._must_wait(queue, chunk):
                 # Its "not there yet" is no proof so soon; nobody else shall wait for that.
-                task = self._group.create_task(self._serve(lane, chunk))
+                task = self._group.create_task(self._serve(queue, chunk))
                 self._aside.add(task)
                 task.add_done_callback(self._aside.discard)
             else:
                 self._calling += 1
-                await self._serve(lane, chunk)
+                await self._serve(queue, chunk)
                 self._calling -= 1
 
-    async def _serve(self, lane: Lane, chunk: Chunk) -> None:
+    async def _serve(self, queue: DropQueue, chunk: Chunk) -> None:
         try:
-            result, suspect, adjourned = await self._pass(lane, chunk)
+            result, suspect, adjourned = await self._pass(queue, chunk)
         except Exception as error:  # noqa: BLE001 - it costs its drop, which is told of it
-            self._break(lane, error, chunk)
-            result = doubtful(chunk, lane.known.get(chunk.no, ()))
+            self._break(queue, error, chunk)
+            result = doubtful(chunk, queue.known.get(chunk.no, ()))
             suspect, adjourned = None, False
         whole = result.chunk.state is ChunkState.DONE
         if adjourned:
-            self._trial.adjourn(lane, chunk, result)
-        elif suspect and not (whole and self._tools.jury.has_convicted(lane.drop_seq)):
-            self._trial.suspend(lane, chunk, result, suspect, whole=whole)
-            self._trial.hold(self._lanes)
+            self._held_results.adjourn(queue, chunk, result)
+        elif suspect and not (whole and self._tools.mass_refusal.has_convicted(queue.drop_seq)):
+            self._held_results.suspend(queue, chunk, result, suspect, whole=whole)
+            self._held_results.hold(self._queues)
         else:
-            self._back.append((lane, result))
+            self._back.append((queue, result))
         self._kick.set()
 
-    async def _pass(self, lane: Lane, chunk: Chunk) -> tuple[ChunkResult, str | None, bool]:
-        known = lane.known.get(chunk.no, ())
-        if (shut := self.gate.shut) is not None or lane.cancelled or lane.broken:
+    async def _pass(self, queue: DropQueue, chunk: Chunk) -> tuple[ChunkResult, str | None, bool]:
+        known = queue.known.get(chunk.no, ())
+        if (shut := self.limiter.shut) is not None or queue.cancelled or queue.broken:
             reason = shut.reason if shut else _STOPPED
             return untouched(chunk, known, reason), None, False
-        if self._tools.jury.has_heard_enough_of(lane.drop_seq):
+        if self._tools.mass_refusal.has_heard_enough_of(queue.drop_seq):
             return untouched(chunk, known, ""), None, True
         try:
-            parcel = Parcel(lane.body(chunk.offset, chunk.length), chunk.size)
+            chunk_body = ChunkBody(queue.body(chunk.offset, chunk.length), chunk.size)
         except StorageError as error:
-            self._break(lane, error, chunk)
+            self._break(queue, error, chunk)
             return untouched(chunk, known, error.message), None, False
-        passage = Passage(
+        sender = ChunkSender(
             chunk,
-            parcel,
+            chunk_body,
             self._tools,
             known=known,
-            earlier=lane.earlier_of(chunk),
-            errand=Errand(
-                owner=lane,
+            earlier=queue.earlier_of(chunk),
+            context=ChunkContext(
+                owner=queue,
                 key=(chunk.drop_seq, chunk.no),
-                may_split=lane.may_split,
-                cancelled=lane.is_cancelled,
+                may_split=queue.may_split,
+                cancelled=queue.is_cancelled,
                 others=self._others,
-                taken_up=lane.taken_up,
-                leaves=lane.leaves,
-                told=lane.told,
+                taken_up=queue.taken_up,
+                leaves=queue.leaves,
+                told=queue.told,
             ),
         )
-        result = await passage.run()
-        return result, passage.suspect, passage.adjourned
+        result = await sender.run()
+        return result, sender.suspect, sender.adjourned
 
-    def _break(self, lane: Lane, error: Exception, chunk: Chunk) -> None:
+    def _break(self, queue: DropQueue, error: Exception, chunk: Chunk) -> None:
         """Send nothing more of a drop: its storage failed, or we did. The others go on."""
-        lane.broken = lane.broken or error
+        queue.broken = queue.broken or error
         foreseen = isinstance(error, StorageError)
         log.error(
             "delivery.drop_broken",
-            drop_seq=lane.drop_seq,
+            drop_seq=queue.drop_seq,
             chunk=chunk.no,
             reason=str(error),
             exc_info=None if foreseen else error,
         )
 
-    def _must_wait(self, lane: Lane, chunk: Chunk) -> bool:
+    def _must_wait(self, queue: DropQueue, chunk: Chunk) -> bool:
         if chunk.state is ChunkState.PLANNED or not self._tools.policy.reconcile:
             return False
-        opened_at = lane.taken_up or self._tools.opened_at
+        opened_at = queue.taken_up or self._tools.opened_at
         proof = proof_from(chunk, self._tools.policy, opened_at)
         return proof is not None and proof > self._tools.clock.now().timestamp()
 
     def _others(self) -> bool:
         """Chunks that nobody has tried yet are at hand."""
-        return len(self._tray) > 0 or any(any(lane.waves) for lane in self._lanes)
+        return len(self._prefetch) > 0 or any(any(queue.waves) for queue in self._queues)
 
     # -- books ---------------------------------------------------------------------------------
 
     async def _book(self) -> None:
         """The one loop that writes: book what came back, mark and hand out what is next."""
-        while not (self._stopping and not self._lanes):
+        while not (self._stopping and not self._queues):
             await self._kick.wait()
-            await self._tray.gather(len(self._back), calling=self._calling)
+            await self._prefetch.gather(len(self._back), calling=self._calling)
             self._kick.clear()
-            self._back += self._trial.judge(self._lanes)
+            self._back += self._held_results.judge(self._queues)
             back, self._back = self._back, []
-            self._tray.keep_pace(len(back))
+            self._prefetch.keep_pace(len(back))
             lease = self._lease(len(back))
             if back or lease:
                 await self._book_one(back, lease)
-                if self._trial.waiting:
+                if self._held_results.waiting:
                     self._kick.set()  # what was booked just now may have been the last to speak
-            elif self._trial.is_all_there_is(self._lanes):
-                self._back += self._trial.end()
+            elif self._held_results.is_all_there_is(self._queues):
+                self._back += self._held_results.end()
                 self._kick.set()
             self._hand_back()
 
-    def _lease(self, coming_back: int) -> list[tuple[Lane, Chunk]]:
+    def _lease(self, coming_back: int) -> list[tuple[DropQueue, Chunk]]:
         """Chunks to mark now, one of each drop in turn, up to what callers can soon take."""
-        if self.gate.shut is not None:
+        if self.limiter.shut is not None:
             return []
-        room = self._tray.room + len(self._aside) + self._trial.waiting
-        out = sum(lane.out for lane in self._lanes) - coming_back
-        leased: list[tuple[Lane, Chunk]] = []
+        room = self._prefetch.room + len(self._aside) + self._held_results.waiting
+        out = sum(queue.out for queue in self._queues) - coming_back
+        leased: list[tuple[DropQueue, Chunk]] = []
         idle = 0
-        while out + len(leased) < room and idle < len(self._lanes):
-            lane = self._lanes[0]
-            self._lanes.rotate(-1)
-            chunk = None if self._tools.jury.has_heard_enough_of(lane.drop_seq) else lane.next()
+        while out + len(leased) < room and idle < len(self._queues):
+            queue = self._queues[0]
+            self._queues.rotate(-1)
+            chunk = (
+                None
+                if self._tools.mass_refusal.has_heard_enough_of(queue.drop_seq)
+                else queue.next()
+            )
             if chunk is None:
                 idle += 1
                 continue
             idle = 0
-            lane.out += 1
-            leased.append((lane, chunk))
+            queue.out += 1
+            leased.append((queue, chunk))
         return leased
 
     async def _book_one(
-        self, back: Sequence[tuple[Lane, ChunkResult]], lease: Sequence[tuple[Lane, Chunk]]
+        self,
+        back: Sequence[tuple[DropQueue, ChunkResult]],
+        lease: Sequence[tuple[DropQueue, Chunk]],
     ) -> None:
         """One commit. When it fails no call leaves, and no drop pretends to be through."""
         done = [result for _, result in back]
@@ -268,32 +276,32 @@ class Desk:
             await self._fail(error, back, lease)
             return
         self._books_lost = False
-        for lane, result in back:
+        for queue, result in back:
             try:
-                lane.finish(result)
+                queue.finish(result)
             except Exception as error:  # noqa: BLE001 - it is booked; the drop is told of the rest
-                self._break(lane, error, result.chunk)
+                self._break(queue, error, result.chunk)
         for marked in lease:
             self._lay_out(*marked)
-        if any(lane.next_is_free for lane, _ in back):
+        if any(queue.next_is_free for queue, _ in back):
             self._kick.set()
 
-    def _lay_out(self, lane: Lane, chunk: Chunk) -> None:
+    def _lay_out(self, queue: DropQueue, chunk: Chunk) -> None:
         """Lay a marked chunk down for the callers; one of a stopped drop is done with.
 
         All callers may be waiting out a long pause with the chunks of others.
         """
-        if lane.cancelled:
-            result = untouched(chunk, lane.known.get(chunk.no, ()), _STOPPED)
-            self._back.append((lane, result))
+        if queue.cancelled:
+            result = untouched(chunk, queue.known.get(chunk.no, ()), _STOPPED)
+            self._back.append((queue, result))
             self._kick.set()
         else:
-            self._tray.put((lane, chunk))
+            self._prefetch.put((queue, chunk))
 
     async def _exchange(self, done: Sequence[ChunkResult], marks: Sequence[Chunk]) -> None:
         at = stamp(self._tools.clock.now())
         loop = asyncio.get_running_loop()
-        with self._tray.commit():
+        with self._prefetch.commit():
             await loop.run_in_executor(
                 self._bookkeeper, partial(self._ledger.exchange, done, marks, at=at)
             )
@@ -301,21 +309,21 @@ class Desk:
     async def _fail(
         self,
         error: Exception,
-        back: Sequence[tuple[Lane, ChunkResult]],
-        lease: Sequence[tuple[Lane, Chunk]],
+        back: Sequence[tuple[DropQueue, ChunkResult]],
+        lease: Sequence[tuple[DropQueue, Chunk]],
     ) -> None:
-        """The ledger cannot be written: stop, save the answers if at all possible, end the lanes.
+        """The ledger cannot be written: stop, save the answers if at all possible, end the queues.
 
-        A lane ends when its last call is answered, so that nobody takes its drop up before.
+        A queue ends when its last call is answered, so that nobody takes its drop up before.
         """
         log.error("delivery.ledger_failed", exc_info=error)
         if not isinstance(error, StorageError):
             error = StorageError(f"The ledger cannot be written: {error}.")
-        self.gate.close(Shut(held=False, reason=error.message, hint=error.hint, ours=True))
-        for lane, _ in (*self._tray.empty(), *back, *lease):
-            lane.out -= 1
-        for lane in self._lanes:
-            lane.broken = error
+        self.limiter.close(Shut(held=False, reason=error.message, hint=error.hint, ours=True))
+        for queue, _ in (*self._prefetch.empty(), *back, *lease):
+            queue.out -= 1
+        for queue in self._queues:
+            queue.broken = error
         patience = () if self._books_lost or not back else _BOOK_AGAIN
         self._books_lost = True
         for pause in patience:
@@ -328,15 +336,15 @@ class Desk:
             return
 
     def _hand_back(self) -> None:
-        """End the lanes that are through, or that the shut gate keeps from going on."""
-        shut = self.gate.shut
-        staying: deque[Lane] = deque()
-        for lane in self._lanes:
-            stopped = shut is not None or lane.broken is not None
-            if lane.exhausted or (stopped and lane.out == 0):
+        """End the queues that are finished, or that a hold keeps from going on."""
+        shut = self.limiter.shut
+        staying: deque[DropQueue] = deque()
+        for queue in self._queues:
+            stopped = shut is not None or queue.broken is not None
+            if queue.exhausted or (stopped and queue.out == 0):
                 if shut is None:
-                    self._tools.jury.forget(lane.drop_seq)
-                lane.future.set_result(lane.handback(shut))
+                    self._tools.mass_refusal.forget(queue.drop_seq)
+                queue.future.set_result(queue.result_of_drop(shut))
             else:
-                staying.append(lane)
-        self._lanes = staying
+                staying.append(queue)
+        self._queues = staying

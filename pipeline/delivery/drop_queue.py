@@ -1,4 +1,4 @@
-"""One drop's way through the delivery room: its chunks, wave by wave."""
+"""The chunks of one drop that are still to be sent, wave by wave."""
 
 from collections import ChainMap, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from pipeline.core.chunk_body import Parcel
+from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
 from pipeline.delivery.earlier import Before, Earlier
@@ -42,7 +42,7 @@ class Shipment(Struct, frozen=True, kw_only=True):
     leaves: Callable[[int], None] = lambda _no: None
 
 
-class Handback(Struct, frozen=True, kw_only=True):
+class DeliveryResult(Struct, frozen=True, kw_only=True):
     """Hold how the sending of a drop ended; the rest is in the ledger.
 
     ``shut``: why all sending stopped early; ``broken``: what kept this drop alone from going on.
@@ -81,12 +81,12 @@ class Wave:
         return self._count + len(self._again)
 
 
-class Lane(Struct, eq=False):
+class DropQueue(Struct, eq=False):
     """A shipment under way. Only the event loop touches it. It keeps only what is still to do."""
 
     drop_seq: int
     body: Callable[[int, int], bytes]
-    future: "Future[Handback]"
+    future: "Future[DeliveryResult]"
     waves: deque[Wave] = field(default_factory=deque)
     out: int = 0
     undone: bool = False
@@ -106,33 +106,33 @@ class Lane(Struct, eq=False):
     told: dict[tuple[str, Milestone], Told] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, shipment: Shipment, future: "Future[Handback]") -> "Lane":
+    def of(cls, shipment: Shipment, future: "Future[DeliveryResult]") -> "DropQueue":
         """Queue what is still to be done; remember what earlier waves left behind."""
-        lane = cls(drop_seq=shipment.drop_seq, body=shipment.body, future=future)
-        lane.taken_up, lane.doubts = shipment.taken_up, shipment.doubts
-        lane.leaves = shipment.leaves
+        queue = cls(drop_seq=shipment.drop_seq, body=shipment.body, future=future)
+        queue.taken_up, queue.doubts = shipment.taken_up, shipment.doubts
+        queue.leaves = shipment.leaves
         for verdict in shipment.verdicts:
-            lane.known.setdefault(verdict.chunk_no, []).append(verdict)
-        lane.chunks = len(shipment.chunks)
+            queue.known.setdefault(verdict.chunk_no, []).append(verdict)
+        queue.chunks = len(shipment.chunks)
         if isinstance(shipment.chunks, FreshChunks):
-            lane._take_fresh(shipment.chunks)
-            return lane
-        lane.rows = sum(chunk.size for chunk in shipment.chunks)
-        lane.multi_wave = any(chunk.wave for chunk in shipment.chunks)
+            queue._take_fresh(shipment.chunks)
+            return queue
+        queue.rows = sum(chunk.size for chunk in shipment.chunks)
+        queue.multi_wave = any(chunk.wave for chunk in shipment.chunks)
         for chunk in shipment.before:
-            lane.remember(chunk, lane.known.pop(chunk.no, ()))
+            queue.remember(chunk, queue.known.pop(chunk.no, ()))
         waves: dict[int, list[Chunk]] = {}
         for chunk in shipment.chunks:
-            if chunk.state is ChunkState.DONE and not lane.is_doubtful(chunk):
-                lane.remember(chunk, lane.known.pop(chunk.no, ()))
-                lane.rows_done += chunk.size
+            if chunk.state is ChunkState.DONE and not queue.is_doubtful(chunk):
+                queue.remember(chunk, queue.known.pop(chunk.no, ()))
+                queue.rows_done += chunk.size
             else:
                 waves.setdefault(chunk.wave, []).append(chunk)
         for number in sorted(waves):
             # What was tried in vain before does not stand in the way of what was not.
             again = sorted(waves[number], key=lambda chunk: chunk.attempts)
-            lane.waves.append(Wave(again, len(again)))
-        return lane
+            queue.waves.append(Wave(again, len(again)))
+        return queue
 
     def _take_fresh(self, chunks: FreshChunks) -> None:
         """Queue a plan of which nothing was sent yet."""
@@ -200,9 +200,9 @@ class Lane(Struct, eq=False):
         if not bad:
             return
         ended = chunk.state is ChunkState.DONE
-        parcel = Parcel(self.body(chunk.offset, chunk.length), chunk.size)
+        chunk_body = ChunkBody(self.body(chunk.offset, chunk.length), chunk.size)
         for pos, outcome in bad.items():
-            order_id, milestone = parcel.head(pos)
+            order_id, milestone = chunk_body.head(pos)
             code = given[pos].code if ended and pos in given else ""
             self.earlier[order_id] = Before(milestone=milestone, outcome=outcome, code=code)
 
@@ -211,10 +211,10 @@ class Lane(Struct, eq=False):
         """Nothing left to lease and nothing out."""
         return self.out == 0 and (self.cancelled or not any(self.waves))
 
-    def handback(self, shut: Shut | None) -> Handback:
-        """The end of the lane, as the runner hears of it."""
+    def result_of_drop(self, shut: Shut | None) -> DeliveryResult:
+        """The end of the drop's queue, as the runner hears of it."""
         left = any(self.waves)
-        return Handback(
+        return DeliveryResult(
             drop_seq=self.drop_seq,
             complete=not left and not self.undone and self.broken is None,
             cancelled=self.cancelled,

@@ -1,13 +1,13 @@
 """Earlier steps of an order: what a later one must know of them before it goes.
 
-Within a drop the lane remembers them wave by wave; what another drop left in doubt is looked up.
+Within a drop its queue remembers them wave by wave; what another drop left in doubt is looked up.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
-from pipeline.core.chunk_body import Parcel
+from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.planning.replan import doubts
@@ -51,8 +51,8 @@ def doubts_of(
         return {}
     heads: dict[int, list[tuple[str, Milestone]]] = {}
     for chunk in waiting:
-        parcel = Parcel(body(chunk.offset, chunk.length), chunk.size)
-        heads[chunk.no] = [parcel.head(pos) for pos in range(chunk.size)]
+        chunk_body = ChunkBody(body(chunk.offset, chunk.length), chunk.size)
+        heads[chunk.no] = [chunk_body.head(pos) for pos in range(chunk.size)]
     orders = sorted({order_id for each in heads.values() for order_id, _ in each})
     every = [head for each in heads.values() for head in each]
     found = doubts(every, ledger.standing(orders, but_seq=drop_seq))

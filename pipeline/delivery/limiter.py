@@ -1,4 +1,4 @@
-"""The gate every call passes: pace, pauses that all obey, how many at once, and hold.
+"""The limiter that every call passes: rate, pauses that all obey, how many at once, and hold.
 
 A 429 or an outage is the API's, not one chunk's: what one call learns, all calls obey.
 """
@@ -12,7 +12,7 @@ import structlog
 from msgspec import Struct
 
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.rate import Pace
+from pipeline.delivery.rate import Rate
 
 _SHORTEST_TIMER = 0.001
 """Event loops count in milliseconds; a shorter wait would only spin."""
@@ -36,11 +36,11 @@ class Shut(Struct, frozen=True, kw_only=True):
     status: int | None = None
 
 
-class GateShut(Exception):
+class SendingHeld(Exception):
     """A signal, no error: nothing may be sent any more; what was not yet sent stays as it is."""
 
 
-class Gate:
+class Limiter:
     """Shared by all calls; lives in one event loop. ``monotonic`` is that loop's clock.
 
     ``owner`` names on whose behalf somebody waits, so that a cancelled drop need not wait on.
@@ -48,7 +48,7 @@ class Gate:
 
     def __init__(self, policy: DeliveryPolicy, *, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._pace = Pace(policy.rate)
+        self._pace = Rate(policy.rate)
         self._queue: list[tuple[int, int, asyncio.Future[bool], object]] = []
         self._resting: dict[asyncio.Future[bool], object] = {}
         self._arrivals = count()
@@ -67,13 +67,13 @@ class Gate:
     # -- passing -------------------------------------------------------------------------------
 
     async def enter(self, urgency: int = 0, owner: object = None) -> None:
-        """Wait for a turn; every return is answered by one ``leave``. Raises GateShut.
+        """Wait for a turn; every return is answered by one ``leave``. Raises SendingHeld.
 
         In hard times the most urgent and the longest waiting take turns: one chunk's tries find
         out whether the API is back, the others' whether it is only that chunk.
         """
         if self.shut is not None:
-            raise GateShut
+            raise SendingHeld
         now = self._monotonic()
         if not self._queue and self._wait_from(now) == 0:
             self._begin(now)
@@ -88,7 +88,7 @@ class Gate:
                 self.leave()
             raise
         if not granted:
-            raise GateShut
+            raise SendingHeld
 
     def leave(self) -> None:
         """A call is over: let the next one in."""
@@ -97,16 +97,16 @@ class Gate:
             self._admit()
 
     async def rest(self, seconds: float, owner: object = None) -> None:
-        """Let this much time pass without a turn. Raises GateShut as soon as sending ends."""
+        """Let this much time pass without a turn. Raises SendingHeld as soon as sending ends."""
         if self.shut is not None:
-            raise GateShut
+            raise SendingHeld
         loop = asyncio.get_running_loop()
         over = loop.create_future()
         self._resting[over] = owner
         timer = loop.call_later(seconds, _grant, over, True)
         try:
             if not await over:
-                raise GateShut
+                raise SendingHeld
         finally:
             timer.cancel()
             del self._resting[over]

@@ -1,4 +1,4 @@
-"""The jury: is it these rows that the API refuses, or everything we send?
+"""Mass refusal: does the API refuse these rows, or everything that is sent?
 
 A chunk refused whole is halved until its bad rows stand alone. When *every* chunk is refused alike
 it is not the rows, and failing file after file row by row would be wrong: at a start, and just as
@@ -17,8 +17,8 @@ _ENOUGH = 3
 """Chunks refused to the last row, alike and with nothing taken between, that make a hold."""
 
 
-class Jury:
-    """What the calls of one room have shown so far."""
+class MassRefusal:
+    """Keep which rows the API refused since it last took a call."""
 
     def __init__(self) -> None:
         self._seat_free = True

@@ -8,7 +8,7 @@ from pipeline.core.ports import Reply, StatusApi
 
 
 class CallCount:
-    """Calls since the start. Changed in the delivery room only, read from other threads.
+    """Calls since the start. Changed in the delivery thread only, read from other threads.
 
     ``by_status``: HTTP status or "no answer" → calls; ``by_time``: calls per class of ``bounds``
     (seconds), one more at the end for longer ones; ``seconds``: all together.

@@ -9,7 +9,7 @@ from pipeline.core.model import stamp
 from pipeline.core.ports import Clock, Receipt, Reply, StatusApi
 from pipeline.delivery.api.order_info import Reached, reconcile
 from pipeline.delivery.api.status_response import retry_after
-from pipeline.delivery.limiter import Gate, GateShut
+from pipeline.delivery.limiter import Limiter, SendingHeld
 from pipeline.delivery.policy import DeliveryPolicy
 from schemas.vocabulary import Milestone
 
@@ -44,20 +44,20 @@ _FROM = {
 }
 
 
-class Asker:
-    """Asks one order at a time; every question passes the gate like any call."""
+class OrderQuery:
+    """Asks one order at a time; every question passes the limiter like any call."""
 
     def __init__(
         self,
         *,
         api: StatusApi,
-        gate: Gate,
+        limiter: Limiter,
         policy: DeliveryPolicy,
         clock: Clock,
         rng: random.Random,
     ) -> None:
         self._api = api
-        self._gate = gate
+        self._limiter = limiter
         self._policy = policy
         self._clock = clock
         self._rng = rng
@@ -82,12 +82,12 @@ class Asker:
         Nothing is asked before ``not_before`` (seconds since the epoch): until then the call that
         was out may still be running over there, and what is sent again would be in flight beside
         it. Returns what was told by place, and a receipt per question that was answered; places
-        that are not in it could not be asked. Raises GateShut.
+        that are not in it could not be asked. Raises SendingHeld.
         """
         told: dict[int, Told] = {}
         notes: list[Receipt] = []
         if (wait := self._until(not_before)) > 0:
-            await self._gate.rest(wait, owner)
+            await self._limiter.rest(wait, owner)
         for pos, (order_id, milestone) in heads.items():
             reply = await self._reply_for(order_id)
             word = reconcile(reply, order_id, milestone) if reply else None
@@ -125,10 +125,10 @@ class Asker:
             pause = self._policy.pause(attempt, self._rng)
             if reply is None or reply.status in _AGAIN:
                 # The questions' own trouble: calls that send go on meanwhile.
-                await self._gate.rest(pause if attempt < _TRIES else 0)
+                await self._limiter.rest(pause if attempt < _TRIES else 0)
             elif reply.status in _BUSY:
                 asked = self._policy.obeyed(retry_after(reply, self._clock.now()))
-                self._gate.limited(max(pause, asked), asked=asked)
+                self._limiter.limited(max(pause, asked), asked=asked)
             elif reply.status == 401:
                 await self._renew(generation)
             else:
@@ -136,22 +136,22 @@ class Asker:
         return None
 
     async def _ask_once(self, order_id: str, attempt: int) -> tuple[Reply | None, int]:
-        await self._gate.enter(attempt)
+        await self._limiter.enter(attempt)
         generation = self._api.token_generation
         try:
             return await self._api.order_info(order_id), generation
         except Transient:
             return None, generation
         except Held as error:
-            self._gate.hold(str(error), None)
-            raise GateShut from error
+            self._limiter.hold(str(error), None)
+            raise SendingHeld from error
         finally:
-            self._gate.leave()
+            self._limiter.leave()
 
     async def _renew(self, generation: int) -> None:
         """A new token, for this question and for everybody; without one, everything pauses."""
-        if self._gate.shut is not None:
-            raise GateShut
+        if self._limiter.shut is not None:
+            raise SendingHeld
         try:
             renewed = await self._api.renew_token(generation)
         except Transient:
@@ -159,5 +159,5 @@ class Asker:
         except Held:
             renewed = False
         if not renewed:
-            self._gate.hold("the token is not taken any more", 401)
-            raise GateShut
+            self._limiter.hold("the token is not taken any more", 401)
+            raise SendingHeld

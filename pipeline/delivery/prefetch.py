@@ -1,7 +1,7 @@
-"""The tray: marked chunks that lie ready for the callers, and how many there should be.
+"""Chunks that are marked and lie ready for the callers, and how many there should be.
 
-A commit is dear where answers come fast, and what is marked is in doubt after a crash. So the tray
-is as full as it must be for no caller to wait for the disk, and no fuller.
+A commit is dear where answers come fast, and what is marked is in doubt after a crash. So the
+buffer is as full as it must be for no caller to wait for the disk, and no fuller.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ two commits take where that is longer, and never more than so many: a slow API m
 in doubt."""
 
 
-class Tray(Generic[T]):
-    """Lives in the desk's loop. ``policy.concurrency`` callers take from it."""
+class PrefetchBuffer(Generic[T]):
+    """Lives in the dispatcher's loop. ``policy.concurrency`` callers take from it."""
 
     def __init__(self, policy: DeliveryPolicy, monotonic: Callable[[], float]) -> None:
         self._policy = policy

@@ -1,4 +1,4 @@
-"""Pace: so many calls a second, evenly, and never more than that in any second."""
+"""So many calls a second, spread evenly, and never more than that in any second."""
 
 _SLOWER = 1.015
 """Calls are spaced this much wider than the limit, so that jitter on the way does not break it."""
@@ -8,7 +8,7 @@ _CATCH_UP = 0.004
 that no second ever holds more than its share."""
 
 
-class Pace:
+class Rate:
     """When the next call may go. ``rate`` in calls per second, 0 = whenever it likes."""
 
     def __init__(self, rate: float) -> None:

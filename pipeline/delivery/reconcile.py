@@ -8,14 +8,14 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from pipeline.core.chunk_body import Parcel
+from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.ports import Chunk
 from pipeline.delivery.context import Tools
 from pipeline.delivery.earlier import Before, Earlier
-from pipeline.delivery.limiter import GateShut
+from pipeline.delivery.limiter import SendingHeld
 from pipeline.delivery.order_query import Told
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.row_outcomes import Positions, RowBook
+from pipeline.delivery.row_outcomes import Positions, RowOutcomes
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
@@ -23,7 +23,7 @@ Answers = dict[tuple[str, Milestone], Told]
 """Order id and milestone → what was told when it was asked about."""
 
 
-class Settler:
+class Reconciler:
     """Asks on behalf of one chunk and writes down in ``rows`` what that settles.
 
     ``told``: what this pass of the drop has learned of orders whose calls are over, so that nobody
@@ -31,10 +31,10 @@ class Settler:
     """
 
     def __init__(
-        self, tools: Tools, parcel: Parcel, rows: RowBook, owner: object, told: Answers
+        self, tools: Tools, chunk_body: ChunkBody, rows: RowOutcomes, owner: object, told: Answers
     ) -> None:
         self._tools = tools
-        self._parcel = parcel
+        self._chunk_body = chunk_body
         self._rows = rows
         self._owner = owner
         self._told = told
@@ -56,13 +56,13 @@ class Settler:
         if not over:
             for pos in positions:
                 self._proof.pop(pos, None)
-                self._told.pop(self._parcel.head(pos), None)
+                self._told.pop(self._chunk_body.head(pos), None)
         told = await self._ask(positions, not_before)
         again: list[int] = []
         for pos in positions:
             word = told.get(pos)
             if over and word is not None:
-                self._proof[pos] = self._told[self._parcel.head(pos)] = word
+                self._proof[pos] = self._told[self._chunk_body.head(pos)] = word
             if word is Told.REACHED:
                 self._rows.reconcile(pos)
             elif pos in self._rows.ended:
@@ -101,7 +101,7 @@ class Settler:
         """Accept those of these rows that asking shows to be there. Returns whether one is."""
         try:
             told = await self._ask(positions, None)
-        except GateShut:
+        except SendingHeld:
             return False
         reached = [pos for pos in positions if told.get(pos) is Told.REACHED]
         for pos in reached:
@@ -117,7 +117,7 @@ class Settler:
         open_still = [pos for pos in doubted if pos not in self._proof]
         told: Mapping[int, Told] = self._proof
         if open_still:
-            with suppress(GateShut):  # they are asked about at the next pass
+            with suppress(SendingHeld):  # they are asked about at the next pass
                 told = {**self._proof, **await self._ask(open_still, None)}
         for pos in doubted:
             word = told.get(pos)
@@ -132,7 +132,7 @@ class Settler:
             return list(positions)
         go: list[int] = []
         for pos in positions:
-            order_id, _ = self._parcel.head(pos)
+            order_id, _ = self._chunk_body.head(pos)
             before = earlier.get(order_id)
             outcome = Outcome.ACCEPTED if before is None else await self._after(before, pos)
             if before is None or outcome is Outcome.ACCEPTED:
@@ -156,7 +156,7 @@ class Settler:
         waits = policy.when_in_doubt == "hold" or not policy.reconcile or not before.code
         if before.outcome is not Outcome.FAILED and waits:
             return Outcome.UNSENT
-        head = self._parcel.head(pos)[0], before.milestone
+        head = self._chunk_body.head(pos)[0], before.milestone
         told = self._told.get(head) or (await self._ask_about({0: head}, None)).get(0)
         if told is not None:
             self._told[head] = told
@@ -174,9 +174,11 @@ class Settler:
         if not positions or not self._tools.policy.reconcile:
             return {}
         idle = all(self._stays(pos) for pos in positions)
-        if idle and self._tools.asker.is_silent:
+        if idle and self._tools.order_query.is_silent:
             return {}
-        return await self._ask_about({pos: self._parcel.head(pos) for pos in positions}, not_before)
+        return await self._ask_about(
+            {pos: self._chunk_body.head(pos) for pos in positions}, not_before
+        )
 
     def _stays(self, pos: int) -> bool:
         """Whether a row stays in doubt, just as it is, where nobody answers."""
@@ -187,7 +189,9 @@ class Settler:
     ) -> Mapping[int, Told]:
         if not self._tools.policy.reconcile:
             return {}
-        told, notes = await self._tools.asker.ask(heads, not_before=not_before, owner=self._owner)
+        told, notes = await self._tools.order_query.ask(
+            heads, not_before=not_before, owner=self._owner
+        )
         for note in notes:
             self._rows.note(note)
         return told
@@ -197,7 +201,7 @@ def proof_from(chunk: Chunk, policy: DeliveryPolicy, opened_at: datetime | None)
     """From when on (seconds since the epoch) "not there yet" is proof for a chunk in doubt.
 
     A call of this run left at ``sent_at``, or a little later. Of an earlier run only the mark is
-    sure: it was tried until at most its time to give up, and not after this room opened.
+    sure: it was tried until at most its time to give up, and not after this thread began to send.
     """
     if not chunk.sent_at:
         return None

@@ -1,9 +1,9 @@
-"""Patience: how one chunk waits, tries again, renews the token, and gives up."""
+"""Decide how one chunk waits, is tried again, renews the token, and gives up."""
 
 from pipeline.core.errors import Held, Transient
 from pipeline.delivery.api.status_response import Answer, Meaning
-from pipeline.delivery.context import Errand, Tools
-from pipeline.delivery.limiter import GateShut, Shut
+from pipeline.delivery.context import ChunkContext, Tools
+from pipeline.delivery.limiter import SendingHeld, Shut
 
 _MAX_RENEWALS = 2
 """A token that was renewed this often in a row and is still refused is not the matter."""
@@ -13,12 +13,12 @@ class GaveUp(Exception):
     """A signal, no error: this chunk has had its share of tries or time."""
 
 
-class Patience:
-    """One chunk's share of tries and time. Every method may raise GateShut or GaveUp."""
+class RetryPolicy:
+    """Count one chunk's tries and time. Every method may raise SendingHeld or GaveUp."""
 
-    def __init__(self, tools: Tools, errand: Errand) -> None:
+    def __init__(self, tools: Tools, context: ChunkContext) -> None:
         self._tools = tools
-        self._errand = errand
+        self._context = context
         self._began = tools.clock.monotonic()
         self._renewals = 0
         self.left_at = self._began
@@ -35,10 +35,10 @@ class Patience:
         Something was taken since this chunk began (or since sending was opened), or nothing else is
         out or at hand that could show it.
         """
-        gate = self._tools.gate
-        if gate.has_taken if since_opened else gate.last_success >= self._began:
+        limiter = self._tools.limiter
+        if limiter.has_taken if since_opened else limiter.last_success >= self._began:
             return True
-        return not (self._errand.others() or gate.in_flight or gate.waiting)
+        return not (self._context.others() or limiter.in_flight or limiter.waiting)
 
     async def failed(self, answer: Answer) -> None:
         """A failure that counts.
@@ -50,10 +50,10 @@ class Patience:
         asked = tools.policy.obeyed(answer.retry_after)
         self._check(answer.message, asked, attempts=self.tries)
         pause = max(tools.policy.pause(self.tries, tools.rng), asked)
-        if not asked and tools.gate.last_success >= self.left_at:
-            await tools.gate.rest(pause, self._errand.owner)
+        if not asked and tools.limiter.last_success >= self.left_at:
+            await tools.limiter.rest(pause, self._context.owner)
         else:
-            tools.gate.slow_down(pause, asked=asked)
+            tools.limiter.slow_down(pause, asked=asked)
 
     def limited(self, answer: Answer) -> None:
         """Too fast: all calls wait as long as the API says. Counts as time, not as a try."""
@@ -61,13 +61,13 @@ class Patience:
         self._limited += 1
         asked = tools.policy.obeyed(answer.retry_after)
         self._check(answer.message, asked, attempts=0)
-        tools.gate.limited(asked or tools.policy.pause(self._limited, tools.rng), asked=asked)
+        tools.limiter.limited(asked or tools.policy.pause(self._limited, tools.rng), asked=asked)
 
     async def expired(self, answer: Answer, generation: int) -> None:
         """401: one new token for all who wait; when that does not help, everything pauses."""
         tools = self._tools
-        if tools.gate.shut is not None:
-            raise GateShut
+        if tools.limiter.shut is not None:
+            raise SendingHeld
         try:
             renewed = await tools.api.renew_token(generation)
         except Transient as error:
@@ -82,22 +82,22 @@ class Patience:
 
     def hold(self, words: str, status: int | None) -> None:
         """The API will not take us: everybody stops."""
-        self._tools.gate.hold(words, status)
-        raise GateShut
+        self._tools.limiter.hold(words, status)
+        raise SendingHeld
 
     def _check(self, words: str, asked: float, *, attempts: int) -> None:
         """Give up when tries or time are used up, or would be by waiting as long as asked."""
         tools = self._tools
-        others_fail = tools.gate.failed(self._errand.key)
+        others_fail = tools.limiter.failed(self._context.key)
         elapsed = tools.clock.monotonic() - self._began + asked
         if not tools.policy.exhausted(attempts=attempts, elapsed=elapsed):
             return
         if asked:
-            tools.gate.slow_down(0.0, asked=asked)
-        silent = tools.gate.last_success < self._began
-        untried = tools.gate.waiting or self._errand.others()
+            tools.limiter.slow_down(0.0, asked=asked)
+        silent = tools.limiter.last_success < self._began
+        untried = tools.limiter.waiting or self._context.others()
         if asked or (silent and (others_fail or not untried)):
-            tools.gate.close(
+            tools.limiter.close(
                 Shut(
                     held=False,
                     reason=f"The API cannot be reached or does not answer: {words}.",

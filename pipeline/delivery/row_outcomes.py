@@ -23,7 +23,7 @@ _FINAL = frozenset({Outcome.ACCEPTED, Outcome.FAILED, Outcome.DUPLICATE, Outcome
 """Verdicts that stand when a chunk is taken up again."""
 
 
-class RowBook:
+class RowOutcomes:
     """The rows of one chunk, by their place in it."""
 
     def __init__(self, chunk: Chunk, known: Sequence[Verdict]) -> None:

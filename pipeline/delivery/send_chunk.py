@@ -1,4 +1,4 @@
-"""One chunk's passage: out through the gate, tried again, asked about, until each row has an end.
+"""Send one chunk, try it again, ask about it, until each row has an outcome.
 
 What the API refuses as a whole is halved until the bad rows stand alone (decision 7); what was
 lost on the way is asked about first (decision 5). Nothing here writes: the result is a value.
@@ -7,51 +7,51 @@ lost on the way is asked about first (decision 5). Nothing here writes: the resu
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
-from pipeline.core.chunk_body import Parcel
+from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
 from pipeline.delivery.api.response_errors import Refusal
-from pipeline.delivery.api.status_response import Answer, Meaning, decipher
-from pipeline.delivery.context import Errand, Tools
+from pipeline.delivery.api.status_response import Answer, Meaning, parse_status_response
+from pipeline.delivery.context import ChunkContext, Tools
 from pipeline.delivery.earlier import Earlier
-from pipeline.delivery.limiter import GateShut
-from pipeline.delivery.reconcile import Settler, proof_from
-from pipeline.delivery.retry import GaveUp, Patience
-from pipeline.delivery.row_outcomes import Positions, RowBook
+from pipeline.delivery.limiter import SendingHeld
+from pipeline.delivery.reconcile import Reconciler, proof_from
+from pipeline.delivery.retry import GaveUp, RetryPolicy
+from pipeline.delivery.row_outcomes import Positions, RowOutcomes
 
-__all__ = ["Passage", "Tools"]
+__all__ = ["ChunkSender", "Tools"]
 
 
-class Passage:
-    """The passage of one chunk. Use once: ``ChunkResult`` = ``await Passage(…).run()``.
+class ChunkSender:
+    """Send one chunk. Use once: ``ChunkResult`` = ``await ChunkSender(…).run()``.
 
     Afterwards ``suspect`` tells of a chunk that was refused to the last row with one status, or
-    was on the way to it when the gate was shut; ``adjourned`` of one refused whole that is to be
+    was on the way to it when sending was held; ``adjourned`` of one refused whole that is to be
     sent again, unless all sending is held.
     """
 
     def __init__(
         self,
         chunk: Chunk,
-        parcel: Parcel,
+        chunk_body: ChunkBody,
         tools: Tools,
         *,
         known: Sequence[Verdict] = (),
         earlier: Earlier | None = None,
         may_split: Callable[[], bool] = lambda: False,
-        errand: Errand | None = None,
+        context: ChunkContext | None = None,
     ) -> None:
         self._chunk = chunk
-        self._parcel = parcel
+        self._chunk_body = chunk_body
         self._tools = tools
         self._known = known
         self._earlier = earlier or {}
-        self._errand = errand or Errand(
+        self._context = context or ChunkContext(
             owner=self, key=(chunk.drop_seq, chunk.no), may_split=may_split
         )
-        self._rows = RowBook(chunk, known)
-        self._patience = Patience(tools, self._errand)
+        self._rows = RowOutcomes(chunk, known)
+        self._patience = RetryPolicy(tools, self._context)
         self._generation = 0
         self._refusals: set[str] = set()
         self._on_trial = False
@@ -60,25 +60,25 @@ class Passage:
         self.adjourned = False
 
     @cached_property
-    def _settler(self) -> Settler:
-        errand = self._errand
-        return Settler(self._tools, self._parcel, self._rows, errand.owner, errand.told)
+    def _reconciler(self) -> Reconciler:
+        context = self._context
+        return Reconciler(self._tools, self._chunk_body, self._rows, context.owner, context.told)
 
     @property
     def suspect(self) -> str | None:
         """The one status that all of this chunk was refused with, or None."""
         if len(self._refusals) != 1 or self._taken:
             return None
-        if self._tools.gate.shut is None:
+        if self._tools.limiter.shut is None:
             # Past its budget a chunk is not looked into: its refusal says little of each row.
-            telling = self._looked_into or self._tools.jury.suspicious
+            telling = self._looked_into or self._tools.mass_refusal.suspicious
             alike = self._rows.all_refused and telling
         else:
             alike = self._rows.only_refused
         return next(iter(self._refusals)) if alike else None
 
     async def run(self) -> ChunkResult:
-        """Bring every row of the chunk to an end, or as far as the gate allows."""
+        """Bring every row of the chunk to an end, or as far as the limiter allows."""
         if self._chunk.state is ChunkState.PLANNED and not self._known and not self._earlier:
             send: Positions = range(self._chunk.size)
             settle: Positions = ()
@@ -92,14 +92,14 @@ class Passage:
                 ):
                     # Nobody is asked, and whether the API takes our calls at all is to be seen yet.
                     settle = [pos for pos in settle if pos not in self._rows.unclear]
-                opened_at = self._errand.taken_up or tools.opened_at
+                opened_at = self._context.taken_up or tools.opened_at
                 since = proof_from(self._chunk, tools.policy, opened_at)
-                again = await self._settler.settle(settle, not_before=since, over=True)
+                again = await self._reconciler.settle(settle, not_before=since, over=True)
                 send = sorted([*send, *again])
             if self._earlier:
-                send = await self._settler.hold_back(send, self._earlier)
+                send = await self._reconciler.hold_back(send, self._earlier)
             await self._send(send)
-        except (GateShut, GaveUp):
+        except (SendingHeld, GaveUp):
             pass  # what was lost or doubted says so itself; the rest has not been sent
         return self._rows.result()
 
@@ -123,7 +123,7 @@ class Passage:
                     return
                 case Meaning.LOST:
                     await self._patience.failed(answer)
-                    positions = await self._settler.settle(positions)
+                    positions = await self._reconciler.settle(positions)
                 case Meaning.RETRY:
                     await self._patience.failed(answer)
                 case Meaning.LIMITED:
@@ -134,16 +134,16 @@ class Passage:
     async def _call(self, positions: Positions) -> Answer:
         """One PUT. What did not come back is an answer too."""
         tools, rows = self._tools, self._rows
-        if self._errand.cancelled():
-            raise GateShut
-        await tools.gate.enter(self._patience.tries, self._errand.owner)
+        if self._context.cancelled():
+            raise SendingHeld
+        await tools.limiter.enter(self._patience.tries, self._context.owner)
         try:
-            self._errand.leaves(self._chunk.no)
+            self._context.leaves(self._chunk.no)
             rows.sent_at = stamp(tools.clock.now())
             rows.attempts += 1
             self._patience.left_at = tools.clock.monotonic()
             self._generation = tools.api.token_generation
-            reply = await tools.api.put_status(self._parcel.part(positions))
+            reply = await tools.api.put_status(self._chunk_body.part(positions))
         except Transient as error:
             meaning = Meaning.LOST if error.in_doubt else Meaning.RETRY
             answer = Answer(meaning=meaning, message=error.message)
@@ -152,10 +152,12 @@ class Passage:
             answer = Answer(meaning=Meaning.HELD, message=str(error))
             rows.http_status = None
         else:
-            answer = decipher(reply, self._parcel.order_ids(positions), now=tools.clock.now())
+            answer = parse_status_response(
+                reply, self._chunk_body.order_ids(positions), now=tools.clock.now()
+            )
             rows.http_status = reply.status
         finally:
-            tools.gate.leave()
+            tools.limiter.leave()
         rows.last_words = answer.message
         if answer.meaning is Meaning.LOST:
             rows.lost.update(positions)
@@ -165,9 +167,9 @@ class Passage:
     async def _take(self, answer: Answer, positions: Positions) -> None:
         """A 2xx: all taken but those it names; those it hides are asked about."""
         self._patience.answered()
-        self._tools.gate.succeeded()
+        self._tools.limiter.succeeded()
         self._tools.unclear.forget()
-        self._tools.jury.took(self._chunk.drop_seq)
+        self._tools.mass_refusal.took(self._chunk.drop_seq)
         self._taken = True
         if not answer.failed and not answer.doubtful:
             self._rows.accept(positions)
@@ -178,8 +180,8 @@ class Passage:
         for pos, refusal in refused.items():
             self._rows.refuse(pos, refusal)
         if doubtful:
-            await self._settler.after_unclear(doubtful, answer.message)
-        await self._settler.reconsider(refused)
+            await self._reconciler.after_unclear(doubtful, answer.message)
+        await self._reconciler.reconsider(refused)
 
     async def _unclear(self, answer: Answer, positions: Positions) -> None:
         """A 2xx that does not say whether it was taken: one of its orders is asked about first.
@@ -191,18 +193,18 @@ class Passage:
         for pos in positions:
             self._rows.leave_open(pos, answer.message)
         async with tools.unclear.turn:
-            if tools.gate.shut is not None:
-                raise GateShut
-            got_there = await self._settler.ask_only(positions[:1])
+            if tools.limiter.shut is not None:
+                raise SendingHeld
+            got_there = await self._reconciler.ask_only(positions[:1])
             if got_there:
-                tools.gate.succeeded()
+                tools.limiter.succeeded()
                 tools.unclear.forget()
             elif tools.unclear.again(answer.kind):
                 self._patience.hold(answer.message, self._rows.http_status)
             else:
-                tools.gate.slow_down(tools.policy.pause(1, tools.rng))
+                tools.limiter.slow_down(tools.policy.pause(1, tools.rng))
         if got_there:
-            await self._settler.ask_only(positions[1:])
+            await self._reconciler.ask_only(positions[1:])
         elif not tools.policy.reconcile and self._patience.knows_better():
             for pos in positions:
                 self._rows.leave_unknown(pos)
@@ -216,10 +218,10 @@ class Passage:
             await self._isolate(answer, positions)
             return
         self._on_trial = True
-        async with self._tools.jury.bench():
-            if self._tools.gate.shut is not None:
-                raise GateShut
-            enough = self._tools.jury.has_heard_enough_of(self._chunk.drop_seq)
+        async with self._tools.mass_refusal.bench():
+            if self._tools.limiter.shut is not None:
+                raise SendingHeld
+            enough = self._tools.mass_refusal.has_heard_enough_of(self._chunk.drop_seq)
             if enough and self._rows.is_blank:
                 self.adjourned = True  # whether it is the rows is being found out elsewhere
                 return
@@ -229,11 +231,11 @@ class Passage:
         """One row bears a refusal alone; several are halved, within the drop's budget."""
         named = {positions[at]: refusal for at, refusal in answer.failed.items()}
         word = Refusal(code=str(self._rows.http_status or ""), message=answer.message)
-        if len(positions) == 1 or not self._errand.may_split():
+        if len(positions) == 1 or not self._context.may_split():
             self._looked_into = self._looked_into and len(positions) == 1
             for pos in positions:
                 self._rows.refuse(pos, named.get(pos, word))
-            await self._settler.reconsider(positions)
+            await self._reconciler.reconsider(positions)
             return
         if named and len(named) < len(positions):
             parts = [[p for p in positions if p not in named], sorted(named)]

@@ -1,4 +1,4 @@
-"""The delivery room as the rest of the program sees it: a thread with its own event loop."""
+"""The delivery thread as the rest of the program sees it: a thread with its own event loop."""
 
 import asyncio
 import random
@@ -15,8 +15,8 @@ from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.storage.ledger import SqlLedger
 
 if TYPE_CHECKING:
-    from pipeline.delivery.dispatcher import Desk
-    from pipeline.delivery.drop_queue import Handback, Shipment
+    from pipeline.delivery.dispatcher import Dispatcher
+    from pipeline.delivery.drop_queue import DeliveryResult, Shipment
     from pipeline.delivery.limiter import Shut
 
 _SHARE_SECONDS = 5.0
@@ -24,17 +24,17 @@ _SHARE_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
-class RoomDiedError(Exception):
+class DeliveryThreadDiedError(Exception):
     """The thread that delivers ended by an error: nothing can be sent in this process any more."""
 
 
-class DeliveryRoom:
+class DeliveryThread:
     """Delivers drops side by side under one pace.
 
     ``make_api`` is called once, inside the loop. ``start`` before use, ``stop`` at the end. What it
     works with is loaded in its own thread: until it is started it is only a door, which remembers
     what it is told (stop, kill, close, pause, share); what is submitted there is turned away.
-    ``on_limited``, set before the start, hears in the room's thread for how many seconds the API
+    ``on_limited``, set before the start, hears in the delivery thread for how many seconds the API
     wants quiet; ``on_death`` that the thread ended by an error, which ``death`` has.
     """
 
@@ -58,55 +58,55 @@ class DeliveryRoom:
         self._started = threading.Event()
         self._door = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._desk: Desk | None = None
+        self._dispatcher: Dispatcher | None = None
         self._closed = False
-        self._told: list[Callable[[Desk], None]] = []
+        self._told: list[Callable[[Dispatcher], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
     def start(self) -> None:
-        """Open the room; returns when it takes drops. It opens once.
+        """Start the thread; return when it takes drops. It starts once.
 
-        Raises RoomDiedError when it cannot be opened: without it nothing can be sent.
+        Raises DeliveryThreadDiedError when it cannot be opened: without it nothing can be sent.
         """
         self._thread.start()
         self._started.wait()
         if self.death is not None:
-            raise RoomDiedError(str(self.death)) from self.death
+            raise DeliveryThreadDiedError(str(self.death)) from self.death
 
-    def submit(self, shipment: "Shipment") -> "Future[Handback]":
+    def submit(self, shipment: "Shipment") -> "Future[DeliveryResult]":
         """Deliver a planned drop. The future may raise StorageError."""
-        future: Future[Handback] = Future()
-        if not self._in_loop(lambda desk: desk.submit(shipment, future)):
-            future.set_exception(StorageError("The delivery room is closed."))
+        future: Future[DeliveryResult] = Future()
+        if not self._in_loop(lambda dispatcher: dispatcher.submit(shipment, future)):
+            future.set_exception(StorageError("The delivery thread is closed."))
         return future
 
     def cancel(self, drop_seq: int) -> None:
         """Stop sending this drop between calls."""
-        self._in_loop(lambda desk: desk.cancel(drop_seq))
+        self._in_loop(lambda dispatcher: dispatcher.cancel(drop_seq))
 
     @property
     def shut(self) -> "Shut | None":
         """Why nothing is being sent, or None."""
-        return self._desk.gate.shut if self._desk else None
+        return self._dispatcher.limiter.shut if self._dispatcher else None
 
     @property
     def slowed(self) -> str:
         """Why calls go slower than they might, or ""."""
-        return self._desk.gate.slowed if self._desk else ""
+        return self._dispatcher.limiter.slowed if self._dispatcher else ""
 
     def progress(self) -> tuple[int, int]:
         """Updates answered and updates in all, of the drops that are here now."""
-        return self._desk.progress() if self._desk else (0, 0)
+        return self._dispatcher.progress() if self._dispatcher else (0, 0)
 
     def reopen(self) -> None:
         """Try again after a pause: one call at first."""
-        self._in_loop(lambda desk: desk.reopen())
+        self._in_loop(lambda dispatcher: dispatcher.reopen())
 
     @property
     def in_flight(self) -> int:
         """Calls that are out."""
-        return self._desk.gate.in_flight if self._desk else 0
+        return self._dispatcher.limiter.in_flight if self._dispatcher else 0
 
     def share(self, calls: int, rate: float) -> None:
         """At most so many calls at once and a second from here, of what several may make.
@@ -115,8 +115,8 @@ class DeliveryRoom:
         """
         done = threading.Event()
 
-        def act(desk: "Desk") -> None:
-            desk.gate.share(calls, rate)
+        def act(dispatcher: "Dispatcher") -> None:
+            dispatcher.limiter.share(calls, rate)
             done.set()
 
         if self._tell(act):
@@ -124,26 +124,26 @@ class DeliveryRoom:
 
     def pause(self, seconds: float) -> None:
         """Others were told that we all are too fast: be quiet for so long."""
-        self._tell(lambda desk: desk.gate.slow_down(seconds))
+        self._tell(lambda dispatcher: dispatcher.limiter.slow_down(seconds))
 
     def close(self, shut: "Shut") -> None:
         """Send nothing more, as if the API had said so here; ``reopen`` ends it."""
-        self._tell(lambda desk: desk.close(shut))
+        self._tell(lambda dispatcher: dispatcher.close(shut))
 
     def stop(self) -> None:
         """Let the calls that are out be answered and booked; hand the rest back."""
-        self._tell(lambda desk: desk.stop())
+        self._tell(lambda dispatcher: dispatcher.stop())
 
     def kill(self) -> None:
         """Do not wait for answers: what is out stays in doubt, as after a crash."""
         self._tell(self._cancel_work)
 
     def join(self) -> None:
-        """Wait until the room is empty and closed, if it was ever opened."""
+        """Wait until the thread has ended, if it was ever started."""
         if self._thread.ident is not None:
             self._thread.join()
 
-    def _tell(self, act: "Callable[[Desk], None]") -> bool:
+    def _tell(self, act: "Callable[[Dispatcher], None]") -> bool:
         """Have the loop do this as soon as there is one; False when it will not be done soon."""
         with self._door:
             if self._loop is None and not self._closed:
@@ -151,24 +151,24 @@ class DeliveryRoom:
                 return False
         return self._in_loop(act)
 
-    def _in_loop(self, act: "Callable[[Desk], None]") -> bool:
+    def _in_loop(self, act: "Callable[[Dispatcher], None]") -> bool:
         """Have the loop do this; False when it does nothing any more."""
         with self._door:
-            if self._loop is None or self._desk is None:
+            if self._loop is None or self._dispatcher is None:
                 return False
-            self._loop.call_soon_threadsafe(act, self._desk)
+            self._loop.call_soon_threadsafe(act, self._dispatcher)
             return True
 
-    def _cancel_work(self, _desk: "Desk") -> None:
+    def _cancel_work(self, _dispatcher: "Dispatcher") -> None:
         if self._task is not None:
             self._task.cancel()
 
-    async def _lock_up(self, desk: "Desk") -> None:
-        """What was handed in at the last moment is handed back: nobody waits for a closed room."""
+    async def _lock_up(self, dispatcher: "Dispatcher") -> None:
+        """Hand back drops that came at the last moment, so that nobody waits for them."""
         with self._door:
             self._loop, self._closed = None, True
         await asyncio.sleep(0)
-        desk.abandon()
+        dispatcher.abandon()
 
     def _run(self) -> None:
         try:
@@ -176,7 +176,7 @@ class DeliveryRoom:
                 runner.run(self._work())
         except asyncio.CancelledError:
             log.warning("delivery.killed")
-        except BaseException as error:  # whoever owns the room ends the process
+        except BaseException as error:  # the thread's owner ends the process
             log.exception("delivery.crashed")
             self.death = _innermost(error)
         finally:
@@ -187,35 +187,37 @@ class DeliveryRoom:
 
     async def _work(self) -> None:
         from pipeline.delivery.context import Tools
-        from pipeline.delivery.dispatcher import Desk
-        from pipeline.delivery.limiter import Gate
-        from pipeline.delivery.order_query import Asker
+        from pipeline.delivery.dispatcher import Dispatcher
+        from pipeline.delivery.limiter import Limiter
+        from pipeline.delivery.order_query import OrderQuery
 
         loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         api = self._make_api()
-        gate = Gate(self._policy, monotonic=self._clock.monotonic)
-        gate.on_limited = self.on_limited
-        asker = Asker(api=api, gate=gate, policy=self._policy, clock=self._clock, rng=self._rng)
+        limiter = Limiter(self._policy, monotonic=self._clock.monotonic)
+        limiter.on_limited = self.on_limited
+        order_query = OrderQuery(
+            api=api, limiter=limiter, policy=self._policy, clock=self._clock, rng=self._rng
+        )
         tools = Tools(
             api=api,
-            gate=gate,
+            limiter=limiter,
             policy=self._policy,
             clock=self._clock,
             rng=self._rng,
-            asker=asker,
+            order_query=order_query,
             opened_at=self._clock.now(),
         )
         with ThreadPoolExecutor(1, thread_name_prefix="books") as bookkeeper:
-            desk = Desk(tools, self._ledger, bookkeeper)
+            dispatcher = Dispatcher(tools, self._ledger, bookkeeper)
             with self._door:
-                self._loop, self._desk = loop, desk
+                self._loop, self._dispatcher = loop, dispatcher
                 for act in self._told:
-                    loop.call_soon(act, desk)
+                    loop.call_soon(act, dispatcher)
             self._started.set()
             try:
-                await desk.run()
+                await dispatcher.run()
             finally:
-                await self._lock_up(desk)
+                await self._lock_up(dispatcher)
                 await api.close()
 
 

@@ -11,7 +11,7 @@ _ENOUGH = 3
 
 
 class UnclearAnswers:
-    """Count the unclear answers of one room since the last call that was taken.
+    """Count unclear answers since the last call that the API took.
 
     ``turn``: held while one of them is looked into, so that no more are asked about than it takes.
     """

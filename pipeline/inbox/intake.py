@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
 from pipeline.core.model import ReadyFile
-from pipeline.core.ports import Clock, Dispatcher
+from pipeline.core.ports import Clock, DropConsumer
 from pipeline.inbox.arrival_order import by_arrival
 from pipeline.inbox.claim import Claimed, Claimer
 from pipeline.inbox.late_files import Late, Latecomers
 from pipeline.inbox.late_writes import LateWrites
-from pipeline.inbox.problems import Troubles
+from pipeline.inbox.problems import Problems
 from pipeline.inbox.scan import Cause, Inbox, Scan, Waiting
 from pipeline.storage.file_names import shown
 from pipeline.storage.root_folders import Folders
@@ -52,7 +52,7 @@ class Intake:
         claimer: Claimer,
         late_writes: LateWrites,
         latecomers: Latecomers,
-        troubles: Troubles,
+        troubles: Problems,
         clock: Clock,
         profiles: Mapping[str, Profile],
         min_free_bytes: int,
@@ -182,7 +182,7 @@ class Intake:
             self._inbox.doubt(file)
         return claimed
 
-    def hand_on(self, dispatcher: Dispatcher, room: int) -> int:
+    def hand_on(self, dispatcher: DropConsumer, room: int) -> int:
         """Claim some files, at most ``room``, and hand them on; return how many.
 
         Not all that wait, so that whoever asks can look after other things in between: ``ready``

@@ -17,7 +17,7 @@ _SAY_AGAIN_SECONDS = 600.0
 """The same trouble is told to the log once, and again after this long."""
 
 
-class Troubles:
+class Problems:
     """Owned by the service's thread.
 
     ``late``: the files that wait for too long, as last seen. ``resting``: drop id → why it is not

@@ -14,7 +14,7 @@ from pipeline.storage.file_names import shown
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipeline.delivery.drop_queue import Handback
+    from pipeline.delivery.drop_queue import DeliveryResult
     from pipeline.planning.plan_input import Prepared
 
 _BUG = "Shipdrop failed on it, a bug; the log says how. It is tried again."
@@ -102,7 +102,7 @@ def without_shared_orders(candidates: Sequence[Candidate]) -> Iterator[list[Cand
         yield group
 
 
-def rest_of(drop: Drop, back: "Handback") -> Rest | None:
+def rest_of(drop: Drop, back: "DeliveryResult") -> Rest | None:
     """Why a drop came back early, as far as its delivery can tell."""
     file = shown(drop.source_file)
     if back.broken is not None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.core.chunk_body import ITEM_SEPARATOR, Parcel
+from pipeline.core.chunk_body import ITEM_SEPARATOR, ChunkBody
 from pipeline.core.findings import labels, messages
 from pipeline.core.model import Disposition, Drop, Notice
 from pipeline.core.planned_chunks import FreshChunks
@@ -293,9 +293,9 @@ def pending_of(drop: Drop, ledger: SqlLedger, spool: Spool) -> list[Pending]:
             places = pending_places(chunk, verdicts.get(chunk.no, ()))
             if not places:
                 continue
-            parcel = Parcel(body(chunk.offset, chunk.length), chunk.size)
+            chunk_body = ChunkBody(body(chunk.offset, chunk.length), chunk.size)
             for pos, doubtful in places.items():
-                order_id, milestone = parcel.head(pos)
+                order_id, milestone = chunk_body.head(pos)
                 found.append(
                     Pending(
                         chunk_no=chunk.no,

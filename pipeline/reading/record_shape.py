@@ -65,7 +65,7 @@ class Heading(Struct, frozen=True, kw_only=True):
 
 
 class Shaper:
-    """Turns the parsed records of one sheet, in order, into its blocks.
+    """Turn the parsed records of one sheet, in order, into its blocks.
 
     ``limit``: how many data rows the file may have, of which earlier sheets took ``before``; one
     more raises ``TOO_MANY_ROWS``.

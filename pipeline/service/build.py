@@ -7,7 +7,7 @@ from pipeline.core.closed_drop import Closed
 from pipeline.inbox.intake import Intake
 from pipeline.inbox.late_files import Latecomers
 from pipeline.inbox.late_writes import LateWrites
-from pipeline.inbox.problems import Troubles
+from pipeline.inbox.problems import Problems
 from pipeline.service.health import looking_at
 from pipeline.service.health_file import PulseWriter
 from pipeline.service.loop import Service
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed: None) -> Service:
     """The loop over this root. Raises SettingsError when sending is not configured."""
     site.folders.prepare()
-    room = site.room
+    delivery = site.delivery
 
     def onward() -> Onward:
         make_ready()
         steps = Onward(admission=site.admission, runner=site.runner, closer=site.closer)
-        room.start()
+        delivery.start()
         return steps
 
-    troubles = Troubles(clock=site.clock)
+    troubles = Problems(clock=site.clock)
     pulse = pulse_writer_of(site, troubles)
     return Service(
         intake=lambda wake: intake_of(site, troubles, wake),
@@ -40,7 +40,7 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
         claimer=site.claimer,
         files=site.files,
         onward=Loading(onward),
-        room=room,
+        delivery=delivery,
         clock=site.clock,
         pace=Pace(
             scan=site.settings.inbox.scan_seconds,
@@ -55,12 +55,12 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
     )
 
 
-def pulse_writer_of(site: Site, troubles: Troubles) -> PulseWriter:
+def pulse_writer_of(site: Site, troubles: Problems) -> PulseWriter:
     """What tells others on this root how the service, or a worker that looks, is doing."""
     every = site.settings.inbox.scan_seconds
     pulse = PulseWriter(
         site.root / "state",
-        looking_at(site.room, site.calls, site.clock, every, troubles),
+        looking_at(site.delivery, site.calls, site.clock, every, troubles),
         now=site.clock.now,
         monotonic=site.clock.monotonic,
     )
@@ -68,7 +68,7 @@ def pulse_writer_of(site: Site, troubles: Troubles) -> PulseWriter:
     return pulse
 
 
-def intake_of(site: Site, troubles: Troubles, wake: Callable[[], None]) -> Intake:
+def intake_of(site: Site, troubles: Problems, wake: Callable[[], None]) -> Intake:
     """The inbox as a loop uses it. ``wake`` is called when something happens there."""
     inbox = site.settings.inbox
 

@@ -32,7 +32,7 @@ class Lanes:
     """
 
     def __init__(self) -> None:
-        self._small, self._giants = Turns(), Turns()
+        self._small, self._giants = FairQueue(), FairQueue()
         self._giant: Drop | None = None
 
     def append(self, drop: Drop) -> None:
@@ -92,7 +92,7 @@ def weight_of(drop: Drop) -> int:
     return drop.size * (_UNPACKS if packed else 1)
 
 
-class Turns:
+class FairQueue:
     """Claimed drops that wait to be read. ``popleft`` is whose turn it is."""
 
     def __init__(self) -> None:

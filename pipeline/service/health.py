@@ -11,11 +11,11 @@ from pipeline.core.model import stamp
 from pipeline.core.ports import Clock
 from pipeline.delivery.metrics import CallCount
 from pipeline.inbox.late_files import as_dicts
-from pipeline.inbox.problems import Troubles
+from pipeline.inbox.problems import Problems
 from pipeline.service.health_file import Calls, Pulse
 
 if TYPE_CHECKING:
-    from pipeline.delivery.thread import DeliveryRoom
+    from pipeline.delivery.thread import DeliveryThread
 
 _MOST_LATE = 100
 """Files that wait for long, told one by one."""
@@ -24,9 +24,9 @@ _MOST_OPEN = 100
 
 
 def looking_at(
-    room: "DeliveryRoom", calls: CallCount, clock: Clock, every: float, troubles: Troubles
+    delivery: "DeliveryThread", calls: CallCount, clock: Clock, every: float, troubles: Problems
 ) -> Callable[[], Pulse]:
-    """Return what tells how a service is now: the gate of its room, its calls, its troubles.
+    """Return what tells how a service is now: the limiter, its calls, its problems.
 
     ``every``: how often it looks at its inbox, seconds.
     """
@@ -35,8 +35,8 @@ def looking_at(
     def look() -> Pulse:
         now = stamp(clock.now())
         again_at = _moment(troubles.again_at, clock)
-        state, reason, hint, status = "ok", room.slowed, "", None
-        shut = room.shut
+        state, reason, hint, status = "ok", delivery.slowed, "", None
+        shut = delivery.shut
         if shut is not None:
             state = "held" if shut.held else "paused"
             reason, hint, status = shut.reason, shut.hint, shut.status

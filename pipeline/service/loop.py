@@ -16,20 +16,20 @@ from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock
 from pipeline.inbox.claim import Claimer
 from pipeline.inbox.intake import Intake
-from pipeline.inbox.problems import Troubles
+from pipeline.inbox.problems import Problems
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.service.lineup import Event
 from pipeline.service.onward import Onward
-from pipeline.service.requests import Wishes
+from pipeline.service.requests import Requests
 from pipeline.service.retention import Retention
 from pipeline.service.run_outcome import RunOutcome, rows_for_a_person
-from pipeline.service.scan_timer import Bell, Pace, Rhythm
+from pipeline.service.scan_timer import Bell, Pace, ScanTimer
 from pipeline.service.work import Work
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
 
 if TYPE_CHECKING:
-    from pipeline.delivery.thread import DeliveryRoom
+    from pipeline.delivery.thread import DeliveryThread
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ _TROUBLE_SECONDS = 5.0
 class Service:
     """Watches one root. ``run`` returns when stopped, or with ``once`` when all is through.
 
-    ``intake`` is handed what the watcher is to call. ``onward`` opens the room, too, when it is
+    ``intake`` is handed what the watcher is to call. ``onward`` starts delivery, too, when it is
     first asked for.
     """
 
@@ -63,10 +63,10 @@ class Service:
         claimer: Claimer,
         files: ClaimedFiles,
         onward: Callable[[], Onward],
-        room: "DeliveryRoom",
+        delivery: "DeliveryThread",
         clock: Clock,
         pace: Pace,
-        troubles: Troubles,
+        troubles: Problems,
         retention: Retention,
         on_closed: Callable[[Closed], None] = lambda _closed: None,
         on_turn: Callable[[], None] = lambda: None,
@@ -80,18 +80,18 @@ class Service:
         self._ledger = ledger
         self._claimer = claimer
         self._onward = onward
-        self._room = room
-        room.on_death = self._bell.ring
+        self._delivery = delivery
+        delivery.on_death = self._bell.ring
         self._clock = clock
         self._patience = pace.patience
         self._probe_seconds = pace.probe
-        self._rhythm = Rhythm(pace)
+        self._rhythm = ScanTimer(pace)
         self._on_closed = on_closed
         self._on_turn = on_turn
         self._on_end = on_end
         self._events: deque[Event] = deque()
-        self._work = Work(files, onward, room, self._post)
-        self._wishes = Wishes(ledger=ledger, room=room, work=self._work, take=self._take)
+        self._work = Work(files, onward, delivery, self._post)
+        self._wishes = Requests(ledger=ledger, delivery=delivery, work=self._work, take=self._take)
         self._stop = False
         self._refused = self._for_a_person = 0
         self._only: str | None = None
@@ -136,8 +136,8 @@ class Service:
                 self._turn(now)
                 if once and self._is_through(late=now - began >= self._patience):
                     break
-                if self._room.death is not None:
-                    log.critical("service.cannot_send", reason=repr(self._room.death))
+                if self._delivery.death is not None:
+                    log.critical("service.cannot_send", reason=repr(self._delivery.death))
                     break
                 self._bell.wait(
                     self._rhythm.until_next(now, settling=self._intake.settling, listens=not once)
@@ -146,9 +146,9 @@ class Service:
         finally:
             self._intake.stop()
             self._retention.stop()
-            self._room.stop()
-            self._work.close()  # it may still be what opens the room
-            self._room.join()
+            self._delivery.stop()
+            self._work.close()  # it may still be starting delivery
+            self._delivery.join()
             self._on_end()
 
     def _begin(self, now: float) -> None:
@@ -244,7 +244,7 @@ class Service:
         """With ``once``: nothing moves, and no file of the first scan is still to come."""
         if self._work.busy or self._events:
             return False
-        shut = self._room.shut
+        shut = self._delivery.shut
         if shut is not None and shut.held and not shut.arguable:
             return True
         if self._intake.ready or not (late or not self._intake.awaited()):
@@ -260,7 +260,7 @@ class Service:
         if self._heard_all or len(self._work.open) < 2:
             return False
         self._heard_all = True
-        self._room.reopen()
+        self._delivery.reopen()
         for drop in self._ledger.unfinished():
             if not self._work.knows(drop.drop_id):
                 self._take(drop)
@@ -270,7 +270,7 @@ class Service:
 
     @property
     def _resting_from_trouble(self) -> bool:
-        return self._troubled and self._room.shut is None
+        return self._troubled and self._delivery.shut is None
 
     def _rest(self, now: float, seconds: float) -> None:
         if self._resume_at is None:
@@ -278,8 +278,8 @@ class Service:
 
     def _mind_the_resting(self, now: float) -> None:
         """After an outage, a pause or full storage, ``run`` goes on by itself."""
-        shut = self._room.shut
-        # Behind a shut gate everything comes to rest; else single drops may, beside busy ones.
+        shut = self._delivery.shut
+        # Behind a shut limiter everything comes to rest; else single drops may, beside busy ones.
         still = shut is None or not self._work.busy
         if self._resume_at is None and still and (shut is not None or self._work.open):
             if shut is not None:
@@ -289,7 +289,7 @@ class Service:
             return
         self._resume_at, self._troubled = None, False
         if shut is not None:
-            self._room.reopen()
+            self._delivery.reopen()
             self._work.finish_blocked(shut.reason)
         self._work.report_stuck()
         self._work.retry_again()
@@ -319,7 +319,7 @@ class Service:
         """Let what is out come back, report what rests, and say what it all came to."""
         if self._stop:
             log.info("service.stopping", under_way=self._work.under_way)
-        shut = self._room.shut
+        shut = self._delivery.shut
         self._work.stop()
         while self._work.busy:
             self._bell.wait(0.5)
@@ -343,5 +343,5 @@ class Service:
             open=waiting | self._work.open,
             left=left,
             shut=shut,
-            died=repr(self._room.death) if self._room.death is not None else "",
+            died=repr(self._delivery.death) if self._delivery.death is not None else "",
         )

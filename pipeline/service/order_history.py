@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.core.chunk_body import Parcel
+from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import StorageError
 from pipeline.core.formula_guard import unguard_cell
 from pipeline.core.model import stamp
@@ -106,8 +106,8 @@ def _sent(site: Site, seen: Sighting, chunk: Chunk) -> Any:  # noqa: ANN401 - JS
     """The update as it was frozen; None where the bodies are no longer kept."""
     spool = spool_of(site.spools, seen.drop)
     with suppress(StorageError), spool.body_reader() as body:
-        parcel = Parcel(body(chunk.offset, chunk.length), chunk.size)
-        return orjson.loads(parcel.part([seen.pos]))[0]
+        chunk_body = ChunkBody(body(chunk.offset, chunk.length), chunk.size)
+        return orjson.loads(chunk_body.part([seen.pos]))[0]
     return None
 
 

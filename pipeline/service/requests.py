@@ -8,17 +8,22 @@ from pipeline.service.work import Work
 from pipeline.storage.ledger import SqlLedger
 
 if TYPE_CHECKING:
-    from pipeline.delivery.thread import DeliveryRoom
+    from pipeline.delivery.thread import DeliveryThread
 
 
-class Wishes:
+class Requests:
     """Honours them. Owned by the service's thread; ``take`` takes a drop up."""
 
     def __init__(
-        self, *, ledger: SqlLedger, room: "DeliveryRoom", work: Work, take: Callable[[Drop], None]
+        self,
+        *,
+        ledger: SqlLedger,
+        delivery: "DeliveryThread",
+        work: Work,
+        take: Callable[[Drop], None],
     ) -> None:
         self._ledger = ledger
-        self._room = room
+        self._delivery = delivery
         self._work = work
         self._take = take
 
@@ -41,8 +46,8 @@ class Wishes:
             return  # it rests until storage is back
         if any(not self._is_through(each) for each in behind):
             return
-        if self._room.shut is not None:
-            self._room.reopen()
+        if self._delivery.shut is not None:
+            self._delivery.reopen()
         if drop.state.closed:
             self._work.retry(drop)
             return

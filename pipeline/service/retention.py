@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import Clock
-from pipeline.service.retention_files import Shelves
+from pipeline.service.retention_files import RetentionFiles
 from pipeline.service.swept_file import SweptFile
 from pipeline.storage.ledger import SqlLedger
 
@@ -53,7 +53,7 @@ class Retention:
         self,
         *,
         keep: Keep,
-        shelves: Shelves,
+        shelves: RetentionFiles,
         ledger: SqlLedger,
         swept: SweptFile,
         clock: Clock,

@@ -31,7 +31,7 @@ _TRACES = (
 """Files of drops, below the root; the last is that of a worker."""
 
 
-class Shelves:
+class RetentionFiles:
     """The shelves of one root. Raises StorageError."""
 
     def __init__(self, root: Path, outbox: Outbox) -> None:

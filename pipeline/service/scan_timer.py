@@ -50,7 +50,7 @@ class Bell:
                 self._rings.get_nowait()
 
 
-class Rhythm:
+class ScanTimer:
     """Owned by the service's thread, but for ``wake``. Moments are monotonic seconds.
 
     ``more``: files are ready that were not claimed for want of nothing but a turn.

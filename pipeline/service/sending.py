@@ -1,4 +1,4 @@
-"""What the delivery room needs, from the settings: credentials, policy, the client."""
+"""What the delivery thread needs, from the settings: credentials, policy, the client."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ def policy_of(api: ApiSettings, ledger: SqlLedger) -> DeliveryPolicy:
 def api_maker(
     api: ApiSettings, root: Path, calls: CallCount, clock: Clock, presence: Presence | None
 ) -> Callable[[], StatusApi]:
-    """Check now what is needed to send; the client is made later, inside the room's loop.
+    """Check now for all that sending needs; the delivery thread makes the client later.
 
     ``calls`` counts what it sends; ``presence``: asked before each call. Raises SettingsError when
     address or token are not configured, or the environment's proxy has no address.

@@ -14,7 +14,7 @@ from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkState
-from pipeline.delivery.drop_queue import Handback, Shipment
+from pipeline.delivery.drop_queue import DeliveryResult, Shipment
 from pipeline.delivery.earlier import doubts_of
 from pipeline.planning.decisions import Blocked, Later, Reopened, rest_of
 from pipeline.planning.freeze import PlanRules, blocking, facts_of, make_plan, pending_of
@@ -44,7 +44,7 @@ class Runner:
     def shipment(
         self, drop: Drop, held: ExitStack, fresh: Sequence[Chunk] | None = None
     ) -> Shipment:
-        """What the delivery room needs; ``held`` keeps the bodies open until it is closed.
+        """What the delivery thread needs; ``held`` keeps the bodies open until it is closed.
 
         ``fresh``: the chunks of a plan that was frozen just now, so that nothing is read back.
         """
@@ -71,7 +71,9 @@ class Runner:
             leaves=departures.mark,
         )
 
-    def finish(self, ended: Sequence[tuple[Drop, Handback]]) -> list[Closed | LeftOpen | Exception]:
+    def finish(
+        self, ended: Sequence[tuple[Drop, DeliveryResult]]
+    ) -> list[Closed | LeftOpen | Exception]:
         """Report drops that came back from delivery, and close those that are through.
 
         What became of each, in their order.
@@ -97,7 +99,9 @@ class Runner:
         came_to.update(zip(endings, closed, strict=True))
         return [came_to[at] for at in range(len(ended))]
 
-    def _left_open(self, drop: Drop, back: Handback, settled: Settled) -> LeftOpen | Exception:
+    def _left_open(
+        self, drop: Drop, back: DeliveryResult, settled: Settled
+    ) -> LeftOpen | Exception:
         rest = rest_of(drop, back) or _rest_by_rows(drop, settled)
         try:
             self._closer.report_open(drop, settled, rest)
@@ -199,7 +203,7 @@ def _as_it_left(chunk: Chunk, departures: Departures) -> Chunk:
     return replace(chunk, state=ChunkState.PLANNED)
 
 
-def _is_cut_off(back: Handback) -> bool:
+def _is_cut_off(back: DeliveryResult) -> bool:
     return back.cancelled and not back.complete
 
 

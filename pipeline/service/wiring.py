@@ -17,7 +17,7 @@ from pipeline.core.errors import LedgerLost, SettingsError, UsageError
 from pipeline.core.model import Drop, Limits
 from pipeline.core.ports import Presence
 from pipeline.delivery.metrics import CallCount
-from pipeline.delivery.thread import DeliveryRoom
+from pipeline.delivery.thread import DeliveryThread
 from pipeline.inbox.claim import Claimer
 from pipeline.inbox.late_notes import LateNotes
 from pipeline.inbox.scan import Inbox
@@ -27,7 +27,7 @@ from pipeline.reading.process.child_process import Child
 from pipeline.reading.process.protocol import MB, ReadingRules
 from pipeline.service.health_file import LATENCY_BOUNDS, Pulse, read_pulse
 from pipeline.service.retention import Keep, Retention
-from pipeline.service.retention_files import Shelves
+from pipeline.service.retention_files import RetentionFiles
 from pipeline.service.sending import api_maker, credentials_of, policy_of
 from pipeline.service.settings import Settings
 from pipeline.service.swept_file import SweptFile
@@ -171,7 +171,7 @@ class Site(Struct, frozen=True, dict=True):
             self.ledger.examine()
         if self.ledger.has_begun():
             return
-        for drop_id, path in Shelves(self.root, self.folders.outbox).traces():
+        for drop_id, path in RetentionFiles(self.root, self.folders.outbox).traces():
             if self.ledger.find(drop_id) is None:  # else it is another root's, of the same ledger
                 raise LedgerLost(
                     f"The ledger knows no drop of this root, but {shown(path, 200)} shows that "
@@ -220,7 +220,7 @@ class Site(Struct, frozen=True, dict=True):
                 outbox_days=keep.outbox_days,
                 rows_days=keep.rows_days,
             ),
-            shelves=Shelves(self.root, self.folders.outbox),
+            shelves=RetentionFiles(self.root, self.folders.outbox),
             ledger=self.ledger,
             swept=SweptFile(self.root),
             clock=self.clock,
@@ -284,9 +284,9 @@ class Site(Struct, frozen=True, dict=True):
         return self._advice
 
     @cached_property
-    def room(self) -> DeliveryRoom:
-        """The delivery room. Raises SettingsError when sending is not configured."""
-        return DeliveryRoom(
+    def delivery(self) -> DeliveryThread:
+        """The delivery thread. Raises SettingsError when sending is not configured."""
+        return DeliveryThread(
             make_api=api_maker(self.settings.api, self.root, self.calls, self.clock, self.presence),
             ledger=self.ledger,
             policy=policy_of(self.settings.api, self.ledger),
@@ -296,12 +296,12 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def calls(self) -> CallCount:
-        """The calls of the delivery room, counted."""
+        """The calls of the delivery thread, counted."""
         return CallCount(LATENCY_BOUNDS)
 
     def progress(self) -> tuple[int, int]:
         """Rows answered and rows in all, of the drops being delivered."""
-        return self.room.progress()
+        return self.delivery.progress()
 
     @cached_property
     def closer(self) -> "Closer":

@@ -1,7 +1,7 @@
 """Drops under way: read and planned one after the other, delivered side by side, reported.
 
 What waits at a step when its thread comes to it is done together: nobody waits for a batch to
-fill. ``pipeline.service.lineup`` has the drops until they are planned; the delivery room has its
+fill. ``pipeline.service.lineup`` has the drops until they are planned; the delivery thread has its
 own thread, and one reports.
 """
 
@@ -23,8 +23,8 @@ from pipeline.service.lineup import Came, Event, Lineup, thread_named
 from pipeline.service.onward import NotLoadedError, Onward
 
 if TYPE_CHECKING:
-    from pipeline.delivery.drop_queue import Handback
-    from pipeline.delivery.thread import DeliveryRoom
+    from pipeline.delivery.drop_queue import DeliveryResult
+    from pipeline.delivery.thread import DeliveryThread
 
 _SENT_AHEAD = 64
 """Drops that are planned and not yet reported at a time; a further one is not read before."""
@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 
 class Work:
-    """Implements ``ports.Dispatcher`` in this process.
+    """Implements ``ports.DropConsumer`` in this process.
 
     Owned by the service's thread: every method is called there.
 
@@ -50,12 +50,12 @@ class Work:
         self,
         files: ClaimedFiles,
         onward: Callable[[], Onward],
-        room: "DeliveryRoom",
+        delivery: "DeliveryThread",
         post: Callable[[Event], None],
         thread: Callable[[str], Executor] = thread_named,
     ) -> None:
         self._onward = onward
-        self._room = room
+        self._delivery = delivery
         self._post = post
         self._reports = thread("reports")
         self._lineup = Lineup(
@@ -68,7 +68,7 @@ class Work:
         )
         self._delivering: dict[str, Drop] = {}
         self._reporting: set[str] = set()
-        self._to_report: list[tuple[Drop, Handback]] = []
+        self._to_report: list[tuple[Drop, DeliveryResult]] = []
         self._is_reporting = False
         self._cancelled: set[str] = set()
         self._reported: dict[str, Rest] = {}
@@ -145,7 +145,7 @@ class Work:
         """Send nothing more of a drop, at whatever step it is."""
         self._cancelled.add(drop.drop_id)
         if drop.drop_id in self._delivering:
-            self._room.cancel(drop.seq)
+            self._delivery.cancel(drop.seq)
         if blocked := self._lineup.unblock(drop.drop_id):
             self._lineup.do(partial(self._onward().runner.cancel_blocked, blocked), blocked.drop)
 
@@ -153,7 +153,7 @@ class Work:
         """Begin nothing new; what is out is answered and reported."""
         self._stopping = True
         self._lineup.stop()
-        self._room.stop()
+        self._delivery.stop()
 
     def finish_blocked(self, reason: str) -> None:
         """Report the drops that wait for others which will not get through now."""
@@ -250,19 +250,19 @@ class Work:
     # -- deliver -------------------------------------------------------------------------------
 
     def _deliver(self, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
-        from pipeline.delivery.drop_queue import Handback  # loaded by now, or soon to be
+        from pipeline.delivery.drop_queue import DeliveryResult  # loaded by now, or soon to be
 
         if drop.drop_id in self._cancelled:
-            self._report(drop, Handback(drop_seq=drop.seq, complete=False, cancelled=True))
+            self._report(drop, DeliveryResult(drop_seq=drop.seq, complete=False, cancelled=True))
             return
         held = ExitStack()
         try:
-            future = self._room.submit(self._onward().runner.shipment(drop, held, fresh))
+            future = self._delivery.submit(self._onward().runner.shipment(drop, held, fresh))
         except NotLoadedError:
             raise
         except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
             held.close()
-            back = Handback(drop_seq=drop.seq, complete=False, broken=error, moved=False)
+            back = DeliveryResult(drop_seq=drop.seq, complete=False, broken=error, moved=False)
             self._report(drop, back)
             return
         self._delivering[drop.drop_id] = drop
@@ -270,8 +270,8 @@ class Work:
             lambda done: self._post(Event(act=lambda: self._came_back(drop, done, held)))
         )
 
-    def _came_back(self, drop: Drop, done: "Future[Handback]", held: ExitStack) -> None:
-        from pipeline.delivery.drop_queue import Handback
+    def _came_back(self, drop: Drop, done: "Future[DeliveryResult]", held: ExitStack) -> None:
+        from pipeline.delivery.drop_queue import DeliveryResult
 
         held.close()
         del self._delivering[drop.drop_id]
@@ -280,9 +280,11 @@ class Work:
             self._report(drop, done.result())
             return
         broken = error if isinstance(error, Exception) else RuntimeError(str(error))
-        self._report(drop, Handback(drop_seq=drop.seq, complete=False, broken=broken, moved=False))
+        self._report(
+            drop, DeliveryResult(drop_seq=drop.seq, complete=False, broken=broken, moved=False)
+        )
 
-    def _report(self, drop: Drop, handback: "Handback") -> None:
+    def _report(self, drop: Drop, handback: "DeliveryResult") -> None:
         """Have a drop reported, unless it says what it said and rests as it did."""
         if handback.broken is not None:
             self._tell_broken(drop, handback.broken)

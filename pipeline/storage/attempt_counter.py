@@ -35,7 +35,7 @@ def _failures() -> tuple[type[Exception], ...]:
     return (OSError,) if arrow is None else (OSError, arrow.ArrowException)
 
 
-class Tries:
+class AttemptCounter:
     """The tries of one drop. Raises StorageError."""
 
     def __init__(self, folder: Path) -> None:

@@ -49,7 +49,7 @@ _FURNITURE = frozenset({"thumbs.db", "desktop.ini"})
 
 
 class DropIds:
-    """Hands out drop ids such as ``d20261123t144123123k7qz``.
+    """Hand out drop ids such as ``d20261123t144123123k7qz``.
 
     A letter, the UTC time to the millisecond, four random characters: sorts by time, is no number
     and no date to a spreadsheet, and has only ``[a-z0-9]``. Ids of one process are strictly

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.model import Drop, DropState
 from pipeline.storage import departures
-from pipeline.storage.attempt_counter import TRIES, Tries, in_spool
+from pipeline.storage.attempt_counter import TRIES, AttemptCounter, in_spool
 from pipeline.storage.departures import DEPARTURES, Departures
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Spool:
         """``home``: the drop's own folder, when ``folder`` is one worker's part of it."""
         self.folder = folder
         self._home = home or folder
-        self.tries = Tries(self._home)
+        self.tries = AttemptCounter(self._home)
 
     @contextmanager
     def rows_writer(self, sheet: int, columns: int) -> "Iterator[RowsWriter]":

@@ -24,7 +24,7 @@ SENT = ("accepted", "")
     ("heading", "cells"),
     [
         ("Direction", ("Forward", "RTO", "Reverse")),
-        ("Shipment Type", ("Parcel", "RTO", "Return Shipment")),
+        ("Shipment Type", ("ChunkBody", "RTO", "Return Shipment")),
         ("Order Type", ("Prepaid", "RTO Prepaid", "Reverse COD")),
         ("Leg", ("fwd", "Return to Origin", "rvp")),
         ("Type", ("Surface", "RTS", "Customer Return")),
@@ -62,7 +62,7 @@ def test_what_agrees_with_a_direction_is_sent(root: Root) -> None:
     [
         ("Product Type", ("T-Shirt", "Kurta", "Return Gift Box")),
         ("Order Type", ("Prepaid", "COD", "Prepaid")),
-        ("Shipment Type", ("Parcel", "Document", "Parcel")),
+        ("Shipment Type", ("ChunkBody", "Document", "ChunkBody")),
         ("Type", ("Surface", "Air", "")),
         ("RTO AWB", ("", "N/A", "-")),
         ("Is RTO", ("No", "0", "FALSE")),

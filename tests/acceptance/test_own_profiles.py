@@ -83,10 +83,10 @@ def test_ones_own_profile_of_a_built_in_name_replaces_it_and_says_why(
 def test_map_writes_a_draft_that_check_reads_once_it_is_confirmed(root: Root, own: Path) -> None:
     sample = root.path / "naya.csv"
     rows = [(f"1778811234567890{n:04}", "Delivered") for n in range(1, 4)]
-    sample.write_text(sheet(rows, header=("Parcel", "Haal")))
+    sample.write_text(sheet(rows, header=("ChunkBody", "Haal")))
     ran = root.run("map", sample, "--courier", "Naya Express", "-o", own / "naya.toml")
     assert ran.code == 0, ran.err
-    assert "? Parcel → order_id: " in ran.out
+    assert "? ChunkBody → order_id: " in ran.out
     assert "shipdrop check FILE --courier naya-express" in ran.out
     text = (own / "naya.toml").read_text().replace('"?', '"')
     (own / "naya.toml").write_text(text)

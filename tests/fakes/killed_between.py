@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from pipeline.core.closed_drop import Closed
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import ChunkResult, ChunkState
-from pipeline.delivery.drop_queue import Handback
+from pipeline.delivery.drop_queue import DeliveryResult
 from pipeline.inbox.late_writes import LateWrites
 from pipeline.inbox.scan import Inbox
 from pipeline.planning import planner  # noqa: F401 - else each fork would load them
@@ -65,7 +65,7 @@ def plan(site: Site) -> None:
 
 def close(site: Site) -> None:
     through = [
-        (drop, Handback(drop_seq=drop.seq, complete=True, cancelled=False))
+        (drop, DeliveryResult(drop_seq=drop.seq, complete=True, cancelled=False))
         for drop in site.ledger.unfinished()
     ]
     closed = site.runner.finish(through)

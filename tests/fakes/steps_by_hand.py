@@ -1,7 +1,7 @@
 """A site's steps, taken one at a time in the test's own process."""
 
 from pipeline.core.closed_drop import Closed
-from pipeline.delivery.drop_queue import Handback
+from pipeline.delivery.drop_queue import DeliveryResult
 from pipeline.service.wiring import Site
 from tests.fakes.killed_between import accept_all
 
@@ -29,7 +29,7 @@ def finish(site: Site) -> None:
     """Report and put away what is planned, as if the API had taken everything."""
     accept_all(site)
     through = [
-        (drop, Handback(drop_seq=drop.seq, complete=True, cancelled=False))
+        (drop, DeliveryResult(drop_seq=drop.seq, complete=True, cancelled=False))
         for drop in site.ledger.unfinished()
     ]
     ended = site.runner.finish(through)

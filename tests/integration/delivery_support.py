@@ -17,14 +17,14 @@ import orjson
 import pyarrow as pa
 from msgspec.structs import replace
 
-from pipeline.core.chunk_body import Parcel, join_items
+from pipeline.core.chunk_body import ChunkBody, join_items
 from pipeline.core.clock import SystemClock
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, Clock, Frozen, Verdict
 from pipeline.delivery.api.client import Credentials, KonnectApi
-from pipeline.delivery.drop_queue import Handback, Shipment
+from pipeline.delivery.drop_queue import DeliveryResult, Shipment
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.thread import DeliveryRoom
+from pipeline.delivery.thread import DeliveryThread
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from pipeline.storage.ledger import SqlLedger, open_ledger
@@ -106,11 +106,11 @@ class World:
     @contextmanager
     def room(
         self, books: SqlLedger | None = None, clock: Clock | None = None, **policy: Any
-    ) -> Iterator[DeliveryRoom]:
+    ) -> Iterator[DeliveryThread]:
         """A room with short pauses; it is stopped at the end."""
         settings = {"first_pause": 0.01, "longest_pause": 0.04, "timeout": 5.0, **policy}
         made = DeliveryPolicy(**settings)
-        room = DeliveryRoom(
+        room = DeliveryThread(
             make_api=lambda: KonnectApi(
                 base_url=self.url, credentials=self.credentials, timeout=made.timeout
             ),
@@ -126,7 +126,7 @@ class World:
             room.stop()
             room.join()
 
-    def deliver(self, *drops: Drop, **policy: Any) -> list[Handback]:
+    def deliver(self, *drops: Drop, **policy: Any) -> list[DeliveryResult]:
         """Open a room, deliver these drops side by side, close it."""
         with self.room(**policy) as room:
             futures = [room.submit(self.shipment(drop)) for drop in drops]
@@ -142,7 +142,7 @@ class World:
         found: dict[Update, Verdict] = {}
         with self._spool(drop).body_reader() as body:
             for chunk in self.ledger.chunks(drop.seq):
-                parcel = Parcel(body(chunk.offset, chunk.length), chunk.size)
+                chunk_body = ChunkBody(body(chunk.offset, chunk.length), chunk.size)
                 for pos in range(chunk.size):
                     said = own.pop((chunk.no, pos), None) or Verdict(
                         chunk_no=chunk.no,
@@ -151,8 +151,8 @@ class World:
                         code=chunk.code,
                         message=chunk.message,
                     )
-                    assert parcel.head(pos) not in found
-                    found[parcel.head(pos)] = said
+                    assert chunk_body.head(pos) not in found
+                    found[chunk_body.head(pos)] = said
         assert not own, "a verdict for no row"
         return found
 

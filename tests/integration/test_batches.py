@@ -16,7 +16,7 @@ from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, Job, Reading, Source
 from pipeline.core.model import Drop, DropState, Limits
-from pipeline.delivery.drop_queue import Handback
+from pipeline.delivery.drop_queue import DeliveryResult
 from pipeline.planning.decisions import Blocked, Ready
 from pipeline.reading.read_file import prepare, prepare_together
 from pipeline.service.settings import load
@@ -290,7 +290,7 @@ def test_storage_that_fails_for_one_plan_or_one_report_leaves_the_others_alone(s
     blocked.rmdir()
     blocked.write_text("in the way")
     through = [
-        (drop, Handback(drop_seq=drop.seq, complete=True, cancelled=False))
+        (drop, DeliveryResult(drop_seq=drop.seq, complete=True, cancelled=False))
         for drop in site.ledger.unfinished()
     ]
     ended = site.runner.finish(through)

@@ -12,9 +12,9 @@ from pipeline.core.clock import SystemClock
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import ChunkState
-from pipeline.delivery.dispatcher import Desk
-from pipeline.delivery.drop_queue import Handback
-from pipeline.delivery.thread import DeliveryRoom, RoomDiedError
+from pipeline.delivery.dispatcher import Dispatcher
+from pipeline.delivery.drop_queue import DeliveryResult
+from pipeline.delivery.thread import DeliveryThread, DeliveryThreadDiedError
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.rules import State
 from pipeline.sandbox.server import SandboxHandle, running
@@ -351,7 +351,7 @@ def test_a_thread_that_dies_says_so_and_keeps_nobody_waiting(
     def fail(*_arguments: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Desk, method, fail)
+    monkeypatch.setattr(Dispatcher, method, fail)
     with with_sandbox(tmp_path) as (world, _):
         drop = world.drop(picked(20))
         died = threading.Event()
@@ -371,16 +371,16 @@ def test_a_room_that_cannot_open_takes_nothing(tmp_path: Path) -> None:
         drop = world.drop(picked(20))
         with world.room() as room:
             good = room._make_api
-        room = DeliveryRoom(
+        room = DeliveryThread(
             make_api=lambda: _no(good),
             ledger=world.ledger,
             policy=room._policy,
             clock=SystemClock(),
             rng=room._rng,
         )
-        with pytest.raises(RoomDiedError, match="no"):
+        with pytest.raises(DeliveryThreadDiedError, match="no"):
             room.start()
-        future: Future[Handback] = room.submit(world.shipment(drop))
+        future: Future[DeliveryResult] = room.submit(world.shipment(drop))
         with pytest.raises(StorageError):
             future.result(timeout=10)
         room.join()

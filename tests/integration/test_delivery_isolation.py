@@ -7,7 +7,7 @@ import pytest
 from pipeline.core.clock import SystemClock
 from pipeline.core.model import stamp
 from pipeline.core.ports import ChunkState
-from pipeline.delivery.drop_queue import Handback
+from pipeline.delivery.drop_queue import DeliveryResult
 from schemas.vocabulary import Outcome
 from tests.integration.delivery_support import (
     World,
@@ -107,7 +107,7 @@ def test_a_file_of_bad_rows_does_not_keep_a_sound_one_from_going(tmp_path: Path)
         assert set(world.counts(bad)) <= {Outcome.FAILED, Outcome.UNSENT}
 
 
-def _deliver_both(world: World) -> list[Handback]:
+def _deliver_both(world: World) -> list[DeliveryResult]:
     return world.deliver(*world.drops.values(), concurrency=2)
 
 

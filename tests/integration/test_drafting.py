@@ -100,7 +100,7 @@ def test_a_draft_of_type_and_status_lists_the_pairs(tmp_path: Path) -> None:
 
 
 UNFAMILIAR = [
-    ("Kram", "Parcel Kramank", "Grahak", "Haal", "Kab hua", "Dhoya"),
+    ("Kram", "ChunkBody Kramank", "Grahak", "Haal", "Kab hua", "Dhoya"),
     *(
         (str(n), f"1778811234567890{n:04}", f"Grahak {n}", status, f"{n % 9 + 14}-11-2026", "haan")
         for n, status in enumerate(
@@ -130,7 +130,7 @@ def test_unfamiliar_headings_are_guessed_by_their_cells_and_marked(
 ) -> None:
     draft = drafted(tmp_path, unfamiliar)
     document = tomllib.loads(draft.text)
-    assert document["headers"]["order_id"] == ["?Parcel Kramank"]
+    assert document["headers"]["order_id"] == ["?ChunkBody Kramank"]
     assert document["headers"]["status"] == ["?Haal"]
     assert document["statuses"]["delivery_done"] == ["?Delivered"], "the only one we know"
     assert set(document["statuses"]["unconfirmed"]) == set(MEANT) - {"Delivered"}
@@ -147,7 +147,7 @@ def test_nothing_of_a_draft_is_used_before_it_is_confirmed(
     draft = drafted(tmp_path, unfamiliar)
     refused = checked(tmp_path, unfamiliar, draft.text)["refused"]
     assert refused["code"] == "HEADER_NOT_FOUND"
-    assert 'delete the "?" before "Parcel Kramank" there' in refused["message"]
+    assert 'delete the "?" before "ChunkBody Kramank" there' in refused["message"]
     only_columns = confirmed(draft.text, lambda *_: "")
     told = checked(tmp_path, unfamiliar, only_columns)
     assert told["refused"]["code"] == "TOO_MANY_REJECTS"

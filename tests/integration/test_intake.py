@@ -14,7 +14,7 @@ from pipeline.inbox.intake import Intake
 from pipeline.inbox.late_files import Latecomers
 from pipeline.inbox.late_notes import LateNotes
 from pipeline.inbox.late_writes import LateWrites
-from pipeline.inbox.problems import Troubles
+from pipeline.inbox.problems import Problems
 from pipeline.inbox.scan import Inbox
 from pipeline.inbox.watcher import Watcher
 from pipeline.storage.file_names import DropIds
@@ -50,8 +50,8 @@ def scans() -> list[float]:
 
 
 @pytest.fixture
-def troubles(clock: ManualClock, scans: list[float]) -> Troubles:
-    made = Troubles(clock=clock)
+def troubles(clock: ManualClock, scans: list[float]) -> Problems:
+    made = Problems(clock=clock)
     made.on_scan = lambda: scans.append(clock.monotonic())
     return made
 
@@ -60,7 +60,7 @@ Making = Callable[..., Intake]
 
 
 @pytest.fixture
-def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, troubles: Troubles) -> Making:
+def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, troubles: Problems) -> Making:
     def made(*, settle: float = 0, marker: str = "", min_free: int = 0) -> Intake:
         folders = Folders(tmp_path, tmp_path / "inbox", tmp_path / "outbox", done_marker=marker)
         folders.prepare()

@@ -13,7 +13,7 @@ from pipeline.core.model import Drop
 from pipeline.core.ports import StatusApi
 from pipeline.delivery.api.client import KonnectApi
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.thread import DeliveryRoom
+from pipeline.delivery.thread import DeliveryThread
 from pipeline.service.build import service_of
 from pipeline.service.lineup import Event, Lineup
 from pipeline.service.onward import Loading, NotLoadedError, Onward
@@ -35,7 +35,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield made
 
 
-def slow_room(world: World, opening: threading.Event, go_on: threading.Event) -> DeliveryRoom:
+def slow_room(world: World, opening: threading.Event, go_on: threading.Event) -> DeliveryThread:
     """A room that opens when it is let."""
 
     def make_api() -> StatusApi:
@@ -45,7 +45,7 @@ def slow_room(world: World, opening: threading.Event, go_on: threading.Event) ->
 
     with world.room() as pattern:
         rng = pattern._rng
-    return DeliveryRoom(
+    return DeliveryThread(
         make_api=make_api,
         ledger=world.ledger,
         policy=DeliveryPolicy(),
@@ -141,11 +141,11 @@ def test_a_service_with_nothing_to_do_loads_all_it_will_need(site: Site) -> None
     try:
         waited = threading.Event()
         for _ in range(int(SOON / 0.05)):
-            if site.room.shut is None and "admission" in site.__dict__ and site.room._desk:
+            if site.delivery.shut is None and "admission" in site.__dict__ and site.delivery._dispatcher:
                 break
             waited.wait(0.05)
         assert "closer" in site.__dict__
-        assert site.room._desk is not None
+        assert site.delivery._dispatcher is not None
     finally:
         service.stop()
         running.join(SOON)

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from xlsxwriter import Workbook
 
-from pipeline.core.chunk_body import Parcel
+from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import DropRefused
 from pipeline.core.file_facts import Reading, Source
 from pipeline.core.model import Drop, DropState, Limits, Notice
@@ -122,7 +122,7 @@ def test_bodies_hold_what_the_chunks_say(bench):
     chunks = bench.ledger.chunks(drop.seq)
     assert [(chunk.wave, chunk.size) for chunk in chunks] == [(0, 20), (0, 5), (1, 3)]
     with bench.spool.body_reader() as body:
-        parcel = Parcel(body(chunks[1].offset, chunks[1].length), chunks[1].size)
+        parcel = ChunkBody(body(chunks[1].offset, chunks[1].length), chunks[1].size)
     assert parcel.head(2) == ("A0", PICKED)
 
 

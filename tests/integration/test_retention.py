@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pipeline.core.model import Drop, DropState, stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.service.retention import Keep, Retention, Swept
-from pipeline.service.retention_files import Shelves
+from pipeline.service.retention_files import RetentionFiles
 from pipeline.service.swept_file import SweptFile
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.tables import chunks, lines, receipts, verdicts
@@ -54,7 +54,7 @@ class Place:
         keep = {"archive_days": 0, "outbox_days": 0, "rows_days": 0} | days
         return Retention(
             keep=Keep(**keep),
-            shelves=Shelves(self.root, self.outbox),
+            shelves=RetentionFiles(self.root, self.outbox),
             ledger=self.ledger,
             swept=SweptFile(self.root),
             clock=self.clock,

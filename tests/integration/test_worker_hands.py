@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cluster.lease import Lease
-from pipeline.cluster.tasks import Hands
+from pipeline.cluster.tasks import Tasks
 from pipeline.service.settings import LedgerSettings, Settings
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger import SqlLedger, open_ledger
@@ -26,7 +26,7 @@ class Worker:
         self.ledger.join(self.lease.name, host="h", pid=1, root=self.ledger.root_id)
         self.lease.renew(self.lease.begin_word())
         self.calls: list[tuple[str, Sequence[Mapping[str, int]], int]] = []
-        self.hands = Hands(self.site, self.lease, lambda *call: self.calls.append(call))
+        self.hands = Tasks(self.site, self.lease, lambda *call: self.calls.append(call))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.ports import Reply
-from pipeline.delivery.api.status_response import Answer, Meaning, decipher
+from pipeline.delivery.api.status_response import Answer, Meaning, parse_status_response
 from tests.fakes import answers_table
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -19,7 +19,7 @@ IDS = ("900000001001", "900000001002", "900000001003", "900000001004")
 def _answer(status: int, body: object = b"", **headers: str) -> Answer:
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return decipher(Reply(status=status, headers=named, body=raw), IDS, now=NOW)
+    return parse_status_response(Reply(status=status, headers=named, body=raw), IDS, now=NOW)
 
 
 def _rows(answer: Answer, size: int = len(IDS)) -> str:
@@ -167,7 +167,7 @@ TABLE = answers_table.rows()
 def test_the_contracts_table_says_what_an_answer_means(row: answers_table.Row) -> None:
     meaning, letters = MEANINGS[row.means]
     reply = Reply(status=row.status, headers={}, body=row.body)
-    answer = decipher(reply, answers_table.ORDERS, now=NOW)
+    answer = parse_status_response(reply, answers_table.ORDERS, now=NOW)
     assert meaning in {None, answer.meaning}
     if letters:
         assert _rows(answer, size=2) == letters

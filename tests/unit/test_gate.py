@@ -1,21 +1,23 @@
-"""The gate: pace, shared pauses, how many at once, priority, hold; in virtual time."""
+"""The limiter: pace, shared pauses, how many at once, priority, hold; in virtual time."""
 
 import asyncio
 from collections.abc import Callable
 
 import pytest
 
-from pipeline.delivery.limiter import Gate, GateShut, Shut
+from pipeline.delivery.limiter import Limiter, SendingHeld, Shut
 from pipeline.delivery.policy import DeliveryPolicy
 from tests.fakes.virtual_loop import run_virtually
 
 
-def _gate(**policy: float) -> Gate:
+def _limiter(**policy: float) -> Limiter:
     loop = asyncio.get_running_loop()
-    return Gate(DeliveryPolicy(**policy), monotonic=loop.time)  # type: ignore[arg-type]
+    return Limiter(DeliveryPolicy(**policy), monotonic=loop.time)  # type: ignore[arg-type]
 
 
-async def _calls(gate: Gate, number: int, *, lasting: float = 0.0, workers: int = 8) -> list[float]:
+async def _calls(
+    limiter: Limiter, number: int, *, lasting: float = 0.0, workers: int = 8
+) -> list[float]:
     """When each of ``number`` calls went out."""
     went: list[float] = []
     loop = asyncio.get_running_loop()
@@ -23,10 +25,10 @@ async def _calls(gate: Gate, number: int, *, lasting: float = 0.0, workers: int 
 
     async def work() -> None:
         for _ in left:
-            await gate.enter()
+            await limiter.enter()
             went.append(loop.time())
             await asyncio.sleep(lasting)
-            gate.leave()
+            limiter.leave()
 
     await asyncio.gather(*(work() for _ in range(workers)))
     return went
@@ -40,7 +42,7 @@ def _most_within(times: list[float], seconds: float) -> int:
 @pytest.mark.parametrize("rate", [7.0, 50.0, 400.0])
 def test_a_rate_is_nearly_reached_and_never_broken_in_any_second(rate: float, workers: int) -> None:
     async def work() -> list[float]:
-        return await _calls(_gate(rate=rate, concurrency=32), int(rate * 5), workers=workers)
+        return await _calls(_limiter(rate=rate, concurrency=32), int(rate * 5), workers=workers)
 
     times = run_virtually(work())
     assert _most_within(times, 1.0) <= rate
@@ -50,26 +52,26 @@ def test_a_rate_is_nearly_reached_and_never_broken_in_any_second(rate: float, wo
 
 def test_a_stalled_loop_is_not_made_good_by_a_burst() -> None:
     async def work() -> list[float]:
-        gate = _gate(rate=50.0, concurrency=8)
-        times = await _calls(gate, 50)
+        limiter = _limiter(rate=50.0, concurrency=8)
+        times = await _calls(limiter, 50)
         await asyncio.sleep(3)
-        return times[-1:] + await _calls(gate, 60)
+        return times[-1:] + await _calls(limiter, 60)
 
     assert _most_within(run_virtually(work()), 1.0) <= 50
 
 
 def test_no_more_calls_at_once_than_allowed() -> None:
     async def work() -> int:
-        gate, most, now = _gate(concurrency=3), 0, 0
+        limiter, most, now = _limiter(concurrency=3), 0, 0
 
         async def call() -> None:
             nonlocal most, now
-            await gate.enter()
+            await limiter.enter()
             now += 1
             most = max(most, now)
             await asyncio.sleep(1)
             now -= 1
-            gate.leave()
+            limiter.leave()
 
         await asyncio.gather(*(call() for _ in range(10)))
         return most
@@ -79,10 +81,10 @@ def test_no_more_calls_at_once_than_allowed() -> None:
 
 def test_a_pause_asked_for_is_obeyed_by_all_calls() -> None:
     async def work() -> list[float]:
-        gate = _gate(concurrency=8)
+        limiter = _limiter(concurrency=8)
         began = asyncio.get_running_loop().time()
-        gate.slow_down(7.0, asked=7.0)
-        return [at - began for at in await _calls(gate, 20, lasting=0.1)]
+        limiter.slow_down(7.0, asked=7.0)
+        return [at - began for at in await _calls(limiter, 20, lasting=0.1)]
 
     assert min(run_virtually(work())) >= 7.0
 
@@ -92,12 +94,12 @@ def test_a_pause_the_api_asked_for_outlives_a_reopen_and_our_own_does_not() -> N
         loop = asyncio.get_running_loop()
         found = []
         for asked in (0.0, 60.0):
-            gate = _gate()
+            limiter = _limiter()
             began = loop.time()
-            gate.slow_down(60.0, asked=asked)
-            gate.close(Shut(held=False, reason="down"))
-            gate.reopen()
-            await gate.enter()
+            limiter.slow_down(60.0, asked=asked)
+            limiter.close(Shut(held=False, reason="down"))
+            limiter.reopen()
+            await limiter.enter()
             found.append(loop.time() - began)
         return found[0], found[1]
 
@@ -108,17 +110,17 @@ def test_a_pause_the_api_asked_for_outlives_a_reopen_and_our_own_does_not() -> N
 
 def test_one_overload_halves_concurrency_once_however_many_calls_meet_it() -> None:
     async def work() -> int:
-        gate = _gate(concurrency=8)
+        limiter = _limiter(concurrency=8)
         for _ in range(8):
-            await gate.enter()
+            await limiter.enter()
         for _ in range(8):
-            gate.slow_down(1.0)
-            gate.leave()
+            limiter.slow_down(1.0)
+            limiter.leave()
         entered = 0
 
         async def call() -> None:
             nonlocal entered
-            await gate.enter()
+            await limiter.enter()
             entered += 1
 
         tasks = [asyncio.create_task(call()) for _ in range(8)]
@@ -132,25 +134,25 @@ def test_one_overload_halves_concurrency_once_however_many_calls_meet_it() -> No
 
 def test_concurrency_comes_back_with_success() -> None:
     async def work() -> tuple[int, int]:
-        gate = _gate(concurrency=8)
+        limiter = _limiter(concurrency=8)
         for _ in range(5):
-            gate.slow_down(1.0)
+            limiter.slow_down(1.0)
             await asyncio.sleep(2)
 
         async def at_once() -> int:
-            tasks = [asyncio.create_task(gate.enter()) for _ in range(8)]
+            tasks = [asyncio.create_task(limiter.enter()) for _ in range(8)]
             await asyncio.sleep(0.1)
             got = sum(task.done() for task in tasks)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             for _ in range(got):
-                gate.leave()
+                limiter.leave()
             return got
 
         few = await at_once()
         for _ in range(60):
-            gate.succeeded()
+            limiter.succeeded()
         return few, await at_once()
 
     assert run_virtually(work()) == (1, 8)
@@ -159,44 +161,44 @@ def test_concurrency_comes_back_with_success() -> None:
 @pytest.mark.parametrize("how", ["before it is let in", "as it is let in"])
 def test_a_call_that_is_cancelled_while_it_waits_takes_no_place_with_it(how: str) -> None:
     async def work() -> None:
-        gate = _gate(concurrency=1)
-        await gate.enter()
-        waits = asyncio.create_task(gate.enter())
+        limiter = _limiter(concurrency=1)
+        await limiter.enter()
+        waits = asyncio.create_task(limiter.enter())
         await asyncio.sleep(0)
         if how == "as it is let in":
-            gate.leave()
+            limiter.leave()
             waits.cancel()
         else:
             waits.cancel()
-            gate.leave()
+            limiter.leave()
         with pytest.raises(asyncio.CancelledError):
             await waits
         async with asyncio.timeout(10):
-            await gate.enter()
+            await limiter.enter()
 
     run_virtually(work())
 
 
 def test_a_call_that_is_cancelled_while_it_waits_for_its_slot_takes_no_place_with_it() -> None:
     async def work() -> None:
-        gate = _gate(concurrency=1, rate=0.1)
-        await gate.enter()
-        gate.leave()
-        waits = asyncio.create_task(gate.enter())
+        limiter = _limiter(concurrency=1, rate=0.1)
+        await limiter.enter()
+        limiter.leave()
+        waits = asyncio.create_task(limiter.enter())
         await asyncio.sleep(1)
         waits.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waits
         async with asyncio.timeout(30):
-            await gate.enter()
+            await limiter.enter()
 
     run_virtually(work())
 
 
-def _waiting_in(gate: Gate, how: str) -> Callable[[], "asyncio.Task[None]"]:
+def _waiting_in(limiter: Limiter, how: str) -> Callable[[], "asyncio.Task[None]"]:
     if how == "rest":
-        return lambda: asyncio.create_task(gate.rest(1000, "drop"))
-    return lambda: asyncio.create_task(gate.enter(0, "drop"))
+        return lambda: asyncio.create_task(limiter.rest(1000, "drop"))
+    return lambda: asyncio.create_task(limiter.enter(0, "drop"))
 
 
 @pytest.mark.parametrize("how", ["rest", "enter"])
@@ -204,19 +206,19 @@ def _waiting_in(gate: Gate, how: str) -> Callable[[], "asyncio.Task[None]"]:
 def test_whoever_waits_is_sent_away_at_once_when_sending_ends(how: str, end: str) -> None:
     async def work() -> float:
         loop = asyncio.get_running_loop()
-        gate = _gate(concurrency=1)
-        await gate.enter()
-        task = _waiting_in(gate, how)()
+        limiter = _limiter(concurrency=1)
+        await limiter.enter()
+        task = _waiting_in(limiter, how)()
         await asyncio.sleep(1)
         began = loop.time()
         if end == "close":
-            gate.close(Shut(held=False, reason="stop"))
+            limiter.close(Shut(held=False, reason="stop"))
         else:
-            gate.dismiss("another drop")
+            limiter.dismiss("another drop")
             await asyncio.sleep(0)
             assert not task.done()
-            gate.dismiss("drop")
-        with pytest.raises(GateShut):
+            limiter.dismiss("drop")
+        with pytest.raises(SendingHeld):
             await task
         return loop.time() - began
 
@@ -225,37 +227,37 @@ def test_whoever_waits_is_sent_away_at_once_when_sending_ends(how: str, end: str
 
 def test_nothing_enters_a_shut_gate_and_the_first_reason_stays() -> None:
     async def work() -> None:
-        gate = _gate()
-        gate.hold("bad token", 401)
-        gate.close(Shut(held=False, reason="later"))
-        with pytest.raises(GateShut):
-            await gate.enter()
-        assert gate.shut is not None
-        assert gate.shut.held
-        assert "401" in gate.shut.reason
+        limiter = _limiter()
+        limiter.hold("bad token", 401)
+        limiter.close(Shut(held=False, reason="later"))
+        with pytest.raises(SendingHeld):
+            await limiter.enter()
+        assert limiter.shut is not None
+        assert limiter.shut.held
+        assert "401" in limiter.shut.reason
 
     run_virtually(work())
 
 
 def test_in_hard_times_the_tried_and_the_untried_take_turns() -> None:
     async def work() -> list[int]:
-        gate = _gate(concurrency=8)
+        limiter = _limiter(concurrency=8)
         for _ in range(4):
-            gate.slow_down(1.0)
+            limiter.slow_down(1.0)
             await asyncio.sleep(2)
         order: list[int] = []
-        await gate.enter()
+        await limiter.enter()
 
         async def call(tries: int) -> None:
-            await gate.enter(tries)
+            await limiter.enter(tries)
             order.append(tries)
-            gate.leave()
+            limiter.leave()
 
         async with asyncio.TaskGroup() as group:
             for tries in (0, 3, 1, 2, 0, 5):
                 group.create_task(call(tries))
             await asyncio.sleep(0)
-            gate.leave()
+            limiter.leave()
         return order
 
     order = run_virtually(work())

@@ -1,4 +1,4 @@
-"""What is known of a chunk's rows when it is taken up again, and when its passage ends."""
+"""What is known of a chunk's rows when it is taken up again, and when its sender ends."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.delivery.api.response_errors import Refusal
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.reconcile import proof_from
-from pipeline.delivery.row_outcomes import RowBook, untouched
+from pipeline.delivery.row_outcomes import RowOutcomes, untouched
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
@@ -64,21 +64,21 @@ WAITS = _verdict(3, Outcome.UNSENT, Code.EARLIER_OPEN)
 def test_what_is_to_be_sent_and_what_is_to_be_settled_as_what(
     chunk: Chunk, known: list[Verdict], send: list[int], settle: dict[int, str]
 ) -> None:
-    rows = RowBook(chunk, known)
+    rows = RowOutcomes(chunk, known)
     assert rows.sort(known) == (send, list(settle))
     for kind in ("lost", "unclear", "ended"):
         assert getattr(rows, kind) == {pos for pos, its in settle.items() if its == kind}
 
 
-def _all_but_one_accepted() -> RowBook:
-    rows = RowBook(_chunk(PLANNED), [])
+def _all_but_one_accepted() -> RowOutcomes:
+    rows = RowOutcomes(_chunk(PLANNED), [])
     rows.accept([0, 1, 3, 4])
     return rows
 
 
 def test_a_row_that_was_accepted_before_is_still_accepted_when_the_rest_is_given_up() -> None:
     known = [UNKNOWN]
-    rows = RowBook(_chunk(SENDING, Outcome.ACCEPTED), known)
+    rows = RowOutcomes(_chunk(SENDING, Outcome.ACCEPTED), known)
     rows.sort(known)
     result = rows.result()
     assert result.chunk.state is SENDING
@@ -99,7 +99,7 @@ def test_a_chunk_is_done_only_when_every_row_has_its_end() -> None:
 
 
 def test_a_lost_row_makes_the_chunk_doubtful_whatever_else_waits() -> None:
-    rows = RowBook(_chunk(PLANNED), [])
+    rows = RowOutcomes(_chunk(PLANNED), [])
     rows.accept([0, 1])
     rows.judge(3, Outcome.UNSENT, Code.EARLIER_OPEN, "waits")
     rows.lost.update([2, 4])
@@ -125,7 +125,7 @@ def test_refused_after_a_loss_is_unknown_until_asking_or_a_second_refusal_tells(
     (verdict,) = rows.result().verdicts
     assert (verdict.outcome, verdict.code) == (Outcome.UNKNOWN, Code.API_REFUSED)
     assert "already in bag_picked" in verdict.message
-    again = RowBook(_chunk(SENDING, Outcome.ACCEPTED), [verdict])
+    again = RowOutcomes(_chunk(SENDING, Outcome.ACCEPTED), [verdict])
     _, settle = again.sort([verdict])
     again.send_again(settle)
     again.refuse(2, Refusal(code="O400", message="no"))
@@ -161,7 +161,7 @@ def test_what_the_api_refuses_behind_a_step_in_doubt_has_not_failed() -> None:
     verdict = next(v for v in result.verdicts if v.pos == 2)
     assert (verdict.outcome, verdict.code) == (Outcome.UNSENT, Code.EARLIER_OPEN)
     assert "not yet" in verdict.message
-    again = RowBook(result.chunk, result.verdicts)
+    again = RowOutcomes(result.chunk, result.verdicts)
     assert again.held_before == {2}
     again.wait(2, Milestone.BAG_PICKED)
     assert verdict in again.result().verdicts, "it keeps what the API said of it"
@@ -169,7 +169,7 @@ def test_what_the_api_refuses_behind_a_step_in_doubt_has_not_failed() -> None:
 
 def test_a_row_that_waits_still_waits_when_a_pass_ends_before_it_was_looked_at() -> None:
     known = [FAILED, ACCEPTED, WAITS]
-    rows = RowBook(_chunk(PLANNED, Outcome.UNSENT), known)
+    rows = RowOutcomes(_chunk(PLANNED, Outcome.UNSENT), known)
     rows.sort(known)
     result = rows.result()
     assert WAITS in result.verdicts
@@ -208,7 +208,7 @@ def test_a_chunk_in_doubt_that_never_left_says_that_its_answer_was_lost() -> Non
 
 
 def test_what_was_sent_again_after_a_loss_and_accepted_says_so() -> None:
-    rows = RowBook(_chunk(SENDING), [])
+    rows = RowOutcomes(_chunk(SENDING), [])
     rows.sort([])
     rows.send_again([1, 2])
     rows.lost.clear()

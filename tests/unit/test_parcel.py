@@ -4,7 +4,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.chunk_body import Parcel, join_items
+from pipeline.core.chunk_body import ChunkBody, join_items
 from schemas.vocabulary import Milestone
 
 _MEANT = st.lists(
@@ -31,20 +31,20 @@ def test_any_part_holds_exactly_its_updates_whatever_their_remarks(
     meant: list[tuple[str, Milestone, str]], data: st.DataObject
 ) -> None:
     items = _items(meant)
-    parcel = Parcel(join_items(items), len(items))
+    chunk_body = ChunkBody(join_items(items), len(items))
     places = data.draw(
         st.lists(st.sampled_from(range(len(items))), min_size=1, unique=True).map(sorted)
     )
-    assert orjson.loads(parcel.part(places)) == [orjson.loads(items[pos]) for pos in places]
-    assert list(parcel.order_ids(places)) == [meant[pos][0] for pos in places]
-    assert [parcel.head(pos) for pos in places] == [meant[pos][:2] for pos in places]
+    assert orjson.loads(chunk_body.part(places)) == [orjson.loads(items[pos]) for pos in places]
+    assert list(chunk_body.order_ids(places)) == [meant[pos][0] for pos in places]
+    assert [chunk_body.head(pos) for pos in places] == [meant[pos][:2] for pos in places]
 
 
 def test_the_whole_is_the_frozen_body_itself() -> None:
     body = (
         b'[{"orderId":"1","orderStatus":"bag_picked"},\n{"orderId":"2","orderStatus":"bag_picked"}]'
     )
-    parcel = Parcel(body, 2)
-    assert parcel.part(range(2)) is body
-    assert len(parcel.order_ids(range(2))) == 2
-    assert parcel.order_ids(range(2))[0:2] == ["1", "2"]
+    chunk_body = ChunkBody(body, 2)
+    assert chunk_body.part(range(2)) is body
+    assert len(chunk_body.order_ids(range(2))) == 2
+    assert chunk_body.order_ids(range(2))[0:2] == ["1", "2"]

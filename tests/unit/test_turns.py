@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.core.model import Drop, DropState
-from pipeline.service.fair_queue import Lanes, Turns, is_giant
+from pipeline.service.fair_queue import FairQueue, Lanes, is_giant
 
 MB = 1024 * 1024
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,14 +27,14 @@ def drop(seq: int, folder: str = "", size: int = 1000) -> Drop:
     )
 
 
-def waiting(drops: Iterable[Drop]) -> Turns:
-    turns = Turns()
+def waiting(drops: Iterable[Drop]) -> FairQueue:
+    turns = FairQueue()
     for each in drops:
         turns.append(each)
     return turns
 
 
-def order(turns: Turns) -> list[int]:
+def order(turns: FairQueue) -> list[int]:
     return [turns.popleft().seq for _ in range(len(turns))]
 
 
@@ -76,7 +76,7 @@ def test_who_had_nothing_for_long_has_nothing_saved_up():
 
 def test_none_waiting_is_an_error():
     with pytest.raises(IndexError):
-        Turns().popleft()
+        FairQueue().popleft()
 
 
 def test_giants_have_a_lane_of_their_own_one_at_a_time():

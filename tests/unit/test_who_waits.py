@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.delivery.drop_queue import Handback
+from pipeline.delivery.drop_queue import DeliveryResult
 from pipeline.delivery.limiter import Shut
 from pipeline.planning.decisions import (
     Blocked,
@@ -94,7 +94,7 @@ class Model:
 
     def __init__(self) -> None:
         self.told: dict[str, Told] = {}
-        self.out: dict[str, tuple[Told, Future[Handback]]] = {}
+        self.out: dict[str, tuple[Told, Future[DeliveryResult]]] = {}
         self.elsewhere: set[str] = set()
         self.shut: Shut | None = None
         self.failing = False
@@ -182,8 +182,8 @@ class Model:
             raise StorageError("A body cannot be read.")
         return self.told[drop.drop_id]
 
-    def submit(self, told: Told) -> Future[Handback]:
-        future: Future[Handback] = Future()
+    def submit(self, told: Told) -> Future[DeliveryResult]:
+        future: Future[DeliveryResult] = Future()
         drop_id = told.drop.drop_id
         assert drop_id not in self.out, "handed in twice"
         # A retry takes up some orders of its drop alone; the others are settled.
@@ -200,7 +200,7 @@ class Model:
         news = told.unsettled & settled
         told.orders |= dict.fromkeys(news, True)
         future.set_result(
-            Handback(
+            DeliveryResult(
                 drop_seq=told.drop.seq,
                 complete=not told.unsettled,
                 cancelled=cancelled,
@@ -209,10 +209,10 @@ class Model:
             )
         )
 
-    def finish(self, ended: Sequence[tuple[Drop, Handback]]) -> list[Closed | LeftOpen]:
+    def finish(self, ended: Sequence[tuple[Drop, DeliveryResult]]) -> list[Closed | LeftOpen]:
         return [self._end(self.told[drop.drop_id], back) for drop, back in ended]
 
-    def _end(self, told: Told, back: Handback) -> Closed | LeftOpen:
+    def _end(self, told: Told, back: DeliveryResult) -> Closed | LeftOpen:
         if back.cancelled and not back.complete:
             return self._close(told, DropState.CANCELLED)
         if told.unsettled:

@@ -1,6 +1,6 @@
 """Answers: what an answer's body says, whatever its shape: its errors, whom they name, its words.
 
-Used by ``decipher`` alone, which says what follows. Everything here takes foreign data: bounded in
+Used by ``parse_status_response`` alone. Everything here takes foreign data: bounded in
 depth and length, and never raising.
 """
 

@@ -110,7 +110,7 @@ class _Counts(Struct, frozen=True, kw_only=True):
         return bool(self.taken) or 0 < (self.failed or 0) < size
 
 
-def decipher(reply: Reply, order_ids: Sequence[str], *, now: datetime) -> Answer:
+def parse_status_response(reply: Reply, order_ids: Sequence[str], *, now: datetime) -> Answer:
     """Say what ``reply`` means for the orders of its call, in their order. Never raises."""
     status = reply.status
     if 200 <= status < 300:

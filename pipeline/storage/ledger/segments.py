@@ -272,7 +272,7 @@ def _with_bad_verdict(drop_seq: int) -> sa.Select[tuple[int]]:
 
 
 def _to_do(drop_seq: int) -> sa.ColumnElement[bool]:
-    """Chunks that are not done, or done with rows nobody knows the end of (see ``Lane.of``)."""
+    """Select chunks that are not done, or done with rows in doubt (see ``DropQueue.of``)."""
     doubtful = sa.select(verdicts.c.chunk_no).where(
         verdicts.c.drop_seq == drop_seq, verdicts.c.outcome == Outcome.UNKNOWN.value
     )
