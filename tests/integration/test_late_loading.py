@@ -141,7 +141,11 @@ def test_a_service_with_nothing_to_do_loads_all_it_will_need(site: Site) -> None
     try:
         waited = threading.Event()
         for _ in range(int(SOON / 0.05)):
-            if site.delivery.shut is None and "admission" in site.__dict__ and site.delivery._dispatcher:
+            if (
+                site.delivery.shut is None
+                and "admission" in site.__dict__
+                and site.delivery._dispatcher
+            ):
                 break
             waited.wait(0.05)
         assert "closer" in site.__dict__
