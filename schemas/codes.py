@@ -480,6 +480,16 @@ class Code(StrEnum):
         "Delete or rename the column that is wrong.",
         "Status and Status",
     )
+    ID_COLUMN_AMBIGUOUS = (
+        "ID_COLUMN_AMBIGUOUS",
+        Kind.REFUSE,
+        "Two columns could be the order id, and they differ.",
+        (
+            "Leave only the column with the orders' own ids, or rename the other. If the courier's "
+            "files always have both, list the right heading under order_id in its profile."
+        ),
+        "Order No, Sale Order Code",
+    )
     CSV_BROKEN = (
         "CSV_BROKEN",
         Kind.REFUSE,

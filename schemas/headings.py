@@ -31,6 +31,17 @@ _FREE_TEXT = _several(
     "reasons remark remarks"
 )
 
+_ORDER = frozenset({"order", "orders"})
+_NUMBERS = _several("code codes id ids key no nos nr num number numbers ref reference")
+
+#: With one of these, a heading that speaks of an order and of a number does not mean the order's.
+_NOT_ORDERS = _several(
+    "amount awb batch contact count courier date email exchange group gst hub invoice item items "
+    "line lines manifest mobile package parcel payment phone pickup pincode price product qty "
+    "quantity reason refund replacement return returns reverse route rto rvp shipping sku source "
+    "state status tags tax ticket time total type value wave weight"
+)
+
 
 def words_of(heading: str) -> frozenset[str]:
     """Return the words of a heading; ``orderStatus`` has two."""
@@ -59,3 +70,15 @@ def divides_a_heading(cell: str) -> bool:
 
 
 _FEW = 4
+
+
+def names_order(heading: str) -> bool:
+    """Tell whether a heading is a name of the order id (Sale Order No, order_code, Order #)."""
+    words = words_of(heading)
+    numbered = bool(words & _NUMBERS) or "#" in heading
+    return bool(words & _ORDER) and numbered and not words & _NOT_ORDERS
+
+
+def is_plain_order(heading: str) -> bool:
+    """Tell whether a heading names the order id and says no more of it (Order No, Order Code)."""
+    return names_order(heading) and words_of(heading) <= _ORDER | _NUMBERS

@@ -13,7 +13,7 @@ from pipeline.core.columns import PREPARED
 from pipeline.core.findings import Finding, labels, messages, notices
 from pipeline.core.model import Block, Disposition, PreparedBlock
 from pipeline.validation.canonical import Canonical, Evidence, normalise
-from pipeline.validation.columns import ColumnMap, check_twins
+from pipeline.validation.columns import ColumnMap, check_ids, check_twins
 from pipeline.validation.payload import transform
 from pipeline.validation.row_shape import footers
 from schemas.codes import Code, Kind
@@ -37,7 +37,7 @@ def prepare_block(
     ``now`` is aware. Each row gets one disposition: ``REJECTED`` with all its faults, ``IGNORED``
     when there is nothing to tell the API, else ``SEND`` with its item. A rejected row keeps its
     warnings. ``timezone``, ``mixed``: as in ``normalise``. Raises ``DropRefused``
-    (``HEADER_DUPLICATE``) when two columns under one header differ.
+    (``HEADER_DUPLICATE``, ``ID_COLUMN_AMBIGUOUS``) when two columns that are the same differ.
     """
     (prepared,) = prepare_blocks(
         [block], mapping, profile, nows=[now], timezone=timezone, mixed=mixed
@@ -67,6 +67,7 @@ def prepare_blocks(
         [len(each) for each in blocks],
     )
     check_twins(block, mapping)
+    check_ids(block, mapping)
     canonical = normalise(block, mapping, profile, now_ms=now_ms, timezone=timezone, mixed=mixed)
     judgement = judge(canonical.frame, profile)
     findings = _findings(judgement, canonical, block, mapping, profile)

@@ -1,8 +1,9 @@
 """Which column of a sheet is which: headers against the profile's aliases, never by position."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, field
 
@@ -12,7 +13,8 @@ from pipeline.validation.missing_headers import header_missing
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import quoted
-from schemas.folding import fold_header
+from schemas.folding import ABSENT, fold_header
+from schemas.headings import is_plain_order, names_order, words_of
 from schemas.likeness import alike
 from schemas.profile import is_awb_like
 from schemas.vocabulary import Role
@@ -25,6 +27,10 @@ MARGIN = 5.0
 
 _MOST_TOLD = 10
 """Hidden columns that are named."""
+
+_ID = Role.ORDER_ID
+_SO_NAMED = frozenset({"order id", "orderid"})
+_NOTHING = pa.array(sorted(ABSENT | {"-"}))
 
 REJECT_PREFIX = "_reject"
 """Our own columns in a corrected rejects file; they are not data."""
@@ -43,8 +49,9 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
 
     ``headers`` are the sheet's headers as they stand in the file. ``helpers`` are the columns
     that only complete others (see ``Profile.helpers``). ``twins``: role → further columns under
-    the very same header, which must not differ from it. ``matched``: role → how its heading was
-    recognised. ``hidden``: columns that a person does not see; they stand back behind visible ones.
+    the very same header, which must not differ from it. ``id_rivals``: columns that could be the
+    order id as well as its own, and must not differ from it. ``matched``: role → how its heading
+    was recognised. ``hidden``: columns that a person does not see; they stand back behind others.
     ``notices``: headers that were guessed, hidden columns. ``around``: what says where the whole
     sheet may have its direction from (``the tab "RTO"``) → its words.
     """
@@ -54,6 +61,7 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
     matched: Mapping[Role, Match] = field(default_factory=dict)
     helpers: Mapping[str, int] = field(default_factory=dict)
     twins: Mapping[Role, tuple[int, ...]] = field(default_factory=dict)
+    id_rivals: tuple[int, ...] = ()
     hidden: frozenset[int] = frozenset()
     notices: tuple[Notice, ...] = ()
     around: Mapping[str, str] = field(default_factory=dict)
@@ -91,6 +99,11 @@ def map_columns(
     folded = [data_header(header) for header in headers]
     seen = ["" if at in hidden else heading for at, heading in enumerate(folded)]
     columns = {**columns_of(folded, profile), **columns_of(seen, profile)}
+    orders = _order_ids(
+        seen, profile, taken={at for role, at in columns.items() if role is not _ID}
+    )
+    if orders:
+        columns[_ID] = orders[0]
     helpers = {
         name: found
         for name, aliases in profile.helpers.items()
@@ -98,11 +111,14 @@ def map_columns(
     }
     matched = {role: _match(folded[at], role, profile) for role, at in columns.items()}
     notices = [] if hidden.isdisjoint(_named(folded)) else [_told_hidden(headers, folded, hidden)]
+    if orders and folded[orders[0]] not in profile.headers.get(_ID, ()):
+        matched[_ID] = Match.CLOSE
+        notices.append(_guessed(headers[orders[0]], _ID, "the order id"))
     for at, role, alias in _guesses(folded, profile, taken={*columns.values(), *helpers.values()}):
         if role not in columns:
             columns[role] = at
             matched[role] = Match.CLOSE
-            notices.append(_guessed(headers[at], role, profile, alias))
+            notices.append(_guessed(headers[at], role, quoted(_shown(role, profile, alias))))
     missing = [role for role in profile.required if role not in columns]
     if missing:
         raise header_missing(missing, headers, profile)
@@ -112,6 +128,7 @@ def map_columns(
         matched=matched,
         helpers=helpers,
         twins=_twins(seen, columns),
+        id_rivals=orders[1:],
         hidden=hidden,
         notices=tuple(notices),
     )
@@ -132,6 +149,8 @@ def fits(headers: Sequence[str], profile: Profile, *, guess: bool = True) -> boo
     missing = {
         role for role in profile.required if _first(folded, profile.headers.get(role, ())) is None
     }
+    if guess and _ID in missing and _order_ids(folded, profile, taken=()):
+        missing.remove(_ID)
     if not missing or not guess or len(missing) == len(profile.required):
         return not missing
     guessed = {role for _, role, _ in _guesses(folded, profile, taken=set())}
@@ -156,10 +175,81 @@ def check_twins(block: Block, mapping: ColumnMap) -> None:
             )
 
 
+def check_ids(block: Block, mapping: ColumnMap) -> None:
+    """Refuse the file (``ID_COLUMN_AMBIGUOUS``) when two columns could be the order id and differ.
+
+    A row in which one of them is empty tells nothing.
+    """
+    for other in mapping.id_rivals:
+        own, its = block.cells[mapping.columns[_ID]], block.cells[other]
+        texts = [pc.utf8_trim_whitespace(cells) for cells in (own, its)]
+        filled = [pc.invert(pc.is_in(pc.utf8_lower(text), value_set=_NOTHING)) for text in texts]
+        differs = pc.and_(pc.not_equal(*texts), pc.and_(*filled))
+        if not pc.any(differs).as_py():
+            continue
+        at = pc.index(differs, True).as_py()
+        first, second = (
+            quoted(" ".join(mapping.headers[column].split()))
+            for column in (mapping.columns[_ID], other)
+        )
+        raise DropRefused(
+            Code.ID_COLUMN_AMBIGUOUS,
+            f"Two columns could be the order id, {first} and {second}, and they differ: in row "
+            f"{block.rows[at]} the one says {quoted(own[at].as_py())}, the other "
+            f"{quoted(its[at].as_py())}.",
+            hint="Leave only the column with the orders' own ids, or call the other one something "
+            "else, and drop the file again. If this courier's files always have both, list the "
+            "right heading under order_id in the courier's profile.",
+        )
+
+
 def data_header(header: str) -> str:
     """Return a header folded for look-up; "" for a ``_reject`` column, which is no data."""
     folded = fold_header(header)
     return "" if header.strip().casefold().startswith(REJECT_PREFIX) else folded
+
+
+def _order_ids(
+    folded: Sequence[str], profile: Profile, *, taken: Collection[int]
+) -> tuple[int, ...]:
+    """Return the column of the order id, and those that could be it as well.
+
+    Names with "order" go before the ids of shipments and references. Nothing where the profile
+    itself lists the headings, for then it orders them.
+    """
+    if _ID in profile.orders:
+        return ()
+    listed = profile.headers.get(_ID, ())
+    ranked = sorted(
+        (rank, listed.index(heading) if heading in listed else len(listed), at)
+        for at, heading in enumerate(folded)
+        if at not in taken
+        and heading
+        and folded.index(heading) == at
+        and (rank := _rank(heading, listed)) is not None
+    )
+    if not ranked:
+        return ()
+    best = ranked[0][0]
+    return tuple(
+        at
+        for rank, _, at in ranked
+        if rank == best or (best == _BY_NAME and rank == _BY_ORDER and is_plain_order(folded[at]))
+    )
+
+
+_BY_NAME, _BY_ORDER, _BY_OTHER = range(3)
+
+
+def _rank(heading: str, listed: Sequence[str]) -> int | None:
+    """Say how well a heading names the order id: in so many words, an order, another id."""
+    if heading in _SO_NAMED:
+        return _BY_NAME
+    if names_order(heading) and not is_awb_like(heading):
+        return _BY_ORDER
+    if heading not in listed:
+        return None
+    return _BY_ORDER if words_of(heading) & {"order"} else _BY_OTHER
 
 
 def _first(folded: Sequence[str], aliases: Sequence[str]) -> int | None:
@@ -228,13 +318,15 @@ def _guesses(
     ]
 
 
-def _guessed(header: str, role: Role, profile: Profile, alias: str) -> Notice:
-    shown = next(
-        (name for name in profile.shown_headers.get(role, ()) if fold_header(name) == alias), alias
-    )
+def _shown(role: Role, profile: Profile, alias: str) -> str:
+    written = profile.shown_headers.get(role, ())
+    return next((name for name in written if fold_header(name) == alias), alias)
+
+
+def _guessed(header: str, role: Role, shown: str) -> Notice:
     return Notice(
         code=Code.HEADER_GUESSED,
         column=role.value,
-        message=f"Column {quoted(header)} was read as {quoted(shown)}. If that is wrong, rename "
-        "the column and drop the file again.",
+        message=f"Column {quoted(header)} was read as {shown}. If that is wrong, rename the column "
+        "and drop the file again.",
     )

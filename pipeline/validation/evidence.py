@@ -94,7 +94,7 @@ class Evidence:
         if Role.STATUS in self._profile.orders:
             passed = passed | {*listed}
         mapping = self._mapping
-        used = {*mapping.columns.values(), *mapping.helpers.values()}
+        used = {*mapping.columns.values(), *mapping.helpers.values(), *mapping.id_rivals}
         used |= {other for each in mapping.twins.values() for other in each}
         found = []
         for at, header in enumerate(mapping.headers):
