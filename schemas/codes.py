@@ -137,11 +137,21 @@ class Code(StrEnum):
         Kind.REJECT,
         (
             "The order has two endings that exclude each other: delivered, and delivered back to "
-            "the seller."
+            "the seller; or a later scan takes its ending back."
         ),
         "Find out which is true and delete the other rows of this order.",
         "Delivered and RTO Delivered",
         "one final status for the order",
+    )
+    PARCELS_OPEN = (
+        "PARCELS_OPEN",
+        Kind.REJECT,
+        "Another parcel of the order has not come to this final status.",
+        (
+            "Drop a file in which all parcels of the order have come to it. Where they all have, "
+            "empty the cell under _reject_codes and drop the row again."
+        ),
+        "one AWB Delivered, another In Transit",
     )
     TIME_FUTURE = (
         "TIME_FUTURE",

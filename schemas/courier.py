@@ -5,8 +5,9 @@ from datetime import datetime, time, timedelta
 
 from msgspec import Struct, field
 
-from schemas.folding import fold
+from schemas.folding import fold, fold_header
 from schemas.limits import ID_LENGTH
+from schemas.parcels import ALL
 from schemas.statuses import Direction, StatusTable
 from schemas.vocabulary import Role
 
@@ -96,7 +97,8 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     ``orders``: roles whose headings the profile lists itself: of several columns under these
     headings the first one in the list holds.
     ``nothing``: folded headings, tabs, titles and patterns of file names that say nothing about
-    the direction, however they sound.
+    the direction, however they sound. ``parcels``: whether ``all`` parcels of an order must have
+    come to a final status before it is the order's, or ``any`` of them.
     ``expect``: when its files are to come, None where nobody said.
     """
 
@@ -123,6 +125,7 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     unconfirmed: tuple[str, ...] = ()
     orders: frozenset[Role] = frozenset()
     nothing: frozenset[str] = frozenset()
+    parcels: str = ALL
     expect: Expectation | None = None
 
     def direction(self, cell: str, *, has_rto_awb: bool = False) -> Direction:
@@ -134,6 +137,10 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
         if has_rto_awb and self.filled_rto_awb and read in {Direction.BLANK, Direction.FORWARD}:
             return self.filled_rto_awb
         return read
+
+    def means_nothing(self, heading: str) -> bool:
+        """Tell whether a heading is one that says nothing beside its role."""
+        return fold_header(heading) in self.nothing
 
     def date_rule(self, role: Role) -> DateRule:
         """How this courier writes the dates of ``role``."""

@@ -36,6 +36,7 @@ from schemas.limits import (
     RANGE_DAYS,
     TEXT_LENGTH,
 )
+from schemas.parcels import Held
 from schemas.statuses import Verdict
 from schemas.vocabulary import CellKind, Role
 
@@ -61,6 +62,7 @@ class Fact(StrEnum):
     EVENT_TIME_ERROR = "event_time_error"
     RTO_AWB_ERROR = "rto_awb_error"  # only where a filled second AWB means a way back
     ID = "order_id"  # text without wrapper and ends, "" for none; and the CellKind it was
+    HELD = "held"  # flag: Held, a rejects file that came back
     STATUS = "status"  # Verdict on status, type, direction and scan together
     EVENT_TIME = "event_time"  # milliseconds from now, null without an instant; so are the next two
     PROMISED = "promised_delivery_date"
@@ -246,6 +248,10 @@ RULES: tuple[Rule, ...] = (
         Fact.STATUS,
         never(Verdict.UNCONFIRMED),
         words.status,
+    ),
+    Rule(Code.PARCELS_OPEN, Role.AWB, Fact.HELD, never(Held.PARCELS), words.still_held),
+    Rule(
+        Code.STATUS_CONFLICT, Role.EVENT_TIME, Fact.HELD, never(Held.TAKEN_BACK), words.still_held
     ),
     Rule(Code.DATE_INVALID, Role.EVENT_TIME, Fact.EVENT_TIME_KIND, unset, words.invalid_time),
     Rule(
@@ -434,7 +440,11 @@ DECIDED_ELSEWHERE: Mapping[Code, tuple[str, str]] = {
     ),
     Code.STATUS_CONFLICT: (
         "pipeline.planning.plan",
-        "Two endings of an order exclude each other, in the file or beside what was accepted.",
+        "Two endings of an order exclude each other, or a later scan takes an ending back.",
+    ),
+    Code.PARCELS_OPEN: (
+        "pipeline.planning.parcels",
+        "Rows of the file tell of another parcel of the order that has not come to its end.",
     ),
     Code.TIME_ORDER: (
         "pipeline.planning.status_order",

@@ -12,6 +12,7 @@ from schemas.file_time import pattern_of
 from schemas.folding import fold, fold_header
 from schemas.likeness import did_you_mean
 from schemas.limits import ID_LENGTH
+from schemas.parcels import ALL, ANY
 from schemas.status_reader import MARK, read_statuses
 from schemas.statuses import Direction
 from schemas.toml_reader import Section, parse
@@ -89,6 +90,7 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
             each.casefold() if "*" in each else fold_header(each)
             for each in root.texts("nothing") or ()
         ),
+        parcels=_parcels(root),
         auto_dispatch=root.flag("auto_dispatch", default=False),
         required=required,
         shown_headers=shown,
@@ -131,6 +133,13 @@ def _zone(root: Section) -> str:
         hint = 'Write it like "Asia/Kolkata".'
         raise root.error("zone", f'names no time zone: "{zone}"', hint=hint) from error
     return zone
+
+
+def _parcels(root: Section) -> str:
+    word = root.text("parcels", ALL)
+    if word not in {ALL, ANY}:
+        raise root.error("parcels", f'must be "{ALL}" or "{ANY}"')
+    return word
 
 
 def _file_time(root: Section) -> str:

@@ -58,12 +58,14 @@ class RowFacts(Struct, frozen=True, kw_only=True):
 
     ``cells``: how many cells the record has, None where it has one for each heading. ``beyond``:
     text right of the last named column, in a rejects file that came back. ``damaged_id``: what a
-    spreadsheet had made of its id before that was put back.
+    spreadsheet had made of its id before that was put back. ``codes``: those that it was rejected
+    with, in such a file.
     """
 
     cells: int | None = None
     beyond: str = ""
     damaged_id: str | None = None
+    codes: str = ""
 
 
 class Notice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,6 +17,7 @@ from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Standing
 from pipeline.planning.order_history_rules import Known, contradicts
+from pipeline.planning.parcels import Rows, Siblings, open_parcels, taken_back
 from pipeline.planning.sendable_rows import (
     NO_TIME,
     WIDTH,
@@ -43,6 +44,7 @@ class PlanInput(Struct, frozen=True, kw_only=True):
 
     ``orders``: which order each row names. ``row``: record numbers. ``event_ms``: milliseconds
     since the epoch or ``NO_TIME``. ``auto``: rows whose order needs no pickup sent (auto-dispatch).
+    ``siblings``: of the rows that tell of an order together, what they say of its parcels.
     """
 
     orders: Orders
@@ -51,6 +53,7 @@ class PlanInput(Struct, frozen=True, kw_only=True):
     event_ms: Numbers
     disposition: Numbers
     auto: Mask
+    siblings: Siblings | None = None
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -112,6 +115,8 @@ def plan(
     rows = np.flatnonzero(disposition == Disposition.SEND)
     work = candidates(given.orders, rows, given.status, given.event_ms)
     work, conflicts = _without_conflicts(work, given, disposition)
+    held = _hold_parcels(given, disposition)
+    work = work.only(disposition[work.rows] == Disposition.SEND) if held else work
     known = Known(standing, work.names)
     hit, told = known.against(work, given.row)
     for finding in told:
@@ -136,7 +141,7 @@ def plan(
     return Plan(
         disposition=disposition,
         leader=leader,
-        findings=(*conflicts, *told, *repeats, *times),
+        findings=(*conflicts, *held, *told, *repeats, *times),
         update_row=updates.row,
         update_status=updates.status,
         update_added=updates.added,
@@ -146,6 +151,26 @@ def plan(
         doubt_of_chunk=updates.doubted,
         waiting_of_chunk=updates.waiting,
     )
+
+
+def _hold_parcels(given: PlanInput, disposition: npt.NDArray[np.int8]) -> list[Finding]:
+    """Reject final statuses that other rows of the order leave open or take back."""
+    siblings = given.siblings
+    if siblings is None:
+        return []
+    at = siblings.rows
+    rows = Rows(
+        given=siblings,
+        order=given.orders.number[at].astype(np.int64),
+        status=given.status[at],
+        sends=disposition[at] == Disposition.SEND,
+        event=given.event_ms[at],
+        record=given.row[at],
+    )
+    found = [*open_parcels(rows), *taken_back(rows)]
+    for finding in found:
+        disposition[finding.rows] = Disposition.REJECTED
+    return found
 
 
 def _without_conflicts(

@@ -11,6 +11,7 @@ from pipeline.core.columns import PREPARED
 from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Disposition
+from pipeline.planning.parcels import siblings
 from pipeline.planning.plan import NO_TIME, PlanInput
 from pipeline.planning.sendable_rows import Orders
 from pipeline.storage.spool import Spool
@@ -37,16 +38,25 @@ def load(facts: Facts, spool: Spool, profiles: Mapping[str, Profile]) -> Prepare
     }
     ids = pa.chunked_array([each for sheet in sheets for each in sheet["ids"]], pa.string())
     del sheets
+    orders, profile = Orders.of(ids), profiles[facts.courier]
     return Prepared(
         **{name: getattr(facts, name) for name in facts.__struct_fields__},
-        choice=Choice(profile=profiles[facts.courier], why=facts.why),
+        choice=Choice(profile=profile, why=facts.why),
         keys=PlanInput(
-            orders=Orders.of(ids),
+            orders=orders,
             row=whole["row"],
             status=whole["status"],
             event_ms=whole["event_ms"],
             disposition=whole["disposition"],
             auto=whole["auto"],
+            siblings=siblings(
+                facts.sheets,
+                spool,
+                profile,
+                orders=orders,
+                status=whole["status"],
+                disposition=whole["disposition"],
+            ),
         ),
         sheet_of=whole["sheet"],
     )

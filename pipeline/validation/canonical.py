@@ -22,8 +22,9 @@ from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import Profile
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
+from schemas.parcels import HELD_AS
 from schemas.statuses import Verdict
-from schemas.vocabulary import DATE_ROLES, CellKind, Milestone, Role
+from schemas.vocabulary import DATE_ROLES, STEPS, CellKind, Milestone, Role
 
 _DATES = {
     Role.EVENT_TIME: (Fact.EVENT_TIME, Fact.EVENT_TIME_KIND),
@@ -212,10 +213,22 @@ def _put_statuses(facts: _Facts, profile: Profile, auto: npt.NDArray[np.bool_]) 
     facts.evidence[Fact.STATUS] = Records(
         heading=facts.mapping.header(Role.STATUS), index=statuses.index, distinct=statuses.cases
     )
+    _put_held(facts, statuses.milestones())
     if auto.any():
         reported = auto & (statuses.milestones() == Milestone.BAG_PICKED)
         facts.flag(Fact.PICKUP_REPORTED, reported, _cells_of(facts, Role.AUTO_DISPATCH))
     return statuses
+
+
+def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:
+    """Put which final statuses came back as they had been held."""
+    held = {
+        at: (int(why), "")
+        for at, each in facts.block.facts.items()
+        for why, label in HELD_AS.items()
+        if label in each.codes.split(";") and milestones[at] and STEPS[milestones[at]].final
+    }
+    facts.mark(Fact.HELD, held)
 
 
 def _put_dates(

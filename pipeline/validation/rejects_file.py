@@ -18,6 +18,7 @@ from pipeline.core.formula_guard import unguard_array, unguard_cell
 from pipeline.core.model import Block, RowFacts
 from schemas.codes import Code
 from schemas.limits import EXACT_DIGITS, ID_LENGTH
+from schemas.parcels import HELD_AS
 from schemas.vocabulary import CellKind
 
 REJECT_ROW = "_reject_row"
@@ -69,7 +70,8 @@ def restore(block: Block, headers: Sequence[str], origin: str) -> Block:
     From a CSV, one leading ``'`` goes from every cell. Our own workbook has none of ours. In
     another one, somebody may have saved the CSV as a workbook: there a ``'`` goes only where the
     guard would have put one. Noted are rows that were rejected for surplus cells and still have
-    text under the nameless columns at the end (``RowFacts.beyond``).
+    text under the nameless columns at the end (``RowFacts.beyond``), and those that rows held which
+    are not in the file (``RowFacts.codes``).
     """
     csv = origin == "csv"
     cells = block.cells
@@ -82,6 +84,8 @@ def restore(block: Block, headers: Sequence[str], origin: str) -> Block:
     facts = dict(block.facts)
     for pos, text in _still_beyond(replace(block, cells=cells), headers).items():
         facts[pos] = replace(facts.get(pos, RowFacts()), beyond=text)
+    for pos, text in _held(replace(block, cells=cells), headers).items():
+        facts[pos] = replace(facts.get(pos, RowFacts()), codes=text)
     return replace(block, cells=cells, extra=extra, facts=facts)
 
 
@@ -218,6 +222,15 @@ def _still_beyond(block: Block, headers: Sequence[str]) -> dict[int, str]:
         for pos in np.flatnonzero(filled.to_numpy(zero_copy_only=False)).tolist():
             found.setdefault(pos, column[pos].as_py())
     return found
+
+
+def _held(block: Block, headers: Sequence[str]) -> dict[int, str]:
+    """Find rows that were held because of others."""
+    codes = _column(block, headers, REJECT_CODES)
+    if codes is None:
+        return {}
+    hit = pc.match_substring_regex(codes, "|".join(HELD_AS.values()))
+    return {pos: codes[pos].as_py() for pos in np.flatnonzero(hit).tolist()}
 
 
 def _column(block: Block, headers: Sequence[str], name: str) -> pa.Array | None:

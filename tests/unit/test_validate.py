@@ -80,7 +80,8 @@ def test_each_code_of_a_row_has_its_rules_or_a_place_that_decides_it() -> None:
     kinds = {Kind.REJECT, Kind.WARNING, Kind.SKIP}
     ruled = {rule.code for rule in RULES}
     assert ruled | set(DECIDED_ELSEWHERE) == {code for code in Code if code.kind in kinds}
-    assert not ruled & set(DECIDED_ELSEWHERE)
+    # These two are held again when they come back as they were.
+    assert ruled & set(DECIDED_ELSEWHERE) == {Code.PARCELS_OPEN, Code.STATUS_CONFLICT}
     assert {rule.fact for rule in RULES} == set(Fact)
 
 

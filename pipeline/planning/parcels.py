@@ -1,0 +1,327 @@
+"""The parcels of an order, where several rows of a file tell of it: what they say together.
+
+Facts are taken from the spool (``siblings``); two rules judge them. A final status goes only when
+every parcel of the order that is not cancelled has it, and not when a later scan of the same parcel
+takes it back. Only one file is looked at: the ledger keeps no AWBs.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+
+from pipeline.core.file_facts import SheetFacts
+from pipeline.core.findings import Finding
+from pipeline.core.model import Disposition
+from pipeline.planning.sendable_rows import NO_TIME, Mask, Numbers, Orders
+from pipeline.storage.spool import Spool
+from schemas.codes import Code
+from schemas.courier import Profile
+from schemas.display import quoted
+from schemas.limits import DAY_MS
+from schemas.parcels import (
+    ANY,
+    AROUND_AN_ID,
+    NO_ID,
+    is_cancelled,
+    is_on_paper,
+    is_return,
+    parcel_heading,
+)
+from schemas.statuses import Direction
+from schemas.vocabulary import STEPS, Journey, Milestone, Role
+
+_DATE_ALONE = re.compile(r"(?!.*:)(?:\D*\d){0,8}\D*")
+FINALS = tuple(milestone for milestone in Milestone if STEPS[milestone].final)
+_RETURNS = [m for m in Milestone if STEPS[m].journey is Journey.RETURN]
+
+
+class Siblings(Struct, frozen=True, kw_only=True):
+    """The rows of orders that several rows of a file tell of, one of them with a final status.
+
+    Per row: ``rows``, its place in the drop, ascending; ``parcel``: a number for its parcel among
+    all of the drop, -1 where the row does not tell; ``said``: its status, into ``statuses``;
+    ``back``: whether it is of a customer's return; ``dated``: whether its event has a date alone.
+    ``parcels``: how messages name each parcel. ``any_parcel``: one parcel speaks for its order.
+    """
+
+    rows: npt.NDArray[np.int64]
+    parcel: npt.NDArray[np.int64]
+    said: npt.NDArray[np.int64]
+    back: Mask
+    dated: Mask
+    parcels: pa.Array
+    statuses: Sequence[str]
+    any_parcel: bool
+
+    def which(self, tells: Callable[[str], bool]) -> Mask:
+        """Return the rows of whose status this is true."""
+        return np.array([tells(each) for each in self.statuses], dtype=np.bool_)[self.said]
+
+
+def siblings(
+    sheets: Sequence[SheetFacts],
+    spool: Spool,
+    profile: Profile,
+    *,
+    orders: Orders,
+    status: Numbers,
+    disposition: Numbers,
+) -> Siblings | None:
+    """Read what those rows say of their parcels; None where no order has such rows."""
+    rows = _rows(orders, status, disposition)
+    if not len(rows):
+        return None
+    read = [_of_sheet(number, sheets, rows, spool, profile) for number in range(len(sheets))]
+    awb, item, said, way, when = (
+        pa.chunked_array(each, pa.string()) for each in zip(*read, strict=True)
+    )
+    told, statuses = _numbered(said)
+    ways, directions = _numbered(way)
+    returns = [profile.direction(cell) is Direction.RETURN for cell in directions]
+    understood = disposition[rows] == Disposition.IGNORED
+    words = np.array([is_return(each) for each in statuses], dtype=np.bool_)[told]
+    milestones = np.isin(status[rows], _RETURNS)
+    parcel, parcels = _parcels(orders.number[rows].astype(np.int64), awb, item)
+    return Siblings(
+        rows=rows,
+        parcel=parcel,
+        said=told,
+        back=np.array(returns, dtype=np.bool_)[ways] | (words & understood) | milestones,
+        dated=_date_alone(when, profile),
+        parcels=parcels,
+        statuses=statuses,
+        any_parcel=profile.parcels == ANY,
+    )
+
+
+def _rows(orders: Orders, status: Numbers, disposition: Numbers) -> npt.NDArray[np.int64]:
+    ends = np.isin(status, FINALS) & (disposition == Disposition.SEND)
+    count = np.bincount(orders.number, minlength=len(orders.names))
+    wanted = np.zeros(len(orders.names), dtype=np.bool_)
+    wanted[orders.number[ends]] = True
+    wanted &= (count > 1) & pc.not_equal(orders.names, "").to_numpy(zero_copy_only=False)
+    return np.flatnonzero(wanted[orders.number] & (disposition != Disposition.SKIPPED))
+
+
+def _of_sheet(
+    number: int,
+    sheets: Sequence[SheetFacts],
+    rows: npt.NDArray[np.int64],
+    spool: Spool,
+    profile: Profile,
+) -> list[pa.Array]:
+    """Return AWB, item, status, direction and event time of the rows that lie on a sheet."""
+    sheet, start = sheets[number], sum(each.rows for each in sheets[:number])
+    nothing = {at for at, heading in enumerate(sheet.headers) if profile.means_nothing(heading)}
+    item = parcel_heading(sheet.headers, {*sheet.roles.values()} | nothing)
+    columns = [
+        "awb",
+        "" if item is None else f"c{item}",
+        "source_status",
+        *(
+            f"c{sheet.roles[role]}" if role in sheet.roles else ""
+            for role in (Role.DIRECTION, Role.EVENT_TIME)
+        ),
+    ]
+    wanted = list(dict.fromkeys(name for name in columns if name))
+    parts: list[list[pa.Array]] = [[pa.array([], pa.string())] for _ in columns]
+    for batch in spool.blocks(number, wanted):
+        first, last = np.searchsorted(rows, (start, start + batch.num_rows)).tolist()
+        places = pa.array(rows[first:last] - start)
+        for part, column in zip(parts, columns, strict=True):
+            part.append(batch.column(column).take(places) if column else pa.repeat("", len(places)))
+        start += batch.num_rows
+    return [pa.concat_arrays(each) for each in parts]
+
+
+def _numbered(texts: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return for each text its place in a list without doubles, and that list."""
+    encoded = pc.dictionary_encode(texts).combine_chunks()
+    index = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return index, encoded.dictionary.to_pylist()
+
+
+def _date_alone(cells: pa.ChunkedArray, profile: Profile) -> Mask:
+    if profile.helpers.get("clock") or profile.date_rule(Role.EVENT_TIME).read_as != "text":
+        return np.zeros(len(cells), dtype=np.bool_)
+    index, texts = _numbered(cells)
+    alone = np.array([bool(_DATE_ALONE.fullmatch(each.strip())) for each in texts], np.bool_)
+    found: Mask = alone[index]
+    return found
+
+
+def _parcels(
+    order: npt.NDArray[np.int64], awbs: pa.ChunkedArray, items: pa.ChunkedArray
+) -> tuple[npt.NDArray[np.int64], pa.Array]:
+    """Return the parcel of each row, -1 where it does not tell, and how each is named.
+
+    A row without an AWB is of the parcel that its item has elsewhere in the order, else the item
+    is one; without either it is of its order's only parcel, where there is but one.
+    """
+    awb, awb_ids = _keyed(awbs)
+    item, item_ids = _keyed(items)
+    width = len(awb_ids) + len(item_ids) + 1
+    parcel = np.where((awb < 0) & (item >= 0), item + len(awb_ids), awb)
+    both = np.flatnonzero((awb >= 0) & (item >= 0))
+    lost = np.flatnonzero((awb < 0) & (item >= 0))
+    if len(both) and len(lost):
+        known, first = np.unique(order[both] * width + item[both], return_index=True)
+        wanted = order[lost] * width + item[lost]
+        at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        same = known[at] == wanted
+        parcel[lost[same]] = awb[both[first[at[same]]]]
+    told = np.flatnonzero(parcel >= 0)
+    pairs, where, number = np.unique(
+        order[told] * width + parcel[told], return_index=True, return_inverse=True
+    )
+    found = np.full(len(order), -1, dtype=np.int64)
+    found[told] = number
+    owner = pairs // width
+    orders, first, count = np.unique(owner, return_index=True, return_counts=True)
+    only = np.full(int(order.max()) + 1, -1, dtype=np.int64)
+    only[orders[count == 1]] = first[count == 1]
+    rows = pa.array(told[where])
+    shown = pc.if_else(pa.array(pairs % width < len(awb_ids)), awbs.take(rows), items.take(rows))
+    return np.where(found < 0, only[order], found), pc.utf8_trim(shown, AROUND_AN_ID)
+
+
+def _keyed(cells: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], pa.Array]:
+    """Return a number for each id, the same for those that are alike, -1 for none; and the ids."""
+    bare = pc.utf8_lower(pc.utf8_trim(cells, AROUND_AN_ID))
+    bare = pc.replace_substring_regex(bare, r"^([0-9]+)\.0$", r"\1")
+    encoded = pc.dictionary_encode(bare).combine_chunks()
+    index = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    nothing = pc.match_substring_regex(encoded.dictionary, NO_ID).to_numpy(zero_copy_only=False)
+    return np.where(nothing[index], -1, index) if len(nothing) else index, encoded.dictionary
+
+
+# The rules.
+
+
+class Rows(Struct, frozen=True, kw_only=True):
+    """Some rows of a drop, as both rules need them: a value per row of ``given.rows``."""
+
+    given: Siblings
+    order: npt.NDArray[np.int64]
+    status: Numbers
+    sends: Mask
+    event: Numbers
+    record: Numbers
+
+    def final(self, milestone: Milestone) -> Mask:
+        """Return the rows that would send this final status."""
+        found: Mask = self.sends & (self.status == milestone)
+        return found
+
+    def held(self, code: Code, column: Role, hit: Mask, other: Sequence[str]) -> Finding:
+        """Return what is told of the rows that are hit; ``other``: a sentence for each."""
+        sentences = pc.binary_join_element_wise(
+            "Row ", pa.array(self.record[hit]).cast(pa.string()), pa.array(other, pa.string()), ""
+        )
+        rows = self.given.rows[hit]
+        return Finding(code=code, column=column.value, rows=rows, sentences=sentences)
+
+
+def open_parcels(rows: Rows) -> list[Finding]:
+    """Hold a final status that not all parcels of the order have which are not cancelled.
+
+    Parcels of the other journey, of a customer's return or on the way out, do not count; nor does
+    one that a return was picked up as, when it is delivered as another: couriers give new AWBs.
+    """
+    given = rows.given
+    if given.any_parcel or len(given.parcels) < 2:
+        return []
+    parcel, many = given.parcel, len(given.parcels)
+    owner = np.zeros(many, dtype=np.int64)
+    told = parcel >= 0
+    owner[parcel[told]] = rows.order[told]
+    cancelled = _cancelled(rows)
+    found = []
+    for final in FINALS:
+        mine = rows.final(final)
+        outward = STEPS[final].journey is Journey.FORWARD
+        other = given.back if outward else rows.status != 0
+        there = _any(mine, parcel, many) | cancelled | _any(other, parcel, many)
+        one = np.full(int(rows.order.max()) + 1, -1, dtype=np.int64)
+        missing = np.flatnonzero(~there)[::-1]
+        one[owner[missing]] = missing
+        hit = mine & (one[rows.order] >= 0)
+        if hit.any():
+            told_of = [
+                f": {final.wire} is not sent, for {quoted(given.parcels[at].as_py())}, another "
+                "parcel of the order, has not come to it in this file. Drop a file in which all of "
+                "them have. Where they have, empty the cell under _reject_codes and drop the row "
+                "again."
+                for at in one[rows.order[hit]].tolist()
+            ]
+            found.append(rows.held(Code.PARCELS_OPEN, Role.AWB, hit, told_of))
+    return found
+
+
+def taken_back(rows: Rows) -> list[Finding]:
+    """Hold a final status where a later scan of the same parcel is none.
+
+    What is done on paper (a proof of delivery, the money) takes nothing back, nor does a return by
+    the customer.
+    """
+    given = rows.given
+    many = len(given.parcels)
+    # Rows of orders that name no parcel at all are of one; of several parcels they are of none.
+    named = np.zeros(int(rows.order.max()) + 1, dtype=np.bool_)
+    named[rows.order[given.parcel >= 0]] = True
+    of = np.where(
+        given.parcel < 0, np.where(named[rows.order], -1, many + rows.order), given.parcel
+    )
+    size = many + len(named)
+    scans = (rows.status == 0) & ~rows.sends & (rows.event != NO_TIME) & (of >= 0)
+    scans &= given.which(lambda said: bool(said.strip()) and not is_on_paper(said))
+    returned = np.zeros(len(named), dtype=np.bool_)
+    returned[rows.order[np.isin(rows.status, _RETURNS)]] = True
+    found = []
+    for final in FINALS:
+        mine = rows.final(final) & (rows.event != NO_TIME) & (of >= 0)
+        against = scans.copy()
+        if final is Milestone.DELIVERY_DONE:
+            mine &= ~returned[rows.order]
+            against &= ~given.back
+        last = np.full(size, NO_TIME, dtype=np.int64)
+        end = rows.event + np.where(given.dated, DAY_MS - 1, 0)
+        np.maximum.at(last, of[mine], end[mine])
+        late = np.flatnonzero(against & (last[of] != NO_TIME) & (rows.event > last[of]))[::-1]
+        which = np.full(size, -1, dtype=np.int64)
+        which[of[late]] = late
+        hit = mine & (which[of] >= 0)
+        if hit.any():
+            told = [
+                f": {final.wire} is not sent, for row {rows.record[at]} says "
+                f"{quoted(given.statuses[given.said[at]])} of the same shipment later. Find out "
+                "which is true. Where it is this row, empty the cell under _reject_codes and drop "
+                "the row again."
+                for at in which[of[hit]].tolist()
+            ]
+            found.append(rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, told))
+    return found
+
+
+def _cancelled(rows: Rows) -> Mask:
+    """Return the parcels whose last word is that they were cancelled."""
+    parcel, many = rows.given.parcel, len(rows.given.parcels)
+    says = rows.given.which(is_cancelled)
+    last = np.full((2, many), NO_TIME, dtype=np.int64)
+    for number, some in enumerate((says, ~says)):
+        of = some & (parcel >= 0)
+        np.maximum.at(last[number], parcel[of], rows.event[of])
+    ended: Mask = _any(says, parcel, many) & (last[0] >= last[1])
+    return ended
+
+
+def _any(mask: Mask, group: npt.NDArray[np.int64], size: int) -> Mask:
+    """Return for each group whether one of its rows is in the mask."""
+    found = np.zeros(size, dtype=np.bool_)
+    found[group[mask & (group >= 0)]] = True
+    return found
