@@ -58,7 +58,7 @@ class Code(StrEnum):
         Kind.REJECT,
         (
             f"The order id was rounded by a spreadsheet, which keeps {EXACT_DIGITS} digits of a "
-            "number."
+            "number, or is a number whose format shows more than is stored, such as leading zeros."
         ),
         (
             "Copy the id again from its source into a cell formatted as text. A damaged id cannot "
@@ -550,6 +550,16 @@ class Code(StrEnum):
         "A heading is not one we know and was read as the one it is closest to.",
         "Rename the column if that is wrong.",
         "Order Numbr",
+    )
+    HIDDEN_ROWS = (
+        "HIDDEN_ROWS",
+        Kind.NOTICE,
+        "Rows of a sheet are hidden, perhaps by a filter; they were read and sent like the others.",
+        (
+            "If hidden rows should not be sent, delete them or copy the visible rows into a new "
+            "file."
+        ),
+        "a filter on Status",
     )
     HIDDEN_SHEET = (
         "HIDDEN_SHEET",

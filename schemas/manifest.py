@@ -53,6 +53,7 @@ class Fact(StrEnum):
     SHAPE = "shape"  # flag: Shape
     WIDER = "wider"  # flag: more cells than headings and than most rows, the surplus ones empty
     NUL = "nul"  # flag: a cell of the row holds a NUL character
+    SHOWN = "shown_id"  # flag: the id is a number that a spreadsheet shows in another way
     RESTORED = "restored_id"  # flag: the id was taken from the rejected row this one corrects
     STATUS_ERROR = "status_error"  # flag: the cell shows a formula's error; so are the next six
     TYPE_ERROR = "status_type_error"
@@ -236,6 +237,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Code.CELL_INVALID, Role.EVENT_TIME, Fact.EVENT_TIME_ERROR, unset, words.error_cell),
     Rule(Code.CELL_INVALID, Role.AWB, Fact.RTO_AWB_ERROR, unset, words.error_cell),
     Rule(Code.ID_MISSING, Role.ORDER_ID, Fact.ID, has_id, words.missing_id),
+    Rule(Code.ID_DAMAGED, Role.ORDER_ID, Fact.SHOWN, unset, words.shown_id),
     Rule(Code.ID_DAMAGED, Role.ORDER_ID, Fact.ID, is_undamaged, words.damaged_id),
     Rule(Code.ID_INVALID, Role.ORDER_ID, Fact.ID, is_one_id, words.invalid_id),
     Rule(Code.ID_SUSPECT, Role.ORDER_ID, Fact.ID, is_unsuspicious, words.suspect_id),

@@ -136,6 +136,15 @@ def damaged_id(cell: str, _: Place) -> str:
     )
 
 
+def shown_id(seen: tuple[str, str], _: Place) -> str:
+    """Tell about an id that is a number which the sheet shows in another way."""
+    shown, stored = seen
+    return (
+        f"the order id is shown {shown}, stored as {stored}, so it is not certain which is meant. "
+        "Format the cells as text and enter the ids as the orders show them."
+    )
+
+
 def invalid_id(cell: str, place: Place) -> str:
     """Tell about an id of the wrong shape."""
     rule = place.profile.ids

@@ -59,13 +59,15 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     ``cells``: how many cells the record has, None where it has one for each heading. ``beyond``:
     text right of the last named column, in a rejects file that came back. ``damaged_id``: what a
     spreadsheet had made of its id before that was put back. ``codes``: those that it was rejected
-    with, in such a file.
+    with, in such a file. ``shown``: column → how a spreadsheet shows the number in it (``as
+    0012``), where that is not as it is stored.
     """
 
     cells: int | None = None
     beyond: str = ""
     damaged_id: str | None = None
     codes: str = ""
+    shown: Mapping[int, str] = field(default_factory=dict)
 
 
 class Notice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -29,7 +29,8 @@ class Parsed(Struct, frozen=True, kw_only=True):
 
     ``first``: the first record's number. ``cells``: one string array per header. ``counts``: cells
     per record as written, None if every record has as many as the header. ``surplus``: position →
-    cells beyond the header, only where one of them is not empty. ``open_end``: the last record
+    cells beyond the header, only where one of them is not empty. ``facts``: position → what is
+    particular about the record. ``open_end``: the last record
     ended with the file instead of a line end.
     """
 
@@ -38,6 +39,7 @@ class Parsed(Struct, frozen=True, kw_only=True):
     counts: npt.NDArray[np.int64] | None = None
     surplus: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     kinds: Mapping[int, npt.NDArray[np.int8]] = field(default_factory=dict)
+    facts: Mapping[int, RowFacts] = field(default_factory=dict)
     open_end: bool = False
 
     def __len__(self) -> int:
@@ -93,7 +95,7 @@ class Shaper:
         """
         dropped = self._passed_over(parsed)
         data = np.ones(len(parsed), dtype=np.bool_) if dropped is None else ~dropped
-        facts = self._short(parsed, data)
+        facts = {**self._short(parsed, data), **parsed.facts}
         rows = np.arange(parsed.first, parsed.first + len(parsed), dtype=np.int32)
         cells, kinds, surplus = parsed.cells, parsed.kinds, self._surplus(parsed, data)
         if dropped is not None:
@@ -103,7 +105,7 @@ class Shaper:
             cells = tuple(column.take(pa.array(keep)) for column in cells)
             kinds = {column: kind[keep] for column, kind in kinds.items()}
             surplus = {place[at]: extra for at, extra in surplus.items()}
-            facts = {place[at]: found for at, found in facts.items()}
+            facts = {place[at]: found for at, found in facts.items() if at in place}
         self.rows += len(rows)
         if self._before + self.rows > self._limit:
             raise DropRefused(

@@ -188,6 +188,13 @@ def _put_rows(facts: _Facts, profile: Profile) -> None:
     restored = {
         at: (1, each.damaged_id) for at, each in block.facts.items() if each.damaged_id is not None
     }
+    column = mapping.columns[Role.ORDER_ID]
+    otherwise = {
+        at: (1, (each.shown[column], block.cells[column][at].as_py()))
+        for at, each in block.facts.items()
+        if column in each.shown
+    }
+    facts.mark(Fact.SHOWN, otherwise, heading=mapping.header(Role.ORDER_ID))
     facts.mark(Fact.RESTORED, restored, heading=mapping.header(Role.ORDER_ID))
     for fact, column, shown in error_cells(block, mapping, profile):
         heading = " ".join(mapping.headers[column].split())

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.model import Block, RowFacts
-from pipeline.reading.excel.errors.cells import NAMES
+from pipeline.reading.excel.notes.sheet_notes import NAMES
 from pipeline.validation.columns import ColumnMap
 from schemas.courier import Profile
 from schemas.manifest import Fact, Shape

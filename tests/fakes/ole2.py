@@ -63,18 +63,35 @@ def ole2(content: Folder) -> bytes:
     return header + b"".join(sectors)
 
 
-def xls(rows: Sequence[Sequence[str]], *, protected: bool = False) -> bytes:
-    """Return the stream ``Workbook`` of a workbook with one sheet of text cells."""
+def xls(rows: Sequence[Sequence[object]], *, protected: bool = False) -> bytes:
+    """Return the stream ``Workbook`` of a workbook with one sheet.
+
+    Cells are text, numbers with their format (``(12, "0000")``), or an error as ValueError; an
+    empty text is no cell.
+    """
     start = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 6))
     if protected:
         start += record(0x002F, bytes(54))
+    codes = ["General", *(cell[1] for cells in rows for cell in cells if isinstance(cell, tuple))]
+    for number, code in enumerate(codes):
+        head = struct.pack("<HHB", 164 + number, len(code), 0)
+        start += record(0x041E, head + code.encode("latin-1"))
+    for number in range(len(codes)):
+        start += record(0x00E0, struct.pack("<HH", 0, 164 + number) + bytes(16))
     named = b"\x05\x00" + b"Cells"
     place = len(start) + 4 + 6 + len(named) + 4
     sheet = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 6))
+    numbered = 0
     for row, cells in enumerate(rows):
-        for column, text in enumerate(cells):
-            body = struct.pack("<HHHHB", row, column, 0, len(text), 1) + text.encode("utf-16-le")
-            sheet += record(0x0204, body)
+        for column, cell in enumerate(cells):
+            if isinstance(cell, ValueError):
+                sheet += record(0x0205, struct.pack("<HHHBB", row, column, 0, 0x2A, 1))
+            elif isinstance(cell, tuple):
+                numbered += 1
+                sheet += record(0x0203, struct.pack("<HHHd", row, column, numbered, cell[0]))
+            elif text := str(cell):
+                body = struct.pack("<HHHHB", row, column, 0, len(text), 1)
+                sheet += record(0x0204, body + text.encode("utf-16-le"))
     sheet += record(0x000A)
     return start + record(0x0085, struct.pack("<IH", place, 0) + named) + record(0x000A) + sheet
 

@@ -3,8 +3,7 @@
 import pytest
 
 from pipeline.core.model import Disposition
-from pipeline.reading.excel.errors.cells import UNCALCULATED
-from schemas.vocabulary import CellKind
+from schemas.vocabulary import UNCALCULATED, CellKind
 from tests.fakes.courier_sheet import Prepared, sheet
 
 HEADERS = [

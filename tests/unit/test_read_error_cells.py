@@ -9,13 +9,14 @@ import xlsxwriter
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Limits, ReadTally
-from pipeline.reading.excel.errors.binary import in_xls, in_xlsb, xlsb_sheets
-from pipeline.reading.excel.errors.cells import UNCALCULATED, in_xml
-from pipeline.reading.excel.errors.ods import in_ods
+from pipeline.reading.excel.notes.binary import in_xls, in_xlsb, xlsb_sheets
+from pipeline.reading.excel.notes.ods import ContentXml
+from pipeline.reading.excel.notes.sheet_notes import SheetNotes
+from pipeline.reading.excel.notes.xlsx import SheetXml
 from pipeline.reading.excel.ole2 import Compound, open_compound
 from pipeline.reading.open_manifest import read_manifest
 from schemas.codes import Code
-from schemas.vocabulary import CellKind
+from schemas.vocabulary import UNCALCULATED, CellKind
 from tests.fakes.header_finders import NamedColumns
 
 HEADER = ["Order id", "Status", "Remark"]
@@ -78,6 +79,14 @@ def test_a_row_of_nothing_but_formulas_without_results_is_no_blank_row() -> None
     assert 6 in block_of(workbook()).rows.tolist()
 
 
+def in_xml(*pieces: bytes) -> SheetNotes:
+    walk = SheetXml()
+    for piece in pieces:
+        walk.add(piece)
+    walk.end()
+    return walk.notes
+
+
 XML = (
     b'<sheetData><row r="1"><c r="A1" t="s"><v>0</v></c></row>'
     b'<row r="3" spans="1:3"><c r="A3" s="2"/><c r="B3" s="1" t="e"><f aca="false">NA()</f>'
@@ -98,13 +107,13 @@ FOUND = [(3, 1, "#N/A"), (3, 26, "#REF!"), (4, 0, UNCALCULATED), (4, 1, UNCALCUL
     ],
 )
 def test_error_cells_are_found_wherever_the_pieces_are_cut(xml: bytes, size: int) -> None:
-    found = in_xml(xml[at : at + size] for at in range(0, len(xml), size))
+    found = in_xml(*(xml[at : at + size] for at in range(0, len(xml), size)))
     assert sorted(zip(found.rows, found.columns, found.texts, strict=True)) == FOUND
 
 
 def test_cells_without_an_address_follow_one_another() -> None:
     xml = b'<row><c><v>1</v></c></row><row/><row><c/><c t="e"><v>#N/A</v></c><c><f>A1</f></c></row>'
-    found = in_xml([xml])
+    found = in_xml(b"<sheetData>" + xml + b"</sheetData>")
     assert list(zip(found.rows, found.columns, found.texts, strict=True)) == [
         (3, 1, "#N/A"),
         (3, 2, UNCALCULATED),
@@ -196,7 +205,11 @@ def test_error_cells_of_an_ods_are_counted_through_repeats() -> None:
         f"{error}<text:p>#N/A</text:p></table:table-cell></table:table-row>"
         "</table:table></office:body>"
     ).encode()
-    first, second = in_ods([xml[:90], xml[90:]])
+    walk = ContentXml()
+    for piece in (xml[:90], xml[90:]):
+        walk.add(piece)
+    walk.end()
+    first, second = walk.sheets
     assert not first.rows
     assert list(zip(second.rows, second.columns, second.texts, strict=True)) == [(5, 3, "#N/A")]
 

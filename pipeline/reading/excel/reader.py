@@ -5,7 +5,10 @@ from functools import partial
 from itertools import chain, islice, repeat
 from typing import Any, TypeVar
 
+import numpy as np
+import pyarrow as pa
 from msgspec import Struct, field
+from msgspec.structs import replace
 from python_calamine import (
     CalamineSheet,
     CalamineWorkbook,
@@ -16,11 +19,19 @@ from python_calamine import (
 )
 
 from pipeline.core.errors import DropRefused
-from pipeline.core.model import BLOCK_ROWS, Block, Limits, Manifest, Notice, ReadTally, Sheet
+from pipeline.core.model import (
+    BLOCK_ROWS,
+    Block,
+    Limits,
+    Manifest,
+    Notice,
+    ReadTally,
+    RowFacts,
+    Sheet,
+)
 from pipeline.reading.excel.cell_text import Column, column_of, joined, text_of
-from pipeline.reading.excel.errors.cells import ErrorCells
-from pipeline.reading.excel.errors.locate import error_cells
-from pipeline.reading.excel.hidden_columns import hidden_columns
+from pipeline.reading.excel.notes.locate import ShownNumbers, notes_of
+from pipeline.reading.excel.notes.sheet_notes import SheetNotes
 from pipeline.reading.excel.zip_check import check_ole2, check_zip, protected
 from pipeline.reading.excel.zip_parts import Package
 from pipeline.reading.file_type import Buffer, Nature, as_file
@@ -35,6 +46,8 @@ from pipeline.reading.header_row import (
 from pipeline.reading.record_shape import Heading, Parsed, Shaper
 from schemas.codes import Code
 from schemas.display import quoted
+from schemas.limits import EXACT_DIGITS
+from schemas.vocabulary import CellKind
 
 _Result = TypeVar("_Result")
 
@@ -61,8 +74,7 @@ def read_excel(
     sheets: list[Sheet] = []
     seen: list[list[str]] = []
     budget = _Budget(max_rows=limits.max_rows)
-    errors = error_cells(package, data)
-    hidden = hidden_columns(package)
+    notes = notes_of(package, data)
     for index, info in enumerate(book.sheets_metadata):
         if info.typ is not SheetTypeEnum.WorkSheet:
             continue
@@ -87,10 +99,11 @@ def read_excel(
                 ),
                 budget=budget,
                 index=len(sheets),
-                errors=errors[index] if index < len(errors) else ErrorCells(),
+                notes=notes.sheet(index),
+                shown=partial(notes.shown, index),
             )
-            unseen = _from_origin(hidden[index], sheet) if index < len(hidden) else frozenset()
-            sheets.append(source.as_sheet(info.name, title_above(head, found), unseen))
+            sheets.append(source.as_sheet(info.name, title_above(head, found)))
+            notices.extend(source.hidden_rows())
     if not sheets:
         raise header.refusal(seen) if seen else _empty(name)
     return Manifest(sheets=tuple(sheets), notices=tuple(notices), kind=kind)
@@ -131,17 +144,39 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
     heading: Heading
     budget: _Budget
     index: int
-    errors: ErrorCells
+    notes: SheetNotes
+    shown: Callable[[int], ShownNumbers]
+    known: dict[int, ShownNumbers] = field(default_factory=dict)
 
-    def as_sheet(self, name: str, title: str, hidden: frozenset[int]) -> Sheet:
+    @property
+    def origin(self) -> int:
+        """The sheet's column that the native reader begins with, for it leaves empty ones out."""
+        return self.sheet.start[1] if self.sheet.start else 0
+
+    def as_sheet(self, name: str, title: str) -> Sheet:
+        columns = range(len(self.heading.cells))
         return Sheet(
             name=name,
             header_row=self.heading.row,
             headers=self.heading.cells,
             blocks=self,
             title=title,
-            hidden=hidden,
+            hidden=frozenset(at for at in columns if self.notes.hides(at + self.origin)),
         )
+
+    def hidden_rows(self) -> Iterator[Notice]:
+        """Tell that rows below the header are hidden."""
+        rows = [row for row in self.notes.hidden_rows if row > self.heading.row]
+        if rows:
+            named = ", ".join(map(str, rows[:3])) + (", …" if len(rows) > 3 else "")
+            what = "1 row" if len(rows) == 1 else f"{len(rows):,} rows"
+            yield Notice(
+                code=Code.HIDDEN_ROWS,
+                message=f"{what} of {self.heading.where} ({named}) cannot be seen there, perhaps "
+                "because of a filter; they are read and sent like the others. If they should not "
+                "be, delete them or copy the visible rows into a new file.",
+                example_row=rows[0],
+            )
 
     def __call__(self, tally: ReadTally) -> Iterator[Block]:
         """Yield the data rows; see ``pipeline.core.model.Sheet``."""
@@ -152,7 +187,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
             before=self.budget.before(self.index),
         )
         # The native reader ends with the last cell that it has a value for.
-        more = max(0, self.errors.last_row - self.sheet.total_height)
+        more = max(0, self.notes.last_row - self.sheet.total_height)
         blank = repeat([""] * len(self.heading.cells), more)
         rows: Iterator[list[Any]] = islice(
             chain(self.sheet.iter_rows(), blank), self.heading.row, None
@@ -177,12 +212,43 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
         if not parts:
             return None
         columns = [joined(pieces) for pieces in zip(*parts, strict=True)]
-        columns = self.errors.put_into(columns, start)
+        columns = self.notes.put_into(columns, start, origin=self.origin)
+        facts: dict[int, RowFacts] = {}
+        for at in self.heading.later.ids if self.heading.later else ():
+            columns[at] = self._as_shown(at, columns[at], start, facts)
         return Parsed(
             first=start,
             cells=tuple(texts for texts, _ in columns),
             kinds={at: kinds for at, (_, kinds) in enumerate(columns) if kinds is not None},
+            facts=facts,
         )
+
+    def _as_shown(self, at: int, column: Column, start: int, facts: dict[int, RowFacts]) -> Column:
+        """Return a column of ids with those numbers as text that the file has the shown text of.
+
+        Where it has a number format only, the row's facts say what that shows. Numbers that have
+        lost digits are left as they are.
+        """
+        texts, kinds = column
+        if kinds is None or not (kinds == CellKind.NUMBER).any():
+            return column
+        if at not in self.known:
+            self.known[at] = self.shown(at + self.origin)
+        shown = self.known[at]
+        if not shown.texts and not shown.formats:
+            return column
+        cells, marks = texts.to_pylist(), kinds.copy()
+        for place in np.flatnonzero(kinds == CellKind.NUMBER).tolist():
+            row, cell = start + place, cells[place]
+            if len(cell) > EXACT_DIGITS:
+                continue
+            told = shown.texts.get(row) or cell
+            if told != cell:
+                cells[place], marks[place] = told, CellKind.TEXT
+            elif differs := shown.differs(row, cell):
+                before = facts.get(place, RowFacts())
+                facts[place] = replace(before, shown={**before.shown, at: differs})
+        return pa.array(cells, pa.string()), marks
 
 
 def _take(
@@ -210,12 +276,6 @@ def _head(sheet: CalamineSheet, count: int, file: str) -> list[Record]:
         Record(number=number, cells=[text_of(value) for value in row])
         for number, row in enumerate(rows, start=1)
     ]
-
-
-def _from_origin(columns: frozenset[int], sheet: CalamineSheet) -> frozenset[int]:
-    """Count columns as the native reader does, which drops empty ones before the first."""
-    first = sheet.start[1] if sheet.start else 0
-    return frozenset(at - first for at in columns if at >= first)
 
 
 def _hidden(info: SheetMetadata, sheet: CalamineSheet) -> Iterator[Notice]:

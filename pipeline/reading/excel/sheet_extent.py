@@ -36,15 +36,15 @@ class Extent:
         """True if the columns make every row count: the part has to be gone through again."""
         return self._column > _WIDE and not self._thorough
 
-    def add(self, piece: bytes) -> None:
-        """Look for cells far out."""
-        text = self._tail + piece
-        if b"'" in piece or b" r =" in piece or b" r= " in piece:
-            self._note_all(text)
-        else:
-            for letters, row, high in _FAR.findall(text):
-                self._note(letters, row or high)
-        self._tail = piece[-_REACH:]
+    def add_plain(self, rows: bytes) -> None:
+        """Look for cells far out among plain rows."""
+        for letters, row, high in _FAR.findall(rows):
+            self._note(letters, row or high)
+
+    def add_place(self, row: int, column: int) -> None:
+        """Take in how far other cells are out; columns count from 1."""
+        self._row = max(self._row, row)
+        self._column = max(self._column, column if column > _LETTERS else 0)
 
     def add_thoroughly(self, piece: bytes) -> None:
         """Look at every cell."""

@@ -2,38 +2,53 @@
 
 import re
 
+from pipeline.reading.excel.notes.ods import ContentXml
+from pipeline.reading.excel.notes.sheet_notes import SheetNotes
+from pipeline.reading.excel.notes.xlsx import NotWellFormed, SheetXml, XmlPart
+from pipeline.reading.excel.plain_runs import TEXTS
 from pipeline.reading.excel.sheet_extent import Extent
 
 _DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\0!\0[DE]\0|\0<\0!\0[DE]", re.IGNORECASE)
-#: A formula that is followed by no value.
-_NO_VALUE = re.compile(rb"(?:</(?:\w+:)?f|/)>\s*(?:</(?:\w+:)?c>|<(?:\w+:)?v\s*(?:/>|></))")
 #: Records of an error cell, typed or computed, as a binary sheet (XLSB) holds them.
 _BINARY = re.compile(
     rb"(?:\x03\x09|\x0b(?:[\0-\x7f]|[\x80-\xff][\x01-\x7f]))..\0\0.{4}[\0\x07\x0f\x17\x1d\x24\x2a\x2b]",
     re.DOTALL,
 )
-_FORMULA = re.compile(rb"</(?:\w+:)?f>|<(?:\w+:)?f[ />]")
-_ERROR_MARKS = (b't="e"', b"t='e'", b'value-type="error"')
 _COUNT = re.compile(rb"\b(?:uniqueC|c)ount\s*=\s*[\"']\s*(\d+)")
 #: The native reader asks for room for as many shared texts as the part says it has.
 _MOST_TEXTS = 1_000_000
 _REACH = 64
 
 
+_NEEDED = frozenset({"xl/sharedstrings.xml", "xl/workbook.xml", "xl/styles.xml", "content.xml"})
+
+
 class Markup:
     """Looks through one part, piece by piece.
 
-    ``declares``: it has a document type; ``suspect``: it may hold cells with an error or with a
-    formula whose result was not stored; ``texts``: how many shared texts it claims to have.
+    ``suspect``: a binary sheet that may hold cells with an error. ``texts``: how many shared texts
+    it claims to have. ``malformed``: it is XML that the workbook's cells come from, and is not
+    well-formed.
     """
 
-    def __init__(self, *, xml: bool) -> None:
+    def __init__(self, part: str, *, xml: bool) -> None:
+        """``part``: its name, as ``plain_name`` gives it."""
         self.extent = Extent()
         self.suspect = False
         self.texts = 0
+        self.malformed = False
+        self._part = part
         self._xml = xml
         self._tail = b""
         self._declares = False
+        self._walk: XmlPart | None = self._walk_of(part) if part.endswith(".xml") else None
+
+    def _walk_of(self, part: str) -> XmlPart:
+        if part == "content.xml":
+            return ContentXml()
+        if part == "xl/sharedstrings.xml":
+            return XmlPart(TEXTS)
+        return SheetXml(plain_rows=self.extent.add_plain)
 
     def add(self, piece: bytes) -> None:
         """Take in the next piece."""
@@ -44,11 +59,36 @@ class Markup:
             if b"uniqueCount" in text:
                 told = (int(number[:12]) for number in _COUNT.findall(text))
                 self.texts = max(self.texts, *told, 0)
-            self.suspect = self.suspect or _may_hold_errors(text)
-            self.extent.add(piece)
+            self._parse(piece)
         elif not self.suspect:
             self.suspect = _BINARY.search(text) is not None
         self._tail = piece[-_REACH:]
+
+    def _parse(self, piece: bytes | None) -> None:
+        """Hand the next piece to the parser; None at the end."""
+        if self._walk is None or self._declares or self.malformed:
+            return
+        try:
+            if piece is None:
+                self._walk.end()
+            else:
+                self._walk.add(piece)
+        except NotWellFormed:
+            self.malformed = True
+
+    def end(self) -> list[SheetNotes]:
+        """Take note that the part has ended; return the notes about the sheets in it."""
+        self._parse(None)
+        walk = self._walk
+        sheet = isinstance(walk, SheetXml) and walk.is_sheet
+        if self.malformed:
+            needed = self._part in _NEEDED or "/worksheets/" in self._part
+            self.malformed = sheet or needed
+            return []
+        if isinstance(walk, SheetXml) and sheet:
+            self.extent.add_place(*walk.far)
+            return [walk.notes]
+        return walk.sheets if isinstance(walk, ContentXml) else []
 
     def fault(self, size: int) -> str:
         """Return what is wrong with a part of so many bytes, "" if nothing."""
@@ -57,11 +97,3 @@ class Markup:
         if self.texts > max(_MOST_TEXTS, size):
             return f"claims to hold {self.texts:,} texts"
         return self.extent.fault()
-
-
-def _may_hold_errors(text: bytes) -> bool:
-    # A single byte is looked for at memory's speed. A sheet whose texts lie elsewhere, as they
-    # mostly do, has neither a # nor an f.
-    if b"#" in text and any(mark in text for mark in _ERROR_MARKS):
-        return True
-    return b"f" in text and _FORMULA.search(text) is not None and bool(_NO_VALUE.search(text))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Limits
 from pipeline.reading.csv.encoding import truncated
+from pipeline.reading.excel.notes.sheet_notes import SheetNotes
 from pipeline.reading.excel.ole2 import open_compound
 from pipeline.reading.excel.xml_scan import Markup
 from pipeline.reading.excel.zip_parts import (
@@ -60,16 +61,26 @@ def check_zip(data: Buffer, *, name: str, limits: Limits) -> Package:
         raise _too_big(name)
     left = limits.max_inflated_bytes
     suspects: set[str] = set()
+    notes: dict[str, list[SheetNotes]] = {}
     for member in members:
-        size, suspect = _check_member(data, member, name, left)
+        size, markup = _check_member(data, member, name, left)
         left -= size
-        if suspect:
-            suspects.add(plain_name(member.filename))
+        part = plain_name(member.filename)
+        if markup is None:
+            continue
+        notes[part] = markup.end()
+        if why := _fault_of(data, member, markup, size):
+            raise _unsafe(name, f"its part {quoted(member.filename)} {why}")
+        if markup.malformed:
+            raise _damaged(name, f"its part {quoted(member.filename)} is not well-formed XML")
+        if markup.suspect:
+            suspects.add(part)
     return Package(
         kind=kind,
         data=data,
         members={plain_name(member.filename): member for member in members},
         suspects=frozenset(suspects),
+        notes=notes,
     )
 
 
@@ -185,12 +196,13 @@ def _check_places(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -
             raise _unsafe(name, f"its part {quoted(member.filename)} goes on past its end")
 
 
-def _check_member(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -> tuple[int, bool]:
-    """Inflate one part into nothing; return its size, and whether it may hold error cells."""
-    part = f"its part {quoted(member.filename)}"
+def _check_member(
+    data: Buffer, member: zipfile.ZipInfo, name: str, left: int
+) -> tuple[int, Markup | None]:
+    """Inflate one part into nothing; return its size, and what was found in it."""
     plain = plain_name(member.filename)
     xml = plain.endswith((".xml", ".rels", ".vml"))
-    markup = Markup(xml=xml) if xml or "/worksheets/" in plain else None
+    markup = Markup(plain, xml=xml) if xml or "/worksheets/" in plain else None
     size, check = 0, 0
     for piece in _bounded(data, member, name, left):
         size += len(piece)
@@ -198,15 +210,15 @@ def _check_member(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -
         if markup is not None:
             markup.add(piece)
     if size != member.file_size or check != member.CRC:
-        raise _unsafe(name, f"{part} fails its checksum")
-    if markup is None:
-        return size, False
+        raise _unsafe(name, f"its part {quoted(member.filename)} fails its checksum")
+    return size, markup
+
+
+def _fault_of(data: Buffer, member: zipfile.ZipInfo, markup: Markup, size: int) -> str:
     if markup.extent.wide:
         for piece, _ in inflated(data, member):
             markup.extent.add_thoroughly(piece)
-    if why := markup.fault(size):
-        raise _unsafe(name, f"{part} {why}")
-    return size, markup.suspect
+    return markup.fault(size)
 
 
 def _bounded(data: Buffer, member: zipfile.ZipInfo, name: str, left: int) -> Iterator[bytes]:

@@ -2,10 +2,11 @@
 
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from pipeline.reading.excel.notes.sheet_notes import SheetNotes
 from pipeline.reading.file_type import Buffer
 
 LOCAL_SIZE = 30
@@ -16,14 +17,16 @@ _PEEK = 4 * 1024 * 1024
 class Package(Struct, frozen=True, kw_only=True):
     """A sound workbook in a zip container.
 
-    ``kind``: ``xlsx``, ``xlsb`` or ``ods``. ``suspects``: names of the parts that may hold error
-    cells. Names are as ``plain_name`` gives them.
+    ``kind``: ``xlsx``, ``xlsb`` or ``ods``. ``suspects``: names of the binary parts that may hold
+    error cells. ``notes``: part → those about the sheets in it. Names are as ``plain_name`` gives
+    them.
     """
 
     kind: str
     data: Buffer
     members: Mapping[str, zipfile.ZipInfo]
     suspects: frozenset[str]
+    notes: Mapping[str, Sequence[SheetNotes]]
 
     def pieces(self, part: str) -> Iterator[bytes]:
         """Yield a part's content piece by piece; nothing if there is no such part."""

@@ -1,1 +1,0 @@
-"""Find the error cells of workbooks, which the native reader drops."""

@@ -1,0 +1,169 @@
+"""Which sheet of a workbook has which notes, whatever its format."""
+
+import re
+from collections.abc import Mapping
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from pipeline.reading.excel.notes.binary import (
+    in_xls,
+    in_xlsb,
+    xls_formats,
+    xlsb_formats,
+    xlsb_sheets,
+)
+from pipeline.reading.excel.notes.number_format import formats_of, shown_as
+from pipeline.reading.excel.notes.ods import ContentXml
+from pipeline.reading.excel.notes.sheet_notes import SheetNotes
+from pipeline.reading.excel.notes.xlsx import SheetXml, letters_of
+from pipeline.reading.excel.ole2 import open_compound
+from pipeline.reading.excel.plain_runs import rows_with_plain_numbers
+from pipeline.reading.excel.zip_parts import Package, plain_name
+from pipeline.reading.file_type import Buffer
+
+_SHEET = re.compile(rb"<(?:\w+:)?sheet\s([^>]*)>")
+_RELATIONSHIP = re.compile(rb"<(?:\w+:)?Relationship\s([^>]*)>")
+_ID = re.compile(rb"\b(?:\w+:id|Id)\s*=\s*[\"']([^\"']*)[\"']")
+_TARGET = re.compile(rb"\bTarget\s*=\s*[\"']([^\"']*)[\"']")
+_STYLES, _XML_STYLES, _CONTENT = "xl/styles.bin", "xl/styles.xml", "content.xml"
+
+
+class ShownNumbers(Struct, frozen=True, kw_only=True):
+    """How a sheet shows the numbers of a column: by row the very text, or the format.
+
+    A row that is in neither shows its number as it is.
+    """
+
+    texts: Mapping[int, str] = field(default_factory=dict)
+    formats: Mapping[int, str] = field(default_factory=dict)
+
+    def differs(self, row: int, number: str) -> str:
+        """Return how a whole number is shown, "" where that is as it is stored."""
+        code = self.formats.get(row)
+        if code is None:
+            return ""
+        shown = shown_as(number, code) if number.isdecimal() else None
+        if shown is None:
+            return f"in the format {code}"
+        return "" if shown.strip() == number else f"as {shown.strip()}"
+
+
+class Notes(Protocol):
+    """What a workbook's bytes tell that the native reader does not."""
+
+    def sheet(self, index: int) -> SheetNotes:
+        """Return the notes about a sheet, by its place in the workbook."""
+        ...
+
+    def shown(self, index: int, column: int) -> ShownNumbers:
+        """Return how a sheet shows the numbers in a column, which counts from column A as 0."""
+        ...
+
+
+class _Listed(Struct, frozen=True, kw_only=True):
+    """Notes by sheet."""
+
+    sheets: list[SheetNotes]
+
+    def sheet(self, index: int) -> SheetNotes:
+        return self.sheets[index] if index < len(self.sheets) else SheetNotes()
+
+
+class _InXls(_Listed, frozen=True, kw_only=True):
+    stream: bytes
+
+    def shown(self, index: int, column: int) -> ShownNumbers:
+        return ShownNumbers(formats=xls_formats(self.stream, index, column))
+
+
+class _InXlsb(_Listed, frozen=True, kw_only=True):
+    package: Package
+    parts: list[str]
+
+    def shown(self, index: int, column: int) -> ShownNumbers:
+        if index >= len(self.parts):
+            return ShownNumbers()
+        styles, sheet = (self.package.pieces(part) for part in (_STYLES, self.parts[index]))
+        return ShownNumbers(formats=xlsb_formats(styles, sheet, column))
+
+
+class _InXlsx(_Listed, frozen=True, kw_only=True):
+    package: Package
+    parts: list[str]
+
+    def shown(self, index: int, column: int) -> ShownNumbers:
+        formats = formats_of(b"".join(self.package.pieces(_XML_STYLES)))
+        odd = formats.odd
+        if not odd or index >= len(self.parts):
+            return ShownNumbers()
+        others = set(formats.codes) - odd
+        plain = rows_with_plain_numbers(letters_of(column), {*others, 0} - odd)
+        walk = SheetXml(plain=plain, column=column, styles=odd)
+        for piece in self.package.pieces(self.parts[index]):
+            walk.add(piece)
+        walk.end()
+        return ShownNumbers(
+            formats={row: formats.codes[style] for row, style in walk.styled.items()}
+        )
+
+
+class _InOds(_Listed, frozen=True, kw_only=True):
+    package: Package
+
+    def shown(self, index: int, column: int) -> ShownNumbers:
+        walk = ContentXml((index, column))
+        for piece in self.package.pieces(_CONTENT):
+            walk.add(piece)
+        walk.end()
+        return ShownNumbers(texts=walk.shown)
+
+
+def notes_of(package: Package | None, data: Buffer) -> Notes:
+    """Return the notes about a workbook.
+
+    ``package`` is the container that ``check_zip`` looked through, None for an XLS.
+    """
+    if package is None:
+        compound = open_compound(data)
+        stream = compound.workbook() if compound else b""
+        return _InXls(sheets=in_xls(stream), stream=stream)
+    if package.kind == "ods":
+        return _InOds(sheets=list(package.notes.get(_CONTENT, ())), package=package)
+    parts = _sheet_parts(package)
+    if package.kind == "xlsb":
+        sheets = [
+            in_xlsb(package.pieces(part)) if part in package.suspects else SheetNotes()
+            for part in parts
+        ]
+        return _InXlsb(sheets=sheets, package=package, parts=parts)
+    sheets = [(package.notes.get(part) or [SheetNotes()])[0] for part in parts]
+    return _InXlsx(sheets=sheets, package=package, parts=parts)
+
+
+def _sheet_parts(package: Package) -> list[str]:
+    """Return the part of each sheet in the workbook's order, "" where it cannot be told."""
+    if package.kind == "xlsb":
+        book = "workbook.bin"
+        names = xlsb_sheets(package.pieces(f"xl/{book}"))
+    else:
+        book = "workbook.xml"
+        found = (_ID.search(tag) for tag in _SHEET.findall(package.small(f"xl/{book}")))
+        names = [_words(match[1]) if match else "" for match in found]
+    targets: dict[str, str] = {}
+    for tag in _RELATIONSHIP.findall(package.small(f"xl/_rels/{book}.rels")):
+        name, target = _ID.search(tag), _TARGET.search(tag)
+        if name and target:
+            targets[_words(name[1])] = _part(_words(target[1]))
+    return [targets.get(name, "") for name in names]
+
+
+def _part(target: str) -> str:
+    plain = plain_name(target)
+    return plain if plain.startswith("xl/") else f"xl/{plain.removeprefix('./')}"
+
+
+def _words(text: bytes) -> str:
+    from xml.sax.saxutils import unescape  # it brings urllib and http along
+
+    return unescape(text.decode("utf-8", errors="replace"))

@@ -1,0 +1,177 @@
+"""The XML of an XLSX sheet, read by an XML parser while it is inflated."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from xml.parsers import expat
+
+from pipeline.reading.excel.notes.sheet_notes import UNKNOWN, SheetNotes
+from pipeline.reading.excel.plain_runs import ROWS, Plain, PlainRuns
+from schemas.vocabulary import UNCALCULATED
+
+_PLACE = re.compile(r"\s*([A-Za-z]*)(\d*)")
+_ERROR = re.compile(r"\s*(#[A-Z0-9/!?_]{1,20})\s*")
+_ON = frozenset({"1", "true"})
+_LETTERS = 26
+
+
+class NotWellFormed(Exception):
+    """XML that no parser can make sense of."""
+
+
+class XmlPart:
+    """Takes in an XML part piece by piece; its elements may be looked at by who knows them.
+
+    Document types, and with them entities, are refused before this.
+    """
+
+    def __init__(self, plain: Plain | None = None) -> None:
+        self._runs = PlainRuns(plain)
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+
+    def add(self, piece: bytes) -> None:
+        """Take in the next piece. Raises ``NotWellFormed``."""
+        for text, plain in self._runs.add(piece):
+            if plain:
+                self.note_plain(text)
+            self._parse(self._runs.stand_in(text) if plain else text, last=False)
+
+    def note_plain(self, run: bytes) -> None:
+        """Be told of a run of plain elements that is left out."""
+
+    def end(self) -> None:
+        """Take note that the part has ended. Raises ``NotWellFormed``."""
+        self._parse(self._runs.rest(), last=True)
+
+    def _parse(self, text: bytes, *, last: bool) -> None:
+        try:
+            self.parser.Parse(text, last)
+        except (expat.ExpatError, ValueError, LookupError) as error:
+            raise NotWellFormed from error
+
+
+class SheetXml(XmlPart):
+    """The part of a sheet. ``notes`` is complete once it has ended.
+
+    ``column`` and ``styles``: where a number stands in this column (from 0) with one of these
+    styles, ``styled`` has the style by row. ``far``: the highest row and column of all cells but
+    those of plain rows, which go to ``plain_rows``.
+    """
+
+    def __init__(
+        self,
+        *,
+        plain: Plain | None = ROWS,
+        column: int = -1,
+        styles: Collection[int] = (),
+        plain_rows: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
+        super().__init__(plain)
+        self.notes = SheetNotes()
+        self.styled: dict[int, int] = {}
+        self._wanted, self._styles = column, frozenset(styles)
+        self._plain_rows = plain_rows
+        self.far = (0, 0)
+        self._row = 0
+        self._column = -1
+        self._hidden = self._filled = False
+        self._kind = ""
+        self._formula = self._valued = self._rich = False
+        self._text: list[str] = []
+        self.is_sheet = False
+        self.parser.StartElementHandler = self._root
+
+    def note_plain(self, run: bytes) -> None:
+        """Hand a run on to who asked for it."""
+        self._plain_rows(run)
+
+    def _root(self, name: str, _: Mapping[str, str]) -> None:
+        self.is_sheet = _local(name) in {"worksheet", "sheetData", "row"}
+        self.parser.StartElementHandler = self._start if self.is_sheet else None
+        self.parser.EndElementHandler = self._end if self.is_sheet else None
+        if self.is_sheet:
+            self._start(name, _)
+
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        local = _local(name)
+        if local == "c":
+            self._begin_cell(attributes)
+        elif local == "row":
+            told = attributes.get("r", "").strip()
+            self._row = int(told[:9]) if told.isdecimal() else self._row + 1
+            self._column = -1
+            self._hidden = attributes.get("hidden") in _ON
+            self._filled = False
+            self._note_place(self._row, 0)
+        elif local == "f":
+            self._formula = True
+        elif local == "v":
+            self._valued = True
+            if self._kind == "e" or self._formula:
+                self.parser.CharacterDataHandler = self._text.append
+        elif local == "is":
+            self._rich = True
+        elif local == "col" and attributes.get("hidden") in _ON:
+            first, last = attributes.get("min", ""), attributes.get("max", "")
+            if first.isdecimal() and last.isdecimal():
+                self.notes.hidden_columns.append((int(first[:9]) - 1, int(last[:9]) - 1))
+
+    def _begin_cell(self, attributes: Mapping[str, str]) -> None:
+        row, column = _place(attributes.get("r", ""))
+        self._row = row or self._row
+        self._column = column - 1 if column else self._column + 1
+        self._kind = attributes.get("t", "")
+        self._formula = self._valued = self._rich = False
+        self._text.clear()
+        self._note_place(self._row, self._column + 1)
+        if self._column == self._wanted and self._kind in {"", "n"}:
+            style = attributes.get("s", "0")
+            if style.isdecimal() and int(style[:9]) in self._styles:
+                self.styled[self._row] = int(style[:9])
+
+    def _note_place(self, row: int, column: int) -> None:
+        last, widest = self.far
+        if row > last or column > widest:
+            self.far = (max(row, last), max(column, widest))
+
+    def _end(self, name: str) -> None:
+        local = _local(name)
+        if local == "v":
+            self.parser.CharacterDataHandler = None
+        elif local == "c":
+            self._filled = self._filled or self._formula or self._valued or self._rich
+            text = "".join(self._text)
+            if self._kind == "e":
+                shown = _ERROR.fullmatch(text)
+                self.notes.add(self._row, self._column, shown[1] if shown else UNKNOWN)
+            elif self._formula and not (text.strip() or self._rich) and self._kind != "str":
+                self.notes.add(self._row, self._column, UNCALCULATED)
+        elif local == "row" and self._hidden and self._filled:
+            self.notes.hidden_rows.append(self._row)
+
+
+def _local(name: str) -> str:
+    return name if ":" not in name else name.rpartition(":")[2]
+
+
+def letters_of(column: int) -> str:
+    """Return the letters of a column, counted from 0."""
+    letters = ""
+    left = column + 1
+    while left:
+        left, letter = divmod(left - 1, _LETTERS)
+        letters = chr(65 + letter) + letters
+    return letters
+
+
+def _place(address: str) -> tuple[int, int]:
+    """Return row and column of an address, both from 1, 0 for what it does not tell.
+
+    More digits or letters than any sheet has are too many, whatever they say.
+    """
+    found = _PLACE.match(address)
+    letters, digits = found.groups() if found else ("", "")
+    column = 0
+    for letter in letters[:5].upper():
+        column = column * _LETTERS + ord(letter) - 64
+    return int(digits[:9] or "0"), column

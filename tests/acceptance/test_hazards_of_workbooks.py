@@ -1,0 +1,185 @@
+"""What a workbook tells beside the values of its cells: errors, number formats, hidden rows."""
+
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import xlsxwriter
+
+from pipeline.sandbox.server import SandboxHandle
+from tests.acceptance.harness import Root
+from tests.acceptance.test_hazards_of_reading import sent
+from tests.fakes.ole2 import ole2, xls
+from tests.fakes.workbooks import ods
+
+HEADER = ["Order ID", "Status", "Is Reverse", "Last Scan Date"]
+WHEN = "26-11-2026 10:00"
+
+
+def made(write: Callable[[Any, Any], None]) -> bytes:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        write(book, book.add_worksheet())
+    return out.getvalue()
+
+
+def changed(data: bytes, old: bytes, new: bytes) -> bytes:
+    """Replace bytes in the parts of a workbook, which must be there."""
+    out = io.BytesIO()
+    found = 0
+    with zipfile.ZipFile(io.BytesIO(data)) as was, zipfile.ZipFile(out, "w", 8) as now:
+        for name in was.namelist():
+            part = was.read(name)
+            found += part.count(old)
+            now.writestr(name, part.replace(old, new))
+    assert found
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("first", [0, 1, 27])
+def test_error_cells_are_found_where_a_table_does_not_begin_in_column_a(
+    root: Root, api: SandboxHandle, first: int
+) -> None:
+    def write(_: Any, sheet: Any) -> None:
+        sheet.write_row(0, first, HEADER)
+        for row, order in enumerate(("A1", "A2", "A3", "A4"), start=1):
+            sheet.write_row(row, first, [order, "Delivered", "No", WHEN])
+        sheet.write_formula(2, first + 2, "=NA()", None, "#N/A")
+        sheet.write_formula(3, first + 3, "=A1", None, "#REF!")
+
+    root.drop("shifted.xlsx", made(write))
+    assert root.once().code == 3
+    assert sent(api) == [("A1", "delivery_done"), ("A4", "delivery_done")]
+    told = {line["order_id"]: line["codes"] for line in root.of("shifted").lines()}
+    assert told["A2"] == "CELL_INVALID:direction"
+    assert told["A3"] == "CELL_INVALID:event_time"
+
+
+def test_error_cells_of_xls_and_ods_that_begin_elsewhere(root: Root, api: SandboxHandle) -> None:
+    rows: list[Sequence[object]] = [
+        ["", *HEADER],
+        ["", "A1", "Delivered", "No", WHEN],
+        ["", "A2", "Delivered", ValueError("#N/A"), WHEN],
+    ]
+    root.drop("old.xls", ole2({"Workbook": xls(rows)}))
+    root.drop("open.ods", ods([[*row] if row[1] != "A2" else ["", "B2", *row[2:]] for row in rows]))
+    assert root.once().code == 3
+    assert sent(api) == [("A1", "delivery_done")]
+    for stem in ("old", "open"):
+        assert root.of(stem).lines()[1]["codes"] == "CELL_INVALID:direction"
+
+
+def test_an_error_cell_that_closes_itself_hides_no_other(root: Root, api: SandboxHandle) -> None:
+    def write(_: Any, sheet: Any) -> None:
+        sheet.write_row(0, 0, HEADER)
+        sheet.write_row(1, 0, ["A1", "Delivered"])
+        sheet.write_formula(1, 2, "=A9", None, "#REF!")
+        sheet.write_row(1, 3, [WHEN])
+
+    data = made(write)
+    data = changed(data, b'<c r="C2"', b'<c r="B2" t="e"/><c r="C2"')
+    data = changed(data, b'<c r="C2" t="e">', b"<c\tt = 'e'\n r='C2'>")
+    root.drop("closed.xlsx", data)
+    assert root.once().code == 3
+    assert sent(api) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'</v></c></row><row r="4"', b'</row><row r="4"'),
+        (b'</row><row r="3"', b'<row r="3"'),
+        (b"</sheetData>", b""),
+        (b"<t>A2</t></si>", b"<t>A2</si>"),
+        (b' r="A3"', b' r="A3" r="A3"'),
+    ],
+    ids=["a cell", "a row", "the sheet", "a shared text", "an attribute twice"],
+)
+def test_xml_that_is_not_well_formed_is_refused(
+    root: Root, api: SandboxHandle, old: bytes, new: bytes
+) -> None:
+    def write(_: Any, sheet: Any) -> None:
+        for row, cells in enumerate((HEADER[:1], ["A1"], ["A2"], ["A3"])):
+            sheet.write_row(row, 0, cells)
+            if row != 1:
+                sheet.write(row, 1, "Delivered" if row else "Status")
+
+    root.drop("broken.xlsx", changed(made(write), old, new))
+    assert root.once().code == 4
+    refused = root.of("broken").summary["refused"]
+    assert refused["code"] == "UNREADABLE"
+    assert "not well-formed" in refused["message"]
+    assert sent(api) == []
+
+
+FORMATS = {
+    "0000000000": "0012345679",
+    '"FYMP"00000': "FYMP12345679",
+    "000-000": "12345-679",
+    "#,##0": "12,345,679",
+    "0.00E+00": "in the format 0.00E+00",
+}
+
+
+def test_an_id_that_a_number_format_makes_is_damaged(root: Root, api: SandboxHandle) -> None:
+    def write(book: Any, sheet: Any) -> None:
+        sheet.write_row(0, 1, ["Order ID", "Status", "Amount"])
+        for row, code in enumerate([*FORMATS, "0", "@", "General", "[Red]0"], start=1):
+            number = 12345679 if code in FORMATS else 12345679 + row
+            sheet.write_number(row, 1, number, book.add_format({"num_format": code}))
+            sheet.write_row(row, 2, ["Delivered"])
+            sheet.write_number(row, 3, 5, book.add_format({"num_format": "0.00"}))
+
+    root.drop("formats.xlsx", made(write))
+    assert root.once().code == 3
+    assert [order for order, _ in sent(api)] == [str(12345679 + row) for row in (6, 7, 8, 9)]
+    told = root.of("formats").lines()
+    for line, shown in zip(told, FORMATS.values(), strict=False):
+        assert line["codes"] == "ID_DAMAGED:order_id"
+        assert f"{shown}, stored as 12345679" in line["message"]
+
+
+def test_an_id_that_a_number_format_makes_is_damaged_in_an_xls_too(
+    root: Root, api: SandboxHandle
+) -> None:
+    rows: list[Sequence[object]] = [
+        ["", "Order ID", "Status"],
+        ["", (12345679, "0000000000"), "Delivered"],
+        ["", (77, "0"), "Delivered"],
+    ]
+    root.drop("formats.xls", ole2({"Workbook": xls(rows)}))
+    assert root.once().code == 3
+    assert sent(api) == [("77", "delivery_done")]
+    assert "shown as 0012345679, stored as 12345679" in root.of("formats").lines()[0]["message"]
+
+
+def test_an_id_that_an_ods_shows_is_read_as_it_is_shown(root: Root, api: SandboxHandle) -> None:
+    rows = [
+        ["Order ID", "Status"],
+        [(12345679, "0012345679"), "Delivered"],
+        [(77, "77"), "Delivered"],
+    ]
+    root.drop("shown.ods", ods(rows))
+    assert root.once().code == 0
+    assert sent(api) == [("0012345679", "delivery_done"), ("77", "delivery_done")]
+
+
+def test_hidden_rows_are_sent_and_told(root: Root, api: SandboxHandle) -> None:
+    def write(_: Any, sheet: Any) -> None:
+        sheet.write_row(0, 0, ["Order ID", "Status"])
+        for row in range(1, 6):
+            sheet.write_row(row, 0, [f"A{row}", "Delivered"])
+        sheet.set_row(2, None, None, {"hidden": True})
+        sheet.set_row(4, None, None, {"hidden": True})
+        sheet.set_row(40, None, None, {"hidden": True})
+
+    root.drop("filtered.xlsx", made(write))
+    assert root.once().code == 0
+    assert len(sent(api)) == 5
+    (told,) = [
+        each for each in root.of("filtered").summary["warnings"] if each["code"] == "HIDDEN_ROWS"
+    ]
+    assert "2 rows" in told["message"]
+    assert "(3, 5)" in told["message"]
