@@ -114,3 +114,77 @@ class HealthObject(BaseModel):
     waiting_files: int
     oldest_waiting_seconds: float
     unsent_updates: int
+
+
+class CourierObject(BaseModel):
+    """A courier that has a profile. ``due``: the time that was missed."""
+
+    name: str
+    title: str
+    late: bool
+    due: datetime | None
+    last_drop: str | None
+
+
+class CourierList(BaseModel):
+    """All couriers, the late ones first."""
+
+    couriers: list[CourierObject]
+
+
+class Taught(BaseModel):
+    """A word and its meaning."""
+
+    said: str = Field(min_length=1, max_length=200, description="As the courier writes it.")
+    means: str = Field(
+        min_length=1,
+        max_length=200,
+        description="A status the courier's profile knows, a milestone, or no_milestone.",
+    )
+    who: str = Field(default="", max_length=100, description="Without users: who teaches it.")
+
+
+class WordObject(BaseModel):
+    """A word that somebody taught."""
+
+    said: str
+    order_status: str = Field(description="The milestone; empty: nothing is reported.")
+    who: str
+    at: datetime
+
+
+class WordList(BaseModel):
+    """The words that people taught for a courier."""
+
+    words: list[WordObject]
+
+
+class ReplaceOrder(BaseModel):
+    """One value for all rows that have another one."""
+
+    column: str = Field(max_length=1000, description="The heading, as in the file.")
+    old: str = Field(max_length=5000)
+    new: str = Field(max_length=5000)
+    remember_for: str = Field(default="", max_length=60, description="A courier's name.")
+    who: str = Field(default="", max_length=100)
+
+
+class SendOrder(BaseModel):
+    """Send what was corrected."""
+
+    note: str = Field(default="", max_length=1000)
+    sure: str = Field(
+        default="", max_length=60, description="As a 409 for one order id in several rows told."
+    )
+
+
+class Said(BaseModel):
+    """What was done, in words."""
+
+    said: str
+
+
+class Sent(BaseModel):
+    """Corrected rows on their way. ``upload``: the name to follow them by."""
+
+    upload: str

@@ -28,6 +28,8 @@ from pipeline.web.guarding import Guard, TooLarge
 from pipeline.web.metrics import Measures
 from pipeline.web.pages import (
     api,
+    api_corrections,
+    api_words,
     couriers,
     drops,
     find,
@@ -83,7 +85,8 @@ def create_app(site: Site) -> FastAPI:
     )
     for each in (fix, drops, upload, find, couriers, pictures, workers, login, machines):
         app.include_router(each.router, include_in_schema=False)
-    app.include_router(api.router)
+    for each in (api_words, api_corrections, api):
+        app.include_router(each.router)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)
     app.add_exception_handler(ShipdropError, _refused)

@@ -1,6 +1,6 @@
 """From a rejects file and a draft to the corrected file: which lines go out, with which cells."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from pipeline.reporting.csv_format import csv_cell, csv_cells, csv_header, csv_lines
 from pipeline.reporting.rejects_csv import LEADING
@@ -15,8 +16,11 @@ from pipeline.storage.durable_files import storing
 from pipeline.storage.file_names import stem_of
 from pipeline.web.drafts import Draft
 from pipeline.web.faults import Rejects
+from schemas.vocabulary import Role
 
 _NAME_BYTES: Final = 200
+_ROWS_NAMED: Final = 20
+"""Rows of one order id that a question names."""
 
 
 def open_lines(rejects: Rejects, draft: Draft, fixed: Set[int]) -> npt.NDArray[np.int64]:
@@ -77,6 +81,56 @@ def corrected_name(source_file: str) -> str:
     while len(stem.encode("utf-8", "replace")) > _NAME_BYTES:
         stem = stem[:-1]
     return f"{stem}_corrected.csv"
+
+
+class Shared(Struct, frozen=True, kw_only=True):
+    """An order id that was typed into rows whose AWBs differ.
+
+    ``rows``: number and AWB of each row that has it, ``sent``: of those that went out before.
+    """
+
+    order_id: str
+    rows: tuple[tuple[str, str], ...]
+    sent: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The id and its rows in a sentence."""
+        named = [f"row {row} (AWB {awb})" for row, awb in self.rows[:_ROWS_NAMED]]
+        named += [f"row {row} (AWB {awb}), sent already" for row, awb in self.sent[:_ROWS_NAMED]]
+        more = len(self.rows) + len(self.sent) - len(named)
+        return f'"{self.order_id}": {", ".join(named)}' + (f" and {more} more" if more > 0 else "")
+
+
+def shared_ids(
+    rejects: Rejects,
+    draft: Draft,
+    lines: npt.NDArray[np.int64],
+    sent_with: Callable[[str], Sequence[tuple[str, str]]],
+) -> list[Shared]:
+    """Find the order ids that were typed and would stand in rows with different AWBs.
+
+    ``lines``: those that are to be sent. ``sent_with``: row number and AWB of the rows of the same
+    file that went out with an order id.
+    """
+    ids, awbs = rejects.columns.get(Role.ORDER_ID), rejects.columns.get(Role.AWB)
+    if ids is None or awbs is None:
+        return []
+    wanted = pa.array(lines)
+    before = rejects.table.column(ids).take(wanted).to_pylist()
+    now = _column(rejects, draft, ids, lines, wanted).to_pylist()
+    awb_of = _column(rejects, draft, awbs, lines, wanted).to_pylist()
+    typed = {each.strip() for was, each in zip(before, now, strict=True) if each != was}
+    rows: dict[str, list[tuple[str, str]]] = {each: [] for each in typed if each}
+    for line, order_id, awb in zip(lines.tolist(), now, awb_of, strict=True):
+        if order_id.strip() in rows:
+            rows[order_id.strip()].append((rejects.rows[line].as_py(), awb.strip()))
+    found = []
+    for order_id, here in rows.items():
+        sent = tuple(sent_with(order_id))
+        if len({awb.casefold() for _, awb in (*here, *sent) if awb}) > 1:
+            found.append(Shared(order_id=order_id, rows=tuple(here), sent=sent))
+    return found
 
 
 def _pieces(

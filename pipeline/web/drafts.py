@@ -23,11 +23,15 @@ _MOST: Final = 200_000
 
 
 class Rule(Struct, frozen=True, kw_only=True):
-    """One value for all rows that have another one in this column."""
+    """One value for all rows that have another one in this column.
+
+    ``taught``: the courier whose profile was given the word with it, or "".
+    """
 
     column: int
     old: str
     new: str
+    taught: str = ""
 
 
 class Draft(Struct, frozen=True, kw_only=True):

@@ -12,9 +12,13 @@ from pipeline.core.formula_guard import unguard_array
 from pipeline.reporting.rejects_csv import LEADING
 from pipeline.web.sheets import Identity, identity_of, read_table
 from schemas.codes import Code
+from schemas.vocabulary import Role
 
 VALUES_SHOWN: Final = 20
 """Values of one fault that are listed; the grid has them all."""
+
+IDENTIFIERS: Final = (Role.ORDER_ID, Role.AWB)
+"""What a row is told from others by: corrected one row at a time."""
 
 
 class Rejects(Struct, frozen=True, kw_only=True):
@@ -34,6 +38,10 @@ class Rejects(Struct, frozen=True, kw_only=True):
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    def identifies(self, column: int) -> bool:
+        """Tell whether this column holds order ids or AWBs."""
+        return column in {self.columns.get(role) for role in IDENTIFIERS}
 
 
 class ValueFault(Struct, frozen=True, kw_only=True):
@@ -64,9 +72,11 @@ class Group(Struct, frozen=True, kw_only=True):
     def replaceable(self) -> bool:
         """True when a value is wrong in itself, so that another may stand in its place everywhere.
 
-        Of two endings of one order neither word is wrong.
+        Of two endings of one order neither word is wrong. An order id or AWB belongs to one row:
+        what stands in many rows, as a damaged id does, was different in each.
         """
-        return bool(self.values) and self.code != Code.STATUS_CONFLICT
+        role = self.label.partition(":")[2]
+        return bool(self.values) and self.code != Code.STATUS_CONFLICT and role not in IDENTIFIERS
 
 
 def read_rejects(path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:

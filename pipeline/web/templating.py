@@ -40,6 +40,7 @@ def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
         ago=words.ago,
         size=words.size,
         moment=moment,
+        when=lambda at: moment(datetime.fromisoformat(at)),
         iso=lambda when: when.isoformat(timespec="seconds"),
         full=lambda when: f"{when.astimezone(zone):%-d %B %Y, %H:%M:%S %Z}",
     )

@@ -29,6 +29,15 @@ STATES: Final[Mapping[str, str]] = {
     DropState.REFUSED: "Refused",
     DropState.CANCELLED: "Cancelled",
 }
+#: Milestone → what it is called where somebody chooses one.
+MILESTONES: Final[Mapping[str, str]] = {
+    "bag_picked": "Picked up from us",
+    "delivery_done": "Delivered to the customer",
+    "rto_bag_delivered": "Returned to us, undelivered",
+    "return_bag_in_transit": "Return picked up from the customer",
+    "return_bag_delivered": "Customer's return has arrived",
+    "no_milestone": "On the way: nothing to report",
+}
 _FOR_A_PERSON: Final = (Outcome.REJECTED, Outcome.FAILED, Outcome.UNKNOWN)
 
 

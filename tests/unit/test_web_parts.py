@@ -204,7 +204,7 @@ def test_what_macos_leaves_beside_a_profile_is_none(tmp_path: Path, beside: byte
     (couriers / "acme.toml").write_text(ACME)
     (couriers / "._acme.toml").write_bytes(beside)
     site = Site(tmp_path, load(tmp_path))
-    assert remember(site, "acme", said="Handed over", means="Done") == couriers / "acme.toml"
+    remember(site, "acme", said="Handed over", means="Done", who="")
     assert (couriers / "._acme.toml").read_bytes() == beside
     assert "Handed over" in (couriers / "acme.toml").read_text()
     (couriers / "acme.toml").unlink()
@@ -222,7 +222,7 @@ def test_beside_a_profile_that_cannot_be_read_nothing_is_remembered(
     assert "acme" in site.profiles
     (couriers / "aaa.toml").write_bytes(broken)
     with pytest.raises(NotPossible, match=r"aaa\.toml"):
-        remember(site, "acme", said="Handed over", means="Done")
+        remember(site, "acme", said="Handed over", means="Done", who="")
 
 
 def test_profiles_are_read_again_and_a_broken_one_leaves_what_was_known(tmp_path: Path) -> None:

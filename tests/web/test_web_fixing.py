@@ -69,14 +69,15 @@ def test_one_value_is_replaced_everywhere_and_remembered_for_the_courier(
     fault.get_by_role("link", name="Replace").click()
     expect(page.get_by_text("214 rows have")).to_be_visible()
     expect(page.get_by_label("Put instead")).to_have_value("Delivered")
-    page.get_by_label("Remember it for generic").check()
+    page.get_by_label("Remember it for").select_option("dtdc")
     page.get_by_role("button", name="Replace in 214 rows").click()
-    expect(page.get_by_role("status")).to_contain_text("generic may write")
+    expect(page.get_by_role("status")).to_contain_text("dtdc may write")
     page.get_by_role("button", name="Send ticked rows (214 so far)").click()
     expect(page.get_by_text("All 214 rows are through")).to_be_visible(timeout=30_000)
     assert child_of(live, drop).counts == {"accepted": 214}
     # The running service knows it now.
-    later = dropped(live, "later.csv", sheet([["LATER1", "Delvd"], ["LATER2", "delvd"]]))
+    live.root.drop("later.csv", sheet([["LATER1", "Delvd"], ["LATER2", "delvd"]]), "dtdc")
+    later = live.drop_id("later.csv")
     assert live.root.of("later").counts == {"accepted": 2}
     assert live.root.of("later").id == later
 

@@ -24,6 +24,7 @@ from pipeline.web.api_models import (
     UploadedFile,
     UploadObject,
 )
+from pipeline.web.corrections import line_of
 from pipeline.web.front import (
     AtFront,
     Front,
@@ -33,11 +34,10 @@ from pipeline.web.front import (
     check_machine,
     read_form,
 )
-from pipeline.web.pages.drops import line_of
 from pipeline.web.pages.upload import stage_form
 from schemas.vocabulary import Outcome
 
-_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Problem, "description": words}
     for status, words in {
         401: "No token, or one that is not known.",
@@ -47,14 +47,14 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
         503: "A folder or the ledger cannot be used now.",
     }.items()
 }
-router = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
+router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 DropId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,60}$", examples=["d20261123t144123123k7qz"])]
 _TOO_LARGE: Final[dict[int | str, dict[str, Any]]] = {
     413: {"description": "Larger than web.max_upload_mb.", "content": {"text/plain": {}}},
     400: {"model": Problem, "description": "The body is no form."},
 }
-_LATER: Final[dict[int | str, dict[str, Any]]] = {
+LATER: Final[dict[int | str, dict[str, Any]]] = {
     409: {"model": Problem, "description": "The drop is through: there is nothing left to do."}
 }
 _UPLOAD_BODY: Final[dict[str, Any]] = {
@@ -219,7 +219,7 @@ def results(
     return RowList(rows=rows, total=found.total, page=found.page, pages=found.pages)
 
 
-@router.post("/drops/{drop_id}/{wish}", status_code=202, responses=_LATER)
+@router.post("/drops/{drop_id}/{wish}", status_code=202, responses=LATER)
 def ask(
     request: Request,
     front: AtFront,

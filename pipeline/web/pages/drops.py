@@ -12,6 +12,7 @@ from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import DropLine, Search
 from pipeline.web import drop_view, faults, requests, words
+from pipeline.web.corrections import line_of
 from pipeline.web.front import AtFront, Front, Looker, NotThere, Operator, page, read_form
 from pipeline.web.uploads import note_of
 from schemas.vocabulary import Outcome
@@ -120,14 +121,6 @@ def drops_list(
 def strip(request: Request, visitor: Looker) -> Response:
     """Only the health strip."""
     return page(request, "_strip.html", {}, visitor=visitor)
-
-
-def line_of(front: Front, drop_id: str) -> DropLine:
-    """The drop with this id. Raises NotThere."""
-    found = front.site.ledger.lines([drop_id])
-    if not found:
-        raise NotThere(f"There is no drop {drop_id[:60]}.")
-    return found[0]
 
 
 def story_of(front: Front, drop: DropLine) -> dict[str, Any]:

@@ -3,81 +3,36 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-import structlog
 from fastapi import APIRouter, Query, Request
-from msgspec import Struct
 from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.core.errors import StorageError
-from pipeline.core.model import DropState
-from pipeline.core.ports import DropLine
-from pipeline.web import correcting, drop_view, faults, staging, uploads
+from pipeline.web import correcting, faults
 from pipeline.web.access import Visitor
-from pipeline.web.drafts import Draft, Rule, Sheet
-from pipeline.web.faults import Rejects
-from pipeline.web.front import (
-    AtFront,
-    Front,
-    NotPossible,
-    NotThere,
-    Operator,
-    page,
-    read_form,
-    text_of,
+from pipeline.web.corrections import (
+    Doubtful,
+    Table,
+    couriers_to_teach,
+    doubts_of,
+    mark_of,
+    replace_value,
+    send,
+    table_of,
 )
-from pipeline.web.pages.drops import line_of
-from pipeline.web.remember import can_remember, remember
+from pipeline.web.drafts import Rule, Sheet
+from pipeline.web.faults import Rejects
+from pipeline.web.front import AtFront, Front, NotPossible, Operator, page, read_form, text_of
 from schemas.folding import fold
 from schemas.likeness import nearest
 from schemas.vocabulary import Role
-
-log = structlog.get_logger(__name__)
 
 router = APIRouter()
 
 _PAGE: Final = 20
 _WIDE: Final = 40
 """Columns beyond which only the wrong cells of a row can be edited here."""
-
-
-class Table(Struct, frozen=True, kw_only=True):
-    """What is corrected: a drop's rejects file, and what was changed so far."""
-
-    drop: DropLine
-    rejects: Rejects
-    draft: Draft
-    fixed: frozenset[int]
-
-    @property
-    def whole_file(self) -> bool:
-        """True when nothing of the file was sent, so that all of it goes out again."""
-        return self.drop.state is DropState.REFUSED
-
-
-def _table(front: Front, drop_id: str) -> Table:
-    drop = line_of(front, drop_id)
-    full = front.site.ledger.find(drop_id)
-    if full is None or not full.facts.get("sheets"):
-        raise NotThere("There is nothing to correct in this drop.")
-    path = drop_view.outbox_file(front.site, drop, "rejects")
-    try:
-        rejects = front.rejects(path, full.facts["sheets"])
-    except StorageError as error:
-        raise NotPossible(error.message, hint=error.hint) from error
-    except OSError as error:
-        raise NotThere(
-            "The rejects file is no longer in the outbox.",
-            hint="Correct the file as it was dropped, and drop it again: nothing is sent twice.",
-        ) from error
-    return Table(
-        drop=drop,
-        rejects=rejects,
-        draft=front.drafts.read(drop_id, rejects),
-        fixed=frozenset(full.facts.get("fixed_rows", ())),
-    )
 
 
 @router.get("/drops/{drop_id}/fix")
@@ -92,7 +47,7 @@ def fix_page(
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
     """The rows that need somebody, to be edited."""
-    table = _table(front, drop_id)
+    table = table_of(front, drop_id)
     values = _shown(front, table, page_no)
     values["offer"] = _offer(front, table, column, value) if column is not None else None
     values["said"] = said
@@ -108,6 +63,7 @@ def _shown(front: Front, table: Table, page_no: int) -> dict[str, Any]:
         table.rejects, table.draft, table.fixed, whole_file=table.whole_file
     )
     profile = front.site.profiles.get(table.drop.courier)
+    doubts = doubts_of(front, table)
     return {
         "drop": table.drop,
         "headers": table.rejects.headers,
@@ -123,6 +79,8 @@ def _shown(front: Front, table: Table, page_no: int) -> dict[str, Any]:
         "status_column": table.rejects.columns.get(Role.STATUS),
         "statuses": profile.statuses.offered() if profile else (),
         "sent": sorted(set(table.draft.sent.values())),
+        "doubts": doubts,
+        "sure": mark_of(doubts),
     }
 
 
@@ -160,7 +118,7 @@ def _rows(table: Table, lines: Sequence[int], going: set[int]) -> list[dict[str,
 
 def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any] | None:
     """One value for all rows that have another one: how many, and what it probably should be."""
-    if column >= len(table.rejects.headers):
+    if column >= len(table.rejects.headers) or table.rejects.identifies(column):
         return None
     lines = correcting.open_lines(table.rejects, table.draft, table.fixed)
     cells = table.rejects.table.column(column).take(lines)
@@ -175,7 +133,7 @@ def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any
         "count": count,
         "near": near,
         "is_status": is_status,
-        "may_remember": is_status and bool(value) and profile is not None,
+        "teach": couriers_to_teach(front, table.drop) if is_status and value else (),
         "courier": table.drop.courier,
     }
 
@@ -187,7 +145,7 @@ def _nearest(value: str, statuses: Sequence[str]) -> str:
 
 
 @router.post("/drops/{drop_id}/fix/replace")
-async def replace_value(
+async def replace_page(
     request: Request, front: AtFront, visitor: Operator, drop_id: str
 ) -> Response:
     """Give all rows that have one value another."""
@@ -198,27 +156,17 @@ async def replace_value(
 
 
 def _replace(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str:
-    table = _table(front, drop_id)
+    table = table_of(front, drop_id)
     column = _whole_number(text_of(form, "column"))
-    old, new = text_of(form, "old"), text_of(form, "new").strip()
-    if column is None or column >= len(table.rejects.headers):
+    if column is None:
         raise NotPossible("There is no such column.")
-    with front.drafts.changing(drop_id, table.rejects) as sheet:
-        sheet.draft = sheet.draft.with_rule(Rule(column=column, old=old, new=new))
-    told = f'Every "{old}" is now "{new}".'
-    if not form.get("remember"):
-        return told
-    profile = front.site.profiles.get(table.drop.courier)
-    if column != table.rejects.columns.get(Role.STATUS) or not can_remember(profile, new):
-        return (
-            f"{told} It could not be remembered: the profile does not know that status by itself."
-        )
-    try:
-        remember(front.site, table.drop.courier, said=old, means=new)
-    except NotPossible as error:
-        return f"{told} {error}"
-    log.info("web.remembered", courier=table.drop.courier, user=visitor.name)
-    return f'{told} From now on, {table.drop.courier} may write "{old}" for it.'
+    rule = Rule(column=column, old=text_of(form, "old"), new=text_of(form, "new"))
+    if rule.new != rule.old:
+        rule = replace(rule, new=rule.new.strip())
+    courier = text_of(form, "remember")
+    return replace_value(
+        front, visitor, table, rule, remember_for=courier, who=text_of(form, "who").strip()
+    )
 
 
 @router.post("/drops/{drop_id}/fix")
@@ -230,12 +178,16 @@ async def save(request: Request, front: AtFront, visitor: Operator, drop_id: str
 
 
 def _save(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str:
-    table = _table(front, drop_id)
+    table = table_of(front, drop_id)
     with front.drafts.changing(drop_id, table.rejects) as sheet:
         _take_over(sheet, table.rejects, form)
     go = text_of(form, "go")
     if go == "send":
-        return _send(front, visitor, drop_id, text_of(form, "note"))
+        note, sure = text_of(form, "note"), text_of(form, "sure") if form.get("is_sure") else ""
+        try:
+            return f"/uploads/{send(front, visitor, drop_id, note=note, sure=sure)}"
+        except Doubtful:
+            return f"/drops/{drop_id}/fix#asked"  # the page asks
     number = _whole_number(go) or 1
     return f"/drops/{drop_id}/fix?page={number}"
 
@@ -267,28 +219,6 @@ def _take_over(sheet: Sheet, rejects: Rejects, form: FormData) -> None:
 def _as_typed(text: str) -> str:
     """A text as far as a browser gives it back: it has its own line ends."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _send(front: Front, visitor: Visitor, drop_id: str, note: str) -> str:
-    """Write the corrected file and put it into the inbox, as any other upload."""
-    table = _table(front, drop_id)
-    lines = correcting.lines_to_send(
-        table.rejects, table.draft, table.fixed, whole_file=table.whole_file
-    )
-    if not len(lines):
-        raise NotPossible("Nothing was changed yet.", hint="Correct a cell, or tick a row.")
-    name = correcting.corrected_name(table.drop.source_file)
-    kept = staging.Staged(
-        batch=uploads.new_batch(), names=(name,), courier="", who=visitor.name, note=note
-    )
-    (path,) = kept.paths(front.site)
-    correcting.write_corrected(path, table.rejects, table.draft, drop_id, lines)
-    staging.send(front.site, kept, folder=table.drop.folder, corrects=drop_id)
-    with front.drafts.changing(drop_id, table.rejects) as sheet:
-        sent = {**sheet.draft.sent, **dict.fromkeys(lines.tolist(), kept.batch)}
-        sheet.draft = replace(sheet.draft, sent=sent)
-    log.info("web.corrected", drop=drop_id, rows=len(lines), user=visitor.name, batch=kept.batch)
-    return f"/uploads/{kept.batch}"
 
 
 def _whole_number(text: str) -> int | None:

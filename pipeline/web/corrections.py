@@ -1,0 +1,208 @@
+"""Correcting a drop's rows, for the page and for machines: replace, remember, send."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.core.errors import StorageError
+from pipeline.core.model import DropState
+from pipeline.core.ports import DropLine
+from pipeline.web import correcting, drop_view, staging, uploads
+from pipeline.web.access import Visitor
+from pipeline.web.correcting import Shared
+from pipeline.web.drafts import Draft, Rule
+from pipeline.web.faults import Rejects
+from pipeline.web.front import Front, NotPossible, NotThere
+from pipeline.web.remember import forget, key_of, remember
+from schemas.courier import GENERIC
+from schemas.vocabulary import Outcome, Role
+
+log = structlog.get_logger(__name__)
+
+_SENT: Final = (Outcome.ACCEPTED.value, Outcome.DUPLICATE.value, Outcome.UNKNOWN.value)
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """What is corrected: a drop's rejects file, and what was changed so far."""
+
+    drop: DropLine
+    rejects: Rejects
+    draft: Draft
+    fixed: frozenset[int]
+
+    @property
+    def whole_file(self) -> bool:
+        """True when nothing of the file was sent, so that all of it goes out again."""
+        return self.drop.state is DropState.REFUSED
+
+
+def line_of(front: Front, drop_id: str) -> DropLine:
+    """Return the drop with this id. Raises NotThere."""
+    found = front.site.ledger.lines([drop_id])
+    if not found:
+        raise NotThere(f"There is no drop {drop_id[:60]}.")
+    return found[0]
+
+
+def table_of(front: Front, drop_id: str) -> Table:
+    """Return what is to be corrected. Raises NotThere, NotPossible."""
+    drop = line_of(front, drop_id)
+    full = front.site.ledger.find(drop_id)
+    if full is None or not full.facts.get("sheets"):
+        raise NotThere("There is nothing to correct in this drop.")
+    path = drop_view.outbox_file(front.site, drop, "rejects")
+    try:
+        rejects = front.rejects(path, full.facts["sheets"])
+    except StorageError as error:
+        raise NotPossible(error.message, hint=error.hint) from error
+    except OSError as error:
+        raise NotThere(
+            "The rejects file is no longer in the outbox.",
+            hint="Correct the file as it was dropped, and drop it again: nothing is sent twice.",
+        ) from error
+    return Table(
+        drop=drop,
+        rejects=rejects,
+        draft=front.drafts.read(drop_id, rejects),
+        fixed=frozenset(full.facts.get("fixed_rows", ())),
+    )
+
+
+def replace_value(
+    front: Front, visitor: Visitor, table: Table, rule: Rule, *, remember_for: str = "", who: str
+) -> str:
+    """Give all rows that have one value another; return what was done, in words.
+
+    The value itself takes a replacement back, and with it the word that was taught.
+    ``remember_for``: the courier that writes the old value for what the new one means. Raises
+    NotPossible, StorageError.
+    """
+    rejects, drop = table.rejects, table.drop
+    if rule.column >= len(rejects.headers):
+        raise NotPossible("There is no such column.")
+    if rejects.identifies(rule.column) and rule.old != rule.new:
+        raise NotPossible(
+            f'"{rejects.headers[rule.column]}" is corrected one row at a time.',
+            hint="Each row has an order id and an AWB of its own: one value in several rows would "
+            "report several orders as one.",
+        )
+    told = f'Every "{rule.old}" is now "{rule.new}".'
+    if rule.old == rule.new:
+        told = f'"{rule.old}" stands as it was in the file again.' + _unlearn(front, table, rule)
+    elif remember_for:
+        lesson = _learn(front, visitor, table, rule, remember_for, who)
+        told += lesson[1]
+        rule = replace(rule, taught=lesson[0])
+    with front.drafts.changing(drop.drop_id, rejects) as sheet:
+        sheet.draft = sheet.draft.with_rule(rule)
+    return told
+
+
+def _learn(
+    front: Front, visitor: Visitor, table: Table, rule: Rule, courier: str, who: str
+) -> tuple[str, str]:
+    """Teach the word: the courier that learned it or "", and what is to be said."""
+    profile = front.site.profiles.get(table.drop.courier)
+    if rule.column != table.rejects.columns.get(Role.STATUS) or profile is None:
+        return "", " Only a status can be remembered."
+    try:
+        means = key_of(profile, rule.new)
+        remember(front.site, courier, said=rule.old, means=means, who=visitor.name or who)
+    except NotPossible as error:
+        return "", f" {error}"
+    log.info("web.remembered", courier=courier, user=visitor.name)
+    return courier, f' From now on, {courier} may write "{rule.old}" for it.'
+
+
+def _unlearn(front: Front, table: Table, rule: Rule) -> str:
+    earlier = next(
+        (e for e in table.draft.rules if (e.column, e.old) == (rule.column, rule.old)), None
+    )
+    if earlier is None or not earlier.taught:
+        return ""
+    try:
+        forget(front.site, earlier.taught, rule.old)
+    except NotThere:
+        return f" {earlier.taught} had not kept it any more."
+    except NotPossible as error:
+        return f" {earlier.taught} still reads it as before: {error}"
+    return f" {earlier.taught} has forgotten it, too."
+
+
+def couriers_to_teach(front: Front, drop: DropLine) -> list[tuple[str, str]]:
+    """List the couriers that a word may be remembered for: (name, title), the drop's own first."""
+    known = [(name, each.title) for name, each in front.site.profiles.items() if name != GENERIC]
+    return sorted(known, key=lambda each: (each[0] != drop.courier, each[1].casefold()))
+
+
+def doubts_of(front: Front, table: Table) -> list[Shared]:
+    """List the typed order ids that would stand in rows with different AWBs."""
+    lines = correcting.lines_to_send(
+        table.rejects, table.draft, table.fixed, whole_file=table.whole_file
+    )
+    return correcting.shared_ids(
+        table.rejects, table.draft, lines, lambda order_id: _sent_with(front, table, order_id)
+    )
+
+
+def mark_of(doubts: Sequence[Shared]) -> str:
+    """Return a name for just these doubts: whoever gives it back was asked about them."""
+    return hashlib.sha256("\n".join(each.text for each in doubts).encode()).hexdigest()[:16]
+
+
+def _sent_with(front: Front, table: Table, order_id: str) -> list[tuple[str, str]]:
+    """Row number and AWB of the file's rows that went out with an order id."""
+    path = drop_view.outbox_file(front.site, table.drop, "results")
+    try:
+        sheet = front.files.open(path, (*drop_view.RESULT_COLUMNS, "order_id"))
+        records = sheet.records(sheet.where("order_id", order_id).tolist())
+    except StorageError:
+        return []
+    told = [dict(zip(sheet.header, cells, strict=False)) for cells in records]
+    return [(each["row"], each["awb"].strip()) for each in told if each["outcome"] in _SENT]
+
+
+def send(front: Front, visitor: Visitor, drop_id: str, *, note: str, sure: str = "") -> str:
+    """Write the corrected file and put it into the inbox, as any other upload; return its batch.
+
+    ``sure``: the name of the doubts (``mark_of``) that somebody has looked at. Raises NotPossible,
+    StorageError.
+    """
+    table = table_of(front, drop_id)
+    lines = correcting.lines_to_send(
+        table.rejects, table.draft, table.fixed, whole_file=table.whole_file
+    )
+    if not len(lines):
+        raise NotPossible("Nothing was changed yet.", hint="Correct a cell, or tick a row.")
+    doubts = doubts_of(front, table)
+    if doubts and sure != mark_of(doubts):
+        raise Doubtful(doubts)
+    name = correcting.corrected_name(table.drop.source_file)
+    kept = staging.Staged(
+        batch=uploads.new_batch(), names=(name,), courier="", who=visitor.name, note=note
+    )
+    (path,) = kept.paths(front.site)
+    correcting.write_corrected(path, table.rejects, table.draft, drop_id, lines)
+    staging.send(front.site, kept, folder=table.drop.folder, corrects=drop_id)
+    with front.drafts.changing(drop_id, table.rejects) as sheet:
+        sent = {**sheet.draft.sent, **dict.fromkeys(lines.tolist(), kept.batch)}
+        sheet.draft = replace(sheet.draft, sent=sent)
+    log.info("web.corrected", drop=drop_id, rows=len(lines), user=visitor.name, batch=kept.batch)
+    return kept.batch
+
+
+class Doubtful(NotPossible):
+    """One order id was typed into rows whose AWBs differ: somebody has to say that it is right."""
+
+    def __init__(self, doubts: Sequence[Shared]) -> None:
+        super().__init__(
+            "One order id stands in rows with different AWBs: "
+            + "; ".join(each.text for each in doubts[:5])
+            + ".",
+            hint="Correct the ids. If the rows do belong to one order, say so by sending again "
+            f'with "sure": "{mark_of(doubts)}".',
+        )
