@@ -142,6 +142,10 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         keys = (key for table in tables for key, meaning in table.items() if meaning >= NOTHING)
         return tuple(dict.fromkeys(self.shown.get(key, key) for key in keys if key != WILDCARD))
 
+    def agrees_on(self, status: str, meaning: Meaning) -> bool:
+        """Tell whether a status, folded, has this meaning here, or none that anybody confirmed."""
+        return self.base.get(status, UNCONFIRMED) in {meaning, UNCONFIRMED}
+
     def rule(
         self,
         status: str,

@@ -32,7 +32,7 @@ from pipeline.validation.profile_by_name import Choice
 from pipeline.validation.profile_choice import ProfileHeaderFinder, candidates, choose_profile
 from pipeline.validation.returned_rejects import Family, parent_of, restored, unguarded
 from schemas.codes import Code
-from schemas.courier import Profile
+from schemas.courier import GENERIC, Profile
 from schemas.vocabulary import Role
 
 _MAP_FROM = 8 * 1024 * 1024
@@ -127,7 +127,9 @@ def _choose(
 ) -> Choice:
     """The parent's profile for a corrected rejects file, else in the contract's order."""
     of_parent = family.courier(parent) if parent else None
-    if of_parent and of_parent in reading.profiles:
+    # A courier without a profile was read with care; so is what comes back into its folder.
+    careful = of_parent == GENERIC and source.named is not None
+    if of_parent and of_parent in reading.profiles and not careful:
         return Choice(
             profile=reading.profiles[of_parent], why=f"as drop {parent}, which it corrects"
         )

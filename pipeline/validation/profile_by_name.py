@@ -1,5 +1,6 @@
 """Which courier's profile a name means: somebody's word, a folder's or a file's name."""
 
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
@@ -11,6 +12,12 @@ from schemas.codes import Code
 from schemas.courier import GENERIC, Profile
 from schemas.display import quoted
 from schemas.folding import fold
+
+_WORD = re.compile(r"[^\W\d_]+")
+_LONG = 5
+"""So long a courier's name must be to be found inside another word, or misspelt."""
+
+_NEARLY = 85.0
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -39,6 +46,31 @@ def find_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:
     )
 
 
+def near_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:
+    """Return the one profile whose name a courier's name holds or nearly is, None if none is sure.
+
+    ``Delhivery Surface`` holds delhivery, ``unicomerce`` nearly is unicommerce. Of profiles whose
+    names hold each other, the longer one counts.
+    """
+    spoken = _plain(name)
+    parts = _WORD.findall(fold(name))
+    runs = {"".join(parts[a:b]) for a in range(len(parts)) for b in range(a + 1, len(parts) + 1)}
+    found: dict[str, Profile] = {}
+    for profile in profiles.values():
+        if profile.name == GENERIC:
+            continue
+        for own in {_plain(profile.name), _plain(profile.title)}:
+            held = own in runs or (len(own) >= _LONG and own in spoken)
+            if held or (len(own) >= _LONG and likeness.nearest(own, runs, at_least=_NEARLY)):
+                found[own] = profile
+    sure = {
+        profile.name: profile
+        for own, profile in found.items()
+        if not any(own != other and own in other for other in found)
+    }
+    return next(iter(sure.values())) if len(sure) == 1 else None
+
+
 def did_you_mean(name: str, profiles: Mapping[str, Profile]) -> str:
     """Advise somebody who named a courier without a profile."""
     spoken = {_plain(word): p.name for p in profiles.values() for word in (p.title, p.name)}
@@ -63,11 +95,11 @@ def decided(file_name: str, named: str | None, profiles: Mapping[str, Profile]) 
         found = find_profile(named, profiles)
         if found:
             return Choice(profile=found, why="it was named")
-        return Choice(
-            profile=profiles[GENERIC],
-            why="the named courier has no profile",
-            notices=(_unknown(named, profiles),),
-        )
+        near = near_profile(named, profiles)
+        if near is None:
+            return None
+        why = f"the name {quoted(named)} is near to it"
+        return Choice(profile=near, why=why, notices=(read_as(near, why, named),))
     name = file_name.casefold()
     matching = [
         profile
@@ -79,9 +111,21 @@ def decided(file_name: str, named: str | None, profiles: Mapping[str, Profile]) 
     return None
 
 
-def _unknown(named: str, profiles: Mapping[str, Profile]) -> Notice:
+def read_as(profile: Profile, why: str, named: str) -> Notice:
+    """Build the notice of a named courier without a profile: what its file was read as."""
     return Notice(
         code=Code.COURIER_UNKNOWN,
         message=f"There is no profile for the courier {quoted(named)}; the file was read as "
-        f"{quoted(GENERIC)}. {did_you_mean(named, profiles)}",
+        f"{quoted(profile.name)}: {why}. If that is wrong, name the folder after the courier whose "
+        "profile it is.",
+    )
+
+
+def unknown(named: str, profiles: Mapping[str, Profile]) -> Notice:
+    """Build the notice of a named courier whose file is read as a generic sheet, with care."""
+    return Notice(
+        code=Code.COURIER_UNKNOWN,
+        message=f"There is no profile for the courier {quoted(named)}; the file was read as "
+        f"{quoted(GENERIC)}, and statuses that mean different things at different couriers were "
+        f"held. {did_you_mean(named, profiles)}",
     )

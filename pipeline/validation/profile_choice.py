@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from pipeline.core.errors import DropRefused
 from pipeline.reading.header_row import trimmed
 from pipeline.validation.columns import columns_of, data_header, fits
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
-from pipeline.validation.profile_by_name import Choice, decided
+from pipeline.validation.profile_by_name import Choice, decided, read_as, unknown
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, fold_header
 from schemas.headings import divides_a_heading
+from schemas.statuses import NOTHING, UNCLEAR
 from schemas.vocabulary import Role
 
 _LONGEST = 120
@@ -143,7 +146,7 @@ def candidates(
     choice = decided(file_name, named, profiles)
     if choice:
         return (choice.profile,)
-    first = profiles.get(default) or profiles[GENERIC]
+    first = (None if named else profiles.get(default)) or profiles[GENERIC]
     return (first, *(profile for profile in profiles.values() if profile is not first))
 
 
@@ -158,17 +161,42 @@ def choose_profile(
     """Choose in the order of the contract.
 
     ``named`` (``--courier``, the sub-folder, or the parent of a corrected file); else a profile's
-    file-name pattern; else the one courier profile that the header fits; else ``default``. A
-    name without a profile: ``generic`` and the notice ``COURIER_UNKNOWN``.
+    file-name pattern; else the one courier profile that the header fits; else ``default``. For a
+    name without a profile (notice ``COURIER_UNKNOWN``): the profile whose name it is near to, else
+    the one that the header fits, else ``careful``.
     """
     choice = decided(file_name, named, profiles)
     if choice:
         return choice
     fitting = [profile for profile in profiles.values() if _is_own(headers, profile, profiles)]
     if len(fitting) == 1:
-        return Choice(profile=fitting[0], why="its header is this courier's")
+        why = "its header is this courier's"
+        told = (read_as(fitting[0], why, named),) if named else ()
+        return Choice(profile=fitting[0], why=why, notices=told)
+    if named:
+        return Choice(
+            profile=careful(profiles),
+            why="the named courier has no profile",
+            notices=(unknown(named, profiles),),
+        )
     fallback = profiles.get(default) or profiles[GENERIC]
     return Choice(profile=fallback, why="nothing else decides (manifest.courier)")
+
+
+def careful(profiles: Mapping[str, Profile]) -> Profile:
+    """Return ``generic`` for a courier that nobody knows.
+
+    Words to which it gives a milestone and another courier another meaning are ambiguous in it.
+    """
+    generic = profiles[GENERIC]
+    tables = [profile.statuses for profile in profiles.values()]
+    clear = {
+        status: meaning
+        if meaning <= NOTHING or all(each.agrees_on(status, meaning) for each in tables)
+        else UNCLEAR
+        for status, meaning in generic.statuses.base.items()
+    }
+    return replace(generic, statuses=replace(generic.statuses, base=clear))
 
 
 def _is_own(headers: Sequence[str], profile: Profile, profiles: Mapping[str, Profile]) -> bool:
