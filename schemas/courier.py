@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 
 from msgspec import Struct, field
 
-from schemas.folding import fold, fold_header
+from schemas.folding import fold, fold_header, is_absent
 from schemas.limits import ID_LENGTH
 from schemas.parcels import ALL
 from schemas.statuses import Direction, StatusTable
@@ -131,9 +131,10 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     def direction(self, cell: str, *, has_rto_awb: bool = False) -> Direction:
         """Read a direction cell, given as it stands in the file."""
         folded = fold(cell)
-        read = self.directions.get(folded) if folded else Direction.BLANK
-        if read is None:
+        read = self.directions.get(folded)
+        if read is None and not is_absent(folded):
             return Direction.UNREADABLE
+        read = read or Direction.BLANK
         if has_rto_awb and self.filled_rto_awb and read in {Direction.BLANK, Direction.FORWARD}:
             return self.filled_rto_awb
         return read

@@ -11,28 +11,23 @@ _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 #: the ends of a text, or out of a header.
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"
 
-#: What programs write when they have nothing to say (folded).
 ABSENT = frozenset(
     {
         "",
-        "#n/a",
-        "n/a",
-        "na",
-        "null",
-        "(null)",
-        "nan",
-        "none",
-        "nil",
-        "nat",
-        "#null!",
-        "#ref!",
-        "#value!",
-        "#name?",
-        "#div/0!",
-        "#num!",
+        *("na", "n/a", "n.a.", "n.a", "n a", "#n/a", "#na", "#n/a n/a", "<na>", "<n/a>", "(n/a)"),
+        *("null", "(null)", "[null]", "<null>", "\\n", "\\\\n", "#null!"),
+        *("nan", "-nan", "nat", "1.#qnan", "-1.#qnan", "1.#ind", "-1.#ind"),
+        *("none", "(none)", "[none]", "<none>", "nil", "undefined", "(undefined)"),
+        *("blank", "(blank)", "[blank]", "<blank>", "(empty)", "[empty]", "<empty>"),
+        *("not available", "not applicable", "#ref!", "#value!", "#name?", "#div/0!", "#num!"),
+        *("0000 00 00", "0000 00 00 00:00:00", "0000-00-00", "0000-00-00 00:00:00"),
         "'",
     }
 )
+"""What programs and people write when they have nothing to say (folded, or in small letters); so
+do cells of nothing but dashes (``is_absent``)."""
+
+_DASHES = " -\u2010\u2011\u2012\u2013\u2014\u2015\u2212_.?"
 
 TRUE_WORDS = frozenset({"true", "1", "1 0", "yes", "y", "t"})
 FALSE_WORDS = frozenset({"false", "0", "0 0", "no", "n", "f"})
@@ -88,4 +83,4 @@ _fold_known = lru_cache(maxsize=4096)(_fold_any)
 
 def is_absent(folded: str) -> bool:
     """Tell whether a folded cell says "nothing here" (``#N/A``, ``NULL``, ``-``, empty)."""
-    return folded in ABSENT
+    return folded in ABSENT or not folded.strip(_DASHES)

@@ -159,6 +159,8 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         if not key:
             return Ruling(verdict=Verdict.MISSING)
         kind = fold(status_type)
+        if is_absent(kind) and kind not in self.by_type:
+            kind = ""
         if self.joined and kind and not key.startswith(f"{kind} "):
             key = f"{kind} {key}"
         special = self.by_direction.get(direction, {}).get(key)

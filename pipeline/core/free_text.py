@@ -13,6 +13,7 @@ from schemas.folding import fold, is_absent
 from schemas.update import REASON_SHAPE
 
 _REASON = re.compile(REASON_SHAPE)
+_LONGEST_ABSENT = 24
 _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")
 #: Controls, soft hyphen, zero-width, marks of direction (bidi overrides), byte order mark, lone
 #: surrogates. The joiners U+200C and U+200D stay: emoji and Indian scripts need them.
@@ -87,6 +88,24 @@ def read_reasons(cells: pa.Array, known: Mapping[str, int]) -> tuple[pa.Array, p
         numbers.append(number)
         words.append("" if number or is_absent(key) else text)
     return tuple(pa.array(texts, pa.string()).take(encoded.indices) for texts in (numbers, words))
+
+
+def without_absent(cells: pa.Array) -> pa.Array:
+    """Trim a column of strings; "" for the words that say that there is nothing."""
+    cells = pc.utf8_trim_whitespace(cells)
+    length = pc.binary_length(cells)
+    short = pc.and_(pc.greater(length, 0), pc.less_equal(length, _LONGEST_ABSENT))
+    rows = np.flatnonzero(short.to_numpy(zero_copy_only=False))
+    if not len(rows):
+        return cells
+    encoded = cells.take(pa.array(rows)).dictionary_encode()
+    absent = np.array([is_absent(fold(each)) for each in encoded.dictionary.to_pylist()])
+    rows = rows[absent[encoded.indices.to_numpy(zero_copy_only=False)]]
+    if not len(rows):
+        return cells
+    mask = np.zeros(len(cells), dtype=np.bool_)
+    mask[rows] = True
+    return pc.if_else(pa.array(mask), "", cells)
 
 
 def with_reasons(remarks: pa.Array, words: pa.Array) -> pa.Array:

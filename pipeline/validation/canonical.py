@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, field
 
-from pipeline.core.free_text import lengths, read_reasons, with_reasons
+from pipeline.core.free_text import lengths, read_reasons, with_reasons, without_absent
 from pipeline.core.model import Block
 from pipeline.validation.boolean_columns import auto_dispatched, says_no
 from pipeline.validation.columns import ColumnMap
@@ -270,7 +270,7 @@ def _date_cells(block: Block, mapping: ColumnMap, role: Role) -> pa.Array:
     if role is not Role.EVENT_TIME or clock is None:
         return cells
     # HHMM loses its leading zeros in a spreadsheet: 930 is 09:30.
-    digits = pc.utf8_trim_whitespace(block.cells[clock])
+    digits = without_absent(block.cells[clock])
     packed = pc.match_substring_regex(digits, r"^[0-9]{1,4}$")
     padded = pc.if_else(packed, pc.utf8_lpad(digits, width=4, padding="0"), digits)
     joined = pc.binary_join_element_wise(cells, padded, "T")
@@ -284,8 +284,8 @@ def _put_texts(facts: _Facts, profile: Profile) -> tuple[pa.Array, dict[Role, pa
     odd = pc.not_equal(words, "").to_numpy(zero_copy_only=False)
     facts.flag(Fact.REASON_WORDS, odd, _cells_of(facts, Role.REASON_CODE))
     texts = {
-        Role.REMARK: with_reasons(facts.values(Role.REMARK), words),
-        Role.LOCATION: facts.values(Role.LOCATION),
+        Role.REMARK: with_reasons(without_absent(facts.values(Role.REMARK)), words),
+        Role.LOCATION: without_absent(facts.values(Role.LOCATION)),
     }
     for role, fact in ((Role.REMARK, Fact.REMARK_LENGTH), (Role.LOCATION, Fact.LOCATION_LENGTH)):
         counted = lengths(texts[role], limit=TEXT_LENGTH)

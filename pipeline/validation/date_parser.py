@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from msgspec import Struct
 
 from schemas.courier import DateRule
-from schemas.folding import ABSENT, INVISIBLE
+from schemas.folding import INVISIBLE, is_absent
 
 _MONTHS = {
     name: number
@@ -77,7 +77,7 @@ _UNREADABLE = Reading()
 def read_date(cell: str, rule: DateRule) -> Reading:
     """Read one cell (hazards, section D)."""
     text = cell.strip(INVISIBLE + " \t\r\n\u00a0").casefold()
-    if text in ABSENT or _NOTHING.fullmatch(text):
+    if is_absent(text) or _NOTHING.fullmatch(text):
         return _ABSENT
     if len(text) > _LONGEST:
         return _UNREADABLE

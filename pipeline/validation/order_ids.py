@@ -43,9 +43,9 @@ def canonical_ids(cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> pa.Arr
 
 
 def _word_like(cells: pa.Array) -> npt.NDArray[np.bool_]:
-    """Cells short enough to be one of the words for "nothing" although shaped like an id."""
-    short = pc.less_equal(pc.binary_length(cells), 4)
-    found: npt.NDArray[np.bool_] = short.to_numpy(zero_copy_only=False)
+    """Cells without a digit, which may be words for "nothing" although shaped like an id."""
+    digits = pc.match_substring_regex(cells, "[0-9]")
+    found: npt.NDArray[np.bool_] = ~digits.to_numpy(zero_copy_only=False)
     return found
 
 

@@ -29,7 +29,7 @@ _DECIDING = {
 }
 _NOT_FOUND = "#N/A"
 _NOTHING = (EMPTY_SURPLUS,)
-_ERRORS = pa.array([*NAMES.values()], pa.string())
+_ERRORS = pa.array([name for name in NAMES.values() if name != _NOT_FOUND], pa.string())
 
 
 def shapes(block: Block, mapping: ColumnMap) -> dict[int, tuple[Shape, RowShape]]:
@@ -101,8 +101,9 @@ def error_cells(
     """Yield where a cell that decides what is sent shows a formula's error, and in which column.
 
     In a CSV it is the text of one; a status like that is an unknown status anyhow. ``#N/A`` in the
-    event time, or where a second AWB is looked for, says "nothing here", as it does in a CSV; a
-    direction that a formula failed to give is not an absent direction (hazards, section E).
+    event time, or where a second AWB is looked for, says "nothing here", and so it does as text
+    in any column; a direction that a formula failed to give is not an absent direction (hazards,
+    section E).
     """
     columns = [(fact, mapping.columns.get(role)) for fact, role in _DECIDING.items()]
     if profile.filled_rto_awb:

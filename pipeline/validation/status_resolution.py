@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from pipeline.core.free_text import without_absent
 from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.evidence import FILE_NAME, cell_said, direction_said, is_column
@@ -71,11 +72,8 @@ def _filled(block: Block, at: int | None, profile: Profile) -> pa.Array | None:
     """Give "1" where the second AWB says something, for profiles to which that means a way back."""
     if at is None or not profile.filled_rto_awb:
         return None
-    empty = pc.is_in(
-        pc.utf8_lower(pc.utf8_trim_whitespace(block.cells[at])),
-        value_set=pa.array(["", "-", "n/a", "#n/a", "na", "null", "nan", "none", "0"]),
-    )
-    return pc.if_else(empty, "", "1")
+    awbs = without_absent(block.cells[at])
+    return pc.if_else(pc.is_in(awbs, value_set=pa.array(["", "0"])), "", "1")
 
 
 def _scans(block: Block, at: int | None, profile: Profile) -> pa.Array | None:
