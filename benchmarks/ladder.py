@@ -23,10 +23,10 @@ from benchmarks.rivals import bare_aiohttp
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.clock import SystemClock
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Frozen, Verdict
+from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.delivery.api.client import Credentials, KonnectApi
 from pipeline.delivery.context import Tools
 from pipeline.delivery.dispatcher import Dispatcher
-from pipeline.delivery.drop_queue import DeliveryResult, Shipment
 from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.order_query import OrderQuery
 from pipeline.delivery.policy import DeliveryPolicy

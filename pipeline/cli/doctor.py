@@ -13,14 +13,14 @@ from pipeline.core.closed_drop import Cause
 from pipeline.core.errors import Held, ShipdropError, Transient
 from pipeline.core.model import DropState
 from pipeline.delivery.api.client import KonnectApi
-from pipeline.inbox.listing import cannot_read
 from pipeline.inbox.scan import Cause as WaitsFor
-from pipeline.inbox.writers import NETWORK_SYSTEMS, is_told_of_all, writers_of
 from pipeline.service.health_file import is_fresh
 from pipeline.service.resting import in_words, why_open
 from pipeline.service.sending import credentials_of
 from pipeline.service.wiring import Site
 from pipeline.storage.file_names import as_text, shown
+from pipeline.storage.listing import cannot_read
+from pipeline.storage.writers import NETWORK_SYSTEMS, is_told_of_all, writers_of
 
 _MOST_OPEN = 10
 """Drops that are not through, told one by one."""

@@ -22,9 +22,9 @@ def profiles(
     ] = None,
 ) -> int:
     """List the courier profiles, or show one."""
-    from pipeline.cli.text import describe_profile
     from pipeline.core.errors import UsageError
     from pipeline.validation.profile_by_name import did_you_mean, find_profile
+    from schemas.description import describe_profile
 
     known = desk.site(anywhere=True).profiles
     if name is None:

@@ -14,7 +14,7 @@ from pipeline.cluster.lease import Lease
 from pipeline.cluster.tasks import Tasks
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.delivery.limiter import Shut
+from pipeline.core.shipment import Shut
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.rate_share import Allowance
 from pipeline.storage.ledger.segments import sending

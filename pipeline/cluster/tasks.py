@@ -17,9 +17,9 @@ from pipeline.cluster.locks import Locks
 from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.delivery.drop_queue import DeliveryResult, Shipment
-from pipeline.delivery.earlier import doubts_of
+from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.decisions import Blocked, Ready, Reopened
+from pipeline.service.earlier_steps import doubts_of
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.segments import Load, Segment, segment_post, sending
 

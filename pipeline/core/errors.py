@@ -100,3 +100,7 @@ class LedgerLost(StorageError):
 
 class Fenced(StorageError):
     """This worker was silent for too long: others have taken over, and it may not act any more."""
+
+
+class ReadingStopped(Exception):
+    """The file was not read to its end because reading as such was stopped."""

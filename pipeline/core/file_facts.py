@@ -7,7 +7,6 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipeline.core.model import Limits, Notice
-from pipeline.storage.spool import Spool
 from schemas.courier import Profile
 
 
@@ -27,13 +26,6 @@ class Source(Struct, frozen=True, kw_only=True):
     name: str
     named: str | None
     now: datetime
-
-
-class Job(Struct, frozen=True, kw_only=True):
-    """A file to read, and the spool for its rows."""
-
-    source: Source
-    spool: Spool
 
 
 class SheetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

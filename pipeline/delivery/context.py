@@ -38,8 +38,8 @@ class ChunkContext(Struct, frozen=True, kw_only=True):
     ``owner``: its drop, as the limiter knows it; ``key``: the chunk, among all; ``cancelled``:
     nothing more of the drop is wanted; ``others``: other chunks could be tried now;
     ``may_split``: the drop can still afford a halving; ``taken_up``: since when no other worker
-    sends it; ``leaves``: is called with the chunk's number before a call goes; ``told``: what was told of orders in this pass of
-    the drop.
+    sends it; ``leaves``: is called with the chunk's number before a call goes; ``told``: what the
+    API said of orders in this pass of the drop.
     """
 
     owner: object

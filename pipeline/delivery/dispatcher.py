@@ -16,10 +16,11 @@ from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState
+from pipeline.core.shipment import DeliveryResult, Shipment, Shut
 from pipeline.delivery.context import ChunkContext, Tools
-from pipeline.delivery.drop_queue import DeliveryResult, DropQueue, Shipment
+from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.held_results import HeldResults
-from pipeline.delivery.limiter import Limiter, Shut
+from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.prefetch import PrefetchBuffer
 from pipeline.delivery.reconcile import proof_from
 from pipeline.delivery.row_outcomes import doubtful, untouched

@@ -1,7 +1,7 @@
 """The chunks of one drop that are still to be sent, wave by wave."""
 
 from collections import ChainMap, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 
@@ -10,8 +10,7 @@ from msgspec import Struct, field
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
-from pipeline.delivery.earlier import Before, Earlier
-from pipeline.delivery.limiter import Shut
+from pipeline.core.shipment import Before, DeliveryResult, Earlier, Shipment, Shut
 from pipeline.delivery.order_query import Told
 from schemas.vocabulary import Milestone, Outcome
 
@@ -19,42 +18,6 @@ _HELD_BACK = frozenset({Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNSENT})
 
 _SPLITS_AT_LEAST = 100
 """Halvings (two calls each) that any drop may add; a large one, as many as it has chunks."""
-
-
-class Shipment(Struct, frozen=True, kw_only=True):
-    """A planned drop handed in for delivery.
-
-    ``chunks`` as the ledger has them, by number; ``verdicts`` those already given;
-    ``body(offset, length)`` reads a frozen body. A part of a drop may be handed in by itself:
-    ``before`` then holds the chunks of earlier waves, which are over. ``taken_up``: since when
-    nobody else sends these chunks, where that was possible. ``doubts``: number of a chunk → order
-    id → an earlier step of that order that another drop left in doubt. ``leaves``: is told the
-    number of a chunk right before a call of it goes.
-    """
-
-    drop_seq: int
-    chunks: Sequence[Chunk]
-    verdicts: tuple[Verdict, ...]
-    body: Callable[[int, int], bytes]
-    before: tuple[Chunk, ...] = ()
-    taken_up: datetime | None = None
-    doubts: Mapping[int, Earlier] = field(default_factory=dict)
-    leaves: Callable[[int], None] = lambda _no: None
-
-
-class DeliveryResult(Struct, frozen=True, kw_only=True):
-    """Hold how the sending of a drop ended; the rest is in the ledger.
-
-    ``shut``: why all sending stopped early; ``broken``: what kept this drop alone from going on.
-    ``moved``: something of it was booked, so that its report would say something new.
-    """
-
-    drop_seq: int
-    complete: bool
-    cancelled: bool = False
-    shut: Shut | None = None
-    broken: Exception | None = None
-    moved: bool = True
 
 
 class Wave:

@@ -9,8 +9,8 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 
 import structlog
-from msgspec import Struct
 
+from pipeline.core.shipment import Shut
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.rate import Rate
 
@@ -18,22 +18,6 @@ _SHORTEST_TIMER = 0.001
 """Event loops count in milliseconds; a shorter wait would only spin."""
 
 log = structlog.get_logger(__name__)
-
-
-class Shut(Struct, frozen=True, kw_only=True):
-    """Why nothing is sent any more. ``held``: the API will not take us; else it is out of reach.
-
-    ``ours``: it is nothing to do with the API, but with this process or its ledger.
-    ``arguable``: it may be the rows of what was sent after all; another file would show it.
-    ``status``: the HTTP status that said so, if one did.
-    """
-
-    held: bool
-    reason: str
-    hint: str = ""
-    ours: bool = False
-    arguable: bool = False
-    status: int | None = None
 
 
 class SendingHeld(Exception):

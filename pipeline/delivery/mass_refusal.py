@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from pipeline.delivery.limiter import Shut
+from pipeline.core.shipment import Shut
 
 _ENOUGH = 3
 """Chunks refused to the last row, alike and with nothing taken between, that make a hold."""

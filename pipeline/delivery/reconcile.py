@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.ports import Chunk
+from pipeline.core.shipment import Before, Earlier
 from pipeline.delivery.context import Tools
-from pipeline.delivery.earlier import Before, Earlier
 from pipeline.delivery.limiter import SendingHeld
 from pipeline.delivery.order_query import Told
 from pipeline.delivery.policy import DeliveryPolicy

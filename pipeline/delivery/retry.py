@@ -1,9 +1,10 @@
 """Decide how one chunk waits, is tried again, renews the token, and gives up."""
 
 from pipeline.core.errors import Held, Transient
+from pipeline.core.shipment import Shut
 from pipeline.delivery.api.status_response import Answer, Meaning
 from pipeline.delivery.context import ChunkContext, Tools
-from pipeline.delivery.limiter import SendingHeld, Shut
+from pipeline.delivery.limiter import SendingHeld
 
 _MAX_RENEWALS = 2
 """A token that was renewed this often in a row and is still refused is not the matter."""

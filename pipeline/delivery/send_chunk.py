@@ -11,10 +11,10 @@ from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
+from pipeline.core.shipment import Earlier
 from pipeline.delivery.api.response_errors import Refusal
 from pipeline.delivery.api.status_response import Answer, Meaning, parse_status_response
 from pipeline.delivery.context import ChunkContext, Tools
-from pipeline.delivery.earlier import Earlier
 from pipeline.delivery.limiter import SendingHeld
 from pipeline.delivery.reconcile import Reconciler, proof_from
 from pipeline.delivery.retry import GaveUp, RetryPolicy

@@ -15,9 +15,8 @@ from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.storage.ledger import SqlLedger
 
 if TYPE_CHECKING:
+    from pipeline.core.shipment import DeliveryResult, Shipment, Shut
     from pipeline.delivery.dispatcher import Dispatcher
-    from pipeline.delivery.drop_queue import DeliveryResult, Shipment
-    from pipeline.delivery.limiter import Shut
 
 _SHARE_SECONDS = 5.0
 

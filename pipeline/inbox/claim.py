@@ -14,9 +14,9 @@ from pipeline.core.capture import attempt
 from pipeline.core.errors import DropChanged, StorageError
 from pipeline.core.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
 from pipeline.core.ports import Arrival, Clock
-from pipeline.inbox.late_notes import Back, LateNotes
-from pipeline.reporting.summary_json import received_json
+from pipeline.inbox.received_json import received_json
 from pipeline.storage.file_names import as_text, shown
+from pipeline.storage.late_notes import Back, LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.outbox_names import RECEIVED, file_name
 from pipeline.storage.root_folders import Folders, inode_of

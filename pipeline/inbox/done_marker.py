@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipeline.inbox.listing import Identity, identity_of, open_regular
+from pipeline.storage.listing import Identity, identity_of, open_regular
 
 _MOST = 4096
 _PIECE = 1024 * 1024

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import Clock
 from pipeline.inbox.scan import Cause, Waiting
-from pipeline.reporting.waiting_txt import waiting_text
+from pipeline.inbox.waiting_txt import waiting_text
 from pipeline.storage.file_names import as_text, shown, stem_of
 from pipeline.storage.outbox import Outbox
 

@@ -13,14 +13,14 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.model import CHANGED, Drop
 from pipeline.core.ports import Clock
-from pipeline.inbox.claim_files import digest_of
-from pipeline.inbox.late_notes import Back, LateNotes
-from pipeline.inbox.writers import Writer
 from pipeline.reporting.summary_json import summary_bytes, with_changed_file
+from pipeline.storage.claim_files import digest_of
 from pipeline.storage.file_names import shown
+from pipeline.storage.late_notes import Back, LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.outbox_names import SUMMARY, file_name
 from pipeline.storage.root_folders import Folders, inode_of, place_of
+from pipeline.storage.writers import Writer
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from pipeline.core.model import ReadyFile
 from pipeline.inbox.done_marker import read_marker, what_differs, what_is_marked
-from pipeline.inbox.listing import (
+from pipeline.storage.file_names import may_be_renamed, shown
+from pipeline.storage.listing import (
     Entry,
     Identity,
     LeftAlone,
@@ -23,9 +24,8 @@ from pipeline.inbox.listing import (
     what_is_missing,
     who_writes,
 )
-from pipeline.inbox.writers import Writer
-from pipeline.storage.file_names import may_be_renamed, shown
 from pipeline.storage.mount_check import Mount
+from pipeline.storage.writers import Writer
 
 _LONGER, _LONGER_THAN_NONE = 10, 20.0
 """How much longer than others a file must be unchanged that was taken too early once, or whose name

@@ -26,7 +26,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from pipeline.inbox.listing import is_courier_folder
+from pipeline.storage.listing import is_courier_folder
 
 # Not "opened" and "closed_no_write": our own reading raises those, and we would wake ourselves.
 _WAKING: list[type[FileSystemEvent]] = [

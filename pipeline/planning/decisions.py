@@ -14,7 +14,7 @@ from pipeline.storage.file_names import shown
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipeline.delivery.drop_queue import DeliveryResult
+    from pipeline.core.shipment import DeliveryResult
     from pipeline.planning.plan_input import Prepared
 
 _BUG = "Shipdrop failed on it, a bug; the log says how. It is tried again."

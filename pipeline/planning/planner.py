@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from pipeline.core.capture import attempt
 from pipeline.core.closed_drop import Closed
-from pipeline.core.errors import DropChanged, DropRefused, StorageError
+from pipeline.core.errors import DropChanged, DropRefused, ReadingStopped, StorageError
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock, Frozen, Standing
@@ -39,7 +39,6 @@ from pipeline.planning.freeze import (
 from pipeline.planning.order_index import frozen
 from pipeline.planning.plan import one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
-from pipeline.reading.process import ReadingStopped
 from pipeline.reporting.close_drop import Closer
 from pipeline.reporting.row_outcomes import Remark, settle
 from pipeline.storage.ledger import SqlLedger

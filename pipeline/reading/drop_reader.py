@@ -5,10 +5,11 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.core.errors import DropChanged, DropRefused, ReaderDied, StorageError
-from pipeline.core.file_facts import Facts, Job, Source
+from pipeline.core.errors import DropChanged, DropRefused, ReaderDied, ReadingStopped, StorageError
+from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Drop
-from pipeline.reading.process import Readers, ReadingStopped
+from pipeline.reading.process import Readers
+from pipeline.reading.process.job import Job
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool

@@ -16,12 +16,13 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
-from pipeline.core.file_facts import Facts, Job, Reading, SheetFacts, Source
+from pipeline.core.file_facts import Facts, Reading, SheetFacts, Source
 from pipeline.core.model import Block, Manifest, Notice, PreparedBlock, ReadTally, Sheet
+from pipeline.core.notices import group_notices
 from pipeline.reading.file_counts import Gathered, ending_of, take_back_footers
 from pipeline.reading.file_type import Buffer, let_go
 from pipeline.reading.open_manifest import read_manifest
-from pipeline.reporting.summary_json import group_notices
+from pipeline.reading.process.job import Job
 from pipeline.storage.spool import Spool
 from pipeline.validation import rejects_file
 from pipeline.validation.batch import Wanted, judge, read_together

@@ -18,14 +18,14 @@ from pipeline.core.closed_drop import Closed, Rest
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.model import CHANGED, Drop, DropState
 from pipeline.core.ports import Clock
-from pipeline.inbox.claim_files import Since, digest_of
-from pipeline.inbox.late_notes import LateNotes
 from pipeline.reporting import write
 from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
 from pipeline.reporting.rows import Report, gathered
 from pipeline.storage import outbox_names
+from pipeline.storage.claim_files import Since, digest_of
 from pipeline.storage.file_names import shown
+from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, place_of
 from pipeline.storage.spool import PART, Spool, spool_of

@@ -1,9 +1,8 @@
 """``REFUSED.txt``: why a whole file was refused and what to do, for the person who dropped it."""
 
-import unicodedata
 from datetime import UTC, datetime
 
-from pipeline.core.display import encodable
+from pipeline.core.display import one_line
 from schemas.codes import Code
 
 _DEFAULT_HINT = "Correct the file and drop it again."
@@ -11,8 +10,6 @@ _DEFAULT_HINT = "Correct the file and drop it again."
 _WHAT_WAS_SENT = {
     Code.PROCESSING_FAILED: "What had been sent before stands in its results file and in `trace`."
 }
-#: Marks, embeddings, overrides and isolates: they make a terminal show a line in another order.
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def refusal_text(
@@ -46,15 +43,3 @@ def refusal_text(
         "",
     )
     return "\r\n".join(lines).encode()
-
-
-def one_line(text: str) -> str:
-    """The text on one line, with what a terminal would obey escaped."""
-    joined = " ".join(encodable(text).split("\n"))
-    return "".join(_shown(char) for char in joined).strip()
-
-
-def _shown(char: str) -> str:
-    if char in _BIDI or unicodedata.category(char) in {"Cc", "Zl", "Zp"}:
-        return char.encode("unicode_escape").decode()
-    return char

@@ -1,20 +1,16 @@
 """``summary.json`` and ``received.json``: a drop in one object, for people who script."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
-import orjson
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from pipeline.core.display import encodable
+from pipeline.core.json_text import SCHEMA, json_text, utc_text
 from pipeline.core.model import CHANGED, Drop, DropState, Notice
+from pipeline.core.notices import group_notices
 from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.vocabulary import Outcome
-
-#: Raised only when a script written for the earlier form would break.
-SCHEMA: Final = 1
 
 _TELLABLE = {DropState.COMPLETED, DropState.REFUSED, DropState.OPEN, DropState.CANCELLED}
 
@@ -73,9 +69,9 @@ def summary_object(facts: SummaryFacts) -> dict[str, Any]:
         "skipped": {"blank": facts.blank, "header": facts.header, "footer": facts.footer},
         "corrections": _corrections(facts.corrections),
         "refused": _refusal(facts.refused),
-        "received_at": _time(drop.received_at),
-        "started_at": _time(drop.started_at),
-        "finished_at": _time(drop.finished_at),
+        "received_at": utc_text(drop.received_at),
+        "started_at": utc_text(drop.started_at),
+        "finished_at": utc_text(drop.finished_at),
         "files": {what: encodable(name) for what, name in facts.files.items()},
         "notices": remarks["notices"],  # ours: what is not the contract's comes after it
         "continues": drop.continues,
@@ -85,40 +81,7 @@ def summary_object(facts: SummaryFacts) -> dict[str, Any]:
 
 def summary_bytes(summary: Mapping[str, Any]) -> bytes:
     """Give ``summary.json``: what ``summary_object`` made, as JSON, indented by two."""
-    return _json(summary)
-
-
-def received_json(drop: Drop) -> bytes:
-    """Give ``received.json``: the receipt that is written as soon as a file is claimed.
-
-    ``sha256`` is null as long as the file has not been read.
-    """
-    return _json(
-        {
-            "schema": SCHEMA,
-            "drop_id": drop.drop_id,
-            "source_file": encodable(drop.source_file),
-            "folder": encodable(drop.folder),
-            "size": drop.size,
-            "sha256": drop.sha256 or None,
-            "received_at": _time(drop.received_at),
-        }
-    )
-
-
-def group_notices(notices: Iterable[Notice]) -> tuple[Notice, ...]:
-    """Make one notice of all that have the same code and column: counts added, first example kept.
-
-    Notices without an example row concern the file: they are grouped only with the same words.
-    The most frequent come first.
-    """
-    groups: dict[tuple[str, str, str], Notice] = {}
-    for notice in notices:
-        words = notice.message if notice.example_row is None else ""
-        key = (notice.code, notice.column, words)
-        first = groups.get(key)
-        groups[key] = replace(first, count=first.count + notice.count) if first else notice
-    return tuple(sorted(groups.values(), key=lambda each: -each.count))
+    return json_text(summary)
 
 
 def _rows(facts: SummaryFacts) -> dict[str, int]:
@@ -179,16 +142,3 @@ def _refusal(refused: Notice | None) -> dict[str, str] | None:
     if refused is None:
         return None
     return {"code": refused.code.value, "message": encodable(refused.message)}
-
-
-def _time(moment: datetime | None) -> str | None:
-    """UTC with milliseconds: ``2026-01-31T10:20:30.123Z``."""
-    if moment is None:
-        return None
-    if moment.tzinfo is None:
-        raise ValueError(f"the time {moment} has no zone")
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _json(value: Mapping[str, Any]) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

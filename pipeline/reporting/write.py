@@ -8,16 +8,12 @@ from msgspec.structs import replace
 from pipeline.core.display import encodable
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Drop, Notice, ResultBlock
+from pipeline.core.notices import group_notices
 from pipeline.reporting.corrections import corrections
 from pipeline.reporting.refused_txt import refusal_text
 from pipeline.reporting.rejects_csv import rejects_csv
 from pipeline.reporting.rows import Again, Report, results_pieces
-from pipeline.reporting.summary_json import (
-    SummaryFacts,
-    group_notices,
-    summary_bytes,
-    summary_object,
-)
+from pipeline.reporting.summary_json import SummaryFacts, summary_bytes, summary_object
 from pipeline.storage.outbox_names import (
     REFUSED,
     REJECTS,

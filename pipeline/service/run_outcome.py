@@ -10,7 +10,7 @@ from pipeline.core.closed_drop import Cause, Closed, Rest
 from pipeline.inbox.scan import Waiting
 
 if TYPE_CHECKING:
-    from pipeline.delivery.limiter import Shut
+    from pipeline.core.shipment import Shut
 
 _FOR_A_PERSON = ("rejected", "failed", "unknown")
 

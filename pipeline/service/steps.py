@@ -14,14 +14,14 @@ from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkState
-from pipeline.delivery.drop_queue import DeliveryResult, Shipment
-from pipeline.delivery.earlier import doubts_of
+from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.decisions import Blocked, Later, Reopened, rest_of
 from pipeline.planning.freeze import PlanRules, blocking, facts_of, make_plan, pending_of
 from pipeline.planning.plan import one_by_one
 from pipeline.planning.replan import recheck
 from pipeline.reporting.close_drop import Closer, Ending
 from pipeline.reporting.row_outcomes import Remark, Settled, settle, unsent
+from pipeline.service.earlier_steps import doubts_of
 from pipeline.storage.departures import Departures
 from pipeline.storage.file_names import shown
 from pipeline.storage.ledger import SqlLedger

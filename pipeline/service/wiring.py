@@ -19,7 +19,6 @@ from pipeline.core.ports import Presence
 from pipeline.delivery.metrics import CallCount
 from pipeline.delivery.thread import DeliveryThread
 from pipeline.inbox.claim import Claimer
-from pipeline.inbox.late_notes import LateNotes
 from pipeline.inbox.scan import Inbox
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.reading.process import Readers
@@ -33,6 +32,7 @@ from pipeline.service.settings import Settings
 from pipeline.service.swept_file import SweptFile
 from pipeline.storage.courier_profiles import LiveProfiles
 from pipeline.storage.file_names import DropIds, shown
+from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import spool_of

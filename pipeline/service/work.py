@@ -23,7 +23,7 @@ from pipeline.service.lineup import Came, Event, Lineup, thread_named
 from pipeline.service.onward import NotLoadedError, Onward
 
 if TYPE_CHECKING:
-    from pipeline.delivery.drop_queue import DeliveryResult
+    from pipeline.core.shipment import DeliveryResult
     from pipeline.delivery.thread import DeliveryThread
 
 _SENT_AHEAD = 64
@@ -250,7 +250,7 @@ class Work:
     # -- deliver -------------------------------------------------------------------------------
 
     def _deliver(self, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
-        from pipeline.delivery.drop_queue import DeliveryResult  # loaded by now, or soon to be
+        from pipeline.core.shipment import DeliveryResult  # loaded by now, or soon to be
 
         if drop.drop_id in self._cancelled:
             self._report(drop, DeliveryResult(drop_seq=drop.seq, complete=False, cancelled=True))
@@ -271,7 +271,7 @@ class Work:
         )
 
     def _came_back(self, drop: Drop, done: "Future[DeliveryResult]", held: ExitStack) -> None:
-        from pipeline.delivery.drop_queue import DeliveryResult
+        from pipeline.core.shipment import DeliveryResult
 
         held.close()
         del self._delivering[drop.drop_id]

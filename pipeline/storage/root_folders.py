@@ -16,8 +16,7 @@ from msgspec import Struct
 from pipeline.core.errors import StorageError, UsageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Presence
-from pipeline.inbox.claim_files import Claims, Digest
-from pipeline.inbox.listing import is_courier_folder, open_regular
+from pipeline.storage.claim_files import Claims, Digest
 from pipeline.storage.durable_files import (
     COPY_NAME,
     copy_beginning,
@@ -30,6 +29,7 @@ from pipeline.storage.durable_files import (
     temporary_in,
 )
 from pipeline.storage.file_names import ignored_because, one_component, shown
+from pipeline.storage.listing import is_courier_folder, open_regular
 from pipeline.storage.outbox import Outbox
 
 

@@ -8,10 +8,10 @@ from typing import Any, Final, TypeVar
 from msgspec import Struct
 
 from pipeline.core.errors import ShipdropError
-from pipeline.inbox.listing import list_inbox
 from pipeline.service.health_file import Pulse, has_scanned, is_fresh, read_pulse
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.cluster_status import cluster_status
+from pipeline.storage.listing import list_inbox
 
 _T = TypeVar("_T")
 

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from pipeline.core.closed_drop import Closed
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import ChunkResult, ChunkState
-from pipeline.delivery.drop_queue import DeliveryResult
+from pipeline.core.shipment import DeliveryResult
 from pipeline.inbox.late_writes import LateWrites
 from pipeline.inbox.scan import Inbox
 from pipeline.planning import planner  # noqa: F401 - else each fork would load them

@@ -21,8 +21,8 @@ from pipeline.core.chunk_body import ChunkBody, join_items
 from pipeline.core.clock import SystemClock
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, Clock, Frozen, Verdict
+from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.delivery.api.client import Credentials, KonnectApi
-from pipeline.delivery.drop_queue import DeliveryResult, Shipment
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.thread import DeliveryThread
 from pipeline.sandbox.config import Faults, SandboxConfig

@@ -14,10 +14,11 @@ import pytest
 
 from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropRefused, StorageError
-from pipeline.core.file_facts import Facts, Job, Reading, Source
+from pipeline.core.file_facts import Facts, Reading, Source
 from pipeline.core.model import Drop, DropState, Limits
-from pipeline.delivery.drop_queue import DeliveryResult
+from pipeline.core.shipment import DeliveryResult
 from pipeline.planning.decisions import Blocked, Ready
+from pipeline.reading.process.job import Job
 from pipeline.reading.read_file import prepare, prepare_together
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site

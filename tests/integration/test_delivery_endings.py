@@ -12,8 +12,8 @@ from pipeline.core.clock import SystemClock
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import ChunkState
+from pipeline.core.shipment import DeliveryResult
 from pipeline.delivery.dispatcher import Dispatcher
-from pipeline.delivery.drop_queue import DeliveryResult
 from pipeline.delivery.thread import DeliveryThread, DeliveryThreadDiedError
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.rules import State

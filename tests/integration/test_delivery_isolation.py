@@ -7,7 +7,7 @@ import pytest
 from pipeline.core.clock import SystemClock
 from pipeline.core.model import stamp
 from pipeline.core.ports import ChunkState
-from pipeline.delivery.drop_queue import DeliveryResult
+from pipeline.core.shipment import DeliveryResult
 from schemas.vocabulary import Outcome
 from tests.integration.delivery_support import (
     World,

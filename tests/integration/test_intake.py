@@ -12,12 +12,12 @@ from pipeline.core.errors import StorageError
 from pipeline.inbox.claim import Claimer
 from pipeline.inbox.intake import Intake
 from pipeline.inbox.late_files import Latecomers
-from pipeline.inbox.late_notes import LateNotes
 from pipeline.inbox.late_writes import LateWrites
 from pipeline.inbox.problems import Problems
 from pipeline.inbox.scan import Inbox
 from pipeline.inbox.watcher import Watcher
 from pipeline.storage.file_names import DropIds
+from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders
 from schemas.profile import load_profile

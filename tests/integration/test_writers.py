@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.inbox.listing import open_regular, who_writes
-from pipeline.inbox.writers import Writer, is_told_of_all, system_of, writer_of, writers_of
+from pipeline.storage.listing import open_regular, who_writes
+from pipeline.storage.writers import Writer, is_told_of_all, system_of, writer_of, writers_of
 
 
 @pytest.fixture

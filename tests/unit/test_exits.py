@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.delivery.limiter import Shut
+from pipeline.core.shipment import Shut
 from pipeline.inbox.scan import Cause as WaitsFor
 from pipeline.inbox.scan import Waiting
 from pipeline.service.run_outcome import Cause, Exit, Rest, RunOutcome

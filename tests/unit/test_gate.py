@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.delivery.limiter import Limiter, SendingHeld, Shut
+from pipeline.core.shipment import Shut
+from pipeline.delivery.limiter import Limiter, SendingHeld
 from pipeline.delivery.policy import DeliveryPolicy
 from tests.fakes.virtual_loop import run_virtually
 

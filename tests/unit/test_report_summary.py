@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.core.model import Drop, DropState, Notice
+from pipeline.core.notices import group_notices
+from pipeline.inbox.received_json import received_json
 from pipeline.reporting.summary_json import (
     SummaryFacts,
-    group_notices,
-    received_json,
     summary_bytes,
     summary_object,
     with_changed_file,

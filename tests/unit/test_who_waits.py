@@ -24,8 +24,7 @@ from msgspec.structs import replace
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.delivery.drop_queue import DeliveryResult
-from pipeline.delivery.limiter import Shut
+from pipeline.core.shipment import DeliveryResult, Shut
 from pipeline.planning.decisions import (
     Blocked,
     Candidate,

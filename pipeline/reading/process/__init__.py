@@ -4,7 +4,8 @@ What is said between them and us is told by ``pipeline.reading.process.protocol`
 ``pipeline.reading.process.child_main``.
 """
 
+from pipeline.core.errors import ReadingStopped
 from pipeline.reading.process.pool import Readers
-from pipeline.reading.process.reader_process import Earlier, Reader, ReadingBug, ReadingStopped
+from pipeline.reading.process.reader_process import Earlier, Reader, ReadingBug
 
 __all__ = ["Earlier", "Reader", "Readers", "ReadingBug", "ReadingStopped"]

@@ -126,7 +126,8 @@ def _read(
     wanted: Sequence[Mapping[str, Any]], reading: "Reading", earlier: _Earlier
 ) -> list[dict[str, Any]]:
     """Read some files; whatever happens to one comes out as its answer."""
-    from pipeline.core.file_facts import Job, Source
+    from pipeline.core.file_facts import Source
+    from pipeline.reading.process.job import Job
     from pipeline.reading.read_file import prepare_together
     from pipeline.storage.spool import Spool
 

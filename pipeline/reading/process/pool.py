@@ -4,11 +4,12 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from pipeline.core.errors import StorageError
-from pipeline.core.file_facts import Facts, Job, Source
+from pipeline.core.errors import ReadingStopped, StorageError
+from pipeline.core.file_facts import Facts, Source
 from pipeline.reading.process.child_process import Child
+from pipeline.reading.process.job import Job
 from pipeline.reading.process.protocol import OwnProfiles, ReadingRules
-from pipeline.reading.process.reader_process import Earlier, Reader, ReadingStopped
+from pipeline.reading.process.reader_process import Earlier, Reader
 from pipeline.storage.spool import Spool
 
 

@@ -17,8 +17,9 @@ import orjson
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from pipeline.core.file_facts import Facts, Job
+from pipeline.core.file_facts import Facts
 from pipeline.core.model import Limits
+from pipeline.reading.process.job import Job
 from schemas.codes import Code
 
 MB = 1024 * 1024

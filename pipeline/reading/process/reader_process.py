@@ -12,9 +12,10 @@ from signal import SIGXCPU
 import structlog
 from msgspec.structs import replace
 
-from pipeline.core.errors import DropRefused, ReaderDied, StorageError
-from pipeline.core.file_facts import Facts, Job, Source
+from pipeline.core.errors import DropRefused, ReaderDied, ReadingStopped, StorageError
+from pipeline.core.file_facts import Facts, Source
 from pipeline.reading.process.child_process import Child, ChildGone
+from pipeline.reading.process.job import Job
 from pipeline.reading.process.limits import Watch, not_startable, not_started, too_large, too_long
 from pipeline.reading.process.protocol import (
     MB,
@@ -59,10 +60,6 @@ process makes room."""
 
 class ReadingBug(Exception):
     """Our own fault, met in the other process. The message is its traceback without values."""
-
-
-class ReadingStopped(Exception):
-    """The file was not read to its end because reading as such was stopped."""
 
 
 class Reader:

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.cli.text import describe_profile
 from pipeline.core.ports import Search
 from pipeline.reporting.template_xlsx import template
 from pipeline.web import words
@@ -25,6 +24,7 @@ from pipeline.web.lateness import couriers
 from pipeline.web.remember import forget, learned, remember
 from pipeline.web.templating import address
 from schemas.courier import Profile
+from schemas.description import describe_profile
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pipeline.reporting.refused_txt import one_line
+from pipeline.core.display import one_line
 
 
 def waiting_text(

@@ -16,8 +16,6 @@ from msgspec import Struct
 from pipeline.core.errors import DropChanged, Fenced
 from pipeline.core.model import MTIME, Drop, ReadyFile
 from pipeline.core.ports import Presence
-from pipeline.inbox.listing import identity_of, open_regular
-from pipeline.inbox.writers import Writer, writer_of
 from pipeline.storage.durable_files import (
     COPY_NAME,
     copy_verified,
@@ -30,7 +28,9 @@ from pipeline.storage.durable_files import (
     temporary_in,
 )
 from pipeline.storage.file_names import as_text, one_component, shown
+from pipeline.storage.listing import identity_of, open_regular
 from pipeline.storage.mount_check import Mount
+from pipeline.storage.writers import Writer, writer_of
 
 
 class Digest(Struct, frozen=True, kw_only=True):

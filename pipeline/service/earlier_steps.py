@@ -5,31 +5,14 @@ Within a drop its queue remembers them wave by wave; what another drop left in d
 
 from collections.abc import Callable, Mapping, Sequence
 
-from msgspec import Struct
-
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkState, Verdict
+from pipeline.core.shipment import Before, Earlier
 from pipeline.planning.replan import doubts
 from pipeline.storage.ledger import SqlLedger
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
-
-
-class Before(Struct, frozen=True, kw_only=True):
-    """How an order's earlier milestone ended, in this drop or another, if not well.
-
-    ``code``: that of its verdict, where its chunk has ended; what ended as unknown stays so until
-    asking or a person settles it (decision 26).
-    """
-
-    milestone: Milestone
-    outcome: Outcome
-    code: str = ""
-
-
-#: order id → its earlier milestone
-Earlier = Mapping[str, Before]
 
 
 def doubts_of(

@@ -1,0 +1,77 @@
+"""A planned drop on its way to the API: the records that planning, service and delivery share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct, field
+
+from pipeline.core.ports import Chunk, Verdict
+from schemas.vocabulary import Milestone, Outcome
+
+
+class Shut(Struct, frozen=True, kw_only=True):
+    """Why nothing is sent any more. ``held``: the API will not take us; else it is out of reach.
+
+    ``ours``: it is nothing to do with the API, but with this process or its ledger.
+    ``arguable``: it may be the rows of what was sent after all; another file would show it.
+    ``status``: the HTTP status that said so, if one did.
+    """
+
+    held: bool
+    reason: str
+    hint: str = ""
+    ours: bool = False
+    arguable: bool = False
+    status: int | None = None
+
+
+class Before(Struct, frozen=True, kw_only=True):
+    """How an order's earlier milestone ended, in this drop or another, if not well.
+
+    ``code``: that of its verdict, where its chunk has ended; what ended as unknown stays so until
+    asking or a person settles it (decision 26).
+    """
+
+    milestone: Milestone
+    outcome: Outcome
+    code: str = ""
+
+
+#: order id → its earlier milestone
+Earlier = Mapping[str, Before]
+
+
+class Shipment(Struct, frozen=True, kw_only=True):
+    """A planned drop handed in for delivery.
+
+    ``chunks`` as the ledger has them, by number; ``verdicts`` those already given;
+    ``body(offset, length)`` reads a frozen body. A part of a drop may be handed in by itself:
+    ``before`` then holds the chunks of earlier waves, which are over. ``taken_up``: since when
+    nobody else sends these chunks, where that was possible. ``doubts``: number of a chunk → order
+    id → an earlier step of that order that another drop left in doubt. ``leaves``: is told the
+    number of a chunk right before a call of it goes.
+    """
+
+    drop_seq: int
+    chunks: Sequence[Chunk]
+    verdicts: tuple[Verdict, ...]
+    body: Callable[[int, int], bytes]
+    before: tuple[Chunk, ...] = ()
+    taken_up: datetime | None = None
+    doubts: Mapping[int, Earlier] = field(default_factory=dict)
+    leaves: Callable[[int], None] = lambda _no: None
+
+
+class DeliveryResult(Struct, frozen=True, kw_only=True):
+    """Hold how the sending of a drop ended; the rest is in the ledger.
+
+    ``shut``: why all sending stopped early; ``broken``: what kept this drop alone from going on.
+    ``moved``: something of it was booked, so that its report would say something new.
+    """
+
+    drop_seq: int
+    complete: bool
+    cancelled: bool = False
+    shut: Shut | None = None
+    broken: Exception | None = None
+    moved: bool = True

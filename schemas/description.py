@@ -1,0 +1,80 @@
+"""A courier profile in words, for people."""
+
+from collections.abc import Mapping
+
+from schemas.courier import Profile
+from schemas.statuses import NOTHING, UNCLEAR, UNCONFIRMED, WILDCARD, Meaning
+from schemas.vocabulary import Milestone
+
+_WORDS = {
+    NOTHING: "No milestone, ignored",
+    UNCLEAR: "Ambiguous, rejected",
+    UNCONFIRMED: "Not confirmed yet, rejected",
+}
+
+
+def describe_profile(profile: Profile) -> dict[str, list[str]]:
+    """Heading → lines: how it is chosen, columns by role, dates, statuses by what they lead to."""
+    columns = [
+        f"{role.value}{' (required)' if role in profile.required else ''}: {', '.join(headers)}"
+        for role, headers in profile.shown_headers.items()
+        if headers
+    ]
+    described = {f"{profile.title} ({profile.name})": _about(profile)}
+    if profile.unconfirmed:
+        described["Not confirmed yet, so it means nothing"] = list(profile.unconfirmed)
+    described["Columns, the preferred heading first"] = columns
+    table = profile.statuses
+    described |= _by_meaning("", table.base, table.shown)
+    if table.nothing_begins:
+        begins = ", ".join(table.nothing_begins)
+        described["No milestone, ignored, for every other status that begins with"] = [begins]
+    for direction, statuses in table.by_direction.items():
+        where = f" when the direction is {direction.value or 'blank'}"
+        described |= _by_meaning(where, statuses, table.shown)
+    for kind, statuses in table.by_type.items():
+        where = f" with type {table.shown_types.get(kind, kind)}"
+        described |= _by_meaning(where, statuses, table.shown)
+    return described
+
+
+def _about(profile: Profile) -> list[str]:
+    """What does not concern single statuses."""
+    told = []
+    if profile.file_names:
+        told.append(f"files called: {', '.join(profile.file_names)}")
+    told.append(f"times without a zone: {profile.zone or 'as manifest.timezone says'}")
+    for role, rule in profile.dates.items():
+        if role not in profile.shown_headers:
+            continue
+        forms = [f"dd{each}mm" for each in sorted(rule.day_first_with)]
+        forms += [f"mm{each}dd" for each in sorted(rule.month_first_with)]
+        order = "day first" if rule.day_first else "month first"
+        if rule.read_as != "text":
+            order = rule.read_as.replace("_", " ")
+        told.append(f"{role.value}: {', '.join([*forms, 'else ' * bool(forms) + order])}")
+    ids = profile.ids
+    if ids.digits_only or (ids.min_length, ids.max_length) != (1, 50):
+        kind = "digits" if ids.digits_only else "characters"
+        told.append(f"order ids: {ids.min_length} to {ids.max_length} {kind}")
+    if profile.auto_dispatch:
+        told.append("every order is auto-dispatched: pickups are not sent")
+    if profile.reasons:
+        told.append(f"reasons: {', '.join(f'{t} = {n}' for t, n in profile.reasons.items())}")
+    return told
+
+
+def _by_meaning(
+    where: str, statuses: Mapping[str, Meaning], shown: Mapping[str, str]
+) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for key, meaning in statuses.items():
+        word = "any other status" if key == WILDCARD else shown.get(key, key)
+        grouped.setdefault(_words(meaning) + where, []).append(word)
+    return {heading: [", ".join(words)] for heading, words in grouped.items()}
+
+
+def _words(meaning: Meaning) -> str:
+    if meaning > 0:
+        return f"Sent as {Milestone(meaning).wire}"
+    return _WORDS[meaning]
