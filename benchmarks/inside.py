@@ -90,10 +90,9 @@ def watch_ledger(clocks: Clocks) -> None:
 def watch_stages(clocks: Clocks) -> None:
     """Time the steps of a drop; nested ones are told by an indented label."""
     from pipeline.inbox.claim import Claimer
-    from pipeline.planning import planner
     from pipeline.reading.process import Readers
     from pipeline.reporting import close_drop, write
-    from pipeline.service import build, steps
+    from pipeline.service import build, planner, steps
     from pipeline.storage.ledger import SqlLedger
     from pipeline.storage.root_folders import Folders
     from pipeline.storage.spool import Spool

@@ -19,10 +19,10 @@ from pipeline.core.model import Disposition, Drop, Notice
 from pipeline.core.notices import group_notices
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Standing, Verdict
+from pipeline.core.settled import PLANNED
 from pipeline.planning.plan import Plan, plan
 from pipeline.planning.plan_input import Prepared
 from pipeline.planning.replan import Pending, pending_places
-from pipeline.reporting.row_outcomes import PLANNED
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.spool import Spool, keep
 from pipeline.validation.file_thresholds import judge

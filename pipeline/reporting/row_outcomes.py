@@ -18,7 +18,7 @@ from pipeline.core.finished_chunks import ChunkEnds
 from pipeline.core.free_text import joined
 from pipeline.core.model import Disposition, ResultBlock
 from pipeline.core.ports import Chunk, ChunkState, Verdict
-from pipeline.reporting.settled import OUTCOMES, PLANNED, Remark, Remarks, Settled
+from pipeline.core.settled import OUTCOMES, PLANNED, Remark, Remarks, Settled
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 

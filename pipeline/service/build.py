@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipeline.core.closed_drop import Closed
-from pipeline.inbox.intake import Intake
 from pipeline.inbox.late_files import Latecomers
-from pipeline.inbox.late_writes import LateWrites
 from pipeline.inbox.problems import Problems
 from pipeline.service.health import looking_at
 from pipeline.service.health_file import PulseWriter
+from pipeline.service.intake import Intake
+from pipeline.service.late_writes import LateWrites
 from pipeline.service.loop import Service
 from pipeline.service.onward import Loading, Onward
 from pipeline.service.scan_timer import Pace

@@ -15,9 +15,9 @@ from pipeline.core.errors import LedgerLost, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock
 from pipeline.inbox.claim import Claimer
-from pipeline.inbox.intake import Intake
 from pipeline.inbox.problems import Problems
 from pipeline.reading.drop_reader import ClaimedFiles
+from pipeline.service.intake import Intake
 from pipeline.service.lineup import Event
 from pipeline.service.onward import Onward
 from pipeline.service.requests import Requests

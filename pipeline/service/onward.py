@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from pipeline.planning.planner import Admission
     from pipeline.reporting.close_drop import Closer
+    from pipeline.service.planner import Admission
     from pipeline.service.steps import Runner
 
 

@@ -40,9 +40,9 @@ from pipeline.validation.profile_by_name import did_you_mean, find_profile
 
 if TYPE_CHECKING:
     from pipeline.planning.freeze import PlanRules
-    from pipeline.planning.planner import Admission
     from pipeline.reporting.close_drop import Closer
     from pipeline.reporting.fix_sheet import Advice
+    from pipeline.service.planner import Admission
     from pipeline.service.steps import Runner
 
 COURIERS = "couriers"
@@ -251,7 +251,7 @@ class Site(Struct, frozen=True, dict=True):
     @cached_property
     def admission(self) -> "Admission":
         """Takes drops that were read to where they can be delivered."""
-        from pipeline.planning.planner import Admission
+        from pipeline.service.planner import Admission
 
         return Admission(
             ledger=self.ledger,

@@ -18,7 +18,7 @@ LATE = {
     "numpy",
     "pyarrow",
     "httpx",
-    "pipeline.planning.planner",
+    "pipeline.service.planner",
     "pipeline.reporting.close_drop",
     "pipeline.delivery.dispatcher",
 }

@@ -22,12 +22,12 @@ from pipeline.core.closed_drop import Closed
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import ChunkResult, ChunkState
 from pipeline.core.shipment import DeliveryResult
-from pipeline.inbox.late_writes import LateWrites
 from pipeline.inbox.scan import Inbox
-from pipeline.planning import planner  # noqa: F401 - else each fork would load them
 from pipeline.planning.decisions import Ready
 from pipeline.reporting import close_drop  # noqa: F401 - the same
+from pipeline.service import planner  # noqa: F401 - else each fork would load them
 from pipeline.service import steps as _steps  # noqa: F401 - the same
+from pipeline.service.late_writes import LateWrites
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from pipeline.storage import arrow_files  # noqa: F401 - the same

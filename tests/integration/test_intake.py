@@ -10,12 +10,12 @@ from structlog.testing import capture_logs
 
 from pipeline.core.errors import StorageError
 from pipeline.inbox.claim import Claimer
-from pipeline.inbox.intake import Intake
 from pipeline.inbox.late_files import Latecomers
-from pipeline.inbox.late_writes import LateWrites
 from pipeline.inbox.problems import Problems
 from pipeline.inbox.scan import Inbox
 from pipeline.inbox.watcher import Watcher
+from pipeline.service.intake import Intake
+from pipeline.service.late_writes import LateWrites
 from pipeline.storage.file_names import DropIds
 from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
