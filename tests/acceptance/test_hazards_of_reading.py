@@ -90,3 +90,27 @@ def test_quotes_that_a_mark_made_part_of_a_heading_come_off_and_no_others(
     assert root.of("marked").counts == {"accepted": 1}
     assert root.of("spaced").summary["refused"]["code"] == "HEADER_NOT_FOUND"
     assert sent(api) == [("A1", "delivery_done")]
+
+
+def test_one_stray_byte_in_utf8_costs_its_own_character_only(
+    root: Root, api: SandboxHandle
+) -> None:
+    rows = many("A", "{},Delivered,ग्राहक को सौंप दिया", 20)
+    text = f"Order ID,Status,Remarks\n{rows}".encode()
+    for line in (b"B1,Delivered,caf\xe9", b"B2,Livr\xe9,x", b"B3\xe9,Delivered,x"):
+        text += line + b"\n"
+    root.drop("pasted.csv", text)
+    root.drop(
+        "old.csv", "Order ID,Status,Remarks\nC1,Delivered,café à la Müller\n".encode("cp1252")
+    )
+    assert root.once().code == 3
+    assert [order for order, _ in sent(api)] == [*(f"A{n:03}" for n in range(20)), "B1", "C1"]
+    told = root.of("pasted")
+    assert [line["codes"] for line in told.lines()][-2:] == [
+        "STATUS_UNKNOWN:status",
+        "ID_INVALID:order_id",
+    ]
+    (warned,) = [each for each in told.summary["warnings"] if each["code"] == "ENCODING_GUESSED"]
+    assert "line 22" in warned["message"]
+    assert "Windows-1252" not in warned["message"]
+    assert "Windows-1252" in str(root.of("old").summary["warnings"])

@@ -33,6 +33,7 @@ CHECKED = 16 << 20
 """Bytes validated at a time: so much of a mapped file is in memory at once."""
 _TERMINATOR = re.compile(rb"\r\r\n|\r\n|\r|\n")
 _DOS_END = 0x1A
+_REPLACEMENT, _BEYOND_ASCII = 0xFFFD, 0x80
 
 
 class Encoding(Struct, frozen=True, kw_only=True):
@@ -64,7 +65,7 @@ class Text(Protocol):
 
 
 def choose_encoding(data: Buffer, *, name: str) -> Encoding:
-    """Decide how ``data`` is encoded: byte order mark, NUL pattern, strict UTF-8, else cp1252.
+    """Decide how ``data`` is encoded: byte order mark, NUL pattern, UTF-8, else cp1252.
 
     Raises ``DropRefused`` (``TRUNCATED``) if the last character is cut or the file ends in NULs.
     """
@@ -210,9 +211,10 @@ def _utf8_or_cp1252(data: Buffer, start: int, name: str) -> Encoding:
         raise truncated(f"{quoted(name)} ends in the middle of a character.")
     line = line_at(_InPlace(data=data, start=start), bad - start)
     where = f"The first such character is in line {line}. Save the file as CSV UTF-8."
-    if start:
+    if start or _is_mostly_utf8(data, bad):
         codec = "utf-8"
-        what = "The file is marked as UTF-8 but holds bytes that are not; they show as U+FFFD."
+        is_utf8 = "marked as UTF-8" if start else "UTF-8"
+        what = f"The file is {is_utf8} but holds bytes that are not; they show as U+FFFD."
     else:
         codec, guess = "cp1252", _guess(data, bad)
         also = f", though it may be {guess}" if guess not in ("", "cp1252") else ""
@@ -259,6 +261,17 @@ def _first_bad(data: Buffer) -> tuple[int, bool]:
             return bad, error.reason == "unexpected end of data" and bad >= len(data) - 3
         let_go(data)
     return len(data), False
+
+
+def _is_mostly_utf8(data: Buffer, bad: int) -> bool:
+    """Tell whether more characters beyond ASCII are sound UTF-8 than bytes are not.
+
+    An old code page hardly ever makes one such character by chance.
+    """
+    around = bytes(data[max(0, bad - CHECKED) : bad + CHECKED])
+    text = np.frombuffer(around.decode("utf-8", errors="replace").encode("utf-32-le"), np.uint32)
+    unread = int(np.count_nonzero(text == _REPLACEMENT))
+    return int(np.count_nonzero(text >= _BEYOND_ASCII)) - unread > unread
 
 
 def _ascii_until(data: Buffer, start: int, end: int) -> bool:
