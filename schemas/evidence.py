@@ -6,6 +6,7 @@ one look: a cell decides, and only words that are plain anywhere count.
 """
 
 import re
+from collections.abc import Iterable
 from enum import Enum
 
 from msgspec import Struct
@@ -105,6 +106,13 @@ def claim_of(cell: str, look: Look) -> Direction | None:
     if look.asks is Asks.FILLED:
         return Direction.MAYBE_RTO if look.way is Direction.RTO else Direction.MAYBE_RETURN
     return None
+
+
+def is_of_returns(headings: Iterable[str]) -> bool:
+    """Tell whether the headings of a table are those of returns: Return ID, return_action."""
+    looks = (look_of(heading) for heading in headings)
+    told = [look for look in looks if look is not None and look.asks is Asks.FILLED]
+    return sum(look.way is Direction.RETURN for look in told) > 1
 
 
 class AsksStatus(Enum):

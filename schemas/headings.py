@@ -48,9 +48,14 @@ def words_of(heading: str) -> frozenset[str]:
     return frozenset(_WORD.findall(fold_header(_HUMPS.sub(" ", heading))))
 
 
+def other_subjects(heading: str) -> frozenset[str]:
+    """Return the words of a heading that name a subject other than the shipment."""
+    return words_of(heading) & _OTHERS
+
+
 def speaks_of_other(heading: str) -> bool:
     """Tell whether a heading holds a subject other than the shipment (payment, return, item)."""
-    return bool(words_of(heading) & _OTHERS)
+    return bool(other_subjects(heading))
 
 
 def is_earlier(heading: str) -> bool:

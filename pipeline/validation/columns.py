@@ -14,7 +14,7 @@ from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.folding import ABSENT, fold_header
-from schemas.headings import is_plain_order, names_order, words_of
+from schemas.headings import is_plain_order, names_order, other_subjects, words_of
 from schemas.likeness import alike
 from schemas.profile import is_awb_like
 from schemas.vocabulary import Role
@@ -305,7 +305,12 @@ def _guesses(
         alias, score = near[0][0], near[0][1]
         role = owner[alias]
         rival = max((each[1] for each in near if owner[each[0]] is not role), default=0.0)
-        if score - rival >= MARGIN and not (role is Role.ORDER_ID and is_awb_like(name)):
+        other = other_subjects(name) - words_of(alias)
+        if (
+            score - rival >= MARGIN
+            and not other
+            and not (role is Role.ORDER_ID and is_awb_like(name))
+        ):
             found.append((score, at, role, alias))
     found.sort(key=lambda each: (-each[0], each[1]))
     return [

@@ -8,7 +8,9 @@ from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 from schemas.courier import GENERIC, Profile
 from schemas.display import quoted
-from schemas.folding import fold, fold_header
+from schemas.evidence import is_of_returns
+from schemas.folding import fold, fold_header, is_absent
+from schemas.headings import speaks_of_other
 from schemas.likeness import alike
 from schemas.profile import is_awb_like
 from schemas.vocabulary import Role
@@ -23,14 +25,23 @@ _DATA = re.compile(r"[0-9]{4,}|^[\W0-9]*[0-9][\W0-9]*$|[0-9]{1,2}[-/.:][0-9]{1,2
 """What data looks like and headings do not: ids, amounts, dates, times of day."""
 
 
+_ID = re.compile(r"['#=\"]*[A-Za-z0-9][A-Za-z0-9_/-]{2,49}\"?")
+"""How an order id may look in a sheet, its wrappers included."""
+
+
 def header_missing(
-    missing: Sequence[Role], headings: Sequence[str], profile: Profile
+    missing: Sequence[Role],
+    headings: Sequence[str],
+    profile: Profile,
+    *,
+    below: Sequence[Sequence[str]] = (),
 ) -> DropRefused:
     """Build the refusal of a file without a column for some roles.
 
-    ``headings``: the row that is taken for the header; empty when no row looks like one. The
-    message names every missing role and the headings, the hint how to call the columns and which
-    headings may have been meant.
+    ``headings``: the row that is taken for the header; empty when no row looks like one. ``below``:
+    rows below it. The message names every missing role and the headings, the hint how to call the
+    columns and which headings may have been meant: never one that holds another subject, nor one
+    whose cells do not fit.
     """
     wanted = " and ".join(f"the {spoken(role)}" for role in missing)
     shown = [quoted(" ".join(cell.split())) for cell in headings if cell.strip()]
@@ -40,7 +51,7 @@ def header_missing(
     seen = (
         f"the headings seen are {listed}" if listed else "none of its rows looks like a heading row"
     )
-    advice = [_advice(role, headings, profile) for role in missing]
+    advice = [_advice(role, headings, profile, below) for role in missing]
     if Role.ORDER_ID in missing and any(is_awb_like(fold_header(cell)) for cell in headings):
         advice.append("an AWB cannot stand in for the order id")
     return DropRefused(
@@ -94,7 +105,9 @@ def spoken(role: Role) -> str:
     return "AWB" if role is Role.AWB else role.value.replace("_", " ")
 
 
-def _advice(role: Role, headings: Sequence[str], profile: Profile) -> str:
+def _advice(
+    role: Role, headings: Sequence[str], profile: Profile, below: Sequence[Sequence[str]]
+) -> str:
     open_marks = profile.unconfirmed_headers.get(role, ())
     if open_marks and not profile.headers.get(role):
         listed = ", ".join(quoted(mark) for mark in open_marks)
@@ -104,13 +117,20 @@ def _advice(role: Role, headings: Sequence[str], profile: Profile) -> str:
         )
     names = [quoted(name) for name in profile.shown_headers.get(role, ())[:3]]
     told = f"name the column of the {spoken(role)} {' or '.join(names) or quoted(role.value)}"
-    near = _nearest(role, headings, profile)
+    if role is Role.STATUS and is_of_returns(headings):
+        return (
+            f"{told} and write what happened, such as Return Picked Up or Return Delivered: the "
+            "headings are those of returns"
+        )
+    near = _nearest(role, headings, profile, below)
     if near:
         told += f" (did you mean {' or '.join(quoted(each) for each in near)}?)"
     return told
 
 
-def _nearest(role: Role, headings: Sequence[str], profile: Profile) -> list[str]:
+def _nearest(
+    role: Role, headings: Sequence[str], profile: Profile, below: Sequence[Sequence[str]]
+) -> list[str]:
     """The headings that come closest to what the role is called, the nearest first."""
     taken = {
         alias
@@ -120,8 +140,11 @@ def _nearest(role: Role, headings: Sequence[str], profile: Profile) -> list[str]
     }
     cells = {
         folded: " ".join(cell.split())
-        for cell in headings
-        if (folded := fold_header(cell)) and folded not in taken
+        for at, cell in enumerate(headings)
+        if (folded := fold_header(cell))
+        and folded not in taken
+        and not speaks_of_other(cell)
+        and may_hold(role, [row[at] for row in below if at < len(row)], profile)
     }
     if role is Role.ORDER_ID:
         cells = {folded: cell for folded, cell in cells.items() if not is_awb_like(folded)}
@@ -131,6 +154,22 @@ def _nearest(role: Role, headings: Sequence[str], profile: Profile) -> list[str]
             scores[folded] = max(score, scores.get(folded, 0.0))
     best = sorted(scores, key=lambda folded: -scores[folded])
     return [cells[folded] for folded in best[:_MOST_NEAR]]
+
+
+def may_hold(role: Role, cells: Sequence[str], profile: Profile) -> bool:
+    """Tell whether cells can be those of a role: most of them ids, or one of them a status.
+
+    A column without any, and one for another role, may hold anything.
+    """
+    filled = [cell.strip() for cell in cells if not is_absent(fold(cell))]
+    if not filled:
+        return True
+    if role is Role.ORDER_ID:
+        ids = sum(bool(_ID.fullmatch(cell)) and any(map(str.isdigit, cell)) for cell in filled)
+        return ids * 2 > len(filled)
+    if role is Role.STATUS:
+        return any(fold(cell) in profile.statuses.shown for cell in filled)
+    return True
 
 
 def _named(profile: Profile) -> str:

@@ -62,7 +62,10 @@ class ProfileHeaderFinder:
         profile = min(
             self._profiles, key=lambda each: (len(_lacking(row, each)), -len(each.required))
         )
-        return header_missing(_lacking(row, profile) or profile.required, row, profile)
+        place = next((at for at, cells in enumerate(seen) if cells is row), len(seen))
+        return header_missing(
+            _lacking(row, profile) or profile.required, row, profile, below=seen[place + 1 :]
+        )
 
 
 class LaterHeaders:

@@ -254,3 +254,17 @@ def test_a_hidden_column_stands_back_and_is_told(root: Root, first: int) -> None
     (told,) = (w for w in root.of("book").summary["warnings"] if w["code"] == "HIDDEN_COLUMN")
     assert '"Status"' in told["message"]
     assert "HIDDEN_COLUMN" in root.run("check", next(root.path.rglob("book.xlsx"))).out
+
+
+@pytest.mark.parametrize("heading", ["Status", "Package Status", "Current Status"])
+def test_a_table_of_returns_is_held_whatever_its_status_is_called(root: Root, heading: str) -> None:
+    profile = root.path / "couriers" / "acme.toml"
+    profile.parent.mkdir(exist_ok=True)
+    text = f'name = "acme"\n[headers]\nstatus = ["{heading}"]\n[statuses]\n'
+    words = 'delivery_done = ["Delivered"]\nbag_picked = ["Picked Up"]\n'
+    profile.write_text(text + words, encoding="utf-8")
+    header = ("Return_ID", "Order_ID", heading, "return_action")
+    rows = [("501", "A1", "Delivered", "Refund"), ("502", "A2", "Picked Up", "")]
+    root.drop("day.csv", sheet(rows, header=header), folder="acme")
+    assert root.once().code == 3
+    assert ends(root, "day") == [HELD] * 2

@@ -130,3 +130,58 @@ def test_the_very_name_goes_before_a_name_that_is_only_alike() -> None:
     profiles = {**PROFILES, "blue-dart": own}
     assert find_profile("blue-dart", profiles) is own
     assert find_profile("Blue Dart", profiles) is PROFILES["bluedart"]
+
+
+@pytest.mark.parametrize(
+    ("headings", "not_named"),
+    [
+        (["Name of visitor", "Contact_Number", "order_status"], "Contact_Number"),
+        (["Order_ID", "Payment_Status", "City"], "Payment_Status"),
+        (["Order ID", "Return Sttus", "City"], "Return Sttus"),
+        (["Order ID", "Item Sttus", "City"], "Item Sttus"),
+        (["Refund No", "Status", "City"], "Refund No"),
+        (["Invoice Number", "Status", "City"], "Invoice Number"),
+        (["Customer No", "Phone Number", "Status"], "Phone Number"),
+    ],
+)
+def test_a_hint_names_no_column_of_another_subject(headings: list[str], not_named: str) -> None:
+    told = refusal(headings, ["A1", "Delivered", "Pune"], courier="generic")
+    assert told.code is Code.HEADER_NOT_FOUND
+    assert "did you mean" not in told.hint
+    assert not_named not in told.hint
+
+
+def test_a_hint_for_a_table_of_returns_says_what_to_write() -> None:
+    headings = ["Return_ID", "Return_Number", "Order_ID", "Return_Status", "Package Sttus"]
+    told = refusal(headings, ["1", "RET1", "ORD-1", "Delivered", "Delivered"])
+    assert "did you mean" not in told.hint
+    assert "Return Delivered" in told.hint
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells"),
+    [
+        (["Ordr Nr", "Status"], [["Asha Rao", "Delivered"], ["Ravi", "RTO"]]),
+        (["Ordr Nr", "Status"], [["12.50", "Delivered"], ["7.25", "RTO"]]),
+        (["Order ID", "Shpmt Sttus"], [["A1", "Kerala"], ["A2", "Bihar"]]),
+        (["Order ID", "Statu Txt"], [["A1", "26-11-2026"], ["A2", "27-11-2026"]]),
+    ],
+)
+def test_a_hint_names_no_column_whose_cells_do_not_fit(
+    headings: list[str], cells: list[list[str]]
+) -> None:
+    assert "did you mean" not in refusal(headings, *cells).hint
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells", "meant"),
+    [
+        (["Ordr Nr", "Status"], [["17788111230617047762", "Delivered"], ["", "RTO"]], "Ordr Nr"),
+        (["Order ID", "Shpmt Sttus"], [["A1", "Delivered"], ["A2", "n/a"]], "Shpmt Sttus"),
+        (["Order ID", "Shpmt Sttus"], [], "Shpmt Sttus"),
+    ],
+)
+def test_a_hint_names_what_was_probably_meant(
+    headings: list[str], cells: list[list[str]], meant: str
+) -> None:
+    assert f'did you mean "{meant}"' in refusal(headings, *cells).hint
