@@ -33,8 +33,8 @@ class DeliveryThread:
     ``make_api`` is called once, inside the loop. ``start`` before use, ``stop`` at the end. What it
     works with is loaded in its own thread: until it is started it is only a door, which remembers
     what it is told (stop, kill, close, pause, share); what is submitted there is turned away.
-    ``on_limited``, set before the start, hears in the delivery thread for how many seconds the API
-    wants quiet; ``on_death`` that the thread ended by an error, which ``death`` has.
+    ``on_limited`` is called in the delivery thread with the seconds for which the API wants quiet,
+    ``on_death`` when the thread ended by an error, which ``death`` has.
     """
 
     def __init__(
@@ -184,6 +184,9 @@ class DeliveryThread:
             if self.death is not None:
                 self.on_death()
 
+    def _tell_limited(self, seconds: float) -> None:
+        self.on_limited(seconds)
+
     async def _work(self) -> None:
         from pipeline.delivery.context import Tools
         from pipeline.delivery.dispatcher import Dispatcher
@@ -193,7 +196,8 @@ class DeliveryThread:
         loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         api = self._make_api()
         limiter = Limiter(self._policy, monotonic=self._clock.monotonic)
-        limiter.on_limited = self.on_limited
+        # Looked up at each call: who wants to hear it may say so after the start.
+        limiter.on_limited = self._tell_limited
         order_query = OrderQuery(
             api=api, limiter=limiter, policy=self._policy, clock=self._clock, rng=self._rng
         )

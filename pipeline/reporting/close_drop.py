@@ -276,14 +276,16 @@ class Closer:
     def _tell_parent(self, drop: Drop, parent_id: str, settled: Settled) -> None:
         """The sender of the first file sees there how much of it is mended."""
         parent = self._ledger.find(parent_id)
-        if parent is None or not parent.state.closed:
+        if parent is None:
             return
-        fixed = frozenset(parent.facts.get("fixed_rows", ()))
-        told = write.tell_parent(parent, self._report(drop, settled), fixed, self._folders)
-        if told is not None:
-            summary, mended = told
-            facts = {**parent.facts, "summary": summary, "fixed_rows": sorted(mended)}
-            self._ledger.save(replace(parent, facts=facts))
+        rows = write.corrected_rows(parent, self._report(drop, settled))
+        corrected = self._ledger.add_corrections(parent.seq, rows)
+        # Another machine may add its own meanwhile: the last to write has to have seen all.
+        while corrected is not None:
+            write.summary_again(corrected, self._folders)
+            again = self._ledger.find(parent_id)
+            same = again is None or again.facts.get("summary") == corrected.facts["summary"]
+            corrected = None if same or again is None or not again.state.closed else again
 
     def _keep_ids(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> None:
         """A corrected rejects file may need the ids as they were (ID_RESTORED)."""

@@ -196,22 +196,15 @@ def _corrections(report: Report) -> tuple[int, int] | None:
     return len(found.rows), len(found.fixed)
 
 
-def tell_parent(
-    parent: Drop, child: Report, fixed: frozenset[int], folders: Folders
-) -> tuple[dict[str, Any], frozenset[int]] | None:
-    """Write a parent's summary anew: how many of its rejected rows are sound by now.
+def corrected_rows(parent: Drop, child: Report) -> frozenset[int]:
+    """Return the rows of the parent that are sound in this drop of corrected rejects."""
+    return corrections(child.blocks(), parent.drop_id).fixed
 
-    ``fixed``: its rows that earlier children mended. Returns the summary's object and all mended
-    rows; None when the parent has no summary of its own.
-    """
-    summary = parent.facts.get("summary")
-    if not summary:
-        return None
-    mended = fixed | corrections(child.blocks(), parent.drop_id).fixed
-    total = summary["rows"]["rejected"] + summary["rows"]["failed"]
-    told = {**summary, "corrections": {"rows": max(total, len(mended)), "fixed": len(mended)}}
-    folders.outbox_write(parent.folder, file_name(parent, SUMMARY), [summary_bytes(told)])
-    return told, mended
+
+def summary_again(parent: Drop, folders: Folders) -> None:
+    """Write the summary of a closed drop as its facts have it now."""
+    name = file_name(parent, SUMMARY)
+    folders.outbox_write(parent.folder, name, [summary_bytes(parent.facts["summary"])])
 
 
 def _kept_notices(facts: Mapping[str, Any]) -> list[Notice]:

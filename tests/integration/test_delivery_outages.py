@@ -85,6 +85,17 @@ def test_asked_to_wait_longer_than_we_may_we_give_up_at_once(tmp_path: Path) -> 
     server.close()
 
 
+def test_who_asks_after_the_start_hears_of_a_429_as_well(tmp_path: Path) -> None:
+    """As a worker does: the others are to keep quiet, too."""
+    heard: list[float] = []
+    with with_sandbox(tmp_path, limit_per_second=60, limit_burst=2) as (world, sandbox):
+        drop = world.drop(picked(100))
+        with world.room(longest_pause=0.5) as delivery:
+            delivery.on_limited = heard.append
+            assert delivery.submit(world.shipment(drop)).result(timeout=30).complete
+        assert sandbox.stats()["status_codes"]["429"] == len(heard) > 0
+
+
 @pytest.mark.parametrize("form", ["seconds", "date", "none"])
 def test_a_rate_limit_is_met_few_times_and_costs_no_row(tmp_path: Path, form: str) -> None:
     with with_sandbox(tmp_path, limit_per_second=60, limit_burst=10, retry_after_form=form) as (

@@ -441,3 +441,22 @@ def test_the_first_drop_with_the_same_bytes_is_found_for_many_at_once(ledger):
     first = ledger.first_with_bytes(["aa", "bb", "cc"])
     assert {sha256: drop_id for sha256, (_, drop_id) in first.items()} == {"aa": "d0", "bb": "d1"}
     assert ledger.first_with_bytes([]) == {}
+
+
+def test_corrections_are_added_to_each_other_and_leave_a_retry_alone(ledger):
+    rows = {"rejected": 3, "failed": 1}
+    parent = begin(
+        ledger, "d1", state=DropState.COMPLETED, facts={"summary": {"rows": rows}, "total": 9}
+    )
+    first = ledger.add_corrections(parent.seq, {4, 2})
+    assert first.facts["fixed_rows"] == [2, 4]
+    ledger.request("d1", "retry")
+    # The second child had read its parent before the first one was noted.
+    second = ledger.add_corrections(parent.seq, {7})
+    assert second.facts["fixed_rows"] == [2, 4, 7]
+    assert second.facts["summary"]["corrections"] == {"rows": 4, "fixed": 3}
+    assert ledger.find("d1") == second
+    assert second.request == "retry"
+    ledger.save(replace(second, state=DropState.OPEN))
+    assert ledger.add_corrections(parent.seq, {8}) is None
+    assert ledger.find("d1").state is DropState.OPEN

@@ -1,12 +1,13 @@
 """The ledger's drops: begun before the rename, saved at each stage, closed with their summary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Arrival
@@ -152,6 +153,29 @@ class Drops:
             if any(drop.state.closed for drop in some):
                 self._db.dialect.begin_closing(connection)
             write_drops(connection, some)
+
+    def add_corrections(self, seq: int, rows: Collection[int]) -> Drop | None:
+        """Add rows of a closed drop that were corrected in another drop; return it as it is then.
+
+        Only ``facts`` is written: a request or another correction at the same moment stays. Returns
+        None where the drop is not closed, or has no summary to add them to.
+        """
+        this = drops.c.seq == seq
+        with self._db.write() as connection:
+            row = connection.execute(drops.select().where(this).with_for_update()).first()
+            drop = drop_from(row) if row else None
+            if drop is None or not drop.state.closed or not drop.facts.get("summary"):
+                return None
+            fixed = {*drop.facts.get("fixed_rows", ()), *rows}
+            summary = drop.facts["summary"]
+            total = summary["rows"]["rejected"] + summary["rows"]["failed"]
+            summary = {
+                **summary,
+                "corrections": {"rows": max(total, len(fixed)), "fixed": len(fixed)},
+            }
+            facts = {**drop.facts, "summary": summary, "fixed_rows": sorted(fixed)}
+            connection.execute(drops.update().where(this).values(facts=facts))
+        return replace(drop, facts=facts)
 
     def forget(self, drop: Drop) -> None:
         """Remove a drop that was never claimed, or whose file went back to waiting."""
