@@ -7,9 +7,12 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import orjson
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from pipeline.core.display import encodable
 from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.file_facts import Source
 from pipeline.core.model import Disposition, Drop, DropState
@@ -30,6 +33,9 @@ from pipeline.storage.spool import Spool
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 
+FIRST = 5
+"""Updates that a check shows as they would be sent."""
+
 _WOULD_BE_SENT = Remark(code="", message="Would be sent.")
 _UNSENT = OUTCOMES.index(Outcome.UNSENT)
 
@@ -38,7 +44,8 @@ class Checked(Struct, frozen=True, kw_only=True):
     """A file that was checked.
 
     ``summary``: as a run would write it, as far as a check can know. ``why``: why it was read so.
-    ``more``: what only a preflight tells (``stages.preflight``); empty for a file without rows.
+    ``more``: what only a check tells (``check_report.preflight``, and ``first``: the first updates
+    that would be sent); empty for a file that cannot be used.
     """
 
     shown_name: str
@@ -108,7 +115,31 @@ def _planned(site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path
         statuses=prepared.choice.profile.statuses.offered(),
     )
     checked = _judged(prepared, planned, report, site, out)
-    return replace(checked, more=preflight(report.blocks(), report.role_columns))
+    more = preflight(report.blocks(), report.role_columns)
+    return replace(checked, more={**more, "first": _first_updates(report)})
+
+
+def _first_updates(report: Report) -> list[dict[str, Any]]:
+    """Give the first updates that would be sent, each with its row and the file's own status."""
+    found: list[dict[str, Any]] = []
+    outcome, start = report.settled.outcome, 0
+    for number, sheet in enumerate(report.facts["sheets"]):
+        for batch in report.spool.blocks(number, ["row", "source_status", "item"]):
+            ours = outcome[start : start + batch.num_rows]
+            for at in np.flatnonzero(ours == _UNSENT)[: FIRST - len(found)].tolist():
+                row, status, item = (batch.column(place)[at].as_py() for place in range(3))
+                found.append(
+                    {
+                        "sheet": encodable(sheet["name"]),
+                        "row": row,
+                        "status": encodable(status),
+                        "update": orjson.loads(item),
+                    }
+                )
+            if len(found) >= FIRST:
+                return found
+            start += batch.num_rows
+    return found
 
 
 def _judged(

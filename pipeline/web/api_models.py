@@ -188,3 +188,25 @@ class Sent(BaseModel):
     """Corrected rows on their way. ``upload``: the name to follow them by."""
 
     upload: str
+
+
+class CheckedFile(BaseModel):
+    """How one file would be read, and what would be sent."""
+
+    name: str
+    courier: str
+    why: str = Field(description="Why it is read as this courier's.")
+    refused: dict[str, Any] | None = Field(description="Why it would be refused, if so.")
+    rows: dict[str, int] = Field(description="By outcome; unsent: would be sent.")
+    columns: list[dict[str, Any]] = Field(description="Headings read, and those not, per sheet.")
+    statuses: list[dict[str, Any]] = Field(description="Each status word: meaning, outcome, rows.")
+    first: list[dict[str, Any]] = Field(description="The first updates as they would be sent.")
+    errors: list[dict[str, Any]]
+    warnings: list[dict[str, Any]]
+
+
+class CheckObject(BaseModel):
+    """Files that were checked together. ``check``: the name to send them by."""
+
+    check: str
+    files: list[CheckedFile]

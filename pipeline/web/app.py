@@ -20,6 +20,7 @@ from pipeline.web.front import (
     NotAllowed,
     NotPossible,
     NotThere,
+    Once,
     RejectsShelf,
     front_of,
     page,
@@ -82,6 +83,7 @@ def create_app(site: Site) -> FastAPI:
         drafts=Drafts(site),
         measures=Measures(site, strip, tally),
         shared=Shared(site.clock.monotonic, seconds=_SHARED_SECONDS),
+        once=Once(),
     )
     for each in (fix, drops, upload, find, couriers, pictures, workers, login, machines):
         app.include_router(each.router, include_in_schema=False)

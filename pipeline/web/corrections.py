@@ -1,6 +1,7 @@
 """Correcting a drop's rows, for the page and for machines: replace, remember, send."""
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from typing import Final
 
@@ -23,6 +24,7 @@ from schemas.vocabulary import Outcome, Role
 
 log = structlog.get_logger(__name__)
 
+_SENDING: Final = threading.Lock()
 _SENT: Final = (Outcome.ACCEPTED.value, Outcome.DUPLICATE.value, Outcome.UNKNOWN.value)
 
 
@@ -166,12 +168,22 @@ def _sent_with(front: Front, table: Table, order_id: str) -> list[tuple[str, str
     return [(each["row"], each["awb"].strip()) for each in told if each["outcome"] in _SENT]
 
 
-def send(front: Front, visitor: Visitor, drop_id: str, *, note: str, sure: str = "") -> str:
+def send(
+    front: Front, visitor: Visitor, drop_id: str, *, note: str, sure: str = "", once: str = ""
+) -> str:
     """Write the corrected file and put it into the inbox, as any other upload; return its batch.
 
-    ``sure``: the name of the doubts (``mark_of``) that somebody has looked at. Raises NotPossible,
-    StorageError.
+    ``sure``: the name of the doubts (``mark_of``) that somebody has looked at. ``once``: a name of
+    the form; sent again it leads to the batch it made. Raises NotPossible, StorageError.
     """
+    with _SENDING:
+        if done := front.once.of(once, drop_id):
+            return done
+        batch = _send(front, visitor, drop_id, note, sure)
+        return front.once.first(once, drop_id, batch)
+
+
+def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) -> str:
     table = table_of(front, drop_id)
     lines = correcting.lines_to_send(
         table.rejects, table.draft, table.fixed, whole_file=table.whole_file

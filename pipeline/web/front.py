@@ -28,6 +28,8 @@ from pipeline.web.tally import Tally
 _FIELD_BYTES: Final = 1024 * 1024
 _FIELDS: Final = 5_000
 _SHELF: Final = 4
+_FORMS: Final = 1_000
+"""Forms that are known to have been sent."""
 _LARGEST: Final = 64 * 1024 * 1024
 
 
@@ -44,10 +46,37 @@ class Front(Struct, frozen=True, kw_only=True):
     drafts: Drafts
     measures: Measures
     shared: Shared
+    once: "Once"
 
     def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
         """A rejects file, or what was read of it a moment ago. Raises StorageError, OSError."""
         return self.shelf.rejects(path, sheets)
+
+
+class Once:
+    """Knows which forms were sent already: a second click on a button is no second wish."""
+
+    def __init__(self) -> None:
+        self._done: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def first(self, form: str, mark: str, target: str) -> str:
+        """Return ``target``, or that of the request that sent this form with this content before.
+
+        ``form``: a name that only this form has, or "": nothing is known of it then.
+        """
+        with self._lock:
+            if not form:
+                return target
+            found = self._done.setdefault((form, mark), target)
+            while len(self._done) > _FORMS:
+                self._done.popitem(last=False)
+            return found
+
+    def of(self, form: str, mark: str) -> str:
+        """Return where this form led with this content, or ""."""
+        with self._lock:
+            return self._done.get((form, mark), "")
 
 
 class RejectsShelf:

@@ -4,10 +4,12 @@ A file that is only checked waits here for the word to send it, an hour at most.
 """
 
 import shutil
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -22,6 +24,8 @@ from pipeline.web.front import NotThere
 
 _KEPT_SECONDS: Final = 3600.0
 _CARD: Final = "card.json"
+_TOLD: Final = "checked.json"
+_SENDING: Final = threading.Lock()
 
 
 class Staged(Struct, frozen=True, kw_only=True):
@@ -42,6 +46,14 @@ class Staged(Struct, frozen=True, kw_only=True):
         return [
             place / str(number) / uploads.clean_name(name) for number, name in enumerate(self.names)
         ]
+
+    def mark(self, site: Site) -> str:
+        """Return a hash of all that was given: names, bytes, courier, note."""
+        whole = sha256(repr((self.names, self.courier, self.who, self.note)).encode())
+        for path in self.paths(site):
+            with path.open("rb") as file:
+                whole.update(file_digest(file, "sha256").digest())
+        return whole.hexdigest()
 
 
 def stage(site: Site, files: Sequence[UploadFile], *, courier: str, who: str, note: str) -> Staged:
@@ -88,6 +100,42 @@ def staged(site: Site, batch: str) -> Staged:
             "These files are no longer kept: they were sent, or waited too long.",
             hint="Choose them again.",
         ) from error
+
+
+def keep_told(site: Site, kept: Staged, told: Any) -> None:  # noqa: ANN401 - JSON
+    """Keep what a check told of these files beside them. Raises StorageError."""
+    path = _place(site, kept.batch) / _TOLD
+    with storing("write", path):
+        path.write_bytes(orjson.dumps(told))
+
+
+def told_of(site: Site, kept: Staged) -> Any:  # noqa: ANN401 - JSON
+    """Return what a check told of these files. Raises NotThere."""
+    try:
+        return orjson.loads((_place(site, kept.batch) / _TOLD).read_bytes())
+    except (OSError, ValueError) as error:
+        raise NotThere("These files were not checked.", hint="Choose them again.") from error
+
+
+def send_once(site: Site, batch: str) -> None:
+    """Send the files that were kept under this name, unless that was done before.
+
+    Raises NotThere, UsageError, StorageError.
+    """
+    with _SENDING:
+        if was_sent(site, batch):
+            return
+        kept = staged(site, batch)
+        try:
+            send(site, kept)
+        except UsageError:
+            discard(site, kept)
+            raise
+
+
+def was_sent(site: Site, batch: str) -> bool:
+    """Tell whether the files that were kept under this name are all in the inbox by now."""
+    return bool(uploads.batch_of(site, batch)) and not (_place(site, batch) / _CARD).is_file()
 
 
 def send(site: Site, kept: Staged, *, folder: str | None = None, corrects: str = "") -> None:

@@ -38,6 +38,31 @@ MILESTONES: Final[Mapping[str, str]] = {
     "return_bag_delivered": "Customer's return has arrived",
     "no_milestone": "On the way: nothing to report",
 }
+#: Role of a column → what it is called.
+ROLES: Final[Mapping[str, str]] = {
+    "order_id": "Order id",
+    "awb": "AWB",
+    "status": "Status",
+    "status_type": "Type of the status",
+    "reason_code": "Reason",
+    "remark": "Remark",
+    "location": "Place",
+    "event_time": "When it happened",
+    "promised_delivery_date": "Promised delivery date",
+    "estimated_delivery_date": "Estimated delivery date",
+    "direction": "Direction (forward or return)",
+    "auto_dispatch": "Auto-dispatch",
+    "self_ship": "Self-ship",
+    "courier": "Courier",
+}
+#: What is sent beside order id and status → what it is called.
+FIELDS: Final[Mapping[str, str]] = {
+    "remark": "Remark",
+    "reasonCode": "Reason code",
+    "dpLocation": "Place",
+    "promised_delivery_date": "Promised delivery",
+    "estimated_delivery_date": "Estimated delivery",
+}
 _FOR_A_PERSON: Final = (Outcome.REJECTED, Outcome.FAILED, Outcome.UNKNOWN)
 
 

@@ -1,5 +1,6 @@
 """The JSON API: drops, uploads, results; described by OpenAPI at ``/api/v1/openapi.json``."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -11,8 +12,11 @@ from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.order_history import trace_order
 from pipeline.web import drop_view, requests, staging, uploads, words
+from pipeline.web.access import Visitor
 from pipeline.web.api_models import (
     Asked,
+    CheckedFile,
+    CheckObject,
     DropList,
     DropObject,
     HealthObject,
@@ -34,7 +38,7 @@ from pipeline.web.front import (
     check_machine,
     read_form,
 )
-from pipeline.web.pages.upload import stage_form
+from pipeline.web.pages.upload import check, stage_form
 from schemas.vocabulary import Outcome
 
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
@@ -50,6 +54,7 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 DropId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,60}$", examples=["d20261123t144123123k7qz"])]
+Batch = Annotated[str, Path(pattern=r"^[0-9a-f]{1,60}$")]
 _TOO_LARGE: Final[dict[int | str, dict[str, Any]]] = {
     413: {"description": "Larger than web.max_upload_mb.", "content": {"text/plain": {}}},
     400: {"model": Problem, "description": "The body is no form."},
@@ -138,27 +143,66 @@ def drops(
 @router.post("/drops", status_code=202, openapi_extra=_UPLOAD_BODY, responses=_TOO_LARGE)
 async def upload(request: Request, front: AtFront, visitor: Operator) -> UploadObject:
     """Put files into the inbox; the service takes them at its next scan."""
+    kept = await _staged(request, front, visitor)
+    await run_in_threadpool(staging.send_once, front.site, kept.batch)
+    return await run_in_threadpool(_upload, front, kept.batch)
+
+
+async def _staged(request: Request, front: Front, visitor: Visitor) -> staging.Staged:
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise UsageError("The body must be multipart/form-data with the field files.")
     check_machine(request, front, visitor)
     most = front.site.settings.web.max_upload_files
     form = await read_form(request, front, visitor, files=most, checked=True)
     try:
-        kept = await run_in_threadpool(stage_form, front, form, visitor)
+        return await run_in_threadpool(stage_form, front, form, visitor)
     finally:
         await form.close()
-    try:
-        await run_in_threadpool(staging.send, front.site, kept)
-    except UsageError:
-        await run_in_threadpool(staging.discard, front.site, kept)
-        raise
-    return await run_in_threadpool(_upload, front, kept.batch)
+
+
+@router.post("/checks", openapi_extra=_UPLOAD_BODY, responses=_TOO_LARGE)
+async def check_files(request: Request, front: AtFront, visitor: Operator) -> CheckObject:
+    """Check files: how each would be read and what would be sent. Nothing is sent."""
+    kept = await _staged(request, front, visitor)
+    return _check(kept.batch, await run_in_threadpool(check, front, kept))
+
+
+@router.get("/checks/{check}")
+def checked(front: AtFront, _visitor: Operator, check: Batch) -> CheckObject:
+    """Show again what a check told, as long as its files wait to be sent."""
+    kept = staging.staged(front.site, check)
+    return _check(kept.batch, staging.told_of(front.site, kept))
+
+
+@router.post("/checks/{check}/send", status_code=202)
+def send_checked(request: Request, front: AtFront, visitor: Operator, check: Batch) -> UploadObject:
+    """Put files into the inbox that were checked; asked for again, it is done once."""
+    check_machine(request, front, visitor)
+    staging.send_once(front.site, check)
+    return _upload(front, check)
+
+
+def _check(batch: str, told: Sequence[Mapping[str, Any]]) -> CheckObject:
+    files = [
+        CheckedFile(
+            name=_plain(each["name"]),
+            courier=each["summary"]["courier"] or "",
+            why=_plain(each["why"]),
+            refused=each["summary"]["refused"],
+            rows=each["summary"]["rows"],
+            columns=each["summary"].get("columns") or [],
+            statuses=list(each["statuses"]),
+            first=list(each["first"]),
+            errors=each["summary"]["errors"],
+            warnings=each["summary"]["warnings"],
+        )
+        for each in told
+    ]
+    return CheckObject(check=batch, files=files)
 
 
 @router.get("/uploads/{upload}")
-def uploaded(
-    front: AtFront, _visitor: Looker, upload: Annotated[str, Path(pattern=r"^[0-9a-f]{1,60}$")]
-) -> UploadObject:
+def uploaded(front: AtFront, _visitor: Looker, upload: Batch) -> UploadObject:
     """Tell what became of files that were uploaded together."""
     return _upload(front, upload)
 

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.web import correcting, faults
+from pipeline.web import correcting, faults, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.corrections import (
     Doubtful,
@@ -81,6 +81,7 @@ def _shown(front: Front, table: Table, page_no: int) -> dict[str, Any]:
         "sent": sorted(set(table.draft.sent.values())),
         "doubts": doubts,
         "sure": mark_of(doubts),
+        "once": uploads.new_batch(),
     }
 
 
@@ -184,8 +185,9 @@ def _save(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str:
     go = text_of(form, "go")
     if go == "send":
         note, sure = text_of(form, "note"), text_of(form, "sure") if form.get("is_sure") else ""
+        once = text_of(form, "once")
         try:
-            return f"/uploads/{send(front, visitor, drop_id, note=note, sure=sure)}"
+            return f"/uploads/{send(front, visitor, drop_id, note=note, sure=sure, once=once)}"
         except Doubtful:
             return f"/drops/{drop_id}/fix#asked"  # the page asks
     number = _whole_number(go) or 1

@@ -46,6 +46,7 @@ def _form(front: Front, wrong: str) -> dict[str, Any]:
         "max_mb": web.max_upload_mb,
         "max_files": web.max_upload_files,
         "wrong": wrong,
+        "once": uploads.new_batch(),
     }
 
 
@@ -62,28 +63,47 @@ async def upload(request: Request, front: AtFront, visitor: Operator) -> Respons
     finally:
         await form.close()
     if text_of(form, "what") == "check":
-        values = await run_in_threadpool(_checked, front, kept)
-        return await show(request, "checked.html", values, visitor=visitor)
-    return await _send(request, front, visitor, kept)
+        await run_in_threadpool(check, front, kept)
+        return went(request, f"/checks/{kept.batch}")
+    once = text_of(form, "once")
+    batch = await run_in_threadpool(front.once.first, once, kept.mark(front.site), kept.batch)
+    if batch != kept.batch:  # the same form once more: a second click
+        await run_in_threadpool(staging.discard, front.site, kept)
+        return went(request, f"/uploads/{batch}")
+    return await _send(request, front, visitor, kept.batch)
+
+
+@router.get("/checks/{batch}")
+def checked_page(request: Request, front: AtFront, visitor: Operator, batch: str) -> Response:
+    """What a check told, as long as its files are kept; then what became of them."""
+    if staging.was_sent(front.site, batch):
+        return RedirectResponse(f"/uploads/{batch}", status_code=303)
+    kept = staging.staged(front.site, batch)
+    values = {
+        "kept": kept,
+        "checked": staging.told_of(front.site, kept),
+        "meanings": words.MILESTONES,
+        "roles": words.ROLES,
+        "fields": words.FIELDS,
+    }
+    return page(request, "checked.html", values, visitor=visitor)
 
 
 @router.post("/upload/{batch}/send")
 async def send(request: Request, front: AtFront, visitor: Operator, batch: str) -> Response:
-    """Put files into the inbox that were checked before."""
+    """Put files into the inbox that were checked before; asked for again, it is done once."""
     await read_form(request, front, visitor)
-    kept = await run_in_threadpool(staging.staged, front.site, batch)
-    return await _send(request, front, visitor, kept)
+    return await _send(request, front, visitor, batch)
 
 
-async def _send(request: Request, front: Front, visitor: Visitor, kept: staging.Staged) -> Response:
+async def _send(request: Request, front: Front, visitor: Visitor, batch: str) -> Response:
     try:
-        await run_in_threadpool(staging.send, front.site, kept)
+        await run_in_threadpool(staging.send_once, front.site, batch)
     except UsageError as error:
-        await run_in_threadpool(staging.discard, front.site, kept)
         values = _form(front, str(error))
         return await show(request, "upload.html", values, visitor=visitor, status=422)
-    log.info("web.upload", files=len(kept.names), user=visitor.name, batch=kept.batch)
-    return went(request, f"/uploads/{kept.batch}")
+    log.info("web.upload", user=visitor.name, batch=batch)
+    return went(request, f"/uploads/{batch}")
 
 
 def went(request: Request, target: str) -> Response:
@@ -108,27 +128,29 @@ def stage_form(front: Front, form: FormData, visitor: Visitor) -> staging.Staged
     )
 
 
-def _checked(front: Front, kept: staging.Staged) -> dict[str, Any]:
+def check(front: Front, kept: staging.Staged) -> list[dict[str, Any]]:
+    """Check the files of a form; keep what is told, and return it, an object per file."""
     with _CHECKS:
         checked: list[Checked] = check_files(
             front.site, kept.paths(front.site), courier=kept.courier or None, out=None
         )
-    return {
-        "kept": kept,
-        "checked": [
-            {
-                "name": name,
-                "why": each.why,
-                "summary": each.summary,
-                "counts": {
-                    outcome: count
-                    for outcome, count in each.summary["rows"].items()
-                    if count and outcome != "total"
-                },
-            }
-            for name, each in zip(kept.names, checked, strict=True)
-        ],
-    }
+    told = [
+        {
+            "name": name,
+            "why": each.why,
+            "summary": each.summary,
+            "counts": {
+                outcome: count
+                for outcome, count in each.summary["rows"].items()
+                if count and outcome != "total"
+            },
+            "statuses": each.more.get("statuses", ()),
+            "first": each.more.get("first", ()),
+        }
+        for name, each in zip(kept.names, checked, strict=True)
+    ]
+    staging.keep_told(front.site, kept, told)
+    return told
 
 
 @router.get("/uploads/{batch}")

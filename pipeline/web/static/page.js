@@ -43,6 +43,30 @@ document.addEventListener("htmx:xhr:progress", (event) => {
   bar.value = (100 * event.detail.loaded) / event.detail.total;
 });
 
+// A form that is on its way has no buttons: a second click is no second wish. The button that was
+// pressed still says its word, since the form's data is gathered first.
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented && !event.target.hasAttribute("hx-post")) return;
+  const buttons = event.target.querySelectorAll("button:not(:disabled)");
+  setTimeout(() => rest(buttons, true));
+});
+
+function rest(buttons, whether) {
+  for (const button of buttons) button.disabled = whether;
+}
+
+function wake(form) {
+  rest(form.querySelectorAll("button:disabled"), false);
+}
+
+for (const kind of ["htmx:afterRequest", "htmx:sendError", "htmx:responseError"]) {
+  document.addEventListener(kind, (event) => {
+    if (event.target.tagName === "FORM") wake(event.target);
+  });
+}
+// Back to a page that the browser kept: its forms can be sent again.
+window.addEventListener("pageshow", () => document.querySelectorAll("form").forEach(wake));
+
 // A form that is refused says so in the page; a poll that fails leaves the page as it is.
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.requestConfig.verb === "post" && event.detail.xhr.status >= 400) {
