@@ -60,7 +60,8 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     text right of the last named column, in a rejects file that came back. ``damaged_id``: what a
     spreadsheet had made of its id before that was put back. ``codes``: those that it was rejected
     with, in such a file. ``shown``: column → how a spreadsheet shows the number in it (``as
-    0012``), where that is not as it is stored.
+    0012``), where that is not as it is stored. ``counts_rows``: it is the last and tells, in its
+    only cell, how many there are.
     """
 
     cells: int | None = None
@@ -68,6 +69,7 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     damaged_id: str | None = None
     codes: str = ""
     shown: Mapping[int, str] = field(default_factory=dict)
+    counts_rows: bool = False
 
 
 class Notice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

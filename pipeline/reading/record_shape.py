@@ -3,6 +3,7 @@
 The same for text and workbooks, and for both ways of reading CSV.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
@@ -11,17 +12,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import BLOCK_ROWS, Block, ReadTally, RowFacts
 from pipeline.reading.header_row import LaterHeaders, two_headers
 from schemas.codes import Code
+from schemas.footers import reads_as_footer
 from schemas.limits import USUAL_SHARE
 from schemas.vocabulary import EMPTY_SURPLUS
 
 Mask = npt.NDArray[np.bool_]
 
 _ASCII = 0x7F
+#: What a database's tools draw below the headings, in every column.
+_RULE = re.compile(r"[-=_+|]{3,}|[-=_]*")
 
 
 class Parsed(Struct, frozen=True, kw_only=True):
@@ -119,6 +124,8 @@ class Shaper:
     def _passed_over(self, parsed: Parsed) -> Mask | None:
         """Return which records are blank or repeat the header, or None if none does."""
         blank = _every(parsed, _blank_cells)
+        if self.rows == 0 and len(parsed):
+            blank[0] |= all(_RULE.fullmatch(cells[0].as_py().strip()) for cells in parsed.cells)
         for at in parsed.surplus:
             blank[at] = False
         headers = dict(enumerate(self._headers))
@@ -159,9 +166,21 @@ class Shaper:
         short = (parsed.counts < self._needed) & data
         at = np.flatnonzero(short)
         self.short += len(at)
-        self.cut = parsed.open_end and bool(short[-1])
         counts = parsed.counts[at].tolist()
-        return {row: RowFacts(cells=n) for row, n in zip(at.tolist(), counts, strict=True)}
+        found = {row: RowFacts(cells=n) for row, n in zip(at.tolist(), counts, strict=True)}
+        if parsed.open_end and bool(short[-1]):
+            whole = int((parsed.counts >= self._needed).sum())
+            self._end(parsed, found, whole)
+        return found
+
+    def _end(self, parsed: Parsed, found: dict[int, RowFacts], whole: int) -> None:
+        """Judge a short last record without a line end: it was cut off, or is a footer."""
+        last = len(parsed) - 1
+        words = [text for cells in parsed.cells if (text := cells[last].as_py().strip())]
+        if words == [str(self.rows + whole)]:
+            found[last] = replace(found[last], counts_rows=True)
+        else:
+            self.cut = not (words and reads_as_footer(words[0]))
 
     def _surplus(self, parsed: Parsed, data: Mask) -> Mapping[int, tuple[str, ...]]:
         """Add the records with empty cells beyond the last column, unless most have them.

@@ -14,15 +14,16 @@ from schemas.vocabulary import CellKind
 
 _ENDS = INVISIBLE + " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
 _ENDS += "\u2008\u2009\u200a\u202f\u205f\u3000"
+_PAIRS = frozenset({('"', '"'), ("'", "'"), ("`", "`"), ("`", "'"), ("“", "”"), ("‘", "’")})
 _WHOLE_FLOAT = re.compile(rf"([0-9]{{1,{EXACT_DIGITS}}})\.0")
 
 
 def canonical_ids(cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> pa.Array:
     """Return the ids as they are judged and sent; "" where the cell says that there is none.
 
-    One complete wrapper (``="…"``, ``"…"``, ``'…'``, or a leading ``'``), the white space and
-    the invisible characters at the ends are taken off, and ``.0`` from a whole number of at most
-    15 digits (hazards, section A). Nothing inside an id is ever changed.
+    One complete wrapper (``="…"``, ``"…"``, ``'…'``, or a leading ``'`` or backtick), the white
+    space and the invisible characters at the ends are taken off, and ``.0`` from a whole number of
+    at most 15 digits (hazards, section A). Nothing inside an id is ever changed.
     """
     plain = pc.match_substring_regex(cells, ID_SHAPE)
     odd = np.flatnonzero(~plain.to_numpy(zero_copy_only=False))
@@ -53,10 +54,10 @@ def _canonical(value: str) -> str:
     text = value.strip(_ENDS)
     if text.startswith('="') and text.endswith('"') and len(text) >= 3:
         text = text[2:-1]
-    elif len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
+    elif len(text) >= 2 and (text[0], text[-1]) in _PAIRS:
         text = text[1:-1]
     else:
-        text = text.removeprefix("'")
+        text = text[1:] if text.startswith(("'", "`")) else text
     text = text.strip(_ENDS)
     if is_absent(text.casefold()) or not text.strip("-"):
         return ""

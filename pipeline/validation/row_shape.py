@@ -11,6 +11,7 @@ from pipeline.core.model import Block, RowFacts
 from pipeline.reading.excel.notes.sheet_notes import NAMES
 from pipeline.validation.columns import ColumnMap
 from schemas.courier import Profile
+from schemas.footers import reads_as_footer
 from schemas.manifest import Fact, Shape
 from schemas.vocabulary import EMPTY_SURPLUS, CellKind, Role
 from schemas.words import RowShape
@@ -139,15 +140,27 @@ def without_status(block: Block, mapping: ColumnMap) -> Mask:
 
 
 def footers(block: Block, mapping: ColumnMap) -> Mask:
-    """Return the rows without a status whose id is empty or begins with Total."""
-    statuses = block.cells[mapping.columns[Role.STATUS]]
-    mask = _mask(pc.equal(pc.utf8_trim_whitespace(statuses), ""))
+    """Return the rows that read as a footer (``schemas.footers``), or have no id and no status.
+
+    A footer has no status; beside its words a count may stand there (``3 shipments``).
+    """
+    statuses = pc.utf8_trim_whitespace(block.cells[mapping.columns[Role.STATUS]])
+    mask = _mask(pc.match_substring_regex(statuses, "^(?:[0-9].*)?$"))
     rows = np.flatnonzero(mask)
     if len(rows):
         ids = block.cells[mapping.columns[Role.ORDER_ID]].take(pa.array(rows)).to_pylist()
-        words = [cell.strip(" \t\r\n\u00a0'\"").casefold() for cell in ids]
-        mask[rows] = [not word or word.startswith("total") for word in words]
+        said = statuses.take(pa.array(rows)).to_pylist()
+        mask[rows] = [
+            (not word and not status) or word.startswith("total") or reads_as_footer(word)
+            for word, status in zip(map(_bare, ids), said, strict=True)
+        ]
+    for at, facts in block.facts.items():
+        mask[at] |= facts.counts_rows
     return mask
+
+
+def _bare(cell: str) -> str:
+    return cell.strip(" \t\r\n\u00a0'\"").casefold()
 
 
 def _mask(values: pa.Array) -> Mask:

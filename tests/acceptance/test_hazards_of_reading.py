@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 
+import pytest
 import xlsxwriter
 
 from pipeline.sandbox.server import SandboxHandle
@@ -114,3 +115,56 @@ def test_one_stray_byte_in_utf8_costs_its_own_character_only(
     assert "line 22" in warned["message"]
     assert "Windows-1252" not in warned["message"]
     assert "Windows-1252" in str(root.of("old").summary["warnings"])
+
+
+FOOTERS = (
+    *("Total: 3", "Total,3", "Grand Total,3,,", "Total rows 3", "(3 rows affected)", "3 rows"),
+    *("End of file", "EOF", "#EOF", "*** End of Report ***", "Count,3 shipments,,", "3"),
+    *("Report generated on 28-11-2026 by ops,,,", "Page 1 of 1", "Record Count: 3"),
+)
+
+
+@pytest.mark.parametrize("end", ["\n", ""], ids=["with a line end", "without"])
+def test_a_last_line_that_reads_as_a_footer_is_one(
+    root: Root, api: SandboxHandle, end: str
+) -> None:
+    rows = "Order ID,Status,City,Remarks\n" + many("{}", "{},Delivered,Pune,x", 3)
+    for number, footer in enumerate(FOOTERS):
+        if footer != "3" or not end:
+            root.drop(f"foot{number}.csv", rows.replace("{}", f"F{number:02}") + footer + end)
+    assert root.once().code == 0
+    for drop in root.delivered():
+        assert drop.counts == {"accepted": 3}, drop.summary["source_file"]
+        assert drop.summary["skipped"]["footer"] == 1
+
+
+def test_a_last_line_that_is_cut_is_no_footer(root: Root, api: SandboxHandle) -> None:
+    rows = "Order ID,Status,City,Remarks\n" + many("A", "{},Delivered,Pune,x", 3)
+    for number, cut in enumerate(("4", "TOTAL-7", "A1", "COUNT9,Deliv")):
+        root.drop(f"cut{number}.csv", rows + cut)
+    root.drop("within.csv", rows + "Total,,,\nEOF-1,,,\nB1,Delivered,,\n")
+    assert root.once().code == 4
+    for number in range(4):
+        assert root.of(f"cut{number}").summary["refused"]["code"] == "TRUNCATED"
+    assert root.of("within").counts == {"accepted": 4, "rejected": 2}
+
+
+def test_a_line_of_dashes_below_the_headings_is_passed_over(root: Root, api: SandboxHandle) -> None:
+    root.drop(
+        "sqlcmd.csv",
+        lines(
+            "Order ID    ,Status     ",
+            "------------,-----------",
+            "A1          ,Delivered  ",
+            "",
+            "(1 rows affected)",
+        ),
+    )
+    assert root.once().code == 0
+    assert sent(api) == [("A1", "delivery_done")]
+
+
+def test_a_backtick_before_an_id_comes_off(root: Root, api: SandboxHandle) -> None:
+    root.drop("ticks.csv", lines("Order ID,Status", "`A1,Delivered", "`A2`,Delivered"))
+    assert root.once().code == 0
+    assert [order for order, _ in sent(api)] == ["A1", "A2"]
