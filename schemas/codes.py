@@ -241,12 +241,19 @@ class Code(StrEnum):
         "EOD-6",
         "a whole number, or empty",
     )
+    REASON_DROPPED = (
+        "REASON_DROPPED",
+        Kind.WARNING,
+        "The reason is that of a failed attempt; the row reports a delivery and went without it.",
+        "Nothing, if the order was delivered.",
+        "Delivered, Customer not contactable",
+    )
     DATE_DROPPED = (
         "DATE_DROPPED",
         Kind.WARNING,
         (
-            "A promised or estimated delivery date could not be read or is out of range; the row "
-            "went without it."
+            "A promised or estimated delivery date could not be read, is out of range, or may be "
+            "day or month first; the row went without it."
         ),
         "Write the date like 2026-06-26.",
         "45469",
@@ -574,6 +581,19 @@ class Code(StrEnum):
         "The sheet has hidden columns; where a visible one says the same, they were not read.",
         "Unhide or delete the hidden columns, so that everybody sees what is read.",
         "Status",
+    )
+    NO_EVENT_TIME = (
+        "NO_EVENT_TIME",
+        Kind.NOTICE,
+        (
+            "No event time was read, so nothing tells whether what the file reports is old, or has "
+            "not happened yet."
+        ),
+        (
+            "Compare the file's dates with what it reports. Name the column of the event's time "
+            "like one that the profile knows, or name it in the profile."
+        ),
+        "a file without a column Status Date",
     )
     NO_ROWS = (
         "NO_ROWS",

@@ -22,13 +22,15 @@ class DateRule(Struct, frozen=True, kw_only=True):
     """How a courier writes the dates of one column.
 
     ``day_first`` decides ``03/04/2024``, unless the separator is among ``month_first_with`` or
-    ``day_first_with``. ``read_as`` is one of ``READ_AS``.
+    ``day_first_with``. ``read_as`` is one of ``READ_AS``. ``auto``: the file's own dates decide;
+    one that can be either is in doubt where none of its column proves the order.
     """
 
     day_first: bool = True
     day_first_with: frozenset[str] = frozenset()
     month_first_with: frozenset[str] = frozenset()
     read_as: str = "text"
+    auto: bool = False
 
     def is_day_first(self, separator: str) -> bool:
         """Tell the order of a numeric date with this separator ("" for eight digits)."""

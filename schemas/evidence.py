@@ -61,6 +61,17 @@ _FILLED = _several(
 _EMPTY_DATES = re.compile(r"0{2,4}[-/.]?0{2}[-/.]?0{2,4}.*|0?1[-/]0?1[-/]1970.*|1970[-/]01[-/]01.*")
 
 
+_FAILURE_HEADINGS = _several(
+    "ndr rto rts return undelivered undelivery nondelivery delay delayed delays failure failed "
+    "fail attempt exception cancel cancellation cancelled"
+)
+_FAILURES = _several(
+    "not refused refuse refusal unavailable unreachable unable cancelled canceled undelivered ndr "
+    "rto wrong incorrect incomplete closed reschedule rescheduled reattempt failed delay delayed "
+    "denied rejected unserviceable inaccessible lost damaged"
+)
+
+
 class Asks(Enum):
     """How the cells of a column are read."""
 
@@ -145,6 +156,13 @@ def direction_of(folded: str) -> Direction | None:
     if words & _NOT or words - _BACK - _FORWARD - _FILLERS:
         return None
     return _said(words)
+
+
+def speaks_of_failure(heading: str, cell: str) -> bool:
+    """Tell whether a reason is that of an attempt that failed, by its heading or its own words."""
+    if _words(fold_header(heading)) & _FAILURE_HEADINGS:
+        return True
+    return bool(_words(fold(cell)) & _FAILURES)
 
 
 def way_named(name: str) -> Direction | None:

@@ -5,6 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 _RUNS = re.compile(r"[\s_.\-]+")
+_ZONE = re.compile(r"(?<=[a-z]) (?:utc|gmt|ist)(?: ?\+?\d{1,2}:?\d\d)?$")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 #: Characters nobody sees: zero-width, joiners, byte order mark, soft hyphen. Only ever taken off
@@ -51,7 +52,8 @@ def fold_header(text: str) -> str:
     """Return a column header in the form in which aliases are looked up.
 
     Like ``fold``, and without asterisks, invisible characters (with the quotes that a mark makes
-    part of the text) and remarks in brackets such as ``(dd-mm-yyyy)`` (hazards, section E).
+    part of the text), remarks in brackets such as ``(dd-mm-yyyy)`` (hazards, section E) and a zone
+    at its end (``UTC``).
     """
     # The same few headings come with every file, and each is tried against every profile.
     return _fold_known(text) if len(text) <= _USUAL_LENGTH else _fold_any(text)
@@ -63,7 +65,7 @@ def _fold_any(text: str) -> str:
         bare = "".join(character for character in bare if character not in INVISIBLE)
     if text[:1] in INVISIBLE:
         bare = _unwrapped(bare)
-    folded = fold(bare)
+    folded = _ZONE.sub("", fold(bare))
     return folded.rstrip(" :") if folded else fold(text.replace("*", " "))
 
 

@@ -71,7 +71,11 @@ class Fact(StrEnum):
     EVENT_TIME_KIND = "event_time_kind"  # flag: DateKind; so are the next two
     PROMISED_KIND = "promised_delivery_date_kind"
     ESTIMATED_KIND = "estimated_delivery_date_kind"
+    EVENT_TIME_ORDER = "event_time_order"  # flag: the column does not tell day from month in it
+    PROMISED_ORDER = "promised_delivery_date_order"
+    ESTIMATED_ORDER = "estimated_delivery_date_order"
     NOT_SELF_SHIP = "not_self_ship"  # flag: the row says that its order is not self-ship
+    REASON_STALE = "reason_stale"  # flag: a delivery has the reason of a failed attempt beside it
     REASON_WORDS = "reason_words"  # flag: the reason is no number that can be sent
     REMARK_LENGTH = "remark_length"  # in characters; both are left out where no text is too long
     LOCATION_LENGTH = "location_length"
@@ -255,6 +259,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         Code.STATUS_CONFLICT, Role.EVENT_TIME, Fact.HELD, never(Held.TAKEN_BACK), words.still_held
     ),
+    Rule(
+        Code.DATE_INVALID,
+        Role.EVENT_TIME,
+        Fact.EVENT_TIME_ORDER,
+        unset,
+        words.two_way_time,
+    ),
     Rule(Code.DATE_INVALID, Role.EVENT_TIME, Fact.EVENT_TIME_KIND, unset, words.invalid_time),
     Rule(
         Code.TIME_FUTURE,
@@ -272,9 +283,9 @@ RULES: tuple[Rule, ...] = (
     ),
     *(
         rule
-        for role, age, kind in (
-            (Role.PROMISED, Fact.PROMISED, Fact.PROMISED_KIND),
-            (Role.ESTIMATED, Fact.ESTIMATED, Fact.ESTIMATED_KIND),
+        for role, age, kind, order in (
+            (Role.PROMISED, Fact.PROMISED, Fact.PROMISED_KIND, Fact.PROMISED_ORDER),
+            (Role.ESTIMATED, Fact.ESTIMATED, Fact.ESTIMATED_KIND, Fact.ESTIMATED_ORDER),
         )
         for rule in (
             Rule(
@@ -293,10 +304,26 @@ RULES: tuple[Rule, ...] = (
                 words.dropped_date,
                 loss=True,
             ),
+            Rule(
+                Code.DATE_DROPPED,
+                role,
+                order,
+                unset,
+                words.two_way_date,
+                loss=True,
+            ),
             Rule(Code.DATE_INVALID, role, kind, never(DateKind.MIXED), words.invalid_time),
         )
     ),
     Rule(Code.NOT_SELF_SHIP, Role.SELF_SHIP, Fact.NOT_SELF_SHIP, unset, words.not_self_ship),
+    Rule(
+        Code.REASON_DROPPED,
+        Role.REASON_CODE,
+        Fact.REASON_STALE,
+        unset,
+        words.stale_reason,
+        loss=True,
+    ),
     Rule(
         Code.REASON_NOT_NUMERIC,
         Role.REASON_CODE,

@@ -27,6 +27,8 @@ _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 _DATE_FORMAT = re.compile(
     r"(?:(dd)([-/. ]?)(?:mm|mmm)\2(?:yy|yyyy)|(mm)([-/. ]?)dd\4(?:yy|yyyy)|(yyyy)([-/. ]?)mm\6dd)"
 )
+AUTO = "auto"
+"""What ``day_first`` may say instead of true or false: the file's own dates decide."""
 _SOME_DAY = datetime(2026, 6, 26, tzinfo=UTC)
 
 
@@ -281,13 +283,13 @@ def _output(dates: Section) -> str:
 
 
 def _dates(section: Section) -> dict[Role, DateRule]:
-    day_first = section.flag("day_first", default=True)
+    day_first = section.flag_or("day_first", AUTO, default=True)
     return {
         role: _date_rule(section.section(role.value), day_first=day_first) for role in DATE_ROLES
     }
 
 
-def _date_rule(section: Section, *, day_first: bool) -> DateRule:
+def _date_rule(section: Section, *, day_first: bool | None) -> DateRule:
     read_as = section.text("read_as", READ_AS[0])
     if read_as not in READ_AS:
         raise section.error("read_as", f"must be one of {', '.join(READ_AS)}")
@@ -302,8 +304,12 @@ def _date_rule(section: Section, *, day_first: bool) -> DateRule:
     for separator in first["dd"] & first["mm"]:
         why = f'says both day first and month first for dates with "{separator}"'
         raise section.error("formats", why, hint="Keep the one that the courier writes.")
+    stated = section.holds("day_first")
+    own = section.flag_or("day_first", AUTO, default=day_first is not False)
+    auto = own is None or (day_first is None and not stated)
     rule = DateRule(
-        day_first=section.flag("day_first", default=day_first),
+        day_first=own is not False,
+        auto=auto,
         day_first_with=frozenset(first["dd"]),
         month_first_with=frozenset(first["mm"]),
         read_as=read_as,

@@ -35,6 +35,14 @@ class Section:
         value: bool = self._typed(key, bool, "true or false", default)
         return value
 
+    def flag_or(self, key: str, word: str, *, default: bool) -> bool | None:
+        """Take true or false, or the one word that stands for neither: None."""
+        if self._left.get(key) == word:
+            self._typed(key, str, "", "")
+            return None
+        value: bool = self._typed(key, bool, f'true, false or "{word}"', default)
+        return value
+
     def count(self, key: str, default: int) -> int:
         """Take a positive whole number."""
         value: int = self._typed(key, int, "a whole number", default)

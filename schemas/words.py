@@ -197,6 +197,31 @@ def dropped_date(cell: str, place: Place) -> str:
     )
 
 
+def two_way_time(cell: str, place: Place) -> str:
+    """Tell about an event time whose day and month cannot be told apart."""
+    return f"{_two_way(cell, place)} Write it like 2026-06-26 14:32."
+
+
+def two_way_date(cell: str, place: Place) -> str:
+    """Tell about a delivery date whose day and month cannot be told apart."""
+    return f"{_two_way(cell, place)} The row goes without it. Write it like 2026-06-26."
+
+
+def _two_way(cell: str, place: Place) -> str:
+    role = place.role or Role.EVENT_TIME
+    said = (
+        "no date of its column tells which"
+        if place.profile.date_rule(role).auto
+        else f"other dates of its column contradict the profile ({_order(place)})"
+    )
+    return f"{quoted(cell)} can be read day first and month first, and {said}."
+
+
+def stale_reason(cell: str, _: Place) -> str:
+    """Tell about the reason of a failed attempt beside a delivery."""
+    return f"{quoted(cell)} is the reason of an attempt that failed; the delivery goes without it."
+
+
 def not_self_ship(cell: str, _: Place) -> str:
     """Tell that the order is not self-ship."""
     return (

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pipeline.core.file_facts import SheetFacts
 from pipeline.core.model import Disposition, Notice, ReadTally
 from pipeline.validation.boolean_columns import DateKinds
+from pipeline.validation.date_orders import Proof
 from schemas.codes import Code
 from schemas.vocabulary import Role
 
@@ -35,7 +36,12 @@ class Tally(Struct):
 
 
 class Gathered(Struct):
-    """What is collected on the way through the blocks. ``data``: footers not counted."""
+    """What is collected on the way through the blocks. ``data``: footers not counted.
+
+    ``proven``: per sheet, by its number, what its dates prove about day and month; ``late``: some
+    of it was found only after rows of the sheet had been judged. ``sends``: rows with something to
+    send; ``timed``: those among them with an event time.
+    """
 
     sheets: list[SheetFacts] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -44,6 +50,22 @@ class Gathered(Struct):
     mixed: frozenset[Role] = frozenset()
     data: Tally = field(default_factory=Tally)
     footer: int = 0
+    proven: dict[int, frozenset[Proof]] = field(default_factory=dict)
+    late: bool = False
+    sends: int = 0
+    timed: int = 0
+
+    def prove(self, sheet: int, found: frozenset[Proof], *, first: bool) -> None:
+        """Take up what a block's dates prove."""
+        known = self.proven.get(sheet, frozenset())
+        self.late |= not first and not found <= known
+        self.proven[sheet] = known | found
+
+    def time(self, disposition: pa.ChunkedArray, event: pa.ChunkedArray) -> None:
+        """Count the rows with something to send, and those of them with an event time."""
+        sends = pc.equal(disposition, int(Disposition.SEND))
+        self.sends += pc.sum(sends).as_py() or 0
+        self.timed += pc.sum(pc.and_(sends, event.is_valid())).as_py() or 0
 
 
 def ending_of(before: list[pa.Table], table: pa.Table) -> list[pa.Table]:

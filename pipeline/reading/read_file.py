@@ -27,7 +27,9 @@ from pipeline.storage.spool import Spool
 from pipeline.validation import rejects_file
 from pipeline.validation.batch import Wanted, judge, read_together
 from pipeline.validation.boolean_columns import DateKinds
-from pipeline.validation.columns import map_columns
+from pipeline.validation.columns import Match, map_columns
+from pipeline.validation.date_helpers import date_rules, events, with_dates
+from pipeline.validation.date_orders import Proof, proofs
 from pipeline.validation.evidence import Evidence, around
 from pipeline.validation.profile_by_name import Choice
 from pipeline.validation.profile_choice import ProfileHeaderFinder, candidates, choose_profile
@@ -80,13 +82,18 @@ def _read(job: Job, reading: Reading, family: Family) -> Generator[Wanted, Prepa
         manifest = read_manifest(data, name=source.name, limits=reading.limits, header=finder)
         parent = parent_of(manifest, family)
         choice = _choose(source, reading, manifest, family, parent)
-        gathered = Gathered(notices=[*manifest.notices, *choice.notices])
-        if choice.profile.strict_dates:
-            gathered.mixed = _mixed_dates(manifest, choice.profile, data)
-        for number, sheet in enumerate(manifest.sheets):
-            yield from _prepare_sheet(
-                number, sheet, manifest, gathered, job, reading, choice, family, data
-            )
+        strict = choice.profile.strict_dates
+        mixed = _mixed_dates(manifest, choice.profile, data) if strict else frozenset()
+        proven: dict[int, frozenset[Proof]] = {}
+        late = True
+        while late:  # once more where dates of a later block speak against rows judged before
+            notices = [*manifest.notices, *choice.notices]
+            gathered = Gathered(notices=notices, mixed=mixed, proven=proven)
+            for number, sheet in enumerate(manifest.sheets):
+                yield from _prepare_sheet(
+                    number, sheet, manifest, gathered, job, reading, choice, family, data
+                )
+            proven, late = gathered.proven, gathered.late
     gathered.notices += gathered.dates.notices()
     return _assemble(manifest, gathered, choice, parent)
 
@@ -158,17 +165,20 @@ def _prepare_sheet(
     headers = _headers_of(sheet, manifest)
     mapping = map_columns(headers, choice.profile, hidden=sheet.hidden)
     mapping = replace(mapping, around=around(sheet.name, job.source.name, choice.profile, mapping))
+    mapping = with_dates(mapping, choice.profile)
+    dates = date_rules(mapping, choice.profile)
     evidence = Evidence(mapping, choice.profile, title=sheet.title)
     gathered.notices += mapping.notices
     rows = 0
     ending: list[pa.Table] = []
 
     def blocks() -> Iterator[Block]:
-        for read in sheet.blocks(gathered.tally):
+        for at, read in enumerate(sheet.blocks(gathered.tally)):
             block = read
             if came_back:
                 block = restored(unguarded(read, sheet, manifest), headers, mapping, family)
             gathered.dates.see(block, mapping)
+            gathered.prove(number, proofs(block, dates), first=at == 0)
             let_go(data)
             yield evidence.put_into(block)
 
@@ -179,6 +189,7 @@ def _prepare_sheet(
             profile=choice.profile,
             now=job.source.now,
             mixed=gathered.mixed,
+            proven=gathered.proven.get(number, frozenset()),
         )
 
     found = blocks()
@@ -195,16 +206,21 @@ def _prepare_sheet(
             writer.add(block, prepared)
             gathered.notices += prepared.notices
             rows += len(block)
+            gathered.time(prepared.table.column("disposition"), prepared.table.column("event_ms"))
             table = prepared.table.select(["codes", "disposition", "footer"])
             gathered.data.add(table.column("codes"), table.column("disposition"))
             ending = ending_of(ending, table)
+    columns, matched = dict(mapping.columns), dict(mapping.matched)
+    told = next(events(mapping), None)
+    if told is not None and Role.EVENT_TIME not in columns:
+        columns[Role.EVENT_TIME], matched[Role.EVENT_TIME] = told[0], Match.EVIDENCE
     gathered.sheets.append(
         SheetFacts(
             name=sheet.name,
             headers=headers,
-            roles={role.value: at for role, at in mapping.columns.items()},
+            roles={role.value: at for role, at in columns.items()},
             rows=rows,
-            matched={role.value: match.value for role, match in mapping.matched.items()},
+            matched={role.value: match.value for role, match in matched.items()},
             unused=mapping.unused(),
         )
     )
@@ -235,6 +251,14 @@ def _assemble(manifest: Manifest, gathered: Gathered, choice: Choice, parent: st
     if not any(sheet.rows for sheet in gathered.sheets):
         gathered.notices.append(
             Notice(code=Code.NO_ROWS, message="The file has a header and no data rows.")
+        )
+    if gathered.sends and not gathered.timed:
+        gathered.notices.append(
+            Notice(
+                code=Code.NO_EVENT_TIME,
+                message="No event time was read: nothing tells whether what this file reports is "
+                "old, or has not happened yet. Compare its dates with what it reports.",
+            )
         )
     return Facts(
         sheets=tuple(gathered.sheets),

@@ -14,6 +14,7 @@ from pipeline.core.file_facts import Facts
 from pipeline.core.model import Block, PreparedBlock
 from pipeline.validation.block import prepare_blocks
 from pipeline.validation.columns import ColumnMap
+from pipeline.validation.date_orders import Proof
 from schemas.courier import Profile
 from schemas.vocabulary import Role
 
@@ -26,6 +27,7 @@ class Wanted(Struct, frozen=True, kw_only=True, eq=False):
     profile: Profile
     now: datetime
     mixed: frozenset[Role]
+    proven: frozenset[Proof] = frozenset()
 
     @property
     def company(self) -> object:
@@ -36,6 +38,7 @@ class Wanted(Struct, frozen=True, kw_only=True, eq=False):
             tuple(self.mapping.around.items()),
             self.profile,
             self.mixed,
+            self.proven,
             frozenset(self.block.kinds),
         )
 
@@ -54,6 +57,7 @@ def judge(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBlock]:
         nows=[each.now for each in wanted],
         timezone=timezone,
         mixed=first.mixed,
+        proven=first.proven,
     )
 
 

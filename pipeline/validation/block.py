@@ -14,6 +14,7 @@ from pipeline.core.findings import Finding, labels, messages, notices
 from pipeline.core.model import Block, Disposition, PreparedBlock
 from pipeline.validation.canonical import Canonical, Evidence, normalise
 from pipeline.validation.columns import ColumnMap, check_ids, check_twins
+from pipeline.validation.date_orders import Proof
 from pipeline.validation.payload import transform
 from pipeline.validation.row_shape import footers
 from schemas.codes import Code, Kind
@@ -31,16 +32,17 @@ def prepare_block(
     now: datetime,
     timezone: str,
     mixed: Collection[Role] = (),
+    proven: Collection[Proof] = (),
 ) -> PreparedBlock:
     """Judge every row of a block and build its update.
 
     ``now`` is aware. Each row gets one disposition: ``REJECTED`` with all its faults, ``IGNORED``
     when there is nothing to tell the API, else ``SEND`` with its item. A rejected row keeps its
-    warnings. ``timezone``, ``mixed``: as in ``normalise``. Raises ``DropRefused``
+    warnings. ``timezone``, ``mixed``, ``proven``: as in ``normalise``. Raises ``DropRefused``
     (``HEADER_DUPLICATE``, ``ID_COLUMN_AMBIGUOUS``) when two columns that are the same differ.
     """
     (prepared,) = prepare_blocks(
-        [block], mapping, profile, nows=[now], timezone=timezone, mixed=mixed
+        [block], mapping, profile, nows=[now], timezone=timezone, mixed=mixed, proven=proven
     )
     return prepared
 
@@ -53,6 +55,7 @@ def prepare_blocks(
     nows: Sequence[datetime],
     timezone: str,
     mixed: Collection[Role] = (),
+    proven: Collection[Proof] = (),
 ) -> list[PreparedBlock]:
     """Prepare blocks of several files at once; each comes out as it would alone.
 
@@ -68,7 +71,9 @@ def prepare_blocks(
     )
     check_twins(block, mapping)
     check_ids(block, mapping)
-    canonical = normalise(block, mapping, profile, now_ms=now_ms, timezone=timezone, mixed=mixed)
+    canonical = normalise(
+        block, mapping, profile, now_ms=now_ms, timezone=timezone, mixed=mixed, proven=proven
+    )
     judgement = judge(canonical.frame, profile)
     findings = _findings(judgement, canonical, block, mapping, profile)
     live = np.flatnonzero(~judgement.ignored)

@@ -10,16 +10,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.core.free_text import lengths, read_reasons, with_reasons, without_absent
 from pipeline.core.model import Block
 from pipeline.validation.boolean_columns import auto_dispatched, says_no
 from pipeline.validation.columns import ColumnMap
-from pipeline.validation.date_columns import UNREADABLE, Times, read_times
+from pipeline.validation.date_columns import ABSENT, UNREADABLE, Times, read_times
+from pipeline.validation.date_helpers import concerns, events, newer
+from pipeline.validation.date_orders import Proof, as_proven, two_way
 from pipeline.validation.order_ids import canonical_ids
 from pipeline.validation.row_shape import error_cells, nul_cells, shapes, wider, without_status
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import Profile
+from schemas.date_headings import zone_named
+from schemas.evidence import speaks_of_failure
+from schemas.folding import fold, is_absent
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
 from schemas.parcels import HELD_AS
@@ -27,9 +33,9 @@ from schemas.statuses import Verdict
 from schemas.vocabulary import DATE_ROLES, STEPS, CellKind, Milestone, Role
 
 _DATES = {
-    Role.EVENT_TIME: (Fact.EVENT_TIME, Fact.EVENT_TIME_KIND),
-    Role.PROMISED: (Fact.PROMISED, Fact.PROMISED_KIND),
-    Role.ESTIMATED: (Fact.ESTIMATED, Fact.ESTIMATED_KIND),
+    Role.EVENT_TIME: (Fact.EVENT_TIME, Fact.EVENT_TIME_KIND, Fact.EVENT_TIME_ORDER),
+    Role.PROMISED: (Fact.PROMISED, Fact.PROMISED_KIND, Fact.PROMISED_ORDER),
+    Role.ESTIMATED: (Fact.ESTIMATED, Fact.ESTIMATED_KIND, Fact.ESTIMATED_ORDER),
 }
 
 
@@ -138,12 +144,14 @@ def normalise(
     now_ms: npt.NDArray[np.int64],
     timezone: str,
     mixed: Collection[Role] = (),
+    proven: Collection[Proof] = (),
 ) -> Canonical:
     """Collect the facts of every row; no row is dropped, no cell is judged.
 
     ``now_ms``: when each row was received. ``timezone``: IANA name, for times without a zone when
     the profile names none. ``mixed``: date roles whose column mixes kinds of cells somewhere in
-    the file, where the profile is strict about it.
+    the file, where the profile is strict about it. ``proven``: what the dates of the sheet prove
+    about day and month.
     """
     facts = _Facts(block=block, mapping=mapping)
     zone = ZoneInfo(profile.zone or timezone)
@@ -151,8 +159,9 @@ def normalise(
     _put_rows(facts, profile)
     ids = _put_ids(facts)
     statuses = _put_statuses(facts, profile, auto)
-    times = _put_dates(facts, profile, zone, now_ms, mixed)
-    reasons, texts = _put_texts(facts, profile)
+    dates = _Dates(facts=facts, profile=profile, zone=zone, proven=proven)
+    times = _put_dates(dates, statuses.milestones(), now_ms, mixed)
+    reasons, texts = _put_texts(facts, profile, statuses.milestones())
     not_self_ship = says_no(block, mapping, Role.SELF_SHIP)
     facts.flag(Fact.NOT_SELF_SHIP, not_self_ship, _cells_of(facts, Role.SELF_SHIP))
     frame = pd.DataFrame(
@@ -238,29 +247,124 @@ def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:
     facts.mark(Fact.HELD, held)
 
 
+class _Dates(Struct, frozen=True, kw_only=True):
+    """How the date columns of a sheet are read."""
+
+    facts: _Facts
+    profile: Profile
+    zone: ZoneInfo
+    proven: Collection[Proof]
+
+    def read(self, role: Role, column: int, cells: pa.Array) -> "_Read":
+        """Read a column as dates of a role."""
+        rule, doubtful = as_proven(self.profile.date_rule(role), column, self.proven)
+        kinds = self.facts.block.kinds.get(column)
+        named = zone_named(self.facts.mapping.headers[column])
+        times = read_times(cells, kinds, rule, named or self.zone)
+        if named is not None and role is not Role.EVENT_TIME:
+            # A day without a time of day is that day, wherever it is.
+            days = np.array(pc.match_substring_regex(cells, r"\d:\d|\d{9}"), dtype=np.bool_)
+            local = read_times(cells, kinds, rule, self.zone)
+            times = Times(ms=np.where(days, times.ms, local.ms))
+        two = two_way(cells) & times.read if doubtful else np.zeros(len(cells), dtype=np.bool_)
+        heading = " ".join(self.facts.mapping.headers[column].split())
+        return _Read(heading=heading, cells=cells, times=times, two_way=two)
+
+    def role(self, role: Role) -> "_Read | None":
+        """Read the column of a role, a newer one before it; None without one."""
+        block, mapping = self.facts.block, self.facts.mapping
+        if role not in mapping.columns:
+            return None
+        found = self.read(role, mapping.columns[role], _date_cells(block, mapping, role))
+        column = newer(mapping, role)
+        return found if column is None else self.read(role, column, block.cells[column]).over(found)
+
+
+class _Read(Struct, frozen=True, kw_only=True):
+    """A column as it was read. ``two_way``: instants that may be day or month first."""
+
+    heading: str
+    cells: pa.Array
+    times: Times
+    two_way: npt.NDArray[np.bool_]
+
+    def over(self, other: "_Read | None", rows: npt.NDArray[np.bool_] | None = None) -> "_Read":
+        """Return the other one with our dates in its place where we have any.
+
+        ``rows``: where the other one goes first, and ours only counts if it can be read.
+        """
+        if other is None:
+            return self
+        mine = self.times.ms != ABSENT if rows is None else rows
+        if not mine.any():
+            return other
+        return _Read(
+            heading=self.heading,
+            cells=pc.if_else(pa.array(mine), self.cells, other.cells),
+            times=Times(ms=np.where(mine, self.times.ms, other.times.ms)),
+            two_way=np.where(mine, self.two_way, other.two_way),
+        )
+
+
 def _put_dates(
-    facts: _Facts,
-    profile: Profile,
-    zone: ZoneInfo,
+    dates: _Dates,
+    milestones: npt.NDArray[np.int8],
     now_ms: npt.NDArray[np.int64],
     mixed: Collection[Role],
 ) -> dict[Role, Times]:
-    found = {}
+    facts, found = dates.facts, {}
     for role in DATE_ROLES:
-        column = facts.mapping.columns.get(role)
-        if column is None:
+        read = dates.role(role)
+        if role is Role.EVENT_TIME:
+            read = _with_events(read, dates, milestones)
+        if read is None:
             continue
-        cells = _date_cells(facts.block, facts.mapping, role)
-        kinds = facts.block.kinds.get(column)
-        times = read_times(cells, kinds, profile.date_rule(role), zone)
-        age, kind = _DATES[role]
-        facts.put(age, pa.array(times.ms - now_ms, mask=~times.read), role=role)
+        age, kind, order = _DATES[role]
+        times, evidence = read.times, Cells(heading=read.heading, cells=read.cells)
+        facts.columns[age] = pa.array(times.ms - now_ms, mask=~times.read | read.two_way)
+        facts.evidence[age] = evidence
         told = np.where(times.ms == UNREADABLE, DateKind.UNREADABLE, DateKind.SOUND)
         if role in mixed:
             told[times.read] = DateKind.MIXED
-        facts.flag(kind, told, facts.evidence[age])
+        facts.flag(kind, told, evidence)
+        facts.flag(order, read.two_way, evidence)
         found[role] = times
     return found
+
+
+def _with_events(
+    read: _Read | None, dates: _Dates, milestones: npt.NDArray[np.int8]
+) -> _Read | None:
+    """Return event times, where a row has none of its own from a column that tells of its event.
+
+    Such a column is not listed by name: a cell of it that cannot be read, or that may be day or
+    month first, says nothing. Rows without a milestone need no guard.
+    """
+    block = dates.facts.block
+    for column, told in events(dates.facts.mapping):
+        other = dates.read(Role.EVENT_TIME, column, _as_dates(block.cells[column]))
+        sound = other.times.read & ~other.two_way & (milestones > 0) & concerns(milestones, told)
+        if read is None:
+            none = Times(ms=np.full(len(block), ABSENT, dtype=np.int64))
+            read = replace(other, times=none, two_way=np.zeros(len(block), dtype=np.bool_))
+        read = other.over(read, sound & (read.times.ms == ABSENT))
+    return read
+
+
+def _as_dates(cells: pa.Array) -> pa.Array:
+    """Return the cells with seconds and milliseconds since 1970, of this century, as dates."""
+    bare = pc.utf8_trim_whitespace(cells)
+    for pattern, unit in ((r"^1[0-9]{9}(?:\.0+)?$", "s"), (r"^1[0-9]{12}(?:\.0+)?$", "ms")):
+        hit = pc.match_substring_regex(bare, pattern)
+        if pc.any(hit).as_py():
+            numbers = pc.replace_substring_regex(bare.filter(hit), r"\..*$", "").cast(pa.int64())
+            texts = pc.strftime(
+                numbers.cast(pa.timestamp(unit, tz="UTC")), format="%Y-%m-%dT%H:%M:%SZ"
+            )
+            if unit == "ms":
+                texts = pc.replace_substring_regex(texts, r"\.[0-9]+Z$", "Z")
+            bare = pc.replace_with_mask(bare, hit, texts)
+    return bare
 
 
 def _date_cells(block: Block, mapping: ColumnMap, role: Role) -> pa.Array:
@@ -278,9 +382,33 @@ def _date_cells(block: Block, mapping: ColumnMap, role: Role) -> pa.Array:
     return pc.if_else(alone, cells, joined)
 
 
-def _put_texts(facts: _Facts, profile: Profile) -> tuple[pa.Array, dict[Role, pa.Array]]:
-    """Put which reasons are no number, and how long remarks and locations are."""
-    numbers, words = read_reasons(facts.values(Role.REASON_CODE), profile.reasons)
+def _stale_reasons(
+    facts: _Facts, cells: pa.Array, milestones: npt.NDArray[np.int8]
+) -> npt.NDArray[np.bool_]:
+    """Return the deliveries beside which the reason of a failed attempt still stands."""
+    rows = np.flatnonzero(milestones == Milestone.DELIVERY_DONE)
+    found = np.zeros(len(cells), dtype=np.bool_)
+    if Role.REASON_CODE in facts.mapping.columns and len(rows):
+        encoded = cells.take(pa.array(rows)).dictionary_encode()
+        heading = facts.mapping.header(Role.REASON_CODE)
+        told = [
+            not is_absent(fold(cell)) and speaks_of_failure(heading, cell)
+            for cell in encoded.dictionary.to_pylist()
+        ]
+        found[rows] = np.array(told, dtype=np.bool_)[encoded.indices.to_numpy(zero_copy_only=False)]
+    return found
+
+
+def _put_texts(
+    facts: _Facts, profile: Profile, milestones: npt.NDArray[np.int8]
+) -> tuple[pa.Array, dict[Role, pa.Array]]:
+    """Put which reasons are no number or not of a delivery, and how long texts are."""
+    cells = facts.values(Role.REASON_CODE)
+    stale = _stale_reasons(facts, cells, milestones)
+    if stale.any():
+        facts.flag(Fact.REASON_STALE, stale, _cells_of(facts, Role.REASON_CODE))
+        cells = pc.if_else(pa.array(stale), "", cells)
+    numbers, words = read_reasons(cells, profile.reasons)
     odd = pc.not_equal(words, "").to_numpy(zero_copy_only=False)
     facts.flag(Fact.REASON_WORDS, odd, _cells_of(facts, Role.REASON_CODE))
     texts = {

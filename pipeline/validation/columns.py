@@ -41,6 +41,7 @@ class Match(StrEnum):
 
     EXACT = "exact"  # the heading that the profile prefers, or the role's own name
     ALIAS = "alias"  # another heading that the profile knows
+    EVIDENCE = "evidence"  # not known; its cells are only used to hold updates
     CLOSE = "close"  # not known, and close to one that is; always with HEADER_GUESSED
 
 

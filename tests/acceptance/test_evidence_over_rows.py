@@ -2,10 +2,12 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
+from pipeline.sandbox.server import SandboxHandle
 from tests.acceptance.harness import Root, sheet
 
 SENT = ("accepted", "")
@@ -219,3 +221,193 @@ def test_what_was_held_is_still_held_when_its_reject_comes_back_as_it_was(
     root.drop("meant.csv", came_back(root, "day", _reject_codes=""))
     assert root.once().code == 0
     assert ends(root, "meant") == [SENT]
+
+
+def told(api: SandboxHandle, order_id: str) -> Mapping[str, Any]:
+    """The ``meta`` that was sent for an order."""
+    return api.orders(order_id)[order_id]["history"][-1]["meta"] or {}
+
+
+def test_the_reason_of_a_failed_attempt_never_goes_with_a_delivery(
+    root: Root, api: SandboxHandle
+) -> None:
+    header = ("Order ID", "Status", "Latest NDR Reason")
+    rows = [
+        ("A1", "Delivered", "Customer not contactable"),
+        ("A2", "Delivered", "12"),
+        ("A3", "Delivered", ""),
+        ("A4", "RTO Delivered", "Customer refused"),
+    ]
+    root.drop("day.csv", sheet(rows, header))
+    assert root.once().code == 0
+    dropped = ("accepted", "REASON_DROPPED:reason_code")
+    assert ends(root, "day")[:3] == [dropped, dropped, SENT]
+    assert [told(api, f"A{at}") for at in (1, 2, 3)] == [{}, {}, {}]
+    assert "Customer refused" in told(api, "A4")["remark"]
+
+
+def test_a_reason_in_a_plain_column_is_judged_by_its_words(root: Root, api: SandboxHandle) -> None:
+    rows = [("A1", "Delivered", "12"), ("A2", "Delivered", "Customer refused")]
+    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "Reason Code")))
+    assert root.once().code == 0
+    assert told(api, "A1") == {"reasonCode": 12}
+    assert told(api, "A2") == {}
+
+
+@pytest.mark.parametrize("newer", ["Updated New EDD", "Revised EDD", "Latest Expected Date"])
+def test_an_updated_delivery_date_goes_before_the_old_one(
+    root: Root, api: SandboxHandle, newer: str
+) -> None:
+    rows = [("A1", "Picked Up", "25-11-2026", "02-12-2026"), ("A2", "Picked Up", "30-11-2026", "")]
+    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "EDD", newer)))
+    assert root.once().code == 0
+    assert told(api, "A1") == {"estimated_delivery_date": "2026-12-02"}
+    assert told(api, "A2") == {"estimated_delivery_date": "2026-11-30"}
+
+
+@pytest.mark.parametrize(
+    ("event", "promise"),
+    [
+        ("Event Time (UTC)", "Promised Delivery Date (UTC)"),
+        ("Event Time UTC", "Promised Delivery Date GMT"),
+        ("Event Time (GMT+00:00)", "PDD UTC"),
+    ],
+)
+def test_a_zone_in_a_heading_is_the_zone_of_its_cells(
+    root: Root, api: SandboxHandle, event: str, promise: str
+) -> None:
+    rows = [
+        ("A1", "Picked Up", "2026-11-27 20:00:00", "2026-12-01 20:00:00"),
+        ("A2", "Picked Up", "2026-11-27T20:00:00Z", "2026-12-01T20:00:00Z"),
+        ("A3", "Picked Up", "2026-11-27T20:00:00+05:30", "2026-12-01"),
+    ]
+    root.drop("day.csv", sheet(rows, ("Order ID", "Status", event, promise)))
+    assert root.once().code == 0
+    days = [told(api, f"A{at}")["promised_delivery_date"] for at in (1, 2, 3)]
+    assert days == ["2026-12-02", "2026-12-02", "2026-12-01"]
+
+
+LEFT_OUT = "DATE_DROPPED:estimated_delivery_date"
+
+
+def test_a_column_proven_month_first_sends_no_date_that_could_be_either(
+    root: Root, api: SandboxHandle
+) -> None:
+    dates = ("11/30/2026", "12/01/2026", "12/12/2026", "2026-12-02", "")
+    rows = [(f"A{at}", "Picked Up", each) for at, each in enumerate(dates)]
+    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "EDD")))
+    assert root.once().code == 0
+    assert ends(root, "day") == [("accepted", LEFT_OUT)] * 2 + [SENT] * 3
+    assert told(api, "A1") == {}
+    assert told(api, "A2") == {"estimated_delivery_date": "2026-12-12"}
+
+
+def test_event_times_that_could_be_either_are_rejected_in_such_a_column(root: Root) -> None:
+    rows = [
+        ("A0", "Picked Up", "11/10/2026 10:15"),
+        ("A1", "Picked Up", "11/26/2026 10:15"),
+        ("A2", "Picked Up", "2026-11-26 10:15"),
+    ]
+    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "Event Time")))
+    assert root.once().code == 3
+    bad = ("rejected", "DATE_INVALID:event_time")
+    assert ends(root, "day") == [bad, bad, SENT]
+
+
+def test_a_proof_far_down_a_large_file_counts_for_its_first_rows(root: Root) -> None:
+    rows = [(f"A{at}", "Manifested", "") for at in range(60_000)]
+    rows[0] = ("A0", "Picked Up", "12/01/2026")
+    rows[59_999] = ("A59999", "Picked Up", "11/30/2026")
+    path = root.path / "day.csv"
+    path.write_text(sheet(rows, ("Order ID", "Status", "EDD")), encoding="utf-8")
+    (found,) = root.run("check", str(path), "--json").json
+    assert [(each["code"], each["count"]) for each in found["warnings"]][:1] == [
+        ("DATE_DROPPED", 2)
+    ]
+    assert found["rows"]["total"] == 60_000
+
+
+@pytest.mark.parametrize(
+    ("dates", "sent"),
+    [
+        (("12/01/2026", "11/30/2026"), ["2026-12-01", "2026-11-30"]),
+        (("01/12/2026", "30/11/2026"), ["2026-12-01", "2026-11-30"]),
+        (("01/12/2026", "02/12/2026"), ["", ""]),
+        (("30/11/2026", "11/30/2026", "01/12/2026"), ["2026-11-30", "", ""]),
+    ],
+)
+def test_a_profile_can_leave_the_order_to_the_file(
+    root: Root, api: SandboxHandle, dates: Sequence[str], sent: Sequence[str]
+) -> None:
+    profile(root, f'{STATUSES}[dates]\nday_first = "auto"\n')
+    rows = [(f"A{at}", "Delivered", each) for at, each in enumerate(dates)]
+    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "EDD")), folder="acme")
+    assert root.once().code == 0
+    found = [told(api, f"A{at}").get("estimated_delivery_date", "") for at in range(len(dates))]
+    assert found == sent
+
+
+OLD = ("rejected", "DATE_RANGE:event_time")
+AHEAD = ("rejected", "DATE_RANGE:event_time;TIME_FUTURE:event_time")
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *("delivery_date", "Actual_Delivery_Date", "delivered_ts", "LastUpdate", "timestamp"),
+        *("Last Status Time", "Date", "POD Date", "Completed At", "Tracking Date"),
+    ],
+)
+def test_a_time_under_any_name_guards_a_delivery(root: Root, heading: str) -> None:
+    days = ("2023-03-05", "2017-01-02 10:00", "2027-01-02", "2026-11-27", "")
+    rows = [(f"A{at}", "Delivered", each) for at, each in enumerate(days)]
+    root.drop("day.csv", sheet(rows, ("Order ID", "Status", heading)))
+    assert root.once().code == 3
+    found = ends(root, "day")
+    assert found[:2] == [OLD, OLD]
+    assert found[2] == ("rejected", "TIME_FUTURE:event_time")
+    assert found[3:] == [SENT, SENT]
+    assert "NO_EVENT_TIME" not in root.of("day").codes
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell"),
+    [
+        ("Order Date", "2025-01-01"),
+        ("Expected Delivery", "2027-01-01"),
+        ("Invoice Date", "2025-01-01"),
+        ("Date of Birth", "1990-01-01"),
+        ("Delivery Slot Date", "2027-01-01"),
+        ("Delivery Date", "tomorrow"),
+        ("Pickup Date", "2025-01-01"),
+    ],
+)
+def test_dates_of_other_things_hold_no_delivery(root: Root, heading: str, cell: str) -> None:
+    root.drop("day.csv", sheet([("A1", "Delivered", cell)], ("Order ID", "Status", heading)))
+    assert root.once().code == 0
+    assert ends(root, "day") == [SENT]
+
+
+def test_a_delivery_date_says_nothing_of_a_pickup(root: Root) -> None:
+    rows = [("A1", "Picked Up", "2027-01-01"), ("A2", "In Transit", "2027-01-01")]
+    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "Delivery Date")))
+    assert root.once().code == 0
+    assert ends(root, "day") == [SENT, NOTHING]
+
+
+def test_a_file_without_any_event_time_is_warned_of(root: Root) -> None:
+    root.drop("day.csv", sheet([("A1", "Delivered")]))
+    assert root.once().code == 0
+    assert "NO_EVENT_TIME" in root.of("day").codes
+    root.drop("none.csv", sheet([("A1", "In Transit")]))
+    assert root.once().code == 0
+    assert "NO_EVENT_TIME" not in root.of("none").codes
+
+
+def test_check_tells_which_time_was_used(root: Root) -> None:
+    path = root.path / "day.csv"
+    rows = [("A1", "Delivered", "2026-11-27")]
+    path.write_text(sheet(rows, ("Order ID", "Status", "POD date")), encoding="utf-8")
+    (found,) = root.run("check", str(path), "--json").json
+    used = {each["role"]: (each["column"], each["matched"]) for each in found["columns"][0]["used"]}
+    assert used["event_time"] == ("POD date", "evidence")

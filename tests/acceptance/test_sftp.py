@@ -158,7 +158,11 @@ def test_a_courier_uploads_a_file_and_fetches_its_results(
     }
     (results,) = tmp_path.glob("*.results.csv")
     assert results.read_text("utf-8-sig").count("accepted") == 30
-    assert root.delivered()[0].codes == {"COURIER_UNKNOWN", "STATUS_UNKNOWN"}
+    assert root.delivered()[0].codes == {
+        "COURIER_UNKNOWN",
+        "NO_EVENT_TIME",
+        "STATUS_UNKNOWN",
+    }
     assert root.files("inbox") == []
 
 
