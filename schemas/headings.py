@@ -8,12 +8,13 @@ _WORD = re.compile(r"[a-z0-9]+")
 _HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-def _several(words: str) -> frozenset[str]:
+def several(words: str) -> frozenset[str]:
+    """Return the words of a list that is written as one text."""
     return frozenset(words.split())
 
 
 #: Subjects that are not the shipment: such a column is neither its status nor its order.
-_OTHERS = _several(
+_OTHERS = several(
     "account address amount approval bank bill billing buyer call charge claim cod complaint "
     "contact customer dispute email escalation gst inventory invoice item items kyc label "
     "manifest mobile ndr payment payout phone pickup price product qc quantity refund refunds "
@@ -21,21 +22,29 @@ _OTHERS = _several(
     "upload user vendor verification"
 )
 
-_EARLIER = _several("before earlier first former initial old prev previous prior")
-_DIVIDING = _EARLIER | _several(
+_EARLIER = several("before earlier first former initial old prev previous prior")
+_DIVIDING = _EARLIER | several(
     "after code courier current date description last latest name new now text time today type "
     "updated value words yesterday"
 )
-_FREE_TEXT = _several(
+_FREE_TEXT = several(
     "comment comments description feedback instruction instructions message note notes reason "
     "reasons remark remarks"
 )
 
+_PLACES_AND_THINGS = several(
+    "address area brand branch category channel city client color colour company consignee country "
+    "courier currency customer district dc destination email facility financial gender hsn hub "
+    "lane locality location method mode name origin partner payment phone pin pincode postal "
+    "postcode price product qty quantity region route seller service size sku state store tag "
+    "tags tax title town url user vehicle vendor warehouse weight zip zone"
+)
+
 _ORDER = frozenset({"order", "orders"})
-_NUMBERS = _several("code codes id ids key no nos nr num number numbers ref reference")
+_NUMBERS = several("code codes id ids key no nos nr num number numbers ref reference")
 
 #: With one of these, a heading that speaks of an order and of a number does not mean the order's.
-_NOT_ORDERS = _several(
+_NOT_ORDERS = several(
     "amount awb batch contact count courier date email exchange group gst hub invoice item items "
     "line lines manifest mobile package parcel payment phone pickup pincode price product qty "
     "quantity reason refund replacement return returns reverse route rto rvp shipping sku source "
@@ -87,3 +96,8 @@ def names_order(heading: str) -> bool:
 def is_plain_order(heading: str) -> bool:
     """Tell whether a heading names the order id and says no more of it (Order No, Order Code)."""
     return names_order(heading) and words_of(heading) <= _ORDER | _NUMBERS
+
+
+def is_place_or_thing(heading: str) -> bool:
+    """Tell whether a column is, by its heading, of places, people, goods or money."""
+    return bool(words_of(heading) & _PLACES_AND_THINGS)

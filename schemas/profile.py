@@ -73,6 +73,7 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
     if not _NAME.fullmatch(name):
         raise root.error("name", "must be small letters, digits, - and _, at most 40 of them")
     shown, open_headers = _headers(root, base)
+    asked = root.peek("required")
     required = _required(root)
     for role in required:
         if not shown.get(role) and role not in open_headers:
@@ -80,6 +81,7 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
     dates = root.section("dates")
     direction = root.section("direction")
     statuses, open_statuses = read_statuses(root)
+    open_required = tuple(f"required: {role}" for role in asked if role.startswith(MARK))
     profile = Profile(
         name=name,
         title=root.text("title", name),
@@ -114,6 +116,7 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
                 for header in each
             ),
             *open_statuses,
+            *(each.replace(MARK, "", 1) for each in open_required),
         ),
         expect=_expect(root),
     )
@@ -157,11 +160,12 @@ def _file_time(root: Section) -> str:
 def _required(root: Section) -> tuple[Role, ...]:
     wanted = root.texts("required") or ()
     known = {role.value: role for role in Role}
-    for word in wanted:
+    confirmed = [word for word in wanted if not word.startswith(MARK)]
+    for word in (each.removeprefix(MARK).strip() for each in wanted):
         if word not in known:
             why = f'names no role: "{word}"'
             raise root.error("required", why, hint=did_you_mean(word, known), value=word)
-    return tuple(dict.fromkeys((Role.ORDER_ID, Role.STATUS, *(known[word] for word in wanted))))
+    return tuple(dict.fromkeys((Role.ORDER_ID, Role.STATUS, *(known[word] for word in confirmed))))
 
 
 Headers = dict[Role, tuple[str, ...]]

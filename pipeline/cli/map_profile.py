@@ -28,6 +28,13 @@ def draft(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Where; else NEW.toml here."),
     ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=HEADING", help='Which column is which: status="Last Event".'),
+    ] = None,
+    no: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE", help="A role that no column has.")
+    ] = None,
 ) -> int:
     """Write a starting profile for a courier from a sample file.
 
@@ -37,15 +44,19 @@ def draft(
     from pipeline.core.errors import DropRefused, UsageError
     from pipeline.storage.file_names import shown
     from pipeline.validation.draft.from_sample import draft_from
+    from pipeline.validation.draft.profile_draft import is_untouched
+    from pipeline.validation.draft.role_guess import said
 
     site = desk.site(anywhere=True)
     try:
-        made = draft_from(site, file, courier)
+        made = draft_from(site, file, courier, said(column or (), no or ()))
     except DropRefused as refusal:
         typer.echo(f"shipdrop: {refusal}", err=True)
         return 4
     path = output or Path(f"{made.name}.toml")
     try:
+        if path.is_file() and is_untouched(path.read_text(encoding="utf-8", errors="replace")):
+            path.unlink()
         with path.open("x", encoding="utf-8") as new:
             new.write(made.text)
     except FileExistsError:

@@ -17,6 +17,7 @@ def confirmed(draft: str, says: Says, *, columns: bool = True) -> str:
             role: [header.removeprefix("?") for header in headers]
             for role, headers in document["headers"].items()
         }
+        document["required"] = [each.removeprefix("?") for each in document.get("required", [])]
     statuses = document.get("statuses", {})
     sides = {side: statuses.pop(f"on_{side}", {}) for side in ("return", "rto")}
     document["statuses"] = _meant(statuses, "", says)

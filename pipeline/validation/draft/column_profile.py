@@ -26,7 +26,10 @@ from schemas.vocabulary import CellKind
 MOST_DISTINCT = 300
 """A column with more different cells than this holds no statuses."""
 
-_ORDER_ID = r"^[0-9]{15,25}$|^[A-Za-z]+[-_]?[0-9][A-Za-z0-9_-]{3,48}$|^[0-9]{5,14}$"
+_ORDER_ID = (
+    r"^[0-9]{15,25}$|^[A-Za-z]+[-_]?[0-9][A-Za-z0-9_-]{3,48}$|^[0-9]{5,14}$"
+    r"|^[0-9]{5,25}[-_][A-Za-z0-9]{1,10}$"
+)
 _LONG_ID = r"^[0-9]{15,25}$"
 _AWB = r"^[A-Z]{0,4}[0-9]{8,14}[A-Z]{0,2}$"
 _PARTS = re.compile(r"\s*([0-9]{1,2})([-/. ])([0-9]{1,2})\2([0-9]{2}|[0-9]{4})(?![0-9])")

@@ -22,7 +22,7 @@ from pipeline.validation.draft.column_profile import (
     survey,
 )
 from pipeline.validation.draft.profile_draft import draft_profile, suggestion
-from pipeline.validation.draft.role_guess import Guess, guess_roles
+from pipeline.validation.draft.role_guess import Guess, Said, guess_roles
 from pipeline.validation.profile_by_name import find_profile
 from schemas.courier import GENERIC
 from schemas.folding import fold
@@ -71,11 +71,12 @@ class Draft(Struct, frozen=True, kw_only=True):
         }
 
 
-def draft_from(site: Site, file: Path, courier: str) -> Draft:
+def draft_from(site: Site, file: Path, courier: str, told: Said | None = None) -> Draft:
     """Make a starting profile for ``courier`` from a sample file.
 
-    Raises UsageError for a name that cannot be a new profile's or a file that cannot be opened,
-    DropRefused for a file that cannot be read.
+    ``told``: what a person says of the columns. Raises UsageError for a name that cannot be a new
+    profile's, a column that is not there, or a file that cannot be opened, DropRefused for a file
+    that cannot be read.
     """
     name = fold(courier).replace(" ", "-")
     if not _NAME.fullmatch(name):
@@ -84,7 +85,7 @@ def draft_from(site: Site, file: Path, courier: str) -> Draft:
             hint="Use letters, digits, - and _, at most 40 of them.",
         )
     known = find_profile(courier, site.profiles)
-    if known is not None:
+    if known is not None and not known.unconfirmed:
         raise UsageError(
             f'There is a profile "{known.name}" already.',
             hint=f"`shipdrop profiles {known.name}` shows it; `shipdrop check FILE --courier "
@@ -96,7 +97,7 @@ def draft_from(site: Site, file: Path, courier: str) -> Draft:
         data, name=file.name, limits=site.limits, header=Heading(_header(data, file, site))
     )
     seen = survey(manifest)
-    guesses = guess_roles(seen, profiles)
+    guesses = guess_roles(seen, profiles, told)
     at: Mapping[Role, int] = {guess.role: guess.column for guess in guesses}
     statuses = (
         count_statuses(manifest, at[Role.STATUS], at.get(Role.STATUS_TYPE), at.get(Role.DIRECTION))

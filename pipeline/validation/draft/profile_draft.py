@@ -6,6 +6,7 @@ nothing until the mark is deleted (see ``schemas.status_reader.MARK``).
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 
 from pipeline.validation.draft.column_profile import ColumnFacts, StatusCount, Survey
 from pipeline.validation.draft.role_guess import Guess
@@ -28,6 +29,7 @@ _INTRODUCTION = f"""\
 # it belongs if the guess is wrong. Then put this file into ROOT/couriers and look at the result:
 #   shipdrop check FILE --courier {{name}}
 """
+_SIGNATURE = "# As `shipdrop map` wrote it; while nothing is changed, it may write it anew: "
 _MEANINGS = """\
 # What a status may mean:
 #   bag_picked, delivery_done, rto_bag_delivered (undelivered, back at the seller),
@@ -51,7 +53,8 @@ def draft_profile(
     A meaning is suggested only where the status is a word of ``generic``'s own table, on its own
     side of the journey, and stands beside no status type.
     """
-    paired = any(guess.role is Role.STATUS_TYPE for guess in guesses)
+    of_type = next((guess for guess in guesses if guess.role is Role.STATUS_TYPE), None)
+    paired = of_type is not None
     lines = [
         *_INTRODUCTION.format(name=name).splitlines(),
         f"# Made from {_plain(quoted(source))}, {seen.rows} rows.",
@@ -61,13 +64,25 @@ def draft_profile(
         f"# file_names = [{_text(f'*{name}*')}]   # files that are called so are this courier's",
         '# zone = "Asia/Kolkata"   # for times without a zone; without it: manifest.timezone',
     ]
-    if paired:
-        lines.append('required = ["status_type"]   # a status only means something with its type')
+    if of_type is not None:
+        mark = "" if of_type.sure else MARK
+        needs = "a status only means something with its type"
+        lines.append(f"required = [{_text(mark + 'status_type')}]   # {needs}")
     lines += ["", "[headers]", *_headers(guesses, seen)]
     lines += _dates(guesses, seen)
     lines += _directions(statuses, generic)
     lines += ["", *_MEANINGS.splitlines(), *_statuses(statuses, generic, paired=paired)]
-    return "\n".join(lines) + "\n"
+    return _signed("\n".join(lines) + "\n")
+
+
+def is_untouched(text: str) -> bool:
+    """Tell whether a profile is a draft that nobody has changed since it was written."""
+    return text == _signed("".join(text.splitlines(keepends=True)[:-1]))
+
+
+def _signed(text: str) -> str:
+    """Return the draft with a last line that only fits to it as it was written."""
+    return f"{text}{_SIGNATURE}{sha256(text.encode()).hexdigest()[:16]}\n"
 
 
 def suggestion(each: StatusCount, generic: Profile) -> str:

@@ -1,33 +1,51 @@
-"""Which column of an unfamiliar file is probably which, and why: for a person to confirm."""
+"""Which column of an unfamiliar file is probably which, and why: for a person to confirm.
 
-from collections.abc import Mapping, Sequence
+Cells decide before headings: a heading may only be followed where its cells can be what it says.
+"""
 
-from msgspec import Struct
+from collections.abc import Collection, Mapping, Sequence
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 from rapidfuzz import fuzz
 
+from pipeline.core.errors import UsageError
 from pipeline.validation.columns import data_header
 from pipeline.validation.draft.column_profile import ColumnFacts, Survey
+from pipeline.validation.draft.places import STATES
 from schemas.courier import GENERIC, Profile
 from schemas.display import quoted
+from schemas.evidence import Asks, direction_of, look_of
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold_header
+from schemas.headings import is_place_or_thing, names_order, several, speaks_of_other, words_of
+from schemas.likeness import did_you_mean
 from schemas.profile import is_awb_like
+from schemas.statuses import Direction
 from schemas.vocabulary import DATE_ROLES, Role
 
 _SIMILAR = 0.6
 """From here on a heading counts as similar to one that is known."""
 
-_ENOUGH = 0.45
-"""A column needs this much evidence to be offered for a role."""
-
-_BY_SHAPE = frozenset({Role.ORDER_ID, Role.AWB, Role.STATUS})
-"""Roles whose cells can speak for them although the heading says nothing."""
+_ALIKE = 0.8
+"""So similar a heading must be where any cells could be the role's."""
 
 _FLAGS = frozenset({Role.AUTO_DISPATCH, Role.SELF_SHIP})
+_PROGRESS = several(
+    "activity event events haal milestone position progress scan stage status step update"
+)
+_NO_EVENTS = several(
+    "book booked booking create created creation dispatch invoice manifest order ordered paid "
+    "payment pickup placed purchase ship shipped"
+)
+_MOST_STATUSES = 60
+_OFTEN = 2.0
+"""So often each status of a column stands in it, on average."""
 
 
 class Guess(Struct, frozen=True, kw_only=True):
-    """A role's column. ``sure``: its heading is known to stand for the role, nothing speaks against
-    it, and no other column claims it; any other guess must be confirmed. ``evidence``: in words.
+    """A role's column. ``sure``: a person named it, or its heading is known to stand for the role,
+    nothing speaks against it, and no other column claims it; any other guess must be confirmed.
+    ``evidence``: in words.
     """
 
     role: Role
@@ -38,20 +56,45 @@ class Guess(Struct, frozen=True, kw_only=True):
     score: float
 
 
-def guess_roles(seen: Survey, profiles: Mapping[str, Profile]) -> tuple[Guess, ...]:
+class Said(Struct, frozen=True, kw_only=True):
+    """What a person says of the columns: role → heading, and roles that no column has."""
+
+    columns: Mapping[Role, str] = field(default_factory=dict)
+    none: frozenset[Role] = frozenset()
+
+
+def said(columns: Sequence[str], none: Sequence[str]) -> Said:
+    """Read ``ROLE=HEADING`` and ``ROLE``. Raises UsageError for a role that is none."""
+    pairs = [each.partition("=") for each in columns]
+    for role, sign, heading in pairs:
+        if not sign or not heading.strip():
+            raise UsageError(
+                f'"{role}{sign}" names no column.', hint='Write it like status="Last Event".'
+            )
+    return Said(
+        columns={_role(role): heading.strip() for role, _, heading in pairs},
+        none=frozenset(map(_role, none)),
+    )
+
+
+def guess_roles(
+    seen: Survey, profiles: Mapping[str, Profile], told: Said | None = None
+) -> tuple[Guess, ...]:
     """Give each role the column for which most speaks, in the order of ``Role``.
 
     A heading stands for one role, a role has one column. An AWB is never offered as order id.
+    ``told``: what a person says goes before. Raises UsageError for a heading that is not there.
     """
+    told = told or Said()
+    taken = {role: _named(role, heading, seen) for role, heading in told.columns.items()}
     scored = [
         guess
         for at, facts in enumerate(seen.columns)
         for role in Role
-        if (guess := _weigh(role, at, facts, profiles)) is not None
+        if role not in told.none and (guess := _weigh(role, at, facts, profiles)) is not None
     ]
     scored.sort(key=lambda each: (-each.score, each.column))
-    taken: dict[Role, Guess] = {}
-    headings: set[str] = set()
+    headings = {fold_header(guess.header) for guess in taken.values()}
     for guess in scored:
         heading = fold_header(guess.header)
         if guess.role not in taken and heading not in headings:
@@ -60,24 +103,46 @@ def guess_roles(seen: Survey, profiles: Mapping[str, Profile]) -> tuple[Guess, .
     return tuple(taken[role] for role in Role if role in taken)
 
 
+def _role(word: str) -> Role:
+    known = {role.value: role for role in Role}
+    if (name := word.strip().casefold()) not in known:
+        raise UsageError(
+            f'"{word.strip()}" is no role of a column.', hint=did_you_mean(name, known)
+        )
+    return known[name]
+
+
+def _named(role: Role, heading: str, seen: Survey) -> Guess:
+    wanted = fold_header(heading)
+    if role is Role.ORDER_ID and is_awb_like(wanted):
+        raise UsageError(f"{quoted(heading)} is an AWB, which is never the order id.")
+    known = {fold_header(facts.header): facts.header for facts in seen.columns if facts.header}
+    for at, facts in enumerate(seen.columns):
+        if fold_header(facts.header) == wanted:
+            return Guess(
+                role=role,
+                column=at,
+                header=facts.header,
+                sure=True,
+                evidence="This is what you said.",
+                score=0.0,
+            )
+    raise UsageError(f"There is no column {quoted(heading)}.", hint=did_you_mean(wanted, known))
+
+
 def _doubted(guess: Guess, scored: Sequence[Guess]) -> Guess:
-    """A guess that another column claims with a known heading too is not sure."""
+    """A guess that another column claims about as well is not sure."""
     rivals = [
         each.header
         for each in scored
-        if each.role is guess.role and each.column != guess.column and each.sure
+        if each.role is guess.role
+        and each.column != guess.column
+        and (each.sure or (not guess.sure and each.score >= guess.score - 0.1))
     ]
     if not rivals:
         return guess
-    also = f"{guess.evidence} It could be {' or '.join(quoted(each) for each in rivals)} as well."
-    return Guess(
-        role=guess.role,
-        column=guess.column,
-        header=guess.header,
-        sure=False,
-        evidence=also,
-        score=guess.score,
-    )
+    named = " or ".join(quoted(each) for each in rivals[:3])
+    return replace(guess, sure=False, evidence=f"{guess.evidence} It could be {named} as well.")
 
 
 def _weigh(
@@ -87,21 +152,15 @@ def _weigh(
     if not heading or (role is Role.ORDER_ID and is_awb_like(heading)):
         return None
     generic = profiles[GENERIC].headers.get(role, ())
-    if heading in generic:
+    known = heading in generic
+    if known:
         likeness, about = 1.2 - 0.2 * generic.index(heading) / len(generic), "The heading is known."
     else:
         likeness, about = _likeness(role, heading, profiles)
     shape, seen = _shape(role, facts, profiles)
-    known = heading in generic
-    score = likeness if shape is None else (likeness + shape) / 2
-    if shape is None:
-        enough = known or likeness >= 0.8
-    elif role in _BY_SHAPE:
-        enough = known or score >= _ENOUGH
-    else:
-        enough = known or (likeness >= _SIMILAR and shape >= 0.5)
-    if not enough:
+    if not known and not _may_be(role, facts, likeness, shape, profiles):
         return None
+    score = likeness if shape is None else (likeness + 2 * shape) / 3
     contradicted = shape is not None and facts.filled > 0 and shape < 0.5
     return Guess(
         role=role,
@@ -109,8 +168,37 @@ def _weigh(
         header=facts.header,
         sure=known and not contradicted,
         evidence=" ".join(part for part in (about, seen) if part),
-        score=score + known,
+        score=score + (known and not contradicted),
     )
+
+
+def _may_be(
+    role: Role,
+    facts: ColumnFacts,
+    likeness: float,
+    shape: float | None,
+    profiles: Mapping[str, Profile],
+) -> bool:
+    """Tell whether a column whose heading generic does not know may be offered for a role."""
+    words = words_of(facts.header)
+    used = any(data_header(facts.header) in p.headers.get(role, ()) for p in profiles.values())
+    if role is Role.STATUS_TYPE:
+        return used or (likeness >= _ALIKE and words >= {"status", "type"})
+    if role is Role.STATUS:
+        return shape is not None and shape >= 0.5
+    if speaks_of_other(facts.header) and not used:
+        return False
+    if role is Role.ORDER_ID:
+        named = names_order(facts.header) or used
+        plain = not is_place_or_thing(facts.header) and likeness < 1
+        return (shape or 0) >= (0.5 if named else 0.8) and (named or plain)
+    if role is Role.AWB:
+        return ((shape or 0) >= 0.5 and (used or is_awb_like(data_header(facts.header)))) or (
+            (shape or 0) >= 0.6 and likeness >= _SIMILAR and not is_place_or_thing(facts.header)
+        )
+    if role is Role.EVENT_TIME and words & _NO_EVENTS:
+        return False
+    return likeness >= _ALIKE and (shape is None or shape >= 0.5)
 
 
 def _likeness(role: Role, heading: str, profiles: Mapping[str, Profile]) -> tuple[float, str]:
@@ -123,10 +211,12 @@ def _likeness(role: Role, heading: str, profiles: Mapping[str, Profile]) -> tupl
             score = max(fuzz.ratio(heading, alias), fuzz.token_sort_ratio(heading, alias)) / 100
             if score > best:
                 best, nearest, whose = score, shown, profile.title
-    if best < _SIMILAR:
-        return 0.0, "The heading says nothing to us."
     if best == 1.0:
         return 1.0, f"{whose} uses this heading for it."
+    if role is Role.ORDER_ID and names_order(heading):
+        return 0.9, "The heading names an order."
+    if best < _SIMILAR:
+        return 0.0, "The heading says nothing to us."
     return best, f"The heading is {best:.0%} like {quoted(nearest)}."
 
 
@@ -137,7 +227,7 @@ def _shape(
     if role is Role.ORDER_ID:
         share = facts.share(facts.ids)
         told = f"{facts.ids} of {facts.filled} cells look like order ids."
-        return (share if facts.long_ids * 2 > facts.filled else 0.7 * share), told
+        return (share if facts.long_ids * 2 > facts.filled else 0.85 * share), told
     if role is Role.AWB:
         share = facts.share(facts.awbs)
         return share * 0.8, f"{facts.awbs} of {facts.filled} cells look like AWB numbers."
@@ -148,30 +238,71 @@ def _shape(
         return facts.share(dates), f"{dates} of {facts.filled} cells are dates."
     words = facts.values
     if role in _FLAGS:
-        flags = sum(n for word, n in (words or {}).items() if word in TRUE_WORDS | FALSE_WORDS)
+        flags = _counted(words, TRUE_WORDS | FALSE_WORDS)
         return facts.share(flags), f"{flags} of {facts.filled} cells say yes or no."
     if role is Role.DIRECTION:
-        known = profiles[GENERIC].directions
-        ways = sum(n for word, n in (words or {}).items() if word in known)
+        ways = _counted(words, _direction_words(facts, profiles[GENERIC].directions))
         return facts.share(ways), f"{ways} of {facts.filled} cells are known directions."
     if role is Role.STATUS_TYPE:
-        few = words is not None and len(words) <= 20
+        few = words is not None and len(words) <= 20 and not _number_share(facts)
         return (1.0 if few else 0.0), f"{len(words or ())} different cells." if few else ""
     return None, ""
 
 
+def _counted(words: Mapping[str, int] | None, known: Collection[str]) -> int:
+    return sum(n for word, n in (words or {}).items() if word in known)
+
+
+def _direction_words(facts: ColumnFacts, known: Collection[str]) -> set[str]:
+    """Return the cells that are directions; yes and no, 1 and 0 only where the heading asks."""
+    look = look_of(facts.header)
+    asked = look is not None and look.asks is Asks.YES and look.way is Direction.RETURN
+    found = {word for word in known if asked or word not in TRUE_WORDS | FALSE_WORDS}
+    return found | {word for word in facts.values or {} if direction_of(word) is not None}
+
+
 def _status_shape(facts: ColumnFacts, profiles: Mapping[str, Profile]) -> tuple[float, str]:
-    """Cells that are a status at some courier; a bare number alone says nothing."""
+    """How far cells are statuses: known ones, or few words that each stand there often."""
     words = facts.values
     if words is None:
         return 0.0, "It has too many different cells for statuses."
     vocabulary = {word for each in profiles.values() for word in each.statuses.shown}
-    known = sum(
-        n for word, n in words.items() if word in vocabulary and not word.replace(" ", "").isdigit()
+    known = _counted(
+        words, {word for word in words if word in vocabulary and any(map(str.isalpha, word))}
     )
     told = f"{known} of {facts.filled} cells are statuses that some courier uses."
-    few = len(words) <= max(3, facts.filled // 3) and not facts.dates and not facts.ids
     share = facts.share(known)
-    if known:
-        return max(share, 0.9 if few else 0.0), told
-    return (0.5 if few else 0.0), f"{told} It has {len(words)} different cells."
+    names_status = "status" in words_of(facts.header)
+    used = any(
+        data_header(facts.header) in profile.headers.get(Role.STATUS, ())
+        for profile in profiles.values()
+    )
+    heading = not speaks_of_other(facts.header) and not is_place_or_thing(facts.header)
+    progress = bool(words_of(facts.header) & _PROGRESS)
+    few = _are_few_words(facts, words)
+    if share >= 0.5:
+        return (share if heading or share > 0.9 else share / 2), told
+    if known and few and heading:
+        return 0.9, told
+    told = f"{told} It has {len(words)} different cells."
+    if few and heading:
+        return (0.7 if progress else 0.5), told
+    # Numbers are statuses only under a heading that some courier has for its own.
+    by_name = used or (names_status and heading and not _number_share(facts))
+    return (0.5 if by_name and len(words) <= _MOST_STATUSES else 0.0), told
+
+
+def _are_few_words(facts: ColumnFacts, words: Mapping[str, int]) -> bool:
+    """Tell whether the cells are words, few enough and each often, and no flags, ways or places."""
+    if not 2 <= len(words) <= _MOST_STATUSES or facts.filled < _OFTEN * len(words):
+        return False
+    if facts.dates or facts.typed_dates or facts.ids or _number_share(facts) > 0:
+        return False
+    other = TRUE_WORDS | FALSE_WORDS | STATES
+    ways = sum(n for word, n in words.items() if word in other or direction_of(word) is not None)
+    return facts.share(ways) < 0.5
+
+
+def _number_share(facts: ColumnFacts) -> float:
+    words: Mapping[str, int] = facts.values or {}
+    return facts.share(sum(n for word, n in words.items() if not any(map(str.isalpha, word))))

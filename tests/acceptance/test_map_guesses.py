@@ -1,0 +1,155 @@
+"""Which column ``map`` takes for which: cells decide, guesses are marked, people have the word."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from tests.acceptance.harness import Root, sheet
+
+PEOPLE = ("Asha Rao", "Ravi Kumar", "Meena Iyer", "John Paul", "Sunil", "Fatima")
+STATES = ("Telangana", "Kerala", "Delhi", "Maharashtra")
+KNOWN = ("Delivered", "Shipped", "Cancelled", "RTO Delivered")
+UNKNOWN = ("Gadi nikli", "Pahunch gaya", "Wapas pahuncha")
+
+
+def drafted(
+    root: Root, columns: Mapping[str, Sequence[str]], *arguments: str, rows: int = 24
+) -> dict[str, Any]:
+    """The profile that ``map`` writes for a file of these columns, whose cells repeat."""
+    table = [[cells[at % len(cells)] for cells in columns.values()] for at in range(rows)]
+    root.path.joinpath("day.csv").write_text(sheet(table, header=[*columns]), encoding="utf-8")
+    ran = root.run("map", "day.csv", "--courier", "acme", *arguments)
+    assert ran.code == 0, ran.err
+    return tomllib.loads(root.path.joinpath("acme.toml").read_text(encoding="utf-8"))
+
+
+IDS = [f"ORD{at:05}" for at in range(24)]
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells"),
+    [
+        ("Last Event", UNKNOWN),
+        ("Position", UNKNOWN),
+        ("Kahan hai", UNKNOWN),
+        ("Reason for Credit Entry", KNOWN),
+        ("Haal", ("Delivered", *UNKNOWN)),
+        ("Order Sts", KNOWN),
+    ],
+)
+def test_the_column_of_statuses_is_found_by_its_cells(
+    root: Root, heading: str, cells: Sequence[str]
+) -> None:
+    others = {
+        "State": STATES,
+        "City": ("Pune", "Kochi", "Agra"),
+        "Customer": PEOPLE,
+        "Payment Method": ("COD", "Prepaid"),
+        "Qty": ("1", "2"),
+        "Gift": ("Yes", "No"),
+        "Kahan se": STATES,
+    }
+    found = drafted(root, {"Order ID": IDS, **others, heading: cells})
+    assert found["headers"]["status"] == [f"?{heading}"]
+    listed = {word.removeprefix("?") for words in found["statuses"].values() for word in words}
+    assert listed == {*cells}
+
+
+def test_places_names_numbers_and_flags_are_no_statuses(root: Root) -> None:
+    columns = {
+        "Order ID": IDS,
+        "State": STATES,
+        "Ilaka": STATES,
+        "Customer Name": PEOPLE,
+        "Quantity": ("1", "2", "3"),
+        "Gift": ("Yes", "No"),
+        "Order Date": ("2026-11-01", "2026-11-02"),
+        "Shipping Zip": ("560001", "411001", "682001"),
+    }
+    found = drafted(root, columns)
+    assert set(found["headers"]) == {"order_id"}
+    assert "required" not in found
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells", "role"),
+    [
+        ("Product Quantity", ("1", "1", "0"), "direction"),
+        ("Is Gift", ("Yes", "No"), "direction"),
+        ("Order Date", ("2026-11-01",), "event_time"),
+        ("Created at", ("2026-11-01 10:00:00",), "estimated_delivery_date"),
+        ("State", STATES, "status_type"),
+        ("Payment Type", ("COD", "PPD"), "status_type"),
+        ("Stats Type", ("1", "2"), "status_type"),
+        ("Shipping Zip", ("560001", "411001"), "order_id"),
+        ("Contact Number", ("9000000001", "9000000002"), "order_id"),
+        ("Contact Number", ("9000000001", "9000000002"), "awb"),
+    ],
+)
+def test_a_heading_is_not_followed_against_its_cells(
+    root: Root, heading: str, cells: Sequence[str], role: str
+) -> None:
+    found = drafted(root, {"Bill": ("A", "B"), "Status": KNOWN, heading: cells})
+    assert role not in found["headers"]
+
+
+def test_every_guess_is_marked_what_it_requires_too(root: Root) -> None:
+    columns = {"Shipment": IDS, "StatusType": ("UD", "DL"), "Status": ("In Transit", "Delivered")}
+    found = drafted(root, columns)
+    assert found["headers"]["order_id"] == ["?Shipment"]
+    assert found["headers"]["status_type"] == ["?StatusType"]
+    assert found["required"] == ["?status_type"]
+    # Marked it asks for nothing: the courier's other files are not refused for it.
+    root.path.joinpath("couriers").mkdir()
+    root.path.joinpath("acme.toml").rename(root.path / "couriers" / "acme.toml")
+    file = root.path / "plain.csv"
+    file.write_text(sheet([("A1", "Delivered")]), encoding="utf-8")
+    told = root.run("check", "--courier", "acme", file).out
+    assert "status type" not in told
+    assert "required: status_type" in root.run("profiles", "acme").out
+
+
+def test_a_person_says_which_column_is_which(root: Root) -> None:
+    columns = {"Parcel": IDS, "Kahan": STATES, "Status": KNOWN, "Leg": ("Forward", "RTO")}
+    words = ("--column", "status=Kahan", "--column", "order_id=parcel", "--no", "direction")
+    found = drafted(root, columns, *words)
+    assert found["headers"] == {"order_id": ["Parcel"], "status": ["Kahan"]}
+    assert set(found["statuses"]["unconfirmed"]) == {*STATES}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--column", "status=Haal"), 'no column "Haal"'),
+        (("--column", "statis=Status"), '"statis" is no role'),
+        (("--column", "status"), "names no column"),
+        (("--no", "direktion"), "no role"),
+        (("--column", "order_id=AWB"), "never the order id"),
+    ],
+)
+def test_what_cannot_be_said_is_told(root: Root, words: Sequence[str], told: str) -> None:
+    root.path.joinpath("day.csv").write_text("Order ID,AWB,Status\nA1,1,Delivered\n")
+    ran = root.run("map", "day.csv", "--courier", "acme", *words)
+    assert ran.code == 2
+    assert told in ran.err
+    assert not root.path.joinpath("acme.toml").exists()
+
+
+def test_a_draft_is_not_in_its_own_way_until_somebody_works_on_it(root: Root) -> None:
+    couriers = root.path / "couriers"
+    couriers.mkdir()
+    file = couriers / "acme.toml"
+    columns = {"Order ID": IDS, "Last Event": UNKNOWN}
+    drafted(root, columns, "-o", "acme.toml")
+    for _ in range(2):
+        root.path.joinpath("acme.toml").replace(file)
+        drafted(root, columns, "-o", "acme.toml")
+        assert root.run("map", "day.csv", "--courier", "acme", "-o", file).code == 0
+    assert root.run("map", "day.csv", "--courier", "acme", "--no", "awb").code == 0
+    changed = file.read_text(encoding="utf-8").replace('"?Gadi', '"Gadi')
+    file.write_text(changed.replace("# zone", "zone"), encoding="utf-8")
+    ran = root.run("map", "day.csv", "--courier", "acme", "-o", file)
+    assert ran.code == 2
+    assert "is there already" in ran.err
