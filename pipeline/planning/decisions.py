@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from pipeline.core.closed_drop import Cause, Closed, Rest
 from pipeline.core.errors import StorageError
+from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
 from pipeline.core.ports import Chunk
 from pipeline.storage.file_names import shown
@@ -28,10 +29,13 @@ class Ready(Struct, frozen=True, kw_only=True):
 
 
 class Blocked(Struct, frozen=True, kw_only=True):
-    """A drop that shares some of its ``orders`` with earlier drops that are not through."""
+    """A drop that shares some of its ``orders`` with earlier drops that are not finished.
+
+    While it waits only its order ids are in memory; its rows are in its spool.
+    """
 
     drop: Drop
-    prepared: "Prepared"
+    facts: Facts
     orders: "pa.Array"
     behind: tuple[str, ...]
 
@@ -59,10 +63,14 @@ Step = Ready | Blocked | Closed | Reopened | Later
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
-    """A drop that was read and is to be planned; ``orders``: those it would send something for."""
+    """A drop that was read and is to be planned; ``orders``: those it would send something for.
+
+    ``prepared``: its rows, None where they are still to be taken from its spool.
+    """
 
     drop: Drop
-    prepared: "Prepared"
+    facts: Facts
+    prepared: "Prepared | None"
     orders: "pa.Array"
 
 
@@ -89,9 +97,8 @@ def without_shared_orders(candidates: Sequence[Candidate]) -> Iterator[list[Cand
     taken: set[str] = set()
     for candidate in candidates:
         # A drop that comes alone may be large, and has nobody to share with.
-        named = (
-            set(candidate.prepared.keys.orders.names.to_pylist()) if len(candidates) > 1 else set()
-        )
+        prepared = candidate.prepared if len(candidates) > 1 else None
+        named = set(prepared.keys.orders.names.to_pylist()) if prepared is not None else set()
         named.discard("")
         if not taken.isdisjoint(named):
             yield group

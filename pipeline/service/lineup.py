@@ -121,7 +121,8 @@ class Lineup:
             self._batches += 1
             read = self._reads.submit(self._files.read, drops)
             self._in_stages(partial(self._admit, drops, read), drops, batch=True)
-        if giant := self._waiting.giant():
+        ahead = len(self._blocked) < _BLOCKED and self._room() > len(self._reading)
+        if ahead and (giant := self._waiting.giant()):
             self._read_beside(giant)
 
     def load(self) -> None:
@@ -159,7 +160,9 @@ class Lineup:
         """A drop was closed, or is gone: plan those that waited for nothing else, oldest first."""
         free = [self._blocked.pop(each) for each in self._dependencies.ended(drop_id)]
         for blocked in sorted(free, key=lambda each: each.drop.seq):
-            again = Candidate(drop=blocked.drop, prepared=blocked.prepared, orders=blocked.orders)
+            again = Candidate(
+                drop=blocked.drop, facts=blocked.facts, prepared=None, orders=blocked.orders
+            )
             self._in_stages(partial(self._plan, again), [blocked.drop])
 
     def stop(self) -> None:

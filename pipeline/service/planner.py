@@ -85,6 +85,10 @@ class Admission:
 
     # -- plan ----------------------------------------------------------------------------------
 
+    def taken_up(self, drop: Drop, facts: Facts) -> Prepared:
+        """Take a drop's rows up again from its spool. Raises StorageError."""
+        return load(facts, self._closer.spool(drop), self._profiles)
+
     def admit(
         self, drops: Sequence[Drop], read: Sequence[Facts | Exception], ahead_of: AheadOf
     ) -> list[Step | Exception | None]:
@@ -133,7 +137,8 @@ class Admission:
             spool.tries.begin()
             drop = replace(drop, courier=facts.courier, parent=facts.parent)
             prepared = load(facts, spool, self._profiles)
-            return Candidate(drop=drop, prepared=prepared, orders=sendable_orders(prepared.keys))
+            orders = sendable_orders(prepared.keys)
+            return Candidate(drop=drop, facts=facts, prepared=prepared, orders=orders)
         except StorageError:
             raise
         except Exception:
@@ -203,7 +208,8 @@ class Admission:
         ahead_of: AheadOf,
         blocked: Sequence[Blocked],
     ) -> Step | _Unfrozen:
-        drop, prepared, orders = candidate.drop, candidate.prepared, candidate.orders
+        drop, orders = candidate.drop, candidate.orders
+        prepared = candidate.prepared or self.taken_up(drop, candidate.facts)
         planned = make_plan(prepared, standing, self._rules)
         try:
             guard(prepared, planned, self._rules)
@@ -212,7 +218,7 @@ class Admission:
         behind = {*blocking(standing), *ahead_of(drop, orders), *sharing(drop, orders, blocked)}
         if behind:
             return Blocked(
-                drop=drop, prepared=prepared, orders=orders, behind=tuple(sorted(behind))
+                drop=drop, facts=candidate.facts, orders=orders, behind=tuple(sorted(behind))
             )
         return _Unfrozen(drop=drop, prepared=prepared, planned=planned)
 

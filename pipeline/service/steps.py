@@ -3,7 +3,7 @@
 Every step can be taken again: what a crash left half done is done anew by the same code.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 import structlog
@@ -18,6 +18,7 @@ from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.decisions import Blocked, Later, Reopened, rest_of
 from pipeline.planning.freeze import PlanRules, blocking, facts_of, make_plan, pending_of
 from pipeline.planning.plan import one_by_one
+from pipeline.planning.plan_input import load
 from pipeline.planning.replan import recheck
 from pipeline.reporting.close_drop import Closer, Ending
 from pipeline.reporting.row_outcomes import Remark, Settled, settle, unsent
@@ -26,6 +27,7 @@ from pipeline.storage.departures import Departures
 from pipeline.storage.file_names import shown
 from pipeline.storage.ledger import SqlLedger
 from schemas.codes import Code
+from schemas.courier import Profile
 from schemas.vocabulary import Outcome
 
 log = structlog.get_logger(__name__)
@@ -34,8 +36,16 @@ log = structlog.get_logger(__name__)
 class Runner:
     """Takes drops from one step to the next. Raises StorageError where the world fails us."""
 
-    def __init__(self, *, ledger: SqlLedger, closer: Closer, rules: PlanRules) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: SqlLedger,
+        closer: Closer,
+        rules: PlanRules,
+        profiles: Mapping[str, Profile],
+    ) -> None:
         self._ledger = ledger
+        self._profiles = profiles
         self._closer = closer
         self._rules = rules
 
@@ -146,8 +156,9 @@ class Runner:
     def _as_it_would_be(self, blocked: Blocked, waiting: Remark) -> tuple[Drop, Settled]:
         """The drop and its rows as planned now; nothing is frozen."""
         standing = self._ledger.standing(one_by_one(blocked.orders), but_seq=blocked.drop.seq)
-        planned = make_plan(blocked.prepared, standing, self._rules)
-        facts = self._closer.placed(facts_of(blocked.prepared, planned))
+        prepared = load(blocked.facts, self._closer.spool(blocked.drop), self._profiles)
+        planned = make_plan(prepared, standing, self._rules)
+        facts = self._closer.placed(facts_of(prepared, planned))
         drop = blocked.drop.with_facts(facts)
         return drop, settle(planned.table, [], [], waiting=waiting)
 

@@ -268,7 +268,12 @@ class Site(Struct, frozen=True, dict=True):
         """Takes planned drops to their end, and closed ones up again."""
         from pipeline.service.steps import Runner
 
-        return Runner(ledger=self.ledger, closer=self.closer, rules=self.plan_rules)
+        return Runner(
+            ledger=self.ledger,
+            closer=self.closer,
+            rules=self.plan_rules,
+            profiles=self.profiles,
+        )
 
     @cached_property
     def _advice(self) -> "Mapping[str, Advice]":

@@ -146,7 +146,7 @@ class Model:
         assert told.drop.state is DropState.CLAIMED, "planned twice"
         open_ones = self.open_with(set(told.orders), but=drop.drop_id)
         if behind := {*open_ones, *ahead, *sharing(drop, orders, blocked)}:
-            return Blocked(drop=drop, prepared=None, orders=orders, behind=tuple(sorted(behind)))
+            return Blocked(drop=drop, facts=None, orders=orders, behind=tuple(sorted(behind)))
         told.drop = replace(told.drop, state=DropState.OPEN)
         return Ready(drop=told.drop, chunks=())
 
