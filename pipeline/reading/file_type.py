@@ -84,7 +84,7 @@ _HINT = "Save the data as a CSV file (UTF-8) or an Excel workbook and drop that.
 _TAG_FIRST = re.compile(r"\s*(?:<!--.*?-->\s*)*<[A-Za-z][\w:.-]*[\s/>]", re.DOTALL)
 _SYLK_START = re.compile(r"ID;P[^\r\n]*[\r\n]+[A-Z]{1,2};")
 _SYLK_END = re.compile(rb"[\r\n]E\s*\Z")
-_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a")) + b"\x7f"
+_CONTROLS = bytes(set(range(32)) - set(b"\x01\t\n\v\f\r\x1a")) + b"\x7f"
 
 
 def as_file(data: Buffer) -> IO[bytes]:

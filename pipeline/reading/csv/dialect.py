@@ -26,7 +26,8 @@ from pipeline.reading.header_row import (
 from schemas.codes import Code
 from schemas.display import counted
 
-DELIMITERS = ",;\t|"
+_USUAL, _RARE = ",;\t|", "^~\x01"
+DELIMITERS = _USUAL + _RARE
 MAX_RECORD = 16 * 1024 * 1024
 """Bytes; a longer record is a quote that is never closed, or no table."""
 
@@ -43,7 +44,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """How the file is cut, and where its data starts.
 
     ``row``: the header's record number. ``at``: UTF-8 position just after the header. ``title``:
-    as in ``pipeline.core.model.Sheet``.
+    as in ``pipeline.core.model.Sheet``. ``spaced``: as in ``tokenizer.tokenize``.
     """
 
     delimiter: str
@@ -51,6 +52,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...]
     at: int
     title: str = ""
+    spaced: bool = False
 
 
 class _Trial(Struct, frozen=True, kw_only=True):
@@ -60,6 +62,7 @@ class _Trial(Struct, frozen=True, kw_only=True):
     records: tuple[Record, ...]
     ends: tuple[int, ...]
     broken: BrokenQuote | None
+    spaced: bool
 
 
 def choose_dialect(open_text: Callable[[], Text], limits: Limits, header: HeaderFinder) -> Dialect:
@@ -122,7 +125,7 @@ def _trials(text: Text, rows: int) -> tuple[str, list[_Trial]]:
         window, last = text.load(0, size)
         head = window.decode("utf-8", errors="ignore")
         sep = _SEP.match(head)
-        delimiters = sep.group(1) if sep else DELIMITERS
+        delimiters = sep.group(1) if sep else _USUAL + "".join(filter(head.count, _RARE))
         trials = [_try(head, sep.end() if sep else 0, each, rows, last=last) for each in delimiters]
         full = last or all(len(trial.records) >= rows or trial.broken for trial in trials)
         if full or size >= MAX_RECORD:
@@ -134,13 +137,28 @@ def _try(head: str, start: int, delimiter: str, rows: int, *, last: bool) -> _Tr
     records: list[Record] = []
     ends: list[int] = []
     broken = None
+    spaced = has_spaced_quotes(head, delimiter)
     try:
-        for cells, end in _first(tokenize(head[start:], delimiter, last=last), rows):
+        found = tokenize(head[start:], delimiter, last=last, spaced=spaced)
+        for cells, end in _first(found, rows):
             records.append(Record(number=len(records) + 1, cells=cells))
             ends.append(start + end)
     except BrokenQuote as error:
         broken = BrokenQuote(start + error.at, closed=error.closed, cut=error.cut)
-    return _Trial(delimiter=delimiter, records=tuple(records), ends=tuple(ends), broken=broken)
+    return _Trial(
+        delimiter=delimiter,
+        records=tuple(records),
+        ends=tuple(ends),
+        broken=broken,
+        spaced=spaced,
+    )
+
+
+def has_spaced_quotes(text: str, delimiter: str) -> bool:
+    """Tell whether a quote stands behind a delimiter and spaces somewhere in a text."""
+    if ' "' not in text:
+        return False
+    return re.search(re.escape(delimiter) + ' +"', text) is not None
 
 
 def _first(records: Iterator[tuple[list[str], int]], rows: int) -> Iterator[tuple[list[str], int]]:
@@ -156,6 +174,7 @@ def _settle(head: str, trial: _Trial, found: Record, limits: Limits) -> Dialect:
         headers=tuple(found.cells),
         at=_bytes(head[: trial.ends[found.number - 1]]),
         title=title_above(trial.records, found),
+        spaced=trial.spaced,
     )
 
 

@@ -39,13 +39,15 @@ _REPLACEMENT, _BEYOND_ASCII = 0xFFFD, 0x80
 class Encoding(Struct, frozen=True, kw_only=True):
     """How the text is written. ``start`` is where it begins, after a byte order mark.
 
-    ``in_place``: the bytes are valid UTF-8 as they stand.
+    ``in_place``: the bytes are valid UTF-8 as they stand. ``wrapped``: every line is in quotes as
+    a whole, which come off.
     """
 
     codec: str
     start: int
     in_place: bool
     notices: tuple[Notice, ...] = ()
+    wrapped: bool = False
 
     @property
     def unit(self) -> int:
@@ -85,7 +87,7 @@ def choose_encoding(data: Buffer, *, name: str) -> Encoding:
 
 def open_text(data: Buffer, encoding: Encoding) -> Text:
     """Return the text of ``data`` from its beginning."""
-    if encoding.in_place:
+    if encoding.in_place and not encoding.wrapped:
         return _InPlace(data=data, start=encoding.start)
     return _Transcoded(data=data, encoding=encoding)
 
@@ -123,7 +125,8 @@ class _InPlace(Struct, frozen=True, kw_only=True):
 
 class _Transcoded:
     def __init__(self, *, data: Buffer, encoding: Encoding) -> None:
-        self._pieces = _transcode(data, encoding)
+        pieces = _transcode(data, encoding)
+        self._pieces = _unwrapped(pieces) if encoding.wrapped else pieces
         self._held = b""
         self._base = 0
         self._ended = False
@@ -156,6 +159,22 @@ def _transcode(data: Buffer, encoding: Encoding) -> Iterator[bytes]:
         if last:
             text = text.removesuffix(chr(_DOS_END))
         yield text.encode("utf-8", errors="replace")
+
+
+def unwrapped(line: bytes) -> bytes:
+    """Take the quotes off that a line stands in as a whole; it may end in its line end."""
+    text = line.rstrip(b"\r\n")
+    if len(text) < 2 or text[:1] != b'"' or text[-1:] != b'"':
+        return line
+    return text[1:-1].replace(b'""', b'"') + line[len(text) :]
+
+
+def _unwrapped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    held = b""
+    for piece in pieces:
+        *lines, held = (held + piece).split(b"\n")
+        yield b"".join(unwrapped(line + b"\n") for line in lines)
+    yield unwrapped(held)
 
 
 def _by_nul_pattern(head: bytes) -> str:

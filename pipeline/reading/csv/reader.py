@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Limits, Manifest, ReadTally, Sheet
@@ -14,6 +15,7 @@ from pipeline.reading.csv.dialect import (
     broken_quote,
     choose_dialect,
     endless,
+    has_spaced_quotes,
 )
 from pipeline.reading.csv.encoding import (
     Encoding,
@@ -24,7 +26,7 @@ from pipeline.reading.csv.encoding import (
 )
 from pipeline.reading.csv.fast_path import certify, parse
 from pipeline.reading.csv.tokenizer import BrokenQuote, tokenize
-from pipeline.reading.file_type import Buffer, check_not_binary, check_text
+from pipeline.reading.file_type import Buffer, check_not_binary, check_text, let_go
 from pipeline.reading.header_row import HeaderFinder, LaterHeaders
 from pipeline.reading.record_shape import Heading, Parsed, Shaper, surplus_of
 from schemas.codes import Code
@@ -34,7 +36,9 @@ SEGMENT = 4 * 1024 * 1024
 """Bytes read at a time: small enough for the processor's cache, about 30,000 rows."""
 
 _NEWLINES = b" \t\r\n"
-_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_LITERAL_TAB = b"\\t"
+_OVERLAP = 64
+_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", "\x01": "Ctrl-A"}
 
 
 def read_csv(data: Buffer, *, name: str, limits: Limits, header: HeaderFinder) -> Manifest:
@@ -52,7 +56,7 @@ def read_csv(data: Buffer, *, name: str, limits: Limits, header: HeaderFinder) -
         raise _empty(name)
     start, _ = open_text(data, encoding).load(0, 4096)
     check_text(start.decode("utf-8", errors="ignore"), data, name=name)
-    dialect = choose_dialect(lambda: open_text(data, encoding), limits, header)
+    dialect, encoding = _dialect(data, encoding, limits, header)
     source = CsvBlocks(
         data=data,
         encoding=encoding,
@@ -73,6 +77,55 @@ def read_csv(data: Buffer, *, name: str, limits: Limits, header: HeaderFinder) -
         notices=encoding.notices,
         kind="csv",
         dialect={"encoding": encoding.codec, "delimiter": delimiter},
+    )
+
+
+def _dialect(
+    data: Buffer, encoding: Encoding, limits: Limits, header: HeaderFinder
+) -> tuple[Dialect, Encoding]:
+    """Find out how the text is cut; where every line is in quotes as a whole, they come off."""
+
+    def chosen(how: Encoding) -> Dialect:
+        return choose_dialect(lambda: open_text(data, how), limits, header)
+
+    try:
+        dialect = chosen(encoding)
+    except DropRefused as refusal:
+        head = open_text(data, encoding).load(0, 4096)[0]
+        if refusal.code is not Code.HEADER_NOT_FOUND:
+            raise
+        if _LITERAL_TAB in head and b"\t" not in head:
+            raise _literal_tabs() from refusal
+        whole = replace(encoding, wrapped=True)
+        if not head.lstrip(_NEWLINES).startswith(b'"'):
+            raise
+        try:
+            dialect = chosen(whole)
+        except DropRefused:
+            raise refusal from None
+        return dialect, whole
+    if not dialect.spaced and _has_spaced_quotes(data, encoding, dialect.delimiter):
+        dialect = replace(dialect, spaced=True)
+    return dialect, encoding
+
+
+def _has_spaced_quotes(data: Buffer, encoding: Encoding, delimiter: str) -> bool:
+    """Look through the whole text, some megabytes at a time."""
+    text, at, last = open_text(data, encoding), 0, False
+    while not last:
+        window, last = text.load(at, SEGMENT)
+        if b' "' in window and has_spaced_quotes(window.decode(errors="ignore"), delimiter):
+            return True
+        at += max(1, len(window) - _OVERLAP) if not last else 0
+        let_go(data)
+    return False
+
+
+def _literal_tabs() -> DropRefused:
+    return DropRefused(
+        Code.HEADER_NOT_FOUND,
+        r"The cells are separated by the two characters \t (a backslash and a t), not by tabs.",
+        hint="Export the data again with a comma or a real tab between the cells, and drop that.",
     )
 
 
@@ -119,7 +172,8 @@ class CsvBlocks(Struct, frozen=True, kw_only=True):
     def _read(self, window: bytes, at: int, first: int, *, last: bool) -> tuple[Parsed, int] | None:
         """Read the whole records of a window; None if not even one ends in it."""
         delimiter, width = self.dialect.delimiter, len(self.dialect.headers)
-        layout = certify(window, ord(delimiter), last=last) if self.fast else None
+        fast = self.fast and not self.dialect.spaced
+        layout = certify(window, ord(delimiter), last=last) if fast else None
         if layout is not None:
             parsed = parse(window, layout, delimiter, width=width, first=first)
             if parsed is not None:
@@ -133,7 +187,8 @@ class CsvBlocks(Struct, frozen=True, kw_only=True):
         records: list[list[str]] = []
         end = 0
         try:
-            for cells, after in tokenize(piece, self.dialect.delimiter, last=last):
+            spaced = self.dialect.spaced
+            for cells, after in tokenize(piece, self.dialect.delimiter, last=last, spaced=spaced):
                 records.append(cells)
                 end = after
         except BrokenQuote as broken:

@@ -32,14 +32,17 @@ class BrokenQuote(Exception):
         self.cut = cut
 
 
-def tokenize(text: str, delimiter: str, *, last: bool) -> Iterator[tuple[list[str], int]]:
+def tokenize(
+    text: str, delimiter: str, *, last: bool, spaced: bool = False
+) -> Iterator[tuple[list[str], int]]:
     """Yield each record's cells and the position just after it.
 
+    ``spaced``: spaces before a cell are not part of it, so that a quote may stand behind them.
     ``last``: the text ends here; otherwise the last record is left out unless it is certainly
     complete. A blank line is a record with one empty cell. Raises ``BrokenQuote``.
     """
     lines = _Lines(text, len(text) if last else _certain_end(text))
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=spaced)
     start = 0
     while True:
         try:
@@ -49,7 +52,7 @@ def tokenize(text: str, delimiter: str, *, last: bool) -> Iterator[tuple[list[st
         except csv.Error:
             if lines.dry and not last:
                 return
-            found = _careful(text, start, lines.stop, delimiter, last=last)
+            found = _careful(text, start, lines.stop, delimiter, last=last, spaced=spaced)
             if found is None:
                 return
             cells, lines.at = found
@@ -84,16 +87,33 @@ def _certain_end(text: str) -> int:
     return max(text.rfind("\n"), text.rfind("\r", 0, max(0, len(text) - 2))) + 1
 
 
+def _is_data(text: str, quote: int, stop: int, delimiter: str, blanks: str) -> bool:
+    """Tell whether more text follows a quoted word, so that its quotes are part of a cell."""
+    quoted = _QUOTED.match(text, quote, stop)
+    if quoted is None or "\n" in quoted[0] or "\r" in quoted[0]:
+        return False
+    after = text[quoted.end() : stop].lstrip(blanks)[:1]
+    return after not in {"", delimiter, "\r", "\n"}
+
+
 def _careful(
-    text: str, start: int, stop: int, delimiter: str, *, last: bool
+    text: str, start: int, stop: int, delimiter: str, *, last: bool, spaced: bool
 ) -> tuple[list[str], int] | None:
-    """Read one record by hand; None if it goes on past the text."""
+    """Read one record by hand; None if it goes on past the text.
+
+    A quote behind spaces is data where more text follows the quote that closes it in its line.
+    """
     blanks = " " if delimiter == "\t" else " \t"
     cells, at = [], start
     plain = re.compile(rf"[^{re.escape(delimiter)}\r\n]*")
     while True:
+        begin = at
+        while spaced and text.startswith(" ", at, stop):
+            at += 1
         quote = at
-        if text.startswith('"', at, stop):
+        if text.startswith('"', at, stop) and not (
+            at > begin and _is_data(text, at, stop, delimiter, blanks)
+        ):
             quoted = _QUOTED.match(text, at, stop)
             if quoted is None:
                 if last:
