@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from schemas.display import quoted
+
 
 def in_words(summary: Mapping[str, Any]) -> str:
     """The object of a summary.json as one line."""
@@ -34,8 +36,36 @@ def _columns(sheets: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
         where = f"sheet {sheet['sheet']}: " if sheet["sheet"] else ""
         used = [f"{each['column']} → {each['role']} ({each['matched']})" for each in sheet["used"]]
         yield f"  {where}columns read: {', '.join(used)}"
-        if sheet["unused"]:
-            yield f"  {where}columns not read: {', '.join(sheet['unused'])}"
+        yield f"  {where}{_direction(sheet)}"
+        yield from (f"  {where}{line}" for line in _unused(sheet))
+
+
+def _direction(sheet: Mapping[str, Any]) -> str:
+    """Tell what the direction was taken from."""
+    own = [each["column"] for each in sheet["used"] if each["role"] == "direction"]
+    named = [f"the column {quoted(heading)}" for heading in own]
+    named += [name for name, about in sheet["heard"].items() if about == "direction"]
+    if not named:
+        return "direction: nothing says one, so shipments are taken to travel forward"
+    return f"direction from: {', '.join(named)}"
+
+
+def _unused(sheet: Mapping[str, Any]) -> Iterator[str]:
+    """Tell of the columns that are not read, and whether that matters."""
+    told = {name: f"looked at for the {about}" for name, about in sheet["heard"].items()}
+    heard = [
+        f"{heading} ({told[name]})"
+        for heading in sheet["unused"]
+        if (name := f"the column {quoted(heading)}") in told
+    ]
+    others = [each for each in sheet["unused"] if f"the column {quoted(each)}" not in told]
+    if heard:
+        yield f"columns that only hold what they contradict: {', '.join(heard)}"
+    if others:
+        yield (
+            f"columns not read: {', '.join(others)}; their cells say nothing of a status or a "
+            "direction"
+        )
 
 
 def _statuses(statuses: Any, sound: str) -> Iterator[str]:  # noqa: ANN401 - JSON

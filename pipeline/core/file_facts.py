@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pipeline.core.model import Limits, Notice
 from schemas.courier import Profile
@@ -32,7 +32,8 @@ class SheetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One sheet as it was read: ``roles`` maps a role to its column's index.
 
     ``matched``: role → how its heading was recognised (``mapping.Match``); ``unused``: the headings
-    that stand for nothing.
+    that stand for nothing. ``heard``: what else said something of the rows, as messages name it
+    (``the column "Leg"``) → what about: ``direction`` or ``status``.
     """
 
     name: str
@@ -41,6 +42,7 @@ class SheetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rows: int
     matched: Mapping[str, str]
     unused: tuple[str, ...]
+    heard: Mapping[str, str] = field(default_factory=dict)
 
 
 class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -157,6 +157,7 @@ def facts_of(prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
                 "rows": s.rows,
                 "matched": dict(s.matched),
                 "unused": list(s.unused),
+                "heard": dict(s.heard),
             }
             for s in prepared.sheets
         ],

@@ -222,6 +222,7 @@ def _prepare_sheet(
             rows=rows,
             matched={role.value: match.value for role, match in matched.items()},
             unused=mapping.unused(),
+            heard=evidence.heard,
         )
     )
     for table in ending:

@@ -182,6 +182,7 @@ def columns_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
                 for role, at in sheet["roles"].items()
             ],
             "unused": [encodable(header) for header in sheet["unused"]],
+            "heard": {encodable(name): about for name, about in sheet.get("heard", {}).items()},
         }
         for sheet in facts["sheets"]
         if "matched" in sheet

@@ -67,9 +67,13 @@ class Evidence:
         self._title = self._way_titled(title)
         self._looks = dict(self._candidates())
         self._statuses = dict(self._status_columns())
+        self.heard: dict[str, str] = dict.fromkeys(mapping.around, "direction")
 
     def put_into(self, block: Block) -> Block:
-        """Return the block with the cells that say a direction or a status elsewhere."""
+        """Return the block with the cells that say a direction or a status elsewhere.
+
+        ``heard`` keeps what spoke: its name in messages → what about.
+        """
         said = {}
         for at, look in self._looks.items():
             claims = _claims(block.cells[at], look)
@@ -83,6 +87,7 @@ class Evidence:
             statuses = _other_statuses(block.cells[at], asks, self._profile.statuses)
             if statuses is not None:
                 others[self._column(at)] = statuses
+        self.heard |= dict.fromkeys(others, "status") | dict.fromkeys(said, "direction")
         return replace(block, said=said, others=others) if said or others else block
 
     def _column(self, at: int) -> str:

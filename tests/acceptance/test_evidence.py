@@ -268,3 +268,23 @@ def test_a_table_of_returns_is_held_whatever_its_status_is_called(root: Root, he
     root.drop("day.csv", sheet(rows, header=header), folder="acme")
     assert root.once().code == 3
     assert ends(root, "day") == [HELD] * 2
+
+
+def test_check_tells_what_spoke_and_which_columns_say_nothing(root: Root) -> None:
+    header = ("Order ID", "Status", "Leg", "Current Status", "City", "Status Date")
+    row = ("A1", "Delivered", "Forward", "Delivered", "Pune", "2026-11-28")
+    file = root.path / "day.csv"
+    file.write_text(sheet([row], header=header), encoding="utf-8")
+    told = root.run("check", file).out
+    assert 'direction from: the column "Leg"' in told
+    assert "Leg (looked at for the direction)" in told
+    assert "Current Status (looked at for the status)" in told
+    assert "columns not read: City;" in told
+    assert "Status Date → event_time" in told
+    (columns,) = root.run("check", "--json", file).json[0]["columns"]
+    assert columns["heard"] == {
+        'the column "Leg"': "direction",
+        'the column "Current Status"': "status",
+    }
+    file.write_text(sheet([("A1", "Delivered")]), encoding="utf-8")
+    assert "nothing says one" in root.run("check", file).out

@@ -73,6 +73,7 @@ def test_ones_own_profile_of_a_built_in_name_replaces_it_and_says_why(
                 {"column": "Status", "role": "status", "matched": "exact"},
             ],
             "unused": [],
+            "heard": {},
         }
     ]
     keys = list(summary)
