@@ -6,7 +6,7 @@ one look: a cell decides, and only words that are plain anywhere count.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from msgspec import Struct
@@ -42,6 +42,14 @@ _LOOKS = _several(
     "category class classification dir direction flag flow identifier indicator journey kind leg "
     "mode movement nature type"
 )
+
+_SURE = frozenset({"dir", "direction"})
+
+#: Letters that stand for the two ways where both of them are in a column that is a direction. Which
+#: way back R is, reverse or RTO, nothing tells.
+LETTERS: Mapping[str, Direction] = {"f": Direction.FORWARD, "r": Direction.BACK}
+
+_FEW, _SHORT = 12, 24
 
 #: Subjects of a heading that make "RTO" or "return" in it a matter of place, price or rules.
 _HARMLESS = _several(
@@ -81,10 +89,14 @@ class Asks(Enum):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """What a heading makes one look for. ``way``: the direction that a yes, or any text, means."""
+    """What a heading makes one look for. ``way``: the direction that a yes, or any text, means.
+
+    ``sure``: it is a direction, so that words in it which nobody knows leave the direction open.
+    """
 
     asks: Asks
     way: Direction = Direction.BLANK
+    sure: bool = False
 
 
 def look_of(heading: str) -> Look | None:
@@ -98,8 +110,8 @@ def look_of(heading: str) -> Look | None:
         subjects = words - back - _FORWARD - {"is", "flag", "identifier", "indicator", "to"}
         if back and subjects & _FILLED and "flag" not in words:
             return Look(asks=Asks.FILLED, way=way)
-        return Look(asks=Asks.YES, way=way)
-    return Look(asks=Asks.WORDS) if words & _LOOKS else None
+        return Look(asks=Asks.YES, way=way, sure=bool(back and words & _FORWARD))
+    return Look(asks=Asks.WORDS, sure=bool(words & _SURE)) if words & _LOOKS else None
 
 
 def claim_of(cell: str, look: Look) -> Direction | None:
@@ -148,6 +160,23 @@ def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:
     ruling = table.rule(cell)
     known = {Verdict.MILESTONE, Verdict.NO_MILESTONE, Verdict.AMBIGUOUS}
     return ruling.verdict in known and ruling.doubt is not Doubt.NUMBER
+
+
+def is_open(cell: str, look: Look) -> bool:
+    """Tell whether a cell without a claim in a column that is a direction leaves it open."""
+    folded = fold(cell)
+    if is_absent(folded) or not _WORD.search(folded):
+        return False
+    no = folded in FALSE_WORDS or bool(_words(folded) & _NOT)
+    return look.asks is Asks.WORDS or not no
+
+
+def may_be_directions(cells: Iterable[str]) -> bool:
+    """Tell whether these folded cells could all be words for a direction: few, and short."""
+    words = {cell for cell in cells if not is_absent(cell)}
+    return len(words) <= _FEW and all(
+        len(word) <= _SHORT and len(word.split()) <= 3 for word in words
+    )
 
 
 def direction_of(folded: str) -> Direction | None:

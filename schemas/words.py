@@ -352,6 +352,12 @@ _WAYS = {
 def _elsewhere(case: StatusCase) -> str:
     """Tell that something in the file speaks against the status."""
     cell = f" ({quoted(case.direction_cell)})" if case.direction_cell else ""
+    if case.direction is Direction.UNREADABLE:
+        return (
+            f"stands beside {case.source}{cell}, which is no direction that is known. Write "
+            "forward, return or RTO there. Where the column means nothing, whoever keeps the "
+            "courier's profile says so there."
+        )
     return (
         f"does not fit {case.source}{cell}, which says that {_WAYS[case.direction]}. Write what "
         'happened, such as "RTO Delivered" or "Return Delivered", or remove what is wrong there.'

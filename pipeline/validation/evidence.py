@@ -4,6 +4,7 @@ Facts only: each block is given the cells that say a direction or another status
 stand; statuses are resolved with them (``validation.status_resolution``).
 """
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import partial
 
@@ -17,6 +18,7 @@ from pipeline.validation.columns import ColumnMap, data_header
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.evidence import (
+    LETTERS,
     Asks,
     AsksStatus,
     Look,
@@ -24,7 +26,9 @@ from schemas.evidence import (
     claim_of,
     direction_of,
     gives_status,
+    is_open,
     look_of,
+    may_be_directions,
     way_named,
 )
 from schemas.folding import fold, fold_header, is_absent
@@ -181,15 +185,26 @@ def is_column(source: str) -> bool:
 
 def _claims(cells: pa.Array, look: Look | None) -> pa.Array | None:
     """Return for each cell ``direction:cell`` where it says one and "" elsewhere, None for none."""
-    if look is None and not _mostly_directions(cells):
-        return None
-    if look is not None and look.asks is Asks.FILLED:
+    if look is None or look.asks is Asks.WORDS:
+        proven = _mostly_directions(cells)
+        if look is None and not proven:
+            return None
+        look = Look(asks=Asks.WORDS, sure=proven or _is_sure(cells, look))
+    elif look.asks is Asks.FILLED:
         cells = _summed_up(cells, look)
+    else:
+        look = replace(look, sure=_is_sure(cells, look))
     encoded = cells.dictionary_encode()
-    told = [_told(cell, look or Look(asks=Asks.WORDS)) for cell in encoded.dictionary.to_pylist()]
+    words = encoded.dictionary.to_pylist()
+    letters = LETTERS if look.sure and {*LETTERS} <= {fold(cell) for cell in words} else {}
+    told = [_told(cell, look, letters) for cell in words]
     if not any(told):
         return None
     return pa.array(told, pa.string()).take(encoded.indices)
+
+
+def _is_sure(cells: pa.Array, look: Look | None) -> bool:
+    return look is not None and look.sure and may_be_directions(_first(cells))
 
 
 def _other_statuses(cells: pa.Array, asks: AsksStatus, table: StatusTable) -> pa.Array | None:
@@ -217,8 +232,12 @@ def _mostly_statuses(cells: pa.Array, table: StatusTable) -> bool:
     )
 
 
-def _told(cell: str, look: Look) -> str:
-    way = claim_of(cell, look) if len(cell) < _SEEN else None
+def _told(cell: str, look: Look, letters: Mapping[str, Direction]) -> str:
+    if len(cell) >= _SEEN:
+        return ""
+    way = letters.get(fold(cell)) or claim_of(cell, look)
+    if way is None and look.sure and is_open(cell, look):
+        way = Direction.UNREADABLE
     return f"{way.value}:{cell.strip()}" if way else ""
 
 

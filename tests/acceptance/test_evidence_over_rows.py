@@ -411,3 +411,42 @@ def test_check_tells_which_time_was_used(root: Root) -> None:
     (found,) = root.run("check", str(path), "--json").json
     used = {each["role"]: (each["column"], each["matched"]) for each in found["columns"][0]["used"]}
     assert used["event_time"] == ("POD date", "evidence")
+
+
+AMBIGUOUS = ("rejected", "STATUS_AMBIGUOUS:status")
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells", "found"),
+    [
+        ("Direction", ("Dn", "Forward", "Up"), [AMBIGUOUS, SENT, AMBIGUOUS]),
+        ("Shipment Direction", ("F", "R", "F"), [SENT, AMBIGUOUS, SENT]),
+        ("Direction", ("F", "F", ""), [AMBIGUOUS, AMBIGUOUS, SENT]),
+        ("Direction", ("R", "-", "n/a"), [AMBIGUOUS, SENT, SENT]),
+        ("Direction", ("Outbound", "1", "Forward"), [AMBIGUOUS, AMBIGUOUS, SENT]),
+        ("Fwd / Rev", ("Yes", "Dn", "Forward"), [AMBIGUOUS, AMBIGUOUS, SENT]),
+        ("Movement", ("Forward",) * 9 + ("Exchange",), [SENT] * 9 + [AMBIGUOUS]),
+        ("Direction", ("North of the temple, left", "second floor", "ask"), [SENT] * 3),
+        ("Shipment Type", ("Parcel", "Forward", "Document"), [SENT] * 3),
+        ("Leg", ("Last Mile", "Last Mile", "First Mile"), [SENT] * 3),
+    ],
+)
+def test_a_word_that_nobody_knows_in_a_direction_holds_its_row(
+    root: Root, heading: str, cells: Sequence[str], found: Sequence[tuple[str, str]]
+) -> None:
+    rows = [(f"A{at}", "Delivered", f'"{cell}"') for at, cell in enumerate(cells)]
+    root.drop("day.csv", sheet(rows, ("Order ID", "Status", heading)))
+    assert root.once().code == (3 if AMBIGUOUS in found else 0)
+    assert ends(root, "day") == [*found]
+
+
+def test_a_way_back_in_one_letter_agrees_with_every_end_on_it(root: Root) -> None:
+    rows = [
+        ("A1", "Delivered", "F"),
+        ("A2", "RTO Delivered", "R"),
+        ("A3", "Return Delivered", "R"),
+        ("A4", "In Transit", "Dn"),
+    ]
+    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "Direction")))
+    assert root.once().code == 0
+    assert ends(root, "day") == [SENT, SENT, SENT, NOTHING]
