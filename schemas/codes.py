@@ -558,6 +558,13 @@ class Code(StrEnum):
         "Rename the column if that is wrong.",
         "Order Numbr",
     )
+    EXAMPLE_SHEET = (
+        "EXAMPLE_SHEET",
+        Kind.NOTICE,
+        "The workbook has a sheet called Example, Sample or Instructions, which was not read.",
+        "If its rows are shipments, give the sheet another name and drop the file again.",
+        "Sample Data",
+    )
     HIDDEN_ROWS = (
         "HIDDEN_ROWS",
         Kind.NOTICE,

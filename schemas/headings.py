@@ -52,6 +52,23 @@ _NOT_ORDERS = several(
 )
 
 
+_EXAMPLES = several(
+    "demo demos dummy eg example examples guide guideline guidelines help illustration instruction "
+    "instructions readme sample samples template tutorial"
+)
+_BESIDE_EXAMPLE = several(
+    "a data do edit entries entry file fill filled filling for format how it me not of only order "
+    "orders please read record records reference row rows sheet tab table the this to upload use"
+)
+
+
+def is_example(tab: str) -> bool:
+    """Tell whether a tab's name says that its rows are examples: Example, Sample Data, Read me."""
+    words = frozenset(re.findall(r"[a-z]+", fold_header(_HUMPS.sub(" ", tab))))
+    named = words & _EXAMPLES or {"read", "me"} <= words or {"how", "to"} <= words
+    return bool(named) and words <= _EXAMPLES | _BESIDE_EXAMPLE
+
+
 def words_of(heading: str) -> frozenset[str]:
     """Return the words of a heading; ``orderStatus`` has two."""
     return frozenset(_WORD.findall(fold_header(_HUMPS.sub(" ", heading))))

@@ -183,3 +183,34 @@ def test_hidden_rows_are_sent_and_told(root: Root, api: SandboxHandle) -> None:
     ]
     assert "2 rows" in told["message"]
     assert "(3, 5)" in told["message"]
+
+
+def tabs(**rows: Sequence[str]) -> bytes:
+    """A workbook with a tab of delivered orders for each keyword, "_" standing for a space."""
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        for name, orders in rows.items():
+            sheet = book.add_worksheet(name.replace("_", " "))
+            sheet.write_row(0, 0, ["Order ID", "Status"])
+            for row, order in enumerate(orders, start=1):
+                sheet.write_row(row, 0, [order, "Delivered"])
+    return out.getvalue()
+
+
+def test_example_tabs_are_passed_over_and_told(root: Root, api: SandboxHandle) -> None:
+    named = {
+        "Example": ["X1"],
+        "Sample_Data": ["X2"],
+        "Instructions": ["X3"],
+        "How_to_fill": ["X4"],
+    }
+    root.drop("with.xlsx", tabs(**named, Data=["A1"]))
+    root.drop("unfilled.xlsx", tabs(Data=[], Example=["X5"]))
+    root.drop("alone.xlsx", tabs(Sample=["A2"]))
+    root.drop("others.xlsx", tabs(Sample_Pune=["A3"], Helpline=["A4"]))
+    assert root.once().code == 0
+    assert [order for order, _ in sent(api)] == ["A1", "A2", "A3", "A4"]
+    told = [each for each in root.of("with").summary["warnings"] if each["code"] == "EXAMPLE_SHEET"]
+    assert sum(each["count"] for each in told) == 4
+    assert "EXAMPLE_SHEET" in root.of("unfilled").codes
+    assert "EXAMPLE_SHEET" not in root.of("alone").codes | root.of("others").codes

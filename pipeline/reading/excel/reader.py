@@ -30,7 +30,7 @@ from pipeline.core.model import (
     Sheet,
 )
 from pipeline.reading.excel.cell_text import Column, column_of, joined, text_of
-from pipeline.reading.excel.notes.locate import ShownNumbers, notes_of
+from pipeline.reading.excel.notes.locate import Notes, ShownNumbers, notes_of
 from pipeline.reading.excel.notes.sheet_notes import SheetNotes
 from pipeline.reading.excel.zip_check import check_ole2, check_zip, protected
 from pipeline.reading.excel.zip_parts import Package
@@ -46,6 +46,7 @@ from pipeline.reading.header_row import (
 from pipeline.reading.record_shape import Heading, Parsed, Shaper
 from schemas.codes import Code
 from schemas.display import quoted
+from schemas.headings import is_example
 from schemas.limits import EXACT_DIGITS
 from schemas.vocabulary import CellKind
 
@@ -70,43 +71,81 @@ def read_excel(
     else:
         kind = check_ole2(data, name=name)
     book = contained(lambda: CalamineWorkbook.from_filelike(as_file(data)), name)
-    notices: list[Notice] = []
-    sheets: list[Sheet] = []
-    seen: list[list[str]] = []
-    budget = _Budget(max_rows=limits.max_rows)
-    notes = notes_of(package, data)
+    opened = _Opened(
+        book=book, name=name, limits=limits, header=header, notes=notes_of(package, data)
+    )
+    examples = []
     for index, info in enumerate(book.sheets_metadata):
         if info.typ is not SheetTypeEnum.WorkSheet:
             continue
-        sheet = contained(partial(book.get_sheet_by_index, index), name)
+        if info.visible is SheetVisibleEnum.Visible and is_example(info.name):
+            examples.append((index, info))
+        else:
+            opened.add(index, info)
+    for index, info in examples:
+        # Examples are read where nothing else is there: then it is but the name of the sheet.
+        if opened.tables:
+            opened.pass_over(index, info)
+        else:
+            opened.add(index, info)
+    if not opened.tables:
+        raise header.refusal(opened.seen) if opened.seen else _empty(name)
+    return Manifest(sheets=tuple(opened.tables), notices=tuple(opened.notices), kind=kind)
+
+
+class _Opened(Struct, kw_only=True):
+    """A workbook, and what was found in its sheets so far. ``seen``: rows at their tops."""
+
+    book: CalamineWorkbook
+    name: str
+    limits: Limits
+    header: HeaderFinder
+    notes: Notes
+    tables: list[Sheet] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    seen: list[list[str]] = field(default_factory=list)
+    used: dict[int, int] = field(default_factory=dict)
+
+    def add(self, index: int, info: SheetMetadata) -> None:
+        """Look for a table in a sheet; a hidden one is only told."""
+        sheet = contained(partial(self.book.get_sheet_by_index, index), self.name)
         if info.visible is not SheetVisibleEnum.Visible:
-            notices.extend(_hidden(info, sheet))
-            continue
-        head = _head(sheet, limits.header_search_rows, name)
-        seen.extend(list(record.cells) for record in head if not is_blank(record.cells))
+            self.notices.extend(_hidden(info, sheet))
+            return
+        head = _head(sheet, self.limits.header_search_rows, self.name)
+        self.seen.extend(list(record.cells) for record in head if not is_blank(record.cells))
         where = f"sheet {quoted(info.name)}"
-        found = find_header(head, header, where=where)
-        if found is not None:
-            check_width(found.cells, limits.max_columns, where=where)
-            source = _SheetBlocks(
-                sheet=sheet,
-                file=name,
-                heading=Heading(
-                    row=found.number,
-                    cells=tuple(found.cells),
-                    later=header.later(found.cells),
-                    where=where,
-                ),
-                budget=budget,
-                index=len(sheets),
-                notes=notes.sheet(index),
-                shown=partial(notes.shown, index),
+        found = find_header(head, self.header, where=where)
+        if found is None:
+            return
+        check_width(found.cells, self.limits.max_columns, where=where)
+        source = _SheetBlocks(
+            sheet=sheet,
+            file=self.name,
+            heading=Heading(
+                row=found.number,
+                cells=tuple(found.cells),
+                later=self.header.later(found.cells),
+                where=where,
+            ),
+            budget=_Budget(max_rows=self.limits.max_rows, used=self.used),
+            index=len(self.tables),
+            notes=self.notes.sheet(index),
+            shown=partial(self.notes.shown, index),
+        )
+        self.tables.append(source.as_sheet(info.name, title_above(head, found)))
+        self.notices.extend(source.hidden_rows())
+
+    def pass_over(self, index: int, info: SheetMetadata) -> None:
+        """Tell of a sheet with examples if there is a table in it."""
+        sheet = contained(partial(self.book.get_sheet_by_index, index), self.name)
+        head = _head(sheet, self.limits.header_search_rows, self.name)
+        if any(self.header.fits(record.cells) for record in head):
+            message = (
+                f"The sheet {quoted(info.name)} was not read, as its name says that its rows are "
+                "examples. If they are shipments, give it another name and drop the file again."
             )
-            sheets.append(source.as_sheet(info.name, title_above(head, found)))
-            notices.extend(source.hidden_rows())
-    if not sheets:
-        raise header.refusal(seen) if seen else _empty(name)
-    return Manifest(sheets=tuple(sheets), notices=tuple(notices), kind=kind)
+            self.notices.append(Notice(code=Code.EXAMPLE_SHEET, message=message))
 
 
 def contained(call: Callable[[], _Result], name: str, where: str = "") -> _Result:
