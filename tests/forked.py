@@ -65,7 +65,8 @@ _SELDOM = (
     "pipeline.web",
     "pipeline.cluster",
     "pipeline.cli.demo",
-    "pipeline.validation.draft.from_sample",
+    "pipeline.service.draft",
+    "pipeline.validation.draft.profile_draft",
 )
 """Loaded only by a second process, forked from the first, for the commands that may need them."""
 

@@ -10,7 +10,7 @@ from pipeline.cli.options import Desk, command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.validation.draft.from_sample import Draft
+    from pipeline.core.draft import Draft
 
 _LONGEST_LINE = 1_000
 
@@ -41,19 +41,22 @@ def draft(
     Guessed columns and all statuses are marked, and mean nothing until a person has confirmed
     them.
     """
-    from pipeline.core.errors import DropRefused, UsageError
-    from pipeline.storage.file_names import shown
-    from pipeline.validation.draft.from_sample import draft_from
-    from pipeline.validation.draft.profile_draft import is_untouched
-    from pipeline.validation.draft.role_guess import said
+    from msgspec import to_builtins
 
-    site = desk.site(anywhere=True)
+    from pipeline.core.draft import said
+    from pipeline.core.errors import DropRefused, UsageError
+    from pipeline.service.draft import draft_from
+    from pipeline.storage.file_names import shown
+    from pipeline.validation.draft.profile_draft import is_untouched
+
+    told = said(column or (), no or ())
+    site = desk.site(anywhere=True, reads=True)
     try:
-        made = draft_from(site, file, courier, said(column or (), no or ()))
+        made = draft_from(site, file, courier, told)
     except DropRefused as refusal:
         typer.echo(f"shipdrop: {refusal}", err=True)
         return 4
-    path = output or Path(f"{made.name}.toml")
+    path = output or Path(f"{made.courier}.toml")
     try:
         if path.is_file() and is_untouched(path.read_text(encoding="utf-8", errors="replace")):
             path.unlink()
@@ -68,15 +71,21 @@ def draft(
         for line in _told(made, path, site.root):
             desk.console.print(shown(line, _LONGEST_LINE), markup=False)
 
-    desk.show({"file": str(path), **made.as_dict()}, for_people)
+    desk.show(
+        {
+            "file": str(path),
+            **{name: value for name, value in to_builtins(made).items() if name != "text"},
+        },
+        for_people,
+    )
     return 0
 
 
 def _told(made: "Draft", path: Path, root: Path) -> "Iterator[str]":
-    yield f"{path}: a draft of {len(made.guesses)} columns and {len(made.statuses)} statuses"
-    for guess in made.guesses:
-        mark = " " if guess.sure else "?"
-        yield f"  {mark} {guess.header} → {guess.role.value}: {guess.evidence}"
+    yield f"{path}: a draft of {len(made.columns)} columns and {len(made.statuses)} statuses"
+    for each in made.columns:
+        mark = " " if each.confirmed else "?"
+        yield f"  {mark} {each.column} → {each.role}: {each.evidence}"
     yield f"{len(made.unconfirmed)} entries are marked and mean nothing until you confirm them."
     yield f"What to do: confirm them in {path}, put it into {root / 'couriers'}, and run"
-    yield f"  shipdrop check FILE --courier {made.name}"
+    yield f"  shipdrop check FILE --courier {made.courier}"

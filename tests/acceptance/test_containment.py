@@ -104,6 +104,22 @@ def test_each_hostile_file_costs_one_refusal(root: Root, api: SandboxHandle) -> 
     assert api.stats()["accepted"] == 5
 
 
+def test_map_is_contained_as_well(root: Root) -> None:
+    root.configure(inbox__read_memory_mb=400, inbox__read_seconds=1)
+    files = {
+        "far.xlsb": (hostile_files.far_apart_xlsb(), "failed"),
+        "wide.ods": (hostile_files.repeating_ods(200_000, 100), "memory"),
+        "long.xlsx": (hostile_files.long_xlsx(12), "s of processor time"),
+    }
+    for name, (content, told) in files.items():
+        root.path.joinpath(name).write_bytes(content)
+        ran = root.run("map", name, "--courier", "acme")
+        assert ran.code == 4, ran.err
+        assert told in ran.err
+        assert "Traceback" not in ran.err
+        assert not root.path.joinpath("acme.toml").exists()
+
+
 def test_check_is_contained_as_well(root: Root) -> None:
     files = {
         "far.xlsb": hostile_files.far_apart_xlsb(),

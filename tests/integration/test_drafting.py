@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from pipeline.core.draft import Draft, Sample
 from pipeline.core.errors import DropRefused, UsageError
+from pipeline.core.model import Limits
+from pipeline.reading.draft_sample import make_draft
 from pipeline.service.check import check_files
+from pipeline.service.draft import draft_from
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
-from pipeline.validation.draft.from_sample import Draft, draft_from
 from schemas.profile import builtin_profiles
 from schemas.statuses import Direction, Verdict
 from tests.fakes.confirming import Says, confirmed
@@ -26,8 +29,8 @@ def site(root: Path) -> Site:
     return Site(root, load(root))
 
 
-def drafted(root: Path, file: Path) -> Draft:
-    return draft_from(site(root), file, "acme")
+def drafted(file: Path) -> Draft:
+    return make_draft(Sample(path=file, name="acme", title="acme"), Limits())
 
 
 def checked_as(
@@ -79,7 +82,7 @@ def test_a_sample_is_read_with_its_confirmed_draft_as_with_its_own_profile(
     tmp_path: Path, name: str, courier: str
 ) -> None:
     file = SAMPLES / name
-    draft = drafted(tmp_path, file)
+    draft = drafted(file)
     unconfirmed, theirs = checked_as(tmp_path, file, draft.text, ["acme", courier])
     assert unconfirmed["rows"]["unsent"] == 0, "an unconfirmed status is never sent"
     ours = checked(tmp_path, file, confirmed(draft.text, as_known(courier)))
@@ -89,7 +92,7 @@ def test_a_sample_is_read_with_its_confirmed_draft_as_with_its_own_profile(
 
 def test_a_draft_of_type_and_status_lists_the_pairs(tmp_path: Path) -> None:
     file = SAMPLES / "delhivery/delhivery_mis.csv"
-    draft = drafted(tmp_path, file)
+    draft = drafted(file)
     document = tomllib.loads(draft.text)
     assert document["required"] == ["status_type"]
     assert document["types"]["DL"] == {"unconfirmed": ["Delivered", "RTO", "DTO", "Deliverd"]}
@@ -128,13 +131,13 @@ def unfamiliar(tmp_path: Path) -> Path:
 def test_unfamiliar_headings_are_guessed_by_their_cells_and_marked(
     tmp_path: Path, unfamiliar: Path
 ) -> None:
-    draft = drafted(tmp_path, unfamiliar)
+    draft = drafted(unfamiliar)
     document = tomllib.loads(draft.text)
     assert document["headers"]["order_id"] == ["?ChunkBody Kramank"]
     assert document["headers"]["status"] == ["?Haal"]
     assert document["statuses"]["delivery_done"] == ["?Delivered"], "the only one we know"
     assert set(document["statuses"]["unconfirmed"]) == set(MEANT) - {"Delivered"}
-    evidence = {guess.role.value: guess.evidence for guess in draft.guesses}
+    evidence = {each.role: each.evidence for each in draft.columns}
     assert "30 of 30 cells look like order ids." in evidence["order_id"]
     assert "6 of 30 cells are statuses that some courier uses." in evidence["status"]
     assert '"Raste mein",   # 12 rows' in draft.text
@@ -144,7 +147,7 @@ def test_unfamiliar_headings_are_guessed_by_their_cells_and_marked(
 def test_nothing_of_a_draft_is_used_before_it_is_confirmed(
     tmp_path: Path, unfamiliar: Path
 ) -> None:
-    draft = drafted(tmp_path, unfamiliar)
+    draft = drafted(unfamiliar)
     refused = checked(tmp_path, unfamiliar, draft.text)["refused"]
     assert refused["code"] == "HEADER_NOT_FOUND"
     assert 'delete the "?" before "ChunkBody Kramank" there' in refused["message"]
@@ -157,7 +160,7 @@ def test_nothing_of_a_draft_is_used_before_it_is_confirmed(
 
 
 def test_confirmed_it_reads_the_file_it_was_made_from(tmp_path: Path, unfamiliar: Path) -> None:
-    draft = drafted(tmp_path, unfamiliar)
+    draft = drafted(unfamiliar)
     told = checked(tmp_path, unfamiliar, confirmed(draft.text, lambda _, status: MEANT[status]))
     assert told["rows"]["unsent"] == 18
     assert told["rows"]["ignored"] == 12
@@ -167,7 +170,7 @@ def test_confirmed_it_reads_the_file_it_was_made_from(tmp_path: Path, unfamiliar
 def test_a_known_heading_that_two_columns_claim_is_marked(tmp_path: Path) -> None:
     file = tmp_path / "two.csv"
     file.write_text("Order No,Ref No,Status\nAB-10001,CD-20001,Delivered\n")
-    draft = drafted(tmp_path, file)
+    draft = drafted(file)
     assert tomllib.loads(draft.text)["headers"]["order_id"] == ["?Order No"]
     assert 'It could be "Ref No" as well.' in draft.text
 
@@ -175,13 +178,13 @@ def test_a_known_heading_that_two_columns_claim_is_marked(tmp_path: Path) -> Non
 def test_an_awb_is_never_offered_as_the_order_id(tmp_path: Path) -> None:
     file = tmp_path / "awb.csv"
     file.write_text("AWB No,Status\n17788112345678901234,Delivered\n")
-    headers = tomllib.loads(drafted(tmp_path, file).text)["headers"]
+    headers = tomllib.loads(drafted(file).text)["headers"]
     assert "order_id" not in headers
-    assert "# order_id: no column was found for it." in drafted(tmp_path, file).text
+    assert "# order_id: no column was found for it." in drafted(file).text
 
 
 def test_a_file_without_statuses_gives_a_draft_that_says_so(tmp_path: Path) -> None:
-    draft = drafted(tmp_path, SAMPLES / "cod_settlement_november.csv")
+    draft = drafted(SAMPLES / "cod_settlement_november.csv")
     assert "# status: no column was found for it." in draft.text
     assert tomllib.loads(draft.text)["statuses"] == {"unconfirmed": []}
     told = checked(tmp_path, SAMPLES / "cod_settlement_november.csv", draft.text)
@@ -195,7 +198,7 @@ def test_texts_of_a_hostile_file_cannot_write_into_the_profile(tmp_path: Path) -
     csv.writer(text).writerows(rows)
     file = tmp_path / "evil.csv"
     file.write_text(text.getvalue())
-    draft = drafted(tmp_path, file)
+    draft = drafted(file)
     assert "auto_dispatch" not in tomllib.loads(draft.text)
     assert "\x1b" not in draft.text
     assert "\x7f" not in draft.text
@@ -205,7 +208,7 @@ def test_day_and_month_are_told_apart_only_where_a_cell_proves_it(tmp_path: Path
     file = tmp_path / "dates.csv"
     rows = ["A10001,Delivered,26/11/2026,11-12-2026", "A10002,Delivered,05/11/2026,05-11-2026"]
     file.write_text("\n".join(["Order ID,Status,EDD,Promise Date", *rows]) + "\n")
-    document = drafted(tmp_path, file)
+    document = drafted(file)
     assert tomllib.loads(document.text)["dates"]["estimated_delivery_date"]["formats"] == [
         "dd/mm/yyyy"
     ]
@@ -216,7 +219,7 @@ def test_what_cannot_be_drafted_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "data.csv"
     file.write_text("17788112345678901234,Delivered\n17788112345678901235,RTO\n")
     with pytest.raises(DropRefused, match="looks like a heading row"):
-        drafted(tmp_path, file)
+        drafted(file)
     with pytest.raises(UsageError, match='There is a profile "delhivery" already'):
         draft_from(site(tmp_path), file, "Delhivery")
     with pytest.raises(UsageError, match='There is a profile "bluedart" already'):

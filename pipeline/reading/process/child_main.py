@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 import msgspec
 from msgspec import Struct, field
 
-from pipeline.core.errors import DropRefused, StorageError
+from pipeline.core.errors import DropRefused, StorageError, UsageError
 from pipeline.reading.process import confined
 from schemas.codes import Code
 
@@ -101,8 +101,11 @@ def _serve(parent: _Parent, first: bytes) -> None:
     while True:
         wanted = parent.hear()
         confined.limit_seconds(wanted["seconds"])
-        earlier = _Earlier(parent, Path(_text(given["spools"])))
-        answers = _read(wanted["files"], reading, earlier)
+        if "draft" in wanted:
+            answers = [_draft(wanted["draft"], reading)]
+        else:
+            earlier = _Earlier(parent, Path(_text(given["spools"])))
+            answers = _read(wanted["files"], reading, earlier)
         pa.default_memory_pool().release_unused()  # the parent looks at what we keep
         for answer in answers:
             parent.tell(answer)
@@ -145,6 +148,25 @@ def _read(
     ]
     ended = prepare_together(jobs, reading, earlier)
     return [_failed(one) if isinstance(one, Exception) else {"facts": one} for one in ended]
+
+
+def _draft(wanted: Mapping[str, Any], reading: "Reading") -> dict[str, Any]:
+    """Make a starting profile; whatever happens comes out as the answer."""
+    from pipeline.core.draft import Said, Sample
+    from pipeline.reading.draft_sample import make_draft
+
+    sample = Sample(
+        path=Path(_text(wanted["path"])),
+        name=wanted["name"],
+        title=wanted["title"],
+        told=msgspec.convert(wanted["told"], Said),
+    )
+    try:
+        return {"draft": make_draft(sample, reading.limits)}
+    except UsageError as error:
+        return {"usage": {"message": error.message, "hint": error.hint}}
+    except Exception as error:  # noqa: BLE001 - told to the parent, as with any other file
+        return _failed(error)
 
 
 def _failed(error: Exception) -> dict[str, Any]:

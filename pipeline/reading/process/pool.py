@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from pipeline.core.draft import Draft, Sample
 from pipeline.core.errors import ReadingStopped, StorageError
 from pipeline.core.file_facts import Facts, Source
 from pipeline.reading.process.child_process import Child
@@ -56,6 +57,14 @@ class Readers:
         reader = self._taken(leave_ready=beside and self._keeps_ready)
         try:
             return reader.read_together(jobs, earlier)
+        finally:
+            self._give_back(reader)
+
+    def draft(self, sample: Sample) -> Draft:
+        """Have a starting profile made from a sample. Raises what ``Reader.draft`` does."""
+        reader = self._taken(leave_ready=False)
+        try:
+            return reader.draft(sample)
         finally:
             self._give_back(reader)
 

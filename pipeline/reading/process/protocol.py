@@ -17,6 +17,7 @@ import orjson
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
+from pipeline.core.draft import Draft, Sample
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Limits
 from pipeline.reading.process.job import Job
@@ -65,6 +66,8 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ask: Annotated[str, Meta(max_length=100_000)] | None = None
     facts: Facts | None = None
+    draft: Draft | None = None
+    usage: _Words | None = None
     refused: _Refusal | None = None
     storage: _Words | None = None
     memory: bool = False
@@ -106,6 +109,17 @@ def request(jobs: Sequence[Job], seconds: float) -> bytes:
         for job in jobs
     ]
     return orjson.dumps({"files": files, "seconds": ceil(seconds) + _GRACE})
+
+
+def draft_request(sample: Sample, seconds: float) -> bytes:
+    """Build the message that asks for a starting profile, made from a sample file."""
+    wanted = {
+        "path": _wire(sample.path),
+        "name": sample.name,
+        "title": sample.title,
+        "told": msgspec.to_builtins(sample.told),
+    }
+    return orjson.dumps({"draft": wanted, "seconds": ceil(seconds) + _GRACE})
 
 
 def reply(courier: str | None) -> bytes:

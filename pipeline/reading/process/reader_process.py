@@ -6,13 +6,21 @@ replaced when it has grown.
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGXCPU
 
 import structlog
 from msgspec.structs import replace
 
-from pipeline.core.errors import DropRefused, ReaderDied, ReadingStopped, StorageError
+from pipeline.core.draft import Draft, Sample
+from pipeline.core.errors import (
+    DropRefused,
+    ReaderDied,
+    ReadingStopped,
+    StorageError,
+    UsageError,
+)
 from pipeline.core.file_facts import Facts, Source
 from pipeline.reading.process.child_process import Child, ChildGone
 from pipeline.reading.process.job import Job
@@ -23,6 +31,7 @@ from pipeline.reading.process.protocol import (
     OwnProfiles,
     ReadingRules,
     answer_of,
+    draft_request,
     introduction,
     reply,
     request,
@@ -112,6 +121,26 @@ class Reader:
             except (StorageError, ReadingStopped) as error:
                 return [error] * len(jobs)
         return [self._alone(job, earlier) for job in jobs]
+
+    def draft(self, sample: Sample) -> Draft:
+        """Have a starting profile made from a sample. Raises as ``read``, and UsageError."""
+        self._learn()
+        name = sample.path.name
+        source = Source(path=sample.path, name=name, named=None, now=datetime.now(UTC))
+        allowed = self._rules.seconds + _size(sample.path) / MB * _SECONDS_PER_MB
+        try:
+            child = self._asked(draft_request(sample, allowed))
+            watch = Watch(child, allowed=allowed, memory=self._rules.memory)
+            answer = self._answer(child, source, watch, lambda _: None)
+        except ChildGone as gone:
+            raise self._died(gone, source, allowed) from gone
+        self._files += 1
+        if answer.draft is not None:
+            return answer.draft
+        if answer.usage is not None:
+            raise UsageError(answer.usage.message, hint=answer.usage.hint)
+        failed = self._facts(answer, source)
+        raise failed if isinstance(failed, Exception) else ReadingBug("it answered another thing")
 
     def _alone(self, job: Job, earlier: Earlier) -> Facts | Exception:
         try:

@@ -5,10 +5,11 @@ Cells decide before headings: a heading may only be followed where its cells can
 
 from collections.abc import Collection, Mapping, Sequence
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 from rapidfuzz import fuzz
 
+from pipeline.core.draft import Said
 from pipeline.core.errors import UsageError
 from pipeline.validation.columns import data_header
 from pipeline.validation.draft.column_profile import ColumnFacts, Survey
@@ -56,27 +57,6 @@ class Guess(Struct, frozen=True, kw_only=True):
     score: float
 
 
-class Said(Struct, frozen=True, kw_only=True):
-    """What a person says of the columns: role → heading, and roles that no column has."""
-
-    columns: Mapping[Role, str] = field(default_factory=dict)
-    none: frozenset[Role] = frozenset()
-
-
-def said(columns: Sequence[str], none: Sequence[str]) -> Said:
-    """Read ``ROLE=HEADING`` and ``ROLE``. Raises UsageError for a role that is none."""
-    pairs = [each.partition("=") for each in columns]
-    for role, sign, heading in pairs:
-        if not sign or not heading.strip():
-            raise UsageError(
-                f'"{role}{sign}" names no column.', hint='Write it like status="Last Event".'
-            )
-    return Said(
-        columns={_role(role): heading.strip() for role, _, heading in pairs},
-        none=frozenset(map(_role, none)),
-    )
-
-
 def guess_roles(
     seen: Survey, profiles: Mapping[str, Profile], told: Said | None = None
 ) -> tuple[Guess, ...]:
@@ -101,15 +81,6 @@ def guess_roles(
             taken[guess.role] = _doubted(guess, scored)
             headings.add(heading)
     return tuple(taken[role] for role in Role if role in taken)
-
-
-def _role(word: str) -> Role:
-    known = {role.value: role for role in Role}
-    if (name := word.strip().casefold()) not in known:
-        raise UsageError(
-            f'"{word.strip()}" is no role of a column.', hint=did_you_mean(name, known)
-        )
-    return known[name]
 
 
 def _named(role: Role, heading: str, seen: Survey) -> Guess:
