@@ -118,6 +118,24 @@ class Block(Struct, frozen=True, kw_only=True):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def only(self, places: "npt.NDArray[np.int64]") -> "Block":
+        """Return some of its rows, in their order."""
+        new_place = {old: new for new, old in enumerate(places.tolist())}
+
+        def some(columns: "Mapping[Any, pa.Array]") -> "dict[Any, pa.Array]":
+            return {key: column.take(places) for key, column in columns.items()}
+
+        return replace(
+            self,
+            rows=self.rows[places],
+            cells=tuple(column.take(places) for column in self.cells),
+            kinds={column: kinds[places] for column, kinds in self.kinds.items()},
+            extra={new_place[at]: each for at, each in self.extra.items() if at in new_place},
+            facts={new_place[at]: each for at, each in self.facts.items() if at in new_place},
+            said=some(self.said),
+            others=some(self.others),
+        )
+
 
 class ReadTally(Struct, kw_only=True):
     """What a reader passed over; complete once its blocks are exhausted."""

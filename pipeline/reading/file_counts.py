@@ -38,7 +38,7 @@ class Tally(Struct):
 class Gathered(Struct):
     """What is collected on the way through the blocks. ``data``: footers not counted.
 
-    ``proven``: per sheet, by its number, what its dates prove about day and month; ``late``: some
+    ``proven``: per sheet and profile, what its dates prove about day and month; ``late``: some
     of it was found only after rows of the sheet had been judged. ``sends``: rows with something to
     send; ``timed``: those among them with an event time.
     """
@@ -50,12 +50,12 @@ class Gathered(Struct):
     mixed: frozenset[Role] = frozenset()
     data: Tally = field(default_factory=Tally)
     footer: int = 0
-    proven: dict[int, frozenset[Proof]] = field(default_factory=dict)
+    proven: dict[tuple[int, str], frozenset[Proof]] = field(default_factory=dict)
     late: bool = False
     sends: int = 0
     timed: int = 0
 
-    def prove(self, sheet: int, found: frozenset[Proof], *, first: bool) -> None:
+    def prove(self, sheet: tuple[int, str], found: frozenset[Proof], *, first: bool) -> None:
         """Take up what a block's dates prove."""
         known = self.proven.get(sheet, frozenset())
         self.late |= not first and not found <= known

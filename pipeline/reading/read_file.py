@@ -6,13 +6,17 @@ native readers.
 
 import mmap
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
@@ -23,19 +27,20 @@ from pipeline.reading.file_counts import Gathered, ending_of, take_back_footers
 from pipeline.reading.file_type import Buffer, let_go
 from pipeline.reading.open_manifest import read_manifest
 from pipeline.reading.process.job import Job
+from pipeline.storage.arrow_files import RowsWriter
 from pipeline.storage.spool import Spool
 from pipeline.validation import rejects_file
 from pipeline.validation.batch import Wanted, judge, read_together
 from pipeline.validation.boolean_columns import DateKinds
-from pipeline.validation.columns import Match, map_columns
+from pipeline.validation.columns import ColumnMap, Match, map_columns
 from pipeline.validation.date_helpers import date_rules, events, with_dates
 from pipeline.validation.date_orders import Proof, proofs
 from pipeline.validation.evidence import Evidence, around
 from pipeline.validation.profile_by_name import Choice
 from pipeline.validation.profile_choice import ProfileHeaderFinder, candidates, choose_profile
-from pipeline.validation.returned_rejects import Family, parent_of, restored, unguarded
+from pipeline.validation.returned_rejects import Family, couriers, parent_of, restored, unguarded
 from schemas.codes import Code
-from schemas.courier import GENERIC, Profile
+from schemas.courier import GENERIC, DateRule, Profile
 from schemas.vocabulary import Role
 
 _MAP_FROM = 8 * 1024 * 1024
@@ -84,7 +89,7 @@ def _read(job: Job, reading: Reading, family: Family) -> Generator[Wanted, Prepa
         choice = _choose(source, reading, manifest, family, parent)
         strict = choice.profile.strict_dates
         mixed = _mixed_dates(manifest, choice.profile, data) if strict else frozenset()
-        proven: dict[int, frozenset[Proof]] = {}
+        proven: dict[tuple[int, str], frozenset[Proof]] = {}
         late = True
         while late:  # once more where dates of a later block speak against rows judged before
             notices = [*manifest.notices, *choice.notices]
@@ -161,55 +166,33 @@ def _prepare_sheet(
     family: Family,
     data: Buffer,
 ) -> Generator[Wanted, PreparedBlock]:
-    came_back = rejects_file.is_rejects_header(sheet.headers)
     headers = _headers_of(sheet, manifest)
-    mapping = map_columns(headers, choice.profile, hidden=sheet.hidden)
-    mapping = replace(mapping, around=around(sheet.name, job.source.name, choice.profile, mapping))
-    mapping = with_dates(mapping, choice.profile)
-    dates = date_rules(mapping, choice.profile)
-    evidence = Evidence(mapping, choice.profile, title=sheet.title)
-    gathered.notices += mapping.notices
-    rows = 0
-    ending: list[pa.Table] = []
 
-    def blocks() -> Iterator[Block]:
-        for at, read in enumerate(sheet.blocks(gathered.tally)):
-            block = read
-            if came_back:
-                block = restored(unguarded(read, sheet, manifest), headers, mapping, family)
-            gathered.dates.see(block, mapping)
-            gathered.prove(number, proofs(block, dates), first=at == 0)
-            let_go(data)
-            yield evidence.put_into(block)
-
-    def wanted(block: Block) -> Wanted:
-        return Wanted(
-            block=block,
+    def lane(profile: Profile) -> _Lane:
+        mapping = map_columns(headers, profile, hidden=sheet.hidden)
+        mapping = replace(mapping, around=around(sheet.name, job.source.name, profile, mapping))
+        mapping = with_dates(mapping, profile)
+        return _Lane(
+            number=number,
             mapping=mapping,
-            profile=choice.profile,
+            profile=profile,
+            dates=date_rules(mapping, profile),
+            evidence=Evidence(mapping, profile, title=sheet.title),
             now=job.source.now,
-            mixed=gathered.mixed,
-            proven=gathered.proven.get(number, frozenset()),
+            gathered=gathered,
         )
 
-    found = blocks()
-    first, second = next(found, None), next(found, None)
-    judged: Iterable[tuple[Block, PreparedBlock]]
-    if first is None or second is None:
-        # A file of one block may be judged with others.
-        judged = [(first, (yield wanted(first)))] if first is not None else []
-    else:
-        every = chain((first, second), found)
-        judged = _side_by_side(every, lambda block: judge([wanted(block)], reading.timezone)[0])
+    main = lane(choice.profile)
+    mapping = main.mapping
+    gathered.notices += mapping.notices
     with job.spool.rows_writer(number, len(headers)) as writer:
-        for block, prepared in judged:
-            writer.add(block, prepared)
-            gathered.notices += prepared.notices
-            rows += len(block)
-            gathered.time(prepared.table.column("disposition"), prepared.table.column("event_ms"))
-            table = prepared.table.select(["codes", "disposition", "footer"])
-            gathered.data.add(table.column("codes"), table.column("disposition"))
-            ending = ending_of(ending, table)
+        taken = _Taken(writer=writer, gathered=gathered)
+        if rejects_file.is_rejects_header(sheet.headers):
+            read = (unguarded(block, sheet, manifest) for block in sheet.blocks(gathered.tally))
+            blocks = (restored(block, headers, mapping, family) for block in read)
+            yield from _judge_returned(blocks, main, lane, family, reading, taken, data)
+        else:
+            yield from _judge(sheet.blocks(gathered.tally), main, reading, taken, data)
     columns, matched = dict(mapping.columns), dict(mapping.matched)
     told = next(events(mapping), None)
     if told is not None and Role.EVENT_TIME not in columns:
@@ -219,14 +202,126 @@ def _prepare_sheet(
             name=sheet.name,
             headers=headers,
             roles={role.value: at for role, at in columns.items()},
-            rows=rows,
+            rows=taken.rows,
             matched={role.value: match.value for role, match in matched.items()},
             unused=mapping.unused(),
-            heard=evidence.heard,
+            heard=main.evidence.heard,
         )
     )
-    for table in ending:
+    for table in taken.ending:
         take_back_footers(table, gathered)
+
+
+class _Lane(Struct, frozen=True, kw_only=True):
+    """How the rows of a sheet are judged that are one courier's."""
+
+    number: int
+    mapping: ColumnMap
+    profile: Profile
+    dates: Mapping[int, DateRule]
+    evidence: Evidence
+    now: datetime
+    gathered: Gathered
+
+    def seen(self, block: Block, *, first: bool) -> Block:
+        """Gather what a block shows, and return it with the evidence in it."""
+        self.gathered.dates.see(block, self.mapping)
+        self.gathered.prove(self._key, proofs(block, self.dates), first=first)
+        return self.evidence.put_into(block)
+
+    def wanted(self, block: Block) -> Wanted:
+        """Return the block as it is to be judged."""
+        return Wanted(
+            block=block,
+            mapping=self.mapping,
+            profile=self.profile,
+            now=self.now,
+            mixed=self.gathered.mixed,
+            proven=self.gathered.proven.get(self._key, frozenset()),
+        )
+
+    @property
+    def _key(self) -> tuple[int, str]:
+        return self.number, self.profile.name
+
+
+class _Taken(Struct):
+    """What a sheet's judged rows add up to, on their way into the spool."""
+
+    writer: RowsWriter
+    gathered: Gathered
+    rows: int = 0
+    ending: list[pa.Table] = field(default_factory=list)
+
+    def take(self, block: Block, prepared: PreparedBlock) -> None:
+        """Write a block and count it."""
+        table = prepared.table
+        self.writer.add(block, prepared)
+        self.gathered.notices += prepared.notices
+        self.rows += len(block)
+        self.gathered.time(table.column("disposition"), table.column("event_ms"))
+        self.gathered.data.add(table.column("codes"), table.column("disposition"))
+        self.ending = ending_of(self.ending, table.select(["codes", "disposition", "footer"]))
+
+
+def _judge(
+    blocks: Iterator[Block], lane: _Lane, reading: Reading, taken: _Taken, data: Buffer
+) -> Generator[Wanted, PreparedBlock]:
+    """Judge the rows of a sheet with one courier's profile."""
+
+    def seen() -> Iterator[Block]:
+        for at, block in enumerate(blocks):
+            let_go(data)
+            yield lane.seen(block, first=at == 0)
+
+    found = seen()
+    first, second = next(found, None), next(found, None)
+    if first is None:
+        return
+    if second is None:
+        # A file of one block may be judged with others.
+        taken.take(first, (yield lane.wanted(first)))
+        return
+    every = chain((first, second), found)
+    for block, prepared in _side_by_side(
+        every, lambda block: judge([lane.wanted(block)], reading.timezone)[0]
+    ):
+        taken.take(block, prepared)
+
+
+def _judge_returned(
+    blocks: Iterator[Block],
+    main: _Lane,
+    lane_of: Callable[[Profile], _Lane],
+    family: Family,
+    reading: Reading,
+    taken: _Taken,
+    data: Buffer,
+) -> Generator[Wanted, PreparedBlock]:
+    """Judge the rows of a rejects file, each as the drop was read that it came from."""
+    lanes = {main.profile.name: main}
+    for at, block in enumerate(blocks):
+        let_go(data)
+        named = couriers(block, main.mapping.headers, family)
+        of = [name if name and name in reading.profiles else main.profile.name for name in named]
+        parts, places = [], []
+        for name in dict.fromkeys(of):
+            if name not in lanes:
+                lanes[name] = lane_of(reading.profiles[name])
+            rows = np.flatnonzero([each == name for each in of])
+            parts.append(
+                (yield lanes[name].wanted(lanes[name].seen(block.only(rows), first=not at)))
+            )
+            places.append(rows)
+        taken.take(block, _in_order(parts, np.concatenate(places)))
+
+
+def _in_order(parts: Sequence[PreparedBlock], places: npt.NDArray[np.int64]) -> PreparedBlock:
+    """Put rows that were judged apart together again; ``places``: of their rows, part by part."""
+    if len(parts) == 1:
+        return parts[0]
+    table = pa.concat_tables([each.table for each in parts]).take(np.argsort(places))
+    return PreparedBlock(table=table, notices=tuple(one for each in parts for one in each.notices))
 
 
 def _side_by_side(

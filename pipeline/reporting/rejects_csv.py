@@ -14,14 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.core.model import ResultBlock
-from pipeline.reporting.csv_format import csv_cell, csv_cells, csv_header, csv_lines
+from pipeline.core.model import Block, ResultBlock
+from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
 from pipeline.validation.rejects_file import (
     REJECT_CODES,
     REJECT_DROP,
     REJECT_MESSAGE,
     REJECT_ROW,
     is_reject_column,
+    is_rejects_header,
+    references,
 )
 from schemas.vocabulary import Outcome
 
@@ -61,6 +63,7 @@ class Picked(Struct, frozen=True, kw_only=True):
     """
 
     rows: pa.Array
+    drops: pa.Array
     codes: pa.Array
     message: pa.Array
     cells: tuple[pa.Array | None, ...]
@@ -70,6 +73,7 @@ def rejects_csv(
     blocks: Iterable[ResultBlock],
     *,
     drop_id: str,
+    parent: str | None = None,
     whole_file: bool = False,
     columns: Columns | None = None,
 ) -> Iterator[bytes]:
@@ -77,20 +81,21 @@ def rejects_csv(
 
     Rows whose outcome is rejected or failed; with ``whole_file`` (``TOO_MANY_REJECTS``) every row
     but the ignored and duplicate ones, sound rows with empty codes. UTF-8 with a byte order mark,
-    CRLF, text guarded against formulas. ``blocks`` is gone through twice; of an iterator, which
-    can be gone through once, the rows that are needed are kept in memory.
+    CRLF, text guarded against formulas. ``parent``: the drop that this one corrects; a row of it
+    that came from another drop still names that one. ``blocks`` is gone through twice; of an
+    iterator, which can be gone through once, the rows that are needed are kept in memory.
     """
     kept = replayable(blocks, whole_file=whole_file)
     layout = lay_out(kept, whole_file=whole_file, columns=columns or {})
     if not layout.rows:
         return
     yield csv_header(layout.header)
-    drop = csv_cell(drop_id)
     for block in kept:
-        if picked := pick(block, layout, whole_file=whole_file):
-            leading = [csv_cells(each) for each in (picked.rows, picked.codes, picked.message)]
+        if picked := pick(block, layout, (drop_id, parent), whole_file=whole_file):
+            texts = (picked.rows, picked.codes, picked.message, picked.drops)
+            leading = [csv_cells(each) for each in texts]
             cells = ["" if column is None else csv_cells(column) for column in picked.cells]
-            yield csv_lines([*leading, drop, *cells])
+            yield csv_lines([*leading, *cells])
 
 
 def replayable(blocks: Iterable[ResultBlock], *, whole_file: bool) -> Iterable[ResultBlock]:
@@ -125,8 +130,13 @@ def lay_out(blocks: Iterable[ResultBlock], *, whole_file: bool, columns: Columns
     return Layout(names=tuple(names.values()), places=places, surplus=surplus, rows=rows)
 
 
-def pick(block: ResultBlock, layout: Layout, *, whole_file: bool) -> Picked | None:
-    """Give the lines that a block adds to the rejects file, None if it adds none."""
+def pick(
+    block: ResultBlock, layout: Layout, drop: tuple[str, str | None], *, whole_file: bool
+) -> Picked | None:
+    """Give the lines that a block adds to the rejects file, None if it adds none.
+
+    ``drop``: the drop's id, and its parent's.
+    """
     wanted = _wanted(block, whole_file=whole_file)
     if not len(wanted):
         return None
@@ -137,11 +147,34 @@ def pick(block: ResultBlock, layout: Layout, *, whole_file: bool) -> Picked | No
     for place, column in zip(layout.places[block.headers], block.cells, strict=True):
         if place is not None:
             cells[place] = column
+    rows, drops = _origins(block, *drop)
     return Picked(
-        rows=table.column("row").combine_chunks(),
+        rows=rows,
+        drops=drops,
         codes=pc.if_else(faulty, table.column("codes"), "").combine_chunks(),
         message=pc.if_else(faulty, table.column("message"), "").combine_chunks(),
         cells=(*cells, *_surplus(block, layout.surplus)),
+    )
+
+
+def _origins(block: ResultBlock, drop_id: str, parent: str | None) -> tuple[pa.Array, pa.Array]:
+    """Return the record number and drop that each row names.
+
+    Rows of another drop than the parent were read as that drop's: they still belong to it.
+    """
+    rows = block.table.column("row").combine_chunks()
+    drops = pa.repeat(drop_id, len(rows))
+    if parent is None or not is_rejects_header(block.headers):
+        return rows, drops
+    numbers = rows.to_numpy().astype(np.int32)
+    known = references(Block(rows=numbers, cells=block.cells), block.headers)
+    told = [
+        (row, drop_id) if each is None or each[0] == parent else (each[1], each[0])
+        for row, each in zip(rows.to_pylist(), known, strict=True)
+    ]
+    return (
+        pa.array([row for row, _ in told], rows.type),
+        pa.array([drop for _, drop in told], pa.string()),
     )
 
 

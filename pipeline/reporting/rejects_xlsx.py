@@ -57,6 +57,7 @@ def rejects_xlsx(
     blocks: Iterable[ResultBlock],
     *,
     drop_id: str,
+    parent: str | None = None,
     created: datetime,
     columns: Columns,
     advice: Mapping[str, Advice],
@@ -89,10 +90,10 @@ def rejects_xlsx(
     )
     workbook.set_properties({"title": f"Rejected rows of {drop_id}", "created": created})
     tally = Tally()
-    picked = _picked(kept, layout, columns, tally, whole_file=whole_file)
+    picked = _picked(kept, layout, columns, tally, (drop_id, parent), whole_file=whole_file)
     if cells <= max_cells:
         sheet = _Rows(workbook, layout, max_comments=max_comments)
-        sheet.write(picked, drop_id)
+        sheet.write(picked)
         sheet.finish(_place_of(Role.STATUS, layout, columns), len(statuses))
         note = ""
     else:
@@ -127,15 +128,16 @@ class _Rows:
         self.sheet.fit_to_pages(1, 0)
         self.sheet.repeat_rows(0)
 
-    def write(self, picked: Iterable[tuple[Picked, Mapping[str, int]]], drop_id: str) -> None:
+    def write(self, picked: Iterable[tuple[Picked, Mapping[str, int]]]) -> None:
         """Write every line; ``picked``: each block's lines, and where its roles' columns are."""
         for lines, place_of in picked:
             empty = [""] * len(lines.rows)
             cells = [empty if each is None else each.to_pylist() for each in lines.cells]
-            leading = (lines.rows.to_pylist(), lines.codes.to_pylist(), lines.message.to_pylist())
-            for row, codes, message, *texts in zip(*leading, *cells, strict=True):
+            ours = (lines.rows, lines.codes, lines.message, lines.drops)
+            leading = [each.to_pylist() for each in ours]
+            for row, *texts in zip(*leading, *cells, strict=True):
                 self.line += 1
-                self._write_line((str(row), codes, message, drop_id, *texts), place_of)
+                self._write_line((str(row), *texts), place_of)
 
     def _write_line(self, texts: Sequence[str], place_of: Mapping[str, int]) -> None:
         marks = _marks(texts[1], place_of)
@@ -186,11 +188,12 @@ def _picked(
     layout: Layout,
     columns: Columns,
     tally: Tally,
+    drop: tuple[str, str | None],
     *,
     whole_file: bool,
 ) -> Iterator[tuple[Picked, Mapping[str, int]]]:
     for block in blocks:
-        lines = pick(block, layout, whole_file=whole_file)
+        lines = pick(block, layout, drop, whole_file=whole_file)
         if lines is not None:
             roles = columns.get(block.headers, {})
             places = _places(block.headers, layout, columns)

@@ -102,7 +102,11 @@ def _write_rejects(
     drop, columns = report.drop, report.role_columns
     names = {"rejects": file_name(drop, REJECTS), "rejects_xlsx": file_name(drop, REJECTS_TWIN)}
     pieces = rejects_csv(
-        blocks, drop_id=drop.drop_id, whole_file=report.whole_file, columns=columns
+        blocks,
+        drop_id=drop.drop_id,
+        parent=drop.parent,
+        whole_file=report.whole_file,
+        columns=columns,
     )
     first = next(iter(pieces), None) if _needs_person(report) else None
     if first is None:
@@ -115,6 +119,7 @@ def _write_rejects(
     workbook = rejects_xlsx(
         blocks,
         drop_id=drop.drop_id,
+        parent=drop.parent,
         created=drop.received_at,
         columns=columns,
         advice=report.advice,

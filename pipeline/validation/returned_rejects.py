@@ -33,6 +33,18 @@ def parent_of(manifest: Manifest, family: Family) -> str | None:
     return None
 
 
+def couriers(block: Block, headers: tuple[str, ...], family: Family) -> list[str | None]:
+    """Return for each row the courier of the drop that it came from, None where nobody knows it."""
+    found: dict[str, str | None] = {}
+    told = []
+    for reference in rejects_file.references(block, headers):
+        drop_id = reference[0] if reference else ""
+        if drop_id not in found:
+            found[drop_id] = family.courier(drop_id) if drop_id else None
+        told.append(found[drop_id])
+    return told
+
+
 def unguarded(block: Block, sheet: Sheet, manifest: Manifest) -> Block:
     """The block with its cells as they were before we guarded them."""
     return rejects_file.restore(

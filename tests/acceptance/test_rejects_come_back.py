@@ -175,3 +175,27 @@ def test_nothing_to_correct_is_no_correction(corrected: Corrected) -> None:
 def test_nothing_is_sent_twice(corrected: Corrected) -> None:
     stats = corrected.api.stats()
     assert stats["accepted"] == stats["orders"] == 3 * 3 + 30 + 1
+
+
+def test_rows_of_two_drops_in_one_rejects_file_are_each_read_as_their_own_drop_was(
+    root: Root,
+) -> None:
+    header = ("Order ID", "AWB No", "Status")
+    # PICKED is no milestone at Unicommerce, and one on people's own sheets.
+    first = [("A1", "X1", "DELIVRD"), ("A2", "X2", "PICKD")]
+    root.drop("a.csv", sheet(first, header), "unicommerce")
+    root.drop("b.csv", sheet([("B1", "Y1", "Pickd"), ("B2", "Y2", "Pickd")], header))
+    assert root.once().code == 3
+    lines = [*root.of("a").lines("rejects.csv"), *root.of("b").lines("rejects.csv")]
+    status = {"A1": "DELIVERED", "A2": "PICKED", "B1": "Picked", "B2": "Pickd"}
+    root.drop("both.csv", as_csv([{**each, "Status": status[each["Order ID"]]} for each in lines]))
+    assert root.once().code == 3
+    both = root.of("both")
+    found = {line["order_id"]: line["outcome"] for line in both.lines()}
+    assert found == {"A1": "accepted", "A2": "ignored", "B1": "accepted", "B2": "rejected"}
+    # What is still wrong belongs to the drop it came from, so it is read as that again.
+    (left,) = both.lines("rejects.csv")
+    assert (left["_reject_drop"], left["_reject_row"]) == (root.of("b").id, "3")
+    root.drop("last.csv", as_csv([{**left, "Status": "Picked"}]))
+    assert root.once().code == 0
+    assert root.of("last").counts == {"accepted": 1}
