@@ -1,18 +1,135 @@
-"""The ledger itself: copying it to another database."""
+"""The ledger itself: back it up, restore it, check it, copy it to another database."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.options import Desk, command
+from pipeline.core.errors import UsageError
+from pipeline.storage.file_names import shown
+
+if TYPE_CHECKING:
+    from pipeline.storage.ledger.backup import LedgerFacts
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    group = typer.Typer(help="Move the memory of what was sent.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Back up, restore, check or move the memory of what was sent.", no_args_is_help=True
+    )
+    group.command("backup")(command(backup))
+    group.command("restore")(command(restore))
+    group.command("check")(command(check))
     group.command("copy")(command(copy))
     group.command("new")(command(new))
     app.add_typer(group, name="ledger")
+
+
+def backup(
+    desk: Desk,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy is written.")],
+) -> int:
+    """Copy the ledger into a file, also while Shipdrop is at work on it.
+
+    The copy is checked before it gets its name; an earlier backup of that name is replaced. The
+    drops' files in state/drops/ and work/ are not in it.
+    """
+    from pipeline.storage.ledger.backup import back_up, ledger_file
+
+    target = file.absolute()
+    if target.is_dir() or not target.parent.is_dir():
+        raise UsageError(f"{target} is no place for a file.", hint="Name a file in a folder.")
+    site = desk.site()
+    here = ledger_file(site.settings.ledger.url, site.root)
+    if target == here:
+        raise UsageError("That is the ledger itself.", hint="Name another file.")
+    site.check_ledger(thoroughly=False)
+    facts = back_up(here, target)
+    desk.show(
+        {"backup": str(target), **_facts(facts)},
+        lambda: desk.console.print(f"Backed up and checked: {_in_words(facts)}.", markup=False),
+    )
+    return 0
+
+
+def restore(
+    desk: Desk,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `ledger backup` wrote.")],
+) -> int:
+    """Put a backup in the place of the ledger; the ledger that is there is kept beside it.
+
+    Nothing may be running on the root. Names the files that were processed since the backup: the
+    restored ledger does not know them, so do not drop them again. What was being sent when the
+    backup was made is asked about before it is sent.
+    """
+    from pipeline.service.reported import reported_in
+    from pipeline.service.retention_files import RetentionFiles
+    from pipeline.storage.ledger.backup import inspect, ledger_file
+    from pipeline.storage.ledger.backup import restore as put_back
+    from pipeline.storage.root_lock import RootLock
+
+    site = desk.site()
+    here = ledger_file(site.settings.ledger.url, site.root)
+    with RootLock(site.root, now=site.clock.now):
+        files = RetentionFiles(site.root, site.folders.outbox)
+        reported = reported_in(files, site.folders.outbox.folder)
+        aside = put_back(file.absolute(), here, now=site.clock.now(), reported=reported)
+        facts = inspect(here)
+        since = {
+            drop_id: str(path)
+            for drop_id, path in dict(files.traces()).items()
+            if site.ledger.find(drop_id) is None
+        }
+
+    def for_people() -> None:
+        say = desk.console.print
+        say(f"Restored: {_in_words(facts)}.", markup=False)
+        if aside is not None:
+            say(f"The ledger that was there is {aside} now.", markup=False)
+        if since:
+            say(f"{len(since)} files were processed since the backup. Do not drop them again:")
+        for drop_id, path in since.items():
+            say(f"  {drop_id}  {shown(path, 300)}", markup=False)
+
+    kept = None if aside is None else str(aside)
+    desk.show({"restored": str(here), "earlier": kept, "since": since, **_facts(facts)}, for_people)
+    return 0
+
+
+def check(
+    desk: Desk,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A backup; without it, the ledger.")
+    ] = None,
+) -> int:
+    """Look through the whole ledger, or a backup of one, for damage."""
+    from pipeline.storage.ledger.backup import inspect, ledger_file
+
+    site = desk.site()
+    here = file.absolute() if file else ledger_file(site.settings.ledger.url, site.root)
+    facts = inspect(here)
+    if file is None:
+        site.check_ledger(thoroughly=False)
+    desk.show(
+        {"ledger": str(here), **_facts(facts)},
+        lambda: desk.console.print(f"Sound: {_in_words(facts)}.", markup=False),
+    )
+    return 0
+
+
+def _facts(facts: "LedgerFacts") -> dict[str, object]:
+    return {
+        "size": facts.size,
+        "drops": facts.drops,
+        "open": facts.open_drops,
+        "newest": facts.newest or None,
+    }
+
+
+def _in_words(facts: "LedgerFacts") -> str:
+    newest = f", the newest received {facts.newest}" if facts.newest else ""
+    return f"{facts.drops:,} drops, {facts.open_drops:,} of them open{newest}"
 
 
 def copy(
@@ -50,7 +167,7 @@ def new(desk: Desk) -> int:
 
     What was sent before is not known any more: a file that is dropped again is sent again.
     """
-    from pipeline.core.errors import LedgerLost, UsageError
+    from pipeline.core.errors import LedgerLost
     from pipeline.storage.root_lock import RootLock
 
     site = desk.site()
