@@ -19,7 +19,7 @@ import pyarrow as pa
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.core.errors import StorageError
+from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, Reading, SheetFacts, Source
 from pipeline.core.model import Block, Manifest, Notice, PreparedBlock, ReadTally, Sheet
 from pipeline.core.notices import group_notices
@@ -36,7 +36,7 @@ from pipeline.validation.columns import ColumnMap, Match, map_columns
 from pipeline.validation.date_helpers import date_rules, events, with_dates
 from pipeline.validation.date_orders import Proof, proofs
 from pipeline.validation.evidence import Evidence, around
-from pipeline.validation.profile_by_name import Choice
+from pipeline.validation.profile_by_name import Choice, decided
 from pipeline.validation.profile_choice import ProfileHeaderFinder, candidates, choose_profile
 from pipeline.validation.returned_rejects import Family, couriers, parent_of, restored, unguarded
 from schemas.codes import Code
@@ -74,6 +74,20 @@ def prepare_together(
 
 
 def _read(job: Job, reading: Reading, family: Family) -> Generator[Wanted, PreparedBlock, Facts]:
+    """Read one file. A refusal says as well which profile a misspelt folder was taken for."""
+    try:
+        return (yield from _read_sheets(job, reading, family))
+    except DropRefused as error:
+        choice = decided(job.source.name, job.source.named, reading.profiles)
+        if choice is None or not choice.notices:
+            raise
+        words = " ".join([error.hint, *(notice.message for notice in choice.notices)])
+        raise DropRefused(error.code, error.message, hint=words.strip()) from error
+
+
+def _read_sheets(
+    job: Job, reading: Reading, family: Family
+) -> Generator[Wanted, PreparedBlock, Facts]:
     source = job.source
     finder = ProfileHeaderFinder(
         candidates(

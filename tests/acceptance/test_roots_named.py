@@ -108,9 +108,16 @@ def test_a_courier_that_nobody_knows_is_guessed(root: Root) -> None:
     assert root.files("inbox") == []
     root.drop("b.csv", orders(1), folder="delhivry")
     root.once()
-    (warning,) = root.of("b").summary["warnings"]
-    assert warning["code"] == "COURIER_UNKNOWN"
-    assert 'Did you mean "delhivery"?' in warning["message"]
+    # Read as Delhivery's, it lacks a column; the sender hears of both.
+    refused = root.of("b").summary["refused"]
+    assert refused["code"] == "HEADER_NOT_FOUND"
+    assert 'There is no profile for the courier "delhivry"' in refused["message"]
+    assert 'read as "delhivery"' in refused["message"]
+    (root.path / "inbox/no such one").mkdir()
+    root.drop("c.csv", orders(1), folder="no such one")
+    assert root.once().code == 0
+    codes = {each["code"] for each in root.of("c").summary["warnings"]}
+    assert "COURIER_UNKNOWN" in codes
 
 
 def test_doctor_names_a_token_file_that_is_not_there(root: Root) -> None:

@@ -23,8 +23,8 @@ class SqliteDialect:
 
     hint = "Check that the disk has space and that state/ is writable; then nothing is lost."
     restore = (
-        "Restore the newest backup: stop Shipdrop, move the ledger's file and those beside it that "
-        "end in -wal and -shm away, and copy the backup to its place (docs/production.md, Backup)."
+        "Restore the newest backup with `shipdrop ledger restore FILE` (docs/production.md, "
+        "Restore)."
     )
     one_writer = True
     many_roots = False
