@@ -156,11 +156,16 @@ class Sighting(Struct, frozen=True, kw_only=True):
     accepted_by: datetime | None = None
 
 
+FOR_A_PERSON = (Outcome.REJECTED, Outcome.FAILED, Outcome.UNKNOWN)
+"""Outcomes of rows that a person has to look at."""
+
+
 class DropLine(Struct, frozen=True, kw_only=True):
     """A drop as a list shows it: without what only its report needs.
 
     ``summary``: the object of its summary.json, as far as it was reported. ``total``: its data
-    rows once it was read.
+    rows once it was read. ``fixed``, ``aside``: its rows that were corrected elsewhere, and that
+    somebody left as they are; ``returned``: rows that need a person in the drop it corrects.
     """
 
     seq: int
@@ -179,13 +184,28 @@ class DropLine(Struct, frozen=True, kw_only=True):
     closing: int
     summary: Mapping[str, Any] | None
     total: int | None
+    fixed: int = 0
+    aside: int = 0
+    returned: int = 0
+
+    @property
+    def troubled(self) -> int:
+        """Rows that needed a person when it was reported, wherever they are corrected."""
+        rows = self.summary["rows"] if self.summary else {}
+        return sum(rows.get(each, 0) for each in FOR_A_PERSON)
+
+    @property
+    def need(self) -> int:
+        """Rows that need a person now, in this drop."""
+        return max(0, self.troubled - self.fixed - self.aside - self.returned)
 
 
 class Search(Struct, frozen=True, kw_only=True):
     """Which drops are wanted; "" is any. ``needs``: an outcome of which it has rows.
 
     ``words`` stand in the file's name or the drop's id. ``before``, ``after``: older or newer
-    than the drop with that ``seq``.
+    than the drop with that ``seq``. ``to_do``: with rows that need a person, or refused.
+    ``families``: drops that correct another only where there is something to do in them.
     """
 
     words: str = ""
@@ -195,6 +215,8 @@ class Search(Struct, frozen=True, kw_only=True):
     before: int | None = None
     after: int | None = None
     limit: int = 50
+    to_do: bool = False
+    families: bool = False
 
 
 class Reply(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 In that order, so that after a crash anywhere in between the same steps are simply taken again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +229,9 @@ class Closer:
         elif counts[Outcome.REJECTED] or counts[Outcome.FAILED]:
             self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
         if drop.parent and drop.state is DropState.COMPLETED:
-            self._tell_parent(drop, drop.parent, settled)
+            returned = self._tell_parent(drop, drop.parent, settled)
+            facts = {**drop.facts, "returned": returned}
+            return replace(told, drop=replace(drop, facts=facts))
         return told
 
     def _record(self, told: Sequence[_Told]) -> None:
@@ -273,12 +275,25 @@ class Closer:
         if self._part:
             spool.forget_others()
 
-    def _tell_parent(self, drop: Drop, parent_id: str, settled: Settled) -> None:
-        """The sender of the first file sees there how much of it is mended."""
+    def _tell_parent(self, drop: Drop, parent_id: str, settled: Settled) -> list[tuple[int, int]]:
+        """The sender of the first file sees there how much of it is mended.
+
+        Return the rows that need a person there, not here: (row here, row in the parent).
+        """
         parent = self._ledger.find(parent_id)
         if parent is None:
-            return
-        rows = write.corrected_rows(parent, self._report(drop, settled))
+            return []
+        found = write.corrections_in(self._report(drop, settled))
+        self._mended(parent, found.fixed)
+        return list(found.returned) if parent.state.closed else []
+
+    def _mended(self, parent: Drop, rows: Collection[int]) -> None:
+        """Note the rows in the drop, and in the file that it corrects itself."""
+        parent_id = parent.drop_id
+        returned = dict(parent.facts.get("returned", ()))
+        above = self._ledger.find(parent.parent) if parent.parent and returned else None
+        if above is not None:
+            self._mended(above, {returned[row] for row in rows if row in returned})
         corrected = self._ledger.add_corrections(parent.seq, rows)
         # Another machine may add its own meanwhile: the last to write has to have seen all.
         while corrected is not None:

@@ -9,7 +9,7 @@ from pipeline.core.display import encodable
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Drop, Notice, ResultBlock
 from pipeline.core.notices import group_notices
-from pipeline.reporting.corrections import corrections
+from pipeline.reporting.corrections import Corrections, corrections
 from pipeline.reporting.refused_txt import refusal_text
 from pipeline.reporting.rejects_csv import rejects_csv
 from pipeline.reporting.rows import Again, Report, results_pieces
@@ -202,9 +202,9 @@ def _corrections(report: Report) -> tuple[int, int] | None:
     return len(found.rows), len(found.fixed)
 
 
-def corrected_rows(parent: Drop, child: Report) -> frozenset[int]:
-    """Return the rows of the parent that are sound in this drop of corrected rejects."""
-    return corrections(child.blocks(), parent.drop_id).fixed
+def corrections_in(child: Report) -> Corrections:
+    """Return what became of the parent's rows in this drop of corrected rejects."""
+    return corrections(child.blocks(), child.drop.parent or "")
 
 
 def summary_again(parent: Drop, folders: Folders) -> None:

@@ -40,6 +40,9 @@ class DropObject(BaseModel):
     request: str | None = Field(description="retry or cancel, while somebody asks for it.")
     verdict: str = Field(description="What it came to, in one sentence.")
     progress: Progress | None
+    need: int = Field(description="Rows that need a person now: not corrected, not set aside.")
+    corrected: int = Field(description="Its rows that were corrected since.")
+    set_aside: int = Field(description="Its rows that somebody left as they are.")
     summary: dict[str, Any] | None = Field(description="As in summary.json.")
 
 

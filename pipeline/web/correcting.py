@@ -45,7 +45,45 @@ def changed_lines(rejects: Rejects, draft: Draft) -> npt.NDArray[np.bool_]:
     for line in draft.cells:
         if line < len(changed):
             changed[line] = True
+    for line, tried in draft.tried.items():
+        if line < len(changed):
+            changed[line] = row_as_it_is(rejects, draft, line) != tried
     return changed
+
+
+def row_as_it_is(rejects: Rejects, draft: Draft, line: int) -> tuple[str, ...]:
+    """Return a line's cells as they are now."""
+    return tuple(
+        draft.value(line, column, rejects.table.column(column)[line].as_py())
+        for column in range(len(rejects.headers))
+    )
+
+
+def what_is_left(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> Rejects:
+    """Return only these lines, those that came back with their newest cells, codes and message."""
+    place = {line: at for at, line in enumerate(lines.tolist())}
+    back = {line: told for line, told in draft.again.items() if line in place}
+    wanted = pa.array(lines)
+    codes, messages = (each.take(wanted).to_pylist() for each in (rejects.codes, rejects.messages))
+    table = rejects.table.take(wanted)
+    for line, told in back.items():
+        codes[place[line]], messages[place[line]] = told
+    if back:
+        columns = [table.column(at).to_pylist() for at in range(table.num_columns)]
+        for line in back:
+            for column, value in enumerate(draft.tried.get(line, ())):
+                columns[column][place[line]] = value
+        arrays = [pa.array(each, pa.string()) for each in columns]
+        table = pa.table(arrays, names=table.column_names)
+    return Rejects(
+        identity=rejects.identity,
+        headers=rejects.headers,
+        columns=rejects.columns,
+        table=table,
+        rows=rejects.rows.take(wanted),
+        codes=pa.chunked_array([pa.array(codes, pa.string())]),
+        messages=pa.chunked_array([pa.array(messages, pa.string())]),
+    )
 
 
 def lines_to_send(
@@ -57,7 +95,10 @@ def lines_to_send(
     """
     wanted = changed_lines(rejects, draft)
     if whole_file:
+        came_back = [line for line in draft.tried if line < len(wanted)]
+        changed = wanted[came_back]
         wanted[:] = True
+        wanted[came_back] = changed
     for line, choice in draft.chosen.items():
         if line < len(wanted):
             wanted[line] = choice

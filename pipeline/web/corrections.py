@@ -2,9 +2,11 @@
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,12 +31,27 @@ _SENT: Final = (Outcome.ACCEPTED.value, Outcome.DUPLICATE.value, Outcome.UNKNOWN
 
 
 class Table(Struct, frozen=True, kw_only=True):
-    """What is corrected: a drop's rejects file, and what was changed so far."""
+    """What is corrected: a drop's rejects file, and what was changed so far.
+
+    ``fixed``: rows that need nobody here: they were corrected, set aside, or are corrected in
+    the file that this one corrects. ``aside``: row → reason, who, when.
+    """
 
     drop: DropLine
     rejects: Rejects
     draft: Draft
     fixed: frozenset[int]
+    aside: Mapping[int, tuple[str, str, str]]
+
+    @property
+    def lines_left(self) -> npt.NDArray[np.int64]:
+        """The lines that need somebody."""
+        return correcting.open_lines(self.rejects, self.draft, self.fixed)
+
+    @property
+    def left(self) -> Rejects:
+        """What is wrong by now: only those lines, with their newest faults."""
+        return correcting.what_is_left(self.rejects, self.draft, self.lines_left)
 
     @property
     def whole_file(self) -> bool:
@@ -66,12 +83,79 @@ def table_of(front: Front, drop_id: str) -> Table:
             "The rejects file is no longer in the outbox.",
             hint="Correct the file as it was dropped, and drop it again: nothing is sent twice.",
         ) from error
+    aside = {each[0]: (each[1], each[2], each[3]) for each in full.facts.get("aside", ())}
+    fixed = frozenset(full.facts.get("fixed_rows", ()))
+    elsewhere = frozenset(here for here, _ in full.facts.get("returned", ()))
     return Table(
         drop=drop,
         rejects=rejects,
-        draft=front.drafts.read(drop_id, rejects),
-        fixed=frozenset(full.facts.get("fixed_rows", ())),
+        draft=_come_back(front, drop, rejects, fixed),
+        fixed=fixed | aside.keys() | elsewhere,
+        aside=aside,
     )
+
+
+def _come_back(front: Front, drop: DropLine, rejects: Rejects, fixed: Set[int]) -> Draft:
+    """Open the lines again that went out, by the page or by hand, and are no better."""
+    draft = front.drafts.read(drop.drop_id, rejects)
+    ended = [each for each in front.site.ledger.children(drop.drop_id) if each.state.closed]
+    new = [each for each in ended if each.drop_id not in draft.seen]
+    if not new:
+        return draft
+    with front.drafts.changing(drop.drop_id, rejects) as sheet:
+        line_of_row = {int(row): line for line, row in enumerate(rejects.rows.to_pylist())}
+        for child in new:
+            for row, values, told in _returned(front, child, rejects, sheet.draft):
+                line = line_of_row.get(row)
+                if line is None or row in fixed:
+                    continue
+                now = correcting.row_as_it_is(rejects, sheet.draft, line)
+                codes = told[0] or rejects.codes[line].as_py()
+                sheet.draft = sheet.draft.came_back(line, values or now, (codes, told[1]))
+        seen = {*sheet.draft.seen, *(each.drop_id for each in new)}
+        sheet.draft = replace(sheet.draft, seen=tuple(sorted(seen)))
+        return sheet.draft
+
+
+def _returned(
+    front: Front, child: DropLine, rejects: Rejects, draft: Draft
+) -> Iterator[tuple[int, tuple[str, ...], tuple[str, str]]]:
+    """Give the rows of a corrected file that need somebody again: row, cells, codes and message.
+
+    The cells are empty where they stand as they were typed.
+    """
+    full = front.site.ledger.find(child.drop_id)
+    if child.state is not DropState.COMPLETED:
+        # Nothing of it, or not all, was sent: the lines that went out with it are open again.
+        note = uploads.note_of(front.site, child)
+        why = f"The corrected file {child.source_file} was {child.state}: nothing came of it."
+        for line, batch in draft.sent.items():
+            if note is not None and batch == note.batch and line < len(rejects):
+                yield int(rejects.rows[line].as_py()), (), ("", why)
+        return
+    there = dict(full.facts.get("returned", ())) if full else {}
+    if full is None or not there:
+        return
+    path = drop_view.outbox_file(front.site, child, "rejects")
+    try:
+        back = front.rejects(path, full.facts["sheets"])
+    except (OSError, StorageError):
+        for row in there.values():
+            yield (
+                row,
+                (),
+                ("", "It came back with a fault; its rejects file is there no more."),
+            )
+        return
+    names = back.headers
+    places = [names.index(each) if each in names else None for each in rejects.headers]
+    for line, here in enumerate(back.rows.to_pylist()):
+        if int(here) in there:
+            values = tuple(
+                "" if at is None else back.table.column(at)[line].as_py() for at in places
+            )
+            told = (back.codes[line].as_py(), back.messages[line].as_py())
+            yield there[int(here)], values, told
 
 
 def replace_value(

@@ -4,7 +4,7 @@ A draft holds only what was changed. The rejects file itself is never touched.
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -40,6 +40,9 @@ class Draft(Struct, frozen=True, kw_only=True):
     ``identity``: the rejects file it was made for. ``cells``: line → column → value; these win
     over ``rules``. ``chosen``: line → whether it is to be sent, where somebody said so.
     ``sent``: line → the upload it went out with.
+
+    Of a line that went out and came back: ``again`` has its newest codes and message, ``tried`` its
+    cells as they were sent. ``seen``: the drops whose rows were looked through for such lines.
     """
 
     identity: tuple[int, ...] = ()
@@ -47,6 +50,9 @@ class Draft(Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     chosen: Mapping[int, bool] = field(default_factory=dict)
     sent: Mapping[int, str] = field(default_factory=dict)
+    again: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    tried: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    seen: tuple[str, ...] = ()
 
     def value(self, line: int, column: int, original: str) -> str:
         """The cell as it is now."""
@@ -65,6 +71,18 @@ class Draft(Struct, frozen=True, kw_only=True):
             row[column] = value
         cells = {k: v for k, v in self.cells.items() if k != line}
         return replace(self, cells={**cells, line: row} if row else cells)
+
+    def came_back(self, line: int, values: Sequence[str], told: tuple[str, str]) -> "Draft":
+        """The draft with a line open again, as it was sent with these cells."""
+        plain = replace(self, cells={k: v for k, v in self.cells.items() if k != line})
+        return replace(
+            plain,
+            cells={**plain.cells, line: dict(enumerate(values))},
+            chosen={k: v for k, v in self.chosen.items() if k != line},
+            sent={k: v for k, v in self.sent.items() if k != line},
+            again={**self.again, line: told},
+            tried={**self.tried, line: tuple(values)},
+        )
 
     def with_rule(self, rule: Rule) -> "Draft":
         """The draft with this rule in place of one for the same value."""
@@ -93,6 +111,9 @@ class Drafts:
                 rules=tuple(Rule(**each) for each in told["rules"]),
                 chosen={int(line): bool(wanted) for line, wanted in told["chosen"].items()},
                 sent={int(line): str(batch) for line, batch in told["sent"].items()},
+                again={int(k): (str(v[0]), str(v[1])) for k, v in told.get("again", {}).items()},
+                tried={int(k): tuple(v) for k, v in told.get("tried", {}).items()},
+                seen=tuple(told.get("seen", ())),
             )
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return Draft(identity=identity)

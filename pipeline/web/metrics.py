@@ -61,6 +61,15 @@ class Measures(Collector):
         for (courier, outcome), count in sorted(self._tally.rows().items()):
             rows.add_metric((courier, outcome), count)
         yield rows
+        to_do = GaugeMetricFamily(
+            "shipdrop_rows_to_do",
+            "Rows that need a person: neither corrected nor set aside yet",
+            labels=("courier",),
+        )
+        left = self._tally.to_do()
+        for courier in sorted({*left, *(name for name, _ in self._tally.rows())}):
+            to_do.add_metric((courier,), left[courier])
+        yield to_do
         drops = GaugeMetricFamily(
             "shipdrop_drops", "Drops by their state", labels=("courier", "state")
         )

@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from pipeline.core.model import DropState
-from pipeline.core.ports import DropLine
+from pipeline.core.ports import DropLine, Search
 from pipeline.service.wiring import Site
 from schemas.vocabulary import Outcome
 
 _KEPT_SECONDS: Final = 2.0
+_MOST_TO_DO: Final = 20_000
 
 
 class Counted(Struct, frozen=True, kw_only=True):
@@ -73,6 +74,13 @@ class Tally:
     def files(self) -> Counter[tuple[str, str]]:
         """Drops by courier and state."""
         return Counter((each.courier, each.state.value) for each in self.drops())
+
+    def to_do(self) -> Counter[str]:
+        """Rows that need a person now, by courier."""
+        found: Counter[str] = Counter()
+        for line in self._site.ledger.search(Search(to_do=True, limit=_MOST_TO_DO)):
+            found[line.courier] += line.need
+        return found
 
     def last_of(self) -> Mapping[str, Counted]:
         """Courier → its newest drop."""

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from pipeline.core.model import DropState
-from pipeline.core.ports import DropLine
+from pipeline.core.ports import FOR_A_PERSON, DropLine
 from schemas.vocabulary import Outcome
 
 #: Outcome → what it means to a person, in two or three words.
@@ -63,7 +63,6 @@ FIELDS: Final[Mapping[str, str]] = {
     "promised_delivery_date": "Promised delivery",
     "estimated_delivery_date": "Estimated delivery",
 }
-_FOR_A_PERSON: Final = (Outcome.REJECTED, Outcome.FAILED, Outcome.UNKNOWN)
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -71,11 +70,6 @@ class Progress(Struct, frozen=True, kw_only=True):
 
     answered: int
     total: int
-
-
-def need(counts: Mapping[str, int]) -> int:
-    """How many rows need a person."""
-    return sum(counts.get(outcome, 0) for outcome in _FOR_A_PERSON)
 
 
 def number(value: int | float) -> str:
@@ -129,13 +123,37 @@ def verdict(drop: DropLine, progress: Progress | None, shut: str = "") -> str:
             return str(refused.get("message", "The file was refused."))
         case DropState.CANCELLED:
             return f"Cancelled. {_said(rows, Outcome.ACCEPTED, Outcome.UNSENT)}."
-    total, wanting = rows.get("total", 0), need(rows)
+    total, wanting = rows.get("total", 0), drop.troubled
     if not total:
         return "The file has no data rows. Nothing was sent."
     if not wanting:
         everything = f"All {counted(total, 'row')} are" if total > 1 else "The one row is"
         return f"{everything} through: {_said(rows, *Outcome)}. There is nothing to do."
-    return f"{number(wanting)} of {counted(total, 'row')} need you: {_said(rows, *_FOR_A_PERSON)}."
+    if drop.fixed or drop.aside or drop.returned:
+        return _what_is_left(drop)
+    return f"{number(wanting)} of {counted(total, 'row')} need you: {_said(rows, *FOR_A_PERSON)}."
+
+
+def _what_is_left(drop: DropLine) -> str:
+    """A file some of whose rows were dealt with."""
+    done = [
+        f"{number(count)} {said}"
+        for count, said in (
+            (drop.fixed, "corrected"),
+            (drop.aside, "set aside"),
+            (drop.returned, "open in the file it corrects"),
+        )
+        if count
+    ]
+    if not drop.need:
+        whole = counted(drop.troubled, "row")
+        return f"All {whole} that needed you are done: {', '.join(done)}."
+    if not drop.aside and not drop.returned:
+        return (
+            f"{number(drop.fixed)} of {counted(drop.troubled, 'row')} that needed you are "
+            f"corrected; {number(drop.need)} left."
+        )
+    return f"{counted(drop.troubled, 'row')} needed you: {', '.join(done)}; {drop.need:,} left."
 
 
 def _on_its_way(progress: Progress | None, shut: str) -> str:

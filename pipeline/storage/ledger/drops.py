@@ -173,9 +173,30 @@ class Drops:
                 **summary,
                 "corrections": {"rows": max(total, len(fixed)), "fixed": len(fixed)},
             }
-            facts = {**drop.facts, "summary": summary, "fixed_rows": sorted(fixed)}
+            aside = [each for each in drop.facts.get("aside", ()) if each[0] not in fixed]
+            facts = {**drop.facts, "summary": summary, "fixed_rows": sorted(fixed), "aside": aside}
             connection.execute(drops.update().where(this).values(facts=facts))
         return replace(drop, facts=facts)
+
+    def set_aside(self, seq: int, rows: Collection[int], *, reason: str, who: str, at: str) -> int:
+        """Note that rows of a closed drop are left as they are; an empty reason takes that back.
+
+        Only ``facts`` is written. Returns how many rows are changed by it.
+        """
+        this = drops.c.seq == seq
+        with self._db.write() as connection:
+            row = connection.execute(drops.select().where(this).with_for_update()).first()
+            drop = drop_from(row) if row else None
+            if drop is None or not drop.state.closed:
+                return 0
+            before = list(drop.facts.get("aside", ()))
+            aside = [each for each in before if each[0] not in rows]
+            if reason:
+                fixed = set(drop.facts.get("fixed_rows", ()))
+                aside += [[each, reason, who, at] for each in sorted({*rows} - fixed)]
+            facts = {**drop.facts, "aside": aside}
+            connection.execute(drops.update().where(this).values(facts=facts))
+        return len(aside) if reason else len(before) - len(aside)
 
     def forget(self, drop: Drop) -> None:
         """Remove a drop that was never claimed, or whose file went back to waiting."""

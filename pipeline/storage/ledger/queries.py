@@ -10,12 +10,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline.core.model import DropState
-from pipeline.core.ports import ChunkState, DropLine, Search
+from pipeline.core.ports import FOR_A_PERSON, ChunkState, DropLine, Search
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.tables import chunks, drops, verdicts
 
 _OPEN = [state.value for state in DropState if not state.closed]
 _SUMMARY = drops.c.facts["summary"]
+_COUNTED = (("fixed_rows", "fixed"), ("aside", "aside"), ("returned", "returned"))
+
+
+def _length(name: str) -> sa.ColumnElement[int]:
+    """The length of a list among a drop's facts."""
+    length: sa.ColumnElement[int] = sa.func.json_array_length(drops.c.facts[name])
+    return sa.func.coalesce(length, 0)
+
+
 _COLUMNS = (
     *(
         drops.c[name]
@@ -38,7 +47,13 @@ _COLUMNS = (
     ),
     _SUMMARY.label("summary"),
     drops.c.facts["total"].as_integer().label("total"),
+    *(_length(name).label(label) for name, label in _COUNTED),
 )
+_NEED = sum(
+    (sa.func.coalesce(_SUMMARY["rows"][each.value].as_integer(), 0) for each in FOR_A_PERSON),
+    sa.literal(0),
+) - sum((_length(name) for name, _ in _COUNTED), sa.literal(0))
+_PARENTS = drops.alias("parents")
 _DONE = ChunkState.DONE.value
 _MARK = "\\"
 
@@ -64,6 +79,16 @@ class OverDrops:
         """The drops that correct this one, oldest first."""
         query = sa.select(*_COLUMNS).where(drops.c.parent == drop_id)
         return self._lines(query.order_by(drops.c.seq))
+
+    def corrections_of(self, drop_ids: Sequence[str]) -> Mapping[str, int]:
+        """How many drops correct each of these."""
+        query = (
+            sa.select(drops.c.parent, sa.func.count())
+            .where(drops.c.parent.in_(list(drop_ids)))
+            .group_by(drops.c.parent)
+        )
+        with self._db.read() as connection:
+            return {str(parent): count for parent, count in connection.execute(query).all()}
 
     def twins(self, sha256: str) -> list[DropLine]:
         """The drops with these bytes, newest first."""
@@ -149,8 +174,7 @@ def _conditions(search: Search) -> list[sa.ColumnElement[bool]]:
         wanted.append(drops.c.state == search.state)
     if search.courier:
         wanted.append(drops.c.courier == search.courier)
-    if search.needs:
-        wanted.append(_SUMMARY["rows"][search.needs].as_integer() > 0)
+    wanted += _what_is_left(search)
     for word in search.words.split():
         like = f"%{_escaped(word)}%"
         wanted.append(
@@ -161,6 +185,21 @@ def _conditions(search: Search) -> list[sa.ColumnElement[bool]]:
         wanted.append(drops.c.seq < search.before)
     if search.after is not None:
         wanted.append(drops.c.seq > search.after)
+    return wanted
+
+
+def _what_is_left(search: Search) -> list[sa.ColumnElement[bool]]:
+    wanted: list[sa.ColumnElement[bool]] = []
+    if search.needs:
+        wanted.append(_SUMMARY["rows"][search.needs].as_integer() > 0)
+        if search.needs in FOR_A_PERSON:
+            wanted.append(_NEED > 0)
+    if search.to_do:
+        wanted.append((_NEED > 0) | (drops.c.state == DropState.REFUSED.value))
+    if search.families:
+        quiet = (drops.c.state == DropState.COMPLETED.value) & (_NEED <= 0)
+        known = sa.exists().where(_PARENTS.c.drop_id == drops.c.parent)
+        wanted.append(sa.not_(sa.and_(quiet, known)))
     return wanted
 
 

@@ -104,6 +104,9 @@ def _object(front: Front, drop: DropLine) -> DropObject:
         request=drop.request or None,
         verdict=_plain(words.verdict(drop, far[0] if far else None)),
         progress=Progress(answered=far[0].answered, total=far[0].total) if far else None,
+        need=drop.need,
+        corrected=drop.fixed,
+        set_aside=drop.aside,
         summary=dict(drop.summary) if drop.summary else None,
     )
 
@@ -117,10 +120,14 @@ def _plain(text: str) -> str:
 def drops(
     front: AtFront,
     _visitor: Looker,
+    *,
     q: Annotated[str, Query(max_length=200, description="In the file's name or drop id.")] = "",
     state: Annotated[DropState | Literal["under_way"] | None, Query()] = None,
     courier: Annotated[str, Query(max_length=60)] = "",
     needs: Annotated[Outcome | None, Query(description="An outcome it has rows of.")] = None,
+    to_do: Annotated[bool, Query(description="Only with rows that need a person, or refused.")] = (
+        False
+    ),
     before: Annotated[int | None, Query(ge=0, le=2**53)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> DropList:
@@ -131,6 +138,7 @@ def drops(
             state=state or "",
             courier=courier.replace("\x00", ""),
             needs=needs or "",
+            to_do=to_do,
             before=before,
             limit=limit + 1,
         )

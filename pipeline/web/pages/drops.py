@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from pipeline.core.errors import StorageError
+from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import DropLine, Search
 from pipeline.web import drop_view, faults, requests, words
-from pipeline.web.corrections import line_of
+from pipeline.web.corrections import line_of, table_of
 from pipeline.web.front import AtFront, Front, Looker, NotThere, Operator, page, read_form
 from pipeline.web.uploads import note_of
 from schemas.vocabulary import Outcome
@@ -20,7 +20,7 @@ from schemas.vocabulary import Outcome
 router = APIRouter()
 
 _PAGE: Final = 30
-_STATES: Final = ("under_way", *(state.value for state in DropState if state.closed))
+_STATES: Final = ("to_do", "under_way", *(state.value for state in DropState if state.closed))
 _NEEDS: Final = tuple(outcome.value for outcome in Outcome)
 
 Text = Annotated[str, Query(max_length=200)]
@@ -32,12 +32,14 @@ def _search(
 ) -> Search:
     return Search(
         words=q.strip(),
-        state=state if state in _STATES else "",
+        state=state if state in _STATES and state != "to_do" else "",
         courier=courier,
         needs=needs if needs in _NEEDS else "",
         before=before,
         after=after,
         limit=_PAGE + 1,
+        families=not q.strip(),
+        to_do=state == "to_do",
     )
 
 
@@ -48,15 +50,17 @@ def listed(front: Front, search: Search) -> dict[str, Any]:
     if more:
         found = found[1:] if search.after is not None else found[:-1]
     shown = [_in_list(front, drop) for drop in found]
+    corrections = front.site.ledger.corrections_of([each.drop_id for each in found])
     newest = search.before is None and search.after is None
     filters = {
         "q": search.words,
-        "state": search.state,
+        "state": "to_do" if search.to_do else search.state,
         "courier": search.courier,
         "needs": search.needs,
     }
     return {
         "drops": shown,
+        "corrections": corrections,
         "filters": filters,
         "filtered": any(filters.values()),
         "live": newest,
@@ -64,7 +68,7 @@ def listed(front: Front, search: Search) -> dict[str, Any]:
         "newer": found[0].seq
         if found and not newest and (more or search.before is not None)
         else None,
-        "version": _version(shown),
+        "version": _version((shown, corrections)),
         "couriers": sorted(front.site.profiles),
         "all_states": _STATES,
     }
@@ -74,7 +78,7 @@ def _in_list(front: Front, drop: DropLine) -> Mapping[str, Any]:
     far = drop_view.progress_of(front.site, drop)
     counts = drop_view.counts_of(drop, far[1] if far else {})
     total = far[0].total if far else (drop.total or sum(counts.values()))
-    return {"drop": drop, "counts": counts, "total": total, "need": words.need(counts)}
+    return {"drop": drop, "counts": counts, "total": total, "need": drop.need}
 
 
 def _version(shown: object) -> str:
@@ -133,7 +137,7 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
         "drop": drop,
         "progress": far[0] if far else None,
         "counts": counts,
-        "need": words.need(counts),
+        "need": drop.need,
         "total": far[0].total if far else sum(counts.values()),
         "verdict": words.verdict(drop, far[0] if far else None, shut),
         "can_retry": requests.can_retry(front.site, drop),
@@ -200,13 +204,17 @@ def _rows(front: Front, drop: DropLine, outcome: str, code: str, page_no: int) -
 def _faults(front: Front, drop: DropLine, full: Drop | None) -> dict[str, Any]:
     path = drop_view.outbox_file(front.site, drop, "rejects")
     if full is None or not full.facts.get("sheets") or not path.is_file():
-        return {"groups": (), "fixable": 0, "fixed": 0}
+        return {"groups": (), "left": 0, "total_to_fix": 0}
     try:
-        rejects = front.rejects(path, full.facts["sheets"])
-    except (StorageError, OSError):
-        return {"groups": (), "fixable": 0, "fixed": 0}
-    fixed = len(full.facts.get("fixed_rows", ()))
-    return {"groups": faults.grouped(rejects), "fixable": len(rejects), "fixed": fixed}
+        table = table_of(front, drop.drop_id)
+    except ShipdropError:
+        return {"groups": (), "left": 0, "total_to_fix": 0}
+    left = table.left
+    return {
+        "groups": faults.grouped(left),
+        "left": len(left),
+        "total_to_fix": len(table.rejects),
+    }
 
 
 @router.get("/drops/{drop_id}/live")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
+import numpy as np
 from fastapi import APIRouter, Query, Request
 from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
@@ -55,7 +56,7 @@ def fix_page(
 
 
 def _shown(front: Front, table: Table, page_no: int) -> dict[str, Any]:
-    lines = correcting.open_lines(table.rejects, table.draft, table.fixed)
+    lines = table.lines_left
     pages = max(1, -(-len(lines) // _PAGE))
     page_no = min(page_no, pages)
     some = lines[(page_no - 1) * _PAGE : page_no * _PAGE].tolist()
@@ -74,7 +75,7 @@ def _shown(front: Front, table: Table, page_no: int) -> dict[str, Any]:
         "whole_file": table.whole_file,
         "page": page_no,
         "pages": pages,
-        "groups": [group for group in faults.grouped(table.rejects) if group.replaceable],
+        "groups": [group for group in faults.grouped(_first_time(table)) if group.replaceable],
         "rules": [(table.rejects.headers[r.column], r) for r in table.draft.rules],
         "status_column": table.rejects.columns.get(Role.STATUS),
         "statuses": profile.statuses.offered() if profile else (),
@@ -85,16 +86,25 @@ def _shown(front: Front, table: Table, page_no: int) -> dict[str, Any]:
     }
 
 
+def _first_time(table: Table) -> Rejects:
+    """What is wrong in the lines that did not go out yet: only there the file's values stand."""
+    lines = [each for each in table.lines_left.tolist() if each not in table.draft.again]
+    return correcting.what_is_left(table.rejects, table.draft, np.array(lines, np.int64))
+
+
 def _rows(table: Table, lines: Sequence[int], going: set[int]) -> list[dict[str, Any]]:
     rejects, found = table.rejects, []
     wide = len(rejects.headers) > _WIDE
     for line in lines:
-        codes = rejects.codes[line].as_py()
+        told = table.draft.again.get(line)
+        codes, message = told or (rejects.codes[line].as_py(), rejects.messages[line].as_py())
+        tried = table.draft.tried.get(line)
         bad = faults.bad_columns(rejects, codes)
         cells = []
         for column in range(len(rejects.headers)):
             original = rejects.table.column(column)[line].as_py()
             now = table.draft.value(line, column, original)
+            original = tried[column] if tried else original
             cells.append(
                 {
                     "column": column,
@@ -109,7 +119,8 @@ def _rows(table: Table, lines: Sequence[int], going: set[int]) -> list[dict[str,
             {
                 "line": line,
                 "number": rejects.rows[line].as_py(),
-                "message": rejects.messages[line].as_py(),
+                "message": message,
+                "came_back": told is not None,
                 "cells": cells,
                 "going": line in going,
             }
@@ -121,9 +132,8 @@ def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any
     """One value for all rows that have another one: how many, and what it probably should be."""
     if column >= len(table.rejects.headers) or table.rejects.identifies(column):
         return None
-    lines = correcting.open_lines(table.rejects, table.draft, table.fixed)
-    cells = table.rejects.table.column(column).take(lines)
-    count = sum(cell == value for cell in cells.to_pylist())
+    cells = _first_time(table).table.column(column).to_pylist()
+    count = sum(cell == value for cell in cells)
     profile = front.site.profiles.get(table.drop.courier)
     is_status = column == table.rejects.columns.get(Role.STATUS)
     near = _nearest(value, profile.statuses.offered()) if is_status and profile and value else ""

@@ -195,7 +195,7 @@ def _watched(front: Front, upload: uploads.Upload) -> dict[str, Any]:
         "drop": drop,
         "progress": far[0] if far else None,
         "counts": counts,
-        "need": words.need(counts),
+        "need": drop.need if drop else 0,
         "total": far[0].total if far else sum(counts.values()),
         "verdict": words.verdict(drop, far[0] if far else None) if drop else "",
     }
