@@ -1,7 +1,7 @@
 """What the JSON API answers: the objects, as OpenAPI describes them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -213,3 +213,27 @@ class CheckObject(BaseModel):
 
     check: str
     files: list[CheckedFile]
+
+
+class AsideOrder(BaseModel):
+    """Rows about which nothing is to be done."""
+
+    rows: list[Annotated[int, Field(ge=0, le=2**31)]] = Field(default=[], max_length=100_000)
+    fault: str = Field(default="", max_length=100, description="All rows left with this code.")
+    reason: Literal["already delivered", "not ours", "duplicate", "other"]
+    who: str = Field(default="", max_length=100, description="Without users: who says so.")
+
+
+class AsideRow(BaseModel):
+    """A row that was set aside."""
+
+    row: int
+    reason: str
+    who: str
+    at: datetime
+
+
+class AsideList(BaseModel):
+    """The rows of a drop that were set aside."""
+
+    rows: list[AsideRow]

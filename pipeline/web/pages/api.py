@@ -87,7 +87,8 @@ _UPLOAD_BODY: Final[dict[str, Any]] = {
 }
 
 
-def _object(front: Front, drop: DropLine) -> DropObject:
+def drop_object(front: Front, drop: DropLine) -> DropObject:
+    """Return a drop as the API tells it."""
     far = drop_view.progress_of(front.site, drop)
     return DropObject(
         drop_id=drop.drop_id,
@@ -145,7 +146,7 @@ def drops(
     )
     shown = found[:limit]
     more = shown[-1].seq if len(found) > limit else None
-    return DropList(drops=[_object(front, drop) for drop in shown], next=more)
+    return DropList(drops=[drop_object(front, drop) for drop in shown], next=more)
 
 
 @router.post("/drops", status_code=202, openapi_extra=_UPLOAD_BODY, responses=_TOO_LARGE)
@@ -227,7 +228,7 @@ def _upload(front: Front, batch: str) -> UploadObject:
                 name=each.name,
                 sha256=each.sha256,
                 at=datetime.fromisoformat(each.at),
-                drop=_object(front, drop) if drop else None,
+                drop=drop_object(front, drop) if drop else None,
             )
         )
     return UploadObject(upload=batch, files=files)
@@ -236,7 +237,7 @@ def _upload(front: Front, batch: str) -> UploadObject:
 @router.get("/drops/{drop_id}")
 def drop(front: AtFront, _visitor: Looker, drop_id: DropId) -> DropObject:
     """Show one drop."""
-    return _object(front, line_of(front, drop_id))
+    return drop_object(front, line_of(front, drop_id))
 
 
 @router.get("/drops/{drop_id}/results")

@@ -1,12 +1,25 @@
 """The JSON API of correcting: replace a value, send the corrected rows."""
 
-from fastapi import APIRouter, Request
+from datetime import datetime
+from typing import Annotated
 
-from pipeline.web.api_models import ReplaceOrder, Said, SendOrder, Sent
-from pipeline.web.corrections import replace_value, send, table_of
+from fastapi import APIRouter, Query, Request
+
+from pipeline.web.api_models import (
+    AsideList,
+    AsideOrder,
+    AsideRow,
+    DropObject,
+    ReplaceOrder,
+    Said,
+    SendOrder,
+    Sent,
+)
+from pipeline.web.aside import rows_with, set_aside, take_back
+from pipeline.web.corrections import line_of, replace_value, send, table_of
 from pipeline.web.drafts import Rule
-from pipeline.web.front import AtFront, NotPossible, Operator, check_machine
-from pipeline.web.pages.api import LATER, PROBLEMS, DropId
+from pipeline.web.front import AtFront, Looker, NotPossible, Operator, check_machine
+from pipeline.web.pages.api import LATER, PROBLEMS, DropId, drop_object
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
@@ -34,3 +47,46 @@ def send_corrected(
     """Send the corrected rows as a new drop."""
     check_machine(request, front, visitor)
     return Sent(upload=send(front, visitor, drop_id, note=order.note, sure=order.sure))
+
+
+@router.get("/drops/{drop_id}/set-aside")
+def rows_set_aside(front: AtFront, _visitor: Looker, drop_id: DropId) -> AsideList:
+    """List the rows of a drop that somebody set aside."""
+    line_of(front, drop_id)
+    full = front.site.ledger.find(drop_id)
+    told = full.facts.get("aside", ()) if full else ()
+    return AsideList(
+        rows=[
+            AsideRow(row=row, reason=reason, who=who, at=datetime.fromisoformat(at))
+            for row, reason, who, at in told
+        ]
+    )
+
+
+@router.post("/drops/{drop_id}/set-aside", responses=LATER)
+def put_aside(
+    request: Request, front: AtFront, visitor: Operator, drop_id: DropId, order: AsideOrder
+) -> DropObject:
+    """Set rows aside: nothing is to be done about them. By their numbers, or all with a fault."""
+    check_machine(request, front, visitor)
+    line_of(front, drop_id)
+    rows = set(order.rows)
+    if order.fault:
+        rows |= rows_with(table_of(front, drop_id), order.fault)
+    set_aside(front, visitor, drop_id, rows, reason=order.reason, who=order.who)
+    return drop_object(front, line_of(front, drop_id))
+
+
+@router.delete("/drops/{drop_id}/set-aside", responses=LATER)
+def put_back(
+    request: Request,
+    front: AtFront,
+    visitor: Operator,
+    drop_id: DropId,
+    rows: Annotated[list[Annotated[int, Query(ge=0, le=2**31)]], Query(max_length=10_000)],
+) -> DropObject:
+    """Take rows back that were set aside."""
+    check_machine(request, front, visitor)
+    line_of(front, drop_id)
+    take_back(front, visitor, drop_id, rows)
+    return drop_object(front, line_of(front, drop_id))

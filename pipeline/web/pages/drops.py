@@ -12,6 +12,7 @@ from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import DropLine, Search
 from pipeline.web import drop_view, faults, requests, words
+from pipeline.web.aside import REASONS
 from pipeline.web.corrections import line_of, table_of
 from pipeline.web.front import AtFront, Front, Looker, NotThere, Operator, page, read_form
 from pipeline.web.uploads import note_of
@@ -164,6 +165,7 @@ def drop_page(
         **_family(front, drop),
         **_rows(front, drop, outcome if outcome in _NEEDS else "", code, page_no),
         **_faults(front, drop, full),
+        "reasons": REASONS,
         "downloads": drop_view.downloads(front.site, drop),
         "note": note_of(front.site, drop),
         "why": full.facts.get("courier_why", "") if full else "",

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from pipeline.web import correcting, faults, uploads
 from pipeline.web.access import Visitor
+from pipeline.web.aside import REASONS, rows_in, rows_with, set_aside, take_back
 from pipeline.web.corrections import (
     Doubtful,
     Table,
@@ -25,9 +26,11 @@ from pipeline.web.corrections import (
 from pipeline.web.drafts import Rule, Sheet
 from pipeline.web.faults import Rejects
 from pipeline.web.front import AtFront, Front, NotPossible, Operator, page, read_form, text_of
+from pipeline.web.templating import address
+from pipeline.web.words import counted
 from schemas.folding import fold
 from schemas.likeness import nearest
-from schemas.vocabulary import Role
+from schemas.vocabulary import Outcome, Role
 
 router = APIRouter()
 
@@ -82,6 +85,8 @@ def _shown(front: Front, table: Table, page_no: int) -> dict[str, Any]:
         "sent": sorted(set(table.draft.sent.values())),
         "doubts": doubts,
         "sure": mark_of(doubts),
+        "reasons": REASONS,
+        "aside": sorted(table.aside.items()),
         "once": uploads.new_batch(),
     }
 
@@ -193,6 +198,8 @@ def _save(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str:
     with front.drafts.changing(drop_id, table.rejects) as sheet:
         _take_over(sheet, table.rejects, form)
     go = text_of(form, "go")
+    if go.startswith("aside"):
+        return _set_aside(front, visitor, drop_id, form, go)
     if go == "send":
         note, sure = text_of(form, "note"), text_of(form, "sure") if form.get("is_sure") else ""
         once = text_of(form, "once")
@@ -202,6 +209,50 @@ def _save(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str:
             return f"/drops/{drop_id}/fix#asked"  # the page asks
     number = _whole_number(go) or 1
     return f"/drops/{drop_id}/fix?page={number}"
+
+
+def _set_aside(front: Front, visitor: Visitor, drop_id: str, form: FormData, go: str) -> str:
+    """One row by its own button, or all that are ticked on this page."""
+    rejects = table_of(front, drop_id).rejects
+    line = _whole_number(go.removeprefix("aside-"))
+    ticked = [
+        _whole_number(name.removeprefix("send-")) for name in form if name.startswith("send-")
+    ]
+    lines = [line] if line is not None else ticked
+    rows = {
+        int(rejects.rows[each].as_py())
+        for each in lines
+        if each is not None and each < len(rejects)
+    }
+    count = set_aside(
+        front, visitor, drop_id, rows, reason=text_of(form, "reason"), who=text_of(form, "who")
+    )
+    said = f"{counted(count, 'row')} {'is' if count == 1 else 'are'} set aside."
+    page_no = _whole_number(text_of(form, "page")) or 1
+    return address(f"/drops/{drop_id}/fix", page=page_no, said=said)
+
+
+@router.post("/drops/{drop_id}/aside")
+async def aside_fault(
+    request: Request, front: AtFront, visitor: Operator, drop_id: str
+) -> Response:
+    """Set aside all rows with a fault; or take rows back."""
+    form = await read_form(request, front, visitor)
+    target = await run_in_threadpool(_aside_fault, front, visitor, drop_id, form)
+    return RedirectResponse(target, status_code=303)
+
+
+def _aside_fault(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str:
+    row = _whole_number(text_of(form, "row"))
+    if row is not None:
+        take_back(front, visitor, drop_id, {row})
+        return address(f"/drops/{drop_id}/fix", said=f"Row {row} is to be corrected again.")
+    label = text_of(form, "fault")
+    unknown = label == Outcome.UNKNOWN
+    rows = rows_in(front, drop_id, label) if unknown else rows_with(table_of(front, drop_id), label)
+    who = text_of(form, "who")
+    set_aside(front, visitor, drop_id, rows, reason=text_of(form, "reason"), who=who)
+    return f"/drops/{drop_id}"
 
 
 def _take_over(sheet: Sheet, rejects: Rejects, form: FormData) -> None:

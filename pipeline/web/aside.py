@@ -1,0 +1,71 @@
+"""Setting rows aside: nothing is to be done about them, says somebody, with a reason and a name."""
+
+from collections.abc import Collection
+from typing import Final
+
+import structlog
+
+from pipeline.core.errors import StorageError
+from pipeline.core.model import stamp
+from pipeline.core.ports import FOR_A_PERSON
+from pipeline.web import drop_view
+from pipeline.web.access import Visitor
+from pipeline.web.corrections import Table, line_of
+from pipeline.web.front import Front, NotPossible
+
+log = structlog.get_logger(__name__)
+
+REASONS: Final = ("already delivered", "not ours", "duplicate", "other")
+
+
+def set_aside(
+    front: Front, visitor: Visitor, drop_id: str, rows: Collection[int], *, reason: str, who: str
+) -> int:
+    """Leave rows that need a person as they are; return how many.
+
+    Raises NotThere, NotPossible (no reason, or a row that needs nobody), StorageError.
+    """
+    if reason not in REASONS:
+        raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(REASONS)}.")
+    drop = line_of(front, drop_id)
+    others = set(rows) - _rows_for_a_person(front, drop_id)
+    if not rows or others:
+        named = f"Row {min(others)} needs nobody" if others else "No row was chosen"
+        raise NotPossible(f"{named}, so nothing was set aside.", hint="Tick rows to correct.")
+    at = stamp(front.site.clock.now())
+    count = front.site.ledger.set_aside(
+        drop.seq, set(rows), reason=reason, who=(visitor.name or who.strip())[:100], at=at
+    )
+    log.info("web.set_aside", drop=drop_id, rows=len(rows), user=visitor.name)
+    return min(count, len(rows))
+
+
+def take_back(front: Front, visitor: Visitor, drop_id: str, rows: Collection[int]) -> int:
+    """Let rows that were set aside need somebody again; return how many. Raises NotThere."""
+    drop = line_of(front, drop_id)
+    count = front.site.ledger.set_aside(drop.seq, set(rows), reason="", who="", at="")
+    log.info("web.taken_back", drop=drop_id, rows=count, user=visitor.name)
+    return count
+
+
+def rows_with(table: Table, label: str) -> set[int]:
+    """Return the rows left that have a fault."""
+    left = table.left
+    pairs = zip(left.rows.to_pylist(), left.codes.to_pylist(), strict=True)
+    return {int(row) for row, codes in pairs if label in codes.split(";")}
+
+
+def rows_in(front: Front, drop_id: str, outcome: str) -> set[int]:
+    """Return the rows of a results file with an outcome; none where it is not there any more."""
+    path = drop_view.outbox_file(front.site, line_of(front, drop_id), "results")
+    try:
+        sheet = front.files.open(path, drop_view.RESULT_COLUMNS)
+        records = sheet.records(sheet.where("outcome", outcome).tolist())
+    except StorageError:
+        return set()
+    place = sheet.header.index("row")
+    return {int(cells[place]) for cells in records}
+
+
+def _rows_for_a_person(front: Front, drop_id: str) -> set[int]:
+    return set().union(*(rows_in(front, drop_id, outcome) for outcome in FOR_A_PERSON))
