@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from enum import IntEnum
 from zoneinfo import ZoneInfo
 
 from schemas.folding import fold_header
@@ -25,29 +26,60 @@ _EVENT = frozenset(
         *("changed", "change", "activity", "last", "latest", "tracking", "checkpoint"),
     }
 )
-_DELIVERED = frozenset({"delivered", "delivery", "pod", "completed", "completion"})
-_PICKED = frozenset({"picked", "pickup", "pick", "shipped", "shipment", "ship", "dispatched"})
-#: Words of a time that is not the event's: still to come, or of something else.
-_OTHER = frozenset(
+_DELIVERED = frozenset(
+    {
+        *("delivered", "delivery", "pod", "completed", "completion", "del", "dlv", "dlvd"),
+        *("arrival", "arrived", "fulfilled"),
+    }
+)
+_PICKED = frozenset(
+    {
+        *("picked", "pickup", "pick", "shipped", "shipment", "shipping", "ship", "dispatched"),
+        *("dispatch", "handover"),
+    }
+)
+#: Headings without a word for time whose cells are times, or say nothing here.
+_BARE = frozenset(
+    {
+        *("last update", "last updated", "lastupdate", "lastupdated", "updated", "modified"),
+        *("last modified", "lastmodified", "delivered", "actual delivery", "delivery actual"),
+    }
+)
+#: Words of a time that is still to come, or of a length of time.
+_AHEAD = frozenset(
     {
         *("expected", "expect", "promised", "promise", "estimated", "estimate", "est", "edd"),
         *("eta", "sla", "planned", "scheduled", "schedule", "target", "due", "requested", "next"),
-        *("request", "preferred", "slot", "window", "invoice", "bill", "payment", "paid", "cod"),
-        *("remittance", "settlement", "refund", "birth", "dob", "expiry", "manifest", "label"),
-        *("print", "printed", "upload", "export", "report", "appointment", "rescheduled", "by"),
-        *("commitment", "committed", "tat", "ageing", "aging", "days", "before", "cutoff", "ndr"),
-        *("attempt", "attempts", "first", "return", "returned", "rto", "rvp", "reverse", "booking"),
-        *("booked", "created", "creation", "placed", "weight", "revised", "new", "price", "user"),
-        *("customer", "id", "no", "count", "type", "by", "name", "remark", "remarks", "location"),
+        *("request", "preferred", "slot", "window", "appointment", "rescheduled", "commitment"),
+        *("committed", "tat", "ageing", "aging", "days", "before", "cutoff", "revised", "new"),
+        *("count", "attempt", "attempts", "ndr", "return", "returned", "rto", "rvp", "reverse"),
+        *("late", "delay", "risk", "type", "id", "no", "name", "remark", "remarks", "by", "not"),
     }
 )
-_UPDATES = (["last", "update"], ["last", "updated"], ["lastupdate"], ["lastupdated"])
+#: Words of other things that have a time too; not where it is said to be the delivery's.
+_OTHER = frozenset(
+    {
+        *("invoice", "bill", "payment", "paid", "cod", "remittance", "settlement", "refund"),
+        *("birth", "dob", "expiry", "manifest", "label", "print", "printed", "upload", "export"),
+        *("report", "first", "booking", "booked", "created", "creation", "placed", "weight"),
+        *("price", "user", "customer", "location", "order", "ordered", "purchase", "approved"),
+    }
+)
 _FINALS = frozenset(m for m in Milestone if STEPS[m].final)
 ALWAYS = frozenset(Milestone)
 
 
+class Told(IntEnum):
+    """How near the time under a heading is to a row's event; the nearest goes first."""
+
+    EVENT = 0  # that of any status
+    END = 1  # that of a final status
+    BEGIN = 2  # that of the pickup: what lies far from it is too old, or ahead, as well
+
+
 def zone_named(heading: str) -> ZoneInfo | None:
     """Return the zone that a heading names (``Event Time (UTC)``, ``… IST``), None without one."""
+    heading = _spaced(heading) if "/" not in heading else heading
     place = _PLACE.search(heading)
     if place:
         try:
@@ -75,18 +107,29 @@ def brings_up_to_date(heading: str, aliases: Collection[str]) -> bool:
     return len(rest) < len(" ".join(words)) and rest in aliases
 
 
-def event_told(heading: str) -> frozenset[Milestone]:
-    """Return the milestones whose event a heading that no profile knows has the time of."""
-    words = _WORD.findall(_HUMP.sub(" ", " ".join(heading.split())).casefold().replace("_", " "))
-    said = frozenset(words) | frozenset({"last", "update"} if words in _UPDATES else ())
-    if said & _OTHER or not said:
-        return frozenset()
-    if said <= _ALONE:
-        return ALWAYS
-    if said & _EVENT and (said & _TIME or words in _UPDATES):
-        return ALWAYS if not said & _DELIVERED else _FINALS
-    if said & _TIME and said & _DELIVERED:
-        return _FINALS
-    if said & _TIME and said & _PICKED:
-        return frozenset({Milestone.BAG_PICKED})
-    return frozenset()
+def event_told(heading: str) -> Told | None:
+    """Return which event a heading that no profile knows has the time of, None if of none."""
+    words = _WORD.findall(_spaced(heading).casefold())
+    said = frozenset(words)
+    ends = said & _DELIVERED
+    if said & _AHEAD or (said & _OTHER and "delivered" not in said):
+        return None
+    if " ".join(words) in _BARE:
+        return Told.END if ends else Told.EVENT
+    if not said & _TIME:
+        return None
+    if ends:
+        return Told.END
+    if said <= _ALONE or said & _EVENT:
+        return Told.EVENT
+    return Told.BEGIN if said & _PICKED else None
+
+
+def concerned(told: Told) -> frozenset[Milestone]:
+    """Return the milestones for which such a time counts."""
+    return _FINALS if told is Told.END else ALWAYS
+
+
+def _spaced(heading: str) -> str:
+    """Return a heading with its words apart: ``lastUpdate``, ``delivered_ts``."""
+    return _HUMP.sub(" ", " ".join(heading.split())).replace("_", " ")

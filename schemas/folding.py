@@ -5,7 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 _RUNS = re.compile(r"[\s_.\-]+")
-_ZONE = re.compile(r"(?<=[a-z]) (?:utc|gmt|ist)(?: ?\+?\d{1,2}:?\d\d)?$")
+_ZONE = re.compile(r"(?<=[a-z]) (?:utc|gmt|ist)(?: ?\+?\d{1,2}:?\d\d)?$|^(?:utc|gmt|ist) (?=[a-z])")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 #: Characters nobody sees: zero-width, joiners, byte order mark, soft hyphen. Only ever taken off
@@ -53,7 +53,7 @@ def fold_header(text: str) -> str:
 
     Like ``fold``, and without asterisks, invisible characters (with the quotes that a mark makes
     part of the text), remarks in brackets such as ``(dd-mm-yyyy)`` (hazards, section E) and a zone
-    at its end (``UTC``).
+    at its beginning or end (``UTC``).
     """
     # The same few headings come with every file, and each is tried against every profile.
     return _fold_known(text) if len(text) <= _USUAL_LENGTH else _fold_any(text)

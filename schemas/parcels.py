@@ -46,6 +46,12 @@ NO_ID = rf"^(?:[0\-.,/ ]*|{'|'.join(re.escape(word) for word in sorted(ABSENT))}
 _HEADINGS = (
     *(
         f"{what}{number}"
+        for what in ("tracking", "docket", "consignment", "airwaybill", "lr", "cnote", "cn")
+        for number in ("id", "no", "number", "code", "ref", "reference")
+    ),
+    *(f"{what}awb{number}" for what in ("forward", "courier") for number in ("", "no", "number")),
+    *(
+        f"{what}{number}"
         for what in ("parcel", "package", "shippingpackage", "shipment", "box", "carton", "piece")
         for number in ("id", "no", "number", "code", "ref", "reference")
     ),

@@ -33,7 +33,7 @@ from pipeline.validation import rejects_file
 from pipeline.validation.batch import Wanted, judge, read_together
 from pipeline.validation.boolean_columns import DateKinds
 from pipeline.validation.columns import ColumnMap, Match, map_columns
-from pipeline.validation.date_helpers import date_rules, events, with_dates
+from pipeline.validation.date_helpers import date_rules, events, newer, with_dates
 from pipeline.validation.date_orders import Proof, proofs
 from pipeline.validation.evidence import Evidence, around
 from pipeline.validation.profile_by_name import Choice, decided
@@ -208,6 +208,9 @@ def _prepare_sheet(
         else:
             yield from _judge(sheet.blocks(gathered.tally), main, reading, taken, data)
     columns, matched = dict(mapping.columns), dict(mapping.matched)
+    for role in (Role.PROMISED, Role.ESTIMATED):
+        if (column := newer(mapping, role)) is not None:
+            columns[role] = column
     told = next(events(mapping), None)
     if told is not None and Role.EVENT_TIME not in columns:
         columns[Role.EVENT_TIME], matched[Role.EVENT_TIME] = told[0], Match.EVIDENCE

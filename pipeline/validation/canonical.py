@@ -22,7 +22,7 @@ from pipeline.validation.date_orders import Proof, as_proven, two_way
 from pipeline.validation.order_ids import canonical_ids
 from pipeline.validation.row_shape import error_cells, nul_cells, shapes, wider, without_status
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
-from schemas.courier import Profile
+from schemas.courier import DateRule, Profile
 from schemas.date_headings import zone_named
 from schemas.evidence import speaks_of_failure
 from schemas.folding import fold, is_absent
@@ -268,7 +268,26 @@ class _Dates(Struct, frozen=True, kw_only=True):
             times = Times(ms=np.where(days, times.ms, local.ms))
         two = two_way(cells) & times.read if doubtful else np.zeros(len(cells), dtype=np.bool_)
         heading = " ".join(self.facts.mapping.headers[column].split())
-        return _Read(heading=heading, cells=cells, times=times, two_way=two)
+        none = np.zeros(len(cells), dtype=np.bool_)
+        return _Read(heading=heading, cells=cells, times=times, two_way=two, unlisted=none)
+
+    def guard(self, column: int, now_ms: npt.NDArray[np.int64]) -> "_Read":
+        """Read a column that no profile knows: where day and month may be swapped, in our favour.
+
+        It only holds what is too old or lies ahead: that must be so in either order.
+        """
+        cells = _as_dates(self.facts.block.cells[column])
+        read = self.read(Role.EVENT_TIME, column, cells)
+        every = np.ones(len(cells), dtype=np.bool_)
+        rule = self.profile.date_rule(Role.EVENT_TIME)
+        if rule.read_as != "text" or (read.times.read | (read.times.ms == ABSENT)).all():
+            return replace(read, two_way=~every, unlisted=every)
+        other = DateRule(day_first=not rule.day_first)
+        zone = zone_named(self.facts.mapping.headers[column]) or self.zone
+        swapped = read_times(cells, self.facts.block.kinds.get(column), other, zone)
+        nearer = np.abs(swapped.ms - now_ms) < np.abs(read.times.ms - now_ms)
+        ms = np.where(swapped.read & (~read.times.read | nearer), swapped.ms, read.times.ms)
+        return replace(read, times=Times(ms=ms), two_way=~every, unlisted=every)
 
     def role(self, role: Role) -> "_Read | None":
         """Read the column of a role, a newer one before it; None without one."""
@@ -281,12 +300,16 @@ class _Dates(Struct, frozen=True, kw_only=True):
 
 
 class _Read(Struct, frozen=True, kw_only=True):
-    """A column as it was read. ``two_way``: instants that may be day or month first."""
+    """A column as it was read. ``two_way``: instants that may be day or month first.
+
+    ``unlisted``: rows whose time is from a column that no profile knows.
+    """
 
     heading: str
     cells: pa.Array
     times: Times
     two_way: npt.NDArray[np.bool_]
+    unlisted: npt.NDArray[np.bool_]
 
     def over(self, other: "_Read | None", rows: npt.NDArray[np.bool_] | None = None) -> "_Read":
         """Return the other one with our dates in its place where we have any.
@@ -303,6 +326,7 @@ class _Read(Struct, frozen=True, kw_only=True):
             cells=pc.if_else(pa.array(mine), self.cells, other.cells),
             times=Times(ms=np.where(mine, self.times.ms, other.times.ms)),
             two_way=np.where(mine, self.two_way, other.two_way),
+            unlisted=np.where(mine, self.unlisted, other.unlisted),
         )
 
 
@@ -316,12 +340,14 @@ def _put_dates(
     for role in DATE_ROLES:
         read = dates.role(role)
         if role is Role.EVENT_TIME:
-            read = _with_events(read, dates, milestones)
+            read = _with_events(read, dates, milestones, now_ms)
         if read is None:
             continue
         age, kind, order = _DATES[role]
         times, evidence = read.times, Cells(heading=read.heading, cells=read.cells)
-        facts.columns[age] = pa.array(times.ms - now_ms, mask=~times.read | read.two_way)
+        # A row for which there is nothing to send needs no guard.
+        unasked = read.two_way | (read.unlisted & (milestones == 0))
+        facts.columns[age] = pa.array(times.ms - now_ms, mask=~times.read | unasked)
         facts.evidence[age] = evidence
         told = np.where(times.ms == UNREADABLE, DateKind.UNREADABLE, DateKind.SOUND)
         if role in mixed:
@@ -333,21 +359,22 @@ def _put_dates(
 
 
 def _with_events(
-    read: _Read | None, dates: _Dates, milestones: npt.NDArray[np.int8]
+    read: _Read | None,
+    dates: _Dates,
+    milestones: npt.NDArray[np.int8],
+    now_ms: npt.NDArray[np.int64],
 ) -> _Read | None:
     """Return event times, where a row has none of its own from a column that tells of its event.
 
-    Such a column is not listed by name: a cell of it that cannot be read, or that may be day or
-    month first, says nothing. Rows without a milestone need no guard.
+    Such a column is not listed by name, so a cell of it that cannot be read says nothing.
     """
-    block = dates.facts.block
+    none = np.zeros(len(dates.facts.block), dtype=np.bool_)
     for column, told in events(dates.facts.mapping):
-        other = dates.read(Role.EVENT_TIME, column, _as_dates(block.cells[column]))
-        sound = other.times.read & ~other.two_way & (milestones > 0) & concerns(milestones, told)
+        other = dates.guard(column, now_ms)
         if read is None:
-            none = Times(ms=np.full(len(block), ABSENT, dtype=np.int64))
-            read = replace(other, times=none, two_way=np.zeros(len(block), dtype=np.bool_))
-        read = other.over(read, sound & (read.times.ms == ABSENT))
+            read = replace(other, times=Times(ms=np.full(len(none), ABSENT, dtype=np.int64)))
+        sound = other.times.read & concerns(milestones, told) & (read.times.ms == ABSENT)
+        read = other.over(read, sound)
     return read
 
 

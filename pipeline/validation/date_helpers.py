@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from pipeline.validation.columns import ColumnMap, data_header
 from schemas.courier import DateRule, Profile
-from schemas.date_headings import ALWAYS, brings_up_to_date, event_told
-from schemas.vocabulary import DATE_ROLES, Milestone, Role
+from schemas.date_headings import Told, brings_up_to_date, concerned, event_told
+from schemas.vocabulary import DATE_ROLES, Role
 
 _EVENT = "event "
 _NEWER = "newer "
@@ -32,10 +32,10 @@ def with_dates(mapping: ColumnMap, profile: Profile) -> ColumnMap:
         for role in (Role.PROMISED, Role.ESTIMATED):
             if role in mapping.columns and brings_up_to_date(heading, profile.headers[role]):
                 helpers.setdefault(f"{_NEWER}{role}", at)
-        if at not in helpers.values() and event_told(heading):
-            told.append(at)
-    told.sort(key=lambda at: event_told(mapping.headers[at]) != ALWAYS)
-    helpers |= {f"{_EVENT}{number}": at for number, at in enumerate(told)}
+        event = event_told(heading)
+        if at not in helpers.values() and event is not None:
+            told.append((event, at))
+    helpers |= {f"{_EVENT}{number}": at for number, (_, at) in enumerate(sorted(told))}
     return replace(mapping, helpers=helpers)
 
 
@@ -44,11 +44,12 @@ def newer(mapping: ColumnMap, role: Role) -> int | None:
     return mapping.helpers.get(f"{_NEWER}{role}")
 
 
-def events(mapping: ColumnMap) -> Iterator[tuple[int, frozenset[Milestone]]]:
-    """Give the columns that may hold a row's event time, and for rows of which milestones."""
+def events(mapping: ColumnMap) -> Iterator[tuple[int, Told]]:
+    """Give the columns that may hold a row's event time, and of which event."""
     for name, at in mapping.helpers.items():
-        if name.startswith(_EVENT):
-            yield at, event_told(mapping.headers[at])
+        told = event_told(mapping.headers[at]) if name.startswith(_EVENT) else None
+        if told is not None:
+            yield at, told
 
 
 def date_rules(mapping: ColumnMap, profile: Profile) -> dict[int, DateRule]:
@@ -61,9 +62,8 @@ def date_rules(mapping: ColumnMap, profile: Profile) -> dict[int, DateRule]:
     return {at: profile.date_rule(role) for at, role in columns}
 
 
-def concerns(milestones: npt.NDArray[np.int8], told: frozenset[Milestone]) -> npt.NDArray[np.bool_]:
-    """Return the rows whose event a column tells of that is of these milestones."""
-    if told == ALWAYS:
-        return np.ones(len(milestones), dtype=np.bool_)
-    found: npt.NDArray[np.bool_] = np.isin(milestones, [int(each) for each in told])
+def concerns(milestones: npt.NDArray[np.int8], told: Told) -> npt.NDArray[np.bool_]:
+    """Return the rows for which a time counts; one of any event also for rows without milestone."""
+    wanted = [int(each) for each in concerned(told)] + ([0] if told is Told.EVENT else [])
+    found: npt.NDArray[np.bool_] = np.isin(milestones, wanted)
     return found

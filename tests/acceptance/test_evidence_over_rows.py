@@ -101,7 +101,9 @@ def test_a_return_with_its_own_awb_is_another_journey(root: Root) -> None:
     assert ends(root, "day") == [SENT, NOTHING]
 
 
-@pytest.mark.parametrize("heading", ["Item ID", "Sub Order No", "SKU", "Sale Order Item Code"])
+@pytest.mark.parametrize(
+    "heading", ["Item ID", "Sub Order No", "SKU", "Sale Order Item Code", "Docket No"]
+)
 def test_without_awbs_the_items_of_an_order_are_its_parcels(root: Root, heading: str) -> None:
     rows = [
         ("A1", "1", "Delivered"),
@@ -270,6 +272,7 @@ def test_an_updated_delivery_date_goes_before_the_old_one(
     [
         ("Event Time (UTC)", "Promised Delivery Date (UTC)"),
         ("Event Time UTC", "Promised Delivery Date GMT"),
+        ("UTC Event Time", "utc_promised_delivery_date"),
         ("Event Time (GMT+00:00)", "PDD UTC"),
     ],
 )
@@ -356,6 +359,7 @@ AHEAD = ("rejected", "DATE_RANGE:event_time;TIME_FUTURE:event_time")
     [
         *("delivery_date", "Actual_Delivery_Date", "delivered_ts", "LastUpdate", "timestamp"),
         *("Last Status Time", "Date", "POD Date", "Completed At", "Tracking Date"),
+        *("order_delivered_customer_date", "shipping date (DateOrders)", "deliveredAt", "Updated"),
     ],
 )
 def test_a_time_under_any_name_guards_a_delivery(root: Root, heading: str) -> None:
@@ -379,13 +383,25 @@ def test_a_time_under_any_name_guards_a_delivery(root: Root, heading: str) -> No
         ("Date of Birth", "1990-01-01"),
         ("Delivery Slot Date", "2027-01-01"),
         ("Delivery Date", "tomorrow"),
-        ("Pickup Date", "2025-01-01"),
     ],
 )
 def test_dates_of_other_things_hold_no_delivery(root: Root, heading: str, cell: str) -> None:
     root.drop("day.csv", sheet([("A1", "Delivered", cell)], ("Order ID", "Status", heading)))
     assert root.once().code == 0
     assert ends(root, "day") == [SENT]
+
+
+def test_a_guard_holds_what_is_old_whichever_way_day_and_month_are_written(root: Root) -> None:
+    rows = [("A1", "Delivered", "1/18/2018 12:27"), ("A2", "Delivered", "11/27/2026 10:15")]
+    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "shipping date (DateOrders)")))
+    assert root.once().code == 3
+    assert ends(root, "day") == [OLD, SENT]
+
+
+def test_times_under_any_name_tell_which_scan_was_the_last(root: Root) -> None:
+    root.drop("day.csv", sheet(SCANS, (*WITH_AWB, "timestamp")))
+    assert root.once().code == 3
+    assert ends(root, "day") == [TAKEN_BACK, NOTHING, NOTHING, TAKEN_BACK, NOTHING]
 
 
 def test_a_delivery_date_says_nothing_of_a_pickup(root: Root) -> None:
