@@ -90,7 +90,8 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     picks the profile. ``file_time``: how a time is written into file names (strptime), "" for not
     at all; it orders the courier's files. ``directions``: folded cell → direction;
     ``filled_rto_awb``: the direction of a row whose second AWB is filled. ``zone``: IANA name, ""
-    for the configured one. ``reasons``: folded reason text → reason code. ``date_output``: how the
+    for the configured one. ``reasons``: folded reason text → reason code. ``reason_codes``: what
+    the courier's own codes look like, a regular expression, "" for none. ``date_output``: how the
     API gets dates.
     ``strict_dates``: reject rows when a column mixes date cells with text dates.
     ``auto_dispatch``: every order of this courier is pushed with ``autoDispatch``.
@@ -122,6 +123,7 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     strict_dates: bool = False
     ids: IdRule = field(default_factory=IdRule)
     reasons: Mapping[str, int] = field(default_factory=dict)
+    reason_codes: str = ""
     auto_dispatch: bool = False
     unconfirmed_headers: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
     unconfirmed: tuple[str, ...] = ()

@@ -40,9 +40,10 @@ def is_awb_like(folded_header: str) -> bool:
 def load_profile(text: str, *, origin: str) -> Profile:
     """Read a profile from TOML; ``origin`` is the file's name, for messages.
 
-    Headers and direction words that the file does not give are those of ``generic``. Raises
-    ``ProfileError`` naming file, line (best effort) and key for anything unknown, contradictory
-    or of the wrong type.
+    Headers and direction words that the file does not give are those of ``generic``, and so are
+    the meanings of statuses that it does not name, unless it is a draft. Raises ``ProfileError``
+    naming file, line (best effort) and key for anything unknown, contradictory or of the wrong
+    type.
     """
     return _read(parse(text, origin=origin), base=_generic())
 
@@ -81,6 +82,8 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
     dates = root.section("dates")
     direction = root.section("direction")
     statuses, open_statuses = read_statuses(root)
+    if base and not open_statuses:
+        statuses = statuses.knowing(base.statuses)
     open_required = tuple(f"required: {role}" for role in asked if role.startswith(MARK))
     profile = Profile(
         name=name,
@@ -105,6 +108,7 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
         statuses=statuses,
         ids=_ids(root),
         reasons=_reasons(root),
+        reason_codes=_reason_codes(root),
         strict_dates=dates.flag("strict", default=False),
         date_output=_output(dates),
         dates=_dates(dates),
@@ -271,6 +275,15 @@ def _reasons(root: Section) -> dict[str, int]:
         if reasons.setdefault(fold(text), number) != number:
             raise section.error(text, "also stands with another number, in another spelling")
     return reasons
+
+
+def _reason_codes(root: Section) -> str:
+    shape = root.text("reason_codes")
+    try:
+        re.compile(shape)
+    except re.error as error:
+        raise root.error("reason_codes", f"is no regular expression: {error}") from error
+    return shape
 
 
 def _output(dates: Section) -> str:

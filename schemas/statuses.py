@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import Enum, IntEnum, StrEnum
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from schemas.folding import fold, is_absent
 from schemas.likeness import nearest
@@ -120,7 +121,9 @@ class StatusTable(Struct, frozen=True, kw_only=True):
     the status (``S`` + ``015``). ``scans``: reason column → milestone, for rows of ``scan_types``
     that have no milestone of their own. ``nothing_begins``: beginnings of statuses that are known
     to have no milestone (a profile's ``assigned_*``); never of one that has.
-    ``shown``, ``shown_types``: folded → as the profile writes it.
+    ``shown``, ``shown_types``: folded → as the profile writes it. ``common``,
+    ``common_by_direction``: like ``base`` and ``by_direction``, what any courier means by a
+    status; they hold for statuses that stand nowhere else in the vocabulary.
     """
 
     base: Mapping[str, Meaning]
@@ -132,6 +135,31 @@ class StatusTable(Struct, frozen=True, kw_only=True):
     nothing_begins: tuple[str, ...] = ()
     shown: Mapping[str, str] = field(default_factory=dict)
     shown_types: Mapping[str, str] = field(default_factory=dict)
+    common: Mapping[str, Meaning] = field(default_factory=dict)
+    common_by_direction: Mapping[Direction, Mapping[str, Meaning]] = field(default_factory=dict)
+
+    def knowing(self, other: "StatusTable") -> "StatusTable":
+        """Return the vocabulary that knows in addition what another one says of its statuses.
+
+        Where a status has no meaning without its type, the other's milestones are left out: it
+        does not know which types go with them.
+        """
+        tables = (self.base, self.scans, *self.by_direction.values(), *self.by_type.values())
+        own = {key for table in tables for key in table}
+        typed = bool(self.by_type)
+
+        def taken(table: Mapping[str, Meaning]) -> dict[str, Meaning]:
+            return {
+                key: meaning
+                for key, meaning in table.items()
+                if key not in own and not (typed and meaning > NOTHING)
+            }
+
+        return replace(
+            self,
+            common=taken(other.base),
+            common_by_direction={way: taken(table) for way, table in other.by_direction.items()},
+        )
 
     def offered(self) -> tuple[str, ...]:
         """The statuses with a clear meaning, as the profile writes them, for drop-down lists.
@@ -164,6 +192,8 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         if self.joined and kind and not key.startswith(f"{kind} "):
             key = f"{kind} {key}"
         special = self.by_direction.get(direction, {}).get(key)
+        if special is None:
+            special = self.common_by_direction.get(direction, {}).get(key)
         if special == UNCLEAR and direction is Direction.BLANK:
             return Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.BLANK)
         if special is not None:
@@ -186,7 +216,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         meaning = self.base.get(key)
         if meaning is None and key.startswith(self.nothing_begins) and not self._near(key):
             return NOTHING
-        return meaning
+        return self.common.get(key) if meaning is None else meaning
 
     def _near(self, key: str) -> bool:
         """A slip of the pen in a milestone must not pass as one of a family without any."""

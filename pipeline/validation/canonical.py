@@ -437,6 +437,9 @@ def _put_texts(
         cells = pc.if_else(pa.array(stale), "", cells)
     numbers, words = read_reasons(cells, profile.reasons)
     odd = pc.not_equal(words, "").to_numpy(zero_copy_only=False)
+    if profile.reason_codes:
+        own = pc.match_substring_regex(words, rf"^\s*(?:{profile.reason_codes})\s*$")
+        odd = odd & ~own.to_numpy(zero_copy_only=False)
     facts.flag(Fact.REASON_WORDS, odd, _cells_of(facts, Role.REASON_CODE))
     texts = {
         Role.REMARK: with_reasons(without_absent(facts.values(Role.REMARK)), words),

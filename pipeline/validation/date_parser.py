@@ -32,20 +32,39 @@ _MONTHS = {
 _WEEKDAY = r"(?:(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)(?:[a-z]*day)?[.,]?\s+)?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4}|\d{2})"
+_HALF = r"\s*(?P<half>[ap]\.?m\.?)?\s*(?:hrs?\.?|hours|h|uhr)?"
+_CLOCK = (
+    r"(?P<hour>\d{1,2})(?P<point>[:.])(?P<minute>\d{2})"
+    r"(?:(?P=point)(?P<second>\d{2})(?:[.,:](?P<part>\d{1,9}))?)?"
+)
+_INDIA = r"\s*(?:\(?india standard time\)?|ist|\[asia/(?:kolkata|calcutta)\])"
+_GREENWICH = r"\s*(?:\(?coordinated universal time\)?|\(?greenwich mean time\)?|utc|gmt|\[utc\])"
+_ZONE = (
+    rf"(?P<zone>z|utc|gmt|ist|(?:gmt|utc)?\+05:?30(?:{_INDIA})?"
+    rf"|(?:gmt|utc)?[+-]00:?00(?:{_GREENWICH})?|(?:gmt|utc)?[+-]\d{{2}}:?\d{{2}})"
+)
 _TIME = (
-    r"(?:(?:\s*[t,]\s*|\s+)"
-    r"(?:(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d{1,9}))?)?"
-    r"\s*(?P<half>[ap]\.?m\.?)?|(?P<packed>\d{4}|\d{6}))"
-    r"\s*(?P<zone>z|utc|gmt|ist|[+-]\d{2}:?\d{2})?)?"
+    r"(?:(?:\s*[t,]\s*|\s+(?:(?:at|um|-)\s+)?)"
+    rf"(?:{_CLOCK}{_HALF}|(?P<packed>\d{{4}}|\d{{6}})\s*(?:hrs?\.?)?)\s*{_ZONE}?)?"
+)
+_TIME_OF_NAMED = _TIME.replace(r"\s*[t,]\s*|", r"\s*[t,:]\s*|", 1)
+_DAYS = (
+    r"(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})",
+    r"(?P<first>\d{1,2})(?P<sep>[-/. ])(?P<second_>\d{1,2})(?P=sep)(?P<year>\d{4}|\d{2})",
+)
+_NAMED_DAYS = (
+    rf"{_DAY}[-/ .,]*(?P<name>[a-z]{{3,9}})[-/ .,]*{_YEAR}",
+    rf"(?P<name>[a-z]{{3,9}})[-/ .]*{_DAY}[-/ ,]+{_YEAR}",
 )
 _SHAPES = tuple(
-    re.compile(_WEEKDAY + day + _TIME)
-    for day in (
-        r"(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})",
-        r"(?P<first>\d{1,2})(?P<sep>[-/. ])(?P<second_>\d{1,2})(?P=sep)(?P<year>\d{4}|\d{2})",
-        rf"{_DAY}[-/ .,]*(?P<name>[a-z]{{3,9}})[-/ .,]*{_YEAR}",
-        rf"(?P<name>[a-z]{{3,9}})[-/ .]*{_DAY}[-/ ,]+{_YEAR}",
-        r"(?P<eight>\d{8})",
+    re.compile(shape)
+    for shape in (
+        *(_WEEKDAY + day + _TIME for day in (*_DAYS, r"(?P<eight>\d{8})")),
+        *(_WEEKDAY + day + _TIME_OF_NAMED for day in _NAMED_DAYS),
+        # 20261127101500; what a program prints of a date in C or Java; the time before the date.
+        r"(?P<eight>20\d{6})(?P<packed>\d{6})",
+        rf"{_WEEKDAY}(?P<name>[a-z]{{3,9}})\s+{_DAY}\s+{_CLOCK}\s+(?:{_ZONE}\s+)?(?P<year>\d{{4}})",
+        *(rf"{_CLOCK}{_HALF}[\s,]+(?:on\s+)?{day}" for day in (*_DAYS, *_NAMED_DAYS)),
     )
 )
 _NOTHING = re.compile(
@@ -182,8 +201,9 @@ def _zone(text: str | None) -> tzinfo | None:
         return None
     if text in {"z", "utc", "gmt"}:
         return UTC
+    text = re.sub(r"^(?:gmt|utc)(?=[+-])", "", text)
     if text == "ist":
         return _IST
     sign = -1 if text[0] == "-" else 1
-    digits = text[1:].replace(":", "")
+    digits = text[1:6].replace(":", "")
     return timezone(sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))

@@ -11,6 +11,7 @@ from pipeline.core.model import Block, Disposition
 from pipeline.validation.boolean_columns import DateKinds
 from pipeline.validation.columns import map_columns
 from pipeline.validation.date_columns import UNREADABLE, read_times
+from pipeline.validation.date_parser import read_date
 from schemas.courier import DateRule
 from schemas.profile import builtin_profiles, load_profile
 from schemas.vocabulary import CellKind, Role
@@ -333,3 +334,44 @@ def test_the_date_is_written_as_the_profile_says() -> None:
     )
     row = sheet(["Order ID", "Status", "PDD"], ["A1", "Delivered", "2026-06-26"], courier=profile)
     assert row.update["meta"] == {"promised_delivery_date": "26-06-2026"}
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("20261127101500", "2026-11-27T10:15:00"),
+        ("27-11-2026 10:15 hrs", "2026-11-27T10:15:00"),
+        ("27-11-2026 10:15:07 Hrs.", "2026-11-27T10:15:07"),
+        ("27-11-2026 1015 hrs", "2026-11-27T10:15:00"),
+        ("Fri Nov 27 2026 21:24:25 GMT+0530 (India Standard Time)", "2026-11-27T21:24:25+05:30"),
+        ("Fri Nov 27 21:24:25 IST 2026", "2026-11-27T21:24:25+05:30"),
+        ("2026-11-27T21:24:25+05:30[Asia/Kolkata]", "2026-11-27T21:24:25+05:30"),
+        ("2026-11-27 21:24:25 +0530 IST", "2026-11-27T21:24:25+05:30"),
+        ("2026-11-27 21:24:25 +0000 UTC", "2026-11-27T21:24:25+00:00"),
+        ("27-Nov-26 09.24.25.000000 PM", "2026-11-27T21:24:25"),
+        ("27-11-2026 21:24:25:000", "2026-11-27T21:24:25"),
+        ("27/11/2026 21.24", "2026-11-27T21:24:00"),
+        ("27/11/2026 - 21:24", "2026-11-27T21:24:00"),
+        ("27 November 2026 at 09:24 PM", "2026-11-27T21:24:00"),
+        ("21:24 27-11-2026", "2026-11-27T21:24:00"),
+        ("09:24 PM, 27 Nov 2026", "2026-11-27T21:24:00"),
+        ("27Nov2026:21:24:25", "2026-11-27T21:24:25"),
+    ],
+)
+def test_shapes_that_couriers_and_their_programs_write(text: str, read: str) -> None:
+    at = read_date(text, DateRule()).at
+    assert at is not None
+    assert at.isoformat() == read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("27 Nov, 09:24 PM", "27-Nov", "20261399101500", "12345678901234", "20261127256100"),
+        *("2026-11-27 21:24 +0530 UTC", "27-11-2026 25:00 hrs", "27-11-2026 10:15.07"),
+    ],
+)
+def test_shapes_that_leave_the_instant_open_are_no_dates(text: str) -> None:
+    reading = read_date(text, DateRule())
+    assert reading.at is None
+    assert not reading.absent

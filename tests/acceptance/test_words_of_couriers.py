@@ -1,0 +1,87 @@
+"""Words that couriers do write come to what they mean, and make no noise."""
+
+import pytest
+
+from pipeline.sandbox.server import SandboxHandle
+from tests.acceptance.harness import Root
+from tests.acceptance.test_hazards_of_reading import lines, sent
+from tests.fakes.courier_sheet import sheet
+
+
+def test_blue_darts_words_are_known(root: Root, api: SandboxHandle) -> None:
+    words = {
+        "SHIPMENT DELIVERED": "delivery_done",
+        "RTO SHIPMENT DELIVERED": "rto_bag_delivered",
+        "DELIVERED BACK TO SHIPPER": "rto_bag_delivered",
+        "SHIPMENT PICKED UP": "bag_picked",
+        "RETURN TO SHIPPER": "",
+        "In Transit. Await delivery information": "",
+        '"OUT FOR DELIVERY,  DETAILS AWAITED"': "",
+        "UD SHIPMENT RECEIVED FOR FURTHER PROCESS": "",
+    }
+    rows = [f"A{number},{status}" for number, status in enumerate(words)]
+    root.drop("mis.csv", lines("Order ID,Status", *rows), "bluedart")
+    # A row that has an RTO AWB too does not say which of the two was delivered.
+    root.drop("both.csv", lines("Order ID,Status,RTO AWB", "B1,Shipment Delivered,77"), "bluedart")
+    root.once()
+    expected = [(f"A{number}", said) for number, said in enumerate(words.values()) if said]
+    assert sent(api) == expected
+    assert root.of("mis").counts == {"accepted": 4, "ignored": 4}
+    assert root.of("both").lines()[0]["codes"].startswith("STATUS_AMBIGUOUS")
+
+
+SHIPROCKET = (
+    *("NEW ORDER", "CANCELED", "CANCELLATION REQUESTED", "PICKUP SCHEDULED", "IN TRANSIT-EN-ROUTE"),
+    *("REACHED DESTINATION HUB", "DELAYED", "UNDELIVERED-2nd Attempt", "RTO IN TRANSIT"),
+    *("RETURN PICKUP GENERATED", "RTO OFD", "LOST", "READY TO SHIP", "PICKUP EXCEPTION"),
+)
+
+
+def test_an_export_of_shiprocket_is_no_file_of_rejects(root: Root, api: SandboxHandle) -> None:
+    words = ("PICKED UP", "DELIVERED", *SHIPROCKET)
+    rows = [f"A{number:02},{status},27.11.26 14:41" for number, status in enumerate(words)]
+    header = "Order ID,Status,Last Updated AT"
+    root.drop("orders.csv", lines(header, *rows), "shiprocket")
+    assert root.once().code == 0
+    assert sent(api) == [("A00", "bag_picked"), ("A01", "delivery_done")]
+    assert root.of("orders").counts == {"accepted": 2, "ignored": len(SHIPROCKET)}
+
+
+def test_the_courier_s_own_reason_codes_do_not_warn(root: Root, api: SandboxHandle) -> None:
+    header = "Order ID,Status Type,Status,NSLCode"
+    codes = ("X-UCI", "EOD-146", "EOD- 38", "ST-114", "DLYDC-107")
+    rows = [f"A{number},DL,Delivered,{code}" for number, code in enumerate(codes)]
+    root.drop("day.csv", lines(header, *rows), "delhivery")
+    root.drop("words.csv", lines(header, "B1,DL,Delivered,customer - asked"), "delhivery")
+    assert root.once().code == 0
+    assert len(sent(api)) == len(codes) + 1
+    assert "REASON_NOT_NUMERIC" not in root.of("day").codes
+    assert "REASON_NOT_NUMERIC" in root.of("words").codes
+
+
+@pytest.mark.parametrize(
+    ("courier", "cells", "outcome"),
+    [
+        ("xpressbees", {"Status": "Undelivered"}, ""),
+        ("dtdc", {"Status": "RTO Initiated"}, ""),
+        ("ekart", {"Status": "Return Delivered"}, "return_bag_delivered"),
+        ("clickpost", {"Status": "Delivered"}, "delivery_done"),
+        ("clickpost", {"Status": "Delivered", "is_rvp": "1"}, "STATUS_AMBIGUOUS:status"),
+        ("unicommerce", {"Status": "PICKED"}, ""),
+        ("unicommerce", {"Status": "Returned"}, "STATUS_AMBIGUOUS:status"),
+        ("delhivery", {"Status": "Delivered", "Status Type": "UD"}, "STATUS_AMBIGUOUS:status"),
+        ("delhivery", {"Status": "Picked Up", "Status Type": "PU"}, "STATUS_UNKNOWN:status"),
+        ("delhivery", {"Status": "RTO Initiated", "Status Type": "UD"}, ""),
+    ],
+)
+def test_a_profile_knows_what_generic_knows_unless_it_says_otherwise(
+    courier: str, cells: dict[str, str], outcome: str
+) -> None:
+    done = sheet(["Order ID", *cells], ["A1", *cells.values()], courier=courier)
+    codes = done.one["codes"]
+    if outcome == "":
+        assert codes == "NO_MILESTONE:status"
+    elif outcome.startswith("STATUS"):
+        assert codes == outcome
+    else:
+        assert (codes, done.update["orderStatus"]) == ("", outcome)
