@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, fold_header, is_absent
 from schemas.headings import is_earlier, is_free_text, speaks_of_other, words_of
-from schemas.statuses import Direction, Doubt, StatusTable, Verdict
+from schemas.statuses import Direction, Doubt, StatusTable, Verdict, agrees
 
 
 def _several(words: str) -> frozenset[str]:
@@ -37,6 +37,8 @@ _FILLERS = _several(
     "seller service shipment shipments standard surface trip type up"
 )
 _TO_SELLER = re.compile(r"\b(return|returned|returning) to (the )?(origin|seller|sender|shipper)\b")
+
+_FAILED = _several("canceled cancelled damaged destroyed failed lost missing refused undelivered")
 
 _LOOKS = _several(
     "category class classification dir direction flag flow identifier indicator journey kind leg "
@@ -177,6 +179,18 @@ def may_be_directions(cells: Iterable[str]) -> bool:
     return len(words) <= _FEW and all(
         len(word) <= _SHORT and len(word.split()) <= 3 for word in words
     )
+
+
+def speaks_against(cell: str, milestone: int) -> bool:
+    """Tell whether words that no table holds say that a shipment did not come to a milestone.
+
+    "RTO done" or "Refund - returned" beside a delivery, "Cancelled" or "Lost" beside any.
+    """
+    folded = fold(cell)
+    if _words(folded) & _FAILED:
+        return True
+    way = way_named(cell)
+    return way is not None and not agrees(milestone, way)
 
 
 def direction_of(folded: str) -> Direction | None:

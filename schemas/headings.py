@@ -28,8 +28,7 @@ _DIVIDING = _EARLIER | several(
     "updated value words yesterday"
 )
 _FREE_TEXT = several(
-    "comment comments description feedback instruction instructions message note notes reason "
-    "reasons remark remarks"
+    "comment comments feedback instruction instructions note notes reason reasons remark remarks"
 )
 
 _PLACES_AND_THINGS = several(
@@ -42,6 +41,8 @@ _PLACES_AND_THINGS = several(
 
 _ORDER = frozenset({"order", "orders"})
 _NUMBERS = several("code codes id ids key no nos nr num number numbers ref reference")
+
+_WHOSE = several("channel client customer main marketplace master parent sale sales seller web")
 
 #: With one of these, a heading that speaks of an order and of a number does not mean the order's.
 _NOT_ORDERS = several(
@@ -108,6 +109,12 @@ def names_order(heading: str) -> bool:
     words = words_of(heading)
     numbered = bool(words & _NUMBERS) or "#" in heading
     return bool(words & _ORDER) and numbered and not words & _NOT_ORDERS
+
+
+def is_bare_order(heading: str) -> bool:
+    """Tell whether a heading only says order (Order, Sale Order): it may hold ids or not."""
+    words = words_of(heading)
+    return bool(words & _ORDER) and words <= _ORDER | _WHOSE
 
 
 def is_plain_order(heading: str) -> bool:

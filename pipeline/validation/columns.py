@@ -14,7 +14,7 @@ from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.folding import ABSENT, fold_header
-from schemas.headings import is_plain_order, names_order, other_subjects, words_of
+from schemas.headings import is_bare_order, is_plain_order, names_order, other_subjects, words_of
 from schemas.likeness import alike
 from schemas.profile import is_awb_like
 from schemas.vocabulary import Role
@@ -100,9 +100,8 @@ def map_columns(
     folded = [data_header(header) for header in headers]
     seen = ["" if at in hidden else heading for at, heading in enumerate(folded)]
     columns = {**columns_of(folded, profile), **columns_of(seen, profile)}
-    orders = _order_ids(
-        seen, profile, taken={at for role, at in columns.items() if role is not _ID}
-    )
+    others = {at for role, at in columns.items() if role is not _ID}
+    orders = _order_ids(folded, profile, taken=others, hidden=hidden)
     if orders:
         columns[_ID] = orders[0]
     helpers = {
@@ -211,32 +210,40 @@ def data_header(header: str) -> str:
 
 
 def _order_ids(
-    folded: Sequence[str], profile: Profile, *, taken: Collection[int]
+    folded: Sequence[str],
+    profile: Profile,
+    *,
+    taken: Collection[int],
+    hidden: Collection[int] = (),
 ) -> tuple[int, ...]:
     """Return the column of the order id, and those that could be it as well.
 
-    Names with "order" go before the ids of shipments and references. Nothing where the profile
-    itself lists the headings, for then it orders them.
+    Names with "order" go before the ids of shipments and references, visible columns before hidden
+    ones. Nothing where the profile itself lists the headings, for then it orders them.
     """
     if _ID in profile.orders:
         return ()
     listed = profile.headers.get(_ID, ())
+    named = [at for at, name in enumerate(folded) if name and folded.index(name) == at]
+    ranks = {at: _rank(folded[at], listed) for at in named if at not in taken}
     ranked = sorted(
-        (rank, listed.index(heading) if heading in listed else len(listed), at)
-        for at, heading in enumerate(folded)
-        if at not in taken
-        and heading
-        and folded.index(heading) == at
-        and (rank := _rank(heading, listed)) is not None
+        (at in hidden, rank, listed.index(folded[at]) if folded[at] in listed else len(listed), at)
+        for at, rank in ranks.items()
+        if rank is not None
     )
     if not ranked:
         return ()
-    best = ranked[0][0]
-    return tuple(
-        at
-        for rank, _, at in ranked
-        if rank == best or (best == _BY_NAME and rank == _BY_ORDER and is_plain_order(folded[at]))
-    )
+    _, best, _, own = ranked[0]
+
+    def is_rival(rank: int, at: int) -> bool:
+        if at in hidden:
+            return rank < best
+        return rank == best or (best == _BY_NAME and is_plain_order(folded[at]))
+
+    rivals = [at for _, rank, _, at in ranked[1:] if is_rival(rank, at)]
+    if best == _BY_OTHER:
+        rivals += [at for at in ranks if ranks[at] is None and is_bare_order(folded[at])]
+    return (own, *rivals)
 
 
 _BY_NAME, _BY_ORDER, _BY_OTHER = range(3)

@@ -29,11 +29,12 @@ from schemas.evidence import (
     is_open,
     look_of,
     may_be_directions,
+    speaks_against,
     way_named,
 )
 from schemas.folding import fold, fold_header, is_absent
 from schemas.statuses import Direction, StatusTable, Verdict
-from schemas.vocabulary import Role
+from schemas.vocabulary import Milestone, Role
 
 FILE_NAME = "the name of the file"
 """How messages name a claim that a file's name makes; it holds only where nothing else speaks."""
@@ -213,8 +214,12 @@ def _other_statuses(cells: pa.Array, asks: AsksStatus, table: StatusTable) -> pa
         return None
     encoded = cells.dictionary_encode()
     words = encoded.dictionary.to_pylist()
+    named = asks is not AsksStatus.MOSTLY
     known = [
-        cell.strip() if gives_status(cell, table, numbers=asks is AsksStatus.ANY) else ""
+        cell.strip()
+        if gives_status(cell, table, numbers=asks is AsksStatus.ANY)
+        or (named and len(cell) < _SEEN and any(speaks_against(cell, each) for each in Milestone))
+        else ""
         for cell in words
     ]
     return pa.array(known, pa.string()).take(encoded.indices) if any(known) else None

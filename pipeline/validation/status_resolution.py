@@ -13,6 +13,7 @@ from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.evidence import FILE_NAME, cell_said, direction_said, is_column
 from schemas.courier import Profile
+from schemas.evidence import speaks_against
 from schemas.folding import fold
 from schemas.statuses import Direction, Doubt, Ruling, StatusCase, Verdict, agrees
 from schemas.vocabulary import CellKind, Role
@@ -145,7 +146,9 @@ def _resolve(
         (
             pair
             for pair in zip(others, elsewhere, strict=True)
-            if pair[1] and fold(pair[1]) != fold(status) and _differ(ruling, ruled(pair[1]))
+            if pair[1]
+            and fold(pair[1]) != fold(status)
+            and _differ(ruling, ruled(pair[1]), pair[1])
         ),
         None,
     )
@@ -170,14 +173,16 @@ def _resolve(
     )
 
 
-def _differ(ruling: Ruling, other: Ruling) -> bool:
+def _differ(ruling: Ruling, other: Ruling, words: str) -> bool:
     """Tell whether two statuses of a row come to different milestones.
 
-    One that is understood and one that may mean two things differ too; a status that is missing or
-    unknown says nothing against another.
+    One that is understood and one that may mean two things differ too. A status that is missing
+    says nothing against another, an unknown one only if its ``words`` do.
     """
     if ruling.verdict not in {Verdict.MILESTONE, Verdict.NO_MILESTONE}:
         return False
+    if other.verdict is Verdict.UNKNOWN:
+        return ruling.verdict is Verdict.MILESTONE and speaks_against(words, ruling.milestone)
     if other.verdict is Verdict.AMBIGUOUS:
         return ruling.verdict is Verdict.MILESTONE
     return (

@@ -288,3 +288,17 @@ def test_check_tells_what_spoke_and_which_columns_say_nothing(root: Root) -> Non
     }
     file.write_text(sheet([("A1", "Delivered")]), encoding="utf-8")
     assert "nothing says one" in root.run("check", file).out
+
+
+@pytest.mark.parametrize("heading", ["Current Status", "Courier Status Text", "Status Description"])
+@pytest.mark.parametrize(
+    "words",
+    ["RTO done - seller", "Return completed", "Cancelled", "Lost in hub", "Undelivered: shut"],
+)
+def test_unknown_words_of_a_second_status_hold_what_they_speak_against(
+    root: Root, heading: str, words: str
+) -> None:
+    rows = [("A1", "Delivered", words), ("A2", "Delivered", "Completed"), ("A3", "Delivered", "OK")]
+    root.drop("day.csv", sheet(rows, header=("Order ID", "Status", heading)))
+    assert root.once().code == 3
+    assert ends(root, "day") == [HELD, SENT, SENT]

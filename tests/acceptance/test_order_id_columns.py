@@ -1,7 +1,9 @@
 """Which column is the order id: a wrong one would report other people's orders."""
 
+import io
 from collections.abc import Sequence
 
+import openpyxl
 import pytest
 
 from tests.acceptance.harness import Root, sheet
@@ -44,6 +46,8 @@ def test_names_with_order_go_before_shipments_and_references(
         ("Sub Order", "Order Number"),
         ("Reference No", "Shipment ID"),
         ("Order Code", "Order #"),
+        ("Shipment ID", "Order"),
+        ("Reference No", "Sale Order"),
     ],
 )
 def test_two_columns_that_could_be_the_order_id_and_differ_are_refused(
@@ -69,6 +73,7 @@ def test_two_columns_that_could_be_the_order_id_and_differ_are_refused(
         ("Order Line No", ("1", "2", "1")),
         ("Order Total", ("100", "200", "300")),
         ("Channel Order ID", ("C1", "C2", "C3")),
+        ("Order", ("1", "2", "3")),
         ("Shipment ID", ("S1", "S2", "S3")),
         ("Reference No", ("R1", "R2", "R3")),
         ("Return Order ID", ("", "", "")),
@@ -93,3 +98,16 @@ def test_a_profile_says_which_column_is_the_order_id(root: Root) -> None:
     )
     assert root.once().code == 0
     assert sent(root) == ["B1"]
+
+
+def test_a_hidden_order_id_is_not_passed_over_for_a_shipment_id(root: Root) -> None:
+    book = openpyxl.Workbook()
+    tab = book.active
+    for row in (("Order ID", "Shipment ID", "Status"), ("A1", "S1", "Delivered")):
+        tab.append(row)
+    tab.column_dimensions["A"].hidden = True
+    data = io.BytesIO()
+    book.save(data)
+    root.drop("day.xlsx", data.getvalue())
+    assert root.once().code == 4
+    assert root.of("day").summary["refused"]["code"] == "ID_COLUMN_AMBIGUOUS"
