@@ -18,6 +18,7 @@ from pipeline.reading.csv.dialect import (
     has_spaced_quotes,
 )
 from pipeline.reading.csv.encoding import (
+    CHECKED,
     Encoding,
     Text,
     choose_encoding,
@@ -111,12 +112,22 @@ def _dialect(
 
 def _has_spaced_quotes(data: Buffer, encoding: Encoding, delimiter: str) -> bool:
     """Look through the whole text, some megabytes at a time."""
+    if encoding.in_place and not _holds_quote_behind_space(data):
+        return False
     text, at, last = open_text(data, encoding), 0, False
     while not last:
         window, last = text.load(at, SEGMENT)
-        if b' "' in window and has_spaced_quotes(window.decode(errors="ignore"), delimiter):
+        if has_spaced_quotes(window.decode(errors="ignore"), delimiter):
             return True
-        at += max(1, len(window) - _OVERLAP) if not last else 0
+        at += max(1, len(window) - _OVERLAP)
+        let_go(data)
+    return False
+
+
+def _holds_quote_behind_space(data: Buffer) -> bool:
+    for at in range(0, len(data), CHECKED):
+        if data.find(b' "', at, at + CHECKED + 1) >= 0:
+            return True
         let_go(data)
     return False
 

@@ -26,13 +26,23 @@ _LAST_ROW = re.compile(rb'.*<row r="(\d+)"', re.DOTALL)
 class Plain(Struct, frozen=True, kw_only=True):
     """A kind of runs: elements that begin and end so, and a pattern for one of them.
 
-    ``stand_in``: makes what takes the place of a run.
+    ``stand_in``: makes what takes the place of a run. ``near``: a stricter pattern, "" for none: of
+    runs that fit it nothing need be looked at.
     """
 
     begin: bytes
     end: bytes
     pattern: str
     stand_in: Callable[[bytes], bytes]
+    near: str = ""
+
+
+class Stretch(Struct, frozen=True):
+    """A stretch of a part: whether it is a plain run, and whether one that fits ``near``."""
+
+    text: bytes
+    plain: bool = False
+    near: bool = False
 
 
 class PlainRuns:
@@ -45,21 +55,24 @@ class PlainRuns:
         self._plain = plain
         self._held = b""
 
-    def add(self, piece: bytes) -> list[tuple[bytes, bool]]:
-        """Return what may go on: stretches of the part, each with whether it is a plain run."""
+    def add(self, piece: bytes) -> list[Stretch]:
+        """Return what may go on."""
         plain = self._plain
         if plain is None:
-            return [(piece, False)]
+            return [Stretch(piece)]
         text = self._held + piece
         cut = text.rfind(plain.end) + len(plain.end)
         if cut < len(plain.end):
             self._held = text if len(text) < _LONGEST else b""
-            return [] if self._held else [(text, False)]
+            return [] if self._held else [Stretch(text)]
         self._held = text[cut:]
         begin = text.find(plain.begin, 0, cut)
         if begin < 0:
-            return [(text[:cut], False)]
-        return [(text[:begin], False), (text[begin:cut], _fits(text[begin:cut], plain.pattern))]
+            return [Stretch(text[:cut])]
+        run = text[begin:cut]
+        near = bool(plain.near) and _fits(run, plain.near)
+        fits = near or _fits(run, plain.pattern)
+        return [Stretch(text[:begin]), Stretch(run, fits, near)]
 
     def rest(self) -> bytes:
         """Return what was still waited with when the part has ended."""
@@ -85,10 +98,10 @@ def _repeated(element: str) -> str:
     return rf"\A(?:{element}{_SPACE})*\z"
 
 
-def _row(cell: str) -> str:
+def _row(cell: str, number: str = "[0-9]{1,7}") -> str:
     shown = r'(?: hidden="(?:0|false)")?'
     attributes = (
-        r' r="[0-9]{1,7}"'
+        rf' r="{number}"'
         + _optional("spans", "s", "customFormat", "ht")
         + shown
         + _optional("customHeight", "outlineLevel", "collapsed", "thickTop", "thickBot", "ph")
@@ -97,14 +110,14 @@ def _row(cell: str) -> str:
     return _repeated(rf"<row{attributes} ?(?:/>|>{_SPACE}(?:{cell}{_SPACE})*</row>)")
 
 
-def _cell(place: str, *, number: str) -> str:
+def _cell(place: str, *, number: str, row: str = "[0-9]{1,7}") -> str:
     """Match a cell that is no error, and no formula without its result."""
     formula = rf"<f{_optional('aca', 't', 'ref', 'ca', 'si')} ?(?:/>|>{_TEXT}*</f>)"
     text = rf'<is>{_SPACE}<t(?: xml:space="preserve")? ?(?:/>|>{_TEXT}*</t>){_SPACE}</is>'
     inside = rf"(?:(?:{formula}{_SPACE})?<v>{_TEXT}+</v>|<v>{_TEXT}*</v>|{text})?"
     style = '(?: s="[0-9]{1,6}")?'
     kind = rf'(?:{style} t="(?:s|str|inlineStr|b|d)"|{number}(?: t="n")?)'
-    return rf'<c r="{place}[0-9]{{1,7}}"{kind} ?(?:/>|>{_SPACE}{inside}{_SPACE}</c>)'
+    return rf'<c r="{place}{row}"{kind} ?(?:/>|>{_SPACE}{inside}{_SPACE}</c>)'
 
 
 def _stand_in_rows(run: bytes) -> bytes:
@@ -112,12 +125,20 @@ def _stand_in_rows(run: bytes) -> bytes:
     return b'<row r="%b"/>' % (last[1] if last else b"0")
 
 
-def _rows(cell: str) -> Plain:
-    return Plain(begin=b"<row ", end=b"</row>", pattern=_row(cell), stand_in=_stand_in_rows)
+def _rows(cell: str, near: str = "") -> Plain:
+    return Plain(
+        begin=b"<row ", end=b"</row>", pattern=_row(cell), stand_in=_stand_in_rows, near=near
+    )
 
 
-ROWS = _rows(_cell("[A-Z]{1,3}", number='(?: s="[0-9]{1,6}")?'))
-"""Rows of an XLSX sheet that are not hidden, their cells sound."""
+_ANY_STYLE = '(?: s="[0-9]{1,6}")?'
+_NEAR = "[0-9]{1,5}"
+ROWS = _rows(
+    _cell("[A-Z]{1,3}", number=_ANY_STYLE),
+    near=_row(_cell("[A-Z]", number=_ANY_STYLE, row=_NEAR), _NEAR),
+)
+"""Rows of an XLSX sheet that are not hidden, their cells sound; near: in columns A to Z and rows to
+99,999."""
 
 TEXTS = Plain(
     begin=b"<si>",
@@ -162,7 +183,7 @@ def rows_with_plain_numbers(column: str, styles: Collection[int]) -> Plain | Non
     wanted = "|".join(map(str, sorted(styles)))
     number = rf'(?: s="(?:{wanted})")' + ("?" if 0 in styles else "")
     here = _cell(column, number=number)
-    others = _cell(_other_columns(column), number='(?: s="[0-9]{1,6}")?')
+    others = _cell(_other_columns(column), number=_ANY_STYLE)
     return _rows(rf"(?:{here}|{others})")
 
 

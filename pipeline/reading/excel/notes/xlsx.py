@@ -31,13 +31,14 @@ class XmlPart:
 
     def add(self, piece: bytes) -> None:
         """Take in the next piece. Raises ``NotWellFormed``."""
-        for text, plain in self._runs.add(piece):
-            if plain:
-                self.note_plain(text)
-            self._parse(self._runs.stand_in(text) if plain else text, last=False)
+        for stretch in self._runs.add(piece):
+            if stretch.plain and not stretch.near:
+                self.note_plain(stretch.text)
+            text = self._runs.stand_in(stretch.text) if stretch.plain else stretch.text
+            self._parse(text, last=False)
 
     def note_plain(self, run: bytes) -> None:
-        """Be told of a run of plain elements that is left out."""
+        """Be told of a run of plain elements that is left out and is not near."""
 
     def end(self) -> None:
         """Take note that the part has ended. Raises ``NotWellFormed``."""
