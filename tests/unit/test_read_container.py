@@ -186,6 +186,9 @@ def moved(*cells: bytes) -> bytes:
         [b'r="XFD3"', b'r="A99999"'],
         [b'r="A4294967295"'],
         [b'r="ZZZZ3"'],
+        [b"\tr='XFD1048576'"],
+        [b"\n r\t=\n'XFD1048576'"],
+        [b'r="&#88;FD1048576"'],
     ],
 )
 def test_cells_too_far_apart_are_refused_before_the_reader_lays_them_out(
