@@ -112,7 +112,8 @@ def test_what_was_read_is_found_in_the_spool(reader: Readers, tmp_path: Path) ->
     spool = Spool(tmp_path / "s")
     facts = read(reader, put(tmp_path, *rows, *footer), spool)
     assert (facts.total, facts.id_bad, facts.rejected, facts.footer) == (4, 1, 2, 1)
-    assert {str(each.code) for each in facts.notices} == {"ID_MISSING", "STATUS_MISSING"}
+    codes = {str(each.code) for each in facts.notices}
+    assert codes == {"ID_MISSING", "STATUS_MISSING", "NO_EVENT_TIME"}
     assert all(each.count == 1 for each in facts.notices)
     prepared = load(facts, spool, builtin_profiles())
     assert prepared.keys.orders.of_rows(slice(None)).to_pylist() == [
