@@ -40,6 +40,8 @@ CHANGES = (
     "/drops/{drop_id}/cancel",
     "/drops/{drop_id}/fix",
     "/drops/{drop_id}/fix/replace",
+    "/drops/{drop_id}/aside",
+    "/couriers/{name}/words",
 )
 """Every address of a page that changes something; ``{wish}`` is retry or cancel."""
 CHANGES_BY_API = (
@@ -47,6 +49,27 @@ CHANGES_BY_API = (
     "/api/v1/drops/{drop_id}/retry",
     "/api/v1/drops/{drop_id}/cancel",
 )
+WORD = {"said": "Handed over", "means": "Delivered"}
+MORE_BY_API = {
+    "/api/v1/checks": None,
+    "/api/v1/checks/{check}/send": None,
+    "/api/v1/drops/{drop_id}/corrections/replace": {"column": "Status", "old": "a", "new": "b"},
+    "/api/v1/drops/{drop_id}/corrections/send": {"note": "n"},
+    "/api/v1/drops/{drop_id}/set-aside": {"rows": [2], "reason": "other"},
+    "DELETE /api/v1/drops/{drop_id}/set-aside?rows=2": None,
+    "PUT /api/v1/couriers/{name}/words": WORD,
+    "DELETE /api/v1/couriers/{name}/words?said=x": None,
+}
+"""Change → its JSON. Posted, where no other method stands before."""
+
+
+def ask(client: httpx.Client, change: str, drop: str, **more: object) -> httpx.Response:
+    """Ask for a change as CHANGES and MORE_BY_API name it."""
+    method, _, path = change.rpartition(" ")
+    made = path.format(drop_id=drop, batch="0123abcd", check="0123abcd", name="delhivery")
+    if json_body := MORE_BY_API.get(change):
+        more = {**more, "files": None, "json": json_body}
+    return client.request(method or "POST", made, **more)
 
 
 def csrf_of(client: httpx.Client, path: str = "/") -> str:
@@ -146,10 +169,10 @@ def test_who_may_only_look_changes_nothing(guarded: Live) -> None:
         assert client.get("/api/v1/drops").status_code == 200
         assert client.post("/api/v1/drops", files=file).status_code == 403
         assert client.get("/upload").status_code == 403
-        for path in (*CHANGES, *CHANGES_BY_API):
-            if path not in {"/login", "/logout"}:
-                made = path.format(drop_id="d20261129t000000000abcd", batch="0123abcd")
-                assert client.post(made, files=file).status_code == 403, path
+        for change in (*CHANGES, *CHANGES_BY_API, *MORE_BY_API):
+            if change not in {"/login", "/logout"}:
+                answer = ask(client, change, "d20261129t000000000abcd", files=file)
+                assert answer.status_code == 403, change
     with guarded.client(headers={"authorization": f"Bearer {TOKEN}2"}) as client:
         assert client.post("/api/v1/drops", files=file).status_code == 202
     for header in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic x"}):
@@ -193,16 +216,17 @@ def test_a_session_is_new_after_logging_in(guarded: Live) -> None:
 def _changes() -> set[str]:
     """Every address, of pages and of the API, that takes more than a question."""
     found = {
-        route.path
+        route.path if method == "POST" else f"{method} {route.path}"
         for module in pkgutil.iter_modules(pages.__path__)
         for route in importlib.import_module(f"{pages.__name__}.{module.name}").router.routes
-        if route.methods - {"GET", "HEAD", "OPTIONS"}
+        for method in route.methods - {"GET", "HEAD", "OPTIONS"}
     }
     return {path.replace("{wish}", wish) for path in found for wish in ("retry", "cancel")}
 
 
 def test_a_new_address_that_changes_something_has_to_be_tried_here() -> None:
-    assert _changes() == {*CHANGES, *CHANGES_BY_API}
+    more = {change.partition("?")[0] for change in MORE_BY_API}
+    assert _changes() == {*CHANGES, *CHANGES_BY_API, *more}
 
 
 def ended_drop(live: Live, name: str) -> str:
@@ -215,9 +239,9 @@ def test_every_change_needs_the_token_of_the_page(live: Live) -> None:
     drop = ended_drop(live, "csrf.csv")
     with live.client() as client:
         client.get("/")
-        for path in (each.format(drop_id=drop, batch="0123abcd") for each in CHANGES):
+        for change in CHANGES:
             for form in ({}, {"csrf": "0" * 64}, {"csrf": ""}):
-                assert client.post(path, data=form).status_code == 403, path
+                assert ask(client, change, drop, data=form).status_code == 403, change
 
 
 def test_a_session_alone_changes_nothing_by_the_api(guarded: Live) -> None:
@@ -238,6 +262,10 @@ def test_a_session_alone_changes_nothing_by_the_api(guarded: Live) -> None:
             for header in ({}, {"x-csrf-token": ""}, {"x-csrf-token": "0" * 64}):
                 answer = client.post(path, files=file, headers=header)
                 assert answer.status_code == 403, (path, header)
+        for change in MORE_BY_API:
+            for header in ({}, {"x-csrf-token": ""}, {"x-csrf-token": "0" * 64}):
+                answer = ask(client, change, seen[0]["drop_id"], files=file, headers=header)
+                assert answer.status_code == 403, (change, header)
         token = {"x-csrf-token": csrf_of(client)}
         for path in paths:
             assert client.post(path, files=file, headers=token).status_code in {202, 409}, path
@@ -254,14 +282,10 @@ def test_another_site_cannot_act_through_a_browser_here(live: Live) -> None:
     )
     with live.client() as client:
         token = {"x-csrf-token": csrf_of(client)}
-        for path in (*CHANGES, *CHANGES_BY_API):
+        for change in (*CHANGES, *CHANGES_BY_API, *MORE_BY_API):
             for header in forged:
-                answer = client.post(
-                    path.format(drop_id=drop, batch="0123abcd"),
-                    files=file,
-                    headers={**token, **header},
-                )
-                assert answer.status_code == 403, (path, header)
+                answer = ask(client, change, drop, files=file, headers={**token, **header})
+                assert answer.status_code == 403, (change, header)
         for path in CHANGES_BY_API[1:]:
             answer = client.post(path.format(drop_id=drop), headers={"origin": live.url})
             assert answer.status_code == 409, "a page of ours may; this drop is through"
