@@ -112,8 +112,8 @@ class Code(StrEnum):
         "STATUS_AMBIGUOUS",
         Kind.REJECT,
         (
-            "The status can mean different things, or contradicts the status type or direction of "
-            "its row."
+            "The status can mean different things, or contradicts the status type, the direction "
+            "or another status of its row."
         ),
         (
             'Write what really happened, for example "RTO Delivered" instead of "RTO", and correct '

@@ -302,3 +302,15 @@ def test_unknown_words_of_a_second_status_hold_what_they_speak_against(
     root.drop("day.csv", sheet(rows, header=("Order ID", "Status", heading)))
     assert root.once().code == 3
     assert ends(root, "day") == [HELD, SENT, SENT]
+
+
+def test_a_profile_can_say_that_a_second_status_means_nothing(root: Root) -> None:
+    profile = root.path / "couriers" / "acme.toml"
+    profile.parent.mkdir(exist_ok=True)
+    text = 'name = "acme"\nnothing = ["Current Status"]\n[statuses]\n'
+    words = 'delivery_done = ["Delivered"]\nrto_bag_delivered = ["RTO Delivered"]\n'
+    profile.write_text(text + words, encoding="utf-8")
+    header = ("Order ID", "Status", "Current Status")
+    root.drop("day.csv", sheet([("A1", "Delivered", "RTO Delivered")], header=header), "acme")
+    assert root.once().code == 0
+    assert ends(root, "day") == [SENT]

@@ -25,6 +25,8 @@ def sent(root: Root) -> list[str]:
         (("Order Item ID", "Order Id.1"), 1),
         (("Sub Order", "Channel Order ID", "Order ID"), 2),
         (("Order Ref", "Invoice No", "Shipment ID"), 0),
+        (("Order Serial No", "Shipment ID"), 1),
+        (("Order Priority Code", "Reference No"), 1),
     ],
 )
 def test_names_with_order_go_before_shipments_and_references(
