@@ -49,8 +49,8 @@ _NOT_ORDERS = several(
     "amount awb batch contact count courier date email exchange group gst hub invoice item items "
     "line lines manifest mobile package parcel payment phone pickup pincode price product qty "
     "priority quantity rank reason refund replacement return returns reverse route row rto rvp "
-    "seq sequence serial shipping sku sl slno slot source sr srno state status step tags tax ticket "
-    "time total type value wave weight"
+    "seq sequence serial shipping sku sl slno slot source sr srno state status step tags tax "
+    "ticket time total type value wave weight"
 )
 
 
