@@ -143,7 +143,7 @@ def test_a_workbook_of_more_sheets_than_a_byte_counts(bench):
     assert last.sheet == 139
     settled = settle(planned.table, chunks, [], waiting=unsent())
     report = Report(drop=drop, facts=drop.facts, settled=settled, spool=bench.spool, advice={})
-    (notice,) = summary_of(report, {}).notices
+    notice = next(e for e in summary_of(report, {}).notices if e.code is not Code.NO_EVENT_TIME)
     assert (notice.code, notice.count, notice.example_row) == ("NOT_SENT", 140, 2)
 
 
@@ -159,9 +159,8 @@ def test_a_remark_of_delivery_names_its_first_row_by_its_record_number(bench):
     ]
     settled = settle(planned.table, chunks, verdicts, waiting=unsent())
     report = Report(drop=drop, facts=drop.facts, settled=settled, spool=bench.spool, advice={})
-    assert summary_of(report, {}).notices == (
-        Notice(code=Code.API_REFUSED, message="first", count=3, example_row=29),
-    )
+    refused = Notice(code=Code.API_REFUSED, message="first", count=3, example_row=29)
+    assert refused in summary_of(report, {}).notices
 
 
 def test_every_row_that_names_an_order_is_found_by_it(bench):
