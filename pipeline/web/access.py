@@ -3,13 +3,16 @@
 Without users (the default) the page listens on this machine only, and whoever sits at it operates.
 """
 
+import fcntl
 import hashlib
 import hmac
+import os
 import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -23,6 +26,7 @@ _TRIES: Final = 5
 _LONGEST_WAIT: Final = 300.0
 _REMEMBERED: Final = 10_000
 _SESSIONS: Final = 10_000
+_SECRET_BYTES: Final = 32
 
 
 class Right(StrEnum):
@@ -133,11 +137,14 @@ class Throttle:
 class Access:
     """Knows users and sessions. Safe from several threads."""
 
-    def __init__(self, web: WebSettings, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, web: WebSettings, monotonic: Callable[[], float], *, secret: bytes | None = None
+    ) -> None:
+        """Take the settings; ``secret``: what forms are known by, kept over restarts."""
         self._users: Mapping[str, WebUser] = web.users
         self._last = web.session_hours * 3600
         self._monotonic = monotonic
-        self._secret = secrets.token_bytes(32)
+        self._secret = secret or secrets.token_bytes(32)
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._lock = threading.Lock()
         # A hash takes 64 MB and a tenth of a second on purpose: not many side by side.
@@ -196,6 +203,24 @@ class Access:
             stored = user.token_hash.get_secret_value() if user.token_hash else ""
             if stored and token_fits(token, stored):
                 return Visitor(name=name, right=Right(user.role), by_token=True)
+        return None
+
+
+def kept_secret(path: Path) -> bytes | None:
+    """Return the secret that forms are known by, made when there is none; None: it cannot be kept.
+
+    A form that was open before a restart is taken after it: what was typed is not lost.
+    """
+    try:
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            secret = file.read()
+            if len(secret) < _SECRET_BYTES:
+                secret = secrets.token_bytes(_SECRET_BYTES)
+                file.seek(0)
+                file.write(secret)
+            return secret
+    except OSError:
         return None
 
 

@@ -237,3 +237,47 @@ class AsideList(BaseModel):
     """The rows of a drop that were set aside."""
 
     rows: list[AsideRow]
+
+
+class CorrectionRow(BaseModel):
+    """A row that needs somebody, as it is now. ``cells``: heading → text."""
+
+    row: int
+    codes: list[str]
+    message: str
+    cells: dict[str, str]
+    goes_out: bool = Field(description="True when it would be sent with the others.")
+
+
+class CorrectionList(BaseModel):
+    """A page of rows that need somebody."""
+
+    rows: list[CorrectionRow]
+    total: int
+    page: int
+    pages: int
+
+
+class CellOrder(BaseModel):
+    """A cell as it is to be."""
+
+    row: Annotated[int, Field(ge=0, le=2**31)]
+    column: str = Field(max_length=1000, description="The heading, as in the file.")
+    value: str = Field(max_length=5000)
+    had: str | None = Field(
+        default=None, max_length=5000, description="What stood there when it was looked at."
+    )
+
+
+class CellFault(BaseModel):
+    """What is wrong with the row now. ``column``: empty where it concerns the row."""
+
+    column: str
+    message: str
+
+
+class CellObject(BaseModel):
+    """A cell was kept. ``goes_out``: how many rows would be sent now."""
+
+    faults: list[CellFault]
+    goes_out: int

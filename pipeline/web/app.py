@@ -1,7 +1,9 @@
 """The application: pages, endpoints for machines, and what becomes of an error."""
 
+import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI, Request
@@ -12,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from pipeline.core.errors import DropChanged, ShipdropError, StorageError, UsageError
 from pipeline.service.wiring import Site
-from pipeline.web.access import Access
+from pipeline.web.access import Access, kept_secret
 from pipeline.web.drafts import Drafts
 from pipeline.web.front import (
     Front,
@@ -22,6 +24,7 @@ from pipeline.web.front import (
     NotThere,
     Once,
     RejectsShelf,
+    Unsaved,
     front_of,
     page,
 )
@@ -51,6 +54,8 @@ log = structlog.get_logger(__name__)
 
 _SHARED_SECONDS: Final = 0.7
 """Less than the pace at which a page that is kept up to date asks."""
+_UNSAVED_BYTES: Final = 1024 * 1024
+_UNSAVED_FIELDS: Final = 5_000
 _STATIC: Final = Path(__file__).parent / "static"
 _STATUS: Final[dict[type[ShipdropError], int]] = {
     NotAllowed: 403,
@@ -74,7 +79,11 @@ def create_app(site: Site) -> FastAPI:
     strip, tally = Strip(site), Tally(site)
     app.state.front = Front(
         site=site,
-        access=Access(site.settings.web, site.clock.monotonic),
+        access=Access(
+            site.settings.web,
+            site.clock.monotonic,
+            secret=kept_secret(site.root / "state" / "web.key"),
+        ),
         templates=make_templates(site, strip),
         strip=strip,
         tally=tally,
@@ -84,6 +93,7 @@ def create_app(site: Site) -> FastAPI:
         measures=Measures(site, strip, tally),
         shared=Shared(site.clock.monotonic, seconds=_SHARED_SECONDS),
         once=Once(),
+        unsaved=Unsaved(),
     )
     for each in (fix, drops, upload, find, couriers, pictures, workers, login, machines):
         app.include_router(each.router, include_in_schema=False)
@@ -132,8 +142,25 @@ async def _log_in_first(request: Request, _error: Exception) -> Response:
         )
     if request.headers.get("hx-request"):
         return Response(status_code=401, headers={"hx-redirect": "/login"})
-    wanted = request.url.path if request.method == "GET" else "/"
-    return RedirectResponse(f"/login?next={wanted}", status_code=303)
+    wanted = request.url.path if request.method == "GET" else await _page_of(request)
+    return RedirectResponse(f"/login?next={quote(wanted)}", status_code=303)
+
+
+async def _page_of(request: Request) -> str:
+    """The page that a form came from; what was typed into it is kept until after the log-in."""
+    path, front = request.url.path, front_of(request)
+    for page_path in (r"(/drops/[a-z0-9]+/fix)(/.*)?", r"(/drops/[a-z0-9]+)/.+", r"(/upload).*"):
+        if found := re.fullmatch(page_path, path):
+            break
+    else:
+        return "/"
+    length = request.headers.get("content-length", "")
+    if path.endswith("/fix") and length.isdecimal() and int(length) < _UNSAVED_BYTES:
+        form = await request.form(max_files=0, max_fields=_UNSAVED_FIELDS)
+        token, session = form.get("csrf"), request.scope["session"]
+        if isinstance(token, str) and front.access.is_form_token(session, token):
+            front.unsaved.keep(session, path, form)
+    return found[1]
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -42,7 +42,8 @@ class Draft(Struct, frozen=True, kw_only=True):
     ``sent``: line → the upload it went out with.
 
     Of a line that went out and came back: ``again`` has its newest codes and message, ``tried`` its
-    cells as they were sent. ``seen``: the drops whose rows were looked through for such lines.
+    cells as they were sent. ``seen``: the drops
+    whose rows were looked through for such lines. ``touched``: line → who changed it, and when.
     """
 
     identity: tuple[int, ...] = ()
@@ -53,6 +54,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     again: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     tried: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     seen: tuple[str, ...] = ()
+    touched: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
     def value(self, line: int, column: int, original: str) -> str:
         """The cell as it is now."""
@@ -114,6 +116,7 @@ class Drafts:
                 again={int(k): (str(v[0]), str(v[1])) for k, v in told.get("again", {}).items()},
                 tried={int(k): tuple(v) for k, v in told.get("tried", {}).items()},
                 seen=tuple(told.get("seen", ())),
+                touched={int(k): (v[0], v[1]) for k, v in told.get("touched", {}).items()},
             )
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return Draft(identity=identity)

@@ -28,6 +28,7 @@ from pipeline.web.tally import Tally
 _FIELD_BYTES: Final = 1024 * 1024
 _FIELDS: Final = 5_000
 _SHELF: Final = 4
+_UNSAVED: Final = 20
 _FORMS: Final = 1_000
 """Forms that are known to have been sent."""
 _LARGEST: Final = 64 * 1024 * 1024
@@ -47,6 +48,7 @@ class Front(Struct, frozen=True, kw_only=True):
     measures: Measures
     shared: Shared
     once: "Once"
+    unsaved: "Unsaved"
 
     def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
         """A rejects file, or what was read of it a moment ago. Raises StorageError, OSError."""
@@ -77,6 +79,32 @@ class Once:
         """Return where this form led with this content, or ""."""
         with self._lock:
             return self._done.get((form, mark), "")
+
+
+class Unsaved:
+    """Keeps what was typed into a form whose session had ended, until after the next log-in."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str], FormData] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, session: str, path: str, form: FormData) -> None:
+        """Keep a form of an ended session."""
+        with self._lock:
+            self._kept[session, path] = form
+            while len(self._kept) > _UNSAVED:
+                self._kept.popitem(last=False)
+
+    def move(self, before: str, after: str) -> None:
+        """Give a new session what the one before in the same browser had typed."""
+        with self._lock:
+            for session, path in [key for key in self._kept if key[0] == before]:
+                self._kept[after, path] = self._kept.pop((session, path))
+
+    def take(self, session: str, path: str) -> FormData | None:
+        """Return what was typed into this page, once."""
+        with self._lock:
+            return self._kept.pop((session, path), None)
 
 
 class RejectsShelf:

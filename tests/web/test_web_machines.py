@@ -192,7 +192,7 @@ def test_the_api_answers_as_it_is_described(live: Live) -> None:
 
         answers()
         tried += 1
-    assert tried == 20
+    assert tried == 22
 
 
 def test_the_description_names_every_address(live: Live) -> None:
@@ -207,6 +207,8 @@ def test_the_description_names_every_address(live: Live) -> None:
         "/api/v1/orders/{order_id}",
         "/api/v1/health",
         "/api/v1/drops/{drop_id}/set-aside",
+        "/api/v1/drops/{drop_id}/corrections",
+        "/api/v1/drops/{drop_id}/corrections/cells",
         "/api/v1/checks",
         "/api/v1/checks/{check}",
         "/api/v1/checks/{check}/send",

@@ -1,7 +1,7 @@
 """The JSON API of correcting: replace a value, send the corrected rows."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 
@@ -9,6 +9,11 @@ from pipeline.web.api_models import (
     AsideList,
     AsideOrder,
     AsideRow,
+    CellFault,
+    CellObject,
+    CellOrder,
+    CorrectionList,
+    CorrectionRow,
     DropObject,
     ReplaceOrder,
     Said,
@@ -16,10 +21,14 @@ from pipeline.web.api_models import (
     Sent,
 )
 from pipeline.web.aside import rows_with, set_aside, take_back
+from pipeline.web.correcting import lines_to_send, row_as_it_is
 from pipeline.web.corrections import line_of, replace_value, send, table_of
 from pipeline.web.drafts import Rule
 from pipeline.web.front import AtFront, Looker, NotPossible, Operator, check_machine
 from pipeline.web.pages.api import LATER, PROBLEMS, DropId, drop_object
+from pipeline.web.typing_in import Typed, keep
+
+_PAGE: Final = 50
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
@@ -47,6 +56,70 @@ def send_corrected(
     """Send the corrected rows as a new drop."""
     check_machine(request, front, visitor)
     return Sent(upload=send(front, visitor, drop_id, note=order.note, sure=order.sure))
+
+
+@router.get("/drops/{drop_id}/corrections")
+def rows_to_correct(
+    front: AtFront,
+    _visitor: Looker,
+    drop_id: DropId,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+) -> CorrectionList:
+    """Show the rows that need somebody, as they are now, a page at a time."""
+    table = table_of(front, drop_id)
+    lines = table.lines_left.tolist()
+    going = set(
+        lines_to_send(table.rejects, table.draft, table.fixed, whole_file=table.whole_file).tolist()
+    )
+    rows = []
+    for line in lines[(page - 1) * _PAGE : page * _PAGE]:
+        told = table.draft.again.get(line)
+        codes, message = told or (
+            table.rejects.codes[line].as_py(),
+            table.rejects.messages[line].as_py(),
+        )
+        values = row_as_it_is(table.rejects, table.draft, line)
+        rows.append(
+            CorrectionRow(
+                row=int(table.rejects.rows[line].as_py()),
+                codes=[each for each in codes.split(";") if each],
+                message=message,
+                cells=dict(zip(table.rejects.headers, values, strict=True)),
+                goes_out=line in going,
+            )
+        )
+    return CorrectionList(
+        rows=rows, total=len(lines), page=page, pages=max(1, -(-len(lines) // _PAGE))
+    )
+
+
+@router.put("/drops/{drop_id}/corrections/cells", responses=LATER)
+def put_cell(
+    request: Request, front: AtFront, visitor: Operator, drop_id: DropId, cell: CellOrder
+) -> CellObject:
+    """Change one cell; told is what the code of a run says of its row. 409 where it was changed."""
+    check_machine(request, front, visitor)
+    rejects = table_of(front, drop_id).rejects
+    lines = rejects.rows.to_pylist()
+    if str(cell.row) not in lines or cell.column not in rejects.headers:
+        raise NotPossible("There is no such cell among the rows to correct.")
+    kept = keep(
+        front,
+        visitor,
+        drop_id,
+        Typed(
+            line=lines.index(str(cell.row)),
+            column=rejects.headers.index(cell.column),
+            value=cell.value,
+            had=cell.had,
+        ),
+    )
+    if kept.conflicts:
+        raise NotPossible(kept.conflicts[0].text, hint="Give what stands as had, to change it.")
+    return CellObject(
+        faults=[CellFault(column=each["column"], message=each["message"]) for each in kept.faults],
+        goes_out=kept.going,
+    )
 
 
 @router.get("/drops/{drop_id}/set-aside")

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request
 from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from pipeline.core.model import stamp
 from pipeline.web import correcting, faults, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.aside import REASONS, rows_in, rows_with, set_aside, take_back
@@ -25,8 +26,9 @@ from pipeline.web.corrections import (
 )
 from pipeline.web.drafts import Rule, Sheet
 from pipeline.web.faults import Rejects
-from pipeline.web.front import AtFront, Front, NotPossible, Operator, page, read_form, text_of
+from pipeline.web.front import AtFront, Front, NotPossible, Operator, page, read_form, show, text_of
 from pipeline.web.templating import address
+from pipeline.web.typing_in import Conflict, Typed, keep, take_over
 from pipeline.web.words import counted
 from schemas.folding import fold
 from schemas.likeness import nearest
@@ -51,10 +53,15 @@ def fix_page(
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
     """The rows that need somebody, to be edited."""
+    unsaved = front.unsaved.take(request.scope["session"], request.url.path)
+    conflicts = _keep_form(front, visitor, drop_id, unsaved) if unsaved else []
     table = table_of(front, drop_id)
     values = _shown(front, table, page_no)
     values["offer"] = _offer(front, table, column, value) if column is not None else None
     values["said"] = said
+    if unsaved:
+        values["said"] = "You are logged in again. What you typed is kept here, and not sent yet."
+        values |= {"conflicts": conflicts, "note": text_of(unsaved, "note")}
     return page(request, "fix.html", values, visitor=visitor)
 
 
@@ -85,6 +92,8 @@ def _shown(front: Front, table: Table, page_no: int) -> dict[str, Any]:
         "sent": sorted(set(table.draft.sent.values())),
         "doubts": doubts,
         "sure": mark_of(doubts),
+        "conflicts": (),
+        "note": "",
         "reasons": REASONS,
         "aside": sorted(table.aside.items()),
         "once": uploads.new_batch(),
@@ -190,13 +199,22 @@ async def save(request: Request, front: AtFront, visitor: Operator, drop_id: str
     """Keep what was typed; then send it, or show the next page."""
     form = await read_form(request, front, visitor)
     target = await run_in_threadpool(_save, front, visitor, drop_id, form)
-    return RedirectResponse(target, status_code=303)
+    if isinstance(target, str):
+        return RedirectResponse(target, status_code=303)
+    page_no = _whole_number(text_of(form, "page")) or 1
+    values = await run_in_threadpool(_page_values, front, drop_id, page_no)
+    values |= {"conflicts": target, "note": text_of(form, "note")}
+    return await show(request, "fix.html", values, visitor=visitor, status=409)
 
 
-def _save(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str:
-    table = table_of(front, drop_id)
-    with front.drafts.changing(drop_id, table.rejects) as sheet:
-        _take_over(sheet, table.rejects, form)
+def _page_values(front: Front, drop_id: str, page_no: int) -> dict[str, Any]:
+    return {**_shown(front, table_of(front, drop_id), page_no), "offer": None, "said": ""}
+
+
+def _save(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str | list[Conflict]:
+    conflicts = _keep_form(front, visitor, drop_id, form)
+    if conflicts:
+        return conflicts
     go = text_of(form, "go")
     if go.startswith("aside"):
         return _set_aside(front, visitor, drop_id, form, go)
@@ -255,33 +273,54 @@ def _aside_fault(front: Front, visitor: Visitor, drop_id: str, form: FormData) -
     return f"/drops/{drop_id}"
 
 
-def _take_over(sheet: Sheet, rejects: Rejects, form: FormData) -> None:
+def _keep_form(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> list[Conflict]:
+    table = table_of(front, drop_id)
+    who = visitor.name or text_of(form, "who").strip()
+    with front.drafts.changing(drop_id, table.rejects) as sheet:
+        return _take_over(sheet, table.rejects, form, who, stamp(front.site.clock.now()))
+
+
+def _take_over(sheet: Sheet, rejects: Rejects, form: FormData, who: str, at: str) -> list[Conflict]:
     """What was typed, into the draft: only cells and choices that differ from what was shown."""
-    draft = sheet.draft
+    cells = []
     for name, typed in form.multi_items():
         kind, _, place = name.partition("-")
         if not isinstance(typed, str):
             continue
         if kind == "cell":
             line, column = (_whole_number(part) for part in (*place.split("-"), "")[:2])
-            if line is None or column is None or line >= len(rejects):
-                continue
-            if column >= len(rejects.headers) or sheet.is_full:
-                continue
-            original = rejects.table.column(column)[line].as_py()
-            if _as_typed(typed) != _as_typed(draft.value(line, column, original)):
-                draft = draft.with_cell(line, column, typed, original)
+            if line is not None and column is not None:
+                had = form.get(f"had-{place}")
+                had = had if isinstance(had, str) else None
+                cells.append(Typed(line=line, column=column, value=typed, had=had))
         elif kind == "was":
             line = _whole_number(place)
             wanted = form.get(f"send-{place}") is not None
             if line is not None and line < len(rejects) and wanted != (typed == "1"):
-                draft = replace(draft, chosen={**draft.chosen, line: wanted})
-    sheet.draft = draft
+                sheet.draft = replace(sheet.draft, chosen={**sheet.draft.chosen, line: wanted})
+    return take_over(sheet, rejects, cells, who=who, at=at)
 
 
-def _as_typed(text: str) -> str:
-    """A text as far as a browser gives it back: it has its own line ends."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+@router.post("/drops/{drop_id}/fix/cell")
+async def keep_cell(request: Request, front: AtFront, visitor: Operator, drop_id: str) -> Response:
+    """Keep one cell as it was left, and say what the code of a run says of its row."""
+    form = await read_form(request, front, visitor)
+    told, status = await run_in_threadpool(_keep_cell, front, visitor, drop_id, form)
+    return JSONResponse(told, status_code=status)
+
+
+def _keep_cell(
+    front: Front, visitor: Visitor, drop_id: str, form: FormData
+) -> tuple[dict[str, Any], int]:
+    line, column = (_whole_number(text_of(form, name)) for name in ("line", "column"))
+    if line is None or column is None:
+        raise NotPossible("There is no such cell.")
+    cell = Typed(line=line, column=column, value=text_of(form, "value"), had=text_of(form, "had"))
+    kept = keep(front, visitor, drop_id, cell)
+    if kept.conflicts:
+        (conflict,) = kept.conflicts
+        return {"conflict": conflict.text, "now": conflict.now}, 409
+    return {"faults": kept.faults, "going": kept.going}, 200
 
 
 def _whole_number(text: str) -> int | None:

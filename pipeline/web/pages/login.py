@@ -54,6 +54,7 @@ async def log_in(request: Request, front: AtFront) -> Response:
             request, "login.html", {"next": target, "wrong": words}, visitor=None, status=403
         )
     front.access.throttle.succeeded(*keys)
+    front.unsaved.move(request.scope["session"], session)
     log.info("web.login", user=name, address=client)
     response = RedirectResponse(target, status_code=303)
     response.headers["set-cookie"] = cookie(session, request.url.scheme)

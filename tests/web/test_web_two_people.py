@@ -1,0 +1,157 @@
+"""Two people at one file see each other's changes; what was typed is kept, whatever happens."""
+
+import re
+import signal
+
+import httpx
+from playwright.sync_api import Browser, Page, expect
+
+from pipeline.web.passwords import hash_password
+from tests.acceptance.harness import sheet, until
+from tests.web.conftest import Live, Open, address_of
+from tests.web.test_web_fixing import child_of, dropped
+from tests.web.test_web_set_aside import BAD, faulty
+
+
+def test_what_another_typed_is_never_undone_silently(live: Live, browser: Browser) -> None:
+    drop = faulty(live, "both.csv", "BTH")
+    # Without JavaScript: only the form tells what was shown.
+    contexts = [browser.new_context(java_script_enabled=False) for _ in range(2)]
+    first, second = (each.new_page() for each in contexts)
+    for page in (first, second):
+        page.goto(f"{live.url}/drops/{drop}/fix")
+    first.get_by_label("Row 10, Status").fill("Picked")
+    first.get_by_role("button", name="Keep for later").click()
+    second.get_by_label("Row 11, Status").fill("Delivered")
+    second.get_by_role("button", name="Keep for later").click()
+    expect(second.get_by_label("Row 10, Status")).to_have_value("Picked")
+    expect(second.get_by_label("Row 11, Status")).to_have_value("Delivered")
+    # Both in one cell: the newer stays, and both are shown.
+    first.get_by_label("Row 11, Status").fill("In Transit")
+    first.get_by_role("button", name="Send ticked rows").click()
+    asked = first.get_by_role("alert")
+    expect(asked).to_contain_text("Row 11, Status")
+    expect(asked).to_contain_text("Delivered")
+    expect(asked).to_contain_text("In Transit")
+    assert not [d for d in live.root.delivered() if d.summary["parent"] == drop]
+    asked.get_by_role("button", name="Take mine").click()
+    expect(first.get_by_label("Row 11, Status")).to_have_value("In Transit")
+    # One sends; the other, who changed the same row, is told so.
+    second.get_by_label("Row 11, Status").fill("Picked")
+    first.get_by_role("button", name="Send ticked rows").click()
+    first.wait_for_url("**/uploads/*")
+    second.get_by_role("button", name="Send ticked rows").click()
+    expect(second.get_by_role("alert")).to_contain_text("was sent meanwhile")
+    expect(second.get_by_role("alert")).to_contain_text("In Transit")
+    for each in contexts:
+        each.close()
+
+
+def test_a_cell_is_kept_and_judged_when_it_is_left(live: Live, page: Page) -> None:
+    drop = faulty(live, "left.csv", "LFT")
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    cell = page.get_by_label("Row 10, Status")
+    cell.fill("Banana")
+    cell.press("Tab")
+    expect(page.get_by_text('"Banana" is not a known status')).to_be_visible()
+    expect(cell).to_have_attribute("aria-invalid", "true")
+    cell.fill("Delivered")
+    cell.press("Tab")
+    expect(page.get_by_text('"Banana" is not a known status')).to_have_count(0)
+    expect(cell).not_to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#kept")).to_contain_text("Kept")
+    # Any link may be taken: nothing is lost.
+    page.get_by_role("link", name="Find", exact=True).click()
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    expect(page.get_by_label("Row 10, Status")).to_have_value("Delivered")
+    expect(page.get_by_label("Send row 10")).to_be_checked()
+    with live.client() as client:
+        cells = f"/api/v1/drops/{drop}/corrections/cells"
+        order = {"row": 11, "column": "Status", "value": "Delivered"}
+        told = client.put(cells, json={**order, "had": "something else"})
+        assert told.status_code == 409
+        assert BAD in told.json()["error"]
+        told = client.put(cells, json={**order, "had": BAD})
+        assert (told.status_code, told.json()["faults"]) == (200, [])
+        rows = client.get(f"/api/v1/drops/{drop}/corrections").json()["rows"]
+        row = next(each for each in rows if each["row"] == 11)
+        assert row["cells"]["Status"] == "Delivered"
+        assert row["goes_out"] is True
+
+
+def test_a_restart_of_the_page_loses_nothing_that_was_typed(open_live: Open, page: Page) -> None:
+    with open_live(may_be_killed=True) as live:
+        live.root.drop("restart.csv", sheet([["RST1", "Delivered"], ["RST2", BAD]]))
+        drop = live.drop_id("restart.csv")
+        port = live.url.rpartition(":")[2]
+        live.service.end()
+        live.root.configure(web__port=int(port), inbox__scan_seconds=0.2)
+        served = live.root.start("serve", "--log-format", "json")
+        address_of(served)
+        page.goto(f"{live.url}/drops/{drop}/fix")
+        page.route("**/fix/cell", lambda route: route.abort())  # only the form is left
+        page.get_by_label("Row 3, Status").fill("Delivered")
+        served.end(signal.SIGTERM)
+        served = live.root.start("serve", "--log-format", "json")
+        address_of(served)
+        page.get_by_role("button", name="Keep for later").click()
+        expect(page.get_by_role("heading", name="1 row to correct")).to_be_visible()
+        expect(page.get_by_label("Row 3, Status")).to_have_value("Delivered")
+        expect(page.get_by_label("Send row 3")).to_be_checked()
+        served.end(signal.SIGTERM)
+
+
+test_a_restart_of_the_page_loses_nothing_that_was_typed.allowed_on_console = ("Failed to load",)
+
+
+def test_a_session_that_ended_leads_back_with_what_was_typed(open_live: Open) -> None:
+    toml = f'[web.users.asha]\npassword_hash = "{hash_password("secret words")}"\n'
+    with open_live(toml=toml) as live:
+        live.root.drop("ended.csv", sheet([["SES1", "Delivered"], ["SES2", BAD]]))
+        until(lambda: live.root.delivered(), what="it is through")
+        (drop,) = live.root.delivered()
+        with live.client(follow_redirects=True) as client:
+
+            def log_in(following: str) -> httpx.Response:
+                form = client.get("/login").text
+                token = re.search(r'name="csrf" value="([0-9a-f]+)"', form)
+                assert token
+                data = {"csrf": token[1], "name": "asha", "password": "secret words"}
+                return client.post("/login", data={**data, "next": following})
+
+            log_in("/")
+            shown = client.get(f"/drops/{drop.id}/fix").text
+            token = re.search(r'name="csrf" value="([0-9a-f]+)"', shown)
+            assert token
+            # Elsewhere the session ends: the cookie is still sent, and means nothing.
+            name, value = next(iter(client.cookies.items()))
+            client.post("/logout", data={"csrf": token[1]})
+            client.cookies.clear()
+            client.cookies.set(name, value, domain="127.0.0.1", path="/")
+            cells = {"cell-0-1": "Delivered", "had-0-1": BAD, "was-0": "1", "send-0": "1"}
+            asked = client.post(
+                f"/drops/{drop.id}/fix", data={"csrf": token[1], **cells, "go": "send"}
+            )
+            following = re.search(r'name="next" value="([^"]+)"', asked.text)
+            assert following
+            assert following[1].startswith(f"/drops/{drop.id}/fix")
+            back = log_in(following[1])
+            assert 'value="Delivered"' in back.text
+            assert "not sent yet" in back.text
+
+
+def test_a_value_everywhere_keeps_what_was_typed_elsewhere(live: Live, page: Page) -> None:
+    drop = dropped(
+        live, "main.csv", sheet([["MAN1", "Delivered"], ["MAN2", "Dlvrd"], ["MAN3", "Pickd up"]])
+    )
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    page.get_by_label("Row 4, Status").fill("Picked")
+    page.get_by_role("link", name=re.compile("Dlvrd")).click()
+    expect(page.get_by_label("Put instead")).to_be_visible()
+    expect(page.get_by_label("Row 4, Status")).to_have_value("Picked")
+    page.get_by_label("Put instead").fill("Delivered")
+    page.get_by_role("button", name="Replace in 1 row").click()
+    expect(page.get_by_label("Row 4, Status")).to_have_value("Picked")
+    page.get_by_role("button", name="Send ticked rows").click()
+    page.wait_for_url("**/uploads/*")
+    assert child_of(live, drop).counts == {"accepted": 2}
