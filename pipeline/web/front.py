@@ -218,6 +218,18 @@ def check_machine(request: Request, front: Front, visitor: Visitor) -> None:
         _check(request.headers.get("x-csrf-token", ""), request, front, visitor)
 
 
+def changing_by_machine(request: Request, front: AtFront, visitor: Operator) -> Visitor:
+    """Whoever may change something, in a request whose body is no form; asked before its body is.
+
+    Raises LogInFirst or NotAllowed.
+    """
+    check_machine(request, front, visitor)
+    return visitor
+
+
+ByMachine = Annotated[Visitor, Depends(changing_by_machine)]
+
+
 def _check(token: str, request: Request, front: Front, visitor: Visitor) -> None:
     if visitor.by_token:
         return

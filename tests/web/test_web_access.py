@@ -40,6 +40,7 @@ CHANGES = (
     "/drops/{drop_id}/cancel",
     "/drops/{drop_id}/fix",
     "/drops/{drop_id}/fix/replace",
+    "/drops/{drop_id}/fix/cell",
     "/drops/{drop_id}/aside",
     "/couriers/{name}/words",
 )
@@ -55,6 +56,7 @@ MORE_BY_API = {
     "/api/v1/checks/{check}/send": None,
     "/api/v1/drops/{drop_id}/corrections/replace": {"column": "Status", "old": "a", "new": "b"},
     "/api/v1/drops/{drop_id}/corrections/send": {"note": "n"},
+    "PUT /api/v1/drops/{drop_id}/corrections/cells": {"row": 2, "column": "Status", "value": "x"},
     "/api/v1/drops/{drop_id}/set-aside": {"rows": [2], "reason": "other"},
     "DELETE /api/v1/drops/{drop_id}/set-aside?rows=2": None,
     "PUT /api/v1/couriers/{name}/words": WORD,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
 from pipeline.web.api_models import (
     AsideList,
@@ -24,7 +24,7 @@ from pipeline.web.aside import rows_with, set_aside, take_back
 from pipeline.web.correcting import lines_to_send, row_as_it_is
 from pipeline.web.corrections import line_of, replace_value, send, table_of
 from pipeline.web.drafts import Rule
-from pipeline.web.front import AtFront, Looker, NotPossible, Operator, check_machine
+from pipeline.web.front import AtFront, ByMachine, Looker, NotPossible
 from pipeline.web.pages.api import LATER, PROBLEMS, DropId, drop_object
 from pipeline.web.typing_in import Typed, keep
 
@@ -35,10 +35,9 @@ router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 @router.post("/drops/{drop_id}/corrections/replace", responses=LATER)
 def replace_everywhere(
-    request: Request, front: AtFront, visitor: Operator, drop_id: DropId, order: ReplaceOrder
+    front: AtFront, visitor: ByMachine, drop_id: DropId, order: ReplaceOrder
 ) -> Said:
     """Give all rows that have one value another; the value itself takes that back."""
-    check_machine(request, front, visitor)
     table = table_of(front, drop_id)
     if order.column not in table.rejects.headers:
         raise NotPossible("There is no such column.")
@@ -50,11 +49,8 @@ def replace_everywhere(
 
 
 @router.post("/drops/{drop_id}/corrections/send", status_code=202, responses=LATER)
-def send_corrected(
-    request: Request, front: AtFront, visitor: Operator, drop_id: DropId, order: SendOrder
-) -> Sent:
+def send_corrected(front: AtFront, visitor: ByMachine, drop_id: DropId, order: SendOrder) -> Sent:
     """Send the corrected rows as a new drop."""
-    check_machine(request, front, visitor)
     return Sent(upload=send(front, visitor, drop_id, note=order.note, sure=order.sure))
 
 
@@ -94,11 +90,8 @@ def rows_to_correct(
 
 
 @router.put("/drops/{drop_id}/corrections/cells", responses=LATER)
-def put_cell(
-    request: Request, front: AtFront, visitor: Operator, drop_id: DropId, cell: CellOrder
-) -> CellObject:
+def put_cell(front: AtFront, visitor: ByMachine, drop_id: DropId, cell: CellOrder) -> CellObject:
     """Change one cell; told is what the code of a run says of its row. 409 where it was changed."""
-    check_machine(request, front, visitor)
     rejects = table_of(front, drop_id).rejects
     lines = rejects.rows.to_pylist()
     if str(cell.row) not in lines or cell.column not in rejects.headers:
@@ -137,11 +130,8 @@ def rows_set_aside(front: AtFront, _visitor: Looker, drop_id: DropId) -> AsideLi
 
 
 @router.post("/drops/{drop_id}/set-aside", responses=LATER)
-def put_aside(
-    request: Request, front: AtFront, visitor: Operator, drop_id: DropId, order: AsideOrder
-) -> DropObject:
+def put_aside(front: AtFront, visitor: ByMachine, drop_id: DropId, order: AsideOrder) -> DropObject:
     """Set rows aside: nothing is to be done about them. By their numbers, or all with a fault."""
-    check_machine(request, front, visitor)
     line_of(front, drop_id)
     rows = set(order.rows)
     if order.fault:
@@ -152,14 +142,12 @@ def put_aside(
 
 @router.delete("/drops/{drop_id}/set-aside", responses=LATER)
 def put_back(
-    request: Request,
     front: AtFront,
-    visitor: Operator,
+    visitor: ByMachine,
     drop_id: DropId,
     rows: Annotated[list[Annotated[int, Query(ge=0, le=2**31)]], Query(max_length=10_000)],
 ) -> DropObject:
     """Take rows back that were set aside."""
-    check_machine(request, front, visitor)
     line_of(front, drop_id)
     take_back(front, visitor, drop_id, rows)
     return drop_object(front, line_of(front, drop_id))

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 
 from pipeline.web.api_models import CourierList, CourierObject, Taught, WordList, WordObject
-from pipeline.web.front import AtFront, Looker, Operator, check_machine
+from pipeline.web.front import AtFront, ByMachine, Looker
 from pipeline.web.lateness import couriers
 from pipeline.web.pages.api import LATER, PROBLEMS
 from pipeline.web.remember import Word, forget, learned, remember
@@ -41,25 +41,20 @@ def words(front: AtFront, _visitor: Looker, name: Name) -> WordList:
 
 
 @router.put("/couriers/{name}/words", responses=LATER)
-def teach(
-    request: Request, front: AtFront, visitor: Operator, name: Name, word: Taught
-) -> WordObject:
+def teach(front: AtFront, visitor: ByMachine, name: Name, word: Taught) -> WordObject:
     """Teach a word, or give one that was taught another meaning."""
-    check_machine(request, front, visitor)
     who = visitor.name or word.who
     return _object(remember(front.site, name, said=word.said, means=word.means, who=who))
 
 
 @router.delete("/couriers/{name}/words", responses=LATER)
 def unteach(
-    request: Request,
     front: AtFront,
-    visitor: Operator,
+    _visitor: ByMachine,
     name: Name,
     said: Annotated[str, Query(min_length=1, max_length=200)],
 ) -> WordObject:
     """Forget a word that was taught; rows that were sent with it are not changed."""
-    check_machine(request, front, visitor)
     return _object(forget(front.site, name, said))
 
 
