@@ -71,6 +71,19 @@ def is_example(tab: str) -> bool:
     return bool(named) and words <= _EXAMPLES | _BESIDE_EXAMPLE
 
 
+_OLD_TABS = _EARLIER | several("backup older outdated superseded yesterday")
+_NEW_TABS = several(
+    "amended amendment amendments corrected correction corrections current final latest new newest "
+    "rectified revised revision revisions today updated"
+)
+
+
+def age_of(tab: str) -> int:
+    """Return which of several tabs holds by its name: 1 for a corrected one, -1 for an old one."""
+    words = frozenset(re.findall(r"[a-z]+", fold_header(_HUMPS.sub(" ", tab))))
+    return bool(words & _NEW_TABS) - bool(words & _OLD_TABS)
+
+
 def words_of(heading: str) -> frozenset[str]:
     """Return the words of a heading; ``orderStatus`` has two."""
     return frozenset(_WORD.findall(fold_header(_HUMPS.sub(" ", heading))))

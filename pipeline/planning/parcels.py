@@ -22,6 +22,7 @@ from pipeline.storage.spool import Spool
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import quoted
+from schemas.headings import age_of
 from schemas.limits import DAY_MS
 from schemas.parcels import (
     ANY,
@@ -46,6 +47,7 @@ class Siblings(Struct, frozen=True, kw_only=True):
     Per row: ``rows``, its place in the drop, ascending; ``parcel``: a number for its parcel among
     all of the drop, -1 where the row does not tell; ``said``: its status, into ``statuses``;
     ``back``: whether it is of a customer's return; ``dated``: whether its event has a date alone.
+    ``age``: whether it stands on a tab that holds instead of others by its name (1) or not (-1).
     ``parcels``: how messages name each parcel. ``any_parcel``: one parcel speaks for its order.
     """
 
@@ -54,6 +56,7 @@ class Siblings(Struct, frozen=True, kw_only=True):
     said: npt.NDArray[np.int64]
     back: Mask
     dated: Mask
+    age: npt.NDArray[np.int64]
     parcels: pa.Array
     statuses: Sequence[str]
     any_parcel: bool
@@ -93,6 +96,7 @@ def siblings(
         said=told,
         back=np.array(returns, dtype=np.bool_)[ways] | (words & understood) | milestones,
         dated=_date_alone(when, profile),
+        age=np.repeat([age_of(each.name) for each in sheets], [len(each[0]) for each in read]),
         parcels=parcels,
         statuses=statuses,
         any_parcel=profile.parcels == ANY,
@@ -270,17 +274,10 @@ def taken_back(rows: Rows) -> list[Finding]:
     the customer.
     """
     given = rows.given
-    many = len(given.parcels)
-    # Rows of orders that name no parcel at all are of one; of several parcels they are of none.
-    named = np.zeros(int(rows.order.max()) + 1, dtype=np.bool_)
-    named[rows.order[given.parcel >= 0]] = True
-    of = np.where(
-        given.parcel < 0, np.where(named[rows.order], -1, many + rows.order), given.parcel
-    )
-    size = many + len(named)
+    of, size = _one_parcel(rows)
     scans = (rows.status == 0) & ~rows.sends & (rows.event != NO_TIME) & (of >= 0)
     scans &= given.which(lambda said: bool(said.strip()) and not is_on_paper(said))
-    returned = np.zeros(len(named), dtype=np.bool_)
+    returned = np.zeros(int(rows.order.max()) + 1, dtype=np.bool_)
     returned[rows.order[np.isin(rows.status, _RETURNS)]] = True
     found = []
     for final in FINALS:
@@ -306,6 +303,47 @@ def taken_back(rows: Rows) -> list[Finding]:
             ]
             found.append(rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, told))
     return found
+
+
+def superseded(rows: Rows) -> list[Finding]:
+    """Hold a final status where another tab, which holds instead by its name, says otherwise."""
+    given = rows.given
+    if len(np.unique(given.age)) < 2:
+        return []
+    of, size = _one_parcel(rows)
+    scans = (rows.status == 0) & ~rows.sends & (of >= 0)
+    scans &= given.which(lambda said: bool(said.strip()) and not is_on_paper(said))
+    newest = np.full(size, -2, dtype=np.int64)
+    np.maximum.at(newest, of[scans], given.age[scans])
+    first = np.full(size, -1, dtype=np.int64)
+    at = np.flatnonzero(scans)
+    at = at[given.age[at] == newest[of[at]]][::-1]
+    first[of[at]] = at
+    ends = np.logical_or.reduce([rows.final(final) for final in FINALS])
+    hit = ends & (of >= 0) & (newest[of] > given.age)
+    if not hit.any():
+        return []
+    told = [
+        f": it is not sent, for row {rows.record[at]} of another sheet, which holds instead by its "
+        f"name, says {quoted(given.statuses[given.said[at]])} of the same shipment. Find out which "
+        "is true. Where it is this row, empty the cell under _reject_codes and drop the row again."
+        for at in first[of[hit]].tolist()
+    ]
+    return [rows.held(Code.STATUS_CONFLICT, Role.STATUS, hit, told)]
+
+
+def _one_parcel(rows: Rows) -> tuple[npt.NDArray[np.int64], int]:
+    """Return which parcel each row is of, -1 for none, and how many there are.
+
+    Rows of orders that name no parcel at all are of one; of several parcels they are of none.
+    """
+    given, many = rows.given, len(rows.given.parcels)
+    named = np.zeros(int(rows.order.max()) + 1, dtype=np.bool_)
+    named[rows.order[given.parcel >= 0]] = True
+    of = np.where(
+        given.parcel < 0, np.where(named[rows.order], -1, many + rows.order), given.parcel
+    )
+    return of, many + len(named)
 
 
 def _cancelled(rows: Rows) -> Mask:

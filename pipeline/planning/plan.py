@@ -17,7 +17,7 @@ from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Standing
 from pipeline.planning.order_history_rules import Known, contradicts
-from pipeline.planning.parcels import Rows, Siblings, open_parcels, taken_back
+from pipeline.planning.parcels import Rows, Siblings, open_parcels, superseded, taken_back
 from pipeline.planning.sendable_rows import (
     NO_TIME,
     WIDTH,
@@ -167,7 +167,7 @@ def _hold_parcels(given: PlanInput, disposition: npt.NDArray[np.int8]) -> list[F
         event=given.event_ms[at],
         record=given.row[at],
     )
-    found = [*open_parcels(rows), *taken_back(rows)]
+    found = [*open_parcels(rows), *taken_back(rows), *superseded(rows)]
     for finding in found:
         disposition[finding.rows] = Disposition.REJECTED
     return found

@@ -214,3 +214,33 @@ def test_example_tabs_are_passed_over_and_told(root: Root, api: SandboxHandle) -
     assert sum(each["count"] for each in told) == 4
     assert "EXAMPLE_SHEET" in root.of("unfilled").codes
     assert "EXAMPLE_SHEET" not in root.of("alone").codes | root.of("others").codes
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "held"),
+    [
+        ("Sheet1", "Corrected", True),
+        ("Old", "Data", True),
+        ("Previous Day", "Latest", True),
+        ("Corrected", "Sheet1", False),
+        ("Pune", "Mumbai", False),
+    ],
+)
+def test_a_tab_that_holds_instead_of_another_holds_deliveries(
+    root: Root, api: SandboxHandle, first: str, second: str, held: bool
+) -> None:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        for name, said in ((first, "Delivered"), (second, "Undelivered")):
+            sheet = book.add_worksheet(name)
+            sheet.write_row(0, 0, ["Order ID", "AWB No", "Status"])
+            sheet.write_row(1, 0, ["A1", "W1", said])
+            sheet.write_row(2, 0, ["B" + name.replace(" ", ""), "W2", "Delivered"])
+    root.drop("tabs.xlsx", out.getvalue())
+    assert root.once().code == (3 if held else 0)
+    assert (("A1", "delivery_done") in sent(api)) is not held
+    assert len(sent(api)) == (2 if held else 3)
+    if held:
+        line = root.of("tabs").lines()[0]
+        assert line["codes"] == "STATUS_CONFLICT:status"
+        assert "Undelivered" in line["message"]
