@@ -7,9 +7,10 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from pipeline.core.ports import Clock, StatusApi
+from pipeline.delivery.api.order_info import Reached
 from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.mass_refusal import MassRefusal
-from pipeline.delivery.order_query import OrderQuery, Told
+from pipeline.delivery.order_query import OrderQuery
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.unclear import UnclearAnswers
 from schemas.vocabulary import Milestone
@@ -49,4 +50,4 @@ class ChunkContext(Struct, frozen=True, kw_only=True):
     others: Callable[[], bool] = lambda: False
     taken_up: datetime | None = None
     leaves: Callable[[int], None] = lambda _no: None
-    told: dict[tuple[str, Milestone], Told] = field(default_factory=dict)
+    told: dict[tuple[str, Milestone], Reached] = field(default_factory=dict)

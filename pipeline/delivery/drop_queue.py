@@ -11,7 +11,7 @@ from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
 from pipeline.core.shipment import Before, DeliveryResult, Earlier, Shipment, Shut
-from pipeline.delivery.order_query import Told
+from pipeline.delivery.api.order_info import Reached
 from schemas.vocabulary import Milestone, Outcome
 
 _HELD_BACK = frozenset({Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNSENT})
@@ -66,7 +66,7 @@ class DropQueue(Struct, eq=False):
     taken_up: datetime | None = None
     doubts: Mapping[int, Earlier] = field(default_factory=dict)
     leaves: Callable[[int], None] = lambda _no: None
-    told: dict[tuple[str, Milestone], Told] = field(default_factory=dict)
+    told: dict[tuple[str, Milestone], Reached] = field(default_factory=dict)
 
     @classmethod
     def of(cls, shipment: Shipment, future: "Future[DeliveryResult]") -> "DropQueue":

@@ -2,12 +2,11 @@
 
 import random
 from collections.abc import Mapping
-from enum import Enum
 
 from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
 from pipeline.core.ports import Clock, Receipt, Reply, StatusApi
-from pipeline.delivery.api.order_info import Reached, reconcile
+from pipeline.delivery.api.order_info import Reached, parse_order_info
 from pipeline.delivery.api.status_response import retry_after
 from pipeline.delivery.limiter import Limiter, SendingHeld
 from pipeline.delivery.policy import DeliveryPolicy
@@ -25,23 +24,6 @@ _SILENT = 2
 _SILENT_SECONDS = 2.0
 """After so many questions in a row without an answer nobody is asked for so long, where not asking
 changes nothing: the rows in doubt stay in doubt."""
-
-
-class Told(Enum):
-    """What asking told of one row."""
-
-    REACHED = "at the status, or beyond"
-    BEHIND = "not there yet"
-    UNCLEAR = "cannot tell"
-    NO_WORD = "the order is not listed, or in a state that is not known"
-
-
-_FROM = {
-    Reached.YES: Told.REACHED,
-    Reached.NO: Told.BEHIND,
-    Reached.CANNOT_TELL: Told.UNCLEAR,
-    Reached.NO_WORD: Told.NO_WORD,
-}
 
 
 class OrderQuery:
@@ -76,7 +58,7 @@ class OrderQuery:
         *,
         not_before: float | None,
         owner: object = None,
-    ) -> tuple[Mapping[int, Told], list[Receipt]]:
+    ) -> tuple[Mapping[int, Reached], list[Receipt]]:
         """Ask for each place's order and milestone, each order once.
 
         Nothing is asked before ``not_before`` (seconds since the epoch): until then the call that
@@ -84,19 +66,19 @@ class OrderQuery:
         it. Returns what was told by place, and a receipt per question that was answered; places
         that are not in it could not be asked. Raises SendingHeld.
         """
-        told: dict[int, Told] = {}
+        told: dict[int, Reached] = {}
         notes: list[Receipt] = []
         if (wait := self._until(not_before)) > 0:
             await self._limiter.rest(wait, owner)
         for pos, (order_id, milestone) in heads.items():
             reply = await self._reply_for(order_id)
-            word = reconcile(reply, order_id, milestone) if reply else None
+            word = parse_order_info(reply, order_id, milestone) if reply else None
             self._note_silence(answered=word is not None)
             if reply is not None:
-                said = _FROM[word].value if word else "no answer to the question"
+                said = word.value if word else "no answer to the question"
                 notes.append(self._receipt(pos, reply, said))
             if word is not None:
-                told[pos] = _FROM[word]
+                told[pos] = word
             elif reply is None or reply.status not in _OF_ONE_ORDER:
                 break  # when one cannot be answered at all, neither can the next
         return told, notes

@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.ports import Chunk
 from pipeline.core.shipment import Before, Earlier
+from pipeline.delivery.api.order_info import Reached
 from pipeline.delivery.context import Tools
 from pipeline.delivery.limiter import SendingHeld
-from pipeline.delivery.order_query import Told
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.row_outcomes import Positions, RowOutcomes
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
-Answers = dict[tuple[str, Milestone], Told]
+Answers = dict[tuple[str, Milestone], Reached]
 """Order id and milestone → what was told when it was asked about."""
 
 
@@ -38,7 +38,7 @@ class Reconciler:
         self._rows = rows
         self._owner = owner
         self._told = told
-        self._proof: dict[int, Told] = {}
+        self._proof: dict[int, Reached] = {}
 
     async def settle(
         self, positions: Positions, *, not_before: float | None = None, over: bool = False
@@ -63,11 +63,11 @@ class Reconciler:
             word = told.get(pos)
             if over and word is not None:
                 self._proof[pos] = self._told[self._chunk_body.head(pos)] = word
-            if word is Told.REACHED:
+            if word is Reached.YES:
                 self._rows.reconcile(pos)
             elif pos in self._rows.ended:
                 self._settle_ended(pos, word, again)
-            elif word is Told.BEHIND or self._is_resent(pos):
+            elif word is Reached.NO or self._is_resent(pos):
                 again.append(pos)
             elif (word is not None and over) or not self._tools.policy.reconcile:
                 self._rows.leave_unknown(pos)
@@ -79,9 +79,9 @@ class Reconciler:
         resend = self._tools.policy.when_in_doubt == "resend"
         return resend and pos not in self._rows.unclear
 
-    def _settle_ended(self, pos: int, word: Told | None, again: list[int]) -> None:
+    def _settle_ended(self, pos: int, word: Reached | None, again: list[int]) -> None:
         """A row that ended as unknown, and clearly is not there after all."""
-        if word is not Told.BEHIND:
+        if word is not Reached.NO:
             return
         if pos in self._rows.refused_before:
             self._rows.fail(pos)
@@ -103,7 +103,7 @@ class Reconciler:
             told = await self._ask(positions, None)
         except SendingHeld:
             return False
-        reached = [pos for pos in positions if told.get(pos) is Told.REACHED]
+        reached = [pos for pos in positions if told.get(pos) is Reached.YES]
         for pos in reached:
             self._rows.reconcile(pos)
         return bool(reached)
@@ -115,15 +115,15 @@ class Reconciler:
         """
         doubted = [pos for pos in refused if pos in self._rows.doubted]
         open_still = [pos for pos in doubted if pos not in self._proof]
-        told: Mapping[int, Told] = self._proof
+        told: Mapping[int, Reached] = self._proof
         if open_still:
             with suppress(SendingHeld):  # they are asked about at the next pass
                 told = {**self._proof, **await self._ask(open_still, None)}
         for pos in doubted:
             word = told.get(pos)
-            if word is Told.REACHED:
+            if word is Reached.YES:
                 self._rows.reconcile(pos)
-            elif word in {Told.BEHIND, Told.NO_WORD}:
+            elif word in {Reached.NO, Reached.NO_WORD}:
                 self._rows.fail(pos)
 
     async def hold_back(self, positions: Positions, earlier: Earlier) -> list[int]:
@@ -160,17 +160,17 @@ class Reconciler:
         told = self._told.get(head) or (await self._ask_about({0: head}, None)).get(0)
         if told is not None:
             self._told[head] = told
-        if told is Told.REACHED:
+        if told is Reached.YES:
             return Outcome.ACCEPTED
-        if unknown and told is Told.UNCLEAR and pos not in self._rows.held_before:
+        if unknown and told is Reached.CANNOT_TELL and pos not in self._rows.held_before:
             self._rows.behind[pos] = before.milestone
             return Outcome.ACCEPTED
-        refused = before.code == Code.API_REFUSED and told in {Told.BEHIND, Told.NO_WORD}
+        refused = before.code == Code.API_REFUSED and told in {Reached.NO, Reached.NO_WORD}
         return Outcome.FAILED if before.outcome is Outcome.FAILED or refused else Outcome.UNSENT
 
     async def _ask(
         self, positions: Collection[int], not_before: float | None
-    ) -> Mapping[int, Told]:
+    ) -> Mapping[int, Reached]:
         if not positions or not self._tools.policy.reconcile:
             return {}
         idle = all(self._stays(pos) for pos in positions)
@@ -186,7 +186,7 @@ class Reconciler:
 
     async def _ask_about(
         self, heads: Mapping[int, tuple[str, Milestone]], not_before: float | None
-    ) -> Mapping[int, Told]:
+    ) -> Mapping[int, Reached]:
         if not self._tools.policy.reconcile:
             return {}
         told, notes = await self._tools.order_query.ask(

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from pipeline.core.ports import Reply
-from pipeline.delivery.api.order_info import Reached, reconcile
+from pipeline.delivery.api.order_info import Reached, parse_order_info
 from schemas.vocabulary import Milestone
 
 Y, N, X, NONE = Reached.YES, Reached.NO, Reached.CANNOT_TELL, Reached.NO_WORD
@@ -12,7 +12,7 @@ Y, N, X, NONE = Reached.YES, Reached.NO, Reached.CANNOT_TELL, Reached.NO_WORD
 
 def _told(state: object, milestone: Milestone, **more: object) -> Reached | None:
     body = orjson.dumps({"orders": [{"id": "7", "orderStatus": state}], **more})
-    return reconcile(Reply(status=200, headers={}, body=body), "7", milestone)
+    return parse_order_info(Reply(status=200, headers={}, body=body), "7", milestone)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_case_and_spaces_do_not_matter() -> None:
 )
 def test_what_is_not_in_its_shape_is_no_answer(body: bytes) -> None:
     reply = Reply(status=200, headers={}, body=body)
-    assert reconcile(reply, "7", Milestone.BAG_PICKED) is None
+    assert parse_order_info(reply, "7", Milestone.BAG_PICKED) is None
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,16 @@ def test_what_is_not_in_its_shape_is_no_answer(body: bytes) -> None:
 )
 def test_an_answer_without_this_order_has_no_word_on_it(body: bytes) -> None:
     reply = Reply(status=200, headers={}, body=body)
-    assert reconcile(reply, "7", Milestone.BAG_PICKED) is NONE
+    assert parse_order_info(reply, "7", Milestone.BAG_PICKED) is NONE
 
 
 @pytest.mark.parametrize("status", [301, 401, 404, 500])
 def test_an_error_is_no_answer_even_with_a_sound_body(status: int) -> None:
     body = b'{"orders": [{"id": "7", "orderStatus": "DELIVERED"}]}'
-    assert reconcile(Reply(status=status, headers={}, body=body), "7", Milestone.BAG_PICKED) is None
+    assert (
+        parse_order_info(Reply(status=status, headers={}, body=body), "7", Milestone.BAG_PICKED)
+        is None
+    )
 
 
 def test_the_order_is_found_among_others_inside_data_and_with_a_number_for_an_id() -> None:
@@ -87,4 +90,6 @@ def test_the_order_is_found_among_others_inside_data_and_with_a_number_for_an_id
             }
         }
     )
-    assert reconcile(Reply(status=200, headers={}, body=body), "7", Milestone.BAG_PICKED) is Y
+    assert (
+        parse_order_info(Reply(status=200, headers={}, body=body), "7", Milestone.BAG_PICKED) is Y
+    )

@@ -1,4 +1,4 @@
-"""Reconcile: whether an order has reached a milestone, from what ``shipment/info`` says of it.
+"""Tell from an answer of ``shipment/info`` whether an order has reached a milestone.
 
 Its vocabulary is coarser than ours (konnect-api.md, "Sibling endpoints"), so the answer may be
 "cannot tell"; and what is not an answer in its shape, such as a log-in page, says nothing at all.
@@ -16,10 +16,10 @@ from schemas.vocabulary import Milestone
 class Reached(StrEnum):
     """Where an order stands, seen from a milestone."""
 
-    YES = "yes"  # at it or beyond
-    NO = "no"  # behind it
+    YES = "at the status, or beyond"
+    NO = "not there yet"
     CANNOT_TELL = "cannot tell"  # its state fits either
-    NO_WORD = "no word"  # the order is not listed, or in a state that is not known
+    NO_WORD = "the order is not listed, or in a state that is not known"
 
 
 _Y, _N, _X = Reached.YES, Reached.NO, Reached.CANNOT_TELL
@@ -55,7 +55,7 @@ _STATES: dict[str, dict[Milestone, Reached]] = {
 }
 
 
-def reconcile(reply: Reply, order_id: str, milestone: Milestone) -> Reached | None:
+def parse_order_info(reply: Reply, order_id: str, milestone: Milestone) -> Reached | None:
     """Say whether ``order_id`` is at or beyond ``milestone``; None where this is no answer.
 
     Never raises.
