@@ -45,7 +45,7 @@ class ClaimedFiles:
         """Read claimed drops into their spools; ``beside``: others are read meanwhile.
 
         Returned is, in their order, the facts of each or what kept it from being read: DropChanged,
-        and what ``containment.Reader.read`` raises but ReaderDied; the file is then read once
+        and what ``reading.process.Reader.read`` raises but ReaderDied; the file is then read once
         more, at once, because what was claimed later must be planned after it.
 
         A drop with a try that nobody saw the end of is read alone: should it be what ended the

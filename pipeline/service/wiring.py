@@ -1,4 +1,4 @@
-"""The one place that builds adapters and hands them over.
+"""The one place that builds the parts of a root and hands them over.
 
 What is needed only once a file was read is loaded by who asks for it (decision 38).
 """
@@ -49,7 +49,7 @@ COURIERS = "couriers"
 
 
 class Site(Struct, frozen=True, dict=True):
-    """One root with its settings; adapters are built when first asked for.
+    """Hold one root with its settings; build its parts when they are first asked for.
 
     ``child``: a process to read files in that was started before all this was imported.
     """
