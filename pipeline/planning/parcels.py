@@ -259,8 +259,8 @@ def open_parcels(rows: Rows) -> list[Finding]:
             told_of = [
                 f": {final.wire} is not sent, for {quoted(given.parcels[at].as_py())}, another "
                 "parcel of the order, has not come to it in this file. Drop a file in which all of "
-                "them have. Where they have, empty the cell under _reject_codes and drop the row "
-                "again."
+                "them have. Where they have, tick the row on the page, or empty the cell under "
+                "_reject_codes and drop the row again."
                 for at in one[rows.order[hit]].tolist()
             ]
             found.append(rows.held(Code.PARCELS_OPEN, Role.AWB, hit, told_of))
@@ -297,8 +297,8 @@ def taken_back(rows: Rows) -> list[Finding]:
             told = [
                 f": {final.wire} is not sent, for row {rows.record[at]} says "
                 f"{quoted(given.statuses[given.said[at]])} of the same shipment later. Find out "
-                "which is true. Where it is this row, empty the cell under _reject_codes and drop "
-                "the row again."
+                "which is true. Where it is this row, tick it on the page, or empty the cell under "
+                "_reject_codes and drop the row again."
                 for at in which[of[hit]].tolist()
             ]
             found.append(rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, told))

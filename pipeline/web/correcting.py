@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.reporting.csv_format import csv_cell, csv_cells, csv_header, csv_lines
+from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
 from pipeline.reporting.rejects_csv import LEADING
 from pipeline.storage.durable_files import storing
 from pipeline.storage.file_names import stem_of
 from pipeline.web.drafts import Draft
 from pipeline.web.faults import Rejects
+from schemas.parcels import HELD_AS
 from schemas.vocabulary import Role
 
 _NAME_BYTES: Final = 200
@@ -23,15 +24,19 @@ _ROWS_NAMED: Final = 20
 """Rows of one order id that a question names."""
 
 
-def open_lines(rejects: Rejects, draft: Draft, fixed: Set[int]) -> npt.NDArray[np.int64]:
+def open_lines(
+    rejects: Rejects, draft: Draft, fixed: Set[int], drop_id: str
+) -> npt.NDArray[np.int64]:
     """The lines that still need somebody: neither sound by now nor sent.
 
-    ``fixed``: numbers of the dropped file's rows that a corrected file mended.
+    ``fixed``: numbers of the dropped file's rows that a corrected file mended; ``drop_id``: that
+    file's.
     """
     done = np.zeros(len(rejects), dtype=bool)
     if fixed:
         numbers = np.array([int(each) for each in rejects.rows.to_pylist()])
-        done |= np.isin(numbers, list(fixed))
+        own = pc.equal(rejects.drops, drop_id).to_numpy()
+        done |= np.isin(numbers, list(fixed)) & own
     done[[line for line in draft.sent if line < len(done)]] = True
     return np.flatnonzero(~done)
 
@@ -83,11 +88,12 @@ def what_is_left(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -
         rows=rejects.rows.take(wanted),
         codes=pa.chunked_array([pa.array(codes, pa.string())]),
         messages=pa.chunked_array([pa.array(messages, pa.string())]),
+        drops=rejects.drops.take(wanted),
     )
 
 
 def lines_to_send(
-    rejects: Rejects, draft: Draft, fixed: Set[int], *, whole_file: bool
+    rejects: Rejects, draft: Draft, fixed: Set[int], drop_id: str, *, whole_file: bool
 ) -> npt.NDArray[np.int64]:
     """The lines that go out: those that were changed, and as somebody chose.
 
@@ -102,18 +108,18 @@ def lines_to_send(
     for line, choice in draft.chosen.items():
         if line < len(wanted):
             wanted[line] = choice
-    still_open = open_lines(rejects, draft, fixed)
+    still_open = open_lines(rejects, draft, fixed, drop_id)
     return still_open[wanted[still_open]]
 
 
 def write_corrected(
-    path: Path, rejects: Rejects, draft: Draft, drop_id: str, lines: npt.NDArray[np.int64]
+    path: Path, rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]
 ) -> None:
     """Write the corrected file: these lines as they are now. Raises StorageError."""
     with storing("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
-            file.writelines(_pieces(rejects, draft, drop_id, lines))
+            file.writelines(_pieces(rejects, draft, lines))
 
 
 def corrected_name(source_file: str) -> str:
@@ -174,18 +180,32 @@ def shared_ids(
     return found
 
 
-def _pieces(
-    rejects: Rejects, draft: Draft, drop_id: str, lines: npt.NDArray[np.int64]
-) -> Iterator[bytes]:
+def _codes(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> pa.Array:
+    """The codes of some lines; one that was only ticked says that its status is true.
+
+    So it is not held any more because of other rows.
+    """
+    changed = changed_lines(rejects, draft)
+    told = []
+    for line, codes in zip(lines.tolist(), rejects.codes.take(pa.array(lines)), strict=True):
+        labels = codes.as_py().split(";")
+        if draft.chosen.get(line) and not changed[line]:
+            labels = [label for label in labels if label not in HELD_AS.values()]
+        told.append(";".join(labels))
+    return pa.array(told, pa.string())
+
+
+def _pieces(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> Iterator[bytes]:
     yield csv_header((*LEADING, *rejects.headers))
     wanted = pa.array(lines)
-    lead = [each.take(wanted) for each in (rejects.rows, rejects.codes, rejects.messages)]
+    rows, messages, drops = (
+        each.take(wanted) for each in (rejects.rows, rejects.messages, rejects.drops)
+    )
+    lead = [rows, _codes(rejects, draft, lines), messages, drops]
     cells = [
         _column(rejects, draft, column, lines, wanted) for column in range(len(rejects.headers))
     ]
-    yield csv_lines(
-        [*(csv_cells(each) for each in lead), csv_cell(drop_id), *(csv_cells(c) for c in cells)]
-    )
+    yield csv_lines([csv_cells(each) for each in (*lead, *cells)])
 
 
 def _column(

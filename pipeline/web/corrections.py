@@ -46,7 +46,7 @@ class Table(Struct, frozen=True, kw_only=True):
     @property
     def lines_left(self) -> npt.NDArray[np.int64]:
         """The lines that need somebody."""
-        return correcting.open_lines(self.rejects, self.draft, self.fixed)
+        return correcting.open_lines(self.rejects, self.draft, self.fixed, self.drop.drop_id)
 
     @property
     def left(self) -> Rejects:
@@ -228,7 +228,11 @@ def couriers_to_teach(front: Front, drop: DropLine) -> list[tuple[str, str]]:
 def doubts_of(front: Front, table: Table) -> list[Shared]:
     """List the typed order ids that would stand in rows with different AWBs."""
     lines = correcting.lines_to_send(
-        table.rejects, table.draft, table.fixed, whole_file=table.whole_file
+        table.rejects,
+        table.draft,
+        table.fixed,
+        table.drop.drop_id,
+        whole_file=table.whole_file,
     )
     return correcting.shared_ids(
         table.rejects, table.draft, lines, lambda order_id: _sent_with(front, table, order_id)
@@ -270,7 +274,11 @@ def send(
 def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) -> str:
     table = table_of(front, drop_id)
     lines = correcting.lines_to_send(
-        table.rejects, table.draft, table.fixed, whole_file=table.whole_file
+        table.rejects,
+        table.draft,
+        table.fixed,
+        table.drop.drop_id,
+        whole_file=table.whole_file,
     )
     if not len(lines):
         raise NotPossible("Nothing was changed yet.", hint="Correct a cell, or tick a row.")
@@ -282,7 +290,7 @@ def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) ->
         batch=uploads.new_batch(), names=(name,), courier="", who=visitor.name, note=note
     )
     (path,) = kept.paths(front.site)
-    correcting.write_corrected(path, table.rejects, table.draft, drop_id, lines)
+    correcting.write_corrected(path, table.rejects, table.draft, lines)
     staging.send(front.site, kept, folder=table.drop.folder, corrects=drop_id)
     with front.drafts.changing(drop_id, table.rejects) as sheet:
         sent = {**sheet.draft.sent, **dict.fromkeys(lines.tolist(), kept.batch)}

@@ -25,7 +25,8 @@ class Rejects(Struct, frozen=True, kw_only=True):
     """A rejects file, its cells as they were in the dropped file.
 
     ``headers``: the original columns. ``columns``: role → place among them. ``rows``, ``codes``,
-    ``messages``: what we wrote before them, a value per line.
+    ``messages``, ``drops``: what we wrote before them, a value per line. A line of another drop
+    than the file's came back with rows of several drops: its number is one of that drop's.
     """
 
     identity: Identity
@@ -35,6 +36,7 @@ class Rejects(Struct, frozen=True, kw_only=True):
     rows: pa.ChunkedArray
     codes: pa.ChunkedArray
     messages: pa.ChunkedArray
+    drops: pa.ChunkedArray
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -98,6 +100,7 @@ def read_rejects(path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
         rows=plain.column(0),
         codes=plain.column(1),
         messages=plain.column(2),
+        drops=plain.column(3),
     )
 
 

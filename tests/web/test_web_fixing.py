@@ -145,3 +145,16 @@ def test_cells_of_several_lines_are_left_as_they_are(live: Live, page: Page) -> 
     child = child_of(live, drop)
     assert child.counts == {"accepted": 1}
     assert '"one\ntwo"' in dropped_file(live, child)
+
+
+def test_a_ticked_row_says_that_all_parcels_of_its_order_have_arrived(
+    live: Live, page: Page
+) -> None:
+    rows = [("PARC1", "X1", "Delivered"), ("PARC1", "X2", "In Transit")]
+    drop = dropped(live, "parcels.csv", sheet(rows, ("Order ID", "AWB No", "Status")))
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    expect(page.get_by_text("X2").first).to_be_visible()
+    page.get_by_label("Send row 2").check()
+    page.get_by_role("button", name="Send ticked rows").click()
+    expect(page.get_by_text("1 accepted")).to_be_visible(timeout=30_000)
+    assert child_of(live, drop).counts == {"accepted": 1}

@@ -71,7 +71,11 @@ def _shown(front: Front, table: Table, page_no: int) -> dict[str, Any]:
     page_no = min(page_no, pages)
     some = lines[(page_no - 1) * _PAGE : page_no * _PAGE].tolist()
     going = correcting.lines_to_send(
-        table.rejects, table.draft, table.fixed, whole_file=table.whole_file
+        table.rejects,
+        table.draft,
+        table.fixed,
+        table.drop.drop_id,
+        whole_file=table.whole_file,
     )
     profile = front.site.profiles.get(table.drop.courier)
     doubts = doubts_of(front, table)
