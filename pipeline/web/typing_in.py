@@ -123,7 +123,11 @@ def keep(front: Front, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
         return Kept(conflicts=conflicts)
     table = table_of(front, drop_id)
     lines = correcting.lines_to_send(
-        table.rejects, table.draft, table.fixed, whole_file=table.whole_file
+        table.rejects,
+        table.draft,
+        table.fixed,
+        drop_id,
+        whole_file=table.whole_file,
     )
     with _JUDGES:
         faults = judge(front, table, cell.line)
@@ -138,7 +142,7 @@ def judge(front: Front, table: Table, line: int) -> list[Mapping[str, str]]:
     with tempfile.TemporaryDirectory(prefix="shipdrop-row-") as folder:
         path = Path(folder) / correcting.corrected_name(table.drop.source_file)
         lines = np.array([line], np.int64)
-        correcting.write_corrected(path, table.rejects, table.draft, table.drop.drop_id, lines)
+        correcting.write_corrected(path, table.rejects, table.draft, lines)
         (checked,) = check_files(front.site, [path], courier=table.drop.courier or None, out=None)
     return [_fault(table, each) for each in checked.summary["errors"]]
 

@@ -65,7 +65,9 @@ def rows_to_correct(
     table = table_of(front, drop_id)
     lines = table.lines_left.tolist()
     going = set(
-        lines_to_send(table.rejects, table.draft, table.fixed, whole_file=table.whole_file).tolist()
+        lines_to_send(
+            table.rejects, table.draft, table.fixed, drop_id, whole_file=table.whole_file
+        ).tolist()
     )
     rows = []
     for line in lines[(page - 1) * _PAGE : page * _PAGE]:
