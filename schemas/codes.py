@@ -102,8 +102,8 @@ class Code(StrEnum):
         Kind.REJECT,
         "The status is not in the courier's table.",
         (
-            "Correct the spelling, or write one of the statuses that `shipdrop profiles NAME` "
-            "lists. If the courier really uses it, add it to the courier's profile."
+            "Correct the spelling, or choose one from the list in the cell. If the courier really "
+            "uses it, teach it: *Remember it for* on the page, or the courier's profile."
         ),
         "DELIVERD",
         "one of the known statuses",
@@ -127,8 +127,8 @@ class Code(StrEnum):
         Kind.REJECT,
         "The courier's profile is a draft: nobody has confirmed yet what this status means.",
         (
-            "Whoever keeps the profile says there what the status means (`shipdrop profiles NAME` "
-            "lists what is open); then drop the rejects file as it is."
+            "Whoever keeps the courier's profile says there what the status means; then drop the "
+            "rejects file as it is."
         ),
         "Gadi Nikli",
     )
@@ -349,7 +349,7 @@ class Code(StrEnum):
         "ANSWER_LOST",
         Kind.FAILED,
         "The API's answer was lost, and it could not be found out whether the update was taken.",
-        "Look the order up, then use `shipdrop retry DROP` if it was not taken.",
+        "Look the order up, then retry the drop if it was not taken.",
         "timeout",
     )
     ANSWER_UNCLEAR = (
@@ -358,7 +358,7 @@ class Code(StrEnum):
         "The API answered, but not in a way that says what became of the update.",
         (
             "Nothing while the row is `unsent`: it is asked about, and sent again only where it "
-            "was not taken. `unknown`: look the order up, then use `shipdrop retry DROP` if it "
+            "was not taken. `unknown`: look the order up, then retry the drop if it "
             "was not taken."
         ),
         "1 failed, none named",
@@ -376,7 +376,7 @@ class Code(StrEnum):
         "An earlier status of the order is not settled yet, so this one waits.",
         (
             "Nothing while the earlier one is being sent. Where it ended as `unknown`: look the "
-            "order up, and use `shipdrop retry` on the drop that has it."
+            "order up, and retry the drop that has it."
         ),
         "Delivered while Picked Up waits",
     )
@@ -384,7 +384,7 @@ class Code(StrEnum):
         "NOT_SENT",
         Kind.OPEN,
         "The update was not sent yet because the API could not be reached.",
-        "Nothing: it goes out when the API is back. `shipdrop doctor` shows whether it is.",
+        "Nothing: it goes out when the API is back.",
         "API down",
     )
     CANCELLED = (
@@ -392,7 +392,7 @@ class Code(StrEnum):
         Kind.OPEN,
         "The drop was cancelled before this update was sent.",
         "Drop the file again if the update is still wanted.",
-        "shipdrop cancel",
+        "stopped by somebody",
     )
     RECONCILED = (
         "RECONCILED",
@@ -478,8 +478,8 @@ class Code(StrEnum):
         Kind.REFUSE,
         "The file has no column for something that is needed, or no heading row.",
         (
-            "Add a heading row with at least an order id and a status column, named as `shipdrop "
-            "profiles NAME` shows."
+            "Add a heading row with at least an order id and a status column, named as the "
+            "courier's page and its empty manifest show."
         ),
         "no header",
     )
@@ -613,7 +613,7 @@ class Code(StrEnum):
         "COURIER_UNKNOWN",
         Kind.NOTICE,
         "The named courier has no profile; the file was read as a generic sheet.",
-        "Rename the sub-folder to one that `shipdrop profiles` lists, or add a profile.",
+        "Rename the sub-folder to a courier that is known, or add a profile.",
         "inbox/acme/",
     )
     FILE_CHANGED = (

@@ -272,9 +272,7 @@ def _unconfirmed(case: StatusCase, place: Place) -> str:
 def _unknown(case: StatusCase, place: Place) -> str:
     near = _suggestion(case.status, place)
     return f"{quoted(case.status)} is not a known status. " + (
-        f"Did you mean {near}?"
-        if near
-        else f"Use one of those that `shipdrop profiles {place.profile.name}` lists."
+        f"Did you mean {near}?" if near else "Choose one from the list in the cell."
     )
 
 

@@ -7,9 +7,7 @@ from schemas.codes import Code
 
 _DEFAULT_HINT = "Correct the file and drop it again."
 #: Only a file that failed on the way may have been sent in part.
-_WHAT_WAS_SENT = {
-    Code.PROCESSING_FAILED: "What had been sent before stands in its results file and in `trace`."
-}
+_WHAT_WAS_SENT = {Code.PROCESSING_FAILED: "What had been sent before stands in its results file."}
 
 
 def refusal_text(
@@ -38,7 +36,7 @@ def refusal_text(
         "",
         f"File:      {one_line(source_file)}",
         f"Received:  {received}",
-        f"Code:      {code} (shipdrop explain {code})",
+        f"Code:      {code}",
         f"Drop:      {one_line(drop_id)}",
         "",
     )

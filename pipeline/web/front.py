@@ -24,6 +24,7 @@ from pipeline.web.sharing import Shared
 from pipeline.web.sheets import SheetFiles, identity_of
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
+from pipeline.web.words import STATES, WAITING_STATES
 
 _FIELD_BYTES: Final = 1024 * 1024
 _FIELDS: Final = 5_000
@@ -175,7 +176,10 @@ Looker = Annotated[Visitor, Depends(looking)]
 def operating(visitor: Looker) -> Visitor:
     """Whoever may change something. Raises LogInFirst or NotAllowed."""
     if not visitor.operates:
-        raise NotAllowed("You may look, but not change anything.", hint="Ask for the role operate.")
+        raise NotAllowed(
+            "You may look, but not change anything.",
+            hint="Ask whoever looks after Shipdrop for access.",
+        )
     return visitor
 
 
@@ -268,7 +272,9 @@ def page(
 ) -> Response:
     """A page as HTML. ``visitor``: None on pages for everybody."""
     front = front_of(request)
+    api = front.strip.health().api if visitor is not None else ""
     given = {
+        "states": WAITING_STATES if api in {"paused", "held"} else STATES,
         **values,
         "visitor": visitor,
         "csrf": front.access.form_token(request.scope["session"]),

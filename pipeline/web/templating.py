@@ -46,7 +46,6 @@ def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
     )
     environment.globals.update(
         counted=words.counted,
-        states=words.STATES,
         meaning=words.MEANING,
         health=strip.health,
         scanned=lambda pulse: datetime.fromisoformat(pulse.scanned_at),

@@ -29,6 +29,8 @@ STATES: Final[Mapping[str, str]] = {
     DropState.REFUSED: "Refused",
     DropState.CANCELLED: "Cancelled",
 }
+#: The same while the API takes nothing.
+WAITING_STATES: Final[Mapping[str, str]] = {**STATES, DropState.OPEN: "Waiting for the API"}
 #: Milestone → what it is called where somebody chooses one.
 MILESTONES: Final[Mapping[str, str]] = {
     "bag_picked": "Picked up from us",

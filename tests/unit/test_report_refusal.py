@@ -27,7 +27,7 @@ def test_the_reason_comes_first_and_what_to_do_second() -> None:
     assert lines[2] == "What to do: Add them."
     assert "File:      a.csv" in lines
     assert "Received:  2026-01-02 03:04:05 UTC" in lines
-    assert "Code:      HEADER_NOT_FOUND (shipdrop explain HEADER_NOT_FOUND)" in lines
+    assert "Code:      HEADER_NOT_FOUND" in lines
     assert "Drop:      d1" in lines
 
 

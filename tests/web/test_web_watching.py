@@ -52,7 +52,7 @@ def test_an_outage_shows_in_the_strip_with_its_reason(open_live: Open, page: Pag
         live.root.drop("held.csv", orders(5))
         page.goto(live.url)
         strip = page.get_by_label("Health")
-        expect(strip).to_contain_text("will not take us", timeout=30_000)
+        expect(strip).to_contain_text("does not let us in", timeout=30_000)
         expect(strip).to_contain_text("401")
         expect(strip).to_contain_text("Unsent rows 5")
         with live.client() as client:

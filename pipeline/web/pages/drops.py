@@ -69,7 +69,7 @@ def listed(front: Front, search: Search) -> dict[str, Any]:
         "newer": found[0].seq
         if found and not newest and (more or search.before is not None)
         else None,
-        "version": _version((shown, corrections)),
+        "version": _version((shown, corrections, front.strip.health().api)),
         "couriers": sorted(front.site.profiles),
         "all_states": _STATES,
     }
@@ -135,6 +135,7 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
     shut = pulse.reason if pulse and pulse.api in {"paused", "held"} else ""
     counts = drop_view.counts_of(drop, far[1] if far else {})
     story = {
+        "api": pulse.api if pulse else "",
         "drop": drop,
         "progress": far[0] if far else None,
         "counts": counts,

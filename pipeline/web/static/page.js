@@ -43,10 +43,35 @@ document.addEventListener("htmx:xhr:progress", (event) => {
   bar.value = (100 * event.detail.loaded) / event.detail.total;
 });
 
+// What is shown may be old: said when nothing answers, and taken back when something does.
+let since = null;
+
+function offline(whether) {
+  const bar = document.getElementById("offline");
+  if (!bar || whether === !bar.hidden) return;
+  since = whether ? new Date() : null;
+  bar.hidden = !whether;
+  const at = whether ? since.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) : "";
+  bar.textContent = whether ? `No connection since ${at}. What you see may be old. Trying again…` : "";
+  document.documentElement.classList.toggle("stale", whether);
+}
+
+for (const kind of ["htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(kind, (event) => {
+    offline(true);
+    if (event.target.id === "upload") {
+      document.getElementById("sending").hidden = true;
+      document.getElementById("offline").textContent =
+        "The files did not arrive: there is no connection. They are still chosen; send them again when it is back.";
+    }
+  });
+}
+document.addEventListener("htmx:afterOnLoad", () => offline(false));
+
 // A form that is on its way has no buttons: a second click is no second wish. The button that was
 // pressed still says its word, since the form's data is gathered first.
 document.addEventListener("submit", (event) => {
-  if (event.defaultPrevented && !event.target.hasAttribute("hx-post")) return;
+  if (event.defaultPrevented || event.target.hasAttribute("hx-post")) return;
   const buttons = event.target.querySelectorAll("button:not(:disabled)");
   setTimeout(() => rest(buttons, true));
 });
@@ -59,11 +84,12 @@ function wake(form) {
   rest(form.querySelectorAll("button:disabled"), false);
 }
 
-for (const kind of ["htmx:afterRequest", "htmx:sendError", "htmx:responseError"]) {
-  document.addEventListener(kind, (event) => {
-    if (event.target.tagName === "FORM") wake(event.target);
-  });
-}
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target.tagName === "FORM") rest(event.target.querySelectorAll("button"), true);
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.target.tagName === "FORM") wake(event.target);
+});
 // Back to a page that the browser kept: its forms can be sent again.
 window.addEventListener("pageshow", () => document.querySelectorAll("form").forEach(wake));
 
