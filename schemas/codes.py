@@ -103,7 +103,7 @@ class Code(StrEnum):
         "The status is not in the courier's table.",
         (
             "Correct the spelling, or choose one from the list in the cell. If the courier really "
-            "uses it, teach it: *Remember it for* on the page, or the courier's profile."
+            "uses it, teach it: on the page, while correcting, or in the courier's profile."
         ),
         "DELIVERD",
         "one of the known statuses",
