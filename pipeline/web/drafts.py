@@ -44,6 +44,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     Of a line that went out and came back: ``again`` has its newest codes and message, ``tried`` its
     cells as they were sent. ``seen``: the drops
     whose rows were looked through for such lines. ``touched``: line → who changed it, and when.
+    ``judged``: line → what the code of a run said of it as it is: column ("" for none), message.
     """
 
     identity: tuple[int, ...] = ()
@@ -55,6 +56,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     tried: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     seen: tuple[str, ...] = ()
     touched: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    judged: Mapping[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     def value(self, line: int, column: int, original: str) -> str:
         """The cell as it is now."""
@@ -116,6 +118,10 @@ class Drafts:
                 again={int(k): (str(v[0]), str(v[1])) for k, v in told.get("again", {}).items()},
                 tried={int(k): tuple(v) for k, v in told.get("tried", {}).items()},
                 seen=tuple(told.get("seen", ())),
+                judged={
+                    int(line): tuple((place, message) for place, message in faults)
+                    for line, faults in told.get("judged", {}).items()
+                },
                 touched={int(k): (v[0], v[1]) for k, v in told.get("touched", {}).items()},
             )
         except (OSError, ValueError, TypeError, KeyError, AttributeError):

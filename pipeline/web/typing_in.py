@@ -80,7 +80,11 @@ def take_over(
             conflicts.append(_conflict(draft, rejects, cell, now, sent=sent))
             continue
         draft = draft.with_cell(cell.line, cell.column, cell.value, original)
-        draft = replace(draft, touched={**draft.touched, cell.line: (who, at)})
+        draft = replace(
+            draft,
+            touched={**draft.touched, cell.line: (who, at)},
+            judged={line: told for line, told in draft.judged.items() if line != cell.line},
+        )
     sheet.draft = draft
     return conflicts
 
@@ -131,6 +135,10 @@ def keep(front: Front, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
     )
     with _JUDGES:
         faults = judge(front, table, cell.line)
+    with front.drafts.changing(drop_id, table.rejects) as sheet:
+        if sheet.draft.cells.get(cell.line) == table.draft.cells.get(cell.line):
+            told = tuple((each["place"], each["message"]) for each in faults)
+            sheet.draft = replace(sheet.draft, judged={**sheet.draft.judged, cell.line: told})
     return Kept(conflicts=(), faults=faults, going=len(lines))
 
 

@@ -117,7 +117,11 @@ def _rows(table: Table, lines: Sequence[int], going: set[int]) -> list[dict[str,
         told = table.draft.again.get(line)
         codes, message = told or (rejects.codes[line].as_py(), rejects.messages[line].as_py())
         tried = table.draft.tried.get(line)
+        judged = table.draft.judged.get(line) if line in table.draft.cells else None
         bad = faults.bad_columns(rejects, codes)
+        if judged is not None:
+            message = " ".join(said for _, said in judged)
+            bad = {int(place): "still wrong" for place, _ in judged if place}
         cells = []
         for column in range(len(rejects.headers)):
             original = rejects.table.column(column)[line].as_py()
@@ -129,7 +133,7 @@ def _rows(table: Table, lines: Sequence[int], going: set[int]) -> list[dict[str,
                     "value": now,
                     "original": original,
                     "changed": now != original,
-                    "bad": bad.get(column, ""),
+                    "bad": bad.get(column, "") if now == original or judged is not None else "",
                     "editable": not wide or column in bad or now != original,
                 }
             )
