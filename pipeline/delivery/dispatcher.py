@@ -98,9 +98,19 @@ class Dispatcher:
         self._tools.mass_refusal.reopened()
         self._tools.unclear.reopened()
         self._held_results.hear_all_until(self._tools.clock.monotonic() + _HEARING_SECONDS)
-        asyncio.get_running_loop().call_later(_HEARING_SECONDS, self._kick.set)
+        self._hear_until_then()
         self.limiter.reopen()
         self._kick.set()
+
+    def _hear_until_then(self) -> None:
+        """Look again when sending may be held, and not a moment before: nothing else would.
+
+        The loop's clock counts in milliseconds, and need not agree with ours.
+        """
+        if (left := self._held_results.seconds_to_hear) > 0:
+            asyncio.get_running_loop().call_later(left, self._hear_until_then)
+        else:
+            self._kick.set()
 
     def stop(self) -> None:
         """Hand everything back as soon as the calls that are out have been answered."""

@@ -73,12 +73,17 @@ class HeldResults:
 
     def hold(self, queues: Iterable[DropQueue]) -> bool:
         """Hold all sending if everything is refused; at once, or the next chunk would be tried."""
-        if self._monotonic() < self._not_before:
+        if self.seconds_to_hear > 0:
             return False
         busy = (queue.drop_seq for queue in queues if not queue.exhausted)
         if (shut := self._mass_refusal.verdict(busy)) is not None:
             self._limiter.close(shut)
         return shut is not None
+
+    @property
+    def seconds_to_hear(self) -> float:
+        """For how long nothing is held yet."""
+        return max(0.0, self._not_before - self._monotonic())
 
     def hear_all_until(self, moment: float) -> None:
         """Hold nothing before this moment (monotonic seconds)."""

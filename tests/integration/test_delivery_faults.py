@@ -130,7 +130,7 @@ def test_failures_that_are_only_counted_are_settled_by_asking(tmp_path: Path) ->
     with with_sandbox(tmp_path, refuse_orders=bad, partial_shape="counts") as (world, sandbox):
         drop = world.drop(picked(60))
         for asked, complete in ((40, False), (42, True)):
-            (handback,) = world.deliver(drop, timeout=0.1)
+            (handback,) = world.deliver(drop, timeout=0.5)
             assert handback.complete is complete
             for (order_id, _), outcome in world.outcomes(drop).items():
                 assert outcome is (Outcome.UNKNOWN if order_id in bad else Outcome.ACCEPTED)
@@ -147,8 +147,8 @@ def test_failures_that_are_only_counted_are_sent_again_alone_where_they_are_not_
     config = SandboxConfig(orders=orders, faults=faults)
     with running(config) as sandbox, world_of(tmp_path, sandbox.url) as world:
         drop = world.drop(picked(20))
-        assert not world.deliver(drop, timeout=0.1)[0].complete
-        assert world.deliver(drop, timeout=0.1)[0].complete
+        assert not world.deliver(drop, timeout=0.5)[0].complete
+        assert world.deliver(drop, timeout=0.5)[0].complete
         assert sandbox.calls()[-1]["updates"] == [[bad, "bag_picked"]]
         assert world.counts(drop) == {Outcome.ACCEPTED: 19, Outcome.FAILED: 1}
 

@@ -48,6 +48,23 @@ def test_a_bad_row_in_every_chunk_is_not_taken_for_an_outage(tmp_path: Path) -> 
         assert sandbox.stats()["calls"] <= 10 + 100
 
 
+class SlowClock(SystemClock):
+    """A clock that is behind the event loop's."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() * 0.98
+
+
+def test_sending_that_is_tried_again_ends_whichever_clock_is_ahead(tmp_path: Path) -> None:
+    with with_sandbox(tmp_path, status_all=422) as (world, _):
+        drop = world.drop(picked(100))
+        with world.room(concurrency=1, clock=SlowClock()) as room:
+            assert not room.submit(world.shipment(drop)).result(timeout=60).complete
+            room.reopen()
+            again = room.submit(world.shipment(drop)).result(timeout=20)
+            assert again.shut is not None
+
+
 @pytest.mark.parametrize("status", [400, 413, 422])
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_when_every_chunk_is_refused_alike_it_is_not_the_rows(
