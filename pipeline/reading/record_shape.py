@@ -25,8 +25,10 @@ from schemas.vocabulary import EMPTY_SURPLUS
 Mask = npt.NDArray[np.bool_]
 
 _ASCII = 0x7F
-#: What a database's tools draw below the headings, in every column.
-_RULE = re.compile(r"[-=_+|]{3,}|[-=_]*")
+_LINE = re.compile(r"[-=_+|]{3,}|[-=_]*")
+"""A database's tool draws a line below each heading, as wide as its column: below a short one it
+may be a single dash."""
+_WIDE = 3
 
 
 class Parsed(Struct, frozen=True, kw_only=True):
@@ -125,7 +127,9 @@ class Shaper:
         """Return which records are blank or repeat the header, or None if none does."""
         blank = _every(parsed, _blank_cells)
         if self.rows == 0 and len(parsed):
-            blank[0] |= all(_RULE.fullmatch(cells[0].as_py().strip()) for cells in parsed.cells)
+            first = [column[0].as_py().strip() for column in parsed.cells]
+            drawn = all(_LINE.fullmatch(cell) for cell in first)
+            blank[0] |= drawn and max(map(len, first)) >= _WIDE
         for at in parsed.surplus:
             blank[at] = False
         headers = dict(enumerate(self._headers))

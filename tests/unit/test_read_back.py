@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import re
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -64,6 +65,7 @@ def test_any_text_written_into_a_workbook_reads_back(table: list[list[str]]) -> 
             for column, cell in enumerate(cells):
                 sheet.write_string(row, column, cell)
     kept = [tuple(row) for row in table if any(cell.strip() for cell in row)]
+    assume(not kept or not re.fullmatch(r"[-=_+|\s]*", "".join(kept[0])))  # a drawn line
     assert cells_of(store.getvalue(), header) == kept
 
 
