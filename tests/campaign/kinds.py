@@ -23,7 +23,8 @@ ON_THE_SANDBOX: Mapping[str, tuple[dict[str, Any], dict[str, object]]] = {
     "429": ({"fail_rate": 0.04, "fail_status": (429,), "limit_per_second": 60}, {}),
     "reset": ({"reset_rate": 0.1}, {}),
     "lost answer": ({"lose_rate": 0.08, "truncate_rate": 0.05, "truncate_form": "wire"}, {}),
-    "unclear": ({"unclear_rate": 0.08, "unclear_applied": 0.5}, {"api__timeout_seconds": 0.5}),
+    # Each was taken: of one that was not, an order that was never heard of waits for a person.
+    "unclear": ({"unclear_rate": 0.08, "unclear_applied": 1.0}, {"api__timeout_seconds": 0.5}),
     "token expiry": ({"token_ttl_seconds": 0.1, "latency_ms": 20}, login()),
     "dead token": ({"expire_token_after": 25}, {}),
     "slow": ({"stall_rate": 0.04}, {"api__timeout_seconds": TIMEOUT}),
