@@ -163,8 +163,15 @@ class Work:
         self._lineup.go_on()
 
     def _report_blocked(self, blocked: Blocked, reason: str) -> None:
-        future = self._reports.submit(self._onward().runner.report_blocked, blocked, reason)
-        future.add_done_callback(partial(_log_trouble, blocked.drop))
+        # Here, not in another thread: the drop may be read again next, into the same spool.
+        try:
+            self._onward().runner.report_blocked(blocked, reason)
+        except StorageError as error:
+            log.error(  # noqa: TRY400 - its sentence says more than a traceback
+                "drop.storage_trouble", drop=blocked.drop.drop_id, reason=error.message
+            )
+        except Exception:
+            log.exception("drop.bug", drop=blocked.drop.drop_id)
 
     def report_stuck(self) -> None:
         """Report, once, the drops that wait for others which rest."""
@@ -353,12 +360,3 @@ class Work:
         self._told.discard(closed.drop.drop_id)
         self._reported.pop(closed.drop.drop_id, None)
         self._lineup.ended(closed.drop.drop_id)
-
-
-def _log_trouble(drop: Drop, done: "Future[None]") -> None:
-    """Say in the log what kept a report from being written."""
-    error = done.exception()
-    if isinstance(error, StorageError):
-        log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
-    elif error is not None:
-        log.error("drop.bug", drop=drop.drop_id, exc_info=error)
