@@ -154,19 +154,20 @@ def test_without_javascript_every_page_shows_the_same(
     live: Live, shop: dict[str, str], browser: Browser
 ) -> None:
     """Everything but drag and drop and the live updates."""
-    seen = []
-    for script in (True, False):
-        context = browser.new_context(java_script_enabled=script)
-        page = context.new_page()
-        found = {}
-        for name, path in shop.items():
-            page.goto(live.url + path)
-            found[name] = shown(page)
-        seen.append(found)
+    contexts = [browser.new_context(java_script_enabled=script) for script in (True, False)]
+    pages = [context.new_page() for context in contexts]
+    without = {}
+    for name, path in shop.items():
+        for last in (False, True):
+            for page in pages:
+                page.goto(live.url + path)
+            with_it, without[name] = map(shown, pages)
+            # A minute may have ended between the two visits: its calls show from then on.
+            if last or without[name] == with_it:
+                break
+        assert without[name] == with_it, name
+    for context in contexts:
         context.close()
-    with_it, without = seen
-    for name in shop:
-        assert without[name] == with_it[name], name
     assert sum(bool(each["tables"]) for each in without.values()) >= 5
     assert without["drop"]["verdict"]
     assert without["fix"]["fields"] >= 2
