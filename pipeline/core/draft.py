@@ -11,7 +11,7 @@ from schemas.vocabulary import Role
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """What a person says of the columns: role → heading, and roles that no column has."""
+    """Hold a person's word on the columns: role → heading, and roles that no column has."""
 
     columns: Mapping[Role, str] = field(default_factory=dict)
     none: frozenset[Role] = frozenset()

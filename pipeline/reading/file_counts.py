@@ -36,11 +36,11 @@ class Tally(Struct):
 
 
 class Gathered(Struct):
-    """What is collected on the way through the blocks. ``data``: footers not counted.
+    """Collect counts, notices and proofs on the way through the blocks.
 
-    ``proven``: per sheet and profile, what its dates prove about day and month; ``late``: some
-    of it was found only after rows of the sheet had been judged. ``sends``: rows with something to
-    send; ``timed``: those among them with an event time.
+    ``data``: footers not counted. ``proven``: per sheet and profile, the order of day and month
+    that its dates prove; ``late``: some of it was found only after rows of the sheet had been
+    judged. ``sends``: rows with something to send; ``timed``: those among them with an event time.
     """
 
     sheets: list[SheetFacts] = field(default_factory=list)

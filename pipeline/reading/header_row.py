@@ -11,7 +11,7 @@ from schemas.display import counted, quoted
 
 
 class HeaderFinder(Protocol):
-    """What the reader has to know about headers; the mapping room knows the rest."""
+    """Find the header for the reader; validation implements it."""
 
     def fits(self, cells: Sequence[str]) -> bool:
         """Return True if these cells hold a header for every required role."""

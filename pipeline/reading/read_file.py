@@ -263,7 +263,7 @@ class _Lane(Struct, frozen=True, kw_only=True):
 
 
 class _Taken(Struct):
-    """What a sheet's judged rows add up to, on their way into the spool."""
+    """Add a sheet's judged rows up, on their way into the spool."""
 
     writer: RowsWriter
     gathered: Gathered

@@ -170,7 +170,7 @@ class Work:
             log.error(  # noqa: TRY400 - its sentence says more than a traceback
                 "drop.storage_trouble", drop=blocked.drop.drop_id, reason=error.message
             )
-        except Exception:
+        except Exception:  # a bug in one report must not end the loop
             log.exception("drop.bug", drop=blocked.drop.drop_id)
 
     def report_stuck(self) -> None:

@@ -1,4 +1,4 @@
-"""What is looked for in a workbook's parts while they are inflated to be counted."""
+"""Look through a workbook's parts while they are inflated to be counted."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the two binary formats, XLS (BIFF records) and XLSB, tell beside the values of cells."""
+"""Read error cells, formats and hidden rows of the binary formats, XLS (BIFF) and XLSB."""
 
 import re
 import struct

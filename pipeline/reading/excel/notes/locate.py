@@ -50,7 +50,7 @@ class ShownNumbers(Struct, frozen=True, kw_only=True):
 
 
 class Notes(Protocol):
-    """What a workbook's bytes tell that the native reader does not."""
+    """Hold the facts of a workbook that the native reader leaves out."""
 
     def sheet(self, index: int) -> SheetNotes:
         """Return the notes about a sheet, by its place in the workbook."""

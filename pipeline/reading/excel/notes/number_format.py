@@ -1,4 +1,4 @@
-"""What a sheet shows of a whole number in a number format, as far as ids are concerned."""
+"""Show a whole number as its number format does, as far as ids are concerned."""
 
 import re
 from collections.abc import Iterator, Mapping
