@@ -1,11 +1,20 @@
 """What a heading speaks of, by its words: for columns that no profile names."""
 
 import re
+from collections.abc import Sequence
 
 from schemas.folding import fold_header
 
 _WORD = re.compile(r"[a-z0-9]+")
 _HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def trimmed(cells: Sequence[str]) -> list[str]:
+    """Return the cells without the empty ones at the end."""
+    last = len(cells)
+    while last and not cells[last - 1].strip():
+        last -= 1
+    return list(cells[:last])
 
 
 def several(words: str) -> frozenset[str]:

@@ -39,6 +39,19 @@ class CellKind(IntEnum):
     ERROR = 4
 
 
+CELL_ERRORS: Mapping[int, str] = {
+    0x00: "#NULL!",
+    0x07: "#DIV/0!",
+    0x0F: "#VALUE!",
+    0x17: "#REF!",
+    0x1D: "#NAME?",
+    0x24: "#NUM!",
+    0x2A: "#N/A",
+    0x2B: "#GETTING_DATA",
+}
+"""The errors that a cell can show, by the number they have in binary workbooks."""
+
+
 UNCALCULATED = "(formula without a result)"
 """What stands for a formula whose result was not stored: some programs that write workbooks leave
 it to the spreadsheet program, and there is nothing to send until one has saved the file."""

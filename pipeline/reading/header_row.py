@@ -8,6 +8,7 @@ from msgspec import Struct
 from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 from schemas.display import counted, quoted
+from schemas.headings import trimmed
 
 
 class HeaderFinder(Protocol):
@@ -125,14 +126,6 @@ def check_width(cells: Sequence[str], limit: int, *, where: str) -> None:
             f"The table{place} has {counted(len(cells), 'column')}; at most {limit:,} are read.",
             hint="Remove the columns that are not needed and drop the file again.",
         )
-
-
-def trimmed(cells: Sequence[str]) -> list[str]:
-    """Return the cells without the empty ones at the end."""
-    last = len(cells)
-    while last and not cells[last - 1].strip():
-        last -= 1
-    return list(cells[:last])
 
 
 def is_blank(cells: Sequence[str]) -> bool:

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused
-from pipeline.reading.header_row import trimmed
 from pipeline.validation.columns import columns_of, data_header, fits
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
 from pipeline.validation.profile_by_name import Choice, decided, read_as, unknown
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, fold_header
-from schemas.headings import divides_a_heading
+from schemas.headings import divides_a_heading, trimmed
 from schemas.statuses import NOTHING, UNCLEAR
 from schemas.vocabulary import Role
 

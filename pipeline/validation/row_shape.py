@@ -8,12 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.model import Block, RowFacts
-from pipeline.reading.excel.notes.sheet_notes import NAMES
 from pipeline.validation.columns import ColumnMap
 from schemas.courier import Profile
 from schemas.footers import reads_as_footer
 from schemas.manifest import Fact, Shape
-from schemas.vocabulary import EMPTY_SURPLUS, CellKind, Role
+from schemas.vocabulary import CELL_ERRORS, EMPTY_SURPLUS, CellKind, Role
 from schemas.words import RowShape
 
 Mask = npt.NDArray[np.bool_]
@@ -30,7 +29,7 @@ _DECIDING = {
 }
 _NOT_FOUND = "#N/A"
 _NOTHING = (EMPTY_SURPLUS,)
-_ERRORS = pa.array([name for name in NAMES.values() if name != _NOT_FOUND], pa.string())
+_ERRORS = pa.array([name for name in CELL_ERRORS.values() if name != _NOT_FOUND], pa.string())
 
 
 def shapes(block: Block, mapping: ColumnMap) -> dict[int, tuple[Shape, RowShape]]:

@@ -21,10 +21,10 @@ from pipeline.reading.header_row import (
     find_header,
     is_blank,
     title_above,
-    trimmed,
 )
 from schemas.codes import Code
 from schemas.display import counted
+from schemas.headings import trimmed
 
 _USUAL, _RARE = ",;\t|", "^~\x01"
 DELIMITERS = _USUAL + _RARE

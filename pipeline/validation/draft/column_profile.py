@@ -13,7 +13,6 @@ from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Manifest, ReadTally
-from pipeline.reading.header_row import trimmed
 from pipeline.validation.date_columns import read_times
 from pipeline.validation.missing_headers import heading_row
 from pipeline.validation.order_ids import canonical_ids
@@ -21,6 +20,7 @@ from pipeline.validation.status_resolution import status_cells
 from schemas.codes import Code
 from schemas.courier import DateRule, Profile
 from schemas.folding import fold, is_absent
+from schemas.headings import trimmed
 from schemas.vocabulary import CellKind
 
 MOST_DISTINCT = 300

@@ -5,7 +5,8 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from pipeline.reading.excel.notes.number_format import NumberFormats, format_of
-from pipeline.reading.excel.notes.sheet_notes import NAMES, UNKNOWN, SheetNotes
+from pipeline.reading.excel.notes.sheet_notes import UNKNOWN, SheetNotes
+from schemas.vocabulary import CELL_ERRORS
 
 _HINT = re.compile(
     rb"\x05\x02\x08\0.{6}[\0\x07\x0f\x17\x1d\x24\x2a\x2b]\x01|\x06\0..(?:.{6})\x02.[\0-\x2b].{3}\xff\xff",
@@ -93,7 +94,7 @@ def _xls_sheet(stream: bytes, start: int) -> SheetNotes:
             _note_hidden(found, kind, body)
             continue
         row, column = struct.unpack_from("<HH", body)
-        found.add(row + 1, column, NAMES.get(code, UNKNOWN))
+        found.add(row + 1, column, CELL_ERRORS.get(code, UNKNOWN))
     return found
 
 
@@ -133,7 +134,7 @@ def in_xlsb(pieces: Iterable[bytes]) -> SheetNotes:
             found.hidden_columns.append(struct.unpack_from("<II", body))
         elif kind in {_CELL_ERROR, _FORMULA_ERROR} and len(body) >= 9:
             column = struct.unpack_from("<I", body)[0]
-            found.add(row, column, NAMES.get(body[8], UNKNOWN))
+            found.add(row, column, CELL_ERRORS.get(body[8], UNKNOWN))
     return found
 
 

@@ -15,17 +15,6 @@ from msgspec import Struct, field
 from pipeline.reading.excel.cell_text import Column
 from schemas.vocabulary import CellKind
 
-#: The errors by the number they have in binary formats.
-NAMES: Mapping[int, str] = {
-    0x00: "#NULL!",
-    0x07: "#DIV/0!",
-    0x0F: "#VALUE!",
-    0x17: "#REF!",
-    0x1D: "#NAME?",
-    0x24: "#NUM!",
-    0x2A: "#N/A",
-    0x2B: "#GETTING_DATA",
-}
 UNKNOWN = "#ERROR!"
 
 
