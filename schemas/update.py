@@ -1,4 +1,4 @@
-"""The outgoing item of ``PUT /oms/v3/shipment/status`` and its limits (konnect-api.md).
+"""The outgoing item of ``PUT /oms/v3/shipment/status`` and its limits (docs/konnect-api.md).
 
 ``{"orderId": text, "orderStatus": text, "meta": {…}}``; ``meta`` and each of its keys are left out
 when there is nothing to say, never null or empty.

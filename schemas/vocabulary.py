@@ -115,5 +115,5 @@ STEPS: Mapping[Milestone, Step] = {
     Milestone.RETURN_BAG_IN_TRANSIT: Step(journey=Journey.RETURN, rank=1, final=False),
     Milestone.RETURN_BAG_DELIVERED: Step(journey=Journey.RETURN, rank=2, final=True),
 }
-"""The published moves (konnect-api.md): forward picked → delivered, RTO picked → delivered back,
-return in transit → delivered. A customer return of a delivered order is a new journey."""
+"""The published moves (docs/konnect-api.md): forward picked → delivered, RTO picked → delivered
+back, return in transit → delivered. A customer return of a delivered order is a new journey."""

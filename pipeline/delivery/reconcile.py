@@ -1,7 +1,7 @@
 """Settling: what is asked before rows are sent again, or at all.
 
 "Not there yet" lets a row be sent again; that answer is proof only once the first call can no
-longer be running over there (konnect-api.md, "which failures leave doubt").
+longer be running over there (docs/konnect-api.md, "which failures leave doubt").
 """
 
 from collections.abc import Collection, Mapping

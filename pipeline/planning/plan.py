@@ -1,7 +1,7 @@
 """Plan: which rows are sent, in which wave and chunk, and what the ledger already knows of them.
 
 Pure and vectorised: facts about the whole file (repeats, conflicts, flow order) are decided here,
-on a handful of numbers per row. Rules: hazards.md B; limits and moves: konnect-api.md.
+on a handful of numbers per row. Rules: hazards.md B; limits and moves: docs/konnect-api.md.
 """
 
 from collections.abc import Iterator, Sequence

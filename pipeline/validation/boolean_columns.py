@@ -18,9 +18,9 @@ _FIRST = 64
 
 
 def auto_dispatched(block: Block, mapping: ColumnMap, profile: Profile) -> npt.NDArray[np.bool_]:
-    """True for rows whose order's pickup the API was told of by ``autoDispatch`` (konnect-api.md).
+    """Return True for rows whose order was auto-dispatched, so that its pickup is known already.
 
-    The row's own column goes before the profile's ``auto_dispatch``.
+    The row's own column goes before the profile's ``auto_dispatch`` (docs/konnect-api.md).
     """
     column = mapping.columns.get(Role.AUTO_DISPATCH)
     if column is None:

@@ -1,6 +1,6 @@
 """Tell from an answer of ``shipment/info`` whether an order has reached a milestone.
 
-Its vocabulary is coarser than ours (konnect-api.md, "Sibling endpoints"), so the answer may be
+Its vocabulary is coarser than ours (docs/konnect-api.md, "Sibling endpoints"), so the answer may be
 "cannot tell"; and what is not an answer in its shape, such as a log-in page, says nothing at all.
 """
 
