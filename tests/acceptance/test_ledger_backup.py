@@ -15,7 +15,8 @@ def test_a_backup_while_files_are_sent_is_whole_and_restored_sends_nothing_twice
     root.drop("before.csv", orders(25, prefix="B"))
     assert root.once().code == 0
     api.set_faults(latency_ms=300)
-    root.configure(api__concurrency=1)
+    # What a killed run left in doubt is asked about when its calls can no longer be running.
+    root.configure(api__concurrency=1, api__timeout_seconds=1)
     root.drop("under_way.csv", orders(400, prefix="W"))
     service = root.start("run")
     until(lambda: api.stats()["calls"] > 4, what="calls")

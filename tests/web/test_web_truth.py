@@ -42,7 +42,7 @@ for offline in (
 
 def test_while_the_api_takes_nothing_a_file_waits_for_it(open_live: Open, page: Page) -> None:
     down = SandboxConfig(faults=Faults(fail_first=10_000, fail_status=(503,)))
-    with open_live(api=down, may_be_killed=True) as live:
+    with open_live(api=down, may_be_killed=True, api__max_attempts=2) as live:
         live.root.drop("down.csv", orders(60))
         with live.client() as client:
 
