@@ -59,7 +59,13 @@ def show(
 
     site = desk.site(later=True)
     found = site.drop(drop)
-    typer.echo(to_json({**_as_dict(found), "open": why_open(found, site.pulse(), site.clock)}))
+    (line,) = site.ledger.lines([drop])
+    told = {
+        **_as_dict(found),
+        "open": why_open(found, site.pulse(), site.clock),
+        "read_again_as": line.again_as,
+    }
+    typer.echo(to_json(told))
     return 0
 
 

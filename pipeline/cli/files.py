@@ -1,4 +1,4 @@
-"""Files and the inbox: check, submit, why."""
+"""Files and the inbox: check, submit, again, why."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(command(check))
     app.command()(command(submit))
+    app.command()(command(again))
     app.command()(command(why))
 
 
@@ -74,6 +75,27 @@ def submit(
             )
 
     desk.show([str(path) for path in placed], for_people)
+    return 0
+
+
+def again(
+    desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
+) -> int:
+    """Read a refused file again, or one with rejected rows: with the profiles as they are now.
+
+    Its bytes go into the inbox as a new drop; what was accepted comes out as duplicate.
+    """
+    from pipeline.service.read_again import read_again
+    from pipeline.storage.file_names import shown
+
+    site = desk.site()
+    placed = read_again(site, drop)
+
+    def for_people() -> None:
+        name = shown(placed.relative_to(site.inbox_path), 200)
+        desk.console.print(f"{name} is in the inbox, to be read again", markup=False)
+
+    desk.show({"drop_id": drop, "file": str(placed)}, for_people)
     return 0
 
 

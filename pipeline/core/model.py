@@ -198,6 +198,10 @@ MTIME, CONTINUES, CHANGED = "mtime_ns", "continues", "changed"
 """Facts of a drop: its file's modification time when it was hashed, the drop that it continues, and
 that its file was written to after it was read."""
 
+AGAIN = "again"
+"""Fact of a closed drop whose file was put into the inbox to be read again: ``at``, ``who``,
+``name`` there, and ``after``: the highest ``seq`` of all drops before that."""
+
 _KNOWN_AT_CLAIM = (MTIME, CONTINUES)
 
 

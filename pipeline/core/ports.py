@@ -166,6 +166,8 @@ class DropLine(Struct, frozen=True, kw_only=True):
     ``summary``: the object of its summary.json, as far as it was reported. ``total``: its data
     rows once it was read. ``fixed``, ``aside``: its rows that were corrected elsewhere, and that
     somebody left as they are; ``returned``: rows that need a person in the drop it corrects.
+    ``again_at``, ``again_name``: when its file was put into the inbox to be read again, and its
+    name there, or ""; ``again_as``: the drop that it became.
     """
 
     seq: int
@@ -187,6 +189,9 @@ class DropLine(Struct, frozen=True, kw_only=True):
     fixed: int = 0
     aside: int = 0
     returned: int = 0
+    again_at: str = ""
+    again_name: str = ""
+    again_as: str | None = None
 
     @property
     def troubled(self) -> int:
@@ -197,6 +202,8 @@ class DropLine(Struct, frozen=True, kw_only=True):
     @property
     def need(self) -> int:
         """Rows that need a person now, in this drop."""
+        if self.again_as:
+            return 0
         return max(0, self.troubled - self.fixed - self.aside - self.returned)
 
 
@@ -204,7 +211,8 @@ class Search(Struct, frozen=True, kw_only=True):
     """Which drops are wanted; "" is any. ``needs``: an outcome of which it has rows.
 
     ``words`` stand in the file's name or the drop's id. ``before``, ``after``: older or newer
-    than the drop with that ``seq``. ``to_do``: with rows that need a person, or refused.
+    than the drop with that ``seq``. ``to_do``: with rows that need a person, or refused, and not
+    read again since.
     ``families``: drops that correct another only where there is something to do in them.
     """
 

@@ -17,7 +17,7 @@ from pipeline.core.capture import attempt
 from pipeline.core.closed_drop import Closed, Rest
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.model import CHANGED, Drop, DropState
-from pipeline.core.ports import Clock
+from pipeline.core.ports import FOR_A_PERSON, Clock
 from pipeline.reporting import write
 from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 _CORRECTABLE = [
     number for number, o in enumerate(OUTCOMES) if o in {Outcome.REJECTED, Outcome.FAILED}
 ]
+
+_FOR_A_PERSON = [number for number, o in enumerate(OUTCOMES) if o in FOR_A_PERSON]
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -228,11 +230,51 @@ class Closer:
             self._keep_ids(drop, np.ones(len(settled.outcome), dtype=bool))
         elif counts[Outcome.REJECTED] or counts[Outcome.FAILED]:
             self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
-        if drop.parent and drop.state is DropState.COMPLETED:
-            returned = self._tell_parent(drop, drop.parent, settled)
-            facts = {**drop.facts, "returned": returned}
-            return replace(told, drop=replace(drop, facts=facts))
-        return told
+        if drop.state is not DropState.COMPLETED:
+            return told
+        facts = dict(drop.facts)
+        if drop.parent:
+            facts["returned"] = self._tell_parent(drop, drop.parent, settled)
+        if drop.same_as:
+            told, facts = self._dealt_with(told, settled, facts)
+        return replace(told, drop=replace(drop, facts=facts))
+
+    def _dealt_with(
+        self, told: _Told, settled: Settled, facts: dict[str, Any]
+    ) -> tuple[_Told, dict[str, Any]]:
+        """Add the rows that were corrected or set aside before this file was read again.
+
+        Only those that need a person as before: a row that is understood now is like any other.
+        """
+        drop, fixed, aside = told.drop, set[int](), dict[int, Any]()
+        for drop_id in self._ledger.read_again_from(drop.sha256, drop.folder, drop.seq):
+            earlier = self._ledger.find(drop_id)
+            fixed |= set(earlier.facts.get("fixed_rows", ()) if earlier else ())
+            aside |= {each[0]: each for each in (earlier.facts.get("aside", ()) if earlier else ())}
+        if not fixed and not aside:
+            return told, facts
+        fixed &= self._rows(drop, np.isin(settled.outcome, _CORRECTABLE))
+        left = self._rows(drop, np.isin(settled.outcome, _FOR_A_PERSON)) - fixed
+        facts |= {
+            "fixed_rows": sorted(fixed),
+            "aside": [each for row, each in sorted(aside.items()) if row in left],
+        }
+        if not fixed:
+            return told, facts
+        rows = told.summary["rows"]["rejected"] + told.summary["rows"]["failed"]
+        summary = {**told.summary, "corrections": {"rows": rows, "fixed": len(fixed)}}
+        write.summary_again(replace(drop, facts={**facts, "summary": summary}), self._folders)
+        return replace(told, summary=summary), facts
+
+    def _rows(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> set[int]:
+        """Return the numbers of these rows."""
+        spool, start, found = self.spool(drop), 0, set[int]()
+        for number in range(len(drop.facts["sheets"])):
+            for batch in spool.blocks(number, ["row"]):
+                mine = wanted[start : start + batch.num_rows]
+                found |= set(batch.column(0).filter(pa.array(mine)).to_pylist())
+                start += batch.num_rows
+        return found
 
     def _record(self, told: Sequence[_Told]) -> None:
         self._folders.outbox_keep([one.drop.folder for one in told])

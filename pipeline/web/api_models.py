@@ -38,6 +38,7 @@ class DropObject(BaseModel):
     parent: str | None = Field(description="The drop that it corrects.")
     same_as: str | None = Field(description="An earlier drop with the same bytes.")
     request: str | None = Field(description="retry or cancel, while somebody asks for it.")
+    read_again_as: str | None = Field(description="The drop that its file became when read again.")
     verdict: str = Field(description="What it came to, in one sentence.")
     progress: Progress | None
     need: int = Field(description="Rows that need a person now: not corrected, not set aside.")

@@ -1,10 +1,11 @@
-"""Asking the service for something: the word in the ledger that ``retry`` and ``cancel`` leave."""
+"""Asking for something to be done with a drop: what ``retry``, ``cancel`` and ``again`` do."""
 
 import structlog
 
 from pipeline.core.errors import UsageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
+from pipeline.service.read_again import read_again
 from pipeline.service.retrying import check_retry
 from pipeline.service.wiring import Site
 from pipeline.web.front import NotPossible, NotThere
@@ -27,9 +28,18 @@ def can_cancel(drop: DropLine) -> bool:
 
 
 def ask(site: Site, drop: DropLine, wish: str, who: str) -> None:
-    """Leave the wish for the service. Raises NotThere, NotPossible or StorageError."""
-    if wish not in {"retry", "cancel"}:
+    """Do what is wished, or leave it for the service.
+
+    Raises NotThere, NotPossible or StorageError.
+    """
+    if wish not in {"retry", "cancel", "again"}:
         raise NotThere("There is nothing under this address.")
+    if wish == "again":
+        try:
+            read_again(site, drop.drop_id, who=who)
+        except UsageError as error:
+            raise NotPossible(error.message, hint=error.hint) from error
+        return
     if wish == "cancel" and not can_cancel(drop):
         raise NotPossible(f"The drop is {drop.state}: there is nothing left to cancel.")
     if wish == "retry":

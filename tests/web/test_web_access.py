@@ -38,17 +38,19 @@ CHANGES = (
     "/logout",
     "/drops/{drop_id}/retry",
     "/drops/{drop_id}/cancel",
+    "/drops/{drop_id}/again",
     "/drops/{drop_id}/fix",
     "/drops/{drop_id}/fix/replace",
     "/drops/{drop_id}/fix/cell",
     "/drops/{drop_id}/aside",
     "/couriers/{name}/words",
 )
-"""Every address of a page that changes something; ``{wish}`` is retry or cancel."""
+"""Every address of a page that changes something; ``{wish}`` is retry, cancel or again."""
 CHANGES_BY_API = (
     "/api/v1/drops",
     "/api/v1/drops/{drop_id}/retry",
     "/api/v1/drops/{drop_id}/cancel",
+    "/api/v1/drops/{drop_id}/again",
 )
 WORD = {"said": "Handed over", "means": "Delivered"}
 MORE_BY_API = {
@@ -223,7 +225,7 @@ def _changes() -> set[str]:
         for route in importlib.import_module(f"{pages.__name__}.{module.name}").router.routes
         for method in route.methods - {"GET", "HEAD", "OPTIONS"}
     }
-    return {path.replace("{wish}", wish) for path in found for wish in ("retry", "cancel")}
+    return {path.replace("{wish}", wish) for path in found for wish in ("retry", "cancel", "again")}
 
 
 def test_a_new_address_that_changes_something_has_to_be_tried_here() -> None:

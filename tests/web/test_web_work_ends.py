@@ -22,9 +22,9 @@ def to_do(live: Live) -> set[str]:
         return {each["drop_id"] for each in asked["drops"]}
 
 
-def needed(live: Live) -> float:
+def needed(live: Live, courier: str = "generic") -> float:
     with live.client() as client:
-        return measures(client)["shipdrop_rows_to_do", (("courier", "generic"),)]
+        return measures(client).get(("shipdrop_rows_to_do", (("courier", courier),)), 0.0)
 
 
 def corrected(live: Live, page: Page, drop: str, row: int, status: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from pipeline.core.model import Drop, DropState
+from pipeline.core.model import AGAIN, Drop, DropState
 from pipeline.core.ports import Arrival
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.root_id import has_id, root_id
@@ -197,6 +197,20 @@ class Drops:
             facts = {**drop.facts, "aside": aside}
             connection.execute(drops.update().where(this).values(facts=facts))
         return len(aside) if reason else len(before) - len(aside)
+
+    def note_again(self, seq: int, *, at: str, who: str, name: str, after: int) -> None:
+        """Note that the file of a closed drop lies in the inbox again, as ``name``; see ``AGAIN``.
+
+        Only ``facts`` is written.
+        """
+        this = drops.c.seq == seq
+        with self._db.write() as connection:
+            row = connection.execute(drops.select().where(this).with_for_update()).first()
+            if row is None:
+                return
+            facts = drop_from(row).facts
+            again = {"at": at, "who": who, "name": name, "after": after}
+            connection.execute(drops.update().where(this).values(facts={**facts, AGAIN: again}))
 
     def forget(self, drop: Drop) -> None:
         """Remove a drop that was never claimed, or whose file went back to waiting."""

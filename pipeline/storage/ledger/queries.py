@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.core.model import DropState
+from pipeline.core.model import AGAIN, DropState
 from pipeline.core.ports import FOR_A_PERSON, ChunkState, DropLine, Search
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.tables import chunks, drops, verdicts
@@ -24,6 +24,23 @@ def _length(name: str) -> sa.ColumnElement[int]:
     length: sa.ColumnElement[int] = sa.func.json_array_length(drops.c.facts[name])
     return sa.func.coalesce(length, 0)
 
+
+_AGAIN = drops.c.facts[AGAIN]
+_AFTER = _AGAIN["after"].as_integer()
+_LATER = drops.alias("later")
+_READ_AGAIN = (
+    (
+        (_LATER.c.sha256 == drops.c.sha256)
+        # Between its intent and its hash a claim has only the name.
+        | (
+            (_LATER.c.state == DropState.CLAIMING.value)
+            & (_LATER.c.source_file == _AGAIN["name"].as_string())
+        )
+    )
+    & (_LATER.c.folder == drops.c.folder)
+    & (_LATER.c.seq > _AFTER)
+)
+"""A later drop is what this one became when its file was put into the inbox again."""
 
 _COLUMNS = (
     *(
@@ -48,11 +65,23 @@ _COLUMNS = (
     _SUMMARY.label("summary"),
     drops.c.facts["total"].as_integer().label("total"),
     *(_length(name).label(label) for name, label in _COUNTED),
+    *(
+        sa.func.coalesce(_AGAIN[name].as_string(), "").label(f"again_{name}")
+        for name in ("at", "name")
+    ),
+    sa.select(_LATER.c.drop_id)
+    .where(_READ_AGAIN)
+    .order_by(_LATER.c.seq)
+    .limit(1)
+    .correlate(drops)
+    .scalar_subquery()
+    .label("again_as"),
 )
 _NEED = sum(
     (sa.func.coalesce(_SUMMARY["rows"][each.value].as_integer(), 0) for each in FOR_A_PERSON),
     sa.literal(0),
 ) - sum((_length(name) for name, _ in _COUNTED), sa.literal(0))
+_WAS_READ_AGAIN = _AFTER.is_not(None) & sa.exists().where(_READ_AGAIN).correlate(drops)
 _PARENTS = drops.alias("parents")
 _DONE = ChunkState.DONE.value
 _MARK = "\\"
@@ -94,6 +123,25 @@ class OverDrops:
         """The drops with these bytes, newest first."""
         query = sa.select(*_COLUMNS).where(drops.c.sha256 == sha256)
         return self._lines(query.order_by(drops.c.seq.desc()))
+
+    def read_again_from(self, sha256: str, folder: str, seq: int) -> Sequence[str]:
+        """The drops that became this one when their file was put into the inbox again."""
+        query = sa.select(drops.c.drop_id).where(
+            drops.c.sha256 == sha256,
+            drops.c.folder == folder,
+            sa.select(sa.func.min(_LATER.c.seq))
+            .where(_READ_AGAIN)
+            .correlate(drops)
+            .scalar_subquery()
+            == seq,
+        )
+        with self._db.read() as connection:
+            return connection.execute(query).scalars().all()
+
+    def last_number(self) -> int:
+        """The highest number of all drops; 0 when there is none."""
+        with self._db.read() as connection:
+            return connection.execute(sa.select(sa.func.max(drops.c.seq))).scalar() or 0
 
     def changed(self, after_seq: int, after_closing: int) -> list[DropLine]:
         """Drops that are newer than ``after_seq``, not through, or closed after ``after_closing``.
@@ -193,9 +241,10 @@ def _what_is_left(search: Search) -> list[sa.ColumnElement[bool]]:
     if search.needs:
         wanted.append(_SUMMARY["rows"][search.needs].as_integer() > 0)
         if search.needs in FOR_A_PERSON:
-            wanted.append(_NEED > 0)
+            wanted += [_NEED > 0, sa.not_(_WAS_READ_AGAIN)]
     if search.to_do:
         wanted.append((_NEED > 0) | (drops.c.state == DropState.REFUSED.value))
+        wanted.append(sa.not_(_WAS_READ_AGAIN))
     if search.families:
         quiet = (drops.c.state == DropState.COMPLETED.value) & (_NEED <= 0)
         known = sa.exists().where(_PARENTS.c.drop_id == drops.c.parent)

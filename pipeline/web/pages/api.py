@@ -104,6 +104,7 @@ def drop_object(front: Front, drop: DropLine) -> DropObject:
         parent=drop.parent,
         same_as=drop.same_as,
         request=drop.request or None,
+        read_again_as=drop.again_as,
         verdict=_plain(words.verdict(drop, far[0] if far else None)),
         progress=Progress(answered=far[0].answered, total=far[0].total) if far else None,
         need=drop.need,
@@ -278,9 +279,9 @@ def ask(
     front: AtFront,
     visitor: Operator,
     drop_id: DropId,
-    wish: Literal["retry", "cancel"],
+    wish: Literal["retry", "cancel", "again"],
 ) -> Asked:
-    """Ask the service to send what is left, or to stop sending it."""
+    """Ask the service to send what is left, to stop sending it, or to read the file again."""
     check_machine(request, front, visitor)
     found = line_of(front, drop_id)
     requests.ask(front.site, found, wish, visitor.name)

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import DropLine, Search
+from pipeline.service.read_again import can_be_read_again
 from pipeline.web import drop_view, faults, requests, words
 from pipeline.web.aside import REASONS
 from pipeline.web.corrections import line_of, table_of
@@ -144,6 +145,7 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
         "verdict": words.verdict(drop, far[0] if far else None, shut),
         "can_retry": requests.can_retry(front.site, drop),
         "can_cancel": requests.can_cancel(drop),
+        "can_read_again": can_be_read_again(front.site, drop),
     }
     return {**story, "version": _version(story)}
 
