@@ -200,7 +200,7 @@ that its file was written to after it was read."""
 
 AGAIN = "again"
 """Fact of a closed drop whose file was put into the inbox to be read again: ``at``, ``who``,
-``name`` there, and ``after``: the highest ``seq`` of all drops before that."""
+``folder`` and ``name`` there, and ``after``: the highest ``seq`` of all drops before that."""
 
 _KNOWN_AT_CLAIM = (MTIME, CONTINUES)
 

@@ -166,8 +166,8 @@ class DropLine(Struct, frozen=True, kw_only=True):
     ``summary``: the object of its summary.json, as far as it was reported. ``total``: its data
     rows once it was read. ``fixed``, ``aside``: its rows that were corrected elsewhere, and that
     somebody left as they are; ``returned``: rows that need a person in the drop it corrects.
-    ``again_at``, ``again_name``: when its file was put into the inbox to be read again, and its
-    name there, or ""; ``again_as``: the drop that it became.
+    ``again_at``, ``again_folder``, ``again_name``: when its file was put into the inbox to be read
+    again, and its place there; "" where it was not. ``again_as``: the drop that it became.
     """
 
     seq: int
@@ -190,6 +190,7 @@ class DropLine(Struct, frozen=True, kw_only=True):
     aside: int = 0
     returned: int = 0
     again_at: str = ""
+    again_folder: str = ""
     again_name: str = ""
     again_as: str | None = None
 

@@ -247,7 +247,7 @@ class Closer:
         Only those that need a person as before: a row that is understood now is like any other.
         """
         drop, fixed, aside = told.drop, set[int](), dict[int, Any]()
-        for drop_id in self._ledger.read_again_from(drop.sha256, drop.folder, drop.seq):
+        for drop_id in self._ledger.read_again_from(drop.sha256, drop.seq):
             earlier = self._ledger.find(drop_id)
             fixed |= set(earlier.facts.get("fixed_rows", ()) if earlier else ())
             aside |= {each[0]: each for each in (earlier.facts.get("aside", ()) if earlier else ())}

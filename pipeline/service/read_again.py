@@ -1,6 +1,7 @@
 """Read a file again that was refused, or of which rows were rejected: with today's profiles."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +19,20 @@ log = structlog.get_logger(__name__)
 _ONE_AT_A_TIME: Final = threading.Lock()
 
 
-def read_again(site: Site, drop_id: str, *, who: str = "") -> Path:
-    """Put the file of a drop into the inbox again, into its courier's folder; return its place.
+def read_again(
+    site: Site,
+    drop_id: str,
+    *,
+    who: str = "",
+    folder: str | None = None,
+    put: Callable[[Path, str], Path] | None = None,
+) -> Path:
+    """Put the file of a drop into the inbox again; return its place there.
 
     It becomes a drop of its own, and the first one needs nobody from then on: what was accepted
-    comes out as duplicate. Raises UsageError where that could do nothing, or the file is gone,
-    StorageError.
+    comes out as duplicate. ``folder``: the inbox sub-folder, else the one it came in; ``put``: puts
+    a file into that folder, where more is to be done than that. Raises UsageError where reading it
+    again could do nothing or the file is gone, StorageError.
     """
     drop = site.drop(drop_id)
     with _ONE_AT_A_TIME:
@@ -36,12 +45,14 @@ def read_again(site: Site, drop_id: str, *, who: str = "") -> Path:
                 hint="Get it from whoever has it, and upload it again.",
             )
         after = site.ledger.last_number()
-        placed = site.folders.put(kept, drop.folder)
+        place = drop.folder if folder is None else folder
+        placed = (put or site.folders.put)(kept, place)
         site.ledger.note_again(
             drop.seq,
             at=stamp(site.clock.now()),
             who=who[:100],
             name=as_text(placed.name),
+            folder=place,
             after=after,
         )
     log.info("drop.read_again", drop=drop_id, user=who)
@@ -61,7 +72,7 @@ def check_again(site: Site, drop: DropLine) -> None:
             f"The drop {drop.drop_id} was read again: as {drop.again_as}.",
             hint="If that is not right yet, have that one read again.",
         )
-    if drop.again_name and site.folders.waits(drop.folder, drop.again_name):
+    if drop.again_name and site.folders.waits(drop.again_folder, drop.again_name):
         raise UsageError(f"The file of the drop {drop.drop_id} waits in the inbox already.")
 
 

@@ -1,5 +1,7 @@
 """Asking for something to be done with a drop: what ``retry``, ``cancel`` and ``again`` do."""
 
+from pathlib import Path
+
 import structlog
 
 from pipeline.core.errors import UsageError
@@ -8,6 +10,7 @@ from pipeline.core.ports import DropLine
 from pipeline.service.read_again import read_again
 from pipeline.service.retrying import check_retry
 from pipeline.service.wiring import Site
+from pipeline.web import uploads
 from pipeline.web.front import NotPossible, NotThere
 
 log = structlog.get_logger(__name__)
@@ -27,6 +30,18 @@ def can_cancel(drop: DropLine) -> bool:
     return not drop.state.closed
 
 
+def again(
+    site: Site, drop: DropLine, who: str, *, batch: str, folder: str | None = None, note: str = ""
+) -> None:
+    """Put a drop's file into the inbox once more, as an upload. Raises as ``read_again``."""
+
+    def put(file: Path, place: str) -> Path:
+        name = drop.source_file
+        return uploads.put(site, file, name, folder=place, who=who, note=note, batch=batch)[1]
+
+    read_again(site, drop.drop_id, who=who, folder=folder, put=put)
+
+
 def ask(site: Site, drop: DropLine, wish: str, who: str) -> None:
     """Do what is wished, or leave it for the service.
 
@@ -36,7 +51,7 @@ def ask(site: Site, drop: DropLine, wish: str, who: str) -> None:
         raise NotThere("There is nothing under this address.")
     if wish == "again":
         try:
-            read_again(site, drop.drop_id, who=who)
+            again(site, drop, who, batch=uploads.new_batch())
         except UsageError as error:
             raise NotPossible(error.message, hint=error.hint) from error
         return

@@ -54,8 +54,8 @@ def put(
     note: str,
     batch: str,
     corrects: str = "",
-) -> Upload:
-    """Put a file into the inbox and keep what is known of it.
+) -> tuple[Upload, Path]:
+    """Put a file into the inbox and keep what is known of it; return that, and its place.
 
     Raises UsageError for a name or folder the inbox would leave alone, StorageError.
     """
@@ -78,8 +78,7 @@ def put(
     )
     # Before the file: the service may take it at once, and the note is to be there then.
     _keep(site, upload)
-    site.folders.put(file, folder, name=name)
-    return upload
+    return upload, site.folders.put(file, folder, name=name)
 
 
 def new_batch() -> str:

@@ -466,7 +466,9 @@ def test_corrections_are_added_to_each_other_and_leave_a_retry_alone(ledger):
 def test_a_drop_that_was_read_again_is_known_by_what_it_became(ledger):
     refused = {"state": DropState.REFUSED, "sha256": "aa", "finished_at": NOW}
     old, other = begin(ledger, "d1", **refused), begin(ledger, "d2", **refused)
-    ledger.note_again(old.seq, at=AT, who="Asha", name="a.csv", after=ledger.last_number())
+    ledger.note_again(
+        old.seq, at=AT, who="Asha", folder="x", name="a.csv", after=ledger.last_number()
+    )
 
     def told(drop: Drop) -> tuple[str, str | None]:
         (line,) = ledger.lines([drop.drop_id])
@@ -479,12 +481,12 @@ def test_a_drop_that_was_read_again_is_known_by_what_it_became(ledger):
     assert told(old) == ("a.csv", "another")
     assert told(other) == ("", None)
     assert [line.drop_id for line in ledger.search(Search(to_do=True))] == ["d2"]
-    assert list(ledger.read_again_from("aa", "x", other.seq + 1)) == ["d1"]
-    assert list(ledger.read_again_from("aa", "x", other.seq + 2)) == []
+    assert list(ledger.read_again_from("aa", other.seq + 1)) == ["d1"]
+    assert list(ledger.read_again_from("aa", other.seq + 2)) == []
 
 
 def test_a_file_that_is_being_claimed_is_known_by_its_name(ledger):
     old = begin(ledger, "d1", state=DropState.REFUSED, sha256="aa", finished_at=NOW)
-    ledger.note_again(old.seq, at=AT, who="", name="a.csv", after=ledger.last_number())
+    ledger.note_again(old.seq, at=AT, who="", folder="x", name="a.csv", after=ledger.last_number())
     begin(ledger, "d2")
     assert ledger.lines(["d1"])[0].again_as == "d2"

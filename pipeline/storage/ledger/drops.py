@@ -198,8 +198,10 @@ class Drops:
             connection.execute(drops.update().where(this).values(facts=facts))
         return len(aside) if reason else len(before) - len(aside)
 
-    def note_again(self, seq: int, *, at: str, who: str, name: str, after: int) -> None:
-        """Note that the file of a closed drop lies in the inbox again, as ``name``; see ``AGAIN``.
+    def note_again(
+        self, seq: int, *, at: str, who: str, folder: str, name: str, after: int
+    ) -> None:
+        """Note that the file of a closed drop lies in the inbox again; see ``AGAIN``.
 
         Only ``facts`` is written.
         """
@@ -209,7 +211,7 @@ class Drops:
             if row is None:
                 return
             facts = drop_from(row).facts
-            again = {"at": at, "who": who, "name": name, "after": after}
+            again = {"at": at, "who": who, "folder": folder, "name": name, "after": after}
             connection.execute(drops.update().where(this).values(facts={**facts, AGAIN: again}))
 
     def forget(self, drop: Drop) -> None:

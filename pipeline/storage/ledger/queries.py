@@ -37,7 +37,7 @@ _READ_AGAIN = (
             & (_LATER.c.source_file == _AGAIN["name"].as_string())
         )
     )
-    & (_LATER.c.folder == drops.c.folder)
+    & (_LATER.c.folder == _AGAIN["folder"].as_string())
     & (_LATER.c.seq > _AFTER)
 )
 """A later drop is what this one became when its file was put into the inbox again."""
@@ -67,7 +67,7 @@ _COLUMNS = (
     *(_length(name).label(label) for name, label in _COUNTED),
     *(
         sa.func.coalesce(_AGAIN[name].as_string(), "").label(f"again_{name}")
-        for name in ("at", "name")
+        for name in ("at", "folder", "name")
     ),
     sa.select(_LATER.c.drop_id)
     .where(_READ_AGAIN)
@@ -124,11 +124,10 @@ class OverDrops:
         query = sa.select(*_COLUMNS).where(drops.c.sha256 == sha256)
         return self._lines(query.order_by(drops.c.seq.desc()))
 
-    def read_again_from(self, sha256: str, folder: str, seq: int) -> Sequence[str]:
+    def read_again_from(self, sha256: str, seq: int) -> Sequence[str]:
         """The drops that became this one when their file was put into the inbox again."""
         query = sa.select(drops.c.drop_id).where(
             drops.c.sha256 == sha256,
-            drops.c.folder == folder,
             sa.select(sa.func.min(_LATER.c.seq))
             .where(_READ_AGAIN)
             .correlate(drops)
