@@ -494,4 +494,4 @@ DECIDED_ELSEWHERE: Mapping[Code, tuple[str, str]] = {
 }
 """The codes of rows that take more than one row, or the ledger: where they are decided, and by
 what. Footers (``pipeline.validation.row_shape``) and the limits for a whole file
-(``pipeline.validation.file_thresholds``) take the file."""
+(``pipeline.planning.freeze``) take the file."""

@@ -7,8 +7,16 @@ from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from schemas.courier import DAYS, GENERIC, READ_AS, DateRule, Expectation, IdRule, Profile
-from schemas.file_time import pattern_of
+from schemas.courier import (
+    DAYS,
+    GENERIC,
+    READ_AS,
+    DateRule,
+    Expectation,
+    IdRule,
+    Profile,
+    pattern_of,
+)
 from schemas.folding import fold, fold_header
 from schemas.likeness import did_you_mean
 from schemas.limits import ID_LENGTH

@@ -5,8 +5,23 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.errors import ProfileError
 from schemas.likeness import did_you_mean
+
+
+class ProfileError(ValueError):
+    """A courier's profile cannot be read.
+
+    ``message`` names file, line and key and says why, ``hint`` what to do.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
 
 _LINE = re.compile(r"at line (\d+)")
 

@@ -65,7 +65,7 @@ _SELDOM = (
     "pipeline.web",
     "pipeline.cluster",
     "pipeline.cli.demo",
-    "pipeline.service.draft",
+    "pipeline.cli.map_profile",
     "pipeline.validation.draft.profile_draft",
 )
 """Loaded only by a second process, forked from the first, for the commands that may need them."""

@@ -1,6 +1,7 @@
 """The main job: run; and asking it for something: retry, cancel."""
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
@@ -128,7 +129,6 @@ def _run(
     once: bool,
     only: str | None = None,
 ) -> "RunOutcome":
-    from pipeline.cli.progress_bar import watching
 
     hold.on_lost = service.stop
     signals.end(service.stop)
@@ -169,7 +169,7 @@ def retry(
     desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
 ) -> int:
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
-    from pipeline.service.retrying import check_retry
+    from pipeline.service.resting import check_retry
 
     site = desk.site(later=True)
     found = site.drop(drop)
@@ -220,3 +220,42 @@ def _noted(desk: Desk, drop: str, what: str) -> int:
     else:
         typer.echo(words)
     return 0
+
+
+_EVERY_SECONDS = 0.2
+
+
+@contextmanager
+def watching(site: "Site", *, quiet: bool) -> Iterator[None]:
+    """Show how many rows of the drops under way have been answered."""
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    done = threading.Event()
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("rows"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task("sending", total=None, visible=False)
+
+    def follow() -> None:
+        while not done.wait(_EVERY_SECONDS):
+            answered, total = site.progress()
+            bar.update(task, completed=answered, total=total or None, visible=total > 0)
+
+    follower = threading.Thread(target=follow, name="progress", daemon=True)
+    with bar:
+        follower.start()
+        try:
+            yield
+        finally:
+            done.set()
+            follower.join()

@@ -1,4 +1,4 @@
-"""Setting up: init, doctor, demo."""
+"""Set up: init (folders, a commented configuration, a page for couriers), doctor, demo."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.options import Desk, command
+from pipeline.core.errors import StorageError
 
 
 def register(app: typer.Typer) -> None:
@@ -22,8 +23,6 @@ def init(
     ] = None,
 ) -> int:
     """Make the folders, shipdrop.toml and a page for couriers."""
-    from pipeline.cli.init_root import make_root
-
     root = (folder or desk.root).absolute()
     made = make_root(root)
 
@@ -58,3 +57,90 @@ def demo(desk: Desk) -> int:
 
     configure(level="DEBUG" if desk.verbose else "WARNING", form=desk.log_format.value)
     return run_demo(root=desk.root if desk.root_named else None, out=desk.console)
+
+
+FOLDERS = ("inbox", "outbox", "archive", "quarantine", "work", "state", "couriers")
+
+CONFIG = """\
+# Shipdrop: configuration of this root. Every key is optional but api.base_url and a token.
+# The environment wins over this file: SHIPDROP_API__TOKEN is api.token.
+
+[api]
+# base_url = "https://fyndkonnect.konnect.uat.fyndx1.de"   # Fynd's sandbox; https only
+# token_file = "token"          # read again when it changes; or username and password
+# concurrency = 8               # calls in flight
+# rate_per_second = 0           # 0: as fast as allowed
+# timeout_seconds = 30
+# max_attempts = 8              # per call, with growing pauses
+# give_up_seconds = 900         # after this the rows stay unsent and go out later
+# probe_seconds = 15            # how often what could not be sent is tried again
+# reconcile = true              # ask shipment/info when an answer was lost
+# when_in_doubt = "resend"      # or "hold"
+
+[inbox]
+# settle_seconds = 2.0          # a file is ready when it has not changed for this long
+# scan_seconds = 2.0
+# done_marker = ""              # e.g. ".done": wait for X.csv.done
+# late_seconds = 300            # a file that is not ready after this long is told of
+# min_free_mb = 64              # with less disk free no file is taken
+# max_file_mb = 1024
+# max_rows = 2000000
+# read_seconds = 30             # processor time to read a file, and 3 s more for each MB of it
+# read_memory_mb = 2048
+
+[manifest]
+# courier = "generic"           # the profile when nothing else decides
+# timezone = "Asia/Kolkata"
+# max_reject_ratio = 0.5        # more rejected rows than this: the file is refused
+# fill_missing_pickup = false
+
+[retention]                     # days after a file is through; 0: for good
+# archive_days = 0
+# outbox_days = 0
+# rows_days = 180               # accepted statuses stay known
+"""
+
+FOR_COURIERS = """\
+How to send us shipment statuses
+================================
+
+1. Put a CSV or Excel file (.xlsx) into the folder "inbox", or into your own folder below it.
+   Write it under a name that ends in .part and rename it when it is complete, or just copy it:
+   a file is taken when it has stopped growing.
+2. It needs a column with the order id and one with the status. Format the order id as TEXT:
+   Excel rounds long numbers, and a rounded id is never sent.
+3. Look into the folder "outbox":
+   NAME__....received.json   we have your file
+   NAME__....results.csv     every row and what became of it
+   NAME__....rejects.xlsx    the rows to correct: correct them there and put that file
+                             (or the .csv next to it) into the inbox as it is
+   NAME__....REFUSED.txt     the whole file could not be used, and why
+   NAME__....WAITING.txt     your file was not picked up yet, and why
+   NAME__....summary.json    written last: when it is there, the others are complete
+4. The same file twice does no harm: what was taken before comes out as "duplicate".
+"""
+
+
+def make_root(root: Path) -> list[Path]:
+    """Make what is missing under ``root``; return it. Nothing that is there is changed.
+
+    Raises StorageError.
+    """
+    made: list[Path] = []
+    try:
+        for name in FOLDERS:
+            folder = root / name
+            if not folder.is_dir():
+                folder.mkdir(parents=True)
+                made.append(folder)
+        for name, text in (("shipdrop.toml", CONFIG), ("README-for-couriers.txt", FOR_COURIERS)):
+            file = root / name
+            if not file.exists():
+                file.write_text(text, encoding="utf-8")
+                made.append(file)
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename} cannot be made: {error.strerror}.",
+            hint="Give yourself the right to write there, or choose another root.",
+        ) from error
+    return made

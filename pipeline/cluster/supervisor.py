@@ -16,9 +16,8 @@ from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import Shut
 from pipeline.service.wiring import Site
-from pipeline.storage.ledger.rate_share import Allowance
 from pipeline.storage.ledger.segments import sending
-from pipeline.storage.ledger.workers import Orders
+from pipeline.storage.ledger.workers import Allowance, Orders
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.core.finished_chunks import ChunkEnds
+from pipeline.core.chunk_columns import ChunkEnds
 from schemas.vocabulary import Outcome
 
 #: One line per row of the drop, in its order: what the plan decided. ``codes`` and ``message`` are

@@ -9,10 +9,9 @@ from msgspec import Struct, field
 from pipeline.core.ports import Clock, StatusApi
 from pipeline.delivery.api.order_info import Reached
 from pipeline.delivery.limiter import Limiter
-from pipeline.delivery.mass_refusal import MassRefusal
+from pipeline.delivery.mass_refusal import MassRefusal, UnclearAnswers
 from pipeline.delivery.order_query import OrderQuery
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.unclear import UnclearAnswers
 from schemas.vocabulary import Milestone
 
 

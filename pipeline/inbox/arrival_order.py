@@ -12,8 +12,7 @@ from functools import lru_cache
 
 from pipeline.core.model import ReadyFile
 from pipeline.validation.profile_by_name import profile_of_name
-from schemas.courier import Profile
-from schemas.file_time import pattern_of
+from schemas.courier import Profile, pattern_of
 
 _Key = tuple[str, datetime]
 

@@ -11,14 +11,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.capture import attempt
+from pipeline.core.display import encodable
 from pipeline.core.errors import DropChanged, StorageError
+from pipeline.core.json_text import SCHEMA, json_text, utc_text
 from pipeline.core.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
 from pipeline.core.ports import Arrival, Clock
-from pipeline.inbox.received_json import received_json
-from pipeline.storage.file_names import as_text, shown
+from pipeline.storage.file_names import RECEIVED, as_text, file_name, shown
 from pipeline.storage.late_notes import Back, LateNotes
 from pipeline.storage.ledger import SqlLedger
-from pipeline.storage.outbox_names import RECEIVED, file_name
 from pipeline.storage.root_folders import Folders, inode_of
 
 log = structlog.get_logger(__name__)
@@ -206,3 +206,21 @@ class Claimer:
         return replace(
             drop, state=DropState.CLAIMED, size=digest.size, sha256=digest.sha256, facts=facts
         )
+
+
+def received_json(drop: Drop) -> bytes:
+    """Give ``received.json``: the receipt that is written as soon as a file is claimed.
+
+    ``sha256`` is null as long as the file has not been read.
+    """
+    return json_text(
+        {
+            "schema": SCHEMA,
+            "drop_id": drop.drop_id,
+            "source_file": encodable(drop.source_file),
+            "folder": encodable(drop.folder),
+            "size": drop.size,
+            "sha256": drop.sha256 or None,
+            "received_at": utc_text(drop.received_at),
+        }
+    )

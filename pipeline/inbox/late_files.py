@@ -5,16 +5,16 @@ They are not given up: each is taken as soon as it is ready, and the note about 
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.core.display import one_line
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import Clock
 from pipeline.inbox.scan import Cause, Waiting
-from pipeline.inbox.waiting_txt import waiting_text
 from pipeline.storage.file_names import as_text, shown, stem_of
 from pipeline.storage.outbox import Outbox
 
@@ -147,3 +147,30 @@ def as_dicts(late: Iterable[Late]) -> list[Mapping[str, str]]:
         }
         for each in late
     ]
+
+
+def waiting_text(
+    *, source_file: str, reason: str, since: datetime, told_at: datetime, picked_up: str
+) -> bytes:
+    """Give the text as UTF-8 with CRLF: that it waits and why, then the details.
+
+    ``reason`` says what the file waits for and what to do; ``picked_up`` what happens once it is
+    ready. Times are aware, and shown in UTC. Control and direction characters are escaped.
+    """
+    lines = (
+        "This file has not been picked up yet. Nothing of it was read or sent.",
+        "",
+        f"Why, and what to do: {one_line(reason)}.",
+        "",
+        one_line(picked_up),
+        "",
+        f"File:     {one_line(source_file)}",
+        f"Waiting:  since {_shown(since)} at the latest",
+        f"Written:  {_shown(told_at)}",
+        "",
+    )
+    return "\r\n".join(lines).encode()
+
+
+def _shown(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

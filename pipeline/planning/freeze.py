@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.chunk_body import ITEM_SEPARATOR, ChunkBody
-from pipeline.core.findings import labels, messages
+from pipeline.core.chunk_columns import FreshChunks
+from pipeline.core.errors import DropRefused
+from pipeline.core.findings import group_notices, labels, messages
 from pipeline.core.model import Disposition, Drop, Notice
-from pipeline.core.notices import group_notices
-from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Standing, Verdict
 from pipeline.core.settled import PLANNED
 from pipeline.planning.plan import Plan, plan
@@ -25,7 +25,8 @@ from pipeline.planning.plan_input import Prepared
 from pipeline.planning.replan import Pending, pending_places
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.spool import Spool, keep
-from pipeline.validation.file_thresholds import judge
+from schemas.codes import Code
+from schemas.display import quoted
 from schemas.vocabulary import Milestone, Role
 
 _TEXT = pa.large_string()
@@ -307,3 +308,37 @@ def pending_of(drop: Drop, ledger: SqlLedger, spool: Spool) -> list[Pending]:
                     )
                 )
     return found
+
+
+SMALL_FILE = 20
+"""Files with fewer data rows are never refused for their ratio of bad rows."""
+
+
+def judge(
+    *, id_header: str, total: int, id_bad: int, rejected: int, ratio: float
+) -> DropRefused | None:
+    """Return the refusal of a file with too many bad rows, or None.
+
+    ``id_header``: what the column of the order ids is called; ``total``: data rows; ``id_bad``:
+    those with ``ID_MISSING`` or ``ID_INVALID`` (not ``ID_DAMAGED``: a damaged id is in the right
+    column); ``rejected``: all rejected rows; ``ratio``: ``manifest.max_reject_ratio``.
+    ``WRONG_COLUMN`` goes before ``TOO_MANY_REJECTS``.
+    """
+    if total < SMALL_FILE:
+        return None
+    if id_bad * 2 > total:
+        return DropRefused(
+            Code.WRONG_COLUMN,
+            f"{id_bad} of {total} rows have no usable order id in the column {quoted(id_header)}, "
+            "so it is probably the wrong column or another kind of file.",
+            hint="Check which column holds the order ids, correct its heading or contents, and "
+            "drop the file again.",
+        )
+    if rejected > ratio * total:
+        return DropRefused(
+            Code.TOO_MANY_REJECTS,
+            f"{rejected} of {total} rows have faults, more than the {ratio:.0%} up to which a file "
+            "is taken, so none of its rows is sent.",
+            hint="Correct the rows in the rejects file and drop that file instead of this one.",
+        )
+    return None

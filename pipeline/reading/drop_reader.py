@@ -9,7 +9,7 @@ from pipeline.core.errors import DropChanged, DropRefused, ReaderDied, ReadingSt
 from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Drop
 from pipeline.reading.process import Readers
-from pipeline.reading.process.job import Job
+from pipeline.reading.process.protocol import Job
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool

@@ -21,12 +21,12 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, Reading, SheetFacts, Source
+from pipeline.core.findings import group_notices
 from pipeline.core.model import Block, Manifest, Notice, PreparedBlock, ReadTally, Sheet
-from pipeline.core.notices import group_notices
 from pipeline.reading.file_counts import Gathered, ending_of, take_back_footers
 from pipeline.reading.file_type import Buffer, let_go
 from pipeline.reading.open_manifest import read_manifest
-from pipeline.reading.process.job import Job
+from pipeline.reading.process.protocol import Job
 from pipeline.storage.arrow_files import RowsWriter
 from pipeline.storage.spool import Spool
 from pipeline.validation import rejects_file
@@ -38,7 +38,7 @@ from pipeline.validation.date_orders import Proof, proofs
 from pipeline.validation.evidence import Evidence, around
 from pipeline.validation.profile_by_name import Choice, decided
 from pipeline.validation.profile_choice import ProfileHeaderFinder, candidates, choose_profile
-from pipeline.validation.returned_rejects import Family, couriers, parent_of, restored, unguarded
+from pipeline.validation.rejects_file import Family, couriers, parent_of, restored, unguarded
 from schemas.codes import Code
 from schemas.courier import GENERIC, DateRule, Profile
 from schemas.vocabulary import Role

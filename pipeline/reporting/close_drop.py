@@ -22,7 +22,7 @@ from pipeline.reporting import write
 from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
 from pipeline.reporting.rows import Report, gathered
-from pipeline.storage import outbox_names
+from pipeline.storage import file_names
 from pipeline.storage.claim_files import Since, digest_of
 from pipeline.storage.file_names import shown
 from pipeline.storage.late_notes import LateNotes
@@ -135,17 +135,17 @@ class Closer:
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
-        self._withdraw(drop, outbox_names.RESULTS, outbox_names.REJECTS, outbox_names.REJECTS_TWIN)
+        self._withdraw(drop, file_names.RESULTS, file_names.REJECTS, file_names.REJECTS_TWIN)
         drop = self._compared(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
         name = write.write_refusal(drop, refusal, self._folders)
-        files = {"refused": name, "summary": outbox_names.file_name(drop, outbox_names.SUMMARY)}
+        files = {"refused": name, "summary": file_names.file_name(drop, file_names.SUMMARY)}
         facts = write.refused_summary(drop, refusal, files)
         summary = write.write_summary(facts, self._folders)
         return self._closed_one(_Told(drop=drop, summary=summary, settled=None))
 
     def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
-        self._withdraw(drop, outbox_names.RESULTS)
+        self._withdraw(drop, file_names.RESULTS)
         drop = self._compared(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
         report = replace(self._report(drop, settled), whole_file=True)
         summary = write.write_refused_rows(report, refusal, self._folders)
@@ -166,7 +166,7 @@ class Closer:
     def _withdraw(self, drop: Drop, *kinds: str) -> None:
         """Take back what was reported while the drop was open: a refused file has none of it."""
         for kind in kinds:
-            self._folders.outbox_remove(drop.folder, outbox_names.file_name(drop, kind))
+            self._folders.outbox_remove(drop.folder, file_names.file_name(drop, kind))
 
     def put_away(self, drop: Drop) -> None:
         """Forget what nobody needs of a closed drop any more, then put its file away.

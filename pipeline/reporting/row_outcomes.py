@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.core.chunk_columns import ChunkEnds
 from pipeline.core.columns import RESULT
-from pipeline.core.finished_chunks import ChunkEnds
 from pipeline.core.free_text import joined
 from pipeline.core.model import Disposition, ResultBlock
 from pipeline.core.ports import Chunk, ChunkState, Verdict

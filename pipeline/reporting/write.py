@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.display import encodable
 from pipeline.core.errors import DropRefused
-from pipeline.core.model import Drop, Notice, ResultBlock
-from pipeline.core.notices import group_notices
-from pipeline.reporting.corrections import Corrections, corrections
+from pipeline.core.findings import group_notices
+from pipeline.core.model import Block, Drop, Notice, ResultBlock
 from pipeline.reporting.refused_txt import refusal_text
 from pipeline.reporting.rejects_csv import rejects_csv
 from pipeline.reporting.rows import Again, Report, results_pieces
 from pipeline.reporting.summary_json import SummaryFacts, summary_bytes, summary_object
-from pipeline.storage.outbox_names import (
+from pipeline.storage.file_names import (
     REFUSED,
     REJECTS,
     REJECTS_TWIN,
@@ -23,8 +24,45 @@ from pipeline.storage.outbox_names import (
     file_name,
 )
 from pipeline.storage.root_folders import Folders
+from pipeline.validation.rejects_file import is_rejects_header, references
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
+
+_OPEN = frozenset({Outcome.REJECTED, Outcome.FAILED})
+_SOUND = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.IGNORED})
+
+
+class Corrections(Struct, frozen=True, kw_only=True):
+    """Record numbers of the parent's rows that came back, and of those that are now sound.
+
+    ``returned``: those that are not, each as (its row here, its row in the parent).
+    """
+
+    rows: frozenset[int]
+    fixed: frozenset[int]
+    returned: tuple[tuple[int, int], ...] = ()
+
+
+def corrections(blocks: Iterable[ResultBlock], parent: str) -> Corrections:
+    """Look through a drop's rows for those that say they correct ``parent``."""
+    came: set[int] = set()
+    fixed: set[int] = set()
+    returned: list[tuple[int, int]] = []
+    for block in blocks:
+        if not is_rejects_header(block.headers):
+            continue
+        rows = block.table.column("row").to_numpy().astype(np.int32)
+        known = references(Block(rows=rows, cells=block.cells), block.headers)
+        outcomes = block.table.column("outcome").to_pylist()
+        for row, reference, outcome in zip(rows.tolist(), known, outcomes, strict=True):
+            if reference is not None and reference[0] == parent:
+                came.add(reference[1])
+                if outcome in _SOUND:
+                    fixed.add(reference[1])
+                elif outcome in _OPEN:
+                    returned.append((row, reference[1]))
+    return Corrections(rows=frozenset(came), fixed=frozenset(fixed), returned=tuple(returned))
+
 
 _CODES = frozenset(Code)
 

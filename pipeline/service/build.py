@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from pipeline.core.closed_drop import Closed
 from pipeline.inbox.late_files import Latecomers
 from pipeline.inbox.problems import Problems
-from pipeline.service.health import looking_at
-from pipeline.service.health_file import PulseWriter
+from pipeline.service.health_file import PulseWriter, looking_at
 from pipeline.service.intake import Intake
 from pipeline.service.late_writes import LateWrites
 from pipeline.service.loop import Service

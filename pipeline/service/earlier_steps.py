@@ -6,7 +6,7 @@ Within a drop its queue remembers them wave by wave; what another drop left in d
 from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.core.chunk_body import ChunkBody
-from pipeline.core.planned_chunks import FreshChunks
+from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.core.shipment import Before, Earlier
 from pipeline.planning.replan import doubts

@@ -9,9 +9,10 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import orjson
@@ -19,6 +20,14 @@ from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from pipeline.core.model import stamp
+from pipeline.core.ports import Clock
+from pipeline.delivery.metrics import CallCount
+from pipeline.inbox.late_files import as_dicts
+from pipeline.inbox.problems import Problems
+
+if TYPE_CHECKING:
+    from pipeline.delivery.thread import DeliveryThread
+
 
 FILE: Final = "health.json"
 MINUTES: Final = "minutes"
@@ -219,3 +228,62 @@ def read_minutes(state: Path, day: date) -> list[tuple[datetime, Calls]]:
             minute = datetime.fromisoformat(told.pop("minute"))
             found.append((minute, Calls(**told)))
     return found
+
+
+_MOST_LATE = 100
+"""Files that wait for long, told one by one."""
+_MOST_OPEN = 100
+"""Drops that rest, told one by one."""
+
+
+def looking_at(
+    delivery: "DeliveryThread", calls: CallCount, clock: Clock, every: float, troubles: Problems
+) -> Callable[[], Pulse]:
+    """Return what tells how a service is now: the limiter, its calls, its problems.
+
+    ``every``: how often it looks at its inbox, seconds.
+    """
+    started_at = stamp(clock.now())
+
+    def look() -> Pulse:
+        now = stamp(clock.now())
+        again_at = _moment(troubles.again_at, clock)
+        state, reason, hint, status = "ok", delivery.slowed, "", None
+        shut = delivery.shut
+        if shut is not None:
+            state = "held" if shut.held else "paused"
+            reason, hint, status = shut.reason, shut.hint, shut.status
+        elif reason:
+            state = "slowed"
+        return Pulse(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            started_at=started_at,
+            at=now,
+            every=every,
+            api=state,
+            reason=reason,
+            hint=hint,
+            api_status=status,
+            calls=Calls(
+                by_status=dict(calls.by_status), by_time=list(calls.by_time), seconds=calls.seconds
+            ),
+            trouble=troubles.now(),
+            waiting=as_dicts(troubles.late[:_MOST_LATE]),
+            waiting_long=len(troubles.late),
+            open=[
+                {"drop_id": drop_id, "file": rest.file, **rest.as_dict(), "again_at": again_at}
+                for drop_id, rest in islice(troubles.resting.items(), _MOST_OPEN)
+            ],
+            open_drops=len(troubles.resting),
+        )
+
+    return look
+
+
+def _moment(at: float | None, clock: Clock) -> str | None:
+    """A moment in monotonic seconds as a time for people."""
+    if at is None:
+        return None
+    left = max(0.0, at - clock.monotonic())
+    return stamp(clock.now() + timedelta(seconds=left))

@@ -15,10 +15,9 @@ from pipeline.core.model import CHANGED, Drop
 from pipeline.core.ports import Clock
 from pipeline.reporting.summary_json import summary_bytes, with_changed_file
 from pipeline.storage.claim_files import digest_of
-from pipeline.storage.file_names import shown
+from pipeline.storage.file_names import SUMMARY, file_name, shown
 from pipeline.storage.late_notes import Back, LateNotes
 from pipeline.storage.ledger import SqlLedger
-from pipeline.storage.outbox_names import SUMMARY, file_name
 from pipeline.storage.root_folders import Folders, inode_of, place_of
 from pipeline.storage.writers import Writer
 

@@ -13,7 +13,7 @@ from pipeline.core.formula_guard import unguard_cell
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkState, Receipt, Sighting
 from pipeline.service.wiring import Site
-from pipeline.storage import outbox_names
+from pipeline.storage import file_names
 from pipeline.storage.file_names import one_component
 from pipeline.storage.spool import spool_of
 from schemas.vocabulary import Milestone, Outcome
@@ -81,7 +81,7 @@ def _outcome(seen: Sighting) -> Outcome | None:
 def _results(site: Site, seen: Sighting) -> Path | None:
     folder = seen.drop.folder
     place = site.outbox_path / one_component(folder) if folder else site.outbox_path
-    path = place / outbox_names.file_name(seen.drop, outbox_names.RESULTS)
+    path = place / file_names.file_name(seen.drop, file_names.RESULTS)
     return path if path.exists() else None
 
 

@@ -1,11 +1,14 @@
-"""Why a drop is not through, for those who ask: from its summary and from the service."""
+"""Tell why a drop is not through, and whether it can be tried again: for commands and pages."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.core.model import Drop
+from pipeline.core.errors import UsageError
+from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock
 from pipeline.service.health_file import Pulse, is_fresh
+from pipeline.service.wiring import Site
+from pipeline.storage.spool import spool_of
 
 
 def why_open(drop: Drop, pulse: Pulse | None, clock: Clock) -> dict[str, Any] | None:
@@ -33,3 +36,22 @@ def in_words(told: Mapping[str, Any]) -> str:
     """Say the same in a sentence or two."""
     again = f"It is tried again at {told['again_at']}." if told["again_at"] else ""
     return " ".join(part for part in (told["reason"], told["hint"], again) if part)
+
+
+def check_retry(
+    site: Site, drop_id: str, state: DropState, summary: Mapping[str, Any] | None
+) -> None:
+    """Raise UsageError when a retry of this drop could do nothing."""
+    if not state.closed:
+        return
+    rows = (summary or {}).get("rows", {})
+    left = rows.get("unknown", 0) + (rows.get("unsent", 0) if state == "cancelled" else 0)
+    if not left or state == "refused":
+        raise UsageError(f"The drop {drop_id} is {state}: there is nothing left to send.")
+    drop = site.drop(drop_id)
+    if site.ledger.is_ours(drop) and not spool_of(site.spools, drop).has_plan:
+        raise UsageError(
+            f"The rows of the drop {drop_id} are not kept any more.",
+            hint="Put its file from archive/ into the inbox again: what the API has is not sent "
+            "twice.",
+        )

@@ -15,8 +15,7 @@ from msgspec import Struct
 
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import Clock
-from pipeline.service.retention_files import RetentionFiles
-from pipeline.service.swept_file import SweptFile
+from pipeline.service.retention_files import RetentionFiles, SweptFile
 from pipeline.storage.ledger import SqlLedger
 
 log = structlog.get_logger(__name__)

@@ -4,6 +4,7 @@ and what is kept beside the ledger.
 Only finds and removes; what may go is decided elsewhere (``pipeline.service.retention``).
 """
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -139,3 +140,24 @@ def _day_of(folder: Path) -> date | None:
 def _remove_tree(folder: Path) -> None:
     with storing("remove", folder), suppress(FileNotFoundError):
         shutil.rmtree(folder)
+
+
+class SweptFile:
+    """Outlives the process, so that a run every minute does not sweep every minute."""
+
+    def __init__(self, root: Path) -> None:
+        self._path = root / "state" / "swept.json"
+
+    def last(self) -> datetime | None:
+        """When it was noted last; None when never, or it cannot be read."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            last = datetime.fromisoformat(json.loads(self._path.read_bytes())["at"])
+            return last if last.tzinfo else None
+        return None
+
+    def note(self, at: datetime) -> None:
+        """Note this moment (aware). Raises StorageError."""
+        with storing("write", self._path):
+            temporary = self._path.with_name(".swept.json.tmp")
+            temporary.write_text(json.dumps({"at": at.isoformat()}), encoding="utf-8")
+            temporary.replace(self._path)

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 import structlog
 from msgspec.structs import replace
 
+from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import Chunk, ChunkState
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.decisions import Blocked, Later, Reopened, rest_of

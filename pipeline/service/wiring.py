@@ -26,10 +26,9 @@ from pipeline.reading.process.child_process import Child
 from pipeline.reading.process.protocol import MB, ReadingRules
 from pipeline.service.health_file import LATENCY_BOUNDS, Pulse, read_pulse
 from pipeline.service.retention import Keep, Retention
-from pipeline.service.retention_files import RetentionFiles
+from pipeline.service.retention_files import RetentionFiles, SweptFile
 from pipeline.service.sending import api_maker, credentials_of, policy_of
 from pipeline.service.settings import Settings
-from pipeline.service.swept_file import SweptFile
 from pipeline.storage.courier_profiles import LiveProfiles
 from pipeline.storage.file_names import DropIds, shown
 from pipeline.storage.late_notes import LateNotes

@@ -13,8 +13,8 @@ import structlog
 from pipeline.core.errors import SettingsError, StorageError
 from pipeline.storage.durable_files import storing
 from schemas.courier import Profile
-from schemas.errors import ProfileError
 from schemas.profile import builtin_profiles, load_profile
+from schemas.toml_reader import ProfileError
 
 log = structlog.get_logger(__name__)
 

@@ -1,7 +1,8 @@
-"""Names: drop ids, the stem of what we write, and what a file in the inbox may be called.
+"""Names: drop ids, what we write, and what a file in the inbox may be called.
 
 File names come from strangers. Any bytes Linux allows in a name work here (undecodable ones
 travel as surrogate escapes), but a name is always one path component: nothing else gets through.
+The names of reports are the contract's.
 """
 
 import random
@@ -11,6 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Protocol
 
 from pipeline.core.errors import UsageError
 
@@ -213,3 +215,28 @@ def _cut(text: str, limit: int) -> str:
         if size > limit:
             return text[:position]
     return text
+
+
+RESULTS = "results.csv"
+REJECTS = "rejects.csv"
+REJECTS_TWIN = "rejects.xlsx"
+REFUSED = "REFUSED.txt"
+SUMMARY = "summary.json"
+RECEIVED = "received.json"
+
+
+class Named(Protocol):
+    """A drop, as far as the names of its files need it."""
+
+    @property
+    def drop_id(self) -> str:
+        """Its id."""
+
+    @property
+    def source_file(self) -> str:
+        """The name it was dropped under."""
+
+
+def file_name(drop: Named, kind: str) -> str:
+    """``<stem>__<id>.<kind>``, as the contract names what lies in the outbox."""
+    return f"{stem_of(drop.source_file)}__{drop.drop_id}.{kind}"

@@ -1,6 +1,10 @@
-"""A column of dates into instants: vectorised where the shape is plain, exact everywhere."""
+"""Read a column of dates into instants: vectorised where the shape is plain, exact everywhere.
 
-from datetime import datetime
+One cell becomes an instant or a wall-clock time by exact shapes only, never by a guess.
+"""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,9 +13,210 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.validation.date_parser import Reading, read_date
 from schemas.courier import DateRule
+from schemas.folding import INVISIBLE, is_absent
 from schemas.vocabulary import CellKind
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            ("jan", "january"),
+            ("feb", "february"),
+            ("mar", "march"),
+            ("apr", "april"),
+            ("may",),
+            ("jun", "june"),
+            ("jul", "july"),
+            ("aug", "august"),
+            ("sep", "sept", "september"),
+            ("oct", "october"),
+            ("nov", "november"),
+            ("dec", "december"),
+        ),
+        start=1,
+    )
+    for name in names
+}
+_WEEKDAY = r"(?:(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)(?:[a-z]*day)?[.,]?\s+)?"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_YEAR = r"(?P<year>\d{4}|\d{2})"
+_HALF = r"\s*(?P<half>[ap]\.?m\.?)?\s*(?:hrs?\.?|hours|h|uhr)?"
+_CLOCK = (
+    r"(?P<hour>\d{1,2})(?P<point>[:.])(?P<minute>\d{2})"
+    r"(?:(?P=point)(?P<second>\d{2})(?:[.,:](?P<part>\d{1,9}))?)?"
+)
+_INDIA = r"\s*(?:\(?india standard time\)?|ist|\[asia/(?:kolkata|calcutta)\])"
+_GREENWICH = r"\s*(?:\(?coordinated universal time\)?|\(?greenwich mean time\)?|utc|gmt|\[utc\])"
+_ZONE = (
+    rf"(?P<zone>z|utc|gmt|ist|(?:gmt|utc)?\+05:?30(?:{_INDIA})?"
+    rf"|(?:gmt|utc)?[+-]00:?00(?:{_GREENWICH})?|(?:gmt|utc)?[+-]\d{{2}}:?\d{{2}})"
+)
+_TIME = (
+    r"(?:(?:\s*[t,]\s*|\s+(?:(?:at|um|-)\s+)?)"
+    rf"(?:{_CLOCK}{_HALF}|(?P<packed>\d{{4}}|\d{{6}})\s*(?:hrs?\.?)?)\s*{_ZONE}?)?"
+)
+_TIME_OF_NAMED = _TIME.replace(r"\s*[t,]\s*|", r"\s*[t,:]\s*|", 1)
+_DAYS = (
+    r"(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})",
+    r"(?P<first>\d{1,2})(?P<sep>[-/. ])(?P<second_>\d{1,2})(?P=sep)(?P<year>\d{4}|\d{2})",
+)
+_NAMED_DAYS = (
+    rf"{_DAY}[-/ .,]*(?P<name>[a-z]{{3,9}})[-/ .,]*{_YEAR}",
+    rf"(?P<name>[a-z]{{3,9}})[-/ .]*{_DAY}[-/ ,]+{_YEAR}",
+)
+_SHAPES = tuple(
+    re.compile(shape)
+    for shape in (
+        *(_WEEKDAY + day + _TIME for day in (*_DAYS, r"(?P<eight>\d{8})")),
+        *(_WEEKDAY + day + _TIME_OF_NAMED for day in _NAMED_DAYS),
+        # 20261127101500; what a program prints of a date in C or Java; the time before the date.
+        r"(?P<eight>20\d{6})(?P<packed>\d{6})",
+        rf"{_WEEKDAY}(?P<name>[a-z]{{3,9}})\s+{_DAY}\s+{_CLOCK}\s+(?:{_ZONE}\s+)?(?P<year>\d{{4}})",
+        *(rf"{_CLOCK}{_HALF}[\s,]+(?:on\s+)?{day}" for day in (*_DAYS, *_NAMED_DAYS)),
+    )
+)
+_NOTHING = re.compile(
+    r"#+|0?0:00(?::00)?|[-'.]+|0{4}[-/]0{2}[-/]0{2}.*|1900[-/]01[-/]00.*|00?[-/]00?[-/](19|00)00.*"
+)
+_IST = timezone(timedelta(hours=5, minutes=30))
+_EPOCH_DAY = date(1970, 1, 1)
+_EXCEL_ZERO = (date(1899, 12, 30), date(1899, 12, 31))
+_EXCEL_START = datetime(1899, 12, 30)  # noqa: DTZ001 - a serial number is wall-clock time
+_EPOCH_DIGITS = {"epoch": {10, 13}, "epoch_seconds": {10}, "epoch_millis": {13}}
+_LONGEST = 64
+_LAST_SERIAL = 2_958_465
+
+
+class Reading(Struct, frozen=True):
+    """What a date cell says. ``at`` is aware for an instant, naive for wall-clock time.
+
+    Without ``at`` the cell says nothing (``absent``) or is not a date.
+    """
+
+    at: datetime | None = None
+    absent: bool = False
+
+
+_ABSENT = Reading(absent=True)
+_UNREADABLE = Reading()
+
+
+def read_date(cell: str, rule: DateRule) -> Reading:
+    """Read one cell (hazards, section D)."""
+    text = cell.strip(INVISIBLE + " \t\r\n\u00a0").casefold()
+    if is_absent(text) or _NOTHING.fullmatch(text):
+        return _ABSENT
+    if len(text) > _LONGEST:
+        return _UNREADABLE
+    try:
+        at = _read(text.removeprefix("'"), rule)
+    except (ValueError, OverflowError):
+        return _UNREADABLE
+    if at is None:
+        return _UNREADABLE
+    if at.date() == _EPOCH_DAY or at.date() in _EXCEL_ZERO:
+        return _ABSENT
+    return Reading(at=at)
+
+
+def _read(text: str, rule: DateRule) -> datetime | None:
+    if rule.read_as != "text":
+        at = _declared(text, rule.read_as)
+        if at is not None:
+            return at
+    for shape in _SHAPES:
+        match = shape.fullmatch(text)
+        if match:
+            return _assemble(match.groupdict(), rule)
+    return None
+
+
+def _declared(text: str, read_as: str) -> datetime | None:
+    """Numbers count as instants or serials only in a column that is declared so."""
+    number = re.fullmatch(r"(\d+)(?:\.(\d+))?", text)
+    if not number:
+        return None
+    whole, part = number.group(1), number.group(2)
+    if read_as == "serial":
+        serial = float(text)
+        if not 1 <= serial <= _LAST_SERIAL or 60 <= serial < 61:
+            raise ValueError(text)
+        return _EXCEL_START + timedelta(days=serial if serial > 60 else serial + 1)
+    if int(whole) == 0:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+    if len(whole) not in _EPOCH_DIGITS[read_as] or (part and part.strip("0")):
+        raise ValueError(text)
+    return datetime.fromtimestamp(int(whole) / (1 if len(whole) == 10 else 1000), UTC)
+
+
+def _assemble(found: dict[str, str | None], rule: DateRule) -> datetime | None:
+    day = _day(found, rule)
+    if day is None:
+        return None
+    clock = _clock(found)
+    zone = _zone(found.get("zone"))
+    return datetime.combine(day, clock, zone)
+
+
+def _day(found: dict[str, str | None], rule: DateRule) -> date | None:
+    eight = found.get("eight")
+    if eight:
+        return _eight_digits(eight, rule)
+    year = int(found["year"] or 0)
+    if len(found["year"] or "") == 2:
+        year += 2000
+    name = found.get("name")
+    if name:
+        month = _MONTHS.get(name)
+        return None if month is None else date(year, month, int(found["day"] or 0))
+    if found.get("month"):
+        return date(year, int(found["month"] or 0), int(found["day"] or 0))
+    first, second = int(found["first"] or 0), int(found["second_"] or 0)
+    if rule.is_day_first(found["sep"] or ""):
+        return date(year, second, first)
+    return date(year, first, second)
+
+
+def _eight_digits(text: str, rule: DateRule) -> date:
+    """DDMMYYYY (or MMDDYYYY), or YYYYMMDD: a year 19xx or 20xx is never a day and month too."""
+    if text[4:6] in {"19", "20"}:
+        first, second = int(text[:2]), int(text[2:4])
+        day, month = (first, second) if rule.is_day_first("") else (second, first)
+        return date(int(text[4:]), month, day)
+    if text[:2] not in {"19", "20"}:
+        raise ValueError(text)
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+
+
+def _clock(found: dict[str, str | None]) -> time:
+    packed = found.get("packed")
+    if packed:
+        return time(int(packed[:2]), int(packed[2:4]), int(packed[4:] or 0))
+    if not found.get("hour"):
+        return time()
+    hour = int(found["hour"] or 0)
+    half = found.get("half")
+    if half:
+        if not 1 <= hour <= 12:
+            raise ValueError(hour)
+        hour = hour % 12 + (12 if half.startswith("p") else 0)
+    micro = int((found.get("part") or "").ljust(6, "0")[:6])
+    return time(hour, int(found["minute"] or 0), int(found["second"] or 0), micro)
+
+
+def _zone(text: str | None) -> tzinfo | None:
+    if not text:
+        return None
+    if text in {"z", "utc", "gmt"}:
+        return UTC
+    text = re.sub(r"^(?:gmt|utc)(?=[+-])", "", text)
+    if text == "ist":
+        return _IST
+    sign = -1 if text[0] == "-" else 1
+    digits = text[1:6].replace(":", "")
+    return timezone(sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))
+
 
 ABSENT = -(2**62) - 1
 """Stands where a cell says that there is no date."""
@@ -20,16 +225,16 @@ UNREADABLE = -(2**62)
 """Stands where a cell is no date that this courier writes."""
 
 # Plain shapes lie in this century: 1970-01-01 means "never" and takes the exact path.
-_CLOCK = r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)?"
-_YEAR_FIRST = rf"^20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]){_CLOCK}$"
+_PLAIN_CLOCK = r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)?"
+_YEAR_FIRST = rf"^20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]){_PLAIN_CLOCK}$"
 _DAY_FIRST = {
     separator: rf"^(0[1-9]|[12]\d|3[01])[{separator}](0[1-9]|1[0-2])[{separator}]"
-    rf"(20\d\d)({_CLOCK})$"
+    rf"(20\d\d)({_PLAIN_CLOCK})$"
     for separator in "-/."
 }
 _MONTH_FIRST = {
     separator: rf"^(0[1-9]|1[0-2])[{separator}](0[1-9]|[12]\d|3[01])[{separator}]"
-    rf"(20\d\d)({_CLOCK})$"
+    rf"(20\d\d)({_PLAIN_CLOCK})$"
     for separator in "-/."
 }
 

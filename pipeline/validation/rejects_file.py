@@ -7,6 +7,7 @@ name begins with ``_reject`` are not data; two of them say where each row came f
 import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,12 @@ import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from pipeline.core.formula_guard import unguard_array, unguard_cell
-from pipeline.core.model import Block, RowFacts
+from pipeline.core.model import Block, Manifest, ReadTally, RowFacts, Sheet
+from pipeline.validation.columns import ColumnMap
 from schemas.codes import Code
 from schemas.limits import EXACT_DIGITS, ID_LENGTH
 from schemas.parcels import HELD_AS
-from schemas.vocabulary import CellKind
+from schemas.vocabulary import CellKind, Role
 
 REJECT_ROW = "_reject_row"
 REJECT_CODES = "_reject_codes"
@@ -241,3 +243,52 @@ def _column(block: Block, headers: Sequence[str], name: str) -> pa.Array | None:
 def _plain(header: str) -> str:
     # A program that takes our CSV for Windows-1252 puts its byte order mark into the first header.
     return header.removeprefix("\u00ef\u00bb\u00bf").strip("\ufeff'\" \t\r\n\u00a0").casefold()
+
+
+class Family(Protocol):
+    """What is known of earlier drops, for a rejects file that comes back."""
+
+    def courier(self, drop_id: str) -> str | None: ...
+    def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]: ...
+
+
+def parent_of(manifest: Manifest, family: Family) -> str | None:
+    """The drop that a rejects file came from: the first it names that we know."""
+    for sheet in manifest.sheets:
+        if not is_rejects_header(sheet.headers):
+            continue
+        block = next(iter(sheet.blocks(ReadTally())), None)
+        named = references(unguarded(block, sheet, manifest), sheet.headers) if block else []
+        for drop_id in dict.fromkeys(reference[0] for reference in named if reference):
+            if family.courier(drop_id) is not None:
+                return drop_id
+    return None
+
+
+def couriers(block: Block, headers: tuple[str, ...], family: Family) -> list[str | None]:
+    """Return for each row the courier of the drop that it came from, None where nobody knows it."""
+    found: dict[str, str | None] = {}
+    told = []
+    for reference in references(block, headers):
+        drop_id = reference[0] if reference else ""
+        if drop_id not in found:
+            found[drop_id] = family.courier(drop_id) if drop_id else None
+        told.append(found[drop_id])
+    return told
+
+
+def unguarded(block: Block, sheet: Sheet, manifest: Manifest) -> Block:
+    """The block with its cells as they were before we guarded them."""
+    return restore(block, sheet.headers, origin(manifest.kind, sheet.name))
+
+
+def restored(block: Block, headers: tuple[str, ...], mapping: ColumnMap, family: Family) -> Block:
+    """Give ids back that a spreadsheet damaged, where the parent knows them."""
+    column = mapping.columns[Role.ORDER_ID]
+    drops = {found[0] for found in references(block, headers) if found}
+    originals: dict[tuple[str, int], tuple[str, ...]] = {}
+    for drop_id in sorted(drops):
+        originals |= family.rejected_ids(drop_id)
+    if not originals:
+        return block
+    return restore_ids(block, headers, column, originals)

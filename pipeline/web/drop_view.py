@@ -10,7 +10,7 @@ from msgspec import Struct
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
 from pipeline.service.wiring import Site
-from pipeline.storage import outbox_names
+from pipeline.storage import file_names
 from pipeline.web.sheets import SheetFile, SheetFiles
 from pipeline.web.words import Progress
 from schemas.vocabulary import Outcome
@@ -20,12 +20,12 @@ PAGE: Final = 50
 
 #: What may be fetched of a drop: name in the address → (file, as a person calls it).
 FILES: Final[Mapping[str, tuple[str, str]]] = {
-    "results": (outbox_names.RESULTS, "Results (CSV)"),
-    "rejects": (outbox_names.REJECTS, "Rejects (CSV)"),
-    "rejects_xlsx": (outbox_names.REJECTS_TWIN, "Rejects (Excel)"),
-    "refused": (outbox_names.REFUSED, "Why it was refused"),
-    "summary": (outbox_names.SUMMARY, "Summary (JSON)"),
-    "received": (outbox_names.RECEIVED, "Receipt (JSON)"),
+    "results": (file_names.RESULTS, "Results (CSV)"),
+    "rejects": (file_names.REJECTS, "Rejects (CSV)"),
+    "rejects_xlsx": (file_names.REJECTS_TWIN, "Rejects (Excel)"),
+    "refused": (file_names.REFUSED, "Why it was refused"),
+    "summary": (file_names.SUMMARY, "Summary (JSON)"),
+    "received": (file_names.RECEIVED, "Receipt (JSON)"),
 }
 _DOWNLOADS: Final = ("results", "rejects", "rejects_xlsx", "refused", "summary")
 RESULT_COLUMNS: Final = ("outcome", "codes")
@@ -58,7 +58,7 @@ class Rows(Struct, frozen=True, kw_only=True):
 def outbox_file(site: Site, drop: DropLine, kind: str) -> Path:
     """Where a file of the drop lies, or would lie. The address says only which kind."""
     place = site.outbox_path / drop.folder if drop.folder else site.outbox_path
-    return place / outbox_names.file_name(drop, FILES[kind][0])
+    return place / file_names.file_name(drop, FILES[kind][0])
 
 
 def original_file(site: Site, drop: DropLine) -> Path | None:

@@ -8,7 +8,7 @@ from pipeline.core.errors import UsageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
 from pipeline.service.read_again import read_again
-from pipeline.service.retrying import check_retry
+from pipeline.service.resting import check_retry
 from pipeline.service.wiring import Site
 from pipeline.web import uploads
 from pipeline.web.front import NotPossible, NotThere

@@ -18,7 +18,7 @@ from pipeline.core.file_facts import Facts, Reading, Source
 from pipeline.core.model import Drop, DropState, Limits
 from pipeline.core.shipment import DeliveryResult
 from pipeline.planning.decisions import Blocked, Ready
-from pipeline.reading.process.job import Job
+from pipeline.reading.process.protocol import Job
 from pipeline.reading.read_file import prepare, prepare_together
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site

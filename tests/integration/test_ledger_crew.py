@@ -13,9 +13,8 @@ from pipeline.core.errors import Fenced, RootBusy
 from pipeline.core.model import DropState
 from pipeline.core.ports import ChunkResult, ChunkState
 from pipeline.storage.ledger import SqlLedger, open_ledger
-from pipeline.storage.ledger.rate_share import Allowance
 from pipeline.storage.ledger.segments import Load, Segment
-from pipeline.storage.ledger.workers import Orders
+from pipeline.storage.ledger.workers import Allowance, Orders
 from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 from tests.postgres import PrivatePostgres

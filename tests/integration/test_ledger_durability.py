@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 from msgspec.structs import replace
 
+from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.errors import SettingsError, StorageError
 from pipeline.core.model import DropState
-from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import ChunkResult, ChunkState, Frozen
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from schemas.vocabulary import Outcome

@@ -13,8 +13,7 @@ from msgspec.structs import replace
 from pipeline.core.model import Drop, DropState, stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.service.retention import Keep, Retention, Swept
-from pipeline.service.retention_files import RetentionFiles
-from pipeline.service.swept_file import SweptFile
+from pipeline.service.retention_files import RetentionFiles, SweptFile
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.tables import chunks, lines, receipts, verdicts
 from pipeline.storage.outbox import Outbox

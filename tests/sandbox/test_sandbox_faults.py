@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.sandbox.answers import UNCLEAR
+from pipeline.sandbox.backend import TokenStore
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.faults import Fault, FaultInjector, TokenBucket
 from pipeline.sandbox.payload import CallRefusedError
-from pipeline.sandbox.tokens import TokenStore
 
 Start = Callable[..., Any]
 

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.core.columns import RESULT
 from pipeline.core.model import ResultBlock
-from pipeline.reporting.corrections import corrections
+from pipeline.reporting.write import corrections
 from schemas.vocabulary import Outcome
 
 HEADERS = ("_reject_row", "_reject_codes", "_reject_message", "_reject_drop", "Order Id")

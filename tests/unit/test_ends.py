@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.finished_chunks import ChunkEnds
+from pipeline.core.chunk_columns import ChunkEnds
 from pipeline.core.model import Disposition
 from pipeline.core.ports import ChunkState
 from pipeline.reporting.row_outcomes import OUTCOMES, PLANNED, Remark, settle

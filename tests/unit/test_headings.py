@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline.core.errors import DropRefused
+from pipeline.planning.freeze import judge
 from pipeline.validation.columns import Match, map_columns
-from pipeline.validation.file_thresholds import judge
 from pipeline.validation.profile_by_name import did_you_mean, find_profile
 from pipeline.validation.profile_choice import ProfileHeaderFinder
 from schemas.codes import Code

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.core.model import Disposition
-from pipeline.validation.file_thresholds import judge
+from pipeline.planning.freeze import judge
 from pipeline.validation.order_ids import canonical_ids
 from schemas.codes import Code
 from schemas.profile import load_profile

@@ -2,9 +2,9 @@
 
 import pytest
 
-from schemas.errors import ProfileError
 from schemas.profile import builtin_profiles, load_profile
 from schemas.statuses import Verdict
+from schemas.toml_reader import ProfileError
 
 MINIMAL = 'name = "acme"\n[statuses]\ndelivery_done = ["Delivered"]\n'
 

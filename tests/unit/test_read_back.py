@@ -16,8 +16,7 @@ from pipeline.core.model import Limits, ReadTally, ResultBlock
 from pipeline.reading.open_manifest import read_manifest
 from pipeline.reporting.rejects_csv import LEADING, rejects_csv
 from pipeline.reporting.rejects_xlsx import rejects_xlsx
-from pipeline.validation.rejects_file import origin, restore_headers
-from pipeline.validation.returned_rejects import unguarded
+from pipeline.validation.rejects_file import origin, restore_headers, unguarded
 from schemas.vocabulary import CellKind
 from tests.fakes.header_finders import ExactHeader
 

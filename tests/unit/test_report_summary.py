@@ -7,9 +7,9 @@ import orjson
 import pytest
 from msgspec.structs import replace
 
+from pipeline.core.findings import group_notices
 from pipeline.core.model import Drop, DropState, Notice
-from pipeline.core.notices import group_notices
-from pipeline.inbox.received_json import received_json
+from pipeline.inbox.claim import received_json
 from pipeline.reporting.summary_json import (
     SummaryFacts,
     summary_bytes,

@@ -1,6 +1,6 @@
 """When the same nonsense again and again is an outage."""
 
-from pipeline.delivery.unclear import UnclearAnswers
+from pipeline.delivery.mass_refusal import UnclearAnswers
 
 
 def test_three_of_a_kind_with_nothing_taken_between_are_an_outage() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.usage import Usage
 from pipeline.reading.process import limits
+from pipeline.reading.process.child_process import Usage
 from pipeline.reading.process.limits import Watch
 
 MEMORY = 1_000

@@ -39,8 +39,8 @@ from pipeline.web.sheets import SheetFiles
 from pipeline.web.uploads import clean_name
 from pipeline.web.words import ago, size
 from schemas.courier import Expectation
-from schemas.errors import ProfileError
 from schemas.profile import load_profile
+from schemas.toml_reader import ProfileError
 
 INDIA = ZoneInfo("Asia/Kolkata")
 

@@ -130,7 +130,7 @@ def _read(
 ) -> list[dict[str, Any]]:
     """Read some files; whatever happens to one comes out as its answer."""
     from pipeline.core.file_facts import Source
-    from pipeline.reading.process.job import Job
+    from pipeline.reading.process.protocol import Job
     from pipeline.reading.read_file import prepare_together
     from pipeline.storage.spool import Spool
 

@@ -15,12 +15,11 @@ import threading
 from collections.abc import Mapping
 from functools import cache
 from io import RawIOBase
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from pipeline.core.usage import Usage
 
 _HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))  # noqa: PTH120 - as above
 """Where our packages lie, if they are not installed."""
@@ -35,6 +34,17 @@ files in an inbox stands in a folder that strangers write to."""
 _PIECE = 1 << 16
 _LONGEST = 64 * 1024 * 1024
 """More than this in one message is not an answer: 1,000 headings in each of many sheets is less."""
+
+
+class Usage(NamedTuple):
+    """Tell what a process has cost.
+
+    ``memory``: bytes of its own that are resident; mapped files do not count. ``seconds``: of
+    processor time, since it began. No struct: this module is loaded before all others.
+    """
+
+    memory: int
+    seconds: float
 
 
 class ChildGone(Exception):
@@ -121,8 +131,6 @@ class Child:
 
     def usage(self) -> "Usage | None":
         """What it has cost so far; None where the system does not tell."""
-        from pipeline.core.usage import Usage
-
         try:
             with open(f"/proc/{self.pid}/statm", "rb") as file:  # noqa: PTH123 - every 25 ms
                 pages = file.read().split()

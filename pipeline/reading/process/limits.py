@@ -4,8 +4,7 @@ from time import monotonic
 
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Source
-from pipeline.core.usage import Usage
-from pipeline.reading.process.child_process import Child
+from pipeline.reading.process.child_process import Child, Usage
 from pipeline.reading.process.protocol import MB
 from pipeline.storage.file_names import shown
 from schemas.codes import Code

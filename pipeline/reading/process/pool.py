@@ -8,8 +8,7 @@ from pipeline.core.draft import Draft, Sample
 from pipeline.core.errors import ReadingStopped, StorageError
 from pipeline.core.file_facts import Facts, Source
 from pipeline.reading.process.child_process import Child
-from pipeline.reading.process.job import Job
-from pipeline.reading.process.protocol import OwnProfiles, ReadingRules
+from pipeline.reading.process.protocol import Job, OwnProfiles, ReadingRules
 from pipeline.reading.process.reader_process import Earlier, Reader
 from pipeline.storage.spool import Spool
 

@@ -18,10 +18,18 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from pipeline.core.draft import Draft, Sample
-from pipeline.core.file_facts import Facts
+from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Limits
-from pipeline.reading.process.job import Job
+from pipeline.storage.spool import Spool
 from schemas.codes import Code
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """A file to read, and the spool for its rows."""
+
+    source: Source
+    spool: Spool
+
 
 MB = 1024 * 1024
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.core.finished_chunks import ChunkEnds
+from pipeline.core.chunk_columns import ChunkEnds
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.tables import chunks, receipts, verdicts

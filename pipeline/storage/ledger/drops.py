@@ -1,6 +1,9 @@
 """The ledger's drops: begun before the rename, saved at each stage, closed with their summary."""
 
+import os
+import secrets
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -9,10 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from pipeline.core.errors import StorageError
 from pipeline.core.model import AGAIN, Drop, DropState
 from pipeline.core.ports import Arrival
 from pipeline.storage.ledger.database import Database
-from pipeline.storage.ledger.root_id import has_id, root_id
 from pipeline.storage.ledger.tables import beginnings, drops, lines, unfrozen
 
 _TIMES = ("received_at", "started_at", "finished_at")
@@ -314,3 +317,40 @@ class Drops:
         query = drops.select().where(condition).order_by(drops.c.seq)
         with self._db.read() as connection:
             return [drop_from(row) for row in connection.execute(query).all()]
+
+
+_NAME = "root-id"
+
+
+def root_id(root: Path) -> str:
+    """The name of this root for the ledger: made once, kept in ``state/root-id``.
+
+    Machines that share the root's folder read the same. Raises StorageError.
+    """
+    path = root / "state" / _NAME
+    try:
+        if not has_id(root):
+            _make(path)
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(f"{path} cannot be used: {error}.") from error
+
+
+def has_id(root: Path) -> bool:
+    """True when the root has a name already."""
+    return (root / "state" / _NAME).exists()
+
+
+def _make(path: Path) -> None:
+    """Whoever is first wins: a link never replaces."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{_NAME}.{secrets.token_hex(4)}")
+    with temporary.open("w", encoding="ascii") as file:
+        file.write(f"r{secrets.token_hex(5)}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        with suppress(FileExistsError):
+            path.hardlink_to(temporary)
+    finally:
+        temporary.unlink()

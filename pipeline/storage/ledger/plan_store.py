@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.model import Drop, DropState, stamp
-from pipeline.core.planned_chunks import FreshChunks
 from pipeline.core.ports import DISPATCHED, Chunk, Frozen, Lines, Standing
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.drops import clear_unfrozen, write_drops

@@ -6,16 +6,48 @@ the line, which waits for transactions that are under way; all its posts go with
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 from msgspec import Struct
 
 from pipeline.core.errors import Fenced, RootBusy
 from pipeline.storage.ledger.database import Database
-from pipeline.storage.ledger.rate_share import Allowance, share
 from pipeline.storage.ledger.tables import posts, signals, workers
+
+_LEAST_RATE = 1e-6
+"""A smaller part of the rate than this is none; a rate of 0 would mean no bound."""
+
+
+class Allowance(Struct, frozen=True, kw_only=True):
+    """What all workers together may do: calls at once and a second (0: no bound)."""
+
+    calls: int = 0
+    rate: float = 0.0
+
+
+def share(
+    others: Sequence[sa.Row[Any]],
+    active: int,
+    wants: int,
+    most: int,
+    allowed: Allowance,
+) -> tuple[int, float]:
+    """A fair part of what is allowed, and never more than the others have left over."""
+    calls, rate = most, 0.0
+    if allowed.calls:
+        fair = -(-allowed.calls // active) if wants else 0
+        left = allowed.calls - sum(each.calls for each in others)
+        calls = max(0, min(fair, left, most))
+    if allowed.rate:
+        fair_rate = allowed.rate / active if wants else 0.0
+        rate = max(0.0, min(fair_rate, allowed.rate - sum(each.rate for each in others)))
+        if rate < allowed.rate * _LEAST_RATE:
+            calls, rate = 0, 0.0
+    return calls, rate
+
 
 NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
 PLANNING = "planning"

@@ -13,11 +13,10 @@ from pipeline.core.draft import Said
 from pipeline.core.errors import UsageError
 from pipeline.validation.columns import data_header
 from pipeline.validation.draft.column_profile import ColumnFacts, Survey
-from pipeline.validation.draft.places import STATES
 from schemas.courier import GENERIC, Profile
 from schemas.display import quoted
 from schemas.evidence import Asks, direction_of, look_of
-from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold_header
+from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, fold_header
 from schemas.headings import is_place_or_thing, names_order, several, speaks_of_other, words_of
 from schemas.likeness import did_you_mean
 from schemas.profile import is_awb_like
@@ -269,7 +268,7 @@ def _are_few_words(facts: ColumnFacts, words: Mapping[str, int]) -> bool:
         return False
     if facts.dates or facts.typed_dates or facts.ids or _number_share(facts) > 0:
         return False
-    other = TRUE_WORDS | FALSE_WORDS | STATES
+    other = TRUE_WORDS | FALSE_WORDS | _STATES
     ways = sum(n for word, n in words.items() if word in other or direction_of(word) is not None)
     return facts.share(ways) < 0.5
 
@@ -277,3 +276,14 @@ def _are_few_words(facts: ColumnFacts, words: Mapping[str, int]) -> bool:
 def _number_share(facts: ColumnFacts) -> float:
     words: Mapping[str, int] = facts.values or {}
     return facts.share(sum(n for word, n in words.items() if not any(map(str.isalpha, word))))
+
+
+_STATES_OF_INDIA = """
+Andhra Pradesh, Arunachal Pradesh, Assam, Bihar, Chhattisgarh, Goa, Gujarat, Haryana, Himachal
+Pradesh, Jharkhand, Karnataka, Kerala, Madhya Pradesh, Maharashtra, Manipur, Meghalaya, Mizoram,
+Nagaland, Odisha, Orissa, Punjab, Rajasthan, Sikkim, Tamil Nadu, Telangana, Tripura, Uttar
+Pradesh, Uttarakhand, West Bengal, Delhi, New Delhi, Chandigarh, Puducherry, Pondicherry, Ladakh,
+Jammu and Kashmir, Jammu & Kashmir, Lakshadweep
+"""
+#: A column of states and union territories holds no statuses.
+_STATES = frozenset(map(fold, _STATES_OF_INDIA.split(",")))
