@@ -66,7 +66,7 @@ class _Parent(Struct, frozen=True):
 
 
 class _Earlier(Struct, frozen=True):
-    """Earlier drops, as far as the parent knows them; see ``returned_rejects.Family``."""
+    """Earlier drops, as far as the parent knows them; see ``rejects_file.Family``."""
 
     parent: _Parent
     spools: Path
