@@ -49,6 +49,15 @@ class Crew:
         with psycopg.connect(self._url) as connection:
             connection.execute("UPDATE workers SET beat = 0 WHERE id = %s", [name_of(worker)])
 
+    def cut(self) -> int:
+        """Let the database end every connection to it but this one; return how many."""
+        with psycopg.connect(self._url) as connection:
+            ended = connection.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            return int(ended.fetchone()[0])
+
     def status(self) -> dict[str, Any]:
         return self.root.run("cluster", "status", "--json").json
 

@@ -22,6 +22,8 @@ from tests.soak.explorations import KINDS, LONG, ONCE, explore
 
 _LONG_SECONDS = 180.0
 _COUNTED = ("rows", "files", "tests", "kills", "faults")
+_OF_WORKERS = ("freezes", "ends", "restarts", "cuts", "connections")
+"""Counts that "workers in chaos" has besides: of the database the last three."""
 
 
 def _seeds(text: str) -> Iterator[int]:
@@ -95,7 +97,7 @@ class _Soak:
         error = ended.exception()
         if error is None:
             counts, seconds = ended.result()
-            self._counts += Counter({name: counts[name] for name in _COUNTED})
+            self._counts += Counter({name: counts[name] for name in (*_COUNTED, *_OF_WORKERS)})
             self._times.setdefault(kind, []).append(seconds)
             shutil.rmtree(place, ignore_errors=True)
             return
@@ -117,7 +119,8 @@ class _Soak:
         sys.stdout.flush()
 
     def _told(self) -> str:
-        return ", ".join(f"{self._counts[name]:,} {name}" for name in _COUNTED)
+        there = [*_COUNTED, *(name for name in _OF_WORKERS if self._counts[name])]
+        return ", ".join(f"{self._counts[name]:,} {name}" for name in there)
 
     def tell(self) -> int:
         """Print the counts; return the exit code."""

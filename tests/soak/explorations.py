@@ -186,7 +186,9 @@ _FILES, _ROWS = 3, 1_200
 
 
 def _workers_in_chaos(seed: int, place: Path) -> Counter[str]:
-    """Three workers; six times one is killed, frozen, or told to end, or the database restarts."""
+    """Three workers; six times one is killed, frozen, or told to end, or the database restarts or
+    ends all of its connections.
+    """
     postgres = _postgres()
     config = SandboxConfig(seed=seed, faults=Faults(latency_ms=80, jitter_ms=80))
     with (
@@ -221,22 +223,24 @@ def _havoc(
         until(lambda after=after: api.stats()["calls"] >= after, what=f"call {after}")
         alive = [each for each in crew.root.started if each.process.poll() is None]
         victim = rng.choice([each for each in alive if each not in frozen])
-        deed = rng.choice(("kill", "kill", "freeze", "end", "restart the database"))
+        deed = rng.choice(("kills", "kills", "freezes", "ends", "restarts", "cuts"))
         counts[deed] += 1
-        if deed == "restart the database":
+        if deed == "restarts":
             postgres.stop()
             postgres.start()
-        elif deed == "freeze":
+        elif deed == "cuts":
+            counts["connections"] += crew.cut()
+        elif deed == "freezes":
             victim.send(signal.SIGSTOP)
             frozen.append(victim)
         else:
-            victim.send(signal.SIGKILL if deed == "kill" else signal.SIGTERM)
-        if deed != "restart the database":
+            victim.send(signal.SIGKILL if deed == "kills" else signal.SIGTERM)
+        if deed in {"kills", "freezes", "ends"}:
             crew.start(1)
     until(lambda: {name_of(each) for each in frozen}.isdisjoint(crew.names()), what="given up")
     for each in frozen:
         each.send(signal.SIGCONT)
-    return Counter(kills=counts["kill"], faults=counts.total() - counts["kill"])
+    return counts
 
 
 @cache
