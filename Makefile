@@ -59,6 +59,7 @@ bench: $(STAMP)
 
 lock: $(STAMP)
 	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --extra cluster -c requirements.lock -o requirements-cluster.lock
 	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
 	$(COMPILE) --group pyproject.toml:setup -o requirements-setup.lock
 

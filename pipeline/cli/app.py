@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from pipeline.cli import cluster, drops, files, ledger, lookup, map_profile, run, serve, setup
+from pipeline.cli import (
+    cluster,
+    deploy,
+    drops,
+    files,
+    ledger,
+    lookup,
+    map_profile,
+    run,
+    serve,
+    setup,
+)
 from pipeline.core.errors import RootBusy, SettingsError, ShipdropError
 from pipeline.sandbox import options as sandbox
 
@@ -29,9 +40,9 @@ app = typer.Typer(
 
 def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature of a callback
     if wanted:
-        from importlib.metadata import version
+        from pipeline.core.release import this_release
 
-        typer.echo(f"shipdrop {version('shipdrop')}")
+        typer.echo(f"shipdrop {this_release()}")
         raise typer.Exit
 
 
@@ -45,7 +56,7 @@ def _main(
     """Watch a folder for courier manifests and report their shipment statuses."""
 
 
-for module in (setup, run, serve, files, drops, map_profile, lookup, ledger, cluster):
+for module in (setup, deploy, run, serve, files, drops, map_profile, lookup, ledger, cluster):
     module.register(app)
 sandbox.add_command(app)
 

@@ -22,7 +22,8 @@ def register(app: typer.Typer) -> None:
 def worker(desk: Desk) -> int:
     """Work on this root together with other workers, on this machine or others.
 
-    Needs shipdrop[cluster] and a ledger.url of PostgreSQL. Until SIGINT or SIGTERM.
+    Needs a ledger.url of PostgreSQL, and requirements-cluster.lock installed. Until SIGINT or
+    SIGTERM.
     """
     try:
         from pipeline.cluster.worker import libpq, work
@@ -33,7 +34,8 @@ def worker(desk: Desk) -> int:
             raise  # ours: a bug
         raise SettingsError(
             f"Workers need {error.name}, which is not installed.",
-            hint="pip install 'shipdrop[cluster]'",
+            hint="`shipdrop deploy worker --out DIR` writes requirements-cluster.lock and the page "
+            "that says how to install it.",
         ) from error
     with startable_again():
         site = desk.site(fresh=True, reads=True)

@@ -16,7 +16,7 @@ from pipeline.delivery.api.client import KonnectApi
 from pipeline.inbox.scan import Cause as WaitsFor
 from pipeline.service.health_file import is_fresh
 from pipeline.service.resting import in_words, why_open
-from pipeline.service.sending import credentials_of
+from pipeline.service.sending import credentials_of, has_no_token
 from pipeline.service.wiring import Site
 from pipeline.storage.file_names import as_text, shown
 from pipeline.storage.listing import cannot_read
@@ -226,6 +226,22 @@ def _service(site: Site) -> Iterator[Finding]:
             )
 
 
+def _told_by_the_service(site: Site) -> Finding | None:
+    """Tell how the API takes the service that runs, whose token only the service may read."""
+    pulse = site.pulse()
+    if pulse is None or pulse.stopped_at or not is_fresh(pulse, site.clock.now()):
+        return None
+    held = pulse.api == "held"
+    said = f"{pulse.api}: {pulse.reason}" if pulse.reason else pulse.api
+    return Finding(
+        subject="api",
+        found=f"no token is known here; the service that runs has one, and says of the API: {said}",
+        fine=not held,
+        advice=pulse.hint or "Get a new token and set it; the service goes on by itself.",
+        code=5,
+    )
+
+
 def _clock(site: Site) -> Iterator[Finding]:
     yield Finding(subject="clock", found=site.clock.now().isoformat(timespec="seconds"))
 
@@ -241,7 +257,7 @@ def _token_file(site: Site) -> Iterator[Finding]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         said = f"the token file {path} cannot be read: {reason}"
-    if said:
+    if said and not site.settings.api.token:
         yield Finding(
             subject="token file",
             found=said,
@@ -251,6 +267,9 @@ def _token_file(site: Site) -> Iterator[Finding]:
 
 
 def _api(site: Site) -> Iterator[Finding]:
+    if has_no_token(site.settings.api) and (told := _told_by_the_service(site)):
+        yield told
+        return
     credentials = credentials_of(site.settings.api, site.root)
     if any(_token_file(site)):
         return  # told already; without a token the API cannot be asked

@@ -58,6 +58,12 @@ def api_maker(
     return make
 
 
+def has_no_token(api: ApiSettings) -> bool:
+    """Tell whether no setting says where a token comes from."""
+    login = api.username is not None and api.password is not None
+    return not (api.token or api.token_file or login)
+
+
 def credentials_of(api: ApiSettings, root: Path) -> Credentials:
     """How to get a token. Raises SettingsError when address or token are not configured."""
     if not api.base_url:
@@ -72,8 +78,7 @@ def credentials_of(api: ApiSettings, root: Path) -> Credentials:
         username=api.username,
         password=api.password.get_secret_value() if api.password else None,
     )
-    login = credentials.username is not None and credentials.password is not None
-    if not (credentials.token or credentials.token_file or login):
+    if has_no_token(api):
         raise SettingsError(
             'The setting "api.token" is missing: nothing is taken without a token.',
             hint="Set api.token, api.token_file, or api.username and api.password; best by "

@@ -15,6 +15,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from pipeline.core.release import this_release
 from pipeline.service.health_file import LATENCY_BOUNDS, Pulse
 from pipeline.service.wiring import Site
 from pipeline.web.lateness import couriers
@@ -44,6 +45,7 @@ class Measures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """See ``Collector``."""
+        yield from _release()
         health = self._strip.health()
         yield from _health(health)
         if health.pulse is not None:
@@ -83,6 +85,15 @@ class Measures(Collector):
             if each.expects:
                 late.add_metric((each.profile.name,), int(each.late))
         yield late
+
+
+def _release() -> Iterator[Metric]:
+    release = this_release()
+    told = GaugeMetricFamily(
+        "shipdrop_build_info", "1; its labels tell what runs", labels=("version", "commit")
+    )
+    told.add_metric((release.version, release.commit), 1)
+    yield told
 
 
 def _health(health: Health) -> Iterator[Metric]:

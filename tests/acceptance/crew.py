@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from tests.acceptance.harness import Root, Running, rooted, until
+from tests.acceptance.harness import PATIENCE, Root, Running, rooted, until
 
 STALE = 4.0
 """Seconds after which a silent worker is given up here; 12 by default."""
@@ -61,13 +61,18 @@ class Crew:
     def status(self) -> dict[str, Any]:
         return self.root.run("cluster", "status", "--json").json
 
-    def closed(self, count: int, *, root: Root | None = None) -> None:
+    def closed(self, count: int, *, root: Root | None = None, seconds: float = PATIENCE) -> None:
         """Wait until so many drops are through."""
         place = root or self.root
-        until(lambda: len(list(place.outbox.rglob("*.summary.json"))) >= count, what="summaries")
+        until(
+            lambda: len(list(place.outbox.rglob("*.summary.json"))) >= count,
+            what="summaries",
+            seconds=seconds,
+        )
         until(
             lambda: all(each.summary["state"] != "open" for each in place.delivered()),
             what="all drops closed",
+            seconds=seconds,
         )
 
 

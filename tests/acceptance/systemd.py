@@ -14,7 +14,7 @@ from tests.acceptance.harness import REPOSITORY, Ran, Root, Running, until
 
 DEPLOY = REPOSITORY / "deploy"
 SERVICE = "systemd/shipdrop.service"
-WORKER = "shipdrop-worker@.service"
+WORKER = "worker/shipdrop-worker@.service"
 
 
 def unit(name: str = SERVICE) -> dict[str, list[str]]:

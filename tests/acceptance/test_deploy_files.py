@@ -4,6 +4,7 @@ import configparser
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.service.run_outcome import Exit
-from tests.acceptance.harness import REPOSITORY, Root, until
-from tests.acceptance.systemd import DEPLOY, unit
+from tests.acceptance.harness import REPOSITORY, Root, below, until
+from tests.acceptance.systemd import DEPLOY, SERVICE, WORKER, unit
 
-DOCKERFILES = {"container/Dockerfile": REPOSITORY, "sftp/Dockerfile": DEPLOY / "sftp"}
+DOCKERFILES = {"container/Dockerfile": REPOSITORY, "container/sftp.Dockerfile": DEPLOY}
+RECIPES = ("systemd", "worker", "sftp", "compose")
+BUILT = "dist/shipdrop-*.whl"
+"""What a Dockerfile takes that a build has to make first."""
 KNOWN = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "STOPSIGNAL", "HEALTHCHECK"}
 KNOWN |= {"ENTRYPOINT", "CMD", "EXPOSE"}
 
@@ -46,6 +50,80 @@ def test_the_unit_does_not_restart_what_no_restart_mends() -> None:
     assert parser.sections() == ["Unit", "Service", "Install"]
 
 
+def test_a_worker_that_was_drained_stays_away_and_one_that_fails_comes_back() -> None:
+    worker = unit(WORKER)
+    assert worker["Service.Restart"] == ["on-failure"], "a drain ends with 0"
+    assert worker["Service.RestartPreventExitStatus"] == [str(int(Exit.USAGE))]
+    assert worker["Unit.StartLimitIntervalSec"] == ["0"]
+
+
+def test_both_units_lock_their_service_in_alike() -> None:
+    texts = [(DEPLOY / name).read_text() for name in (SERVICE, WORKER)]
+    service, worker = (
+        re.split(r"# -- From here on [^\n]* has the same lines\.\n", text)[1] for text in texts
+    )
+    assert service == worker
+    for each in (unit(SERVICE), unit(WORKER)):
+        assert each["Service.UMask"] == ["0027"]
+        assert "api__token:/etc/shipdrop/token" in each["Service.LoadCredential"]
+
+
+@pytest.mark.parametrize("name", [SERVICE, WORKER])
+def test_systemd_finds_nothing_wrong_with_a_unit_and_little_that_it_may_do(name: str) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze (Debian: systemd)")
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", DEPLOY / name], capture_output=True, text=True, check=False
+    )
+    wrong = [line for line in verified.stderr.splitlines() if "is not executable" not in line]
+    assert wrong == []
+    told = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", DEPLOY / name],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", told)
+    assert found is not None, told
+    assert float(found[1]) <= 2.0, told
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_deploy_writes_what_the_repository_has(root: Root, tmp_path: Path, recipe: str) -> None:
+    out = tmp_path / "out"
+    ran = root.run("deploy", recipe, "--out", out, "--json")
+    assert ran.code == 0, ran.err
+    written = [Path(each) for each in ran.json["written"]]
+    assert sorted(written) == sorted(path for path in out.rglob("*") if path.is_file())
+    assert any(path.is_relative_to(out / "deploy") for path in written)
+    assert out / "docs/production.md" in written
+    for path in written:
+        source = REPOSITORY / path.relative_to(out)
+        assert path.read_bytes() == source.read_bytes()
+        assert bool(path.stat().st_mode & 0o111) == path.read_bytes().startswith(b"#!")
+    assert root.run("deploy", recipe, "--out", out, "--json").json["written"] == []
+
+
+def test_deploy_replaces_nothing_unless_it_is_told_to(root: Root, tmp_path: Path) -> None:
+    changed = tmp_path / "deploy/sftp/add-courier"
+    changed.parent.mkdir(parents=True)
+    changed.write_text("mine")
+    ran = root.run("deploy", "sftp", "--out", tmp_path)
+    assert ran.code == 2
+    assert "deploy/sftp/add-courier" in ran.err
+    assert changed.read_text() == "mine"
+    assert not (tmp_path / "docs").exists(), "nothing is written"
+    assert root.run("deploy", "sftp", "--out", tmp_path, "--replace").code == 0
+    assert changed.read_bytes() == (DEPLOY / "sftp/add-courier").read_bytes()
+
+
+def test_every_file_of_deploy_is_in_a_recipe(root: Root, tmp_path: Path) -> None:
+    for recipe in RECIPES:
+        assert root.run("deploy", recipe, "--out", tmp_path / "out").code == 0
+    written = {path.relative_to(tmp_path / "out/deploy") for path in below(tmp_path / "out/deploy")}
+    assert written == {path.relative_to(DEPLOY) for path in below(DEPLOY)}
+
+
 @pytest.mark.parametrize("name", DOCKERFILES)
 def test_a_dockerfile_copies_only_what_is_there(name: str) -> None:
     context = DOCKERFILES[name]
@@ -55,13 +133,12 @@ def test_a_dockerfile_copies_only_what_is_there(name: str) -> None:
         if word == "COPY" and not rest.startswith("--from"):
             *sources, _target = rest.split()
             for source in sources:
-                assert (context / source).exists(), source
-    ignored = (REPOSITORY / ".dockerignore").read_text().split()
-    if context is REPOSITORY:
+                assert source == BUILT or (context / source).exists(), source
+    ignored = DEPLOY / f"{name}.dockerignore"
+    if ignored.exists():
         copied = {s for w, r in found if w == "COPY" and "--from" not in r for s in r.split()[:-1]}
-        assert all(
-            any(s.startswith(kept[1:]) for kept in ignored if kept[0] == "!") for s in copied
-        )
+        kept = [line[1:] for line in ignored.read_text().split() if line[0] == "!"]
+        assert all(s.startswith(tuple(kept)) for s in copied)
 
 
 def test_the_image_s_default_command_is_one_of_ours(root: Root) -> None:
@@ -71,7 +148,10 @@ def test_the_image_s_default_command_is_one_of_ours(root: Root) -> None:
     assert root.run(*command, "--help").code == 0
 
 
-@pytest.mark.parametrize("script", ["sftp/add-courier", "sftp/start-sshd"])
+SCRIPTS = ["sftp/add-courier", "sftp/remove-courier", "container/start-sshd"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_shell_scripts_are_sound_to_the_shell(script: str) -> None:
     path = DEPLOY / script
     shell = path.read_text().splitlines()[0].split("/")[-1].split()[-1]

@@ -133,6 +133,27 @@ def test_doctor_finds_a_sound_root_sound(root: Root) -> None:
     assert all(each["fine"] for each in findings)
 
 
+def test_doctor_without_a_token_tells_what_the_service_that_has_one_says(root: Root) -> None:
+    """As by hand beside a unit whose token is a credential."""
+    root.run("init")
+    del root.env["SHIPDROP_API__TOKEN"]
+    secrets = root.path / "secrets"
+    secrets.mkdir()
+    (secrets / "api__token").write_text("sandbox-token\n")
+    root.configure(secrets_dir=secrets)
+    service = root.start("run")
+    until(lambda: (root.path / "state/health.json").exists(), what="its first word")
+    (secrets / "api__token").chmod(0o600)
+    del root.env["SHIPDROP_SECRETS_DIR"]
+    ran = root.run("doctor")
+    assert ran.code == 0, ran.out
+    assert "the service that runs has one" in ran.out
+    service.end()
+    ran = root.run("doctor")
+    assert ran.code != 0
+    assert "api.token" in ran.out
+
+
 def test_doctor_says_what_is_wrong_with_api_and_token(root: Root) -> None:
     root.run("init")
     bad_token = root.run("doctor", env={"SHIPDROP_API__TOKEN": "wrong"})

@@ -11,7 +11,7 @@ from tests.acceptance.harness import REPOSITORY, Root, orders
 
 COMMANDS = [
     *("init", "run", "check", "submit", "why", "drops", "trace"),
-    *("again", "retry", "cancel", "profiles", "explain", "doctor", "sandbox", "demo"),
+    *("again", "retry", "cancel", "profiles", "explain", "doctor", "deploy", "sandbox", "demo"),
 ]
 HEAVY = {"pandas", "pandera", "pyarrow", "httpx", "aiohttp", "sqlalchemy", "pydantic", "watchdog"}
 LATE = {

@@ -35,6 +35,34 @@ def test_the_demo_runs_from_an_unpacked_wheel(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "typed_by_hand.csv" in ran.stdout
+    ran = subprocess.run(
+        [sys.executable, "-m", "pipeline", "deploy", "worker", "--out", str(tmp_path / "out")],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    for name in ("deploy/worker/shipdrop-worker@.service", "requirements-cluster.lock"):
+        assert (tmp_path / "out" / name).read_bytes() == (ROOT / name).read_bytes()
+    ran = subprocess.run(
+        [sys.executable, "-m", "pipeline", "--version"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    head = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    assert ran.stdout.startswith(f"shipdrop {wheel.name.split('-')[1]} ({head or 'unknown'}")
     where = subprocess.run(
         [sys.executable, "-c", "import pipeline; print(pipeline.__file__)"],
         cwd=tmp_path,

@@ -147,6 +147,25 @@ def test_a_missing_token_file_holds_and_says_which(tmp_path: Path) -> None:
         _with_api("http://127.0.0.1:9", lambda api: api.put_status(BODY), token_file=path)
 
 
+def test_with_both_the_file_counts_and_the_fixed_token_while_it_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    """As with a credential of systemd's, and a file that came later or goes."""
+    path = tmp_path / "token"
+    with running(SandboxConfig()) as sandbox:
+
+        async def work(api: KonnectApi) -> list[int]:
+            seen = [(await api.put_status(BODY)).status]
+            path.write_text("another\n")
+            seen.append((await api.put_status(BODY)).status)
+            path.unlink()
+            seen.append((await api.put_status(BODY)).status)
+            return seen
+
+        given = {"token": "sandbox-token", "token_file": path}
+        assert _with_api(sandbox.url, work, **given) == [200, 401, 200]
+
+
 def test_a_fixed_token_cannot_be_renewed() -> None:
     with running(SandboxConfig(faults=Faults(expire_token_after=1))) as sandbox:
 

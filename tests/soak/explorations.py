@@ -195,12 +195,13 @@ def _workers_in_chaos(seed: int, place: Path) -> Counter[str]:
         running(config) as api,
         crew_on(place / "root", api.url, api.token, postgres.database()) as crew,
     ):
-        crew.root.configure(api__timeout_seconds=2)
+        # Generous: on a busy machine neither workers nor the API get a processor for seconds.
+        crew.root.configure(api__timeout_seconds=10, cluster__stale_seconds=12)
         crew.start(3)
         for number in range(_FILES):
             crew.root.drop(f"f{number}.csv", orders(_ROWS, prefix=f"F{number}-"))
         counts = _havoc(crew, api, postgres, random.Random(f"chaos {seed}"))
-        crew.closed(_FILES)
+        crew.closed(_FILES, seconds=600)
         for found in crew.root.delivered():
             found.assert_sound(_ROWS)
             assert found.counts == {"accepted": _ROWS}, found.summary
@@ -208,7 +209,8 @@ def _workers_in_chaos(seed: int, place: Path) -> Counter[str]:
         wrong = {name: stats[name] for name in ("repeats", "duplicates", "refused", "illegal")}
         assert not any(wrong.values()), wrong
         assert stats["accepted"] == _FILES * _ROWS
-        assert crew.root.files("inbox") == crew.root.files("work") == []
+        until(lambda: not crew.root.files("work"), what="every file put away")
+        assert crew.root.files("inbox") == []
         return counts + Counter(rows=_FILES * _ROWS)
 
 

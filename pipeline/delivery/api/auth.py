@@ -16,7 +16,10 @@ _TOKEN_NAMES = ("access_token", "accessToken", "token")
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
-    """How to get a token: fixed, from a file that is read again when it changes, or fetched."""
+    """How to get a token: fixed, from a file that is read again when it changes, or fetched.
+
+    With both, the file counts, and the fixed one while the file cannot be read.
+    """
 
     token: str | None = None
     token_file: Path | None = None
@@ -38,7 +41,8 @@ class Tokens:
             (credentials.username, credentials.password or "") if credentials.username else None
         )
         self._fetch = fetch
-        self._token = credentials.token or ""
+        self._fixed = credentials.token or ""
+        self._token = self._fixed
         self._checked = ""
         self._file_stamp: tuple[int, int, int] | None = None
         self._fetching: asyncio.Task[None] | None = None
@@ -79,10 +83,16 @@ class Tokens:
                 return False
             token = _sound(path.read_text(encoding="utf-8").strip(), f"the token file {path}")
         except (OSError, UnicodeDecodeError) as error:
+            if self._fixed:
+                return self._take(self._fixed, None)
             raise Held(
                 f"The token file {path} cannot be read: {type(error).__name__}.",
                 hint="Put the token into it, readable for this service.",
             ) from None
+        return self._take(token, stamp)
+
+    def _take(self, token: str, stamp: tuple[int, int, int] | None) -> bool:
+        """Use this token from now on, of a file that looks so; True when it is another."""
         self._file_stamp = stamp
         changed = token != self._token
         self._token = token

@@ -34,5 +34,5 @@ def wrong_address(why: str) -> SettingsError:
     """What to say of a ``ledger.url`` that cannot be used. The address may hold a password."""
     return SettingsError(
         f'The setting "ledger.url" is wrong: {why}.',
-        hint='Use "sqlite:///state/ledger.db", or "postgresql://…" with shipdrop[cluster].',
+        hint='Use "sqlite:///state/ledger.db", or "postgresql://…".',
     )
