@@ -14,6 +14,7 @@ from pipeline.core.errors import Held, ShipdropError, Transient
 from pipeline.core.model import DropState
 from pipeline.delivery.api.client import KonnectApi
 from pipeline.inbox.scan import Cause as WaitsFor
+from pipeline.service.health import READY, told_by
 from pipeline.service.health_file import is_fresh
 from pipeline.service.resting import in_words, why_open
 from pipeline.service.sending import credentials_of, has_no_token
@@ -216,14 +217,15 @@ def _service(site: Site) -> Iterator[Finding]:
         )
     scanned = f"at {pulse.scanned_at}" if pulse.scanned_at else "never"
     yield Finding(subject="service", found=f"{who}, last good look at the inbox {scanned}")
-    for where, reason in pulse.trouble.items():
-        if reason:
-            yield Finding(
-                subject=where,
-                found=reason,
-                fine=where == "events",  # files are found without them
-                advice="It goes on by itself once this is mended.",
-            )
+    for each in told_by(pulse):
+        since = f" (since {each.since})" if each.since else ""
+        yield Finding(
+            subject=each.what,
+            found=f"{each.reason}{since}",
+            fine=each.what not in READY,
+            advice=each.hint,
+            code=5 if each.what == "api" else 2,
+        )
 
 
 def _told_by_the_service(site: Site) -> Finding | None:

@@ -105,7 +105,11 @@ def why(
     """Say why a file in the inbox has not been picked up yet, and whether a service is running."""
     import time
 
+    from msgspec.structs import asdict
+
     from pipeline.core.model import stamp
+    from pipeline.service.health import READY, told_by
+    from pipeline.service.health_file import is_fresh
     from pipeline.service.resting import in_words, why_open
     from pipeline.storage.file_names import as_text
     from pipeline.storage.root_lock import RootLock
@@ -137,9 +141,17 @@ def why(
         if (told := why_open(drop, pulse, site.clock)) is not None
     }
 
+    troubles = [
+        each
+        for each in (told_by(pulse) if pulse and is_fresh(pulse, site.clock.now()) else ())
+        if each.what in READY
+    ]
+
     def for_people() -> None:
         typer.echo(reason)
         typer.echo(service)
+        for trouble in troubles:
+            typer.echo(f"It is in trouble: {trouble.reason} {trouble.hint}".rstrip())
         for drop in taken[:_TOLD]:
             why_not = open_drops.get(drop.drop_id)
             typer.echo(
@@ -152,6 +164,7 @@ def why(
         "reason": reason,
         "running": holder is not None,
         "service": service,
+        "troubles": [asdict(each) for each in troubles],
         "drops": [drop.drop_id for drop in taken],
         "open": open_drops,
     }

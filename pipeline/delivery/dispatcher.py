@@ -65,6 +65,11 @@ class Dispatcher:
         """The limiter all calls pass."""
         return self._tools.limiter
 
+    @property
+    def has_work(self) -> bool:
+        """True while drops are here; read from other threads."""
+        return bool(self._queues)
+
     def submit(self, shipment: Shipment, future: "Future[DeliveryResult]") -> None:
         """Take a planned drop in. What keeps it from being taken up, the future raises."""
         try:

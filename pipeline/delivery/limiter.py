@@ -23,6 +23,30 @@ class SendingHeld(Exception):
     """A signal, no error: nothing may be sent any more; what was not yet sent stays as it is."""
 
 
+class Outage:
+    """Hold what is known of an API that takes nothing. Written in the event loop, read elsewhere.
+
+    ``since``: when a call first wanted to go with nothing taken after it, monotonic seconds, or
+    None; ``answered``: when it last answered as it should. ``shut``: why sending was last shut,
+    also while it is tried again. ``words``: those of the last failure.
+    """
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+        self.answered: float | None = None
+        self.shut: Shut | None = None
+        self.words = ""
+
+    def wanted(self, now: float) -> None:
+        """Note that a call is due."""
+        if self.since is None:
+            self.since = now
+
+    def over(self, now: float) -> None:
+        """Note that the API answered as it should."""
+        self.since, self.answered, self.shut, self.words = None, now, None, ""
+
+
 class Limiter:
     """Shared by all calls; lives in one event loop. ``monotonic`` is that loop's clock.
 
@@ -42,9 +66,13 @@ class Limiter:
         self._allowed = float(policy.concurrency)
         self._not_before = 0.0
         self._asked_until = 0.0
+        self._unprobed = policy.quiet_unprobed
+        self._probe_at = float("inf")
+        self._probing = False
         self._failing: set[Hashable] = set()
         self.last_success = float("-inf")
         self.shut: Shut | None = None
+        self.outage = Outage()
         self.on_limited: Callable[[float], None] = lambda _seconds: None
 
     # -- passing -------------------------------------------------------------------------------
@@ -58,6 +86,7 @@ class Limiter:
         if self.shut is not None:
             raise SendingHeld
         now = self._monotonic()
+        self.outage.wanted(now)
         if not self._queue and self._wait_from(now) == 0:
             self._begin(now)
             return
@@ -99,6 +128,11 @@ class Limiter:
     def succeeded(self) -> None:
         """The API took a call: go a little faster, forget the failures."""
         self.last_success = self._monotonic()
+        self.outage.over(self.last_success)
+        if self._probing:
+            self._not_before = self._asked_until = 0.0
+            self._probing = False
+            self._admit()
         if self._failing:
             self._failing.clear()
             log.info("api.answers_again")
@@ -106,8 +140,14 @@ class Limiter:
             self._allowed = min(float(self._most), self._allowed + 1 / max(1.0, self._allowed))
             self._admit()
 
-    def failed(self, who: Hashable) -> bool:
+    def refused(self) -> None:
+        """The API answered, but took nothing: it can be reached, and that is all it tells."""
+        if self.shut is None and not (self.outage.shut and self.outage.shut.held):
+            self.outage.over(self._monotonic())
+
+    def failed(self, who: Hashable, words: str = "") -> bool:
         """Note that ``who`` failed. True when others failed too since the last success."""
+        self.outage.words = words
         if not self._failing:
             log.warning("api.no_success", hint="It is tried again, with growing pauses.")
         self._failing.add(who)
@@ -151,9 +191,17 @@ class Limiter:
         if now >= self._not_before:
             # What comes back during a pause was sent before it, and tells nothing new.
             self._allowed = max(min(1.0, self._most), self._allowed / 2)
+        if now >= self._not_before or self._probing:
+            self._probe_at = now + self._unprobed
+        self._probing = False
         self._asked_until = max(self._asked_until, now + asked)
         self._not_before = max(self._not_before, now + seconds, self._asked_until)
         self._admit()
+
+    @property
+    def pause_left(self) -> float:
+        """Seconds for which the API itself asked for quiet yet. Read from other threads too."""
+        return max(0.0, self._asked_until - self._monotonic())
 
     @property
     def slowed(self) -> str:
@@ -172,6 +220,8 @@ class Limiter:
         if self.shut is not None:
             return
         self.shut = shut
+        if not shut.ours:
+            self.outage.shut = shut
         self._turn_away(lambda _owner: True)
 
     def hold(self, words: str, status: int | None) -> None:
@@ -205,10 +255,16 @@ class Limiter:
         """Seconds until a call may go, 0 for at once, infinity until another one is over."""
         if self._in_flight >= int(self._allowed):
             return float("inf")
-        return max(0.0, self._not_before - now, self._pace.wait(now))
+        quiet = self._not_before - now
+        if quiet > 0:
+            # One call tries: what is still out was sent before the pause, and would tell nothing.
+            quiet = min(quiet, float("inf") if self._in_flight else max(0.0, self._probe_at - now))
+        return max(0.0, quiet, self._pace.wait(now))
 
     def _begin(self, now: float) -> None:
         self._in_flight += 1
+        if now < self._not_before:
+            self._probing, self._probe_at = True, now + self._unprobed
         self._pace.went(now)
 
     def _admit(self) -> None:

@@ -9,7 +9,8 @@ from msgspec import Struct
 class DeliveryPolicy(Struct, frozen=True, kw_only=True):
     """The settings that delivery obeys. Times in seconds; ``rate`` in calls a second, 0 = free.
 
-    ``gather``: answers that come within this time share a commit.
+    ``gather``: answers that come within this time share a commit. ``quiet_unprobed``: in a pause
+    that lasts longer one call goes each time so much of it has passed, and may end it.
     """
 
     concurrency: int = 8
@@ -22,6 +23,7 @@ class DeliveryPolicy(Struct, frozen=True, kw_only=True):
     first_pause: float = 0.5
     longest_pause: float = 30.0
     longest_obeyed: float = 3600.0
+    quiet_unprobed: float = 60.0
     gather: float = 0.01
 
     def exhausted(self, *, attempts: int, elapsed: float) -> bool:

@@ -89,7 +89,7 @@ class RetryPolicy:
     def _check(self, words: str, asked: float, *, attempts: int) -> None:
         """Give up when tries or time are used up, or would be by waiting as long as asked."""
         tools = self._tools
-        others_fail = tools.limiter.failed(self._context.key)
+        others_fail = tools.limiter.failed(self._context.key, words)
         elapsed = tools.clock.monotonic() - self._began + asked
         if not tools.policy.exhausted(attempts=attempts, elapsed=elapsed):
             return

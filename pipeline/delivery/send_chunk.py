@@ -213,6 +213,7 @@ class ChunkSender:
 
     async def _refused(self, answer: Answer, positions: Positions) -> None:
         """Refused whole: looked into, when it is this chunk's turn."""
+        self._tools.limiter.refused()
         self._refusals.add(str(self._rows.http_status))
         if self._on_trial:
             await self._isolate(answer, positions)

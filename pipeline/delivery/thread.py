@@ -17,6 +17,7 @@ from pipeline.storage.ledger import SqlLedger
 if TYPE_CHECKING:
     from pipeline.core.shipment import DeliveryResult, Shipment, Shut
     from pipeline.delivery.dispatcher import Dispatcher
+    from pipeline.delivery.limiter import Outage
 
 _SHARE_SECONDS = 5.0
 
@@ -93,6 +94,21 @@ class DeliveryThread:
     def slowed(self) -> str:
         """Why calls go slower than they might, or ""."""
         return self._dispatcher.limiter.slowed if self._dispatcher else ""
+
+    @property
+    def outage(self) -> "Outage | None":
+        """What is known of an API that takes nothing; None before anything was sent."""
+        return self._dispatcher.limiter.outage if self._dispatcher else None
+
+    @property
+    def pause_left(self) -> float:
+        """Seconds for which the API asked for quiet yet."""
+        return self._dispatcher.limiter.pause_left if self._dispatcher else 0.0
+
+    @property
+    def has_work(self) -> bool:
+        """True while drops are here to be sent."""
+        return self._dispatcher is not None and self._dispatcher.has_work
 
     def progress(self) -> tuple[int, int]:
         """Updates answered and updates in all, of the drops that are here now."""

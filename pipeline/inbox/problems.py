@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from pipeline.core.closed_drop import Rest
+from pipeline.core.closed_drop import Cause, Rest
+from pipeline.core.model import stamp
 from pipeline.core.ports import Clock
 from pipeline.inbox.late_files import Late
 
@@ -21,32 +22,49 @@ class Problems:
     """Owned by the service's thread.
 
     ``late``: the files that wait for too long, as last seen. ``resting``: drop id → why it is not
-    through; ``again_at``: when those that rest are tried again, monotonic seconds. ``on_scan`` is
-    called whenever the whole inbox was listed.
+    through; ``again_at``: when those that rest are tried again, monotonic seconds; ``busy``: drops
+    are under way. ``on_scan`` is called whenever the whole inbox was listed.
     """
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self.on_scan: Callable[[], None] = lambda: None
-        self._reasons: dict[str, str] = {"scan": "", "events": "", "storage": ""}
+        self._reasons: dict[str, str] = {"scan": "", "events": "", "storage": "", "api": ""}
         self._last: dict[str, float] = {}
+        self._since: dict[str, str] = {}
         self._told: dict[str, tuple[str, float]] = {}
         self.late: tuple[Late, ...] = ()
         self.resting: Mapping[str, Rest] = {}
         self.again_at: float | None = None
+        self.busy = False
 
     def scanned(self) -> None:
         """The inbox was listed whole just now."""
         self.clear("scan")
         self.on_scan()
 
-    def trouble(self, where: str, reason: str, *, hint: str = "", event: str) -> None:
-        """Something is in the way; ``where``: scan, events or storage; ``event``: for the log."""
+    def trouble(
+        self,
+        where: str,
+        reason: str,
+        *,
+        hint: str = "",
+        event: str,
+        since: str = "",
+        alike: str = "",
+    ) -> None:
+        """Something is in the way; ``where``: scan, events, storage or api.
+
+        ``event``: for the log; ``since``: UTC, ISO 8601, where it is older than this word of it.
+        ``alike``: what makes it the same trouble as before, where its reason changes all the time.
+        """
+        if not self._reasons[where]:
+            self._since[where] = since or stamp(self._clock.now())
         self._reasons[where] = reason
         now = self._last[where] = self._clock.monotonic()
         told, at = self._told.get(where, ("", 0.0))
-        if told != reason or now - at >= _SAY_AGAIN_SECONDS:
-            self._told[where] = (reason, now)
+        if told != (alike or reason) or now - at >= _SAY_AGAIN_SECONDS:
+            self._told[where] = (alike or reason, now)
             # Without events files are still found.
             tell = log.warning if where == "events" else log.error
             tell(event, reason=reason, hint=hint)
@@ -56,10 +74,16 @@ class Problems:
         if self._told.pop(where, None):
             log.info("service.trouble_over", where=where)
         self._reasons[where] = ""
+        self._since.pop(where, None)
+
+    def since(self) -> Mapping[str, str]:
+        """Since when it is in the way, where something is."""
+        return dict(self._since)
 
     def now(self) -> Mapping[str, str]:
         """What is in the way in each place; "" is fine."""
         since = self._clock.monotonic() - self._last.get("storage", 0.0)
-        if self._reasons["storage"] and since > _OVER_SECONDS:
+        rests = any(rest.cause is Cause.STORAGE for rest in self.resting.values())
+        if self._reasons["storage"] and since > _OVER_SECONDS and not rests:
             self.clear("storage")
         return dict(self._reasons)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from pipeline.core.closed_drop import Closed
 from pipeline.inbox.late_files import Latecomers
 from pipeline.inbox.problems import Problems
-from pipeline.service.health_file import PulseWriter, looking_at
+from pipeline.service.health import Looking
+from pipeline.service.health_file import PulseWriter
 from pipeline.service.intake import Intake
 from pipeline.service.late_writes import LateWrites
 from pipeline.service.loop import Service
@@ -59,7 +60,14 @@ def pulse_writer_of(site: Site, troubles: Problems) -> PulseWriter:
     every = site.settings.inbox.scan_seconds
     pulse = PulseWriter(
         site.root / "state",
-        looking_at(site.delivery, site.calls, site.clock, every, troubles),
+        Looking(
+            delivery=site.delivery,
+            calls=site.calls,
+            clock=site.clock,
+            every=every,
+            outage_seconds=site.settings.api.outage_seconds,
+            troubles=troubles,
+        ),
         now=site.clock.now,
         monotonic=site.clock.monotonic,
     )

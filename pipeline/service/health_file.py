@@ -9,10 +9,9 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -20,14 +19,6 @@ from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from pipeline.core.model import stamp
-from pipeline.core.ports import Clock
-from pipeline.delivery.metrics import CallCount
-from pipeline.inbox.late_files import as_dicts
-from pipeline.inbox.problems import Problems
-
-if TYPE_CHECKING:
-    from pipeline.delivery.thread import DeliveryThread
-
 
 FILE: Final = "health.json"
 MINUTES: Final = "minutes"
@@ -84,8 +75,11 @@ class Pulse(Struct, frozen=True, kw_only=True):
     ``scanned_at``: the last time the whole inbox could be listed, "" before the first; ``every``:
     seconds from scan to scan. ``api``: ok, slowed, paused
     (by the API or an outage) or held (it will not take us), with ``reason`` and ``hint``;
-    ``api_status``: the HTTP status that held us, if one did. ``stopped_at``: when it ended in good
-    order, else "". ``trouble``: scan, events, storage → what is in the way, "" is fine.
+    ``api_status``: the HTTP status that held us, if one did; ``pause_until``: until when the API
+    asked for no calls, where that is long, else ""; ``due``: calls wait to go;
+    ``answered_at``: when a call was last taken, or "". ``stopped_at``: when it ended in good order,
+    else "".
+    ``trouble``: scan, events, storage, api → what is in the way, "" is fine; ``since``: since when.
     ``waiting``: files that wait for long (folder, file, cause, reason, since), the first of
     ``waiting_long``. ``open``: drops that rest (drop_id, file, reason, hint, cause, waits_for,
     again_at: when they are tried again), the first of ``open_drops``.
@@ -100,10 +94,14 @@ class Pulse(Struct, frozen=True, kw_only=True):
     reason: str = ""
     hint: str = ""
     api_status: int | None = None
+    pause_until: str = ""
+    due: bool = False
+    answered_at: str = ""
     calls: Calls = field(default_factory=Calls)
     host: str = ""
     stopped_at: str = ""
     trouble: Mapping[str, str] = field(default_factory=dict)
+    since: Mapping[str, str] = field(default_factory=dict)
     waiting: Sequence[Mapping[str, str]] = ()
     waiting_long: int = 0
     open: Sequence[Mapping[str, Any]] = ()
@@ -228,62 +226,3 @@ def read_minutes(state: Path, day: date) -> list[tuple[datetime, Calls]]:
             minute = datetime.fromisoformat(told.pop("minute"))
             found.append((minute, Calls(**told)))
     return found
-
-
-_MOST_LATE = 100
-"""Files that wait for long, told one by one."""
-_MOST_OPEN = 100
-"""Drops that rest, told one by one."""
-
-
-def looking_at(
-    delivery: "DeliveryThread", calls: CallCount, clock: Clock, every: float, troubles: Problems
-) -> Callable[[], Pulse]:
-    """Return what tells how a service is now: the limiter, its calls, its problems.
-
-    ``every``: how often it looks at its inbox, seconds.
-    """
-    started_at = stamp(clock.now())
-
-    def look() -> Pulse:
-        now = stamp(clock.now())
-        again_at = _moment(troubles.again_at, clock)
-        state, reason, hint, status = "ok", delivery.slowed, "", None
-        shut = delivery.shut
-        if shut is not None:
-            state = "held" if shut.held else "paused"
-            reason, hint, status = shut.reason, shut.hint, shut.status
-        elif reason:
-            state = "slowed"
-        return Pulse(
-            pid=os.getpid(),
-            host=socket.gethostname(),
-            started_at=started_at,
-            at=now,
-            every=every,
-            api=state,
-            reason=reason,
-            hint=hint,
-            api_status=status,
-            calls=Calls(
-                by_status=dict(calls.by_status), by_time=list(calls.by_time), seconds=calls.seconds
-            ),
-            trouble=troubles.now(),
-            waiting=as_dicts(troubles.late[:_MOST_LATE]),
-            waiting_long=len(troubles.late),
-            open=[
-                {"drop_id": drop_id, "file": rest.file, **rest.as_dict(), "again_at": again_at}
-                for drop_id, rest in islice(troubles.resting.items(), _MOST_OPEN)
-            ],
-            open_drops=len(troubles.resting),
-        )
-
-    return look
-
-
-def _moment(at: float | None, clock: Clock) -> str | None:
-    """A moment in monotonic seconds as a time for people."""
-    if at is None:
-        return None
-    left = max(0.0, at - clock.monotonic())
-    return stamp(clock.now() + timedelta(seconds=left))

@@ -96,6 +96,7 @@ class Service:
         self._refused = self._for_a_person = 0
         self._only: str | None = None
         self._troubled = False
+        self._told_shut = ""
         self._once = False
         self._resume_at: float | None = None
         self._heard_all = False
@@ -210,7 +211,11 @@ class Service:
         if trouble is not None:
             # One drop's storage: that drop rests, the others go on.
             self._storage_trouble(trouble, now)
+        outage = self._delivery.outage
+        if outage is not None and outage.shut is None:
+            self._told_shut = ""
         self._troubles.late = self._intake.late
+        self._troubles.busy = self._work.busy
         self._troubles.resting, self._troubles.again_at = self._work.open, self._resume_at
         self._on_turn()
 
@@ -282,7 +287,8 @@ class Service:
         # Behind a shut limiter everything comes to rest; else single drops may, beside busy ones.
         still = shut is None or not self._work.busy
         if self._resume_at is None and still and (shut is not None or self._work.open):
-            if shut is not None:
+            if shut is not None and shut.reason != self._told_shut:
+                self._told_shut = shut.reason
                 log.warning("api.shut", reason=shut.reason, hint=shut.hint)
             self._rest(now, self._probe_seconds)
         if self._resume_at is None or now < self._resume_at or not still:

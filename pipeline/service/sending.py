@@ -31,6 +31,7 @@ def policy_of(api: ApiSettings, ledger: SqlLedger) -> DeliveryPolicy:
         give_up_after=api.give_up_seconds,
         reconcile=api.reconcile,
         when_in_doubt=api.when_in_doubt,
+        quiet_unprobed=api.outage_seconds,
         **gather,
     )
 

@@ -93,6 +93,7 @@ class ApiSettings(_Section):
     max_attempts: int = Field(default=8, ge=1)
     give_up_seconds: PositiveSeconds = 900.0
     probe_seconds: PositiveSeconds = 15.0
+    outage_seconds: PositiveSeconds = 60.0
     reconcile: bool = True
     when_in_doubt: Literal["resend", "hold"] = "resend"
 

@@ -16,10 +16,11 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from pipeline.core.release import this_release
+from pipeline.service.health import WATCHED, Health
 from pipeline.service.health_file import LATENCY_BOUNDS, Pulse
 from pipeline.service.wiring import Site
 from pipeline.web.lateness import couriers
-from pipeline.web.strip import Health, Strip
+from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
 
 _API: Final = ("ok", "slowed", "paused", "held")
@@ -102,10 +103,16 @@ def _health(health: Health) -> Iterator[Metric]:
         ("inbox_files", "Files waiting in the inbox", health.waiting),
         ("inbox_oldest_seconds", "Age of the file that waits longest", health.oldest),
         ("unsent_updates", "Updates planned and not answered yet", health.unsent),
-        ("ledger_up", "1 when the ledger can be read", int(health.ledger_is_fine)),
-        ("inbox_up", "1 when the inbox can be listed", int(health.inbox_is_fine)),
+        ("ledger_up", "1 when the ledger can be read", int(health.is_fine("ledger"))),
+        ("inbox_up", "1 when the inbox can be listed", int(health.is_fine("inbox"))),
     ):
         yield GaugeMetricFamily(f"shipdrop_{name}", words, value=value)
+    trouble = GaugeMetricFamily(
+        "shipdrop_trouble", "1 for what is in the way of work", labels=("what",)
+    )
+    for what in WATCHED:
+        trouble.add_metric((what,), int(not health.is_fine(what)))
+    yield trouble
 
 
 def _cluster(told: Mapping[str, Any]) -> Iterator[Metric]:

@@ -9,17 +9,18 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import orjson
 import structlog
 from msgspec import Struct, field
 
 from pipeline.core.errors import ShipdropError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
+from pipeline.service.health import Trouble, told_by
 from pipeline.service.health_file import Pulse, has_scanned, is_fresh, read_pulse
 from pipeline.service.settings import NotifySettings
 from pipeline.service.wiring import Site
@@ -38,16 +39,25 @@ _MOST_LINES: Final = 40
 _LOOKED_THROUGH: Final = 1_000
 """Ends of drops that need nobody, until it is kept how far they were looked through."""
 _FOR_A_PERSON: Final = ("rejected", "failed", "unknown")
+_WORDS: Final[Mapping[str, str]] = {
+    "inbox": "the inbox",
+    "storage": "storage",
+    "api": "the API",
+}
+"""Trouble that people are told of → its name."""
 
 Send = Callable[[str, str], bool]
 
 
 class Told(Struct):
-    """What was told: up to which closed drop, which couriers' deadlines, which API state."""
+    """What was told: up to which closed drop, which couriers' deadlines, which troubles.
+
+    ``troubles``: trouble that was told and is not over → since when it was there.
+    """
 
     closing: int
     late: dict[str, str] = field(default_factory=dict)
-    api: str = "ok"
+    troubles: dict[str, str] = field(default_factory=dict)
 
 
 class Notices:
@@ -63,11 +73,17 @@ class Notices:
         self._kept = self._told.closing
         self._waiting: list[str] = []
         self._first_at = 0.0
+        self._at_once = False
+        self._outage_seconds = site.settings.api.outage_seconds
+        self._idle_at: float | None = None
 
     def look(self) -> None:
         """Note what has changed since the last look. Raises StorageError."""
         before = len(self._waiting)
-        self._waiting += [*self._ends(), *self._late(), *self._api()]
+        self._waiting += [*self._ends(), *self._late()]
+        if troubles := [*self._troubles()]:
+            self._waiting += troubles
+            self._at_once = True
         if not before and self._waiting:
             self._first_at = self._site.clock.monotonic()
         if not self._waiting and self._told.closing - self._kept >= _LOOKED_THROUGH:
@@ -76,8 +92,9 @@ class Notices:
     def tell(self, *, at_once: bool = False) -> None:
         """Send what was noted, once its time has come; what cannot be sent is kept."""
         waited = self._site.clock.monotonic() - self._first_at
-        if not self._waiting or not (at_once or waited >= self._digest):
+        if not self._waiting or not (at_once or self._at_once or waited >= self._digest):
             return
+        self._at_once = False
         lines, more = self._waiting[:_MOST_LINES], len(self._waiting) - _MOST_LINES
         text = "\n".join(lines) + (f"\nand {counted(more, 'more event')}" if more > 0 else "")
         title = lines[0] if len(self._waiting) == 1 else counted(len(self._waiting), "event")
@@ -108,23 +125,50 @@ class Notices:
             yield f"The late file of {name} has come."
         self._told.late = missing
 
-    def _api(self) -> Iterator[str]:
-        pulse = read_pulse(self._site.root / "state")
+    def _troubles(self) -> Iterator[str]:
+        """Yield trouble that has lasted, once, and its end. A service that is away says nothing."""
+        pulse = self._site.pulse()
         if pulse is None or not is_fresh(pulse, self._site.clock.now()):
             return
-        stopped = pulse.api in {"paused", "held"}
-        was_stopped = self._told.api in {"paused", "held"}
-        if stopped and pulse.api != self._told.api:
-            yield _stopped(pulse)
-        if was_stopped and not stopped:
-            yield "Sending goes on: the API answers again."
-        self._told.api = pulse.api
+        now = {each.what: each for each in told_by(pulse) if each.what in _WORDS}
+        for what, trouble in now.items():
+            lasted = what == "api" and pulse.api == "held"
+            if what not in self._told.troubles and (lasted or self._lasts(trouble.since)):
+                self._told.troubles[what] = trouble.since
+                yield _begins(trouble, pulse)
+        for what, since in list(self._told.troubles.items()):
+            if what not in now and (words := self._over(what, since, pulse)):
+                del self._told.troubles[what]
+                yield words
+
+    def _lasts(self, since: str) -> bool:
+        seconds = (self._site.clock.now() - datetime.fromisoformat(since)).total_seconds()
+        return seconds >= self._outage_seconds
+
+    def _over(self, what: str, since: str, pulse: Pulse) -> str:
+        """Say that a trouble that was told is over, if that is certain, else "".
+
+        A service that has just started knows of no trouble yet.
+        """
+        if what != "api":
+            words = f"Over: {_WORDS[what]} is in order again."
+            return words if self._lasts(pulse.started_at) else ""
+        if pulse.answered_at > since:
+            return "Sending goes on: the API answers again."
+        monotonic = self._site.clock.monotonic()
+        if pulse.due:
+            self._idle_at = None
+            return ""
+        if self._idle_at is None:
+            self._idle_at = monotonic
+        idle = monotonic - self._idle_at >= self._outage_seconds
+        return "Nothing waits for the API any more; it was not asked again." if idle else ""
 
     def _read(self) -> Told:
         last = self._site.ledger.last_closing()
         try:
-            told = Told(**orjson.loads(self._path.read_bytes()))
-        except (OSError, ValueError, TypeError):
+            told = msgspec.json.decode(self._path.read_bytes(), type=Told)
+        except (OSError, msgspec.MsgspecError):
             return Told(closing=last)
         told.closing = min(told.closing, last)  # the ledger may be one that was restored
         return told
@@ -148,9 +192,12 @@ def _ended(drop: DropLine) -> str:
     return f"Needs you: {name} ({drop.drop_id}): {', '.join(need)} of {rows['total']:,}."
 
 
-def _stopped(pulse: Pulse) -> str:
-    words = "Sending is held" if pulse.api == "held" else "Sending is paused"
-    return f"{words}: {pulse.reason} {pulse.hint}".strip()
+def _begins(trouble: Trouble, pulse: Pulse) -> str:
+    words = _WORDS[trouble.what]
+    if trouble.what == "api":
+        words = "Sending is held" if pulse.api == "held" else "Sending is paused"
+        return f"{words}: {trouble.reason} {trouble.hint}".strip()
+    return f"Trouble with {words}: {trouble.reason} {trouble.hint}".strip()
 
 
 def sender(settings: NotifySettings) -> Send:

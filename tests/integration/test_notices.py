@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,36 +133,79 @@ def test_what_could_not_be_sent_is_told_later(site: Site, clock: ManualClock, to
     assert len(told.messages) == 1
 
 
-def test_an_api_that_stops_taking_us_is_told_once_and_so_is_its_return(
+class Service:
+    """A service that says of itself what a test has it say."""
+
+    def __init__(self, site: Site, clock: ManualClock) -> None:
+        self.clock = clock
+        self.told: dict[str, Any] = {}
+        self.started_at = stamp(clock.now())
+        self.writer = PulseWriter(
+            site.root / "state", self._look, now=clock.now, monotonic=clock.monotonic
+        )
+
+    def _look(self) -> Pulse:
+        return Pulse(
+            pid=1, started_at=self.started_at, at=stamp(self.clock.now()), due=True, **self.told
+        )
+
+    def says(self, seconds: float = 5, **told: Any) -> None:
+        self.clock.advance(seconds)
+        self.told = told
+        self.writer.beat()
+
+
+def test_an_outage_is_told_once_when_it_has_lasted_and_its_end_when_a_call_was_taken(
     site: Site, clock: ManualClock, told: Told
 ) -> None:
-    api = "ok"
+    service, notices = Service(site, clock), Notices(site, told.send)
+    began = stamp(clock.now())
+    down = {"trouble": {"api": "It answers 503."}, "since": {"api": began}, "hint": "Wait."}
 
-    def pulse() -> Pulse:
-        now = stamp(clock.now())
-        return Pulse(pid=1, started_at=now, at=now, api=api, reason="It answered 401.")
+    def says(**words: Any) -> list[str]:
+        service.says(**words)
+        look(notices)
+        return [text for _, text in told.messages]
 
-    writer = PulseWriter(site.root / "state", pulse, now=clock.now, monotonic=clock.monotonic)
-    notices = Notices(site, told.send)
-    for word in ("ok", "slowed", "held", "held", "paused", "ok", "ok"):
-        api = word
-        clock.advance(5)
-        writer.beat()
-        notices.look()
-        notices.tell(at_once=True)
+    assert says(api="ok") == []
+    assert says(api="paused", reason="It answers 503.") == []  # for a moment
+    service.says(60)
+    expected = ["Sending is paused: It answers 503. Wait."]
+    for api in ("paused", "ok", "held", "paused", "slowed"):
+        assert says(api=api, **down) == expected
+    assert says(api="ok") == expected, "it is tried again, and nobody knows yet"
+    expected.append("Sending goes on: the API answers again.")
+    assert says(api="ok", answered_at=stamp(clock.now())) == expected
+    assert says(api="ok", answered_at=stamp(clock.now())) == expected
+    held = {"trouble": {"api": "It answered 401."}, "since": {"api": stamp(clock.now())}}
+    expected.append("Sending is held: It answered 401.")
+    assert says(api="held", **held) == expected
+    # A service that has stopped says nothing of the API, one that begins knows nothing yet.
+    service.writer.end()
+    look(notices)
+    after = Notices(site, told.send)
+    service.says(3600, api="ok")
+    look(after)
+    assert [text for _, text in told.messages] == expected
+
+
+def test_storage_is_told_of_when_it_has_lasted_and_when_it_is_over(
+    site: Site, clock: ManualClock, told: Told
+) -> None:
+    service, notices = Service(site, clock), Notices(site, told.send)
+    full = {"trouble": {"storage": "The disk is full."}, "since": {"storage": stamp(clock.now())}}
+    for seconds in (5, 50, 4):
+        service.says(seconds, **full)
+        look(notices)
+        assert told.messages == []
+    service.says(5, **full)
+    look(notices)
+    service.says()
+    look(notices)
     assert [text for _, text in told.messages] == [
-        "Sending is held: It answered 401.",
-        "Sending is paused: It answered 401.",
-        "Sending goes on: the API answers again.",
+        "Trouble with storage: The disk is full. It goes on by itself once this is mended.",
+        "Over: storage is in order again.",
     ]
-    # A service that has stopped says nothing of the API.
-    api = "held"
-    clock.advance(5)
-    writer.beat()
-    writer.end()
-    notices.look()
-    notices.tell(at_once=True)
-    assert len(told.messages) == 3
 
 
 def test_a_late_file_is_told_when_its_time_has_passed_and_when_it_came(

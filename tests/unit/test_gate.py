@@ -265,3 +265,35 @@ def test_in_hard_times_the_tried_and_the_untried_take_turns() -> None:
     assert sorted(order) == [0, 0, 1, 2, 3, 5]
     assert set(order[:2]) == {0, 5}
     assert set(order[2:4]) == {0, 3}
+
+
+def test_in_a_long_pause_one_call_a_minute_tries_and_a_taken_one_ends_it() -> None:
+    async def work() -> list[float]:
+        limiter, loop = _limiter(concurrency=8), asyncio.get_running_loop()
+        began, went, answers = loop.time(), [], iter((False, False, True, *[True] * 20))
+        limiter.slow_down(1000.0, asked=1000.0)
+
+        async def call() -> None:
+            taken = False
+            while not taken:
+                await limiter.enter()
+                went.append(loop.time() - began)
+                await asyncio.sleep(0.5)
+                taken = next(answers)
+                if not taken:
+                    limiter.slow_down(1000.0, asked=1000.0)
+                limiter.leave()
+                if taken:
+                    limiter.succeeded()
+
+        await asyncio.gather(*(call() for _ in range(10)))
+        assert limiter.pause_left == 0
+        return went
+
+    went = run_virtually(work())
+    first, second, third, *rest = went
+    assert 60 <= first < 61
+    assert 60 <= second - first < 61.1
+    assert 60 <= third - second < 61.1
+    assert len(rest) == 9
+    assert max(rest) < third + 10

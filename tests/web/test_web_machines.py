@@ -72,6 +72,7 @@ def test_a_page_without_a_service_is_alive_but_not_ready(root: Root) -> None:
         assert ready.json()["checks"] == {
             "service": False,
             "inbox": True,
+            "storage": True,
             "ledger": True,
             "api": True,
         }

@@ -4,14 +4,15 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
+from pipeline.service.health import READY
 from pipeline.web.front import AtFront, Looker
 
 router = APIRouter()
 
 
 @router.get("/healthz")
-def healthz() -> Response:
-    """Answered as long as the web page lives. Needs no log-in and tells nothing else."""
+async def healthz() -> Response:
+    """Answer as long as the web page lives. Needs no log-in, waits for nothing, tells no more."""
     return JSONResponse({"status": "ok"})
 
 
@@ -19,12 +20,7 @@ def healthz() -> Response:
 def readyz(front: AtFront) -> Response:
     """200 when files that are dropped are being worked on; 503 says by name what is not well."""
     health = front.strip.health()
-    checks = {
-        "service": health.alive,
-        "inbox": health.inbox_is_fine and (health.scanned or not health.alive),
-        "ledger": health.ledger_is_fine,
-        "api": health.api != "held",
-    }
+    checks = {what: health.is_fine(what) for what in READY}
     ready = all(checks.values())
     told = {"status": "ready" if ready else "not ready", "checks": checks}
     return JSONResponse(told, status_code=200 if ready else 503)

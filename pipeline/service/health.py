@@ -1,0 +1,308 @@
+"""Tell how a service is. ``Looking`` finds it out in the service, which writes it down; ``look_at``
+and ``told_by`` read it, for page, ``/readyz``, measures, notices, ``doctor`` and ``why``.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from msgspec import Struct
+
+from pipeline.core.closed_drop import Cause
+from pipeline.core.errors import ShipdropError
+from pipeline.core.model import stamp
+from pipeline.core.ports import Clock
+from pipeline.delivery.metrics import CallCount
+from pipeline.inbox.late_files import as_dicts
+from pipeline.inbox.problems import Problems
+from pipeline.service.health_file import Calls, Pulse, has_scanned, is_fresh
+from pipeline.storage.ledger.cluster_status import cluster_status
+from pipeline.storage.listing import list_inbox
+
+if TYPE_CHECKING:
+    from pipeline.core.shipment import Shut
+    from pipeline.delivery.thread import DeliveryThread
+    from pipeline.service.wiring import Site
+
+_T = TypeVar("_T")
+
+READY: Final = ("service", "inbox", "storage", "ledger", "api")
+"""What has to be in order for files to be worked on, by the names of ``/readyz``."""
+WATCHED: Final = (*READY, "events")
+"""All that trouble is told of. Without events files are found all the same, a little later."""
+
+_PLACES: Final[Mapping[str, str]] = {
+    "scan": "inbox",
+    "storage": "storage",
+    "events": "events",
+    "api": "api",
+}
+"""Trouble as the health file names it → as ``WATCHED`` does."""
+_MOST_LATE = 100
+"""Files that wait for long, told one by one."""
+_MOST_OPEN = 100
+"""Drops that rest, told one by one."""
+
+
+class Trouble(Struct, frozen=True, kw_only=True):
+    """Hold one thing that is in the way. ``what``: see ``WATCHED``; ``since``: ISO 8601, or ""."""
+
+    what: str
+    reason: str
+    hint: str = ""
+    since: str = ""
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """How things stand. Ages in seconds.
+
+    ``alive``: a service, or a worker, was at work here a moment ago; ``scanned``: it could list
+    the inbox. ``cluster``: the workers and what they do (``cluster_status``), None where the ledger
+    is embedded. ``waiting``: files in the inbox; ``oldest``: how long the one that waits longest
+    has been there. ``unsent``: updates that were planned and not answered yet. ``troubles``: what
+    is in the way.
+    """
+
+    at: datetime
+    alive: bool
+    root_id: str
+    scanned: bool
+    pulse: Pulse | None
+    waiting: int = 0
+    oldest: float = 0.0
+    unsent: int = 0
+    troubles: tuple[Trouble, ...] = ()
+    cluster: Mapping[str, Any] | None = None
+
+    @property
+    def workers(self) -> int:
+        """Workers of this root that gave word of themselves a moment ago."""
+        return len(_at_work(self.cluster, self.root_id))
+
+    @property
+    def api(self) -> str:
+        """ok, slowed, paused, held; "" when no service could tell."""
+        return self.pulse.api if self.pulse and self.alive else ""
+
+    def is_fine(self, what: str) -> bool:
+        """Tell whether there is no such trouble."""
+        return all(each.what != what for each in self.troubles)
+
+    def trouble(self, what: str) -> Trouble | None:
+        """Return the trouble there is with something, or None."""
+        return next((each for each in self.troubles if each.what == what), None)
+
+
+def look_at(site: "Site") -> Health:
+    """Look at a root now: its inbox, its ledger, and how its service says it is."""
+    now = site.clock.now()
+    pulse = site.pulse()
+    troubles: list[Trouble] = []
+    waiting = _guarded("inbox", lambda: _waiting(site, now), (0, 0.0), troubles)
+    unsent = _guarded("ledger", lambda: _unsent(site), 0, troubles)
+    nobody: tuple[Mapping[str, Any] | None, str] = (None, "")
+    cluster, root_id = _guarded("ledger", lambda: _cluster(site), nobody, troubles)
+    runs = pulse is not None and is_fresh(pulse, now)
+    alive = runs or bool(_at_work(cluster, root_id))
+    scanned = pulse is not None and has_scanned(pulse, now)
+    if not alive:
+        words = "No service runs on this root: nothing is taken or sent."
+        troubles.append(Trouble(what="service", reason=words))
+    if pulse is not None and runs:
+        troubles += told_by(pulse)
+    if alive and not scanned:
+        troubles.append(Trouble(what="inbox", reason="The inbox was not listed for a while."))
+    if cluster is not None and cluster["shut"]:
+        shut = cluster["shut"]
+        troubles.append(Trouble(what="api", reason=shut["reason"], hint=shut["hint"]))
+    return Health(
+        at=now,
+        alive=alive,
+        root_id=root_id,
+        cluster=cluster,
+        scanned=scanned,
+        pulse=pulse,
+        waiting=waiting[0],
+        oldest=waiting[1],
+        unsent=unsent,
+        troubles=tuple({each.what: each for each in reversed(troubles)}.values()),
+    )
+
+
+def told_by(pulse: Pulse) -> list[Trouble]:
+    """Return the troubles that a service tells of itself."""
+    return [
+        Trouble(
+            what=_PLACES[where],
+            reason=reason,
+            hint=pulse.hint if where == "api" else "It goes on by itself once this is mended.",
+            since=pulse.since.get(where, ""),
+        )
+        for where, reason in pulse.trouble.items()
+        if reason and where in _PLACES
+    ]
+
+
+def _cluster(site: "Site") -> tuple[Mapping[str, Any] | None, str]:
+    ledger = site.ledger
+    if ledger.is_embedded:
+        return None, ""
+    stale = site.settings.cluster.stale_seconds
+    return cluster_status(ledger, stale_seconds=stale), ledger.root_id
+
+
+def _unsent(site: "Site") -> int:
+    site.check_ledger(thoroughly=False)
+    return site.ledger.waiting_updates()
+
+
+def _waiting(site: "Site", now: datetime) -> tuple[int, float]:
+    files = list_inbox(site.inbox_path, site.settings.inbox.done_marker).files
+    oldest = min((file.identity[3] for file in files), default=0) / 1e9
+    return len(files), max(0.0, now.timestamp() - oldest) if files else 0.0
+
+
+def _at_work(cluster: Mapping[str, Any] | None, root_id: str) -> list[Mapping[str, Any]]:
+    workers = cluster["workers"] if cluster else ()
+    return [each for each in workers if each["root"] == root_id and not each["stale"]]
+
+
+def _guarded(what: str, look: Callable[[], _T], otherwise: _T, troubles: list[Trouble]) -> _T:
+    try:
+        return look()
+    except ShipdropError as error:
+        troubles.append(Trouble(what=what, reason=error.message, hint=error.hint))
+        return otherwise
+
+
+class Looking:
+    """Finds out how a service is. Called in its thread.
+
+    ``every``: how often it looks at its inbox; ``outage_seconds``: when nothing was taken for so
+    long while calls were due, it is an outage.
+    """
+
+    def __init__(
+        self,
+        *,
+        delivery: "DeliveryThread",
+        calls: CallCount,
+        clock: Clock,
+        every: float,
+        outage_seconds: float,
+        troubles: Problems,
+    ) -> None:
+        self._delivery = delivery
+        self._calls = calls
+        self._clock = clock
+        self._every = every
+        self._outage_seconds = outage_seconds
+        self._troubles = troubles
+        self._started_at = stamp(clock.now())
+        self._due = False
+        self._idle_at = clock.monotonic()
+        self._not_due: Shut | None = None
+        self._pause_until: float | None = None
+
+    def __call__(self) -> Pulse:
+        """Return how the service is now."""
+        troubles, calls = self._troubles, self._calls
+        api, reason, hint, status = self._api(self._clock.monotonic())
+        again_at = self._moment(troubles.again_at)
+        outage = self._delivery.outage
+        answered = outage.answered if outage is not None else None
+        return Pulse(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            started_at=self._started_at,
+            at=stamp(self._clock.now()),
+            every=self._every,
+            api=api,
+            reason=reason,
+            hint=hint,
+            api_status=status,
+            pause_until=self._moment(self._pause_until) or "",
+            due=self._due,
+            answered_at=self._moment(answered) or "",
+            calls=Calls(
+                by_status=dict(calls.by_status), by_time=list(calls.by_time), seconds=calls.seconds
+            ),
+            trouble=troubles.now(),
+            since=troubles.since(),
+            waiting=as_dicts(troubles.late[:_MOST_LATE]),
+            waiting_long=len(troubles.late),
+            open=[
+                {"drop_id": drop_id, "file": rest.file, **rest.as_dict(), "again_at": again_at}
+                for drop_id, rest in islice(troubles.resting.items(), _MOST_OPEN)
+            ],
+            open_drops=len(troubles.resting),
+        )
+
+    def _api(self, now: float) -> tuple[str, str, str, int | None]:
+        """Return how sending is: state, reason, hint, HTTP status; and note whether it is trouble.
+
+        What is tried again after it was shut stays so until a call is taken.
+        """
+        delivery, outage = self._delivery, self._delivery.outage
+        due, shut = self._is_due(), delivery.shut
+        if outage is not None:
+            if not due:
+                self._idle_at, self._not_due = now, outage.shut
+            elif shut is None and outage.shut is not self._not_due:
+                shut = outage.shut
+        self._due = due
+        self._note_pause(now)
+        since = outage.since if outage is not None and due else None
+        since = None if since is None else max(since, self._idle_at)
+        is_outage = since is not None and now - since >= self._outage_seconds
+        if shut is not None and shut.held:
+            self._tell("api.held", shut.reason, shut.hint, since)
+            return "held", shut.reason, shut.hint, shut.status
+        if self._pause_until is not None:
+            reason = f"The API asks for no calls until {self._moment(self._pause_until)}."
+            hint = "From time to time one call tries whether it is ready sooner."
+            self._tell("api.paused", reason, hint, since)
+            return "paused", reason, hint, None
+        if is_outage and (shut is None or not shut.ours):
+            words = f" ({outage.words})" if outage is not None and outage.words else ""
+            reason = f"The API has taken nothing since {self._moment(since)}{words}."
+            hint = shut.hint if shut else "Nothing is lost; it is tried again and again."
+            self._tell("api.outage", reason, hint, since)
+            return "paused", reason, hint, None
+        self._troubles.clear("api")
+        if shut is not None:
+            return "paused", shut.reason, shut.hint, shut.status
+        slowed = delivery.slowed
+        return ("slowed", slowed, "", None) if slowed else ("ok", "", "", None)
+
+    def _is_due(self) -> bool:
+        """Tell whether calls wait to go."""
+        delivery = self._delivery
+        return (
+            delivery.has_work
+            or delivery.shut is not None
+            or any(rest.cause is Cause.API for rest in self._troubles.resting.values())
+            or (self._due and self._troubles.busy)  # being taken up again
+        )
+
+    def _note_pause(self, now: float) -> None:
+        """Keep in mind until when the API asked for quiet, where that is long."""
+        left = self._delivery.pause_left
+        if left <= 0:
+            self._pause_until = None
+        elif left > self._outage_seconds or self._pause_until is not None:
+            self._pause_until = now + left
+
+    def _tell(self, event: str, reason: str, hint: str, since: float | None) -> None:
+        moment = self._moment(since) or ""
+        self._troubles.trouble("api", reason, hint=hint, event=event, since=moment, alike=event)
+
+    def _moment(self, at: float | None) -> str | None:
+        """Return a moment in monotonic seconds as a time for people, to the second."""
+        if at is None:
+            return None
+        moment = self._clock.now() + timedelta(seconds=at - self._clock.monotonic())
+        return stamp(moment)

@@ -1,0 +1,131 @@
+"""An outage, a full or missing outbox, a long pause: all who tell of a service say the same."""
+
+import json
+import re
+from typing import Any
+
+from pipeline.sandbox.config import Faults, SandboxConfig
+from tests.acceptance.harness import orders, until
+from tests.fakes.mailbox import Mailbox
+from tests.web.conftest import Live, Open
+
+MINUTE = 3.0
+"""Seconds that stand for the minute after which an outage counts (``api.outage_seconds``)."""
+DOWN = SandboxConfig(faults=Faults(status_all=503))
+
+
+def settings(mailbox: Mailbox, **more: object) -> dict[str, object]:
+    return {
+        "notify__urls": f'["json://127.0.0.1:{mailbox.port}/"]',
+        "notify__digest_seconds": 0,
+        "api__outage_seconds": MINUTE,
+        "api__probe_seconds": 0.4,
+        "api__max_attempts": 2,
+        **more,
+    }
+
+
+def checks(live: Live) -> dict[str, bool]:
+    """What ``/readyz`` says, whose status agrees with it."""
+    with live.client() as client:
+        ready = client.get("/readyz")
+    told: dict[str, bool] = ready.json()["checks"]
+    assert ready.status_code == (200 if all(told.values()) else 503)
+    return told
+
+
+def troubles(live: Live) -> set[str]:
+    """What ``/metrics`` names as trouble."""
+    with live.client() as client:
+        text = client.get("/metrics").text
+    return set(re.findall(r'shipdrop_trouble\{what="(\w+)"\} 1\.0', text))
+
+
+def findings(live: Live) -> list[dict[str, Any]]:
+    """What ``doctor`` finds wrong."""
+    return [each for each in live.root.run("doctor", "--json").json if not each["fine"]]
+
+
+def strip(live: Live) -> str:
+    with live.client() as client:
+        return client.get("/strip").text
+
+
+def test_an_outage_is_told_by_all_until_a_call_succeeds(open_live: Open, mailbox: Mailbox) -> None:
+    with open_live(api=DOWN, **settings(mailbox)) as live:
+        assert all(checks(live).values())
+        live.root.drop("down.csv", orders(3))
+        until(lambda: not checks(live)["api"], what="not ready")
+        assert {name for name, fine in checks(live).items() if not fine} == {"api"}
+        assert troubles(live) == {"api"}
+        assert any(each["subject"] == "api" for each in findings(live))
+        assert "503" in live.root.run("why", "down.csv").out
+        assert "bad" in strip(live)
+        until(lambda: "Sending is paused" in mailbox.text, what="a notice")
+        calls = live.api.stats()["calls"]
+        while live.api.stats()["calls"] < calls + 6:  # it is tried again and again meanwhile
+            assert not checks(live)["api"]
+        assert "Sending goes on" not in mailbox.text
+        live.api.set_faults(status_all=0)
+        until(lambda: all(checks(live).values()), what="ready again")
+        until(lambda: "Sending goes on: the API answers again." in mailbox.text, what="the end")
+        assert mailbox.text.count("Sending") == 2
+        assert troubles(live) == set()
+        assert findings(live) == []
+        log = live.service.err_path.read_text()
+    assert log.count('"event": "api.outage"') == 1
+    assert log.count('"event": "api.shut"') <= 1
+
+
+def test_an_outage_that_a_cancel_ends_is_not_told_as_an_answer(
+    open_live: Open, mailbox: Mailbox
+) -> None:
+    with open_live(api=DOWN, **settings(mailbox)) as live:
+        live.root.drop("down.csv", orders(3))
+        until(lambda: "Sending is paused" in mailbox.text, what="a notice")
+        (drop,) = live.root.delivered()
+        assert live.root.run("cancel", drop.id).code == 0
+        until(lambda: all(checks(live).values()), what="nothing is due any more")
+        until(lambda: "Nothing waits" in mailbox.text, what="the end")
+        assert "answers again" not in mailbox.text
+
+
+def test_an_outbox_that_cannot_be_written_is_told_by_all(open_live: Open, mailbox: Mailbox) -> None:
+    with open_live(**settings(mailbox)) as live:
+        live.root.outbox.rmdir()
+        live.root.outbox.write_text("in the way")
+        live.root.drop("a.csv", orders(3))
+        until(lambda: not checks(live)["storage"], what="not ready")
+        assert {name for name, fine in checks(live).items() if not fine} == {"storage"}
+        assert troubles(live) == {"storage"}
+        assert "cannot be written" in strip(live)
+        until(lambda: "outbox" in mailbox.text, what="a notice")
+        live.root.outbox.unlink()
+        until(lambda: all(checks(live).values()), what="ready again")
+        until(lambda: len(mailbox.messages) == 2, what="the end")
+        assert "Over: storage is in order again." in mailbox.messages[1]["message"]
+        assert len(live.root.delivered()) == 1
+
+
+def test_a_long_pause_is_told_with_its_end_and_ended_by_a_call_that_is_taken(
+    open_live: Open, mailbox: Mailbox
+) -> None:
+    slow = SandboxConfig(faults=Faults(limit_per_second=0.0001, limit_burst=1))
+    with open_live(api=slow, **settings(mailbox, api__concurrency=1)) as live:
+        live.root.drop("slow.csv", orders(60))
+
+        def paused() -> dict[str, Any]:
+            told: dict[str, Any] = json.loads((live.root.path / "state/health.json").read_bytes())
+            return told if told.get("pause_until") else {}
+
+        ends = until(paused, what="the end of the pause")["pause_until"]
+        until(lambda: not checks(live)["api"], what="not ready")
+        (found,) = (each for each in findings(live) if each["subject"] == "api")
+        assert ends[:16] in found["found"]
+        assert "asks for no calls until" in strip(live)
+        assert '"event": "api.paused"' in live.service.err_path.read_text()
+        calls = live.api.stats()["calls"]
+        until(lambda: live.api.stats()["calls"] > calls, what="a call that tries")
+        live.api.set_faults(limit_per_second=0)
+        until(lambda: live.root.delivered()[0].counts == {"accepted": 60}, what="all is sent")
+        until(lambda: all(checks(live).values()), what="ready again")
