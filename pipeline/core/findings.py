@@ -1,12 +1,11 @@
-"""Gather findings about rows per kind, tell them per row, and group notices for summaries."""
+"""Gather findings about rows per kind, and tell them per row."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pipeline.core.free_text import joined
 from pipeline.core.model import Block, Notice
@@ -72,18 +71,3 @@ def _spread(texts: pa.Array, rows: Rows, length: int) -> pa.Array:
     at = np.full(length, -1, dtype=np.int64)
     at[rows] = np.arange(len(rows))
     return texts.take(pa.array(at, mask=at < 0))
-
-
-def group_notices(notices: Iterable[Notice]) -> tuple[Notice, ...]:
-    """Make one notice of all that have the same code and column: counts added, first example kept.
-
-    Notices without an example row concern the file: they are grouped only with the same words.
-    The most frequent come first.
-    """
-    groups: dict[tuple[str, str, str], Notice] = {}
-    for notice in notices:
-        words = notice.message if notice.example_row is None else ""
-        key = (notice.code, notice.column, words)
-        first = groups.get(key)
-        groups[key] = replace(first, count=first.count + notice.count) if first else notice
-    return tuple(sorted(groups.values(), key=lambda each: -each.count))

@@ -6,7 +6,7 @@ API; a *chunk* is up to 20 updates that travel in one call; a *wave* holds chunk
 together; a *receipt* is what the ledger keeps of one call.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -80,6 +80,21 @@ class Notice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     column: str = ""
     count: int = 1
     example_row: int | None = None
+
+
+def group_notices(notices: Iterable[Notice]) -> tuple[Notice, ...]:
+    """Make one notice of all that have the same code and column: counts added, first example kept.
+
+    Notices without an example row concern the file: they are grouped only with the same words.
+    The most frequent come first.
+    """
+    groups: dict[tuple[str, str, str], Notice] = {}
+    for notice in notices:
+        words = notice.message if notice.example_row is None else ""
+        key = (notice.code, notice.column, words)
+        first = groups.get(key)
+        groups[key] = replace(first, count=first.count + notice.count) if first else notice
+    return tuple(sorted(groups.values(), key=lambda each: -each.count))
 
 
 class Limits(Struct, frozen=True, kw_only=True):

@@ -16,8 +16,8 @@ from msgspec import Struct
 from pipeline.core.chunk_body import ITEM_SEPARATOR, ChunkBody
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.errors import DropRefused
-from pipeline.core.findings import group_notices, labels, messages
-from pipeline.core.model import Disposition, Drop, Notice
+from pipeline.core.findings import labels, messages
+from pipeline.core.model import Disposition, Drop, Notice, group_notices
 from pipeline.core.ports import Standing, Verdict
 from pipeline.core.settled import PLANNED
 from pipeline.planning.plan import Plan, plan

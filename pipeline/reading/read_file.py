@@ -21,8 +21,15 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, Reading, SheetFacts, Source
-from pipeline.core.findings import group_notices
-from pipeline.core.model import Block, Manifest, Notice, PreparedBlock, ReadTally, Sheet
+from pipeline.core.model import (
+    Block,
+    Manifest,
+    Notice,
+    PreparedBlock,
+    ReadTally,
+    Sheet,
+    group_notices,
+)
 from pipeline.reading.file_counts import Gathered, ending_of, take_back_footers
 from pipeline.reading.file_type import Buffer, let_go
 from pipeline.reading.open_manifest import read_manifest

@@ -6,9 +6,8 @@ from typing import Any
 from msgspec import Struct, field
 
 from pipeline.core.display import encodable
-from pipeline.core.findings import group_notices
 from pipeline.core.json_text import SCHEMA, json_text, utc_text
-from pipeline.core.model import CHANGED, Drop, DropState, Notice
+from pipeline.core.model import CHANGED, Drop, DropState, Notice, group_notices
 from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.vocabulary import Outcome
 

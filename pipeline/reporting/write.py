@@ -9,8 +9,7 @@ from msgspec.structs import replace
 
 from pipeline.core.display import encodable
 from pipeline.core.errors import DropRefused
-from pipeline.core.findings import group_notices
-from pipeline.core.model import Block, Drop, Notice, ResultBlock
+from pipeline.core.model import Block, Drop, Notice, ResultBlock, group_notices
 from pipeline.reporting.refused_txt import refusal_text
 from pipeline.reporting.rejects_csv import rejects_csv
 from pipeline.reporting.rows import Again, Report, results_pieces

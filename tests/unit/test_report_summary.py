@@ -7,8 +7,7 @@ import orjson
 import pytest
 from msgspec.structs import replace
 
-from pipeline.core.findings import group_notices
-from pipeline.core.model import Drop, DropState, Notice
+from pipeline.core.model import Drop, DropState, Notice, group_notices
 from pipeline.inbox.claim import received_json
 from pipeline.reporting.summary_json import (
     SummaryFacts,
