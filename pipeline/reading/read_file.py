@@ -6,11 +6,12 @@ native readers.
 
 import mmap
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import chain
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import pyarrow as pa
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from pipeline.core.capture import attempt
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, Reading, SheetFacts, Source
 from pipeline.core.model import (
@@ -37,7 +39,7 @@ from pipeline.reading.process.protocol import Job
 from pipeline.storage.arrow_files import RowsWriter
 from pipeline.storage.spool import Spool
 from pipeline.validation import rejects_file
-from pipeline.validation.batch import Wanted, judge, read_together
+from pipeline.validation.block import Wanted, prepare_blocks, prepare_each
 from pipeline.validation.boolean_columns import DateKinds
 from pipeline.validation.columns import ColumnMap, Match, map_columns
 from pipeline.validation.date_helpers import date_rules, events, newer, with_dates
@@ -63,10 +65,8 @@ def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> F
     Raises DropRefused for a file that cannot be taken at all, StorageError when the file or the
     spool cannot be used. Nothing is sent from here.
     """
-    (ended,) = prepare_together([Job(source=source, spool=spool)], reading, family)
-    if isinstance(ended, Exception):
-        raise ended
-    return ended
+    with _open(Job(source=source, spool=spool), reading, family) as file:
+        return file.read()
 
 
 def prepare_together(
@@ -74,54 +74,62 @@ def prepare_together(
 ) -> list[Facts | Exception]:
     """Read files to their ends into their spools, each as it would be alone.
 
-    Returned is, in their order, what ``prepare`` would return or raise. All of them are in memory
-    at once: they should be small.
+    Return, in their order, what ``prepare`` would return or raise. All of them are in memory at
+    once, so they should be small: blocks of files with one block each are judged together.
     """
-    return read_together([_read(job, reading, family) for job in jobs], reading.timezone)
+    if len(jobs) == 1:
+        return [attempt(prepare, jobs[0].source, reading, jobs[0].spool, family)]
+    begun = [attempt(_begun, job, reading, family) for job in jobs]
+    single = [each for each in begun if isinstance(each, _OnlyBlock)]
+    prepared = prepare_each([each.wanted for each in single], reading.timezone)
+    ended = iter([attempt(one.end, block) for one, block in zip(single, prepared, strict=True)])
+    return [next(ended) if isinstance(each, _OnlyBlock) else each for each in begun]
 
 
-def _read(job: Job, reading: Reading, family: Family) -> Generator[Wanted, PreparedBlock, Facts]:
-    """Read one file. A refusal says as well which profile a misspelt folder was taken for."""
+def _begun(job: Job, reading: Reading, family: Family) -> "_OnlyBlock | Facts":
+    """Read a small file up to its only block; one with more of them to its end."""
+    with _open(job, reading, family) as file:
+        return file.only_block() or file.read()
+
+
+@contextmanager
+def _open(job: Job, reading: Reading, family: Family) -> "Iterator[_File]":
+    with _naming_the_folder(job.source, reading), _opened(job.source.path) as data:
+        finder = ProfileHeaderFinder(
+            candidates(
+                file_name=job.source.name,
+                named=job.source.named,
+                profiles=reading.profiles,
+                default=reading.default,
+            )
+        )
+        manifest = read_manifest(data, name=job.source.name, limits=reading.limits, header=finder)
+        parent = parent_of(manifest, family)
+        choice = _choose(job.source, reading, manifest, family, parent)
+        strict = choice.profile.strict_dates
+        yield _File(
+            job=job,
+            reading=reading,
+            family=family,
+            data=data,
+            manifest=manifest,
+            parent=parent,
+            choice=choice,
+            mixed=_mixed_dates(manifest, choice.profile, data) if strict else frozenset(),
+        )
+
+
+@contextmanager
+def _naming_the_folder(source: Source, reading: Reading) -> Iterator[None]:
+    """Have a refusal say as well which profile a misspelt folder was taken for."""
     try:
-        return (yield from _read_sheets(job, reading, family))
+        yield
     except DropRefused as error:
-        choice = decided(job.source.name, job.source.named, reading.profiles)
+        choice = decided(source.name, source.named, reading.profiles)
         if choice is None or not choice.notices:
             raise
         words = " ".join([error.hint, *(notice.message for notice in choice.notices)])
         raise DropRefused(error.code, error.message, hint=words.strip()) from error
-
-
-def _read_sheets(
-    job: Job, reading: Reading, family: Family
-) -> Generator[Wanted, PreparedBlock, Facts]:
-    source = job.source
-    finder = ProfileHeaderFinder(
-        candidates(
-            file_name=source.name,
-            named=source.named,
-            profiles=reading.profiles,
-            default=reading.default,
-        )
-    )
-    with _opened(source.path) as data:
-        manifest = read_manifest(data, name=source.name, limits=reading.limits, header=finder)
-        parent = parent_of(manifest, family)
-        choice = _choose(source, reading, manifest, family, parent)
-        strict = choice.profile.strict_dates
-        mixed = _mixed_dates(manifest, choice.profile, data) if strict else frozenset()
-        proven: dict[tuple[int, str], frozenset[Proof]] = {}
-        late = True
-        while late:  # once more where dates of a later block speak against rows judged before
-            notices = [*manifest.notices, *choice.notices]
-            gathered = Gathered(notices=notices, mixed=mixed, proven=proven)
-            for number, sheet in enumerate(manifest.sheets):
-                yield from _prepare_sheet(
-                    number, sheet, manifest, gathered, job, reading, choice, family, data
-                )
-            proven, late = gathered.proven, gathered.late
-    gathered.notices += gathered.dates.notices()
-    return _assemble(manifest, gathered, choice, parent)
 
 
 def _mixed_dates(manifest: Manifest, profile: Profile, data: Buffer) -> frozenset[Role]:
@@ -176,22 +184,50 @@ def _choose(
     )
 
 
-def _prepare_sheet(
-    number: int,
-    sheet: Sheet,
-    manifest: Manifest,
-    gathered: Gathered,
-    job: Job,
-    reading: Reading,
-    choice: Choice,
-    family: Family,
-    data: Buffer,
-) -> Generator[Wanted, PreparedBlock]:
-    headers = _headers_of(sheet, manifest)
+class _File(Struct, frozen=True, kw_only=True):
+    """One file, open, on its way into its spool."""
 
-    def lane(profile: Profile) -> _Lane:
-        mapping = map_columns(headers, profile, hidden=sheet.hidden)
-        mapping = replace(mapping, around=around(sheet.name, job.source.name, profile, mapping))
+    job: Job
+    reading: Reading
+    family: Family
+    data: Buffer
+    manifest: Manifest
+    parent: str | None
+    choice: Choice
+    mixed: frozenset[Role]
+
+    def read(self) -> Facts:
+        """Read all sheets."""
+        proven: dict[tuple[int, str], frozenset[Proof]] = {}
+        while True:
+            gathered = self._gathered(proven)
+            for number in range(len(self.manifest.sheets)):
+                self._read_sheet(number, gathered)
+            if not gathered.late:
+                return self.assemble(gathered)
+            # Once more: dates of a later block speak against rows that were judged before.
+            proven = gathered.proven
+
+    def only_block(self) -> "_OnlyBlock | None":
+        """Read up to the file's only block; None where it has another number of them."""
+        (sheet, *others), gathered = self.manifest.sheets, self._gathered({})
+        if others or rejects_file.is_rejects_header(sheet.headers):
+            return None
+        lane = self._lane(0, self.choice.profile, gathered)
+        blocks = list(islice(sheet.blocks(gathered.tally), 2))
+        if len(blocks) != 1:
+            return None
+        block = lane.seen(blocks[0], first=True)
+        return _OnlyBlock(file=self, lane=lane, block=block, wanted=lane.wanted(block))
+
+    def _gathered(self, proven: dict[tuple[int, str], frozenset[Proof]]) -> Gathered:
+        notices = [*self.manifest.notices, *self.choice.notices]
+        return Gathered(notices=notices, mixed=self.mixed, proven=proven)
+
+    def _lane(self, number: int, profile: Profile, gathered: Gathered) -> "_Lane":
+        sheet, source = self.manifest.sheets[number], self.job.source
+        mapping = map_columns(_headers_of(sheet, self.manifest), profile, hidden=sheet.hidden)
+        mapping = replace(mapping, around=around(sheet.name, source.name, profile, mapping))
         mapping = with_dates(mapping, profile)
         return _Lane(
             number=number,
@@ -199,41 +235,140 @@ def _prepare_sheet(
             profile=profile,
             dates=date_rules(mapping, profile),
             evidence=Evidence(mapping, profile, title=sheet.title),
-            now=job.source.now,
+            now=source.now,
             gathered=gathered,
         )
 
-    main = lane(choice.profile)
-    mapping = main.mapping
-    gathered.notices += mapping.notices
-    with job.spool.rows_writer(number, len(headers)) as writer:
-        taken = _Taken(writer=writer, gathered=gathered)
-        if rejects_file.is_rejects_header(sheet.headers):
-            read = (unguarded(block, sheet, manifest) for block in sheet.blocks(gathered.tally))
-            blocks = (restored(block, headers, mapping, family) for block in read)
-            yield from _judge_returned(blocks, main, lane, family, reading, taken, data)
-        else:
-            yield from _judge(sheet.blocks(gathered.tally), main, reading, taken, data)
-    columns, matched = dict(mapping.columns), dict(mapping.matched)
-    for role in (Role.PROMISED, Role.ESTIMATED):
-        if (column := newer(mapping, role)) is not None:
-            columns[role] = column
-    told = next(events(mapping), None)
-    if told is not None and Role.EVENT_TIME not in columns:
-        columns[Role.EVENT_TIME], matched[Role.EVENT_TIME] = told[0], Match.EVIDENCE
-    gathered.sheets.append(
-        SheetFacts(
-            name=sheet.name,
-            headers=headers,
-            roles={role.value: at for role, at in columns.items()},
-            rows=taken.rows,
-            matched={role.value: match.value for role, match in matched.items()},
-            unused=mapping.unused(),
-            heard=main.evidence.heard,
+    def _read_sheet(self, number: int, gathered: Gathered) -> None:
+        sheet = self.manifest.sheets[number]
+        main = self._lane(number, self.choice.profile, gathered)
+        with self.taking(main) as taken:
+            if rejects_file.is_rejects_header(sheet.headers):
+                self._judge_returned(sheet, main, taken)
+            else:
+                self._judge(sheet.blocks(gathered.tally), main, taken)
+
+    @contextmanager
+    def taking(self, main: "_Lane") -> "Iterator[_Taken]":
+        """Take a sheet's judged blocks into the spool; its facts are gathered in the end."""
+        mapping, gathered = main.mapping, main.gathered
+        gathered.notices += mapping.notices
+        headers = mapping.headers
+        with self.job.spool.rows_writer(main.number, len(headers)) as writer:
+            taken = _Taken(writer=writer, gathered=gathered)
+            yield taken
+        columns, matched = dict(mapping.columns), dict(mapping.matched)
+        for role in (Role.PROMISED, Role.ESTIMATED):
+            if (column := newer(mapping, role)) is not None:
+                columns[role] = column
+        told = next(events(mapping), None)
+        if told is not None and Role.EVENT_TIME not in columns:
+            columns[Role.EVENT_TIME], matched[Role.EVENT_TIME] = told[0], Match.EVIDENCE
+        gathered.sheets.append(
+            SheetFacts(
+                name=self.manifest.sheets[main.number].name,
+                headers=headers,
+                roles={role.value: at for role, at in columns.items()},
+                rows=taken.rows,
+                matched={role.value: match.value for role, match in matched.items()},
+                unused=mapping.unused(),
+                heard=main.evidence.heard,
+            )
         )
-    )
-    for table in taken.ending:
-        take_back_footers(table, gathered)
+        for table in taken.ending:
+            take_back_footers(table, gathered)
+
+    def _judge(self, blocks: Iterator[Block], lane: "_Lane", taken: "_Taken") -> None:
+        """Judge the rows of a sheet with one courier's profile."""
+
+        def seen() -> Iterator[Block]:
+            for at, block in enumerate(blocks):
+                let_go(self.data)
+                yield lane.seen(block, first=at == 0)
+
+        found = seen()
+        some = list(islice(found, 2))
+        judge = partial(self._judged, lane)
+        if len(some) < 2:  # threads would cost more than they save
+            for block in some:
+                taken.take(block, judge(block))
+            return
+        for block, prepared in _side_by_side(chain(some, found), judge):
+            taken.take(block, prepared)
+
+    def _judge_returned(self, sheet: Sheet, main: "_Lane", taken: "_Taken") -> None:
+        """Judge the rows of a rejects file, each as the drop was read that it came from."""
+        lanes, profiles = {main.profile.name: main}, self.reading.profiles
+        for at, read in enumerate(sheet.blocks(main.gathered.tally)):
+            whole = restored(
+                unguarded(read, sheet, self.manifest),
+                main.mapping.headers,
+                main.mapping,
+                self.family,
+            )
+            let_go(self.data)
+            named = couriers(whole, main.mapping.headers, self.family)
+            of = [name if name and name in profiles else main.profile.name for name in named]
+            parts, places = [], []
+            for name in dict.fromkeys(of):
+                if name not in lanes:
+                    lanes[name] = self._lane(main.number, profiles[name], main.gathered)
+                rows = np.flatnonzero([each == name for each in of])
+                part = lanes[name].seen(whole.only(rows), first=not at)
+                parts.append(self._judged(lanes[name], part))
+                places.append(rows)
+            taken.take(whole, _in_order(parts, np.concatenate(places)))
+
+    def _judged(self, lane: "_Lane", block: Block) -> PreparedBlock:
+        return prepare_blocks([lane.wanted(block)], self.reading.timezone)[0]
+
+    def assemble(self, gathered: Gathered) -> Facts:
+        """Return what is told of the file, once all of its rows are in the spool."""
+        gathered.notices += gathered.dates.notices()
+        if not any(sheet.rows for sheet in gathered.sheets):
+            gathered.notices.append(
+                Notice(code=Code.NO_ROWS, message="The file has a header and no data rows.")
+            )
+        if gathered.sends and not gathered.timed:
+            gathered.notices.append(
+                Notice(
+                    code=Code.NO_EVENT_TIME,
+                    message="No event time was read: nothing tells whether what this file reports "
+                    "is old, or has not happened yet. Compare its dates with what it reports.",
+                )
+            )
+        return Facts(
+            sheets=tuple(gathered.sheets),
+            courier=self.choice.profile.name,
+            why=self.choice.why,
+            total=gathered.data.rows,
+            id_bad=gathered.data.id_bad,
+            rejected=gathered.data.rejected,
+            notices=group_notices(gathered.notices),
+            blank=gathered.tally.blank,
+            header=gathered.tally.header,
+            footer=gathered.footer,
+            parent=self.parent,
+            kind=self.manifest.kind,
+        )
+
+
+class _OnlyBlock(Struct, frozen=True, kw_only=True):
+    """The only block of a small file, to be judged with those of others."""
+
+    file: _File
+    lane: "_Lane"
+    block: Block
+    wanted: Wanted
+
+    def end(self, prepared: PreparedBlock | Exception) -> Facts:
+        """Take the judged block and return the file's facts; raise what kept it from that."""
+        with _naming_the_folder(self.file.job.source, self.file.reading):
+            if isinstance(prepared, Exception):
+                raise prepared
+            with self.file.taking(self.lane) as taken:
+                taken.take(self.block, prepared)
+            return self.file.assemble(self.lane.gathered)
 
 
 class _Lane(Struct, frozen=True, kw_only=True):
@@ -288,58 +423,6 @@ class _Taken(Struct):
         self.ending = ending_of(self.ending, table.select(["codes", "disposition", "footer"]))
 
 
-def _judge(
-    blocks: Iterator[Block], lane: _Lane, reading: Reading, taken: _Taken, data: Buffer
-) -> Generator[Wanted, PreparedBlock]:
-    """Judge the rows of a sheet with one courier's profile."""
-
-    def seen() -> Iterator[Block]:
-        for at, block in enumerate(blocks):
-            let_go(data)
-            yield lane.seen(block, first=at == 0)
-
-    found = seen()
-    first, second = next(found, None), next(found, None)
-    if first is None:
-        return
-    if second is None:
-        # A file of one block may be judged with others.
-        taken.take(first, (yield lane.wanted(first)))
-        return
-    every = chain((first, second), found)
-    for block, prepared in _side_by_side(
-        every, lambda block: judge([lane.wanted(block)], reading.timezone)[0]
-    ):
-        taken.take(block, prepared)
-
-
-def _judge_returned(
-    blocks: Iterator[Block],
-    main: _Lane,
-    lane_of: Callable[[Profile], _Lane],
-    family: Family,
-    reading: Reading,
-    taken: _Taken,
-    data: Buffer,
-) -> Generator[Wanted, PreparedBlock]:
-    """Judge the rows of a rejects file, each as the drop was read that it came from."""
-    lanes = {main.profile.name: main}
-    for at, block in enumerate(blocks):
-        let_go(data)
-        named = couriers(block, main.mapping.headers, family)
-        of = [name if name and name in reading.profiles else main.profile.name for name in named]
-        parts, places = [], []
-        for name in dict.fromkeys(of):
-            if name not in lanes:
-                lanes[name] = lane_of(reading.profiles[name])
-            rows = np.flatnonzero([each == name for each in of])
-            parts.append(
-                (yield lanes[name].wanted(lanes[name].seen(block.only(rows), first=not at)))
-            )
-            places.append(rows)
-        taken.take(block, _in_order(parts, np.concatenate(places)))
-
-
 def _in_order(parts: Sequence[PreparedBlock], places: npt.NDArray[np.int64]) -> PreparedBlock:
     """Put rows that were judged apart together again; ``places``: of their rows, part by part."""
     if len(parts) == 1:
@@ -365,32 +448,3 @@ def _side_by_side(
                 yield done, prepared.result()
         for done, prepared in waiting:
             yield done, prepared.result()
-
-
-def _assemble(manifest: Manifest, gathered: Gathered, choice: Choice, parent: str | None) -> Facts:
-    if not any(sheet.rows for sheet in gathered.sheets):
-        gathered.notices.append(
-            Notice(code=Code.NO_ROWS, message="The file has a header and no data rows.")
-        )
-    if gathered.sends and not gathered.timed:
-        gathered.notices.append(
-            Notice(
-                code=Code.NO_EVENT_TIME,
-                message="No event time was read: nothing tells whether what this file reports is "
-                "old, or has not happened yet. Compare its dates with what it reports.",
-            )
-        )
-    return Facts(
-        sheets=tuple(gathered.sheets),
-        courier=choice.profile.name,
-        why=choice.why,
-        total=gathered.data.rows,
-        id_bad=gathered.data.id_bad,
-        rejected=gathered.data.rejected,
-        notices=group_notices(gathered.notices),
-        blank=gathered.tally.blank,
-        header=gathered.tally.header,
-        footer=gathered.footer,
-        parent=parent,
-        kind=manifest.kind,
-    )

@@ -1,14 +1,16 @@
 """One block from text cells to prepared rows: normalise, judge, transform to JSON, and tell."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.core.capture import attempt
 from pipeline.core.columns import PREPARED
 from pipeline.core.findings import Finding, labels, messages, notices
 from pipeline.core.free_text import joined, json_member, tidy_column
@@ -27,55 +29,86 @@ from schemas.vocabulary import Milestone, Role
 from schemas.words import Place
 
 
-def prepare_block(
-    block: Block,
-    mapping: ColumnMap,
-    profile: Profile,
-    *,
-    now: datetime,
-    timezone: str,
-    mixed: Collection[Role] = (),
-    proven: Collection[Proof] = (),
-) -> PreparedBlock:
-    """Judge every row of a block and build its update.
+class Wanted(Struct, frozen=True, kw_only=True, eq=False):
+    """A block that is to be judged, and by what. ``now``: when its file was received (aware).
 
-    ``now`` is aware. Each row gets one disposition: ``REJECTED`` with all its faults, ``IGNORED``
-    when there is nothing to tell the API, else ``SEND`` with its item. A rejected row keeps its
-    warnings. ``timezone``, ``mixed``, ``proven``: as in ``normalise``. Raises ``DropRefused``
-    (``HEADER_DUPLICATE``, ``ID_COLUMN_AMBIGUOUS``) when two columns that are the same differ.
+    ``mixed``, ``proven``: as in ``normalise``.
     """
-    (prepared,) = prepare_blocks(
-        [block], mapping, profile, nows=[now], timezone=timezone, mixed=mixed, proven=proven
-    )
-    return prepared
+
+    block: Block
+    mapping: ColumnMap
+    profile: Profile
+    now: datetime
+    mixed: frozenset[Role] = frozenset()
+    proven: frozenset[Proof] = frozenset()
+
+    @property
+    def alike(self) -> object:
+        """Blocks for which this is the same can be judged together."""
+        return (
+            self.mapping.headers,
+            self.mapping.hidden,
+            tuple(self.mapping.around.items()),
+            self.profile,
+            self.mixed,
+            self.proven,
+            frozenset(self.block.kinds),
+        )
 
 
-def prepare_blocks(
-    blocks: Sequence[Block],
-    mapping: ColumnMap,
-    profile: Profile,
-    *,
-    nows: Sequence[datetime],
-    timezone: str,
-    mixed: Collection[Role] = (),
-    proven: Collection[Proof] = (),
-) -> list[PreparedBlock]:
-    """Prepare blocks of several files at once; each comes out as it would alone.
+def prepare_each(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBlock | Exception]:
+    """Prepare blocks of several files, those that are alike at once.
 
-    Most of what 20 rows cost is paid per call of pandera and Arrow, not per row. The blocks have
-    the same header, the same columns with ``kinds`` and the same ``mixed``. ``nows``: when each was
-    received. Raises as ``prepare_block``; which of the blocks it was then is not told.
+    Return for each, in their order, the prepared block or what it would raise alone.
     """
+    groups: dict[object, list[int]] = {}
+    for at, each in enumerate(wanted):
+        groups.setdefault(each.alike, []).append(at)
+    done: dict[int, PreparedBlock | Exception] = {}
+    for group in groups.values():
+        done.update(zip(group, _each_of([wanted[at] for at in group], timezone), strict=True))
+    return [done[at] for at in range(len(wanted))]
+
+
+def _each_of(alike: Sequence[Wanted], timezone: str) -> Sequence[PreparedBlock | Exception]:
+    """Prepare them at once; where that fails, each alone, to see which it was."""
+    prepared = attempt(prepare_blocks, alike, timezone)
+    if not isinstance(prepared, Exception):
+        return prepared
+    if len(alike) == 1:
+        return [prepared]
+    return [one for each in alike for one in _each_of([each], timezone)]
+
+
+def prepare_blocks(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBlock]:
+    """Judge every row of blocks that are alike and build its update; each as it would be alone.
+
+    Most of what 20 rows cost is paid per call of pandera and Arrow, not per row. Each row gets one
+    disposition: ``REJECTED`` with all its faults, ``IGNORED`` when there is nothing to tell the
+    API, else ``SEND`` with its item. A rejected row keeps its warnings. ``timezone``: as in
+    ``normalise``.
+
+    Raises ``DropRefused`` (``HEADER_DUPLICATE``, ``ID_COLUMN_AMBIGUOUS``) when two columns that are
+    the same differ; in which of the blocks is not told.
+    """
+    blocks = [each.block for each in wanted]
+    mapping, profile = wanted[0].mapping, wanted[0].profile
     block = blocks[0] if len(blocks) == 1 else _one_below_the_other(blocks)
     ends = np.cumsum([len(each) for each in blocks])
     now_ms = np.repeat(
-        np.array([round(now.timestamp() * 1000) for now in nows], dtype=np.int64),
+        np.array([round(each.now.timestamp() * 1000) for each in wanted], dtype=np.int64),
         [len(each) for each in blocks],
     )
     check_twins(block, mapping)
     check_ids(block, mapping)
     canonical = normalise(
-        block, mapping, profile, now_ms=now_ms, timezone=timezone, mixed=mixed, proven=proven
+        block,
+        mapping,
+        profile,
+        now_ms=now_ms,
+        timezone=timezone,
+        mixed=wanted[0].mixed,
+        proven=wanted[0].proven,
     )
     judgement = judge(canonical.frame, profile)
     findings = _findings(judgement, canonical, block, mapping, profile)

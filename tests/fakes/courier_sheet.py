@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.model import Block, Notice, RowFacts
-from pipeline.validation.block import prepare_block
+from pipeline.validation.block import Wanted, prepare_blocks
 from pipeline.validation.boolean_columns import DateKinds
 from pipeline.validation.columns import map_columns
 from schemas.courier import Profile
@@ -62,14 +62,14 @@ def sheet(
     mapping = map_columns(headers, profile)
     dates = DateKinds()
     dates.see(block, mapping)
-    done = prepare_block(
-        block,
-        mapping,
-        profile,
+    wanted = Wanted(
+        block=block,
+        mapping=mapping,
+        profile=profile,
         now=now,
-        timezone="Asia/Kolkata",
-        mixed=dates.mixed() if profile.strict_dates else (),
+        mixed=dates.mixed() if profile.strict_dates else frozenset(),
     )
+    (done,) = prepare_blocks([wanted], "Asia/Kolkata")
     return Prepared(rows=done.table.to_pylist(), notices=(*done.notices, *dates.notices()))
 
 

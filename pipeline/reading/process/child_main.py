@@ -194,7 +194,7 @@ def _refused(refusal: DropRefused) -> dict[str, Any]:
 
 
 def _text(wire: str) -> str:
-    """A path or name as it was before ``agreement`` made plain text of its bytes."""
+    """A path or name as it was before ``protocol`` made plain text of its bytes."""
     return os.fsdecode(wire.encode("latin-1"))
 
 
