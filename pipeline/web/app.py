@@ -46,6 +46,7 @@ from pipeline.web.pages import (
 )
 from pipeline.web.sharing import Shared
 from pipeline.web.sheets import SheetFiles
+from pipeline.web.staging import has_room
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
 from pipeline.web.templating import make_templates
@@ -105,8 +106,12 @@ def create_app(site: Site) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(TooLarge, _too_large)
-    app.add_exception_handler(Exception, _bug)
-    app.add_middleware(Guard, web=site.settings.web)
+    app.add_middleware(
+        Guard,
+        web=site.settings.web,
+        on_bug=_bug,
+        has_room=lambda size: has_room(site, size),
+    )
     return app
 
 
@@ -186,7 +191,7 @@ async def _not_understood(request: Request, error: Exception) -> Response:
 
 async def _too_large(request: Request, _error: Exception) -> Response:
     most = front_of(request).site.settings.web.max_upload_mb
-    return _problem(request, 413, f"Too large: at most {most} MB in one upload.")
+    return _problem(request, 413, f"Too large: at most {most} MB in one upload, less elsewhere.")
 
 
 async def _bug(request: Request, error: Exception) -> Response:

@@ -1,10 +1,13 @@
 """What holds for every request: whose host it names, how large it is, and what browsers may do."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.service.settings import WebSettings, is_loopback
@@ -17,7 +20,7 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS: Final[Mapping[str, str]] = {
+HEADERS: Final[Mapping[str, str]] = {
     "content-security-policy": _POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -28,15 +31,36 @@ _HEADERS: Final[Mapping[str, str]] = {
 }
 _SMALL_BODY: Final = 4 * 1024 * 1024
 """Bytes of a request that brings no files."""
+_BODIES: Final[Mapping[str, int]] = {"/login": 64 * 1024, "/logout": 64 * 1024}
+"""Of requests that need nobody to be logged in."""
+_BRING_FILES: Final = frozenset({"/upload", "/api/v1/drops", "/api/v1/checks"})
+_LONGEST_PART: Final = 200
+"""Bytes of one part of an address."""
+_TOGETHER: Final = 3
+"""So many of the largest uploads may be on their way at the same time."""
+_MB: Final = 1024 * 1024
+
+Answer = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class Guard:
     """ASGI middleware: checks the host, bounds the body, gives cookie and headers."""
 
-    def __init__(self, app: ASGIApp, *, web: WebSettings) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        web: WebSettings,
+        on_bug: Answer,
+        has_room: Callable[[int], bool] = lambda _size: True,
+    ) -> None:
+        """Take what answers after a bug, and what tells whether so many bytes find room on disk."""
         self._app = app
         self._web = web
-        self._limit = web.max_upload_mb * 1024 * 1024 + _SMALL_BODY
+        self._on_bug = on_bug
+        self._has_room = has_room
+        self._largest = web.max_upload_mb * _MB + _SMALL_BODY
+        self._on_the_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it."""
@@ -44,26 +68,62 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        session = _cookie(headers) or ""
+        scope["session"] = session or new_session()
+        scope["answered"] = False
+        send = self._dressed(scope, send, fresh=not session)
         if not _host_is_ours(headers.get("host", ""), self._web):
             await _answer(send, 421, "This server does not answer for that host name.")
             return
-        if int(headers.get("content-length") or 0) > self._limit:
-            await _answer(
-                send, 413, f"Too large: at most {self._web.max_upload_mb} MB in one upload."
-            )
+        if not _is_an_address(scope["path"]):
+            await _answer(send, 404, "There is nothing under this address.")
             return
-        session = _cookie(headers) or ""
-        fresh = not session
-        if fresh:
-            session = new_session()
-        scope["session"] = session
-        await self._app(scope, _bounded(receive, self._limit), self._dressed(scope, send, fresh))
+        limit = self._limit(scope, headers)
+        length = int(headers.get("content-length") or 0)
+        if length > limit:
+            await _answer(send, 413, f"Too large: at most {_size(limit)} here.")
+            return
+        if limit < self._largest:
+            await self._pass(scope, _bounded(receive, limit), send)
+            return
+        # Of what says no length the most is kept free.
+        length = length or self._largest
+        if self._on_the_way + length > _TOGETHER * self._largest:
+            await _answer(send, 503, "Too many uploads at once: send it again in a minute.")
+            return
+        if not self._has_room(self._on_the_way + length):
+            await _answer(send, 507, "There is no room for this on the disk.")
+            return
+        self._on_the_way += length
+        try:
+            await self._pass(scope, _bounded(receive, limit), send)
+        finally:
+            self._on_the_way -= length
 
-    def _dressed(self, scope: Scope, send: Send, fresh: bool) -> Send:  # noqa: FBT001 - its own
+    def _limit(self, scope: Scope, headers: Headers) -> int:
+        """Return how many bytes a request may bring: many only where it brings files."""
+        brings = headers.get("content-type", "").casefold().startswith("multipart/form-data")
+        if scope["path"] in _BRING_FILES and brings:
+            return self._largest
+        return _BODIES.get(scope["path"], _SMALL_BODY)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on. A client that hangs up is none of our faults, all else is told."""
+        try:
+            await self._app(scope, receive, send)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001 - a bug: told in the log and to who asked
+            response = await self._on_bug(Request(scope, receive), error)
+            if not scope["answered"]:
+                await response(scope, receive, send)
+
+    def _dressed(self, scope: Scope, send: Send, *, fresh: bool) -> Send:
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
+                scope["answered"] = True
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in HEADERS.items():
                     headers[name] = value
                 if "cache-control" not in headers:
                     headers["cache-control"] = "no-store"
@@ -72,6 +132,16 @@ class Guard:
             await send(message)
 
         return dressed
+
+
+def _is_an_address(path: str) -> bool:
+    """Tell whether each part of a path could be the name of something: a file, at the longest."""
+    parts = path.split("/")
+    return "\0" not in path and all(len(os.fsencode(part)) <= _LONGEST_PART for part in parts)
+
+
+def _size(limit: int) -> str:
+    return f"{limit // _MB} MB" if limit >= _MB else f"{limit // 1024} kB"
 
 
 class TooLarge(Exception):

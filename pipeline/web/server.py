@@ -17,6 +17,7 @@ from pipeline.core.errors import SettingsError
 from pipeline.service.wiring import Site
 from pipeline.web.access import check_listening
 from pipeline.web.app import create_app
+from pipeline.web.connections import Patience, protocol_with
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,7 @@ def serve(site: Site, *, tied: bool = False) -> int:
         timeout_keep_alive=_IDLE_SECONDS,
         lifespan="off",
         ws="none",
+        http=protocol_with(Patience()),
     )
     server = _Server(config)
     if tied:

@@ -4,6 +4,7 @@ A file that is only checked waits here for the word to send it, an hour at most.
 """
 
 import shutil
+import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,6 +24,8 @@ from pipeline.web import uploads
 from pipeline.web.front import NotThere
 
 _KEPT_SECONDS: Final = 3600.0
+_UPLOADS_KEPT: Final = 5
+"""So many of the largest uploads may wait for the word to send them."""
 _CARD: Final = "card.json"
 _TOLD: Final = "checked.json"
 _SENDING: Final = threading.Lock()
@@ -59,6 +62,7 @@ class Staged(Struct, frozen=True, kw_only=True):
 def stage(site: Site, files: Sequence[UploadFile], *, courier: str, who: str, note: str) -> Staged:
     """Keep the files of a form. Raises UsageError, StorageError."""
     _tidy(site)
+    _check_sum(site)
     if courier:
         site.check_courier(courier)
     most = site.settings.inbox.max_file_mb * 1024 * 1024
@@ -86,6 +90,16 @@ def stage(site: Site, files: Sequence[UploadFile], *, courier: str, who: str, no
         discard(site, staged)
         raise
     return staged
+
+
+def has_room(site: Site, size: int) -> bool:
+    """Tell whether an upload of so many bytes finds room: kept by the server first, then staged."""
+    least = site.settings.inbox.min_free_mb * 1024 * 1024
+    try:
+        free = [shutil.disk_usage(place).free for place in (site.root, tempfile.gettempdir())]
+    except OSError:
+        return True  # the upload itself tells of it
+    return min(free) >= least + 2 * size
 
 
 def staged(site: Site, batch: str) -> Staged:
@@ -165,6 +179,17 @@ def discard(site: Site, kept: Staged) -> None:
 
 def _place(site: Site, batch: str) -> Path:
     return site.root / "state" / "web" / "staged" / batch
+
+
+def _check_sum(site: Site) -> None:
+    """Raise UsageError while as much waits to be sent as may be kept."""
+    place = site.root / "state" / "web" / "staged"
+    with suppress(OSError):
+        kept = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        if kept >= _UPLOADS_KEPT * site.settings.web.max_upload_mb * 1024 * 1024:
+            raise UsageError(
+                "Too many files were checked and not sent.", hint="Send them, or wait an hour."
+            )
 
 
 def _tidy(site: Site) -> None:

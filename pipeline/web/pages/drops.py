@@ -26,7 +26,7 @@ _STATES: Final = ("to_do", "under_way", *(state.value for state in DropState if 
 _NEEDS: Final = tuple(outcome.value for outcome in Outcome)
 
 Text = Annotated[str, Query(max_length=200)]
-Seq = Annotated[int | None, Query(ge=0)]
+Seq = Annotated[int | None, Query(ge=0, le=2**53)]
 
 
 def _search(

@@ -17,7 +17,7 @@ def find_page(
     front: AtFront,
     visitor: Looker,
     q: Annotated[str, Query(max_length=200)] = "",
-    before: Annotated[int | None, Query(ge=0)] = None,
+    before: Annotated[int | None, Query(ge=0, le=2**53)] = None,
 ) -> Response:
     """The form, and what was found."""
     words = q.strip()

@@ -1,5 +1,6 @@
 """Logging in and out."""
 
+import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -35,7 +36,7 @@ async def log_in(request: Request, front: AtFront) -> Response:
     name, password = text_of(form, "name")[:_LONGEST], text_of(form, "password")[:_LONGEST]
     target = _inside(text_of(form, "next", "/"))
     client = request.client.host if request.client else ""
-    keys = (f"user {name}", f"address {client}")
+    keys = throttled(name, client)
     wait = front.access.throttle.wait(*keys)
     if wait > 0:
         words = f"Too many wrong tries. Wait {wait:.0f} s, then try again."
@@ -69,6 +70,22 @@ async def log_out(request: Request, front: AtFront, visitor: Looker) -> Response
     response = RedirectResponse("/login", status_code=303)
     response.headers["set-cookie"] = cookie(new_session(), request.url.scheme)
     return response
+
+
+def throttled(name: str, address: str) -> tuple[str, str]:
+    """Return what wrong tries are counted by: an address, and a user as tried from there.
+
+    Never a user alone, or strangers could lock everybody out. An IPv6 network is one address.
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        known = address
+    else:
+        known = (
+            str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address
+        )
+    return f"user {name} from {known}", f"address {known}"
 
 
 def _inside(target: str) -> str:

@@ -1,0 +1,280 @@
+"""What strangers and broken clients send is answered within bounds, with the usual headers."""
+
+import asyncio
+import importlib
+import pkgutil
+import re
+import resource
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+import uvicorn
+
+from pipeline.service.settings import load
+from pipeline.service.wiring import Site
+from pipeline.web import pages
+from pipeline.web.app import create_app
+from pipeline.web.connections import Patience, protocol_with
+from pipeline.web.passwords import hash_password
+from tests.acceptance.harness import Root, orders, until
+from tests.web.conftest import Live, address_of
+
+PASSWORD = "correct horse"
+USERS = f'[web.users.asha]\npassword_hash = "{hash_password(PASSWORD)}"\n'
+HOSTILE = (
+    "9" * 40,
+    "-1",
+    "x" * 300,
+    "x" * 6_000,
+    "\x00",
+    "\u202e\U0001f4a9",
+    "../../etc/passwd",
+    "%",
+    "é" * 300,
+    "._acme",
+    "1e5",
+)
+
+
+def bound(response: httpx.Response) -> bool:
+    """Tell whether an answer has the headers that bind browsers."""
+    headers = response.headers
+    return (
+        "default-src 'none'" in headers.get("content-security-policy", "")
+        and headers.get("x-content-type-options") == "nosniff"
+        and headers.get("x-frame-options") == "DENY"
+        and headers.get("referrer-policy") == "same-origin"
+        and "cache-control" in headers
+    )
+
+
+def asked_for() -> list[tuple[str, tuple[str, ...]]]:
+    """Every address that can be read, with the names of what may follow the question mark."""
+    return [
+        (route.path, tuple(each.alias for each in route.dependant.query_params))
+        for module in pkgutil.iter_modules(pages.__path__)
+        for route in importlib.import_module(f"{pages.__name__}.{module.name}").router.routes
+        if "GET" in route.methods
+    ]
+
+
+@pytest.mark.parametrize("path", [path for path, _ in asked_for()])
+def test_no_parameter_makes_a_page_fail(live: Live, path: str) -> None:
+    names = dict(asked_for())[path]
+    with live.client(follow_redirects=False) as client:
+        for value in HOSTILE:
+            filled = re.sub(r"\{.*?\}", quote(value, safe=""), path)
+            plain = re.sub(r"\{.*?\}", "0", path)
+            addresses = [filled] if filled != path else []
+            addresses += [f"{plain}?{name}={quote(value, safe='')}" for name in names]
+            for address in addresses:
+                answer = client.get(address)
+                assert answer.status_code < 500, address
+                assert bound(answer), address
+
+
+def test_a_log_in_takes_no_more_than_it_needs(root: Root) -> None:
+    (root.path / "shipdrop.toml").write_text(USERS, "utf-8")
+    root.configure(web__port=0)
+    service = root.start("serve", "--log-format", "json")
+    long = b"name=" + b"x" * (128 << 10)
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    with httpx.Client(base_url=address_of(service), timeout=30) as client:
+        for path in ("/login", "/upload", "/api/v1/drops"):
+            body = long * (1 if path == "/login" else 40)
+            told = client.post(path, content=body, headers=form)
+            assert told.status_code == 413, path
+            assert bound(told)
+        chunked = client.post("/login", content=iter([long] * 4), headers=form)
+        assert chunked.status_code == 413
+        assert bound(chunked)
+    assert "web.bug" not in service.end().err
+
+
+def test_uploads_are_bounded_in_sum_and_ask_for_room_first(root: Root) -> None:
+    root.configure(web__port=0, web__max_upload_mb=1, inbox__min_free_mb=0)
+    url = address_of(root.start("serve", "--log-format", "json"))
+    host, port = url.removeprefix("http://").split(":")
+    head = (
+        f"POST /api/v1/drops HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5242000\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+    ).encode()
+    file = {"files": ("a.csv", orders(500))}
+    with ExitStack() as held, httpx.Client(base_url=url, timeout=30) as client:
+        for _ in range(3):
+            connection = held.enter_context(socket.create_connection((host, int(port))))
+            connection.sendall(head)
+        refused = until(
+            lambda: (
+                (found := client.post("/api/v1/drops", files=file)).status_code == 503 and found
+            ),
+            what="too many at once",
+        )
+        assert bound(refused)
+        held.close()
+        until(
+            lambda: client.post("/api/v1/drops", files=file).status_code == 202,
+            what="room again",
+        )
+
+
+def test_an_upload_that_finds_no_room_is_refused_before_it_is_read(root: Root) -> None:
+    root.configure(web__port=0, inbox__min_free_mb=1 << 40)
+    url = address_of(root.start("serve", "--log-format", "json"))
+    with httpx.Client(base_url=url, timeout=30) as client:
+        told = client.post("/api/v1/drops", files={"files": ("a.csv", orders(1))})
+        assert told.status_code == 507
+        assert "room" in told.text
+        assert bound(told)
+
+
+def test_half_sent_requests_by_the_thousand_leave_the_page_alive(root: Root) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    root.configure(web__port=0)
+    url = address_of(root.start("serve", "--log-format", "json"))
+    host, port = url.removeprefix("http://").split(":")
+    try:
+        with ExitStack() as held, httpx.Client(base_url=url, timeout=10) as client:
+            for number in range(1_200):
+                connection = held.enter_context(socket.create_connection((host, int(port))))
+                half = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                connection.sendall(half + (b"Content-Length: 9\r\n\r\n" if number % 2 else b""))
+            for _ in range(10):
+                assert client.get("/healthz").status_code == 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def _slowly(scope, receive, send) -> None:
+    """Answer once the body is there."""
+    while (message := await receive())["type"] == "http.request" and message["more_body"]:
+        pass
+    if message["type"] == "http.request":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"whole"})
+
+
+@contextmanager
+def impatient() -> Iterator[int]:
+    """A server that waits for its clients for moments only; its port."""
+    patience = Patience(head=0.3, body=0.3, bytes_a_second=1_000, every=0.05)
+    config = uvicorn.Config(
+        _slowly, http=protocol_with(patience), lifespan="off", log_config=None, port=0
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread.start()
+    until(lambda: server.started, what="the server listens")
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf",
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTT",
+    ],
+)
+def test_a_request_that_is_not_ended_is_given_up(half: bytes) -> None:
+    with impatient() as port, socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.settimeout(20)
+        connection.sendall(half)
+        try:
+            while connection.recv(1000):
+                pass
+        except ConnectionResetError:
+            pass
+
+
+def test_a_body_that_goes_on_coming_is_waited_for() -> None:
+    with impatient() as port, socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n")
+        began = threading.Event()
+        for _ in range(8):
+            connection.sendall(b"x" * 500)
+            began.wait(0.1)  # a body that takes a while: 5 kB a second, where 1 is asked for
+        assert b"whole" in connection.recv(1000)
+
+
+def test_what_is_no_request_is_answered_like_all_else(live: Live) -> None:
+    host, port = live.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(b"\x16\x03\x01 what is this\r\n\r\n")
+        told = b"".join(iter(lambda: connection.recv(4096), b"")).lower()
+    assert told.startswith(b"http/1.1 400")
+    assert b"content-security-policy" in told
+    assert b"nosniff" in told
+
+
+def test_a_client_that_hangs_up_is_no_bug(root: Root) -> None:
+    root.configure(web__port=0)
+    service = root.start("serve", "--log-format", "json")
+    url = address_of(service)
+    host, port = url.removeprefix("http://").split(":")
+    for path, kind in (
+        ("/api/v1/drops", "multipart/form-data; boundary=b"),
+        ("/login", "application/x-www-form-urlencoded"),
+        ("/api/v1/couriers/delhivery/words", "application/json"),
+    ):
+        method = "PUT" if path.endswith("words") else "POST"
+        with socket.create_connection((host, int(port))) as connection:
+            head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 60000\r\n"
+            connection.sendall(f"{head}Content-Type: {kind}\r\n\r\n--b\r\n".encode())
+    with httpx.Client(base_url=url, timeout=30) as client:
+        for _ in range(5):
+            assert client.get("/healthz").status_code == 200
+    told = service.end()
+    assert told.code == 0
+    assert "web.bug" not in told.err
+    assert "Traceback" not in told.err
+    assert "Exception in ASGI" not in told.err
+
+
+def test_a_bug_is_answered_with_the_headers_of_every_answer(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+
+    async def ask(site: Site) -> httpx.Response:
+        app = create_app(site)
+        app.add_api_route("/fails", lambda: 1 / 0)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.get("/fails")
+
+    with closing(Site(tmp_path, load(tmp_path))) as site:
+        answer = asyncio.run(ask(site))
+    assert answer.status_code == 500
+    assert "The log says how" in answer.text
+    assert bound(answer)
+
+
+def test_strangers_who_guess_lock_nobody_out(root: Root) -> None:
+    (root.path / "shipdrop.toml").write_text(USERS, "utf-8")
+    root.configure(web__port=0, web__behind_proxy="true")
+    url = address_of(root.start("serve", "--log-format", "json"))
+
+    def log_in(address: str, password: str) -> int:
+        with httpx.Client(base_url=url, headers={"x-forwarded-for": address}) as client:
+            found = re.search(r'name="csrf" value="([0-9a-f]+)"', client.get("/login").text)
+            assert found
+            form = {"csrf": found[1], "name": "asha", "password": password}
+            return client.post("/login", data=form).status_code
+
+    guesses = [log_in("203.0.113.9", f"guess{number}") for number in range(8)]
+    assert 429 in guesses
+    assert log_in("203.0.113.9", PASSWORD) == 429, "whoever guesses waits"
+    assert log_in("198.51.100.7", PASSWORD) == 303, "she does not"
+    near = [log_in(f"2001:db8:1:2::{number}", f"guess{number}") for number in range(8)]
+    assert 429 in near, "a network of IPv6 is one address"
