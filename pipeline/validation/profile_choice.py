@@ -95,13 +95,27 @@ class LaterHeaders:
         return len(cell) < _LONGEST and data_header(cell) in self._known
 
     def is_header(self, cells: Sequence[str]) -> bool:
-        """Tell whether a row holds headings: all that a profile needs, or two and no data."""
+        """Tell whether a row holds headings: all that a profile needs, or two and no data.
+
+        One is enough where it is the status's in the header's column for it: rows below would be
+        read with that status and with whatever stands where the order ids were.
+        """
         known = [self._known[data_header(cell)] for cell in cells if self.is_heading(cell)]
         if not known:
             return False
         if any(fits(cells, profile) for profile in self._profiles):
             return True
-        return _are_of_two(known) and not any(looks_like_data(cell) for cell in cells)
+        if any(looks_like_data(cell) for cell in cells):
+            return False
+        return _are_of_two(known) or self._heads_the_statuses(cells)
+
+    def _heads_the_statuses(self, cells: Sequence[str]) -> bool:
+        heads = any(
+            at < len(cells) and Role.STATUS in self._known.get(data_header(cells[at]), ())
+            for at in self.statuses
+        )
+        words = [folded for cell in cells if (folded := fold(cell))]
+        return heads and len(words) > 1 and self._statuses.isdisjoint(words)
 
     def divides(self, cells: Sequence[str]) -> bool:
         """Tell whether the row right below the header divides its headings (Previous, Current).

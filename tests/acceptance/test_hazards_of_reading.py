@@ -33,6 +33,15 @@ def workbook(rows: Sequence[Sequence[object]]) -> bytes:
     return out.getvalue()
 
 
+_SECOND_HEADERS = {
+    "order.csv": 62,
+    "wider.csv": 62,
+    "unknown.csv": 62,
+    "other.csv": 63,
+    "book.xlsx": 83,
+}
+
+
 def test_a_second_table_below_the_first_is_refused_at_any_depth(
     root: Root, api: SandboxHandle
 ) -> None:
@@ -40,15 +49,23 @@ def test_a_second_table_below_the_first_is_refused_at_any_depth(
     root.drop("order.csv", first + "AWB No,Order ID,Status\n" + many("W", "{},A1,Delivered"))
     root.drop("wider.csv", first + "AWB No,City,Hub,Status,Order ID\nW1,Pune,H,Delivered,A1\n")
     root.drop("unknown.csv", first + "AWB No,Order Code,Status\nW2,A2,Delivered\n")
+    root.drop("other.csv", first + ",,\nPincode,City,Status\n560001,Pune,Delivered\n")
     table = [["Order ID", "AWB No", "Status"], *([f"B{n}", "X", "Delivered"] for n in range(80))]
     table += [[], ["", "Tracking No", "ORDER_ID", "Status"], ["", "W3", "C1", "Delivered"]]
     root.drop("book.xlsx", workbook(table))
     assert root.once().code == 4
     told = {each.summary["source_file"]: each.summary["refused"] for each in root.delivered()}
     assert {each["code"] for each in told.values()} == {"HEADER_AMBIGUOUS"}
-    for name, row in {"order.csv": 62, "wider.csv": 62, "unknown.csv": 62, "book.xlsx": 83}.items():
+    for name, row in _SECOND_HEADERS.items():
         assert f"Rows 1 and {row}" in told[name]["message"]
     assert sent(api) == []
+
+
+def test_a_summary_below_the_rows_holds_none_of_them(root: Root, api: SandboxHandle) -> None:
+    text = "Order ID,Status\nA1,Delivered\nA2,Delivered\n,\nStatus,Count\nDelivered,2\nRTO,0\n"
+    root.drop("day.csv", text)
+    assert root.once().code == 3
+    assert sent(api) == [("A1", "delivery_done"), ("A2", "delivery_done")]
 
 
 def test_a_header_that_comes_again_is_one_whatever_its_case_and_marks(

@@ -18,9 +18,9 @@ from tests.fakes.courier_days import (
     RETURNED,
     RETURNING,
     YESTERDAY,
-    Cell,
     Day,
     RowOf,
+    cell_of,
 )
 
 ROWS = 500
@@ -50,10 +50,6 @@ def events(day: Day) -> Iterator[tuple[str, str, tuple[str, ...], RowOf]]:
             row = RowOf(at=at, when=when, status=comes_to)
             yield f"{17788111230617047123 + 97 * order}", f"3600{parcel}001{order:05}", decides, row
             at += 1
-
-
-def cell_of(cell: Cell, row: RowOf) -> str:
-    return cell if isinstance(cell, str) else cell(row)
 
 
 def written_day(courier: str, day: Day) -> tuple[str, Counter[str]]:

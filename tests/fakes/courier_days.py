@@ -30,6 +30,11 @@ def written(form: str) -> Callable[[RowOf], str]:
     return lambda row: f"{row.when:{form}}"
 
 
+def cell_of(cell: Cell, row: RowOf) -> str:
+    """Return the text of a cell in this row."""
+    return cell if isinstance(cell, str) else cell(row)
+
+
 @dataclass(frozen=True)
 class Day:
     """A courier's day: its columns, and what the cells of each kind of row come to.
@@ -243,9 +248,7 @@ def _on_the_way_back(cell: Cell) -> Cell:
     """Return a cell that is filled for what was delivered back, as nothing else has it."""
 
     def filled(row: RowOf) -> str:
-        if row.status != BACK:
-            return ""
-        return cell if isinstance(cell, str) else cell(row)
+        return cell_of(cell, row) if row.status == BACK else ""
 
     return filled
 

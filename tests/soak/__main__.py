@@ -24,6 +24,8 @@ _LONG_SECONDS = 180.0
 _COUNTED = ("rows", "files", "tests", "kills", "faults")
 _OF_WORKERS = ("freezes", "ends", "restarts", "cuts", "connections")
 """Counts that "workers in chaos" has besides: of the database the last three."""
+_OF_MUTANTS = ("mutants", "sent", "held", "refused")
+_OF_SOME = (*_OF_WORKERS, *_OF_MUTANTS)
 
 
 def _seeds(text: str) -> Iterator[int]:
@@ -97,7 +99,7 @@ class _Soak:
         error = ended.exception()
         if error is None:
             counts, seconds = ended.result()
-            self._counts += Counter({name: counts[name] for name in (*_COUNTED, *_OF_WORKERS)})
+            self._counts += Counter({name: counts[name] for name in (*_COUNTED, *_OF_SOME)})
             self._times.setdefault(kind, []).append(seconds)
             shutil.rmtree(place, ignore_errors=True)
             return
@@ -119,7 +121,7 @@ class _Soak:
         sys.stdout.flush()
 
     def _told(self) -> str:
-        there = [*_COUNTED, *(name for name in _OF_WORKERS if self._counts[name])]
+        there = [*_COUNTED, *(name for name in _OF_SOME if self._counts[name])]
         return ", ".join(f"{self._counts[name]:,} {name}" for name in there)
 
     def tell(self) -> int:

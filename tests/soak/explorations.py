@@ -24,11 +24,14 @@ from tests.campaign.field import sandbox_field
 from tests.campaign.kinds import KINDS as CAMPAIGNS
 from tests.campaign.manifests import a_bad_week
 from tests.postgres import PrivatePostgres, missing, private_postgres
+from tests.soak.mutants.through_a_service import through_a_service
 
 REPOSITORY = Path(__file__).parents[2]
 ORDERS = 500
 FILES = 1_000
 """Mutated files to one seed."""
+MUTANTS = 250
+"""Mutants of sound manifests to one seed."""
 
 Exploration = Callable[[int, Path], Counter[str]]
 """Seed, an empty folder → counts. Raises AssertionError with what does not hold."""
@@ -258,6 +261,7 @@ KINDS: Mapping[str, Exploration] = {
     "killed at any time": _killed_at_any_time,
     "uploads that pause": _pausing_uploads,
     "mutated files": _mutated_files,
+    "mutants through a service": partial(through_a_service, mutants=MUTANTS),
     "other examples": _other_examples,
     **({} if missing() else {"workers in chaos": _workers_in_chaos}),
     "started in full": _started_in_full,
