@@ -73,6 +73,7 @@ class Evidence:
         self._looks = dict(self._candidates())
         self._statuses = dict(self._status_columns())
         self.heard: dict[str, str] = dict.fromkeys(mapping.around, "direction")
+        self._named = self.heard.pop(FILE_NAME, "") and mapping.around[FILE_NAME]
 
     def put_into(self, block: Block) -> Block:
         """Return the block with the cells that say a direction or a status elsewhere.
@@ -80,13 +81,17 @@ class Evidence:
         ``heard`` keeps what spoke: its name in messages → what about.
         """
         said = {}
+        directed = False
         for at, look in self._looks.items():
             claims = _claims(block.cells[at], look)
+            directed |= _is_of_directions(block.cells[at], look, claims)
             if claims is not None:
                 said[self._column(at)] = claims
         titles = self._titles(block)
         if titles is not None:
             said[_TITLE] = titles
+        if self._named and not directed:
+            said[FILE_NAME] = pa.repeat(self._named, len(block))
         others = {}
         for at, asks in self._statuses.items():
             statuses = _other_statuses(block.cells[at], asks, self._profile.statuses)
@@ -202,6 +207,16 @@ def _claims(cells: pa.Array, look: Look | None) -> pa.Array | None:
     if not any(told):
         return None
     return pa.array(told, pa.string()).take(encoded.indices)
+
+
+def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | None) -> bool:
+    """Tell whether a column says of each row which way it goes, a no in Is RTO included.
+
+    An RTO AWB does not: where it is empty, nothing is said.
+    """
+    if look is None or look.asks is not Asks.YES:
+        return claims is not None and (look is None or look.asks is Asks.WORDS)
+    return not all(map(is_absent, _first(cells)))
 
 
 def _is_sure(cells: pa.Array, look: Look | None) -> bool:

@@ -17,6 +17,9 @@ from schemas.vocabulary import Role
 _LONGEST = 120
 """No heading that a profile knows is longer."""
 
+_FEWEST = 2
+"""So many words make a row of headings."""
+
 _TELLING = frozenset({Role.ORDER_ID, Role.AWB, Role.STATUS})
 
 
@@ -97,8 +100,8 @@ class LaterHeaders:
     def is_header(self, cells: Sequence[str]) -> bool:
         """Tell whether a row holds headings: all that a profile needs, or two and no data.
 
-        One is enough where it is the status's in the header's column for it: rows below would be
-        read with that status and with whatever stands where the order ids were.
+        One is enough if it is the order id's, or stands for another in the header's own column
+        for ids or statuses: rows below would be read with what is no id, or no status, of theirs.
         """
         known = [self._known[data_header(cell)] for cell in cells if self.is_heading(cell)]
         if not known:
@@ -107,15 +110,18 @@ class LaterHeaders:
             return True
         if any(looks_like_data(cell) for cell in cells):
             return False
-        return _are_of_two(known) or self._heads_the_statuses(cells)
+        return _are_of_two(known) or self._heads_another(cells)
 
-    def _heads_the_statuses(self, cells: Sequence[str]) -> bool:
-        heads = any(
-            at < len(cells) and Role.STATUS in self._known.get(data_header(cells[at]), ())
-            for at in self.statuses
-        )
+    def _heads_another(self, cells: Sequence[str]) -> bool:
         words = [folded for cell in cells if (folded := fold(cell))]
-        return heads and len(words) > 1 and self._statuses.isdisjoint(words)
+        if len(words) < _FEWEST or not self._statuses.isdisjoint(words):
+            return False
+        roles = [self._known.get(data_header(cell), set()) for cell in cells]
+        return (
+            any(Role.ORDER_ID in each for each in roles)
+            or any(Role.AWB in roles[at] for at in self.ids if at < len(roles))
+            or any(Role.STATUS in roles[at] for at in self.statuses if at < len(roles))
+        )
 
     def divides(self, cells: Sequence[str]) -> bool:
         """Tell whether the row right below the header divides its headings (Previous, Current).

@@ -11,10 +11,12 @@ from msgspec import Struct
 from pipeline.core.free_text import without_absent
 from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
-from pipeline.validation.evidence import FILE_NAME, cell_said, direction_said, is_column
+from pipeline.validation.evidence import FILE_NAME, cell_said, direction_said
 from schemas.courier import Profile
+from schemas.display import quoted
 from schemas.evidence import speaks_against
 from schemas.folding import fold
+from schemas.parcels import AWB_SHAPE, DAY
 from schemas.statuses import Direction, Doubt, Ruling, StatusCase, Verdict, agrees
 from schemas.vocabulary import CellKind, Role
 
@@ -42,15 +44,19 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
         status_cells(block, mapping.columns[Role.STATUS]),
         _cells(block, mapping.columns.get(Role.STATUS_TYPE)),
         _cells(block, mapping.columns.get(Role.DIRECTION)),
-        _filled(block, mapping.helpers.get("rto_awb"), profile),
+        *_second_awbs(block, mapping.helpers.get("rto_awb"), profile),
         _scans(block, mapping.columns.get(Role.REASON_CODE), profile),
         *block.others.values(),
         *block.said.values(),
     ]
     index, combinations = _distinct(columns, len(block))
     others, sources = tuple(block.others), tuple(block.said)
+    second = mapping.helpers.get("rto_awb")
+    awb = (
+        "" if second is None else f"the column {quoted(' '.join(mapping.headers[second].split()))}"
+    )
     cases = tuple(
-        _resolve(cells, others, sources, mapping.around, profile) for cells in combinations
+        _resolve(cells, others, sources, mapping.around, awb, profile) for cells in combinations
     )
     return Statuses(index=index, cases=cases)
 
@@ -69,12 +75,20 @@ def _cells(block: Block, at: int | None) -> pa.Array | None:
     return None if at is None else block.cells[at]
 
 
-def _filled(block: Block, at: int | None, profile: Profile) -> pa.Array | None:
-    """Give "1" where the second AWB says something, for profiles to which that means a way back."""
+def _second_awbs(
+    block: Block, at: int | None, profile: Profile
+) -> tuple[pa.Array | None, pa.Array | None]:
+    """Return "1" where there is a second AWB, for profiles to which that means a way back.
+
+    And the cells that are filled with what is no AWB, such as the date of a row that is shifted.
+    """
     if at is None or not profile.filled_rto_awb:
-        return None
-    awbs = without_absent(block.cells[at])
-    return pc.if_else(pc.is_in(awbs, value_set=pa.array(["", "0"])), "", "1")
+        return None, None
+    cells = without_absent(block.cells[at])
+    filled = pc.invert(pc.is_in(cells, value_set=pa.array(["", "0"])))
+    sound = pc.and_(filled, pc.match_substring_regex(cells, AWB_SHAPE))
+    sound = pc.and_not(sound, pc.match_substring_regex(cells, DAY))
+    return pc.if_else(sound, "1", ""), pc.if_else(pc.and_not(filled, sound), cells, "")
 
 
 def _scans(block: Block, at: int | None, profile: Profile) -> pa.Array | None:
@@ -122,12 +136,15 @@ def _resolve(
     others: tuple[str, ...],
     sources: tuple[str, ...],
     around: Mapping[str, str],
+    awb: str,
     profile: Profile,
 ) -> StatusCase:
-    status, kind, direction_cell, filled, scan, *more = cells
+    status, kind, direction_cell, filled, no_awb, scan, *more = cells
     elsewhere, said = more[: len(others)], more[len(others) :]
     direction = profile.direction(direction_cell, has_rto_awb=bool(filled))
     claims = _claims(sources, said, around)
+    if no_awb:
+        claims.append(_Claim(source=awb, cell=no_awb, direction=Direction.MAYBE_RTO))
     source = ""
     if direction is Direction.BLANK:
         plain = [each for each in claims if each.direction in _PLAIN and each.source != FILE_NAME]
@@ -196,15 +213,11 @@ def _claims(
 ) -> list[_Claim]:
     """Return what is said of a row, nearest to it first.
 
-    A file's name counts only where nothing else does and no column says any row's direction.
+    A file's name counts only where nothing else does.
     """
-    told = [
-        *(pair for pair in zip(sources, said, strict=True) if pair[1]),
-        *(pair for pair in around.items() if pair[0] != FILE_NAME),
-    ]
-    if not told and FILE_NAME in around and not any(map(is_column, sources)):
-        told = [(FILE_NAME, around[FILE_NAME])]
+    told = [pair for pair in zip(sources, said, strict=True) if pair[1]]
+    nearer = [pair for pair in (*told, *around.items()) if pair[0] != FILE_NAME]
     return [
         _Claim(source=source, cell=cell_said(source, cell), direction=direction_said(source, cell))
-        for source, cell in told
+        for source, cell in nearer or told
     ]

@@ -130,6 +130,31 @@ def test_a_file_name_says_nothing_beside_a_direction_column(root: Root) -> None:
     assert root.once().code == 0
 
 
+def test_a_file_name_counts_beside_an_rto_awb_that_is_empty(root: Root) -> None:
+    header = ("Order ID", "Status", "RTO AWB", "Is RTO")
+    rows = [("A1", "RTO Delivered", "46001", ""), ("A2", "Delivered", "", "")]
+    root.drop("Return mis.csv", sheet(rows, header=header))
+    told = [("A3", "RTO Delivered", "46003", "Yes"), ("A4", "Delivered", "", "No")]
+    root.drop("rto mis.csv", sheet(told, header=header))
+    assert root.once().code == 3
+    assert ends(root, "Return mis") == [SENT, HELD]
+    assert ends(root, "rto mis") == [SENT, SENT]
+
+
+@pytest.mark.parametrize("odd", ["2026-11-26 06:00:44", "20-11-2026", "0.5", "Prepaid"])
+def test_a_second_awb_that_is_none_says_nothing_of_the_way_back(root: Root, odd: str) -> None:
+    header = ("Order Number", "AWB Number", "Status Code", "Product Type", "ref_awb")
+    rows = [("A1", "3601", "999", "ppd", odd), ("A2", "3602", "999", "ppd", "36000001")]
+    root.drop(
+        "day.csv", sheet([*rows, ("A3", "3603", "999", "ppd", "-")], header=header), "ecomexpress"
+    )
+    assert root.once().code == 3
+    assert ends(root, "day") == [HELD, SENT, SENT]
+    lines = root.of("day").lines()
+    assert [line["order_status"] for line in lines[1:]] == ["rto_bag_delivered", "delivery_done"]
+    assert '"ref_awb"' in lines[0]["message"]
+
+
 def test_a_profile_can_say_that_a_column_and_a_file_name_mean_nothing(root: Root) -> None:
     profile = root.path / "couriers" / "acme.toml"
     profile.parent.mkdir(exist_ok=True)

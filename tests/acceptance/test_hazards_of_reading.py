@@ -38,6 +38,7 @@ _SECOND_HEADERS = {
     "wider.csv": 62,
     "unknown.csv": 62,
     "other.csv": 63,
+    "returns.csv": 62,
     "book.xlsx": 83,
 }
 
@@ -50,6 +51,7 @@ def test_a_second_table_below_the_first_is_refused_at_any_depth(
     root.drop("wider.csv", first + "AWB No,City,Hub,Status,Order ID\nW1,Pune,H,Delivered,A1\n")
     root.drop("unknown.csv", first + "AWB No,Order Code,Status\nW2,A2,Delivered\n")
     root.drop("other.csv", first + ",,\nPincode,City,Status\n560001,Pune,Delivered\n")
+    root.drop("returns.csv", first + "Return ID,Order ID,Return Status\n501,A1,Delivered\n")
     table = [["Order ID", "AWB No", "Status"], *([f"B{n}", "X", "Delivered"] for n in range(80))]
     table += [[], ["", "Tracking No", "ORDER_ID", "Status"], ["", "W3", "C1", "Delivered"]]
     root.drop("book.xlsx", workbook(table))

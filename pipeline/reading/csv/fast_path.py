@@ -5,10 +5,11 @@ delimiter, a line end or the start (or right after the quote before it: ``""`` i
 a cell), and every quote of even number stands right before a delimiter, a line end or the end (or
 before its twin), then by induction over the cells every reading agrees on which delimiters and
 line ends are data. If no quote stands at the start of a cell, all of them are data. In both cases
-numpy knows every record's bounds, and Arrow's reader makes the columns. Anything else is left to
-``tokens``.
+numpy knows every record's bounds, and Arrow's reader makes the columns. Anything else, and a quote
+behind a delimiter and spaces, is left to ``tokenize``.
 """
 
+import re
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from pipeline.reading.record_shape import Parsed, surplus_of
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
 
-_LF, _CR, _QUOTE = 10, 13, 34
+_LF, _CR, _SPACE, _QUOTE = 10, 13, 32, 34
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -147,7 +148,10 @@ def _quoting(data: Bytes, delimiter: int) -> tuple[bool, Places | None]:
     quotes = np.flatnonzero(data == _QUOTE)
     if not len(quotes):
         return True, None
-    after_edge = _is_edge(data[quotes - 1], delimiter)
+    before = data[quotes - 1]
+    if (before == _SPACE).any() and re.search(re.escape(bytes([delimiter])) + b' +"', data):
+        return False, None
+    after_edge = _is_edge(before, delimiter)
     after_edge[0] |= quotes[0] == 0
     if not after_edge.any():
         return True, None

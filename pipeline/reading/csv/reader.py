@@ -18,7 +18,6 @@ from pipeline.reading.csv.dialect import (
     has_spaced_quotes,
 )
 from pipeline.reading.csv.encoding import (
-    CHECKED,
     Encoding,
     Text,
     choose_encoding,
@@ -27,7 +26,7 @@ from pipeline.reading.csv.encoding import (
 )
 from pipeline.reading.csv.fast_path import certify, parse
 from pipeline.reading.csv.tokenizer import BrokenQuote, tokenize
-from pipeline.reading.file_type import Buffer, check_not_binary, check_text, let_go
+from pipeline.reading.file_type import Buffer, check_not_binary, check_text
 from pipeline.reading.header_row import HeaderFinder, LaterHeaders
 from pipeline.reading.record_shape import Heading, Parsed, Shaper, surplus_of
 from schemas.codes import Code
@@ -38,7 +37,6 @@ SEGMENT = 4 * 1024 * 1024
 
 _NEWLINES = b" \t\r\n"
 _LITERAL_TAB = b"\\t"
-_OVERLAP = 64
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", "\x01": "Ctrl-A"}
 
 
@@ -105,31 +103,7 @@ def _dialect(
         except DropRefused:
             raise refusal from None
         return dialect, whole
-    if not dialect.spaced and _has_spaced_quotes(data, encoding, dialect.delimiter):
-        dialect = replace(dialect, spaced=True)
     return dialect, encoding
-
-
-def _has_spaced_quotes(data: Buffer, encoding: Encoding, delimiter: str) -> bool:
-    """Look through the whole text, some megabytes at a time."""
-    if encoding.in_place and not _holds_quote_behind_space(data):
-        return False
-    text, at, last = open_text(data, encoding), 0, False
-    while not last:
-        window, last = text.load(at, SEGMENT)
-        if has_spaced_quotes(window.decode(errors="ignore"), delimiter):
-            return True
-        at += max(1, len(window) - _OVERLAP)
-        let_go(data)
-    return False
-
-
-def _holds_quote_behind_space(data: Buffer) -> bool:
-    for at in range(0, len(data), CHECKED):
-        if data.find(b' "', at, at + CHECKED + 1) >= 0:
-            return True
-        let_go(data)
-    return False
 
 
 def _literal_tabs() -> DropRefused:
@@ -195,11 +169,12 @@ class CsvBlocks(Struct, frozen=True, kw_only=True):
         self, window: bytes, at: int, first: int, *, last: bool
     ) -> tuple[Parsed, int] | None:
         piece = window.decode("utf-8", errors="strict" if last else "ignore")
+        delimiter = self.dialect.delimiter
+        spaced = self.dialect.spaced or has_spaced_quotes(piece, delimiter)
         records: list[list[str]] = []
         end = 0
         try:
-            spaced = self.dialect.spaced
-            for cells, after in tokenize(piece, self.dialect.delimiter, last=last, spaced=spaced):
+            for cells, after in tokenize(piece, delimiter, last=last, spaced=spaced):
                 records.append(cells)
                 end = after
         except BrokenQuote as broken:

@@ -97,7 +97,7 @@ def _rows(mutant: Mutant, data: bytes) -> Iterator[tuple[tuple[str, int], set[st
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=mutant.delimiter, skipinitialspace=mutant.space
     )
-    for number, row in enumerate(reader, start=1 + bool(mutant.first)):
+    for number, row in enumerate(reader, start=1):
         yield ("", number), _texts(row)
 
 

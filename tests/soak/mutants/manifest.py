@@ -30,7 +30,8 @@ AGAIN = Special("the headings once more")
 class Line:
     """A data row: its cells, and what may be sent of it: its order, its AWB, these statuses.
 
-    ``above``: rows that stand right above it, such as titles.
+    ``above``: rows that stand right above it, such as titles. ``shift``: a cell too many, and where
+    (True: the one there is lacking).
     """
 
     cells: list[Cell]
@@ -41,6 +42,7 @@ class Line:
     may: set[str]
     above: list[list[Cell]] = field(default_factory=list)
     hidden: bool = False
+    shift: tuple[int, str | bool] | None = None
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Mutant:
     """A manifest. ``keys`` name the columns for mutations: ``id``, ``awb``, ``status``, ``type``.
 
     ``done``: the mutations, ``sound``: all of them are harmless, so nothing may be held.
+    ``turned``: from this row on it is a second table, whose columns have another order.
     ``elsewhere``: what further tables, which are written as they are, say of orders of their own.
     """
 
@@ -67,6 +70,7 @@ class Mutant:
     top: list[list[Cell]] = field(default_factory=list)
     below_headings: list[Cell] = field(default_factory=list)
     bottom: list[list[Cell]] = field(default_factory=list)
+    turned: int | None = None
     # Of a workbook.
     tab: str = "Sheet1"
     second_tab: str = ""
@@ -127,9 +131,14 @@ class Mutant:
         yield [*self.headings], False
         if self.below_headings:
             yield self.below_headings, False
-        for line in lines:
+        for number, line in enumerate(lines):
             yield from (([*self.headings] if row == [AGAIN] else row, False) for row in line.above)
-            yield line.cells, line.hidden
+            places = [*range(len(self.headings))]
+            if self.turned is not None and number >= self.turned:
+                random.Random(self.number).shuffle(places)
+            if number == self.turned:
+                yield [self.headings[at] for at in places], False
+            yield _shifted([line.cells[at] for at in places], line.shift), line.hidden
         yield from ((row, False) for row in self.bottom)
 
     def data(self) -> bytes:
@@ -184,6 +193,13 @@ class Mutant:
             if key in self.hidden:
                 letter = get_column_letter(1 + right + column)
                 sheet.column_dimensions[letter].hidden = True
+
+
+def _shifted(cells: list[Cell], shift: tuple[int, str | bool] | None) -> list[Cell]:
+    if shift is None:
+        return cells
+    at, more = min(shift[0], len(cells) - 1), shift[1]
+    return [*cells[:at], *([] if more is True else [more]), *cells[at + (more is True) :]]
 
 
 def _put(cell: openpyxl.cell.cell.Cell, value: Cell, number_format: str) -> None:
