@@ -149,7 +149,9 @@ def _quoting(data: Bytes, delimiter: int) -> tuple[bool, Places | None]:
     if not len(quotes):
         return True, None
     before = data[quotes - 1]
-    if (before == _SPACE).any() and re.search(re.escape(bytes([delimiter])) + b' +"', data):
+    if (before == _SPACE).any() and re.search(
+        re.escape(bytes([delimiter])) + b' +"', memoryview(data)
+    ):
         return False, None
     after_edge = _is_edge(before, delimiter)
     after_edge[0] |= quotes[0] == 0
