@@ -38,7 +38,7 @@ _WORD = re.compile(r"[a-z0-9]+")
 AROUND_AN_ID = " \t\r\n'\"`=\u00a0"
 """What may stand around an AWB or item id and is no part of it."""
 
-AWB_SHAPE = rf"^[{AROUND_AN_ID}]*[A-Za-z/_-]*[0-9][A-Za-z0-9/_-]{{3,}}[{AROUND_AN_ID}]*$"
+AWB_SHAPE = rf"^[{AROUND_AN_ID}]*[A-Za-z/_-]*[0-9][A-Za-z0-9/_-]{{2,}}[{AROUND_AN_ID}]*$"
 """A cell that may be an AWB, if it is no date."""
 
 DAY = r"^[0-9]{1,4}[/-](?:[0-9]{1,2}|[A-Za-z]{3,9})[/-][0-9]{1,4}$"

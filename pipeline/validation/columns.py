@@ -288,7 +288,7 @@ def _twins(folded: Sequence[str], columns: Mapping[Role, int]) -> dict[Role, tup
     twins = {}
     for role, at in columns.items():
         others = tuple(
-            other for other, name in enumerate(folded) if other != at and name == folded[at]
+            other for other, name in enumerate(folded) if other != at and name == folded[at] != ""
         )
         if others:
             twins[role] = others

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import replace
@@ -154,16 +155,20 @@ class Evidence:
         return pa.array(titles, pa.string()).take(pa.array(index))
 
     def _changes(self, block: Block) -> list[tuple[int, str]]:
-        """Return the rows in which one cell stands alone: titles between tables."""
-        statuses = block.cells[self._mapping.columns[Role.STATUS]]
-        if self._mapping.columns[Role.STATUS] == 0:
-            return []
-        empty = pc.equal(pc.binary_length(statuses), 0).to_numpy(zero_copy_only=False)
+        """Return the rows in which one cell stands alone: titles between tables.
+
+        In the column of the statuses only one that names a way: else it is a row without an id.
+        """
+        columns = self._mapping.columns
+        of_ids, of_statuses = columns[Role.ORDER_ID], columns[Role.STATUS]
         found = []
-        for at in np.flatnonzero(empty).tolist():
+        for at in np.flatnonzero(_empty(block.cells[of_ids]) | _empty(block.cells[of_statuses])):
             filled = [text for cells in block.cells if (text := cells[at].as_py().strip())]
-            if len(filled) == 1 and not filled[0].isdigit():
-                found.append((at, self._way_titled(filled[0])))
+            if len(filled) != 1 or filled[0].isdigit():
+                continue
+            title = self._way_titled(filled[0])
+            if title or not block.cells[of_statuses][at].as_py().strip():
+                found.append((int(at), title))
         return found
 
     def _way_titled(self, title: str) -> str:
@@ -187,6 +192,13 @@ def cell_said(source: str, cell: str) -> str:
 def is_column(source: str) -> bool:
     """Tell whether a direction is said by a column, not by a name or title."""
     return source.startswith("the column ")
+
+
+def _empty(cells: pa.Array) -> npt.NDArray[np.bool_]:
+    empty: npt.NDArray[np.bool_] = pc.equal(pc.binary_length(cells), 0).to_numpy(
+        zero_copy_only=False
+    )
+    return empty
 
 
 def _claims(cells: pa.Array, look: Look | None) -> pa.Array | None:

@@ -113,6 +113,14 @@ def test_a_title_above_a_table_holds_deliveries_below_it(root: Root) -> None:
     ]
 
 
+def test_a_title_in_the_column_of_the_statuses_holds_deliveries_below_it(root: Root) -> None:
+    text = "Status,Order ID\nDelivered,A1\n,\nRTO SHIPMENTS,\nDelivered,A2\nUndelivered,\n"
+    root.drop("day.csv", f"{text}Delivered,A3\nForward,\nDelivered,A4\n")
+    assert root.once().code == 3
+    found = {line["order_id"]: line["outcome"] for line in root.of("day").lines()}
+    assert [found[f"A{at}"] for at in range(1, 5)] == ["accepted", *["rejected"] * 2, "accepted"]
+
+
 @pytest.mark.parametrize(
     ("name", "held"),
     [("RTO_delivered", True), ("reverse pickup mis", True), ("non-rto", False), ("day", False)],
@@ -279,6 +287,20 @@ def test_a_hidden_column_stands_back_and_is_told(root: Root, first: int) -> None
     (told,) = (w for w in root.of("book").summary["warnings"] if w["code"] == "HIDDEN_COLUMN")
     assert '"Status"' in told["message"]
     assert "HIDDEN_COLUMN" in root.run("check", next(root.path.rglob("book.xlsx"))).out
+
+
+def test_a_hidden_column_has_no_twin_in_one_without_a_heading(root: Root) -> None:
+    book = openpyxl.Workbook()
+    tab = book.active
+    tab.append(("Order ID", "Status", "EDD", "", "Location"))
+    tab.append(("A1", "Delivered", "2026-11-30", "seen", "Pune"))
+    for letter in "CE":
+        tab.column_dimensions[letter].hidden = True
+    data = io.BytesIO()
+    book.save(data)
+    root.drop("book.xlsx", data.getvalue())
+    assert root.once().code == 0
+    assert ends(root, "book") == [SENT]
 
 
 @pytest.mark.parametrize("heading", ["Status", "Package Status", "Current Status"])

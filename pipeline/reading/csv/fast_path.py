@@ -149,9 +149,8 @@ def _quoting(data: Bytes, delimiter: int) -> tuple[bool, Places | None]:
     if not len(quotes):
         return True, None
     before = data[quotes - 1]
-    if (before == _SPACE).any() and re.search(
-        re.escape(bytes([delimiter])) + b' +"', memoryview(data)
-    ):
+    spaced = re.escape(bytes([delimiter])) + b' +"'
+    if (before == _SPACE).any() and re.search(spaced, data.data):
         return False, None
     after_edge = _is_edge(before, delimiter)
     after_edge[0] |= quotes[0] == 0

@@ -70,7 +70,8 @@ class Judge:
 
 
 def _bare(text: str) -> str:
-    return text.strip(_AROUND)
+    """Return a cell without wrappers, and without the bytes that no encoding has."""
+    return "".join(filter(str.isascii, text.strip(_AROUND)))
 
 
 def _texts(cells: Sequence[object]) -> set[str]:

@@ -434,7 +434,8 @@ def _a_name_of_a_file(mutant: Mutant) -> bool | None:
         {RTO: ("RTO list", "rto_day"), REVERSE: ("reverse pickups", "Return mis")}[way]
     )
     for line in mutant.lines:
-        travels(mutant, line, way)
+        # What its own row says of its way goes before the name: of the others only these have none.
+        line.may -= {DONE, PICKED}
     # A column that says a direction would go before it.
     mutant.done += [
         "a_direction_in_a_column",
@@ -718,8 +719,10 @@ def _taken_back_later(mutant: Mutant) -> bool | None:
 @spoiling
 def _long_ago_or_to_come(mutant: Mutant) -> bool | None:
     at = mutant.at("when")
-    if at is None:
+    if at is None or {*mutant.done} & {"a_heading_misspelt", "two_headings_swapped"}:
         return False
+    # Nothing tells of a time whose heading is another thing's.
+    mutant.done += ["a_heading_misspelt", "two_headings_swapped"]
     rng = mutant.rng
     heading = next(
         h for h in mutant.day.own if h in {"Status Date", "Last Updated At", "Event Time"}
@@ -812,10 +815,6 @@ def _two_headings_swapped(mutant: Mutant) -> bool | None:
     first, second = mutant.rng.sample(free, 2)
     headings = mutant.headings
     headings[first], headings[second] = headings[second], headings[first]
-    deciding = {"status", "type"} & {mutant.keys[first], mutant.keys[second]}
-    if deciding and len(mutant.day.decides) > 1:
-        for line in mutant.all_lines:
-            line.may.clear()
     return None
 
 
