@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from xdist.remote import Producer
 
+import tests.examples
 import tests.forked  # noqa: F401 - notes the environment before other imports change it
 from tests.dealing import Dealing, mixed, processes
 from tests.postgres import PrivatePostgres, missing, private_postgres

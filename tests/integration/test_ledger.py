@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -26,6 +26,7 @@ from pipeline.core.ports import (
 )
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from schemas.vocabulary import Milestone, Outcome
+from tests.examples import examples
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 
 DONE = Milestone.DELIVERY_DONE
@@ -245,7 +246,7 @@ class TestSending:
             max_size=5,
         )
     )
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     def test_many_outcomes_and_marks_at_once_are_those_of_one_at_a_time(self, batches):
         """Neighbours that end alike are written together: none more, none less."""
         ways = (

@@ -75,7 +75,8 @@ def _mutated_files(seed: int, place: Path) -> Counter[str]:
 
 def _other_examples(seed: int, _place: Path) -> Counter[str]:
     """The tests that hypothesis thinks up examples for."""
-    return _tests("-m", "hypothesis", f"--hypothesis-seed={seed}", "tests/unit")
+    chosen = ("-m", "hypothesis", f"--hypothesis-seed={seed}", "tests/unit")
+    return _tests(*chosen, SHIPDROP_TEST_EXAMPLES="all")
 
 
 def _started_in_full(seed: int, _place: Path) -> Counter[str]:

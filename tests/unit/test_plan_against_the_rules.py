@@ -6,12 +6,13 @@ do not and why, which pickups are added, and what is asked about first.
 
 from collections.abc import Iterator
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.core.model import Disposition
 from pipeline.planning.plan import Plan, plan
 from schemas.vocabulary import Milestone
+from tests.examples import examples
 from tests.fakes.plan_rows import accepted, calls, dispatched, dispositions, plan_input, unknown
 from tests.fakes.published_rules import BEHIND, RIVALS, contradictory
 
@@ -64,7 +65,7 @@ def _expected(told: set[Milestone], past: set[Milestone]) -> dict[Milestone, Dis
 
 
 @given(ROWS, PASTS, AUTOS)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @example([("a", T, None), ("a", V, None), ("a", D, None)], {"a": (P, D)}, set())
 @example([("a", R, 1), ("a", P, 0)], {"a": (P, D, T)}, set())
 def test_every_row_goes_or_stays_as_the_rules_say(rows, pasts, autos):
@@ -88,7 +89,7 @@ def test_every_row_goes_or_stays_as_the_rules_say(rows, pasts, autos):
 
 
 @given(ROWS, PASTS, AUTOS, AUTOS)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @example([("a", D, None)], {}, {"a"}, set())
 @example([("a", D, None)], {}, set(), {"a"})
 @example([("a", D, 5), ("a", T, 0), ("a", V, 1)], {}, set(), set())
@@ -117,7 +118,7 @@ def test_a_pickup_is_added_exactly_where_nobody_told_of_one(rows, pasts, autos, 
 
 
 @given(ROWS, PASTS, DOUBTS, st.booleans())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @example([("a", D, None), ("b", D, None)], {}, {("a", D)}, False)
 def test_what_ended_unknown_before_is_asked_about_and_nothing_else_is(rows, pasts, doubts, fill):
     known = [accepted(order, status) for order, past in pasts.items() for status in past]

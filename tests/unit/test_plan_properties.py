@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Set
 from typing import ClassVar
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.model import Disposition
@@ -13,6 +13,7 @@ from pipeline.planning.freeze import _planned_table
 from pipeline.planning.plan import plan
 from pipeline.reporting.row_outcomes import OUTCOMES, settle, unsent
 from schemas.vocabulary import Milestone, Outcome
+from tests.examples import examples
 from tests.fakes.plan_rows import accepted, calls, dispositions, plan_input
 
 ROWS = st.lists(
@@ -73,7 +74,7 @@ class ApiModel:
 
 
 @given(ROWS, KNOWN, st.integers(1, 20), st.booleans())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_chunks_partition_what_is_sent(rows, known, chunk_size, fill):
     made = plan(plan_input(rows), known, chunk_size=chunk_size, fill_missing_pickup=fill)
     packed = calls(made)
@@ -95,7 +96,7 @@ def test_chunks_partition_what_is_sent(rows, known, chunk_size, fill):
 
 
 @given(ROWS, KNOWN)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_a_repeat_follows_a_row_of_its_order_and_status_that_is_sent(rows, known):
     made = plan(plan_input(rows), known, chunk_size=20)
     for at, each in enumerate(dispositions(made)):
@@ -108,7 +109,7 @@ def test_a_repeat_follows_a_row_of_its_order_and_status_that_is_sent(rows, known
 
 
 @given(st.lists(ROWS, min_size=1, max_size=4), st.integers(1, 4), st.booleans())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_the_api_never_sees_an_illegal_move_because_of_us(drops, chunk_size, fill):
     api = ApiModel()
     standing: list[Standing] = []
@@ -138,7 +139,7 @@ RESULTS = st.tuples(
 
 
 @given(ROWS, KNOWN, st.lists(RESULTS, min_size=20, max_size=20), st.booleans())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_every_row_ends_in_exactly_one_outcome(rows, known, results, fill):
     made = plan(plan_input(rows), known, chunk_size=3, fill_missing_pickup=fill)
     chunks, verdicts = [], []

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pytest
 import xlsxwriter
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipeline.core.columns import RESULT
@@ -18,6 +18,7 @@ from pipeline.reporting.rejects_csv import LEADING, rejects_csv
 from pipeline.reporting.rejects_xlsx import rejects_xlsx
 from pipeline.validation.rejects_file import origin, restore_headers, unguarded
 from schemas.vocabulary import CellKind
+from tests.examples import examples
 from tests.fakes.header_finders import ExactHeader
 
 pytestmark = pytest.mark.timeout(120)
@@ -53,7 +54,7 @@ def cells_of(data: bytes, header: Sequence[str]) -> list[tuple[str, ...]]:
     return rows
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(table=tables(CELL))
 def test_any_text_written_into_a_workbook_reads_back(table: list[list[str]]) -> None:
     header = [f"Column {at}" for at in range(len(table[0]))]
@@ -81,7 +82,7 @@ TYPED = (
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(column=st.lists(TYPED, min_size=1, max_size=30))
 def test_any_typed_cells_read_back_as_their_text_and_kind(
     column: list[tuple[object, str, CellKind]],
@@ -151,7 +152,7 @@ def dropped_back(data: bytes, headers: tuple[str, ...], kind: str) -> list[tuple
     return rows
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(table=tables(ORIGINAL), data=st.data())
 def test_any_rejects_csv_reads_back_as_the_original_rows(
     table: list[list[str]], data: st.DataObject
@@ -164,7 +165,7 @@ def test_any_rejects_csv_reads_back_as_the_original_rows(
     assert dropped_back(written, headers, "csv") == [tuple(row) for row in table]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(table=tables(CELL))
 def test_any_rejects_workbook_reads_back_as_the_original_rows(table: list[list[str]]) -> None:
     headers = tuple(f"Column {at}" for at in range(len(table[0])))

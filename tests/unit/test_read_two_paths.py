@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DropRefused
@@ -18,6 +18,7 @@ from pipeline.reading.csv.reader import CsvBlocks
 from pipeline.reading.open_manifest import read_manifest
 from schemas.codes import Code
 from schemas.vocabulary import EMPTY_SURPLUS
+from tests.examples import examples
 from tests.fakes.header_finders import ExactHeader
 
 pytestmark = pytest.mark.timeout(60)
@@ -69,7 +70,7 @@ REGULAR = st.lists(
 ).map(",".join)
 
 
-@settings(max_examples=800, deadline=None)
+@examples(800)
 @given(
     body=ODD | FRAGMENTS | REGULAR,
     width=st.integers(1, 4),
@@ -152,7 +153,7 @@ def written(table: list[list[str]], delimiter: str, end: str, *, quote_all: bool
     return sheet.getvalue()
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     table=TABLE,
     delimiter=st.sampled_from(",;\t|"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.columns import PREPARED
@@ -13,6 +13,7 @@ from pipeline.core.model import Disposition
 from schemas.profile import builtin_profiles
 from schemas.update import META_KEYS
 from schemas.vocabulary import CellKind, Milestone
+from tests.examples import examples
 from tests.fakes.courier_sheet import one_status, sheet
 
 HEADERS = [
@@ -147,7 +148,7 @@ def check_item(item: str) -> None:
         assert value != ""
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     rows=rows,
     courier=st.sampled_from(list(builtin_profiles())),
@@ -175,7 +176,7 @@ def test_any_block_gives_one_disposition_per_row_and_sound_items(
             assert row["codes"]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(row=good)
 def test_a_sound_row_is_always_sent(row: tuple[str, ...]) -> None:
     done = sheet(HEADERS, row).one

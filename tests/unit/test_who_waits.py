@@ -16,7 +16,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
@@ -37,6 +36,7 @@ from pipeline.planning.decisions import (
 )
 from pipeline.service.lineup import Event
 from pipeline.service.work import Work
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 AWAY = Shut(held=False, reason="The API is away.")
@@ -423,7 +423,7 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestHistories.settings = examples(150, steps=40)
 
 
 def test_a_chain_behind_an_outage_is_planned_once_and_waits() -> None:
