@@ -1,23 +1,41 @@
-"""How a text of somebody else's is shown inside our own."""
+"""Show texts of somebody else's inside our own: one way for cells, names, paths and words."""
+
+import re
 
 SHOWN = 60
-"""Characters of a cell that a message shows."""
+"""Characters of a text that a message shows."""
+
+_JOINERS = "\u200c\u200d"
+"""They do not print, and Hindi is spelled with them."""
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def quoted(value: str, *, limit: int = SHOWN) -> str:
-    """Show a cell in a message: in quotes, controls escaped, cut to about 60 characters.
+def shown(text: object, limit: int | None = SHOWN) -> str:
+    """Show a text, name or path: what does not print is escaped, cut to ``limit`` characters.
 
     A message travels to terminals, logs and web pages, so nothing that steers one may survive.
     """
-    return f'"{plain(value, limit=limit)}"'
+    whole = str(text)
+    seen = whole if limit is None else whole[: limit + 1]
+    if not seen.isprintable():
+        seen = "".join(map(_visible, seen))
+    return seen if limit is None or len(seen) <= limit else seen[: limit - 1] + "…"
 
 
-def plain(value: str, *, limit: int = SHOWN) -> str:
-    """Show a text as ``quoted`` does, without the quotes."""
-    cut = value if len(value) <= limit else value[: limit - 1] + "…"
-    if cut.isprintable():
-        return cut
-    return "".join(each if each.isprintable() else _escaped(each) for each in cut)
+def quoted(value: str, *, limit: int = SHOWN) -> str:
+    """Show a cell in a message, in quotes."""
+    return f'"{shown(value, limit)}"'
+
+
+def one_line(text: str) -> str:
+    """Show a text whole, on one line, for a file: line ends are spaces."""
+    return shown(encodable(text).replace("\n", " "), None).strip()
+
+
+def encodable(text: str) -> str:
+    """Return U+FFFD for every lone surrogate: a file name need not be UTF-8, reports are."""
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def counted(number: int, noun: str) -> str:
@@ -25,7 +43,9 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _escaped(character: str) -> str:
+def _visible(character: str) -> str:
+    if character.isprintable() or character in _JOINERS:
+        return character
     if character == "\u00a0":
         return " "
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")

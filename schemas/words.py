@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from schemas.courier import Profile
-from schemas.display import counted, plain, quoted
+from schemas.display import counted, quoted, shown
 from schemas.folding import fold
 from schemas.likeness import alike
 from schemas.limits import EXACT_DIGITS, FUTURE_HOURS, RANGE_DAYS, REASON_MOST, TEXT_LENGTH
@@ -88,7 +88,7 @@ def wider(_: None, __: Place) -> str:
 
 def nul(headings: tuple[str, ...], _: Place) -> str:
     """Tell about cells with a NUL character in them."""
-    named = ", ".join(plain(heading) for heading in headings)
+    named = ", ".join(shown(heading) for heading in headings)
     return f", {named}: the cell holds a NUL character, so it is damaged. Export the row again."
 
 

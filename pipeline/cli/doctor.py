@@ -19,9 +19,10 @@ from pipeline.service.health_file import is_fresh
 from pipeline.service.resting import in_words, why_open
 from pipeline.service.sending import credentials_of, has_no_token
 from pipeline.service.wiring import Site
-from pipeline.storage.file_names import as_text, shown
+from pipeline.storage.file_names import as_text
 from pipeline.storage.listing import cannot_read
 from pipeline.storage.writers import NETWORK_SYSTEMS, is_told_of_all, writers_of
+from schemas.display import shown
 
 _MOST_OPEN = 10
 """Drops that are not through, told one by one."""

@@ -32,7 +32,7 @@ def drops(
     """List drops, newest first; or show one."""
     if context.invoked_subcommand is not None:
         return None
-    from pipeline.storage.file_names import shown
+    from schemas.display import shown
 
     found = desk.site(later=True).ledger.recent(limit)
 
@@ -98,7 +98,7 @@ def trace(
 ) -> int:
     """Show all that was read, sent and answered for an order."""
     from pipeline.service.order_history import trace_order
-    from pipeline.storage.file_names import shown
+    from schemas.display import shown
 
     story = trace_order(desk.site(), order_id)
 

@@ -37,7 +37,7 @@ def check(
     """Read and plan files as a run would; send nothing."""
     from pipeline.cli.text import describe_check
     from pipeline.service.check import check_files
-    from pipeline.storage.file_names import shown
+    from schemas.display import shown
 
     checked = check_files(desk.site(anywhere=True, reads=True), files, courier=courier, out=out)
 
@@ -61,7 +61,7 @@ def submit(
 
     A file of the same name that still waits is never replaced: a number is added.
     """
-    from pipeline.storage.file_names import shown
+    from schemas.display import shown
 
     site = desk.site()
     if courier:
@@ -86,7 +86,7 @@ def again(
     Its bytes go into the inbox as a new drop; what was accepted comes out as duplicate.
     """
     from pipeline.service.read_again import read_again
-    from pipeline.storage.file_names import shown
+    from schemas.display import shown
 
     site = desk.site()
     placed = read_again(site, drop)

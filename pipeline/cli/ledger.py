@@ -7,7 +7,7 @@ import typer
 
 from pipeline.cli.options import Desk, command
 from pipeline.core.errors import UsageError
-from pipeline.storage.file_names import shown
+from schemas.display import shown
 
 if TYPE_CHECKING:
     from pipeline.storage.ledger.backup import LedgerFacts

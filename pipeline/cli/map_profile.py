@@ -46,8 +46,8 @@ def draft(
     from pipeline.core.draft import said
     from pipeline.core.errors import DropRefused, UsageError
     from pipeline.service.draft import draft_from
-    from pipeline.storage.file_names import shown
     from pipeline.validation.draft.profile_draft import is_untouched
+    from schemas.display import shown
 
     told = said(column or (), no or ())
     site = desk.site(anywhere=True, reads=True)

@@ -147,7 +147,7 @@ def _teller(desk: Desk) -> Callable[["Closed"], None]:
             sys.stdout.flush()
         elif not desk.quiet:
             from pipeline.cli.text import in_words
-            from pipeline.storage.file_names import shown
+            from schemas.display import shown
 
             typer.echo(f"{shown(closed.drop.source_file)}: {in_words(closed.summary)}")
             sys.stdout.flush()
@@ -157,7 +157,7 @@ def _teller(desk: Desk) -> Callable[["Closed"], None]:
 
 def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool, outbox: "Path") -> None:
     for waiting in outcome.left:
-        from pipeline.storage.file_names import shown
+        from schemas.display import shown
 
         typer.echo(f"shipdrop: {shown(waiting.name)} was not ready: {waiting.reason}", err=True)
     if (once or outcome.died) and not desk.quiet and outcome.exit:

@@ -11,15 +11,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.capture import attempt
-from pipeline.core.display import encodable
 from pipeline.core.errors import DropChanged, StorageError
 from pipeline.core.json_text import SCHEMA, json_text, utc_text
 from pipeline.core.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
 from pipeline.core.ports import Arrival, Clock
-from pipeline.storage.file_names import RECEIVED, as_text, file_name, shown
+from pipeline.storage.file_names import RECEIVED, as_text, file_name
 from pipeline.storage.late_notes import Back, LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, inode_of
+from schemas.display import encodable, shown
 
 log = structlog.get_logger(__name__)
 

@@ -11,12 +11,12 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.display import one_line
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import Clock
 from pipeline.inbox.scan import Cause, Waiting
-from pipeline.storage.file_names import as_text, shown, stem_of
+from pipeline.storage.file_names import as_text, stem_of
 from pipeline.storage.outbox import Outbox
+from schemas.display import one_line, shown
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from pipeline.core.model import ReadyFile
 from pipeline.inbox.done_marker import read_marker, what_differs, what_is_marked
-from pipeline.storage.file_names import may_be_renamed, shown
+from pipeline.storage.file_names import may_be_renamed
 from pipeline.storage.listing import (
     Entry,
     Identity,
@@ -26,6 +26,7 @@ from pipeline.storage.listing import (
 )
 from pipeline.storage.mount_check import Mount
 from pipeline.storage.writers import Writer
+from schemas.display import shown
 
 _LONGER, _LONGER_THAN_NONE = 10, 20.0
 """How much longer than others a file must be unchanged that was taken too early once, or whose name

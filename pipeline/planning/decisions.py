@@ -10,7 +10,7 @@ from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
 from pipeline.core.ports import Chunk
-from pipeline.storage.file_names import shown
+from schemas.display import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa

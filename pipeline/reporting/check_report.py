@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from msgspec import Struct, field
 
-from pipeline.core.display import encodable
 from pipeline.core.model import ResultBlock
 from schemas.codes import ERRORS, INFORMATION, Code
+from schemas.display import encodable
 
 EXAMPLES = 3
 """First examples told of each code in each column."""

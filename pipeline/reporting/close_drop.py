@@ -24,12 +24,12 @@ from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
 from pipeline.reporting.rows import Report, gathered
 from pipeline.storage import file_names
 from pipeline.storage.claim_files import Since, digest_of
-from pipeline.storage.file_names import shown
 from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, place_of
 from pipeline.storage.spool import PART, Spool, spool_of
 from schemas.courier import Profile
+from schemas.display import shown
 from schemas.vocabulary import Outcome
 
 log = structlog.get_logger(__name__)

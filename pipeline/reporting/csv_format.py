@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.display import encodable
 from pipeline.core.formula_guard import RISKY, SPACES, guard_array
+from schemas.display import encodable
 
 #: Excel takes a file without it for the local 8-bit encoding.
 BOM = b"\xef\xbb\xbf"

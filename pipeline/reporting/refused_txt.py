@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from pipeline.core.display import one_line
 from schemas.codes import Code
+from schemas.display import one_line
 
 _DEFAULT_HINT = "Correct the file and drop it again."
 #: Only a file that failed on the way may have been sent in part.

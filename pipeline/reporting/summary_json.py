@@ -5,10 +5,10 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from pipeline.core.display import encodable
 from pipeline.core.json_text import SCHEMA, json_text, utc_text
 from pipeline.core.model import CHANGED, Drop, DropState, Notice, group_notices
 from schemas.codes import ERRORS, INFORMATION, Code
+from schemas.display import encodable
 from schemas.vocabulary import Outcome
 
 _TELLABLE = {DropState.COMPLETED, DropState.REFUSED, DropState.OPEN, DropState.CANCELLED}

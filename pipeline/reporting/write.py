@@ -7,7 +7,6 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.display import encodable
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Drop, Notice, ResultBlock, group_notices
 from pipeline.reporting.refused_txt import refusal_text
@@ -25,6 +24,7 @@ from pipeline.storage.file_names import (
 from pipeline.storage.root_folders import Folders
 from pipeline.validation.rejects_file import is_rejects_header, references
 from schemas.codes import Code
+from schemas.display import encodable
 from schemas.vocabulary import Outcome
 
 _OPEN = frozenset({Outcome.REJECTED, Outcome.FAILED})

@@ -12,7 +12,6 @@ import orjson
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.core.display import encodable
 from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.file_facts import Source
 from pipeline.core.model import Disposition, Drop, DropState
@@ -27,10 +26,10 @@ from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
 from pipeline.reporting.rows import Report
 from pipeline.reporting.summary_json import SummaryFacts, summary_object
 from pipeline.service.wiring import Site
-from pipeline.storage.file_names import shown
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool
 from schemas.codes import Code
+from schemas.display import encodable, shown
 from schemas.vocabulary import Outcome
 
 FIRST = 5

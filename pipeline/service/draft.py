@@ -7,8 +7,8 @@ from pipeline.core.draft import Draft, Said, Sample
 from pipeline.core.errors import ReaderDied, UsageError
 from pipeline.reading.drop_reader import poison
 from pipeline.service.wiring import Site
-from pipeline.storage.file_names import shown
 from pipeline.validation.profile_by_name import find_profile
+from schemas.display import shown
 from schemas.folding import fold
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")

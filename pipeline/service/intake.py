@@ -17,9 +17,9 @@ from pipeline.inbox.late_files import Late, Latecomers
 from pipeline.inbox.problems import Problems
 from pipeline.inbox.scan import Cause, Inbox, Scan, Waiting
 from pipeline.service.late_writes import LateWrites
-from pipeline.storage.file_names import shown
 from pipeline.storage.root_folders import Folders
 from schemas.courier import Profile
+from schemas.display import shown
 
 if TYPE_CHECKING:
     from pipeline.inbox.watcher import Watcher

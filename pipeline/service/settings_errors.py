@@ -11,10 +11,9 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from pipeline.core.errors import SettingsError
+from schemas.display import quoted, shown
 from schemas.likeness import did_you_mean
 from schemas.toml_reader import line_of
-
-_SHOWN = 60
 
 
 class Given(Struct, frozen=True, kw_only=True):
@@ -98,9 +97,7 @@ def _value(field: FieldInfo, key: str, value: object) -> str:
         return "is wrong"
     if isinstance(value, bool):
         return f"is {str(value).lower()}"
-    text = f'"{value}"' if isinstance(value, str) else str(value)
-    text = text if text.isprintable() else ascii(value)
-    return f"is {text if len(text) <= _SHOWN else text[:_SHOWN] + '…'}"
+    return f"is {quoted(value) if isinstance(value, str) else shown(value)}"
 
 
 class _Kind(Enum):

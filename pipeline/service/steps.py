@@ -24,10 +24,10 @@ from pipeline.reporting.close_drop import Closer, Ending
 from pipeline.reporting.row_outcomes import Remark, Settled, settle, unsent
 from pipeline.service.earlier_steps import doubts_of
 from pipeline.storage.departures import Departures
-from pipeline.storage.file_names import shown
 from pipeline.storage.ledger import SqlLedger
 from schemas.codes import Code
 from schemas.courier import Profile
+from schemas.display import shown
 from schemas.vocabulary import Outcome
 
 log = structlog.get_logger(__name__)

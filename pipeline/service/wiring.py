@@ -30,12 +30,13 @@ from pipeline.service.retention_files import RetentionFiles, SweptFile
 from pipeline.service.sending import api_maker, credentials_of, policy_of
 from pipeline.service.settings import Settings
 from pipeline.storage.courier_profiles import LiveProfiles
-from pipeline.storage.file_names import DropIds, shown
+from pipeline.storage.file_names import DropIds
 from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import spool_of
 from pipeline.validation.profile_by_name import did_you_mean, find_profile
+from schemas.display import shown
 
 if TYPE_CHECKING:
     from pipeline.planning.freeze import PlanRules

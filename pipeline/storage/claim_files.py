@@ -27,10 +27,11 @@ from pipeline.storage.durable_files import (
     sync_directory,
     temporary_in,
 )
-from pipeline.storage.file_names import as_text, one_component, shown
+from pipeline.storage.file_names import as_text, one_component
 from pipeline.storage.listing import identity_of, open_regular
 from pipeline.storage.mount_check import Mount
 from pipeline.storage.writers import Writer, writer_of
+from schemas.display import shown
 
 
 class Digest(Struct, frozen=True, kw_only=True):

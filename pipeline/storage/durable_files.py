@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.core.errors import DropChanged, StorageError
-from pipeline.storage.file_names import numbered, shown
+from pipeline.storage.file_names import numbered
 from pipeline.storage.listing import identity_of, open_regular
+from schemas.display import shown
 
 PIECE = 1024 * 1024
 """Bytes read at a time."""

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from pipeline.core.errors import UsageError
+from schemas.display import quoted
 
 STEM_BYTES = 150
 """The outside contract's cap on ``<stem>``; leaves room for the id and the longest suffix."""
@@ -114,7 +115,7 @@ def one_component(name: str) -> str:
         fits = False
     if not fits or name in {"", ".", ".."} or "/" in name or "\0" in name:
         raise UsageError(
-            f'"{shown(name)}" cannot be the name of a file or folder.',
+            f"{quoted(name)} cannot be the name of a file or folder.",
             hint="Use a name without / that is at most 255 bytes long.",
         )
     return name
@@ -172,12 +173,6 @@ def as_text(name: str) -> str:
     return _cut(head, NAME_BYTES - len(_bytes(tail))) + tail
 
 
-def shown(name: object, limit: int = 60) -> str:
-    """Return a name or path for a message: control characters escaped, cut to ``limit``."""
-    text = "".join(_escaped(char) for char in str(name))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
@@ -199,13 +194,6 @@ def _is_control(char: str) -> bool:
 def _unwritable(char: str) -> bool:
     lone_surrogate = "\ud800" <= char <= "\udc7f" or "\udd00" <= char <= "\udfff"
     return char == "/" or lone_surrogate or _is_control(char)
-
-
-def _escaped(char: str) -> str:
-    # Format characters include the bidirectional overrides that make a name read as another.
-    hidden = unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    joins = char in {"\u200c", "\u200d"}  # part of how Hindi is spelled
-    return char.encode("unicode_escape").decode("ascii") if hidden and not joins else char
 
 
 def _cut(text: str, limit: int) -> str:

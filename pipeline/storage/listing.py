@@ -15,8 +15,9 @@ from typing import IO
 from msgspec import Struct, field
 
 from pipeline.core.errors import StorageError
-from pipeline.storage.file_names import ignored_because, is_text, shown
+from pipeline.storage.file_names import ignored_because, is_text
 from pipeline.storage.writers import Writer, writer_of
+from schemas.display import shown
 
 Identity = tuple[int, int, int, int]
 """(device, inode, size, mtime_ns): two looks that agree saw the same file, unchanged."""

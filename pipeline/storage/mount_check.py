@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from pipeline.core.errors import StorageError
-from pipeline.storage.file_names import shown
+from schemas.display import shown
 
 
 class Mount:

@@ -28,9 +28,10 @@ from pipeline.storage.durable_files import (
     sync_directory,
     temporary_in,
 )
-from pipeline.storage.file_names import ignored_because, one_component, shown
+from pipeline.storage.file_names import ignored_because, one_component
 from pipeline.storage.listing import is_courier_folder, open_regular
 from pipeline.storage.outbox import Outbox
+from schemas.display import shown
 
 
 class PutAway(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.core.errors import RootBusy
 from pipeline.storage.durable_files import make_directory, replace_with, storing
-from pipeline.storage.file_names import shown
+from schemas.display import shown
 
 _LOOK_SECONDS = 0.5
 

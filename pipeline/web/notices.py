@@ -25,10 +25,10 @@ from pipeline.service.health_file import Pulse, has_scanned, is_fresh, read_puls
 from pipeline.service.settings import NotifySettings
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import storing
-from pipeline.storage.file_names import shown
 from pipeline.web.lateness import couriers
 from pipeline.web.tally import Tally
 from pipeline.web.words import counted
+from schemas.display import shown
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.templating import Jinja2Templates
 
 from pipeline.service.wiring import Site
-from pipeline.storage.file_names import shown
 from pipeline.web import charts, words
 from pipeline.web.strip import Strip
+from schemas.display import shown
 
 _HERE: Final = Path(__file__).parent
 
@@ -36,7 +36,7 @@ def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
 
     environment.filters.update(
         number=words.number,
-        shown=shown_to_people,
+        shown=lambda text, limit=120: shown(text, limit),
         ago=words.ago,
         size=words.size,
         moment=moment,
@@ -55,11 +55,6 @@ def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
         root_name=site.root.name,
     )
     return Jinja2Templates(env=environment)
-
-
-def shown_to_people(text: object, limit: int = 120) -> str:
-    """A text of strangers: control and direction characters made visible, cut."""
-    return shown(text, limit)
 
 
 def address(path: str, **query: Any) -> str:  # noqa: ANN401 - whatever prints

@@ -10,14 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import UsageError
-from pipeline.storage.file_names import (
-    DropIds,
-    ignored_because,
-    numbered,
-    one_component,
-    shown,
-    stem_of,
-)
+from pipeline.storage.file_names import DropIds, ignored_because, numbered, one_component, stem_of
+from schemas.display import shown
 from tests.fakes.manual_clock import ManualClock
 
 names_on_disk = st.binary(min_size=1, max_size=255).map(os.fsdecode)

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.display import encodable
 from pipeline.core.formula_guard import (
     guard_array,
     guard_cell,
     unguard_array,
     unguard_cell,
 )
+from schemas.display import encodable
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 SHARP = st.text("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20' \u00a0\u3000aZ1\x00\u200b\"")

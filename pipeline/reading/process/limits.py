@@ -6,8 +6,8 @@ from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Source
 from pipeline.reading.process.child_process import Child, Usage
 from pipeline.reading.process.protocol import MB
-from pipeline.storage.file_names import shown
 from schemas.codes import Code
+from schemas.display import shown
 
 _WALL = 4
 """How much longer than its processor time a file may take by the clock: waiting is no fault of its

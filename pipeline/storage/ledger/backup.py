@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from pipeline.core.errors import StorageError, UsageError
 from pipeline.storage.durable_files import storing, sync_directory
-from pipeline.storage.file_names import shown
 from schemas.codes import Code
+from schemas.display import shown
 from schemas.vocabulary import Outcome
 
 BESIDE = ("-wal", "-shm", "-journal")
