@@ -1,4 +1,4 @@
-"""What a heading speaks of, by its words: for columns that no profile names."""
+"""Tell by its words of what a heading speaks that no profile names, and what reads as a footer."""
 
 import re
 from collections.abc import Sequence
@@ -148,3 +148,29 @@ def is_plain_order(heading: str) -> bool:
 def is_place_or_thing(heading: str) -> bool:
     """Tell whether a column is, by its heading, of places, people, goods or money."""
     return bool(words_of(heading) & _PLACES_AND_THINGS)
+
+
+_COUNTED = r"(?:rows?|records?|orders?|shipments?|entries|items?|lines?)(?:\(s\))?"
+_FOOTER = re.compile(
+    rf"""(?:
+      (?:grand|sub|net|overall)?[\s-]*totals?(?![\w-]).*
+    | (?:total|no\.?\ of|number\ of|count\ of|sum\ of)\s+{_COUNTED}\b.*
+    | (?:row|record|order|shipment)?\s*count\s*(?:[:=].*)?
+    | \(?\s*\d+\s+{_COUNTED}(?:\s+(?:affected|selected|returned|exported|found|fetched|in\ set)
+        (?:\s*\(.*\))?)?\s*\)?\.?
+    | (?:showing\s+)?(?:\d+\s*(?:-|to)\s*\d+\s+of\s+\d+|page\s+\d+(?:\s+of\s+\d+)?).*
+    | (?:(?:this|the)\s+)?(?:report|file|data|export)?\s*(?:is\s+|was\s+)?
+        (?:generated|downloaded|exported|printed|created|extracted|prepared)\s+(?:on|by|at|from|via)\b.*
+    | (?:this\s+is\s+an?\s+)?(?:system|computer|auto)[\s-]*generated\b.*
+    | (?:powered\s+by|disclaimer|confidential|copyright|©|note\s*:).*
+    | end\s+of\s+(?:the\s+)?(?:report|file|data|list|document|export|records?)\b.*
+    | eof
+    )""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_AROUND = " \t\r\n\u00a0'\"`*#=-_~<>"
+
+
+def reads_as_footer(cell: str) -> bool:
+    """Tell whether a cell that stands where an order id should is a footer's words."""
+    return bool(_FOOTER.fullmatch(cell.strip(_AROUND)))

@@ -464,7 +464,7 @@ _BY_NAME = frozenset(rule.name for rule in RULES)
 
 DECIDED_ELSEWHERE: Mapping[Code, tuple[str, str]] = {
     Code.DATE_MIXED: (
-        "pipeline.validation.boolean_columns",
+        "pipeline.validation.sheet_dates",
         "A column mixes date cells with typed dates; the whole file is looked through.",
     ),
     Code.STATUS_CONFLICT: (

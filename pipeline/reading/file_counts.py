@@ -10,8 +10,7 @@ from msgspec.structs import replace
 
 from pipeline.core.file_facts import SheetFacts
 from pipeline.core.model import Disposition, Notice, ReadTally
-from pipeline.validation.boolean_columns import DateKinds
-from pipeline.validation.date_orders import Proof
+from pipeline.validation.sheet_dates import DateKinds, Proof
 from schemas.codes import Code
 from schemas.vocabulary import Role
 

@@ -40,14 +40,20 @@ from pipeline.storage.arrow_files import RowsWriter
 from pipeline.storage.spool import Spool
 from pipeline.validation import rejects_file
 from pipeline.validation.block import Wanted, prepare_blocks, prepare_each
-from pipeline.validation.boolean_columns import DateKinds
 from pipeline.validation.columns import ColumnMap, Match, map_columns
-from pipeline.validation.date_helpers import date_rules, events, newer, with_dates
-from pipeline.validation.date_orders import Proof, proofs
 from pipeline.validation.evidence import Evidence, around
 from pipeline.validation.profile_by_name import Choice, decided
 from pipeline.validation.profile_choice import ProfileHeaderFinder, candidates, choose_profile
 from pipeline.validation.rejects_file import Family, couriers, parent_of, restored, unguarded
+from pipeline.validation.sheet_dates import (
+    DateKinds,
+    Proof,
+    date_rules,
+    events,
+    newer,
+    proofs,
+    with_dates,
+)
 from schemas.codes import Code
 from schemas.courier import GENERIC, DateRule, Profile
 from schemas.vocabulary import Role

@@ -18,7 +18,7 @@ from pipeline.core.errors import DropRefused
 from pipeline.core.model import BLOCK_ROWS, Block, ReadTally, RowFacts
 from pipeline.reading.header_row import LaterHeaders, two_headers
 from schemas.codes import Code
-from schemas.footers import reads_as_footer
+from schemas.headings import reads_as_footer
 from schemas.limits import USUAL_SHARE
 from schemas.vocabulary import EMPTY_SURPLUS
 

@@ -18,8 +18,8 @@ from pipeline.core.model import Block, Disposition, PreparedBlock
 from pipeline.validation.canonical import Canonical, Evidence, normalise
 from pipeline.validation.columns import ColumnMap, check_ids, check_twins
 from pipeline.validation.date_columns import local_dates
-from pipeline.validation.date_orders import Proof
 from pipeline.validation.row_shape import footers
+from pipeline.validation.sheet_dates import Proof
 from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.limits import TEXT_LENGTH

@@ -17,10 +17,9 @@ from pipeline.core.model import Block
 from pipeline.validation.boolean_columns import auto_dispatched, says_no
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.date_columns import ABSENT, UNREADABLE, Times, read_times
-from pipeline.validation.date_helpers import concerns, events, newer
-from pipeline.validation.date_orders import Proof, as_proven, two_way
 from pipeline.validation.order_ids import canonical_ids
 from pipeline.validation.row_shape import error_cells, nul_cells, shapes, wider, without_status
+from pipeline.validation.sheet_dates import Proof, as_proven, concerns, events, newer, two_way
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import DateRule, Profile
 from schemas.date_headings import zone_named

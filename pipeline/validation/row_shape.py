@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pipeline.core.model import Block, RowFacts
 from pipeline.validation.columns import ColumnMap
 from schemas.courier import Profile
-from schemas.footers import reads_as_footer
+from schemas.headings import reads_as_footer
 from schemas.manifest import Fact, Shape
 from schemas.vocabulary import CELL_ERRORS, EMPTY_SURPLUS, CellKind, Role
 from schemas.words import RowShape
@@ -139,7 +139,7 @@ def without_status(block: Block, mapping: ColumnMap) -> Mask:
 
 
 def footers(block: Block, mapping: ColumnMap) -> Mask:
-    """Return the rows that read as a footer (``schemas.footers``), or have no id and no status.
+    """Return the rows that read as a footer (``schemas.headings``), or have no id and no status.
 
     A footer has no status; beside its words a count may stand there (``3 shipments``).
     """

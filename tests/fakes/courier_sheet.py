@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from pipeline.core.model import Block, Notice, RowFacts
 from pipeline.validation.block import Wanted, prepare_blocks
-from pipeline.validation.boolean_columns import DateKinds
 from pipeline.validation.columns import map_columns
+from pipeline.validation.sheet_dates import DateKinds
 from schemas.courier import Profile
 from schemas.profile import builtin_profiles
 from schemas.vocabulary import CellKind

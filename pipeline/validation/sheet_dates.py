@@ -1,0 +1,214 @@
+"""The dates of a sheet: which columns hold them, their orders of day and month, and mixed kinds.
+
+A value such as 11/30/2026 is possible only month first. Where the courier's profile says day first,
+its column is not what the profile says, and 10/11/2026 in it may be either. Other columns complete
+them: newer delivery dates, and times whose headings no profile lists.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from pipeline.core.model import Block, Notice
+from pipeline.validation.columns import ColumnMap, data_header
+from schemas.codes import Code
+from schemas.courier import DateRule, Profile
+from schemas.date_headings import Told, brings_up_to_date, concerned, event_told
+from schemas.vocabulary import DATE_ROLES, CellKind, Role
+
+Order = Literal["day", "month"]
+Proof = tuple[int, Order, str]
+"""Column, the order that one of its dates is only possible in, and that date's separator."""
+
+_LONGEST = 10
+_NUMERIC = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(?:20)?\d\d(?!\d)|(\d\d)(\d\d)20\d\d(?!\d)")
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def proofs(block: Block, columns: Mapping[int, DateRule]) -> frozenset[Proof]:
+    """Return what the dates of a block prove about columns, beyond what their rules say anyway."""
+    found: set[Proof] = set()
+    for column, rule in columns.items():
+        if rule.read_as != "text":
+            continue
+        _, heads = _heads(block.cells[column])
+        for head in heads:
+            parts = _parts(head)
+            if parts is not None:
+                first, second, separator = parts
+                day_first = rule.is_day_first(separator)
+                if first > 12 and _is_day(first, second) and (rule.auto or not day_first):
+                    found.add((column, "day", separator))
+                elif second > 12 and _is_day(second, first) and (rule.auto or day_first):
+                    found.add((column, "month", separator))
+    return frozenset(found)
+
+
+def as_proven(rule: DateRule, column: int, proven: Collection[Proof]) -> tuple[DateRule, bool]:
+    """Return the rule to read a column by, and whether its two-way dates are in doubt."""
+    if rule.read_as != "text":
+        return rule, False
+    mine = [(order, separator) for at, order, separator in proven if at == column]
+    if rule.auto:
+        orders = {order for order, _ in mine}
+        return replace(rule, day_first=orders != {"month"}), len(orders) != 1
+    return rule, any((order == "month") == rule.is_day_first(sep) for order, sep in mine)
+
+
+def two_way(cells: pa.Array) -> npt.NDArray[np.bool_]:
+    """Tell of each date whether it is another one day first than month first."""
+    index, heads = _heads(cells)
+    both = np.zeros(len(heads) + 1, dtype=np.bool_)
+    for at, head in enumerate(heads):
+        parts = _parts(head)
+        both[at] = parts is not None and parts[0] != parts[1] and max(parts[:2]) <= 12
+    found: npt.NDArray[np.bool_] = both[index]
+    return found
+
+
+def _heads(cells: pa.Array) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return the dates at the beginning of cells: of many times, few are distinct."""
+    bare = pc.utf8_ltrim(cells, " '\u00a0\t")
+    encoded = pc.utf8_slice_codeunits(bare, 0, _LONGEST).dictionary_encode()
+    index = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return index, encoded.dictionary.to_pylist()
+
+
+def _parts(head: str) -> tuple[int, int, str] | None:
+    found = _NUMERIC.match(head)
+    if found is None:
+        return None
+    if found[2]:
+        return int(found[1]), int(found[3]), found[2]
+    return int(found[4]), int(found[5]), ""
+
+
+def _is_day(day: int, month: int) -> bool:
+    return 1 <= month <= 12 and day <= _DAYS[month - 1]
+
+
+_EVENT = "event "
+_NEWER = "newer "
+
+
+def with_dates(mapping: ColumnMap, profile: Profile) -> ColumnMap:
+    """Return the columns of a sheet with those that complete its dates, among the helpers.
+
+    Newer: "Updated EDD" beside "EDD". Events: columns whose heading speaks of the time of what
+    happened, though no profile lists it; those that speak of any status first.
+    """
+    used = {*mapping.columns.values(), *mapping.helpers.values()}
+    used |= {other for others in mapping.twins.values() for other in others}
+    helpers = dict(mapping.helpers)
+    told = []
+    for at, heading in enumerate(mapping.headers):
+        folded = data_header(heading)
+        if at in used or not folded or folded in profile.nothing:
+            continue
+        for role in (Role.PROMISED, Role.ESTIMATED):
+            if role in mapping.columns and brings_up_to_date(heading, profile.headers[role]):
+                helpers.setdefault(f"{_NEWER}{role}", at)
+        event = event_told(heading)
+        if at not in helpers.values() and event is not None:
+            told.append((event, at))
+    helpers |= {f"{_EVENT}{number}": at for number, (_, at) in enumerate(sorted(told))}
+    return replace(mapping, helpers=helpers)
+
+
+def newer(mapping: ColumnMap, role: Role) -> int | None:
+    """Return the column with the newer dates of a role, None without one."""
+    return mapping.helpers.get(f"{_NEWER}{role}")
+
+
+def events(mapping: ColumnMap) -> Iterator[tuple[int, Told]]:
+    """Give the columns that may hold a row's event time, and of which event."""
+    for name, at in mapping.helpers.items():
+        told = event_told(mapping.headers[at]) if name.startswith(_EVENT) else None
+        if told is not None:
+            yield at, told
+
+
+def date_rules(mapping: ColumnMap, profile: Profile) -> dict[int, DateRule]:
+    """Return all columns of a sheet that are read as dates, each with the rule for it."""
+    columns = [(at, role) for role, at in mapping.columns.items() if role in DATE_ROLES]
+    for role in DATE_ROLES:
+        column = newer(mapping, role)
+        columns += [] if column is None else [(column, role)]
+    columns += [(at, Role.EVENT_TIME) for at, _ in events(mapping)]
+    return {at: profile.date_rule(role) for at, role in columns}
+
+
+def concerns(milestones: npt.NDArray[np.int8], told: Told) -> npt.NDArray[np.bool_]:
+    """Return the rows for which a time counts; one of any event also for rows without milestone."""
+    wanted = [int(each) for each in concerned(told)] + ([0] if told is Told.EVENT else [])
+    found: npt.NDArray[np.bool_] = np.isin(milestones, wanted)
+    return found
+
+
+_FIRST = 64
+
+
+class DateKinds(Struct, kw_only=True):
+    """How the dates of a file's columns are kept, gathered over its blocks.
+
+    A column that mixes date cells with dates typed as text was probably opened by a spreadsheet in
+    another locale, which swapped day and month where it could (hazards, section D). A block alone
+    cannot tell: the two kinds may lie 50,000 rows apart.
+    """
+
+    _headers: dict[Role, str] = field(default_factory=dict)
+    _first: dict[Role, int] = field(default_factory=dict)
+    _count: dict[Role, int] = field(default_factory=dict)
+    _typed: set[Role] = field(default_factory=set)
+
+    def see(self, block: Block, mapping: ColumnMap) -> None:
+        """Take a block's date columns into account."""
+        for role in DATE_ROLES:
+            column = mapping.columns.get(role)
+            if column is None:
+                continue
+            kinds = block.kinds.get(column)
+            dates = np.flatnonzero(kinds == CellKind.DATE) if kinds is not None else None
+            if dates is not None and len(dates):
+                self._headers.setdefault(role, mapping.header(role))
+                self._first.setdefault(role, int(block.rows[dates[0]]))
+                self._count[role] = self._count.get(role, 0) + len(dates)
+            if role not in self._typed and _holds_typed_dates(block.cells[column], kinds):
+                self._typed.add(role)
+
+    def mixed(self) -> frozenset[Role]:
+        """The date roles whose column holds both kinds."""
+        return frozenset(role for role in self._count if role in self._typed)
+
+    def notices(self) -> tuple[Notice, ...]:
+        """A warning for each mixed column; the count is that of its date cells."""
+        return tuple(
+            Notice(
+                code=Code.DATE_MIXED,
+                column=role.value,
+                count=self._count[role],
+                example_row=self._first[role],
+                message=f"Column {self._headers[role]} mixes date cells with dates typed as "
+                "text: a spreadsheet has probably swapped day and month where it could. Compare "
+                "the dates with their source, and format the column as text.",
+            )
+            for role in DATE_ROLES
+            if role in self.mixed()
+        )
+
+
+def _holds_typed_dates(cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> bool:
+    if kinds is not None:
+        cells = cells.filter(pa.array(kinds == CellKind.TEXT))
+    # A column of dates shows it by its first cells.
+    return any(
+        pc.any(pc.match_substring_regex(some, "[0-9]")).as_py()
+        for some in (cells.slice(0, _FIRST), cells.slice(_FIRST))
+    )
