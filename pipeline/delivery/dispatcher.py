@@ -19,8 +19,8 @@ from pipeline.core.ports import Chunk, ChunkResult, ChunkState
 from pipeline.core.shipment import DeliveryResult, Shipment, Shut
 from pipeline.delivery.context import ChunkContext, Tools
 from pipeline.delivery.drop_queue import DropQueue
-from pipeline.delivery.held_results import HeldResults
 from pipeline.delivery.limiter import Limiter
+from pipeline.delivery.mass_refusal import HeldResults
 from pipeline.delivery.prefetch import PrefetchBuffer
 from pipeline.delivery.reconcile import proof_from
 from pipeline.delivery.row_outcomes import doubtful, untouched
@@ -164,16 +164,16 @@ class Dispatcher:
 
     async def _serve(self, queue: DropQueue, chunk: Chunk) -> None:
         try:
-            result, suspect, adjourned = await self._pass(queue, chunk)
+            result, suspect, held_back = await self._pass(queue, chunk)
         except Exception as error:  # noqa: BLE001 - it costs its drop, which is told of it
             self._break(queue, error, chunk)
             result = doubtful(chunk, queue.known.get(chunk.no, ()))
-            suspect, adjourned = None, False
+            suspect, held_back = None, False
         whole = result.chunk.state is ChunkState.DONE
-        if adjourned:
-            self._held_results.adjourn(queue, chunk, result)
-        elif suspect and not (whole and self._tools.mass_refusal.has_convicted(queue.drop_seq)):
-            self._held_results.suspend(queue, chunk, result, suspect, whole=whole)
+        if held_back:
+            self._held_results.hold_back(queue, chunk, result)
+        elif suspect and not (whole and self._tools.mass_refusal.is_at_fault(queue.drop_seq)):
+            self._held_results.keep(queue, chunk, result, suspect, whole=whole)
             self._held_results.hold(self._queues)
         else:
             self._back.append((queue, result))
@@ -209,7 +209,7 @@ class Dispatcher:
             ),
         )
         result = await sender.run()
-        return result, sender.suspect, sender.adjourned
+        return result, sender.suspect, sender.held_back
 
     def _break(self, queue: DropQueue, error: Exception, chunk: Chunk) -> None:
         """Send nothing more of a drop: its storage failed, or we did. The others go on."""
@@ -242,7 +242,7 @@ class Dispatcher:
             await self._kick.wait()
             await self._prefetch.gather(len(self._back), calling=self._calling)
             self._kick.clear()
-            self._back += self._held_results.judge(self._queues)
+            self._back += self._held_results.to_book(self._queues)
             back, self._back = self._back, []
             self._prefetch.keep_pace(len(back))
             lease = self._lease(len(back))

@@ -3,15 +3,21 @@
 A chunk refused whole is halved until its bad rows stand alone. When *every* chunk is refused alike
 it is not the rows, and failing file after file row by row would be wrong: at a start, and just as
 well in the afternoon of a day that began well (decision 11). So what counts is what the API has
-taken *since*: each success acquits the API, and what was refused before it was the rows.
+taken *since*: each success clears the API, and what was refused before it was the rows.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
+from msgspec.structs import replace
+
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState
 from pipeline.core.shipment import Shut
+from pipeline.delivery.drop_queue import DropQueue
+from pipeline.delivery.limiter import Limiter
+from pipeline.delivery.row_outcomes import untouched
 
 _ENOUGH = 3
 """Chunks refused to the last row, alike and with nothing taken between, that make a hold."""
@@ -25,8 +31,8 @@ class MassRefusal:
         self._queue: list[asyncio.Future[None]] = []
         self._alike: Counter[str] = Counter()
         self._heard: set[int] = set()
-        self._accused: set[int] = set()
-        self._convicted: set[int] = set()
+        self._suspects: set[int] = set()
+        self._at_fault: set[int] = set()
         self._words = ""
 
     @property
@@ -35,7 +41,7 @@ class MassRefusal:
         return bool(self._alike)
 
     @asynccontextmanager
-    async def bench(self) -> AsyncIterator[None]:
+    async def one_at_a_time(self) -> AsyncIterator[None]:
         """Wait until a refused chunk may be looked into.
 
         One at a time, as long as nothing is taken: each success lets one more in. So isolation runs
@@ -64,11 +70,11 @@ class MassRefusal:
         Drops that were refused alike to the point of a hold have bad rows, then: theirs are not
         counted against the API any more, until one of their own calls is taken.
         """
-        self._convicted |= self._accused
+        self._at_fault |= self._suspects
         if self.has_heard_enough:
-            self._convicted |= self._heard
-        self._accused.clear()
-        self._convicted.discard(drop_seq)
+            self._at_fault |= self._heard
+        self._suspects.clear()
+        self._at_fault.discard(drop_seq)
         self._alike.clear()
         self._heard.clear()
         self._free_a_seat()
@@ -76,7 +82,7 @@ class MassRefusal:
     def reopened(self) -> None:
         """Sending is tried again: one more chunk is enough to tell that nothing has changed."""
         if self.has_heard_enough:
-            self._accused |= self._heard
+            self._suspects |= self._heard
         self._heard.clear()
         self._alike = Counter({what: min(n, _ENOUGH - 1) for what, n in self._alike.items()})
 
@@ -90,21 +96,21 @@ class MassRefusal:
         """More of this drop would tell nothing new."""
         return drop_seq in self._heard and self.has_heard_enough
 
-    def has_convicted(self, drop_seq: int) -> bool:
+    def is_at_fault(self, drop_seq: int) -> bool:
         """It has been shown that this drop's own rows are what is refused."""
-        return drop_seq in self._convicted
+        return drop_seq in self._at_fault
 
     def forget(self, drop_seq: int) -> None:
         """The drop is through."""
-        self._convicted.discard(drop_seq)
-        self._accused.discard(drop_seq)
+        self._at_fault.discard(drop_seq)
+        self._suspects.discard(drop_seq)
 
     @property
     def has_heard_enough(self) -> bool:
         """Looking into more refused chunks would tell nothing new."""
         return max(self._alike.values(), default=0) >= _ENOUGH
 
-    def verdict(self, under_way: Iterable[int]) -> Shut | None:
+    def why_hold(self, under_way: Iterable[int]) -> Shut | None:
         """Why sending is to be held, once there is enough to say so.
 
         ``under_way``: the drops that have something out or to send. Each of them is heard first: a
@@ -157,3 +163,107 @@ class UnclearAnswers:
     def reopened(self) -> None:
         """Sending is tried again: one more is enough to tell that nothing has changed."""
         self._in_a_row = {kind: min(n, _UNCLEAR_IN_A_ROW - 1) for kind, n in self._in_a_row.items()}
+
+
+_Case = tuple[DropQueue, Chunk, ChunkResult]
+Booked = list[tuple[DropQueue, ChunkResult]]
+
+
+class HeldResults:
+    """Keep results of chunks that were refused to the last row, until it is known who is to blame.
+
+    They are booked as they are once the API has taken something, or when nothing is left that could
+    show it; when all sending is held, their rows have not failed: they stay unsent. Lives in the
+    dispatcher's loop.
+    """
+
+    def __init__(
+        self, mass_refusal: MassRefusal, limiter: Limiter, monotonic: Callable[[], float]
+    ) -> None:
+        self._mass_refusal = mass_refusal
+        self._limiter = limiter
+        self._monotonic = monotonic
+        self._not_before = 0.0
+        self._kept: list[_Case] = []
+        self._held_back: list[_Case] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many chunks wait."""
+        return len(self._kept) + len(self._held_back)
+
+    def hold_back(self, queue: DropQueue, chunk: Chunk, result: ChunkResult) -> None:
+        """Keep a chunk that was refused whole and not looked into: there is enough to tell."""
+        self._held_back.append((queue, chunk, result))
+
+    def keep(
+        self, queue: DropQueue, chunk: Chunk, result: ChunkResult, what: str, *, whole: bool
+    ) -> None:
+        """Keep the result of a chunk that was refused with ``what``.
+
+        ``whole``: to its last row; else sending was held while that was being found out.
+        """
+        self._kept.append((queue, chunk, result))
+        if whole:
+            words = result.verdicts[0].message if result.verdicts else ""
+            self._mass_refusal.hear(queue.drop_seq, what, words)
+
+    def to_book(self, queues: Iterable[DropQueue]) -> Booked:
+        """The results that can be booked by now."""
+        if not self.waiting:
+            return []
+        if self._limiter.shut is None:
+            if not self._mass_refusal.suspicious:
+                self._send_again()
+                return self.end()
+            if not self.hold(queues):
+                return []
+        cases, self._kept, self._held_back = [*self._kept, *self._held_back], [], []
+        return [(case[0], self._cleared(*case)) for case in cases]
+
+    def _send_again(self) -> None:
+        """It was not everything: the chunks that were not looked into go once more."""
+        for queue, chunk, result in self._held_back:
+            queue.put_back(replace(chunk, attempts=result.chunk.attempts))
+        self._held_back.clear()
+
+    def hold(self, queues: Iterable[DropQueue]) -> bool:
+        """Hold all sending if everything is refused; at once, or the next chunk would be tried."""
+        if self.seconds_to_hear > 0:
+            return False
+        busy = (queue.drop_seq for queue in queues if not queue.exhausted)
+        if (shut := self._mass_refusal.why_hold(busy)) is not None:
+            self._limiter.close(shut)
+        return shut is not None
+
+    @property
+    def seconds_to_hear(self) -> float:
+        """For how long nothing is held yet."""
+        return max(0.0, self._not_before - self._monotonic())
+
+    def hear_all_until(self, moment: float) -> None:
+        """Hold nothing before this moment (monotonic seconds)."""
+        self._not_before = moment
+
+    def is_all_there_is(self, queues: Iterable[DropQueue]) -> bool:
+        """Nothing else is out that could show whether it was the rows, and it is not for a hold."""
+        out = sum(queue.out for queue in queues)
+        return 0 < self.waiting == out and not self._mass_refusal.has_heard_enough
+
+    def end(self) -> Booked:
+        """Nothing more can show whether it was the rows: they have failed."""
+        cases, self._kept = self._kept, []
+        return [(queue, result) for queue, _, result in cases]
+
+    def _cleared(self, queue: DropQueue, chunk: Chunk, result: ChunkResult) -> ChunkResult:
+        reason = self._limiter.shut.reason if self._limiter.shut else ""
+        before = untouched(chunk, queue.known.get(chunk.no, ()), reason)
+        if chunk.state is not ChunkState.PLANNED:
+            return replace(before, receipts=result.receipts)
+        tried = replace(
+            before.chunk,
+            http_status=result.chunk.http_status,
+            attempts=result.chunk.attempts,
+            sent_at=result.chunk.sent_at,
+        )
+        return replace(before, chunk=tried, receipts=result.receipts)

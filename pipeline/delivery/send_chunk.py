@@ -27,7 +27,7 @@ class ChunkSender:
     """Send one chunk. Use once: ``ChunkResult`` = ``await ChunkSender(…).run()``.
 
     Afterwards ``suspect`` tells of a chunk that was refused to the last row with one status, or
-    was on the way to it when sending was held; ``adjourned`` of one refused whole that is to be
+    was on the way to it when sending was held; ``held_back`` of one refused whole that is to be
     sent again, unless all sending is held.
     """
 
@@ -54,10 +54,10 @@ class ChunkSender:
         self._patience = RetryPolicy(tools, self._context)
         self._generation = 0
         self._refusals: set[str] = set()
-        self._on_trial = False
+        self._isolating = False
         self._looked_into = True
         self._taken = False
-        self.adjourned = False
+        self.held_back = False
 
     @cached_property
     def _reconciler(self) -> Reconciler:
@@ -215,16 +215,16 @@ class ChunkSender:
         """Refused whole: looked into, when it is this chunk's turn."""
         self._tools.limiter.refused()
         self._refusals.add(str(self._rows.http_status))
-        if self._on_trial:
+        if self._isolating:
             await self._isolate(answer, positions)
             return
-        self._on_trial = True
-        async with self._tools.mass_refusal.bench():
+        self._isolating = True
+        async with self._tools.mass_refusal.one_at_a_time():
             if self._tools.limiter.shut is not None:
                 raise SendingHeld
             enough = self._tools.mass_refusal.has_heard_enough_of(self._chunk.drop_seq)
             if enough and self._rows.is_blank:
-                self.adjourned = True  # whether it is the rows is being found out elsewhere
+                self.held_back = True  # whether it is the rows is being found out elsewhere
                 return
             await self._isolate(answer, positions)
 
