@@ -34,6 +34,13 @@ class Namespace:
     def bind(self, source: Path, target: Path) -> None:
         self.run("mount", "--bind", source, target)
 
+    def overlay(self, target: Path, place: Path) -> None:
+        """Let what is written below ``target`` go into ``place``, and nothing into itself."""
+        for name in ("upper", "work"):
+            (place / name).mkdir(parents=True)
+        options = f"lowerdir={target},upperdir={place}/upper,workdir={place}/work"
+        self.run("mount", "-t", "overlay", "-o", options, "overlay", target)
+
     def tmpfs(self, target: Path, size: str) -> None:
         self.run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", target)
 
