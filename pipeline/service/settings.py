@@ -157,11 +157,20 @@ class WebSettings(_Section):
     port: int = Field(default=8080, ge=0, le=65535)
     hosts: tuple[str, ...] = ()
     users: Mapping[str, WebUser] = {}
+    url: str = ""
     session_hours: PositiveSeconds = 12.0
     max_upload_mb: int = Field(default=200, ge=1)
     max_upload_files: int = Field(default=20, ge=1, le=200)
     behind_proxy: bool = False
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+
+    @field_validator("url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and not (parts.scheme in {"http", "https"} and parts.hostname and not parts.query):
+            raise ValueError('must be an address such as "https://shipdrop.example.net"')
+        return value
 
 
 class NotifySettings(_Section):

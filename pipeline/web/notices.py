@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +47,26 @@ _WORDS: Final[Mapping[str, str]] = {
 }
 """Trouble that people are told of → its name."""
 
-Send = Callable[[str, str], bool]
+
+class Kind(StrEnum):
+    """How much a message matters, as apprise names it; the later, the more."""
+
+    INFO = "info"
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+class Event(Struct, frozen=True):
+    """One thing to tell. ``place``: the page about it, such as ``/drops/ID``."""
+
+    words: str
+    kind: Kind
+    place: str = "/"
+
+
+Send = Callable[[str, str, Kind], bool]
+"""Title, text and kind → whether it was taken."""
 
 
 class Told(Struct):
@@ -61,7 +81,7 @@ class Told(Struct):
 
 
 class Notices:
-    """Gathers what changed and tells it. Called in one thread. ``send`` takes title and text."""
+    """Gathers what changed and tells it. Called in one thread."""
 
     def __init__(self, site: Site, send: Send) -> None:
         self._site = site
@@ -71,7 +91,8 @@ class Notices:
         self._path = site.root / "state" / "notices.json"
         self._told = self._read()
         self._kept = self._told.closing
-        self._waiting: list[str] = []
+        self._waiting: list[Event] = []
+        self._pages = site.settings.web.url.rstrip("/")
         self._first_at = 0.0
         self._at_once = False
         self._outage_seconds = site.settings.api.outage_seconds
@@ -95,24 +116,33 @@ class Notices:
         if not self._waiting or not (at_once or self._at_once or waited >= self._digest):
             return
         self._at_once = False
-        lines, more = self._waiting[:_MOST_LINES], len(self._waiting) - _MOST_LINES
-        text = "\n".join(lines) + (f"\nand {counted(more, 'more event')}" if more > 0 else "")
-        title = lines[0] if len(self._waiting) == 1 else counted(len(self._waiting), "event")
-        if not self._send(f"Shipdrop ({self._site.root.name}): {title}", text):
+        first, more = self._waiting[:_MOST_LINES], len(self._waiting) - _MOST_LINES
+        lines = [
+            *map(self._line, first),
+            *([f"And {counted(more, 'more event')}."] if more > 0 else []),
+        ]
+        title = first[0].words if len(self._waiting) == 1 else counted(len(self._waiting), "event")
+        kind = max((each.kind for each in self._waiting), key=[*Kind].index)
+        if not self._send(f"Shipdrop ({self._site.root.name}): {title}", "\n".join(lines), kind):
             log.warning("notices.not_sent", events=len(self._waiting))
             self._first_at = self._site.clock.monotonic()
             return
         self._waiting = []
         self._write()
 
-    def _ends(self) -> Iterator[str]:
+    def _line(self, event: Event) -> str:
+        return f"{event.words} {self._pages}{event.place}" if self._pages else event.words
+
+    def _ends(self) -> Iterator[Event]:
         """Drops that ended since, and were refused or have rows that need a person."""
         for drop in self._site.ledger.ended(self._told.closing):
             self._told.closing = drop.closing
             if drop.state.closed and (words := _ended(drop)):
-                yield words
+                refused = drop.state is DropState.REFUSED
+                kind = Kind.FAILURE if refused else Kind.WARNING
+                yield Event(words, kind, f"/drops/{drop.drop_id}")
 
-    def _late(self) -> Iterator[str]:
+    def _late(self) -> Iterator[Event]:
         missing = {
             each.profile.name: each.due.isoformat()
             for each in couriers(self._site, self._tally)
@@ -120,12 +150,13 @@ class Notices:
         }
         for name, due in missing.items():
             if self._told.late.get(name) != due:
-                yield f"Late: no file of {name} has come; it was expected by {due[11:16]}."
+                words = f"Late: no file of {name} has come; it was expected by {due[11:16]}."
+                yield Event(words, Kind.WARNING, f"/couriers/{name}")
         for name in self._told.late.keys() - missing.keys():
-            yield f"The late file of {name} has come."
+            yield Event(f"The late file of {name} has come.", Kind.SUCCESS, f"/couriers/{name}")
         self._told.late = missing
 
-    def _troubles(self) -> Iterator[str]:
+    def _troubles(self) -> Iterator[Event]:
         """Yield trouble that has lasted, once, and its end. A service that is away says nothing."""
         pulse = self._site.pulse()
         if pulse is None or not is_fresh(pulse, self._site.clock.now()):
@@ -135,11 +166,11 @@ class Notices:
             lasted = what == "api" and pulse.api == "held"
             if what not in self._told.troubles and (lasted or self._lasts(trouble.since)):
                 self._told.troubles[what] = trouble.since
-                yield _begins(trouble, pulse)
+                yield Event(_begins(trouble, pulse), Kind.FAILURE)
         for what, since in list(self._told.troubles.items()):
             if what not in now and (words := self._over(what, since, pulse)):
                 del self._told.troubles[what]
-                yield words
+                yield Event(words, Kind.SUCCESS)
 
     def _lasts(self, since: str) -> bool:
         seconds = (self._site.clock.now() - datetime.fromisoformat(since)).total_seconds()
@@ -196,12 +227,14 @@ def _begins(trouble: Trouble, pulse: Pulse) -> str:
     words = _WORDS[trouble.what]
     if trouble.what == "api":
         words = "Sending is held" if pulse.api == "held" else "Sending is paused"
-        return f"{words}: {trouble.reason} {trouble.hint}".strip()
-    return f"Trouble with {words}: {trouble.reason} {trouble.hint}".strip()
+    else:
+        words = f"Trouble with {words}"
+    said = f"{words}: {trouble.reason} {trouble.hint}".strip()
+    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def sender(settings: NotifySettings) -> Send:
-    """What sends a message to all addresses of the settings."""
+    """Make what sends a message to all addresses of the settings."""
     import apprise
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its lines may name addresses
@@ -209,8 +242,9 @@ def sender(settings: NotifySettings) -> Send:
     for url in settings.urls:
         service.add(url.get_secret_value())
 
-    def send(title: str, text: str) -> bool:
-        return bool(service.notify(title=title, body=text))
+    def send(title: str, text: str, kind: Kind) -> bool:
+        notify_type = apprise.NotifyType(kind.value)
+        return bool(service.notify(title=title, body=text, notify_type=notify_type))
 
     return send
 

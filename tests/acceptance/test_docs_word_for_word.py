@@ -30,6 +30,7 @@ PATH = f"/usr/local/sbin:/usr/local/bin:{sys.base_prefix}/bin:/usr/sbin:/usr/bin
 ROOT = Path("/srv/shipdrop")
 PIP = "/opt/shipdrop/bin/pip install"
 REPLACED = {"https://fyndkonnect.konnect.uat.fyndx1.de": "the sandbox's address"}
+pytestmark = pytest.mark.timeout(1_200)  # for pip, and machines that do much else
 KINDS = {"sh", "sh build", "sh leaving", "sh move", "sh start", "toml", "text"}
 
 

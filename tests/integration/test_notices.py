@@ -9,9 +9,10 @@ import pytest
 
 from pipeline.core.model import stamp
 from pipeline.service.health_file import Pulse, PulseWriter
-from pipeline.service.settings import load
+from pipeline.service.settings import WebSettings, load
 from pipeline.service.wiring import Site
-from pipeline.web.notices import Notices
+from pipeline.web import notices as notices_module
+from pipeline.web.notices import Kind, Notices
 from tests.acceptance.harness import orders, sheet
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.steps_by_hand import claim, finish, plan, put
@@ -20,15 +21,17 @@ DIGEST = 60
 
 
 class Told:
-    """The messages that were sent; ``works`` false: none of them arrives."""
+    """The messages that were sent, and their kinds; ``works`` false: none of them arrives."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, str]] = []
+        self.kinds: list[str] = []
         self.works = True
 
-    def send(self, title: str, text: str) -> bool:
+    def send(self, title: str, text: str, kind: Kind) -> bool:
         if self.works:
             self.messages.append((title, text))
+            self.kinds.append(kind.value)
         return self.works
 
 
@@ -98,8 +101,32 @@ def test_what_happens_close_together_is_told_once_and_together(
     clock.advance(DIGEST)
     look(notices)
     assert len(told.messages) == 2
+    assert told.kinds == ["failure", "failure"], "the gravest of them"
     assert "bad_rows.csv" not in told.messages[1][1]
     assert "later.csv" in told.messages[1][0]
+
+
+def test_lines_lead_to_the_page_where_its_address_is_known_and_end_with_a_full_stop(
+    site: Site, clock: ManualClock, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices_module, "_MOST_LINES", 1)
+    page = "https://shipdrop.example.net/x"
+    settings = site.settings.model_copy(update={"web": WebSettings(url=f"{page}/")})
+    with closing(Site(site.root, settings, clock=clock)) as linked:
+        notices = Notices(linked, told.send)
+        ended(linked, clock, one=BAD)
+        ended(linked, clock, two=sheet([["N3", "Delivered"], ["N4", "Nonesuch"]]))
+        notices.look()
+        notices.tell(at_once=True)
+    ((_, text),) = told.messages
+    *lines, last = text.splitlines()
+    ids = {drop.drop_id for drop in site.ledger.ended(0)}
+    for line in lines:
+        words, _, link = line.rpartition(" ")
+        assert words.endswith(".")
+        assert link.removeprefix(f"{page}/drops/") in ids
+    assert last == "And 1 more event."
+    assert told.kinds == ["warning"]
 
 
 def test_a_restart_repeats_nothing_and_forgets_nothing(

@@ -19,6 +19,7 @@ def test_runs_that_end_tell_at_their_end_and_repeat_nothing(root: Root, mailbox:
     root.drop("first.csv", sheet([["R1", "Nonesuch"]]))
     assert root.once().code == 4
     assert len(mailbox.messages) == 1
+    assert [each["type"] for each in mailbox.messages] == ["failure"]
     assert "refused.csv" in mailbox.text
     assert "first.csv" in mailbox.text
     root.drop("second.csv", sheet([["R2", "Nonesuch"]]))
