@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pipeline.core.draft import Draft
 
 _LONGEST_LINE = 1_000
+_TOLD = ("courier", "rows", "columns", "statuses", "unconfirmed")
 
 
 def register(app: typer.Typer) -> None:
@@ -35,11 +36,15 @@ def draft(
     no: Annotated[
         list[str] | None, typer.Option(metavar="ROLE", help="A role that no column has.")
     ] = None,
+    means: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STATUS=MEANING", help='What a status means: "Signed=delivery_done".'),
+    ] = None,
 ) -> int:
     """Write a starting profile for a courier from a sample file.
 
-    Guessed columns and all statuses are marked, and mean nothing until a person has confirmed
-    them.
+    Guessed columns and statuses are marked, and mean nothing until a person has confirmed them,
+    here or in the file.
     """
     from msgspec import to_builtins
 
@@ -49,7 +54,7 @@ def draft(
     from pipeline.validation.draft.profile_draft import is_untouched
     from schemas.display import shown
 
-    told = said(column or (), no or ())
+    told = said(column or (), no or (), means or ())
     site = desk.site(anywhere=True, reads=True)
     try:
         made = draft_from(site, file, courier, told)
@@ -74,7 +79,7 @@ def draft(
     desk.show(
         {
             "file": str(path),
-            **{name: value for name, value in to_builtins(made).items() if name != "text"},
+            **{name: value for name, value in to_builtins(made).items() if name in _TOLD},
         },
         for_people,
     )

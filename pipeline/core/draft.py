@@ -6,15 +6,41 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from pipeline.core.errors import UsageError
+from schemas.folding import fold
 from schemas.likeness import did_you_mean
+from schemas.status_reader import MEANINGS
 from schemas.vocabulary import Role
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """Hold a person's word on the columns: role → heading, and roles that no column has."""
+    """Hold a person's word on a file: role → heading, and roles that no column has.
+
+    ``heading``: which of the first rows has the headings, from 0. ``means``: status → its meaning,
+    as a profile's lists are called; a key made by ``status_key`` is for one type and direction,
+    a folded status for all. ``day_first``: role of a column of dates → the order of day and month.
+    ``nothing``, ``parcels``, ``file_names``, ``by``, ``days``: as a profile has them.
+    """
 
     columns: Mapping[Role, str] = field(default_factory=dict)
     none: frozenset[Role] = frozenset()
+    heading: int | None = None
+    means: Mapping[str, str] = field(default_factory=dict)
+    day_first: Mapping[Role, bool] = field(default_factory=dict)
+    nothing: tuple[str, ...] = ()
+    parcels: str = ""
+    file_names: tuple[str, ...] = ()
+    by: str = ""
+    days: tuple[str, ...] = ()
+
+    def meaning_of(self, status: str, kind: str, direction: str) -> str:
+        """Return what a person says that a status means; "" where nobody did."""
+        own = self.means.get(status_key(status, kind, direction), "")
+        return own or self.means.get(fold(status), "")
+
+
+def status_key(status: str, kind: str, direction: str) -> str:
+    """Return the key of a status beside its type and direction."""
+    return "\x1f".join((fold(status), fold(kind), fold(direction)))
 
 
 class Sample(Struct, frozen=True, kw_only=True):
@@ -36,8 +62,10 @@ class DraftColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class DraftStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A status as the file writes it, beside its type and direction. ``suggestion``: its meaning,
-    None where nothing can be suggested.
+    """A status as the file writes it, beside its type and direction.
+
+    ``suggestion``: its meaning, None where nothing can be suggested; ``elsewhere``: what the
+    couriers named in ``elsewhere_by`` mean by it. ``example``: the first row that has it.
     """
 
     status: str
@@ -45,10 +73,39 @@ class DraftStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     direction: str
     rows: int
     suggestion: str | None
+    elsewhere: str | None = None
+    elsewhere_by: str = ""
+    example: tuple[str, ...] = ()
+
+
+class SeenColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A column of a sample: its first different cells, and how many look like what.
+
+    ``distinct``: different cells, None for very many. ``looks``: ``order_id``, ``awb``, ``date`` →
+    cells of that shape. ``order``: the order of day and month that its dates prove: ``day_first``,
+    ``month_first``, ``both``, ``either``, or "" for none.
+    """
+
+    heading: str
+    cells: tuple[str, ...]
+    filled: int
+    distinct: int | None
+    looks: Mapping[str, int]
+    order: str = ""
+
+
+class Tab(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the sample that has the headings. ``name``: "" for a CSV."""
+
+    name: str
+    rows: int
 
 
 class Draft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A starting profile as TOML, and what it was guessed from."""
+    """A starting profile as TOML, and what it was guessed from.
+
+    ``lines``: the first rows of the file as they are; ``heading``: which of them has the headings.
+    """
 
     courier: str
     text: str
@@ -56,10 +113,17 @@ class Draft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     columns: tuple[DraftColumn, ...]
     statuses: tuple[DraftStatus, ...]
     unconfirmed: tuple[str, ...]
+    seen: tuple[SeenColumn, ...] = ()
+    lines: tuple[tuple[str, ...], ...] = ()
+    heading: int = 0
+    tabs: tuple[Tab, ...] = ()
 
 
-def said(columns: Sequence[str], none: Sequence[str]) -> Said:
-    """Read ``ROLE=HEADING`` and ``ROLE``. Raises UsageError for a role that is none."""
+def said(columns: Sequence[str], none: Sequence[str], means: Sequence[str] = ()) -> Said:
+    """Read ``ROLE=HEADING``, ``ROLE`` and ``STATUS=MEANING``.
+
+    Raises UsageError for a role or a meaning that is none.
+    """
     pairs = [each.partition("=") for each in columns]
     for role, sign, heading in pairs:
         if not sign or not heading.strip():
@@ -69,7 +133,21 @@ def said(columns: Sequence[str], none: Sequence[str]) -> Said:
     return Said(
         columns={_role(role): heading.strip() for role, _, heading in pairs},
         none=frozenset(map(_role, none)),
+        means=dict(map(_meaning, means)),
     )
+
+
+def _meaning(text: str) -> tuple[str, str]:
+    status, sign, word = text.rpartition("=")
+    name = word.strip().casefold()
+    known = {each: each for each in MEANINGS if each != "unconfirmed"}
+    if not sign or not fold(status) or name not in known:
+        raise UsageError(
+            f'"{text}" says no meaning of a status.',
+            hint=did_you_mean(name, known)
+            or f'Write it like "Cnee signed=delivery_done"; meanings: {", ".join(known)}.',
+        )
+    return fold(status), name
 
 
 def _role(word: str) -> Role:

@@ -5,35 +5,45 @@ stranger's file like any other.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pipeline.core.draft import Draft, DraftColumn, DraftStatus, Sample
-from pipeline.core.errors import DropRefused, StorageError
+from pipeline.core.draft import Draft, DraftColumn, DraftStatus, Sample, SeenColumn, Tab
+from pipeline.core.errors import DropRefused, StorageError, UsageError
 from pipeline.core.model import Limits
 from pipeline.reading.open_manifest import read_manifest
 from pipeline.storage.courier_profiles import read_profile
 from pipeline.validation.draft.column_profile import (
     Collector,
+    ColumnFacts,
     Heading,
+    StatusCount,
     count_statuses,
     likely_header,
     survey,
 )
 from pipeline.validation.draft.profile_draft import draft_profile, suggestion
 from pipeline.validation.draft.role_guess import guess_roles
-from schemas.courier import GENERIC
+from schemas.courier import GENERIC, Profile
+from schemas.folding import fold
 from schemas.profile import builtin_profiles
 from schemas.vocabulary import Role
 
+_LINES, _WIDE, _LONGEST = 8, 40, 80
+"""The first rows of a file as they are shown: so many, so wide, cells so long."""
 
-def make_draft(sample: Sample, limits: Limits) -> Draft:
+
+def make_draft(sample: Sample, limits: Limits, known: Mapping[str, Profile] | None = None) -> Draft:
     """Make a starting profile from a sample.
 
-    Raises DropRefused for a file that cannot be read, UsageError for a column that is not there.
+    ``known``: the profiles of which it is told what they mean by the same statuses. Raises
+    DropRefused for a file that cannot be read, UsageError for a column that is not there.
     """
     profiles = builtin_profiles()
     generic = profiles[GENERIC]
     data = _bytes(sample)
-    heading = Heading(_header(data, sample, limits))
+    first = _first_rows(data, sample, limits)
+    header = _header(first, sample.told.heading)
+    heading = Heading(header)
     manifest = read_manifest(data, name=sample.path.name, limits=limits, header=heading)
     seen = survey(manifest)
     guesses = guess_roles(seen, profiles, sample.told)
@@ -51,6 +61,7 @@ def make_draft(sample: Sample, limits: Limits) -> Draft:
         guesses=guesses,
         statuses=statuses,
         generic=generic,
+        told=sample.told,
     )
     made = read_profile(text, origin=f"{sample.name}.toml")  # what we write can be read
     return Draft(
@@ -73,22 +84,66 @@ def make_draft(sample: Sample, limits: Limits) -> Draft:
                 direction=each.direction,
                 rows=each.rows,
                 suggestion=suggestion(each, generic) or None,
+                **_elsewhere(each, known or profiles),
+                example=each.example,
             )
             for each in statuses
         ),
         unconfirmed=made.unconfirmed,
+        seen=tuple(_seen(facts) for facts in seen.columns),
+        lines=tuple(tuple(cell[:_LONGEST] for cell in row[:_WIDE]) for row in first[:_LINES]),
+        heading=next((at for at, row in enumerate(first) if row == header), 0),
+        tabs=tuple(Tab(name=name, rows=rows) for name, rows in seen.tabs),
     )
 
 
-def _header(data: bytes, sample: Sample, limits: Limits) -> Sequence[str]:
-    """Return the row of headings, among the first rows as the reader cuts them."""
+def _seen(facts: ColumnFacts) -> SeenColumn:
+    return SeenColumn(
+        heading=facts.header,
+        cells=tuple(cell[:_LONGEST] for cell in facts.cells),
+        filled=facts.filled,
+        distinct=None if facts.values is None else len(facts.values),
+        looks={
+            "order_id": facts.ids,
+            "awb": facts.awbs,
+            "date": max(facts.dates, facts.typed_dates),
+        },
+        order=facts.order,
+    )
+
+
+def _elsewhere(each: StatusCount, profiles: Mapping[str, Profile]) -> dict[str, Any]:
+    """Return what other couriers mean by a status, where all that know it mean one thing."""
+    if each.kind.strip():
+        return {}
+    meanings: dict[str, list[str]] = {}
+    for profile in profiles.values():
+        if fold(each.status) in profile.statuses.base:
+            meanings.setdefault(suggestion(each, profile), []).append(profile.title)
+    if len(meanings) != 1:
+        return {}
+    ((meaning, titles),) = meanings.items()
+    return {"elsewhere": meaning or None, "elsewhere_by": ", ".join(titles[:2])}
+
+
+def _header(first: Sequence[Sequence[str]], told: int | None) -> Sequence[str]:
+    """Return the row of headings. Raises UsageError where no row is the one that was named."""
+    if told is None:
+        return likely_header(first, builtin_profiles().values())
+    if not 0 <= told < len(first):
+        raise UsageError("There is no such row among the first ones of the file.")
+    return first[told]
+
+
+def _first_rows(data: bytes, sample: Sample, limits: Limits) -> Sequence[Sequence[str]]:
+    """Return the first rows as the reader cuts them."""
     collector = Collector()
     try:
         read_manifest(data, name=sample.path.name, limits=limits, header=collector)
     except DropRefused:
         if not collector.rows:
             raise
-    return likely_header(collector.rows, builtin_profiles().values())
+    return collector.rows
 
 
 def _bytes(sample: Sample) -> bytes:

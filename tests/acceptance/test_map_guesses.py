@@ -153,3 +153,23 @@ def test_a_draft_is_not_in_its_own_way_until_somebody_works_on_it(root: Root) ->
     ran = root.run("map", "day.csv", "--courier", "acme", "-o", file)
     assert ran.code == 2
     assert "is there already" in ran.err
+
+
+def test_what_a_person_says_of_statuses_stands_in_the_profile_without_a_mark(root: Root) -> None:
+    columns = {"Order ID": IDS, "Last Event": UNKNOWN}
+    said = [f"--means={UNKNOWN[0]}=no_milestone", f"--means={UNKNOWN[1]}=delivery_done"]
+    named = ["--column", "order_id=Order ID", "--column", "status=Last Event"]
+    found = drafted(root, columns, *named, *said)
+    assert found["statuses"] == {
+        "no_milestone": [UNKNOWN[0]],
+        "delivery_done": [UNKNOWN[1]],
+        "unconfirmed": [UNKNOWN[2]],
+    }
+    assert "shipdrop check" in (root.path / "acme.toml").read_text("utf-8")
+    more = f"--means={UNKNOWN[2].upper()}=rto_bag_delivered"
+    whole = drafted(root, columns, *named, *said, more)
+    assert whole["statuses"]["rto_bag_delivered"] == [UNKNOWN[2]]
+    assert "?" not in (root.path / "acme.toml").read_text("utf-8")
+    wrong = root.run("map", "day.csv", "--courier", "new", "--means", "Gadi nikli=deliverd")
+    assert wrong.code == 2
+    assert "Gadi nikli=deliverd" in wrong.err

@@ -162,7 +162,7 @@ def _draft(wanted: Mapping[str, Any], reading: "Reading") -> dict[str, Any]:
         told=msgspec.convert(wanted["told"], Said),
     )
     try:
-        return {"draft": make_draft(sample, reading.limits)}
+        return {"draft": make_draft(sample, reading.limits, reading.profiles)}
     except UsageError as error:
         return {"usage": {"message": error.message, "hint": error.hint}}
     except Exception as error:  # noqa: BLE001 - told to the parent, as with any other file

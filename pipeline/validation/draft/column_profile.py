@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused
-from pipeline.core.model import Block, Manifest, ReadTally
+from pipeline.core.model import Block, Manifest, ReadTally, Sheet
 from pipeline.validation.date_columns import read_times
 from pipeline.validation.missing_headers import heading_row
 from pipeline.validation.order_ids import canonical_ids
@@ -25,6 +25,10 @@ from schemas.vocabulary import CellKind
 
 MOST_DISTINCT = 300
 """A column with more different cells than this holds no statuses."""
+
+_LONGEST = 120
+SAMPLES = 3
+"""Cells of a column that are kept as they stand."""
 
 _ORDER_ID = (
     r"^[0-9]{15,25}$|^[A-Za-z]+[-_]?[0-9][A-Za-z0-9_-]{3,48}$|^[0-9]{5,14}$"
@@ -99,6 +103,7 @@ class ColumnFacts(Struct, kw_only=True):
     ``dates``: cells that can be read as a date, ``typed_dates`` those that were date cells.
     ``values``: folded → count, None for more than ``MOST_DISTINCT``. ``day_first``,
     ``month_first``: separator → cells in which only one of the two orders is possible.
+    ``cells``: the first different ones.
     """
 
     header: str
@@ -112,37 +117,54 @@ class ColumnFacts(Struct, kw_only=True):
     day_first: Counter[str] = field(default_factory=Counter)
     month_first: Counter[str] = field(default_factory=Counter)
     either: Counter[str] = field(default_factory=Counter)
+    cells: list[str] = field(default_factory=list)
 
     def share(self, count: int) -> float:
         """A count as a share of the cells that say something."""
         return count / self.filled if self.filled else 0.0
 
+    @property
+    def order(self) -> str:
+        """The order of day and month that its dates prove; see ``SeenColumn.order``."""
+        if self.day_first and self.month_first:
+            return "both"
+        if self.day_first or self.month_first:
+            return "day_first" if self.day_first else "month_first"
+        return "either" if self.either else ""
+
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """A file's columns, and its data rows."""
+    """A file's columns, and its data rows. ``tabs``: the name of each table and its rows."""
 
     columns: tuple[ColumnFacts, ...]
     rows: int
+    tabs: tuple[tuple[str, int], ...] = ()
 
 
 def survey(manifest: Manifest) -> Survey:
     """Look at every cell of the sheets that share the first one's header."""
     headers = manifest.sheets[0].headers
     columns = tuple(ColumnFacts(header=" ".join(header.split())) for header in headers)
-    rows = 0
-    for block in blocks_of(manifest):
-        rows += len(block)
-        for at, facts in enumerate(columns):
-            _look(block, at, facts)
-    return Survey(columns=columns, rows=rows)
+    tabs = []
+    for sheet in _alike(manifest):
+        rows = 0
+        for block in sheet.blocks(ReadTally()):
+            rows += len(block)
+            for at, facts in enumerate(columns):
+                _look(block, at, facts)
+        tabs.append((sheet.name, rows))
+    return Survey(columns=columns, rows=sum(rows for _, rows in tabs), tabs=tuple(tabs))
 
 
 def blocks_of(manifest: Manifest) -> Iterable[Block]:
     """The blocks of all sheets; each has the columns of the first one's header at least."""
+    for sheet in _alike(manifest):
+        yield from sheet.blocks(ReadTally())
+
+
+def _alike(manifest: Manifest) -> list[Sheet]:
     width = len(manifest.sheets[0].headers)
-    for sheet in manifest.sheets:
-        if len(sheet.headers) == width:
-            yield from sheet.blocks(ReadTally())
+    return [sheet for sheet in manifest.sheets if len(sheet.headers) == width]
 
 
 def _look(block: Block, at: int, facts: ColumnFacts) -> None:
@@ -152,6 +174,9 @@ def _look(block: Block, at: int, facts: ColumnFacts) -> None:
     values, counts = counted.field("values"), counted.field("counts").to_numpy()
     there = ~np.array([is_absent(fold(value)) for value in values.to_pylist()], dtype=bool)
     facts.filled += int(counts[there].sum())
+    if len(facts.cells) < SAMPLES:
+        said = values.filter(pa.array(there)).slice(0, SAMPLES).to_pylist()
+        facts.cells = list(dict.fromkeys([*facts.cells, *said]))[:SAMPLES]
 
     def cells_like(pattern: str) -> int:
         hits = pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False)
@@ -200,12 +225,16 @@ def _count(
 
 
 class StatusCount(Struct, frozen=True, kw_only=True):
-    """One status beside one type and one direction, as the file writes them, and its rows."""
+    """One status beside one type and one direction, as the file writes them, and its rows.
+
+    ``example``: the cells of the first row that has it.
+    """
 
     status: str
     kind: str
     direction: str
     rows: int
+    example: tuple[str, ...] = ()
 
 
 def count_statuses(
@@ -217,14 +246,19 @@ def count_statuses(
     in the most frequent spelling.
     """
     counted: Counter[tuple[str, str, str]] = Counter()
+    first: dict[tuple[str, str, str], tuple[str, ...]] = {}
+    width = len(manifest.sheets[0].headers)
     for block in blocks_of(manifest):
         columns = {"status": status_cells(block, status)}
         columns["kind"] = _or_blank(block, kind)
         columns["direction"] = _or_blank(block, direction)
-        table = pa.table(columns)
-        grouped = table.group_by(list(columns)).aggregate([([], "count_all")])
+        table = pa.table({**columns, "at": np.arange(len(block))})
+        grouped = table.group_by(list(columns)).aggregate([([], "count_all"), ("at", "min")])
         for row in grouped.to_pylist():
-            counted[row["status"], row["kind"], row["direction"]] += row["count_all"]
+            key = (row["status"], row["kind"], row["direction"])
+            counted[key] += row["count_all"]
+            if key not in first:
+                first[key] = _cells(block, row["at_min"], width)
     spelt: dict[tuple[str, str, str], StatusCount] = {}
     for (text, of_kind, way), rows in counted.most_common():
         key = (fold(text), fold(of_kind), fold(way))
@@ -236,8 +270,13 @@ def count_statuses(
             kind=known.kind if known else " ".join(of_kind.split()),
             direction=known.direction if known else " ".join(way.split()),
             rows=rows + (known.rows if known else 0),
+            example=known.example if known else first[text, of_kind, way],
         )
     return tuple(sorted(spelt.values(), key=lambda each: -each.rows))
+
+
+def _cells(block: Block, row: int, width: int) -> tuple[str, ...]:
+    return tuple(str(status_cells(block, at)[row].as_py() or "")[:_LONGEST] for at in range(width))
 
 
 def _or_blank(block: Block, at: int | None) -> pa.Array:

@@ -8,6 +8,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 
+from msgspec.structs import replace
+
+from pipeline.core.draft import Said
 from pipeline.validation.draft.column_profile import ColumnFacts, StatusCount, Survey
 from pipeline.validation.draft.role_guess import Guess
 from schemas.courier import Profile
@@ -47,32 +50,58 @@ def draft_profile(
     guesses: Sequence[Guess],
     statuses: Sequence[StatusCount],
     generic: Profile,
+    told: Said | None = None,
 ) -> str:
     """Write the profile. ``source`` is the sample's name; ``statuses`` as ``count_statuses`` gave.
 
-    A meaning is suggested only where the status is a word of ``generic``'s own table, on its own
-    side of the journey, and stands beside no status type.
+    ``told``: what a person said, which stands in it without a mark. A meaning is suggested only
+    where the status is a word of ``generic``'s own table, on its own side of the journey, and
+    stands beside no status type.
     """
+    told = told or Said()
     of_type = next((guess for guess in guesses if guess.role is Role.STATUS_TYPE), None)
     paired = of_type is not None
+    called = _listed(told.file_names or [f"*{name}*"])
     lines = [
-        *_INTRODUCTION.format(name=name).splitlines(),
         f"# Made from {_plain(quoted(source))}, {seen.rows} rows.",
         "",
         f"name = {_text(name)}",
         f"title = {_text(title)}",
-        f"# file_names = [{_text(f'*{name}*')}]   # files that are called so are this courier's",
+        *(
+            [f"file_names = {called}"]
+            if told.file_names
+            else [f"# file_names = {called}   # files that are called so are this courier's"]
+        ),
         '# zone = "Asia/Kolkata"   # for times without a zone; without it: manifest.timezone',
     ]
+    if told.nothing:
+        lines.append(f"nothing = {_listed(told.nothing)}")
+    if told.parcels:
+        lines.append(f"parcels = {_text(told.parcels)}")
     if of_type is not None:
         mark = "" if of_type.sure else MARK
         needs = "a status only means something with its type"
         lines.append(f"required = [{_text(mark + 'status_type')}]   # {needs}")
     lines += ["", "[headers]", *_headers(guesses, seen)]
-    lines += _dates(guesses, seen)
+    lines += _dates(guesses, seen, told)
     lines += _directions(statuses, generic)
-    lines += ["", *_MEANINGS.splitlines(), *_statuses(statuses, generic, paired=paired)]
-    return _signed("\n".join(lines) + "\n")
+    if told.by:
+        lines += ["", "[expect]", f"by = {_text(told.by)}"]
+        lines += [f"days = {_listed(told.days)}"] if told.days else []
+    lines += ["", *_MEANINGS.splitlines(), *_statuses(statuses, generic, told, paired=paired)]
+    if _is_decided(guesses, statuses, told):
+        return "\n".join(["# Made by Shipdrop; a person confirmed every entry.", *lines]) + "\n"
+    introduction = _INTRODUCTION.format(name=name).splitlines()
+    return _signed("\n".join([*introduction, *lines]) + "\n")
+
+
+def _is_decided(guesses: Sequence[Guess], statuses: Sequence[StatusCount], told: Said) -> bool:
+    """Tell whether nothing is left that waits for a person."""
+    return (
+        bool(statuses)
+        and all(guess.sure for guess in guesses)
+        and all(told.meaning_of(each.status, each.kind, each.direction) for each in statuses)
+    )
 
 
 def is_untouched(text: str) -> bool:
@@ -127,9 +156,14 @@ def _looks(facts: ColumnFacts) -> str:
     return ""
 
 
-def _dates(guesses: Sequence[Guess], seen: Survey) -> Iterator[str]:
+def _dates(guesses: Sequence[Guess], seen: Survey, told: Said) -> Iterator[str]:
     for guess in guesses:
         if guess.role not in DATE_ROLES:
+            continue
+        if guess.role in told.day_first:
+            yield ""
+            yield f"[dates.{guess.role.value}]"
+            yield f"day_first = {str(told.day_first[guess.role]).lower()}"
             continue
         facts = seen.columns[guess.column]
         day = {each: n for each, n in facts.day_first.items() if not facts.month_first[each]}
@@ -166,7 +200,9 @@ def _directions(statuses: Iterable[StatusCount], generic: Profile) -> Iterator[s
             yield f"#   {_plain(quoted(word))}"
 
 
-def _statuses(statuses: Sequence[StatusCount], generic: Profile, *, paired: bool) -> Iterator[str]:
+def _statuses(
+    statuses: Sequence[StatusCount], generic: Profile, told: Said, *, paired: bool
+) -> Iterator[str]:
     sections: dict[str, list[StatusCount]] = {"statuses": []}
     for each in statuses:
         sections.setdefault(_section(each, generic, paired=paired), []).append(each)
@@ -177,27 +213,36 @@ def _statuses(statuses: Sequence[StatusCount], generic: Profile, *, paired: bool
         if not statuses:
             yield "# None was found. List them here, each under what it means."
             yield "unconfirmed = []"
-        grouped: dict[str, dict[str, StatusCount]] = {word: {} for word in MEANINGS}
-        for each in listed:
+        yield from _by_meaning(listed, generic, told, paired=paired)
+
+
+def _by_meaning(
+    listed: Sequence[StatusCount], generic: Profile, told: Said, *, paired: bool
+) -> Iterator[str]:
+    grouped: dict[str, dict[str, StatusCount]] = {word: {} for word in MEANINGS}
+    said: set[str] = set()
+    for each in listed:
+        word = told.meaning_of(each.status, each.kind, each.direction)
+        if word:
+            said.add(fold(each.status))
+        else:
             word = (not paired and suggestion(each, generic)) or "unconfirmed"
-            same = grouped[word].get(fold(each.status))
-            rows = each.rows + (same.rows if same else 0)
-            grouped[word][fold(each.status)] = StatusCount(
-                status=each.status, kind=each.kind, direction=each.direction, rows=rows
-            )
-        for word, found in grouped.items():
-            if not found:
-                continue
-            mark = "" if word == "unconfirmed" else MARK
-            if mark:
-                yield "# Suggested: this is what the word means everywhere else."
-            else:
-                yield "# No suggestion: move each into the list of what it means."
-            yield f"{word} = ["
-            for each in found.values():
-                unit = "row" if each.rows == 1 else "rows"
-                yield f"  {_text(mark + each.status)},   # {each.rows} {unit}"
-            yield "]"
+        same = grouped[word].get(fold(each.status))
+        rows = each.rows + (same.rows if same else 0)
+        grouped[word][fold(each.status)] = replace(each, rows=rows)
+    for word, found in grouped.items():
+        if not found:
+            continue
+        if word == "unconfirmed":
+            yield "# No suggestion: move each into the list of what it means."
+        elif not said.issuperset(found):
+            yield "# Suggested: this is what the word means everywhere else."
+        yield f"{word} = ["
+        for status, each in found.items():
+            mark = "" if status in said or word == "unconfirmed" else MARK
+            unit = "row" if each.rows == 1 else "rows"
+            yield f"  {_text(mark + each.status)},   # {each.rows} {unit}"
+        yield "]"
 
 
 def _section(each: StatusCount, generic: Profile, *, paired: bool) -> str:
@@ -208,6 +253,10 @@ def _section(each: StatusCount, generic: Profile, *, paired: bool) -> str:
 
 def _key(text: str) -> str:
     return text if text.isascii() and text.replace("_", "").isalnum() else _text(text)
+
+
+def _listed(values: Iterable[str]) -> str:
+    return f"[{', '.join(map(_text, values))}]"
 
 
 def _text(value: str) -> str:
