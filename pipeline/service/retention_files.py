@@ -91,6 +91,8 @@ class RetentionFiles:
                     if date.fromisoformat(day.stem) < before.date():
                         yield day
             for path in sorted((self._state / "web").glob("**/*")):
+                if (self._state / "web" / "profiles") in path.parents:
+                    continue  # former versions of a courier's profile belong to no rows
                 with suppress(FileNotFoundError):  # the page tidies up as well
                     if path.is_file() and path.stat().st_mtime < before.timestamp():
                         yield path

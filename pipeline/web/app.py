@@ -33,6 +33,7 @@ from pipeline.web.metrics import Measures
 from pipeline.web.pages import (
     api,
     api_corrections,
+    api_teach,
     api_words,
     couriers,
     drops,
@@ -41,6 +42,7 @@ from pipeline.web.pages import (
     login,
     machines,
     pictures,
+    teach,
     upload,
     workers,
 )
@@ -49,6 +51,7 @@ from pipeline.web.sheets import SheetFiles
 from pipeline.web.staging import has_room
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
+from pipeline.web.teaching import Teachings
 from pipeline.web.templating import make_templates
 
 log = structlog.get_logger(__name__)
@@ -57,6 +60,12 @@ _SHARED_SECONDS: Final = 0.7
 """Less than the pace at which a page that is kept up to date asks."""
 _UNSAVED_BYTES: Final = 1024 * 1024
 _UNSAVED_FIELDS: Final = 5_000
+_PAGES: Final = (
+    r"(/drops/[a-z0-9]+/fix)(/.*)?",
+    r"(/drops/[a-z0-9]+)/.+",
+    r"(/upload).*",
+    r"(/teach/[a-z0-9]+(?:/words)?).*",
+)
 _STATIC: Final = Path(__file__).parent / "static"
 _STATUS: Final[dict[type[ShipdropError], int]] = {
     NotAllowed: 403,
@@ -94,11 +103,12 @@ def create_app(site: Site) -> FastAPI:
         measures=Measures(site, strip, tally),
         shared=Shared(site.clock.monotonic, seconds=_SHARED_SECONDS),
         once=Once(),
+        teachings=Teachings(site),
         unsaved=Unsaved(),
     )
-    for each in (fix, drops, upload, find, couriers, pictures, workers, login, machines):
+    for each in (fix, teach, drops, upload, find, couriers, pictures, workers, login, machines):
         app.include_router(each.router, include_in_schema=False)
-    for each in (api_words, api_corrections, api):
+    for each in (api_teach, api_words, api_corrections, api):
         app.include_router(each.router)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)
@@ -154,7 +164,7 @@ async def _log_in_first(request: Request, _error: Exception) -> Response:
 async def _page_of(request: Request) -> str:
     """The page that a form came from; what was typed into it is kept until after the log-in."""
     path, front = request.url.path, front_of(request)
-    for page_path in (r"(/drops/[a-z0-9]+/fix)(/.*)?", r"(/drops/[a-z0-9]+)/.+", r"(/upload).*"):
+    for page_path in _PAGES:
         if found := re.fullmatch(page_path, path):
             break
     else:

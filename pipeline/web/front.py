@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import Depends, Request
 from msgspec import Struct
@@ -25,6 +25,9 @@ from pipeline.web.sheets import SheetFiles, identity_of
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
 from pipeline.web.words import STATES, WAITING_STATES
+
+if TYPE_CHECKING:
+    from pipeline.web.teaching import Teachings
 
 _FIELD_BYTES: Final = 1024 * 1024
 _FIELDS: Final = 5_000
@@ -49,6 +52,7 @@ class Front(Struct, frozen=True, kw_only=True):
     measures: Measures
     shared: Shared
     once: "Once"
+    teachings: "Teachings"
     unsaved: "Unsaved"
 
     def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:

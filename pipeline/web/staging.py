@@ -1,6 +1,6 @@
 """Files on their way from a browser into the inbox: kept whole beside it, checked if that is asked.
 
-A file that is only checked waits here for the word to send it, an hour at most.
+A file that is only checked waits here for the word to send it, a day at most.
 """
 
 import shutil
@@ -15,15 +15,16 @@ from typing import Any, Final
 import msgspec
 import orjson
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.datastructures import UploadFile
 
 from pipeline.core.errors import UsageError
 from pipeline.service.wiring import Site
-from pipeline.storage.durable_files import storing
+from pipeline.storage.durable_files import replace_with, storing
 from pipeline.web import uploads
 from pipeline.web.front import NotThere
 
-_KEPT_SECONDS: Final = 3600.0
+_KEPT_SECONDS: Final = 86_400.0
 _UPLOADS_KEPT: Final = 5
 """So many of the largest uploads may wait for the word to send them."""
 _CARD: Final = "card.json"
@@ -34,7 +35,8 @@ _SENDING: Final = threading.Lock()
 class Staged(Struct, frozen=True, kw_only=True):
     """Files that came together and are not in the inbox yet. ``names``: as they were given.
 
-    ``courier``: "" where it is to be recognised.
+    ``courier``: "" where it is to be recognised; ``couriers``: the same file by file, where that
+    was said since. ``left_out``: places of files that are not to be sent.
     """
 
     batch: str
@@ -42,6 +44,17 @@ class Staged(Struct, frozen=True, kw_only=True):
     courier: str
     who: str
     note: str
+    couriers: tuple[str, ...] = ()
+    left_out: tuple[int, ...] = ()
+
+    def courier_of(self, place: int) -> str:
+        """Return the courier that a file is to be read as, "" where it is to be recognised."""
+        return self.couriers[place] if self.couriers else self.courier
+
+    @property
+    def left_in(self) -> list[int]:
+        """The places of the files that are to be sent."""
+        return [place for place in range(len(self.names)) if place not in self.left_out]
 
     def paths(self, site: Site) -> list[Path]:
         """Where the files lie, each under the name it will have in the inbox."""
@@ -83,9 +96,7 @@ def stage(site: Site, files: Sequence[UploadFile], *, courier: str, who: str, no
                     raise UsageError(
                         f"{path.name} is too large: at most {site.settings.inbox.max_file_mb} MB."
                     )
-        card = _place(site, staged.batch) / _CARD
-        with storing("write", card):
-            card.write_bytes(msgspec.json.encode(staged))
+        keep(site, staged)
     except BaseException:
         discard(site, staged)
         raise
@@ -107,13 +118,30 @@ def staged(site: Site, batch: str) -> Staged:
     try:
         if not batch.isalnum():
             raise ValueError(batch)
-        told = orjson.loads((_place(site, batch) / _CARD).read_bytes())
-        return Staged(**{**told, "names": tuple(told["names"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return msgspec.json.decode((_place(site, batch) / _CARD).read_bytes(), type=Staged)
+    except (OSError, ValueError) as error:
         raise NotThere(
             "These files are no longer kept: they were sent, or waited too long.",
             hint="Choose them again.",
         ) from error
+
+
+def keep(site: Site, kept: Staged) -> None:
+    """Keep what is known of these files. Raises StorageError."""
+    card = _place(site, kept.batch) / _CARD
+    with storing("write", card):
+        replace_with(card, card.with_suffix(".tmp"), [msgspec.json.encode(kept)])
+
+
+def as_courier(site: Site, kept: Staged, place: int, courier: str) -> Staged:
+    """Have one of the files read as another courier's. Raises UsageError, StorageError."""
+    if courier:
+        site.check_courier(courier)
+    couriers = [kept.courier_of(at) for at in range(len(kept.names))]
+    couriers[place] = courier
+    made = replace(kept, couriers=tuple(couriers))
+    keep(site, made)
+    return made
 
 
 def keep_told(site: Site, kept: Staged, told: Any) -> None:  # noqa: ANN401 - JSON
@@ -157,13 +185,13 @@ def send(site: Site, kept: Staged, *, folder: str | None = None, corrects: str =
 
     ``folder``: the inbox sub-folder, else the courier's. Raises UsageError, StorageError.
     """
-    place = kept.courier if folder is None else folder
-    for given, path in zip(kept.names, kept.paths(site), strict=True):
+    paths = kept.paths(site)
+    for place in kept.left_in:
         uploads.put(
             site,
-            path,
-            given,
-            folder=place,
+            paths[place],
+            kept.names[place],
+            folder=kept.courier_of(place) if folder is None else folder,
             who=kept.who,
             note=kept.note,
             batch=kept.batch,

@@ -40,6 +40,16 @@ MILESTONES: Final[Mapping[str, str]] = {
     "return_bag_delivered": "Customer's return has arrived",
     "no_milestone": "On the way: nothing to report",
 }
+#: Meaning of a status → what it is called where a courier is taught.
+MEANINGS: Final[Mapping[str, str]] = {
+    "bag_picked": "Picked up from us",
+    "delivery_done": "Delivered",
+    "rto_bag_delivered": "Returned to us, undelivered",
+    "return_bag_in_transit": "Customer's return picked up",
+    "return_bag_delivered": "Customer's return arrived",
+    "no_milestone": "On the way: nothing to report",
+    "ambiguous": "Cannot be told: ask me each time",
+}
 #: Role of a column → what it is called.
 ROLES: Final[Mapping[str, str]] = {
     "order_id": "Order id",

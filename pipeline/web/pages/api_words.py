@@ -9,7 +9,8 @@ from pipeline.web.api_models import CourierList, CourierObject, Taught, WordList
 from pipeline.web.front import AtFront, ByMachine, Looker
 from pipeline.web.lateness import couriers
 from pipeline.web.pages.api import LATER, PROBLEMS
-from pipeline.web.remember import Word, forget, learned, remember
+from pipeline.web.profile_files import Word
+from pipeline.web.remember import forget, learned, remember
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
@@ -50,12 +51,12 @@ def teach(front: AtFront, visitor: ByMachine, name: Name, word: Taught) -> WordO
 @router.delete("/couriers/{name}/words", responses=LATER)
 def unteach(
     front: AtFront,
-    _visitor: ByMachine,
+    visitor: ByMachine,
     name: Name,
     said: Annotated[str, Query(min_length=1, max_length=200)],
 ) -> WordObject:
     """Forget a word that was taught; rows that were sent with it are not changed."""
-    return _object(forget(front.site, name, said))
+    return _object(forget(front.site, name, said, who=visitor.name))
 
 
 def _object(word: Word) -> WordObject:

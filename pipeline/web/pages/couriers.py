@@ -70,7 +70,7 @@ async def change_word(request: Request, front: AtFront, visitor: Operator, name:
     form = await read_form(request, front, visitor)
     word = text_of(form, "word")
     if text_of(form, "go") == "forget":
-        await run_in_threadpool(forget, front.site, name, word)
+        await run_in_threadpool(forget, front.site, name, word, who=visitor.name)
         told = f'"{word}" is forgotten. Rows that were sent with it are not changed.'
     else:
         means, who = text_of(form, "means"), visitor.name or text_of(form, "who").strip()

@@ -16,7 +16,9 @@ from pipeline.web import drop_view, faults, requests, words
 from pipeline.web.aside import REASONS
 from pipeline.web.corrections import line_of, table_of
 from pipeline.web.front import AtFront, Front, Looker, NotThere, Operator, page, read_form
+from pipeline.web.teaching import TEACHABLE
 from pipeline.web.uploads import note_of
+from schemas.codes import Code
 from schemas.vocabulary import Outcome
 
 router = APIRouter()
@@ -169,12 +171,29 @@ def drop_page(
         **_rows(front, drop, outcome if outcome in _NEEDS else "", code, page_no),
         **_faults(front, drop, full),
         "reasons": REASONS,
+        "teachable": _is_teachable(drop),
         "downloads": drop_view.downloads(front.site, drop),
         "note": note_of(front.site, drop),
         "why": full.facts.get("courier_why", "") if full else "",
         "warnings": (drop.summary or {}).get("warnings", ()),
     }
     return page(request, "drop.html", values, visitor=visitor)
+
+
+def _is_teachable(drop: DropLine) -> bool:
+    """Tell whether it was refused, or rows of it rejected, for what a profile could say."""
+    summary = drop.summary or {}
+    refused = summary.get("refused")
+    if drop.again_as or not drop.state.closed:
+        return False
+    if refused and refused["code"] in TEACHABLE:
+        return refused["code"] != Code.TOO_MANY_REJECTS or _has_unknown_words(summary)
+    return bool(drop.need) and _has_unknown_words(summary)
+
+
+def _has_unknown_words(summary: Mapping[str, Any]) -> bool:
+    codes = {each["code"] for each in summary.get("errors", ())}
+    return not codes.isdisjoint({Code.STATUS_UNKNOWN, Code.STATUS_UNCONFIRMED})
 
 
 def _family(front: Front, drop: DropLine) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from pipeline.web.front import (
     show,
     text_of,
 )
+from pipeline.web.teaching import TEACHABLE
 
 log = structlog.get_logger(__name__)
 
@@ -79,9 +80,12 @@ def checked_page(request: Request, front: AtFront, visitor: Operator, batch: str
     if staging.was_sent(front.site, batch):
         return RedirectResponse(f"/uploads/{batch}", status_code=303)
     kept = staging.staged(front.site, batch)
+    checked = staging.told_of(front.site, kept)
     values = {
         "kept": kept,
-        "checked": staging.told_of(front.site, kept),
+        "checked": checked,
+        "all_refused": all(each["summary"]["refused"] for each in checked),
+        "teachable": TEACHABLE,
         "meanings": words.MILESTONES,
         "roles": words.ROLES,
         "fields": words.FIELDS,
@@ -131,9 +135,14 @@ def stage_form(front: Front, form: FormData, visitor: Visitor) -> staging.Staged
 def check(front: Front, kept: staging.Staged) -> list[dict[str, Any]]:
     """Check the files of a form; keep what is told, and return it, an object per file."""
     with _CHECKS:
-        checked: list[Checked] = check_files(
-            front.site, kept.paths(front.site), courier=kept.courier or None, out=None
-        )
+        paths = kept.paths(front.site)
+        checked: list[Checked] = [
+            each
+            for place, path in enumerate(paths)
+            for each in check_files(
+                front.site, [path], courier=kept.courier_of(place) or None, out=None
+            )
+        ]
     told = [
         {
             "name": name,

@@ -186,3 +186,30 @@ document.addEventListener("input", (event) => {
     was.value = "1";
   }
 });
+
+// Teaching: suggestions are taken without a new page, and what is left is counted as one chooses.
+function countLeft() {
+  const words = [...document.querySelectorAll("#teach-words .word")];
+  const left = words.filter((word) => !word.querySelector("input:checked"));
+  const rows = left.reduce((sum, word) => sum + Number(word.dataset.rows), 0);
+  const several = (count, name) => `${count.toLocaleString("en")} ${name}${count === 1 ? "" : "s"}`;
+  document.getElementById("left").textContent = left.length
+    ? `${several(left.length, "word")} left (${several(rows, "row")}). Rows with a word that is left come back to you.`
+    : "Every word has a meaning.";
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.form && event.target.form.id === "teach-words") countLeft();
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest('#teach-words button[value="suggestions"]');
+  if (!button) return;
+  event.preventDefault();
+  for (const choice of document.querySelectorAll("#teach-words [data-suggested]")) {
+    if (!choice.closest(".word").querySelector("input:checked")) choice.checked = true;
+  }
+  countLeft();
+  button.hidden = true;
+  document.querySelector("#teach-words .word input:checked").focus();
+});

@@ -1,0 +1,307 @@
+"""The JSON API of teaching a courier: the steps of the page, one verb each."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from pipeline.core.draft import status_key
+from pipeline.core.errors import UsageError
+from pipeline.web import taught_profile
+from pipeline.web.front import AtFront, ByMachine, Front, Looker, NotPossible, NotThere
+from pipeline.web.pages.api import LATER, PROBLEMS
+from pipeline.web.pages.teach import finish
+from pipeline.web.teaching import MEANS, Teaching, name_of
+from schemas.courier import DAYS
+from schemas.vocabulary import DATE_ROLES, Role
+
+router = APIRouter(prefix="/api/v1", responses={**PROBLEMS, **LATER})
+
+Id = Annotated[str, Path(pattern=r"^[0-9a-f]{1,60}$")]
+Version = Annotated[int, Field(ge=0, le=2**31, description="As it was told last.")]
+Short = Annotated[str, Field(max_length=100)]
+
+
+Chosen = Role | Literal["nothing", ""]
+At = Annotated[str, Field(pattern=r"^[0-9]{1,5}$")]
+
+
+class Beginning(BaseModel):
+    """The file that is taught from: a drop's, or one of a check."""
+
+    drop: str = Field(default="", max_length=60, pattern=r"^[a-z0-9]*$")
+    check: str = Field(default="", max_length=60, pattern=r"^[0-9a-f]*$")
+    place: int = Field(default=0, ge=0, le=1000, description="Which file of the check, from 0.")
+    courier: str = Field(default="", max_length=60, description="The profile that is to learn.")
+
+
+class Column(BaseModel):
+    """A column of the file. ``role``: as chosen, else as probably meant; empty: not read."""
+
+    column: int
+    heading: str
+    cells: list[str] = Field(description="Its first different cells.")
+    filled: int
+    role: str
+
+
+class SaidWord(BaseModel):
+    """A status as the file writes it, its rows and its meaning; empty: nobody said."""
+
+    status: str
+    status_type: str
+    direction: str
+    rows: int
+    means: str
+    suggestion: str
+
+
+class TeachingObject(BaseModel):
+    """What was said so far of a file."""
+
+    teaching: str
+    version: int
+    file: str
+    courier: str = Field(description="The profile that learns; empty: a new one.")
+    title: str
+    name: str
+    file_names: list[str]
+    heading: int = Field(description="Which of `lines` has the headings, from 0.")
+    lines: list[list[str]]
+    columns: list[Column]
+    words: list[SaidWord]
+    faults: list[str] = Field(description="What keeps it from being saved, in sentences.")
+    who: str
+    done: str = Field(description="Where it led to, once it is saved.")
+
+
+class Meant(BaseModel):
+    """A word and its meaning."""
+
+    status: str = Field(max_length=500)
+    status_type: str = Field(default="", max_length=500)
+    direction: str = Field(default="", max_length=500)
+    means: Literal[
+        "bag_picked",
+        "delivery_done",
+        "rto_bag_delivered",
+        "return_bag_in_transit",
+        "return_bag_delivered",
+        "no_milestone",
+        "ambiguous",
+        "",
+    ]
+
+
+class Change(BaseModel):
+    """What is to be different; what is left out stays."""
+
+    version: Version
+    courier: str | None = Field(default=None, max_length=60)
+    title: str | None = Field(default=None, max_length=60)
+    file_names: list[Short] | None = Field(default=None, max_length=20)
+    heading: int | None = Field(default=None, ge=0, le=100)
+    columns: (
+        dict[Annotated[str, Field(pattern=r"^\d{1,5}$")], Role | Literal["nothing", ""]] | None
+    ) = Field(default=None, max_length=1000, description="Column → role; all others are not read.")
+    day_first: dict[Role, bool] | None = None
+    nothing: list[Short] | None = Field(default=None, max_length=20)
+    parcels: Literal["", "all", "any"] | None = None
+    words: list[Meant] | None = Field(default=None, max_length=1000)
+    who: Short = ""
+
+
+class KindObject(BaseModel):
+    """One row for each word: what is sent for it. ``means``: no_milestone: nothing."""
+
+    status: str
+    means: str
+    rows: int
+    row: str
+    order_id: str
+    cells: list[str]
+
+
+class PreviewObject(BaseModel):
+    """How the file would be read."""
+
+    rows: dict[str, int] = Field(description="By outcome; unsent: would be sent.")
+    refused: dict[str, Any] | None
+    kinds: list[KindObject]
+    first: list[dict[str, Any]] = Field(description="The first updates as they would be sent.")
+    errors: list[dict[str, Any]]
+    others: list[str] = Field(description="Refused drops that can be read with it.")
+
+
+class SaveOrder(BaseModel):
+    """Save what was taught."""
+
+    version: Version
+    who: Short = ""
+    note: str = Field(default="", max_length=1000)
+    send: bool = Field(default=False, description="Have the file read with it, and sent.")
+    others: list[Annotated[str, Field(max_length=60)]] = Field(default=[], max_length=20)
+    by: str = Field(default="", pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^$")
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
+        default=[], max_length=7
+    )
+
+
+class SavedObject(BaseModel):
+    """The profile is saved. ``page``: where the page leads to: an upload, a check, the courier."""
+
+    courier: str
+    page: str
+
+
+@router.post("/teachings", status_code=201)
+def begin(front: AtFront, visitor: ByMachine, beginning: Beginning) -> TeachingObject:
+    """Begin to teach from a file, or go on with what was begun with it."""
+    if bool(beginning.drop) == bool(beginning.check):
+        raise UsageError("Name a drop or a check, one of them.")
+    made = front.teachings.start(
+        drop=beginning.drop,
+        check=beginning.check,
+        place=beginning.place,
+        courier=beginning.courier,
+        who=visitor.name,
+    )
+    return _object(front, made)
+
+
+@router.get("/teachings/{teaching}")
+def shown(front: AtFront, _visitor: Looker, teaching: Id) -> TeachingObject:
+    """Show what was said so far."""
+    return _object(front, front.teachings.get(teaching))
+
+
+@router.patch("/teachings/{teaching}")
+def change(front: AtFront, visitor: ByMachine, teaching: Id, said: Change) -> TeachingObject:
+    """Say which courier it is, which column is which, and what words mean."""
+    now = front.teachings.get(teaching)
+    values: dict[str, Any] = {
+        name: value
+        for name in ("courier", "heading", "parcels")
+        if (value := getattr(said, name)) is not None
+    }
+    if values.get("courier") and values["courier"] not in front.site.profiles:
+        raise NotThere("There is no courier of that name.")
+    if said.title is not None:
+        title = " ".join(said.title.split())
+        values |= {"title": title, "name": name_of(title) if title else ""}
+    if said.file_names is not None:
+        values["file_names"] = tuple(each.casefold() for each in said.file_names if each.strip())
+    if said.nothing is not None:
+        values["nothing"] = tuple(each for each in said.nothing if each.strip())
+    if said.columns is not None:
+        values["roles"] = {str(int(at)): str(role) for at, role in said.columns.items()}
+    if said.day_first is not None:
+        if not set(said.day_first) <= set(DATE_ROLES):
+            raise UsageError("Only columns of dates have an order of day and month.")
+        values["day_first"] = {role.value: first for role, first in said.day_first.items()}
+    if said.words is not None:
+        told = {
+            status_key(each.status, each.status_type, each.direction): each.means
+            for each in said.words
+        }
+        kept = {**now.words, **told}
+        values["words"] = {key: word for key, word in kept.items() if word in MEANS}
+    who = visitor.name or said.who
+    return _object(front, front.teachings.change(teaching, said.version, who, **values))
+
+
+@router.get("/teachings/{teaching}/preview")
+def preview(front: AtFront, _visitor: Looker, teaching: Id) -> PreviewObject:
+    """Read the file with the profile as it would be saved, and send nothing."""
+    found = _unfinished(front, teaching)
+    seen = taught_profile.preview(front.site, front.teachings, found)
+    summary = seen.checked.summary
+    return PreviewObject(
+        rows=dict(summary["rows"]),
+        refused=summary["refused"],
+        kinds=[
+            KindObject(
+                status=each.status,
+                means=each.means,
+                rows=each.rows,
+                row=each.row,
+                order_id=each.order_id,
+                cells=list(each.cells),
+            )
+            for each in seen.shown
+        ],
+        first=list(seen.checked.more.get("first", ())),
+        errors=list(summary["errors"]),
+        others=[line.drop_id for line, _ in seen.others],
+    )
+
+
+@router.post("/teachings/{teaching}/save")
+def save(front: AtFront, visitor: ByMachine, teaching: Id, order: SaveOrder) -> SavedObject:
+    """Save it as the courier's profile, once; the former one is kept."""
+    now = front.teachings.get(teaching)
+    if now.done:
+        return SavedObject(courier=now.short, page=now.done)
+    who = visitor.name or order.who
+    days = tuple(day for day in DAYS if day in order.days)
+    made = front.teachings.change(teaching, order.version, who, by=order.by, days=days)
+    page = finish(front, made, who=who, note=order.note, send=order.send, others=list(order.others))
+    return SavedObject(courier=made.short, page=page)
+
+
+def _unfinished(front: Front, teaching: str) -> Teaching:
+    found = front.teachings.get(teaching)
+    if found.done:
+        raise NotPossible("This was saved already.")
+    return found
+
+
+def _object(front: Front, teaching: Teaching) -> TeachingObject:
+    draft = front.teachings.surveyed(teaching)
+    roles = front.teachings.roles(teaching)
+    faults = front.teachings.faults(teaching)
+    read = None if faults else front.teachings.read(teaching)
+    known = front.teachings.known(teaching, read) if read else {}
+    words = []
+    for each in read.statuses if read else ():
+        key = status_key(each.status, each.status_type, each.direction)
+        words.append(
+            SaidWord(
+                status=_plain(each.status),
+                status_type=_plain(each.status_type),
+                direction=_plain(each.direction),
+                rows=each.rows,
+                means=teaching.words.get(key) or known.get(key, ""),
+                suggestion=each.suggestion or each.elsewhere or "",
+            )
+        )
+    return TeachingObject(
+        teaching=teaching.id,
+        version=teaching.version,
+        file=_plain(teaching.file),
+        courier=teaching.courier,
+        title=teaching.title,
+        name=teaching.name,
+        file_names=list(teaching.file_names),
+        heading=draft.heading,
+        lines=[list(line) for line in draft.lines],
+        columns=[
+            Column(
+                column=at,
+                heading=each.heading,
+                cells=list(each.cells),
+                filled=each.filled,
+                role=roles.get(at, ""),
+            )
+            for at, each in enumerate(draft.seen)
+        ],
+        words=words,
+        faults=faults,
+        who=teaching.who,
+        done=teaching.done,
+    )
+
+
+def _plain(text: str) -> str:
+    """A file's name need not be UTF-8; JSON is."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,420 @@
+"""Teaching a courier on the page: its columns, its words, a look at real rows, and saving."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from typing import Annotated, Any, Final
+
+import structlog
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
+
+from pipeline.core.draft import Draft, DraftStatus, status_key
+from pipeline.core.errors import ShipdropError, UsageError
+from pipeline.core.ports import Search
+from pipeline.web import requests, staging, taught_profile, uploads, words
+from pipeline.web.access import Visitor
+from pipeline.web.front import (
+    AtFront,
+    Front,
+    Looker,
+    NotPossible,
+    Operator,
+    read_form,
+    show,
+    text_of,
+)
+from pipeline.web.pages.upload import check, stage_form
+from pipeline.web.teaching import MEANS, MOST_WORDS, NOTHING, Teaching, name_of
+from pipeline.web.templating import address
+from schemas.courier import DAYS, GENERIC
+from schemas.folding import fold_header
+from schemas.parcels import ALL, ANY
+from schemas.vocabulary import DATE_ROLES, Role
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter()
+
+_FIRST_ROLES: Final = (Role.ORDER_ID, Role.STATUS, Role.AWB, Role.EVENT_TIME, Role.REMARK)
+_ROLES: Final = {
+    role.value: words.ROLES[role.value]
+    for role in (*_FIRST_ROLES, *(each for each in Role if each not in _FIRST_ROLES))
+}
+_SHAPES: Final = {Role.ORDER_ID.value: "order_id", Role.AWB.value: "awb"} | {
+    role.value: "date" for role in DATE_ROLES
+}
+_CALLED: Final = {"order_id": "order ids", "awb": "AWBs", "date": "dates"}
+_RECENT: Final = 500
+
+Version = Annotated[int, Query(ge=0)]
+
+
+@router.post("/teach")
+async def start(request: Request, front: AtFront, visitor: Operator) -> Response:
+    """Begin to teach: from a drop, from a file that was checked, or from one that comes along."""
+    form = await read_form(request, front, visitor, files=1)
+    try:
+        target = await run_in_threadpool(_started, front, visitor, form)
+    except UsageError as error:
+        raise NotPossible(error.message, hint=error.hint) from error
+    finally:
+        await form.close()
+    return RedirectResponse(target, status_code=303)
+
+
+def _started(front: Front, visitor: Visitor, form: FormData) -> str:
+    drop, batch = text_of(form, "drop"), text_of(form, "check")
+    given = text_of(form, "place", "0")
+    place = int(given) if given.isdecimal() and len(given) < 6 else 0
+    if not drop and not batch:
+        batch = stage_form(front, form, visitor).batch
+    made = front.teachings.start(
+        drop=drop,
+        check=batch if not drop else "",
+        place=place if not drop else 0,
+        courier=text_of(form, "teach"),
+        who=visitor.name,
+    )
+    return f"/teach/{made.id}"
+
+
+@router.get("/teach/{teaching}")
+async def columns_page(
+    request: Request, front: AtFront, visitor: Looker, teaching: str
+) -> Response:
+    """Which courier it is, where its headings are, and which column is which."""
+    found = await run_in_threadpool(front.teachings.get, teaching)
+    if found.done:
+        return RedirectResponse(found.done, status_code=303)
+    values = await run_in_threadpool(_columns, front, found, ())
+    return await show(request, "teach.html", values, visitor=visitor)
+
+
+def _columns(front: Front, teaching: Teaching, wrong: Any) -> dict[str, Any]:  # noqa: ANN401 - sentences
+    draft = front.teachings.surveyed(teaching)
+    roles = front.teachings.roles(teaching)
+    evidence = {fold_header(each.column): each.evidence for each in draft.columns}
+    known = [fold_header(each.heading) for each in draft.seen]
+    fits = {
+        name: sum(any(each in profile.headers.get(role, ()) for each in known) for role in Role)
+        for name, profile in front.site.profiles.items()
+        if name != GENERIC
+    }
+    return {
+        "teaching": teaching,
+        "draft": draft,
+        "wrong": wrong,
+        "columns": [
+            {
+                "at": at,
+                "heading": each.heading,
+                "cells": each.cells,
+                "role": roles.get(at, ""),
+                "looks": _looks(each.looks, each.filled, each.distinct, roles.get(at, "")),
+                "evidence": evidence.get(fold_header(each.heading), ""),
+                "dates": bool(each.looks.get("date")),
+                "order": each.order,
+                "day_first": teaching.day_first.get(roles.get(at, "")),
+            }
+            for at, each in enumerate(draft.seen)
+        ],
+        "roles": _ROLES,
+        "chosen": set(roles.values()),
+        "couriers": [
+            (name, front.site.profiles[name].title, fits[name])
+            for name in sorted(fits, key=lambda name: (-fits[name], name))
+        ],
+        "files_called": _called(front, teaching),
+        "parcels": (("", "as it is"), (ALL, "all parcels of an order"), (ANY, "one parcel")),
+        "step": 1,
+    }
+
+
+def _looks(looks: Mapping[str, int], filled: int, distinct: int | None, role: str) -> str:
+    """Say how its cells look, and how many do not look like what was chosen."""
+    shape = _SHAPES.get(role)
+    if shape and looks.get(shape, 0) < filled:
+        return f"{filled - looks.get(shape, 0)} of {filled} do not look like {_CALLED[shape]}"
+    if shape:
+        return f"{filled} of {filled} look like {_CALLED[shape]}"
+    if role == Role.STATUS.value and distinct is not None:
+        return f"{words.counted(distinct, 'word')} in {words.counted(filled, 'row')}"
+    for each, count in looks.items():
+        if filled and count == filled:
+            return f"all look like {_CALLED[each]}"
+    return "empty" if not filled else ""
+
+
+def _called(front: Front, teaching: Teaching) -> int:
+    """Count the recent files whose names fit the patterns of the new courier."""
+    recent = front.site.ledger.search(Search(limit=_RECENT)) if teaching.file_names else ()
+    return sum(
+        any(fnmatchcase(each.source_file.casefold(), name) for name in teaching.file_names)
+        for each in recent
+    )
+
+
+@router.post("/teach/{teaching}")
+async def columns(request: Request, front: AtFront, visitor: Operator, teaching: str) -> Response:
+    """Keep what was said of courier, headings and columns; go on where nothing is missing."""
+    form = await read_form(request, front, visitor)
+    found = await run_in_threadpool(front.teachings.get, teaching)
+    if found.done:
+        return RedirectResponse(found.done, status_code=303)
+    made = await run_in_threadpool(
+        front.teachings.change,
+        teaching,
+        _version(form),
+        visitor.name or text_of(form, "who").strip(),
+        **_said_of_columns(form, found),
+    )
+    if not text_of(form, "go"):
+        return RedirectResponse(f"/teach/{teaching}", status_code=303)
+    wrong = await run_in_threadpool(_wrong, front, made)
+    if wrong:
+        values = await run_in_threadpool(_columns, front, made, wrong)
+        return await show(request, "teach.html", values, visitor=visitor, status=422)
+    return RedirectResponse(f"/teach/{teaching}/words", status_code=303)
+
+
+def _wrong(front: Front, teaching: Teaching) -> list[str]:
+    try:
+        if faults := front.teachings.faults(teaching):
+            return faults
+        taught_profile.candidate(front.site, front.teachings, teaching)
+    except ShipdropError as error:
+        return [f"{error.message} {error.hint}".strip()]
+    return []
+
+
+def _said_of_columns(form: FormData, before: Teaching) -> dict[str, Any]:
+    courier = text_of(form, "courier")
+    title = " ".join(text_of(form, "title").split())[:60]
+    values: dict[str, Any] = {
+        "courier": courier,
+        "title": title,
+        "name": name_of(title) if title else "",
+        "nothing": _listed(text_of(form, "nothing")),
+        "file_names": tuple(each.casefold() for each in _listed(text_of(form, "file_names"))),
+        "parcels": text_of(form, "parcels") if text_of(form, "parcels") in {ALL, ANY} else "",
+    }
+    heading = text_of(form, "heading")
+    if heading.isdecimal() and len(heading) < 4 and int(heading) != before.heading:
+        return {**values, "heading": int(heading), "roles": None, "words": {}}
+    roles = {
+        name.removeprefix("role-"): value
+        for name, value in form.items()
+        if name.startswith("role-")
+        and name.removeprefix("role-").isdecimal()
+        and isinstance(value, str)
+        and value in {*_ROLES, NOTHING, ""}
+    }
+    orders = {"day": True, "month": False}
+    days = {
+        roles[at]: orders[text_of(form, f"day-{at}")]
+        for at in roles
+        if text_of(form, f"day-{at}") in orders and roles[at] in set(DATE_ROLES)
+    }
+    return {**values, "roles": roles or None, "day_first": days}
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    found = (" ".join(each.split())[:100] for each in text[:2000].split(","))
+    return tuple(dict.fromkeys(each for each in found if each))[:20]
+
+
+def _version(form: FormData) -> int:
+    given = text_of(form, "version")
+    return int(given) if given.isdecimal() and len(given) < 10 else -1
+
+
+@router.get("/teach/{teaching}/words")
+async def words_page(request: Request, front: AtFront, visitor: Looker, teaching: str) -> Response:
+    """Which word means what."""
+    found = await run_in_threadpool(front.teachings.get, teaching)
+    if found.done:
+        return RedirectResponse(found.done, status_code=303)
+    wrong = await run_in_threadpool(_wrong, front, found)
+    if wrong:
+        return RedirectResponse(f"/teach/{teaching}", status_code=303)
+    values = await run_in_threadpool(_words, front, found)
+    return await show(request, "teach_words.html", values, visitor=visitor)
+
+
+def _words(front: Front, teaching: Teaching) -> dict[str, Any]:
+    draft = front.teachings.read(teaching)
+    known = front.teachings.known(teaching, draft)
+    shown = [_word(each, teaching, known) for each in draft.statuses[:MOST_WORDS]]
+    left = [each for each in shown if not each["means"]]
+    return {
+        "teaching": teaching,
+        "courier": _title(front, teaching),
+        "words": shown,
+        "more": draft.statuses[MOST_WORDS:],
+        "headings": [each.heading for each in draft.seen],
+        "meanings": words.MEANINGS,
+        "left": len(left),
+        "left_rows": sum(each["rows"] for each in left),
+        "suggested": sum(bool(each["suggestion"] and not each["means"]) for each in shown),
+        "step": 2,
+    }
+
+
+def _word(each: DraftStatus, teaching: Teaching, known: Mapping[str, str]) -> dict[str, Any]:
+    key = status_key(each.status, each.status_type, each.direction)
+    return {
+        "id": mark_of_word(key),
+        "status": each.status,
+        "beside": ", ".join(filter(None, (each.status_type, each.direction))),
+        "rows": each.rows,
+        "means": teaching.words.get(key) or known.get(key, ""),
+        "known": known.get(key, "") if key not in teaching.words else "",
+        "suggestion": each.suggestion or each.elsewhere or "",
+        "by": "" if each.suggestion else each.elsewhere_by,
+        "example": " · ".join(cell for cell in each.example if cell.strip())[:300],
+    }
+
+
+def mark_of_word(key: str) -> str:
+    """Return the name that a word has in a form."""
+    return sha256(key.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def _title(front: Front, teaching: Teaching) -> str:
+    profile = front.site.profiles.get(teaching.courier)
+    return profile.title if profile else teaching.title
+
+
+@router.post("/teach/{teaching}/words")
+async def say_words(request: Request, front: AtFront, visitor: Operator, teaching: str) -> Response:
+    """Keep what the words mean, and go on or back."""
+    form = await read_form(request, front, visitor)
+    found = await run_in_threadpool(front.teachings.get, teaching)
+    if found.done:
+        return RedirectResponse(found.done, status_code=303)
+    go = text_of(form, "go")
+    said = await run_in_threadpool(
+        _said_of_words, front, found, form, suggestions=go == "suggestions"
+    )
+    who = visitor.name or found.who
+    await run_in_threadpool(front.teachings.change, teaching, _version(form), who, words=said)
+    steps = {"back": f"/teach/{teaching}", "suggestions": f"/teach/{teaching}/words"}
+    return RedirectResponse(steps.get(go, f"/teach/{teaching}/look"), status_code=303)
+
+
+def _said_of_words(
+    front: Front, teaching: Teaching, form: FormData, *, suggestions: bool
+) -> dict[str, str]:
+    draft = front.teachings.read(teaching)
+    known = front.teachings.known(teaching, draft)
+    said = {}
+    for each in draft.statuses[:MOST_WORDS]:
+        key = status_key(each.status, each.status_type, each.direction)
+        word = text_of(form, f"word-{mark_of_word(key)}")
+        if suggestions and not word:
+            word = each.suggestion or each.elsewhere or ""
+        if word in MEANS and word != known.get(key):
+            said[key] = word
+    return said
+
+
+@router.get("/teach/{teaching}/look")
+async def look_page(request: Request, front: AtFront, visitor: Looker, teaching: str) -> Response:
+    """How the file would be read now, row for row, and saving it."""
+    found = await run_in_threadpool(front.teachings.get, teaching)
+    if found.done:
+        return RedirectResponse(found.done, status_code=303)
+    if await run_in_threadpool(_wrong, front, found):
+        return RedirectResponse(f"/teach/{teaching}", status_code=303)
+    values = await run_in_threadpool(_look, front, found)
+    return await show(request, "teach_look.html", values, visitor=visitor)
+
+
+def _look(front: Front, teaching: Teaching) -> dict[str, Any]:
+    seen = taught_profile.preview(front.site, front.teachings, teaching)
+    draft: Draft = front.teachings.read(teaching)
+    return {
+        "teaching": teaching,
+        "courier": _title(front, teaching),
+        "preview": seen,
+        "summary": seen.checked.summary,
+        "first": seen.checked.more.get("first", ()),
+        "headings": [each.heading for each in draft.seen],
+        "meanings": words.MEANINGS,
+        "fields": words.FIELDS,
+        "total": sum(seen.counts.values()),
+        "days": DAYS,
+        "files": _files(front, teaching),
+        "step": 3,
+    }
+
+
+def _files(front: Front, teaching: Teaching) -> int:
+    """Count the files of the check that would be sent with this one."""
+    return len(staging.staged(front.site, teaching.check).left_in) if teaching.check else 1
+
+
+@router.post("/teach/{teaching}/save")
+async def save(request: Request, front: AtFront, visitor: Operator, teaching: str) -> Response:
+    """Save the profile, once, and have this file and others read with it."""
+    form = await read_form(request, front, visitor)
+    found = await run_in_threadpool(front.teachings.get, teaching)
+    if found.done:
+        return RedirectResponse(found.done, status_code=303)
+    who = visitor.name or text_of(form, "who").strip()[:100]
+    days = tuple(day for day in DAYS if text_of(form, f"on-{day}"))
+    expected = {"by": text_of(form, "by")[:5], "days": () if len(days) == len(DAYS) else days}
+    made = await run_in_threadpool(
+        front.teachings.change, teaching, _version(form), who, **expected
+    )
+    others = [name.removeprefix("other-") for name in form if name.startswith("other-")]
+    target = await run_in_threadpool(
+        finish,
+        front,
+        made,
+        who=who,
+        note=text_of(form, "note"),
+        send=text_of(form, "go") == "send",
+        others=others[:20],
+    )
+    return RedirectResponse(target, status_code=303)
+
+
+def finish(
+    front: Front, teaching: Teaching, *, who: str, note: str, send: bool, others: list[str]
+) -> str:
+    """Save the profile; with ``send`` have the file, and others that were refused, read with it.
+
+    Return the page that it leads to. Raises NotPossible, NotThere, StorageError.
+    """
+    site = front.site
+    made = taught_profile.save(site, front.teachings, teaching, who=who, note=note)
+    profile, batch = made.profile, uploads.new_batch()
+    target = address(f"/couriers/{profile.name}", said=f"{profile.title} is saved.")
+    if teaching.check:
+        target = _sent(front, teaching, profile.name, send=send)
+    drops = [teaching.drop, *others] if send and teaching.drop else others if send else []
+    for line in site.ledger.lines([each for each in drops if each]):
+        folder = taught_profile.folder_of(site.profiles, profile, line.source_file, line.folder)
+        try:
+            requests.again(site, line, who, batch=batch, folder=folder, note=note)
+        except UsageError as error:
+            log.info("web.not_read_again", drop=line.drop_id, why=error.message)
+        else:
+            target = f"/uploads/{batch}" if not teaching.check else target
+    front.teachings.end(teaching, target)
+    return target
+
+
+def _sent(front: Front, teaching: Teaching, courier: str, *, send: bool) -> str:
+    """Send the file of a check as the courier's where it is alone, else check all again."""
+    kept = staging.staged(front.site, teaching.check)
+    kept = staging.as_courier(front.site, kept, teaching.place, courier)
+    if send and kept.left_in == [teaching.place]:
+        staging.send_once(front.site, kept.batch)
+        return f"/uploads/{kept.batch}"
+    check(front, kept)
+    return f"/checks/{kept.batch}"

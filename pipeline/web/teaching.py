@@ -1,0 +1,371 @@
+"""Teaching a courier step by step: a file, its columns, its words, a look, and the profile.
+
+What was said so far is kept under an address until the profile is saved. The file is read by the
+process that reads all files, with the engine of ``shipdrop map``.
+"""
+
+import re
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from pipeline.core.draft import Draft, Said, Sample, status_key
+from pipeline.core.errors import DropRefused, ReaderDied, UsageError
+from pipeline.core.model import Drop, stamp
+from pipeline.reading.drop_reader import poison
+from pipeline.service.wiring import Site
+from pipeline.storage.durable_files import make_directory, replace_with, storing
+from pipeline.storage.root_folders import place_of
+from pipeline.web import staging
+from pipeline.web.front import NotPossible, NotThere
+from pipeline.web.profile_files import mark_of, source_of
+from schemas.codes import Code
+from schemas.courier import GENERIC
+from schemas.folding import fold, fold_header
+from schemas.status_reader import MEANINGS
+from schemas.statuses import Verdict
+from schemas.vocabulary import Milestone, Role
+
+NOTHING: Final = "nothing"
+"""Chosen for a column that is not read, and says nothing about the order however it sounds."""
+TEACHABLE: Final = frozenset(
+    {Code.HEADER_NOT_FOUND, Code.WRONG_COLUMN, Code.ID_COLUMN_AMBIGUOUS, Code.TOO_MANY_REJECTS}
+)
+"""Codes of a refused file that a courier's profile may mend."""
+MEANS: Final = tuple(each for each in MEANINGS if each != "unconfirmed")
+MOST_WORDS: Final = 300
+"""Different words of one file that can be taught together."""
+_KEPT: Final = 32
+_CARD: Final = "card.json"
+_FIRST_WORD: Final = re.compile(r"[^\W\d_]{2,}")
+_NOT_A_NAME: Final = re.compile(r"[^a-z0-9]+")
+
+
+class Teaching(Struct, frozen=True, kw_only=True):
+    """What was said so far of a file, to make a courier's profile of it.
+
+    ``drop``, or ``check`` and ``place`` in it: where the file is. ``courier``: the profile that is
+    to learn, "" for a new one called ``title`` and ``name``. ``heading``: the row that has the
+    headings, None where nobody chose. ``roles``: column → role, ``nothing`` or "" (not read); None
+    where nobody chose. ``day_first``: role → the order of day and month. ``words``: the key of a
+    status → its meaning. ``by``, ``days``: when its files are expected. ``base``: mark of the
+    profile that it began with. ``version`` grows with every change, which ``who`` made ``at``.
+    ``done``: where it led to, once it is saved.
+    """
+
+    id: str
+    file: str
+    drop: str = ""
+    check: str = ""
+    place: int = 0
+    folder: str = ""
+    courier: str = ""
+    title: str = ""
+    name: str = ""
+    heading: int | None = None
+    roles: Mapping[str, str] | None = None
+    day_first: Mapping[str, bool] = field(default_factory=dict)
+    nothing: tuple[str, ...] = ()
+    parcels: str = ""
+    file_names: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+    by: str = ""
+    days: tuple[str, ...] = ()
+    base: str = ""
+    version: int = 0
+    who: str = ""
+    at: str = ""
+    done: str = ""
+
+    @property
+    def short(self) -> str:
+        """The name of the profile."""
+        return self.courier or self.name
+
+
+class Teachings:
+    """All that is being taught at one root. Safe from several threads."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._lock = threading.Lock()
+        self._drafts: OrderedDict[tuple[object, ...], Draft] = OrderedDict()
+
+    def start(
+        self, *, drop: str = "", check: str = "", place: int = 0, courier: str = "", who: str = ""
+    ) -> Teaching:
+        """Begin with a file, or go on with what somebody began with the same one.
+
+        Raises NotThere, NotPossible, StorageError.
+        """
+        if courier and (courier == GENERIC or courier not in self._site.profiles):
+            raise NotThere("There is no courier of that name that could be taught.")
+        file, folder = self._of_drop(drop) if drop else self._of_check(check, place)
+        with self._lock:
+            for begun in self._all():
+                same = (begun.drop, begun.check, begun.place) == (drop, check, place)
+                if same and not begun.done and (not courier or begun.courier == courier):
+                    return begun
+            guessed = courier or self._courier_for(folder)
+            title = "" if guessed else _title_of(folder or file)
+            made = Teaching(
+                id=secrets.token_hex(8),
+                file=file,
+                drop=drop,
+                check=check,
+                place=place,
+                folder=folder,
+                courier=guessed,
+                title=title,
+                name=name_of(title) if title else "",
+                file_names=() if guessed else (pattern_of(file),),
+                base=self._base(guessed),
+                who=who[:100],
+                at=stamp(self._site.clock.now()),
+            )
+            self._keep(made)
+        return made
+
+    def get(self, teaching: str) -> Teaching:
+        """Return what was said so far. Raises NotThere."""
+        try:
+            if not teaching.isalnum():
+                raise ValueError(teaching)
+            return msgspec.json.decode((self._place(teaching) / _CARD).read_bytes(), type=Teaching)
+        except (OSError, ValueError) as error:
+            raise NotThere("There is nothing under this address.") from error
+
+    def change(self, teaching: str, version: int, who: str, **values: Any) -> Teaching:  # noqa: ANN401 - as Teaching has them
+        """Keep what somebody says. Raises NotThere; NotPossible where another one came before."""
+        with self._lock:
+            now = self.get(teaching)
+            if now.done:
+                raise NotPossible("This was saved already.", hint="The courier's page shows it.")
+            if now.version != version:
+                at = self._clock(now.at)
+                raise NotPossible(
+                    f"{now.who or 'Somebody else'} changed this at {at}.",
+                    hint="Load the page again to see it, then say what is to be different.",
+                )
+            if "courier" in values and values["courier"] != now.courier:
+                values["base"] = self._base(values["courier"])
+            made = replace(
+                now,
+                **values,
+                version=version + 1,
+                who=who[:100],
+                at=stamp(self._site.clock.now()),
+            )
+            self._keep(made)
+        return made
+
+    def end(self, teaching: Teaching, target: str) -> None:
+        """Note where it led to: whoever comes back to it is led there. Raises StorageError."""
+        with self._lock:
+            self._keep(replace(self.get(teaching.id), done=target))
+
+    def _clock(self, at: str) -> str:
+        zone = ZoneInfo(self._site.settings.manifest.timezone)
+        return f"{datetime.fromisoformat(at).astimezone(zone):%H:%M}"
+
+    # -- the file ----------------------------------------------------------------------------
+
+    def path(self, teaching: Teaching) -> Path:
+        """Return where the file lies. Raises NotThere."""
+        if teaching.drop:
+            path = self._site.folders.kept(place_of(self._drop(teaching.drop)))
+        else:
+            kept = staging.staged(self._site, teaching.check)
+            path = kept.paths(self._site)[teaching.place]
+        if path.is_symlink() or not path.is_file():
+            raise NotThere("The file is not kept any more.", hint="Upload it again.")
+        return path
+
+    def surveyed(self, teaching: Teaching) -> Draft:
+        """Return the file as it looks, with the roles that its columns probably have."""
+        return self._draft(teaching, Said(heading=teaching.heading))
+
+    def read(self, teaching: Teaching) -> Draft:
+        """Return the file as it is read by what was said: its words are those of the status."""
+        return self._draft(teaching, self.said(teaching))
+
+    def said(self, teaching: Teaching) -> Said:
+        """Return what was said, as the engine takes it."""
+        seen = self.surveyed(teaching).seen
+        roles = self.roles(teaching)
+        columns = {Role(role): seen[at].heading for at, role in roles.items() if role != NOTHING}
+        nothing = [seen[at].heading for at, role in roles.items() if role == NOTHING]
+        return Said(
+            columns=columns,
+            none=frozenset(Role) - columns.keys(),
+            heading=teaching.heading,
+            means=teaching.words,
+            day_first={
+                Role(role): first
+                for role, first in teaching.day_first.items()
+                if Role(role) in columns
+            },
+            nothing=tuple(dict.fromkeys([*nothing, *teaching.nothing])),
+            parcels=teaching.parcels,
+            file_names=teaching.file_names,
+            by=teaching.by,
+            days=teaching.days,
+        )
+
+    def roles(self, teaching: Teaching) -> dict[int, str]:
+        """Return column → role as it was chosen, else as it is probably meant."""
+        if teaching.roles is not None:
+            return {int(at): role for at, role in teaching.roles.items() if role}
+        draft = self.surveyed(teaching)
+        found: dict[int, str] = {}
+        profile = self._site.profiles.get(teaching.courier)
+        headings = [fold_header(column.heading) for column in draft.seen]
+        for role, known in profile.headers.items() if profile else ():
+            at = next((headings.index(each) for each in known if each in headings), None)
+            if at is not None and at not in found:
+                found[at] = role.value
+        for column in draft.columns:
+            at = headings.index(fold_header(column.column))
+            if at not in found and column.role not in found.values():
+                found[at] = column.role
+        return found
+
+    def faults(self, teaching: Teaching) -> list[str]:
+        """Return what keeps the columns from being read as they were chosen, in sentences."""
+        roles, seen = self.roles(teaching), self.surveyed(teaching).seen
+        found = []
+        for role, words in ((Role.ORDER_ID, "order id"), (Role.STATUS, "status")):
+            if role.value not in roles.values():
+                found.append(f"Choose the column of the {words}: without it nothing can be sent.")
+        for chosen in dict.fromkeys(roles.values()):
+            named = [seen[at].heading for at, each in roles.items() if each == chosen]
+            if chosen != NOTHING and len(named) > 1:
+                several = " and ".join(f'"{heading[:60]}"' for heading in named)
+                found.append(f"{several} are chosen for one thing. Keep one of them.")
+        return found
+
+    def known(self, teaching: Teaching, draft: Draft) -> dict[str, str]:
+        """Return what the courier's profile says already of the words: key → meaning."""
+        profile = self._site.profiles.get(teaching.courier)
+        if profile is None:
+            return {}
+        found = {}
+        for each in draft.statuses:
+            ruling = profile.statuses.rule(
+                each.status,
+                status_type=each.status_type,
+                direction=profile.direction(each.direction),
+            )
+            word = _word_of(ruling.verdict, ruling.milestone)
+            if word:
+                found[status_key(each.status, each.status_type, each.direction)] = word
+        return found
+
+    def _draft(self, teaching: Teaching, said: Said) -> Draft:
+        path = self.path(teaching)
+        status = path.stat()
+        name, title = teaching.short or "new", teaching.title or teaching.short or "New"
+        key = (
+            str(path),
+            status.st_mtime_ns,
+            status.st_size,
+            name,
+            title,
+            msgspec.json.encode(said),
+        )
+        with self._lock:
+            if key in self._drafts:
+                return self._drafts[key]
+        try:
+            made = self._site.readers.draft(Sample(path=path, name=name, title=title, told=said))
+        except ReaderDied:
+            raise _cannot_be_read(poison()) from None
+        except DropRefused as refusal:
+            raise _cannot_be_read(refusal) from refusal
+        except UsageError as error:
+            raise NotPossible(error.message, hint=error.hint) from error
+        with self._lock:
+            self._drafts[key] = made
+            while len(self._drafts) > _KEPT:
+                self._drafts.popitem(last=False)
+        return made
+
+    # -- on disk -------------------------------------------------------------------------------
+
+    def _place(self, teaching: str) -> Path:
+        return self._site.root / "state" / "web" / "teaching" / teaching
+
+    def _keep(self, teaching: Teaching) -> None:
+        card = self._place(teaching.id) / _CARD
+        with storing("write", card):
+            make_directory(card.parent)
+            replace_with(card, card.with_suffix(".tmp"), [msgspec.json.encode(teaching)])
+
+    def _all(self) -> list[Teaching]:
+        found = []
+        for card in self._place("any").parent.glob(f"*/{_CARD}"):
+            try:
+                found.append(self.get(card.parent.name))
+            except NotThere:
+                continue
+        return found
+
+    def _drop(self, drop_id: str) -> Drop:
+        found = self._site.ledger.find(drop_id)
+        if found is None or not found.state.closed:
+            raise NotThere("There is no such file that could be taught from.")
+        return found
+
+    def _of_drop(self, drop_id: str) -> tuple[str, str]:
+        drop = self._drop(drop_id)
+        return drop.source_file, drop.folder
+
+    def _of_check(self, check: str, place: int) -> tuple[str, str]:
+        kept = staging.staged(self._site, check)
+        if not 0 <= place < len(kept.names):
+            raise NotThere("There is no such file in this check.")
+        return kept.names[place], kept.courier_of(place)
+
+    def _courier_for(self, folder: str) -> str:
+        return folder if folder in self._site.profiles and folder != GENERIC else ""
+
+    def _base(self, courier: str) -> str:
+        return mark_of(source_of(self._site, courier)[1]) if courier else ""
+
+
+def name_of(title: str) -> str:
+    """Return the short name of a new courier, made from its name."""
+    plain = _NOT_A_NAME.sub("-", fold(title)).strip("-")[:40].strip("-")
+    return plain or f"courier-{sha256(title.encode()).hexdigest()[:6]}"
+
+
+def pattern_of(file: str) -> str:
+    """Return what the names of files like this one have in common, as far as one tells."""
+    stem, dot, ending = file.rpartition(".")
+    word = re.match(r"[^\W\d_]+", stem or file)
+    return f"{word[0].casefold()}*" if word and len(word[0]) > 2 else f"*{dot}{ending}".casefold()
+
+
+def _title_of(text: str) -> str:
+    found = _FIRST_WORD.search(text.rpartition(".")[0] or text)
+    return found[0].capitalize() if found else ""
+
+
+def _word_of(verdict: Verdict, milestone: int) -> str:
+    if verdict is Verdict.MILESTONE:
+        return Milestone(milestone).wire
+    return {Verdict.NO_MILESTONE: "no_milestone", Verdict.AMBIGUOUS: "ambiguous"}.get(verdict, "")
+
+
+def _cannot_be_read(refusal: DropRefused) -> NotPossible:
+    return NotPossible(f"This file cannot be read. {refusal.message}", hint=refusal.hint)

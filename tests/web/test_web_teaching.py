@@ -1,0 +1,364 @@
+"""A courier that nobody described is taught on the page: columns, words, a look, and sent."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.harness import sheet, until
+from tests.web.conftest import Live
+from tests.web.test_web_nothing_wrong import post
+from tests.web.test_web_uploading import file_of
+from tests.web.test_web_work_ends import of, to_do
+
+HEADER = ("Sr", "Consignment Ref", "Docket", "Position", "Event On", "Depot", "Narration")
+WORDS = {
+    "Cnee signed": "Delivered",
+    "Collected from shipper": "Picked up from us",
+    "At hub": "On the way: nothing to report",
+    "Out with rider": "On the way: nothing to report",
+    "Back at shipper": "Returned to us, undelivered",
+    "Ring again": "On the way: nothing to report",
+}
+
+
+def manifest(prefix: str, count: int = 41) -> str:
+    """A file as a courier writes it whom nobody knows: columns and six words."""
+    said = list(WORDS)
+    rows = [
+        [
+            str(n + 1),
+            f"{prefix}{177881000000000 + n}",
+            f"RFT{41877000 + n}IN",
+            said[n % len(said)],
+            f"{13 + n % 12}/11/2026 14:{n % 60:02}",
+            ("Pune", "Agra", "Kochi")[n % 3],
+            "call before" if n % 4 == 0 else "",
+        ]
+        for n in range(count)
+    ]
+    return sheet(rows, HEADER)
+
+
+class Counted:
+    """Counts what a clerk does: clicks with a mouse, and pages that are loaded."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.clicks, self.loads = page, 0, 0
+        page.on("framenavigated", self._loaded)
+
+    def _loaded(self, frame: Any) -> None:
+        self.loads += frame == self.page.main_frame
+
+    def click(self, role: Any, name: str) -> None:
+        self.clicks += 1
+        self.page.get_by_role(role, name=name).click()
+
+
+def test_six_unknown_words_and_unknown_columns_in_twelve_clicks_and_six_loads(
+    live: Live, page: Page, tmp_path: Path, picture: Any
+) -> None:
+    file = file_of(tmp_path, "raftaar_daily_report.csv", manifest("RA"))
+    clerk = Counted(page)
+    page.goto(f"{live.url}/upload")
+    clerk.clicks += 1  # the button of the browser that opens its list of files
+    page.get_by_label("Manifests").set_input_files(file)
+    clerk.click("button", "Check first")
+    clerk.click("button", "Teach Shipdrop this file")
+    expect(page.get_by_label("Name of the new one")).to_have_value("Raftaar")
+    for heading, role in (
+        ("Consignment Ref", "Order id (needed)"),
+        ("Position", "Status (needed)"),
+        ("Docket", "AWB"),
+        ("Event On", "When it happened"),
+        ("Depot", "not read"),
+    ):
+        chosen = page.get_by_label(f"{heading} is").locator("option:checked")
+        if chosen.inner_text() != role:
+            clerk.clicks += 2
+            page.get_by_label(f"{heading} is").select_option(label=role)
+    picture(page, "teach-columns")
+    clerk.click("button", "Continue")
+    expect(page.get_by_text("6 words left (41 rows)")).to_be_visible()
+    for word, meaning in WORDS.items():
+        clerk.clicks += 1
+        page.get_by_role("group", name=word).get_by_label(meaning, exact=True).check()
+    expect(page.get_by_text("Every word has a meaning.")).to_be_visible()
+    picture(page, "teach-words")
+    clerk.click("button", "Continue")
+    expect(page.get_by_role("heading", name="41 rows")).to_be_visible()
+    kinds = page.get_by_role("region", name="One row of each kind")
+    expect(kinds.get_by_role("listitem")).to_have_count(6)
+    expect(kinds.get_by_role("listitem").filter(has_text="Cnee signed")).to_contain_text(
+        "Delivered is sent for the order RA177881000000000"
+    )
+    picture(page, "teach-look")
+    clerk.click("button", "Save and send")
+    expect(page.locator(".badge.s-completed")).to_be_visible()
+    assert (clerk.clicks, clerk.loads) <= (12, 6), (clerk.clicks, clerk.loads)
+    assert clerk.loads <= 6, clerk.loads
+    sent = live.root.of("raftaar_daily_report")
+    assert sent.counts == {"accepted": 21, "ignored": 20}
+    assert sent.summary["courier"] == "raftaar"
+    # The next day's file needs nobody, wherever it is dropped.
+    live.root.drop("raftaar_tuesday.csv", manifest("RB"))
+    live.drop_id("raftaar_tuesday.csv")
+    assert live.root.of("raftaar_tuesday").counts == {"accepted": 21, "ignored": 20}
+
+
+def test_with_the_keyboard_only(live: Live, page: Page, tmp_path: Path) -> None:
+    file = file_of(tmp_path, "keys_report.csv", manifest("KY", 24).replace("Consignment", "Keyed"))
+    page.goto(f"{live.url}/upload")
+    page.get_by_label("Manifests").set_input_files(file)
+
+    def to(name: str) -> None:
+        """Go on by Tab until this is focused."""
+        for _ in range(120):
+            page.keyboard.press("Tab")
+            focused = page.evaluate(
+                "(e => e.innerText || e.closest('fieldset')?.querySelector('legend').innerText)"
+                "(document.activeElement)"
+            )
+            if name in (focused or ""):
+                return
+        raise AssertionError(f"Tab never reached {name}")
+
+    to("Check first")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/checks/*")
+    to("Teach Shipdrop this file")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/teach/*")
+    to("Continue")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/words")
+    order = ["Picked up from us", "Delivered", "Returned to us, undelivered"]
+    for word in page.locator(".word q").all_inner_texts():
+        to(word)
+        meaning = WORDS[word]
+        page.keyboard.press("Space")
+        down = order.index(meaning) if meaning in order else 5
+        for _ in range(down):
+            page.keyboard.press("ArrowDown")
+        expect(
+            page.get_by_role("group", name=word).get_by_label(meaning, exact=True)
+        ).to_be_checked()
+    to("Continue")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/look")
+    to("Save and send")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/uploads/*")
+    expect(page.locator(".badge.s-completed")).to_be_visible()
+
+
+def test_a_refused_drop_is_taught_and_read_again_with_others_like_it(
+    live: Live, page: Page
+) -> None:
+    drops = []
+    for day in ("mon", "tue"):
+        text = manifest(f"ZO{day}", 24).replace("Consignment", "Zoom")
+        live.root.drop(f"zoom_{day}.csv", text)
+        drops.append(live.drop_id(f"zoom_{day}.csv"))
+    page.goto(f"{live.url}/drops/{drops[0]}")
+    page.get_by_role("button", name="Teach Shipdrop this file").click()
+    address = page.url
+    page.get_by_role("button", name="Continue").click()
+    for word, meaning in list(WORDS.items())[:5]:
+        page.get_by_role("group", name=word).get_by_label(meaning, exact=True).check()
+    page.get_by_role("button", name="Continue").click()
+    # One word is left: its rows come back; Back loses nothing.
+    expect(page.get_by_text("come back to you").first).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("1 word left (4 rows)")).to_be_visible()
+    page.goto(f"{live.url}/drops/{drops[0]}")
+    page.get_by_role("button", name="Teach Shipdrop this file").click()
+    assert page.url == address
+    page.goto(f"{address}/look")
+    expect(page.get_by_label("zoom_tue.csv: 12 rows will be sent")).to_be_checked()
+    page.get_by_label("Your name").fill("Asha")
+    page.get_by_label("Note").fill("as Ravi of Zoom told")
+    page.get_by_role("button", name="Save and send").click()
+    page.wait_for_url("**/uploads/*")
+    expect(page.get_by_role("heading", name="zoom_mon.csv")).to_be_visible()
+    expect(page.get_by_role("heading", name="zoom_tue.csv")).to_be_visible()
+    for drop in drops:
+        new = until(lambda drop=drop: of(live, drop)["read_again_as"], what="it is read again")
+        until(lambda new=new: of(live, new)["state"] == "completed", what="it is through")
+        rows: Any = of(live, new)["summary"]
+        assert (rows["rows"]["accepted"], rows["rows"]["rejected"]) == (12, 4)
+        assert drop not in to_do(live)
+    text = (live.root.path / "couriers" / "zoom.toml").read_text("utf-8")
+    assert tomllib.loads(text)["statuses"]["unconfirmed"] == ["Ring again"]
+    page.goto(address)  # it was saved: the address leads to what became of it
+    page.wait_for_url("**/uploads/*")
+
+
+def test_the_page_and_the_command_write_the_same_profile(live: Live, tmp_path: Path) -> None:
+    text = manifest("SAME", 24).replace("Consignment", "Same")
+    live.root.drop("same_report.csv", text)
+    drop = live.drop_id("same_report.csv")
+    with live.client() as client:
+        made = taught(client, drop)
+        saved = client.post(f"/api/v1/teachings/{made['teaching']}/save", json=order(made))
+        assert saved.status_code == 200, saved.text
+        again = client.post(f"/api/v1/teachings/{made['teaching']}/save", json=order(made))
+        assert again.json() == saved.json()
+    by_page = (live.root.path / "couriers" / "same.toml").read_text("utf-8")
+    (tmp_path / "same_report.csv").write_text(text, "utf-8")
+    columns = {each["role"]: each["heading"] for each in made["columns"] if each["role"]}
+    said = [f"--column={role}={heading}" for role, heading in columns.items()]
+    words = [f"--means={each['status']}={each['means']}" for each in made["words"]]
+    others = [f"--no={role}" for role in ("courier", "location", "direction", "reason_code")]
+    ran = live.root.run(
+        *(
+            "map",
+            "--root",
+            tmp_path,
+            tmp_path / "same_report.csv",
+            "--courier",
+            "Same",
+            "-o",
+            tmp_path / "same.toml",
+        ),
+        *(*said, *words, *(each for each in others if each[5:] not in columns)),
+    )
+    assert ran.code == 0, ran.err
+    by_command = (tmp_path / "same.toml").read_text("utf-8")
+    names = [line for line in by_page.splitlines() if "file_names" not in line]
+    assert names == [line for line in by_command.splitlines() if "file_names" not in line]
+
+
+def taught(client: httpx.Client, drop: str, **more: Any) -> dict[str, Any]:
+    """Teach a drop's file by machine, up to saving."""
+    begun = client.post("/api/v1/teachings", json={"drop": drop, **more})
+    assert begun.status_code == 201, begun.text
+    made: dict[str, Any] = begun.json()
+    assert made["faults"] == [], made
+    means = {
+        "Cnee signed": "delivery_done",
+        "Collected from shipper": "bag_picked",
+        "Back at shipper": "rto_bag_delivered",
+    }
+    words = [
+        {"status": each["status"], "means": means.get(each["status"], "no_milestone")}
+        for each in made["words"]
+    ]
+    change = {"version": made["version"], "words": words}
+    changed = client.patch(f"/api/v1/teachings/{made['teaching']}", json=change)
+    assert changed.status_code == 200, changed.text
+    return dict(changed.json())
+
+
+def order(made: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"version": made["version"], "who": "Ravi", **more}
+
+
+def test_two_people_at_once_and_a_former_version_that_is_kept(live: Live) -> None:
+    text = manifest("TWO", 24).replace("Consignment", "Twin")
+    live.root.drop("twin_report.csv", text)
+    drop = live.drop_id("twin_report.csv")
+    with live.client() as client:
+        made = taught(client, drop)
+        path = f"/api/v1/teachings/{made['teaching']}"
+        late = client.patch(path, json={"version": made["version"] - 1, "title": "Mine"})
+        assert late.status_code == 409
+        assert "changed this at" in late.json()["error"]
+        saved = client.post(f"{path}/save", json=order(made, send=True))
+        assert saved.status_code == 200, saved.text
+        new = until(lambda: of(live, drop)["read_again_as"], what="it is read again")
+        until(lambda: of(live, new)["state"] == "completed", what="it is through")
+        # A second file of the courier, with a new word, by two people at once.
+        more = text.replace("Ring again", "Ring twice").replace("TWO", "TWP")
+        for name in ("twin_a.csv", "twin_b.csv"):
+            live.root.drop(name, more if name == "twin_a.csv" else more.replace("TWP", "TWQ"))
+        first, second = (
+            client.post("/api/v1/teachings", json={"drop": live.drop_id(n), "courier": "twin"})
+            for n in ("twin_a.csv", "twin_b.csv")
+        )
+        assert first.status_code == 201, first.text
+        ids = [first.json()["teaching"], second.json()["teaching"]]
+        for each in (first.json(), second.json()):
+            (word,) = [w for w in each["words"] if not w["means"]]
+            assert word["status"] == "Ring twice"
+            said = {"version": 0, "words": [{"status": "Ring twice", "means": "no_milestone"}]}
+            assert (
+                client.patch(f"/api/v1/teachings/{each['teaching']}", json=said).status_code == 200
+            )
+        ok = client.post(f"/api/v1/teachings/{ids[0]}/save", json={"version": 1, "who": "Asha"})
+        assert ok.status_code == 200, ok.text
+        not_ok = client.post(f"/api/v1/teachings/{ids[1]}/save", json={"version": 1})
+        assert not_ok.status_code == 409
+        assert "Asha saved" in not_ok.json()["error"]
+    kept = sorted((live.root.path / "state" / "web" / "profiles" / "twin").glob("*.toml"))
+    assert len(kept) == 1
+    assert "Ring twice" not in kept[0].read_text("utf-8")
+    now = tomllib.loads((live.root.path / "couriers" / "twin.toml").read_text("utf-8"))
+    assert "Ring twice" in now["statuses"]["no_milestone"]
+
+
+def test_a_preview_by_machine_sends_nothing(live: Live) -> None:
+    live.root.drop("peek_report.csv", manifest("PEEK", 24).replace("Consignment", "Peek"))
+    drop = live.drop_id("peek_report.csv")
+    with live.client() as client:
+        made = taught(client, drop)
+        seen = client.get(f"/api/v1/teachings/{made['teaching']}/preview")
+        assert seen.status_code == 200, seen.text
+        told = seen.json()
+        assert (told["rows"]["unsent"], told["rows"]["ignored"]) == (12, 12)
+        assert {each["means"] for each in told["kinds"]} == {
+            *("delivery_done", "bag_picked", "rto_bag_delivered", "no_milestone")
+        }
+        assert told["first"][0]["update"]["orderId"] == "PEEK177881000000000"
+        # A choice of columns with which nothing can be sent says so, and is kept.
+        path = f"/api/v1/teachings/{made['teaching']}"
+        wrong = client.patch(path, json={"version": made["version"], "columns": {"1": "order_id"}})
+        assert wrong.json()["faults"] == [
+            "Choose the column of the status: without it nothing can be sent."
+        ]
+        assert client.get(f"{path}/preview").status_code == 409
+        twice = {"1": "order_id", "2": "order_id", "3": "status"}
+        told = client.patch(
+            path, json={"version": wrong.json()["version"], "columns": twice}
+        ).json()
+        assert "chosen for one thing" in told["faults"][0]
+    assert not (live.root.path / "couriers" / "peek.toml").exists()
+
+
+def test_without_javascript_and_with_another_line_of_headings(live: Live, browser: Browser) -> None:
+    text = "Report of the day,,,,,,\n" + manifest("NOJS", 24).replace("Consignment", "Plain")
+    live.root.drop("plain_report.csv", text)
+    drop = live.drop_id("plain_report.csv")
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{live.url}/drops/{drop}")
+    page.get_by_role("button", name="Teach Shipdrop this file").click()
+    first = page.get_by_role("region", name="The first lines of the file")
+    first.get_by_role("row").nth(2).get_by_role("button").click()
+    expect(page.get_by_role("rowheader", name="Plain Ref")).to_have_count(0)
+    first.get_by_role("row").nth(1).get_by_role("button").click()
+    expect(page.get_by_role("rowheader", name="Plain Ref")).to_be_visible()
+    page.get_by_label("Position is").select_option("")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose the column of the status")
+    page.get_by_label("Position is").select_option("status")
+    page.get_by_role("button", name="Continue").click()
+    for word, meaning in WORDS.items():
+        page.get_by_role("group", name=word).get_by_label(meaning, exact=True).check()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Save only").click()
+    page.wait_for_url("**/couriers/*")
+    context.close()
+
+
+def test_what_is_no_teaching_is_told(live: Live) -> None:
+    with live.client() as client:
+        assert client.get("/teach/0123abcd").status_code == 404
+        assert client.get("/api/v1/teachings/0123abcd").status_code == 404
+        assert client.post("/api/v1/teachings", json={}).status_code == 422
+        gone = client.post("/api/v1/teachings", json={"drop": "d20010101t000000000aaaa"})
+        assert gone.status_code == 404
+        nothing = post(client, "/teach", {"drop": "d20010101t000000000aaaa"}, "/upload")
+        assert nothing.status_code == 404
