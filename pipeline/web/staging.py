@@ -25,8 +25,10 @@ from pipeline.web import uploads
 from pipeline.web.front import NotThere
 
 _KEPT_SECONDS: Final = 86_400.0
+_SURE_SECONDS: Final = 3600.0
 _UPLOADS_KEPT: Final = 5
-"""So many of the largest uploads may wait for the word to send them."""
+"""So many of the largest uploads may wait for the word to send them; where there are more, those
+that have waited for ``_SURE_SECONDS`` go."""
 _CARD: Final = "card.json"
 _TOLD: Final = "checked.json"
 _SENDING: Final = threading.Lock()
@@ -210,19 +212,27 @@ def _place(site: Site, batch: str) -> Path:
 
 
 def _check_sum(site: Site) -> None:
-    """Raise UsageError while as much waits to be sent as may be kept."""
-    place = site.root / "state" / "web" / "staged"
+    """Raise UsageError while as much waits to be sent as may be kept; the older ones give way."""
+    if not _is_full(site):
+        return
+    _tidy(site, seconds=_SURE_SECONDS)
+    if _is_full(site):
+        raise UsageError(
+            "Too many files were checked and not sent.", hint="Send them, or wait an hour."
+        )
+
+
+def _is_full(site: Site) -> bool:
     with suppress(OSError):
+        place = site.root / "state" / "web" / "staged"
         kept = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
-        if kept >= _UPLOADS_KEPT * site.settings.web.max_upload_mb * 1024 * 1024:
-            raise UsageError(
-                "Too many files were checked and not sent.", hint="Send them, or wait an hour."
-            )
+        return kept >= _UPLOADS_KEPT * site.settings.web.max_upload_mb * 1024 * 1024
+    return False
 
 
-def _tidy(site: Site) -> None:
-    """What waited too long goes."""
-    long_ago = site.clock.now().timestamp() - _KEPT_SECONDS
+def _tidy(site: Site, *, seconds: float = _KEPT_SECONDS) -> None:
+    """Remove what waited too long."""
+    long_ago = site.clock.now().timestamp() - seconds
     with suppress(OSError):
         for folder in (site.root / "state" / "web" / "staged").iterdir():
             if folder.stat().st_mtime < long_ago:

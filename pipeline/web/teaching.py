@@ -19,13 +19,14 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.core.draft import Draft, Said, Sample, status_key
+from pipeline.core.draft import Draft, Said, Sample, SeenColumn, status_key
 from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.model import Drop, stamp
 from pipeline.reading.drop_reader import poison
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import make_directory, replace_with, storing
 from pipeline.storage.root_folders import place_of
+from pipeline.validation.draft.role_guess import is_no_event
 from pipeline.web import staging
 from pipeline.web.front import NotPossible, NotThere
 from pipeline.web.profile_files import mark_of, source_of
@@ -238,7 +239,7 @@ class Teachings:
             at = headings.index(fold_header(column.column))
             if at not in found and column.role not in found.values():
                 found[at] = column.role
-        return found
+        return {**found, **_by_cells(draft, found)}
 
     def faults(self, teaching: Teaching) -> list[str]:
         """Return what keeps the columns from being read as they were chosen, in sentences."""
@@ -341,6 +342,27 @@ class Teachings:
 
     def _base(self, courier: str) -> str:
         return mark_of(source_of(self._site, courier)[1]) if courier else ""
+
+
+def _by_cells(draft: Draft, taken: Mapping[int, str]) -> dict[int, str]:
+    """Offer the only column of AWBs, and the only one of dates, whatever their headings."""
+    found = {}
+    free = [(at, each) for at, each in enumerate(draft.seen) if at not in taken and each.heading]
+    for role, shape in ((Role.AWB, "awb"), (Role.EVENT_TIME, "date")):
+        like = [
+            at
+            for at, each in free
+            if each.filled
+            and each.looks.get(shape) == each.filled
+            and not (is_no_event(each.heading) if shape == "date" else _repeats(each))
+        ]
+        if len(like) == 1 and role.value not in taken.values():
+            found[like[0]] = role.value
+    return found
+
+
+def _repeats(column: SeenColumn) -> bool:
+    return column.distinct is not None and column.distinct < 0.9 * column.filled
 
 
 def name_of(title: str) -> str:

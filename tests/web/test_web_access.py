@@ -44,6 +44,10 @@ CHANGES = (
     "/drops/{drop_id}/fix/cell",
     "/drops/{drop_id}/aside",
     "/couriers/{name}/words",
+    "/teach",
+    "/teach/{teaching}",
+    "/teach/{teaching}/words",
+    "/teach/{teaching}/save",
 )
 """Every address of a page that changes something; ``{wish}`` is retry, cancel or again."""
 CHANGES_BY_API = (
@@ -63,6 +67,9 @@ MORE_BY_API = {
     "DELETE /api/v1/drops/{drop_id}/set-aside?rows=2": None,
     "PUT /api/v1/couriers/{name}/words": WORD,
     "DELETE /api/v1/couriers/{name}/words?said=x": None,
+    "/api/v1/teachings": {"drop": "d20261129t000000000abcd"},
+    "PATCH /api/v1/teachings/{teaching}": {"version": 0},
+    "/api/v1/teachings/{teaching}/save": {"version": 0},
 }
 """Change → its JSON. Posted, where no other method stands before."""
 
@@ -70,7 +77,9 @@ MORE_BY_API = {
 def ask(client: httpx.Client, change: str, drop: str, **more: object) -> httpx.Response:
     """Ask for a change as CHANGES and MORE_BY_API name it."""
     method, _, path = change.rpartition(" ")
-    made = path.format(drop_id=drop, batch="0123abcd", check="0123abcd", name="delhivery")
+    made = path.format(
+        drop_id=drop, batch="0123abcd", check="0123abcd", teaching="0123abcd", name="delhivery"
+    )
     if json_body := MORE_BY_API.get(change):
         more = {**more, "files": None, "json": json_body}
     return client.request(method or "POST", made, **more)

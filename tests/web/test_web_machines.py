@@ -193,7 +193,7 @@ def test_the_api_answers_as_it_is_described(live: Live) -> None:
 
         answers()
         tried += 1
-    assert tried == 22
+    assert tried == 27
 
 
 def test_the_description_names_every_address(live: Live) -> None:
@@ -215,6 +215,10 @@ def test_the_description_names_every_address(live: Live) -> None:
         "/api/v1/checks/{check}/send",
         "/api/v1/couriers",
         "/api/v1/couriers/{name}/words",
+        "/api/v1/teachings",
+        "/api/v1/teachings/{teaching}",
+        "/api/v1/teachings/{teaching}/preview",
+        "/api/v1/teachings/{teaching}/save",
         "/api/v1/drops/{drop_id}/corrections/replace",
         "/api/v1/drops/{drop_id}/corrections/send",
     }

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.acceptance.harness import orders, sheet
 from tests.web.conftest import Live
+from tests.web.test_web_teaching import manifest
 
 SAMPLES = Path(__file__).parents[2] / "sample_drops"
 WIDE, PHONE = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
@@ -34,12 +35,20 @@ def shop(live: Live) -> dict[str, str]:
         files = {"files": ("wednesday.csv", orders(40, prefix="WED"))}
         made = client.post("/api/v1/drops", files=files, data={"note": "evening", "who": "Asha"})
     drop, refused = live.drop_id("tuesday_run.csv"), live.drop_id("refused.csv")
+    live.root.drop("raftaar_monday.csv", manifest("RAF"))
+    strange = live.drop_id("raftaar_monday.csv")
+    with live.client() as client:
+        teach = client.post("/api/v1/teachings", json={"drop": strange}).json()["teaching"]
     live.drop_id("wednesday.csv")
     return {
         "drops": "/",
         "drop": f"/drops/{drop}",
         "drop-refused": f"/drops/{refused}",
         "fix": f"/drops/{drop}/fix?column=1&value=DELIVERD",
+        "drop-strange": f"/drops/{strange}",
+        "teach": f"/teach/{teach}",
+        "teach-words": f"/teach/{teach}/words",
+        "teach-look": f"/teach/{teach}/look",
         "upload": "/upload",
         "uploaded": f"/uploads/{made.json()['upload']}",
         "find": "/find?q=SHOP001",
@@ -55,6 +64,10 @@ PAGES = (
     "drop",
     "drop-refused",
     "fix",
+    "drop-strange",
+    "teach",
+    "teach-words",
+    "teach-look",
     "upload",
     "uploaded",
     "find",

@@ -82,6 +82,11 @@ def guess_roles(
     return tuple(taken[role] for role in Role if role in taken)
 
 
+def is_no_event(heading: str) -> bool:
+    """Tell whether a heading speaks of another moment than that of a status."""
+    return bool(words_of(heading) & _NO_EVENTS) or speaks_of_other(heading)
+
+
 def _named(role: Role, heading: str, seen: Survey) -> Guess:
     wanted = fold_header(heading)
     if role is Role.ORDER_ID and is_awb_like(wanted):
