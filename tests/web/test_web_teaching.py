@@ -97,8 +97,8 @@ def test_six_unknown_words_and_unknown_columns_in_twelve_clicks_and_six_loads(
     picture(page, "teach-look")
     clerk.click("button", "Save and send")
     expect(page.locator(".badge.s-completed")).to_be_visible()
-    assert (clerk.clicks, clerk.loads) <= (12, 6), (clerk.clicks, clerk.loads)
-    assert clerk.loads <= 6, clerk.loads
+    assert clerk.clicks <= 12
+    assert clerk.loads <= 6  # the page of the upload is the first of them
     sent = live.root.of("raftaar_daily_report")
     assert sent.counts == {"accepted": 21, "ignored": 20}
     assert sent.summary["courier"] == "raftaar"
