@@ -401,6 +401,13 @@ class Code(StrEnum):
         "Nothing.",
         "timeout, then found",
     )
+    ALREADY_THERE = (
+        "ALREADY_THERE",
+        Kind.SETTLED,
+        "The API refused it because the order has this status already, and asking showed that.",
+        "Nothing.",
+        "order is already in delivery_done",
+    )
     RESENT = (
         "RESENT",
         Kind.SETTLED,

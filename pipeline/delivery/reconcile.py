@@ -4,7 +4,7 @@
 longer be running over there (docs/konnect-api.md, "which failures leave doubt").
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -125,6 +125,26 @@ class Reconciler:
                 self._rows.reconcile(pos)
             elif word in {Reached.NO, Reached.NO_WORD}:
                 self._rows.fail(pos)
+        await self._look_whether_there(pos for pos in refused if pos not in self._rows.doubted)
+
+    async def _look_whether_there(self, refused: Iterable[int]) -> None:
+        """Ask about rows that were refused because their orders have the status already.
+
+        The API's word alone is not enough; where it names the status, asking may leave it open.
+        """
+        says = {
+            pos: named
+            for pos in refused
+            if (named := self._rows.claims_to_be_there(pos, self._chunk_body.head(pos)[1].wire))
+            is not False
+        }
+        told: Mapping[int, Reached] = {}
+        with suppress(SendingHeld):
+            told = await self._ask(list(says), None)
+        for pos, named in says.items():
+            word = told.get(pos)
+            if word is Reached.YES or (named and word is Reached.CANNOT_TELL):
+                self._rows.is_there(pos)
 
     async def hold_back(self, positions: Positions, earlier: Earlier) -> list[int]:
         """Judge rows whose order's earlier milestone did not get through; return the others."""

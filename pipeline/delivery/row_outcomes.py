@@ -5,6 +5,7 @@ Five places a row can be in: settled (accepted, or with a verdict), lost (sent, 
 simply not sent. Only the last may be called unsent in the ledger.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ Positions = Sequence[int]
 
 _LOOK_IT_UP = "Look the order up, then retry the drop."
 
+_ALREADY = re.compile(r"\balready\b", re.IGNORECASE)
 _FINAL = frozenset({Outcome.ACCEPTED, Outcome.FAILED, Outcome.DUPLICATE, Outcome.REJECTED})
 """Verdicts that stand when a chunk is taken up again."""
 
@@ -158,6 +160,22 @@ class RowOutcomes:
             f"The answer was {self._how(pos)}; the API, asked, has this status (or a later one)."
         )
         self.judge(pos, Outcome.ACCEPTED, Code.RECONCILED, words)
+
+    def claims_to_be_there(self, pos: int, wire: str) -> bool | None:
+        """Tell whether a row was refused because its order has the status already.
+
+        None where the API says "already" and does not name this status.
+        """
+        verdict = self._verdicts[pos]
+        if verdict.outcome is not Outcome.FAILED or not _ALREADY.search(verdict.message):
+            return False
+        return True if re.search(rf"\b{wire}\b", verdict.message) else None
+
+    def is_there(self, pos: int) -> None:
+        """The API, asked, has what it refused to take once more."""
+        said = self._verdicts[pos].message
+        words = f"The order has this status already; asking showed it. {said}"
+        self.judge(pos, Outcome.DUPLICATE, Code.ALREADY_THERE, words)
 
     def leave_open(self, pos: int, why: str) -> None:
         """Its answer says nothing: it is asked about, now and at every pass until that tells."""
