@@ -31,7 +31,6 @@ app = typer.Typer(
     name="shipdrop",
     help="Watches a folder for courier manifests and reports their shipment statuses.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -64,7 +63,7 @@ sandbox.add_command(app)
 def main(child: "Child | None" = None) -> NoReturn:
     """Run the command line; never returns. ``child``: a process to read files in, if one is."""
     try:
-        app(standalone_mode=True, obj=child)
+        app(standalone_mode=True, obj=child, prog_name="shipdrop")
     except ShipdropError as error:
         typer.echo(f"shipdrop: {error}", err=True)
         _leave(_exit_code(error))

@@ -7,7 +7,7 @@ import typer
 
 from pipeline.cli.options import Desk, command
 from pipeline.cli.run import people_told
-from pipeline.cli.starting import Signals, startable_again
+from pipeline.cli.starting import SERVICE_TELLS, Signals, startable_again
 
 
 def register(app: typer.Typer) -> None:
@@ -20,10 +20,10 @@ def register(app: typer.Typer) -> None:
 
 
 def worker(desk: Desk) -> int:
-    """Work on this root together with other workers, on this machine or others.
+    """Work on this root together with other workers.
 
-    Needs a ledger.url of PostgreSQL, and requirements-cluster.lock installed. Until SIGINT or
-    SIGTERM.
+    On this machine or others. Needs a ledger.url of PostgreSQL, and requirements-cluster.lock
+    installed. Until SIGINT or SIGTERM.
     """
     try:
         from pipeline.cluster.worker import libpq, work
@@ -38,7 +38,7 @@ def worker(desk: Desk) -> int:
             "that says how to install it.",
         ) from error
     with startable_again():
-        site = desk.site(fresh=True, reads=True)
+        site = desk.site(fresh=True, reads=True, tells=SERVICE_TELLS)
         libpq(site.settings.ledger.url)
         site.check_sending()
         signals = Signals()

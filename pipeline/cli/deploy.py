@@ -47,7 +47,7 @@ def deploy(
         bool, typer.Option("--replace", help="Replace what is there, as after an upgrade.")
     ] = False,
 ) -> int:
-    """Write the files that production needs: units, accounts by SFTP, containers, alerts.
+    """Write what production needs: units, SFTP, containers, alerts.
 
     They lie below DIR as in the repository: deploy/…, docs/…. The page in docs/ says how to go on.
     Nothing is written when one of them is there already and differs.

@@ -1,18 +1,41 @@
 """Looking at drops: drops, drops show, trace."""
 
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.cli.options import Desk, command
+from pipeline.cli.options import DROP_HELP, Desk, command
 
 if TYPE_CHECKING:
     from pipeline.core.model import Drop
+    from pipeline.core.ports import DropLine
+    from pipeline.service.wiring import Site
 
 
-_NAME_WIDTH = 40
-"""Characters of a file's name that fit beside id and state on a terminal of 80 columns."""
+_NAME_WIDTH = 26
+"""Characters of a file's name that fit beside id, time and state on a terminal of 80 columns."""
+_WIDTH = 80
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_SPAN = re.compile(r"([0-9]{1,6})([mhd])")
+
+
+class Which(StrEnum):
+    """What drops may be listed by."""
+
+    CLAIMING = "claiming"
+    CLAIMED = "claimed"
+    OPEN = "open"
+    COMPLETED = "completed"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    UNDER_WAY = "under_way"
+    TO_DO = "to_do"
 
 
 def register(app: typer.Typer) -> None:
@@ -28,97 +51,226 @@ def drops(
     desk: Desk,
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most this many.")] = 50,
+    state: Annotated[
+        Which | None,
+        typer.Option(
+            help="Only those in this state; under_way: not closed; to_do: refused, or with rows "
+            "that need a person."
+        ),
+    ] = None,
+    courier: Annotated[
+        str | None, typer.Option(metavar="C", help="Only those read with this profile.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN", help="Only those received since: 30m, 6h, 2d, 2026-11-23, or a time."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only those with this in the file's name.")
+    ] = None,
 ) -> int | None:
     """List drops, newest first; or show one."""
     if context.invoked_subcommand is not None:
         return None
+    from pipeline.core.ports import Search
     from schemas.display import shown
 
-    found = desk.site(later=True).ledger.recent(limit)
+    site = desk.site(later=True)
+    to_do = state is Which.TO_DO
+    search = Search(
+        state=state.value if state and not to_do else "",
+        to_do=to_do,
+        courier=courier or "",
+        words=name or "",
+        limit=limit,
+        since=_moment(since, site) if since else None,
+    )
+    found = site.ledger.search(search)
+    told = [(line, _progress(site, line)) for line in found]
 
     def for_people() -> None:
-        for drop in found:
-            name = shown(drop.source_file, _NAME_WIDTH)
-            typer.echo(f"{drop.drop_id}  {drop.state.value:<9}  {name}")
-            told = ": ".join(part for part in (drop.courier, _outcomes(drop)) if part)
-            if told:
-                typer.echo(fill(told, 80, initial_indent="    ", subsequent_indent="    "))
+        for line, progress in told:
+            at = _clock(line.received_at, site)
+            file = shown(line.source_file, _NAME_WIDTH)
+            typer.echo(f"{line.drop_id}  {at}  {line.state.value:<9}  {file}")
+            _say(": ".join(part for part in (line.courier, _outcomes(line, progress)) if part))
         if not found:
-            typer.echo("No drops yet.")
+            typer.echo("No drops yet." if search == Search(limit=limit) else "No drop fits.")
 
-    desk.show([_as_dict(drop) for drop in found], for_people)
+    desk.show([_as_dict(line, progress) for line, progress in told], for_people)
     return 0
 
 
-def show(
-    desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
-) -> int:
-    """Show a drop: its summary, and what is left to send."""
-    from pipeline.cli.options import to_json
+def show(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]) -> int:
+    """Show a drop: how it went, its faults and files, what is left."""
     from pipeline.service.resting import why_open
 
     site = desk.site(later=True)
     found = site.drop(drop)
-    (line,) = site.ledger.lines([drop])
+    (line,) = site.ledger.lines([found.drop_id])
+    progress = _progress(site, line)
     told = {
-        **_as_dict(found),
+        **_as_dict(line, progress),
         "open": why_open(found, site.pulse(), site.clock),
         "read_again_as": line.again_as,
     }
-    typer.echo(to_json(told))
+
+    def for_people() -> None:
+        for text in _described(site, found, line, told):
+            typer.echo(text)
+
+    desk.show(told, for_people)
     return 0
 
 
-def _outcomes(drop: "Drop") -> str:
+def _described(
+    site: "Site", drop: "Drop", line: "DropLine", told: Mapping[str, Any]
+) -> Iterator[str]:
+    from pipeline.service.resting import in_words
+    from schemas.display import shown
+
+    summary: Mapping[str, Any] = line.summary or {}
+    where = f" in inbox/{shown(drop.folder)}" if drop.folder else ""
+    yield f"{shown(drop.source_file, 200)}{where}"
+    facts = {
+        "drop": drop.drop_id,
+        "state": drop.state.value + (f", {drop.request} asked for" if drop.request else ""),
+        "courier": drop.courier,
+        "received": _clock(drop.received_at, site),
+        "finished": _clock(drop.finished_at, site) if drop.finished_at else "",
+        "rows": _outcomes(line, told["progress"]),
+        "corrects": drop.parent or "",
+        "read again": told["read_again_as"] or "",
+    }
+    if told["open"] is not None:
+        facts["open"] = in_words(told["open"])
+    for name, value in facts.items():
+        if value:
+            yield fill(
+                f"{name:<11} {value}", _WIDTH, initial_indent="  ", subsequent_indent=" " * 14
+            )
+    for each in (*summary.get("errors", ()), *summary.get("warnings", ())):
+        label = ":".join(part for part in (each["code"], each["column"]) if part)
+        words = f"{each['count']}× {label}: {each['message']}"
+        yield fill(words, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+    place = site.outbox_path / drop.folder if drop.folder else site.outbox_path
+    for file in summary.get("files", {}).values():
+        yield f"  {place / file}"
+
+
+def _say(text: str) -> None:
+    if text:
+        typer.echo(fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    "))
+
+
+def _clock(moment: datetime, site: "Site") -> str:
+    """Return a time as people at the root's place read it, to the minute."""
+    return f"{moment.astimezone(ZoneInfo(site.settings.manifest.timezone)):%Y-%m-%d %H:%M}"
+
+
+def _moment(since: str, site: "Site") -> datetime:
+    """Return the time that ``--since`` means. Raises UsageError."""
+    from pipeline.core.errors import UsageError
+
+    if span := _SPAN.fullmatch(since):
+        return site.clock.now() - timedelta(**{_UNITS[span[2]]: int(span[1])})
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError:
+        raise UsageError(
+            f'"{since}" is no time.', hint="Write 30m, 6h, 2d, 2026-11-23 or 2026-11-23T14:00."
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(site.settings.manifest.timezone))
+    return moment
+
+
+def _progress(site: "Site", line: "DropLine") -> dict[str, int] | None:
+    """Return how far a drop is that is being sent: rows answered, and in all."""
+    from pipeline.core.model import DropState
+
+    if line.state is not DropState.OPEN:
+        return None
+    sent = dict(site.ledger.sent(line.seq))
+    waiting = sent.pop(None, 0)
+    answered = sum(sent.values())
+    return {"answered": answered, "total": answered + waiting}
+
+
+def _outcomes(line: "DropLine", progress: Mapping[str, int] | None) -> str:
     from pipeline.cli.text import in_words
 
-    summary = drop.facts.get("summary")
-    if not summary:
+    if progress is not None:
+        return f"{progress['answered']:,} of {progress['total']:,} updates answered"
+    if not line.summary:
         return ""
-    return str(summary["refused"]["code"]) if summary["refused"] else in_words(summary)
+    refused = line.summary["refused"]
+    return str(refused["code"]) if refused else in_words(line.summary)
 
 
-def _as_dict(drop: "Drop") -> dict[str, Any]:
+def _as_dict(line: "DropLine", progress: Mapping[str, int] | None) -> dict[str, Any]:
     from pipeline.core.model import stamp
 
     return {
-        "drop_id": drop.drop_id,
-        "source_file": drop.source_file,
-        "folder": drop.folder,
-        "state": drop.state.value,
-        "courier": drop.courier,
-        "received_at": stamp(drop.received_at),
-        "request": drop.request or None,
-        "summary": drop.facts.get("summary"),
+        "drop_id": line.drop_id,
+        "source_file": line.source_file,
+        "folder": line.folder,
+        "state": line.state.value,
+        "courier": line.courier,
+        "received_at": stamp(line.received_at),
+        "request": line.request or None,
+        "summary": line.summary,
+        "progress": progress,
     }
 
 
 def trace(
-    desk: Desk, order_id: Annotated[str, typer.Argument(metavar="ORDER_ID", help="An order id.")]
+    desk: Desk,
+    order_id: Annotated[
+        str, typer.Argument(metavar="ORDER_ID|AWB", help="An order id, or an AWB of an order.")
+    ],
 ) -> int:
-    """Show all that was read, sent and answered for an order."""
-    from pipeline.service.order_history import trace_order
+    """Show all that was read, sent and answered for an order.
+
+    An AWB is looked for in the results files that are still in the outbox. Exit code 2 where no
+    file named it.
+    """
+    from pipeline.core.errors import UsageError
+    from pipeline.web.finding import find_all
     from schemas.display import shown
 
-    story = trace_order(desk.site(), order_id)
+    found = find_all(desk.site(), order_id)
+    story = [{**each, "order_id": order} for order, seen in found for each in seen]
+    if not story:
+        if desk.as_json:
+            desk.show(story, lambda: None)
+        raise UsageError(f"No file named the order or AWB {shown(order_id)}.")
 
     def for_people() -> None:
-        if not story:
-            desk.console.print(f"No file named the order {order_id}.", markup=False)
-        for each in story:
-            sheet = f", sheet {shown(each['sheet'])}" if each["sheet"] else ""
-            desk.console.print(
-                f"{shown(each['source_file'])}{sheet}, row {each['row']}: "
-                f"{each['order_status'] or 'no milestone'} → {each['outcome']}",
-                markup=False,
-            )
-            desk.console.print(
-                f"    drop {each['drop_id']} ({each['drop_state']}), received "
-                f"{each['received_at']}",
-                markup=False,
-            )
-            for line in each["story"]:
-                desk.console.print(f"    {shown(line, 2_000)}", markup=False)
+        for order, seen in found:
+            if order != order_id:
+                desk.console.print(f"AWB {order_id}: order {shown(order)}", markup=False)
+            for each in seen:
+                _tell(desk, each)
 
     desk.show(story, for_people)
     return 0
+
+
+def _tell(desk: Desk, each: Mapping[str, Any]) -> None:
+    from schemas.display import shown
+
+    sheet = f", sheet {shown(each['sheet'])}" if each["sheet"] else ""
+    desk.console.print(
+        f"{shown(each['source_file'])}{sheet}, row {each['row']}: "
+        f"{each['order_status'] or 'no milestone'} → {each['outcome']}",
+        markup=False,
+    )
+    desk.console.print(
+        f"    drop {each['drop_id']} ({each['drop_state']}), received {each['received_at']}",
+        markup=False,
+    )
+    for line in each["story"]:
+        desk.console.print(f"    {shown(line, 2_000)}", markup=False)

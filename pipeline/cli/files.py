@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import Desk, command
+from pipeline.cli.options import DROP_HELP, Desk, command
 
 Courier = Annotated[
     str | None, typer.Option(metavar="C", help="The courier whose profile is to be used.")
@@ -78,17 +78,17 @@ def submit(
     return 0
 
 
-def again(
-    desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
-) -> int:
-    """Read a refused file again, or one with rejected rows: with the profiles as they are now.
+def again(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]) -> int:
+    """Read a refused file again, or one with rejected rows.
 
-    Its bytes go into the inbox as a new drop; what was accepted comes out as duplicate.
+    With the profiles as they are now. Its bytes go into the inbox as a new drop; what was accepted
+    comes out as duplicate.
     """
     from pipeline.service.read_again import read_again
     from schemas.display import shown
 
     site = desk.site()
+    drop = site.drop(drop).drop_id
     placed = read_again(site, drop)
 
     def for_people() -> None:
@@ -102,7 +102,10 @@ def again(
 def why(
     desk: Desk, file: Annotated[Path, typer.Argument(metavar="FILE", help="A file in the inbox.")]
 ) -> int:
-    """Say why a file in the inbox has not been picked up yet, and whether a service is running."""
+    """Say why a file in the inbox has not been picked up yet.
+
+    And whether a service is running, and what it is in trouble with.
+    """
     import time
 
     from msgspec.structs import asdict

@@ -30,7 +30,7 @@ def backup(
     desk: Desk,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy is written.")],
 ) -> int:
-    """Copy the ledger into a file, also while Shipdrop is at work on it.
+    """Copy the ledger into a file, also while it is in use.
 
     The copy is checked before it gets its name; an earlier backup of that name is replaced. The
     drops' files in state/drops/ and work/ are not in it.
@@ -57,11 +57,11 @@ def restore(
     desk: Desk,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `ledger backup` wrote.")],
 ) -> int:
-    """Put a backup in the place of the ledger; the ledger that is there is kept beside it.
+    """Put a backup in the place of the ledger.
 
-    Nothing may be running on the root. Names the files that were processed since the backup: the
-    restored ledger does not know them, so do not drop them again. What was being sent when the
-    backup was made is asked about before it is sent.
+    The ledger that is there is kept beside it. Nothing may be running on the root. Names the files
+    that were processed since the backup: the restored ledger does not know them, so do not drop
+    them again. What was being sent when the backup was made is asked about before it is sent.
     """
     from pipeline.service.reported import reported_in
     from pipeline.service.retention_files import RetentionFiles
@@ -138,10 +138,10 @@ def copy(
         str, typer.Option("--to", metavar="URL", help="Where: postgresql://… or sqlite:///…")
     ],
 ) -> int:
-    """Copy this root's ledger, with all it remembers, into a new and empty one.
+    """Copy the ledger into a new and empty one.
 
-    Nothing may be running on the root meanwhile. Set ledger.url to the new address afterwards; the
-    old ledger stays as it is.
+    With all it remembers. Nothing may be running on the root meanwhile. Set ledger.url to the new
+    address afterwards; the old ledger stays as it is.
     """
     from pipeline.storage.ledger import open_ledger
     from pipeline.storage.root_lock import RootLock
@@ -163,9 +163,10 @@ def copy(
 
 
 def new(desk: Desk) -> int:
-    """Begin a new ledger for a root whose own is lost, and of which there is no backup.
+    """Begin a new ledger where the old one is lost.
 
-    What was sent before is not known any more: a file that is dropped again is sent again.
+    And there is no backup of it. What was sent before is not known any more: a file that is dropped
+    again is sent again.
     """
     from pipeline.core.errors import LedgerLost
     from pipeline.storage.root_lock import RootLock

@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from enum import StrEnum
 from functools import cached_property
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pipeline.reading.process.child_process import Child
     from pipeline.service.settings import Settings
     from pipeline.service.wiring import Site
+
+
+DROP_HELP = "A drop's id, its first or last letters (four or more), or latest."
 
 
 class LogFormat(StrEnum):
@@ -97,6 +100,7 @@ class Desk(Struct, frozen=True, dict=True):
         reads: bool = False,
         later: bool = False,
         flags: Mapping[str, Any] | None = None,
+        tells: Collection[str] = (),
     ) -> "Site":
         """The root with its settings, ready to build what is needed. ``flags``: see ``settings``.
 
@@ -106,7 +110,8 @@ class Desk(Struct, frozen=True, dict=True):
 
         ``reads``: files will be read. The process that does it is started first of all, so that
         its imports, half of the time that a start takes, happen beside ours. ``later``: what is
-        needed after reading is loaded then (``assembly``).
+        needed after reading is loaded then (``assembly``). ``tells``: events that are logged also
+        with ``--quiet``.
         """
         child = self._child() if reads else None
         if not fresh:
@@ -126,6 +131,7 @@ class Desk(Struct, frozen=True, dict=True):
         configure(
             level="DEBUG" if self.verbose else "WARNING" if self.quiet else "INFO",
             form=self.log_format.value,
+            also=tells,
         )
         site = Site(self.root, settings, child=child)
         if not (fresh or anywhere or self.root_told or site.inbox_path.is_dir()):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import Desk, command, to_json
-from pipeline.cli.starting import RetryPolicy, Signals, startable_again
+from pipeline.cli.options import DROP_HELP, Desk, command, to_json
+from pipeline.cli.starting import SERVICE_TELLS, RetryPolicy, Signals, startable_again
 from pipeline.core.errors import RootBusy, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def run(
     from pipeline.storage.root_lock import RootLock
 
     with startable_again(once=once), ExitStack() as held:
-        site = desk.site(fresh=True, reads=True, later=True)
+        tells = () if once else SERVICE_TELLS
+        site = desk.site(fresh=True, reads=True, later=True, tells=tells)
         site.check_sending()
         lock, signals = RootLock(site.root, now=site.clock.now), Signals()
         take: Callable[[Callable[[], Any]], Any] = (
@@ -165,27 +166,25 @@ def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool, outbox: "Path") 
         typer.echo(f"shipdrop: exit code {int(outcome.exit)}: {outcome.why}{where}", err=True)
 
 
-def retry(
-    desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
-) -> int:
+def retry(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]) -> int:
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
     from pipeline.service.resting import check_retry
 
     site = desk.site(later=True)
     found = site.drop(drop)
     check_retry(site, found.drop_id, found.state, found.facts.get("summary"))
-    return _ask(desk, site, drop, "retry")
+    return _ask(desk, site, found.drop_id, "retry")
 
 
-def cancel(
-    desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help="The id of a drop.")]
-) -> int:
+def cancel(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]) -> int:
     """Stop sending a drop; its remaining rows are reported."""
     site = desk.site(later=True)
     found = site.drop(drop)
     if found.state.closed:
-        raise UsageError(f"The drop {drop} is {found.state}: there is nothing left to cancel.")
-    return _ask(desk, site, drop, "cancel")
+        raise UsageError(
+            f"The drop {found.drop_id} is {found.state}: there is nothing left to cancel."
+        )
+    return _ask(desk, site, found.drop_id, "cancel")
 
 
 def _ask(desk: Desk, site: "Site", drop: str, what: str) -> int:

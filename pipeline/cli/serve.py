@@ -32,7 +32,7 @@ def serve(
     ] = False,
     tied: Annotated[bool, typer.Option("--tied", hidden=True)] = False,
 ) -> int:
-    """Show the web page: upload, watch, fix; and /healthz, /readyz, /metrics, /api.
+    """Show the web page; answer /healthz, /readyz, /metrics, /api.
 
     Works beside a running `run`, which does the work. Listens on this machine only, unless
     web.users says who may log in.

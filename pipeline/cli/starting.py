@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _AGAIN_SECONDS = 2.0
+SERVICE_TELLS = ("drop.closed", "drop.requested")
+"""Events that a service logs also with ``--quiet``: a line for each drop."""
 
 
 class Signals:

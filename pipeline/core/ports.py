@@ -214,6 +214,7 @@ class Search(Struct, frozen=True, kw_only=True):
     ``words`` stand in the file's name or the drop's id. ``before``, ``after``: older or newer
     than the drop with that ``seq``. ``to_do``: with rows that need a person, or refused, and not
     read again since.
+    ``since``: received then or later.
     ``families``: drops that correct another only where there is something to do in them.
     """
 
@@ -225,6 +226,7 @@ class Search(Struct, frozen=True, kw_only=True):
     after: int | None = None
     limit: int = 50
     to_do: bool = False
+    since: datetime | None = None
     families: bool = False
 
 

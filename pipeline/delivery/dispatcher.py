@@ -332,7 +332,8 @@ class Dispatcher:
 
         A queue ends when its last call is answered, so that nobody takes its drop up before.
         """
-        log.error("delivery.ledger_failed", exc_info=error)
+        foreseen = isinstance(error, StorageError)
+        log.error("delivery.ledger_failed", reason=str(error), exc_info=None if foreseen else error)
         if not isinstance(error, StorageError):
             error = StorageError(f"The ledger cannot be written: {error}.")
         self.limiter.close(Shut(held=False, reason=error.message, hint=error.hint, ours=True))

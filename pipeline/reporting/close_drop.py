@@ -290,7 +290,19 @@ class Closer:
         code = (told.summary.get("refused") or {}).get("code")
         why = {"code": code} if code else {}
         file = shown(drop.source_file)
-        log.info("drop.closed", drop=drop.drop_id, file=file, state=drop.state.value, **why)
+        rows: Mapping[str, int] = told.summary["rows"]
+        log.info(
+            "drop.closed",
+            drop=drop.drop_id,
+            file=file,
+            folder=shown(drop.folder),
+            courier=drop.courier,
+            state=drop.state.value,
+            rows=rows["total"],
+            **{outcome: n for outcome, n in rows.items() if n and outcome != "total"},
+            seconds=_seconds(drop),
+            **why,
+        )
         facts = {**drop.facts, "summary": dict(told.summary)}
         return Closed(drop=replace(drop, facts=facts), summary=told.summary)
 
@@ -361,3 +373,10 @@ def _may_be_retried(drop: Drop, spool: Spool) -> bool:
     rows = (drop.facts.get("summary") or {}).get("rows", {})
     stopped = drop.state is DropState.CANCELLED and rows.get("unsent") and spool.has_plan
     return bool(rows.get("unknown") or stopped)
+
+
+def _seconds(drop: Drop) -> float | None:
+    """Return how long a drop took from its claim to its end."""
+    if drop.finished_at is None:
+        return None
+    return round((drop.finished_at - drop.received_at).total_seconds(), 1)

@@ -115,7 +115,12 @@ def sandbox(
         bool, _flag("Log every call to stderr.", _SERVER, "-v", "--verbose")
     ] = False,
 ) -> None:
-    """Run a local stand-in for the receiving API, with faults on request."""
+    """Run a local stand-in for the receiving API.
+
+    With faults on request; rates are 0 to 1, for each status call. What it holds is seen, and
+    faults are changed while it runs, below /_sandbox/: GET stats, orders, calls, faults; POST
+    faults, reset (docs/sandbox.md).
+    """
     # The flags carry the names of the configuration's fields, so they need no list of their own.
     flags = dict(locals())
     from pipeline.sandbox.server import serve

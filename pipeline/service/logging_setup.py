@@ -2,13 +2,20 @@
 
 import logging
 import sys
+from collections.abc import Callable, Collection, MutableMapping
 from typing import Any
 
 import structlog
 
 
-def configure(*, level: str, form: str) -> None:
-    """Write events of at least ``level`` to stderr; ``form``: auto, console or json."""
+def configure(*, level: str, form: str, also: Collection[str] = ()) -> None:
+    """Write events of at least ``level`` to stderr; ``form``: auto, console or json.
+
+    ``also``: events that are written although they are only information.
+    """
+    least = logging.getLevelNamesMapping()[level]
+    if also:
+        least = min(least, logging.INFO)
     terminal = sys.stderr.isatty()
     readable = form == "console" or (form == "auto" and terminal)
     last: Any = (
@@ -22,6 +29,7 @@ def configure(*, level: str, form: str) -> None:
         else structlog.processors.JSONRenderer()
     )
     first: list[Any] = [
+        *([_only(also)] if also and level == "WARNING" else []),
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -29,7 +37,7 @@ def configure(*, level: str, form: str) -> None:
     ]
     structlog.configure(
         processors=[*first, last],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
@@ -41,3 +49,16 @@ def configure(*, level: str, form: str) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     # It says so at every orderly end; whether it still hears anything, the watcher tells itself.
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)
+
+
+def _only(also: Collection[str]) -> Callable[..., MutableMapping[str, Any]]:
+    """Return what lets through warnings and errors, and these events."""
+
+    def choose(
+        _logger: object, level: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        if level in {"info", "debug"} and event["event"] not in also:
+            raise structlog.DropEvent
+        return event
+
+    return choose

@@ -36,12 +36,12 @@ def read_again(
     """
     drop = site.drop(drop_id)
     with _ONE_AT_A_TIME:
-        (line,) = site.ledger.lines([drop_id])
+        (line,) = site.ledger.lines([drop.drop_id])
         check_again(site, line)
         kept = site.folders.kept(place_of(drop))
         if kept.is_symlink() or not kept.is_file():
             raise UsageError(
-                f"The file of the drop {drop_id} is not kept any more.",
+                f"The file of the drop {drop.drop_id} is not kept any more.",
                 hint="Get it from whoever has it, and upload it again.",
             )
         after = site.ledger.last_number()
@@ -55,7 +55,7 @@ def read_again(
             folder=place,
             after=after,
         )
-    log.info("drop.read_again", drop=drop_id, user=who)
+    log.info("drop.read_again", drop=drop.drop_id, user=who)
     return placed
 
 

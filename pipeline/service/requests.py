@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import structlog
+
 from pipeline.core.model import Drop
 from pipeline.service.work import Work
 from pipeline.storage.ledger import SqlLedger
+from schemas.display import shown
 
 if TYPE_CHECKING:
     from pipeline.delivery.thread import DeliveryThread
+
+log = structlog.get_logger(__name__)
 
 
 class Requests:
@@ -26,12 +31,16 @@ class Requests:
         self._delivery = delivery
         self._work = work
         self._take = take
+        self._told: set[tuple[str, str]] = set()
 
     def honour(self, *, only: str | None) -> None:
         """Act on every wish there is; ``only``: on those for this drop. Raises StorageError."""
-        for drop in self._ledger.requested():
+        asked = self._ledger.requested()
+        self._told &= {(drop.drop_id, drop.request) for drop in asked}
+        for drop in asked:
             if only not in {None, drop.drop_id}:
                 continue
+            self._tell(drop)
             known = self._work.knows(drop.drop_id)
             if drop.request == "retry" and not known:
                 self._retry(drop)
@@ -39,6 +48,13 @@ class Requests:
                 self._work.cancel(drop)  # first, so that nothing of it leaves any more
                 if not known:
                     self._take(drop)
+
+    def _tell(self, drop: Drop) -> None:
+        """Log a request, once: it may have to wait."""
+        if (drop.drop_id, drop.request) not in self._told:
+            self._told.add((drop.drop_id, drop.request))
+            file = shown(drop.source_file)
+            log.info("drop.requested", drop=drop.drop_id, file=file, request=drop.request)
 
     def _retry(self, drop: Drop) -> None:
         behind = self._work.retries.get(drop.drop_id, ())

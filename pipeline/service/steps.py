@@ -121,6 +121,8 @@ class Runner:
             "drop.open",
             drop=drop.drop_id,
             file=rest.file,
+            folder=shown(drop.folder),
+            courier=drop.courier,
             reason=rest.reason,
             hint=rest.hint,
             again_seconds=self._closer.again_seconds,

@@ -46,6 +46,10 @@ if TYPE_CHECKING:
     from pipeline.service.steps import Runner
 
 COURIERS = "couriers"
+_LATEST = "latest"
+_SHORTEST_ID = 4
+_NAMED = 6
+"""Drops that are named where an id is not enough, and one more."""
 
 
 class Site(Struct, frozen=True, dict=True):
@@ -191,11 +195,20 @@ class Site(Struct, frozen=True, dict=True):
             hint = did_you_mean(name, self.profiles)
             raise UsageError(f'There is no profile for the courier "{name}".', hint=hint)
 
-    def drop(self, drop_id: str) -> Drop:
-        """The drop with this id. Raises UsageError if there is none."""
-        found = self.ledger.find(drop_id)
+    def drop(self, name: str) -> Drop:
+        """Return the drop with this id, with an id that begins or ends so, or the ``latest``.
+
+        Raises UsageError if there is none, or more than one.
+        """
+        found = self.ledger.find(name)
+        if found is None and (name == _LATEST or len(name) >= _SHORTEST_ID):
+            like = self.ledger.named_like("" if name == _LATEST else name, limit=_NAMED)
+            if len(like) > 1 and name != _LATEST:
+                more = ", …" if len(like) == _NAMED else ""
+                raise UsageError(f"{name} is more than one drop: {', '.join(like)}{more}.")
+            found = self.ledger.find(like[0]) if like else None
         if found is None:
-            raise UsageError(f"There is no drop {drop_id}.", hint="`shipdrop drops` lists them.")
+            raise UsageError(f"There is no drop {name}.", hint="`shipdrop drops` lists them.")
         return found
 
     @cached_property

@@ -60,6 +60,16 @@ def find(site: Site, words: str, before: int | None = None) -> Found:
     )
 
 
+def find_all(site: Site, words: str) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the story of an order id, else of all orders that an AWB stands beside."""
+    found = find(site, words)
+    stories = {story.order_id: story.seen for story in found.stories}
+    while found.before is not None:
+        found = find(site, words, found.before)
+        stories |= {story.order_id: story.seen for story in found.stories}
+    return list(stories.items())
+
+
 def _orders_with(site: Site, awb: str, before: int | None) -> tuple[list[str], DropLine | None]:
     """The orders beside this AWB, and the last drop that was looked at when time ran out."""
     ends_at = site.clock.monotonic() + _SECONDS

@@ -94,7 +94,7 @@ def test_a_drop_that_is_taken_up_without_its_bodies_rests_and_says_so(
         assert half.counts == {"accepted": 1, "failed": 2, "unsent": 1}
         assert told in ran.err
         assert told in half.summary["open"]["reason"]
-        shown = root.run("drops", "show", half.id).json
+        shown = root.run("drops", "show", half.id, "--json").json
         assert told in shown["open"]["reason"]
         assert told in root.run("doctor").out
         assert told in root.run("why", "half.csv").out

@@ -78,7 +78,23 @@ def test_trace_without_the_results_file_still_tells_what_the_ledger_knows(used: 
 
 def test_trace_of_an_order_that_nobody_named(used: Root) -> None:
     ran = used.run("trace", "NEVER")
-    assert (ran.code, ran.out) == (0, "No file named the order NEVER.\n")
+    assert (ran.code, ran.out) == (2, "")
+    assert "No file named the order or AWB NEVER." in ran.err
+    ran = used.run("trace", "NEVER", "--json")
+    assert (ran.code, ran.json) == (2, [])
+
+
+def test_trace_by_the_number_of_a_parcel(root: Root) -> None:
+    header = ("Order ID", "Status", "AWB")
+    rows = [("ORDER-OF-AWB", "Picked", "77012345678"), ("ANOTHER-ORDER", "Picked", "7701")]
+    root.drop("a.csv", sheet(rows, header))
+    root.once()
+    told = root.run("trace", "77012345678")
+    assert told.code == 0
+    assert "AWB 77012345678: order ORDER-OF-AWB" in told.out
+    assert "ANOTHER" not in told.out
+    (story,) = root.run("trace", "77012345678", "--json").json
+    assert (story["order_id"], story["outcome"]) == ("ORDER-OF-AWB", "accepted")
 
 
 def test_drops_are_listed_newest_first_and_shown_one_by_one(used: Root) -> None:
@@ -87,12 +103,94 @@ def test_drops_are_listed_newest_first_and_shown_one_by_one(used: Root) -> None:
     table = used.run("drops").out
     assert "monday.csv" in table
     assert "1 accepted, 1 rejected, 1 failed" in table
-    shown = used.run("drops", "show", listed[-1]["drop_id"]).json
+    shown = used.run("drops", "show", listed[-1]["drop_id"], "--json").json
     assert shown["state"] == "completed"
     assert shown["summary"] == used.of("monday").summary
     missing = used.run("drops", "show", "d-none")
     assert missing.code == 2
     assert "d-none" in missing.err
+
+
+def test_drops_are_filtered_by_state_courier_time_and_name(used: Root) -> None:
+    def names(*filters: str) -> list[str]:
+        return [each["source_file"] for each in used.run("drops", *filters, "--json").json]
+
+    everything = ["wednesday.csv", "tuesday.csv", "monday.csv"]
+    assert names("--state", "completed") == everything
+    assert names("--state", "under_way") == []
+    assert names("--state", "to_do") == ["monday.csv"]
+    assert names("--courier", "generic", "--limit", "2") == everything[:2]
+    assert names("--courier", "delhivery") == []
+    assert names("--since", "1h") == everything
+    assert names("--since", "2001-01-01") == everything
+    assert names("--since", "2199-01-01T10:00") == []
+    assert names("--name", "sday") == everything[:2]
+    assert "No drop fits." in used.run("drops", "--state", "open").out
+    for wrong in ("yesterday", "3x", "99999999d", "2026-13-01"):
+        ran = used.run("drops", "--since", wrong)
+        assert ran.code == 2
+        assert "Traceback" not in ran.err
+    table = used.run("drops").out
+    year = used.of("monday").summary["received_at"][:4]
+    line = rf"^d\w+  {year}-\d\d-\d\d \d\d:\d\d  completed  monday.csv$"
+    assert re.search(line, table, re.MULTILINE)
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_a_drop_is_named_by_a_part_of_its_id_or_as_the_latest(used: Root) -> None:
+    newest, older = used.of("wednesday").id, used.of("monday").id
+    for name in ("latest", newest, newest[-6:]):
+        assert used.run("drops", "show", name, "--json").json["drop_id"] == newest
+    assert used.run("drops", "show", older[-6:], "--json").json["drop_id"] == older
+    several = used.run("drops", "show", "d202" if older.startswith("d202") else older[:4])
+    assert several.code == 2
+    assert "more than one drop" in several.err
+    assert older in several.err
+    for wrong in ("k7", "%%%%", "____"):
+        assert used.run("drops", "show", wrong).code == 2
+    closed = used.run("cancel", "latest")
+    assert closed.code == 2
+    assert newest in closed.err
+
+
+def test_a_drop_is_shown_in_words(used: Root) -> None:
+    told = used.run("drops", "show", used.of("monday").id).out
+    for words in (
+        "monday.csv\n",
+        f"drop        {used.of('monday').id}",
+        "state       completed",
+        "courier     generic",
+        "rows        1 accepted, 1 rejected, 1 failed",
+        "1× API_REFUSED",
+        "1× STATUS_UNKNOWN:status",
+        str(used.of("monday").path("results.csv")),
+    ):
+        assert words in told
+    assert all(len(line) <= 80 or line.startswith("  /") for line in told.splitlines())
+
+
+def test_an_open_drop_tells_how_far_it_is(root: Root) -> None:
+    with running(SandboxConfig()) as api:
+        api.set_faults(status_all=401)
+        root.configure(api__base_url=api.url)
+        root.drop("held.csv", orders(3))
+        assert root.once().code == 5
+        (drop,) = root.run("drops", "--state", "open", "--json").json
+        assert drop["progress"] == {"answered": 0, "total": 3}
+        assert "0 of 3 updates answered" in root.run("drops").out
+        assert "401" in root.run("drops", "show", "latest").out
+
+
+def test_the_shell_completes_commands(root: Root) -> None:
+    told = root.run(
+        env={
+            "_SHIPDROP_COMPLETE": "complete_bash",
+            "COMP_WORDS": "shipdrop dro",
+            "COMP_CWORD": "1",
+        }
+    )
+    assert "drops" in told.out.split()
+    assert "--install-completion" in root.run("--help").out
 
 
 def test_explain_knows_every_code(root: Root) -> None:
@@ -213,7 +311,7 @@ def test_a_root_is_named_by_flag_before_or_after_the_sub_command(
 ) -> None:
     drop_id = used.of("monday").id
     for arguments in (
-        ["drops", "--root", used.path, "show", drop_id],
-        ["drops", "show", drop_id, "--root", used.path],
+        ["drops", "--root", used.path, "show", drop_id, "--json"],
+        ["drops", "show", drop_id, "--root", used.path, "--json"],
     ):
         assert root.run(*arguments).json["drop_id"] == drop_id

@@ -50,10 +50,18 @@ def test_help_lists_every_command_without_heavy_imports(top: str) -> None:
         assert f"\n  {command}" in top
 
 
+@pytest.mark.parametrize("command", ["", "drops", "ledger", "cluster"])
+def test_no_command_is_cut_short_where_they_are_listed(root: Root, command: str) -> None:
+    ran = root.run(*command.split(), "--help", env={"COLUMNS": "80"})
+    assert ran.code == 0
+    assert "..." not in ran.out.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize("command", [*COMMANDS, "drops show"])
 def test_every_command_has_help_that_fits_a_screen_line(root: Root, command: str) -> None:
-    ran = root.run(*command.split(), "--help", env={"COLUMNS": "100"})
+    ran = root.run(*command.split(), "--help", env={"COLUMNS": "80"})
     assert ran.code == 0
+    assert max(map(len, ran.out.splitlines())) <= 80
     assert "Usage:" in ran.out
     assert ran.err == ""
 

@@ -21,7 +21,7 @@ def taught(root: Root, text: str = PROFILE) -> None:
 
 
 def shown(root: Root, drop: str) -> dict[str, object]:
-    found: dict[str, object] = root.run("drops", "show", drop).json
+    found: dict[str, object] = root.run("drops", "show", drop, "--json").json
     return found
 
 

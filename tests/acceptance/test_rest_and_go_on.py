@@ -30,7 +30,7 @@ def test_a_name_is_shown_as_it_is_and_cannot_steer_the_terminal(root: Root) -> N
     assert "[red].csv" in listed.out
     assert "\x1b" not in listed.out
     (refused,) = (d for d in root.run("drops", "--json").json if d["source_file"] == "[red].csv")
-    assert "foo [/b]" in root.run("drops", "show", refused["drop_id"]).out
+    assert "foo [/b]" in root.run("drops", "show", refused["drop_id"], "--json").out
     told = root.run("trace", "ESC000000")
     assert "red.csv" in told.out
     assert "\x1b" not in told.out

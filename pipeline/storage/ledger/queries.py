@@ -4,7 +4,7 @@ Only reads, and never a drop's whole facts: those of a large drop would cost mor
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -103,6 +103,16 @@ class OverDrops:
     def lines(self, drop_ids: Sequence[str]) -> list[DropLine]:
         """These drops, as far as they are known."""
         return self._lines(sa.select(*_COLUMNS).where(drops.c.drop_id.in_(drop_ids)))
+
+    def named_like(self, part: str, *, limit: int) -> list[str]:
+        """The ids that begin or end with this, newest first; of "" all."""
+        like = _escaped(part)
+        fits = drops.c.drop_id.like(f"{like}%", escape=_MARK) | drops.c.drop_id.like(
+            f"%{like}", escape=_MARK
+        )
+        query = sa.select(drops.c.drop_id).where(fits).order_by(drops.c.seq.desc()).limit(limit)
+        with self._db.read() as connection:
+            return [str(drop_id) for drop_id in connection.scalars(query)]
 
     def children(self, drop_id: str) -> list[DropLine]:
         """The drops that correct this one, oldest first."""
@@ -221,6 +231,8 @@ def _conditions(search: Search) -> list[sa.ColumnElement[bool]]:
         wanted.append(drops.c.state == search.state)
     if search.courier:
         wanted.append(drops.c.courier == search.courier)
+    if search.since is not None:
+        wanted.append(drops.c.received_at >= search.since.astimezone(UTC).isoformat())
     wanted += _what_is_left(search)
     for word in search.words.split():
         like = f"%{_escaped(word)}%"
