@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import pydantic_settings
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -22,7 +23,7 @@ from pydantic_settings import (
 )
 
 from pipeline.core.errors import SettingsError
-from pipeline.service.settings_errors import Given, explain, known_keys
+from pipeline.service.settings_errors import Given, explain, explain_text, known_keys
 from schemas.likeness import did_you_mean
 from schemas.toml_reader import no_toml
 
@@ -294,6 +295,8 @@ def load(
         return _layered(values)(**dict(flags or {}))
     except ValidationError as error:
         raise explain(error, Settings, given, env_prefix=ENV_PREFIX) from None
+    except pydantic_settings.SettingsError:  # of a list or a table that was given as text
+        raise explain_text(Settings, given, env_prefix=ENV_PREFIX) from None
 
 
 def _read_toml(path: Path, *, required: bool) -> tuple[str, Mapping[str, Any]]:

@@ -20,6 +20,39 @@ SECRET = "s3cr3t-do-not-show"
         ({}, "[api\n", ["shipdrop.toml", "TOML"]),
         ({"SHIPDROP_SECRETS_DIR": "/no/such"}, "", ["SHIPDROP_SECRETS_DIR", "/no/such"]),
         ({"HTTP_PROXY": f"http://ann:{SECRET}@proxy:port"}, "", ["HTTP_PROXY", "http://host:port"]),
+        (
+            {"SHIPDROP_API__BASE_URL": f"https://ann:{SECRET}@api.example.com"},
+            "",
+            ["api.base_url", "https://host"],
+        ),
+        (
+            {"SHIPDROP_NOTIFY__URLS": f"mailto://ann:{SECRET}@example.com"},
+            "",
+            ["variable SHIPDROP_NOTIFY__URLS", "notify.urls", "JSON", '["…"]'],
+        ),
+        (
+            {"SHIPDROP_WEB__USERS": f'{{"asha": "{SECRET}"}}'},
+            "",
+            ["variable SHIPDROP_WEB__USERS", "web.users.asha", "table"],
+        ),
+        ({}, '[web]\nusers = "T"\n', ["line 2", '"web.users" is wrong', "must look like {"]),
+        ({}, '[notify]\nurls = "T"\n', ["line 2", '"notify.urls" is wrong', "must look like ["]),
+        ({}, '[web.users]\nasha = "T"\n', ["line 2", "web.users.asha", "[web.users.asha]"]),
+        (
+            {},
+            '[web.users.asha]\npasword_hash = "T"\n',
+            ["line 2", '"web.users.asha.pasword_hash" is not', 'mean "password_hash"'],
+        ),
+        (
+            {},
+            '[web.users.asha]\npassword_hash = ["T"]\n',
+            ["line 2", '"web.users.asha.password_hash" is wrong', "text"],
+        ),
+        (
+            {},
+            '[web.users.asha]\nrole = "admin"\n',
+            ["line 2", '"web.users.asha.role" is "admin"', '"look" or "operate"'],
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(
@@ -36,6 +69,17 @@ def test_a_wrong_setting_is_named(
     assert SECRET not in ran.err
     assert root.files("inbox") == ["a.csv"]
     assert not root.files("outbox")
+
+
+def test_a_wrong_list_in_a_secret_file_is_named_and_not_shown(root: Root) -> None:
+    secrets = root.path / "secrets"
+    secrets.mkdir()
+    (secrets / "notify__urls").write_text(f"mailto://ann:{SECRET}@example.com\n")
+    ran = root.once(SHIPDROP_SECRETS_DIR=str(secrets))
+    assert ran.code == 2
+    (words,) = ran.err.splitlines()
+    assert f'Secret file {secrets / "notify__urls"}: "notify.urls" must be JSON' in words
+    assert SECRET not in words
 
 
 def test_a_machine_without_certificates_is_told_so_and_keeps_what_it_took(root: Root) -> None:
