@@ -11,6 +11,7 @@ from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.rules import State
 from pipeline.sandbox.server import SandboxHandle, running
 from schemas.vocabulary import Milestone, Outcome
+from tests.fakes.scripted_api import scripted, stands
 from tests.integration.delivery_support import (
     RawServer,
     chunked,
@@ -190,6 +191,24 @@ def test_a_row_refused_when_sent_again_is_asked_about_and_accepted(tmp_path: Pat
         sandbox.set_faults(info_status=0)
         world.deliver(drop)
         assert {v.code for v in world.verdicts(drop).values()} == {"RECONCILED"}
+
+
+def test_what_was_told_before_a_call_was_lost_says_nothing_of_that_call(tmp_path: Path) -> None:
+    """It was not there when the first call was over; the second, lost as well, did it."""
+    puts = iter([(502, {}), (502, {}), (422, {"message": "not in this state"})])
+    states = iter(["PROCESSING", "PROCESSING", "TRANSIT"])
+    with (
+        scripted(lambda _items: next(puts), lambda order: stands(next(states))(order)) as api,
+        world_of(tmp_path, api.url) as world,
+    ):
+        drop = world.drop(picked(1))
+        world.deliver(drop, max_attempts=1)
+        assert world.states(drop) == {ChunkState.SENDING}
+        world.deliver(drop, timeout=0.2)
+        assert len(api.calls) == 3
+        (verdict,) = world.verdicts(drop).values()
+        assert (verdict.outcome, verdict.code) == (Outcome.ACCEPTED, "RECONCILED")
+        assert next(states, None) is None
 
 
 def test_a_retry_leaves_what_was_accepted_in_peace_even_if_nobody_can_be_asked(

@@ -57,6 +57,25 @@ def test_a_search_finds_by_state_courier_outcome_and_words(ledger: SqlLedger) ->
     assert (line.total, line.summary["rows"]["rejected"]) == (12, 12)
 
 
+def test_a_row_that_needs_somebody_is_counted_once_whatever_became_of_it(
+    ledger: SqlLedger,
+) -> None:
+    drop = begin(ledger, 5, state=DropState.COMPLETED)
+
+    def need() -> tuple[int, int, int]:
+        (line,) = ledger.lines([drop.drop_id])
+        return line.need, line.fixed, line.aside
+
+    assert ledger.set_aside(drop.seq, [2, 3], reason="other", who="Asha", at=AT) == 2
+    assert need() == (3, 0, 2)
+    ledger.add_corrections(drop.seq, [3, 4])
+    assert need() == (2, 2, 1), "corrected after it was set aside"
+    ledger.set_aside(drop.seq, [4, 5], reason="other", who="Asha", at=AT)
+    assert need() == (1, 2, 2), "set aside after it was corrected"
+    ledger.set_aside(drop.seq, [2, 4, 5], reason="", who="", at="")
+    assert need() == (3, 2, 0)
+
+
 def test_pages_go_back_and_forth(ledger: SqlLedger) -> None:
     seqs = [begin(ledger, n).seq for n in range(9)]
     assert ids(ledger.search(Search(limit=3))) == ["d08", "d07", "d06"]

@@ -259,6 +259,26 @@ def test_retry_after_in_both_forms(status: int, value: str, seconds: float | Non
 
 
 @pytest.mark.parametrize(
+    ("order_id", "words", "named"),
+    [
+        ("ORD123456789", "order ORD123456789 is cancelled", True),
+        ("ORD12345678", "order ORD12345678 is cancelled", False),
+        ("ORD123", "order 'ORD123' is cancelled", True),
+        ("RD123", "order 'RD123' is cancelled", False),
+        ("ORD123", "ORD123", True),
+    ],
+    ids=["12 letters", "11 letters", "6 in quotes", "5 in quotes", "nothing else"],
+)
+def test_an_order_is_named_by_words_that_are_long_enough(
+    order_id: str, words: str, named: bool
+) -> None:
+    body = orjson.dumps({"data": _facts(1, 1, [words])})
+    reply = Reply(status=200, headers={}, body=body)
+    answer = parse_status_response(reply, ["A-NOTHER-ONE", order_id], now=NOW)
+    assert set(answer.failed) == ({1} if named else set())
+
+
+@pytest.mark.parametrize(
     ("body", "words"),
     [
         ({"message": "all wrong"}, "all wrong"),

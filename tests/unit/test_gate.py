@@ -13,7 +13,7 @@ from tests.fakes.virtual_loop import run_virtually
 
 def _limiter(**policy: float) -> Limiter:
     loop = asyncio.get_running_loop()
-    return Limiter(DeliveryPolicy(**policy), monotonic=loop.time)  # type: ignore[arg-type]
+    return Limiter(DeliveryPolicy(**policy), monotonic=loop.time)  # type: ignore[arg-type]  # all of them numbers
 
 
 async def _calls(
@@ -49,6 +49,19 @@ def test_a_rate_is_nearly_reached_and_never_broken_in_any_second(rate: float, wo
     assert _most_within(times, 1.0) <= rate
     achieved = (len(times) - 1) / (times[-1] - times[0])
     assert 0.98 * rate <= achieved <= rate
+
+
+@pytest.mark.parametrize(("before", "after"), [(1.0, 10.0), (10.0, 1.0), (0.0, 1.0)])
+def test_another_share_of_the_rate_holds_from_the_last_call_on(before: float, after: float) -> None:
+    async def work() -> float:
+        limiter = _limiter(rate=before, concurrency=8)
+        (began,) = await _calls(limiter, 1)
+        limiter.share(8, after)
+        (first, then) = await _calls(limiter, 2)
+        assert then - first == pytest.approx(1 / after, rel=0.05)
+        return first - began
+
+    assert run_virtually(work()) == pytest.approx(1 / after if before else 0.0, rel=0.05)
 
 
 def test_a_stalled_loop_is_not_made_good_by_a_burst() -> None:

@@ -75,6 +75,8 @@ def test_a_quote_inside_an_unquoted_cell_is_data() -> None:
 
 def test_blanks_after_a_closing_quote_are_harmless() -> None:
     assert rows_of(opened('Id,Status\n"1" ,"b"\t\n')) == [(2, ("1 ", "b\t"))]
+    over_two_lines = 'Id,Status\n"1" ,"b\nc"\n"d""\ne" ,2\n'
+    assert rows_of(opened(over_two_lines)) == [(2, ("1 ", "b\nc")), (3, ('d"\ne ', "2"))]
 
 
 def test_an_unbalanced_quote_is_refused_with_its_line_not_swallowed() -> None:
