@@ -70,9 +70,10 @@ class RootLock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let go."""
-        with suppress(OSError):  # a lost disk must not hide what ended the run
-            self._card.unlink(missing_ok=True)
+        """Let go. Whoever found something wrong after a crash leaves it to the next one to find."""
+        if not (self.was_left and error is not None):
+            with suppress(OSError):  # a lost disk must not hide what ended the run
+                self._card.unlink(missing_ok=True)
         self._lock.release()
 
     def _introduce(self) -> None:

@@ -64,6 +64,22 @@ def test_a_lock_whose_holder_was_killed_hinders_nobody(tmp_path):
         pass
 
 
+def test_a_crash_is_told_to_the_next_holders_until_one_ends_in_good_order(tmp_path):
+    holder = hold(tmp_path)
+    holder.send_signal(signal.SIGKILL)
+    end(holder)
+    for _ in range(2):
+        lock = RootLock(tmp_path, now=ManualClock().now)
+        with pytest.raises(ValueError, match="damaged"), lock:
+            assert lock.was_left
+            assert RootLock(tmp_path, now=ManualClock().now).holder() is not None
+            raise ValueError("damaged")
+        assert lock.holder() is None
+    for left in (True, False):
+        with RootLock(tmp_path, now=ManualClock().now) as lock:
+            assert lock.was_left is left
+
+
 def test_a_lock_is_let_go_at_the_end_and_after_an_error(tmp_path):
     lock = RootLock(tmp_path, now=ManualClock().now)
     with pytest.raises(ValueError, match="in the middle"), lock:
