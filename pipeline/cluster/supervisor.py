@@ -176,7 +176,7 @@ class Supervisor:
         self._hands.tidy_posts()
         unfinished = self._ledger.unfinished()
         self._honour()
-        if self._hands.plannable() or self._hands.retries():
+        if self._hands.plannable() or self._hands.retries() or self._hands.freed():
             self._hands.call_plan()
         if self._delivery.shut is None:
             self._call_for_segments(unfinished)

@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-import pyarrow as pa
 import structlog
 from msgspec.structs import replace
 
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.locks import Locks
-from pipeline.core.closed_drop import Closed
+from pipeline.core.closed_drop import Cause, Closed
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import DeliveryResult, Shipment
-from pipeline.planning.decisions import Blocked, Ready, Reopened
+from pipeline.planning.decisions import Ready, Reopened
 from pipeline.service.earlier_steps import doubts_of
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.segments import Load, Segment, segment_post, sending
@@ -26,9 +25,6 @@ from pipeline.storage.ledger.segments import Load, Segment, segment_post, sendin
 log = structlog.get_logger(__name__)
 
 PLAN, SEND, REPORT = "plan", "send", "report"
-BEHIND = "behind"
-"""Stands in a drop's facts: the drops it waits for."""
-
 Call = Callable[[str, Sequence[Mapping[str, int]], int], None]
 """Says to whoever is free that there is something to do: its kind, what each time, how urgent."""
 
@@ -73,7 +69,7 @@ class Tasks(Locks):
         first = self._ledger.lay_out(drop.seq)
         if first:
             self.call_send(first)
-        if drop.request == "cancel" or first == []:
+        if drop.request == "cancel" or (first == [] and not _is_told_to_wait(drop)):
             self.call_report(drop.seq)
 
     def call_report(self, drop_seq: int) -> None:
@@ -93,17 +89,29 @@ class Tasks(Locks):
                     return
                 self._plan_all()
             # Who claimed a file while we let go of the post found it taken.
-            again = any(drop.seq not in self._resting for drop in self.plannable())
+            ready = (*self.plannable(), *self.freed())
+            again = any(drop.seq not in self._resting for drop in ready)
 
     def plannable(self) -> list[Drop]:
-        """Claimed drops that need not wait, oldest first."""
-        claimed = [d for d in self._ledger.unfinished() if d.state is DropState.CLAIMED]
-        behind = {name for drop in claimed for name in drop.facts.get(BEHIND, ())}
-        unsettled = set(self._ledger.unsettled(sorted(behind))) if behind else set()
+        """Claimed drops, oldest first."""
+        return [d for d in self._ledger.unfinished() if d.state is DropState.CLAIMED]
+
+    def freed(self) -> list[Drop]:
+        """Drops that wait for one that has ended, and of which nothing else is being sent."""
+        waiting = self._waiting()
+        awaited = sorted({drop_id for drop in waiting for drop_id in drop.waits_for})
+        unsettled = set(self._ledger.unsettled(awaited)) if awaited else set()
+        return [drop for drop in waiting if not unsettled.issuperset(drop.waits_for)]
+
+    def _waiting(self) -> list[Drop]:
+        """Planned drops some of whose rows wait for others, and of which nothing else is sent."""
         return [
             drop
-            for drop in claimed
-            if drop.request == "cancel" or unsettled.isdisjoint(drop.facts.get(BEHIND, ()))
+            for drop in self._ledger.unfinished()
+            if drop.state is DropState.OPEN
+            and drop.waits_for
+            and drop.request != "cancel"
+            and not self._ledger.has_open_segments(drop.seq)
         ]
 
     def _plan_all(self) -> None:
@@ -111,11 +119,14 @@ class Tasks(Locks):
         for drop in self.retries():
             self._retry(drop)
         while not self.stopping:
-            waiting = [drop for drop in self.plannable() if drop.seq not in self._resting]
-            if not waiting:
+            freed = [drop for drop in self.freed() if drop.seq not in self._resting]
+            for drop in freed:
+                self._or_rest(drop, self._release)
+            claimed = [drop for drop in self.plannable() if drop.seq not in self._resting]
+            for drop in claimed:
+                self._or_rest(drop, self._plan_one)
+            if not freed and not claimed:
                 return
-            for drop in waiting:
-                self._plan_or_rest(drop)
 
     def retries(self) -> list[Drop]:
         """Drops that somebody asked to have sent again, and that nobody sends now."""
@@ -147,11 +158,19 @@ class Tasks(Locks):
             and not self._ledger.posts(sending(found.seq))
         )
 
-    def _plan_or_rest(self, drop: Drop) -> None:
+    def _release(self, drop: Drop) -> None:
+        """Let go what waited in a drop for others."""
+        with self._ledger.planning_turn():
+            step = self._site.runner.release(drop.drop_id)
+        if step is not None and step.moved:
+            self._ledger.forget_segments(drop.seq)
+            self.call_for(step.drop)
+
+    def _or_rest(self, drop: Drop, act: Callable[[Drop], None]) -> None:
         if self.stopping:
             return
         try:
-            self._plan_one(drop)
+            act(drop)
         except Fenced:
             raise
         except StorageError as error:
@@ -161,32 +180,21 @@ class Tasks(Locks):
             self._resting.add(drop.seq)
         except Exception:  # a bug with one file: it is refused after some tries
             log.exception("drop.bug", drop=drop.drop_id)
+            if drop.state is DropState.OPEN:
+                self._resting.add(drop.seq)
 
     def _plan_one(self, drop: Drop) -> None:
         if self._site.claimer.recover(drop) is None:
             return  # it went back to the inbox
         read = self._site.files.read([drop])
-        (step,) = self._site.admission.admit([drop], read, self._ahead_of)
+        (step,) = self._site.admission.admit([drop], read)
         match step:
             case Exception() as error:
                 raise error
             case Ready(drop=planned):
-                self._ledger.wait_no_more(planned.seq)
                 self.call_for(planned)
-            case Blocked() as blocked if drop.request == "cancel":
-                self._site.runner.cancel_blocked(blocked)
-                self._ledger.wait_no_more(drop.seq)
-            case Blocked(orders=orders, behind=behind):
-                self._ledger.wait_with(drop.seq, orders.unique().to_pylist())
-                self._ledger.save(drop.with_facts({BEHIND: list(behind)}))
-                log.info("drop.waits", drop=drop.drop_id, behind=list(behind))
-            case Closed():
-                self._ledger.wait_no_more(drop.seq)
-            case None:
+            case _:
                 pass
-
-    def _ahead_of(self, drop: Drop, orders: pa.Array) -> list[str]:
-        return self._ledger.waiting_before(drop.seq, orders.to_pylist())
 
     # -- send ----------------------------------------------------------------------------------
 
@@ -293,6 +301,11 @@ class Tasks(Locks):
                 self._ledger.forget_segments(drop_seq)
         if isinstance(result, Closed):
             self.call_plan()
+            return
+        # Others need not wait for what it has settled, nor it for what they have meanwhile.
+        for waiting in self._waiting():
+            if drop.drop_id in {waiting.drop_id, *waiting.waits_for}:
+                self._or_rest(waiting, self._release)
 
     def _handback(self, drop: Drop) -> DeliveryResult | None:
         """How the sending of a drop ended or was interrupted; None while it goes on.
@@ -317,3 +330,9 @@ class Tasks(Locks):
         finally:
             with self._lock:
                 self._sending -= 1
+
+
+def _is_told_to_wait(drop: Drop) -> bool:
+    """Tell whether its last report said that what is left of it waits for other drops."""
+    told = (drop.facts.get("summary") or {}).get("open") or {}
+    return bool(drop.waits_for) and told.get("cause") == Cause.EARLIER

@@ -34,7 +34,8 @@ class FreshChunks(Sequence[Chunk]):
     after the other in the spool, a line end behind each; raises what writing them raised.
     ``doubtful``: its updates were sent before and nobody knows how that ended. ``waiting``: nobody
     knows how an earlier step of its orders ended, which another file sent (code
-    ``EARLIER_OPEN``); empty where none is.
+    ``EARLIER_OPEN``); empty where none is. ``held``: so many of the last ones are not sent before
+    other drops have settled their orders; ``held_words`` says so.
     """
 
     drop_seq: int
@@ -43,10 +44,24 @@ class FreshChunks(Sequence[Chunk]):
     doubtful: Sequence[bool]
     lengths: "Callable[[], npt.NDArray[np.int64]]"
     waiting: Sequence[bool] = ()
+    held: int = 0
+    held_words: str = ""
 
-    def waits(self, no: int) -> bool:
-        """Whether this chunk is ``waiting``."""
-        return bool(self.waiting) and self.waiting[no]
+    @property
+    def free(self) -> int:
+        """Return how many chunks may be sent now."""
+        return len(self) - self.held
+
+    def _state(self, no: int) -> ChunkState:
+        if no >= self.free:
+            return ChunkState.WAITING
+        return ChunkState.SENDING if self.doubtful[no] else ChunkState.PLANNED
+
+    def _words(self, no: int) -> tuple[str, str]:
+        """Return code and message."""
+        if no >= self.free:
+            return EARLIER_OPEN, self.held_words
+        return (EARLIER_OPEN, WAITS) if self.waiting and self.waiting[no] else ("", "")
 
     @cached_property
     def _places(self) -> "tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]":
@@ -57,30 +72,30 @@ class FreshChunks(Sequence[Chunk]):
     def columns(self) -> Mapping[str, Sequence[object]]:
         """The columns of the ledger's lines, by name; the bodies are on disk when it returns."""
         offset, length = self._places
-        planned, sending = ChunkState.PLANNED.value, ChunkState.SENDING.value
+        words = [self._words(no) for no in range(len(self))]
         return {
             "no": range(len(self)),
             "wave": self.wave,
             "offset": offset.tolist(),
             "length": length.tolist(),
             "size": self.size.tolist(),
-            "state": [sending if doubt else planned for doubt in self.doubtful],
+            "state": [self._state(no).value for no in range(len(self))],
             "attempts": [0] * len(self),
-            "code": [EARLIER_OPEN if self.waits(no) else "" for no in range(len(self))],
-            "message": [WAITS if self.waits(no) else "" for no in range(len(self))],
+            "code": [code for code, _ in words],
+            "message": [message for _, message in words],
         }
 
     def waves(self) -> Iterator[range]:
-        """The numbers of the chunks of each wave, in the order in which waves travel."""
-        numbered = enumerate(self.wave)
+        """Give the numbers of the free chunks of each wave, in the order in which waves travel."""
+        numbered = enumerate(self.wave[: self.free])
         for _, each in groupby(numbered, key=itemgetter(1)):
             numbers = [no for no, _ in each]
             yield range(numbers[0], numbers[-1] + 1)
 
     @property
     def rows(self) -> int:
-        """Updates in all of them."""
-        return int(self.size.sum())
+        """Updates in those that are free."""
+        return int(self.size[: self.free].sum())
 
     def __len__(self) -> int:
         return len(self.wave)
@@ -96,6 +111,7 @@ class FreshChunks(Sequence[Chunk]):
             raise IndexError(no)
         no %= len(self)
         offset, length = self._places
+        code, message = self._words(no)
         return Chunk(
             drop_seq=self.drop_seq,
             no=no,
@@ -103,9 +119,9 @@ class FreshChunks(Sequence[Chunk]):
             offset=int(offset[no]),
             length=int(length[no]),
             size=int(self.size[no]),
-            state=ChunkState.SENDING if self.doubtful[no] else ChunkState.PLANNED,
-            code=EARLIER_OPEN if self.waits(no) else "",
-            message=WAITS if self.waits(no) else "",
+            state=self._state(no),
+            code=code,
+            message=message,
         )
 
 

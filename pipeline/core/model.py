@@ -6,7 +6,7 @@ API; a *chunk* is up to 20 updates that travel in one call; a *wave* holds chunk
 together; a *receipt* is what the ledger keeps of one call.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -217,6 +217,9 @@ AGAIN = "again"
 """Fact of a closed drop whose file was put into the inbox to be read again: ``at``, ``who``,
 ``folder`` and ``name`` there, and ``after``: the highest ``seq`` of all drops before that."""
 
+WAITS_FOR = "waits_for"
+"""A fact of a drop some of whose rows wait for other drops: their ids."""
+
 _KNOWN_AT_CLAIM = (MTIME, CONTINUES)
 
 
@@ -247,6 +250,16 @@ class Drop(Struct, frozen=True, kw_only=True):
     def continues(self) -> str | None:
         """The earlier drop whose file this is: it was written to after it had been taken."""
         return self.facts.get(CONTINUES)
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """The drops that have to settle some of its orders before the last of its rows can go."""
+        return tuple(self.facts.get(WAITS_FOR, ()))
+
+    def waiting_for(self, drop_ids: Sequence[str]) -> "Drop":
+        """Return the drop as it is when it waits for these, or for none."""
+        facts = {name: value for name, value in self.facts.items() if name != WAITS_FOR}
+        return replace(self, facts=facts | ({WAITS_FOR: list(drop_ids)} if drop_ids else {}))
 
     def with_facts(self, facts: Mapping[str, Any]) -> "Drop":
         """Return the drop with these facts, and with those that its claim knew."""

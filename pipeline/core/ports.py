@@ -28,6 +28,8 @@ class ChunkState(StrEnum):
     """A chunk's life. ``SENDING`` found at a start means: in doubt."""
 
     PLANNED = "planned"
+    WAITING = "waiting"
+    """Not sent before another drop with one of its orders has settled that."""
     SENDING = "sending"
     DONE = "done"
 
@@ -91,7 +93,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     """An update of an order that some drop has planned or sent before.
 
     ``dispatched``: nothing of the kind, but a row that told that auto-dispatch has reported the
-    order's pickup. ``waits``: it is not sent before an earlier step of the order is settled.
+    order's pickup. ``waits``: it is not sent before an earlier step of the order is settled;
+    ``held``: not before another drop has settled the order. ``seq``: the number of its drop.
     """
 
     order_id: str
@@ -102,7 +105,16 @@ class Standing(Struct, frozen=True, kw_only=True):
     at: str
     dispatched: bool = False
     waits: bool = False
+    held: bool = False
+    seq: int = 0
 
+    @property
+    def unsettled(self) -> bool:
+        """Tell whether its drop may still send it."""
+        return self.open and self.outcome not in _SETTLED
+
+
+_SETTLED = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.FAILED, Outcome.REJECTED})
 
 DISPATCHED = -1
 """The ``pos`` of a line that is not sent and tells that its order is auto-dispatched."""

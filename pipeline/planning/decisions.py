@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from pipeline.core.closed_drop import Cause, Closed, Rest
 from pipeline.core.errors import StorageError
-from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
 from pipeline.core.ports import Chunk
 from schemas.display import shown
@@ -28,22 +27,14 @@ class Ready(Struct, frozen=True, kw_only=True):
     chunks: Sequence[Chunk]
 
 
-class Blocked(Struct, frozen=True, kw_only=True):
-    """A drop that shares some of its ``orders`` with earlier drops that are not finished.
+class Released(Struct, frozen=True, kw_only=True):
+    """An open drop of which all may go that need wait for no other drop.
 
-    While it waits only its order ids are in memory; its rows are in its spool.
+    ``moved``: some of it had to wait until now.
     """
 
     drop: Drop
-    facts: Facts
-    orders: "pa.Array"
-    behind: tuple[str, ...]
-
-    @property
-    def rest(self) -> Rest:
-        """Why it is not through."""
-        words = f"It waits for {', '.join(self.behind)}, which has the same orders."
-        return Rest(reason=words, cause=Cause.EARLIER, waits_for=self.behind)
+    moved: bool
 
 
 class Reopened(Struct, frozen=True, kw_only=True):
@@ -59,32 +50,15 @@ class Later(Struct, frozen=True, kw_only=True):
     behind: tuple[str, ...]
 
 
-Step = Ready | Blocked | Closed | Reopened | Later
+Step = Ready | Released | Closed | Reopened | Later
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
-    """A drop that was read and is to be planned; ``orders``: those it would send something for.
-
-    ``prepared``: its rows, None where they are still to be taken from its spool.
-    """
+    """A drop that was read and is to be planned; ``orders``: those it would send something for."""
 
     drop: Drop
-    facts: Facts
-    prepared: "Prepared | None"
+    prepared: "Prepared"
     orders: "pa.Array"
-
-
-def sharing(drop: Drop, orders: "pa.Array", waiting: Sequence[Blocked]) -> Iterator[str]:
-    """Give those of ``waiting`` that were claimed before this drop and have one of its orders.
-
-    Turns among couriers let a later drop be read before an earlier one: by the order of claims
-    alone no two drops wait for each other.
-    """
-    import pyarrow.compute as pc  # who has orders has loaded it
-
-    for each in waiting:
-        if each.drop.seq < drop.seq and pc.any(pc.is_in(orders, value_set=each.orders)).as_py():
-            yield each.drop.drop_id
 
 
 def without_shared_orders(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
@@ -97,9 +71,8 @@ def without_shared_orders(candidates: Sequence[Candidate]) -> Iterator[list[Cand
     taken: set[str] = set()
     for candidate in candidates:
         # A drop that comes alone may be large, and has nobody to share with.
-        prepared = candidate.prepared if len(candidates) > 1 else None
-        named = set(prepared.keys.orders.names.to_pylist()) if prepared is not None else set()
-        named.discard("")
+        names = candidate.prepared.keys.orders.names if len(candidates) > 1 else ()
+        named = {str(each) for each in names} - {""}
         if not taken.isdisjoint(named):
             yield group
             group, taken = [], set()
@@ -115,7 +88,8 @@ def rest_of(drop: Drop, back: "DeliveryResult") -> Rest | None:
     if back.broken is not None:
         return rest_after(drop, back.broken)
     if back.shut is not None:
-        return Rest(reason=back.shut.reason, hint=back.shut.hint, file=file)
+        shut = back.shut
+        return Rest(reason=shut.reason, hint=shut.hint, waits_for=drop.waits_for, file=file)
     return None
 
 

@@ -1,6 +1,6 @@
 """The middle of the path for one drop: what the ledger knows, the plan, and freezing it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
@@ -17,8 +17,8 @@ from pipeline.core.chunk_body import ITEM_SEPARATOR, ChunkBody
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.errors import DropRefused
 from pipeline.core.findings import labels, messages
-from pipeline.core.model import Disposition, Drop, Notice, group_notices
-from pipeline.core.ports import Standing, Verdict
+from pipeline.core.model import WAITS_FOR, Disposition, Drop, Notice, group_notices
+from pipeline.core.ports import ChunkState, Standing, Verdict
 from pipeline.core.settled import PLANNED
 from pipeline.planning.plan import Plan, plan
 from pipeline.planning.plan_input import Prepared
@@ -35,6 +35,9 @@ _OPEN, _CLOSE, _NONE = (pa.scalar(text, _TEXT) for text in ("[", "]\n", ""))
 
 _ITEMS = 5_000
 """Updates that are taken up at a time: their texts are copied several times on the way."""
+
+_NAMED = 3
+"""Drops that are named to say what a row waits for."""
 
 _ALONE = 10_000
 """Rows of a drop from which on a thread more pays."""
@@ -63,30 +66,23 @@ class Planned(Struct, frozen=True, kw_only=True):
         return found.astype(np.int64)
 
 
-def blocking(
-    standing: Sequence[Standing], *, rests: Callable[[str], bool] = lambda _: False
-) -> list[str]:
-    """Drops that are not through and share an order: this one is planned after them.
+def make_plan(
+    prepared: Prepared,
+    standing: Sequence[Standing],
+    rules: PlanRules,
+    *,
+    blocking: Sequence[Standing] = (),
+) -> Planned:
+    """Plan the drop. ``guard`` then judges whether it may go on.
 
-    ``rests``: drops of which nothing is sent now. What waits in them for an earlier step of an
-    order keeps nobody waiting who would settle that.
+    ``blocking``: of what other drops may still send, what has to be settled before this one goes.
     """
-    return sorted(
-        {
-            found.drop_id
-            for found in standing
-            if found.open and not (found.waits and rests(found.drop_id))
-        }
-    )
-
-
-def make_plan(prepared: Prepared, standing: Sequence[Standing], rules: PlanRules) -> Planned:
-    """Plan the drop. ``guard`` then judges whether it may go on."""
     made = plan(
         prepared.keys,
         standing,
         chunk_size=rules.chunk_size,
         fill_missing_pickup=rules.fill_missing_pickup,
+        blocking=blocking,
     )
     return Planned(
         plan=made,
@@ -144,12 +140,25 @@ def freezing_bodies(
             doubtful=planned.plan.doubt_of_chunk,
             waiting=planned.plan.waiting_of_chunk,
             lengths=lengths,
+            held=planned.plan.held_chunks,
+            held_words=held_words(planned.plan.waits_for),
         )
+
+
+def held_words(waits_for: Sequence[str]) -> str:
+    """Say of rows why they wait: other drops have the same order."""
+    named = ", ".join(waits_for[:_NAMED])
+    more = f" and {len(waits_for) - _NAMED:,} more" if len(waits_for) > _NAMED else ""
+    return (
+        f"Not sent yet: an earlier file has the same order and is not finished (drop {named}{more})"
+        "; this goes as soon as it is."
+    )
 
 
 def facts_of(prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
     """What the report needs and only reading knows, as JSON: kept with the drop."""
-    return {
+    waits_for = list(planned.plan.waits_for)
+    return ({WAITS_FOR: waits_for} if waits_for else {}) | {
         "sheets": [
             {
                 "name": s.name,
@@ -282,8 +291,11 @@ def _pickup_for(item: str) -> str:
     return orjson.dumps({"orderId": order_id, "orderStatus": Milestone.BAG_PICKED.wire}).decode()
 
 
-def pending_of(drop: Drop, ledger: SqlLedger, spool: Spool) -> list[Pending]:
-    """The updates of a frozen drop that have no end yet; none where its rows are not kept."""
+def pending_of(drop: Drop, ledger: SqlLedger, spool: Spool, *, held: bool = False) -> list[Pending]:
+    """Return the updates of a frozen drop that have no end yet; none where its rows are not kept.
+
+    ``held``: of these only the ones that wait for other drops.
+    """
     if not spool.has_plan:
         return []
     verdicts: dict[int, list[Verdict]] = {}
@@ -293,7 +305,7 @@ def pending_of(drop: Drop, ledger: SqlLedger, spool: Spool) -> list[Pending]:
     with spool.body_reader() as body:
         for chunk in ledger.chunks(drop.seq):
             places = pending_places(chunk, verdicts.get(chunk.no, ()))
-            if not places:
+            if not places or (held and chunk.state is not ChunkState.WAITING):
                 continue
             chunk_body = ChunkBody(body(chunk.offset, chunk.length), chunk.size)
             for pos, doubtful in places.items():

@@ -57,6 +57,15 @@ def objection(milestone: Milestone, accepted: int) -> tuple[Code, Milestone] | N
     return None if number < 0 else (_VERDICTS[number], Milestone(because))
 
 
+def blocking(standing: Sequence[Standing], seq: int) -> list[Standing]:
+    """Return what other drops may still send for these orders before drop ``seq`` may.
+
+    Of drops that wait themselves only those that were claimed before this one come first: so no
+    two wait for each other, and an order's files go in the order in which they came.
+    """
+    return [each for each in standing if each.unsettled and not (each.held and each.seq > seq)]
+
+
 def beyond(milestone: Milestone) -> int:
     """What lies beyond a milestone, as bits."""
     return _BEYOND[milestone]
@@ -133,7 +142,7 @@ class Known:
         self._first = np.full(len(names) * WIDTH if len(order) else 0, -1, dtype=np.int32)
         self._first[(order * WIDTH + status)[::-1]] = np.flatnonzero(wanted)[::-1]
         #: per order, the bits of what was sent without anybody knowing how it ended
-        self.unknown: Bits = _unknown(standing, names)
+        self.unknown: Bits = bits_of([e for e in standing if e.outcome is Outcome.UNKNOWN], names)
         self._drops = pa.array([each.drop_id for each in found], pa.string())
         self._times = pa.array([f" on {each.at}" if each.at else "" for each in found], pa.string())
 
@@ -168,9 +177,9 @@ class Known:
         return Finding(code=code, column="status", rows=rows, sentences=sentences)
 
 
-def _unknown(standing: Sequence[Standing], names: pa.Array) -> Bits:
+def bits_of(found: Sequence[Standing], names: pa.Array) -> Bits:
+    """Return per order the bits of these milestones."""
     bits: Bits = np.zeros(len(names), dtype=np.uint8)
-    found = [each for each in standing if each.outcome is Outcome.UNKNOWN]
     numbers = pc.index_in(pa.array([e.order_id for e in found], pa.string()), value_set=names)
     for number, each in zip(numbers.to_pylist(), found, strict=True):
         if number is not None:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Standing
-from pipeline.planning.order_history_rules import Known, contradicts
+from pipeline.planning.order_history_rules import Known, bits_of, contradicts
 from pipeline.planning.parcels import Rows, Siblings, open_parcels, superseded, taken_back
 from pipeline.planning.sendable_rows import (
     NO_TIME,
@@ -66,6 +66,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     chunk, its wave; ``doubt_of_chunk``: whether its updates were sent before and nobody knows how
     that ended, so that they are asked about first; ``waiting_of_chunk``: whether nobody knows how
     an earlier step of its orders ended, which another file sent, so that these wait for it.
+    ``held_chunks``: so many of the last chunks have orders that the drops in ``waits_for`` are to
+    settle first.
     """
 
     disposition: npt.NDArray[np.int8]
@@ -79,6 +81,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     wave_of_chunk: tuple[int, ...] = ()
     doubt_of_chunk: tuple[bool, ...] = ()
     waiting_of_chunk: tuple[bool, ...] = ()
+    held_chunks: int = 0
+    waits_for: tuple[str, ...] = ()
 
 
 def sendable_orders(given: PlanInput) -> pa.Array:
@@ -103,12 +107,13 @@ def plan(
     *,
     chunk_size: int,
     fill_missing_pickup: bool = False,
+    blocking: Sequence[Standing] = (),
 ) -> Plan:
     """Decide every row.
 
-    ``standing`` is what other drops did with these orders. Returns the ``Plan``; its chunks hold
-    at most ``chunk_size`` updates, an order at most once each, and an order's later milestone lies
-    in a later wave.
+    ``standing`` is what other drops did with these orders, ``blocking`` what they may still do with
+    them before this one. Returns the ``Plan``; its chunks hold at most ``chunk_size`` updates, an
+    order at most once each, and an order's later milestone lies in a later wave.
     """
     disposition = given.disposition.astype(np.int8)
     leader = np.full(len(disposition), -1, dtype=np.int32)
@@ -134,6 +139,7 @@ def plan(
         work,
         accepted=known.accepted,
         unknown=known.unknown,
+        unsettled=bits_of(blocking, work.names),
         add_pickup=lacks,
         record=given.row,
         chunk_size=chunk_size,
@@ -150,7 +156,17 @@ def plan(
         wave_of_chunk=updates.waves,
         doubt_of_chunk=updates.doubted,
         waiting_of_chunk=updates.waiting,
+        held_chunks=updates.held,
+        waits_for=_waits_for(work, blocking) if updates.held else (),
     )
+
+
+def _waits_for(work: Candidates, blocking: Sequence[Standing]) -> tuple[str, ...]:
+    """Return the drops that have to settle orders of these candidates."""
+    wanted = work.names.take(pa.array(np.unique(work.order)))
+    shared = pc.is_in(pa.array([e.order_id for e in blocking], pa.string()), value_set=wanted)
+    pairs = zip(blocking, shared.to_pylist(), strict=True)
+    return tuple(sorted({each.drop_id for each, is_shared in pairs if is_shared}))
 
 
 def _hold_parcels(given: PlanInput, disposition: npt.NDArray[np.int8]) -> list[Finding]:

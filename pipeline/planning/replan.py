@@ -1,6 +1,6 @@
 """Recheck: what other drops have got through since, before a drop's old updates are sent again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
@@ -31,6 +31,24 @@ def pending_places(chunk: Chunk, verdicts: Sequence[Verdict]) -> dict[int, bool]
     own = {each.pos: each.outcome for each in verdicts}
     outcomes = {pos: own.get(pos, chunk.outcome) for pos in range(chunk.size)}
     return {pos: o is Outcome.UNKNOWN for pos, o in outcomes.items() if o in _WAITING}
+
+
+def let_go(held: Sequence[Pending], blocked: Collection[str]) -> set[int]:
+    """Return the chunks that need not be held any longer.
+
+    A chunk is held as long as one of its orders is ``blocked``, or lies in another chunk that is:
+    else a later step of an order could go before an earlier one.
+    """
+    orders: dict[int, set[str]] = {}
+    for each in held:
+        orders.setdefault(each.chunk_no, set()).add(each.order_id)
+    stays = set(blocked)
+    while True:
+        tied = [no for no, names in orders.items() if not stays.isdisjoint(names)]
+        if not tied:
+            return set(orders)
+        for no in tied:
+            stays |= orders.pop(no)
 
 
 def recheck(pending: Sequence[Pending], standing: Sequence[Standing]) -> list[Verdict]:

@@ -54,6 +54,7 @@ class Updates(Struct, frozen=True, kw_only=True):
     ``row``: the row that supplies an update's content; ``added``: a pickup that we add;
     ``waves``: per chunk, its wave; ``doubted``: per chunk, whether it holds what was sent before
     without an answer; ``waiting``: whether it waits for earlier steps that another file sent so.
+    ``held``: how many of the last chunks have orders that another drop is to settle first.
     """
 
     row: npt.NDArray[np.int32]
@@ -64,6 +65,7 @@ class Updates(Struct, frozen=True, kw_only=True):
     waves: tuple[int, ...]
     doubted: tuple[bool, ...]
     waiting: tuple[bool, ...]
+    held: int
 
 
 def in_flow_order(
@@ -71,6 +73,7 @@ def in_flow_order(
     *,
     accepted: Bits,
     unknown: Bits,
+    unsettled: Bits,
     add_pickup: Mask | None,
     record: Numbers,
     chunk_size: int,
@@ -78,9 +81,10 @@ def in_flow_order(
     """Lay out the updates; warn ``TIME_ORDER`` where times contradict the order of the steps.
 
     ``work`` has one candidate per order and milestone. ``accepted``: per order, the bits of what
-    earlier drops got through; ``unknown``: of what they sent and nobody knows the end of.
-    ``add_pickup``: candidates that need a
-    pickup sent before them; ``record``: record number by row.
+    earlier drops got through; ``unknown``: of what they sent and nobody knows the end of;
+    ``unsettled``: of what they may still send: the updates of such an order go in waves behind all
+    others. ``add_pickup``: candidates that need a pickup sent before them; ``record``: record
+    number by row.
     """
     present = work.milestones()
     rows, order, status, added = work.rows, work.order, work.status, None
@@ -91,11 +95,15 @@ def in_flow_order(
         status = np.concatenate([status, np.full(extra, Milestone.BAG_PICKED, dtype=np.int8)])
         added = np.arange(len(rows)) >= len(rows) - extra
         present[order[added]] |= bit(Milestone.BAG_PICKED)
-    first = _goes_first(work, present, accepted)
+    first = _goes_first(work, present, accepted | unsettled)
     wave = _PLACE[first[order], present[order], status]
     every = Candidates(rows=rows, order=order, status=status, event=work.event, names=work.names)
     kind = sent_in_doubt(every, unknown) + 2 * waits_for_doubt(every, unknown, accepted, present)
-    at, chunk, pos, groups = _pack(wave, kind.astype(np.int8), rows, chunk_size)
+    held = unsettled[order] != 0
+    behind = int(wave.max(initial=-1)) + 1
+    # What is held is looked at again before it goes: then it is seen whether it is in doubt.
+    kind = np.where(held, 0, kind).astype(np.int8)
+    at, chunk, pos, groups = _pack(wave + held * np.int8(behind), kind, rows, chunk_size)
     updates = Updates(
         row=rows[at],
         status=status[at],
@@ -105,6 +113,7 @@ def in_flow_order(
         waves=tuple(wave for wave, _ in groups),
         doubted=tuple(bool(kind & 1) for _, kind in groups),
         waiting=tuple(bool(kind & 2) for _, kind in groups),
+        held=sum(wave >= behind for wave, _ in groups),
     )
     return updates, _contradicting_times(work, wave[: len(work.rows)], record)
 

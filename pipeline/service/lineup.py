@@ -1,4 +1,4 @@
-"""Drops on their way to be planned: read in batches, planned in their order, or held behind others.
+"""Drops on their way to be planned: read in batches, planned in their order.
 
 Planning keeps to the order of claims, so that a drop that shares orders with an earlier one sees
 it; a giant's turn comes when it was read. One thread plans, and two have the next files read
@@ -6,23 +6,18 @@ meanwhile, small ones and giants, which other processes do.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
-from pipeline.planning.decisions import Blocked, Candidate, Step, sharing
+from pipeline.planning.decisions import Step
 from pipeline.reading.drop_reader import ClaimedFiles
-from pipeline.service.dependencies import Dependencies
 from pipeline.service.fair_queue import Lanes
 from pipeline.service.onward import NotLoadedError, Onward
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _BATCHES = 2
 """Batches that are handed to the threads that read and plan: while one is planned, the next one is
@@ -30,9 +25,6 @@ read. What is read waits in its spool."""
 
 _TOGETHER = 16
 """Small files in a batch, when so many wait: by then most of what each costs is its own."""
-
-_BLOCKED = 1_000
-"""Drops that may wait for earlier ones with the same orders before nothing more is read."""
 
 Came = Step | Exception | None
 """What a drop came to; None: it went back to waiting, or we are to end."""
@@ -81,27 +73,15 @@ class Lineup:
         self._waits: set[str] = set()
         self._reading: dict[str, Drop] = {}
         self._batches = 0
-        self._blocked: dict[str, Blocked] = {}
-        self._dependencies = Dependencies()
-        self._unplanned: dict[str, Blocked] = {}
         self._stopping = threading.Event()
 
     def __len__(self) -> int:
-        """How many drops wait, or are read or planned; blocked ones do not count."""
+        """Count the drops that wait to be read, or are read or planned."""
         return len(self._waits) + len(self._reading)
 
     def __contains__(self, drop_id: str) -> bool:
-        """Tell whether the drop is here and not blocked."""
+        """Tell whether the drop is here."""
         return drop_id in self._waits or drop_id in self._reading
-
-    @property
-    def blocked(self) -> tuple[Blocked, ...]:
-        """Drops that wait for earlier ones with the same orders."""
-        return tuple(self._blocked.values())
-
-    def is_blocked(self, drop_id: str) -> bool:
-        """Tell whether the drop waits for others."""
-        return drop_id in self._blocked
 
     def append(self, drops: Sequence[Drop]) -> None:
         """Take drops in; ``go_on`` begins with them."""
@@ -113,7 +93,7 @@ class Lineup:
         """Have read what waits, as far as there is room: whatever is there now, never more late."""
         if self._stopping.is_set():
             return
-        while self._batches < _BATCHES and len(self._blocked) < _BLOCKED:
+        while self._batches < _BATCHES:
             most = min(_TOGETHER, self._room() - len(self._reading))
             if not (drops := self._waiting.some(most)):
                 break
@@ -121,8 +101,7 @@ class Lineup:
             self._batches += 1
             read = self._reads.submit(self._files.read, drops)
             self._in_stages(partial(self._admit, drops, read), drops, batch=True)
-        ahead = len(self._blocked) < _BLOCKED and self._room() > len(self._reading)
-        if ahead and (giant := self._waiting.giant()):
+        if self._room() > len(self._reading) and (giant := self._waiting.giant()):
             self._read_beside(giant)
 
     def load(self) -> None:
@@ -132,38 +111,6 @@ class Lineup:
     def do(self, job: Callable[[], Step | None], drop: Drop) -> None:
         """Do a job of another kind where drops are planned, so that no drop is meanwhile."""
         self._in_stages(lambda: [job()], [drop])
-
-    @property
-    def awaited(self) -> tuple[str, ...]:
-        """The drops that others wait for."""
-        return self._dependencies.awaited
-
-    def block(self, blocked: Blocked) -> None:
-        """A drop has to wait for others."""
-        self._blocked[blocked.drop.drop_id] = blocked
-        self._dependencies.wait(blocked.drop.drop_id, blocked.behind)
-
-    def unblock(self, drop_id: str) -> Blocked | None:
-        """Take a drop out of those that wait for others."""
-        self._dependencies.forget(drop_id)
-        return self._blocked.pop(drop_id, None)
-
-    def give_up_blocked(self) -> tuple[Blocked, ...]:
-        """Take all of them out; they are no longer ahead of others."""
-        blocked = self.blocked
-        for each in blocked:
-            self.unblock(each.drop.drop_id)
-            self._unplanned.pop(each.drop.drop_id, None)
-        return blocked
-
-    def ended(self, drop_id: str) -> None:
-        """A drop was closed, or is gone: plan those that waited for nothing else, oldest first."""
-        free = [self._blocked.pop(each) for each in self._dependencies.ended(drop_id)]
-        for blocked in sorted(free, key=lambda each: each.drop.seq):
-            again = Candidate(
-                drop=blocked.drop, facts=blocked.facts, prepared=None, orders=blocked.orders
-            )
-            self._in_stages(partial(self._plan, again), [blocked.drop])
 
     def stop(self) -> None:
         """Begin nothing new."""
@@ -208,41 +155,17 @@ class Lineup:
             return [None] * len(drops)
         if self._stopping.is_set():  # while it was loaded or read
             return [None] * len(drops)
-        return admission.admit(drops, facts, self._ahead_of)
+        return admission.admit(drops, facts)
 
     def _load(self) -> Sequence[Came]:
         self._onward()
         return []
 
-    def _plan(self, candidate: Candidate) -> Sequence[Came]:
-        return self._onward().admission.plan([candidate], self._ahead_of)
-
-    def _ahead_of(self, drop: Drop, orders: "pa.Array") -> Iterator[str]:
-        """Earlier drops that were read, wait to be planned, and have one of these orders."""
-        return sharing(drop, orders, tuple(self._unplanned.values()))
-
-    def _noted(self, job: Callable[[], Sequence[Came]], drops: Sequence[Drop]) -> Sequence[Came]:
-        """Do the job.
-
-        A drop that has to wait is known here at once: the next one is planned before the service
-        hears of it.
-        """
-        steps: Sequence[Came] = [None] * len(drops)
-        try:
-            steps = job()
-        finally:
-            for drop, step in zip(drops, steps, strict=True):
-                if isinstance(step, Blocked):
-                    self._unplanned[drop.drop_id] = step
-                else:
-                    self._unplanned.pop(drop.drop_id, None)
-        return steps
-
     def _in_stages(
         self, job: Callable[[], Sequence[Came]], drops: Sequence[Drop], *, batch: bool = False
     ) -> None:
         self._reading.update((drop.drop_id, drop) for drop in drops)
-        future = self._stages.submit(self._noted, job, drops)
+        future = self._stages.submit(job)
         future.add_done_callback(
             lambda done: self._post(Event(act=lambda: self._were_planned(drops, done, batch=batch)))
         )

@@ -40,9 +40,6 @@ So many, because the inbox gives files out by age alone, and couriers take turns
 are claimed: one who brings thousands at once must not keep the others waiting in the inbox.
 """
 
-_BLOCKED = 1_000
-"""Drops that may wait for earlier ones with the same orders before nothing more is taken."""
-
 _TROUBLE_SECONDS = 5.0
 """How long claiming rests after a folder or the ledger could not be written."""
 
@@ -239,7 +236,7 @@ class Service:
         """Claim some, oldest first, as long as there is room and nothing is wrong."""
         self._rhythm.more = False
         room = _AHEAD - self._work.under_way
-        if room <= 0 or self._work.blocked >= _BLOCKED or self._resting_from_trouble:
+        if room <= 0 or self._resting_from_trouble:
             return
         if self._intake.hand_on(self._work, room):
             self._rhythm.claimed(self._clock.monotonic())
@@ -296,8 +293,6 @@ class Service:
         self._resume_at, self._troubled = None, False
         if shut is not None:
             self._delivery.reopen()
-            self._work.finish_blocked(shut.reason)
-        self._work.report_stuck()
         self._work.retry_again()
         self._put_away_leftovers()
         for drop in self._ledger.unfinished():
@@ -330,8 +325,6 @@ class Service:
         while self._work.busy:
             self._bell.wait(0.5)
             self._handle_events()
-        self._work.finish_blocked(shut.reason if shut else "")
-        self._handle_events()
         left = self._intake.left() if self._once else ()
         if self._once and self._only is None and not self._stop:
             self._retention.run_if_due()

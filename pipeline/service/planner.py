@@ -4,10 +4,9 @@ What is done together comes out as if each had been alone, and what fails with o
 the others.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 
-import pyarrow as pa
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,23 +18,16 @@ from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock, Frozen, Standing
 from pipeline.inbox.claim import Claimer
-from pipeline.planning.decisions import (
-    Blocked,
-    Candidate,
-    Ready,
-    Step,
-    sharing,
-    without_shared_orders,
-)
+from pipeline.planning.decisions import Candidate, Ready, Step, without_shared_orders
 from pipeline.planning.freeze import (
     Planned,
     PlanRules,
-    blocking,
     facts_of,
     freezing_bodies,
     guard,
     make_plan,
 )
+from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.order_index import frozen
 from pipeline.planning.plan import one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
@@ -47,9 +39,6 @@ from schemas.codes import Code
 from schemas.courier import Profile
 
 log = structlog.get_logger(__name__)
-
-AheadOf = Callable[[Drop, pa.Array], Iterable[str]]
-"""A drop and its orders → earlier ones, read and not planned yet, that have one of them."""
 
 
 class _Unfrozen(Struct, frozen=True, kw_only=True):
@@ -85,14 +74,10 @@ class Admission:
 
     # -- plan ----------------------------------------------------------------------------------
 
-    def taken_up(self, drop: Drop, facts: Facts) -> Prepared:
-        """Take a drop's rows up again from its spool. Raises StorageError."""
-        return load(facts, self._closer.spool(drop), self._profiles)
-
     def admit(
-        self, drops: Sequence[Drop], read: Sequence[Facts | Exception], ahead_of: AheadOf
+        self, drops: Sequence[Drop], read: Sequence[Facts | Exception]
     ) -> list[Step | Exception | None]:
-        """Plan drops that were read, in their order; ``read``: what ``ClaimedFiles.read`` returned.
+        """Plan drops that were read, as they were claimed; ``read``: by ``ClaimedFiles.read``.
 
         What each came to: None when it went back to waiting, or was not read because we are to
         end; an exception when it could not be planned now.
@@ -111,11 +96,9 @@ class Admission:
                 steps[drop.drop_id] = error
             except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
                 steps[drop.drop_id] = error
-        blocked: list[Blocked] = []
+        candidates.sort(key=lambda each: each.drop.seq)  # couriers took turns to be read
         for group in without_shared_orders(candidates):
-            planned = self._planned(group, ahead_of, blocked)
-            blocked += (step for step in planned.values() if isinstance(step, Blocked))
-            steps |= planned
+            steps |= self._planned(group)
         return [steps[drop.drop_id] for drop in drops]
 
     def _not_read(self, drop: Drop, error: Exception) -> Step | Exception | None:
@@ -138,18 +121,16 @@ class Admission:
             drop = replace(drop, courier=facts.courier, parent=facts.parent)
             prepared = load(facts, spool, self._profiles)
             orders = sendable_orders(prepared.keys)
-            return Candidate(drop=drop, facts=facts, prepared=prepared, orders=orders)
+            return Candidate(drop=drop, prepared=prepared, orders=orders)
         except StorageError:
             raise
         except Exception:
             spool.tries.fail()
             raise
 
-    def _planned(
-        self, group: Sequence[Candidate], ahead_of: AheadOf, blocked: Sequence[Blocked]
-    ) -> dict[str, Step | Exception | None]:
+    def _planned(self, group: Sequence[Candidate]) -> dict[str, Step | Exception | None]:
         """Plan a group, and keep count of the tries."""
-        steps = self.plan(group, ahead_of, blocked)
+        steps = self.plan(group)
         ended: dict[str, Step | Exception | None] = {}
         for candidate, step in zip(group, steps, strict=True):
             spool = self._closer.spool(candidate.drop)
@@ -163,22 +144,18 @@ class Admission:
                 ended[candidate.drop.drop_id] = error
         return ended
 
-    def plan(
-        self, group: Sequence[Candidate], ahead_of: AheadOf, blocked: Sequence[Blocked] = ()
-    ) -> list[Step | Exception]:
-        """Plan drops no two of which share an order, each unless it must wait for an earlier one.
+    def plan(self, group: Sequence[Candidate]) -> list[Step | Exception]:
+        """Plan and freeze drops no two of which share an order.
 
-        A file that is to be refused need not wait: nothing of it is sent. ``blocked``: drops that
-        have to wait and that ``ahead_of`` does not know of yet.
+        What has an order that another drop may still send something for is frozen with the rest,
+        in chunks of its own, which wait until that is settled.
         """
         with self._turn():
             try:
                 standings = self._standings(group)
             except StorageError as error:
                 return [error] * len(group)
-            judged = [
-                self._judged(each, standings[each.drop.seq], ahead_of, blocked) for each in group
-            ]
+            judged = [self._judged(each, standings[each.drop.seq]) for each in group]
             return self._frozen(judged)
 
     def _standings(self, group: Sequence[Candidate]) -> Mapping[int, Sequence[Standing]]:
@@ -189,38 +166,20 @@ class Admission:
         return self._ledger.standings({e.drop.seq: e.orders.to_pylist() for e in group})
 
     def _judged(
-        self,
-        candidate: Candidate,
-        standing: Sequence[Standing],
-        ahead_of: AheadOf,
-        blocked: Sequence[Blocked],
+        self, candidate: Candidate, standing: Sequence[Standing]
     ) -> Step | Exception | _Unfrozen:
-        """Plan one drop, and write what is to be frozen of it."""
+        """Plan one drop, or refuse it if it is probably the wrong file."""
+        drop, prepared = candidate.drop, candidate.prepared
         try:
-            return self._plan(candidate, standing, ahead_of, blocked)
+            first = blocking(standing, drop.seq)
+            planned = make_plan(prepared, standing, self._rules, blocking=first)
+            try:
+                guard(prepared, planned, self._rules)
+            except DropRefused as refusal:
+                return self._refuse(drop, refusal, prepared, planned)
+            return _Unfrozen(drop=drop, prepared=prepared, planned=planned)
         except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
             return error
-
-    def _plan(
-        self,
-        candidate: Candidate,
-        standing: Sequence[Standing],
-        ahead_of: AheadOf,
-        blocked: Sequence[Blocked],
-    ) -> Step | _Unfrozen:
-        drop, orders = candidate.drop, candidate.orders
-        prepared = candidate.prepared or self.taken_up(drop, candidate.facts)
-        planned = make_plan(prepared, standing, self._rules)
-        try:
-            guard(prepared, planned, self._rules)
-        except DropRefused as refusal:
-            return self._refuse(drop, refusal, prepared, planned)
-        behind = {*blocking(standing), *ahead_of(drop, orders), *sharing(drop, orders, blocked)}
-        if behind:
-            return Blocked(
-                drop=drop, facts=candidate.facts, orders=orders, behind=tuple(sorted(behind))
-            )
-        return _Unfrozen(drop=drop, prepared=prepared, planned=planned)
 
     def _frozen(self, judged: Sequence[Step | Exception | _Unfrozen]) -> list[Step | Exception]:
         """Put the plans on the disk and then into the ledger, in one commit: now calls may leave.
@@ -261,7 +220,8 @@ class Admission:
         for at, (one, _) in ready.items():
             came[at] = one
             rows, chunks = one.drop.facts["total"], len(one.chunks)
-            log.info("drop.planned", drop=one.drop.drop_id, rows=rows, chunks=chunks)
+            waits = {"waits_for": one.drop.waits_for} if one.drop.waits_for else {}
+            log.info("drop.planned", drop=one.drop.drop_id, rows=rows, chunks=chunks, **waits)
         return [came[at] for at in range(len(plans))]
 
     def _written(self, plan: _Unfrozen, held: ExitStack, *, alone: bool) -> tuple[Ready, Frozen]:

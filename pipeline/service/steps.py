@@ -3,7 +3,7 @@
 Every step can be taken again: what a crash left half done is done anew by the same code.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import structlog
@@ -13,20 +13,18 @@ from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Chunk, ChunkState
+from pipeline.core.ports import Chunk, ChunkState, Standing
 from pipeline.core.shipment import DeliveryResult, Shipment
-from pipeline.planning.decisions import Blocked, Later, Reopened, rest_of
-from pipeline.planning.freeze import PlanRules, blocking, facts_of, make_plan, pending_of
-from pipeline.planning.plan import one_by_one
-from pipeline.planning.plan_input import load
-from pipeline.planning.replan import recheck
+from pipeline.planning.decisions import Later, Released, Reopened, rest_of
+from pipeline.planning.freeze import held_words, pending_of
+from pipeline.planning.order_history_rules import blocking
+from pipeline.planning.replan import let_go, recheck
 from pipeline.reporting.close_drop import Closer, Ending
-from pipeline.reporting.row_outcomes import Remark, Settled, settle, unsent
+from pipeline.reporting.row_outcomes import Remark, Settled, unsent
 from pipeline.service.earlier_steps import doubts_of
 from pipeline.storage.departures import Departures
 from pipeline.storage.ledger import SqlLedger
 from schemas.codes import Code
-from schemas.courier import Profile
 from schemas.display import shown
 from schemas.vocabulary import Outcome
 
@@ -41,13 +39,9 @@ class Runner:
         *,
         ledger: SqlLedger,
         closer: Closer,
-        rules: PlanRules,
-        profiles: Mapping[str, Profile],
     ) -> None:
         self._ledger = ledger
-        self._profiles = profiles
         self._closer = closer
-        self._rules = rules
 
     # -- deliver and finish --------------------------------------------------------------------
 
@@ -61,13 +55,18 @@ class Runner:
         spool = self._closer.spool(drop)
         known = () if fresh is not None else self._ledger.verdicts(drop.seq)
         chunks = fresh if fresh is not None else self._ledger.chunks(drop.seq)
+        many = len(chunks)
         if isinstance(chunks, FreshChunks):
             doubtful = [no for no, doubt in enumerate(chunks.doubtful) if doubt]
-            departures = held.enter_context(spool.departures(len(chunks), doubtful))
+            departures = held.enter_context(spool.departures(many, doubtful))
         else:
             doubtful = [each.no for each in chunks if each.state is ChunkState.SENDING]
-            departures = held.enter_context(spool.departures(len(chunks), doubtful))
-            chunks = [_as_it_left(each, departures) for each in chunks]
+            departures = held.enter_context(spool.departures(many, doubtful))
+            chunks = [
+                _as_it_left(each, departures)
+                for each in chunks
+                if each.state is not ChunkState.WAITING
+            ]
             if doubtful := [no for no in doubtful if departures.has_left(no)]:
                 calls = len(doubtful)
                 log.info("drop.in_doubt", drop=drop.drop_id, calls=calls, hint=_IN_DOUBT)
@@ -117,8 +116,9 @@ class Runner:
             self._closer.report_open(drop, settled, rest)
         except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
             return error
-        log.warning(
-            "drop.open",
+        waits_alone = rest.cause is Cause.EARLIER and rest.waits_for
+        (log.info if waits_alone else log.warning)(
+            "drop.waits" if waits_alone else "drop.open",
             drop=drop.drop_id,
             file=rest.file,
             folder=shown(drop.folder),
@@ -127,7 +127,7 @@ class Runner:
             hint=rest.hint,
             again_seconds=self._closer.again_seconds,
         )
-        return LeftOpen(drop=drop, rest=rest)
+        return LeftOpen(drop=drop, rest=rest, through=back.complete, moved=back.moved)
 
     def is_ours(self, drop_id: str) -> bool:
         """True for a drop of this root."""
@@ -138,31 +138,31 @@ class Runner:
         """Those of the drops, of whatever root, that are not closed."""
         return self._ledger.unsettled(drop_ids)
 
-    def report_blocked(self, blocked: Blocked, reason: str) -> None:
-        """Tell the sender of a drop that could not even be planned yet."""
-        behind = ", ".join(blocked.behind)
-        words = f"Not sent yet: it waits for {behind}, which has the same orders. {reason}"
-        waiting = Remark(code=str(Code.EARLIER_OPEN), message=words.strip())
-        drop, settled = self._as_it_would_be(blocked, waiting)
-        self._closer.report(replace(drop, state=DropState.OPEN), settled, blocked.rest)
+    # -- what waits for other drops ---------------------------------------------------------------
 
-    def cancel_blocked(self, blocked: Blocked) -> Closed:
-        """Close a drop that was cancelled before it could even be planned: none of it was sent."""
-        drop, settled = self._as_it_would_be(blocked, _CANCELLED)
-        ending = Ending(drop=drop, state=DropState.CANCELLED, settled=settled)
-        (closed,) = self._closer.close_all([ending])
-        if isinstance(closed, Exception):
-            raise closed
-        return closed
+    def release(self, drop_id: str) -> Released | None:
+        """Let go what waits in a drop for others, as far as these have settled its orders.
 
-    def _as_it_would_be(self, blocked: Blocked, waiting: Remark) -> tuple[Drop, Settled]:
-        """The drop and its rows as planned now; nothing is frozen."""
-        standing = self._ledger.standing(one_by_one(blocked.orders), but_seq=blocked.drop.seq)
-        prepared = load(blocked.facts, self._closer.spool(blocked.drop), self._profiles)
-        planned = make_plan(prepared, standing, self._rules)
-        facts = self._closer.placed(facts_of(prepared, planned))
-        drop = blocked.drop.with_facts(facts)
-        return drop, settle(planned.table, [], [], waiting=waiting)
+        Return None for one that is not open. It was planned when they had not: what they got
+        through is not sent again. Call it where drops are planned, so that none is meanwhile.
+        """
+        drop = self._ledger.find(drop_id)
+        if drop is None or drop.state is not DropState.OPEN:
+            return None
+        held = pending_of(drop, self._ledger, self._closer.spool(drop), held=True)
+        standing = self._ledger.standing(sorted({e.order_id for e in held}), but_seq=drop.seq)
+        first = blocking(standing, drop.seq)
+        free = let_go(held, {each.order_id for each in first})
+        stay = {each.order_id for each in held if each.chunk_no not in free}
+        waits_for = sorted({each.drop_id for each in first if each.order_id in stay})
+        if not free and tuple(waits_for) == drop.waits_for:
+            return Released(drop=drop, moved=False)
+        drop = drop.waiting_for(waits_for)
+        verdicts = recheck([each for each in held if each.chunk_no in free], standing)
+        self._ledger.let_go(drop, free, verdicts, waiting=held_words(waits_for))
+        if free:
+            log.info("drop.goes_on", drop=drop.drop_id, chunks=len(free), waits_for=waits_for)
+        return Released(drop=drop, moved=bool(free))
 
     # -- once more ------------------------------------------------------------------------------
 
@@ -188,13 +188,26 @@ class Runner:
             return None
         orders = sorted({each.order_id for each in pending})
         standing = self._ledger.standing(orders, but_seq=drop.seq)
-        if behind := blocking(standing, rests=rests):
-            return Later(drop=drop, behind=tuple(behind))
+        if behind := _to_come_first(blocking(standing, drop.seq), rests):
+            return Later(drop=drop, behind=behind)
+        drop = drop.waiting_for(())
+        self._ledger.let_go(drop, {each.chunk_no for each in pending})
         self._ledger.reopen(drop.seq, recheck(pending, standing))
         drop = replace(drop, state=DropState.OPEN, finished_at=None)
         self._ledger.save(drop)
         self._ledger.request(drop.drop_id, "")
         return Reopened(drop=drop)
+
+
+def _to_come_first(standing: Sequence[Standing], rests: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return the drops that a retry waits for.
+
+    What waits in a drop that ``rests`` for an earlier step of an order keeps nobody waiting who
+    would settle that.
+    """
+    return tuple(
+        sorted({e.drop_id for e in standing if e.held or not (e.waits and rests(e.drop_id))})
+    )
 
 
 def _rest_by_rows(drop: Drop, settled: Settled) -> Rest:
@@ -205,6 +218,7 @@ def _rest_by_rows(drop: Drop, settled: Settled) -> Rest:
     return Rest(
         reason=f"{count:,} row(s) are left. {words}",
         cause=Cause.EARLIER if earlier else Cause.API,
+        waits_for=drop.waits_for,
         file=shown(drop.source_file),
     )
 

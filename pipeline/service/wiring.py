@@ -281,12 +281,7 @@ class Site(Struct, frozen=True, dict=True):
         """Takes planned drops to their end, and closed ones up again."""
         from pipeline.service.steps import Runner
 
-        return Runner(
-            ledger=self.ledger,
-            closer=self.closer,
-            rules=self.plan_rules,
-            profiles=self.profiles,
-        )
+        return Runner(ledger=self.ledger, closer=self.closer)
 
     @cached_property
     def _advice(self) -> "Mapping[str, Advice]":

@@ -8,7 +8,6 @@ own thread, and one reports.
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,8 +16,17 @@ from pipeline.core.closed_drop import Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk
-from pipeline.planning.decisions import Blocked, Later, Ready, Reopened, Step, rest_after, rest_of
+from pipeline.planning.decisions import (
+    Later,
+    Ready,
+    Released,
+    Reopened,
+    Step,
+    rest_after,
+    rest_of,
+)
 from pipeline.reading.drop_reader import MAX_TRIES, ClaimedFiles
+from pipeline.service.dependencies import Dependencies
 from pipeline.service.lineup import Came, Event, Lineup, thread_named
 from pipeline.service.onward import NotLoadedError, Onward
 
@@ -44,6 +52,10 @@ class Work:
     ``open``: drop id → why it is not through, for the drops that rest. ``trouble``: the failure of
     a folder or the ledger that nobody has answered yet. ``retries``: closed drop → those with the
     same orders that its retry waits for.
+
+    A drop some of whose rows wait for other drops is sent as far as it may go, and then it is
+    ``_waiting``. Whenever one of those has ended, or has settled something, it is looked at again,
+    as soon as nothing else is done with it.
     """
 
     def __init__(
@@ -72,7 +84,12 @@ class Work:
         self._is_reporting = False
         self._cancelled: set[str] = set()
         self._reported: dict[str, Rest] = {}
-        self._told: set[str] = set()
+        self._dependencies = Dependencies()
+        self._waiting: dict[str, Drop] = {}
+        self._again: set[str] = set()
+        self._moves = 0
+        self._moved_at: dict[str, int] = {}
+        self._begun_at: dict[str, int] = {}
         self._stopping = self._loading = False
         self._ended: list[Closed] = []
         self._not_reopened: set[str] = set()
@@ -86,11 +103,6 @@ class Work:
         return len(self._lineup) + len(self._delivering) + len(self._reporting)
 
     @property
-    def blocked(self) -> int:
-        """Drops that wait for earlier ones with the same orders."""
-        return len(self._lineup.blocked)
-
-    @property
     def busy(self) -> bool:
         """True while something will still happen by itself."""
         return self.under_way > 0
@@ -101,7 +113,7 @@ class Work:
             drop_id in self._lineup
             or drop_id in self._delivering
             or drop_id in self._reporting
-            or self._lineup.is_blocked(drop_id)
+            or drop_id in self._waiting
         )
 
     def take(self, drop: Drop) -> None:
@@ -113,10 +125,13 @@ class Work:
         waiting = []
         for drop in drops:
             self.open.pop(drop.drop_id, None)
-            if drop.state is DropState.OPEN:
-                self._deliver(drop)
-            else:
+            self._begun_at[drop.drop_id] = self._moves
+            if drop.state is not DropState.OPEN:
                 waiting.append(drop)
+            elif drop.waits_for and drop.drop_id not in self._cancelled:
+                self._release(drop)
+            else:
+                self._deliver(drop)
         self._lineup.append(waiting)
         self._lineup.go_on()
 
@@ -146,8 +161,8 @@ class Work:
         self._cancelled.add(drop.drop_id)
         if drop.drop_id in self._delivering:
             self._delivery.cancel(drop.seq)
-        if blocked := self._lineup.unblock(drop.drop_id):
-            self._lineup.do(partial(self._onward().runner.cancel_blocked, blocked), blocked.drop)
+        elif waiting := self._waiting.pop(drop.drop_id, None):
+            self._deliver(waiting)
 
     def stop(self) -> None:
         """Begin nothing new; what is out is answered and reported."""
@@ -155,42 +170,17 @@ class Work:
         self._lineup.stop()
         self._delivery.stop()
 
-    def finish_blocked(self, reason: str) -> None:
-        """Report the drops that wait for others which will not get through now."""
-        for each in self._lineup.give_up_blocked():
-            self._report_blocked(each, reason)
-            self.open[each.drop.drop_id] = each.rest
-        self._lineup.go_on()
-
-    def _report_blocked(self, blocked: Blocked, reason: str) -> None:
-        # Here, not in another thread: the drop may be read again next, into the same spool.
-        try:
-            self._onward().runner.report_blocked(blocked, reason)
-        except StorageError as error:
-            log.error(  # noqa: TRY400 - its sentence says more than a traceback
-                "drop.storage_trouble", drop=blocked.drop.drop_id, reason=error.message
-            )
-        except Exception:  # a bug in one report must not end the loop
-            log.exception("drop.bug", drop=blocked.drop.drop_id)
-
-    def report_stuck(self) -> None:
-        """Report, once, the drops that wait for others which rest."""
-        for each in self._lineup.blocked:
-            if each.drop.drop_id not in self._told and not self.open.keys().isdisjoint(each.behind):
-                self._told.add(each.drop.drop_id)
-                self._report_blocked(each, "")
-
     def look_for_ends(self, drop_ids: Sequence[str] | None = None) -> None:
         """Ask the ledger which of these drops, or of all that others wait for, have ended.
 
         One of another root, or one that is gone, nobody else tells of. Raises StorageError.
         """
-        awaited = self._lineup.awaited if drop_ids is None else drop_ids
+        awaited = self._dependencies.awaited if drop_ids is None else drop_ids
         if awaited:
             open_still = set(self._onward().runner.unsettled(awaited))
             for drop_id in awaited:
                 if drop_id not in open_still:
-                    self._lineup.ended(drop_id)
+                    self._wake(drop_id)
 
     def take_closed(self) -> list[Closed]:
         """The drops that were closed since the last time this was asked."""
@@ -217,14 +207,15 @@ class Work:
     def _route(self, step: Step | None) -> None:
         match step:
             case Ready(drop=drop, chunks=chunks):
+                self._wait(drop)
                 self._deliver(drop, chunks)
-            case Blocked() as blocked:
-                self._lineup.block(blocked)
-                if blocked.drop.drop_id in self._cancelled:
-                    self.cancel(blocked.drop)
+            case Released(drop=drop, moved=moved):
+                self._wait(drop)
+                if moved or drop.drop_id not in self.open or drop.drop_id in self._cancelled:
+                    self.open.pop(drop.drop_id, None)
+                    self._deliver(drop)
                 else:
-                    with suppress(StorageError):  # else the next look at the inbox asks
-                        self.look_for_ends(blocked.behind)  # it may have been closed meanwhile
+                    self._let_wait(drop)
             case Closed() as closed:
                 self._closed(closed)
             case Reopened(drop=drop):
@@ -242,13 +233,49 @@ class Work:
         if isinstance(error, StorageError):
             self.rest(drop, error)
             return
-        if self._stopping or drop.state.closed:
+        if self._stopping or drop.state is not DropState.CLAIMED:
             self.rest(drop, error)
             return
         log.error("drop.bug", drop=drop.drop_id, exc_info=error)
         # Once more from the start; the count of tries ends it (MAX_TRIES).
         log.warning("drop.again", drop=drop.drop_id, at_most=MAX_TRIES)
         self._lineup.append([drop])
+
+    # -- wait for other drops --------------------------------------------------------------------
+
+    def _wait(self, drop: Drop) -> None:
+        """Note what some rows of a drop wait for, as it was seen when it was planned."""
+        self._dependencies.wait(drop.drop_id, drop.waits_for)
+        if not drop.waits_for:
+            return
+        begun = self._begun_at.get(drop.drop_id, 0)
+        if any(self._moved_at.get(each, 0) > begun for each in drop.waits_for):
+            self._again.add(drop.drop_id)  # one was sent on since
+        with suppress(StorageError):  # else the next look at the inbox asks
+            self.look_for_ends(drop.waits_for)  # they may have ended since
+
+    def _wake(self, drop_id: str) -> None:
+        """Look again at those that wait for this drop: it has ended, or settled something."""
+        if self._stopping:
+            return
+        for each in self._dependencies.awaited_by(drop_id):
+            if waiting := self._waiting.pop(each, None):
+                self._release(waiting)
+            else:
+                self._again.add(each)
+
+    def _release(self, drop: Drop) -> None:
+        """Look what may go now; where drops are planned, so that none is meanwhile."""
+        self._again.discard(drop.drop_id)
+        self._begun_at[drop.drop_id] = self._moves
+        self._lineup.do(lambda: self._onward().runner.release(drop.drop_id), drop)
+
+    def _let_wait(self, drop: Drop) -> None:
+        """Nothing of a drop is left to do but what waits for others."""
+        if drop.drop_id in self._again and not self._stopping:
+            self._release(drop)
+        else:
+            self._waiting[drop.drop_id] = drop
 
     # -- deliver -------------------------------------------------------------------------------
 
@@ -330,6 +357,14 @@ class Work:
             self._closed(result)
         elif isinstance(result, LeftOpen):
             self.open[drop.drop_id] = self._reported[drop.drop_id] = result.rest
+            if result.moved:
+                self._moves += 1
+                self._moved_at[drop.drop_id] = self._moves
+                self._wake(drop.drop_id)
+            if drop.drop_id in self._cancelled:
+                self._deliver(drop)
+            elif result.through and drop.drop_id in self._dependencies:
+                self._let_wait(drop)
         else:
             self.rest(drop, result)
 
@@ -357,6 +392,9 @@ class Work:
         self._ended.append(closed)
         self.open.pop(closed.drop.drop_id, None)
         self._cancelled.discard(closed.drop.drop_id)
-        self._told.discard(closed.drop.drop_id)
         self._reported.pop(closed.drop.drop_id, None)
-        self._lineup.ended(closed.drop.drop_id)
+        self._dependencies.wait(closed.drop.drop_id, ())
+        self._again.discard(closed.drop.drop_id)
+        self._moved_at.pop(closed.drop.drop_id, None)
+        self._begun_at.pop(closed.drop.drop_id, None)
+        self._wake(closed.drop.drop_id)

@@ -59,7 +59,7 @@ def plan(site: Site) -> None:
     waiting = [drop for drop in site.ledger.unfinished() if drop.state is DropState.CLAIMED]
     facts = pickle.loads((site.root / "facts").read_bytes())
     read = [facts[drop.source_file] for drop in waiting]
-    steps = site.admission.admit(waiting, read, lambda _drop, _orders: ())
+    steps = site.admission.admit(waiting, read)
     assert all(isinstance(step, Ready) for step in steps), steps
 
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
-import pyarrow as pa
 import pytest
 
 from pipeline.core.closed_drop import Closed
@@ -17,7 +16,7 @@ from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, Reading, Source
 from pipeline.core.model import Drop, DropState, Limits
 from pipeline.core.shipment import DeliveryResult
-from pipeline.planning.decisions import Blocked, Ready
+from pipeline.planning.decisions import Ready
 from pipeline.reading.process.protocol import Job
 from pipeline.reading.read_file import prepare, prepare_together
 from pipeline.service.settings import load
@@ -63,10 +62,6 @@ def claimed(site: Site) -> list[Drop]:
     done = site.claimer.claim(site.inbox.scan().ready)
     assert done.trouble is None
     return list(done.drops)
-
-
-def alone(_drop: Drop, _orders: pa.Array) -> tuple[str, ...]:
-    return ()
 
 
 @pytest.mark.parametrize(
@@ -162,7 +157,7 @@ def test_a_file_that_ends_the_reader_has_to_answer_for_it_and_the_others_are_rea
     assert codes == [Code.PROCESSING_FAILED, Code.READ_TOO_LARGE, Code.HEADER_NOT_FOUND]
     tries = {drop.source_file: site.closer.spool(drop).tries.failed() for drop in drops}
     assert tries == {"a.csv": 0, "poison.xlsb": 3, "b.csv": 0, "huge.ods": 0, "c.csv": 0}
-    steps = site.admission.admit(drops, read, alone)
+    steps = site.admission.admit(drops, read)
     assert [type(step) for step in steps] == [Ready, Closed, Ready, Closed, Closed]
 
 
@@ -183,13 +178,15 @@ def test_drops_of_a_batch_that_share_orders_are_planned_one_after_the_other(site
     put(site, "c.csv", sheet([("S2", "Delivered"), ("C1", "Delivered")]))
     put(site, "d.csv", sheet([("C1", "Delivered")]))
     drops = claimed(site)
-    steps = site.admission.admit(drops, site.files.read(drops), alone)
-    assert [type(step) for step in steps] == [Ready, Ready, Blocked, Blocked]
-    a, _, c, _ = drops
-    behind = [step.behind for step in steps if isinstance(step, Blocked)]
-    assert behind == [(a.drop_id,), (c.drop_id,)]
-    states = [drop.state for drop in site.ledger.unfinished()]
-    assert states == [DropState.OPEN, DropState.OPEN, DropState.CLAIMED, DropState.CLAIMED]
+    steps = site.admission.admit(drops, site.files.read(drops))
+    assert [type(step) for step in steps] == [Ready] * 4
+    a, _, c, d = drops
+    waits = [step.drop.waits_for for step in steps if isinstance(step, Ready)]
+    assert waits == [(), (), (a.drop_id,), (c.drop_id,)]
+    assert {drop.state for drop in site.ledger.unfinished()} == {DropState.OPEN}
+    told = [(chunk.state.value, a.drop_id in chunk.message) for chunk in site.ledger.chunks(c.seq)]
+    assert told == [("planned", False), ("waiting", True)], "C1 goes, S2 waits"
+    assert [chunk.state.value for chunk in site.ledger.chunks(d.seq)] == ["waiting"]
 
 
 def test_a_drop_of_a_batch_knows_what_an_earlier_one_tells_of_auto_dispatch(tmp_path: Path) -> None:
@@ -202,7 +199,7 @@ def test_a_drop_of_a_batch_knows_what_an_earlier_one_tells_of_auto_dispatch(tmp_
         put(site, "a.csv", sheet([("X1", "Picked Up", "yes")], header))
         put(site, "b.csv", sheet([("X1", "Delivered"), ("Y1", "Delivered")]))
         drops = claimed(site)
-        steps = site.admission.admit(drops, site.files.read(drops), alone)
+        steps = site.admission.admit(drops, site.files.read(drops))
         first, second = steps
         assert isinstance(first, Ready)
         assert len(first.chunks) == 0
@@ -278,10 +275,10 @@ def test_storage_that_fails_for_one_plan_or_one_report_leaves_the_others_alone(s
     read = site.files.read(drops)
     plan = site.spools / drops[1].drop_id / "plan.arrow"
     plan.mkdir()
-    steps = site.admission.admit(drops, read, alone)
+    steps = site.admission.admit(drops, read)
     assert [type(step) for step in steps] == [Ready, StorageError, Ready]
     plan.rmdir()
-    (again,) = site.admission.admit(drops[1:2], read[1:2], alone)
+    (again,) = site.admission.admit(drops[1:2], read[1:2])
     assert isinstance(again, Ready)
 
     accept_all(site)
@@ -313,10 +310,10 @@ def test_a_ledger_that_cannot_be_written_stops_a_whole_batch_and_costs_no_try(si
     ledger = site.root / "state" / "ledger.db"
     kept = ledger.rename(site.root / "kept.db")
     ledger.mkdir()
-    steps = site.admission.admit(drops, read, alone)
+    steps = site.admission.admit(drops, read)
     assert [type(step) for step in steps] == [StorageError] * 3
     ledger.rmdir()
     kept.rename(ledger)
     assert [site.closer.spool(drop).tries.failed() for drop in drops] == [0] * 3
-    steps = site.admission.admit(drops, read, alone)
+    steps = site.admission.admit(drops, read)
     assert [type(step) for step in steps] == [Ready] * 3

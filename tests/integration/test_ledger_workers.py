@@ -53,10 +53,13 @@ def taken(ledger: SqlLedger, me: str, each: Segment) -> Load | None:
     return ledger.take_segment(me, drop_seq=each.drop_seq, wave=each.wave, no=each.no)
 
 
-def planned(ledger: SqlLedger, rows: int, drop_id: str = "d1"):
+def planned(ledger: SqlLedger, rows: int, drop_id: str = "d1", *, held: int = 0):
     drop = ledger.begin(drop_id=drop_id, folder="", source_file="a.csv", received_at=NOW)
     drop = replace(drop, state=DropState.OPEN)
-    ledger.freeze(drop, frozen_plan(drop.seq, rows))
+    plan = frozen_plan(drop.seq, rows)
+    free, waiting = plan.chunks[: len(plan.chunks) - held], plan.chunks[len(plan.chunks) - held :]
+    waiting = [replace(chunk, state=ChunkState.WAITING) for chunk in waiting]
+    ledger.freeze(drop, replace(plan, chunks=[*free, *waiting]))
     return drop
 
 
@@ -218,11 +221,19 @@ class TestSegments:
         assert taken(ledgers["b"], "b", one) is None
         assert ledgers["b"].idle_segments() == [two]
 
-    def test_a_drop_that_waits_holds_back_later_ones_with_its_orders_only(self, ledgers):
-        early, late = (planned(ledgers["a"], 0, name) for name in ("d1", "d2"))
-        ledgers["a"].wait_with(early.seq, ["o1", "o2"])
-        assert ledgers["b"].waiting_before(late.seq, ["o2", "o3"]) == ["d1"]
-        assert ledgers["b"].waiting_before(late.seq, ["o3"]) == []
-        assert ledgers["b"].waiting_before(early.seq, ["o2"]) == []
-        ledgers["a"].wait_no_more(early.seq)
-        assert ledgers["b"].waiting_before(late.seq, ["o2"]) == []
+    def test_what_waits_for_another_drop_is_laid_out_when_it_may_go(self, ledgers):
+        ledger = ledgers["a"]
+        drop = planned(ledger, 600, held=10)
+        (one,) = ledger.lay_out(drop.seq)
+        assert (one.first, one.last) == (0, 19)
+        done = [
+            ChunkResult(chunk=replace(c, state=ChunkState.DONE, outcome=Outcome.ACCEPTED))
+            for c in taken(ledger, "a", one).chunks
+        ]
+        ledger.exchange(done, [], at=AT)
+        assert ledger.end_segment(one) is None
+        assert not ledger.is_through(drop.seq)
+        assert ledger.lay_out(drop.seq) == []
+        ledger.let_go(drop, [20, 21, 29])
+        (rest,) = ledger.lay_out(drop.seq)
+        assert [c.no for c in taken(ledger, "a", rest).chunks] == [20, 21, 29]

@@ -17,12 +17,12 @@ from pipeline.core.ports import ChunkResult, ChunkState, Standing, Verdict
 from pipeline.planning.freeze import (
     Planned,
     PlanRules,
-    blocking,
     facts_of,
     freezing_bodies,
     guard,
     make_plan,
 )
+from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.order_index import frozen
 from pipeline.planning.plan import sendable_orders
 from pipeline.planning.plan_input import Prepared, load
@@ -78,7 +78,9 @@ class Bench:
 
     def freeze(self, name: str, *lines: str, **rules: object) -> tuple[Drop, Planned]:
         drop, prepared = self.read(name, *lines)
-        planned = make_plan(prepared, self.standing(drop, prepared), PlanRules(**rules))
+        standing = self.standing(drop, prepared)
+        first = blocking(standing, drop.seq)
+        planned = make_plan(prepared, standing, PlanRules(**rules), blocking=first)
         drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
         with freezing_bodies(planned, prepared, self.spool, drop_seq=drop.seq) as chunks:
             self.ledger.freeze(drop, frozen(prepared, planned, chunks))
@@ -183,12 +185,30 @@ def test_the_same_file_again_sends_nothing(bench):
     assert [(n.code, n.count) for n in planned.notices] == [("ALREADY_ACCEPTED", 2)]
 
 
-def test_a_drop_that_shares_an_order_with_an_open_one_waits(bench):
+def test_rows_that_share_an_order_with_an_open_drop_wait_in_chunks_of_their_own(bench):
     bench.freeze("d1", "A1,Picked Up,")
-    drop, prepared = bench.read("d2", "A1,Delivered,", "A2,Delivered,")
-    assert blocking(bench.standing(drop, prepared)) == ["d1"]
-    drop, prepared = bench.read("d3", "A2,Delivered,")
-    assert blocking(bench.standing(drop, prepared)) == []
+    drop, planned = bench.freeze("d2", "A1,Delivered,", "A2,Delivered,", "A1,Picked Up,")
+    assert planned.plan.waits_for == drop.waits_for == ("d1",)
+    chunks = bench.ledger.chunks(drop.seq)
+    assert [(chunk.state, chunk.wave) for chunk in chunks] == [
+        (ChunkState.PLANNED, 0),
+        (ChunkState.WAITING, 2),
+        (ChunkState.WAITING, 3),
+    ]
+    assert [orders for ((orders, _),) in bench.bodies(drop)] == ["A2", "A1", "A1"]
+    assert "d1" in chunks[1].message
+    free, planned = bench.freeze("d3", "A3,Delivered,")
+    assert planned.plan.waits_for == free.waits_for == ()
+
+
+def test_what_an_open_drop_has_settled_keeps_nobody_waiting(bench):
+    first, _ = bench.freeze("d1", "A1,Picked Up,", "A2,Picked Up,", chunk_size=1)
+    done, _ = bench.ledger.chunks(first.seq)
+    accepted = replace(done, state=ChunkState.DONE, outcome=Outcome.ACCEPTED)
+    bench.ledger.exchange([ChunkResult(chunk=accepted)], [], at="now")
+    drop, planned = bench.freeze("d2", "A1,Delivered,", "A2,Delivered,")
+    assert bench.bodies(drop) == [[("A1", "delivery_done")], [("A2", "delivery_done")]]
+    assert (planned.plan.held_chunks, planned.plan.waits_for) == (1, ("d1",))
 
 
 class TestAddedPickup:

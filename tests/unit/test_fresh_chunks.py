@@ -8,7 +8,7 @@ from pipeline.core.errors import StorageError
 from pipeline.core.ports import Chunk, ChunkState
 
 
-def fresh(lengths=(5, 7, 9)):
+def fresh(lengths=(5, 7, 9), held=0):
     return FreshChunks(
         drop_seq=4,
         wave=(0, 0, 1),
@@ -16,6 +16,8 @@ def fresh(lengths=(5, 7, 9)):
         doubtful=(False, True, False),
         waiting=(False, False, True),
         lengths=lambda: np.array(lengths),
+        held=held,
+        held_words="it waits",
     )
 
 
@@ -32,14 +34,24 @@ def test_each_chunk_as_a_record():
         chunks[3]
 
 
-def test_columns_say_the_same_as_the_records():
-    chunks = fresh()
+@pytest.mark.parametrize("held", [0, 1, 3])
+def test_columns_say_the_same_as_the_records(held):
+    chunks = fresh(held=held)
     for name, column in chunks.columns().items():
         assert [getattr(chunk, name) for chunk in chunks] == list(column)
 
 
 def test_the_numbers_of_each_wave():
     assert list(fresh().waves()) == [range(2), range(2, 3)]
+
+
+def test_those_that_wait_for_other_drops_are_in_no_wave_and_say_why():
+    chunks = fresh(held=1)
+    assert list(chunks.waves()) == [range(2)]
+    assert chunks.rows == 23
+    assert chunks[1].state is ChunkState.SENDING
+    assert chunks[2].state is ChunkState.WAITING
+    assert (chunks[2].code, chunks[2].message) == (EARLIER_OPEN, "it waits")
 
 
 def test_nothing_is_said_of_bodies_that_could_not_be_written():

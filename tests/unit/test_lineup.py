@@ -6,7 +6,7 @@ settled or not. Threads are queues of jobs, which run when the history says so.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,7 +15,6 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-import pyarrow as pa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
@@ -24,16 +23,7 @@ from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import DeliveryResult, Shut
-from pipeline.planning.decisions import (
-    Blocked,
-    Candidate,
-    Later,
-    Ready,
-    Reopened,
-    Step,
-    rest_of,
-    sharing,
-)
+from pipeline.planning.decisions import Later, Ready, Released, Reopened, Step, rest_of
 from pipeline.service.lineup import Event
 from pipeline.service.work import Work
 from tests.examples import examples
@@ -46,8 +36,6 @@ ORDERS = st.sets(st.integers(1, 4), max_size=4)
 ALL = {1, 2, 3, 4}
 MOST_STEPS = 2_000
 """Jobs and events after which a history that gets nothing new must have come to rest."""
-
-AheadOf = Callable[[Drop, pa.Array], Iterable[str]]
 
 
 class Queue(Executor):
@@ -77,11 +65,16 @@ class Queue(Executor):
 
 @dataclass
 class Told:
-    """Hold all that the model's ledger knows of a drop. ``orders``: order → is it settled."""
+    """Hold all that the model's ledger knows of a drop.
+
+    ``orders``: order → is it settled; ``held``: those that wait for another drop.
+    """
 
     drop: Drop
     orders: dict[int, bool]
     unknown: set[int] = field(default_factory=set)
+    held: set[int] = field(default_factory=set)
+    planned: int = 0
 
     @property
     def unsettled(self) -> set[int]:
@@ -122,33 +115,48 @@ class Model:
             if each != but and told.drop.state is DropState.OPEN and orders & told.orders.keys()
         ]
 
+    def blocking(self, told: Told, orders: set[int]) -> dict[str, set[int]]:
+        """Drop → its orders, of these, that have to be settled before ``told`` may send them."""
+        found = {}
+        for drop_id, other in self.told.items():
+            if other is not told and other.drop.state is DropState.OPEN:
+                later = other.drop.seq > told.drop.seq
+                first = other.unsettled - (other.held if later else set())
+                if first & orders:
+                    found[drop_id] = first & orders
+        return found
+
     # -- read and plan -------------------------------------------------------------------------
 
     def read(self, drops: Sequence[Drop], *, beside: bool = False) -> list[Drop]:
         return list(drops)
 
-    def admit(self, drops: Sequence[Drop], _read: object, ahead_of: AheadOf) -> list[Step]:
-        steps: list[Step] = []
-        for drop in drops:
-            blocked = [step for step in steps if isinstance(step, Blocked)]
-            orders = pa.array(sorted(self.told[drop.drop_id].orders))
-            steps.append(self._plan(drop, orders, [*ahead_of(drop, orders)], blocked))
-        return steps
+    def admit(self, drops: Sequence[Drop], _read: object) -> list[Step]:
+        by_drop = {e.drop_id: self._plan(e) for e in sorted(drops, key=lambda each: each.seq)}
+        return [by_drop[drop.drop_id] for drop in drops]
 
-    def plan(self, group: Sequence[Candidate], ahead_of: AheadOf) -> list[Step]:
-        return [self._plan(e.drop, e.orders, [*ahead_of(e.drop, e.orders)], []) for e in group]
-
-    def _plan(
-        self, drop: Drop, orders: pa.Array, ahead: Sequence[str], blocked: Sequence[Blocked]
-    ) -> Step:
+    def _plan(self, drop: Drop) -> Step:
         self.jobs += 1
         told = self.told[drop.drop_id]
         assert told.drop.state is DropState.CLAIMED, "planned twice"
-        open_ones = self.open_with(set(told.orders), but=drop.drop_id)
-        if behind := {*open_ones, *ahead, *sharing(drop, orders, blocked)}:
-            return Blocked(drop=drop, facts=None, orders=orders, behind=tuple(sorted(behind)))
+        told.planned += 1
         told.drop = replace(told.drop, state=DropState.OPEN)
+        self._hold(told, set(told.orders))
         return Ready(drop=told.drop, chunks=())
+
+    def _hold(self, told: Told, orders: set[int]) -> None:
+        first = self.blocking(told, orders)
+        told.held = set().union(*first.values())
+        told.drop = told.drop.waiting_for(sorted(first))
+
+    def release(self, drop_id: str) -> Released | None:
+        self.jobs += 1
+        told = self.told[drop_id]
+        if told.drop.state is not DropState.OPEN:
+            return None
+        before = set(told.held)
+        self._hold(told, before)
+        return Released(drop=told.drop, moved=told.held != before)
 
     def unsettled(self, drop_ids: Sequence[str]) -> list[str]:
         return [each for each in drop_ids if not self.told[each].drop.state.closed]
@@ -161,18 +169,13 @@ class Model:
         told = self.told[drop.drop_id]
         if not told.unknown:
             return None
-        if behind := self.open_with(told.unknown, but=drop.drop_id):
+        if behind := self.blocking(told, told.unknown):
             return Later(drop=told.drop, behind=tuple(behind))
         told.orders |= dict.fromkeys(told.unknown, False)
-        told.unknown = set()
+        told.unknown, told.held = set(), set()
+        told.drop = told.drop.waiting_for(())
         told.drop = replace(told.drop, state=DropState.OPEN)
         return Reopened(drop=told.drop)
-
-    def report_blocked(self, blocked: Blocked, reason: str) -> None:
-        assert blocked.rest.reason
-
-    def cancel_blocked(self, blocked: Blocked) -> Closed:
-        return self._close(self.told[blocked.drop.drop_id], DropState.CANCELLED)
 
     # -- deliver and finish --------------------------------------------------------------------
 
@@ -185,10 +188,12 @@ class Model:
         future: Future[DeliveryResult] = Future()
         drop_id = told.drop.drop_id
         assert drop_id not in self.out, "handed in twice"
-        # A retry takes up some orders of its drop alone; the others are settled.
-        assert not self.open_with(told.unsettled, but=drop_id), "it should have waited"
+        for other in self.told.values():
+            if other is not told and other.drop.state is DropState.OPEN:
+                free = (told.unsettled - told.held) & (other.unsettled - other.held)
+                assert not free, "it should have waited"
         self.out[drop_id] = (told, future)
-        if self.shut is not None or not told.unsettled:
+        if self.shut is not None or told.unsettled <= told.held:
             self.answer(drop_id, set(), shut=self.shut)
         return future
 
@@ -196,12 +201,12 @@ class Model:
         self, drop_id: str, settled: set[int], *, shut: Shut | None = None, cancelled: bool = False
     ) -> None:
         told, future = self.out.pop(drop_id)
-        news = told.unsettled & settled
+        news = (told.unsettled - told.held) & settled
         told.orders |= dict.fromkeys(news, True)
         future.set_result(
             DeliveryResult(
                 drop_seq=told.drop.seq,
-                complete=not told.unsettled,
+                complete=told.unsettled <= told.held,
                 cancelled=cancelled,
                 shut=shut,
                 moved=bool(news),
@@ -216,11 +221,12 @@ class Model:
             return self._close(told, DropState.CANCELLED)
         if told.unsettled:
             rest = rest_of(told.drop, back) or Rest(reason="Rows are left.", cause=Cause.EARLIER)
-            return LeftOpen(drop=told.drop, rest=rest)
+            return LeftOpen(drop=told.drop, rest=rest, through=back.complete, moved=back.moved)
         return self._close(told, DropState.COMPLETED)
 
     def _close(self, told: Told, state: DropState) -> Closed:
         told.unknown = told.unsettled or set(sorted(told.orders)[:1])
+        told.orders |= dict.fromkeys(told.orders, True)
         told.drop = replace(told.drop, state=state)
         return Closed(drop=told.drop, summary={})
 
@@ -367,15 +373,14 @@ class Histories(RuleBasedStateMachine):
         self.work.look_for_ends()
         self.moves_on(set())
         for told in self.ours():
+            if told.drop.state.closed:
+                continue
             drop_id = told.drop.drop_id
-            if not told.drop.state.closed and drop_id not in self.work.open:
-                assert self.work.knows(drop_id), "it is forgotten"
-                assert not self.work.busy, "it has come to rest"
-                assert self.model.open_with(set(told.orders), but=drop_id) or any(
-                    other.drop.state is DropState.CLAIMED and set(other.orders) & set(told.orders)
-                    for other in self.ours()
-                    if other.drop.seq < told.drop.seq
-                ), "nobody wakes it"
+            assert drop_id in self.work.open, "it does not say why it is not through"
+            if self.work.knows(drop_id):
+                behind = self.model.blocking(told, told.held)
+                assert behind, "nobody wakes it"
+                assert set().union(*behind.values()) == told.held, "some of it may go"
 
     def ends_when_nothing_is_in_the_way(self) -> None:
         """API and storage are well, and others have ended: then so does every drop."""
@@ -412,10 +417,7 @@ class Histories(RuleBasedStateMachine):
     def probe(self) -> None:
         """Do as ``Service._look`` and ``Service._mind_the_resting`` do."""
         self.work.look_for_ends()
-        shut, self.model.shut, self.model.failing = self.model.shut, None, False
-        if shut is not None:
-            self.work.finish_blocked(shut.reason)
-        self.work.report_stuck()
+        self.model.shut, self.model.failing = None, False
         self.work.retry_again()
         for told in self.ours():
             if not told.drop.state.closed and not self.work.knows(told.drop.drop_id):
@@ -432,5 +434,37 @@ def test_a_chain_behind_an_outage_is_planned_once_and_waits() -> None:
     for orders in ({1}, {1, 2}, {2}, {2, 3}, {3}):
         history.work.take(history.model.new(orders))
     history.moves_on(set())
-    assert history.model.jobs == 5, "each was planned, or found to wait, and none again"
+    assert history.model.jobs == 5, "each was planned, and none again"
     assert not history.work.busy
+
+
+def rests(history: Histories, *orders: set[int], settled: set[int]) -> None:
+    """Files come, are sent, and rest with only these orders settled."""
+    for each in orders:
+        history.work.take(history.model.new(each))
+    history.moves_on(settled)
+
+
+def test_what_an_open_drop_has_settled_keeps_nobody_waiting() -> None:
+    history = Histories()
+    rests(history, {1, 2}, settled={1})
+    rests(history, {1, 3}, settled={1, 3})
+    assert history.model.told["d002"].drop.state is DropState.COMPLETED
+    assert history.model.told["d001"].drop.state is DropState.OPEN
+
+
+def test_of_drops_that_wait_the_one_that_came_first_goes_first() -> None:
+    history = Histories()
+    for number in (1, 3, 2):  # couriers take turns: the third is read before the second
+        drop = history.model.new({1})
+        history.model.told[drop.drop_id].drop = replace(drop, seq=number)
+        history.work.take(history.model.told[drop.drop_id].drop)
+        while moves := [move for move in history.moves(set()) if "answer" not in repr(move)]:
+            moves[0]()
+    order = []
+    while history.model.out:
+        order += [told.drop.seq for told, _ in history.model.out.values()]
+        history.model.answer(min(history.model.out), {1})
+        while moves := [move for move in history.moves(set()) if "answer" not in repr(move)]:
+            moves[0]()
+    assert order == [1, 2, 3]

@@ -1,9 +1,13 @@
 """What a drop left is held against what other drops did since, before it is sent again."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.core.ports import Chunk, Standing, Verdict
-from pipeline.planning.replan import Pending, doubts, pending_places, recheck
+from pipeline.planning.order_history_rules import blocking
+from pipeline.planning.replan import Pending, doubts, let_go, pending_places, recheck
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
@@ -117,3 +121,38 @@ def test_pending_is_what_has_no_end_by_verdict_or_else_by_chunk() -> None:
         for pos, outcome in ((0, ACCEPTED), (1, Outcome.UNSENT), (2, Outcome.FAILED))
     ]
     assert pending_places(chunk, verdicts) == {1: False, 3: True}
+
+
+def test_of_drops_that_wait_only_those_claimed_before_come_first() -> None:
+    def one(seq: int, *, held: bool = False, outcome: Outcome | None = None) -> Standing:
+        told = Standing(order_id="a", status=1, drop_id=f"d{seq}", open=True, outcome=None, at="")
+        return replace(told, seq=seq, held=held, outcome=outcome)
+
+    settled = [one(9, outcome=Outcome.FAILED), one(9, outcome=Outcome.DUPLICATE)]
+    sent = [one(9), one(9, outcome=UNKNOWN), one(9, outcome=Outcome.UNSENT)]
+    assert blocking([*settled, *sent], 5) == sent
+    assert blocking([one(4, held=True), one(6, held=True)], 5) == [one(4, held=True)]
+
+
+@given(
+    st.dictionaries(st.integers(0, 6), st.frozensets(st.integers(0, 9), min_size=1), max_size=7),
+    st.frozensets(st.integers(0, 9)),
+)
+def test_no_order_goes_in_part(chunks: dict[int, frozenset[int]], blocked: frozenset[int]) -> None:
+    held = [
+        Pending(chunk_no=no, pos=pos, order_id=str(order), milestone=PICKED)
+        for no, orders in chunks.items()
+        for pos, order in enumerate(sorted(orders))
+    ]
+    free = let_go(held, {str(order) for order in blocked})
+    goes = {order for no in free for order in chunks[no]}
+    stays = {order for no in chunks.keys() - free for order in chunks[no]}
+    assert goes.isdisjoint(stays)
+    assert goes.isdisjoint(blocked)
+    if not blocked:
+        assert free == chunks.keys()
+    # And nothing stays without need: each that stays is tied to a blocked order.
+    tied = set(blocked)
+    for _ in chunks:
+        tied |= {o for orders in chunks.values() if orders & tied for o in orders}
+    assert free == {no for no, orders in chunks.items() if not orders & tied}

@@ -1,6 +1,6 @@
 """The ledger's chunks on their way: the last outcomes and the next marks in one commit."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline.core.chunk_columns import ChunkEnds
+from pipeline.core.model import Drop
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.storage.ledger.database import Database
-from pipeline.storage.ledger.tables import chunks, receipts, verdicts
+from pipeline.storage.ledger.tables import chunks, drops, receipts, verdicts
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 
@@ -95,6 +96,33 @@ class Sends:
                 mark = (ChunkState.SENDING.value, at)
                 runs = _runs((chunk.drop_seq, chunk.no, mark) for chunk in lease)
                 self._db.dialect.write_runs(connection, _MARKS, runs)
+
+    def let_go(
+        self,
+        drop: Drop,
+        free: Collection[int],
+        verdicts_now: Sequence[Verdict] = (),
+        *,
+        waiting: str = "",
+    ) -> None:
+        """Let chunks be sent that waited for other drops; ``verdicts_now``: as in ``reopen``.
+
+        ``drop`` has the facts that go with it. ``waiting``: says of the others why they wait on. A
+        chunk that may have left before a backup was restored is in doubt.
+        """
+        wait = (chunks.c.drop_seq == drop.seq) & (chunks.c.state == ChunkState.WAITING.value)
+        goes = sa.case(
+            (chunks.c.sent_at == "", ChunkState.PLANNED.value), else_=ChunkState.SENDING.value
+        )
+        with self._db.write() as connection:
+            for first, last in _neighbours(free):
+                these = chunks.update().where(wait, chunks.c.no.between(first, last))
+                connection.execute(these.values(state=goes, code="", message=""))
+            connection.execute(chunks.update().where(wait).values(message=waiting))
+            if verdicts_now:
+                _overrule(connection, drop.seq, verdicts_now)
+            same = (drops.c.seq == drop.seq) & (drops.c.state == drop.state.value)
+            connection.execute(drops.update().where(same).values(facts=dict(drop.facts)))
 
     def reopen(self, drop_seq: int, verdicts_now: Sequence[Verdict] = ()) -> int:
         """A person wants what ended as unknown settled, and sent again if need be.
@@ -186,6 +214,17 @@ def _runs(each: Iterable[tuple[int, int, _Values]]) -> list[tuple[int, int, int,
             runs[-1] = (drop, runs[-1][1], no, values)
         else:
             runs.append((drop, no, no, values))
+    return runs
+
+
+def _neighbours(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the first and the last of each run of numbers without a gap."""
+    runs: list[tuple[int, int]] = []
+    for no in sorted(numbers):
+        if runs and runs[-1][1] == no - 1:
+            runs[-1] = (runs[-1][0], no)
+        else:
+            runs.append((no, no))
     return runs
 
 

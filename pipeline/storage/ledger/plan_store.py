@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.model import Drop, DropState, stamp
-from pipeline.core.ports import DISPATCHED, Chunk, Frozen, Lines, Standing
+from pipeline.core.ports import DISPATCHED, Chunk, ChunkState, Frozen, Lines, Standing
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.drops import clear_unfrozen, write_drops
 from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, unfrozen, verdicts
@@ -115,6 +115,8 @@ _STANDING = (
         _OUTCOME,
         chunks.c.sent_at,
         sa.func.coalesce(verdicts.c.code, chunks.c.code),
+        chunks.c.state,
+        drops.c.seq,
     )
     .join(drops, drops.c.seq == lines.c.drop_seq)
     .outerjoin(chunks, (chunks.c.drop_seq == lines.c.drop_seq) & (chunks.c.no == lines.c.chunk))
@@ -173,7 +175,7 @@ def _standing_of(
             outcome=Outcome.ACCEPTED,
             at=stamp(datetime.fromisoformat(closed_at)),
         )
-    for order_id, status, chunk, drop_id, state, outcome, at, code in rows:
+    for order_id, status, chunk, drop_id, state, outcome, at, code, way, seq in rows:
         yield Standing(
             order_id=order_id,
             status=status,
@@ -183,6 +185,8 @@ def _standing_of(
             at=at or "",
             dispatched=chunk is None,
             waits=code == Code.EARLIER_OPEN.value,
+            held=way == ChunkState.WAITING.value,
+            seq=seq,
         )
 
 

@@ -4,7 +4,7 @@ A segment holds neighbouring chunks of one wave. It has ended when each of them 
 booked; when all of a wave have, the next wave may begin.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -15,7 +15,7 @@ from pipeline.core.model import Drop
 from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.storage.ledger.chunk_store import chunk_from, verdict_from
 from pipeline.storage.ledger.drops import Drops, drop_from
-from pipeline.storage.ledger.tables import chunks, drops, posts, segments, verdicts, waiting
+from pipeline.storage.ledger.tables import chunks, drops, posts, segments, verdicts
 from pipeline.storage.ledger.workers import NOW, insert_post
 from schemas.vocabulary import Outcome
 
@@ -62,7 +62,7 @@ def segment_post(drop_seq: int, wave: int, no: int) -> str:
 
 
 class Segments(Drops):
-    """Laying out drops, ending segments, and drops that wait for others to be planned."""
+    """Laying out drops and ending segments."""
 
     def lay_out(self, drop_seq: int) -> list[Segment] | None:
         """Cut what is left of a drop into segments, afresh; return those of the first wave.
@@ -193,35 +193,6 @@ class Segments(Drops):
             query = sa.select(segments.c.drop_seq).distinct()
             return {row.drop_seq for row in connection.execute(query).all()}
 
-    # -- drops that wait to be planned ---------------------------------------------------------
-
-    def wait_with(self, drop_seq: int, order_ids: Sequence[str]) -> None:
-        """A drop waits for earlier ones; later ones with one of these orders wait for it."""
-        with self._db.write() as connection:
-            connection.execute(waiting.delete().where(waiting.c.drop_seq == drop_seq))
-            columns = {"order_id": order_ids, "drop_seq": [drop_seq] * len(order_ids)}
-            self._db.dialect.insert_many(connection, waiting, columns)
-
-    def wait_no_more(self, drop_seq: int) -> None:
-        """It was planned, or closed without."""
-        with self._db.write() as connection:
-            connection.execute(waiting.delete().where(waiting.c.drop_seq == drop_seq))
-
-    def waiting_before(self, drop_seq: int, order_ids: Iterable[str]) -> list[str]:
-        """Earlier drops that wait to be planned and have one of these orders."""
-        query = (
-            sa.select(drops.c.drop_id)
-            .distinct()
-            .join(waiting, waiting.c.drop_seq == drops.c.seq)
-            .where(waiting.c.drop_seq < drop_seq)
-            .where(self._db.dialect.orders_in(waiting.c.order_id))
-        )
-        with self._db.read() as connection:
-            if connection.execute(sa.select(waiting.c.drop_seq).limit(1)).first() is None:
-                return []
-            wanted = {"wanted": list(order_ids)}
-            return [row.drop_id for row in connection.execute(query, wanted).all()]
-
 
 def _load(connection: sa.Connection, segment: Segment) -> Load:
     """What is needed to send it, as it is now."""
@@ -272,11 +243,15 @@ def _with_bad_verdict(drop_seq: int) -> sa.Select[tuple[int]]:
 
 
 def _to_do(drop_seq: int) -> sa.ColumnElement[bool]:
-    """Select chunks that are not done, or done with rows in doubt (see ``DropQueue.of``)."""
+    """Select chunks that may be sent and are not done, or done with rows in doubt.
+
+    As ``DropQueue.of`` does.
+    """
     doubtful = sa.select(verdicts.c.chunk_no).where(
         verdicts.c.drop_seq == drop_seq, verdicts.c.outcome == Outcome.UNKNOWN.value
     )
-    return (chunks.c.state != ChunkState.DONE.value) | chunks.c.no.in_(doubtful)
+    over = (ChunkState.DONE.value, ChunkState.WAITING.value)
+    return chunks.c.state.not_in(over) | chunks.c.no.in_(doubtful)
 
 
 def _cut(drop_seq: int, left: Sequence[sa.Row[Any, Any]]) -> Iterator[Segment]:
