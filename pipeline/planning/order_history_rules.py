@@ -66,6 +66,19 @@ def blocking(standing: Sequence[Standing], seq: int) -> list[Standing]:
     return [each for each in standing if each.unsettled and not (each.held and each.seq > seq)]
 
 
+def to_wait_for(blocking: Sequence[Standing]) -> tuple[str, ...]:
+    """Return the drops by whose settling of these orders it is seen that all of them have.
+
+    Of drops that wait for an order themselves, the last one in the row waits for all others.
+    """
+    last: dict[str, Standing] = {}
+    for each in blocking:
+        if each.held and (each.order_id not in last or each.seq > last[each.order_id].seq):
+            last[each.order_id] = each
+    found = {each.drop_id for each in blocking if each.order_id not in last}
+    return tuple(sorted(found | {each.drop_id for each in last.values()}))
+
+
 def beyond(milestone: Milestone) -> int:
     """What lies beyond a milestone, as bits."""
     return _BEYOND[milestone]

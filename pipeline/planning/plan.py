@@ -16,7 +16,7 @@ from msgspec import Struct
 from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Standing
-from pipeline.planning.order_history_rules import Known, bits_of, contradicts
+from pipeline.planning.order_history_rules import Known, bits_of, contradicts, to_wait_for
 from pipeline.planning.parcels import Rows, Siblings, open_parcels, superseded, taken_back
 from pipeline.planning.sendable_rows import (
     NO_TIME,
@@ -166,7 +166,7 @@ def _waits_for(work: Candidates, blocking: Sequence[Standing]) -> tuple[str, ...
     wanted = work.names.take(pa.array(np.unique(work.order)))
     shared = pc.is_in(pa.array([e.order_id for e in blocking], pa.string()), value_set=wanted)
     pairs = zip(blocking, shared.to_pylist(), strict=True)
-    return tuple(sorted({each.drop_id for each, is_shared in pairs if is_shared}))
+    return to_wait_for([each for each, is_shared in pairs if is_shared])
 
 
 def _hold_parcels(given: PlanInput, disposition: npt.NDArray[np.int8]) -> list[Finding]:

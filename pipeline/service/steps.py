@@ -17,7 +17,7 @@ from pipeline.core.ports import Chunk, ChunkState, Standing
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.decisions import Later, Released, Reopened, rest_of
 from pipeline.planning.freeze import held_words, pending_of
-from pipeline.planning.order_history_rules import blocking
+from pipeline.planning.order_history_rules import blocking, to_wait_for
 from pipeline.planning.replan import let_go, recheck
 from pipeline.reporting.close_drop import Closer, Ending
 from pipeline.reporting.row_outcomes import Remark, Settled, unsent
@@ -154,8 +154,8 @@ class Runner:
         first = blocking(standing, drop.seq)
         free = let_go(held, {each.order_id for each in first})
         stay = {each.order_id for each in held if each.chunk_no not in free}
-        waits_for = sorted({each.drop_id for each in first if each.order_id in stay})
-        if not free and tuple(waits_for) == drop.waits_for:
+        waits_for = to_wait_for([each for each in first if each.order_id in stay])
+        if not free and waits_for == drop.waits_for:
             return Released(drop=drop, moved=False)
         drop = drop.waiting_for(waits_for)
         verdicts = recheck([each for each in held if each.chunk_no in free], standing)

@@ -22,8 +22,10 @@ from msgspec.structs import replace
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
+from pipeline.core.ports import Standing
 from pipeline.core.shipment import DeliveryResult, Shut
 from pipeline.planning.decisions import Later, Ready, Released, Reopened, Step, rest_of
+from pipeline.planning.order_history_rules import to_wait_for
 from pipeline.service.lineup import Event
 from pipeline.service.work import Work
 from tests.examples import examples
@@ -147,7 +149,21 @@ class Model:
     def _hold(self, told: Told, orders: set[int]) -> None:
         first = self.blocking(told, orders)
         told.held = set().union(*first.values())
-        told.drop = told.drop.waiting_for(sorted(first))
+        standing = [
+            Standing(
+                order_id=str(order),
+                status=1,
+                drop_id=drop_id,
+                open=True,
+                outcome=None,
+                at="",
+                held=order in self.told[drop_id].held,
+                seq=self.told[drop_id].drop.seq,
+            )
+            for drop_id, shared in first.items()
+            for order in shared
+        ]
+        told.drop = told.drop.waiting_for(to_wait_for(standing))
 
     def release(self, drop_id: str) -> Released | None:
         self.jobs += 1
@@ -451,6 +467,15 @@ def test_what_an_open_drop_has_settled_keeps_nobody_waiting() -> None:
     rests(history, {1, 3}, settled={1, 3})
     assert history.model.told["d002"].drop.state is DropState.COMPLETED
     assert history.model.told["d001"].drop.state is DropState.OPEN
+
+
+def test_a_long_row_of_drops_with_one_order_is_looked_at_once_each() -> None:
+    history = Histories()
+    for _ in range(30):
+        history.work.take(history.model.new({1}))
+    history.moves_on({1})
+    assert all(told.drop.state is DropState.COMPLETED for told in history.ours())
+    assert history.model.jobs <= 30 * 2, "each was planned, and let go"
 
 
 def test_of_drops_that_wait_the_one_that_came_first_goes_first() -> None:
