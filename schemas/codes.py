@@ -373,10 +373,10 @@ class Code(StrEnum):
     EARLIER_OPEN = (
         "EARLIER_OPEN",
         Kind.OPEN,
-        "An earlier status of the order is not settled yet, so this one waits.",
+        "An earlier update of the order, in this file or another, is not settled yet; this waits.",
         (
-            "Nothing while the earlier one is being sent. Where it ended as `unknown`: look the "
-            "order up, and retry the drop that has it."
+            "Nothing: it goes as soon as the earlier one is settled. Where that ended as "
+            "`unknown`: look the order up, and retry the drop that has it."
         ),
         "Delivered while Picked Up waits",
     )

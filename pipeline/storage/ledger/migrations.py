@@ -100,6 +100,11 @@ def _make_room_for_beginnings(connection: sa.Connection) -> None:
     _run(connection, _BEGINNINGS)
 
 
+def _let_rows_wait(connection: sa.Connection) -> None:
+    """Remove what drops waited with; chunks wait now, which an older Shipdrop does not know."""
+    _run(connection, "DROP TABLE waiting")
+
+
 #: Step N brings a ledger from version N to N + 1. Never change one that was released: add.
 STEPS: tuple[Callable[[sa.Connection], None], ...] = (
     _make_room_for_compaction,
@@ -107,6 +112,7 @@ STEPS: tuple[Callable[[sa.Connection], None], ...] = (
     _make_room_for_unended_freezes,
     _number_closings,
     _make_room_for_beginnings,
+    _let_rows_wait,
 )
 
 VERSION = 1 + len(STEPS)

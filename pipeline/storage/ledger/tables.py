@@ -140,14 +140,6 @@ segments = sa.Table(
     sqlite_with_rowid=False,
 )
 
-waiting = sa.Table(
-    "waiting",
-    metadata,
-    sa.Column("order_id", _ID, primary_key=True),
-    sa.Column("drop_seq", sa.Integer, primary_key=True, index=True),
-    sqlite_with_rowid=False,
-)
-
 signals = sa.Table(
     "signals",
     metadata,
