@@ -66,7 +66,7 @@ class DeliveryResult(Struct, frozen=True, kw_only=True):
     """Hold how the sending of a drop ended; the rest is in the ledger.
 
     ``shut``: why all sending stopped early; ``broken``: what kept this drop alone from going on.
-    ``moved``: something of it was booked, so that its report would say something new.
+    ``moved``: its report would say something new of its rows.
     """
 
     drop_seq: int

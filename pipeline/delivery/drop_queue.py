@@ -12,6 +12,7 @@ from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
 from pipeline.core.shipment import Before, DeliveryResult, Earlier, Shipment, Shut
 from pipeline.delivery.api.order_info import Reached
+from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
 _HELD_BACK = frozenset({Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNSENT})
@@ -44,6 +45,13 @@ class Wave:
         return self._count + len(self._again)
 
 
+def _said(chunk: Chunk, verdicts: Iterable[Verdict]) -> tuple[object, ...]:
+    """Return what a report tells of a chunk's updates; not when and how often it was tried."""
+    outcome = chunk.outcome or Outcome.UNSENT
+    code = chunk.code or (Code.NOT_SENT if outcome is Outcome.UNSENT else "")
+    return outcome, code, {(each.pos, each.outcome, each.code) for each in verdicts}
+
+
 class DropQueue(Struct, eq=False):
     """A shipment under way. Only the event loop touches it. It keeps only what is still to do."""
 
@@ -52,6 +60,7 @@ class DropQueue(Struct, eq=False):
     future: "Future[DeliveryResult]"
     waves: deque[Wave] = field(default_factory=deque)
     out: int = 0
+    leased: dict[int, Chunk] = field(default_factory=dict)
     undone: bool = False
     cancelled: bool = False
     multi_wave: bool = False
@@ -120,7 +129,9 @@ class DropQueue(Struct, eq=False):
             self.waves.popleft()
         if self.cancelled or self.broken or not self.waves:
             return None
-        return self.waves[0].popleft()
+        chunk = self.waves[0].popleft()
+        self.leased[chunk.no] = chunk
+        return chunk
 
     def put_back(self, chunk: Chunk) -> None:
         """A chunk of the wave under way is to leave once more."""
@@ -144,8 +155,10 @@ class DropQueue(Struct, eq=False):
     def finish(self, result: ChunkResult) -> None:
         """A chunk came back and is recorded."""
         self.out -= 1
-        self.moved = True
-        self.known.pop(result.chunk.no, None)
+        no = result.chunk.no
+        before, known = self.leased.pop(no, None), self.known.pop(no, ())
+        if before is None or _said(before, known) != _said(result.chunk, result.verdicts):
+            self.moved = True
         if result.chunk.state is ChunkState.DONE:
             self.rows_done += result.chunk.size
         else:

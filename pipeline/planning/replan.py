@@ -105,9 +105,9 @@ def _words(code: Code, because: Standing) -> str:
     at = f" on {because.at}" if because.at else ""
     told = f"{Milestone(because.status).wire} was accepted from drop {because.drop_id}{at}"
     if code is Code.STATUS_CONFLICT:
-        return f"Not sent: this contradicts that {told}. Ask the courier which is true."
+        return f"This contradicts what the API was told: {told}. Ask the courier which is true."
     further = "the order is further along: " if code is Code.STALE else ""
-    return f"Nothing sent: {further}{told}."
+    return f"Nothing sent, {further}{told}."
 
 
 def doubts(

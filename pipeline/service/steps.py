@@ -26,7 +26,7 @@ from pipeline.storage.departures import Departures
 from pipeline.storage.ledger import SqlLedger
 from schemas.codes import Code
 from schemas.display import shown
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import Outcome, Role
 
 log = structlog.get_logger(__name__)
 
@@ -158,7 +158,12 @@ class Runner:
         if not free and waits_for == drop.waits_for:
             return Released(drop=drop, moved=False)
         drop = drop.waiting_for(waits_for)
-        verdicts = recheck([each for each in held if each.chunk_no in free], standing)
+        verdicts = [
+            replace(each, code=f"{each.code}:{Role.STATUS.value}")
+            if each.outcome in _ENDS
+            else each
+            for each in recheck([each for each in held if each.chunk_no in free], standing)
+        ]
         self._ledger.let_go(drop, free, verdicts, waiting=held_words(waits_for))
         if free:
             log.info("drop.goes_on", drop=drop.drop_id, chunks=len(free), waits_for=waits_for)
@@ -238,5 +243,8 @@ _IN_DOUBT = (
     "Whether these calls got there is not on record. The API is asked (api.reconcile), and what "
     "that leaves open goes by api.when_in_doubt; the old calls' time-out may be waited for first."
 )
+
+_ENDS = (Outcome.DUPLICATE, Outcome.REJECTED)
+"""Outcomes of rows that are not sent, with the column that is to blame, as a plan names it."""
 
 _CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")

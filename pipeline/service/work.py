@@ -83,7 +83,7 @@ class Work:
         self._to_report: list[tuple[Drop, DeliveryResult]] = []
         self._is_reporting = False
         self._cancelled: set[str] = set()
-        self._reported: dict[str, Rest] = {}
+        self._reported: dict[str, tuple[Rest | None, Rest]] = {}
         self._dependencies = Dependencies()
         self._waiting: dict[str, Drop] = {}
         self._again: set[str] = set()
@@ -318,10 +318,10 @@ class Work:
         """Have a drop reported, unless it says what it said and rests as it did."""
         if handback.broken is not None:
             self._tell_broken(drop, handback.broken)
-        rest = rest_of(drop, handback)
-        known = self._reported.get(drop.drop_id)
-        if rest is not None and rest == known and not (handback.moved or handback.cancelled):
-            self.open[drop.drop_id] = rest
+        told, known = self._reported.get(drop.drop_id, (None, None))
+        news = handback.moved or handback.cancelled or handback.complete
+        if known is not None and told == rest_of(drop, handback) and not news:
+            self.open[drop.drop_id] = known
             self._lineup.go_on()
             return
         self._reporting.add(drop.drop_id)
@@ -334,20 +334,23 @@ class Work:
             return
         self._is_reporting = True
         some, self._to_report = self._to_report[:_TOGETHER], self._to_report[_TOGETHER:]
-        drops = [drop for drop, _ in some]
         future = self._reports.submit(self._onward().runner.finish, some)
         future.add_done_callback(
-            lambda over: self._post(Event(act=lambda: self._were_reported(drops, over)))
+            lambda over: self._post(Event(act=lambda: self._were_reported(some, over)))
         )
 
     def _were_reported(
-        self, drops: Sequence[Drop], over: "Future[list[Closed | LeftOpen | Exception]]"
+        self,
+        some: "Sequence[tuple[Drop, DeliveryResult]]",
+        over: "Future[list[Closed | LeftOpen | Exception]]",
     ) -> None:
         self._is_reporting = False
         error = over.exception()
-        results = [error] * len(drops) if error is not None else over.result()
-        for drop, result in zip(drops, results, strict=True):
+        results = [error] * len(some) if error is not None else over.result()
+        for (drop, handback), result in zip(some, results, strict=True):
             self._reporting.discard(drop.drop_id)
+            if isinstance(result, LeftOpen):
+                self._reported[drop.drop_id] = rest_of(drop, handback), result.rest
             self._was_reported(drop, result)
         self._report_next()
         self._lineup.go_on()
@@ -356,7 +359,7 @@ class Work:
         if isinstance(result, Closed):
             self._closed(result)
         elif isinstance(result, LeftOpen):
-            self.open[drop.drop_id] = self._reported[drop.drop_id] = result.rest
+            self.open[drop.drop_id] = result.rest
             if result.moved:
                 self._moves += 1
                 self._moved_at[drop.drop_id] = self._moves
@@ -380,10 +383,8 @@ class Work:
         """
         if isinstance(error, StorageError):
             self.trouble = error
-            if rest_after(drop, error) not in {
-                self.open.get(drop.drop_id),
-                self._reported.get(drop.drop_id),
-            }:
+            known = self.open.get(drop.drop_id), *self._reported.get(drop.drop_id, ())
+            if rest_after(drop, error) not in known:
                 log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
         else:
             log.error("drop.bug", drop=drop.drop_id, exc_info=error)

@@ -166,10 +166,11 @@ def test_a_service_writes_nothing_while_rows_wait_and_sends_them_when_it_is_thei
     drop_both(root)
     until(lambda: states(root).get("second") == "open", what="the second file's report")
     assert root.of("second").counts == {"accepted": 38, "unsent": 2}
-    reported = root.of("second").path("summary.json").stat().st_mtime_ns
+    until(lambda: states(root).get("first") == "open", what="the report of the first")
+    reported = written(root)
     seen = len(api.asked)
     until(lambda: len(api.asked) > seen + 8, what="more rounds of questions")
-    assert root.of("second").path("summary.json").stat().st_mtime_ns == reported
+    assert written(root) == reported
     mood.clear.set()
     until(lambda: set(states(root).values()) == {"completed"}, what="the end of both")
     assert root.of("second").counts == {"accepted": 38, "duplicate": 2}
@@ -286,3 +287,27 @@ def test_workers_hold_back_rows_and_not_files(
         until(lambda: set(states(root).values()) == {"completed"}, what="the end of both")
         assert root.of("second").counts == {"accepted": 38, "duplicate": 2}
         assert_each_went_once(api)
+
+
+def written(root: Root) -> dict[str, tuple[int, int]]:
+    """Every file that came back, with what tells that it was written anew."""
+    found = {path: path.stat() for path in root.outbox.rglob("*") if path.is_file()}
+    return {path.name: (stat.st_ino, stat.st_mtime_ns) for path, stat in found.items()}
+
+
+def test_an_outage_writes_nothing_anew_that_did_not_change(root: Root, api: ScriptedApi) -> None:
+    api.put = lambda _items: AWAY
+    root.configure(api__max_attempts=1)
+    service = root.start("run")
+    root.drop("a.csv", orders(30))
+    root.drop("b.csv", orders(40))
+    root.drop("c.csv", orders(20, prefix="C"))
+    until(lambda: states(root) == dict.fromkeys("abc", "open"), what="three reports")
+    # The first probes may tell of other chunks of the same drops that were tried as well.
+    until(lambda: len(api.calls) > 3, what="some probes")
+    before, seen = written(root), len(api.calls)
+    until(lambda: len(api.calls) > seen + 4, what="more probes")
+    assert written(root) == before
+    api.put = lambda _items: TAKEN
+    until(lambda: set(states(root).values()) == {"completed"}, what="the end of all")
+    assert service.end().code == 0

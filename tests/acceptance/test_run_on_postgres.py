@@ -7,7 +7,13 @@ import pytest
 
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
-from tests.acceptance.drops_compared import calls_of, drop_samples, histories, kinds_of, results_of
+from tests.acceptance.drops_compared import (
+    drop_samples,
+    histories,
+    kinds_of,
+    results_of,
+    updates_of,
+)
 from tests.acceptance.harness import Root, orders, rooted, until
 from tests.postgres import PrivatePostgres
 
@@ -33,7 +39,7 @@ def test_the_samples_come_out_as_with_an_embedded_ledger(
         assert results_of(root) == results_of(embedded)
         assert kinds_of(root) == kinds_of(embedded)
         assert histories(api) == histories(other_api)
-        assert calls_of(api) == calls_of(other_api)
+        assert updates_of(api) == updates_of(other_api)
     assert len(results_of(root)) > count / 2
     assert not (root.path / "state/ledger.db").exists()
 
