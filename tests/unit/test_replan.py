@@ -111,7 +111,7 @@ def test_the_words_name_the_drop_that_was_first_and_when() -> None:
         for d in ("d1", "d2")
     ]
     (verdict,) = recheck([Pending(chunk_no=0, pos=0, order_id="a", milestone=PICKED)], others)
-    assert verdict.message == "Nothing sent: bag_picked was accepted from drop d1 on noon."
+    assert verdict.message == "Nothing sent, bag_picked was accepted from drop d1 on noon."
 
 
 def test_pending_is_what_has_no_end_by_verdict_or_else_by_chunk() -> None:
