@@ -116,7 +116,7 @@ def test_the_rows_of_an_order_that_is_not_settled_wait_and_the_others_of_the_fil
     assert told["cause"] == "earlier"
     assert told["again_seconds"] == 0.3
     assert first.id in told["reason"]
-    shown = root.run("drops", "show", second.id).json["open"]
+    shown = root.run("drops", "show", second.id, "--json").json["open"]
     assert (shown["reason"], shown["waits_for"]) == (told["reason"], [first.id])
     assert first.id in root.run("why", "second.csv").out
 
@@ -146,7 +146,9 @@ def test_beside_a_drop_that_is_merely_slow_the_other_rows_go_and_then_those_that
     second = root.of("second")
     assert second.counts == {"accepted": 38, "unsent": 2}
     (first_id,) = second.summary["open"]["waits_for"]
-    shown = root.run("drops", "show", second.id).json["open"]
+    ran = root.run("drops", "show", second.id, "--json")
+    assert ran.code == 0, ran.err
+    shown = ran.json["open"]
     assert shown["waits_for"] == [first_id]
     assert first_id in shown["reason"]
     assert [status for each, status in api.updates if each in SHARED] == STEPS[:1] * 2
