@@ -68,7 +68,7 @@ def drops(
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Only those with this in the file's name.")
+        str | None, typer.Option(metavar="WORDS", help="Only those with this in the file's name.")
     ] = None,
 ) -> int | None:
     """List drops, newest first; or show one."""
