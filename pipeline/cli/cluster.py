@@ -41,6 +41,7 @@ def worker(desk: Desk) -> int:
         site = desk.site(fresh=True, reads=True, tells=SERVICE_TELLS)
         libpq(site.settings.ledger.url)
         site.check_sending()
+        desk.warn_of_secrets()
         signals = Signals()
         work(
             site,

@@ -18,6 +18,7 @@ from pipeline.service.health import READY, told_by
 from pipeline.service.health_file import is_fresh
 from pipeline.service.resting import in_words, why_open
 from pipeline.service.sending import credentials_of, has_no_token
+from pipeline.service.settings import CONFIG_NAME, secrets_in, variable_of
 from pipeline.service.wiring import Site
 from pipeline.storage.file_names import as_text
 from pipeline.storage.listing import cannot_read
@@ -53,7 +54,7 @@ def examine(site: Site) -> list[Finding]:
     findings = _guarded(_folders, site)
     complete = all(each.fine for each in findings)
     inside = (_disk, _filesystem, _ledger, _service, _waiting) if complete else ()
-    for look in (*inside, _profiles, _clock, _token_file, _api):
+    for look in (*inside, _profiles, _clock, _secrets, _token_file, _api):
         findings += _guarded(look, site)
     return findings
 
@@ -266,6 +267,15 @@ def _token_file(site: Site) -> Iterator[Finding]:
             found=said,
             fine=False,
             advice="Put the token into it, readable for this user, or correct api.token_file.",
+        )
+
+
+def _secrets(site: Site) -> Iterator[Finding]:
+    for key in secrets_in(site.root):
+        yield Finding(
+            subject="settings",
+            found=f"{key} stands in {CONFIG_NAME}, which gets copied and shown to people",
+            advice=f"Give it by {variable_of(key)}, by a file, or by SHIPDROP_SECRETS_DIR.",
         )
 
 

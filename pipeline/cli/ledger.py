@@ -1,5 +1,6 @@
 """The ledger itself: back it up, restore it, check it, copy it to another database."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -135,8 +136,18 @@ def _in_words(facts: "LedgerFacts") -> str:
 def copy(
     desk: Desk,
     to: Annotated[
-        str, typer.Option("--to", metavar="URL", help="Where: postgresql://… or sqlite:///…")
-    ],
+        str | None,
+        typer.Option("--to", metavar="URL", help="Where: postgresql://… or sqlite:///…"),
+    ] = None,
+    to_env: Annotated[
+        str | None,
+        typer.Option(
+            "--to-env",
+            metavar="NAME",
+            help="The environment variable that holds the URL: a password in --to shows in the "
+            "list of processes.",
+        ),
+    ] = None,
 ) -> int:
     """Copy the ledger into a new and empty one.
 
@@ -146,10 +157,11 @@ def copy(
     from pipeline.storage.ledger import open_ledger
     from pipeline.storage.root_lock import RootLock
 
+    url = _target(to, to_env)
     site = desk.site()
     with RootLock(site.root, now=site.clock.now), site.ledger.alone():
         site.check_ledger(thoroughly=True)
-        target = open_ledger(to, root=site.root)
+        target = open_ledger(url, root=site.root)
         desk.at_end.callback(target.close)
         with target.alone():
             counts = site.ledger.copy_to(target)
@@ -160,6 +172,18 @@ def copy(
 
     desk.show({"copied": dict(counts)}, for_people)
     return 0
+
+
+def _target(to: str | None, to_env: str | None) -> str:
+    """Return the address to copy to. Raises UsageError."""
+    if (to is None) == (to_env is None):
+        raise UsageError("Say where to copy: with --to URL or with --to-env NAME, one of them.")
+    if to_env is None:
+        return to or ""
+    url = os.environ.get(to_env, "")
+    if not url:
+        raise UsageError(f"The environment variable {to_env} is not set, or empty.")
+    return url
 
 
 def new(desk: Desk) -> int:

@@ -85,6 +85,19 @@ class Desk(Struct, frozen=True, dict=True):
 
         return load(self.root, config=self.config, flags=flags)
 
+    def warn_of_secrets(self) -> None:
+        """Log the secrets that stand in the configuration file, where others may read them."""
+        import structlog
+
+        from pipeline.service.settings import secrets_in, variable_of
+
+        for key in secrets_in(self.root, config=self.config):
+            structlog.get_logger(__name__).warning(
+                "settings.secret_in_file",
+                key=key,
+                hint=f"Give it by {variable_of(key)}, or a file.",
+            )
+
     def _check_root(self) -> None:
         if not self.root.is_dir():
             raise UsageError(

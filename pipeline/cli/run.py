@@ -49,6 +49,7 @@ def run(
         tells = () if once else SERVICE_TELLS
         site = desk.site(fresh=True, reads=True, later=True, tells=tells)
         site.check_sending()
+        desk.warn_of_secrets()
         lock, signals = RootLock(site.root, now=site.clock.now), Signals()
         take: Callable[[Callable[[], Any]], Any] = (
             _at_once if once else RetryPolicy(site, lock, signals).through

@@ -23,7 +23,15 @@ from pydantic_settings import (
 )
 
 from pipeline.core.errors import SettingsError
-from pipeline.service.settings_errors import Given, explain, explain_text, known_keys
+from pipeline.service.settings_errors import (
+    Given,
+    Wrong,
+    error_of,
+    explain,
+    explain_text,
+    is_secret,
+    known_keys,
+)
 from schemas.likeness import did_you_mean
 from schemas.toml_reader import no_toml
 
@@ -286,17 +294,37 @@ def load(
     """
     path = config if config is not None else root / CONFIG_NAME
     text, values = _read_toml(path, required=config is not None)
-    _refuse_unknown_variables(os.environ)
+    wrong = _unknown_variables(os.environ)
     secrets = os.environ.get(SECRETS_DIR_VARIABLE)
     if secrets and not Path(secrets).is_dir():
         raise SettingsError(f"{SECRETS_DIR_VARIABLE} names {secrets}, which is not a folder.")
     given = Given(path=path, text=text, values=values, flags=flags or {}, secrets=secrets)
+    made: Settings | None = None
     try:
-        return _layered(values)(**dict(flags or {}))
+        made = _layered(values)(**dict(flags or {}))
     except ValidationError as error:
-        raise explain(error, Settings, given, env_prefix=ENV_PREFIX) from None
+        wrong += explain(error, Settings, given, env_prefix=ENV_PREFIX)
     except pydantic_settings.SettingsError:  # of a list or a table that was given as text
-        raise explain_text(Settings, given, env_prefix=ENV_PREFIX) from None
+        wrong += explain_text(Settings, given, env_prefix=ENV_PREFIX)
+    if made is None or wrong:
+        raise error_of(wrong)
+    return made
+
+
+def secrets_in(root: Path, *, config: Path | None = None) -> list[str]:
+    """Return the keys of secrets that stand in the configuration file. Raises SettingsError."""
+    _, values = _read_toml(config if config is not None else root / CONFIG_NAME, required=False)
+    return [
+        f"{section}.{key}"
+        for section, keys in known_keys(Settings).items()
+        for key, field in keys.items()
+        if is_secret(field) and isinstance(values.get(section), Mapping) and key in values[section]
+    ]
+
+
+def variable_of(key: str) -> str:
+    """Return the environment variable that gives a setting."""
+    return f"{ENV_PREFIX}{key.replace('.', '__')}".upper()
 
 
 def _read_toml(path: Path, *, required: bool) -> tuple[str, Mapping[str, Any]]:
@@ -317,14 +345,15 @@ def _read_toml(path: Path, *, required: bool) -> tuple[str, Mapping[str, Any]]:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
-    """A misspelt variable would otherwise be passed over in silence."""
+def _unknown_variables(environ: Mapping[str, str]) -> list[Wrong]:
+    """Return the variables that are no settings: else they would be passed over in silence."""
     sections = known_keys(Settings)
     known = [f"{ENV_PREFIX}{s}__{k}".upper() for s, keys in sections.items() for k in keys]
-    for name in environ:
-        upper = name.upper()
-        if upper.startswith(ENV_PREFIX) and upper not in {*known, *_OTHER_VARIABLES}:
-            raise SettingsError(
-                f"The environment variable {name} is not a setting.",
-                hint=did_you_mean(upper, known),
-            )
+    return [
+        Wrong(
+            message=f"The environment variable {name} is not a setting.",
+            hint=did_you_mean(name.upper(), known),
+        )
+        for name in sorted(environ)
+        if name.upper().startswith(ENV_PREFIX) and name.upper() not in {*known, *_OTHER_VARIABLES}
+    ]

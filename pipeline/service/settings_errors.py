@@ -1,8 +1,8 @@
-"""A wrong setting in our own words: key, value, what is allowed, and where it was given."""
+"""Wrong settings in our own words: key, value, what is allowed, and where each was given."""
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -10,13 +10,16 @@ from typing import Any, Literal, get_args, get_origin
 from msgspec import Struct
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from pipeline.core.errors import SettingsError
 from schemas.display import quoted, shown
-from schemas.likeness import did_you_mean
+from schemas.likeness import did_you_mean, nearest
 from schemas.toml_reader import line_of
 
 _EXAMPLES: Mapping[object, str] = {tuple: '["…"]', Mapping: '{"…": {…}}'}
+_SURELY = 80
+"""How near a key of another section has to come to be meant."""
 
 
 class Given(Struct, frozen=True, kw_only=True):
@@ -41,46 +44,44 @@ def known_keys(settings: type[BaseModel]) -> dict[str, dict[str, FieldInfo]]:
     }
 
 
+class Wrong(Struct, frozen=True, kw_only=True):
+    """Hold one wrong setting: in a sentence, and what to do."""
+
+    message: str
+    hint: str = ""
+
+
+def error_of(wrong: Sequence[Wrong]) -> SettingsError:
+    """Return one error for all wrong settings: a sentence for one, a line each for several."""
+    if len(wrong) == 1:
+        return SettingsError(wrong[0].message, hint=wrong[0].hint)
+    lines = (f"  {each.message} {each.hint}".rstrip() for each in wrong)
+    return SettingsError("\n".join((f"{len(wrong)} settings are wrong:", *lines)))
+
+
 def explain(
     error: ValidationError, settings: type[BaseModel], given: Given, *, env_prefix: str
-) -> SettingsError:
-    """Put the first fault into words. A value that may be a secret is left out."""
-    sections = known_keys(settings)
-    fault = error.errors(include_url=False)[0]
-    parts = [str(part) for part in fault["loc"]]
-    where, fields = parts[:2], sections.get(parts[0], {})
-    inner = _model_in(fields.get(parts[1])) if len(parts) > 2 else None
-    if inner is not None:
-        where, fields = parts[:4], dict(inner.model_fields)
-    key = ".".join(where)
-    place = _place(where, given, env_prefix)
-    if fault["type"] == "extra_forbidden":
-        hint = did_you_mean(where[-1], [*(fields or sections)])
-        return SettingsError(f'{place}: "{key}" is not a setting.', hint=hint)
-    if len(where) in {1, 3}:
-        return SettingsError(f'{place}: "{key}" must be a table, written as [{key}].')
-    field = fields[where[-1]]
-    allowed = (
-        fault["msg"].removeprefix("Value error, must ")
-        if fault["type"] == "value_error"
-        else _allowed(field)
-    )
-    return SettingsError(
-        f'{place}: "{key}" {_value(field, where[-1], fault["input"])}, and must {allowed}.'
-    )
+) -> list[Wrong]:
+    """Put all faults into words. A value that may be a secret is left out."""
+    return [
+        _explained(fault, settings, given, env_prefix)
+        for fault in error.errors(include_url=False)
+        # A variable that is no setting is told as that, once.
+        if fault["type"] != "extra_forbidden" or not _by_variable(fault["loc"], env_prefix)
+    ]
 
 
-def explain_text(settings: type[BaseModel], given: Given, *, env_prefix: str) -> SettingsError:
-    """Put into words that a list or a table, given as text, is no JSON; the text is left out."""
+def explain_text(settings: type[BaseModel], given: Given, *, env_prefix: str) -> list[Wrong]:
+    """Put into words that lists or tables, given as text, are no JSON; the text is left out."""
+    wrong = []
     for where, example, text in _texts(settings, given, env_prefix):
         try:
             json.loads(text)
         except ValueError:
-            place = _place(where, given, env_prefix)
-            return SettingsError(
-                f'{place}: "{".".join(where)}" must be JSON there, such as {example}.'
-            )
-    return SettingsError("A setting that is a list or a table is no JSON.")
+            place, key = _place(where, given, env_prefix), ".".join(where)
+            words = f'{place}: "{key}" must be JSON there, such as {example}.'
+            wrong.append(Wrong(message=words))
+    return wrong or [Wrong(message="A setting that is a list or a table is no JSON.")]
 
 
 def _texts(
@@ -101,24 +102,92 @@ def _texts(
                 yield [section, key], example, file.read_text("utf-8", "replace")
 
 
-def _model_in(field: FieldInfo | None) -> type[BaseModel] | None:
-    """Return the model of a table's tables, None for any other field."""
-    parts = get_args(field.annotation) if field else ()
-    return next(
-        (each for each in parts if isinstance(each, type) and issubclass(each, BaseModel)), None
+def _by_variable(where: Sequence[object], env_prefix: str) -> bool:
+    variable = f"{env_prefix}{'__'.join(map(str, where))}".upper()
+    return any(each.upper() == variable for each in os.environ)
+
+
+def _explained(
+    fault: ErrorDetails, settings: type[BaseModel], given: Given, env_prefix: str
+) -> Wrong:
+    where = [str(part) for part in fault["loc"]]
+    key = ".".join(where)
+    place = _place(where, given, env_prefix)
+    if fault["type"] == "extra_forbidden":
+        hint = near_setting(where[-1], _keys_at(settings, where[:-1]), settings)
+        return Wrong(message=f'{place}: "{key}" is not a setting.', hint=hint)
+    field = _field_at(settings, where)
+    if fault["type"] in _NO_TABLE:
+        return Wrong(message=f'{place}: "{key}" must be a table, written as [{key}].')
+    if field is None:
+        return Wrong(message=f'{place}: "{key}" is wrong: {fault["msg"]}.')
+    allowed = (
+        fault["msg"].removeprefix("Value error, must ")
+        if fault["type"] == "value_error"
+        else _allowed(field, of_list=where[-1].isdecimal())
     )
+    value = _value(field, where[-1], fault["input"])
+    return Wrong(message=f'{place}: "{key}" {value}, and must {allowed}.')
+
+
+_NO_TABLE = frozenset({"model_type", "model_attributes_type"})
+
+
+def near_setting(word: str, beside: Collection[str], settings: type[BaseModel]) -> str:
+    """Advise somebody who wrote an unknown key: a near one beside it, else one elsewhere."""
+    if nearest(word, beside) is None:
+        sections = known_keys(settings)
+        near = nearest(word, {key for keys in sections.values() for key in keys}, at_least=_SURELY)
+        there = [f'"{section}.{near}"' for section, keys in sections.items() if near in keys]
+        if there:
+            return f"Did you mean {' or '.join(there)}?"
+    return did_you_mean(word, beside)
+
+
+def _keys_at(settings: type[BaseModel], where: Sequence[str]) -> list[str]:
+    """Return the keys that a table may have."""
+    field = _field_at(settings, where) if where else None
+    model = settings if field is None else _model_in(field.annotation)
+    return [*model.model_fields] if model else []
+
+
+def _field_at(settings: type[BaseModel], where: Sequence[str]) -> FieldInfo | None:
+    """Return the field that a place in the settings is, or lies in; None where there is none."""
+    model: type[BaseModel] | None = settings
+    field: FieldInfo | None = None
+    for part in where:
+        if model is not None and part in model.model_fields:
+            field = model.model_fields[part]
+            is_table = isinstance(field.annotation, type)
+            model = _model_in(field.annotation) if is_table else None
+        elif field is not None and model is None:
+            model = _model_in(field.annotation)  # the name of one of several tables
+        else:
+            return None
+    return field
+
+
+def _model_in(kind: object) -> type[BaseModel] | None:
+    """Return the table that a type is, or holds several of by name."""
+    for each in (kind, *get_args(kind)):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            return each
+    return None
 
 
 def _place(where: list[str], given: Given, env_prefix: str) -> str:
-    """Where the value that counts was given: the first of flag, variable, secret file, file."""
+    """Return where the value that counts was given: flag, variable, secret file, file."""
     if _held(given.flags, where):
         return "On the command line"
-    variable = f"{env_prefix}{'__'.join(where[:2])}".upper()
-    name = next((each for each in os.environ if each.upper() == variable), None)
-    if name is not None:
-        return f"Environment variable {name}"
+    for length in range(min(2, len(where)), 0, -1):
+        variable = f"{env_prefix}{'__'.join(where[:length])}".upper()
+        name = next((each for each in os.environ if each.upper() == variable), None)
+        if name is not None:
+            return f"Environment variable {name}"
     if given.secrets and not _held(given.values, where):
         return f"Secret file {Path(given.secrets) / '__'.join(where[:2])}"
+    while len(where) > 1 and where[-1].isdecimal():
+        where = where[:-1]  # of a list the line that begins it
     *table, key = where
     line = line_of(given.text, ".".join(table), key)
     return f"{given.path}, line {line}" if line else str(given.path)
@@ -134,14 +203,25 @@ def _held(values: Mapping[str, Any], where: list[str]) -> bool:
 
 
 def _value(field: FieldInfo, key: str, value: object) -> str:
-    """``is "x"``; a secret, or an address that may hold one, is not shown."""
-    if SecretStr in (field.annotation, *get_args(field.annotation)) or _model_in(field):
+    """``is "x"``; a secret, what may hold one, and what is no single value are not shown."""
+    hidden = is_secret(field) or _model_in(field.annotation)
+    if hidden or not isinstance(value, str | int | float):
         return "is wrong"
     if isinstance(value, str) and "@" in value and key in {"base_url", "url"}:
         return "is wrong"
     if isinstance(value, bool):
         return f"is {str(value).lower()}"
     return f"is {quoted(value) if isinstance(value, str) else shown(value)}"
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Tell whether a setting is a secret, or a list of them."""
+    return SecretStr in _kinds(field.annotation)
+
+
+def _kinds(kind: object) -> set[object]:
+    """Return a type and all that it is made of."""
+    return {kind}.union(*(_kinds(each) for each in get_args(kind)))
 
 
 class _Kind(Enum):
@@ -162,12 +242,12 @@ _KINDS: Mapping[type, _Kind] = {
 }
 
 
-def _allowed(field: FieldInfo) -> str:
-    """Say what a field must be, from its type and its bounds."""
+def _allowed(field: FieldInfo, *, of_list: bool) -> str:
+    """Say what a field must be, from its type and its bounds; ``of_list``: one of its values."""
     kind = field.annotation
     if get_origin(kind) is Literal:
         return "be " + " or ".join(f'"{choice}"' for choice in get_args(kind))
-    if example := _EXAMPLES.get(get_origin(kind)):
+    if not of_list and (example := _EXAMPLES.get(get_origin(kind))):
         return f"look like {example}"
     plain = next((each for each in (kind, *get_args(kind)) if each in _KINDS), str)
     words = f"be {_KINDS.get(plain, _Kind.TEXT).value}"

@@ -115,3 +115,49 @@ def test_no_secret_is_ever_written_or_printed(root: Root) -> None:
     for folder in ("outbox", "state", "archive"):
         for name in root.files(folder):
             assert SECRET.encode() not in (root.path / folder / name).read_bytes()
+
+
+def test_all_that_is_wrong_is_told_at_once(root: Root) -> None:
+    (root.path / "shipdrop.toml").write_text(
+        "[inbox]\nmax_rows = 0\n[manifest]\nconcurency = 4\n"
+        f'[web.users.asha]\nrol = "look"\npassword_hash = ["{SECRET}"]\n'
+    )
+    ran = root.once(SHIPDROP_API__TOKN=SECRET)
+    assert ran.code == 2
+    first, *lines = ran.err.splitlines()
+    assert first == "shipdrop: 5 settings are wrong:"
+    for words in (
+        "SHIPDROP_API__TOKN",
+        '"inbox.max_rows" is 0',
+        'Did you mean "api.concurrency"',
+        '"web.users.asha.rol" is not a setting. Did you mean "role"?',
+        '"web.users.asha.password_hash" is wrong',
+    ):
+        assert [line for line in lines if words in line], words
+    assert SECRET not in ran.err
+
+
+def test_a_token_in_the_file_is_taken_with_a_warning(root: Root) -> None:
+    token = root.env.pop("SHIPDROP_API__TOKEN")
+    (root.path / "shipdrop.toml").write_text(f'[api]\ntoken = "{token}"\n')
+    root.drop("a.csv", orders(1))
+    ran = root.run("run", "--once", "--log-format", "json")
+    assert ran.code == 0
+    (warned,) = (each for each in ran.logs if each["event"] == "settings.secret_in_file")
+    assert (warned["level"], warned["key"]) == ("warning", "api.token")
+    assert "SHIPDROP_API__TOKEN" in warned["hint"]
+    told = root.run("doctor").out
+    assert "api.token stands in shipdrop.toml" in told
+    assert token not in ran.err + told
+
+
+def test_the_address_of_a_copy_may_stand_in_the_environment(root: Root) -> None:
+    root.drop("a.csv", orders(1))
+    assert root.once().code == 0
+    copied = root.run("ledger", "copy", "--to-env", "TARGET", env={"TARGET": "sqlite:///copy.db"})
+    assert copied.code == 0
+    assert (root.path / "copy.db").is_file()
+    for wrong in ((), ("--to-env", "NONE"), ("--to", "sqlite:///b.db", "--to-env", "TARGET")):
+        ran = root.run("ledger", "copy", *wrong, env={"TARGET": "sqlite:///c.db"})
+        assert ran.code == 2
+        assert "--to" in ran.err or "NONE" in ran.err

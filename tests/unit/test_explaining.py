@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import SettingsError
-from pipeline.service.settings import load
+from pipeline.service.settings import load, secrets_in
 
 SECRET = "s3cr3t-do-not-show"
 
@@ -65,6 +65,47 @@ def told_of(root: Path) -> str:
         ("[ledger]\nurl = 5\n", {}, '"ledger.url" is 5, and must be a text in quotes.'),
         ("api = 5\n", {}, 'line 1: "api" must be a table, written as [api].'),
         ("[api]\ntoken = 5\n", {}, 'line 2: "api.token" is wrong, and must be a text in quotes.'),
+        (
+            "[manifest]\nconcurency = 4\n",
+            {},
+            '"manifest.concurency" is not a setting. Did you mean "api.concurrency" or "cluster.',
+        ),
+        ("settle_second = 1\n", {}, 'Did you mean "inbox.settle_seconds"?'),
+        (
+            '[web.users.asha]\nrol = "look"\n',
+            {},
+            'line 2: "web.users.asha.rol" is not a setting. Did you mean "role"?',
+        ),
+        (
+            '[web.users.asha]\nrole = "king"\n',
+            {},
+            'line 2: "web.users.asha.role" is "king", and must be "look" or "operate".',
+        ),
+        (
+            "[web.users]\nasha = 5\n",
+            {},
+            'line 2: "web.users.asha" must be a table, written as [web.users.asha].',
+        ),
+        (
+            f'[web.users.asha]\npassword_hash = ["{SECRET}"]\n',
+            {},
+            'line 2: "web.users.asha.password_hash" is wrong, and must be a text in quotes.',
+        ),
+        (
+            f'[notify]\nurls = "{SECRET}"\n',
+            {},
+            'line 2: "notify.urls" is wrong, and must look like [',
+        ),
+        (
+            f'[notify]\nurls = ["a", {{x = "{SECRET}"}}]\n',
+            {},
+            'line 2: "notify.urls.1" is wrong, and must be a text in quotes.',
+        ),
+        (
+            "",
+            {"SHIPDROP_WEB__USERS": f'{{"asha": {{"password_hash": ["{SECRET}"]}}}}'},
+            'SHIPDROP_WEB__USERS: "web.users.asha.password_hash" is wrong',
+        ),
         ("[inbocks]\n", {}, 'line 1: "inbocks" is not a setting. Did you mean "inbox"?'),
         ("[api]\ntoken = T\n", {}, "shipdrop.toml, line 2: this is not valid TOML: Invalid value."),
     ],
@@ -75,7 +116,9 @@ def test_a_wrong_value_is_told_with_its_place_and_what_is_allowed(
     (tmp_path / "shipdrop.toml").write_text(toml)
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    assert told in told_of(tmp_path)
+    said = told_of(tmp_path)
+    assert told in said
+    assert SECRET not in said
 
 
 def test_the_variable_is_named_where_it_wins_over_the_file(
@@ -99,3 +142,32 @@ def test_a_secret_file_is_named_and_its_value_is_not(
     told = told_of(tmp_path)
     assert told.startswith(f'Secret file {secrets / "api__base_url"}: "api.base_url" is wrong, and')
     assert SECRET not in told
+
+
+def test_all_wrong_settings_are_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shipdrop.toml").write_text(
+        "[inbox]\nmax_rows = 0\n[api]\nconcurency = 4\nchunk_size = 21\n[inbocks]\n"
+    )
+    monkeypatch.setenv("SHIPDROP_API__TOKN", SECRET)
+    monkeypatch.setenv("SHIPDROP_API__RECONCILE", "maybe")
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path)
+    first, *lines = str(caught.value).splitlines()
+    assert first == "6 settings are wrong:"
+    for line, words in zip(
+        lines,
+        ("SHIPDROP_API__TOKN", "max_rows", "concurency", "chunk_size", "RECONCILE", "inbocks"),
+        strict=True,
+    ):
+        assert any(words in each for each in lines), line
+    assert SECRET not in str(caught.value)
+
+
+def test_secrets_that_stand_in_the_file_are_found(tmp_path: Path) -> None:
+    (tmp_path / "shipdrop.toml").write_text(
+        '[api]\ntoken = "T"\nusername = "u"\n[notify]\nurls = ["json://h"]\n'
+    )
+    assert secrets_in(tmp_path) == ["api.token", "notify.urls"]
+    assert secrets_in(tmp_path / "none") == []
