@@ -29,7 +29,7 @@ _EVENT = frozenset(
 _DELIVERED = frozenset(
     {
         *("delivered", "delivery", "pod", "completed", "completion", "del", "dlv", "dlvd"),
-        *("arrival", "arrived", "fulfilled"),
+        *("arrival", "arrived", "fulfilled", "closed", "closure"),
     }
 )
 _PICKED = frozenset(
@@ -42,7 +42,16 @@ _PICKED = frozenset(
 _BARE = frozenset(
     {
         *("last update", "last updated", "lastupdate", "lastupdated", "updated", "modified"),
-        *("last modified", "lastmodified", "delivered", "actual delivery", "delivery actual"),
+        *(
+            "last activity",
+            "last scan",
+            "last event",
+            "last modified",
+            "lastmodified",
+            "delivered",
+            "actual delivery",
+            "delivery actual",
+        ),
     }
 )
 #: Words of a time that is still to come, or of a length of time.

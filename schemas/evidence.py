@@ -11,7 +11,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, fold_header, is_absent
+from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.headings import is_earlier, is_free_text, speaks_of_other, words_of
 from schemas.statuses import Direction, Doubt, StatusTable, Verdict, agrees
 
@@ -22,7 +22,7 @@ def _several(words: str) -> frozenset[str]:
 
 _WORD = re.compile(r"[a-z0-9]+")
 
-_RTO = frozenset({"rto", "rts"})
+_RTO = frozenset({"rto", "rtos", "rts"})
 _RETURN = frozenset(
     {"return", "returns", "returned", "reverse", "reversed", "rev", "rvp", "dto", "crn"}
 )
@@ -38,14 +38,18 @@ _FILLERS = _several(
 )
 _TO_SELLER = re.compile(r"\b(return|returned|returning) to (the )?(origin|seller|sender|shipper)\b")
 
+_TO_WHOM = _several("delivered handed over returned to")
+_SELLERS = _several("consignor merchant origin seller sender shipper")
+
 _FAILED = _several("canceled cancelled damaged destroyed failed lost missing refused undelivered")
 
 _LOOKS = _several(
-    "category class classification dir direction flag flow identifier indicator journey kind leg "
-    "mode movement nature type"
+    "bucket category class classification dir direction flow flag identifier indicator journey "
+    "kind lane leg mode movement nature process product service stream task trip type"
 )
 
 _SURE = frozenset({"dir", "direction"})
+_OF_WAYS = _SURE | {"flow", "journey", "leg", "movement", "trip"}
 
 #: Letters that stand for the two ways where both of them are in a column that is a direction. Which
 #: way back R is, reverse or RTO, nothing tells.
@@ -55,11 +59,17 @@ _FEW, _SHORT = 12, 24
 
 #: Subjects of a heading that make "RTO" or "return" in it a matter of place, price or rules.
 _HARMLESS = _several(
-    "address amount amt attempts charge charges city contact cost costs country days district "
-    "eligible expected fee fees freight gst gstin hub instructions location mobile name percent "
-    "percentage phone pin pincode policy postcode price probability promise promised rate refund "
-    "returnable risk score state store tax town value warehouse weight window zip zone"
+    "acceptance accepted address allowed amount amt applicable attempts available cash center "
+    "centre charge charges city closes contact cost costs count country days dc deadline "
+    "district due eligibility eligible expected expires expiry facility fee fees freight gst "
+    "gstin history hub included instructions insurance insured label likelihood location mobile "
+    "name past percent percentage phone pin pincode policy postcode prediction previous price "
+    "prior probability promise promised propensity protection rate refund returnable risk score "
+    "serviceability serviceable slip state store tax till town until valid validity value "
+    "vendor warehouse weight window zip zone"
 )
+
+_COUNTS = frozenset({"no", "number", "num"})
 
 #: Subjects that only a shipment that comes back has anything for.
 _FILLED = _several(
@@ -87,6 +97,7 @@ class Asks(Enum):
 
     WORDS = "words"  # for words of a direction
     YES = "yes"  # for yes and no: its heading names the way
+    WHOM = "whom"  # for the seller: its heading says to whom something was delivered
     FILLED = "filled"  # for anything: its heading names what only a shipment coming back has
 
 
@@ -94,18 +105,20 @@ class Look(Struct, frozen=True, kw_only=True):
     """What a heading makes one look for. ``way``: the direction that a yes, or any text, means.
 
     ``sure``: it is a direction, so that words in it which nobody knows leave the direction open.
+    ``letters``: F and R alone are directions in it.
     """
 
     asks: Asks
     way: Direction = Direction.BLANK
     sure: bool = False
+    letters: bool = False
 
 
 def look_of(heading: str) -> Look | None:
     """Return what a column's heading makes one look for, or None if it speaks of other things."""
-    words = _words(fold_header(heading))
+    words = words_of(heading)
     back = words & _BACK
-    if words & _HARMLESS:
+    if words & _HARMLESS or {"by", "date"} <= words or ("of" in words and words & _COUNTS):
         return None
     if back or words & _FORWARD:
         way = _way(words)
@@ -113,7 +126,11 @@ def look_of(heading: str) -> Look | None:
         if back and subjects & _FILLED and "flag" not in words:
             return Look(asks=Asks.FILLED, way=way)
         return Look(asks=Asks.YES, way=way, sure=bool(back and words & _FORWARD))
-    return Look(asks=Asks.WORDS, sure=bool(words & _SURE)) if words & _LOOKS else None
+    if {"to"} < words <= _TO_WHOM:
+        return Look(asks=Asks.WHOM)
+    if not words & _LOOKS:
+        return None
+    return Look(asks=Asks.WORDS, sure=bool(words & _SURE), letters=bool(words & _OF_WAYS))
 
 
 def claim_of(cell: str, look: Look) -> Direction | None:
@@ -121,6 +138,8 @@ def claim_of(cell: str, look: Look) -> Direction | None:
     folded = fold(cell)
     if is_absent(folded) or not _WORD.search(folded):
         return None
+    if look.asks is Asks.WHOM:
+        return Direction.RTO if _words(folded) & _SELLERS else None
     said = direction_of(folded)
     if said is not None or look.asks is Asks.WORDS or _words(folded) & _NOT:
         return said
@@ -203,7 +222,7 @@ def direction_of(folded: str) -> Direction | None:
 
 def speaks_of_failure(heading: str, cell: str) -> bool:
     """Tell whether a reason is that of an attempt that failed, by its heading or its own words."""
-    if _words(fold_header(heading)) & _FAILURE_HEADINGS:
+    if words_of(heading) & _FAILURE_HEADINGS:
         return True
     return bool(_words(fold(cell)) & _FAILURES)
 

@@ -26,9 +26,9 @@ ABSENT = frozenset(
     }
 )
 """What programs and people write when they have nothing to say (folded, or in small letters); so
-do cells of nothing but dashes (``is_absent``)."""
+do such words in quotes or dashes, and cells of nothing but dashes (``is_absent``)."""
 
-_DASHES = " -\u2010\u2011\u2012\u2013\u2014\u2015\u2212_.?"
+_AROUND = " '\"-\u2010\u2011\u2012\u2013\u2014\u2015\u2212_.?"
 
 TRUE_WORDS = frozenset({"true", "1", "1 0", "yes", "y", "t"})
 FALSE_WORDS = frozenset({"false", "0", "0 0", "no", "n", "f"})
@@ -85,4 +85,4 @@ _fold_known = lru_cache(maxsize=4096)(_fold_any)
 
 def is_absent(folded: str) -> bool:
     """Tell whether a folded cell says "nothing here" (``#N/A``, ``NULL``, ``-``, empty)."""
-    return folded in ABSENT or not folded.strip(_DASHES)
+    return folded in ABSENT or folded.strip(_AROUND) in ABSENT

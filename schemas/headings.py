@@ -26,12 +26,12 @@ def several(words: str) -> frozenset[str]:
 _OTHERS = several(
     "account address amount approval bank bill billing buyer call charge claim cod complaint "
     "contact customer dispute email escalation gst inventory invoice item items kyc label "
-    "manifest mobile ndr payment payout phone pickup price product qc quantity refund refunds "
-    "remittance return returns reverse seller settlement sku sms stock supplier sync tax ticket "
-    "upload user vendor verification"
+    "manifest mobile ndr notification notifications payment payout phone pickup price product qc "
+    "quantity refund refunds remittance return returns reverse seller settlement sku sms stock "
+    "supplier sync tax ticket upload user vendor verification whatsapp"
 )
 
-_EARLIER = several("before earlier first former initial old prev previous prior")
+_EARLIER = several("1st before earlier first former initial old prev previous prior yesterday")
 _DIVIDING = _EARLIER | several(
     "after code courier current date description last latest name new now text time today type "
     "updated value words yesterday"
@@ -48,7 +48,7 @@ _PLACES_AND_THINGS = several(
     "tags tax title town url user vehicle vendor warehouse weight zip zone"
 )
 
-_ORDER = frozenset({"order", "orders"})
+_ORDER = frozenset({"order", "orders", "so"})
 _NUMBERS = several("code codes id ids key no nos nr num number numbers ref reference")
 
 _WHOSE = several("channel client customer main marketplace master parent sale sales seller web")
@@ -80,7 +80,7 @@ def is_example(tab: str) -> bool:
     return bool(named) and words <= _EXAMPLES | _BESIDE_EXAMPLE
 
 
-_OLD_TABS = _EARLIER | several("backup older outdated superseded yesterday")
+_OLD_TABS = _EARLIER | several("backup older outdated superseded")
 _NEW_TABS = several(
     "amended amendment amendments corrected correction corrections current final latest new newest "
     "rectified revised revision revisions today updated"
@@ -155,22 +155,32 @@ _FOOTER = re.compile(
     rf"""(?:
       (?:grand|sub|net|overall)?[\s-]*totals?(?![\w-]).*
     | (?:total|no\.?\ of|number\ of|count\ of|sum\ of)\s+{_COUNTED}\b.*
-    | (?:row|record|order|shipment)?\s*count\s*(?:[:=].*)?
+    | (?:(?:row|record|order|shipment|item|line)s?)?\s*count\s*(?:[:=-].*)?
+    | {_COUNTED}\s*(?:[:=]|\s-)\s*\d+
     | \(?\s*\d+\s+{_COUNTED}(?:\s+(?:affected|selected|returned|exported|found|fetched|in\ set)
         (?:\s*\(.*\))?)?\s*\)?\.?
     | (?:showing\s+)?(?:\d+\s*(?:-|to)\s*\d+\s+of\s+\d+|page\s+\d+(?:\s+of\s+\d+)?).*
     | (?:(?:this|the)\s+)?(?:report|file|data|export)?\s*(?:is\s+|was\s+)?
         (?:generated|downloaded|exported|printed|created|extracted|prepared)\s+(?:on|by|at|from|via)\b.*
     | (?:this\s+is\s+an?\s+)?(?:system|computer|auto)[\s-]*generated\b.*
+    | (?:checked|verified|prepared|approved|signed|issued|compiled|submitted)\s+by\b.*
+    | authori[sz]ed\s+(?:by|signatory)\b.*
+    | (?:last\s+)?(?:updated|refreshed)\s*(?:on\b|at\b|:).*
+    | (?:source|as\s+on|as\s+of)\s*:.*
+    | (?:(?:kind|best|warm)\s+)?regards\b.*|thanks\b.*|thank\s+you\b.*
     | (?:powered\s+by|disclaimer|confidential|copyright|©|note\s*:).*
     | end\s+of\s+(?:the\s+)?(?:report|file|data|list|document|export|records?)\b.*
-    | eof
+    | eof | end
     )""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
+_LINE = 2
+"""A longer run of dashes and the like is a line."""
+
 _AROUND = " \t\r\n\u00a0'\"`*#=-_~<>"
 
 
 def reads_as_footer(cell: str) -> bool:
-    """Tell whether a cell that stands where an order id should is a footer's words."""
-    return bool(_FOOTER.fullmatch(cell.strip(_AROUND)))
+    """Tell whether a cell that stands where an order id should is a footer's words, or a line."""
+    words = cell.strip(_AROUND)
+    return (not words and len(cell.strip()) > _LINE) or bool(_FOOTER.fullmatch(words))

@@ -61,6 +61,10 @@ def surplus_of(cells: Sequence[str]) -> tuple[str, ...]:
     return tuple(cells[:last])
 
 
+_OTHERS = 2
+"""Of fewer ids nothing tells how long they are."""
+
+
 class Heading(Struct, frozen=True, kw_only=True):
     """The header of a table: its record, its cells, and what knows another one below it.
 
@@ -165,6 +169,9 @@ class Shaper:
 
     def _short(self, parsed: Parsed, data: Mask) -> dict[int, RowFacts]:
         """Note the records that lack cells."""
+        if parsed.open_end and self._ends_in_an_id(parsed):
+            self.cut, self.short = True, 1
+            return {}
         if parsed.counts is None:
             return {}
         short = (parsed.counts < self._needed) & data
@@ -176,6 +183,15 @@ class Shaper:
             whole = int((parsed.counts >= self._needed).sum())
             self._end(parsed, found, whole)
         return found
+
+    def _ends_in_an_id(self, parsed: Parsed) -> bool:
+        """Tell whether a text without a line end stops in an order id, shorter than all others."""
+        later, last = self._heading.later, len(self._headers) - 1
+        if later is None or last not in later.ids:
+            return False
+        *others, own = pc.utf8_length(parsed.cells[last]).to_pylist()
+        others = [each for each in others if each]
+        return len(others) > _OTHERS and 0 < own < min(others)
 
     def _end(self, parsed: Parsed, found: dict[int, RowFacts], whole: int) -> None:
         """Judge a short last record without a line end: it was cut off, or is a footer."""

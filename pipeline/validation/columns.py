@@ -17,13 +17,16 @@ from schemas.folding import ABSENT, fold_header
 from schemas.headings import is_bare_order, is_plain_order, names_order, other_subjects, words_of
 from schemas.likeness import alike
 from schemas.profile import is_awb_like
-from schemas.vocabulary import Role
+from schemas.vocabulary import DATE_ROLES, Role
 
 CLOSE = 90.0
 """A header that is at least this alike to an alias is taken for it, with a warning."""
 
 MARGIN = 5.0
 """By so much a close match must beat the closest alias of any other role."""
+
+_SHORT = 4
+"""Words with fewer letters are not misspelt ones."""
 
 _MOST_TOLD = 10
 """Hidden columns that are named."""
@@ -314,6 +317,12 @@ def _guesses(
         role = owner[alias]
         rival = max((each[1] for each in near if owner[each[0]] is not role), default=0.0)
         other = other_subjects(name) - words_of(alias)
+        # "Delivered To" is no misspelt "Delivered On".
+        other |= {
+            word
+            for word in words_of(name) - words_of(alias)
+            if role in DATE_ROLES and len(word) < _SHORT
+        }
         if (
             score - rival >= MARGIN
             and not other

@@ -98,6 +98,9 @@ class Reading(Struct, frozen=True):
     absent: bool = False
 
 
+#: A time of day alone: its date stands in another column, or nowhere.
+_CLOCK_ALONE = re.compile(r"\d{1,2}:\d\d(?::\d\d)?(?: ?[ap]\.?m\.?)?")
+
 _ABSENT = Reading(absent=True)
 _UNREADABLE = Reading()
 
@@ -105,7 +108,7 @@ _UNREADABLE = Reading()
 def read_date(cell: str, rule: DateRule) -> Reading:
     """Read one cell (hazards, section D)."""
     text = cell.strip(INVISIBLE + " \t\r\n\u00a0").casefold()
-    if is_absent(text) or _NOTHING.fullmatch(text):
+    if is_absent(text) or _NOTHING.fullmatch(text) or _CLOCK_ALONE.fullmatch(text):
         return _ABSENT
     if len(text) > _LONGEST:
         return _UNREADABLE

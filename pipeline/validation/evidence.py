@@ -4,7 +4,7 @@ Facts only: each block is given the cells that say a direction or another status
 stand; statuses are resolved with them (``validation.status_resolution``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
 
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap, data_header
+from pipeline.validation.date_helpers import events
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.evidence import (
@@ -49,17 +50,17 @@ _FREE_TEXT = (Role.REMARK, Role.LOCATION)
 _FILLED = "filled in"
 
 
-def around(tab: str, file_name: str, profile: Profile, mapping: ColumnMap) -> dict[str, str]:
-    """Return where a whole sheet says its direction: its tab, and a file's name without a column.
+def around(tab: str, file_name: str, profile: Profile) -> dict[str, str]:
+    """Return where a whole sheet may say its direction: its tab, and the file's name.
 
-    ``file_name`` says it only where no column is one for the direction.
+    The name counts only where no column says a direction (``Evidence``).
     """
     found = {}
     if fold_header(tab) not in profile.nothing and way_named(tab) is not None:
         found[f"the tab {quoted(tab)}"] = tab
     name = file_name.casefold()
     meant = any(fnmatchcase(name, pattern) for pattern in profile.nothing | {*profile.file_names})
-    if Role.DIRECTION not in mapping.columns and not meant and way_named(file_name) is not None:
+    if not meant and way_named(file_name) is not None:
         found[FILE_NAME] = file_name
     return found
 
@@ -82,7 +83,8 @@ class Evidence:
         ``heard`` keeps what spoke: its name in messages → what about.
         """
         said = {}
-        directed = False
+        own = self._mapping.columns.get(Role.DIRECTION)
+        directed = own is not None and _says_something(block.cells[own])
         for at, look in self._looks.items():
             claims = _claims(block.cells[at], look)
             directed |= _is_of_directions(block.cells[at], look, claims)
@@ -110,8 +112,10 @@ class Evidence:
         if Role.STATUS in self._profile.orders:
             passed = passed | {*listed}
         mapping = self._mapping
-        used = {*mapping.columns.values(), *mapping.helpers.values(), *mapping.id_rivals}
+        times = {at for at, _ in events(mapping)}
+        used = {*mapping.columns.values(), *mapping.id_rivals}
         used |= {other for each in mapping.twins.values() for other in each}
+        used |= {*mapping.helpers.values()} - times
         found = []
         for at, header in enumerate(mapping.headers):
             folded = data_header(header)
@@ -207,18 +211,26 @@ def _claims(cells: pa.Array, look: Look | None) -> pa.Array | None:
         proven = _mostly_directions(cells)
         if look is None and not proven:
             return None
-        look = Look(asks=Asks.WORDS, sure=proven or _is_sure(cells, look))
+        alone = look is not None and look.letters
+        look = Look(asks=Asks.WORDS, sure=proven or _is_sure(cells, look), letters=alone)
     elif look.asks is Asks.FILLED:
         cells = _summed_up(cells, look)
     else:
         look = replace(look, sure=_is_sure(cells, look))
     encoded = cells.dictionary_encode()
     words = encoded.dictionary.to_pylist()
-    letters = LETTERS if look.sure and {*LETTERS} <= {fold(cell) for cell in words} else {}
+    letters = _letters(look, words)
     told = [_told(cell, look, letters) for cell in words]
     if not any(told):
         return None
     return pa.array(told, pa.string()).take(encoded.indices)
+
+
+def _letters(look: Look, words: Sequence[str]) -> Mapping[str, Direction]:
+    """Return what F and R mean in a column: where both are there, or nothing else is."""
+    folded = {fold(cell) for cell in words}
+    alone = look.letters and not {cell for cell in folded if not is_absent(cell)} - {*LETTERS}
+    return LETTERS if {*LETTERS} <= folded and (look.sure or alone) else {}
 
 
 def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | None) -> bool:
@@ -228,6 +240,10 @@ def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | Non
     """
     if look is None or look.asks is not Asks.YES:
         return claims is not None and (look is None or look.asks is Asks.WORDS)
+    return _says_something(cells)
+
+
+def _says_something(cells: pa.Array) -> bool:
     return not all(map(is_absent, _first(cells)))
 
 

@@ -158,6 +158,12 @@ def _resolve(
     def ruled(text: str) -> Ruling:
         return profile.statuses.rule(text, status_type=kind, direction=direction, scan=scan)
 
+    def ruled_elsewhere(text: str) -> Ruling:
+        # Another column may say in words what this one says in a code of its type.
+        told = ruled(text)
+        plain = told.verdict is Verdict.UNKNOWN and kind
+        return profile.statuses.rule(text, direction=direction) if plain else told
+
     ruling = ruled(status)
     other = next(
         (
@@ -165,7 +171,7 @@ def _resolve(
             for pair in zip(others, elsewhere, strict=True)
             if pair[1]
             and fold(pair[1]) != fold(status)
-            and _differ(ruling, ruled(pair[1]), pair[1])
+            and _differ(ruling, ruled_elsewhere(pair[1]), pair[1])
         ),
         None,
     )

@@ -36,6 +36,11 @@ SENT = ("accepted", "")
         ("RTO AWB", ("-", "3600009635085", "3600009739814")),
         ("RTO Delivered Date", ("0000-00-00", "27-11-2026", "28-11-2026")),
         ("Return ID", ("", "501", "502")),
+        ("rtoFlag", ("false", "true", "TRUE")),
+        ("Movement", ("F", "R", "R")),
+        ("Product", ("Surface", "Reverse", "RTO Surface")),
+        ("Bucket", ("Forward", "RTO", "Customer Return")),
+        ("Delivered To", ("Customer", "Seller", "Shipper (origin)")),
     ],
 )
 def test_a_direction_in_a_column_that_is_no_direction_holds_deliveries(
@@ -72,6 +77,19 @@ def test_what_agrees_with_a_direction_is_sent(root: Root) -> None:
         ("Return Address", ("12 MG Road", "12 MG Road", "12 MG Road")),
         ("RTO Charges", ("0.00", "45.50", "")),
         ("Is Returnable", ("Yes", "Yes", "No")),
+        ("Return By Date", ("05-12-2026", "06-12-2026", "07-12-2026")),
+        ("Return Expiry Date", ("05-12-2026", "06-12-2026", "")),
+        ("Return Facility Code", ("RF01", "RF01", "RF02")),
+        ("RTO Vendor ID", ("V1", "V1", "V1")),
+        ("Return Allowed", ("Yes", "Yes", "No")),
+        ("RTO Protection", ("Yes", "No", "Yes")),
+        ("Return Label", ("Yes", "No", "Yes")),
+        ("No of Returns", ("0", "1", "0")),
+        ("Past RTO", ("No", "Yes", "No")),
+        ("RVP Serviceable", ("Yes", "Yes", "No")),
+        ("Delivered To", ("Self", "Guard", "Neighbour")),
+        ("Leg", ("Last Mile", "First Mile", "Last Mile")),
+        ("Gender", ("F", "R", "M")),
     ],
 )
 def test_harmless_columns_hold_nothing(root: Root, heading: str, cells: Sequence[str]) -> None:
@@ -142,11 +160,14 @@ def test_a_file_name_counts_beside_an_rto_awb_that_is_empty(root: Root) -> None:
     header = ("Order ID", "Status", "RTO AWB", "Is RTO")
     rows = [("A1", "RTO Delivered", "46001", ""), ("A2", "Delivered", "", "")]
     root.drop("Return mis.csv", sheet(rows, header=header))
+    blank = [("A5", "Delivered", "", ""), ("A6", "RTO Delivered", "", "")]
+    root.drop("rto blank.csv", sheet(blank, header=(*header[:3], "Is Reverse")))
     told = [("A3", "RTO Delivered", "46003", "Yes"), ("A4", "Delivered", "", "No")]
     root.drop("rto mis.csv", sheet(told, header=header))
     assert root.once().code == 3
     assert ends(root, "Return mis") == [SENT, HELD]
     assert ends(root, "rto mis") == [SENT, SENT]
+    assert ends(root, "rto blank") == [HELD, SENT]
 
 
 @pytest.mark.parametrize("odd", ["2026-11-26 06:00:44", "20-11-2026", "0.5", "Prepaid"])
@@ -206,6 +227,9 @@ def test_two_status_columns_that_disagree_hold_their_row(
         ("Payment Status", ("Delivered", "Returned", "RTO")),
         ("Pickup Status", ("Picked Up", "Picked Up", "Picked Up")),
         ("NDR Status", ("Undelivered", "", "")),
+        ("Notification Status", ("Undelivered", "Failed", "")),
+        ("1st Attempt Status", ("Undelivered", "Delivered", "")),
+        ("Yesterday Status", ("In Transit", "In Transit", "In Transit")),
         ("Order Status", ("Processing", "Completed", "Confirmed")),
         ("Status Code", ("6", "7", "7")),
         ("Internal Notes", ("RTO", "Undelivered", "RTO")),
@@ -220,6 +244,15 @@ def test_what_is_no_second_status_holds_nothing(
     root.drop("day.csv", sheet(rows, header=("Order ID", "Status", heading)))
     assert root.once().code == 0
     assert ends(root, "day") == [SENT] * 3
+
+
+def test_a_status_in_words_beside_codes_with_a_type_is_compared(root: Root) -> None:
+    header = ("Ref No", "Waybill No", "Scan Group", "Scan Code", "Stage")
+    ways = ("RTO Delivered", "Delivered")
+    rows = [(f"A{at}", f"36{at}", "T", "118", ways[at == 4]) for at in range(5)]
+    root.drop("day.csv", sheet(rows, header=header), folder="bluedart")
+    assert root.once().code == 3
+    assert ends(root, "day") == [SENT] * 4 + [HELD]
 
 
 def test_a_courier_that_orders_its_status_columns_is_believed(root: Root) -> None:

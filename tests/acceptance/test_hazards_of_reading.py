@@ -63,6 +63,15 @@ def test_a_second_table_below_the_first_is_refused_at_any_depth(
     assert sent(api) == []
 
 
+def test_a_text_that_stops_in_an_order_id_is_cut(root: Root, api: SandboxHandle) -> None:
+    text = "Status,Order ID\n" + "".join(f"Delivered,ORD-{n:04}\n" for n in range(5))
+    root.drop("cut.csv", text + "Delivered,ORD-0")
+    root.drop("whole.csv", text.replace("ORD", "FY") + "Delivered,FY-0005")
+    assert root.once().code == 4
+    assert root.of("cut").summary["refused"]["code"] == "TRUNCATED"
+    assert root.of("whole").counts == {"accepted": 6}
+
+
 def test_a_summary_below_the_rows_holds_none_of_them(root: Root, api: SandboxHandle) -> None:
     text = "Order ID,Status\nA1,Delivered\nA2,Delivered\n,\nStatus,Count\nDelivered,2\nRTO,0\n"
     root.drop("day.csv", text)
@@ -169,6 +178,8 @@ FOOTERS = (
     *("Total: 3", "Total,3", "Grand Total,3,,", "Total rows 3", "(3 rows affected)", "3 rows"),
     *("End of file", "EOF", "#EOF", "*** End of Report ***", "Count,3 shipments,,", "3"),
     *("Report generated on 28-11-2026 by ops,,,", "Page 1 of 1", "Record Count: 3"),
+    *("Rows: 3", "Records Count : 3", "*****", "-----", "-- end --", "***END***", "Source: WMS"),
+    *("Last updated: 28-11-2026", "Checked By,,,", "Authorised Signatory,,,", "Regards,,,"),
 )
 
 

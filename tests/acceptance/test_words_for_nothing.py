@@ -10,6 +10,7 @@ from tests.fakes.courier_sheet import sheet
 WORDS = (
     *("nan", "NULL", "None", "N/A", "#N/A", "NaT", "<NA>", "\\N", "N.A.", "(blank)", "[NULL]"),
     *("undefined", "-", "--", "—", "–", "n/a", "null", "Not Applicable", "#N/A N/A"),
+    *("n/a.", "-NA-", "null.", "nil.", "'NULL'"),
 )
 COLUMNS = ("Remarks", "Location", "Event Time", "Is Reverse", "RTO AWB", "EDD", "NDR Reason")
 

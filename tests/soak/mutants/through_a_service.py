@@ -15,7 +15,7 @@ from tests.soak.mutants.manifest import Mutant
 from tests.soak.mutants.mutations import made
 from tests.soak.mutants.sound import sound
 
-AT_ONCE = 100
+AT_ONCE = 125
 """Files that a scan finds."""
 
 
@@ -38,6 +38,7 @@ def through_a_service(seed: int, place: Path, *, mutants: int) -> Counter[str]:
             until(
                 lambda: len(_summaries(root.outbox)) == len(files),
                 what=f"a summary of each of {len(files)} files",
+                seconds=900,
             )
         assert service.process.poll() is None
         assert service.end().code == 0
