@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap, data_header
-from pipeline.validation.date_helpers import events
+from pipeline.validation.sheet_dates import events
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.evidence import (
