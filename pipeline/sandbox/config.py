@@ -1,6 +1,7 @@
 """What a sandbox can be told. Wrong values raise pydantic.ValidationError, a ValueError."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -86,6 +87,7 @@ class SandboxConfig:
     keep_meta: bool = True  # remember the meta of accepted updates
     access_log: bool = False  # a log line per call
     keepalive_seconds: Seconds = 75  # idle connections are closed after this
+    state_file: Path | None = None  # what it holds is kept there over a restart
     faults: Faults = Field(default_factory=Faults)
 
 

@@ -50,6 +50,10 @@ def sandbox(
         Path | None,
         _flag("JSON or CSV of order_id and state to start with.", _SERVER, "--orders"),
     ] = None,
+    state_file: Annotated[
+        Path | None,
+        _flag("Keep orders and counts here over a restart.", _SERVER, "--state"),
+    ] = None,
     call_log: Annotated[int, _flag("Calls to remember; 0: none.", _SERVER)] = 10_000,
     keep_meta: Annotated[bool, _flag("Remember the meta of accepted updates.", _SERVER)] = True,
     keepalive_seconds: Annotated[
@@ -132,7 +136,7 @@ def sandbox(
 
     def say(url: str) -> None:
         ready = {"url": url, "token": token}
-        line = f"Sandbox listening on {url}  token: {token}"
+        line = f"Sandbox listening on {url}  inside: /_sandbox/stats  token: {token}"
         typer.echo(json.dumps(ready) if json_output else line)
         sys.stdout.flush()
 

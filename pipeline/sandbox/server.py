@@ -18,6 +18,7 @@ from pipeline.sandbox.app import Endpoints, application
 from pipeline.sandbox.calls import Stats
 from pipeline.sandbox.clock import Clock, SystemClock
 from pipeline.sandbox.config import SandboxConfig
+from pipeline.sandbox.state_file import keep, keep_up, take_up
 
 _T = TypeVar("_T")
 _LOGGER: Final = logging.getLogger("pipeline.sandbox")
@@ -118,9 +119,24 @@ async def _serve(config: SandboxConfig, ready: Callable[[str], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     endpoints = Endpoints(config, SystemClock(), random.Random(config.seed))
-    async with _listening(config, endpoints) as url:
+    async with _kept(config, endpoints), _listening(config, endpoints) as url:
         ready(url)
         await stop.wait()
+
+
+@asynccontextmanager
+async def _kept(config: SandboxConfig, endpoints: Endpoints) -> AsyncIterator[None]:
+    """Keep what the sandbox holds, while the context lasts and after it."""
+    if config.state_file is None:
+        yield
+        return
+    take_up(endpoints.backend.sandbox, config.state_file)
+    keeping = asyncio.create_task(keep_up(lambda: endpoints.backend.sandbox, config.state_file))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        keep(endpoints.backend.sandbox, config.state_file)
 
 
 class _AccessLogger(AbstractAccessLogger):

@@ -7,13 +7,14 @@ import socket
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from schemas.codes import Code
-from tests.acceptance.harness import Root, orders, rooted, sheet, until
+from tests.acceptance.harness import Root, Running, orders, rooted, sheet, until
 
 
 @pytest.fixture(scope="module")
@@ -315,3 +316,37 @@ def test_a_root_is_named_by_flag_before_or_after_the_sub_command(
         ["drops", "show", drop_id, "--root", used.path, "--json"],
     ):
         assert root.run(*arguments).json["drop_id"] == drop_id
+
+
+def test_the_sandbox_keeps_what_it_holds_over_a_restart(root: Root) -> None:
+    state = root.path / "sandbox.json"
+
+    def started() -> tuple[Running, str]:
+        running = root.start("sandbox", "--port", "0", "--json", "--state", state)
+        line = until(running.out_path.read_text, what="it listens")
+        return running, str(json.loads(line)["url"])
+
+    def asked(url: str, what: str) -> Any:
+        with urllib.request.urlopen(f"{url}/_sandbox/{what}") as answer:
+            return json.loads(answer.read())
+
+    first, url = started()
+    root.configure(api__base_url=url)
+    root.drop("a.csv", sheet([("KEPT1", "Picked"), ("KEPT2", "Delivered")]))
+    assert root.once().code == 0
+    orders_before = asked(url, "orders")
+    assert first.end(signal.SIGTERM).code == 0
+    second, url = started()
+    assert asked(url, "orders") == orders_before
+    assert asked(url, "stats")["accepted"] == 2
+    until(lambda: b"KEPT2" in state.read_bytes(), what="the file")
+    urllib.request.urlopen(urllib.request.Request(f"{url}/_sandbox/reset", method="POST"))
+    until(lambda: b"KEPT" not in state.read_bytes(), what="the file without them")
+    second.kill()
+    third, url = started()
+    assert asked(url, "orders") == {"orders": {}}
+    assert third.end(signal.SIGTERM).code == 0
+    state.write_text("[]")
+    ran = root.run("sandbox", "--port", "0", "--state", state)
+    assert ran.code == 2
+    assert "holds no state of a sandbox" in ran.err
