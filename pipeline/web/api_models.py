@@ -198,6 +198,7 @@ class CheckedFile(BaseModel):
     """How one file would be read, and what would be sent."""
 
     name: str
+    left_out: bool = Field(description="True when it is not sent with the others.")
     courier: str
     why: str = Field(description="Why it is read as this courier's.")
     refused: dict[str, Any] | None = Field(description="Why it would be refused, if so.")
@@ -207,6 +208,13 @@ class CheckedFile(BaseModel):
     first: list[dict[str, Any]] = Field(description="The first updates as they would be sent.")
     errors: list[dict[str, Any]]
     warnings: list[dict[str, Any]]
+
+
+class CheckChange(BaseModel):
+    """What is to be different with a file of a check."""
+
+    courier: str | None = Field(default=None, max_length=60, description="Empty: recognise it.")
+    left_out: bool | None = Field(default=None, description="Whether it is not to be sent.")
 
 
 class CheckObject(BaseModel):

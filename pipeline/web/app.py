@@ -35,6 +35,7 @@ from pipeline.web.pages import (
     api_corrections,
     api_teach,
     api_words,
+    checks,
     couriers,
     drops,
     find,
@@ -63,6 +64,7 @@ _UNSAVED_FIELDS: Final = 5_000
 _PAGES: Final = (
     r"(/drops/[a-z0-9]+/fix)(/.*)?",
     r"(/drops/[a-z0-9]+)/.+",
+    r"(/checks/[0-9a-f]+).*",
     r"(/upload).*",
     r"(/teach/[a-z0-9]+(?:/words)?).*",
 )
@@ -106,7 +108,19 @@ def create_app(site: Site) -> FastAPI:
         teachings=Teachings(site),
         unsaved=Unsaved(),
     )
-    for each in (fix, teach, drops, upload, find, couriers, pictures, workers, login, machines):
+    for each in (
+        fix,
+        teach,
+        drops,
+        checks,
+        upload,
+        find,
+        couriers,
+        pictures,
+        workers,
+        login,
+        machines,
+    ):
         app.include_router(each.router, include_in_schema=False)
     for each in (api_teach, api_words, api_corrections, api):
         app.include_router(each.router)

@@ -3,10 +3,11 @@
 A file that is only checked waits here for the word to send it, a day at most.
 """
 
+import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -144,6 +145,40 @@ def as_courier(site: Site, kept: Staged, place: int, courier: str) -> Staged:
     made = replace(kept, couriers=tuple(couriers))
     keep(site, made)
     return made
+
+
+def keep_out(site: Site, kept: Staged, places: Collection[int]) -> Staged:
+    """Leave these files out of what is sent. Raises StorageError."""
+    made = replace(kept, left_out=tuple(sorted(places)))
+    keep(site, made)
+    return made
+
+
+def split(site: Site, kept: Staged, wanted: Sequence[int]) -> str:
+    """Take the other files out into a check of their own; return its name, "" for no others.
+
+    Raises StorageError.
+    """
+    rest = [place for place in range(len(kept.names)) if place not in wanted]
+    if not rest:
+        keep_out(site, kept, ())
+        return ""
+    other = replace(
+        kept,
+        batch=uploads.new_batch(),
+        names=tuple(kept.names[place] for place in rest),
+        couriers=tuple(kept.courier_of(place) for place in rest),
+        left_out=(),
+    )
+    told, paths = told_of(site, kept), kept.paths(site)
+    for place, path in zip(rest, other.paths(site), strict=True):
+        with storing("write", path):
+            path.parent.mkdir(parents=True)
+            os.link(paths[place], path)
+    keep(site, other)
+    keep_told(site, other, [told[place] for place in rest])
+    keep_out(site, kept, rest)
+    return other.batch
 
 
 def keep_told(site: Site, kept: Staged, told: Any) -> None:  # noqa: ANN401 - JSON

@@ -40,6 +40,13 @@ MILESTONES: Final[Mapping[str, str]] = {
     "return_bag_delivered": "Customer's return has arrived",
     "no_milestone": "On the way: nothing to report",
 }
+#: Why a file is read as a courier's → the same to a person.
+CHOSEN: Final[Mapping[str, str]] = {
+    "it was named": "chosen by you",
+    "its header is this courier's": "recognised by its columns",
+    "the file's name says so": "recognised by its name",
+    "nothing else decides (manifest.courier)": "no courier is recognised, the general rules hold",
+}
 #: Meaning of a status → what it is called where a courier is taught.
 MEANINGS: Final[Mapping[str, str]] = {
     "bag_picked": "Picked up from us",

@@ -34,6 +34,7 @@ token_hash = "{hash_token(TOKEN + "2")}"
 CHANGES = (
     "/upload",
     "/upload/{batch}/send",
+    "/checks/{batch}/files/{place}",
     "/login",
     "/logout",
     "/drops/{drop_id}/retry",
@@ -60,6 +61,7 @@ WORD = {"said": "Handed over", "means": "Delivered"}
 MORE_BY_API = {
     "/api/v1/checks": None,
     "/api/v1/checks/{check}/send": None,
+    "PATCH /api/v1/checks/{check}/files/{place}": {"left_out": True},
     "/api/v1/drops/{drop_id}/corrections/replace": {"column": "Status", "old": "a", "new": "b"},
     "/api/v1/drops/{drop_id}/corrections/send": {"note": "n"},
     "PUT /api/v1/drops/{drop_id}/corrections/cells": {"row": 2, "column": "Status", "value": "x"},
@@ -77,9 +79,8 @@ MORE_BY_API = {
 def ask(client: httpx.Client, change: str, drop: str, **more: object) -> httpx.Response:
     """Ask for a change as CHANGES and MORE_BY_API name it."""
     method, _, path = change.rpartition(" ")
-    made = path.format(
-        drop_id=drop, batch="0123abcd", check="0123abcd", teaching="0123abcd", name="delhivery"
-    )
+    names = {"batch": "0123abcd", "check": "0123abcd", "teaching": "0123abcd", "place": 0}
+    made = path.format(drop_id=drop, name="delhivery", **names)
     if json_body := MORE_BY_API.get(change):
         more = {**more, "files": None, "json": json_body}
     return client.request(method or "POST", made, **more)

@@ -193,7 +193,7 @@ def test_the_api_answers_as_it_is_described(live: Live) -> None:
 
         answers()
         tried += 1
-    assert tried == 27
+    assert tried == 28
 
 
 def test_the_description_names_every_address(live: Live) -> None:
@@ -213,6 +213,7 @@ def test_the_description_names_every_address(live: Live) -> None:
         "/api/v1/checks",
         "/api/v1/checks/{check}",
         "/api/v1/checks/{check}/send",
+        "/api/v1/checks/{check}/files/{place}",
         "/api/v1/couriers",
         "/api/v1/couriers/{name}/words",
         "/api/v1/teachings",

@@ -15,6 +15,7 @@ from pipeline.web import drop_view, requests, staging, uploads, words
 from pipeline.web.access import Visitor
 from pipeline.web.api_models import (
     Asked,
+    CheckChange,
     CheckedFile,
     CheckObject,
     DropList,
@@ -39,6 +40,7 @@ from pipeline.web.front import (
     check_machine,
     read_form,
 )
+from pipeline.web.pages.checks import leave, read_as
 from pipeline.web.pages.upload import check, stage_form
 from schemas.vocabulary import Outcome
 
@@ -175,14 +177,33 @@ async def _staged(request: Request, front: Front, visitor: Visitor) -> staging.S
 async def check_files(request: Request, front: AtFront, visitor: Operator) -> CheckObject:
     """Check files: how each would be read and what would be sent. Nothing is sent."""
     kept = await _staged(request, front, visitor)
-    return _check(kept.batch, await run_in_threadpool(check, front, kept))
+    return _check(kept, await run_in_threadpool(check, front, kept))
 
 
 @router.get("/checks/{check}")
 def checked(front: AtFront, _visitor: Operator, check: Batch) -> CheckObject:
     """Show again what a check told, as long as its files wait to be sent."""
     kept = staging.staged(front.site, check)
-    return _check(kept.batch, staging.told_of(front.site, kept))
+    return _check(kept, staging.told_of(front.site, kept))
+
+
+@router.patch("/checks/{check}/files/{place}")
+def change_check(
+    front: AtFront,
+    _visitor: ByMachine,
+    check: Batch,
+    place: Annotated[int, Path(ge=0, le=1000)],
+    change: CheckChange,
+) -> CheckObject:
+    """Read a file of a check as another courier's, leave it out of what is sent, or put it back."""
+    if change.left_out is not None:
+        leave(front, check, place, out=change.left_out)
+    if change.courier is not None:
+        read_as(front, check, place, change.courier)
+    kept = staging.staged(front.site, check)
+    if place >= len(kept.names):
+        raise NotThere("There is no such file in this check.")
+    return _check(kept, staging.told_of(front.site, kept))
 
 
 @router.post("/checks/{check}/send", status_code=202)
@@ -192,9 +213,10 @@ def send_checked(front: AtFront, _visitor: ByMachine, check: Batch) -> UploadObj
     return _upload(front, check)
 
 
-def _check(batch: str, told: Sequence[Mapping[str, Any]]) -> CheckObject:
+def _check(kept: staging.Staged, told: Sequence[Mapping[str, Any]]) -> CheckObject:
     files = [
         CheckedFile(
+            left_out=place in kept.left_out,
             name=_plain(each["name"]),
             courier=each["summary"]["courier"] or "",
             why=_plain(each["why"]),
@@ -206,9 +228,9 @@ def _check(batch: str, told: Sequence[Mapping[str, Any]]) -> CheckObject:
             errors=each["summary"]["errors"],
             warnings=each["summary"]["warnings"],
         )
-        for each in told
+        for place, each in enumerate(told)
     ]
-    return CheckObject(check=batch, files=files)
+    return CheckObject(check=kept.batch, files=files)
 
 
 @router.get("/uploads/{upload}")

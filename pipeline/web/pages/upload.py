@@ -1,16 +1,16 @@
 """Uploading files: check them first or send them at once, then watch what becomes of them."""
 
 import threading
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.core.errors import UsageError
-from pipeline.service.check import Checked, check_files
+from pipeline.service.check import check_files
 from pipeline.web import drop_view, staging, uploads, words
 from pipeline.web.access import Visitor
 from pipeline.web.front import (
@@ -24,7 +24,6 @@ from pipeline.web.front import (
     show,
     text_of,
 )
-from pipeline.web.teaching import TEACHABLE
 
 log = structlog.get_logger(__name__)
 
@@ -74,32 +73,6 @@ async def upload(request: Request, front: AtFront, visitor: Operator) -> Respons
     return await _send(request, front, visitor, kept.batch)
 
 
-@router.get("/checks/{batch}")
-def checked_page(request: Request, front: AtFront, visitor: Operator, batch: str) -> Response:
-    """What a check told, as long as its files are kept; then what became of them."""
-    if staging.was_sent(front.site, batch):
-        return RedirectResponse(f"/uploads/{batch}", status_code=303)
-    kept = staging.staged(front.site, batch)
-    checked = staging.told_of(front.site, kept)
-    values = {
-        "kept": kept,
-        "checked": checked,
-        "all_refused": all(each["summary"]["refused"] for each in checked),
-        "teachable": TEACHABLE,
-        "meanings": words.MILESTONES,
-        "roles": words.ROLES,
-        "fields": words.FIELDS,
-    }
-    return page(request, "checked.html", values, visitor=visitor)
-
-
-@router.post("/upload/{batch}/send")
-async def send(request: Request, front: AtFront, visitor: Operator, batch: str) -> Response:
-    """Put files into the inbox that were checked before; asked for again, it is done once."""
-    await read_form(request, front, visitor)
-    return await _send(request, front, visitor, batch)
-
-
 async def _send(request: Request, front: Front, visitor: Visitor, batch: str) -> Response:
     try:
         await run_in_threadpool(staging.send_once, front.site, batch)
@@ -134,38 +107,49 @@ def stage_form(front: Front, form: FormData, visitor: Visitor) -> staging.Staged
 
 def check(front: Front, kept: staging.Staged) -> list[dict[str, Any]]:
     """Check the files of a form; keep what is told, and return it, an object per file."""
-    with _CHECKS:
-        paths = kept.paths(front.site)
-        checked: list[Checked] = [
-            each
-            for place, path in enumerate(paths)
-            for each in check_files(
-                front.site, [path], courier=kept.courier_of(place) or None, out=None
-            )
-        ]
-    told = [
-        {
-            "name": name,
-            "why": each.why,
-            "summary": each.summary,
-            "counts": {
-                outcome: count
-                for outcome, count in each.summary["rows"].items()
-                if count and outcome != "total"
-            },
-            "statuses": each.more.get("statuses", ()),
-            "first": each.more.get("first", ()),
-        }
-        for name, each in zip(kept.names, checked, strict=True)
-    ]
+    told = [check_one(front, kept, place) for place in range(len(kept.names))]
     staging.keep_told(front.site, kept, told)
     return told
 
 
+def check_one(front: Front, kept: staging.Staged, place: int) -> dict[str, Any]:
+    """Check one of the files. Raises StorageError."""
+    path, courier = kept.paths(front.site)[place], kept.courier_of(place) or None
+    with _CHECKS:
+        (each,) = check_files(front.site, [path], courier=courier, out=None)
+    return {
+        "name": kept.names[place],
+        "why": each.why,
+        "summary": each.summary,
+        "counts": {
+            outcome: count
+            for outcome, count in each.summary["rows"].items()
+            if count and outcome != "total"
+        },
+        "statuses": each.more.get("statuses", ()),
+        "first": each.more.get("first", ()),
+        "faults": each.more.get("faults", ()),
+    }
+
+
 @router.get("/uploads/{batch}")
-def uploaded_page(request: Request, front: AtFront, visitor: Looker, batch: str) -> Response:
-    """What became of files that came together."""
-    return page(request, "uploaded.html", watched(front, batch), visitor=visitor)
+def uploaded_page(
+    request: Request,
+    front: AtFront,
+    visitor: Looker,
+    batch: str,
+    rest: Annotated[str, Query(pattern=r"^[0-9a-f]{0,60}$")] = "",
+) -> Response:
+    """What became of files that came together. ``rest``: the check of those that were left."""
+    values = {**watched(front, batch), "rest": rest, "rest_files": _left(front, rest)}
+    return page(request, "uploaded.html", values, visitor=visitor)
+
+
+def _left(front: Front, rest: str) -> int:
+    try:
+        return len(staging.staged(front.site, rest).names) if rest else 0
+    except NotThere:
+        return 0
 
 
 @router.get("/uploads/{batch}/live")

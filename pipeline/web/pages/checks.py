@@ -1,0 +1,187 @@
+"""The page of a check: a card a file, read as another courier's, left out, or sent."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from pipeline.core.errors import UsageError
+from pipeline.core.ports import DropLine
+from pipeline.web import staging, words
+from pipeline.web.front import (
+    AtFront,
+    Front,
+    NotPossible,
+    NotThere,
+    Operator,
+    read_form,
+    show,
+    text_of,
+)
+from pipeline.web.pages.upload import check_one, went
+from pipeline.web.teaching import TEACHABLE
+from schemas.codes import Code
+from schemas.courier import GENERIC
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter()
+
+_SENDING: Final = threading.Lock()
+"""A second click must not take apart what the first one is sending."""
+
+
+@router.get("/checks/{batch}")
+async def checked_page(request: Request, front: AtFront, visitor: Operator, batch: str) -> Response:
+    """What a check told, as long as its files are kept; then what became of them."""
+    if staging.was_sent(front.site, batch):
+        return RedirectResponse(f"/uploads/{batch}", status_code=303)
+    values = await run_in_threadpool(_values, front, batch)
+    return await show(request, "checked.html", values, visitor=visitor)
+
+
+def _values(front: Front, batch: str) -> dict[str, Any]:
+    kept = staging.staged(front.site, batch)
+    told = staging.told_of(front.site, kept)
+    files = [_card(front, kept, place, each) for place, each in enumerate(told)]
+    sound = [each["place"] for each in files if each["sends"] and not each["left_out"]]
+    return {
+        "kept": kept,
+        "files": files,
+        "sound": sound,
+        "left": len(files) - len(sound),
+        "couriers": [
+            (name, profile.title)
+            for name, profile in sorted(front.site.profiles.items())
+            if name != GENERIC
+        ],
+        "titles": {name: profile.title for name, profile in front.site.profiles.items()},
+        "meanings": words.MILESTONES,
+        "roles": words.ROLES,
+        "fields": words.FIELDS,
+    }
+
+
+def _card(
+    front: Front, kept: staging.Staged, place: int, told: Mapping[str, Any]
+) -> dict[str, Any]:
+    summary = told["summary"]
+    refused = summary["refused"]
+    courier = kept.courier_of(place)
+    return {
+        **told,
+        "place": place,
+        "courier": courier,
+        "why": words.CHOSEN.get(told["why"], told["why"]),
+        "left_out": place in kept.left_out,
+        "sends": not refused,
+        "teachable": bool(refused) and refused["code"] in TEACHABLE,
+        "correctable": bool(refused) and refused["code"] == Code.TOO_MANY_REJECTS,
+        "same": _same(front, summary.get("same_as")),
+        "faults": _faults(told.get("faults", ()), summary),
+    }
+
+
+def _same(front: Front, drop_id: str | None) -> DropLine | None:
+    return next(iter(front.site.ledger.lines([drop_id])), None) if drop_id else None
+
+
+def _faults(
+    columns: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the faults with the first values that have them, the most frequent first."""
+    examples = {
+        (code["code"], column["role"]): code["examples"]
+        for column in columns
+        for code in column["codes"]
+    }
+    return [
+        {**fault, "examples": examples.get((fault["code"], fault["column"]), ())}
+        for fault in sorted(summary["errors"], key=lambda fault: -int(fault["count"]))
+    ]
+
+
+@router.post("/checks/{batch}/files/{place}")
+async def change(
+    request: Request, front: AtFront, visitor: Operator, batch: str, place: str
+) -> Response:
+    """Read a file of the check as another courier's, leave it out, or put it back."""
+    form = await read_form(request, front, visitor)
+    at = int(place) if place.isdecimal() and len(place) < 6 else -1
+    go = text_of(form, "go")
+    try:
+        if go in {"leave", "back"}:
+            await run_in_threadpool(leave, front, batch, at, out=go == "leave")
+        else:
+            await run_in_threadpool(read_as, front, batch, at, text_of(form, "courier"))
+    except UsageError as error:
+        raise NotPossible(error.message, hint=error.hint) from error
+    return went(request, f"/checks/{batch}#file-{at}")
+
+
+def read_as(front: Front, batch: str, place: int, courier: str) -> None:
+    """Have a file of a check read as a courier's, "" for whichever it is, and check it again.
+
+    Raises NotThere, UsageError, StorageError.
+    """
+    kept = _with_file(front, batch, place)
+    kept = staging.as_courier(front.site, kept, place, courier)
+    told = list(staging.told_of(front.site, kept))
+    told[place] = check_one(front, kept, place)
+    staging.keep_told(front.site, kept, told)
+
+
+def leave(front: Front, batch: str, place: int, *, out: bool) -> None:
+    """Leave a file of a check out of what is sent, or put it back. Raises NotThere."""
+    kept = _with_file(front, batch, place)
+    staging.keep_out(
+        front.site, kept, {*kept.left_out} | {place} if out else {*kept.left_out} - {place}
+    )
+
+
+def _with_file(front: Front, batch: str, place: int) -> staging.Staged:
+    kept = staging.staged(front.site, batch)
+    if not 0 <= place < len(kept.names):
+        raise NotThere("There is no such file in this check.")
+    return kept
+
+
+@router.post("/upload/{batch}/send")
+async def send(request: Request, front: AtFront, visitor: Operator, batch: str) -> Response:
+    """Put files of a check into the inbox, those that can be read; asked again, it is done once."""
+    form = await read_form(request, front, visitor)
+    only = text_of(form, "only")
+    try:
+        rest = await run_in_threadpool(_send, front, batch, only)
+    except UsageError as error:
+        raise NotPossible(error.message, hint=error.hint) from error
+    log.info("web.upload", user=visitor.name, batch=batch)
+    return went(request, f"/uploads/{batch}" + (f"?rest={rest}" if rest else ""))
+
+
+def _send(front: Front, batch: str, only: str) -> str:
+    """Send what can be read, or the one file that is named; return the check of the rest, or ""."""
+    with _SENDING:
+        if staging.was_sent(front.site, batch):
+            return ""
+        return _sent(front, batch, only)
+
+
+def _sent(front: Front, batch: str, only: str) -> str:
+    kept = staging.staged(front.site, batch)
+    told = staging.told_of(front.site, kept)
+    wanted = [
+        place
+        for place in range(len(kept.names))
+        if (only == str(place))
+        or (not only and place not in kept.left_out and not told[place]["summary"]["refused"])
+    ]
+    if not wanted:
+        raise NotPossible("None of these files can be sent.", hint="Teach Shipdrop one of them.")
+    rest = staging.split(front.site, kept, wanted)
+    staging.send_once(front.site, batch)
+    return rest
