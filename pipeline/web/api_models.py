@@ -153,6 +153,7 @@ class WordObject(BaseModel):
 
     said: str
     order_status: str = Field(description="The milestone; empty: nothing is reported.")
+    means: str = Field(description="The milestone, no_milestone, or ambiguous: rows come back.")
     who: str
     at: datetime
 
@@ -161,6 +162,16 @@ class WordList(BaseModel):
     """The words that people taught for a courier."""
 
     words: list[WordObject]
+
+
+class Expected(BaseModel):
+    """When a courier's files are to come, in its own zone."""
+
+    by: str = Field(default="", pattern=r"^$|^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
+        default=[], max_length=7, description="Empty: every day."
+    )
+    who: str = Field(default="", max_length=100, description="Without users: who says so.")
 
 
 class ReplaceOrder(BaseModel):

@@ -24,7 +24,7 @@ from pipeline.web.profile_files import (
 )
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, is_absent
-from schemas.statuses import NOTHING, Verdict
+from schemas.statuses import NOTHING, UNCLEAR, Verdict
 from schemas.vocabulary import Milestone
 
 _LONGEST: Final = 200
@@ -32,6 +32,7 @@ _LONGEST: Final = 200
 _MEANINGS: Final[Mapping[str, int]] = {
     **{milestone.wire: int(milestone) for milestone in Milestone},
     "no_milestone": NOTHING,
+    "ambiguous": UNCLEAR,
 }
 
 
@@ -140,7 +141,7 @@ def key_of(profile: Profile, means: str) -> str:
         return means
     meaning = profile.statuses.base.get(fold(means))
     for key, number in _MEANINGS.items():
-        if number == meaning:
+        if number == meaning and number >= NOTHING:
             return key
     raise NotPossible(
         f'"{means[:60]}" does not stand for one thing in the profile {profile.name} by itself, '

@@ -32,6 +32,11 @@ def shop(live: Live) -> dict[str, str]:
     live.root.drop("tuesday_run.csv", sheet(bad))
     live.root.drop("refused.csv", "a,b\n1,2\n")
     with live.client() as client:
+        both = [
+            ("files", ("sound.csv", orders(3, prefix="CHK"))),
+            ("files", ("odd.csv", manifest("ODD"))),
+        ]
+        check = client.post("/api/v1/checks", files=both).json()["check"]
         files = {"files": ("wednesday.csv", orders(40, prefix="WED"))}
         made = client.post("/api/v1/drops", files=files, data={"note": "evening", "who": "Asha"})
     drop, refused = live.drop_id("tuesday_run.csv"), live.drop_id("refused.csv")
@@ -49,11 +54,13 @@ def shop(live: Live) -> dict[str, str]:
         "teach": f"/teach/{teach}",
         "teach-words": f"/teach/{teach}/words",
         "teach-look": f"/teach/{teach}/look",
+        "check": f"/checks/{check}",
         "upload": "/upload",
         "uploaded": f"/uploads/{made.json()['upload']}",
         "find": "/find?q=SHOP001",
         "couriers": "/couriers",
-        "courier": "/couriers/generic",
+        "courier": "/couriers/acme",
+        "courier-general": "/couriers/generic",
         "pictures": "/pictures",
         "problem": "/drops/d20010101t000000000aaaa",
     }
@@ -73,6 +80,8 @@ PAGES = (
     "find",
     "couriers",
     "courier",
+    "courier-general",
+    "check",
     "pictures",
     "problem",
 )

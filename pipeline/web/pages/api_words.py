@@ -5,12 +5,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from pipeline.web.api_models import CourierList, CourierObject, Taught, WordList, WordObject
+from pipeline.web.api_models import (
+    CourierList,
+    CourierObject,
+    Expected,
+    Taught,
+    WordList,
+    WordObject,
+)
+from pipeline.web.courier_view import expect
 from pipeline.web.front import AtFront, ByMachine, Looker
 from pipeline.web.lateness import couriers
 from pipeline.web.pages.api import LATER, PROBLEMS
 from pipeline.web.profile_files import Word
 from pipeline.web.remember import forget, learned, remember
+from schemas.courier import DAYS
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
@@ -59,8 +68,15 @@ def unteach(
     return _object(forget(front.site, name, said, who=visitor.name))
 
 
+@router.put("/couriers/{name}/expected", responses=LATER)
+def expected(front: AtFront, visitor: ByMachine, name: Name, when: Expected) -> Expected:
+    """Say when a courier's files are to come; an empty `by`: at no set time."""
+    days = tuple(day for day in DAYS if day in when.days)
+    expect(front.site, name, by=when.by, days=days, who=visitor.name or when.who)
+    return when
+
+
 def _object(word: Word) -> WordObject:
-    wire = "" if word.means == "no_milestone" else word.means
-    return WordObject(
-        said=word.said, order_status=wire, who=word.who, at=datetime.fromisoformat(word.at)
-    )
+    wire = "" if word.means in {"no_milestone", "ambiguous"} else word.means
+    at = datetime.fromisoformat(word.at)
+    return WordObject(said=word.said, order_status=wire, means=word.means, who=word.who, at=at)

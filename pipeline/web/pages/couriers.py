@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from pipeline.core.ports import Search
 from pipeline.reporting.template_xlsx import template
 from pipeline.web import words
+from pipeline.web.courier_view import columns_of, expect, facts_of, next_due, words_in
 from pipeline.web.front import (
     AtFront,
     Front,
@@ -21,15 +22,17 @@ from pipeline.web.front import (
     text_of,
 )
 from pipeline.web.lateness import couriers
-from pipeline.web.remember import forget, learned, remember
+from pipeline.web.profile_files import last_saved
+from pipeline.web.remember import forget, remember
 from pipeline.web.templating import address
-from schemas.courier import Profile
-from schemas.description import describe_profile
+from pipeline.web.word_counts import words_used
+from schemas.courier import DAYS, GENERIC, Profile
 
 log = structlog.get_logger(__name__)
 
 router = APIRouter()
 
+_RECENT = 20
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -51,15 +54,24 @@ def courier_page(
     """One courier: how its files are read, what it was taught, where to drop them, what came."""
     profile = _profile(front, name)
     (courier,) = (c for c in couriers(front.site, front.tally) if c.profile.name == name)
-    described = describe_profile(profile)
+    zone = front.site.settings.manifest.timezone
+    used = words_used(front.site, name)
+    listed = words_in(front.site, profile, used)
     values = {
         "courier": courier,
-        "described": {heading: lines for heading, lines in described.items() if lines},
+        "facts": facts_of(profile, zone),
+        "columns": columns_of(profile),
         "folder": f"{front.site.inbox_path.name}/{name}/",
-        "learned": learned(front.site, name),
-        "meanings": words.MILESTONES,
+        "taught": [each for each in listed if each.at or not each.means],
+        "words": [each for each in listed if not each.at and each.means],
+        "used": used,
+        "meanings": words.MEANINGS,
         "said": said,
-        "recent": front.site.ledger.search(Search(courier=name, limit=10)),
+        "days": DAYS,
+        "next_due": next_due(front.site, profile),
+        "saved": last_saved(front.site, name),
+        "can_learn": name != GENERIC,
+        "recent": front.site.ledger.search(Search(courier=name, limit=_RECENT)),
     }
     return page(request, "courier.html", values, visitor=visitor)
 
@@ -75,10 +87,25 @@ async def change_word(request: Request, front: AtFront, visitor: Operator, name:
     else:
         means, who = text_of(form, "means"), visitor.name or text_of(form, "who").strip()
         made = await run_in_threadpool(remember, front.site, name, said=word, means=means, who=who)
-        told = f'"{made.said}" now means: {words.MILESTONES[made.means]}.'
+        told = f'"{made.said}" now means: {words.MEANINGS[made.means]}.'
     log.info("web.word_changed", courier=name, user=visitor.name)
     target = address(f"/couriers/{name}", said=told)
     return RedirectResponse(f"{target}#learned", status_code=303)
+
+
+@router.post("/couriers/{name}/expected")
+async def change_expected(
+    request: Request, front: AtFront, visitor: Operator, name: str
+) -> Response:
+    """Say when the courier's files are to come."""
+    form = await read_form(request, front, visitor)
+    days = tuple(day for day in DAYS if text_of(form, f"on-{day}"))
+    by, who = text_of(form, "by")[:5], visitor.name or text_of(form, "who").strip()
+    made = await run_in_threadpool(expect, front.site, name, by=by, days=days, who=who)
+    told = f"Files of {made.title} are expected by {by}." if by else "No time is set any more."
+    log.info("web.expected", courier=name, user=visitor.name)
+    target = address(f"/couriers/{name}", said=told)
+    return RedirectResponse(f"{target}#expected", status_code=303)
 
 
 @router.get("/couriers/{name}/template.xlsx")

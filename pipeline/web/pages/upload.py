@@ -34,9 +34,14 @@ _CHECKS: Final = threading.BoundedSemaphore(1)
 
 
 @router.get("/upload")
-def upload_page(request: Request, front: AtFront, visitor: Operator) -> Response:
-    """The form."""
-    return page(request, "upload.html", _form(front, ""), visitor=visitor)
+def upload_page(
+    request: Request,
+    front: AtFront,
+    visitor: Operator,
+    courier: Annotated[str, Query(max_length=60)] = "",
+) -> Response:
+    """The form. ``courier``: the one that is chosen in it."""
+    return page(request, "upload.html", {**_form(front, ""), "chosen": courier}, visitor=visitor)
 
 
 def _form(front: Front, wrong: str) -> dict[str, Any]:
@@ -46,6 +51,7 @@ def _form(front: Front, wrong: str) -> dict[str, Any]:
         "max_mb": web.max_upload_mb,
         "max_files": web.max_upload_files,
         "wrong": wrong,
+        "chosen": "",
         "once": uploads.new_batch(),
     }
 

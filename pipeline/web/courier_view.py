@@ -1,0 +1,156 @@
+"""A courier's profile as its page shows it: columns, status words and what was taught."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import tomlkit
+from msgspec import Struct
+
+from pipeline.core.errors import SettingsError
+from pipeline.service.wiring import Site
+from pipeline.web import words
+from pipeline.web.front import NotPossible, NotThere
+from pipeline.web.profile_files import PROFILES, source_of, write_profile
+from pipeline.web.remember import learned
+from pipeline.web.word_counts import Used
+from schemas.courier import DAYS, GENERIC, Profile
+from schemas.folding import fold
+from schemas.parcels import ANY
+from schemas.statuses import NOTHING, UNCLEAR, WILDCARD, Direction, Meaning
+from schemas.vocabulary import DATE_ROLES, Milestone
+
+_WAYS: Final[Mapping[Direction, str]] = {
+    Direction.BLANK: "without a direction",
+    Direction.FORWARD: "on the way to the customer",
+    Direction.RETURN: "on a customer's return",
+    Direction.RTO: "on the way back to us",
+}
+
+
+class WordLine(Struct, frozen=True, kw_only=True):
+    """A status word of a courier. ``means``: "" where nobody said. ``beside``: what it goes with.
+
+    ``rows``, ``sent``: of the last days. ``who``, ``at``: who taught it, "" where it came with the
+    profile.
+    """
+
+    said: str
+    means: str
+    beside: str
+    rows: int
+    sent: int
+    who: str = ""
+    at: str = ""
+
+
+def columns_of(profile: Profile) -> list[dict[str, Any]]:
+    """Return a line per role that the profile has headings for."""
+    found = []
+    for role, headings in profile.shown_headers.items():
+        if not headings:
+            continue
+        note = ""
+        if role in DATE_ROLES:
+            rule = profile.date_rule(role)
+            note = "day before month" if rule.day_first else "month before day"
+            note = "the file's own dates show the order" if rule.auto else note
+        found.append(
+            {
+                "role": words.ROLES[role.value],
+                "needed": role in profile.required,
+                "headings": list(headings),
+                "own": role in profile.orders,
+                "note": note,
+            }
+        )
+    return sorted(found, key=lambda each: (not each["needed"], not each["own"]))
+
+
+def facts_of(profile: Profile, zone: str) -> list[tuple[str, str]]:
+    """Return what holds for all its files, in words."""
+    told = [("Files are called", ", ".join(profile.file_names) or "anything")]
+    told.append(("Times", f"of {profile.zone or zone}, where they name no other zone"))
+    parcels = "one of them is" if profile.parcels == ANY else "all of them are"
+    told.append(("An order with several parcels is delivered when", parcels))
+    if profile.nothing:
+        told.append(("Means nothing about the order", ", ".join(sorted(profile.nothing))))
+    if profile.auto_dispatch:
+        told.append(("Pickups", "are not sent: every order is auto-dispatched"))
+    return told
+
+
+def words_in(site: Site, profile: Profile, used: Used) -> list[WordLine]:
+    """Return the words of the profile itself, those that were taught and the most used first."""
+    taught = {fold(each.said): each for each in learned(site, profile.name)}
+    table = profile.statuses
+    found: list[WordLine] = []
+    tables: list[tuple[str, Mapping[str, Meaning], bool]] = [
+        ("", table.base, True),
+        *((_WAYS.get(way, str(way)), each, False) for way, each in table.by_direction.items()),
+        *(
+            (f"with {table.shown_types.get(kind, kind)}", each, False)
+            for kind, each in table.by_type.items()
+        ),
+    ]
+    for beside, entries, base in tables:
+        for key, meaning in entries.items():
+            word = taught.get(key) if base else None
+            found.append(
+                WordLine(
+                    said=word.said
+                    if word
+                    else "any other word"
+                    if key == WILDCARD
+                    else table.shown.get(key, key),
+                    means=word_of(meaning),
+                    beside=beside,
+                    rows=used.rows[key],
+                    sent=used.sent[key],
+                    who=word.who if word else "",
+                    at=word.at if word else "",
+                )
+            )
+    return sorted(found, key=lambda each: (not each.at, bool(each.means), -each.rows))
+
+
+def word_of(meaning: Meaning) -> str:
+    """Return what a meaning is called in a profile; "" where nobody has confirmed one."""
+    if meaning > NOTHING:
+        return Milestone(meaning).wire
+    return {NOTHING: "no_milestone", UNCLEAR: "ambiguous"}.get(meaning, "")
+
+
+def next_due(site: Site, profile: Profile) -> datetime | None:
+    """Return when the next file is to be here; None: no time is set."""
+    if profile.expect is None:
+        return None
+    now = site.clock.now().astimezone(ZoneInfo(profile.zone or site.settings.manifest.timezone))
+    for ahead in range(8):
+        due = profile.expect.last_due(now + timedelta(days=ahead))
+        if due is not None and due > now:
+            return due
+    return profile.expect.last_due(now + timedelta(days=8))
+
+
+def expect(site: Site, courier: str, *, by: str, days: tuple[str, ...], who: str) -> Profile:
+    """Say when a courier's files are to come; "" for no time. Raises NotThere, NotPossible."""
+    if courier not in site.profiles:
+        raise NotThere("There is no courier of that name.")
+    if courier == GENERIC:
+        raise NotPossible("Which courier? The general rules are those of every one.")
+    with PROFILES:
+        path, text = source_of(site, courier)
+        document = tomlkit.parse(text)
+        document.pop("expect", None)
+        if by:
+            section = tomlkit.table()
+            section["by"] = by
+            if days and len(days) < len(DAYS):
+                section["days"] = list(days)
+            document["expect"] = section
+        try:
+            return write_profile(site, path, tomlkit.dumps(document), who=who)
+        except SettingsError as error:
+            raise NotPossible(f"It cannot be saved: {error.message}", hint=error.hint) from error
