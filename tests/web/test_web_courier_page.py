@@ -1,4 +1,4 @@
-"""A courier's page: its files, columns, words with their rows, when it is expected, its template."""
+"""A courier's page: its files, columns, words with their rows, and when it is expected."""
 
 import tomllib
 from pathlib import Path
