@@ -53,7 +53,7 @@ def test_a_new_courier_is_added_from_a_file_and_changed_from_another(
     page.get_by_text("Change: show Shipdrop a file").click()
     page.get_by_label("A file of Vega").set_input_files(file_of(tmp_path, "vega_2.csv", more))
     page.get_by_role("button", name="Teach Shipdrop this file").click()
-    expect(page.get_by_label("Courier", exact=True)).to_have_value("vega")
+    expect(page.get_by_role("combobox", name="Courier", exact=True)).to_have_value("vega")
     expect(page.get_by_label("Stage is")).to_have_value("status")
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("1 word left")).to_be_visible()
@@ -98,7 +98,7 @@ def test_when_a_file_is_expected_is_said_on_the_page_and_by_machine(live: Live, 
 def test_the_upload_of_a_couriers_page_chooses_the_courier(live: Live, page: Page) -> None:
     page.goto(f"{live.url}/couriers/dtdc")
     page.get_by_role("link", name="Upload a file").click()
-    expect(page.get_by_label("Courier", exact=True)).to_have_value("dtdc")
+    expect(page.get_by_role("combobox", name="Courier", exact=True)).to_have_value("dtdc")
     live.root.drop("words_used.csv", sheet([["USED1", "Delivered"]]), "dtdc")
     live.drop_id("words_used.csv")
     page.goto(f"{live.url}/couriers/dtdc")
