@@ -77,7 +77,7 @@ def drops(
     from pipeline.core.ports import Search
     from schemas.display import shown
 
-    site = desk.site(later=True)
+    site = desk.site(light=True)
     to_do = state is Which.TO_DO
     search = Search(
         state=state.value if state and not to_do else "",
@@ -107,7 +107,7 @@ def show(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=DR
     """Show a drop: how it went, its faults and files, what is left."""
     from pipeline.service.resting import why_open
 
-    site = desk.site(later=True)
+    site = desk.site(light=True)
     found = site.drop(drop)
     (line,) = site.ledger.lines([found.drop_id])
     progress = _progress(site, line)

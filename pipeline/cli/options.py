@@ -111,7 +111,7 @@ class Desk(Struct, frozen=True, dict=True):
         anywhere: bool = False,
         fresh: bool = False,
         reads: bool = False,
-        later: bool = False,
+        light: bool = False,
         flags: Mapping[str, Any] | None = None,
         tells: Collection[str] = (),
     ) -> "Site":
@@ -122,8 +122,8 @@ class Desk(Struct, frozen=True, dict=True):
         ``anywhere``. An existing folder that was named is taken at its word.
 
         ``reads``: files will be read. The process that does it is started first of all, so that
-        its imports, half of the time that a start takes, happen beside ours. ``later``: what is
-        needed after reading is loaded then (``assembly``). ``tells``: events that are logged also
+        its imports, half of the time that a start takes, happen beside ours. ``light``: the
+        command needs no Arrow, which takes longest to load. ``tells``: events that are logged also
         with ``--quiet``.
         """
         child = self._child() if reads else None
@@ -134,10 +134,10 @@ class Desk(Struct, frozen=True, dict=True):
             from pipeline.storage.memory import give_back
 
             give_back()
-        if not later:
-            from pipeline.storage.arrow_import import make_ready
+        if not light:
+            from pipeline.storage.memory import keep_pandas_out
 
-            make_ready()
+            keep_pandas_out()
         from pipeline.service.logging_setup import configure
         from pipeline.service.wiring import Site
 

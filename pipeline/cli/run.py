@@ -47,7 +47,7 @@ def run(
 
     with startable_again(once=once), ExitStack() as held:
         tells = () if once else SERVICE_TELLS
-        site = desk.site(fresh=True, reads=True, later=True, tells=tells)
+        site = desk.site(fresh=True, reads=True, tells=tells)
         site.check_sending()
         desk.warn_of_secrets()
         lock, signals = RootLock(site.root, now=site.clock.now), Signals()
@@ -171,7 +171,7 @@ def retry(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=D
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
     from pipeline.service.resting import check_retry
 
-    site = desk.site(later=True)
+    site = desk.site()
     found = site.drop(drop)
     check_retry(site, found.drop_id, found.state, found.facts.get("summary"))
     return _ask(desk, site, found.drop_id, "retry")
@@ -179,7 +179,7 @@ def retry(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=D
 
 def cancel(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]) -> int:
     """Stop sending a drop; its remaining rows are reported."""
-    site = desk.site(later=True)
+    site = desk.site()
     found = site.drop(drop)
     if found.state.closed:
         raise UsageError(

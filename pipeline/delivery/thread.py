@@ -5,19 +5,18 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import structlog
 
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import Clock, StatusApi
+from pipeline.core.shipment import DeliveryResult, Shipment, Shut
+from pipeline.delivery.context import Tools
+from pipeline.delivery.dispatcher import Dispatcher
+from pipeline.delivery.limiter import Limiter, Outage
+from pipeline.delivery.order_query import OrderQuery
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.storage.ledger import SqlLedger
-
-if TYPE_CHECKING:
-    from pipeline.core.shipment import DeliveryResult, Shipment, Shut
-    from pipeline.delivery.dispatcher import Dispatcher
-    from pipeline.delivery.limiter import Outage
 
 _SHARE_SECONDS = 5.0
 
@@ -31,9 +30,9 @@ class DeliveryThreadDiedError(Exception):
 class DeliveryThread:
     """Delivers drops side by side under one pace.
 
-    ``make_api`` is called once, inside the loop. ``start`` before use, ``stop`` at the end. What it
-    works with is loaded in its own thread: until it is started it is only a door, which remembers
-    what it is told (stop, kill, close, pause, share); what is submitted there is turned away.
+    ``make_api`` is called once, inside the loop. ``start`` before use, ``stop`` at the end. Until
+    it is started it remembers what it is told (stop, kill, close, pause, share); what is submitted
+    then is turned away.
     ``on_limited`` is called in the delivery thread with the seconds for which the API wants quiet,
     ``on_death`` when the thread ended by an error, which ``death`` has.
     """
@@ -74,7 +73,7 @@ class DeliveryThread:
         if self.death is not None:
             raise DeliveryThreadDiedError(str(self.death)) from self.death
 
-    def submit(self, shipment: "Shipment") -> "Future[DeliveryResult]":
+    def submit(self, shipment: Shipment) -> Future[DeliveryResult]:
         """Deliver a planned drop. The future may raise StorageError."""
         future: Future[DeliveryResult] = Future()
         if not self._in_loop(lambda dispatcher: dispatcher.submit(shipment, future)):
@@ -86,7 +85,7 @@ class DeliveryThread:
         self._in_loop(lambda dispatcher: dispatcher.cancel(drop_seq))
 
     @property
-    def shut(self) -> "Shut | None":
+    def shut(self) -> Shut | None:
         """Why nothing is being sent, or None."""
         return self._dispatcher.limiter.shut if self._dispatcher else None
 
@@ -96,7 +95,7 @@ class DeliveryThread:
         return self._dispatcher.limiter.slowed if self._dispatcher else ""
 
     @property
-    def outage(self) -> "Outage | None":
+    def outage(self) -> Outage | None:
         """What is known of an API that takes nothing; None before anything was sent."""
         return self._dispatcher.limiter.outage if self._dispatcher else None
 
@@ -130,7 +129,7 @@ class DeliveryThread:
         """
         done = threading.Event()
 
-        def act(dispatcher: "Dispatcher") -> None:
+        def act(dispatcher: Dispatcher) -> None:
             dispatcher.limiter.share(calls, rate)
             done.set()
 
@@ -141,7 +140,7 @@ class DeliveryThread:
         """Others were told that we all are too fast: be quiet for so long."""
         self._tell(lambda dispatcher: dispatcher.limiter.slow_down(seconds))
 
-    def close(self, shut: "Shut") -> None:
+    def close(self, shut: Shut) -> None:
         """Send nothing more, as if the API had said so here; ``reopen`` ends it."""
         self._tell(lambda dispatcher: dispatcher.close(shut))
 
@@ -158,7 +157,7 @@ class DeliveryThread:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def _tell(self, act: "Callable[[Dispatcher], None]") -> bool:
+    def _tell(self, act: Callable[[Dispatcher], None]) -> bool:
         """Have the loop do this as soon as there is one; False when it will not be done soon."""
         with self._door:
             if self._loop is None and not self._closed:
@@ -166,7 +165,7 @@ class DeliveryThread:
                 return False
         return self._in_loop(act)
 
-    def _in_loop(self, act: "Callable[[Dispatcher], None]") -> bool:
+    def _in_loop(self, act: Callable[[Dispatcher], None]) -> bool:
         """Have the loop do this; False when it does nothing any more."""
         with self._door:
             if self._loop is None or self._dispatcher is None:
@@ -174,11 +173,11 @@ class DeliveryThread:
             self._loop.call_soon_threadsafe(act, self._dispatcher)
             return True
 
-    def _cancel_work(self, _dispatcher: "Dispatcher") -> None:
+    def _cancel_work(self, _dispatcher: Dispatcher) -> None:
         if self._task is not None:
             self._task.cancel()
 
-    async def _lock_up(self, dispatcher: "Dispatcher") -> None:
+    async def _lock_up(self, dispatcher: Dispatcher) -> None:
         """Hand back drops that came at the last moment, so that nobody waits for them."""
         with self._door:
             self._loop, self._closed = None, True
@@ -204,11 +203,6 @@ class DeliveryThread:
         self.on_limited(seconds)
 
     async def _work(self) -> None:
-        from pipeline.delivery.context import Tools
-        from pipeline.delivery.dispatcher import Dispatcher
-        from pipeline.delivery.limiter import Limiter
-        from pipeline.delivery.order_query import OrderQuery
-
         loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         api = self._make_api()
         limiter = Limiter(self._policy, monotonic=self._clock.monotonic)

@@ -11,10 +11,8 @@ from pipeline.service.health_file import PulseWriter
 from pipeline.service.intake import Intake
 from pipeline.service.late_writes import LateWrites
 from pipeline.service.loop import Service
-from pipeline.service.onward import Loading, Onward
 from pipeline.service.scan_timer import Pace
 from pipeline.service.wiring import Site
-from pipeline.storage.arrow_import import make_ready
 
 if TYPE_CHECKING:
     from pipeline.inbox.watcher import Watcher
@@ -23,14 +21,6 @@ if TYPE_CHECKING:
 def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed: None) -> Service:
     """The loop over this root. Raises SettingsError when sending is not configured."""
     site.folders.prepare()
-    delivery = site.delivery
-
-    def onward() -> Onward:
-        make_ready()
-        steps = Onward(admission=site.admission, runner=site.runner, closer=site.closer)
-        delivery.start()
-        return steps
-
     troubles = Problems(clock=site.clock)
     pulse = pulse_writer_of(site, troubles)
     return Service(
@@ -39,8 +29,10 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
         ledger=site.ledger,
         claimer=site.claimer,
         files=site.files,
-        onward=Loading(onward),
-        delivery=delivery,
+        admission=site.admission,
+        runner=site.runner,
+        closer=site.closer,
+        delivery=site.delivery,
         clock=site.clock,
         pace=Pace(
             scan=site.settings.inbox.scan_seconds,

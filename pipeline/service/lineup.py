@@ -17,7 +17,7 @@ from pipeline.core.model import Drop
 from pipeline.planning.decisions import Step
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.service.fair_queue import Lanes
-from pipeline.service.onward import NotLoadedError, Onward
+from pipeline.service.planner import Admission
 
 _BATCHES = 2
 """Batches that are handed to the threads that read and plan: while one is planned, the next one is
@@ -44,18 +44,15 @@ def thread_named(name: str) -> Executor:
 class Lineup:
     """Owned by the service's thread: every method is called there.
 
-    ``files`` has them read; ``onward``, asked for in the thread that plans, may still have to be
-    loaded, which goes on beside the first reading. ``post`` is handed what other threads have to
+    ``files`` has them read, ``admission`` plans them. ``post`` is handed what other threads have to
     say. ``came`` is told, in the service's thread, what each drop came to. ``room``: how many more
     drops may be planned now. ``thread`` makes a thread by its name.
-
-    When the steps after reading cannot be loaded, acting on the event raises NotLoadedError.
     """
 
     def __init__(
         self,
         files: ClaimedFiles,
-        onward: Callable[[], Onward],
+        admission: Admission,
         *,
         post: Callable[[Event], None],
         came: Callable[[Drop, Came], None],
@@ -63,7 +60,7 @@ class Lineup:
         thread: Callable[[str], Executor] = thread_named,
     ) -> None:
         self._files = files
-        self._onward = onward
+        self._admission = admission
         self._post = post
         self._came = came
         self._room = room
@@ -103,10 +100,6 @@ class Lineup:
             self._in_stages(partial(self._admit, drops, read), drops, batch=True)
         if self._room() > len(self._reading) and (giant := self._waiting.giant()):
             self._read_beside(giant)
-
-    def load(self) -> None:
-        """Have the steps after reading loaded, should nothing be read soon."""
-        self._in_stages(self._load, [])
 
     def do(self, job: Callable[[], Step | None], drop: Drop) -> None:
         """Do a job of another kind where drops are planned, so that no drop is meanwhile."""
@@ -148,18 +141,13 @@ class Lineup:
         """Plan drops as soon as they are read."""
         if self._stopping.is_set():
             return [None] * len(drops)
-        admission = self._onward().admission
         try:
             facts = read.result()
         except CancelledError:
             return [None] * len(drops)
-        if self._stopping.is_set():  # while it was loaded or read
+        if self._stopping.is_set():  # while it was read
             return [None] * len(drops)
-        return admission.admit(drops, facts)
-
-    def _load(self) -> Sequence[Came]:
-        self._onward()
-        return []
+        return self._admission.admit(drops, facts)
 
     def _in_stages(
         self, job: Callable[[], Sequence[Came]], drops: Sequence[Drop], *, batch: bool = False
@@ -176,8 +164,6 @@ class Lineup:
         if batch:
             self._batches -= 1
         error = done.exception()
-        if isinstance(error, NotLoadedError):
-            raise error
         steps = done.result() if error is None else [_as_exception(error)] * len(drops)
         for drop, step in zip(drops, steps, strict=True):
             del self._reading[drop.drop_id]

@@ -17,13 +17,15 @@ from pipeline.core.ports import Clock
 from pipeline.inbox.claim import Claimer
 from pipeline.inbox.problems import Problems
 from pipeline.reading.drop_reader import ClaimedFiles
+from pipeline.reporting.close_drop import Closer
 from pipeline.service.intake import Intake
 from pipeline.service.lineup import Event
-from pipeline.service.onward import Onward
+from pipeline.service.planner import Admission
 from pipeline.service.requests import Requests
 from pipeline.service.retention import Retention
 from pipeline.service.run_outcome import RunOutcome, rows_for_a_person
 from pipeline.service.scan_timer import Bell, Pace, ScanTimer
+from pipeline.service.steps import Runner
 from pipeline.service.work import Work
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
@@ -47,8 +49,7 @@ _TROUBLE_SECONDS = 5.0
 class Service:
     """Watches one root. ``run`` returns when stopped, or with ``once`` when all is through.
 
-    ``intake`` is handed what the watcher is to call. ``onward`` starts delivery, too, when it is
-    first asked for.
+    ``intake`` is handed what the watcher is to call.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Service:
         ledger: SqlLedger,
         claimer: Claimer,
         files: ClaimedFiles,
-        onward: Callable[[], Onward],
+        admission: Admission,
+        runner: Runner,
+        closer: Closer,
         delivery: "DeliveryThread",
         clock: Clock,
         pace: Pace,
@@ -76,7 +79,7 @@ class Service:
         self._folders = folders
         self._ledger = ledger
         self._claimer = claimer
-        self._onward = onward
+        self._closer = closer
         self._delivery = delivery
         delivery.on_death = self._bell.ring
         self._clock = clock
@@ -87,7 +90,7 @@ class Service:
         self._on_turn = on_turn
         self._on_end = on_end
         self._events: deque[Event] = deque()
-        self._work = Work(files, onward, delivery, self._post)
+        self._work = Work(files, admission, runner, delivery, self._post)
         self._wishes = Requests(ledger=ledger, delivery=delivery, work=self._work, take=self._take)
         self._stop = False
         self._refused = self._for_a_person = 0
@@ -127,6 +130,7 @@ class Service:
             self._intake.start()
         began = self._clock.monotonic()
         try:
+            self._delivery.start()
             self._begin(began)
             while not self._stop:
                 self._handle_events()
@@ -145,7 +149,7 @@ class Service:
             self._intake.stop()
             self._retention.stop()
             self._delivery.stop()
-            self._work.close()  # it may still be starting delivery
+            self._work.close()
             self._delivery.join()
             self._on_end()
 
@@ -173,7 +177,7 @@ class Service:
         for drop_id in self._folders.leftovers():
             found = None if self._work.knows(drop_id) else self._ledger.find(drop_id)
             if found is not None and found.state.closed:
-                self._onward().closer.put_away(found)
+                self._closer.put_away(found)
 
     def _handle_events(self) -> None:
         while self._events:
@@ -193,8 +197,6 @@ class Service:
                 self._look(now)
             self._claim()
             if not self._once:
-                # Before a file comes: what lies on the disk may be another version by then.
-                self._work.load()
                 self._mind_the_resting(now)
                 self._retention.start_if_due(lambda: not self._work.busy)
         except StorageError as error:

@@ -1,6 +1,6 @@
 """The one place that builds the parts of a root and hands them over.
 
-What is needed only once a file was read is loaded by who asks for it (decision 38).
+A part is loaded by the property that builds it: commands load only their own (decision 38).
 """
 
 import random

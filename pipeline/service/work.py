@@ -28,7 +28,8 @@ from pipeline.planning.decisions import (
 from pipeline.reading.drop_reader import MAX_TRIES, ClaimedFiles
 from pipeline.service.dependencies import Dependencies
 from pipeline.service.lineup import Came, Event, Lineup, thread_named
-from pipeline.service.onward import NotLoadedError, Onward
+from pipeline.service.planner import Admission
+from pipeline.service.steps import Runner
 
 if TYPE_CHECKING:
     from pipeline.core.shipment import DeliveryResult
@@ -61,18 +62,19 @@ class Work:
     def __init__(
         self,
         files: ClaimedFiles,
-        onward: Callable[[], Onward],
+        admission: Admission,
+        runner: Runner,
         delivery: "DeliveryThread",
         post: Callable[[Event], None],
         thread: Callable[[str], Executor] = thread_named,
     ) -> None:
-        self._onward = onward
+        self._runner = runner
         self._delivery = delivery
         self._post = post
         self._reports = thread("reports")
         self._lineup = Lineup(
             files,
-            onward,
+            admission,
             post=post,
             came=self._came,
             room=self._room_to_plan,
@@ -90,7 +92,7 @@ class Work:
         self._moves = 0
         self._moved_at: dict[str, int] = {}
         self._begun_at: dict[str, int] = {}
-        self._stopping = self._loading = False
+        self._stopping = False
         self._ended: list[Closed] = []
         self._not_reopened: set[str] = set()
         self.retries: dict[str, tuple[str, ...]] = {}
@@ -135,20 +137,14 @@ class Work:
         self._lineup.append(waiting)
         self._lineup.go_on()
 
-    def load(self) -> None:
-        """Have what is needed after reading loaded now, the first time this is called."""
-        if not self._loading:
-            self._loading = True
-            self._lineup.load()
-
     def retry(self, drop: Drop) -> None:
         """Take up what a closed drop left; planned in its turn, so that no other is meanwhile."""
         self.retries.pop(drop.drop_id, None)
-        self._lineup.do(lambda: self._onward().runner.reopen(drop, rests=self._rests), drop)
+        self._lineup.do(lambda: self._runner.reopen(drop, rests=self._rests), drop)
 
     def _rests(self, drop_id: str) -> bool:
         """True for a drop of this root that nobody is working on; asked in any thread."""
-        return not self.knows(drop_id) and self._onward().runner.is_ours(drop_id)
+        return not self.knows(drop_id) and self._runner.is_ours(drop_id)
 
     def retry_again(self) -> None:
         """Let retries be tried again that storage kept from beginning, or a drop that rests now."""
@@ -177,7 +173,7 @@ class Work:
         """
         awaited = self._dependencies.awaited if drop_ids is None else drop_ids
         if awaited:
-            open_still = set(self._onward().runner.unsettled(awaited))
+            open_still = set(self._runner.unsettled(awaited))
             for drop_id in awaited:
                 if drop_id not in open_still:
                     self._wake(drop_id)
@@ -268,7 +264,7 @@ class Work:
         """Look what may go now; where drops are planned, so that none is meanwhile."""
         self._again.discard(drop.drop_id)
         self._begun_at[drop.drop_id] = self._moves
-        self._lineup.do(lambda: self._onward().runner.release(drop.drop_id), drop)
+        self._lineup.do(lambda: self._runner.release(drop.drop_id), drop)
 
     def _let_wait(self, drop: Drop) -> None:
         """Nothing of a drop is left to do but what waits for others."""
@@ -287,9 +283,7 @@ class Work:
             return
         held = ExitStack()
         try:
-            future = self._delivery.submit(self._onward().runner.shipment(drop, held, fresh))
-        except NotLoadedError:
-            raise
+            future = self._delivery.submit(self._runner.shipment(drop, held, fresh))
         except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
             held.close()
             back = DeliveryResult(drop_seq=drop.seq, complete=False, broken=error, moved=False)
@@ -334,7 +328,7 @@ class Work:
             return
         self._is_reporting = True
         some, self._to_report = self._to_report[:_TOGETHER], self._to_report[_TOGETHER:]
-        future = self._reports.submit(self._onward().runner.finish, some)
+        future = self._reports.submit(self._runner.finish, some)
         future.add_done_callback(
             lambda over: self._post(Event(act=lambda: self._were_reported(some, over)))
         )

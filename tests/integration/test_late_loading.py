@@ -1,4 +1,4 @@
-"""What is loaded while the first file is read: a stop meanwhile holds, a failure ends the run."""
+"""A service starts delivery before a file comes; a stop meanwhile holds."""
 
 import threading
 from collections.abc import Iterator
@@ -9,17 +9,13 @@ import pytest
 
 from pipeline.core.clock import SystemClock
 from pipeline.core.errors import StorageError
-from pipeline.core.model import Drop
 from pipeline.core.ports import StatusApi
 from pipeline.delivery.api.client import KonnectApi
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.thread import DeliveryThread
 from pipeline.service.build import service_of
-from pipeline.service.lineup import Event, Lineup
-from pipeline.service.onward import Loading, NotLoadedError, Onward
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
-from tests.acceptance.harness import orders
 from tests.integration.delivery_support import World, picked, with_sandbox
 
 SOON = 20.0
@@ -85,53 +81,6 @@ def test_a_room_that_was_never_opened_can_be_ended(tmp_path: Path) -> None:
         room.join()
         assert room.shut is None
         assert room.progress() == (0, 0)
-
-
-def test_loading_that_fails_is_tried_once_and_says_why_each_time() -> None:
-    tried: list[int] = []
-
-    def fail() -> Onward:
-        tried.append(1)
-        raise ModuleNotFoundError("no arrow")
-
-    loading = Loading(fail)
-    for _ in range(3):
-        with pytest.raises(NotLoadedError, match="no arrow") as caught:
-            loading()
-        assert isinstance(caught.value.__cause__, ModuleNotFoundError)
-    assert len(tried) == 1
-
-
-def test_what_cannot_be_loaded_is_told_in_the_services_own_thread(site: Site) -> None:
-    """Not a drop's fault: it is not read again and again."""
-    (site.inbox_path / "a.csv").write_text(orders(3))
-    drops = site.claimer.claim(site.inbox.scan().ready).drops
-    posted: list[Event] = []
-    came: list[Drop] = []
-
-    def fail() -> Onward:
-        raise ImportError("broken")
-
-    told = threading.Event()
-
-    def post(event: Event) -> None:
-        posted.append(event)
-        told.set()
-
-    lineup = Lineup(
-        site.files,
-        Loading(fail),
-        post=post,
-        came=lambda drop, _came: came.append(drop),
-        room=lambda: 64,
-    )
-    lineup.append(list(drops))
-    lineup.go_on()
-    assert told.wait(SOON)
-    with pytest.raises(NotLoadedError):
-        posted[0].act()
-    lineup.close()
-    assert came == []
 
 
 def test_a_service_with_nothing_to_do_loads_all_it_will_need(site: Site) -> None:

@@ -274,10 +274,10 @@ class Histories(RuleBasedStateMachine):
         self.stopped = False
         model = self.model
         files = SimpleNamespace(read=model.read, stop=lambda: None, end=lambda: None)
-        onward = SimpleNamespace(admission=model, runner=model, closer=None)
         self.work = Work(
-            files,  # type: ignore[arg-type]  # the model's, as the two below
-            lambda: onward,  # type: ignore[arg-type,return-value]  # the model's steps
+            files,  # type: ignore[arg-type]  # the model's, as the three below
+            model,  # type: ignore[arg-type]  # it plans
+            model,  # type: ignore[arg-type]  # it takes the other steps
             model,  # type: ignore[arg-type]  # the model stands for the room
             self.events.append,
             thread=self.thread,
