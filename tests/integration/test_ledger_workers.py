@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pipeline.core.errors import Fenced, RootBusy
+from pipeline.core.errors import Fenced, RootBusy, StorageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import ChunkResult, ChunkState
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.segments import Load, Segment
-from pipeline.storage.ledger.workers import Allowance, Orders
+from pipeline.storage.ledger.workers import PLANNING, Allowance, Orders
 from schemas.vocabulary import Outcome
+from tests.acceptance.harness import until
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
 from tests.postgres import PrivatePostgres
 
@@ -237,3 +238,25 @@ class TestSegments:
         ledger.let_go(drop, [20, 21, 29])
         (rest,) = ledger.lay_out(drop.seq)
         assert [c.no for c in taken(ledger, "a", rest).chunks] == [20, 21, 29]
+
+
+def test_a_turn_to_plan_that_could_not_be_given_back_keeps_nobody_from_planning(
+    ledgers: dict[str, SqlLedger], postgres: PrivatePostgres
+) -> None:
+    """The database restarts while a worker plans: its post stays in the ledger, under its name.
+
+    Its next turn must not wait for that post, nor all others with it.
+    """
+    mine = ledgers["a"]
+    with pytest.raises(StorageError), mine.planning_turn():
+        postgres.stop()
+    postgres.start()
+    until(lambda: mine.posts(PLANNING) == [PLANNING], what="the ledger, and the post in it")
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(plan_once, mine).result(10)
+        assert threads.submit(plan_once, ledgers["b"]).result(10)
+
+
+def plan_once(ledger: SqlLedger) -> bool:
+    with ledger.planning_turn():
+        return True

@@ -22,8 +22,9 @@ from tests.soak.explorations import KINDS, LONG, ONCE, explore
 
 _LONG_SECONDS = 180.0
 _COUNTED = ("rows", "files", "tests", "kills", "faults")
-_OF_WORKERS = ("freezes", "ends", "restarts", "cuts", "connections")
-"""Counts that "workers in chaos" has besides: of the database the last three."""
+_OF_WORKERS = ("freezes", "ends", "restarts", "cuts", "connections", "repeats")
+"""Counts that "workers in chaos" has besides. Of the database: restarts, cuts, connections;
+of the API: calls of workers that woke, refused as repeats."""
 _OF_MUTANTS = ("mutants", "sent", "held", "refused")
 _OF_SOME = (*_OF_WORKERS, *_OF_MUTANTS)
 

@@ -256,10 +256,15 @@ class Crew:
 
     @contextmanager
     def planning_turn(self) -> Iterator[None]:
-        """Hold the one post under which drops are planned, among all workers."""
+        """Hold the one post under which drops are planned, among all workers.
+
+        A worker has one thread that plans, so a post under its name is from a turn that it could
+        not give back: the ledger was away just then.
+        """
         me = self._db.writer
         self.plans_now = True
         try:
+            self.leave_post(me, PLANNING)
             while not self.take_post(me, PLANNING):
                 time.sleep(_TURN_SECONDS)  # another plans; it is given up when it falls silent
             try:
