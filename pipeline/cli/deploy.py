@@ -22,12 +22,14 @@ class Recipe(StrEnum):
     WORKER = "worker"
     SFTP = "sftp"
     COMPOSE = "compose"
+    PROMETHEUS = "prometheus"
 
 
 RECIPES = {
     Recipe.SYSTEMD: ("deploy/systemd", *_PAGES),
     Recipe.WORKER: ("deploy/worker", _LOCK, *_PAGES),
     Recipe.SFTP: ("deploy/sftp", *_PAGES),
+    Recipe.PROMETHEUS: ("deploy/prometheus", *_PAGES),
     Recipe.COMPOSE: ("deploy/container", "deploy/sftp", _LOCK, *_PAGES),
 }
 """The files and folders of each, as they lie in the repository."""

@@ -73,7 +73,8 @@ def namespace() -> Iterator[Namespace]:
     if os.geteuid() != 0:
         pytest.skip("needs root, to mount file systems in a namespace of the test's own")
     holder = subprocess.Popen(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", "echo; exec sleep 600"],
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", "echo; exec cat"],
+        stdin=subprocess.PIPE,  # it ends with the test, however that ends
         stdout=subprocess.PIPE,
     )
     try:
@@ -84,5 +85,6 @@ def namespace() -> Iterator[Namespace]:
     finally:
         holder.kill()
         holder.wait()
-        if holder.stdout:
-            holder.stdout.close()
+        for pipe in (holder.stdin, holder.stdout):
+            if pipe:
+                pipe.close()

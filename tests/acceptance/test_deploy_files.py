@@ -17,7 +17,7 @@ from tests.acceptance.harness import REPOSITORY, Root, below, until
 from tests.acceptance.systemd import DEPLOY, SERVICE, WORKER, unit
 
 DOCKERFILES = {"container/Dockerfile": REPOSITORY, "container/sftp.Dockerfile": DEPLOY}
-RECIPES = ("systemd", "worker", "sftp", "compose")
+RECIPES = ("systemd", "worker", "sftp", "compose", "prometheus")
 BUILT = "dist/shipdrop-*.whl"
 """What a Dockerfile takes that a build has to make first."""
 KNOWN = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "STOPSIGNAL", "HEALTHCHECK"}

@@ -253,12 +253,13 @@ def test_sftp(machine: Machine, sshd: int) -> None:
         login = f"-P {sshd} -i {key} courier-delhivery@127.0.0.1"
         return machine.run(f"sftp -q {options} -b- {login}", stdin=lines)
 
-    (machine.here / "day.csv").write_text(orders(3, prefix="SFTP"))
+    sample = REPOSITORY / "sample_drops/delhivery/delhivery_mis.csv"
+    shutil.copy2(sample, machine.here / "day.csv")
     put = sftp("put day.csv day.csv.part\nrename day.csv.part day.csv\n")
     assert put.returncode == 0, put.stderr
     outbox = machine.seen(ROOT / "outbox/delhivery")
     until(lambda: list(outbox.glob("day__*.summary.json")), what=f"its summary: {machine.logs()}")
-    assert machine.root.of("day").counts == {"accepted": 3}
+    assert machine.root.of("day").counts["accepted"] > 10
     got = sftp("get /results/day__*.summary.json .\n")
     assert got.returncode == 0, got.stderr
     assert list(machine.here.glob("day__*.summary.json"))
