@@ -25,7 +25,10 @@ class Role(StrEnum):
     COURIER = "courier"
 
 
-DATE_ROLES = (Role.EVENT_TIME, Role.PROMISED, Role.ESTIMATED)
+DELIVERY_DATES = (Role.PROMISED, Role.ESTIMATED)
+"""The dates that are sent beside a status."""
+
+DATE_ROLES = (Role.EVENT_TIME, *DELIVERY_DATES)
 """The columns that hold dates."""
 
 

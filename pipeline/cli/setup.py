@@ -52,6 +52,9 @@ def doctor(desk: Desk) -> int:
 
 def demo(desk: Desk) -> int:
     """Run it all on sample files, with a local stand-in API."""
+    from pipeline.storage.memory import keep_pandas_out
+
+    keep_pandas_out()
     from pipeline.cli.demo import run_demo
     from pipeline.service.logging_setup import configure
 

@@ -56,7 +56,7 @@ from pipeline.validation.sheet_dates import (
 )
 from schemas.codes import Code
 from schemas.courier import GENERIC, DateRule, Profile
-from schemas.vocabulary import Role
+from schemas.vocabulary import DELIVERY_DATES, Role
 
 _MAP_FROM = 8 * 1024 * 1024
 """Files from this size on are mapped into memory instead of read."""
@@ -264,7 +264,7 @@ class _File(Struct, frozen=True, kw_only=True):
             taken = _Taken(writer=writer, gathered=gathered)
             yield taken
         columns, matched = dict(mapping.columns), dict(mapping.matched)
-        for role in (Role.PROMISED, Role.ESTIMATED):
+        for role in DELIVERY_DATES:
             if (column := newer(mapping, role)) is not None:
                 columns[role] = column
         told = next(events(mapping), None)

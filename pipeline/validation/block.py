@@ -25,7 +25,7 @@ from schemas.courier import Profile
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import Judgement, Rows, Rule, judge
 from schemas.update import META_KEYS
-from schemas.vocabulary import Milestone, Role
+from schemas.vocabulary import DELIVERY_DATES, Milestone, Role
 from schemas.words import Place
 
 
@@ -300,7 +300,7 @@ def transform(
         for role in (Role.REMARK, Role.LOCATION)
     )
     meta = {"remark": remarks, "reasonCode": canonical.reasons.take(at), "dpLocation": places}
-    for role in (Role.PROMISED, Role.ESTIMATED):
+    for role in DELIVERY_DATES:
         meta[role.value] = _days(canonical, role, rows, dropped.get(role), date_output)
     statuses = _WIRE.take(pa.array(canonical.statuses.milestones()[rows]))
     return _items(canonical.ids.take(at), statuses, meta)

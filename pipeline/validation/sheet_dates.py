@@ -21,7 +21,7 @@ from pipeline.validation.columns import ColumnMap, data_header
 from schemas.codes import Code
 from schemas.courier import DateRule, Profile
 from schemas.date_headings import Told, brings_up_to_date, concerned, event_told
-from schemas.vocabulary import DATE_ROLES, CellKind, Role
+from schemas.vocabulary import DATE_ROLES, DELIVERY_DATES, CellKind, Role
 
 Order = Literal["day", "month"]
 Proof = tuple[int, Order, str]
@@ -112,7 +112,7 @@ def with_dates(mapping: ColumnMap, profile: Profile) -> ColumnMap:
         folded = data_header(heading)
         if at in used or not folded or folded in profile.nothing:
             continue
-        for role in (Role.PROMISED, Role.ESTIMATED):
+        for role in DELIVERY_DATES:
             if role in mapping.columns and brings_up_to_date(heading, profile.headers[role]):
                 helpers.setdefault(f"{_NEWER}{role}", at)
         event = event_told(heading)
