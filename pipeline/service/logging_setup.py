@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Collection, MutableMapping
 from typing import Any
 
@@ -47,6 +48,7 @@ def configure(*, level: str, form: str, also: Collection[str] = ()) -> None:
         structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=first)
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    threading.excepthook = _tell_of_thread
     # It says so at every orderly end; whether it still hears anything, the watcher tells itself.
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
@@ -62,3 +64,10 @@ def _only(also: Collection[str]) -> Callable[..., MutableMapping[str, Any]]:
         return event
 
     return choose
+
+
+def _tell_of_thread(died: threading.ExceptHookArgs) -> None:
+    """Log that a thread ended by an error, as Python would print it; who needs it starts another."""
+    name = died.thread.name if died.thread is not None else ""
+    error = died.exc_value or died.exc_type()
+    structlog.get_logger(__name__).error("thread.died", thread=name, exc_info=error)

@@ -1,7 +1,11 @@
 """A service that is quiet still says a line for each drop, and for what was asked of it."""
 
+import json
+import subprocess
+import sys
+
 from pipeline.sandbox.server import SandboxHandle
-from tests.acceptance.harness import Root, sheet, until
+from tests.acceptance.harness import REPOSITORY, Root, sheet, until
 
 
 def test_a_quiet_service_logs_a_line_for_each_drop_and_each_request(
@@ -47,3 +51,18 @@ def test_a_quiet_run_that_ends_says_nothing(root: Root) -> None:
     root.drop("a.csv", sheet([("LOG1", "Delivered")]))
     ran = root.run("run", "--once", "--quiet", "--log-format", "json")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+def test_a_thread_that_dies_is_a_line_of_the_log() -> None:
+    script = (
+        "import threading; from pipeline.service.logging_setup import configure;"
+        "configure(level='WARNING', form='json');"
+        "dies = threading.Thread(target=lambda: 1 / 0, name='hears'); dies.start(); dies.join()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
+    (line,) = done.stderr.splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["thread"], told["level"]) == ("thread.died", "hears", "error")
+    assert "ZeroDivisionError" in told["exception"]

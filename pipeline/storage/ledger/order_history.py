@@ -30,10 +30,9 @@ class Trace:
             .order_by(accepted.c.drop_seq, accepted.c.status)
         )
         with self._db.read() as connection:
-            return [
-                *(_kept(connection, row) for row in connection.execute(kept).all()),
-                *(_sighting(connection, line) for line in connection.execute(query).all()),
-            ]
+            # Compaction moves lines to what is kept: in this order none is missed on its way.
+            seen = [_sighting(connection, line) for line in connection.execute(query).all()]
+            return [*(_kept(connection, row) for row in connection.execute(kept).all()), *seen]
 
 
 def _kept(connection: sa.Connection, row: sa.Row[Any]) -> Sighting:
