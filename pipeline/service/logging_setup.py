@@ -67,7 +67,7 @@ def _only(also: Collection[str]) -> Callable[..., MutableMapping[str, Any]]:
 
 
 def _tell_of_thread(died: threading.ExceptHookArgs) -> None:
-    """Log that a thread ended by an error, as Python would print it; who needs it starts another."""
+    """Log that a thread ended by an error; who needs it starts another."""
     name = died.thread.name if died.thread is not None else ""
     error = died.exc_value or died.exc_type()
     structlog.get_logger(__name__).error("thread.died", thread=name, exc_info=error)

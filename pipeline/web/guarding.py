@@ -33,7 +33,7 @@ _SMALL_BODY: Final = 4 * 1024 * 1024
 """Bytes of a request that brings no files."""
 _BODIES: Final[Mapping[str, int]] = {"/login": 64 * 1024, "/logout": 64 * 1024}
 """Of requests that need nobody to be logged in."""
-_BRING_FILES: Final = frozenset({"/upload", "/api/v1/drops", "/api/v1/checks"})
+_BRING_FILES: Final = frozenset({"/upload", "/teach", "/api/v1/drops", "/api/v1/checks"})
 _LONGEST_PART: Final = 200
 """Bytes of one part of an address."""
 _TOGETHER: Final = 3

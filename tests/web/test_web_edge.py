@@ -97,6 +97,16 @@ def test_a_log_in_takes_no_more_than_it_needs(root: Root) -> None:
     assert "web.bug" not in service.end().err
 
 
+@pytest.mark.parametrize("path", ["/upload", "/teach", "/api/v1/drops", "/api/v1/checks"])
+def test_a_file_of_several_megabytes_is_taken_where_files_are(live: Live, path: str) -> None:
+    with live.client() as client:
+        found = re.search(r'X-CSRF-Token": "([0-9a-f]+)"', client.get("/").text)
+        assert found
+        file = {"files": ("big.csv", b"Order ID,Status\n" + (b"x," + b"y" * 5_000 + b"\n") * 1_000)}
+        told = client.post(path, files=file, headers={"x-csrf-token": found[1]})
+        assert told.status_code in {200, 202, 303}, told.text
+
+
 def test_uploads_are_bounded_in_sum_and_ask_for_room_first(root: Root) -> None:
     root.configure(web__port=0, web__max_upload_mb=1, inbox__min_free_mb=0)
     url = address_of(root.start("serve", "--log-format", "json"))

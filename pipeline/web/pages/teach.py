@@ -49,7 +49,7 @@ _SHAPES: Final = {Role.ORDER_ID.value: "order_id", Role.AWB.value: "awb"} | {
 _CALLED: Final = {"order_id": "order ids", "awb": "AWBs", "date": "dates"}
 _RECENT: Final = 500
 
-Version = Annotated[int, Query(ge=0)]
+Version = Annotated[int, Query(ge=0, le=2**53)]
 
 
 @router.post("/teach")
