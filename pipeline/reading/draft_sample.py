@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.core.draft import Draft, DraftColumn, DraftStatus, Sample, SeenColumn, Tab
-from pipeline.core.errors import DropRefused, StorageError, UsageError
+from pipeline.core.errors import DropRefused, SettingsError, StorageError, UsageError
 from pipeline.core.model import Limits
 from pipeline.reading.open_manifest import read_manifest
 from pipeline.storage.courier_profiles import read_profile
@@ -63,7 +63,10 @@ def make_draft(sample: Sample, limits: Limits, known: Mapping[str, Profile] | No
         generic=generic,
         told=sample.told,
     )
-    made = read_profile(text, origin=f"{sample.name}.toml")  # what we write can be read
+    try:
+        made = read_profile(text, origin=f"{sample.name}.toml")
+    except SettingsError as error:  # what we write can be read, what a person says may not fit
+        raise UsageError(error.message, hint=error.hint) from error
     return Draft(
         courier=sample.name,
         text=text,

@@ -1,6 +1,7 @@
 """The profile that a teaching comes to: as text, tried on real rows, and saved."""
 
 import csv
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ from schemas.vocabulary import Role
 
 log = structlog.get_logger(__name__)
 
+_NAME: Final = re.compile(r"^name[ \t]*=.*\n", re.MULTILINE)
 _OTHERS: Final = 6
 """Refused files that are tried with a new profile."""
 _LOOKED_THROUGH: Final = 200
@@ -122,6 +124,7 @@ def _is_read_so(profile: Profile, each: DraftStatus, said: Said) -> None:
 def merged(text: str, profile: Profile, said: Said, statuses: Sequence[DraftStatus]) -> str:
     """Return a profile's text with what was said added to it; the rest stands as it stood."""
     document = tomlkit.parse(text)
+    first: dict[str, object] = {}
     _add_headings(document, profile, said)
     for each in statuses:
         word = said.meaning_of(each.status, each.status_type, each.direction)
@@ -131,27 +134,20 @@ def merged(text: str, profile: Profile, said: Said, statuses: Sequence[DraftStat
         had = [str(each) for each in document.get(key, ())]
         new = [each for each in values if fold(each) not in map(fold, had)]
         if new:
-            _put(document, key, [*had, *new])
+            first[key] = [*had, *new]
     if said.parcels:
-        _put(document, "parcels", said.parcels)
+        first["parcels"] = said.parcels
     if said.by:
         document["expect"] = {"by": said.by, **({"days": list(said.days)} if said.days else {})}
     for role, first in said.day_first.items():
         dates: Any = document.setdefault("dates", tomlkit.table())
         dates.setdefault(role.value, tomlkit.table())["day_first"] = first
-    return tomlkit.dumps(document)
-
-
-def _put(document: tomlkit.TOMLDocument, key: str, value: object) -> None:
-    """Set a key of the profile itself: it has to stand before the first section."""
-    if key in document:
-        document[key] = value
-        return
-    pair = tomlkit.document()
-    pair[key] = value
-    parsed = tomlkit.parse(tomlkit.dumps(pair) + tomlkit.dumps(document))
-    document.clear()
-    document.update(parsed)
+    new_lines = tomlkit.document()
+    for key, value in first.items():
+        (document if key in document else new_lines)[key] = value
+    made = tomlkit.dumps(document)
+    # Keys of the profile itself stand before its first section: beside its name.
+    return _NAME.sub(lambda name: name[0] + tomlkit.dumps(new_lines), made, count=1)
 
 
 def _add_headings(document: tomlkit.TOMLDocument, profile: Profile, said: Said) -> None:

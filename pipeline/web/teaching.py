@@ -225,9 +225,10 @@ class Teachings:
 
     def roles(self, teaching: Teaching) -> dict[int, str]:
         """Return column → role as it was chosen, else as it is probably meant."""
-        if teaching.roles is not None:
-            return {int(at): role for at, role in teaching.roles.items() if role}
         draft = self.surveyed(teaching)
+        if teaching.roles is not None:
+            chosen = {int(at): role for at, role in teaching.roles.items() if role}
+            return {at: role for at, role in chosen.items() if at < len(draft.seen)}
         found: dict[int, str] = {}
         profile = self._site.profiles.get(teaching.courier)
         headings = [fold_header(column.heading) for column in draft.seen]
@@ -245,6 +246,8 @@ class Teachings:
         """Return what keeps the columns from being read as they were chosen, in sentences."""
         roles, seen = self.roles(teaching), self.surveyed(teaching).seen
         found = []
+        if not teaching.short:
+            found.append("Give the new courier a name.")
         for role, words in ((Role.ORDER_ID, "order id"), (Role.STATUS, "status")):
             if role.value not in roles.values():
                 found.append(f"Choose the column of the {words}: without it nothing can be sent.")
@@ -253,6 +256,9 @@ class Teachings:
             if chosen != NOTHING and len(named) > 1:
                 several = " and ".join(f'"{heading[:60]}"' for heading in named)
                 found.append(f"{several} are chosen for one thing. Keep one of them.")
+        headings = [fold_header(seen[at].heading) for at, each in roles.items() if each != NOTHING]
+        if len(set(headings)) < len(headings) and not found:
+            found.append("Two of the chosen columns have the same heading: only one can be read.")
         return found
 
     def known(self, teaching: Teaching, draft: Draft) -> dict[str, str]:

@@ -7,6 +7,10 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, Page, expect
 
+from pipeline.core.draft import DraftStatus, Said
+from pipeline.web.taught_profile import merged
+from schemas.profile import load_profile
+from schemas.vocabulary import Role
 from tests.acceptance.harness import sheet, until
 from tests.web.conftest import Live
 from tests.web.test_web_nothing_wrong import post
@@ -58,7 +62,7 @@ class Counted:
 
 
 def test_six_unknown_words_and_unknown_columns_in_twelve_clicks_and_six_loads(
-    live: Live, page: Page, tmp_path: Path, picture: Any
+    live: Live, page: Page, tmp_path: Path
 ) -> None:
     file = file_of(tmp_path, "raftaar_daily_report.csv", manifest("RA"))
     clerk = Counted(page)
@@ -79,14 +83,12 @@ def test_six_unknown_words_and_unknown_columns_in_twelve_clicks_and_six_loads(
         if chosen.inner_text() != role:
             clerk.clicks += 2
             page.get_by_label(f"{heading} is").select_option(label=role)
-    picture(page, "teach-columns")
     clerk.click("button", "Continue")
     expect(page.get_by_text("6 words left (41 rows)")).to_be_visible()
     for word, meaning in WORDS.items():
         clerk.clicks += 1
         page.get_by_role("group", name=word).get_by_label(meaning, exact=True).check()
     expect(page.get_by_text("Every word has a meaning.")).to_be_visible()
-    picture(page, "teach-words")
     clerk.click("button", "Continue")
     expect(page.get_by_role("heading", name="41 rows")).to_be_visible()
     kinds = page.get_by_role("region", name="One row of each kind")
@@ -94,7 +96,6 @@ def test_six_unknown_words_and_unknown_columns_in_twelve_clicks_and_six_loads(
     expect(kinds.get_by_role("listitem").filter(has_text="Cnee signed")).to_contain_text(
         "Delivered is sent for the order RA177881000000000"
     )
-    picture(page, "teach-look")
     clerk.click("button", "Save and send")
     expect(page.locator(".badge.s-completed")).to_be_visible()
     assert clerk.clicks <= 12
@@ -324,6 +325,13 @@ def test_a_preview_by_machine_sends_nothing(live: Live) -> None:
             path, json={"version": wrong.json()["version"], "columns": twice}
         ).json()
         assert "chosen for one thing" in told["faults"][0]
+        # No choice, however odd, breaks the page.
+        odd = {"1": "order_id", "3": "status", "999": "awb"}
+        told = client.patch(path, json={"version": told["version"], "columns": odd}).json()
+        assert told["faults"] == []
+        told = client.patch(path, json={"version": told["version"], "title": " "}).json()
+        assert told["faults"] == ["Give the new courier a name."]
+        assert client.get(f"/teach/{made['teaching']}").status_code == 200
     assert not (live.root.path / "couriers" / "peek.toml").exists()
 
 
@@ -365,3 +373,34 @@ def test_what_is_no_teaching_is_told(live: Live) -> None:
         assert gone.status_code == 404
         nothing = post(client, "/teach", {"drop": "d20010101t000000000aaaa"}, "/upload")
         assert nothing.status_code == 404
+
+
+def test_what_is_added_to_a_profile_leaves_the_rest_as_it_stood() -> None:
+    text = (
+        '# Ours.\nname = "acme" # short\ntitle = "Acme"\n\n[headers]\n# as Ravi says\n'
+        'status = ["Stage"]\n\n[statuses]\ndelivery_done = ["Done"] # sure\n'
+    )
+    profile = load_profile(text, origin="acme.toml")
+    said = Said(
+        columns={Role.STATUS: "Position", Role.ORDER_ID: "Ref"},
+        means={"home": "delivery_done", "hub": "no_milestone"},
+        nothing=("Returns desk",),
+        parcels="any",
+        by="18:00",
+    )
+    new = [
+        DraftStatus(status=each, status_type="", direction="", rows=1, suggestion=None)
+        for each in ("Home", "Hub", "Done")
+    ]
+    made = merged(text, profile, said, new)
+    for line in ("# Ours.", 'name = "acme" # short', "# as Ravi says"):
+        assert line in made.splitlines()
+    read = load_profile(made, origin="acme.toml")
+    assert read.shown_headers[Role.STATUS] == ("Position", "Stage")
+    assert read.shown_headers[Role.ORDER_ID][0] == "Ref"
+    assert (read.parcels, read.nothing) == ("any", {"returns desk"})
+    assert {word: read.statuses.base[word] for word in ("done", "home", "hub")} == {
+        "done": 2,
+        "home": 2,
+        "hub": 0,
+    }

@@ -1,5 +1,6 @@
 """Teaching a courier on the page: its columns, its words, a look at real rows, and saving."""
 
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -48,6 +49,7 @@ _SHAPES: Final = {Role.ORDER_ID.value: "order_id", Role.AWB.value: "awb"} | {
 }
 _CALLED: Final = {"order_id": "order ids", "awb": "AWBs", "date": "dates"}
 _RECENT: Final = 500
+_CLOCK: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 
 Version = Annotated[int, Query(ge=0, le=2**53)]
 
@@ -366,7 +368,11 @@ async def save(request: Request, front: AtFront, visitor: Operator, teaching: st
         return RedirectResponse(found.done, status_code=303)
     who = visitor.name or text_of(form, "who").strip()[:100]
     days = tuple(day for day in DAYS if text_of(form, f"on-{day}"))
-    expected = {"by": text_of(form, "by")[:5], "days": () if len(days) == len(DAYS) else days}
+    by = text_of(form, "by")
+    expected = {
+        "by": by if _CLOCK.fullmatch(by) else "",
+        "days": () if len(days) == len(DAYS) else days,
+    }
     made = await run_in_threadpool(
         front.teachings.change, teaching, _version(form), who, **expected
     )
