@@ -124,7 +124,7 @@ def _is_read_so(profile: Profile, each: DraftStatus, said: Said) -> None:
 def merged(text: str, profile: Profile, said: Said, statuses: Sequence[DraftStatus]) -> str:
     """Return a profile's text with what was said added to it; the rest stands as it stood."""
     document = tomlkit.parse(text)
-    first: dict[str, object] = {}
+    own: dict[str, object] = {}
     _add_headings(document, profile, said)
     for each in statuses:
         word = said.meaning_of(each.status, each.status_type, each.direction)
@@ -134,16 +134,16 @@ def merged(text: str, profile: Profile, said: Said, statuses: Sequence[DraftStat
         had = [str(each) for each in document.get(key, ())]
         new = [each for each in values if fold(each) not in map(fold, had)]
         if new:
-            first[key] = [*had, *new]
+            own[key] = [*had, *new]
     if said.parcels:
-        first["parcels"] = said.parcels
+        own["parcels"] = said.parcels
     if said.by:
         document["expect"] = {"by": said.by, **({"days": list(said.days)} if said.days else {})}
     for role, first in said.day_first.items():
         dates: Any = document.setdefault("dates", tomlkit.table())
         dates.setdefault(role.value, tomlkit.table())["day_first"] = first
     new_lines = tomlkit.document()
-    for key, value in first.items():
+    for key, value in own.items():
         (document if key in document else new_lines)[key] = value
     made = tomlkit.dumps(document)
     # Keys of the profile itself stand before its first section: beside its name.

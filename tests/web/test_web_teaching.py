@@ -387,6 +387,7 @@ def test_what_is_added_to_a_profile_leaves_the_rest_as_it_stood() -> None:
         nothing=("Returns desk",),
         parcels="any",
         by="18:00",
+        day_first={Role.EVENT_TIME: False},
     )
     new = [
         DraftStatus(status=each, status_type="", direction="", rows=1, suggestion=None)
@@ -398,6 +399,7 @@ def test_what_is_added_to_a_profile_leaves_the_rest_as_it_stood() -> None:
     read = load_profile(made, origin="acme.toml")
     assert read.shown_headers[Role.STATUS] == ("Position", "Stage")
     assert read.shown_headers[Role.ORDER_ID][0] == "Ref"
+    assert not read.date_rule(Role.EVENT_TIME).day_first
     assert (read.parcels, read.nothing) == ("any", {"returns desk"})
     assert {word: read.statuses.base[word] for word in ("done", "home", "hub")} == {
         "done": 2,
