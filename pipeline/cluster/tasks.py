@@ -21,6 +21,7 @@ from pipeline.planning.decisions import Ready, Reopened
 from pipeline.service.earlier_steps import doubts_of
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.segments import Load, Segment, segment_post, sending
+from schemas.display import shown
 
 log = structlog.get_logger(__name__)
 
@@ -142,6 +143,9 @@ class Tasks(Locks):
             if not isinstance(step, Reopened):
                 return
             drop = step.drop
+            log.info(
+                "drop.requested", drop=drop.drop_id, file=shown(drop.source_file), request="retry"
+            )
         else:
             self._ledger.request(drop.drop_id, "")
             self._ledger.reopen(drop.seq)
