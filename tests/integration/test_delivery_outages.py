@@ -171,6 +171,24 @@ def test_a_token_endpoint_that_refuses_holds_with_one_question(tmp_path: Path) -
         assert sandbox.stats()["token_calls"] <= 2
 
 
+def test_fresh_tokens_that_are_refused_again_and_again_hold_all_sending(tmp_path: Path) -> None:
+    login = {"username": "u", "password": "p"}
+    dead = {"token_ttl_seconds": 1e-9}
+    with with_sandbox(tmp_path, credentials=login, **dead) as (world, sandbox):
+        drop = world.drop(picked(600))
+        with world.room() as room:
+            handback = room.submit(world.shipment(drop)).result(timeout=10)
+            assert handback.shut is not None
+            assert handback.shut.held
+            assert "401" in handback.shut.reason
+            assert world.counts(drop) == {Outcome.UNSENT: 600}
+            assert sandbox.stats()["token_calls"] <= 4
+            sandbox.set_faults(token_ttl_seconds=0)
+            room.reopen()
+            assert room.submit(world.shipment(drop)).result(timeout=60).complete
+        assert set(history(sandbox).values()) == {1}
+
+
 def test_a_token_file_that_vanishes_holds_and_breaks_nothing(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("stale")

@@ -437,6 +437,7 @@ def test_minutes_and_what_the_page_kept_of_uploads_go_with_the_rows(place, clock
     ]
     young = [
         aged(state / "minutes" / f"{day - timedelta(days=179)}.jsonl", clock, 500),
+        aged(state / "minutes" / f"{day - timedelta(days=180)}.jsonl", clock, 500),
         aged(state / "minutes" / "notes of ours.jsonl", clock, 500),
         aged(state / "web" / "uploads" / "by-hash" / "ab" / "ab34-cd.json", clock, 179),
         aged(state / "web" / "drafts" / "d2.json", clock, 179),

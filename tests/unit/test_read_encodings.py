@@ -106,6 +106,14 @@ def test_a_marked_file_with_bad_bytes_stays_utf8() -> None:
     assert [notice.code for notice in manifest.notices] == [Code.ENCODING_GUESSED]
 
 
+def test_a_few_bad_bytes_in_a_file_that_is_utf8_leave_it_utf8() -> None:
+    [notice] = (mostly := opened("Id,Ort\n1,दिल्ली\n".encode() + b"2,K\xf6ln\n")).notices
+    assert places(mostly) == ["दिल्ली", "K\ufffdln"]
+    assert (notice.code, "UTF-8 but holds" in notice.message) == (Code.ENCODING_GUESSED, True)
+    by_chance = opened("Id,Ort\n1,Köln\n2,Zürich\n3,Ã©\n".encode("cp1252"))
+    assert places(by_chance) == ["Köln", "Zürich", "Ã©"]
+
+
 @pytest.mark.parametrize("bad", [b"\xed\xa0\x80", b"\xc0\xaf", b"\xf5\x80\x80\x80", b"\xff"])
 def test_utf8_is_strict(bad: bytes) -> None:
     assert choose_encoding(b"a,b\n" + bad + b"\n", name="x").codec == "cp1252"
