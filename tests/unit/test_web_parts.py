@@ -118,6 +118,16 @@ def test_a_session_lasts_so_many_hours_and_no_longer() -> None:
     assert access.log_in("asha", "wrong horse") is None
 
 
+def test_a_form_is_of_one_session_and_outlives_a_restart() -> None:
+    access = Access(WebSettings(), lambda: 0.0, secret=b"s" * 32)
+    token = access.form_token("mine")
+    assert access.is_form_token("mine", token)
+    assert not access.is_form_token("another", token)
+    assert not access.is_form_token("", access.form_token(""))
+    assert Access(WebSettings(), lambda: 0.0, secret=b"s" * 32).is_form_token("mine", token)
+    assert not Access(WebSettings(), lambda: 0.0).is_form_token("mine", token)
+
+
 def test_a_password_fits_its_own_hash_only() -> None:
     stored = hash_password("correct horse")
     assert password_fits("correct horse", stored)

@@ -229,6 +229,31 @@ def test_a_session_is_new_after_logging_in(guarded: Live) -> None:
         assert client.get("/upload").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("wanted", "led_to"),
+    [
+        ("/couriers?x=1", "/couriers?x=1"),
+        ("/\\evil.example", "/"),
+        ("\\\\evil.example", "/"),
+        ("https://evil.example/", "/"),
+        ("evil.example", "/"),
+    ],
+)
+def test_logging_in_leads_to_a_page_of_ours_only(guarded: Live, wanted: str, led_to: str) -> None:
+    with guarded.client() as client:
+        form = {"csrf": csrf_of(client, "/login"), "name": "asha", "password": PASSWORD}
+        answer = client.post("/login", data={**form, "next": wanted})
+        assert answer.headers["location"] == led_to
+
+
+def test_the_token_of_another_session_is_none(live: Live) -> None:
+    with live.client() as other, live.client() as client:
+        stolen = csrf_of(other)
+        assert csrf_of(client) != stolen
+        path = "/couriers/delhivery/words"
+        assert client.post(path, data={"csrf": stolen}).status_code == 403
+
+
 def _changes() -> set[str]:
     """Every address, of pages and of the API, that takes more than a question."""
     found = {
