@@ -15,6 +15,9 @@ from schemas.vocabulary import Role
 GENERIC = "generic"
 """The profile of people's own sheets; the others take from it the headers they do not name."""
 
+CAREFUL = "generic, with care"
+"""How a file was read whose folder names a courier that nobody knows; no profile is called so."""
+
 READ_AS = ("text", "epoch", "epoch_seconds", "epoch_millis", "serial")
 """What a profile may declare a date column to hold; ``epoch``: seconds or milliseconds."""
 

@@ -159,6 +159,9 @@ def is_of_returns(headings: Iterable[str]) -> bool:
     return sum(look.way is Direction.RETURN for look in told) > 1
 
 
+_OF_STATUSES = _several("event events scan stage status statuses")
+
+
 class AsksStatus(Enum):
     """How the cells of a further column are read for statuses."""
 
@@ -171,7 +174,7 @@ def asks_status(heading: str) -> AsksStatus | None:
     """Return how a column is read for statuses, None if its heading speaks of other things."""
     if speaks_of_other(heading) or is_earlier(heading) or is_free_text(heading):
         return None
-    return AsksStatus.WORDS if words_of(heading) & {"status", "statuses"} else AsksStatus.MOSTLY
+    return AsksStatus.WORDS if words_of(heading) & _OF_STATUSES else AsksStatus.MOSTLY
 
 
 def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:

@@ -8,6 +8,7 @@ import structlog
 from pipeline.core.errors import DropChanged, DropRefused, ReaderDied, ReadingStopped, StorageError
 from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Drop
+from pipeline.core.read_as import read_as
 from pipeline.reading.process import Readers
 from pipeline.reading.process.protocol import Job
 from pipeline.storage.ledger import SqlLedger
@@ -145,9 +146,8 @@ class ClaimedFiles:
         return path
 
     def _courier(self, drop_id: str) -> str | None:
-        """The courier of an earlier drop, or None if there is no such drop."""
-        found = self._ledger.find(drop_id)
-        return found.courier if found else None
+        """Return the profile that an earlier drop was read with, None if there is no such drop."""
+        return read_as(drop_id, self._ledger.find)
 
     def stop(self) -> None:
         """Read nothing more: what is not planned waits for the next start. For any thread."""

@@ -43,7 +43,12 @@ from pipeline.validation.block import Wanted, prepare_blocks, prepare_each
 from pipeline.validation.columns import ColumnMap, Match, map_columns
 from pipeline.validation.evidence import Evidence, around
 from pipeline.validation.profile_by_name import Choice, decided
-from pipeline.validation.profile_choice import ProfileHeaderFinder, candidates, choose_profile
+from pipeline.validation.profile_choice import (
+    ProfileHeaderFinder,
+    candidates,
+    careful,
+    choose_profile,
+)
 from pipeline.validation.rejects_file import Family, couriers, parent_of, restored, unguarded
 from pipeline.validation.sheet_dates import (
     DateKinds,
@@ -55,7 +60,7 @@ from pipeline.validation.sheet_dates import (
     with_dates,
 )
 from schemas.codes import Code
-from schemas.courier import GENERIC, DateRule, Profile
+from schemas.courier import CAREFUL, GENERIC, DateRule, Profile
 from schemas.vocabulary import DELIVERY_DATES, Role
 
 _MAP_FROM = 8 * 1024 * 1024
@@ -175,12 +180,11 @@ def _choose(
 ) -> Choice:
     """The parent's profile for a corrected rejects file, else in the contract's order."""
     of_parent = family.courier(parent) if parent else None
-    # A courier without a profile was read with care; so is what comes back into its folder.
-    careful = of_parent == GENERIC and source.named is not None
-    if of_parent and of_parent in reading.profiles and not careful:
-        return Choice(
-            profile=reading.profiles[of_parent], why=f"as drop {parent}, which it corrects"
-        )
+    # What comes back into its courier's folder is read anew: there may be a profile by now.
+    anew = of_parent in {GENERIC, CAREFUL} and source.named is not None
+    profile = _profile(of_parent or "", reading)
+    if profile is not None and not anew:
+        return Choice(profile=profile, why=f"as drop {parent}, which it corrects")
     return choose_profile(
         _headers_of(manifest.sheets[0], manifest),
         file_name=source.name,
@@ -188,6 +192,11 @@ def _choose(
         profiles=reading.profiles,
         default=reading.default,
     )
+
+
+def _profile(name: str, reading: Reading) -> Profile | None:
+    """Return the profile that an earlier drop was read with, None where there is none now."""
+    return careful(reading.profiles) if name == CAREFUL else reading.profiles.get(name)
 
 
 class _File(Struct, frozen=True, kw_only=True):
@@ -304,7 +313,7 @@ class _File(Struct, frozen=True, kw_only=True):
 
     def _judge_returned(self, sheet: Sheet, main: "_Lane", taken: "_Taken") -> None:
         """Judge the rows of a rejects file, each as the drop was read that it came from."""
-        lanes, profiles = {main.profile.name: main}, self.reading.profiles
+        lanes = {main.profile.name: main}
         for at, read in enumerate(sheet.blocks(main.gathered.tally)):
             whole = restored(
                 unguarded(read, sheet, self.manifest),
@@ -314,11 +323,15 @@ class _File(Struct, frozen=True, kw_only=True):
             )
             let_go(self.data)
             named = couriers(whole, main.mapping.headers, self.family)
-            of = [name if name and name in profiles else main.profile.name for name in named]
+            of = [
+                name if name and _profile(name, self.reading) else main.profile.name
+                for name in named
+            ]
             parts, places = [], []
             for name in dict.fromkeys(of):
-                if name not in lanes:
-                    lanes[name] = self._lane(main.number, profiles[name], main.gathered)
+                profile = _profile(name, self.reading)
+                if name not in lanes and profile is not None:
+                    lanes[name] = self._lane(main.number, profile, main.gathered)
                 rows = np.flatnonzero([each == name for each in of])
                 part = lanes[name].seen(whole.only(rows), first=not at)
                 parts.append(self._judged(lanes[name], part))

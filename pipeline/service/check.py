@@ -16,6 +16,7 @@ from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.file_facts import Source
 from pipeline.core.model import Disposition, Drop, DropState
 from pipeline.core.ports import Standing
+from pipeline.core.read_as import read_as
 from pipeline.planning.freeze import Planned, facts_of, guard, make_plan
 from pipeline.planning.plan import sendable_orders
 from pipeline.planning.plan_input import Prepared, load
@@ -212,6 +213,5 @@ def _folder_of(site: Site, file: Path) -> str | None:
 
 
 def _courier(site: Site, drop_id: str) -> str | None:
-    """The courier of an earlier drop, as far as there is a ledger to know it."""
-    found = site.ledger.find(drop_id) if _has_ledger(site) else None
-    return found.courier if found else None
+    """Return how an earlier drop was read, as far as there is a ledger to know it."""
+    return read_as(drop_id, site.ledger.find) if _has_ledger(site) else None

@@ -71,6 +71,18 @@ def test_words_that_mean_different_things_are_held_where_nobody_knows_the_courie
     assert {line["outcome"] for line in root.of("back").lines()} == {"rejected"}
 
 
+def test_rejects_of_a_courier_nobody_knows_are_read_with_care_wherever_they_come_back(
+    root: Root,
+) -> None:
+    root.drop("day.csv", sheet([("A1", "PICKED"), ("A2", "Pickup Done")]), "acme")
+    for name, of in (("back", "day"), ("again", "back")):
+        root.once()
+        root.drop(f"{name}.csv", root.of(of).path("rejects.csv").read_text("utf-8-sig"))
+    assert root.once().code == 3
+    for name in ("back", "again"):
+        assert {line["codes"] for line in root.of(name).lines()} == {"STATUS_AMBIGUOUS:status"}
+
+
 def test_the_same_words_are_sent_where_no_courier_was_named(root: Root) -> None:
     root.drop("day.csv", sheet([("A1", "Picked"), ("A2", "Pickup Done")]))
     assert root.once().code == 0

@@ -246,6 +246,15 @@ def test_what_is_no_second_status_holds_nothing(
     assert ends(root, "day") == [SENT] * 3
 
 
+def test_few_scans_of_a_parcel_that_is_still_on_its_way_hold_its_delivery(root: Root) -> None:
+    rows = [("A1", "Delivered", "Undelivered"), ("A2", "In Transit", "In Transit")]
+    for heading in ("Last Event", "Last Scan", "Stage"):
+        root.drop(f"{heading}.csv", sheet(rows, header=("Order ID", "Status", heading)))
+    assert root.once().code == 3
+    for heading in ("Last Event", "Last Scan", "Stage"):
+        assert ends(root, heading) == [HELD, ("ignored", "NO_MILESTONE:status")]
+
+
 def test_a_status_in_words_beside_codes_with_a_type_is_compared(root: Root) -> None:
     header = ("Ref No", "Waybill No", "Scan Group", "Scan Code", "Stage")
     ways = ("RTO Delivered", "Delivered")

@@ -208,12 +208,16 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
         rows = [row for row in self.notes.hidden_rows if row > self.heading.row]
         if rows:
             named = ", ".join(map(str, rows[:3])) + (", …" if len(rows) > 3 else "")
-            what = "1 row" if len(rows) == 1 else f"{len(rows):,} rows"
+            what, they, them = (
+                ("1 row", "it is", "it")
+                if len(rows) == 1
+                else (f"{len(rows):,} rows", "they are", "them")
+            )
             yield Notice(
                 code=Code.HIDDEN_ROWS,
                 message=f"{what} of {self.heading.where} ({named}) cannot be seen there, perhaps "
-                "because of a filter; they are read and sent like the others. If they should not "
-                "be, delete them or copy the visible rows into a new file.",
+                f"because of a filter; {they} read and sent like the others. If that is wrong, "
+                f"delete {them}, or copy the visible rows into a new file.",
                 example_row=rows[0],
             )
 

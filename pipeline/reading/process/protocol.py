@@ -131,7 +131,7 @@ def draft_request(sample: Sample, seconds: float) -> bytes:
 
 
 def reply(courier: str | None) -> bytes:
-    """Build the answer to its question for an earlier drop: that drop's courier, or None."""
+    """Build the answer to its question for an earlier drop: how that drop was read, or None."""
     return orjson.dumps({"courier": courier})
 
 
