@@ -306,30 +306,47 @@ def taken_back(rows: Rows) -> list[Finding]:
 
 
 def superseded(rows: Rows) -> list[Finding]:
-    """Hold a final status where another tab, which holds instead by its name, says otherwise."""
+    """Hold a final status where another tab, which holds instead by its name, says otherwise.
+
+    An earlier step, or none, and not that status as well. What is done on paper and a return by the
+    customer say nothing of a delivery.
+    """
     given = rows.given
     if len(np.unique(given.age)) < 2:
         return []
     of, size = _one_parcel(rows)
-    scans = (rows.status == 0) & ~rows.sends & (of >= 0)
-    scans &= given.which(lambda said: bool(said.strip()) and not is_on_paper(said))
+    ends = np.isin(rows.status, FINALS)
+    others = ~ends & (of >= 0)
+    others &= given.which(lambda said: bool(said.strip()) and not is_on_paper(said))
+    found = []
+    for final in FINALS:
+        mine = rows.final(final) & (of >= 0)
+        against = others & ~given.back if final is Milestone.DELIVERY_DONE else others
+        newest = _newest(against, given.age, of, size)
+        hit = mine & (newest[of] > _newest(mine, given.age, of, size)[of])
+        if not hit.any():
+            continue
+        first = np.full(size, -1, dtype=np.int64)
+        at = np.flatnonzero(against & (given.age == newest[of]))[::-1]
+        first[of[at]] = at
+        told = [
+            f": it is not sent, for row {rows.record[at]} of another sheet, which holds instead by "
+            f"its name, says {quoted(given.statuses[given.said[at]])} of the same shipment. Find "
+            "out which is true. Where it is this row, empty the cell under _reject_codes and drop "
+            "the row again."
+            for at in first[of[hit]].tolist()
+        ]
+        found.append(rows.held(Code.STATUS_CONFLICT, Role.STATUS, hit, told))
+    return found
+
+
+def _newest(
+    some: Mask, age: npt.NDArray[np.int64], of: npt.NDArray[np.int64], size: int
+) -> npt.NDArray[np.int64]:
+    """Return for each parcel the age of the newest tab on which it has one of these rows."""
     newest = np.full(size, -2, dtype=np.int64)
-    np.maximum.at(newest, of[scans], given.age[scans])
-    first = np.full(size, -1, dtype=np.int64)
-    at = np.flatnonzero(scans)
-    at = at[given.age[at] == newest[of[at]]][::-1]
-    first[of[at]] = at
-    ends = np.logical_or.reduce([rows.final(final) for final in FINALS])
-    hit = ends & (of >= 0) & (newest[of] > given.age)
-    if not hit.any():
-        return []
-    told = [
-        f": it is not sent, for row {rows.record[at]} of another sheet, which holds instead by its "
-        f"name, says {quoted(given.statuses[given.said[at]])} of the same shipment. Find out which "
-        "is true. Where it is this row, empty the cell under _reject_codes and drop the row again."
-        for at in first[of[hit]].tolist()
-    ]
-    return [rows.held(Code.STATUS_CONFLICT, Role.STATUS, hit, told)]
+    np.maximum.at(newest, of[some], age[some])
+    return newest
 
 
 def _one_parcel(rows: Rows) -> tuple[npt.NDArray[np.int64], int]:

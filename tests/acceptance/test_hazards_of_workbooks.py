@@ -244,3 +244,30 @@ def test_a_tab_that_holds_instead_of_another_holds_deliveries(
         line = root.of("tabs").lines()[0]
         assert line["codes"] == "STATUS_CONFLICT:status"
         assert "Undelivered" in line["message"]
+
+
+def test_what_a_newer_tab_says_too_or_of_a_return_holds_no_delivery(
+    root: Root, api: SandboxHandle
+) -> None:
+    out = io.BytesIO()
+    news = {
+        "A1": ("Out For Delivery", "Delivered"),
+        "A2": ("Return Picked Up",),
+        "A3": ("Picked Up",),
+    }
+    with xlsxwriter.Workbook(out) as book:
+        for name in ("Old", "Latest"):
+            sheet = book.add_worksheet(name)
+            sheet.write_row(0, 0, ["Order ID", "AWB No", "Status"])
+            said = [
+                (order, each)
+                for order, words in news.items()
+                for each in (words if name == "Latest" else ("Delivered",))
+            ]
+            for row, (order, each) in enumerate(said, start=1):
+                sheet.write_row(row, 0, [order, f"W{order}", each])
+    root.drop("tabs.xlsx", out.getvalue())
+    assert root.once().code == 3
+    found = [(line["order_id"], line["codes"]) for line in root.of("tabs").lines()]
+    assert [order for order, codes in found if "STATUS_CONFLICT" in codes] == ["A3"]
+    assert {("A1", "delivery_done"), ("A2", "delivery_done"), ("A3", "bag_picked")} <= {*sent(api)}
