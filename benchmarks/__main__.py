@@ -11,9 +11,10 @@ from benchmarks.cases import CASES as CASES_OF_FILES
 from benchmarks.cases import Bench
 from benchmarks.inbox import INBOX_CASES
 from benchmarks.measure import RunBrokeError
+from benchmarks.months import MONTHS_CASES
 from benchmarks.table import Line, shown
 
-CASES = {**CASES_OF_FILES, **INBOX_CASES}
+CASES = {**CASES_OF_FILES, **INBOX_CASES, **MONTHS_CASES}
 
 
 def main() -> int:

@@ -292,8 +292,7 @@ def test_scale_out(machine: Machine, production: Page) -> None:
         url = postgres.database()
         machine.follow(install)
         machine.follow(address, stdin=f"{url}\n")
-        assert '"postgresql://…"' in move
-        machine.follow(move.replace('"postgresql://…"', f"'{url}'"))
+        machine.follow(move)
         assert machine.follow(start) == "active\nactive\n"
         machine.sends("crew")
         told = machine.run(f"SHIPDROP_LEDGER__URL='{url}' shipdrop drops --json --root {ROOT}")
