@@ -49,6 +49,27 @@ def idle(bench: Bench) -> list[Line]:
     return [at_most(case, f"of one core, {words} (issue 5)", share, 1, " %")]
 
 
+def outage(bench: Bench) -> list[Line]:
+    """A service behind an outage, and drops that wait for one another there."""
+    case, seconds, files = "outage", 5 if bench.quick else 30, bench.size(200)
+    setup = bench.fresh(case, "http://127.0.0.1:9")  # nobody listens
+    for number in range(files):
+        write_manifest(setup.inbox / f"f{number:05}.csv", ROWS_PER_CALL, seed=1)
+    with service(setup) as process:
+        watched = psutil.Process(process.pid)
+        deadline = perf_counter() + 300
+        while len(setup.summaries()) < files:
+            if perf_counter() > deadline:
+                raise RunBrokeError("Not every file was reported within five minutes.")
+            sleep(0.5)
+        _until_it_rests(watched)
+        before, began = _spent(watched), perf_counter()
+        sleep(seconds)
+        spent, passed = _spent(watched) - before, perf_counter() - began
+    words = f"of one core, {files:,} drops with the same orders, two probes in {seconds} s"
+    return [at_most(case, words, 100 * spent / passed, 1, " %")]
+
+
 def first_call(bench: Bench) -> list[Line]:
     """A file of 20 rows, from its rename to the arrival of its first call, at an idle service."""
     case, files = "first-call", 10 if bench.quick else 30
@@ -72,6 +93,7 @@ INBOX_CASES: Mapping[str, Callable[[Bench], list[Line]]] = {
     "waiting": waiting,
     "idle": idle,
     "first-call": first_call,
+    "outage": outage,
 }
 
 
