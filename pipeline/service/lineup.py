@@ -16,6 +16,7 @@ from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
 from pipeline.planning.decisions import Step
 from pipeline.reading.drop_reader import ClaimedFiles
+from pipeline.service.drop_states import BEFORE_SENDING, DropStates, State
 from pipeline.service.fair_queue import Lanes
 from pipeline.service.planner import Admission
 
@@ -44,9 +45,10 @@ def thread_named(name: str) -> Executor:
 class Lineup:
     """Owned by the service's thread: every method is called there.
 
-    ``files`` has them read, ``admission`` plans them. ``post`` is handed what other threads have to
-    say. ``came`` is told, in the service's thread, what each drop came to. ``room``: how many more
-    drops may be planned now. ``thread`` makes a thread by its name.
+    ``drops`` is told where each drop is. ``files`` has them read, ``admission`` plans them.
+    ``post`` is handed what other threads have to say. ``came`` is told, in the service's thread,
+    what each drop came to. ``room``: how many more drops may be planned now. ``thread`` makes a
+    thread by its name.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Lineup:
         files: ClaimedFiles,
         admission: Admission,
         *,
+        drops: DropStates,
         post: Callable[[Event], None],
         came: Callable[[Drop, Came], None],
         room: Callable[[], int],
@@ -67,49 +70,41 @@ class Lineup:
         self._reads, self._giants = thread("reads"), thread("giants")
         self._stages = thread("stages")
         self._waiting = Lanes()
-        self._waits: set[str] = set()
-        self._reading: dict[str, Drop] = {}
+        self._drops = drops
         self._batches = 0
         self._stopping = threading.Event()
-
-    def __len__(self) -> int:
-        """Count the drops that wait to be read, or are read or planned."""
-        return len(self._waits) + len(self._reading)
-
-    def __contains__(self, drop_id: str) -> bool:
-        """Tell whether the drop is here."""
-        return drop_id in self._waits or drop_id in self._reading
 
     def append(self, drops: Sequence[Drop]) -> None:
         """Take drops in; ``go_on`` begins with them."""
         for drop in drops:
             self._waiting.append(drop)
-            self._waits.add(drop.drop_id)
+            self._drops.put(drop, State.QUEUED)
 
     def go_on(self) -> None:
         """Have read what waits, as far as there is room: whatever is there now, never more late."""
         if self._stopping.is_set():
             return
         while self._batches < _BATCHES:
-            most = min(_TOGETHER, self._room() - len(self._reading))
+            most = min(_TOGETHER, self._room() - self._drops.count(*BEFORE_SENDING))
             if not (drops := self._waiting.some(most)):
                 break
             self._hand_out(drops)
             self._batches += 1
             read = self._reads.submit(self._files.read, drops)
             self._in_stages(partial(self._admit, drops, read), drops, batch=True)
-        if self._room() > len(self._reading) and (giant := self._waiting.giant()):
+        if self._room() > self._drops.count(*BEFORE_SENDING) and (giant := self._waiting.giant()):
             self._read_beside(giant)
 
     def do(self, job: Callable[[], Step | None], drop: Drop) -> None:
         """Do a job of another kind where drops are planned, so that no drop is meanwhile."""
+        self._drops.put(drop, State.PLANNING)
         self._in_stages(lambda: [job()], [drop])
 
     def stop(self) -> None:
         """Begin nothing new."""
         self._stopping.set()
         self._waiting.clear()
-        self._waits.clear()
+        self._drops.forget_all(State.QUEUED)
         self._files.stop()
 
     def close(self) -> None:
@@ -122,8 +117,7 @@ class Lineup:
 
     def _hand_out(self, drops: Sequence[Drop]) -> None:
         for drop in drops:
-            self._waits.discard(drop.drop_id)
-            self._reading[drop.drop_id] = drop
+            self._drops.put(drop, State.READING)
 
     def _read_beside(self, drop: Drop) -> None:
         """Read a giant in its own lane; its turn to be planned comes when it was read."""
@@ -152,7 +146,6 @@ class Lineup:
     def _in_stages(
         self, job: Callable[[], Sequence[Came]], drops: Sequence[Drop], *, batch: bool = False
     ) -> None:
-        self._reading.update((drop.drop_id, drop) for drop in drops)
         future = self._stages.submit(job)
         future.add_done_callback(
             lambda done: self._post(Event(act=lambda: self._were_planned(drops, done, batch=batch)))
@@ -166,7 +159,6 @@ class Lineup:
         error = done.exception()
         steps = done.result() if error is None else [_as_exception(error)] * len(drops)
         for drop, step in zip(drops, steps, strict=True):
-            del self._reading[drop.drop_id]
             self._waiting.ended(drop)
             self._came(drop, step)
         self.go_on()

@@ -25,8 +25,8 @@ from pipeline.service.requests import Requests
 from pipeline.service.retention import Retention
 from pipeline.service.run_outcome import RunOutcome, rows_for_a_person
 from pipeline.service.scan_timer import Bell, Pace, ScanTimer
+from pipeline.service.scheduler import Scheduler
 from pipeline.service.steps import Runner
-from pipeline.service.work import Work
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
 
@@ -90,8 +90,10 @@ class Service:
         self._on_turn = on_turn
         self._on_end = on_end
         self._events: deque[Event] = deque()
-        self._work = Work(files, admission, runner, delivery, self._post)
-        self._wishes = Requests(ledger=ledger, delivery=delivery, work=self._work, take=self._take)
+        self._scheduler = Scheduler(files, admission, runner, delivery, self._post)
+        self._wishes = Requests(
+            ledger=ledger, delivery=delivery, scheduler=self._scheduler, take=self._take
+        )
         self._stop = False
         self._refused = self._for_a_person = 0
         self._only: str | None = None
@@ -149,7 +151,7 @@ class Service:
             self._intake.stop()
             self._retention.stop()
             self._delivery.stop()
-            self._work.close()
+            self._scheduler.close()
             self._delivery.join()
             self._on_end()
 
@@ -175,15 +177,15 @@ class Service:
     def _put_away_leftovers(self) -> None:
         """Files of closed drops whose last move did not happen."""
         for drop_id in self._folders.leftovers():
-            found = None if self._work.knows(drop_id) else self._ledger.find(drop_id)
+            found = None if self._scheduler.knows(drop_id) else self._ledger.find(drop_id)
             if found is not None and found.state.closed:
                 self._closer.put_away(found)
 
     def _handle_events(self) -> None:
         while self._events:
             self._events.popleft().act()
-        for closed in self._work.take_closed():
-            if self._work.retries:
+        for closed in self._scheduler.take_closed():
+            if self._scheduler.retries:
                 self._rhythm.at_once()  # it may be what a retry waits for
             self._on_closed(closed)
             if self._once:  # counted, not kept: a run may have ten thousand files
@@ -198,13 +200,13 @@ class Service:
             self._claim()
             if not self._once:
                 self._mind_the_resting(now)
-                self._retention.start_if_due(lambda: not self._work.busy)
+                self._retention.start_if_due(lambda: not self._scheduler.busy)
         except StorageError as error:
             if self._once or isinstance(error, LedgerLost):
                 raise
             self._storage_trouble(error, now)
             self._troubled = True
-        trouble, self._work.trouble = self._work.trouble, None
+        trouble, self._scheduler.trouble = self._scheduler.trouble, None
         if isinstance(trouble, LedgerLost):
             raise trouble
         if trouble is not None:
@@ -214,8 +216,8 @@ class Service:
         if outage is not None and outage.shut is None:
             self._told_shut = ""
         self._troubles.late = self._intake.late
-        self._troubles.busy = self._work.busy
-        self._troubles.resting, self._troubles.again_at = self._work.open, self._resume_at
+        self._troubles.busy = self._scheduler.busy
+        self._troubles.resting, self._troubles.again_at = self._scheduler.open, self._resume_at
         self._on_turn()
 
     def _storage_trouble(self, error: StorageError, now: float) -> None:
@@ -228,7 +230,7 @@ class Service:
         """The scan is the truth. A busy inbox is not scanned for each file that is through."""
         self._rhythm.begins(now)
         self._wishes.honour(only=self._only)
-        self._work.look_for_ends()
+        self._scheduler.look_for_ends()
         if self._only is not None:
             return
         self._intake.look(once=self._once)
@@ -237,16 +239,16 @@ class Service:
     def _claim(self) -> None:
         """Claim some, oldest first, as long as there is room and nothing is wrong."""
         self._rhythm.more = False
-        room = _AHEAD - self._work.under_way
+        room = _AHEAD - self._scheduler.under_way
         if room <= 0 or self._resting_from_trouble:
             return
-        if self._intake.hand_on(self._work, room):
+        if self._intake.hand_on(self._scheduler, room):
             self._rhythm.claimed(self._clock.monotonic())
         self._rhythm.more = self._intake.ready > 0
 
     def _is_through(self, *, late: bool) -> bool:
         """With ``once``: nothing moves, and no file of the first scan is still to come."""
-        if self._work.busy or self._events:
+        if self._scheduler.busy or self._events:
             return False
         shut = self._delivery.shut
         if shut is not None and shut.held and not shut.arguable:
@@ -261,12 +263,12 @@ class Service:
         Once in a run: else a file whose rows are all bad would keep those of the same run waiting
         at every start. True when something moves again.
         """
-        if self._heard_all or len(self._work.open) < 2:
+        if self._heard_all or len(self._scheduler.open) < 2:
             return False
         self._heard_all = True
         self._delivery.reopen()
         for drop in self._ledger.unfinished():
-            if not self._work.knows(drop.drop_id):
+            if not self._scheduler.knows(drop.drop_id):
                 self._take(drop)
         return True
 
@@ -284,8 +286,8 @@ class Service:
         """After an outage, a pause or full storage, ``run`` goes on by itself."""
         shut = self._delivery.shut
         # Behind a shut limiter everything comes to rest; else single drops may, beside busy ones.
-        still = shut is None or not self._work.busy
-        if self._resume_at is None and still and (shut is not None or self._work.open):
+        still = shut is None or not self._scheduler.busy
+        if self._resume_at is None and still and (shut is not None or self._scheduler.open):
             if shut is not None and shut.reason != self._told_shut:
                 self._told_shut = shut.reason
                 log.warning("api.shut", reason=shut.reason, hint=shut.hint)
@@ -295,10 +297,10 @@ class Service:
         self._resume_at, self._troubled = None, False
         if shut is not None:
             self._delivery.reopen()
-        self._work.retry_again()
+        self._scheduler.retry_again()
         self._put_away_leftovers()
         for drop in self._ledger.unfinished():
-            if not self._work.knows(drop.drop_id):
+            if not self._scheduler.knows(drop.drop_id):
                 self._take(drop)
 
     def _take(self, drop: Drop) -> None:
@@ -308,23 +310,23 @@ class Service:
         except StorageError as error:
             if self._once:
                 raise
-            self._work.rest(drop, error)
+            self._scheduler.rest(drop, error)
             return
         if recovered is None:
-            self._work.open.pop(drop.drop_id, None)
+            self._scheduler.forget(drop.drop_id)
             return
         log.info("drop.taken_up", drop=drop.drop_id, state=recovered.state.value)
-        self._work.take(recovered)
+        self._scheduler.take(recovered)
 
     # -- the end -------------------------------------------------------------------------------
 
     def _wind_up(self) -> RunOutcome:
         """Let what is out come back, report what rests, and say what it all came to."""
         if self._stop:
-            log.info("service.stopping", under_way=self._work.under_way)
+            log.info("service.stopping", under_way=self._scheduler.under_way)
         shut = self._delivery.shut
-        self._work.stop()
-        while self._work.busy:
+        self._scheduler.stop()
+        while self._scheduler.busy:
             self._bell.wait(0.5)
             self._handle_events()
         left = self._intake.left() if self._once else ()
@@ -336,12 +338,12 @@ class Service:
                 cause=Cause.EARLIER,
                 waits_for=behind,
             )
-            for drop_id, behind in self._work.retries.items()
+            for drop_id, behind in self._scheduler.retries.items()
         }
         return RunOutcome(
             refused=self._refused,
             for_a_person=self._for_a_person,
-            open=waiting | self._work.open,
+            open=waiting | self._scheduler.open,
             left=left,
             shut=shut,
             died=repr(self._delivery.death) if self._delivery.death is not None else "",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pipeline.core.model import Drop
-from pipeline.service.work import Work
+from pipeline.service.scheduler import Scheduler
 from pipeline.storage.ledger import SqlLedger
 from schemas.display import shown
 
@@ -24,12 +24,12 @@ class Requests:
         *,
         ledger: SqlLedger,
         delivery: "DeliveryThread",
-        work: Work,
+        scheduler: Scheduler,
         take: Callable[[Drop], None],
     ) -> None:
         self._ledger = ledger
         self._delivery = delivery
-        self._work = work
+        self._scheduler = scheduler
         self._take = take
         self._told: set[tuple[str, str]] = set()
 
@@ -41,11 +41,11 @@ class Requests:
             if only not in {None, drop.drop_id}:
                 continue
             self._tell(drop)
-            known = self._work.knows(drop.drop_id)
+            known = self._scheduler.knows(drop.drop_id)
             if drop.request == "retry" and not known:
                 self._retry(drop)
             elif drop.request == "cancel" and (known or not drop.state.closed):
-                self._work.cancel(drop)  # first, so that nothing of it leaves any more
+                self._scheduler.cancel(drop)  # first, so that nothing of it leaves any more
                 if not known:
                     self._take(drop)
 
@@ -57,15 +57,15 @@ class Requests:
             log.info("drop.requested", drop=drop.drop_id, file=file, request=drop.request)
 
     def _retry(self, drop: Drop) -> None:
-        behind = self._work.retries.get(drop.drop_id, ())
-        if drop.state.closed and drop.drop_id in self._work.open:
+        behind = self._scheduler.retries.get(drop.drop_id, ())
+        if drop.state.closed and drop.drop_id in self._scheduler.open:
             return  # it rests until storage is back
         if any(not self._is_through(each) for each in behind):
             return
         if self._delivery.shut is not None:
             self._delivery.reopen()
         if drop.state.closed:
-            self._work.retry(drop)
+            self._scheduler.retry(drop)
             return
         self._ledger.request(drop.drop_id, "")
         self._ledger.reopen(drop.seq)

@@ -1,6 +1,6 @@
 """Drops that share orders, by random histories: which is planned next, and that it comes to rest.
 
-The code that decides it (``Work``, ``Lineup``, ``Dependencies``) is the real one. The steps it
+The code that decides it (``Scheduler``, ``Lineup``, ``Dependencies``) is the real one. The steps it
 hands drops to are a model of a few lines: an order is a number, and a drop's update of it is
 settled or not. Threads are queues of jobs, which run when the history says so.
 """
@@ -26,8 +26,9 @@ from pipeline.core.ports import Standing
 from pipeline.core.shipment import DeliveryResult, Shut
 from pipeline.planning.decisions import Later, Ready, Released, Reopened, Step, rest_of
 from pipeline.planning.order_history_rules import to_wait_for
+from pipeline.service.drop_states import State
 from pipeline.service.lineup import Event
-from pipeline.service.work import Work
+from pipeline.service.scheduler import Scheduler
 from tests.examples import examples
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -274,7 +275,7 @@ class Histories(RuleBasedStateMachine):
         self.stopped = False
         model = self.model
         files = SimpleNamespace(read=model.read, stop=lambda: None, end=lambda: None)
-        self.work = Work(
+        self.work = Scheduler(
             files,  # type: ignore[arg-type]  # the model's, as the three below
             model,  # type: ignore[arg-type]  # it plans
             model,  # type: ignore[arg-type]  # it takes the other steps
@@ -368,6 +369,21 @@ class Histories(RuleBasedStateMachine):
     def what_rests_says_why(self) -> None:
         for drop_id, rest in self.work.open.items():
             assert rest.reason, drop_id
+
+    @invariant()
+    def each_is_where_it_is_said_to_be(self) -> None:
+        drops = self.work._drops
+        for told in self.ours():
+            drop_id = told.drop.drop_id
+            entry = drops.find(drop_id)
+            if drop_id in self.model.out:
+                assert drops.is_in(drop_id, State.SENDING)
+            if drops.is_in(drop_id, State.WAITING):
+                assert told.drop.state is DropState.OPEN
+                assert told.held == told.unsettled, "what need not wait was done"
+                assert drop_id in self.work.open
+            if entry is not None and entry.state is State.RESTING and not entry.cancelled:
+                assert drop_id in self.work.open
 
     def teardown(self) -> None:
         self.moves_on(set())

@@ -21,12 +21,21 @@ from pipeline.planning.decisions import (
     Ready,
     Released,
     Reopened,
-    Step,
     rest_after,
     rest_of,
 )
 from pipeline.reading.drop_reader import MAX_TRIES, ClaimedFiles
 from pipeline.service.dependencies import Dependencies
+from pipeline.service.drop_states import (
+    AFTER_PLANNING,
+    UNDER_WAY,
+    DropEntry,
+    DropStates,
+    State,
+    after_looking,
+    after_reporting,
+    after_taking,
+)
 from pipeline.service.lineup import Came, Event, Lineup, thread_named
 from pipeline.service.planner import Admission
 from pipeline.service.steps import Runner
@@ -44,7 +53,7 @@ _TOGETHER = 32
 log = structlog.get_logger(__name__)
 
 
-class Work:
+class Scheduler:
     """Implements ``ports.DropConsumer`` in this process.
 
     Owned by the service's thread: every method is called there.
@@ -54,9 +63,9 @@ class Work:
     a folder or the ledger that nobody has answered yet. ``retries``: closed drop → those with the
     same orders that its retry waits for.
 
-    A drop some of whose rows wait for other drops is sent as far as it may go, and then it is
-    ``_waiting``. Whenever one of those has ended, or has settled something, it is looked at again,
-    as soon as nothing else is done with it.
+    Where a drop is, is said in one place (``drop_states``). Some of a drop's rows may wait for
+    other drops: whenever one of those has ended, or has settled something, the drop is looked at
+    again, as soon as nothing else is done with it.
     """
 
     def __init__(
@@ -72,26 +81,20 @@ class Work:
         self._delivery = delivery
         self._post = post
         self._reports = thread("reports")
+        self._drops = DropStates()
         self._lineup = Lineup(
             files,
             admission,
+            drops=self._drops,
             post=post,
             came=self._came,
             room=self._room_to_plan,
             thread=thread,
         )
-        self._delivering: dict[str, Drop] = {}
-        self._reporting: set[str] = set()
+        self._dependencies = Dependencies()
         self._to_report: list[tuple[Drop, DeliveryResult]] = []
         self._is_reporting = False
-        self._cancelled: set[str] = set()
-        self._reported: dict[str, tuple[Rest | None, Rest]] = {}
-        self._dependencies = Dependencies()
-        self._waiting: dict[str, Drop] = {}
-        self._again: set[str] = set()
         self._moves = 0
-        self._moved_at: dict[str, int] = {}
-        self._begun_at: dict[str, int] = {}
         self._stopping = False
         self._ended: list[Closed] = []
         self._not_reopened: set[str] = set()
@@ -102,7 +105,7 @@ class Work:
     @property
     def under_way(self) -> int:
         """Drops that are claimed and neither through nor resting."""
-        return len(self._lineup) + len(self._delivering) + len(self._reporting)
+        return self._drops.count(*UNDER_WAY)
 
     @property
     def busy(self) -> bool:
@@ -111,12 +114,12 @@ class Work:
 
     def knows(self, drop_id: str) -> bool:
         """True when the drop is in our hands, at whatever step."""
-        return (
-            drop_id in self._lineup
-            or drop_id in self._delivering
-            or drop_id in self._reporting
-            or drop_id in self._waiting
-        )
+        return self._drops.is_in(drop_id, *UNDER_WAY, State.WAITING)
+
+    def forget(self, drop_id: str) -> None:
+        """A drop that rested is gone: it went back into the inbox."""
+        self.open.pop(drop_id, None)
+        self._drops.forget(drop_id)
 
     def take(self, drop: Drop) -> None:
         """A claimed drop, or one found unfinished at the start."""
@@ -124,18 +127,24 @@ class Work:
 
     def take_all(self, drops: Sequence[Drop]) -> None:
         """The same for several, in this order."""
-        waiting = []
         for drop in drops:
             self.open.pop(drop.drop_id, None)
-            self._begun_at[drop.drop_id] = self._moves
-            if drop.state is not DropState.OPEN:
-                waiting.append(drop)
-            elif drop.waits_for and drop.drop_id not in self._cancelled:
-                self._release(drop)
-            else:
-                self._deliver(drop)
-        self._lineup.append(waiting)
+            entry = self._drops.put(drop, State.QUEUED)
+            entry.seen = self._moves
+            self._go_to(after_taking(entry), drop)
         self._lineup.go_on()
+
+    def _go_to(self, state: State, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
+        """Begin a drop's next step; ``fresh``: the chunks of a plan that was frozen just now."""
+        match state:
+            case State.QUEUED:
+                self._lineup.append([drop])
+            case State.PLANNING:
+                self._release(drop)
+            case State.SENDING:
+                self._deliver(drop, fresh)
+            case _:
+                self._drops.put(drop, state)
 
     def retry(self, drop: Drop) -> None:
         """Take up what a closed drop left; planned in its turn, so that no other is meanwhile."""
@@ -150,15 +159,16 @@ class Work:
         """Let retries be tried again that storage kept from beginning, or a drop that rests now."""
         self.retries.clear()
         while self._not_reopened:
-            self.open.pop(self._not_reopened.pop(), None)
+            self.forget(self._not_reopened.pop())
 
     def cancel(self, drop: Drop) -> None:
         """Send nothing more of a drop, at whatever step it is."""
-        self._cancelled.add(drop.drop_id)
-        if drop.drop_id in self._delivering:
+        entry = self._drops.find(drop.drop_id) or self._drops.put(drop, State.RESTING)
+        entry.cancelled = True
+        if entry.state is State.SENDING:
             self._delivery.cancel(drop.seq)
-        elif waiting := self._waiting.pop(drop.drop_id, None):
-            self._deliver(waiting)
+        elif entry.state is State.WAITING:
+            self._deliver(entry.drop)
 
     def stop(self) -> None:
         """Begin nothing new; what is out is answered and reported."""
@@ -191,37 +201,34 @@ class Work:
     # -- what drops came to ----------------------------------------------------------------------
 
     def _room_to_plan(self) -> int:
-        return _SENT_AHEAD - len(self._delivering) - len(self._reporting)
+        return _SENT_AHEAD - self._drops.count(*AFTER_PLANNING)
 
     def _came(self, drop: Drop, came: Came) -> None:
         """A drop was planned, or was not."""
-        if isinstance(came, Exception):
-            self._not_planned(drop, came)
-        else:
-            self._route(came)
-
-    def _route(self, step: Step | None) -> None:
-        match step:
-            case Ready(drop=drop, chunks=chunks):
-                self._wait(drop)
-                self._deliver(drop, chunks)
-            case Released(drop=drop, moved=moved):
-                self._wait(drop)
-                if moved or drop.drop_id not in self.open or drop.drop_id in self._cancelled:
-                    self.open.pop(drop.drop_id, None)
-                    self._deliver(drop)
-                else:
-                    self._let_wait(drop)
+        match came:
+            case Exception() as error:
+                self._not_planned(drop, error)
+            case Ready(drop=planned, chunks=chunks):
+                self._wait(planned)
+                self._deliver(planned, chunks)
+            case Released(drop=open_one, moved=moved):
+                entry = self._wait(open_one)
+                rests = open_one.drop_id in self.open
+                state = after_looking(entry, moved=moved, rests=rests, stopping=self._stopping)
+                if state is State.SENDING:
+                    self.open.pop(open_one.drop_id, None)
+                self._go_to(state, open_one)
             case Closed() as closed:
                 self._closed(closed)
-            case Reopened(drop=drop):
-                self.open.pop(drop.drop_id, None)
-                self._deliver(drop)
-            case Later(drop=drop, behind=behind):
-                self.retries[drop.drop_id] = behind
-                log.info("drop.retry_waits", drop=drop.drop_id, behind=behind)
+            case Reopened(drop=reopened):
+                self.open.pop(reopened.drop_id, None)
+                self._deliver(reopened)
+            case Later(drop=closed_one, behind=behind):
+                self._drops.forget(closed_one.drop_id)
+                self.retries[closed_one.drop_id] = behind
+                log.info("drop.retry_waits", drop=closed_one.drop_id, behind=behind)
             case None:
-                pass
+                self._drops.forget(drop.drop_id)
 
     def _not_planned(self, drop: Drop, error: Exception) -> None:
         if drop.state.closed:
@@ -239,46 +246,38 @@ class Work:
 
     # -- wait for other drops --------------------------------------------------------------------
 
-    def _wait(self, drop: Drop) -> None:
+    def _wait(self, drop: Drop) -> DropEntry:
         """Note what some rows of a drop wait for, as it was seen when it was planned."""
+        entry = self._drops.put(drop, State.PLANNING)
         self._dependencies.wait(drop.drop_id, drop.waits_for)
-        if not drop.waits_for:
-            return
-        begun = self._begun_at.get(drop.drop_id, 0)
-        if any(self._moved_at.get(each, 0) > begun for each in drop.waits_for):
-            self._again.add(drop.drop_id)  # one was sent on since
+        awaited = [self._drops.find(each) for each in drop.waits_for]
+        if any(each is not None and each.moved > entry.seen for each in awaited):
+            entry.look_again = True  # one was sent on since
         with suppress(StorageError):  # else the next look at the inbox asks
             self.look_for_ends(drop.waits_for)  # they may have ended since
+        return entry
 
     def _wake(self, drop_id: str) -> None:
         """Look again at those that wait for this drop: it has ended, or settled something."""
-        if self._stopping:
-            return
         for each in self._dependencies.awaited_by(drop_id):
-            if waiting := self._waiting.pop(each, None):
-                self._release(waiting)
-            else:
-                self._again.add(each)
+            entry = self._drops.find(each)
+            if entry is not None and entry.state is State.WAITING and not self._stopping:
+                self._release(entry.drop)
+            elif entry is not None:
+                entry.look_again = True
 
     def _release(self, drop: Drop) -> None:
         """Look what may go now; where drops are planned, so that none is meanwhile."""
-        self._again.discard(drop.drop_id)
-        self._begun_at[drop.drop_id] = self._moves
+        entry = self._drops.put(drop, State.PLANNING)
+        entry.look_again, entry.seen = False, self._moves
         self._lineup.do(lambda: self._runner.release(drop.drop_id), drop)
-
-    def _let_wait(self, drop: Drop) -> None:
-        """Nothing of a drop is left to do but what waits for others."""
-        if drop.drop_id in self._again and not self._stopping:
-            self._release(drop)
-        else:
-            self._waiting[drop.drop_id] = drop
 
     # -- deliver -------------------------------------------------------------------------------
 
     def _deliver(self, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
         from pipeline.core.shipment import DeliveryResult  # loaded by now, or soon to be
 
-        if drop.drop_id in self._cancelled:
+        if self._drops.put(drop, State.SENDING).cancelled:
             self._report(drop, DeliveryResult(drop_seq=drop.seq, complete=False, cancelled=True))
             return
         held = ExitStack()
@@ -289,7 +288,6 @@ class Work:
             back = DeliveryResult(drop_seq=drop.seq, complete=False, broken=error, moved=False)
             self._report(drop, back)
             return
-        self._delivering[drop.drop_id] = drop
         future.add_done_callback(
             lambda done: self._post(Event(act=lambda: self._came_back(drop, done, held)))
         )
@@ -298,7 +296,6 @@ class Work:
         from pipeline.core.shipment import DeliveryResult
 
         held.close()
-        del self._delivering[drop.drop_id]
         error = done.exception()
         if error is None:
             self._report(drop, done.result())
@@ -312,13 +309,13 @@ class Work:
         """Have a drop reported, unless it says what it said and rests as it did."""
         if handback.broken is not None:
             self._tell_broken(drop, handback.broken)
-        told, known = self._reported.get(drop.drop_id, (None, None))
+        entry = self._drops.put(drop, State.REPORTING)
         news = handback.moved or handback.cancelled or handback.complete
-        if known is not None and told == rest_of(drop, handback) and not news:
-            self.open[drop.drop_id] = known
+        if entry.told is not None and entry.told[0] == rest_of(drop, handback) and not news:
+            self.open[drop.drop_id] = entry.told[1]
+            self._drops.put(drop, State.RESTING)
             self._lineup.go_on()
             return
-        self._reporting.add(drop.drop_id)
         self._to_report.append((drop, handback))
         self._report_next()
 
@@ -342,32 +339,34 @@ class Work:
         error = over.exception()
         results = [error] * len(some) if error is not None else over.result()
         for (drop, handback), result in zip(some, results, strict=True):
-            self._reporting.discard(drop.drop_id)
-            if isinstance(result, LeftOpen):
-                self._reported[drop.drop_id] = rest_of(drop, handback), result.rest
-            self._was_reported(drop, result)
+            match result:
+                case Closed():
+                    self._closed(result)
+                case LeftOpen():
+                    self._left_open(result, rest_of(drop, handback))
+                case _:
+                    self.rest(drop, result)
         self._report_next()
         self._lineup.go_on()
 
-    def _was_reported(self, drop: Drop, result: Closed | LeftOpen | BaseException) -> None:
-        if isinstance(result, Closed):
-            self._closed(result)
-        elif isinstance(result, LeftOpen):
-            self.open[drop.drop_id] = result.rest
-            if result.moved:
-                self._moves += 1
-                self._moved_at[drop.drop_id] = self._moves
-                self._wake(drop.drop_id)
-            if drop.drop_id in self._cancelled:
-                self._deliver(drop)
-            elif result.through and drop.drop_id in self._dependencies:
-                self._let_wait(drop)
-        else:
-            self.rest(drop, result)
+    def _left_open(self, left: LeftOpen, cut_off: Rest | None) -> None:
+        """A drop was reported and is not through; ``cut_off``: what kept its sending, if so."""
+        drop = left.drop
+        entry = self._drops.put(drop, State.REPORTING)
+        entry.told = cut_off, left.rest
+        self.open[drop.drop_id] = left.rest
+        if left.moved:
+            self._moves += 1
+            entry.moved = self._moves
+            self._wake(drop.drop_id)
+        waits = drop.drop_id in self._dependencies
+        state = after_reporting(entry, through=left.through, waits=waits, stopping=self._stopping)
+        self._go_to(state, drop)
 
     def rest(self, drop: Drop, error: BaseException) -> None:
         """The drop rests: its storage failed, or we did. It is taken up again later."""
         self._tell_broken(drop, error)
+        self._drops.put(drop, State.RESTING)
         self.open[drop.drop_id] = rest_after(drop, error)
 
     def _tell_broken(self, drop: Drop, error: BaseException) -> None:
@@ -377,7 +376,8 @@ class Work:
         """
         if isinstance(error, StorageError):
             self.trouble = error
-            known = self.open.get(drop.drop_id), *self._reported.get(drop.drop_id, ())
+            entry = self._drops.find(drop.drop_id)
+            known = self.open.get(drop.drop_id), *((entry and entry.told) or ())
             if rest_after(drop, error) not in known:
                 log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
         else:
@@ -386,10 +386,6 @@ class Work:
     def _closed(self, closed: Closed) -> None:
         self._ended.append(closed)
         self.open.pop(closed.drop.drop_id, None)
-        self._cancelled.discard(closed.drop.drop_id)
-        self._reported.pop(closed.drop.drop_id, None)
+        self._drops.forget(closed.drop.drop_id)
         self._dependencies.wait(closed.drop.drop_id, ())
-        self._again.discard(closed.drop.drop_id)
-        self._moved_at.pop(closed.drop.drop_id, None)
-        self._begun_at.pop(closed.drop.drop_id, None)
         self._wake(closed.drop.drop_id)

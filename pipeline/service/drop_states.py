@@ -1,0 +1,126 @@
+"""Where each drop is that the service has in its hands, and what comes next for it. Pure.
+
+A drop has one entry and is in one state; ``after_…`` decide the next one. The scheduler acts.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.core.closed_drop import Rest
+from pipeline.core.model import Drop, DropState
+
+
+class State(StrEnum):
+    """Where a drop is."""
+
+    QUEUED = "queued"
+    """Claimed; it is to be read."""
+    READING = "reading"
+    """Being read, or read and next to be planned."""
+    PLANNING = "planning"
+    """Being planned, or what waits in it is looked at again."""
+    SENDING = "sending"
+    REPORTING = "reporting"
+    WAITING = "waiting"
+    """Nothing of it is left to do but what waits for other drops."""
+    RESTING = "resting"
+    """Not through; it is taken up again later, by whoever finds it unfinished."""
+
+
+BEFORE_SENDING = (State.READING, State.PLANNING)
+AFTER_PLANNING = (State.SENDING, State.REPORTING)
+UNDER_WAY = (State.QUEUED, *BEFORE_SENDING, *AFTER_PLANNING)
+"""Something will still happen to it by itself."""
+
+
+@dataclass(slots=True, kw_only=True)
+class DropEntry:
+    """What is known of a drop beside what the ledger has.
+
+    ``told``: what kept its sending when it was last reported, and what its report says.
+    ``cancelled``: nothing more of it is to be sent. ``look_again``: one that it waits for has
+    ended, or settled something, since it was held against the ledger. ``seen``, ``moved``: by the
+    scheduler's count, when that was, and when it last settled something itself.
+    """
+
+    drop: Drop
+    state: State
+    told: tuple[Rest | None, Rest] | None = None
+    cancelled: bool = False
+    look_again: bool = False
+    seen: int = 0
+    moved: int = 0
+
+
+class DropStates:
+    """The entries, by drop id. Owned by the service's thread; any thread may ask for a state."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, DropEntry] = {}
+        self._count: Counter[State] = Counter()
+
+    def put(self, drop: Drop, state: State) -> DropEntry:
+        """Move a drop to a state; it is taken in if it is new."""
+        entry = self._entries.get(drop.drop_id)
+        if entry is None:
+            entry = self._entries[drop.drop_id] = DropEntry(drop=drop, state=state)
+        else:
+            self._count[entry.state] -= 1
+            entry.drop, entry.state = drop, state
+        self._count[state] += 1
+        return entry
+
+    def find(self, drop_id: str) -> DropEntry | None:
+        """Return a drop's entry."""
+        return self._entries.get(drop_id)
+
+    def is_in(self, drop_id: str, *states: State) -> bool:
+        """Tell whether a drop is in one of these states."""
+        entry = self._entries.get(drop_id)
+        return entry is not None and entry.state in states
+
+    def count(self, *states: State) -> int:
+        """Count the drops in these states."""
+        return sum(self._count[state] for state in states)
+
+    def forget(self, drop_id: str) -> None:
+        """A drop has ended, or is in nobody's hands here."""
+        if entry := self._entries.pop(drop_id, None):
+            self._count[entry.state] -= 1
+
+    def forget_all(self, state: State) -> None:
+        """The same for all that are in a state."""
+        for drop_id in [each for each, entry in self._entries.items() if entry.state is state]:
+            self.forget(drop_id)
+
+
+def after_taking(entry: DropEntry) -> State:
+    """Return the step of a drop that comes, or is found unfinished."""
+    if entry.drop.state is not DropState.OPEN:
+        return State.QUEUED
+    return State.PLANNING if entry.drop.waits_for and not entry.cancelled else State.SENDING
+
+
+def after_looking(entry: DropEntry, *, moved: bool, rests: bool, stopping: bool) -> State:
+    """Return what comes after what waits in a drop was looked at.
+
+    ``moved``: some of it may go now. ``rests``: all else of it was done before.
+    """
+    if moved or not rests or entry.cancelled:
+        return State.SENDING
+    return _waiting(entry, stopping=stopping)
+
+
+def after_reporting(entry: DropEntry, *, through: bool, waits: bool, stopping: bool) -> State:
+    """Return what comes after the report of a drop that is not through.
+
+    ``through``: nothing of it is left but what ``waits`` for other drops.
+    """
+    if entry.cancelled:
+        return State.SENDING  # where it is seen that nothing of it is to be sent
+    return _waiting(entry, stopping=stopping) if through and waits else State.RESTING
+
+
+def _waiting(entry: DropEntry, *, stopping: bool) -> State:
+    return State.PLANNING if entry.look_again and not stopping else State.WAITING

@@ -1,0 +1,131 @@
+"""Where drops are, and what comes next: counted rightly, and decided as the table says."""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.core.model import Drop, DropState
+from pipeline.service.drop_states import (
+    DropEntry,
+    DropStates,
+    State,
+    after_looking,
+    after_reporting,
+    after_taking,
+)
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def drop(number: int = 1, state: DropState = DropState.CLAIMED, *, waits_for: str = "") -> Drop:
+    made = Drop(
+        seq=number,
+        drop_id=f"d{number}",
+        folder="",
+        source_file="a.csv",
+        state=state,
+        received_at=NOW,
+    )
+    return made.waiting_for([waits_for] if waits_for else [])
+
+
+def entry(of: Drop, *, cancelled: bool = False, look_again: bool = False) -> DropEntry:
+    return DropEntry(drop=of, state=State.QUEUED, cancelled=cancelled, look_again=look_again)
+
+
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.integers(0, 5), st.sampled_from([*State, None])),
+        st.tuples(st.none(), st.sampled_from(State)),
+    ),
+    max_size=60,
+)
+
+
+@given(MOVES)
+def test_each_drop_is_in_one_state_and_counted_there(
+    moves: list[tuple[int | None, State | None]],
+) -> None:
+    states, expected = DropStates(), dict[str, State]()
+    for number, state in moves:
+        if state is None:
+            states.forget(f"d{number}")
+            expected.pop(f"d{number}", None)
+        elif number is None:
+            states.forget_all(state)
+            expected = {each: where for each, where in expected.items() if where is not state}
+        else:
+            states.put(drop(number), state)
+            expected[f"d{number}"] = state
+        counted = Counter(expected.values())
+        assert [states.count(each) for each in State] == [counted[each] for each in State]
+        assert states.count(*State) == len(expected)
+        for each in range(6):
+            found = states.find(f"d{each}")
+            assert (found and found.state) == expected.get(f"d{each}")
+            assert states.is_in(f"d{each}", *State) == (f"d{each}" in expected)
+
+
+def test_what_is_known_of_a_drop_goes_with_it_until_it_is_forgotten() -> None:
+    states = DropStates()
+    states.put(drop(), State.QUEUED).cancelled = True
+    assert states.put(drop(), State.SENDING).cancelled
+    states.forget("d1")
+    assert not states.put(drop(), State.SENDING).cancelled
+
+
+@pytest.mark.parametrize(
+    ("found", "step"),
+    [
+        (entry(drop()), State.QUEUED),
+        (entry(drop(), cancelled=True), State.QUEUED),
+        (entry(drop(state=DropState.OPEN)), State.SENDING),
+        (entry(drop(state=DropState.OPEN, waits_for="d0")), State.PLANNING),
+        (entry(drop(state=DropState.OPEN, waits_for="d0"), cancelled=True), State.SENDING),
+    ],
+)
+def test_a_drop_that_is_taken_up(found: DropEntry, step: State) -> None:
+    assert after_taking(found) is step
+
+
+@given(
+    cancelled=st.booleans(),
+    look_again=st.booleans(),
+    moved=st.booleans(),
+    rests=st.booleans(),
+    stopping=st.booleans(),
+)
+def test_what_may_go_or_is_cancelled_goes_and_all_else_waits(
+    *, cancelled: bool, look_again: bool, moved: bool, rests: bool, stopping: bool
+) -> None:
+    found = entry(drop(state=DropState.OPEN), cancelled=cancelled, look_again=look_again)
+    looked = after_looking(found, moved=moved, rests=rests, stopping=stopping)
+    assert (looked is State.SENDING) == (moved or cancelled or not rests)
+    if looked is State.PLANNING:
+        assert look_again
+        assert not stopping
+    else:
+        assert looked in {State.SENDING, State.WAITING}
+
+
+@given(
+    cancelled=st.booleans(),
+    look_again=st.booleans(),
+    through=st.booleans(),
+    waits=st.booleans(),
+    stopping=st.booleans(),
+)
+def test_a_drop_that_was_reported_rests_or_waits(
+    *, cancelled: bool, look_again: bool, through: bool, waits: bool, stopping: bool
+) -> None:
+    found = entry(drop(state=DropState.OPEN), cancelled=cancelled, look_again=look_again)
+    state = after_reporting(found, through=through, waits=waits, stopping=stopping)
+    if cancelled:
+        assert state is State.SENDING
+    elif through and waits:
+        assert state is (State.PLANNING if look_again and not stopping else State.WAITING)
+    else:
+        assert state is State.RESTING
