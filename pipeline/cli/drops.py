@@ -26,7 +26,7 @@ _SPAN = re.compile(r"([0-9]{1,6})([mhd])")
 
 
 class Which(StrEnum):
-    """What drops may be listed by."""
+    """Name a state that drops are listed by, or one of two groups of them."""
 
     CLAIMING = "claiming"
     CLAIMED = "claimed"
