@@ -96,7 +96,7 @@ class DeliveryThread:
 
     @property
     def outage(self) -> Outage | None:
-        """What is known of an API that takes nothing; None before anything was sent."""
+        """Return how long an API has taken nothing, and why; None before anything was sent."""
         return self._dispatcher.limiter.outage if self._dispatcher else None
 
     @property

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 READY: Final = ("service", "inbox", "storage", "ledger", "api")
-"""What has to be in order for files to be worked on, by the names of ``/readyz``."""
+"""Checks of ``/readyz``: all have to be in order for files to be worked on."""
 WATCHED: Final = (*READY, "events")
 """All that trouble is told of. Without events files are found all the same, a little later."""
 

@@ -148,6 +148,7 @@ def test_half_sent_requests_by_the_thousand_leave_the_page_alive(root: Root) -> 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     root.configure(web__port=0)
+    root.prefix = ("prlimit", "--nofile=1024:1024")  # of most machines
     url = address_of(root.start("serve", "--log-format", "json"))
     host, port = url.removeprefix("http://").split(":")
     try:
