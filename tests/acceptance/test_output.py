@@ -14,7 +14,7 @@ COMMANDS = [
     *("again", "retry", "cancel", "profiles", "explain", "doctor", "deploy", "sandbox", "demo"),
 ]
 HEAVY = {"pandas", "pandera", "pyarrow", "httpx", "aiohttp", "sqlalchemy", "pydantic", "watchdog"}
-LATE = {
+STEPS = {
     "numpy",
     "pyarrow",
     "httpx",
@@ -66,23 +66,28 @@ def test_every_command_has_help_that_fits_a_screen_line(root: Root, command: str
     assert ran.err == ""
 
 
-def test_a_run_loads_what_it_needs_after_reading_while_it_reads(root: Root) -> None:
-    """Its start is half of a short run (decision 38)."""
+def test_a_run_loads_its_steps_before_a_file_and_drops_does_without_arrow(root: Root) -> None:
+    """Imports are plain, and only the process that reads has pandas (decision 38)."""
     root.drop("a.csv", orders(2))
+    before, claimed, after = _imports(root, "run", "--once").partition('"event": "drop.claimed"')
+    assert claimed
+    assert _loaded(before) >= STEPS
+    assert not NEVER & (_loaded(before) | _loaded(after))
+    listed = _loaded(_imports(root, "drops"))
+    assert "sqlalchemy" in listed
+    assert not listed & {"numpy", "pyarrow", *NEVER}
+
+
+def _imports(root: Root, *command: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "pipeline", "run", "--once"],
+        [sys.executable, "-X", "importtime", "-m", "pipeline", *command],
         cwd=REPOSITORY,
         env={**os.environ, **root.env, "SHIPDROP_ROOT": str(root.path)},
         capture_output=True,
         text=True,
         check=True,
     )
-    before, claimed, after = done.stderr.partition('"event": "drop.claimed"')
-    assert claimed
-    assert "sqlalchemy" in _loaded(before)
-    assert not LATE & _loaded(before)
-    assert _loaded(after) >= LATE
-    assert not NEVER & (_loaded(before) | _loaded(after))
+    return done.stderr
 
 
 def _loaded(times: str) -> set[str]:
