@@ -222,7 +222,7 @@ class CheckedFile(BaseModel):
 
 
 class CheckChange(BaseModel):
-    """What is to be different with a file of a check."""
+    """Say what is to be different with a file of a check."""
 
     courier: str | None = Field(default=None, max_length=60, description="Empty: recognise it.")
     left_out: bool | None = Field(default=None, description="Whether it is not to be sent.")

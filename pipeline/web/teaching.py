@@ -53,7 +53,7 @@ _NOT_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 
 
 class Teaching(Struct, frozen=True, kw_only=True):
-    """What was said so far of a file, to make a courier's profile of it.
+    """Hold what was said so far of a file, to make a courier's profile of it.
 
     ``drop``, or ``check`` and ``place`` in it: where the file is. ``courier``: the profile that is
     to learn, "" for a new one called ``title`` and ``name``. ``heading``: the row that has the

@@ -57,7 +57,7 @@ class SaidWord(BaseModel):
 
 
 class TeachingObject(BaseModel):
-    """What was said so far of a file."""
+    """Tell what was said so far of a file."""
 
     teaching: str
     version: int
@@ -94,7 +94,7 @@ class Meant(BaseModel):
 
 
 class Change(BaseModel):
-    """What is to be different; what is left out stays."""
+    """Say what is to be different; what is left out stays."""
 
     version: Version
     courier: str | None = Field(default=None, max_length=60)
@@ -123,7 +123,7 @@ class KindObject(BaseModel):
 
 
 class PreviewObject(BaseModel):
-    """How the file would be read."""
+    """Tell how the file would be read."""
 
     rows: dict[str, int] = Field(description="By outcome; unsent: would be sent.")
     refused: dict[str, Any] | None

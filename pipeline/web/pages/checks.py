@@ -37,7 +37,7 @@ _SENDING: Final = threading.Lock()
 
 @router.get("/checks/{batch}")
 async def checked_page(request: Request, front: AtFront, visitor: Operator, batch: str) -> Response:
-    """What a check told, as long as its files are kept; then what became of them."""
+    """Show what a check told, as long as its files are kept; then what became of them."""
     if staging.was_sent(front.site, batch):
         return RedirectResponse(f"/uploads/{batch}", status_code=303)
     values = await run_in_threadpool(_values, front, batch)

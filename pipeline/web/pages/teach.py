@@ -87,7 +87,7 @@ def _started(front: Front, visitor: Visitor, form: FormData) -> str:
 async def columns_page(
     request: Request, front: AtFront, visitor: Looker, teaching: str
 ) -> Response:
-    """Which courier it is, where its headings are, and which column is which."""
+    """Ask which courier it is, where its headings are, and which column is which."""
     found = await run_in_threadpool(front.teachings.get, teaching)
     if found.done:
         return RedirectResponse(found.done, status_code=303)
@@ -235,7 +235,7 @@ def _version(form: FormData) -> int:
 
 @router.get("/teach/{teaching}/words")
 async def words_page(request: Request, front: AtFront, visitor: Looker, teaching: str) -> Response:
-    """Which word means what."""
+    """Ask which word means what."""
     found = await run_in_threadpool(front.teachings.get, teaching)
     if found.done:
         return RedirectResponse(found.done, status_code=303)
@@ -325,7 +325,7 @@ def _said_of_words(
 
 @router.get("/teach/{teaching}/look")
 async def look_page(request: Request, front: AtFront, visitor: Looker, teaching: str) -> Response:
-    """How the file would be read now, row for row, and saving it."""
+    """Show how the file would be read now, row for row, and offer to save it."""
     found = await run_in_threadpool(front.teachings.get, teaching)
     if found.done:
         return RedirectResponse(found.done, status_code=303)
