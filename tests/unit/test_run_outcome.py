@@ -1,14 +1,18 @@
 """The exit code says whose matter it is that a run left something undone."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.core.closed_drop import Closed
+from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import Shut
 from pipeline.inbox.scan import Cause as WaitsFor
 from pipeline.inbox.scan import Waiting
-from pipeline.service.run_outcome import Cause, Exit, Rest, RunOutcome
+from pipeline.service.run_outcome import Cause, Exit, Rest, RunOutcome, rows_for_a_person
+from schemas.vocabulary import Outcome
 
 API = Rest(reason="The API is away.")
 DISK = Rest(reason="The disk is full.", cause=Cause.STORAGE)
@@ -32,6 +36,23 @@ def test_what_is_wrong_here_goes_before_what_is_wrong_there(
     outcome = RunOutcome(open={str(number): rest for number, rest in enumerate(resting)})
     assert outcome.exit is code
     assert words in outcome.why
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_rejected_failed_and_unknown_rows_need_a_person(outcome: Outcome) -> None:
+    rows = dict.fromkeys(map(str, Outcome), 0) | {str(outcome): 3}
+    drop = Drop(
+        seq=1,
+        drop_id="d1",
+        folder="",
+        source_file="a.csv",
+        state=DropState.COMPLETED,
+        received_at=datetime(2026, 11, 23, tzinfo=UTC),
+    )
+    need = rows_for_a_person(Closed(drop=drop, summary={"rows": rows}))
+    assert need == (3 if outcome in {Outcome.REJECTED, Outcome.FAILED, Outcome.UNKNOWN} else 0)
+    code = RunOutcome(for_a_person=need).exit
+    assert code is (Exit.NEEDS_PERSON if need else Exit.FINE)
 
 
 def test_held_sending_is_the_apis_matter_even_if_nothing_waits() -> None:

@@ -173,6 +173,15 @@ def test_a_file_that_was_written_anew_is_indexed_anew(tmp_path: Path) -> None:
     assert len(files.open(path, ["a"])) == 3
 
 
+def test_a_value_has_one_rule_in_each_column() -> None:
+    draft = Draft()
+    for column, new in ((1, "y"), (2, "z"), (1, "w")):
+        draft = draft.with_rule(Rule(column=column, old="x", new=new))
+    assert [draft.value(0, column, "x") for column in (0, 1, 2)] == ["x", "w", "z"]
+    assert len(draft.rules) == 2
+    assert draft.with_rule(Rule(column=1, old="x", new="x")).value(0, 1, "x") == "x"
+
+
 def test_a_single_cell_wins_over_a_rule_and_both_can_be_taken_back() -> None:
     draft = Draft().with_rule(Rule(column=1, old="x", new="y"))
     assert draft.value(0, 1, "x") == "y"
