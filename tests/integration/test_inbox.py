@@ -68,6 +68,17 @@ def powerless(tmp_path: Path) -> Iterator[Path]:
             one.chmod(mode)
 
 
+def test_a_file_that_keeps_changing_has_waited_since_it_came(tmp_path, clock):
+    inbox, path = make_inbox(tmp_path, clock), tmp_path / "a.csv"
+    waited = []
+    for number in range(4):
+        path.write_bytes(b"x" * (number + 1))
+        (waiting,) = inbox.scan().waiting
+        waited.append(waiting.waits_seconds)
+        clock.advance(1.5)
+    assert waited == [0.0, 1.5, 3.0, 4.5]
+
+
 def test_a_file_is_ready_only_after_it_was_seen_unchanged_for_the_settle_time(tmp_path, clock):
     (tmp_path / "x.csv").write_bytes(ROWS)
     inbox = make_inbox(tmp_path, clock)

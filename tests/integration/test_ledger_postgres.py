@@ -1,5 +1,6 @@
 """The ledger on PostgreSQL where that differs: restarts, two machines at once, odd text."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,20 @@ def ledger(tmp_path: Path, url: str) -> Iterator[SqlLedger]:
     opened = open_ledger(url, root=tmp_path)
     yield opened
     opened.close()
+
+
+def test_who_lost_the_ledger_to_another_is_told_so(tmp_path, url, ledger):
+    other, lost = open_ledger(url, root=tmp_path), threading.Event()
+    with ledger.alone(stale_seconds=60) as held:
+        held.on_lost = lost.set
+        with other._db.write() as connection:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid, 9000) FROM pg_locks WHERE locktype = 'advisory'"
+            )
+        with other.alone(stale_seconds=60) as taken:
+            assert lost.wait(20)
+        assert (held.is_lost, taken.is_lost) == (True, False)
+    other.close()
 
 
 def test_several_that_open_a_new_ledger_at_once_make_its_tables_once(tmp_path, url):
