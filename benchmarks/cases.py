@@ -15,6 +15,7 @@ from benchmarks.bench import Bench, manifest
 from benchmarks.data import write_manifest
 from benchmarks.lookers import lookers
 from benchmarks.measure import Ran, RunBrokeError, run
+from benchmarks.pages import pages
 from benchmarks.product import Setup
 from benchmarks.reading import reading
 from benchmarks.server import Server, serving
@@ -268,6 +269,7 @@ CASES: Mapping[str, Callable[[Bench], list[Line]]] = {
     "stages": stages,
     "reading": lambda bench: reading(bench.base, quick=bench.quick, repeat=bench.repeat),
     "lookers": lookers,
+    "pages": pages,
 }
 
 

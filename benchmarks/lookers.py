@@ -60,7 +60,7 @@ def _sent(bench: Bench, server: Server, rows: int, *, people: int) -> Sent:
     setup = bench.fresh("lookers", server.url, rate=CALLS_PER_SECOND)
     os.link(manifest(bench.base, rows), setup.inbox / "manifest.csv")
     server.reset()
-    port = _free_port()
+    port = free_port()
     env = {**setup.env, "SHIPDROP_WEB__PORT": str(port)}
     command = [*setup.command(once=True), "--web"]
     crowd = _crowd(port, people) if people else None
@@ -83,7 +83,7 @@ def _gone(crowd: "subprocess.Popen[str]") -> dict[str, float]:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
@@ -103,7 +103,7 @@ class Person:
         """Open the page, then keep it up to date as its script does."""
         await asyncio.sleep(2 * self._dice.random())
         while True:
-            text = await self._get("/")
+            text = await self._get("/drops")
             found = re.search(r"/drops/(d2\w+)", text)
             pace, part = 2.0, "/drops/list"
             if self._at_drop and found:

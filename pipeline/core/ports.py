@@ -180,6 +180,8 @@ class DropLine(Struct, frozen=True, kw_only=True):
     somebody left as they are; ``returned``: rows that need a person in the drop it corrects.
     ``again_at``, ``again_folder``, ``again_name``: when its file was put into the inbox to be read
     again, and its place there; "" where it was not. ``again_as``: the drop that it became.
+    ``need``: its rows that need a person now; ``to_do``: whether anything of it is left to do;
+    ``put_off``: reason, who and when, where somebody said that nothing of it is.
     """
 
     seq: int
@@ -205,6 +207,9 @@ class DropLine(Struct, frozen=True, kw_only=True):
     again_folder: str = ""
     again_name: str = ""
     again_as: str | None = None
+    need: int = 0
+    to_do: bool = False
+    put_off: tuple[str, str, str] | None = None
 
     @property
     def troubled(self) -> int:
@@ -212,21 +217,16 @@ class DropLine(Struct, frozen=True, kw_only=True):
         rows = self.summary["rows"] if self.summary else {}
         return sum(rows.get(each, 0) for each in FOR_A_PERSON)
 
-    @property
-    def need(self) -> int:
-        """Rows that need a person now, in this drop."""
-        if self.again_as:
-            return 0
-        return max(0, self.troubled - self.fixed - self.aside - self.returned)
-
 
 class Search(Struct, frozen=True, kw_only=True):
     """Which drops are wanted; "" is any. ``needs``: an outcome of which it has rows.
 
     ``words`` stand in the file's name or the drop's id. ``before``, ``after``: older or newer
-    than the drop with that ``seq``. ``to_do``: with rows that need a person, or refused, and not
-    read again since.
-    ``since``: received then or later.
+    than the drop with that ``seq``. ``to_do``: where something is left for people to do, and its
+    file was not read again since.
+    ``since``, ``until``: received in this time, from the one moment to before the other.
+    ``sort``: "" by number, else file, courier, state, rows or need; ``backward``: the
+    largest first, but by number the oldest first. ``offset``: how many to leave out.
     ``families``: drops that correct another only where there is something to do in them.
     """
 
@@ -234,6 +234,10 @@ class Search(Struct, frozen=True, kw_only=True):
     state: str = ""
     courier: str = ""
     needs: str = ""
+    until: datetime | None = None
+    sort: str = ""
+    backward: bool = False
+    offset: int = 0
     before: int | None = None
     after: int | None = None
     limit: int = 50

@@ -43,6 +43,7 @@ class Latecomers:
         self._clock = clock
         self._after = after_seconds
         self._late: dict[_Place, Late] = {}
+        self._lying: tuple[Late, ...] = ()
         self._noted: dict[_Place, Cause] = {}
         self._stale: set[_Place] | None = None
 
@@ -50,6 +51,11 @@ class Latecomers:
     def late(self) -> tuple[Late, ...]:
         """The files that are late now, the longest waiting first."""
         return tuple(sorted(self._late.values(), key=lambda each: each.since))
+
+    @property
+    def lying(self) -> tuple[Late, ...]:
+        """All files that wait now, late or not, the longest waiting first."""
+        return self._lying
 
     def look(
         self, waiting: Iterable[Waiting], lying: frozenset[_Place], *, at_once: bool = False
@@ -60,10 +66,12 @@ class Latecomers:
         ``at_once``: however short they have waited.
         """
         now = self._clock.now()
+        told = [(each.waits_seconds, self._as_late(each, now)) for each in waiting]
+        self._lying = tuple(sorted((late for _, late in told), key=lambda each: each.since))
         self._late = {
-            (each.folder, each.name): self._as_late(each, now)
-            for each in waiting
-            if at_once or each.waits_seconds >= self._after
+            (late.folder, late.name): late
+            for seconds, late in told
+            if at_once or seconds >= self._after
         }
         for place, late in self._late.items():
             if self._noted.get(place) is not late.cause:

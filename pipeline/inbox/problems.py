@@ -21,9 +21,10 @@ _SAY_AGAIN_SECONDS = 600.0
 class Problems:
     """Owned by the service's thread.
 
-    ``late``: the files that wait for too long, as last seen. ``resting``: drop id → why it is not
-    through; ``again_at``: when those that rest are tried again, monotonic seconds; ``busy``: drops
-    are under way. ``on_scan`` is called whenever the whole inbox was listed.
+    ``late``: the files that wait for too long, as last seen; ``lying``: all that wait.
+    ``resting``: drop id → why it is not through; ``again_at``: when those that rest are tried
+    again, monotonic seconds; ``busy``: drops are under way. ``on_scan`` is called whenever the
+    whole inbox was listed.
     """
 
     def __init__(self, *, clock: Clock) -> None:
@@ -34,6 +35,7 @@ class Problems:
         self._since: dict[str, str] = {}
         self._told: dict[str, tuple[str, float]] = {}
         self.late: tuple[Late, ...] = ()
+        self.lying: tuple[Late, ...] = ()
         self.resting: Mapping[str, Rest] = {}
         self.again_at: float | None = None
         self.busy = False

@@ -234,6 +234,7 @@ class Looking:
             since=troubles.since(),
             waiting=as_dicts(troubles.late[:_MOST_LATE]),
             waiting_long=len(troubles.late),
+            lying=as_dicts(troubles.lying[:_MOST_LATE]),
             open=[
                 {"drop_id": drop_id, "file": rest.file, **rest.as_dict(), "again_at": again_at}
                 for drop_id, rest in islice(troubles.resting.items(), _MOST_OPEN)

@@ -81,7 +81,8 @@ class Pulse(Struct, frozen=True, kw_only=True):
     else "".
     ``trouble``: scan, events, storage, api → what is in the way, "" is fine; ``since``: since when.
     ``waiting``: files that wait for long (folder, file, cause, reason, since), the first of
-    ``waiting_long``. ``open``: drops that rest (drop_id, file, reason, hint, cause, waits_for,
+    ``waiting_long``; ``lying``: all that wait, late or not, as far as they are told.
+    ``open``: drops that rest (drop_id, file, reason, hint, cause, waits_for,
     again_at: when they are tried again), the first of ``open_drops``.
     """
 
@@ -104,6 +105,7 @@ class Pulse(Struct, frozen=True, kw_only=True):
     since: Mapping[str, str] = field(default_factory=dict)
     waiting: Sequence[Mapping[str, str]] = ()
     waiting_long: int = 0
+    lying: Sequence[Mapping[str, str]] = ()
     open: Sequence[Mapping[str, Any]] = ()
     open_drops: int = 0
 

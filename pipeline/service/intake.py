@@ -140,6 +140,11 @@ class Intake:
         return self._latecomers.late
 
     @property
+    def lying(self) -> tuple[Late, ...]:
+        """The files that wait, late or not."""
+        return self._latecomers.lying
+
+    @property
     def settling(self) -> bool:
         """True while a file may become ready by nothing but time."""
         return bool(self._scan.waiting)

@@ -215,7 +215,7 @@ class Service:
         outage = self._delivery.outage
         if outage is not None and outage.shut is None:
             self._told_shut = ""
-        self._troubles.late = self._intake.late
+        self._troubles.late, self._troubles.lying = self._intake.late, self._intake.lying
         self._troubles.busy = self._scheduler.busy
         self._troubles.resting, self._troubles.again_at = self._scheduler.open, self._resume_at
         self._on_turn()

@@ -21,18 +21,21 @@ from schemas.vocabulary import Milestone, Outcome
 _CALLS = {"put": "sent", "ask": "asked"}
 
 
-def trace_order(site: Site, order_id: str) -> list[dict[str, Any]]:
+def trace_order(site: Site, order_id: str, *, in_short: bool = False) -> list[dict[str, Any]]:
     """One object per row that named the order, oldest drop first.
 
-    What the ledger does not keep (why nothing was sent for a row) is read from its results file.
+    What the ledger does not keep (why nothing was sent for a row) is read from its results file;
+    ``in_short``: no file is read.
     """
-    return [_told(site, sighting) for sighting in site.ledger.sightings(order_id)]
+    return [
+        _told(site, sighting, in_short=in_short) for sighting in site.ledger.sightings(order_id)
+    ]
 
 
-def _told(site: Site, seen: Sighting) -> dict[str, Any]:
+def _told(site: Site, seen: Sighting, *, in_short: bool) -> dict[str, Any]:
     chunk, verdict, drop = seen.chunk, seen.verdict, seen.drop
     status = Milestone(seen.status).wire if seen.status else ""
-    results = _results(site, seen)
+    results = None if in_short else _results(site, seen)
     line = _line(results, seen, status) if results is not None else {}
     calls = [r for r in seen.receipts if not r.positions or str(seen.pos) in r.positions.split(",")]
     outcome = _outcome(seen)
@@ -53,7 +56,9 @@ def _told(site: Site, seen: Sighting) -> dict[str, Any]:
         "message": message,
         "results_file": str(results) if results is not None else None,
         "chunk": chunk.no if chunk else None,
-        "sent": _sent(site, seen, chunk) if chunk is not None and chunk.attempts else None,
+        "sent": _sent(site, seen, chunk)
+        if chunk is not None and chunk.attempts and not in_short
+        else None,
         "calls": [
             {"at": r.at, "kind": r.kind, "http_status": r.http_status, "note": r.note}
             for r in calls

@@ -52,6 +52,92 @@ class DropList(BaseModel):
 
     drops: list[DropObject]
     next: int | None = Field(description="Give it as `before` for the older ones; null: no more.")
+    hits: int = Field(description="How many there are in all.")
+
+
+class ToDoItem(BaseModel):
+    """One thing to see to. ``since``: null where nobody knows."""
+
+    kind: Literal["rows", "api", "refused", "waiting", "late"]
+    key: str = Field(description="Its name among those of its kind: a drop, a courier, a place.")
+    title: str
+    said: str
+    since: datetime | None
+    rows: int = Field(description="Rows that are left.")
+    drop_id: str | None
+
+
+class ToDoList(BaseModel):
+    """Everything there is to do; of files the 50 oldest. ``count``: all of it."""
+
+    count: int
+    items: list[ToDoItem]
+
+
+class ToDoOrder(BaseModel):
+    """A thing of the list about which nothing is to be done."""
+
+    kind: Literal["rows", "api", "refused", "waiting", "late"]
+    key: str = Field(min_length=1, max_length=600)
+    reason: Literal["already delivered", "not ours", "duplicate", "other"]
+    who: str = Field(default="", max_length=100, description="Without users: who says so.")
+
+
+class WaitingObject(BaseModel):
+    """A thing in the inbox. ``size`` and ``since`` are null for what is never taken."""
+
+    folder: str
+    name: str
+    size: int | None
+    since: datetime | None
+    why: str = Field(description="What it waits for and what to do, or why it is never taken.")
+
+
+class WaitingList(BaseModel):
+    """Everything in the inbox, the longest waiting first."""
+
+    files: list[WaitingObject]
+    never: list[WaitingObject]
+
+
+class CourierOnDay(BaseModel):
+    """A courier on a day. ``late``: no file had come by the time it was expected."""
+
+    courier: str
+    files: int
+    first_file_at: datetime | None
+    expected_by: datetime | None
+    late: bool
+    rows: dict[str, int] = Field(description="By outcome.")
+    left_to_do: int
+
+
+class DayObject(BaseModel):
+    """A day where the manifests come from."""
+
+    day: str
+    couriers: list[CourierOnDay]
+
+
+class AnswerObject(BaseModel):
+    """An order in a sentence. ``asked``: the text that led to it: its id or an AWB."""
+
+    order_id: str
+    asked: str
+    said: str
+    outcome: str
+    at: datetime | None
+    drop_id: str | None
+
+
+class AnswerList(BaseModel):
+    """What was found of orders and AWBs. ``missing``: texts that nothing is known of."""
+
+    answers: list[AnswerObject]
+    missing: list[str]
+    like: list[str] = Field(description="Order ids that the one text is a part of.")
+    back_to: datetime | None = Field(description="How far files were looked through for AWBs.")
+    next: int | None = Field(description="Give it as `before` to look further back; null: no more.")
 
 
 class RowObject(BaseModel):

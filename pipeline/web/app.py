@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import structlog
 from fastapi import FastAPI, Request
@@ -34,16 +34,19 @@ from pipeline.web.pages import (
     api,
     api_corrections,
     api_teach,
+    api_to_do,
     api_words,
     checks,
     couriers,
+    days,
     drops,
     find,
     fix,
     login,
     machines,
-    pictures,
+    reports,
     teach,
+    to_do,
     upload,
     workers,
 )
@@ -54,6 +57,7 @@ from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
 from pipeline.web.teaching import Teachings
 from pipeline.web.templating import make_templates
+from pipeline.web.to_do import ToDo
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +103,7 @@ def create_app(site: Site) -> FastAPI:
         templates=make_templates(site, strip),
         strip=strip,
         tally=tally,
+        to_do=ToDo(site, strip, tally),
         files=SheetFiles(),
         shelf=RejectsShelf(),
         drafts=Drafts(site),
@@ -109,20 +114,22 @@ def create_app(site: Site) -> FastAPI:
         unsaved=Unsaved(),
     )
     for each in (
+        to_do,
         fix,
         teach,
+        days,
         drops,
         checks,
         upload,
         find,
         couriers,
-        pictures,
+        reports,
         workers,
         login,
         machines,
     ):
         app.include_router(each.router, include_in_schema=False)
-    for each in (api_teach, api_words, api_corrections, api):
+    for each in (api_teach, api_words, api_corrections, api_to_do, api):
         app.include_router(each.router)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)
@@ -158,8 +165,15 @@ def _problem(request: Request, status: int, message: str, hint: str = "") -> Res
     visitor = front_of(request).access.visitor(
         request.scope["session"], request.headers.get("authorization", "")
     )
-    values = {"message": message, "hint": hint, "status": status}
+    values = {"message": message, "hint": hint, "status": status, "back": _back(request)}
     return page(request, "problem.html", values, visitor=visitor, status=status)
+
+
+def _back(request: Request) -> str:
+    """Return the page of ours that somebody was on, else the first."""
+    came = urlsplit(request.headers.get("referer", ""))
+    ours = came.netloc == request.headers.get("host") and came.path != request.url.path
+    return f"{came.path}?{came.query}".rstrip("?") if ours and came.path.startswith("/") else "/"
 
 
 async def _log_in_first(request: Request, _error: Exception) -> Response:
@@ -200,7 +214,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as registered
-    words = {404: "There is nothing under this address.", 405: "That cannot be done here."}
+    words = {404: "Page not found.", 405: "That cannot be done here."}
     response = _problem(request, error.status_code, words.get(error.status_code, error.detail))
     response.headers.update(error.headers or {})
     return response

@@ -7,7 +7,7 @@ import structlog
 
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
-from pipeline.core.ports import FOR_A_PERSON
+from pipeline.core.ports import FOR_A_PERSON, DropLine
 from pipeline.web import drop_view
 from pipeline.web.access import Visitor
 from pipeline.web.corrections import Table, line_of
@@ -15,6 +15,8 @@ from pipeline.web.front import Front, NotPossible
 
 log = structlog.get_logger(__name__)
 
+OF_DROPS: Final = ("rows", "refused", "api")
+"""Kinds of things to do that are drops."""
 REASONS: Final = ("already delivered", "not ours", "duplicate", "other")
 
 
@@ -46,6 +48,61 @@ def take_back(front: Front, visitor: Visitor, drop_id: str, rows: Collection[int
     count = front.site.ledger.set_aside(drop.seq, set(rows), reason="", who="", at="")
     log.info("web.taken_back", drop=drop_id, rows=count, user=visitor.name)
     return count
+
+
+def set_file_aside(
+    front: Front, visitor: Visitor, drop_id: str, *, reason: str, who: str
+) -> DropLine:
+    """Leave all that is left of a file as it is: its rows, or a file that was refused.
+
+    Raises NotThere, NotPossible (no reason, or nothing is left of it), StorageError.
+    """
+    if reason not in REASONS:
+        raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(REASONS)}.")
+    drop = line_of(front, drop_id)
+    if not drop.to_do:
+        raise NotPossible("Nothing of this file is left to do.")
+    at = stamp(front.site.clock.now())
+    who = (visitor.name or who.strip())[:100]
+    front.site.ledger.put_off(drop.seq, reason=reason, who=who, at=at)
+    log.info("web.file_set_aside", drop=drop_id, user=visitor.name)
+    return line_of(front, drop_id)
+
+
+def take_file_back(front: Front, visitor: Visitor, drop_id: str) -> DropLine:
+    """Let a file that was set aside be seen to again. Raises NotThere, StorageError."""
+    front.site.ledger.put_off(line_of(front, drop_id).seq, reason="", who="", at="")
+    log.info("web.file_taken_back", drop=drop_id, user=visitor.name)
+    return line_of(front, drop_id)
+
+
+def leave_aside(
+    front: Front, visitor: Visitor, kind: str, key: str, *, reason: str, who: str
+) -> None:
+    """Leave one thing of the list of what there is to do as it is.
+
+    Raises NotThere, NotPossible (no reason, or it is not on the list), StorageError.
+    """
+    if kind in OF_DROPS:
+        set_file_aside(front, visitor, key, reason=reason, who=who)
+        return
+    if reason not in REASONS:
+        raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(REASONS)}.")
+    items = [each for some in front.to_do.items().values() for each in some]
+    item = next((each for each in items if (each.kind, each.key) == (kind, key)), None)
+    if item is None:
+        raise NotPossible("It is not on the list any more.")
+    front.to_do.set_aside(item, reason=reason, who=visitor.name or who.strip())
+    log.info("web.put_off", kind=kind, user=visitor.name)
+
+
+def take_back_thing(front: Front, visitor: Visitor, kind: str, key: str) -> None:
+    """Put one thing back on the list. Raises NotThere, StorageError."""
+    if kind in OF_DROPS:
+        take_file_back(front, visitor, key)
+        return
+    front.to_do.take_back(kind, key)
+    log.info("web.put_back", kind=kind, user=visitor.name)
 
 
 def rows_with(table: Table, label: str) -> set[int]:

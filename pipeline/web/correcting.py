@@ -14,7 +14,7 @@ from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
 from pipeline.reporting.rejects_csv import LEADING
 from pipeline.storage.durable_files import storing
 from pipeline.storage.file_names import stem_of
-from pipeline.web.drafts import Draft
+from pipeline.web.drafts import Draft, Rule
 from pipeline.web.faults import Rejects
 from schemas.parcels import HELD_AS
 from schemas.vocabulary import Role
@@ -39,6 +39,11 @@ def open_lines(
         done |= np.isin(numbers, list(fixed)) & own
     done[[line for line in draft.sent if line < len(done)]] = True
     return np.flatnonzero(~done)
+
+
+def rows_with_value(rejects: Rejects, rule: Rule) -> int:
+    """Return how many lines have the value that a rule replaces, in its column."""
+    return int(pc.sum(pc.equal(rejects.table.column(rule.column), rule.old)).as_py() or 0)
 
 
 def changed_lines(rejects: Rejects, draft: Draft) -> npt.NDArray[np.bool_]:

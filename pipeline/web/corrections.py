@@ -21,6 +21,7 @@ from pipeline.web.drafts import Draft, Rule
 from pipeline.web.faults import Rejects
 from pipeline.web.front import Front, NotPossible, NotThere
 from pipeline.web.remember import forget, key_of, remember
+from pipeline.web.words import counted
 from schemas.courier import GENERIC
 from schemas.vocabulary import Outcome, Role
 
@@ -63,7 +64,7 @@ def line_of(front: Front, drop_id: str) -> DropLine:
     """Return the drop with this id. Raises NotThere."""
     found = front.site.ledger.lines([drop_id])
     if not found:
-        raise NotThere(f"There is no drop {drop_id[:60]}.")
+        raise NotThere(f"There is no file {drop_id[:60]}.")
     return found[0]
 
 
@@ -72,7 +73,7 @@ def table_of(front: Front, drop_id: str) -> Table:
     drop = line_of(front, drop_id)
     full = front.site.ledger.find(drop_id)
     if full is None or not full.facts.get("sheets"):
-        raise NotThere("There is nothing to correct in this drop.")
+        raise NotThere("There is nothing to correct in this file.")
     path = drop_view.outbox_file(front.site, drop, "rejects")
     try:
         rejects = front.rejects(path, full.facts["sheets"])
@@ -80,8 +81,8 @@ def table_of(front: Front, drop_id: str) -> Table:
         raise NotPossible(error.message, hint=error.hint) from error
     except OSError as error:
         raise NotThere(
-            "The rejects file is no longer in the outbox.",
-            hint="Correct the file as it was dropped, and drop it again: nothing is sent twice.",
+            "The file of rows to correct is no longer there.",
+            hint="Correct the original file, and upload it again: nothing is sent twice.",
         ) from error
     aside = {each[0]: (each[1], each[2], each[3]) for each in full.facts.get("aside", ())}
     fixed = frozenset(full.facts.get("fixed_rows", ()))
@@ -144,7 +145,10 @@ def _returned(
             yield (
                 row,
                 (),
-                ("", "It came back with a fault; its rejects file is there no more."),
+                (
+                    "",
+                    "It came back with a fault; its file is not there any more.",
+                ),
             )
         return
     names = back.headers
@@ -176,9 +180,10 @@ def replace_value(
             hint="Each row has an order id and an AWB of its own: one value in several rows would "
             "report several orders as one.",
         )
-    told = f'Every "{rule.old}" is now "{rule.new}".'
+    changed = correcting.rows_with_value(table.left, rule)
+    told = f'{counted(changed, "row")} changed: "{rule.old}" is now "{rule.new}".'
     if rule.old == rule.new:
-        told = f'"{rule.old}" stands as it was in the file again.' + _unlearn(front, table, rule)
+        told = "Undone." + _unlearn(front, table, rule)
     elif remember_for:
         lesson = _learn(front, visitor, table, rule, remember_for, who)
         told += lesson[1]
@@ -201,7 +206,7 @@ def _learn(
     except NotPossible as error:
         return "", f" {error}"
     log.info("web.remembered", courier=courier, user=visitor.name)
-    return courier, f' From now on, {courier} may write "{rule.old}" for it.'
+    return courier, f' From now on "{rule.old}" means {rule.new} in files of {courier}.'
 
 
 def _unlearn(front: Front, table: Table, rule: Rule) -> str:
@@ -281,7 +286,7 @@ def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) ->
         whole_file=table.whole_file,
     )
     if not len(lines):
-        raise NotPossible("Nothing was changed yet.", hint="Correct a cell, or tick a row.")
+        raise NotPossible("Choose at least one row to send.", hint="Correct a cell, or tick a row.")
     doubts = doubts_of(front, table)
     if doubts and sure != mark_of(doubts):
         raise Doubtful(doubts)

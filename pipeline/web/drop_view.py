@@ -21,8 +21,8 @@ PAGE: Final = 50
 #: What may be fetched of a drop: name in the address → (file, as a person calls it).
 FILES: Final[Mapping[str, tuple[str, str]]] = {
     "results": (file_names.RESULTS, "Results (CSV)"),
-    "rejects": (file_names.REJECTS, "Rejects (CSV)"),
-    "rejects_xlsx": (file_names.REJECTS_TWIN, "Rejects (Excel)"),
+    "rejects": (file_names.REJECTS, "Rows to correct (CSV)"),
+    "rejects_xlsx": (file_names.REJECTS_TWIN, "Rows to correct (Excel)"),
     "refused": (file_names.REFUSED, "Why it was refused"),
     "summary": (file_names.SUMMARY, "Summary (JSON)"),
     "received": (file_names.RECEIVED, "Receipt (JSON)"),
@@ -79,7 +79,7 @@ def downloads(site: Site, drop: DropLine) -> list[tuple[str, str]]:
         (kind, FILES[kind][1]) for kind in _DOWNLOADS if outbox_file(site, drop, kind).is_file()
     ]
     if original_file(site, drop) is not None:
-        found.append(("original", "The file as dropped"))
+        found.append(("original", "Original file"))
     return found
 
 

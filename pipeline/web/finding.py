@@ -7,8 +7,9 @@ is told, and where to go on.
 import csv
 import io
 import mmap
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,41 +21,101 @@ from pipeline.core.ports import DropLine, Search
 from pipeline.service.order_history import trace_order
 from pipeline.service.wiring import Site
 from pipeline.web import drop_view
+from pipeline.web.words import OUTCOMES, REPORTED
 
 _LOOKING: Final = threading.BoundedSemaphore(2)
 _SECONDS: Final = 3.0
 _DROPS: Final = 50
 _MOST_ORDERS: Final = 20
+MOST_IDS: Final = 100
+_AT_LENGTH: Final = 5
+"""Orders that are told with all that their results files say."""
+_SHORTEST: Final = 4
+_BETWEEN: Final = re.compile(r"[\s,;\"']+")
+_ID: Final = re.compile(r"[\w\-/#.]{4,100}")
 _LONGEST_LINE: Final = 64 * 1024
 
 
 class Story(Struct, frozen=True, kw_only=True):
-    """All that is known of one order. ``awbs``: the numbers that led here, if it was by AWB."""
+    """All that is known of one order. ``asked``: the text that led here: its id or an AWB."""
 
     order_id: str
+    asked: str
     seen: list[dict[str, Any]]
+
+    @property
+    def answer(self) -> "Answer":
+        """What became of it, in a sentence."""
+        return answer_of(self.order_id, self.seen)
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """An order in a sentence. ``at``: when that was; ``outcome``: of the row that it is about."""
+
+    order_id: str
+    said: str
+    outcome: str
+    at: datetime | None
+    drop_id: str
+    source_file: str
+    row: int
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """What was found. ``back_to``: how far the files were looked through for an AWB, None if all;
-    ``before``: where to go on.
+    """What was found. ``missing``: texts that neither an order id nor an AWB is; ``like``: order
+    ids that one text is a part of.
+
+    ``back_to``: how far the files were looked through for an AWB, None if all; ``before``: where to
+    go on.
     """
 
     stories: list[Story]
-    by_awb: bool = False
+    missing: list[str]
+    like: list[str]
     back_to: datetime | None = None
     before: int | None = None
 
 
+def ids_in(words: str) -> list[str]:
+    """Return the texts that somebody typed or pasted, each once."""
+    return list(dict.fromkeys(_BETWEEN.sub(" ", words).split()))[:MOST_IDS]
+
+
+def may_be_id(words: str) -> bool:
+    """Tell whether somebody may have typed order ids or AWBs rather than a file's name."""
+    ids = ids_in(words)
+    return bool(ids) and all(_ID.fullmatch(each) and any(map(str.isdigit, each)) for each in ids)
+
+
+def answers(site: Site, words: str) -> list[Answer]:
+    """Return what became of the orders that somebody typed, as far as the ledger knows at once."""
+    traced = ((each, trace_order(site, each, in_short=True)) for each in ids_in(words))
+    return [answer_of(order_id, seen) for order_id, seen in traced if seen]
+
+
 def find(site: Site, words: str, before: int | None = None) -> Found:
-    """The story of an order id, else of the orders that an AWB stands beside."""
-    if before is None and (seen := trace_order(site, words)):
-        return Found(stories=[Story(order_id=words, seen=seen)])
+    """Return the stories of orders, by their ids, else by AWBs that stand beside them."""
+    asked = ids_in(words)
+    in_short = len(asked) > _AT_LENGTH
+    stories, left = [], []
+    for each in asked:
+        seen = trace_order(site, each, in_short=in_short) if before is None else []
+        if seen:
+            stories.append(Story(order_id=each, asked=each, seen=seen))
+        else:
+            left.append(each)
+    if not left:
+        return Found(stories=stories, missing=[], like=[])
     with _LOOKING:
-        orders, stopped = _orders_with(site, words, before)
+        orders, stopped = _orders_with(site, left, before)
+    for order, awb in orders.items():
+        seen = trace_order(site, order, in_short=in_short)
+        stories.append(Story(order_id=order, asked=awb, seen=seen))
+    missing = [each for each in left if each not in orders.values()]
     return Found(
-        stories=[Story(order_id=order, seen=trace_order(site, order)) for order in orders],
-        by_awb=True,
+        stories=stories,
+        missing=missing,
+        like=_like(site, missing[0]) if len(asked) == 1 and missing else [],
         back_to=stopped.received_at if stopped else None,
         before=stopped.seq if stopped else None,
     )
@@ -70,17 +131,58 @@ def find_all(site: Site, words: str) -> list[tuple[str, list[dict[str, Any]]]]:
     return list(stories.items())
 
 
-def _orders_with(site: Site, awb: str, before: int | None) -> tuple[list[str], DropLine | None]:
-    """The orders beside this AWB, and the last drop that was looked at when time ran out."""
+def _like(site: Site, text: str) -> list[str]:
+    """Return order ids that begin with a text, else those that hold it."""
+    if len(text) < _SHORTEST:
+        return []
+    begin = site.ledger.orders_like(text, _MOST_ORDERS)
+    return begin or site.ledger.orders_like(text, _MOST_ORDERS, anywhere=True)
+
+
+def answer_of(order_id: str, seen: Sequence[Mapping[str, Any]]) -> Answer:
+    """Return an order in a sentence: the last thing that was reported, else its last row."""
+    reported = [each for each in seen if each["outcome"] == "accepted" and each["order_status"]]
+    last = reported[-1] if reported else (seen[-1] if seen else {})
+    status = str(last.get("order_status", ""))
+    name = REPORTED.get(status, status)
+    outcome = str(last.get("outcome", "not sent"))
+    at = last.get("sent_at") or last.get("received_at")
+    said = {
+        "accepted": f"{name} was reported",
+        "duplicate": f"{name} had been reported before",
+        "failed": f"{name} was refused by Fynd",
+        "unknown": f"It is not clear whether {name} was taken: check the order",
+        "unsent": f"{name} is waiting to be sent",
+        "rejected": "Its row must be corrected",
+        "ignored": "Nothing needed to be reported",
+    }.get(outcome, "Nothing was reported")
+    if not seen:
+        said = "Its row must be corrected, or nothing needed to be reported"
+    return Answer(
+        order_id=order_id,
+        said=said,
+        outcome=outcome if outcome in OUTCOMES else "ignored",
+        at=datetime.fromisoformat(at) if at else None,
+        drop_id=str(last.get("drop_id", "")),
+        source_file=str(last.get("source_file", "")),
+        row=int(last.get("row", 0)),
+    )
+
+
+def _orders_with(
+    site: Site, awbs: Sequence[str], before: int | None
+) -> tuple[dict[str, str], DropLine | None]:
+    """Return order → AWB beside it, and the last drop that was looked at when time ran out."""
     ends_at = site.clock.monotonic() + _SECONDS
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for drop in _drops(site, before):
         path = drop_view.outbox_file(site, drop, "results")
-        for order in _orders_in(path, awb):
-            found.setdefault(order)
-        if site.clock.monotonic() > ends_at or len(found) >= _MOST_ORDERS:
-            return list(found), drop
-    return list(found), None
+        for awb in awbs:
+            for order in _orders_in(path, awb):
+                found.setdefault(order, awb)
+        if site.clock.monotonic() > ends_at or len(found) >= max(_MOST_ORDERS, len(awbs)):
+            return found, drop
+    return found, None
 
 
 def _drops(site: Site, before: int | None) -> Iterator[DropLine]:

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -24,6 +25,7 @@ from pipeline.web.sharing import Shared
 from pipeline.web.sheets import SheetFiles, identity_of
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
+from pipeline.web.to_do import ToDo
 from pipeline.web.words import STATES, WAITING_STATES
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Front(Struct, frozen=True, kw_only=True):
     templates: Jinja2Templates
     strip: Strip
     tally: Tally
+    to_do: ToDo
     files: SheetFiles
     shelf: "RejectsShelf"
     drafts: Drafts
@@ -125,7 +128,7 @@ class RejectsShelf:
         if identity[1] > _LARGEST:
             raise StorageError(
                 f"{path.name} is too large to be corrected here.",
-                hint="Correct it in a spreadsheet, and drop it as it is.",
+                hint="Correct it in a spreadsheet, and upload it as it is.",
             )
         with self._lock:
             kept = self._kept.get(path)
@@ -181,8 +184,8 @@ def operating(visitor: Looker) -> Visitor:
     """Whoever may change something. Raises LogInFirst or NotAllowed."""
     if not visitor.operates:
         raise NotAllowed(
-            "You may look, but not change anything.",
-            hint="Ask whoever looks after Shipdrop for access.",
+            "Your account is read-only.",
+            hint="Ask your administrator for access.",
         )
     return visitor
 
@@ -243,8 +246,8 @@ def _check(token: str, request: Request, front: Front, visitor: Visitor) -> None
         return
     if not front.access.is_form_token(request.scope["session"], token):
         raise NotAllowed(
-            "This form is too old, or did not come from this page.",
-            hint="Load the page again, then repeat what you did.",
+            "The page was out of date.",
+            hint="Load it again, then repeat what you did. What was typed into cells is kept.",
         )
 
 
@@ -283,5 +286,13 @@ def page(
         "visitor": visitor,
         "csrf": front.access.form_token(request.scope["session"]),
         "needs_login": front.access.needs_login,
+        "to_do_count": _to_do_count(front) if visitor is not None else 0,
     }
     return front.templates.TemplateResponse(request, template, given, status_code=status)
+
+
+def _to_do_count(front: Front) -> int:
+    """The badge; 0 where the ledger cannot be read, as the strip tells."""
+    with suppress(StorageError):
+        return front.to_do.count()
+    return 0

@@ -28,7 +28,7 @@ from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import storing
 from pipeline.web.lateness import couriers
 from pipeline.web.tally import Tally
-from pipeline.web.words import counted
+from pipeline.web.words import counted, verdict
 from schemas.display import shown
 
 log = structlog.get_logger(__name__)
@@ -39,11 +39,10 @@ _SHORTEST_LOOK: Final = 0.5
 _MOST_LINES: Final = 40
 _LOOKED_THROUGH: Final = 1_000
 """Ends of drops that need nobody, until it is kept how far they were looked through."""
-_FOR_A_PERSON: Final = ("rejected", "failed", "unknown")
 _WORDS: Final[Mapping[str, str]] = {
     "inbox": "the inbox",
     "storage": "storage",
-    "api": "the API",
+    "api": "Fynd",
 }
 """Trouble that people are told of → its name."""
 
@@ -185,7 +184,7 @@ class Notices:
             words = f"Over: {_WORDS[what]} is in order again."
             return words if self._lasts(pulse.started_at) else ""
         if pulse.answered_at > since:
-            return "Sending goes on: the API answers again."
+            return "Sending goes on: Fynd answers again."
         monotonic = self._site.clock.monotonic()
         if pulse.due:
             self._idle_at = None
@@ -193,7 +192,7 @@ class Notices:
         if self._idle_at is None:
             self._idle_at = monotonic
         idle = monotonic - self._idle_at >= self._outage_seconds
-        return "Nothing waits for the API any more; it was not asked again." if idle else ""
+        return "Nothing waits for Fynd any more; it was not asked again." if idle else ""
 
     def _read(self) -> Told:
         last = self._site.ledger.last_closing()
@@ -215,18 +214,16 @@ def _ended(drop: DropLine) -> str:
     name = shown(drop.source_file, 80)
     if drop.state is DropState.REFUSED:
         refused = summary.get("refused") or {}
-        return f"Refused: {name} ({drop.drop_id}), {refused.get('code', '')}."
-    rows = summary.get("rows", {})
-    need = [f"{rows[each]:,} {each}" for each in _FOR_A_PERSON if rows.get(each)]
-    if not need:
+        return f"Refused: {name}. {refused.get('message', '')}"
+    if not drop.need:
         return ""
-    return f"Needs you: {name} ({drop.drop_id}): {', '.join(need)} of {rows['total']:,}."
+    return f"To do: {name}. {verdict(drop, None)}"
 
 
 def _begins(trouble: Trouble, pulse: Pulse) -> str:
     words = _WORDS[trouble.what]
     if trouble.what == "api":
-        words = "Sending is held" if pulse.api == "held" else "Sending is paused"
+        words = "Fynd refuses our login" if pulse.api == "held" else "Fynd is not answering"
     else:
         words = f"Trouble with {words}"
     said = f"{words}: {trouble.reason} {trouble.hint}".strip()

@@ -12,6 +12,7 @@ from pipeline.service.resting import check_retry
 from pipeline.service.wiring import Site
 from pipeline.web import uploads
 from pipeline.web.front import NotPossible, NotThere
+from pipeline.web.words import STATES
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ def ask(site: Site, drop: DropLine, wish: str, who: str) -> None:
     Raises NotThere, NotPossible or StorageError.
     """
     if wish not in {"retry", "cancel", "again"}:
-        raise NotThere("There is nothing under this address.")
+        raise NotThere("Page not found.")
     if wish == "again":
         try:
             again(site, drop, who, batch=uploads.new_batch())
@@ -56,7 +57,8 @@ def ask(site: Site, drop: DropLine, wish: str, who: str) -> None:
             raise NotPossible(error.message, hint=error.hint) from error
         return
     if wish == "cancel" and not can_cancel(drop):
-        raise NotPossible(f"The drop is {drop.state}: there is nothing left to cancel.")
+        state = STATES[drop.state].lower()
+        raise NotPossible(f"The file is {state}: there is nothing left to stop.")
     if wish == "retry":
         try:
             check_retry(site, drop.drop_id, drop.state, drop.summary)

@@ -124,7 +124,7 @@ def staged(site: Site, batch: str) -> Staged:
         return msgspec.json.decode((_place(site, batch) / _CARD).read_bytes(), type=Staged)
     except (OSError, ValueError) as error:
         raise NotThere(
-            "These files are no longer kept: they were sent, or waited too long.",
+            "These files are not kept any more: they waited too long.",
             hint="Choose them again.",
         ) from error
 

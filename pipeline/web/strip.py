@@ -1,12 +1,15 @@
 """The health strip: is the service alive, what waits, does the API take us, what is unsent."""
 
 import threading
+from contextlib import suppress
 from typing import Final
 
 from msgspec.structs import replace
 
+from pipeline.core.errors import StorageError
 from pipeline.service.health import Health, Trouble, look_at
 from pipeline.service.wiring import Site
+from pipeline.web.waiting import Waiting, waiting_in
 
 _KEPT_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 1.0
@@ -24,6 +27,7 @@ class Strip:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._kept: tuple[float, Health] | None = None
+        self._waiting = Waiting(files=[], never=[])
         self._began: float | None = None
         self._seen = threading.Condition()
 
@@ -44,10 +48,17 @@ class Strip:
                 return self._kept[1]
             return self._meanwhile(self._site.clock.monotonic() - began)
 
+    def waiting(self) -> Waiting:
+        """Everything that lies in the inbox now, or did a moment ago."""
+        self.health()
+        return self._waiting
+
     def _look(self) -> None:
         health = None
         try:
             health = look_at(self._site)
+            with suppress(StorageError):  # told among the troubles
+                self._waiting = waiting_in(self._site, health)
         finally:
             with self._seen:
                 self._began = None

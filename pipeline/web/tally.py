@@ -6,20 +6,28 @@ or a scrape costs little however long the ledger is.
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from pipeline.core.errors import UsageError
 from pipeline.core.model import DropState
-from pipeline.core.ports import DropLine, Search
+from pipeline.core.ports import DropLine
 from pipeline.service.wiring import Site
 from schemas.vocabulary import Outcome
 
 _KEPT_SECONDS: Final = 2.0
-_MOST_TO_DO: Final = 20_000
+
+
+def day_named(text: str) -> date:
+    """Return the day that ``2026-11-28`` names. Raises UsageError."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f'There is no day "{text[:20]}".', hint="As in 2026-11-28.") from error
 
 
 class Counted(Struct, frozen=True, kw_only=True):
@@ -54,14 +62,45 @@ class Tally:
                 self._catch_up()
             return list(self._drops.values())
 
-    def of_days(self, count: int) -> Iterator[Counted]:
-        """The drops of the last days, today included."""
-        first = self.today() - timedelta(days=count - 1)
-        return (each for each in self.drops() if each.day >= first)
-
     def today(self) -> date:
         """Today where the manifests come from."""
         return self._site.clock.now().astimezone(self._zone).date()
+
+    def day_of(self, when: datetime) -> date:
+        """Return the day of a moment where the manifests come from."""
+        return when.astimezone(self._zone).date()
+
+    def span_of(self, when: str) -> tuple[datetime | None, datetime | None]:
+        """Return the first moment and the end of today, yesterday, week or a day; None: open.
+
+        Raises UsageError.
+        """
+        if not when:
+            return None, None
+        today = self.today()
+        first = {"today": today, "yesterday": today - timedelta(days=1)}.get(when)
+        days = 1
+        if when == "week":
+            first, days = today - timedelta(days=6), 7
+        if first is None:
+            first = day_named(when)
+        try:
+            return self._begin(first), self._begin(first + timedelta(days=days))
+        except OverflowError as error:
+            raise UsageError(f"There is no day after {when}.") from error
+
+    def _begin(self, day: date) -> datetime:
+        return datetime.combine(day, datetime.min.time(), self._zone).astimezone(UTC)
+
+    def totals_of(self, day: date, courier: str = "") -> Mapping[str, int]:
+        """Return a day's files and rows by outcome: files, rows, accepted, …"""
+        found: Counter[str] = Counter()
+        for each in self.drops():
+            if each.day == day and courier in {"", each.courier}:
+                found["files"] += 1
+                found["rows"] += sum(each.rows.values())
+                found.update(each.rows)
+        return found
 
     def rows(self) -> Counter[tuple[str, str]]:
         """Rows by courier and outcome, of all drops."""
@@ -77,10 +116,7 @@ class Tally:
 
     def to_do(self) -> Counter[str]:
         """Rows that need a person now, by courier."""
-        found: Counter[str] = Counter()
-        for line in self._site.ledger.search(Search(to_do=True, limit=_MOST_TO_DO)):
-            found[line.courier] += line.need
-        return found
+        return Counter({courier: rows for courier, (rows, _) in self._site.ledger.to_do().items()})
 
     def last_of(self) -> Mapping[str, Counted]:
         """Courier → its newest drop."""

@@ -38,6 +38,11 @@ def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
         number=words.number,
         shown=lambda text, limit=120: shown(text, limit),
         ago=words.ago,
+        time=lambda at: f"{at.astimezone(zone):%H:%M}",
+        chosen=lambda why: words.WHY.get(why, why),
+        lower_first=lambda text: text[:1].lower() + text[1:],
+        since=lambda when: since(when, site.clock.now()),
+        last=lambda seconds: "just now" if seconds < 5 else f"{words.ago(seconds)} ago",
         size=words.size,
         moment=moment,
         when=lambda at: moment(datetime.fromisoformat(at)),
@@ -46,7 +51,11 @@ def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
     )
     environment.globals.update(
         counted=words.counted,
-        meaning=words.MEANING,
+        outcomes=words.OUTCOMES,
+        reported=words.REPORTED,
+        requests=words.REQUESTS,
+        day_name=words.day_name,
+        zone_name=site.settings.manifest.timezone,
         health=strip.health,
         scanned=lambda pulse: datetime.fromisoformat(pulse.scanned_at),
         bar=charts.bar,
@@ -55,6 +64,11 @@ def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
         root_name=site.root.name,
     )
     return Jinja2Templates(env=environment)
+
+
+def since(when: datetime, now: datetime) -> str:
+    """How long ago a moment was: ``3 min``."""
+    return words.ago(max(0.0, (now - when).total_seconds()))
 
 
 def address(path: str, **query: Any) -> str:  # noqa: ANN401 - whatever prints

@@ -1,36 +1,46 @@
 """How things are said on the page: counts, times, states, and a drop's verdict in one sentence."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from pipeline.core.model import DropState
-from pipeline.core.ports import FOR_A_PERSON, DropLine
+from pipeline.core.ports import DropLine
 from schemas.vocabulary import Outcome
 
-#: Outcome → what it means to a person, in two or three words.
-MEANING: Final[Mapping[str, str]] = {
-    "accepted": "the API took it",
-    "duplicate": "known already",
-    "ignored": "nothing to report",
-    "rejected": "correct this row",
-    "failed": "the API refused it",
-    "unknown": "look the order up",
-    "unsent": "goes out later",
+#: Outcome → what it is called.
+OUTCOMES: Final[Mapping[str, str]] = {
+    "accepted": "Sent",
+    "duplicate": "Already reported",
+    "ignored": "No update needed",
+    "rejected": "To correct",
+    "failed": "Refused by Fynd",
+    "unknown": "Unclear: check the order",
+    "unsent": "Waiting to be sent",
 }
 STATES: Final[Mapping[str, str]] = {
-    DropState.CLAIMING: "Being taken",
-    DropState.CLAIMED: "Being read",
-    DropState.OPEN: "Being sent",
-    DropState.COMPLETED: "Through",
+    DropState.CLAIMING: "Received",
+    DropState.CLAIMED: "Reading",
+    DropState.OPEN: "Sending",
+    DropState.COMPLETED: "Done",
     DropState.REFUSED: "Refused",
     DropState.CANCELLED: "Cancelled",
 }
-#: The same while the API takes nothing.
-WAITING_STATES: Final[Mapping[str, str]] = {**STATES, DropState.OPEN: "Waiting for the API"}
+#: While nothing is sent.
+WAITING_STATES: Final[Mapping[str, str]] = {**STATES, DropState.OPEN: "Waiting for Fynd"}
+#: Request → what a badge says of it.
+REQUESTS: Final[Mapping[str, str]] = {"retry": "will be retried", "cancel": "is being cancelled"}
+#: Milestone → what the row was reported as.
+REPORTED: Final[Mapping[str, str]] = {
+    "bag_picked": "Picked up",
+    "delivery_done": "Delivered",
+    "rto_bag_delivered": "Returned to seller",
+    "return_bag_in_transit": "Return picked up",
+    "return_bag_delivered": "Return arrived",
+}
 #: Milestone → what it is called where somebody chooses one.
 MILESTONES: Final[Mapping[str, str]] = {
     "bag_picked": "Picked up from us",
@@ -82,6 +92,18 @@ FIELDS: Final[Mapping[str, str]] = {
     "promised_delivery_date": "Promised delivery",
     "estimated_delivery_date": "Estimated delivery",
 }
+#: Why a file is read as a courier's, as the summary has it → as people read it.
+WHY: Final[Mapping[str, str]] = {
+    "it was named": "chosen by you",
+    "its header is this courier's": "recognised by its columns",
+    "the file's name says so": "recognised by its file name",
+    "nothing else decides (manifest.courier)": (
+        "no courier recognised; read with the general rules"
+    ),
+    "the named courier has no profile": (
+        "the courier that was chosen is not described; read with the general rules"
+    ),
+}
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -103,8 +125,8 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 def ago(seconds: float) -> str:
     """``just now``, ``40 s``, ``3 min``, ``5 h``, ``2 days``."""
-    if seconds < 5:
-        return "a moment"
+    if seconds < 1.5:
+        return "1 s"
     for limit, step, unit in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
             return f"{seconds / step:.0f} {unit}"
@@ -129,28 +151,74 @@ def size(count: int) -> str:
     return f"{count / 1e9:.3g} GB"
 
 
+def day_name(day: date) -> str:
+    """``Saturday, 28 November``."""
+    return f"{day:%A, %-d %B}"
+
+
 def verdict(drop: DropLine, progress: Progress | None, shut: str = "") -> str:
-    """A drop in one sentence. ``shut``: why nothing is being sent at all, if so."""
+    """Tell a drop in one sentence. ``shut``: why nothing is being sent at all, if so."""
     rows = drop.summary["rows"] if drop.summary else {}
     match drop.state:
         case DropState.CLAIMING | DropState.CLAIMED:
-            return "Received. It is being read."
+            return "Reading the file…"
         case DropState.OPEN:
             return _on_its_way(progress, shut)
         case DropState.REFUSED:
             refused = (drop.summary or {}).get("refused") or {}
             return str(refused.get("message", "The file was refused."))
         case DropState.CANCELLED:
-            return f"Cancelled. {_said(rows, Outcome.ACCEPTED, Outcome.UNSENT)}."
-    total, wanting = rows.get("total", 0), drop.troubled
-    if not total:
+            return _cancelled(rows)
+    if not rows.get("total", 0):
         return "The file has no data rows. Nothing was sent."
-    if not wanting:
-        everything = f"All {counted(total, 'row')} are" if total > 1 else "The one row is"
-        return f"{everything} through: {_said(rows, *Outcome)}. There is nothing to do."
-    if drop.fixed or drop.aside or drop.returned:
+    if drop.put_off:
+        return f"Set aside, with {counted(max(0, _open(drop)), 'row')} left."
+    if drop.troubled and (drop.fixed or drop.aside or drop.returned):
         return _what_is_left(drop)
-    return f"{number(wanting)} of {counted(total, 'row')} need you: {_said(rows, *FOR_A_PERSON)}."
+    return _needed(rows) if drop.troubled else f"Done. {_done(rows)}"
+
+
+def _open(drop: DropLine) -> int:
+    return drop.troubled - drop.fixed - drop.aside - drop.returned
+
+
+def _done(rows: Mapping[str, int]) -> str:
+    if rows["total"] == 1 and rows.get(Outcome.ACCEPTED):
+        return "The row was sent."
+    told = [
+        f"{number(rows[outcome])} {one if rows[outcome] == 1 else many}"
+        for outcome, one, many in (
+            (Outcome.ACCEPTED, "row was sent", "rows were sent"),
+            (Outcome.DUPLICATE, "was reported before", "were reported before"),
+            (Outcome.IGNORED, "needed no update", "needed no update"),
+            (Outcome.UNSENT, "was not sent", "were not sent"),
+        )
+        if rows.get(outcome)
+    ]
+    return f"{', '.join(told)}." if told else "Nothing was sent."
+
+
+def _needed(rows: Mapping[str, int]) -> str:
+    whole = rows["total"]
+    told: list[str] = []
+    for outcome, one, many in (
+        (Outcome.REJECTED, "must be corrected", "must be corrected"),
+        (Outcome.FAILED, "was refused by Fynd", "were refused by Fynd"),
+        (Outcome.UNKNOWN, "is unclear: check the order", "are unclear: check the orders"),
+    ):
+        count = rows.get(outcome, 0)
+        if count:
+            of = "" if told or count == whole else f" of {number(whole)}"
+            noun = "" if told else (" rows" if of or count > 1 else " row")
+            told.append(f"{number(count)}{of}{noun} {one if count == 1 else many}")
+    return f"{'; '.join(told)}."
+
+
+def _cancelled(rows: Mapping[str, int]) -> str:
+    sent, left = (rows.get(each, 0) for each in (Outcome.ACCEPTED, Outcome.UNSENT))
+    were = "was" if sent == 1 else "were"
+    rest = f", {number(left)} {'was' if left == 1 else 'were'} not" if left else ""
+    return f"Cancelled. {counted(sent, 'row')} {were} sent{rest}."
 
 
 def _what_is_left(drop: DropLine) -> str:
@@ -168,20 +236,13 @@ def _what_is_left(drop: DropLine) -> str:
         whole = counted(drop.troubled, "row")
         return f"All {whole} that needed you are done: {', '.join(done)}."
     if not drop.aside and not drop.returned:
-        return (
-            f"{number(drop.fixed)} of {counted(drop.troubled, 'row')} that needed you are "
-            f"corrected; {number(drop.need)} left."
-        )
+        whole = counted(drop.troubled, "row")
+        return f"{number(drop.fixed)} of {whole} corrected; {number(drop.need)} left."
     return f"{counted(drop.troubled, 'row')} needed you: {', '.join(done)}; {drop.need:,} left."
 
 
 def _on_its_way(progress: Progress | None, shut: str) -> str:
     if progress is None or not progress.total:
         return f"Read, and waiting to be sent. {shut}".strip()
-    told = f"{number(progress.answered)} of {counted(progress.total, 'row')} sent"
-    return f"{told}; the rest waits. {shut}" if shut else f"Being sent: {told}."
-
-
-def _said(rows: Mapping[str, int], *outcomes: Outcome) -> str:
-    told = [f"{number(rows[each])} {each.value}" for each in outcomes if rows.get(each)]
-    return ", ".join(told) or "nothing was sent"
+    told = f"{number(progress.answered)} of {counted(progress.total, 'row')}"
+    return f"Paused at {told}. {shut}" if shut else f"Sending: {told}."

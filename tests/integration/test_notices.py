@@ -197,15 +197,15 @@ def test_an_outage_is_told_once_when_it_has_lasted_and_its_end_when_a_call_was_t
     assert says(api="ok") == []
     assert says(api="paused", reason="It answers 503.") == []  # for a moment
     service.says(60)
-    expected = ["Sending is paused: It answers 503. Wait."]
+    expected = ["Fynd is not answering: It answers 503. Wait."]
     for api in ("paused", "ok", "held", "paused", "slowed"):
         assert says(api=api, **down) == expected
     assert says(api="ok") == expected, "it is tried again, and nobody knows yet"
-    expected.append("Sending goes on: the API answers again.")
+    expected.append("Sending goes on: Fynd answers again.")
     assert says(api="ok", answered_at=stamp(clock.now())) == expected
     assert says(api="ok", answered_at=stamp(clock.now())) == expected
     held = {"trouble": {"api": "It answered 401."}, "since": {"api": stamp(clock.now())}}
-    expected.append("Sending is held: It answered 401.")
+    expected.append("Fynd refuses our login: It answered 401.")
     assert says(api="held", **held) == expected
     # A service that has stopped says nothing of the API, one that begins knows nothing yet.
     service.writer.end()

@@ -31,6 +31,9 @@ from tests.fakes.mailbox import Mailbox
 expect.set_options(timeout=30_000)
 """Milliseconds until what should be seen in a moment counts as never, on however slow a machine."""
 
+SEND = re.compile("^Send ")
+"""The button of corrected rows, whatever their number."""
+
 SCREENSHOTS = Path(__file__).parents[2] / "docs" / "screenshots"
 
 

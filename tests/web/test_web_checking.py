@@ -27,8 +27,8 @@ def test_a_check_shows_columns_words_and_the_first_rows_as_they_will_be_sent(
 ) -> None:
     file = file_of(tmp_path, "looked_at.csv", manifest("LOOK"))
     page.goto(f"{live.url}/upload")
-    page.get_by_label("Manifests").set_input_files(file)
-    page.get_by_role("button", name="Check first").click()
+    page.get_by_label("Courier status files").set_input_files(file)
+    page.get_by_role("button", name="Check", exact=True).click()
     columns = page.get_by_role("region", name="Columns of looked_at.csv")
     expect(columns.get_by_role("row").filter(has_text="Order ID")).to_contain_text("Order id")
     expect(columns.get_by_role("row").filter(has_text="Remarks")).to_contain_text("Remark")

@@ -5,7 +5,7 @@ import json
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.harness import Delivered, sheet, until
-from tests.web.conftest import Live
+from tests.web.conftest import SEND, Live
 
 STATUS = "DELIVERD"
 
@@ -37,7 +37,7 @@ def test_a_cell_corrected_in_the_grid_is_accepted_in_a_child_drop(live: Live, pa
     rows = [["GRID1", "Delivered"], ["GRID2", STATUS], ["GRID3", "Dellivered"], ["", "Delivered"]]
     drop = dropped(live, "grid.csv", sheet(rows))
     page.goto(f"{live.url}/drops/{drop}")
-    page.get_by_role("link", name="Fix rows").click()
+    page.get_by_role("link", name="Correct rows").click()
     cell = page.get_by_label("Row 3, Status")
     expect(cell).to_have_value(STATUS)
     expect(cell).to_have_attribute("aria-invalid", "true")
@@ -45,8 +45,8 @@ def test_a_cell_corrected_in_the_grid_is_accepted_in_a_child_drop(live: Live, pa
     expect(page.get_by_label("Send row 3")).to_be_checked()
     expect(page.get_by_label("Send row 4")).not_to_be_checked()
     page.get_by_label("Row 5, Order ID").fill("0012345678901234567")
-    page.get_by_role("button", name="Send ticked rows").click()
-    expect(page.get_by_text("All 2 rows are through: 2 accepted")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name=SEND).click()
+    expect(page.get_by_text("Done. 2 rows were sent.")).to_be_visible(timeout=30_000)
     child = child_of(live, drop)
     assert child.counts == {"accepted": 2}
     assert [line["order_id"] for line in child.lines()] == ["GRID2", "0012345678901234567"]
@@ -67,13 +67,16 @@ def test_one_value_is_replaced_everywhere_and_remembered_for_the_courier(
     fault = page.get_by_role("article").filter(has_text="STATUS_UNKNOWN")
     expect(fault).to_contain_text("214×")
     fault.get_by_role("link", name="Replace").click()
-    expect(page.get_by_text("214 rows have")).to_be_visible()
-    expect(page.get_by_label("Put instead")).to_have_value("Delivered")
-    page.get_by_label("Remember it for").select_option("dtdc")
+    expect(page.get_by_text("in 214 rows (Status) with")).to_be_visible()
+    expect(page.get_by_label("New value")).to_have_value("Delivered")
+    page.get_by_label("Always read it so from").select_option("dtdc")
     page.get_by_role("button", name="Replace in 214 rows").click()
-    expect(page.get_by_role("status")).to_contain_text("dtdc may write")
-    page.get_by_role("button", name="Send ticked rows (214 so far)").click()
-    expect(page.get_by_text("All 214 rows are through")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("status")).to_contain_text(
+        '214 rows changed: "Delvd" is now "Delivered". '
+        'From now on "Delvd" means Delivered in files of dtdc.'
+    )
+    page.get_by_role("button", name="Send 214 rows").click()
+    expect(page.get_by_text("Done. 214 rows were sent")).to_be_visible(timeout=30_000)
     assert child_of(live, drop).counts == {"accepted": 214}
     # The running service knows it now.
     live.root.drop("later.csv", sheet([["LATER1", "Delvd"], ["LATER2", "delvd"]]), "dtdc")
@@ -86,12 +89,12 @@ def test_what_was_typed_is_kept_until_it_is_sent(live: Live, page: Page) -> None
     drop = dropped(live, "kept.csv", sheet([[f"KEPT{n}", "Nonesuch"] for n in range(8)]))
     page.goto(f"{live.url}/drops/{drop}/fix")
     page.get_by_label("Row 4, Status").fill("Picked")
-    page.get_by_role("button", name="Keep for later").click()
+    page.get_by_role("button", name="Save").click()
     page.goto(f"{live.url}/drops/{drop}/fix")
     expect(page.get_by_label("Row 4, Status")).to_have_value("Picked")
     expect(page.get_by_label("Send row 4")).to_be_checked()
     page.get_by_label("Send row 4").uncheck()
-    page.get_by_role("button", name="Keep for later").click()
+    page.get_by_role("button", name="Save").click()
     expect(page.get_by_label("Send row 4")).not_to_be_checked()
     assert not [d for d in live.root.delivered() if d.summary["parent"] == drop]
 
@@ -100,10 +103,10 @@ def test_a_file_refused_for_its_many_bad_rows_goes_out_whole(live: Live, page: P
     rows = [[f"MANY{n:02}", "Delivered" if n < 8 else "Nope"] for n in range(24)]
     drop = dropped(live, "toomany.csv", sheet(rows))
     page.goto(f"{live.url}/drops/{drop}/fix?column=1&value=Nope")
-    page.get_by_label("Put instead").fill("Delivered")
+    page.get_by_label("New value").fill("Delivered")
     page.get_by_role("button", name="Replace in 16 rows").click()
-    page.get_by_role("button", name="Send ticked rows (24 so far)").click()
-    expect(page.get_by_text("All 24 rows are through")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Send 24 rows").click()
+    expect(page.get_by_text("Done. 24 rows were sent")).to_be_visible(timeout=30_000)
     assert child_of(live, drop).counts == {"accepted": 24}
 
 
@@ -113,7 +116,7 @@ def test_without_javascript_a_row_is_corrected_too(live: Live, browser: Browser)
     page = context.new_page()
     page.goto(f"{live.url}/drops/{drop}/fix")
     page.get_by_label("Row 2, Status").fill("Delivered")
-    page.get_by_role("button", name="Send ticked rows").click()
+    page.get_by_role("button", name=SEND).click()
     expect(page.get_by_role("heading", name="Uploaded")).to_be_visible()
     assert child_of(live, drop).counts == {"accepted": 1}
     context.close()
@@ -126,7 +129,7 @@ def test_a_formula_in_a_cell_survives_the_way_through_the_page(live: Live, page:
     page.goto(f"{live.url}/drops/{drop}/fix")
     expect(page.get_by_label("Row 2, Remarks")).to_have_value(remark)
     page.get_by_label("Row 2, Status").fill("Delivered")
-    page.get_by_role("button", name="Send ticked rows").click()
+    page.get_by_role("button", name=SEND).click()
     child = child_of(live, drop)
     assert f"'{remark}" in dropped_file(live, child)
     assert remark in json.dumps(live.api.orders("FORM1"))
@@ -138,10 +141,10 @@ def test_cells_of_several_lines_are_left_as_they_are(live: Live, page: Page) -> 
     drop = dropped(live, "lines.csv", sheet(rows, header))
     page.goto(f"{live.url}/drops/{drop}/fix")
     page.get_by_label("Row 2, Status").fill("Delivered")
-    page.get_by_role("button", name="Keep for later").click()
+    page.get_by_role("button", name="Save").click()
     expect(page.get_by_label("Send row 2")).to_be_checked()
     expect(page.get_by_label("Send row 3")).not_to_be_checked()
-    page.get_by_role("button", name="Send ticked rows").click()
+    page.get_by_role("button", name=SEND).click()
     child = child_of(live, drop)
     assert child.counts == {"accepted": 1}
     assert '"one\ntwo"' in dropped_file(live, child)
@@ -155,6 +158,6 @@ def test_a_ticked_row_says_that_all_parcels_of_its_order_have_arrived(
     page.goto(f"{live.url}/drops/{drop}/fix")
     expect(page.get_by_text("X2").first).to_be_visible()
     page.get_by_label("Send row 2").check()
-    page.get_by_role("button", name="Send ticked rows").click()
-    expect(page.get_by_text("1 accepted")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name=SEND).click()
+    expect(page.get_by_text("Done. The row was sent.")).to_be_visible(timeout=30_000)
     assert child_of(live, drop).counts == {"accepted": 1}

@@ -61,15 +61,16 @@ def test_an_outage_is_told_by_all_until_a_call_succeeds(open_live: Open, mailbox
         assert any(each["subject"] == "api" for each in findings(live))
         assert "503" in live.root.run("why", "down.csv").out
         assert "bad" in strip(live)
-        until(lambda: "Sending is paused" in mailbox.text, what="a notice")
+        until(lambda: "Fynd is not answering" in mailbox.text, what="a notice")
         calls = live.api.stats()["calls"]
         while live.api.stats()["calls"] < calls + 6:  # it is tried again and again meanwhile
             assert not checks(live)["api"]
         assert "Sending goes on" not in mailbox.text
         live.api.set_faults(status_all=0)
         until(lambda: all(checks(live).values()), what="ready again")
-        until(lambda: "Sending goes on: the API answers again." in mailbox.text, what="the end")
-        assert mailbox.text.count("Sending") == 2
+        until(lambda: "Sending goes on: Fynd answers again." in mailbox.text, what="the end")
+        assert mailbox.text.count("Fynd is not answering") == 1
+        assert mailbox.text.count("Sending goes on") == 1
         assert troubles(live) == set()
         assert findings(live) == []
         log = live.service.err_path.read_text()
@@ -82,7 +83,7 @@ def test_an_outage_that_a_cancel_ends_is_not_told_as_an_answer(
 ) -> None:
     with open_live(api=DOWN, **settings(mailbox)) as live:
         live.root.drop("down.csv", orders(3))
-        until(lambda: "Sending is paused" in mailbox.text, what="a notice")
+        until(lambda: "Fynd is not answering" in mailbox.text, what="a notice")
         (drop,) = live.root.delivered()
         assert live.root.run("cancel", drop.id).code == 0
         until(lambda: all(checks(live).values()), what="nothing is due any more")

@@ -139,7 +139,7 @@ def test_an_upload_by_token_comes_back_as_rows(live: Live) -> None:
         drop_id = live.drop_id("by_api.csv")
         (file,) = client.get(f"/api/v1/uploads/{upload}").json()["files"]
         assert file["drop"]["drop_id"] == drop_id
-        assert file["drop"]["verdict"] == "1 of 26 rows need you: 1 rejected."
+        assert file["drop"]["verdict"] == "1 of 26 rows must be corrected."
         rows = client.get(f"/api/v1/drops/{drop_id}/results", params={"outcome": "rejected"})
         assert [row["order_id"] for row in rows.json()["rows"]] == ["APIX"]
         assert rows.json()["rows"][0]["codes"] == ["STATUS_UNKNOWN:status"]

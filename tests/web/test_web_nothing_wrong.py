@@ -8,7 +8,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.harness import sheet
-from tests.web.conftest import Live
+from tests.web.conftest import SEND, Live
 from tests.web.test_web_fixing import child_of, dropped
 
 HEADER = ("Order ID", "AWB", "Status")
@@ -41,7 +41,7 @@ def test_a_lost_order_id_is_never_replaced_in_all_rows(live: Live, page: Page) -
     expect(page.get_by_role("link", name="Replace")).to_have_count(0)
     page.goto(f"{live.url}/drops/{drop}/fix?column=0&value={DAMAGED}")
     expect(page.get_by_label("Row 22, Order ID")).to_be_visible()
-    expect(page.get_by_label("Put instead")).to_have_count(0)
+    expect(page.get_by_label("New value")).to_have_count(0)
     with live.client() as client:
         for column in ("0", "1"):
             answer = post(
@@ -66,7 +66,7 @@ def test_one_order_id_in_rows_with_different_awbs_is_asked_about(live: Live, pag
     page.goto(f"{live.url}/drops/{drop}/fix")
     page.get_by_label("Row 22, Order ID").fill("SAMETYPED")
     page.get_by_label("Row 24, Order ID").fill("SAMETYPED")
-    page.get_by_role("button", name="Send ticked rows").click()
+    page.get_by_role("button", name=SEND).click()
     asked = page.get_by_role("alert")
     expect(asked).to_contain_text("SAMETYPED")
     expect(asked).to_contain_text("row 22 (AWB SAMELOST0000)")
@@ -76,8 +76,8 @@ def test_one_order_id_in_rows_with_different_awbs_is_asked_about(live: Live, pag
     expect(page.get_by_label("Row 24, Order ID")).to_have_value("SAMETYPED")
     # Put right, it goes without a question.
     page.get_by_label("Row 24, Order ID").fill("SAMEOTHER")
-    page.get_by_role("button", name="Send ticked rows").click()
-    expect(page.get_by_text("All 2 rows are through: 2 accepted")).to_be_visible()
+    page.get_by_role("button", name=SEND).click()
+    expect(page.get_by_text("Done. 2 rows were sent.")).to_be_visible()
 
 
 def test_an_id_that_another_row_was_sent_with_is_asked_about_and_may_be_meant(live: Live) -> None:
@@ -104,9 +104,9 @@ def test_no_word_is_remembered_for_all_couriers_at_once(live: Live, page: Page) 
     rows = [[f"WORD{n:03}", "Cnee signed" if n < 4 else "Delivered"] for n in range(20)]
     drop = dropped(live, "word.csv", sheet(rows))
     page.goto(f"{live.url}/drops/{drop}/fix?column=1&value=Cnee+signed")
-    page.get_by_label("Put instead").fill("Delivered")
-    expect(page.get_by_label("Remember it for")).to_have_value("")
-    options = page.get_by_label("Remember it for").locator("option").all_inner_texts()
+    page.get_by_label("New value").fill("Delivered")
+    expect(page.get_by_label("Always read it so from")).to_have_value("")
+    options = page.get_by_label("Always read it so from").locator("option").all_inner_texts()
     assert not [each for each in options if "generic" in each.casefold()]
     with live.client() as client:
         told = client.put(
@@ -114,7 +114,7 @@ def test_no_word_is_remembered_for_all_couriers_at_once(live: Live, page: Page) 
         )
         assert told.status_code == 409
         assert "Which courier" in told.json()["error"]
-    page.get_by_label("Remember it for").select_option("delhivery")
+    page.get_by_label("Always read it so from").select_option("delhivery")
     page.get_by_role("button", name="Replace in 4 rows").click()
     expect(page.get_by_role("status")).to_contain_text("delhivery")
     profile = live.root.path / "couriers" / "delhivery.toml"

@@ -36,11 +36,11 @@ def test_an_api_that_stops_taking_us_is_told_and_so_is_its_return(
     more = {"notify__urls": urls, "notify__digest_seconds": 0, "api__probe_seconds": 0.3}
     with open_live(api=held, **more) as live:
         live.root.drop("held.csv", orders(3))
-        until(lambda: "Sending is held" in mailbox.text, what="told that it is held")
+        until(lambda: "Fynd refuses our login" in mailbox.text, what="told that it is held")
         assert "401" in mailbox.text
         live.api.set_faults(status_all=0)
         until(lambda: "Sending goes on" in mailbox.text, what="told that it goes on")
-        assert mailbox.text.count("Sending is held") == 1
+        assert mailbox.text.count("Fynd refuses our login") == 1
 
 
 def test_a_living_service_pings_and_its_address_is_not_logged(

@@ -47,7 +47,7 @@ def test_a_refused_file_leaves_the_to_do_list_by_being_read_again(live: Live, pa
     page.get_by_role("link", name=re.compile("Read again as")).click()
     page.wait_for_url(f"**/drops/{new}")
     page.goto(f"{live.url}/?state=to_do&q=nova")
-    expect(page.get_by_text("No drop fits these filters.")).to_be_visible()
+    expect(page.get_by_text("No files match.")).to_be_visible()
 
 
 def test_rejected_rows_read_again_need_somebody_in_the_new_drop_only(live: Live) -> None:

@@ -68,8 +68,9 @@ def test_six_unknown_words_and_unknown_columns_in_twelve_clicks_and_six_loads(
     clerk = Counted(page)
     page.goto(f"{live.url}/upload")
     clerk.clicks += 1  # the button of the browser that opens its list of files
-    page.get_by_label("Manifests").set_input_files(file)
-    clerk.click("button", "Check first")
+    page.get_by_label("Courier status files").set_input_files(file)
+    clerk.clicks += 1
+    page.get_by_role("button", name="Check", exact=True).click()
     clerk.click("button", "Teach Shipdrop this file")
     expect(page.get_by_label("Name of the new one")).to_have_value("Raftaar")
     for heading, role in (
@@ -112,7 +113,7 @@ def test_six_unknown_words_and_unknown_columns_in_twelve_clicks_and_six_loads(
 def test_with_the_keyboard_only(live: Live, page: Page, tmp_path: Path) -> None:
     file = file_of(tmp_path, "keys_report.csv", manifest("KY", 24).replace("Consignment", "Keyed"))
     page.goto(f"{live.url}/upload")
-    page.get_by_label("Manifests").set_input_files(file)
+    page.get_by_label("Courier status files").set_input_files(file)
 
     def to(name: str) -> None:
         """Go on by Tab until this is focused."""
@@ -126,7 +127,7 @@ def test_with_the_keyboard_only(live: Live, page: Page, tmp_path: Path) -> None:
                 return
         raise AssertionError(f"Tab never reached {name}")
 
-    to("Check first")
+    to("Check")
     page.keyboard.press("Enter")
     page.wait_for_url("**/checks/*")
     to("Teach Shipdrop this file")

@@ -11,7 +11,7 @@ from tests.web.test_web_fixing import dropped
 
 
 def test_a_page_that_nobody_answers_says_so_and_takes_it_back(live: Live, page: Page) -> None:
-    page.goto(live.url)
+    page.goto(f"{live.url}/drops")
     page.context.set_offline(True)
     bar = page.locator("#offline")
     expect(bar).to_contain_text("No connection since")
@@ -23,13 +23,13 @@ def test_a_page_that_nobody_answers_says_so_and_takes_it_back(live: Live, page: 
 def test_files_that_did_not_arrive_are_told_of_and_still_chosen(live: Live, page: Page) -> None:
     page.goto(f"{live.url}/upload")
     file = {"name": "off.csv", "mimeType": "text/csv", "buffer": orders(1).encode()}
-    page.get_by_label("Manifests").set_input_files(file)
+    page.get_by_label("Courier status files").set_input_files(file)
     page.context.set_offline(True)
-    page.get_by_role("button", name="Send now").click()
+    page.get_by_role("button", name="Send without checking").click()
     expect(page.locator("#offline")).to_contain_text("did not arrive")
     expect(page.locator("#chosen")).to_contain_text("off.csv")
     page.context.set_offline(False)
-    page.get_by_role("button", name="Send now").click()
+    page.get_by_role("button", name="Send without checking").click()
     page.wait_for_url("**/uploads/*")
 
 
@@ -50,10 +50,10 @@ def test_while_the_api_takes_nothing_a_file_waits_for_it(open_live: Open, page: 
                 return client.get("/api/v1/health").json()["api"] in {"paused", "held"}
 
             until(stopped, what="the API is known to be down")
-            until(lambda: "down.csv" in client.get("/").text, what="the drop in the list")
-        page.goto(live.url)
+            until(lambda: "down.csv" in client.get("/drops").text, what="the drop in the list")
+        page.goto(f"{live.url}/drops")
         expect(page.get_by_role("row").filter(has_text="down.csv")).to_contain_text(
-            "Waiting for the API"
+            "Waiting for Fynd"
         )
         live.service.kill()
 

@@ -9,7 +9,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.harness import orders, sheet
-from tests.web.conftest import Live
+from tests.web.conftest import SEND, Live
 from tests.web.test_web_fixing import child_of, dropped
 from tests.web.test_web_nothing_wrong import token_of
 
@@ -89,6 +89,6 @@ def test_all_buttons_of_a_form_rest_while_it_is_sent(live: Live, page: Page) -> 
     # The page stays where it is, as it does until an answer comes.
     page.route("**/fix", lambda route: route.fulfill(status=204))
     page.get_by_label("Row 3, Status").fill("Delivered")
-    page.get_by_role("button", name="Send ticked rows").click()
+    page.get_by_role("button", name=SEND).click()
     for button in page.locator("#fix button").all():
         expect(button).to_be_disabled()

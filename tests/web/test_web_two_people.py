@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from pipeline.web.passwords import hash_password
 from tests.acceptance.harness import sheet, until
-from tests.web.conftest import Live, Open, address_of
+from tests.web.conftest import SEND, Live, Open, address_of
 from tests.web.test_web_fixing import child_of, dropped
 from tests.web.test_web_set_aside import BAD, faulty
 
@@ -21,14 +21,14 @@ def test_what_another_typed_is_never_undone_silently(live: Live, browser: Browse
     for page in (first, second):
         page.goto(f"{live.url}/drops/{drop}/fix")
     first.get_by_label("Row 10, Status").fill("Picked")
-    first.get_by_role("button", name="Keep for later").click()
+    first.get_by_role("button", name="Save").click()
     second.get_by_label("Row 11, Status").fill("Delivered")
-    second.get_by_role("button", name="Keep for later").click()
+    second.get_by_role("button", name="Save").click()
     expect(second.get_by_label("Row 10, Status")).to_have_value("Picked")
     expect(second.get_by_label("Row 11, Status")).to_have_value("Delivered")
     # Both in one cell: the newer stays, and both are shown.
     first.get_by_label("Row 11, Status").fill("In Transit")
-    first.get_by_role("button", name="Send ticked rows").click()
+    first.get_by_role("button", name=SEND).click()
     asked = first.get_by_role("alert")
     expect(asked).to_contain_text("Row 11, Status")
     expect(asked).to_contain_text("Delivered")
@@ -38,9 +38,9 @@ def test_what_another_typed_is_never_undone_silently(live: Live, browser: Browse
     expect(first.get_by_label("Row 11, Status")).to_have_value("In Transit")
     # One sends; the other, who changed the same row, is told so.
     second.get_by_label("Row 11, Status").fill("Picked")
-    first.get_by_role("button", name="Send ticked rows").click()
+    first.get_by_role("button", name=SEND).click()
     first.wait_for_url("**/uploads/*")
-    second.get_by_role("button", name="Send ticked rows").click()
+    second.get_by_role("button", name=SEND).click()
     expect(second.get_by_role("alert")).to_contain_text("was sent meanwhile")
     expect(second.get_by_role("alert")).to_contain_text("In Transit")
     for each in contexts:
@@ -63,7 +63,7 @@ def test_a_cell_is_kept_and_judged_when_it_is_left(live: Live, page: Page) -> No
     cell.press("Tab")
     expect(page.get_by_text('"Banana" is not a known status')).to_have_count(0)
     expect(cell).not_to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#kept")).to_contain_text("Kept")
+    expect(page.locator("#kept")).to_contain_text("Saved at")
     # Any link may be taken: nothing is lost.
     page.get_by_role("link", name="Find", exact=True).click()
     page.goto(f"{live.url}/drops/{drop}/fix")
@@ -98,7 +98,7 @@ def test_a_restart_of_the_page_loses_nothing_that_was_typed(open_live: Open, pag
         served.end(signal.SIGTERM)
         served = live.root.start("serve", "--log-format", "json")
         address_of(served)
-        page.get_by_role("button", name="Keep for later").click()
+        page.get_by_role("button", name="Save").click()
         expect(page.get_by_role("heading", name="1 row to correct")).to_be_visible()
         expect(page.get_by_label("Row 3, Status")).to_have_value("Delivered")
         expect(page.get_by_label("Send row 3")).to_be_checked()
@@ -151,11 +151,11 @@ def test_a_value_everywhere_keeps_what_was_typed_elsewhere(live: Live, page: Pag
     page.goto(f"{live.url}/drops/{drop}/fix")
     page.get_by_label("Row 4, Status").fill("Picked")
     page.get_by_role("link", name=re.compile("Dlvrd")).click()
-    expect(page.get_by_label("Put instead")).to_be_visible()
+    expect(page.get_by_label("New value")).to_be_visible()
     expect(page.get_by_label("Row 4, Status")).to_have_value("Picked")
-    page.get_by_label("Put instead").fill("Delivered")
+    page.get_by_label("New value").fill("Delivered")
     page.get_by_role("button", name="Replace in 1 row").click()
     expect(page.get_by_label("Row 4, Status")).to_have_value("Picked")
-    page.get_by_role("button", name="Send ticked rows").click()
+    page.get_by_role("button", name=SEND).click()
     page.wait_for_url("**/uploads/*")
     assert child_of(live, drop).counts == {"accepted": 2}

@@ -19,20 +19,20 @@ def test_a_file_is_checked_then_sent_and_comes_out_with_its_note(
     live: Live, page: Page, tmp_path: Path, picture
 ) -> None:
     file = file_of(tmp_path, "monday.csv", orders(30, prefix="MON") + "MONX,DELIVERD\n")
-    page.goto(live.url)
+    page.goto(f"{live.url}/drops")
     page.get_by_role("link", name="Upload files").click()
-    page.get_by_label("Manifests").set_input_files(file)
+    page.get_by_label("Courier status files").set_input_files(file)
     expect(page.locator("#chosen")).to_contain_text("monday.csv")
     page.get_by_label("Your name").fill("Asha")
     page.get_by_label("Note").fill("from the <b>night</b> shift")
-    page.get_by_role("button", name="Check first").click()
+    page.get_by_role("button", name="Check", exact=True).click()
     expect(page.get_by_role("heading", name="Check result: nothing has been sent")).to_be_visible()
     expect(page.get_by_text("30 will be sent")).to_be_visible()
     expect(page.get_by_text('Did you mean "Delivered"?')).to_be_visible()
     picture(page, "checked")
     assert not live.root.delivered()
     page.get_by_role("button", name="Send this file").click()
-    expect(page.get_by_text("1 of 31 rows need you: 1 rejected.")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("1 of 31 rows must be corrected.")).to_be_visible(timeout=30_000)
     page.get_by_role("link", name="monday.csv").click()
     expect(page.get_by_role("heading", name="monday.csv")).to_be_visible()
     expect(page.get_by_text("from the <b>night</b> shift")).to_be_visible()
@@ -47,10 +47,10 @@ def test_a_file_is_checked_then_sent_and_comes_out_with_its_note(
 def test_several_files_at_once_each_become_a_drop(live: Live, page: Page, tmp_path: Path) -> None:
     files = [file_of(tmp_path, f"many{n}.csv", orders(3, prefix=f"MA{n}")) for n in range(3)]
     page.goto(live.url + "/upload")
-    page.get_by_label("Manifests").set_input_files(files)
-    page.get_by_label("Courier").select_option("generic")
-    page.get_by_role("button", name="Send now").click()
-    expect(page.get_by_text("All 3 rows are through")).to_have_count(3, timeout=30_000)
+    page.get_by_label("Courier status files").set_input_files(files)
+    page.get_by_role("combobox").select_option("generic")
+    page.get_by_role("button", name="Send without checking").click()
+    expect(page.get_by_text("Done. 3 rows were sent")).to_have_count(3, timeout=30_000)
     assert live.root.delivered()[-1].place.name == "generic"
 
 
@@ -67,8 +67,8 @@ def test_dropped_onto_the_page_a_file_is_chosen(live: Live, page: Page) -> None:
         }"""
     )
     expect(page.locator("#chosen")).to_contain_text("dragged.csv")
-    page.get_by_role("button", name="Send now").click()
-    expect(page.get_by_text("The one row is through: 1 accepted.")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Send without checking").click()
+    expect(page.get_by_text("Done. The row was sent.")).to_be_visible(timeout=30_000)
 
 
 def test_without_javascript_the_plain_form_uploads_and_the_filters_filter(
@@ -78,14 +78,14 @@ def test_without_javascript_the_plain_form_uploads_and_the_filters_filter(
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(live.url + "/upload")
-    page.get_by_label("Manifests").set_input_files(file)
-    page.get_by_role("button", name="Check first").click()
+    page.get_by_label("Courier status files").set_input_files(file)
+    page.get_by_role("button", name="Check", exact=True).click()
     expect(page.get_by_text("4 will be sent")).to_be_visible()
     page.get_by_role("button", name="Send this file").click()
     live.drop_id("plain.csv")
     page.reload()
-    expect(page.get_by_text("All 4 rows are through")).to_be_visible()
-    page.goto(live.url)
+    expect(page.get_by_text("Done. 4 rows were sent")).to_be_visible()
+    page.goto(f"{live.url}/drops")
     page.get_by_label("Search").fill("plain")
     page.get_by_role("button", name="Filter").click()
     assert "q=plain" in page.url
@@ -97,10 +97,10 @@ def test_a_name_that_the_inbox_would_leave_alone_is_refused_in_words(
     live: Live, page: Page, tmp_path: Path
 ) -> None:
     page.goto(live.url + "/upload")
-    page.get_by_label("Manifests").set_input_files(
+    page.get_by_label("Courier status files").set_input_files(
         file_of(tmp_path, "half.csv.part", orders(1, prefix="HALF"))
     )
-    page.get_by_role("button", name="Send now").click()
+    page.get_by_role("button", name="Send without checking").click()
     expect(page.get_by_role("alert")).to_contain_text("would never be picked up")
     expect(page.get_by_role("heading", name="Upload files")).to_be_visible()
 

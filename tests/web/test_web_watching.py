@@ -14,14 +14,14 @@ def test_a_dropped_file_appears_by_itself_and_goes_through_before_ones_eyes(
 ) -> None:
     slow = SandboxConfig(faults=Faults(latency_ms=400))
     with open_live(api=slow, api__concurrency=1, api__chunk_size=5) as live:
-        page.goto(live.url)
-        expect(page.get_by_text("No drops yet.")).to_be_visible()
+        page.goto(f"{live.url}/drops")
+        expect(page.get_by_text("No files yet.")).to_be_visible()
         live.root.drop("slowly.csv", orders(60))
         page.get_by_role("link", name="slowly.csv").click(timeout=30_000)
         expect(page.locator("progress")).to_be_visible()
         seen = page.get_by_role("status")
-        expect(seen).to_have_text(re.compile(r"Being sent: [1-9]\d* of 60 rows sent\."))
-        expect(seen).to_have_text(re.compile("All 60 rows are through"), timeout=60_000)
+        expect(seen).to_have_text(re.compile(r"Sending: [1-9]\d* of 60 rows"))
+        expect(seen).to_have_text(re.compile("Done. 60 rows were sent"), timeout=60_000)
         expect(page.get_by_role("heading", name="Rows")).to_be_visible()
 
 
@@ -29,11 +29,11 @@ def test_cancel_and_retry_are_the_requests_of_the_commands(open_live: Open, page
     slow = SandboxConfig(faults=Faults(latency_ms=1500))
     with open_live(api=slow, api__concurrency=1, api__chunk_size=5) as live:
         live.root.drop("stopped.csv", orders(200))
-        page.goto(live.url)
+        page.goto(f"{live.url}/drops")
         page.get_by_role("link", name="stopped.csv").click(timeout=30_000)
-        page.get_by_role("button", name="Cancel the rest").click()
+        page.get_by_role("button", name="Stop sending").click()
         expect(page.get_by_role("status")).to_have_text(re.compile("Cancelled"), timeout=30_000)
-        expect(page.get_by_role("button", name="Cancel the rest")).to_have_count(0)
+        expect(page.get_by_role("button", name="Stop sending")).to_have_count(0)
         with live.client() as client:
             drop = client.get("/api/v1/drops").json()["drops"][0]["drop_id"]
             again = client.post(f"/api/v1/drops/{drop}/cancel")
@@ -42,7 +42,7 @@ def test_cancel_and_retry_are_the_requests_of_the_commands(open_live: Open, page
         live.api.set_faults(latency_ms=0)
         page.get_by_role("button", name="Retry").click()
         expect(page.get_by_role("status")).to_have_text(
-            re.compile("All 200 rows are through"), timeout=30_000
+            re.compile("Done. 200 rows were sent"), timeout=30_000
         )
         expect(page.get_by_role("button", name="Retry")).to_have_count(0)
 
@@ -50,11 +50,11 @@ def test_cancel_and_retry_are_the_requests_of_the_commands(open_live: Open, page
 def test_an_outage_shows_in_the_strip_with_its_reason(open_live: Open, page: Page) -> None:
     with open_live(api=SandboxConfig(faults=Faults(status_all=401))) as live:
         live.root.drop("held.csv", orders(5))
-        page.goto(live.url)
+        page.goto(f"{live.url}/drops")
         strip = page.get_by_label("Health")
-        expect(strip).to_contain_text("does not let us in", timeout=30_000)
+        expect(strip).to_contain_text("refuses our login", timeout=30_000)
         expect(strip).to_contain_text("401")
-        expect(strip).to_contain_text("Unsent rows 5")
+        expect(strip).to_contain_text("Rows waiting 5")
         with live.client() as client:
             ready = client.get("/readyz")
             assert ready.status_code == 503
@@ -70,17 +70,17 @@ def test_filters_and_search_narrow_the_list_and_stand_in_the_address(
     live.root.drop("100%_off_x.csv", orders(2, prefix="PCT"))
     for name in ("all_fine.csv", "some_bad.csv", "100%_off_x.csv"):
         live.drop_id(name)
-    page.goto(live.url)
-    page.get_by_label("With rows").select_option("rejected")
+    page.goto(f"{live.url}/drops")
+    page.get_by_label("Row result").select_option("rejected")
     expect(page).to_have_url(re.compile("needs=rejected"))
     rows = page.locator("table.list tbody tr")
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("some_bad.csv")
-    page.goto(f"{live.url}/?q=100%25_")
+    page.goto(f"{live.url}/drops?q=100%25_")
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("100%_off_x.csv")
-    page.goto(f"{live.url}/?state=refused")
-    expect(page.get_by_text("No drop fits these filters.")).to_be_visible()
+    page.goto(f"{live.url}/drops?state=refused")
+    expect(page.get_by_text("No files match.")).to_be_visible()
 
 
 def test_older_drops_are_a_page_away(live: Live, page: Page) -> None:
@@ -94,7 +94,7 @@ def test_older_drops_are_a_page_away(live: Live, page: Page) -> None:
             ),
             what="35 drops through",
         )
-    page.goto(f"{live.url}/?q=page")
+    page.goto(f"{live.url}/drops?q=page")
     expect(page.locator("table.list tbody tr")).to_have_count(30)
     page.get_by_role("link", name="Older").click()
     expect(page.locator("table.list tbody tr")).to_have_count(5)
@@ -110,9 +110,9 @@ def test_counts_and_codes_filter_the_rows_page_by_page(live: Live, page: Page) -
     page.goto(f"{live.url}/drops/{drop}")
     grid = page.locator("table.grid tbody tr")
     expect(grid).to_have_count(50)
-    page.get_by_label("Filter rows").get_by_role("link", name="60 ignored").click()
+    page.get_by_label("Filter rows").get_by_role("link", name="60 No update needed").click()
     expect(grid).to_have_count(50)
-    page.get_by_role("link", name="On →").click()
+    page.get_by_role("link", name="Next →").click()
     expect(grid).to_have_count(10)
     page.goto(f"{live.url}/drops/{drop}?code=STATUS_UNKNOWN:status")
     expect(grid).to_have_count(1)
@@ -129,13 +129,13 @@ def test_an_order_and_an_awb_tell_their_story_across_files(live: Live, page: Pag
     page.get_by_label("Order id or AWB").fill("STORY1")
     page.get_by_role("button", name="Find").click()
     expect(page.locator(".story > li")).to_have_count(2)
-    expect(page.locator(".story")).to_contain_text("delivery_done")
+    expect(page.locator(".story")).to_contain_text("Delivered")
     page.get_by_label("Order id or AWB").fill("77012345678")
     page.get_by_role("button", name="Find").click()
     expect(page.get_by_text("found by AWB 77012345678")).to_be_visible()
     expect(page.locator(".story > li")).to_have_count(2)
     page.goto(f"{live.url}/find?q=7701234567")
-    expect(page.get_by_text("No file named")).to_be_visible()
+    expect(page.get_by_text("No order or AWB")).to_be_visible()
 
 
 def test_a_late_courier_is_told_with_what_is_expected(open_live: Open, page: Page) -> None:

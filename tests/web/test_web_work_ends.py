@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.harness import sheet, until
-from tests.web.conftest import Live
+from tests.web.conftest import SEND, Live
 from tests.web.test_web_fixing import child_of, dropped
 from tests.web.test_web_machines import measures
 
@@ -32,7 +32,7 @@ def corrected(live: Live, page: Page, drop: str, row: int, status: str) -> None:
     before = len([d for d in live.root.delivered() if d.summary["parent"] == drop])
     page.goto(f"{live.url}/drops/{drop}/fix")
     page.get_by_label(f"Row {row}, Status").fill(status)
-    page.get_by_role("button", name="Send ticked rows").click()
+    page.get_by_role("button", name=SEND).click()
     page.wait_for_url("**/uploads/*")
     child = child_of(live, drop, before)
     until(lambda: of(live, child.id)["state"] == "completed", what="it is closed in the ledger")
@@ -44,26 +44,26 @@ def test_a_corrected_file_needs_nobody_any_more(live: Live, page: Page) -> None:
     assert of(live, drop)["need"] == 2
     assert drop in to_do(live)
     corrected(live, page, drop, 3, "Delivered")
-    expect(page.get_by_text("1 of 2 rows that needed you are corrected; 1 left.")).to_be_visible()
+    expect(page.get_by_text("1 of 2 rows corrected; 1 left.")).to_be_visible()
     fault = page.get_by_role("article").filter(has_text="STATUS_UNKNOWN")
     expect(fault).to_contain_text("1×")
     before = needed(live)
     corrected(live, page, drop, 4, "Delivered")
     expect(page.get_by_text("All 2 rows that needed you are done: 2 corrected.")).to_be_visible()
     expect(page.locator("#head .badge")).to_have_text("Corrected")
-    expect(page.get_by_role("link", name="Fix rows")).to_have_count(0)
+    expect(page.get_by_role("link", name="Correct rows")).to_have_count(0)
     told = of(live, drop)
     assert (told["need"], told["corrected"]) == (0, 2)
     assert drop not in to_do(live)
     until(lambda: needed(live) == before - 1, what="one row less in the measures")
     # One line for the family, and the filter for rejected rows does not find it.
-    page.goto(f"{live.url}/?q=ends")
+    page.goto(f"{live.url}/drops?q=ends")
     expect(page.get_by_role("rowheader", name="ends.csv")).to_have_count(1)
     line = page.get_by_role("row").filter(has_text="ends.csv")
     expect(line).to_contain_text("Corrected")
     expect(line).to_contain_text("2 corrections")
-    page.goto(f"{live.url}/?q=ends&needs=rejected")
-    expect(page.get_by_text("No drop fits these filters.")).to_be_visible()
+    page.goto(f"{live.url}/drops?q=ends&needs=rejected")
+    expect(page.get_by_text("No files match.")).to_be_visible()
 
 
 def test_a_row_that_came_back_rejected_is_open_again_in_its_file(live: Live, page: Page) -> None:
@@ -75,18 +75,18 @@ def test_a_row_that_came_back_rejected_is_open_again_in_its_file(live: Live, pag
     assert (told["need"], told["corrected"]) == (1, 0)
     # The row is counted once: in the file it belongs to.
     assert of(live, child.id)["need"] == 0
-    page.get_by_role("link", name="Fix rows").click()
+    page.get_by_role("link", name="Correct rows").click()
     cell = page.get_by_label("Row 3, Status")
     expect(cell).to_have_value("Banana")
     expect(page.get_by_text('"Banana" is not a known status')).to_be_visible()
     expect(page.get_by_label("Send row 3")).not_to_be_checked()
     cell.fill("Delivered")
-    page.get_by_role("button", name="Send ticked rows").click()
+    page.get_by_role("button", name=SEND).click()
     page.wait_for_url("**/uploads/*")
     assert child_of(live, drop, 1).counts == {"accepted": 1}
     assert of(live, drop)["need"] == 0
     page.goto(f"{live.url}/drops/{child.id}")
-    expect(page.locator("#head .badge")).not_to_have_text("Needs you")
+    expect(page.locator("#head .badge")).not_to_have_text("Needs correcting")
 
 
 def test_rejects_that_come_back_by_hand_count_for_the_first_file(live: Live) -> None:

@@ -88,7 +88,7 @@ def test_page_measures_and_readiness_tell_of_workers(
             lambda: client.get("/readyz").json()["checks"]["service"] is False,
             what="nobody at work",
         )
-        assert "the service is stopped" in client.get("/").text
+        assert "The service is stopped" in client.get("/").text
     assert served.end(signal.SIGTERM).code == 0
 
 

@@ -13,6 +13,16 @@ from pipeline.core.errors import LedgerLost, StorageError
 from pipeline.storage.ledger import migrations
 from pipeline.storage.ledger.dialects import dialect_of, wrong_address
 
+MARK = "\\"
+"""Before a character that stands for itself in a LIKE."""
+
+
+def escaped(text: str) -> str:
+    """Return a text as it stands in a LIKE, each character for itself."""
+    for special in (MARK, "%", "_"):
+        text = text.replace(special, MARK + special)
+    return text
+
 
 class Database:
     """A ledger database that is open and migrated. Safe to use from several threads.

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
 from pipeline.core.model import AGAIN, Drop, DropState
-from pipeline.core.ports import Arrival
+from pipeline.core.ports import FOR_A_PERSON, Arrival
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.tables import beginnings, drops, lines, unfrozen
 
+_COUNTED = ("need", "to_do", "rows")
 _TIMES = ("received_at", "started_at", "finished_at")
 _OPEN = [state.value for state in DropState if not state.closed]
 
@@ -25,7 +26,8 @@ _OPEN = [state.value for state in DropState if not state.closed]
 def drop_from(row: sa.Row[Any]) -> Drop:
     """Build the record from a line of ``drops``."""
     values: dict[str, Any] = row._asdict()
-    del values["root"], values["closing"], values["tries"]
+    for name in ("root", "closing", "tries", *_COUNTED):
+        del values[name]
     for name in _TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["state"] = DropState(values["state"])
@@ -41,7 +43,25 @@ def drop_columns(drop: Drop) -> dict[str, Any]:
     values["facts"] = dict(drop.facts)
     # The request is the operator's side of the line: saving a drop must not undo it.
     del values["request"], values["seq"]
-    return values
+    return {**values, **what_is_left(drop.state, drop.facts)}
+
+
+def what_is_left(state: DropState, facts: Mapping[str, Any]) -> dict[str, int]:
+    """Return the columns that say how much of a drop somebody has to see to.
+
+    A file that was refused is to be seen to until its rows went out corrected, or somebody said
+    that nothing is to be done (``put_off``: reason, who, when).
+    """
+    rows = (facts.get("summary") or {}).get("rows") or {}
+    troubled = sum(rows.get(each, 0) for each in FOR_A_PERSON)
+    done = sum(len(facts.get(name, ())) for name in ("fixed_rows", "aside", "returned"))
+    need = 0 if facts.get("put_off") else max(0, troubled - done)
+    refused = state is DropState.REFUSED and not troubled and not facts.get("put_off")
+    return {
+        "need": need,
+        "to_do": int(state.closed and (need > 0 or refused)),
+        "rows": rows.get("total") or facts.get("total") or 0,
+    }
 
 
 def write_drops(connection: sa.Connection, some: Sequence[Drop]) -> None:
@@ -73,7 +93,10 @@ def _named(drop: Drop) -> dict[str, Any]:
     return {**values, "k_seq": drop.seq}
 
 
-_SAVED = [name for name in Drop.__struct_fields__ if name not in {"request", "seq"}]
+_SAVED = [
+    *(name for name in Drop.__struct_fields__ if name not in {"request", "seq"}),
+    *_COUNTED,
+]
 _SAVING = (
     drops.update()
     .where(drops.c.seq == sa.bindparam("k_seq"))
@@ -88,6 +111,11 @@ _CLOSING = _SAVING.values(
     # A summary that is written anew, for a corrected file that came back, is no other end.
     closing=sa.case((_IS_OPEN, _NEXT_CLOSING.scalar_subquery()), else_=drops.c.closing),
 )
+
+
+def _write_facts(connection: sa.Connection, drop: Drop, facts: Mapping[str, Any]) -> None:
+    values = {"facts": facts, **what_is_left(drop.state, facts)}
+    connection.execute(drops.update().where(drops.c.seq == drop.seq).values(values))
 
 
 class Drops:
@@ -178,7 +206,7 @@ class Drops:
             }
             aside = [each for each in drop.facts.get("aside", ()) if each[0] not in fixed]
             facts = {**drop.facts, "summary": summary, "fixed_rows": sorted(fixed), "aside": aside}
-            connection.execute(drops.update().where(this).values(facts=facts))
+            _write_facts(connection, drop, facts)
         return replace(drop, facts=facts)
 
     def set_aside(self, seq: int, rows: Collection[int], *, reason: str, who: str, at: str) -> int:
@@ -197,9 +225,23 @@ class Drops:
             if reason:
                 fixed = set(drop.facts.get("fixed_rows", ()))
                 aside += [[each, reason, who, at] for each in sorted({*rows} - fixed)]
-            facts = {**drop.facts, "aside": aside}
-            connection.execute(drops.update().where(this).values(facts=facts))
+            _write_facts(connection, drop, {**drop.facts, "aside": aside})
         return len(aside) if reason else len(before) - len(aside)
+
+    def put_off(self, seq: int, *, reason: str, who: str, at: str) -> bool:
+        """Note that nothing is to be done about a closed drop; an empty reason takes that back.
+
+        Only ``facts`` is written. Returns False for a drop that is not closed.
+        """
+        this = drops.c.seq == seq
+        with self._db.write() as connection:
+            row = connection.execute(drops.select().where(this).with_for_update()).first()
+            drop = drop_from(row) if row else None
+            if drop is None or not drop.state.closed:
+                return False
+            told = [reason, who, at] if reason else None
+            _write_facts(connection, drop, {**drop.facts, "put_off": told})
+        return True
 
     def note_again(
         self, seq: int, *, at: str, who: str, folder: str, name: str, after: int

@@ -6,9 +6,12 @@ import sqlalchemy as sa
 
 from pipeline.core.ports import Chunk, Receipt, Sighting, Verdict
 from pipeline.storage.ledger.chunk_store import chunk_from, receipt_from, verdict_from
-from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.database import MARK, Database, escaped
 from pipeline.storage.ledger.drops import drop_from
 from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, receipts, verdicts
+
+LAST_CHARACTER = "\U0010ffff"
+"""Sorts behind every other, byte by byte."""
 
 
 class Trace:
@@ -33,6 +36,19 @@ class Trace:
             # Compaction moves lines to what is kept: in this order none is missed on its way.
             seen = [_sighting(connection, line) for line in connection.execute(query).all()]
             return [*(_kept(connection, row) for row in connection.execute(kept).all()), *seen]
+
+    def orders_like(self, text: str, limit: int, *, anywhere: bool = False) -> list[str]:
+        """Order ids that begin with a text, in their order; ``anywhere``: that hold it.
+
+        The first is looked up in the index; the other means reading all of it.
+        """
+        key = lines.c.order_id
+        found: sa.ColumnElement[bool] = (key >= text) & (key < text + LAST_CHARACTER)
+        if anywhere:
+            found = key.like(f"%{escaped(text)}%", escape=MARK)
+        query = sa.select(key).where(found).distinct().order_by(key).limit(limit)
+        with self._db.read() as connection:
+            return [str(each) for each in connection.execute(query).scalars().all()]
 
 
 def _kept(connection: sa.Connection, row: sa.Row[Any]) -> Sighting:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pipeline.core.model import AGAIN, DropState
 from pipeline.core.ports import FOR_A_PERSON, ChunkState, DropLine, Search
-from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.database import MARK, Database, escaped
 from pipeline.storage.ledger.tables import chunks, drops, verdicts
 
 _OPEN = [state.value for state in DropState if not state.closed]
@@ -64,6 +64,7 @@ _COLUMNS = (
     ),
     _SUMMARY.label("summary"),
     drops.c.facts["total"].as_integer().label("total"),
+    drops.c.facts["put_off"].label("put_off"),
     *(_length(name).label(label) for name, label in _COUNTED),
     *(
         sa.func.coalesce(_AGAIN[name].as_string(), "").label(f"again_{name}")
@@ -77,14 +78,26 @@ _COLUMNS = (
     .scalar_subquery()
     .label("again_as"),
 )
-_NEED = sum(
-    (sa.func.coalesce(_SUMMARY["rows"][each.value].as_integer(), 0) for each in FOR_A_PERSON),
-    sa.literal(0),
-) - sum((_length(name) for name, _ in _COUNTED), sa.literal(0))
 _WAS_READ_AGAIN = _AFTER.is_not(None) & sa.exists().where(_READ_AGAIN).correlate(drops)
 _PARENTS = drops.alias("parents")
+_CAME_AGAIN = (drops.c.state == DropState.REFUSED.value) & (
+    sa.exists().where(_LATER.c.sha256 == drops.c.sha256, _LATER.c.seq > drops.c.seq)
+)
+"""A file that was refused, and came again since: whatever is left to do is there."""
+_TO_DO = (drops.c.to_do > 0) & sa.not_(_CAME_AGAIN) & sa.not_(_WAS_READ_AGAIN)
+_SHOWN = (
+    *_COLUMNS,
+    sa.case((_WAS_READ_AGAIN, 0), else_=drops.c.need).label("need"),
+    sa.case((_TO_DO, 1), else_=0).label("to_do"),
+)
+_SORTS = {
+    "file": drops.c.source_file,
+    "courier": drops.c.courier,
+    "state": drops.c.state,
+    "rows": drops.c.rows,
+    "need": drops.c.need,
+}
 _DONE = ChunkState.DONE.value
-_MARK = "\\"
 
 
 class OverDrops:
@@ -94,21 +107,44 @@ class OverDrops:
 
     def search(self, search: Search) -> list[DropLine]:
         """The drops that are wanted, newest first (with ``after``: those next to it)."""
-        query = sa.select(*_COLUMNS).where(*_conditions(search))
+        query = sa.select(drops.c.seq).where(*_conditions(search))
         upward = search.after is not None
-        query = query.order_by(drops.c.seq if upward else drops.c.seq.desc()).limit(search.limit)
-        found = self._lines(query)
-        return found[::-1] if upward else found
+        query = query.order_by(*_order(search, upward=upward)).limit(search.limit)
+        with self._db.read() as connection:
+            numbers = connection.execute(query.offset(search.offset)).scalars().all()
+            # Facts are large: only those of the drops that are shown are looked into.
+            wanted = sa.select(*_SHOWN).where(drops.c.seq.in_(numbers))
+            found = {row.seq: _line(row) for row in connection.execute(wanted).all()}
+        some = [found[number] for number in numbers if number in found]
+        return some[::-1] if upward else some
+
+    def hits(self, search: Search) -> int:
+        """How many drops are wanted, whatever the limit."""
+        query = sa.select(sa.func.count()).select_from(drops).where(*_conditions(search))
+        with self._db.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def to_do(self) -> Mapping[str, tuple[int, int]]:
+        """Courier → rows that need a person, and refused files that somebody has to see to."""
+        refused = sa.case((drops.c.state == DropState.REFUSED.value, 1), else_=0)
+        query = (
+            sa.select(drops.c.courier, sa.func.sum(drops.c.need), sa.func.sum(refused))
+            .where(_TO_DO)
+            .group_by(drops.c.courier)
+        )
+        with self._db.read() as connection:
+            found = connection.execute(query).all()
+        return {courier: (int(rows), int(files)) for courier, rows, files in found}
 
     def lines(self, drop_ids: Sequence[str]) -> list[DropLine]:
         """These drops, as far as they are known."""
-        return self._lines(sa.select(*_COLUMNS).where(drops.c.drop_id.in_(drop_ids)))
+        return self._lines(sa.select(*_SHOWN).where(drops.c.drop_id.in_(drop_ids)))
 
     def named_like(self, part: str, *, limit: int) -> list[str]:
         """The ids that begin or end with this, newest first; of "" all."""
-        like = _escaped(part)
-        fits = drops.c.drop_id.like(f"{like}%", escape=_MARK) | drops.c.drop_id.like(
-            f"%{like}", escape=_MARK
+        like = escaped(part)
+        fits = drops.c.drop_id.like(f"{like}%", escape=MARK) | drops.c.drop_id.like(
+            f"%{like}", escape=MARK
         )
         query = sa.select(drops.c.drop_id).where(fits).order_by(drops.c.seq.desc()).limit(limit)
         with self._db.read() as connection:
@@ -116,7 +152,7 @@ class OverDrops:
 
     def children(self, drop_id: str) -> list[DropLine]:
         """The drops that correct this one, oldest first."""
-        query = sa.select(*_COLUMNS).where(drops.c.parent == drop_id)
+        query = sa.select(*_SHOWN).where(drops.c.parent == drop_id)
         return self._lines(query.order_by(drops.c.seq))
 
     def corrections_of(self, drop_ids: Sequence[str]) -> Mapping[str, int]:
@@ -131,7 +167,7 @@ class OverDrops:
 
     def twins(self, sha256: str) -> list[DropLine]:
         """The drops with these bytes, newest first."""
-        query = sa.select(*_COLUMNS).where(drops.c.sha256 == sha256)
+        query = sa.select(*_SHOWN).where(drops.c.sha256 == sha256)
         return self._lines(query.order_by(drops.c.seq.desc()))
 
     def read_again_from(self, sha256: str, seq: int) -> Sequence[str]:
@@ -162,11 +198,11 @@ class OverDrops:
             | drops.c.state.in_(_OPEN)
             | (drops.c.closing > after_closing)
         )
-        return self._lines(sa.select(*_COLUMNS).where(fresh).order_by(drops.c.seq))
+        return self._lines(sa.select(*_SHOWN).where(fresh).order_by(drops.c.seq))
 
     def ended(self, after_closing: int) -> list[DropLine]:
         """The drops that were closed after the one with this number, in that order."""
-        query = sa.select(*_COLUMNS).where(drops.c.closing > after_closing)
+        query = sa.select(*_SHOWN).where(drops.c.closing > after_closing)
         return self._lines(query.order_by(drops.c.closing))
 
     def last_closing(self) -> int:
@@ -220,7 +256,17 @@ def _line(row: sa.Row[Any]) -> DropLine:
     for name in ("received_at", "finished_at"):
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["state"] = DropState(values["state"])
+    values["to_do"] = bool(values["to_do"])
+    values["put_off"] = tuple(values["put_off"]) if values["put_off"] else None
     return DropLine(**values)
+
+
+def _order(search: Search, *, upward: bool) -> list[sa.ColumnElement[Any]]:
+    """The order of a list: by a column and, within it, the newest first."""
+    if search.sort in _SORTS:
+        column = _SORTS[search.sort]
+        return [column.desc() if search.backward else column, drops.c.seq.desc()]
+    return [drops.c.seq if upward or search.backward else drops.c.seq.desc()]
 
 
 def _conditions(search: Search) -> list[sa.ColumnElement[bool]]:
@@ -235,11 +281,12 @@ def _conditions(search: Search) -> list[sa.ColumnElement[bool]]:
         wanted.append(drops.c.received_at >= search.since.astimezone(UTC).isoformat())
     wanted += _what_is_left(search)
     for word in search.words.split():
-        like = f"%{_escaped(word)}%"
+        like = f"%{escaped(word)}%"
         wanted.append(
-            drops.c.source_file.ilike(like, escape=_MARK)
-            | drops.c.drop_id.ilike(like, escape=_MARK)
+            drops.c.source_file.ilike(like, escape=MARK) | drops.c.drop_id.ilike(like, escape=MARK)
         )
+    if search.until is not None:
+        wanted.append(drops.c.received_at < search.until.astimezone(UTC).isoformat())
     if search.before is not None:
         wanted.append(drops.c.seq < search.before)
     if search.after is not None:
@@ -252,18 +299,11 @@ def _what_is_left(search: Search) -> list[sa.ColumnElement[bool]]:
     if search.needs:
         wanted.append(_SUMMARY["rows"][search.needs].as_integer() > 0)
         if search.needs in FOR_A_PERSON:
-            wanted += [_NEED > 0, sa.not_(_WAS_READ_AGAIN)]
+            wanted += [drops.c.need > 0, sa.not_(_WAS_READ_AGAIN)]
     if search.to_do:
-        wanted.append((_NEED > 0) | (drops.c.state == DropState.REFUSED.value))
-        wanted.append(sa.not_(_WAS_READ_AGAIN))
+        wanted.append(_TO_DO)
     if search.families:
-        quiet = (drops.c.state == DropState.COMPLETED.value) & (_NEED <= 0)
+        quiet = (drops.c.state == DropState.COMPLETED.value) & (drops.c.need <= 0)
         known = sa.exists().where(_PARENTS.c.drop_id == drops.c.parent)
-        wanted.append(sa.not_(sa.and_(quiet, known)))
+        wanted.append(sa.not_(sa.and_(drops.c.parent.is_not(None), quiet, known)))
     return wanted
-
-
-def _escaped(word: str) -> str:
-    for special in (_MARK, "%", "_"):
-        word = word.replace(special, _MARK + special)
-    return word

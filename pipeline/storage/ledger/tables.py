@@ -35,11 +35,24 @@ drops = sa.Table(
     sa.Column("facts", sa.JSON, nullable=False, default=dict),
     sa.Column("root", sa.String, nullable=False, default="", server_default=""),
     sa.Column("closing", sa.Integer, nullable=False, default=0, server_default="0", index=True),
+    sa.Column("need", sa.Integer, nullable=False, default=0, server_default="0"),
+    sa.Column("to_do", sa.Integer, nullable=False, default=0, server_default="0"),
+    sa.Column("rows", sa.Integer, nullable=False, default=0, server_default="0"),
+    sa.Index(
+        "ix_drops_list",
+        *("to_do", "received_at", "courier", "state", "source_file", "drop_id", "parent"),
+        *("need", "rows", "sha256"),
+    ),
+    sa.Index("ix_drops_parent", "parent"),
     sqlite_autoincrement=True,
 )
 """``closing``: drops are numbered in the order of the commits that close them; 0: not closed since
 there are such numbers. Whoever tells what ended goes by it, not by ``finished_at``: that is the
-moment before the report was written, which takes long for some."""
+moment before the report was written, which takes long for some.
+
+``need``, ``to_do``, ``rows``: what ``facts`` come to, for lists that look at many drops: rows that
+need a person, 1 while somebody has something to do with it, all data rows. ``ix_drops_list`` holds
+whatever a list filters and sorts by: facts may be large, and are read of the drops shown alone."""
 
 chunks = sa.Table(
     "chunks",

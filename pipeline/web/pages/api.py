@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Request
+from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 
 from pipeline.core.errors import UsageError
@@ -95,8 +96,8 @@ def drop_object(front: Front, drop: DropLine) -> DropObject:
     far = drop_view.progress_of(front.site, drop)
     return DropObject(
         drop_id=drop.drop_id,
-        source_file=_plain(drop.source_file),
-        folder=_plain(drop.folder),
+        source_file=plain(drop.source_file),
+        folder=plain(drop.folder),
         state=drop.state,
         courier=drop.courier,
         received_at=drop.received_at,
@@ -107,7 +108,7 @@ def drop_object(front: Front, drop: DropLine) -> DropObject:
         same_as=drop.same_as,
         request=drop.request or None,
         read_again_as=drop.again_as,
-        verdict=_plain(words.verdict(drop, far[0] if far else None)),
+        verdict=plain(words.verdict(drop, far[0] if far else None)),
         progress=Progress(answered=far[0].answered, total=far[0].total) if far else None,
         need=drop.need,
         corrected=drop.fixed,
@@ -116,7 +117,7 @@ def drop_object(front: Front, drop: DropLine) -> DropObject:
     )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A file's name need not be UTF-8; JSON is."""
     return text.encode("utf-8", "replace").decode()
 
@@ -133,24 +134,35 @@ def drops(
     to_do: Annotated[bool, Query(description="Only with rows that need a person, or refused.")] = (
         False
     ),
+    when: Annotated[
+        str,
+        Query(
+            pattern=r"^(|today|yesterday|week|\d{4}-\d{2}-\d{2})$",
+            description="Received then: today, yesterday, week (7 days), or a day.",
+        ),
+    ] = "",
     before: Annotated[int | None, Query(ge=0, le=2**53)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> DropList:
     """List drops, newest first."""
-    found = front.site.ledger.search(
-        Search(
-            words=q.replace("\x00", ""),
-            state=state or "",
-            courier=courier.replace("\x00", ""),
-            needs=needs or "",
-            to_do=to_do,
-            before=before,
-            limit=limit + 1,
-        )
+    since, until = front.tally.span_of(when)
+    search = Search(
+        words=q.replace("\x00", ""),
+        state=state or "",
+        courier=courier.replace("\x00", ""),
+        needs=needs or "",
+        since=since,
+        until=until,
+        to_do=to_do,
     )
+    found = front.site.ledger.search(replace(search, before=before, limit=limit + 1))
     shown = found[:limit]
     more = shown[-1].seq if len(found) > limit else None
-    return DropList(drops=[drop_object(front, drop) for drop in shown], next=more)
+    return DropList(
+        drops=[drop_object(front, drop) for drop in shown],
+        next=more,
+        hits=front.site.ledger.hits(search),
+    )
 
 
 @router.post("/drops", status_code=202, openapi_extra=_UPLOAD_BODY, responses=_TOO_LARGE)
@@ -217,9 +229,9 @@ def _check(kept: staging.Staged, told: Sequence[Mapping[str, Any]]) -> CheckObje
     files = [
         CheckedFile(
             left_out=place in kept.left_out,
-            name=_plain(each["name"]),
+            name=plain(each["name"]),
             courier=each["summary"]["courier"] or "",
-            why=_plain(each["why"]),
+            why=plain(each["why"]),
             refused=each["summary"]["refused"],
             rows=each["summary"]["rows"],
             columns=each["summary"].get("columns") or [],

@@ -1,10 +1,14 @@
-"""The list of drops, one drop, its files, and asking for retry or cancel."""
+"""The list of files, one file, what can be saved of it, and asking for retry or cancel."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import groupby
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, RedirectResponse, Response
 
@@ -12,11 +16,12 @@ from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.read_again import can_be_read_again
-from pipeline.web import drop_view, faults, requests, words
+from pipeline.web import drop_view, faults, finding, requests, words
 from pipeline.web.aside import REASONS
 from pipeline.web.corrections import line_of, table_of
 from pipeline.web.front import AtFront, Front, Looker, NotThere, Operator, page, read_form
 from pipeline.web.teaching import TEACHABLE
+from pipeline.web.templating import address
 from pipeline.web.uploads import note_of
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
@@ -26,56 +31,118 @@ router = APIRouter()
 _PAGE: Final = 30
 _STATES: Final = ("to_do", "under_way", *(state.value for state in DropState if state.closed))
 _NEEDS: Final = tuple(outcome.value for outcome in Outcome)
+_SORTS: Final = ("file", "state", "courier", "rows", "need")
 
 Text = Annotated[str, Query(max_length=200)]
-Seq = Annotated[int | None, Query(ge=0, le=2**53)]
+Words = Annotated[str, Query(max_length=2_000)]
+When = Annotated[str, Query(pattern=r"^(|today|yesterday|week|\d{4}-\d{2}-\d{2})$")]
+Sort = Annotated[str, Query(pattern=r"^-?[a-z]{0,10}$")]
+PageNo = Annotated[int, Query(alias="page", ge=1, le=1_000_000)]
 
 
-def _search(
-    q: str, state: str, courier: str, needs: str, before: int | None, after: int | None
-) -> Search:
-    return Search(
-        words=q.strip(),
-        state=state if state in _STATES and state != "to_do" else "",
-        courier=courier,
+class Filters(Struct, frozen=True, kw_only=True):
+    """Which files a list shows, and how, as its address says. ``sort``: with "-" the other way."""
+
+    q: str = ""
+    state: str = ""
+    courier: str = ""
+    needs: str = ""
+    when: str = ""
+    sort: str = ""
+
+    @property
+    def told(self) -> dict[str, str]:
+        """Those that say something."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+def _filters(
+    q: Words = "",
+    state: Text = "",
+    courier: Text = "",
+    needs: Text = "",
+    when: When = "",
+    sort: Sort = "",
+) -> Filters:
+    return Filters(
+        q=" ".join(q.replace("\x00", "").split()),
+        state=state if state in _STATES else "",
+        courier=courier.replace("\x00", ""),
         needs=needs if needs in _NEEDS else "",
-        before=before,
-        after=after,
-        limit=_PAGE + 1,
-        families=not q.strip(),
-        to_do=state == "to_do",
+        when=when,
+        sort=sort if sort.lstrip("-") in {*_SORTS, ""} else "",
     )
 
 
-def listed(front: Front, search: Search) -> dict[str, Any]:
-    """What the list of drops shows."""
+AsFiltered = Annotated[Filters, Depends(_filters)]
+
+
+def _search(front: Front, filters: Filters, page_no: int) -> Search:
+    since, until = front.tally.span_of(filters.when)
+    return Search(
+        words=filters.q,
+        state=filters.state if filters.state != "to_do" else "",
+        courier=filters.courier,
+        needs=filters.needs,
+        since=since,
+        until=until,
+        sort=filters.sort.lstrip("-"),
+        backward=filters.sort.startswith("-"),
+        limit=_PAGE,
+        offset=(page_no - 1) * _PAGE,
+        families=not filters.q,
+        to_do=filters.state == "to_do",
+    )
+
+
+def listed(front: Front, filters: Filters, page_no: int) -> dict[str, Any]:
+    """Return what the list of files shows."""
+    search = _search(front, filters, page_no)
+    hits = front.site.ledger.hits(search)
+    pages = max(1, -(-hits // _PAGE))
+    if page_no > pages:
+        page_no, search = pages, replace(search, offset=(pages - 1) * _PAGE)
     found = front.site.ledger.search(search)
-    more = len(found) == search.limit
-    if more:
-        found = found[1:] if search.after is not None else found[:-1]
     shown = [_in_list(front, drop) for drop in found]
     corrections = front.site.ledger.corrections_of([each.drop_id for each in found])
-    newest = search.before is None and search.after is None
-    filters = {
-        "q": search.words,
-        "state": "to_do" if search.to_do else search.state,
-        "courier": search.courier,
-        "needs": search.needs,
-    }
     return {
-        "drops": shown,
+        "groups": _by_day(front, filters, shown),
         "corrections": corrections,
-        "filters": filters,
-        "filtered": any(filters.values()),
-        "live": newest,
-        "older": found[-1].seq if found and (more or search.after is not None) else None,
-        "newer": found[0].seq
-        if found and not newest and (more or search.before is not None)
-        else None,
-        "version": _version((shown, corrections, front.strip.health().api)),
+        "filters": asdict(filters),
+        "filtered": bool(replace(filters, sort="").told),
+        "live": page_no == 1,
+        "hits": hits,
+        "page_no": page_no,
+        "pages": pages,
+        "near_pages": _near(page_no, pages),
+        "version": _version((shown, corrections, hits, front.strip.health().api)),
         "couriers": sorted(front.site.profiles),
         "all_states": _STATES,
+        "today": front.tally.today(),
     }
+
+
+def _near(page_no: int, pages: int) -> list[int]:
+    """Return the pages that are named: the first, the last, and those around this one."""
+    near = {1, pages, *range(page_no - 2, page_no + 3)}
+    return sorted(each for each in near if 1 <= each <= pages)
+
+
+def _by_day(
+    front: Front, filters: Filters, shown: Sequence[Mapping[str, Any]]
+) -> list[tuple[date | None, Mapping[str, int] | None, list[Mapping[str, Any]]]]:
+    """Return day, its totals, its files; one group without a day where they are sorted otherwise.
+
+    Totals are those of the whole day: told where nothing but days and a courier are asked for.
+    """
+    if filters.sort.lstrip("-"):
+        return [(None, None, list(shown))] if shown else []
+    groups: list[tuple[date | None, Mapping[str, int] | None, list[Mapping[str, Any]]]] = []
+    for day, some in groupby(shown, lambda each: front.tally.day_of(each["drop"].received_at)):
+        whole = not (filters.q or filters.state or filters.needs)
+        totals = front.tally.totals_of(day, filters.courier) if whole else None
+        groups.append((day, totals, list(some)))
+    return groups
 
 
 def _in_list(front: Front, drop: DropLine) -> Mapping[str, Any]:
@@ -89,37 +156,28 @@ def _version(shown: object) -> str:
     return hashlib.sha256(repr(shown).encode("utf-8", "replace")).hexdigest()[:16]
 
 
-@router.get("/")
+@router.get("/drops")
 def drops_page(
     request: Request,
     front: AtFront,
     visitor: Looker,
-    q: Text = "",
-    state: Text = "",
-    courier: Text = "",
-    needs: Text = "",
-    before: Seq = None,
-    after: Seq = None,
+    filters: AsFiltered,
+    page_no: PageNo = 1,
 ) -> Response:
-    """The list of drops, newest first."""
-    values = listed(front, _search(q, state, courier, needs, before, after))
+    """Show the list of files, newest first; of the search box also the orders it may mean."""
+    values = listed(front, filters, page_no)
+    values["answers"] = finding.answers(front.site, filters.q) if filters.q else ()
+    if not values["hits"] and not values["answers"] and finding.may_be_id(filters.q):
+        return RedirectResponse(address("/find", q=filters.q), status_code=303)
     return page(request, "drops.html", values, visitor=visitor)
 
 
 @router.get("/drops/list")
 def drops_list(
-    request: Request,
-    front: AtFront,
-    visitor: Looker,
-    q: Text = "",
-    state: Text = "",
-    courier: Text = "",
-    needs: Text = "",
-    v: Text = "",
+    request: Request, front: AtFront, visitor: Looker, filters: AsFiltered, v: Text = ""
 ) -> Response:
-    """Only the list, for a page that is kept up to date; 204 when it shows what there is."""
-    search = _search(q, state, courier, needs, None, None)
-    values = front.shared.get(search, lambda: listed(front, search))
+    """Show only the list, for a page that is kept up to date; 204 when it shows what there is."""
+    values = front.shared.get(filters, lambda: listed(front, filters, 1))
     if values["version"] == v:
         return Response(status_code=204)
     return page(request, "_drop_list.html", values, visitor=visitor)
@@ -176,6 +234,7 @@ def drop_page(
         "note": note_of(front.site, drop),
         "why": full.facts.get("courier_why", "") if full else "",
         "warnings": (drop.summary or {}).get("warnings", ()),
+        "next_to_do": front.to_do.after(drop_id) if visitor.operates else None,
     }
     return page(request, "drop.html", values, visitor=visitor)
 
@@ -214,7 +273,7 @@ def _rows(front: Front, drop: DropLine, outcome: str, code: str, page_no: int) -
         return values
     if not path.is_file():
         if drop.state.closed:
-            values["rows_missing"] = "The results file is no longer in the outbox."
+            values["rows_missing"] = "The rows of this file are not kept any more."
         return values
     try:
         values["rows"] = drop_view.rows_of(

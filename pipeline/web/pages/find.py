@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from pipeline.web.finding import find
 from pipeline.web.front import AtFront, Looker, page
+from pipeline.web.words import FIELDS
 
 router = APIRouter()
 
@@ -16,10 +17,12 @@ def find_page(
     request: Request,
     front: AtFront,
     visitor: Looker,
-    q: Annotated[str, Query(max_length=200)] = "",
-    before: Annotated[int | None, Query(ge=0, le=2**53)] = None,
+    q: Annotated[str, Query(max_length=4_000)] = "",
+    before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
 ) -> Response:
     """The form, and what was found."""
-    words = q.strip()
+    words = q.replace("\x00", "").strip()
     found = find(front.site, words, before) if words else None
-    return page(request, "find.html", {"q": words, "found": found}, visitor=visitor)
+    return page(
+        request, "find.html", {"q": words, "found": found, "fields": FIELDS}, visitor=visitor
+    )

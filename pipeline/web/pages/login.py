@@ -1,6 +1,7 @@
 """Logging in and out."""
 
 import ipaddress
+import math
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from pipeline.web.access import Right, Visitor, new_session
 from pipeline.web.front import AtFront, Looker, page, read_form, text_of
 from pipeline.web.guarding import cookie
+from pipeline.web.words import counted
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +28,9 @@ def login_page(request: Request, front: AtFront, next: str = "/") -> Response:  
     """The form to log in."""
     if not front.access.needs_login:
         return RedirectResponse("/", status_code=303)
-    return page(request, "login.html", {"next": _inside(next), "wrong": ""}, visitor=None)
+    return page(
+        request, "login.html", {"next": _inside(next), "wrong": "", "name": ""}, visitor=None
+    )
 
 
 @router.post("/login")
@@ -39,9 +43,13 @@ async def log_in(request: Request, front: AtFront) -> Response:
     keys = throttled(name, client)
     wait = front.access.throttle.wait(*keys)
     if wait > 0:
-        words = f"Too many wrong tries. Wait {wait:.0f} s, then try again."
+        words = f"Too many attempts. Try again in {counted(math.ceil(wait), 'second')}."
         shown = page(
-            request, "login.html", {"next": target, "wrong": words}, visitor=None, status=429
+            request,
+            "login.html",
+            {"next": target, "wrong": words, "name": name},
+            visitor=None,
+            status=429,
         )
         shown.headers["retry-after"] = str(int(wait) + 1)
         return shown
@@ -50,10 +58,8 @@ async def log_in(request: Request, front: AtFront) -> Response:
     session = await run_in_threadpool(front.access.log_in, name, password)
     if session is None:
         log.warning("web.login_refused", address=client)
-        words = "Name and password do not fit together."
-        return page(
-            request, "login.html", {"next": target, "wrong": words}, visitor=None, status=403
-        )
+        values = {"next": target, "wrong": "Wrong name or password.", "name": name}
+        return page(request, "login.html", values, visitor=None, status=403)
     front.access.throttle.succeeded(*keys)
     front.unsaved.move(request.scope["session"], session)
     log.info("web.login", user=name, address=client)

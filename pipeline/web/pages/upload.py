@@ -1,6 +1,8 @@
 """Uploading files: check them first or send them at once, then watch what becomes of them."""
 
 import threading
+import zlib
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import structlog
@@ -24,6 +26,7 @@ from pipeline.web.front import (
     show,
     text_of,
 )
+from pipeline.web.waiting import LATE_SECONDS
 
 log = structlog.get_logger(__name__)
 
@@ -173,13 +176,13 @@ def watched(front: Front, batch: str) -> dict[str, Any]:
     """The files of a batch, each with the drop it became. Raises NotThere."""
     found = uploads.batch_of(front.site, batch)
     if not found:
-        raise NotThere("Nothing is known of this upload.", hint="Look among the drops.")
+        raise NotThere("Nothing is known of this upload.", hint="Look among the files.")
     files = [_watched(front, upload) for upload in found]
     ended = all(each["drop"] and each["drop"].state.closed for each in files)
     version = "-".join(
         f"{each['drop'].state}.{each['progress'].answered if each['progress'] else 0}"
         if each["drop"]
-        else "waits"
+        else f"waits.{zlib.crc32(each['why'].encode())}"
         for each in files
     )
     return {"batch": batch, "files": files, "live": not ended, "version": version}
@@ -191,6 +194,7 @@ def _watched(front: Front, upload: uploads.Upload) -> dict[str, Any]:
     counts = drop_view.counts_of(drop, far[1] if far else {}) if drop else {}
     return {
         "upload": upload,
+        "why": _why_not(front, upload) if drop is None else "",
         "drop": drop,
         "progress": far[0] if far else None,
         "counts": counts,
@@ -198,3 +202,23 @@ def _watched(front: Front, upload: uploads.Upload) -> dict[str, Any]:
         "total": far[0].total if far else sum(counts.values()),
         "verdict": words.verdict(drop, far[0] if far else None) if drop else "",
     }
+
+
+def _why_not(front: Front, upload: uploads.Upload) -> str:
+    """Say why a file is not taken, once that is worth a word."""
+    at = datetime.fromisoformat(upload.at)
+    if (front.site.clock.now() - at).total_seconds() < LATE_SECONDS and front.strip.health().alive:
+        return ""
+    files = front.to_do.waiting().files
+    stem = upload.name.rpartition(".")[0]
+    numbered = f"{stem} ("  # a number is added to a name that is there already
+    fits = [
+        each
+        for each in files
+        if each.folder == upload.folder
+        and each.size == upload.size
+        and (each.name == upload.name or each.name.startswith(numbered))
+    ]
+    if not fits:
+        return "It was taken out of the inbox just now, and is being read."
+    return f"Not read yet. {fits[0].why}"

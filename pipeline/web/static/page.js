@@ -43,6 +43,30 @@ document.addEventListener("htmx:xhr:progress", (event) => {
   bar.value = (100 * event.detail.loaded) / event.detail.total;
 });
 
+// Times are those of the page's zone, whatever the browser's.
+function clock(when) {
+  const timeZone = document.documentElement.dataset.zone;
+  return when.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone });
+}
+
+// Ids that were copied from a column are pasted with their line ends: each becomes a space.
+document.addEventListener("paste", (event) => {
+  const field = event.target;
+  if (!(field instanceof HTMLInputElement) || field.type !== "search") return;
+  const text = event.clipboardData?.getData("text") ?? "";
+  if (!/[\r\n]/.test(text)) return;
+  event.preventDefault();
+  const line = text.trim().split(/\s*[\r\n]+\s*/).join(" ");
+  field.setRangeText(line, field.selectionStart, field.selectionEnd, "end");
+});
+
+// In the box for several ids, Enter asks; Shift+Enter begins a line.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || !event.target.matches?.(".filters textarea")) return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+});
+
 // What is shown may be old: said when nothing answers, and taken back when something does.
 let since = null;
 
@@ -51,7 +75,7 @@ function offline(whether) {
   if (!bar || whether === !bar.hidden) return;
   since = whether ? new Date() : null;
   bar.hidden = !whether;
-  const at = whether ? since.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) : "";
+  const at = whether ? clock(since) : "";
   bar.textContent = whether ? `No connection since ${at}. What you see may be old. Trying again…` : "";
   document.documentElement.classList.toggle("stale", whether);
 }
@@ -67,6 +91,17 @@ for (const kind of ["htmx:sendError", "htmx:timeout"]) {
   });
 }
 document.addEventListener("htmx:afterOnLoad", () => offline(false));
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.requestConfig.verb === "get" && event.detail.xhr.status >= 500) offline(true);
+});
+
+// A strip that nobody answered for 15 seconds says nothing of now: it greys out.
+let heard = Date.now();
+document.addEventListener("htmx:afterOnLoad", () => (heard = Date.now()));
+setInterval(() => {
+  const old = document.getElementById("strip") && Date.now() - heard > 15000;
+  document.documentElement.classList.toggle("stale", Boolean(old || since));
+}, 1000);
 
 // A form that is on its way has no buttons: a second click is no second wish. The button that was
 // pressed still says its word, since the form's data is gathered first.
@@ -119,27 +154,27 @@ async function keepCell(cell) {
   try {
     answer = await fetch(form.dataset.cells, { method: "POST", body, redirect: "manual" });
   } catch {
-    told.textContent = "Not kept: there is no connection. Your entries are in this page; use Keep for later.";
+    told.textContent = "Not saved: there is no connection. Your entries are in this page; use Save.";
     return;
   }
   if (answer.type === "opaqueredirect") {
-    told.textContent = "You were logged out. Use Keep for later: after the log-in your entries are here.";
+    told.textContent = "You were logged out. Use Save: after the log-in your entries are here.";
     return;
   }
   const said = answer.ok || answer.status === 409 ? await answer.json() : {};
   if (said.conflict) {
-    told.textContent = `Not kept. ${said.conflict}`;
+    told.textContent = `Not saved. ${said.conflict}`;
     return;
   }
   if (!answer.ok) {
-    told.textContent = "Not kept yet. Use Keep for later.";
+    told.textContent = "Not saved yet. Use Save.";
     return;
   }
   had.value = body.get("value");
-  told.textContent = `Kept at ${new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`;
+  told.textContent = `Saved at ${clock(new Date())}`;
   showFaults(line, said.faults);
   const send = form.querySelector('button[value="send"]');
-  send.textContent = `Send ticked rows${said.going ? ` (${said.going} so far)` : ""}`;
+  send.textContent = said.going ? `Send ${said.going} ${said.going === 1 ? "row" : "rows"}` : "Send ticked rows";
 }
 
 function showFaults(line, faults) {

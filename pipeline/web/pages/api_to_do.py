@@ -1,0 +1,138 @@
+"""The JSON API of what there is to do: the list, leaving things aside, the inbox, days, orders."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from pipeline.core.errors import UsageError
+from pipeline.web.api_models import (
+    AnswerList,
+    AnswerObject,
+    CourierOnDay,
+    DayObject,
+    Said,
+    ToDoItem,
+    ToDoList,
+    ToDoOrder,
+    WaitingList,
+    WaitingObject,
+)
+from pipeline.web.aside import leave_aside, take_back_thing
+from pipeline.web.days import couriers_on
+from pipeline.web.finding import find
+from pipeline.web.front import AtFront, ByMachine, Looker
+from pipeline.web.pages.api import LATER, PROBLEMS, plain
+from pipeline.web.pages.days import Day
+from pipeline.web.tally import day_named
+from pipeline.web.to_do import Kind
+
+router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
+
+
+@router.get("/to-do")
+def to_do(front: AtFront, _visitor: Looker) -> ToDoList:
+    """List everything that somebody has to see to, the oldest of each kind first."""
+    return ToDoList(
+        count=front.to_do.count(),
+        items=[
+            ToDoItem(
+                kind=each.kind,
+                key=plain(each.key),
+                title=plain(each.title),
+                said=plain(each.said),
+                since=each.since,
+                rows=each.rows,
+                drop_id=each.drop.drop_id if each.drop else None,
+            )
+            for some in front.to_do.items().values()
+            for each in some
+        ],
+    )
+
+
+@router.post("/to-do/set-aside", responses=LATER)
+def set_aside(front: AtFront, visitor: ByMachine, order: ToDoOrder) -> Said:
+    """Leave one thing of the list as it is: a file, or for this time a courier that is late."""
+    leave_aside(front, visitor, order.kind, order.key, reason=order.reason, who=order.who)
+    return Said(said="It is set aside.")
+
+
+@router.delete("/to-do/set-aside", responses=LATER)
+def put_back(
+    front: AtFront,
+    visitor: ByMachine,
+    kind: Annotated[Kind, Query()],
+    key: Annotated[str, Query(min_length=1, max_length=600)],
+) -> Said:
+    """Put a thing back on the list."""
+    take_back_thing(front, visitor, kind, key)
+    return Said(said="It is on the list again.")
+
+
+@router.get("/waiting")
+def waiting(front: AtFront, _visitor: Looker) -> WaitingList:
+    """Tell what lies in the inbox: why each file waits, and what is never taken."""
+    told = front.to_do.waiting()
+    return WaitingList(
+        files=[
+            WaitingObject(
+                folder=each.folder, name=each.name, size=each.size, since=each.since, why=each.why
+            )
+            for each in told.files
+        ],
+        never=[
+            WaitingObject(folder=each.folder, name=each.name, size=None, since=None, why=each.why)
+            for each in told.never
+        ],
+    )
+
+
+@router.get("/days/{day}")
+def day_of(front: AtFront, _visitor: Looker, day: Day) -> DayObject:
+    """Tell what came of each courier on a day, what was late, and what of it is left to do."""
+    return DayObject(
+        day=day,
+        couriers=[
+            CourierOnDay(
+                courier=each.courier,
+                files=each.files,
+                first_file_at=each.first,
+                expected_by=each.expected,
+                late=each.late,
+                rows=dict(each.rows),
+                left_to_do=each.left,
+            )
+            for each in couriers_on(front.site, front.tally, day_named(day))
+        ],
+    )
+
+
+@router.get("/orders")
+def orders(
+    front: AtFront,
+    _visitor: Looker,
+    q: Annotated[str, Query(max_length=4_000, description="Order ids or AWBs, several at once.")],
+    before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
+) -> AnswerList:
+    """Tell what became of orders, by their ids or AWBs."""
+    words = q.replace("\x00", "").strip()
+    if not words:
+        raise UsageError("Give an order id or an AWB.")
+    found = find(front.site, words, before)
+    return AnswerList(
+        answers=[
+            AnswerObject(
+                order_id=story.order_id,
+                asked=story.asked,
+                said=story.answer.said,
+                outcome=story.answer.outcome,
+                at=story.answer.at,
+                drop_id=story.answer.drop_id or None,
+            )
+            for story in found.stories
+        ],
+        missing=found.missing,
+        like=found.like,
+        back_to=found.back_to,
+        next=found.before,
+    )

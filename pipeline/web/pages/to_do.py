@@ -1,0 +1,85 @@
+"""The first page: what there is to see to, what waits in the inbox, and leaving things aside."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
+
+from pipeline.web.access import Visitor
+from pipeline.web.aside import OF_DROPS, REASONS, leave_aside, take_back_thing
+from pipeline.web.front import (
+    AtFront,
+    Front,
+    Looker,
+    Operator,
+    page,
+    read_form,
+    text_of,
+)
+from pipeline.web.templating import address
+from pipeline.web.to_do import MOST
+
+router = APIRouter()
+
+
+@router.get("/")
+def to_do_page(
+    request: Request,
+    front: AtFront,
+    visitor: Looker,
+    said: Annotated[str, Query(max_length=500)] = "",
+) -> Response:
+    """Show everything that somebody has to see to, the oldest first.
+
+    An address of the list, from before it had one of its own, leads there.
+    """
+    if request.query_params and not said:
+        return RedirectResponse(f"/drops?{request.url.query}", status_code=307)
+    items = front.to_do.items()
+    values = {
+        "cards": items,
+        "count": front.to_do.count(),
+        "files": front.to_do.files(),
+        "most": MOST,
+        "put_off": front.to_do.put_off(),
+        "last": max(front.tally.drops(), key=lambda each: each.received_at, default=None),
+        "reasons": REASONS,
+        "said": said,
+    }
+    return page(request, "to_do.html", values, visitor=visitor)
+
+
+@router.get("/next")
+def next_to_do(
+    front: AtFront, _visitor: Looker, after: Annotated[str, Query(max_length=60)] = ""
+) -> Response:
+    """Lead to the next file to see to, or to the list of all there is."""
+    found = front.to_do.after(after)
+    return RedirectResponse(f"/drops/{found.drop_id}" if found else "/", status_code=303)
+
+
+@router.post("/to-do/aside")
+async def aside(request: Request, front: AtFront, visitor: Operator) -> Response:
+    """Set one thing aside, or take it back."""
+    form = await read_form(request, front, visitor)
+    target = await run_in_threadpool(_aside, front, visitor, form)
+    return RedirectResponse(target, status_code=303)
+
+
+def _aside(front: Front, visitor: Visitor, form: FormData) -> str:
+    kind, key, reason = (text_of(form, name) for name in ("kind", "key", "reason"))
+    if text_of(form, "go") == "back":
+        take_back_thing(front, visitor, kind, key)
+        said = "It is on the list again."
+        return f"/drops/{key}" if kind in OF_DROPS else address("/", said=said)
+    leave_aside(front, visitor, kind, key, reason=reason, who=text_of(form, "who"))
+    return address("/", said="It is set aside.")
+
+
+@router.get("/waiting")
+def waiting_page(request: Request, front: AtFront, visitor: Looker) -> Response:
+    """Show what lies in the inbox: why it waits, what to do, and what is never taken."""
+    values = {"waiting": front.to_do.waiting()}
+    return page(request, "waiting.html", values, visitor=visitor)

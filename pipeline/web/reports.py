@@ -1,0 +1,220 @@
+"""What the last days came to: per day, per courier, per problem, and the days before beside it."""
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from pipeline.service.health_file import Calls, read_minutes
+from pipeline.service.wiring import Site
+from pipeline.web.tally import Counted, Tally
+from schemas.codes import Code, Kind
+from schemas.vocabulary import Outcome
+
+_PROBLEMS: Final = 15
+_HOURS: Final = 48
+_OF_FILES: Final = {Kind.REFUSE, Kind.NOTICE}
+
+
+class OfDay(Struct, frozen=True, kw_only=True):
+    """A day's files and rows by outcome; ``seconds``: how long each file took from its arrival."""
+
+    day: date
+    files: int
+    rows: Mapping[str, int]
+    seconds: Sequence[float]
+
+    @property
+    def total(self) -> int:
+        """All its rows."""
+        return sum(self.rows.values())
+
+    @property
+    def share(self) -> float:
+        """Per cent of its rows that had to be corrected."""
+        return _share(self.rows)
+
+    @property
+    def typical(self) -> float | None:
+        """The median of ``seconds``."""
+        return statistics.median(self.seconds) if self.seconds else None
+
+
+class OfCourier(Struct, frozen=True, kw_only=True):
+    """A courier's files and rows by outcome."""
+
+    courier: str
+    files: int
+    rows: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """All its rows."""
+        return sum(self.rows.values())
+
+    @property
+    def share(self) -> float:
+        """Per cent of its rows that had to be corrected."""
+        return _share(self.rows)
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """A fault in words. ``count``: rows, or files where the whole file has it.
+
+    ``drops``: files that have it, the newest first.
+    """
+
+    code: str
+    said: str
+    count: int
+    of_files: bool
+    drops: Sequence[Counted]
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """The last days, the newest first, and what the same number of days before came to."""
+
+    days: Sequence[OfDay]
+    couriers: Sequence[OfCourier]
+    problems: Sequence[Problem]
+    rows: Mapping[str, int]
+    before: Mapping[str, int]
+    files: int
+    files_before: int
+    named: frozenset[str]
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return sum(self.rows.values())
+
+    @property
+    def total_before(self) -> int:
+        """All rows of the days before."""
+        return sum(self.before.values())
+
+    @property
+    def share(self) -> float:
+        """Per cent of the rows that had to be corrected."""
+        return _share(self.rows)
+
+    @property
+    def share_before(self) -> float:
+        """Per cent of the rows of the days before that had to be corrected."""
+        return _share(self.before)
+
+
+class Hour(Struct, frozen=True, kw_only=True):
+    """Calls of an hour. Times in milliseconds; ``most``: 95 % were faster."""
+
+    at: datetime
+    calls: int
+    mean: float
+    most: float
+    errors: int
+
+
+def report_of(tally: Tally, days: int, courier: str = "") -> Report:
+    """Return what the last days came to, of one courier or of all."""
+    today = tally.today()
+    begin, earlier = today - timedelta(days=days - 1), today - timedelta(days=2 * days - 1)
+    everything = [each for each in tally.drops() if each.day >= earlier]
+    wanted = [each for each in everything if courier in {"", each.courier}]
+    now = [each for each in wanted if each.day >= begin]
+    before = [each for each in wanted if each.day < begin]
+    return Report(
+        days=[_of_day(now, today - timedelta(days=back)) for back in range(days)],
+        couriers=_by_courier(now),
+        problems=_problems(now),
+        rows=_rows(now),
+        before=_rows(before),
+        files=len(now),
+        files_before=len(before),
+        named=frozenset(each.courier for each in everything if each.courier),
+    )
+
+
+def _share(rows: Mapping[str, int]) -> float:
+    total = sum(rows.values())
+    return 100 * rows.get(Outcome.REJECTED.value, 0) / total if total else 0.0
+
+
+def _rows(some: Sequence[Counted]) -> Mapping[str, int]:
+    found: Counter[str] = Counter()
+    for each in some:
+        found.update(each.rows)
+    return found
+
+
+def _of_day(some: Sequence[Counted], day: date) -> OfDay:
+    its = [each for each in some if each.day == day]
+    seconds = [each.seconds for each in its if each.seconds is not None]
+    return OfDay(day=day, files=len(its), rows=_rows(its), seconds=seconds)
+
+
+def _by_courier(some: Sequence[Counted]) -> list[OfCourier]:
+    by_name: dict[str, list[Counted]] = defaultdict(list)
+    for each in some:
+        by_name[each.courier].append(each)
+    found = [
+        OfCourier(courier=name, files=len(its), rows=_rows(its)) for name, its in by_name.items()
+    ]
+    return sorted(found, key=lambda each: -each.total)
+
+
+def _problems(some: Sequence[Counted]) -> list[Problem]:
+    counts: Counter[str] = Counter()
+    drops: dict[str, list[Counted]] = defaultdict(list)
+    for each in some:
+        counts.update(each.codes)
+        for code in each.codes:
+            drops[code].append(each)
+    found = []
+    for code, count in counts.most_common(_PROBLEMS):
+        told = Code.__members__.get(code)
+        found.append(
+            Problem(
+                code=code,
+                said=told.what if told else code,
+                count=count,
+                of_files=told is not None and told.kind in _OF_FILES,
+                drops=drops[code][::-1][:5],
+            )
+        )
+    return found
+
+
+def hours_of(site: Site) -> list[Hour]:
+    """Return the calls of the last two days by the hour, the newest first."""
+    zone = ZoneInfo(site.settings.manifest.timezone)
+    now = site.clock.now()
+    parts: dict[datetime, list[Calls]] = defaultdict(list)
+    for back in range(_HOURS // 24, -1, -1):
+        for minute, calls in read_minutes(site.root / "state", (now - timedelta(days=back)).date()):
+            if now - minute < timedelta(hours=_HOURS):
+                local = minute.astimezone(zone)
+                parts[local.replace(minute=0, second=0, microsecond=0)].append(calls)
+    return [_hour(at, parts[at]) for at in sorted(parts, reverse=True)]
+
+
+def _hour(at: datetime, parts: Sequence[Calls]) -> Hour:
+    statuses: Counter[str] = Counter()
+    for part in parts:
+        statuses.update(part.by_status)
+    together = Calls(
+        by_status=statuses,
+        by_time=[sum(column) for column in zip(*(part.by_time for part in parts), strict=True)],
+        seconds=sum(part.seconds for part in parts),
+    )
+    total = together.total
+    return Hour(
+        at=at,
+        calls=total,
+        mean=1000 * together.seconds / total if total else 0.0,
+        most=1000 * (together.slower_than(0.95) or 0.0),
+        errors=sum(n for status, n in statuses.items() if not status.startswith("2")),
+    )

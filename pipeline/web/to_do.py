@@ -1,0 +1,183 @@
+"""Everything that somebody has to see to, in one list: the first page, the badge, the API."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.core.model import DropState, stamp
+from pipeline.core.ports import DropLine, Search
+from pipeline.service.wiring import Site
+from pipeline.storage.durable_files import replace_with, storing
+from pipeline.web.lateness import couriers
+from pipeline.web.strip import Strip
+from pipeline.web.tally import Tally
+from pipeline.web.waiting import Waiting, WaitingFile
+
+Kind = Literal["rows", "api", "refused", "waiting", "late"]
+KINDS: Final[tuple[Kind, ...]] = ("rows", "refused", "waiting", "late", "api")
+MOST: Final = 50
+"""Drops that are told one by one, the oldest."""
+_MOST_PUT_OFF: Final = 1_000
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """One thing to see to. ``key``: its name among those of its kind; ``rows``: rows left.
+
+    ``since``: None where nobody knows. ``mark`` tells this occasion from the next of the same name.
+    """
+
+    kind: Kind
+    key: str
+    title: str
+    said: str
+    since: datetime | None
+    rows: int = 0
+    drop: DropLine | None = None
+    mark: str = ""
+
+
+class PutOff(Struct, frozen=True, kw_only=True):
+    """Something but a drop that somebody set aside: a late courier of today, a file that waits."""
+
+    kind: str
+    key: str
+    mark: str
+    reason: str
+    who: str
+    at: str
+
+
+class ToDo:
+    """Tells what there is to do now. Safe from several threads."""
+
+    def __init__(self, site: Site, strip: Strip, tally: Tally) -> None:
+        self._site = site
+        self._strip = strip
+        self._tally = tally
+        self._lock = threading.Lock()
+        self._path = site.root / "state" / "web" / "put_off.json"
+
+    def count(self) -> int:
+        """How many things there are to see to. Raises StorageError."""
+        others = [*self._waiting(), *self._late(), *self._api()]
+        return self.files() + len(self._without_put_off(others))
+
+    def items(self) -> dict[Kind, list[Item]]:
+        """All of them by kind, the oldest first. Raises StorageError."""
+        found: dict[Kind, list[Item]] = {kind: [] for kind in KINDS}
+        lines = self._site.ledger.search(Search(to_do=True, limit=MOST, backward=True))
+        others = self._without_put_off([*self._waiting(), *self._late(), *self._api()])
+        for item in (*others, *map(_drop, lines)):
+            found[item.kind].append(item)
+        return found
+
+    def after(self, drop_id: str) -> DropLine | None:
+        """Return the next file to see to, the next younger than this one, else the oldest; None."""
+        known = self._site.ledger.lines([drop_id]) if drop_id else []
+        number = known[0].seq if known else 0
+        search = self._site.ledger.search
+        younger = search(Search(to_do=True, after=number, limit=1)) if known else []
+        found = younger or search(Search(to_do=True, backward=True, limit=1))
+        return next((each for each in found if each.drop_id != drop_id), None)
+
+    def files(self) -> int:
+        """How many files there are to see to, told one by one or not."""
+        return self._site.ledger.hits(Search(to_do=True))
+
+    def set_aside(self, item: Item, *, reason: str, who: str) -> None:
+        """Leave something that is no drop, for this time. Raises StorageError."""
+        at = stamp(self._site.clock.now())
+        told = PutOff(
+            kind=item.kind, key=item.key, mark=item.mark, reason=reason, who=who[:100], at=at
+        )
+        self._write([*self._others(item.kind, item.key), told])
+
+    def take_back(self, kind: str, key: str) -> None:
+        """Let it be seen to again. Raises StorageError."""
+        self._write(self._others(kind, key))
+
+    def put_off(self) -> list[PutOff]:
+        """What was set aside and would be there else."""
+        there = {(e.kind, e.key, e.mark) for e in (*self._waiting(), *self._late())}
+        return [each for each in self._read() if (each.kind, each.key, each.mark) in there]
+
+    def _without_put_off(self, items: Sequence[Item]) -> list[Item]:
+        off = {(each.kind, each.key, each.mark) for each in self._read()}
+        return [each for each in items if (each.kind, each.key, each.mark) not in off]
+
+    def waiting(self) -> Waiting:
+        """Everything that lies in the inbox, as the strip saw it a moment ago."""
+        return self._strip.waiting()
+
+    def _waiting(self) -> Iterator[Item]:
+        return (_waits(each) for each in self.waiting().files if each.late)
+
+    def _late(self) -> Iterator[Item]:
+        for each in couriers(self._site, self._tally):
+            if each.late and each.due is not None:
+                yield Item(
+                    kind="late",
+                    key=each.profile.name,
+                    title=each.profile.title,
+                    said=f"A file was expected {each.expects}.",
+                    since=each.due,
+                    mark=each.due.isoformat(),
+                )
+
+    def _api(self) -> Iterator[Item]:
+        health = self._strip.health()
+        if health.api in {"paused", "held"} and health.unsent and health.pulse is not None:
+            yield Item(
+                kind="api",
+                key="sending",
+                title="Sending is stopped",
+                said=health.pulse.reason,
+                since=None,
+                rows=health.unsent,
+            )
+
+    def _others(self, kind: str, key: str) -> list[PutOff]:
+        return [each for each in self._read() if (each.kind, each.key) != (kind, key)]
+
+    def _read(self) -> list[PutOff]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=list[PutOff])
+        except (OSError, msgspec.MsgspecError):
+            return []
+
+    def _write(self, told: Sequence[PutOff]) -> None:
+        path: Path = self._path
+        with self._lock, storing("write", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = msgspec.json.encode(list(told[-_MOST_PUT_OFF:]))
+            replace_with(path, path.with_suffix(".tmp"), [text])
+
+
+def _drop(line: DropLine) -> Item:
+    rows: Mapping[str, int] = (line.summary or {}).get("rows", {})
+    refused = (line.summary or {}).get("refused") or {}
+    if line.state is DropState.REFUSED:
+        kind, said = "refused", str(refused.get("message", ""))
+    else:
+        kind, said = ("rows" if rows.get("rejected") else "api"), ""
+    return Item(
+        kind=kind,  # type: ignore[arg-type]  # one of three
+        key=line.drop_id,
+        title=line.source_file,
+        said=said,
+        since=line.received_at,
+        rows=line.need,
+        drop=line,
+    )
+
+
+def _waits(file: WaitingFile) -> Item:
+    place = f"{file.folder}/{file.name}" if file.folder else file.name
+    return Item(
+        kind="waiting", key=place, title=place, said=file.why, since=file.since, mark=file.mark
+    )
