@@ -89,9 +89,9 @@ def test_what_happens_close_together_is_told_once_and_together(
     ((title, text),) = told.messages
     assert "2 events" in title
     assert "bad_rows.csv" in text
-    assert "1 rejected of 2" in text
+    assert "To do: bad_rows.csv. 1 of 2 rows must be corrected." in text
     assert "Refused: refused.csv" in text
-    assert "HEADER_NOT_FOUND" in text
+    assert "the headings seen are" in text
     assert "fine.csv" not in text
     clock.advance(DIGEST * 5)
     look(notices)
