@@ -52,6 +52,7 @@ class Fact(StrEnum):
 
     SHAPE = "shape"  # flag: Shape
     WIDER = "wider"  # flag: more cells than headings and than most rows, the surplus ones empty
+    STATUS_FOR_ID = "status_for_id"  # flag: a status stands where the id of an update should
     NUL = "nul"  # flag: a cell of the row holds a NUL character
     SHOWN = "shown_id"  # flag: the id is a number that a spreadsheet shows in another way
     RESTORED = "restored_id"  # flag: the id was taken from the rejected row this one corrects
@@ -230,6 +231,7 @@ RULES: tuple[Rule, ...] = (
         words.shape,
     ),
     Rule(Code.ROW_RAGGED, None, Fact.WIDER, unset, words.wider),
+    Rule(Code.ROW_RAGGED, None, Fact.STATUS_FOR_ID, unset, words.status_for_id),
     Rule(Code.ROW_SHORT, None, Fact.SHAPE, never(Shape.SHORT), words.shape),
     Rule(Code.CELL_INVALID, None, Fact.NUL, unset, words.nul),
     Rule(Code.ID_RESTORED, Role.ORDER_ID, Fact.RESTORED, unset, words.restored_id),

@@ -86,6 +86,14 @@ def wider(_: None, __: Place) -> str:
     )
 
 
+def status_for_id(said: str, _: Place) -> str:
+    """Tell about a row with a status in the column of the order ids."""
+    return (
+        f": {quoted(said)} stands where the order id should, which is a status, so the cells of "
+        "this row may be shifted. Move them into their columns."
+    )
+
+
 def nul(headings: tuple[str, ...], _: Place) -> str:
     """Tell about cells with a NUL character in them."""
     named = ", ".join(shown(heading) for heading in headings)

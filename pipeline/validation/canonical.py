@@ -23,7 +23,7 @@ from pipeline.validation.sheet_dates import Proof, as_proven, concerns, events, 
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import DateRule, Profile
 from schemas.date_headings import zone_named
-from schemas.evidence import speaks_of_failure
+from schemas.evidence import gives_status, speaks_of_failure
 from schemas.folding import fold, is_absent
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
@@ -158,6 +158,7 @@ def normalise(
     _put_rows(facts, profile)
     ids = _put_ids(facts)
     statuses = _put_statuses(facts, profile, auto)
+    _put_statuses_for_ids(facts, ids, statuses.milestones(), profile)
     dates = _Dates(facts=facts, profile=profile, zone=zone, proven=proven)
     times = _put_dates(dates, statuses.milestones(), now_ms, mixed)
     reasons, texts = _put_texts(facts, profile, statuses.milestones())
@@ -233,6 +234,19 @@ def _put_statuses(facts: _Facts, profile: Profile, auto: npt.NDArray[np.bool_]) 
         reported = auto & (statuses.milestones() == Milestone.BAG_PICKED)
         facts.flag(Fact.PICKUP_REPORTED, reported, _cells_of(facts, Role.AUTO_DISPATCH))
     return statuses
+
+
+def _put_statuses_for_ids(
+    facts: _Facts, ids: pa.Array, milestones: npt.NDArray[np.int8], profile: Profile
+) -> None:
+    """Put which rows to be sent have a status where their order id should be: they are shifted."""
+    wordy = ~pc.match_substring_regex(ids, "^$|[0-9]").to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(wordy & (milestones != 0)).tolist()
+    texts = {at: ids[at].as_py() for at in rows}
+    known = {
+        each: gives_status(each, profile.statuses, numbers=False) for each in {*texts.values()}
+    }
+    facts.mark(Fact.STATUS_FOR_ID, {at: (1, said) for at, said in texts.items() if known[said]})
 
 
 def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:

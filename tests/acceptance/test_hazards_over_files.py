@@ -97,3 +97,17 @@ def test_a_row_wider_than_the_others_is_shifted_although_its_surplus_cells_are_e
     # Where all rows end with a separator, nothing is shifted.
     assert root.of("ended").counts == {"accepted": 2}
     assert sorted(order for order, _ in sent(api)) == ["A3", "B1", "B2"]
+
+
+def test_a_row_with_a_status_for_its_order_id_is_shifted(root: Root) -> None:
+    header = ("AWB No", "Order ID", "Status", "Last Event", "City")
+    rows = [("36001", "A1", "Delivered", "Delivered", "Pune")]
+    rows += [
+        ("A2", "RTO Delivered", "Delivered", "Pune", ""),
+        ("A3", "Delivered", "Delivered", "", ""),
+    ]
+    root.drop("day.csv", sheet(rows, header=header))
+    assert root.once().code == 3
+    found = [(line["outcome"], line["codes"]) for line in root.of("day").lines()]
+    assert found[0] == ("accepted", "")
+    assert found[2] == ("rejected", "ROW_RAGGED")
