@@ -30,7 +30,10 @@ def main() -> NoReturn:
 
 
 def _reader_for(words: Sequence[str]) -> Child | None:
-    """The process that reads, if this command will need it: nothing is lost by a wrong guess."""
+    """Return the process that reads, if this command will need it.
+
+    Nothing is lost by a wrong guess.
+    """
     if not words[:1] or words[0] not in _READS or {"-h", "--help"} & {*words}:
         return None
     try:

@@ -1,1 +1,1 @@
-"""What goes in (the manifest) and what goes out (the update)."""
+"""Declarations of the files that come in (manifests) and of the updates that go out."""

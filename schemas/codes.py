@@ -18,7 +18,7 @@ from schemas.limits import (
 
 
 class Kind(Enum):
-    """Say what a code does to the row or file that gets it."""
+    """The effect of a code on the row or file that gets it."""
 
     REJECT = "reject"  # the row is rejected
     WARNING = "warning"  # the row goes on
@@ -31,7 +31,7 @@ class Kind(Enum):
 
 
 class Code(StrEnum):
-    """A fault, warning or reason. The value is what results and rejects files show.
+    """A fault, warning or reason. Results and rejects files show the value.
 
     ``what`` happened in one sentence, how to ``fix`` it in the sheet, and an ``example`` of it.
     ``right``: what such a cell should look like, "" where the code is not about a cell.

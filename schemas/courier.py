@@ -1,4 +1,4 @@
-"""A courier's profile: what its files call things. Data only; one TOML file per courier."""
+"""A courier's profile: the words of its files. Data only; one TOML file per courier."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ READ_AS = ("text", "epoch", "epoch_seconds", "epoch_millis", "serial")
 
 
 class DateRule(Struct, frozen=True, kw_only=True):
-    """How a courier writes the dates of one column.
+    """The formats in which a courier writes the dates of one column.
 
     ``day_first`` decides ``03/04/2024``, unless the separator is among ``month_first_with`` or
     ``day_first_with``. ``read_as`` is one of ``READ_AS``. ``auto``: the file's own dates decide;
@@ -44,7 +44,7 @@ class DateRule(Struct, frozen=True, kw_only=True):
 
 
 class IdRule(Struct, frozen=True, kw_only=True):
-    """What this courier's order ids are narrowed to, beyond the general shape."""
+    """The shape of this courier's order ids, narrower than the general one."""
 
     digits_only: bool = False
     min_length: int = 1
@@ -64,7 +64,7 @@ class Expectation(Struct, frozen=True, kw_only=True):
     days: frozenset[int] = frozenset(range(7))
 
     def last_due(self, now: datetime) -> datetime | None:
-        """The latest moment, not after ``now``, by which a file was to be here."""
+        """Return the latest moment, not after ``now``, by which a file was to be here."""
         for back in range(8):
             day = now.date() - timedelta(days=back)
             due = datetime.combine(day, self.by, tzinfo=now.tzinfo)
@@ -152,11 +152,11 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
         return fold_header(heading) in self.nothing
 
     def date_rule(self, role: Role) -> DateRule:
-        """How this courier writes the dates of ``role``."""
+        """Return how this courier writes the dates of ``role``."""
         return self.dates.get(role, DateRule())
 
     def says(self, role: Role) -> str:
-        """The heading this courier prefers for a role; the role's name where it has none."""
+        """Return the heading this courier prefers for a role; the role's name where it has none."""
         shown = self.shown_headers.get(role)
         return shown[0] if shown else role.value
 
@@ -175,7 +175,7 @@ _PART = re.compile(r"%.|[^%]+")
 
 
 def pattern_of(file_time: str) -> str:
-    """Return a regular expression for what ``file_time`` (``%Y%m%d_%H%M``) writes.
+    """Return a regular expression for times as ``file_time`` (``%Y%m%d_%H%M``) writes them.
 
     Raises:
         ValueError: it has another directive than ``%Y %y %m %d %H %M %S %b``, or no day.

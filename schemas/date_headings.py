@@ -1,4 +1,4 @@
-"""Read what a heading says of the dates below it: their zone, their event, that they are newer."""
+"""Read from a heading the zone and the event of its dates, and whether they are newer."""
 
 import re
 from collections.abc import Collection
@@ -79,7 +79,7 @@ ALWAYS = frozenset(Milestone)
 
 
 class Told(IntEnum):
-    """How near the time under a heading is to a row's event; the nearest goes first."""
+    """The nearness of the time under a heading to a row's event; the nearest goes first."""
 
     EVENT = 0  # that of any status
     END = 1  # that of a final status

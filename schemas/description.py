@@ -14,7 +14,7 @@ _WORDS = {
 
 
 def describe_profile(profile: Profile) -> dict[str, list[str]]:
-    """Heading → lines: how it is chosen, columns by role, dates, statuses by what they lead to."""
+    """Return heading → lines: choice, columns by role, dates, statuses by their meaning."""
     columns = [
         f"{role.value}{' (required)' if role in profile.required else ''}: {', '.join(headers)}"
         for role, headers in profile.shown_headers.items()
@@ -39,7 +39,7 @@ def describe_profile(profile: Profile) -> dict[str, list[str]]:
 
 
 def _about(profile: Profile) -> list[str]:
-    """What does not concern single statuses."""
+    """Return the lines about the profile as a whole."""
     told = []
     if profile.file_names:
         told.append(f"files called: {', '.join(profile.file_names)}")

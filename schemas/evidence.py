@@ -1,4 +1,4 @@
-"""What a file says about its shipments outside the columns that are read for it.
+"""Evidence about shipments outside the columns that are read for it.
 
 A column that no profile knows, the name of a tab, a title between two tables or a file's name may
 say that parcels came back; another column may give another status. Headings and names only make
@@ -93,7 +93,7 @@ _FAILURES = _several(
 
 
 class Asks(Enum):
-    """How the cells of a column are read."""
+    """The way in which the cells of a column are read."""
 
     WORDS = "words"  # for words of a direction
     YES = "yes"  # for yes and no: its heading names the way
@@ -102,7 +102,7 @@ class Asks(Enum):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """What a heading makes one look for. ``way``: the direction that a yes, or any text, means.
+    """The evidence to look for under a heading. ``way``: the direction that a yes means.
 
     ``sure``: it is a direction, so that words in it which nobody knows leave the direction open.
     ``letters``: F and R alone are directions in it.
@@ -115,7 +115,7 @@ class Look(Struct, frozen=True, kw_only=True):
 
 
 def look_of(heading: str) -> Look | None:
-    """Return what a column's heading makes one look for, or None if it speaks of other things."""
+    """Return the evidence to look for under a column's heading, or None."""
     words = words_of(heading)
     back = words & _BACK
     if words & _HARMLESS or {"by", "date"} <= words or ("of" in words and words & _COUNTS):
@@ -163,7 +163,7 @@ _OF_STATUSES = _several("event events scan stage status statuses")
 
 
 class AsksStatus(Enum):
-    """How the cells of a further column are read for statuses."""
+    """The way in which cells of a further column are read for statuses."""
 
     ANY = "any"  # its heading is known for statuses
     WORDS = "words"  # its heading speaks of a status: words count, a number may mean another thing

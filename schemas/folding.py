@@ -1,4 +1,4 @@
-"""How texts from different hands are made comparable: headers, statuses, codes and names."""
+"""Fold texts from different hands so that they compare: headers, statuses, codes, names."""
 
 import re
 import unicodedata

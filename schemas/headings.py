@@ -114,7 +114,7 @@ def is_earlier(heading: str) -> bool:
 
 
 def is_free_text(heading: str) -> bool:
-    """Tell whether a heading announces what somebody wrote: remarks, notes, reasons."""
+    """Tell whether a heading announces free text: remarks, notes, reasons."""
     return bool(words_of(heading) & _FREE_TEXT)
 
 

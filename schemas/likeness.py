@@ -1,4 +1,4 @@
-"""How alike two texts are, by rapidfuzz: 0 to 100, by the edits that make one of the other.
+"""Measure the likeness of two texts by rapidfuzz: 0 to 100, by the edits between them.
 
 It is loaded when two texts first look as if they might be: most files need nothing of it, and it
 takes as long as reading some thousand rows.
@@ -44,7 +44,7 @@ def did_you_mean(word: str, known: Iterable[str] | Mapping[str, str]) -> str:
 
 
 def _may_reach(at_least: float, letters: Counter[str], choice: str) -> bool:
-    """False when too few letters are the same for ``choice`` to come near, in whatever order."""
+    """Return False when too few letters are shared for ``choice`` to come near."""
     both = letters.total() + len(choice)
     enough = (at_least - _ROUNDING) * both / 200
     if min(letters.total(), len(choice)) < enough:

@@ -84,7 +84,7 @@ class Fact(StrEnum):
 
 
 class Shape(IntEnum):
-    """How a row's cells lie below the headings."""
+    """The position of a row's cells below the headings."""
 
     WHOLE = 0
     SHORT = 1  # lacks cells at its end, none of which is needed
@@ -94,7 +94,7 @@ class Shape(IntEnum):
 
 
 class DateKind(IntEnum):
-    """What a date cell turned out to be."""
+    """The kinds of date cells."""
 
     SOUND = 0  # an instant, or nothing
     UNREADABLE = 1  # no date that this courier writes
@@ -172,7 +172,7 @@ def is_undamaged(ids: pa.StructArray, _: Profile) -> pa.Array:
 
 
 def is_one_id(ids: pa.StructArray, profile: Profile) -> pa.Array:
-    """Pass ids of the right shape; what is missing or damaged is not asked for its shape too."""
+    """Pass ids of the right shape; missing and damaged ones have a rule of their own."""
     text, kinds, rule = ids.field("text"), ids.field("kind"), profile.ids
     length = pc.binary_length(text)
     sized = pc.and_(
@@ -186,7 +186,7 @@ def is_one_id(ids: pa.StructArray, profile: Profile) -> pa.Array:
 
 
 def is_unsuspicious(ids: pa.StructArray, profile: Profile) -> pa.Array:
-    """Pass ids without a rounded number's tail; what is surely damaged is not suspected too."""
+    """Pass ids without a rounded number's tail; damaged ones have a rule of their own."""
     suspect = pc.match_substring_regex(ids.field("text"), _ROUND_TAIL)
     if pc.any(suspect).as_py():
         suspect = pc.and_(suspect, is_undamaged(ids, profile))
@@ -197,7 +197,7 @@ def is_unsuspicious(ids: pa.StructArray, profile: Profile) -> pa.Array:
 
 
 class Rule(Struct, frozen=True):
-    """One rule: a row whose ``fact`` does not pass ``test`` gets ``code``, told in ``words``.
+    """One rule: a row whose ``fact`` does not pass ``test`` gets ``code``, with ``words``.
 
     ``role``: the column that the code names, None where it concerns the whole row. ``words`` makes
     a sentence of the evidence; what to do in general is ``code.fix``. ``loss``: it tells what an
@@ -213,12 +213,12 @@ class Rule(Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """``CODE:column``, as results and rejects show it."""
+        """Return ``CODE:column``, as results and rejects show it."""
         return f"{self.code}:{self.role}" if self.role else str(self.code)
 
     @property
     def name(self) -> str:
-        """The name of the schema's check."""
+        """Return the name of the schema's check."""
         return f"{self.label} by {self.fact}"
 
 
@@ -386,7 +386,7 @@ def manifest_schema(profile: Profile) -> pan.DataFrameSchema:
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
-    """What the rules say about the rows of a frame.
+    """The verdict of the rules on the rows of a frame.
 
     ``told``: each rule that some rows break, in the order of ``RULES``, with their positions,
     ascending. ``rejected``: rows that a rule of kind REJECT applies to. ``ignored``: the others
@@ -444,7 +444,7 @@ def _broken(frame: pd.DataFrame, profile: Profile) -> list[tuple[Rule, Mask]]:
 
 
 def make_ready() -> None:
-    """Have pandera load what judges frames: it does so for the first one, which may wait for us."""
+    """Have pandera load its backend now; else it does so while the first file waits."""
     pan.DataFrameSchema({}).validate(pd.DataFrame(), lazy=True)
 
 

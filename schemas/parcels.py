@@ -1,4 +1,4 @@
-"""How a file tells the parcels of an order apart, and what its words say of one of them.
+"""Tell the parcels of an order apart, and read the words about one of them.
 
 An order may travel in several parcels, each with an AWB of its own. A final status is the order's
 only when each of them has come to it.
@@ -112,7 +112,7 @@ def is_cancelled(status: str) -> bool:
 
 
 def is_on_paper(status: str) -> bool:
-    """Tell whether a status speaks of what is still to be done when a parcel has arrived."""
+    """Tell whether a status is about papers or money after the parcel has arrived."""
     words = _words(status)
     return bool(words & _ON_PAPER) or ("delivered" in words and not words & _NOT_DELIVERED)
 

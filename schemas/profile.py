@@ -184,7 +184,7 @@ Headers = dict[Role, tuple[str, ...]]
 
 
 def _headers(root: Section, base: Profile | None) -> tuple[Headers, Headers]:
-    """The headers of every role as they are written, and those that wait to be confirmed."""
+    """Return the headers of every role as they are written, and those that wait to be confirmed."""
     section = root.section("headers")
     found: Headers = {}
     unconfirmed: Headers = {}
@@ -295,7 +295,10 @@ def _reason_codes(root: Section) -> str:
 
 
 def _output(dates: Section) -> str:
-    """How the API gets dates; a format that loses day, month or year would send wrong ones."""
+    """Return how the API gets dates.
+
+    A format that loses day, month or year would send wrong ones.
+    """
     output = dates.text("output", "%Y-%m-%d")
     try:
         read = datetime.strptime(_SOME_DAY.strftime(output), output).date()  # noqa: DTZ007 - a date

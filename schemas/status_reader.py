@@ -1,4 +1,4 @@
-"""Reads the part of a courier's profile that says what its statuses mean."""
+"""Read the part of a courier's profile about the meanings of its statuses."""
 
 import re
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ _SIDES = (Direction.BLANK, Direction.FORWARD, Direction.RETURN, Direction.RTO)
 
 
 def read_statuses(root: Section) -> tuple[StatusTable, list[str]]:
-    """Read ``[statuses]``, ``[types]`` and ``[scans]``, and name what waits to be confirmed.
+    """Read ``[statuses]``, ``[types]`` and ``[scans]``; name the entries that wait to be confirmed.
 
     Raises ``ProfileError`` naming file, line and key.
     """
@@ -73,7 +73,10 @@ def read_statuses(root: Section) -> tuple[StatusTable, list[str]]:
 
 
 def _beginnings(section: Section) -> tuple[str, ...]:
-    """The families among the statuses without milestone: ``assigned_*`` begins ``assigned``."""
+    """Return the families among the statuses without milestone.
+
+    ``assigned_*`` begins ``assigned``.
+    """
     entries = section.peek("no_milestone")
     families = [entry[:-1] for entry in entries if entry.endswith(WILDCARD) and entry != WILDCARD]
     return tuple(fold(family) for family in families if not family.startswith(MARK))
@@ -111,14 +114,14 @@ def _meanings(
 def _enter(
     table: dict[str, Meaning], key: str, meaning: Meaning, section: Section, word: str, entry: str
 ) -> None:
-    """Note what a status means, unless it already stands there and means another thing."""
+    """Note the meaning of a status. Raises if it has another one already."""
     if table.setdefault(key, meaning) != meaning:
         why = f'"{entry}" also stands under another meaning'
         raise section.error(word, why, value=entry)
 
 
 def _expanded(section: Section, word: str, status: str) -> list[str]:
-    """``T-001..T-099`` as its 99 members, so that lookups stay exact."""
+    """Return ``T-001..T-099`` as its 99 members, so that lookups stay exact."""
     match = _RANGE.fullmatch(status)
     first, low, last, high = match.groups() if match else ("", "1", "", "0")
     if first != last or len(low) != len(high) or int(low) > int(high):

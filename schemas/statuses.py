@@ -1,4 +1,4 @@
-"""What a courier's status means: exact lookups in the courier's own table, never a guess."""
+"""Look statuses up in the courier's own table: exactly, never by a guess."""
 
 from collections.abc import Mapping
 from enum import Enum, IntEnum, StrEnum
@@ -36,7 +36,7 @@ class Direction(StrEnum):
 
 
 class Verdict(IntEnum):
-    """How a status was resolved. The number is how the canonical manifest holds it."""
+    """The result of resolving a status. The canonical manifest holds its number."""
 
     MILESTONE = 0
     NO_MILESTONE = 1
@@ -61,7 +61,7 @@ class Doubt(Enum):
 
 
 class Ruling(Struct, frozen=True, kw_only=True):
-    """What one combination of status, type and direction comes to."""
+    """The meaning of one combination of status, type and direction."""
 
     verdict: Verdict
     milestone: int = 0
@@ -139,7 +139,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
     common_by_direction: Mapping[Direction, Mapping[str, Meaning]] = field(default_factory=dict)
 
     def knowing(self, other: "StatusTable") -> "StatusTable":
-        """Return the vocabulary that knows in addition what another one says of its statuses.
+        """Return the vocabulary with the statuses of another one added.
 
         Where a status has no meaning without its type, the other's milestones are left out: it
         does not know which types go with them.
@@ -162,7 +162,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         )
 
     def offered(self) -> tuple[str, ...]:
-        """The statuses with a clear meaning, as the profile writes them, for drop-down lists.
+        """Return the statuses with a clear meaning, as the profile writes them, for drop-downs.
 
         Where statuses only mean something together with a type, those of all types.
         """
@@ -219,12 +219,18 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         return self.common.get(key) if meaning is None else meaning
 
     def _near(self, key: str) -> bool:
-        """A slip of the pen in a milestone must not pass as one of a family without any."""
+        """Return whether this is a misspelt milestone.
+
+        It must not pass as one of a family without any.
+        """
         milestones = [known for known, meaning in self.base.items() if meaning > NOTHING]
         return nearest(key, milestones, at_least=85) is not None
 
     def _unresolved(self, key: str) -> Ruling:
-        """A status the tables do not hold for this row: absent, contradictory, a number, or new."""
+        """Return a status the tables do not hold for this row.
+
+        Absent, contradictory, a number, or new.
+        """
         if is_absent(key):
             return Ruling(verdict=Verdict.MISSING)
         if any(key in typed for typed in self.by_type.values()):

@@ -27,7 +27,7 @@ _LINE = re.compile(r"at line (\d+)")
 
 
 class Section:
-    """One table of a TOML document. Take what is known, then ``done()`` refuses the rest.
+    """One table of a TOML document. Take the known keys, then ``done()`` refuses the rest.
 
     Each ``take`` removes its key and raises ``ProfileError`` with the file, the line (best
     effort) and the dotted key when the value has the wrong type.
@@ -84,7 +84,10 @@ class Section:
         return tuple(value)
 
     def peek(self, key: str) -> tuple[str, ...]:
-        """The texts of a list that will be taken later; empty when it is not there or no list."""
+        """Return the texts of a list that will be taken later.
+
+        Empty when it is not there or no list.
+        """
         value = self._left.get(key)
         return tuple(each for each in value or () if isinstance(each, str))
 
@@ -103,11 +106,11 @@ class Section:
         return Section(value, text=self._text, origin=self.origin, path=self._dotted(key))
 
     def keys(self) -> tuple[str, ...]:
-        """The keys that have not been taken yet."""
+        """Return the keys that have not been taken yet."""
         return tuple(self._left)
 
     def done(self, why: str = "is not a known key") -> None:
-        """Refuse keys that nobody took; ``why`` says what is wrong with them."""
+        """Refuse keys that nobody took, with the reason ``why``."""
         for key, value in self._left.items():
             raise self.error(
                 key,

@@ -13,7 +13,7 @@ REASON_SHAPE = rf"0|[1-9][0-9]{{0,{len(str(REASON_MOST)) - 1}}}"
 
 
 class Meta(TypedDict, total=False):
-    """What may be told beside the status. The two dates are texts, ``YYYY-MM-DD`` by default."""
+    """Optional facts beside the status. The two dates are texts, ``YYYY-MM-DD`` by default."""
 
     remark: str
     reasonCode: int

@@ -1,4 +1,4 @@
-"""The words that files, updates and reports are told in: roles, cells, statuses, outcomes."""
+"""The vocabulary of files, updates and reports: roles, cells, statuses, outcomes."""
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Role(StrEnum):
-    """What a column is for. The value is the name that codes carry after the colon."""
+    """The purpose of a column. The value is the name that codes carry after the colon."""
 
     ORDER_ID = "order_id"
     AWB = "awb"
@@ -33,7 +33,7 @@ DATE_ROLES = (Role.EVENT_TIME, *DELIVERY_DATES)
 
 
 class CellKind(IntEnum):
-    """What a spreadsheet cell was before it became text. CSV cells are all TEXT."""
+    """The kind of a spreadsheet cell before it became text. CSV cells are all TEXT."""
 
     TEXT = 0
     NUMBER = 1
@@ -66,7 +66,7 @@ are empty. It goes into the rejects file, so that a row that comes back unmended
 
 
 class Outcome(StrEnum):
-    """How a data row ends. Exactly one of these per row, in the order the contract names them."""
+    """The end of a data row: exactly one per row, in the order of the contract."""
 
     ACCEPTED = "accepted"  # the API took it
     DUPLICATE = "duplicate"  # the order already has this status or a later one
@@ -88,7 +88,7 @@ class Milestone(IntEnum):
 
     @property
     def wire(self) -> str:
-        """The text the API knows it by."""
+        """Return the text the API knows it by."""
         return self.name.lower()
 
 

@@ -1,4 +1,4 @@
-"""The sentences about a row's faults: what stands after "Row 14, Current Status: ".
+"""The sentences about a row's faults, as they follow "Row 14, Current Status: ".
 
 Each function takes the evidence (the cell as the file has it, or a record of its own) and the
 place it was found in, and says what is wrong and what to do. A sentence about the whole row begins
@@ -38,12 +38,12 @@ class Place(Struct, kw_only=True):
     suggestions: Iterator[int] = field(default_factory=lambda: iter(range(_MOST_SUGGESTIONS)))
 
     def at(self, role: Role | None) -> "Place":
-        """Return the same sheet's column for another role."""
+        """Return the sheet's column for another role."""
         return replace(self, role=role)
 
 
 class RowShape(Struct, frozen=True, kw_only=True):
-    """What is odd about a row's cells. ``missing``: how many it lacks, from ``heading`` on.
+    """The oddity of a row's cells. ``missing``: how many it lacks, from ``heading`` on.
 
     ``lacking``: the heading of a needed cell among them, "" when none is needed. ``surplus``: the
     first text beyond the last column, whose heading is ``heading``. ``beyond``: text that still
@@ -206,12 +206,12 @@ def dropped_date(cell: str, place: Place) -> str:
 
 
 def two_way_time(cell: str, place: Place) -> str:
-    """Tell about an event time whose day and month cannot be told apart."""
+    """Say that day and month of an event time are ambiguous."""
     return f"{_two_way(cell, place)} Write it like 2026-06-26 14:32."
 
 
 def two_way_date(cell: str, place: Place) -> str:
-    """Tell about a delivery date whose day and month cannot be told apart."""
+    """Say that day and month of a delivery date are ambiguous."""
     return f"{_two_way(cell, place)} The row goes without it. Write it like 2026-06-26."
 
 
@@ -257,7 +257,7 @@ def auto_dispatched(_: str, __: Place) -> str:
 
 
 def status(case: StatusCase, place: Place) -> str:
-    """Tell what is wrong about a status with its type and direction, or that it is not sent."""
+    """Say why a status with its type and direction is rejected or not sent."""
     told = _ABOUT_STATUS.get(case.ruling.verdict, _unknown)
     return told(case, place)
 

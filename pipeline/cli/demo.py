@@ -60,25 +60,25 @@ class Expectation(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Inbox sub-folder and name, as a drop tells them."""
+        """Return inbox sub-folder and name, as a drop tells them."""
         path = PurePosixPath(self.path)
         return ("" if path.parent == PurePosixPath() else str(path.parent), path.name)
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
-    """What was expected of a sample and what came; ``closed`` is None if it is not through."""
+    """A sample's expectation and its outcome; ``closed`` is None while the drop is open."""
 
     expected: Expectation
     closed: Closed | None
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Rows by outcome, and their total, as they came."""
+        """Return rows by outcome, and their total, as they came."""
         return self.closed.summary["rows"] if self.closed else {}
 
     @property
     def ends_as(self) -> str:
-        """``completed``, ``refused CODE``, or that it is not through."""
+        """Return ``completed``, ``refused CODE``, or that it is not through."""
         if self.closed is None:
             return "not through"
         refused = self.closed.summary["refused"]
@@ -87,7 +87,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """In words; nothing when all is as expected."""
+        """Return the differences in words; empty when all is as expected."""
         if self.closed is None:
             return ("it did not get through",)
         told = [
@@ -101,7 +101,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 
 def run_demo(*, root: Path | None, keep: bool = True, out: Console) -> int:
-    """Run the samples through the pipeline; print what came. Returns 0 if all is as expected.
+    """Run the samples through the pipeline; print the outcome. Returns 0 if all is as expected.
 
     ``root``: a new or empty folder; None: a temporary one, which is removed again unless ``keep``.
     Raises UsageError for a folder with something in it, and what a run raises.
@@ -166,7 +166,7 @@ def lay_out(samples: Traversable, expected: Sequence[Expectation], inbox: Path) 
 
 
 def run_once(root: Path) -> tuple[RunOutcome, list[Closed]]:
-    """Run the real pipeline over ``root`` until all is through, against a sandbox of its own.
+    """Run the real pipeline over ``root`` until all is done, against a sandbox of its own.
 
     Returns what the run came to, and the drops it closed.
     """
@@ -276,7 +276,7 @@ def _table(compared: Sequence[Comparison]) -> Table:
 
 
 def _excerpts(compared: Sequence[Comparison], root: Path) -> Iterator[str]:
-    """The beginnings of a results and a rejects file, of the drop with the most to correct."""
+    """Yield the first lines of the results and rejects of the drop with the most to correct."""
     through = [
         each.closed
         for each in compared
@@ -302,5 +302,5 @@ def _faults(closed: Closed) -> int:
 
 
 def _say(out: Console, line: str) -> None:
-    """A line as it is: no markup, no colours of its own, no wrapping of what may be copied."""
+    """Print a line as it is: no markup, no colours of its own, no wrapping."""
     out.print(Text(line.rstrip("\r")), soft_wrap=True, highlight=False)

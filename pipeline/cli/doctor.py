@@ -1,4 +1,4 @@
-"""What can be found out about a root before it is needed: each finding with what to do."""
+"""Examine a root before it is needed: each finding says what to do."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     code: int = 2
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """Return it as ``--json`` shows it."""
         return {
             "subject": self.subject,
             "fine": self.fine,
@@ -104,7 +104,7 @@ def _filesystem(site: Site) -> Iterator[Finding]:
 
 
 def _system_of(path: Path) -> str:
-    """The type of the mount that holds ``path``, from the kernel's table; "" elsewhere."""
+    """Return the type of the mount that holds ``path``, from the kernel's table; "" elsewhere."""
     try:
         lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -191,13 +191,13 @@ def _waits_long(folder: str, name: str, reason: str) -> Finding:
 
 
 def _late(site: Site) -> list[Mapping[str, str]]:
-    """What a running service has told of files that wait for too long."""
+    """Return what a running service has told of files that wait for too long."""
     pulse = site.pulse()
     return list(pulse.waiting) if pulse else []
 
 
 def _service(site: Site) -> Iterator[Finding]:
-    """How the service that runs on this root is doing, as it last told itself."""
+    """Yield how the service that runs on this root is doing, as it last told itself."""
     pulse = site.pulse()
     if pulse is None or pulse.stopped_at:
         yield Finding(subject="service", found="not running")

@@ -1,4 +1,4 @@
-"""What every command takes (root, config, JSON, verbosity, log format) and how it prints."""
+"""Options of every command (root, config, JSON, verbosity, log format), and its printing."""
 
 import inspect
 import os
@@ -27,7 +27,7 @@ DROP_HELP = "A drop's id, its first or last letters (four or more), or latest."
 
 
 class LogFormat(StrEnum):
-    """How logs are written; ``auto``: readable on a terminal, JSON lines elsewhere."""
+    """The format of the log; ``auto``: readable on a terminal, JSON lines elsewhere."""
 
     AUTO = "auto"
     CONSOLE = "console"
@@ -77,7 +77,7 @@ class Desk(Struct, frozen=True, dict=True):
     at_end: ExitStack = field(default_factory=ExitStack)
 
     def settings(self, flags: Mapping[str, Any] | None = None) -> "Settings":
-        """The root's settings; ``flags``, as sections and keys, win over them all.
+        """Return the root's settings; ``flags``, as sections and keys, win over them all.
 
         Raises SettingsError.
         """
@@ -115,7 +115,9 @@ class Desk(Struct, frozen=True, dict=True):
         flags: Mapping[str, Any] | None = None,
         tells: Collection[str] = (),
     ) -> "Site":
-        """The root with its settings, ready to build what is needed. ``flags``: see ``settings``.
+        """Return the root with its settings, ready to build what is needed. ``flags``.
+
+        See ``settings``.
 
         Raises UsageError for a root that is not there, which only ``fresh`` may make, and for the
         current folder when nobody named it and it has no inbox, unless the command works
@@ -169,7 +171,7 @@ class Desk(Struct, frozen=True, dict=True):
 
     @cached_property
     def console(self) -> "Console":
-        """Where data for people goes: stdout; without colour when it is no terminal."""
+        """Return where data for people goes: stdout; without colour when it is no terminal."""
         from rich.console import Console
 
         width = None if sys.stdout.isatty() else 160
@@ -184,7 +186,7 @@ class Desk(Struct, frozen=True, dict=True):
 
 
 def to_json(value: object) -> str:
-    """A value as indented JSON text."""
+    """Return a value as indented JSON text."""
     import orjson
 
     return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
@@ -231,6 +233,6 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _from_group(context: typer.Context, name: str) -> Any:  # noqa: ANN401 - whatever it holds
-    """The option as given before the sub-command (``shipdrop drops --root R show …``)."""
+    """Return the option as given before the sub-command (``shipdrop drops --root R show …``)."""
     parent = context.parent
     return (parent.params.get(name) if parent else None) or _SHARED[name][1]

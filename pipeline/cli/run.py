@@ -70,14 +70,17 @@ def _at_once(step: Callable[[], Any]) -> Any:  # noqa: ANN401 - as the step says
 
 
 def _alone(site: "Site") -> "AbstractContextManager[Hold]":
-    """The ledger, which one run has at a time."""
+    """Return the ledger, which one run has at a time."""
     return site.ledger.alone(stale_seconds=site.settings.cluster.stale_seconds)
 
 
 def people_told(
     site: "Site", *, once: bool, may: Callable[[], bool] = lambda: True
 ) -> AbstractContextManager[None]:
-    """Notices and pings, where they are configured; nothing is imported for them elsewhere."""
+    """Return notices and pings, where they are configured.
+
+    Nothing is imported for them elsewhere.
+    """
     if not site.settings.notify.urls and site.settings.notify.ping_url is None:
         return nullcontext()
     from pipeline.web.notices import telling
@@ -87,7 +90,7 @@ def people_told(
 
 @contextmanager
 def _web_beside(desk: Desk, *, wanted: bool) -> Iterator[None]:
-    """The web page in a process of its own, which ends with this one however it ends."""
+    """Yield the web page in a process of its own, which ends with this one however it ends."""
     if not wanted:
         yield
         return
@@ -139,7 +142,7 @@ def _run(
 
 
 def _teller(desk: Desk) -> Callable[["Closed"], None]:
-    """Say what came of each file as soon as it is through."""
+    """Print the outcome of each file as soon as it is finished."""
 
     def tell(closed: "Closed") -> None:
         if desk.as_json:

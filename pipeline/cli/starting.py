@@ -52,7 +52,7 @@ class Signals:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of what a signal ended; 0 when none came."""
+        """Return the exit code of what a signal ended; 0 when none came."""
         return 130 if self.caught[:1] == [signal.SIGINT] else 0
 
     def end(self, end: Callable[[], None]) -> None:
@@ -84,7 +84,7 @@ def startable_again(*, once: bool = False) -> Iterator[None]:
 
 
 class RetryPolicy:
-    """Takes each step of a service's start again until it works, and tells what is in the way."""
+    """Repeats each step of a service's start until it works, and reports what is in the way."""
 
     def __init__(self, site: "Site", lock: "RootLock", signals: Signals) -> None:
         self._site = site
@@ -94,7 +94,7 @@ class RetryPolicy:
         self._pulse: PulseWriter | None = None
 
     def through(self, step: Callable[[], T]) -> T:
-        """Return what the step returns, once it works.
+        """Repeat the step until it works, and return its result.
 
         Raises RootBusy when another service holds the root, LedgerLost, and typer.Exit after a
         signal.
@@ -136,7 +136,7 @@ class RetryPolicy:
             structlog.get_logger(__name__).info("service.trouble_over", where="start")
 
     def _show(self) -> None:
-        """Say in ``state/health.json`` what is waited for, where that can be written."""
+        """Write the trouble that is waited for into ``state/health.json``, if possible."""
         from pipeline.core.model import stamp
         from pipeline.service.health_file import Pulse, PulseWriter
 

@@ -7,7 +7,7 @@ from schemas.display import quoted
 
 
 def in_words(summary: Mapping[str, Any]) -> str:
-    """The object of a summary.json as one line."""
+    """Return the object of a summary.json as one line."""
     if summary["refused"]:
         return f"refused, {summary['refused']['code']}: {summary['refused']['message']}"
     rows = summary["rows"]
@@ -18,7 +18,9 @@ def in_words(summary: Mapping[str, Any]) -> str:
 def describe_check(
     name: str, why: str, summary: Mapping[str, Any], more: Mapping[str, Any]
 ) -> Iterator[str]:
-    """The lines about one checked file: outcome, profile, columns, faults by column, statuses.
+    """Yield the lines about one checked file.
+
+    Outcome, profile, columns, faults by column, statuses.
 
     ``more``: see ``pipeline.reporting.check_report``.
     """
@@ -41,7 +43,7 @@ def _columns(sheets: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
 
 
 def _direction(sheet: Mapping[str, Any]) -> str:
-    """Tell what the direction was taken from."""
+    """Say where the direction was taken from."""
     own = [each["column"] for each in sheet["used"] if each["role"] == "direction"]
     named = [f"the column {quoted(heading)}" for heading in own]
     named += [name for name, about in sheet["heard"].items() if about == "direction"]
@@ -81,7 +83,7 @@ def _statuses(statuses: Any, sound: str) -> Iterator[str]:  # noqa: ANN401 - JSO
 
 
 def _remarks(summary: Mapping[str, Any], faults: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Faults and warnings, by column; the first example in words, further ones as rows."""
+    """Yield faults and warnings, by column; the first example in words, further ones as rows."""
     said = [*summary["errors"], *summary["warnings"]]
     columns = {each["role"]: each for each in faults}
     for role in dict.fromkeys(each["column"] for each in said):

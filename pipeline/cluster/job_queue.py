@@ -78,7 +78,7 @@ class Engine:
             future.add_done_callback(_told)
 
     def waiting(self) -> int:
-        """Jobs that nobody has taken yet; raises what the engine raises."""
+        """Return jobs that nobody has taken yet; raises what the engine raises."""
 
         async def count() -> int:
             found = await self._app.job_manager.list_queues_async(status="todo")
@@ -203,7 +203,7 @@ async def _are_there(connection: "psycopg.AsyncConnection[psycopg.rows.TupleRow]
 
 
 def _guarded(kind: str, hand: Hand) -> Callable[..., None]:
-    """A job never fails: what it came to stands in the ledger, and its trouble in the log."""
+    """Wrap a job so that it never fails: its result is in the ledger, its trouble in the log."""
 
     def run(**args: int) -> None:
         try:

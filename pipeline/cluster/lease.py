@@ -17,7 +17,7 @@ _WORDS = 6
 
 
 def _now() -> float:
-    """Seconds that also pass while the process, or the machine, is suspended."""
+    """Return seconds that also pass while the process, or the machine, is suspended."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -39,25 +39,25 @@ class Lease:
 
     @property
     def name(self) -> str:
-        """This worker's name, unlike any other's."""
+        """Return this worker's name, unlike any other's."""
         return self._name
 
     @staticmethod
     def begin_word() -> float:
-        """The moment before a word is given; for ``renew``."""
+        """Return the moment before a word is given; for ``renew``."""
         return _now()
 
     def renew(self, begun: float) -> None:
-        """The ledger has heard a word that was begun then."""
+        """Extend the lease: the ledger has recorded a heartbeat that was begun then."""
         self._until = begun + self._own
 
     def end(self) -> None:
-        """This worker was given up, or ends: it never acts again."""
+        """End the lease for good: this worker was given up, or ends."""
         self._ended = True
 
     @property
     def holds(self) -> bool:
-        """True while nobody can have taken over."""
+        """Return True while nobody can have taken over."""
         return not self._ended and _now() < self._until
 
     def sure(self) -> None:

@@ -1,4 +1,4 @@
-"""What this worker has taken up: in the ledger for the others, and here for its own threads."""
+"""Locks of this worker: in the ledger for the others, and here for its own threads."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -36,7 +36,7 @@ _LOST_CLAIM = timedelta(hours=1)
 
 
 class Beside(Protocol):
-    """What goes on beside the looking, while the context lasts and ``may`` says so."""
+    """Work beside the scanning, while the context lasts and ``may`` allows it."""
 
     def __call__(self, *, may: Callable[[], bool]) -> AbstractContextManager[None]:
         """Begin."""
@@ -53,28 +53,28 @@ class QueueDispatcher:
 
     @property
     def under_way(self) -> int:
-        """Drops that are claimed and not planned."""
+        """Return drops that are claimed and not planned."""
         unfinished = self._site.ledger.unfinished()
         return sum(1 for drop in unfinished if drop.state is DropState.CLAIMED)
 
     def knows(self, drop_id: str) -> bool:
-        """True when the drop is on its way, on whatever machine."""
+        """Return True when the drop is on its way, on whatever machine."""
         found = self._site.ledger.find(drop_id)
         return found is not None and not found.state.closed
 
     def take(self, drop: Drop) -> None:
-        """A claimed drop: to be planned in its turn."""
+        """Queue a claimed drop for planning."""
         self.take_all([drop])
 
     def take_all(self, drops: Sequence[Drop]) -> None:
-        """The same for several. Of a flood of files not each is told of."""
+        """Queue several claimed drops for planning. Of a flood of files not each is logged."""
         log.debug("drops.handed_on", count=len(drops))
         self._unsaid = True
         if time.monotonic() - self._said_at > _SAY_SECONDS:
             self.say()
 
     def say(self) -> None:
-        """Tell of what was handed on and not told of yet."""
+        """Log the drops that were handed on and not logged yet."""
         if self._unsaid:
             self._unsaid, self._said_at = False, time.monotonic()
             self._hands.call_plan()
@@ -172,7 +172,7 @@ class Scanner:
         return self._lease.holds
 
     def _recover(self) -> None:
-        """Claims that another worker, or we, did not end."""
+        """Finish claims that another worker, or this one, did not finish."""
         for drop in self._ledger.unfinished():
             if drop.state is not DropState.CLAIMING:
                 continue

@@ -1,4 +1,4 @@
-"""A worker's word to the ledger, and the looking after: what others left, what was not heard.
+"""The heartbeat of a worker, and looking after what others left unfinished.
 
 Runs in a thread of its own, so that no parsing and no slow answer makes a worker look dead.
 """
@@ -79,7 +79,7 @@ class Supervisor:
             self._thread.join()
 
     def wake(self) -> None:
-        """There is something to tell or to hear."""
+        """Wake the supervisor: there is something to send to the ledger, or to read from it."""
         self._wake.set()
 
     def _limited(self, seconds: float) -> None:
@@ -142,7 +142,7 @@ class Supervisor:
         self._open_or_shut(orders)
 
     def _open_or_shut(self, orders: Orders) -> None:
-        """One worker's finding that nothing can be sent is everybody's, until it is tried again."""
+        """Share with all workers that nothing can be sent, until it is tried again."""
         heard, shut = orders.signals, self._delivery.shut
         refused, self._lease.refused = self._lease.refused, False
         if shut is not None and (shut.ours or refused):
@@ -166,7 +166,7 @@ class Supervisor:
     # -- looking after -------------------------------------------------------------------------
 
     def _look_after(self) -> None:
-        """Whatever was not heard is said again; whoever fell silent is given up."""
+        """Repeat calls that nobody took up; give up workers that fell silent."""
         stale = self._lease.stale_seconds
         if time.monotonic() - self._heard_since > stale:
             # After an outage of the ledger everybody is to have had the chance to give word.
@@ -199,7 +199,7 @@ class Supervisor:
             self._hands.call_send(self._ledger.idle_segments()[:_AT_ONCE])
 
     def _honour(self) -> None:
-        """What people asked of drops, on whatever machine."""
+        """Act on requests of people for drops, on whatever machine."""
         for drop in self._ledger.requested():
             if drop.request == "cancel" and not drop.state.closed:
                 self._delivery.cancel(drop.seq)
@@ -207,7 +207,7 @@ class Supervisor:
                     self._hands.call_report(drop.seq)
 
     def _put_away_leftovers(self) -> None:
-        """Files of closed drops whose last move did not happen."""
+        """Put away files of closed drops whose last move did not happen."""
         for drop_id in self._site.folders.leftovers():
             found = self._ledger.find(drop_id)
             if found is not None and found.state.closed:

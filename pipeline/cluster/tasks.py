@@ -1,4 +1,4 @@
-"""What a worker does with a job: plan what waits, send one segment, report one drop.
+"""The jobs of a worker: plan claimed drops, send one segment, report one drop.
 
 Every hand begins by taking a post in the ledger, so whatever a job says, one worker does it at a
 time; and ends by saying what is to be done next. The stages are those of an embedded run.
@@ -47,17 +47,17 @@ class Tasks(Locks):
 
     @property
     def sending(self) -> int:
-        """Segments that are being sent from here."""
+        """Return segments that are being sent from here."""
         return self._sending
 
     # -- what there is to do -------------------------------------------------------------------
 
     def call_plan(self) -> None:
-        """Something was claimed, or an earlier drop is through."""
+        """Call for planning: a file was claimed, or an earlier drop is finished."""
         self._call(PLAN, [{}], 0)
 
     def call_send(self, segments: Iterable[Segment]) -> None:
-        """These segments can be sent."""
+        """Call for sending these segments."""
         by_turn: dict[int, list[dict[str, int]]] = {}
         for s in segments:
             wanted = {"drop_seq": s.drop_seq, "wave": s.wave, "no": s.no}
@@ -66,7 +66,7 @@ class Tasks(Locks):
             self._call(SEND, some, -turn)
 
     def call_for(self, drop: Drop) -> None:
-        """An open drop that nobody sends: lay out what is left of it, and say so."""
+        """Lay out what is left of an open drop that nobody sends, and call for sending it."""
         first = self._ledger.lay_out(drop.seq)
         if first:
             self.call_send(first)
@@ -74,7 +74,7 @@ class Tasks(Locks):
             self.call_report(drop.seq)
 
     def call_report(self, drop_seq: int) -> None:
-        """This drop was sent as far as it goes."""
+        """Call for the report of a drop that was sent as far as it goes."""
         self._call(REPORT, [{"drop_seq": drop_seq}], 0)
 
     # -- plan ----------------------------------------------------------------------------------
@@ -94,18 +94,18 @@ class Tasks(Locks):
             again = any(drop.seq not in self._resting for drop in ready)
 
     def plannable(self) -> list[Drop]:
-        """Claimed drops, oldest first."""
+        """Return claimed drops, oldest first."""
         return [d for d in self._ledger.unfinished() if d.state is DropState.CLAIMED]
 
     def freed(self) -> list[Drop]:
-        """Drops that wait for one that has ended, and of which nothing else is being sent."""
+        """Return drops that wait for one that has ended, with nothing else being sent."""
         waiting = self._waiting()
         awaited = sorted({drop_id for drop in waiting for drop_id in drop.waits_for})
         unsettled = set(self._ledger.unsettled(awaited)) if awaited else set()
         return [drop for drop in waiting if not unsettled.issuperset(drop.waits_for)]
 
     def _waiting(self) -> list[Drop]:
-        """Planned drops some of whose rows wait for others, and of which nothing else is sent."""
+        """Return planned drops with rows that wait for others, and nothing else being sent."""
         return [
             drop
             for drop in self._ledger.unfinished()
@@ -116,7 +116,7 @@ class Tasks(Locks):
         ]
 
     def _plan_all(self) -> None:
-        """A drop that cannot be planned now rests; whoever looks after the ledger calls again."""
+        """Plan these drops. One that cannot be planned now rests until the next call."""
         for drop in self.retries():
             self._retry(drop)
         while not self.stopping:
@@ -130,7 +130,7 @@ class Tasks(Locks):
                 return
 
     def retries(self) -> list[Drop]:
-        """Drops that somebody asked to have sent again, and that nobody sends now."""
+        """Return drops that somebody asked to have sent again, and that nobody sends now."""
         asked = [drop for drop in self._ledger.requested() if drop.request == "retry"]
         return [drop for drop in asked if not self._ledger.posts(sending(drop.seq))]
 
@@ -154,7 +154,7 @@ class Tasks(Locks):
             self.call_for(replace(drop, request=""))
 
     def _is_at_rest(self, drop_id: str) -> bool:
-        """True for a drop of this root of which no worker sends anything."""
+        """Return True for a drop of this root of which no worker sends anything."""
         found = self._ledger.find(drop_id)
         return (
             found is not None
@@ -276,7 +276,7 @@ class Tasks(Locks):
                 log.error("drop.not_reported", drop=drop.drop_id, reason=str(result))
 
     def _came_back_early(self, segment: Segment, handback: DeliveryResult) -> None:
-        """Nothing more leaves for now: give the segment back, and report what rests."""
+        """Give a segment back that nothing more is sent of for now, and report its drop."""
         if handback.shut is not None and handback.shut.ours:
             self.call_send([segment])
         elif not self._ledger.posts(sending(segment.drop_seq)):
@@ -285,7 +285,7 @@ class Tasks(Locks):
     # -- report --------------------------------------------------------------------------------
 
     def report(self, drop_seq: int) -> None:
-        """Report a drop of which nothing is under way; close it if it is through."""
+        """Report a drop of which nothing is under way; close it if it is finished."""
         with self.post(f"report:{drop_seq}") as mine:
             if not mine:
                 return
@@ -312,7 +312,7 @@ class Tasks(Locks):
                 self._or_rest(waiting, self._release)
 
     def _handback(self, drop: Drop) -> DeliveryResult | None:
-        """How the sending of a drop ended or was interrupted; None while it goes on.
+        """Return how the sending of a drop ended or was interrupted; None while it goes on.
 
         Judged by its segments, not by who holds them: one may be taken up at this moment.
         """

@@ -29,7 +29,7 @@ _REJOIN_SECONDS = 2.0
 
 
 def libpq(url: str) -> str:
-    """The ledger's address as PostgreSQL's own library writes it. Raises SettingsError."""
+    """Return the ledger's address as PostgreSQL's own library writes it. Raises SettingsError."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in {"postgresql", "postgresql+psycopg"}:
         raise SettingsError(
@@ -45,7 +45,7 @@ class Session:
     def __init__(
         self, root: Path, settings: Settings, beside: Beside, child: Child | None = None
     ) -> None:
-        """``child``: a process to read files in that was started already.
+        """Take the site; ``child`` is a process to read files in that was started already.
 
         ``beside``: see ``Scanner``.
         """
@@ -60,7 +60,7 @@ class Session:
 
     @property
     def stopping(self) -> bool:
-        """True when it is to end."""
+        """Return True when it is to end."""
         return self._stop.is_set()
 
     def stop(self) -> None:
@@ -74,7 +74,7 @@ class Session:
             self._engine.stop()
 
     def _lost(self) -> None:
-        """Given up by the others: nothing of ours counts any more."""
+        """Stop: the others gave this worker up, and nothing that it does counts any more."""
         self.was_lost = True
         self._lease.end()
         self._stop.set()

@@ -1,4 +1,4 @@
-"""Several things done together, where what fails with one must not touch the others."""
+"""Run steps for several drops together, where the failure of one must not touch the others."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -8,7 +8,7 @@ _T = TypeVar("_T")
 
 
 def attempt(step: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T | Exception:
-    """Return what a step comes to, or what it raises: the caller tells whose it is."""
+    """Return the result of a step, or its exception: the caller knows whose it is."""
     try:
         return step(*args, **named)
     except Exception as error:  # noqa: BLE001 - nothing is swallowed: it is what is returned

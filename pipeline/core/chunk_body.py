@@ -14,7 +14,7 @@ and any part of it sent byte for byte as it was frozen."""
 
 
 def join_items(items: Sequence[bytes]) -> bytes:
-    """The body of a call that sends these updates."""
+    """Return the body of a call that sends these updates."""
     return b"[" + ITEM_SEPARATOR.join(items) + b"]"
 
 
@@ -35,17 +35,17 @@ class ChunkBody:
         return [(item["orderId"], Milestone[item["orderStatus"].upper()]) for item in parsed]
 
     def head(self, pos: int) -> tuple[str, Milestone]:
-        """Order id and milestone of the update at this place."""
+        """Return order id and milestone of the update at this place."""
         return self._heads[pos]
 
     def part(self, positions: Sequence[int]) -> bytes:
-        """The body of a call that sends only these places."""
+        """Return the body of a call that sends only these places."""
         if len(positions) == self.size:
             return self.body
         return join_items([self._items[pos] for pos in positions])
 
     def order_ids(self, positions: Sequence[int]) -> "OrderIds":
-        """Their order ids; parsed when first looked at."""
+        """Return their order ids; parsed when first looked at."""
         return OrderIds(self, positions)
 
 

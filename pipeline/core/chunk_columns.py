@@ -28,7 +28,7 @@ WAITS = "An earlier status of this order, from another file, is not settled yet;
 
 @dataclass(frozen=True, kw_only=True)
 class FreshChunks(Sequence[Chunk]):
-    """What ``ports.Chunk`` says of each chunk before its first call, one value per chunk.
+    """The fields of ``ports.Chunk`` before its first call, a value per chunk.
 
     ``lengths``: asked for when it is needed, gives the bodies' lengths in bytes as they lie one
     after the other in the spool, a line end behind each; raises what writing them raised.
@@ -65,12 +65,15 @@ class FreshChunks(Sequence[Chunk]):
 
     @cached_property
     def _places(self) -> "tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]":
-        """Offset and length of each body."""
+        """Return offset and length of each body."""
         lengths = self.lengths()
         return (lengths + 1).cumsum() - lengths - 1, lengths
 
     def columns(self) -> Mapping[str, Sequence[object]]:
-        """The columns of the ledger's lines, by name; the bodies are on disk when it returns."""
+        """Return the columns of the ledger's lines, by name.
+
+        The bodies are on disk when it returns.
+        """
         offset, length = self._places
         words = [self._words(no) for no in range(len(self))]
         return {
@@ -94,7 +97,7 @@ class FreshChunks(Sequence[Chunk]):
 
     @property
     def rows(self) -> int:
-        """Updates in those that are free."""
+        """Return updates in those that are free."""
         return int(self.size[: self.free].sum())
 
     def __len__(self) -> int:
@@ -129,7 +132,7 @@ _NUMBER: dict[str | None, int] = {None: -1, **{each.value: at for at, each in en
 
 
 class ChunkEnds(Struct, frozen=True, kw_only=True):
-    """What ``ports.Chunk`` says of each chunk's end, one value per chunk, ``no`` ascending.
+    """The fields of ``ports.Chunk`` about each chunk's end, a value per chunk, ``no`` ascending.
 
     ``outcome``: its place in ``Outcome``, -1 for none. ``sending``: marked as on its way.
     ``http_status``: -1 for none. ``remark``: the place in ``said`` of its code and message.
@@ -157,7 +160,7 @@ class ChunkEnds(Struct, frozen=True, kw_only=True):
         code: Sequence[str],
         message: Sequence[str],
     ) -> "ChunkEnds":
-        """The columns, from values as ``ports.Chunk`` and the ledger have them."""
+        """Return the columns, from values as ``ports.Chunk`` and the ledger have them."""
         import numpy as np  # what opens a ledger need not settle a drop
         import pyarrow as pa
 
@@ -176,5 +179,5 @@ class ChunkEnds(Struct, frozen=True, kw_only=True):
 
     @property
     def calls(self) -> tuple[int, int]:
-        """Calls that left, and those among them that repeated another."""
+        """Return calls that left, and those among them that repeated another."""
         return int(self.attempts.sum()), int((self.attempts - 1).clip(0).sum())

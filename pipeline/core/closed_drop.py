@@ -1,4 +1,4 @@
-"""A drop that is through, or why one is not."""
+"""A drop that is closed, or why it is still open."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,7 +10,7 @@ from pipeline.core.model import Drop
 
 
 class Closed(Struct, frozen=True, kw_only=True):
-    """A drop that is through, with the object of its summary."""
+    """A drop that is closed, with the object of its summary."""
 
     drop: Drop
     summary: Mapping[str, Any]
@@ -27,7 +27,7 @@ class Cause(StrEnum):
 
 
 class Rest(Struct, frozen=True, kw_only=True):
-    """Why a drop is not through, and what to do. ``reason`` is never empty.
+    """Why a drop is open, and what to do. ``reason`` is never empty.
 
     ``waits_for``: drops with the same orders that have to end first; ``file``: its file.
     """
@@ -39,7 +39,7 @@ class Rest(Struct, frozen=True, kw_only=True):
     file: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """As a summary tells it."""
+        """Return it as a summary has it."""
         return {
             "reason": self.reason,
             "hint": self.hint,

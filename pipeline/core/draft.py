@@ -1,4 +1,4 @@
-"""A starting profile that ``map`` makes from a sample: what it is made from, and what comes out."""
+"""A starting profile that ``map`` makes from a sample, and that sample."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -102,7 +102,7 @@ class Tab(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Draft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A starting profile as TOML, and what it was guessed from.
+    """A starting profile as TOML, and the evidence for its guesses.
 
     ``lines``: the first rows of the file as they are; ``heading``: which of them has the headings.
     """

@@ -87,7 +87,7 @@ class Transient(DeliveryError):
 
 
 class Held(DeliveryError):
-    """The API will not take us at all: every further call would meet the same."""
+    """The API refuses every call: more of them would only be refused too."""
 
 
 class StorageError(ShipdropError):

@@ -1,4 +1,4 @@
-"""A file that is to be read, and what is told of it when it was."""
+"""A file that is to be read, and the facts about one that was read."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from schemas.courier import Profile
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """How files are read here: profiles by name, limits, and where times without a zone are."""
+    """The settings of reading: profiles by name, limits, the zone of times without one."""
 
     profiles: Mapping[str, Profile]
     default: str
@@ -46,7 +46,7 @@ class SheetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is told of a file that was read to its end; its rows are in the spool.
+    """The facts about a file that was read to its end; its rows are in the spool.
 
     ``courier``: the name of the profile it was read with, and ``why``. ``total``: data rows,
     footers not counted. ``id_bad``: rows whose id is missing or invalid.

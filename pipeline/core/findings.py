@@ -25,12 +25,12 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """``CODE:column``."""
+        """Return ``CODE:column``."""
         return f"{self.code}:{self.column}" if self.column else str(self.code)
 
 
 def labels(findings: Sequence[Finding], length: int) -> pa.Array:
-    """Per row the labels of its findings, joined by ``;``."""
+    """Return per row the labels of its findings, joined by ``;``."""
     texts = [
         _spread(pa.repeat(finding.label, len(finding.rows)), finding.rows, length)
         for finding in findings
@@ -39,13 +39,13 @@ def labels(findings: Sequence[Finding], length: int) -> pa.Array:
 
 
 def messages(findings: Sequence[Finding], length: int) -> pa.Array:
-    """Per row the sentences of its findings, joined by a space."""
+    """Return per row the sentences of its findings, joined by a space."""
     texts = [_spread(finding.sentences, finding.rows, length) for finding in findings]
     return joined(texts, " ") if texts else pa.repeat("", length)
 
 
 def notices(findings: Sequence[Finding], block: Block) -> tuple[Notice, ...]:
-    """Group what was found by code and column, each with its count and its first example."""
+    """Group the findings by code and column, each with its count and its first example."""
     groups: dict[tuple[Code, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.code, finding.column), []).append(finding)
@@ -65,7 +65,7 @@ def notices(findings: Sequence[Finding], block: Block) -> tuple[Notice, ...]:
 
 
 def _spread(texts: pa.Array, rows: Rows, length: int) -> pa.Array:
-    """Texts at their positions, null elsewhere."""
+    """Return texts at their positions, null elsewhere."""
     if len(rows) == length:
         return texts
     at = np.full(length, -1, dtype=np.int64)

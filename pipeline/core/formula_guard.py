@@ -23,17 +23,17 @@ _RISKY = re.compile(RISKY)
 
 
 def guard_cell(text: str) -> str:
-    """One cell as a CSV file of ours shows it; ``unguard_cell`` gives it back."""
+    """Return one cell as a CSV file of ours shows it; ``unguard_cell`` gives it back."""
     return f"'{text}" if _RISKY.match(text) else text
 
 
 def unguard_cell(text: str) -> str:
-    """The cell without one leading ``'``, if it has one."""
+    """Return the cell without one leading ``'``, if it has one."""
     return text.removeprefix("'")
 
 
 def guard_array(column: pa.Array) -> pa.Array:
-    """``guard_cell`` for each cell of a string or large_string array without nulls."""
+    """Return ``guard_cell`` for each cell of a string or large_string array without nulls."""
     risky = pc.match_substring_regex(column, RISKY)
     if not pc.any(risky).as_py():
         return column
@@ -41,7 +41,7 @@ def guard_array(column: pa.Array) -> pa.Array:
 
 
 def unguard_array(column: pa.Array, *, only_guarded: bool = False) -> pa.Array:
-    """``unguard_cell`` for each cell of a string or large_string array without nulls.
+    """Return ``unguard_cell`` for each cell of a string or large_string array without nulls.
 
     With ``only_guarded``, a ``'`` goes only where ``guard_cell`` would have put one: for a
     workbook, of which nobody can tell whether it was made from a guarded CSV file.

@@ -145,7 +145,7 @@ def json_member(name: str, cells: pa.Array, *, quoted: bool = True) -> pa.Array:
 
 
 def joined(columns: Sequence[pa.Array], separator: str) -> pa.Array:
-    """Join what is not null of some columns per row; "" where all of them are null."""
+    """Join the values of some columns per row without the nulls; "" where all are null."""
     nothing = reduce(pc.and_, (pc.is_null(column) for column in columns))
     # Arrow leaves rows out, and makes the column shorter, where it has nothing to join.
     first = pc.if_else(nothing, "", columns[0])

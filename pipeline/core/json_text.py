@@ -11,7 +11,7 @@ SCHEMA: Final = 1
 
 
 def utc_text(moment: datetime | None) -> str | None:
-    """UTC with milliseconds: ``2026-01-31T10:20:30.123Z``."""
+    """Return UTC with milliseconds: ``2026-01-31T10:20:30.123Z``."""
     if moment is None:
         return None
     if moment.tzinfo is None:

@@ -38,12 +38,12 @@ class DropState(StrEnum):
 
     @property
     def closed(self) -> bool:
-        """True when nothing more will happen to the drop."""
+        """Return True when nothing more will happen to the drop."""
         return self in {DropState.COMPLETED, DropState.REFUSED, DropState.CANCELLED}
 
 
 class Disposition(IntEnum):
-    """What validation and planning decided about a row before any call."""
+    """The decision of validation and planning about a row before any call."""
 
     SEND = 0
     IGNORED = 1
@@ -54,7 +54,7 @@ class Disposition(IntEnum):
 
 
 class RowFacts(Struct, frozen=True, kw_only=True):
-    """What reading found out about a row that does not lie below the headings as others do.
+    """Facts about a row that does not lie below the headings as others do.
 
     ``cells``: how many cells the record has, None where it has one for each heading. ``beyond``:
     text right of the last named column, in a rejects file that came back. ``damaged_id``: what a
@@ -153,7 +153,7 @@ class Block(Struct, frozen=True, kw_only=True):
 
 
 class ReadTally(Struct, kw_only=True):
-    """What a reader passed over; complete once its blocks are exhausted."""
+    """Counts of the records that a reader passed over; complete once its blocks are exhausted."""
 
     blank: int = 0
     header: int = 0
@@ -248,12 +248,12 @@ class Drop(Struct, frozen=True, kw_only=True):
 
     @property
     def continues(self) -> str | None:
-        """The earlier drop whose file this is: it was written to after it had been taken."""
+        """Return the earlier drop whose file this is: it was written to after it had been taken."""
         return self.facts.get(CONTINUES)
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """The drops that have to settle some of its orders before the last of its rows can go."""
+        """Return the drops that have to settle some of its orders before its last rows can go."""
         return tuple(self.facts.get(WAITS_FOR, ()))
 
     def waiting_for(self, drop_ids: Sequence[str]) -> "Drop":
@@ -277,5 +277,5 @@ class ReadyFile(Struct, frozen=True, kw_only=True):
 
 
 def stamp(moment: datetime) -> str:
-    """UTC, ISO 8601, milliseconds, ending in Z: how every file we write shows a time."""
+    """Return UTC, ISO 8601, milliseconds, ending in Z: how every file we write shows a time."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

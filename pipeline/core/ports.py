@@ -1,4 +1,4 @@
-"""What the rooms ask of the world: small protocols, and the records that cross them.
+"""Protocols that the steps need from outside, and the records that cross them.
 
 Adapters implement these; stages and rooms know nothing else of files, databases and sockets.
 """
@@ -56,7 +56,7 @@ class Chunk(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """How one update of a chunk ended, where that differs from its chunk. ``pos`` counts from 0."""
+    """The end of one update of a chunk, where it differs from its chunk. ``pos`` counts from 0."""
 
     chunk_no: int
     pos: int
@@ -78,7 +78,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
 
 
 class ChunkResult(Struct, frozen=True, kw_only=True):
-    """What became of one chunk: recorded in one commit with everything that belongs to it.
+    """The result of one chunk: recorded in one commit with everything that belongs to it.
 
     ``replaces``: the chunk had verdicts before; ``verdicts`` stand in their place.
     """
@@ -173,7 +173,7 @@ FOR_A_PERSON = (Outcome.REJECTED, Outcome.FAILED, Outcome.UNKNOWN)
 
 
 class DropLine(Struct, frozen=True, kw_only=True):
-    """A drop as a list shows it: without what only its report needs.
+    """A drop as a list shows it: without the facts that only its report needs.
 
     ``summary``: the object of its summary.json, as far as it was reported. ``total``: its data
     rows once it was read. ``fixed``, ``aside``: its rows that were corrected elsewhere, and that
@@ -213,7 +213,7 @@ class DropLine(Struct, frozen=True, kw_only=True):
 
     @property
     def troubled(self) -> int:
-        """Rows that needed a person when it was reported, wherever they are corrected."""
+        """Return rows that needed a person when it was reported, wherever they are corrected."""
         rows = self.summary["rows"] if self.summary else {}
         return sum(rows.get(each, 0) for each in FOR_A_PERSON)
 

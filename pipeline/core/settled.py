@@ -1,4 +1,4 @@
-"""A drop whose every row has its outcome: what results, rejects and summary are made from."""
+"""A drop whose every row has its outcome: the input of results, rejects and summary."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -37,7 +37,10 @@ class Remark(Struct, frozen=True, kw_only=True):
 
 
 class Remarks(Mapping[int, Remark]):
-    """Row → what delivery adds to it. Many rows share few remarks, so a row costs four bytes."""
+    """Row → code and message of delivery.
+
+    Many rows share few of them, so a row costs four bytes.
+    """
 
     def __init__(self, number: npt.NDArray[np.int32], said: Sequence[Remark]) -> None:
         self.number = number
@@ -56,7 +59,10 @@ class Remarks(Mapping[int, Remark]):
         return int(np.count_nonzero(self.number >= 0))
 
     def texts(self, start: int, stop: int) -> tuple[pa.Array, pa.Array] | None:
-        """Codes and messages of these rows, null where nothing is said; None if nothing at all."""
+        """Return codes and messages of these rows, null where nothing is said.
+
+        None if nothing at all.
+        """
         number = self.number[start:stop]
         if not (number >= 0).any():
             return None
@@ -65,7 +71,7 @@ class Remarks(Mapping[int, Remark]):
         return codes.take(at), words.take(at)
 
     def by_code(self) -> list[tuple[str, int, int]]:
-        """Code, number of rows and first row of all that is said with a code."""
+        """Return code, number of rows and first row of all that is said with a code."""
         rows = np.flatnonzero(self.number >= 0)
         if not len(rows):
             return []
@@ -123,12 +129,15 @@ class Settled(Struct, frozen=True, kw_only=True, dict=True):
     http_status: npt.NDArray[np.int32]
 
     def counts(self) -> dict[Outcome, int]:
-        """Rows by outcome."""
+        """Return rows by outcome."""
         found = np.bincount(self.outcome[self.outcome >= 0], minlength=len(OUTCOMES))
         return {outcome: int(found[number]) for number, outcome in enumerate(OUTCOMES)}
 
     def left(self) -> tuple[int, Remark | None]:
-        """Count the rows that are not sent, or in doubt; and what is said of most of them."""
+        """Count the rows that are not sent, or in doubt.
+
+        Return that and the most frequent reason.
+        """
         left = np.isin(self.outcome, _LEFT)
         said = self.remarks.number[left]
         said = said[said >= 0]
@@ -145,7 +154,7 @@ class Settled(Struct, frozen=True, kw_only=True, dict=True):
         return chunk
 
     def calls(self, start: int, stop: int) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
-        """Chunk, HTTP status, attempts and time of the call that each of these rows was in."""
+        """Return chunk, HTTP status, attempts and time of each of these rows' calls."""
         call = self.call[start:stop]
         inside = np.flatnonzero(call >= 0)
         row = call[inside]

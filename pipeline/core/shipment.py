@@ -26,7 +26,7 @@ class Shut(Struct, frozen=True, kw_only=True):
 
 
 class Before(Struct, frozen=True, kw_only=True):
-    """How an order's earlier milestone ended, in this drop or another, if not well.
+    """The end of an order's earlier milestone, in this drop or another, if not accepted.
 
     ``code``: that of its verdict, where its chunk has ended; what ended as unknown stays so until
     asking or a person settles it (decision 26).

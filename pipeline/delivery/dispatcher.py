@@ -1,4 +1,4 @@
-"""The dispatcher: hands chunks of all drops to the callers in turn, and books what comes back.
+"""The dispatcher: hands chunks of all drops to the senders in turn, and records the results.
 
 Outcomes of the last calls and the marks of the next go into the ledger in one commit; a call leaves
 only after its mark is on disk, and a slot never waits for a commit as long as marked chunks remain.
@@ -62,16 +62,16 @@ class Dispatcher:
 
     @property
     def limiter(self) -> Limiter:
-        """The limiter all calls pass."""
+        """Return the limiter all calls pass."""
         return self._tools.limiter
 
     @property
     def has_work(self) -> bool:
-        """True while drops are here; read from other threads."""
+        """Return True while drops are here; read from other threads."""
         return bool(self._queues)
 
     def submit(self, shipment: Shipment, future: "Future[DeliveryResult]") -> None:
-        """Take a planned drop in. What keeps it from being taken up, the future raises."""
+        """Take a planned drop in. The future raises the error that keeps it from being sent."""
         try:
             self._queues.append(DropQueue.of(shipment, future))
         except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
@@ -89,7 +89,10 @@ class Dispatcher:
         self._kick.set()
 
     def progress(self) -> tuple[int, int]:
-        """Updates answered and in all; read from other threads, so only counted, never changed."""
+        """Return updates answered and in all.
+
+        Read from other threads, so only counted, never changed.
+        """
         queues = tuple(self._queues)
         return sum(queue.rows_done for queue in queues), sum(queue.rows for queue in queues)
 
@@ -149,7 +152,7 @@ class Dispatcher:
     # -- callers -------------------------------------------------------------------------------
 
     async def _caller(self) -> None:
-        """One of ``concurrency`` loops: take a marked chunk, see it through, lay it down."""
+        """Run one of ``concurrency`` loops: take a marked chunk, send it, hand its result over."""
         while True:
             queue, chunk = await self._prefetch.take()
             if self._must_wait(queue, chunk):
@@ -231,13 +234,13 @@ class Dispatcher:
         return proof is not None and proof > self._tools.clock.now().timestamp()
 
     def _others(self) -> bool:
-        """Chunks that nobody has tried yet are at hand."""
+        """Return whether chunks that nobody has tried yet are at hand."""
         return len(self._prefetch) > 0 or any(any(queue.waves) for queue in self._queues)
 
     # -- books ---------------------------------------------------------------------------------
 
     async def _book(self) -> None:
-        """The one loop that writes: book what came back, mark and hand out what is next."""
+        """Run the one loop that writes: record results, mark the next chunks and hand them out."""
         while not (self._stopping and not self._queues):
             await self._kick.wait()
             await self._prefetch.gather(len(self._back), calling=self._calling)
@@ -256,7 +259,7 @@ class Dispatcher:
             self._hand_back()
 
     def _lease(self, coming_back: int) -> list[tuple[DropQueue, Chunk]]:
-        """Chunks to mark now, one of each drop in turn, up to what callers can soon take."""
+        """Return chunks to mark now, one of each drop in turn, up to what callers can soon take."""
         if self.limiter.shut is not None:
             return []
         room = self._prefetch.room + len(self._aside) + self._held_results.waiting
@@ -284,7 +287,7 @@ class Dispatcher:
         back: Sequence[tuple[DropQueue, ChunkResult]],
         lease: Sequence[tuple[DropQueue, Chunk]],
     ) -> None:
-        """One commit. When it fails no call leaves, and no drop pretends to be through."""
+        """Make one commit. When it fails no call leaves, and no drop counts as finished."""
         done = [result for _, result in back]
         try:
             await self._exchange(done, [chunk for _, chunk in lease])
@@ -328,7 +331,7 @@ class Dispatcher:
         back: Sequence[tuple[DropQueue, ChunkResult]],
         lease: Sequence[tuple[DropQueue, Chunk]],
     ) -> None:
-        """The ledger cannot be written: stop, save the answers if at all possible, end the queues.
+        """Stop, since the ledger cannot be written: save the answers if possible, end the queues.
 
         A queue ends when its last call is answered, so that nobody takes its drop up before.
         """

@@ -30,7 +30,7 @@ class Wave:
         self._count = count
 
     def popleft(self) -> Chunk:
-        """The next one to leave. Raises IndexError when there is none."""
+        """Return the next one to leave. Raises IndexError when there is none."""
         chunk = next(self._rest, None)
         if chunk is None:
             return self._again.popleft()
@@ -38,7 +38,7 @@ class Wave:
         return chunk
 
     def append(self, chunk: Chunk) -> None:
-        """One that is to leave once more, behind the others."""
+        """Append a chunk that is to be sent once more, behind the others."""
         self._again.append(chunk)
 
     def __len__(self) -> int:
@@ -53,7 +53,7 @@ def _said(chunk: Chunk, verdicts: Iterable[Verdict]) -> tuple[object, ...]:
 
 
 class DropQueue(Struct, eq=False):
-    """A shipment under way. Only the event loop touches it. It keeps only what is still to do."""
+    """The chunks of one drop that are still to be sent. Only the event loop touches it."""
 
     drop_seq: int
     body: Callable[[int, int], bytes]
@@ -79,7 +79,10 @@ class DropQueue(Struct, eq=False):
 
     @classmethod
     def of(cls, shipment: Shipment, future: "Future[DeliveryResult]") -> "DropQueue":
-        """Queue what is still to be done; remember what earlier waves left behind."""
+        """Queue the chunks that are still to be sent.
+
+        Remember the rows that earlier waves left behind.
+        """
         queue = cls(drop_seq=shipment.drop_seq, body=shipment.body, future=future)
         queue.taken_up, queue.doubts = shipment.taken_up, shipment.doubts
         queue.leaves = shipment.leaves
@@ -113,16 +116,16 @@ class DropQueue(Struct, eq=False):
         self.multi_wave = len(self.waves) > 1
 
     def is_doubtful(self, chunk: Chunk) -> bool:
-        """A chunk that ended, but with rows nobody knows the end of."""
+        """Return whether a chunk that ended, but with rows nobody knows the end of."""
         return any(v.outcome is Outcome.UNKNOWN for v in self.known.get(chunk.no, ()))
 
     def earlier_of(self, chunk: Chunk) -> Earlier:
-        """How earlier steps of a chunk's orders ended, here or in another drop, if not well."""
+        """Return the ends of earlier steps of a chunk's orders that did not end well."""
         others = self.doubts.get(chunk.no)
         return ChainMap({}, self.earlier, dict(others)) if others else self.earlier
 
     def next(self) -> Chunk | None:
-        """The next chunk that may leave now; None while its wave waits for answers."""
+        """Return the next chunk that may leave now; None while its wave waits for answers."""
         while self.waves and not self.waves[0]:
             if self.out:
                 return None
@@ -134,13 +137,13 @@ class DropQueue(Struct, eq=False):
         return chunk
 
     def put_back(self, chunk: Chunk) -> None:
-        """A chunk of the wave under way is to leave once more."""
+        """Put a chunk of the current wave back: it is to be sent once more."""
         self.out -= 1
         self.waves[0].append(chunk)
 
     @property
     def next_is_free(self) -> bool:
-        """True when a new wave may begin."""
+        """Return True when a new wave may begin."""
         return self.out == 0 and any(self.waves)
 
     def may_split(self) -> bool:
@@ -149,11 +152,11 @@ class DropQueue(Struct, eq=False):
         return self.splits <= max(_SPLITS_AT_LEAST, self.chunks)
 
     def is_cancelled(self) -> bool:
-        """Nothing more of this drop is wanted."""
+        """Return whether nothing more of this drop is wanted."""
         return self.cancelled
 
     def finish(self, result: ChunkResult) -> None:
-        """A chunk came back and is recorded."""
+        """Note that a chunk came back and is recorded."""
         self.out -= 1
         no = result.chunk.no
         before, known = self.leased.pop(no, None), self.known.pop(no, ())
@@ -184,11 +187,11 @@ class DropQueue(Struct, eq=False):
 
     @property
     def exhausted(self) -> bool:
-        """Nothing left to lease and nothing out."""
+        """Return whether nothing left to lease and nothing out."""
         return self.out == 0 and (self.cancelled or not any(self.waves))
 
     def result_of_drop(self, shut: Shut | None) -> DeliveryResult:
-        """The end of the drop's queue, as the runner hears of it."""
+        """Return the end of the drop's queue, as the runner hears of it."""
         left = any(self.waves)
         return DeliveryResult(
             drop_seq=self.drop_seq,

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class SendingHeld(Exception):
-    """A signal, no error: nothing may be sent any more; what was not yet sent stays as it is."""
+    """A signal, no error: nothing may be sent any more; unsent chunks stay as they are."""
 
 
 class Outage:
@@ -103,7 +103,7 @@ class Limiter:
             raise SendingHeld
 
     def leave(self) -> None:
-        """A call is over: let the next one in."""
+        """End a call and let the next one in."""
         self._in_flight -= 1
         if self._queue:
             self._admit()
@@ -126,7 +126,7 @@ class Limiter:
     # -- what calls have learned ---------------------------------------------------------------
 
     def succeeded(self) -> None:
-        """The API took a call: go a little faster, forget the failures."""
+        """Note that the API took a call: go a little faster, forget the failures."""
         self.last_success = self._monotonic()
         self.outage.over(self.last_success)
         if self._probing:
@@ -155,16 +155,16 @@ class Limiter:
 
     @property
     def has_taken(self) -> bool:
-        """The API took a call since sending was opened."""
+        """Return whether the API took a call since sending was opened."""
         return self.last_success > float("-inf")
 
     @property
     def in_flight(self) -> int:
-        """Calls that are out."""
+        """Return calls that are out."""
         return self._in_flight
 
     def share(self, calls: int, rate: float) -> None:
-        """From now on at most so many calls at once, and so many a second (0: as they come)."""
+        """Allow at most so many calls at once, and so many a second (0: no bound), from now on."""
         if calls != self._most:
             full = self._allowed >= self._most
             self._most = calls
@@ -173,17 +173,17 @@ class Limiter:
         self._admit()
 
     def limited(self, seconds: float, *, asked: float) -> None:
-        """Too fast for the API: as ``slow_down``, and others who send to it are told."""
+        """Slow down after a 429, and pass that on to others who send to the API."""
         self.slow_down(seconds, asked=asked)
         self.on_limited(max(seconds, asked))
 
     @property
     def waiting(self) -> bool:
-        """Somebody waits for a turn."""
+        """Return whether somebody waits for a turn."""
         return any(not turn.done() for _, _, turn, _ in self._queue)
 
     def slow_down(self, seconds: float, *, asked: float = 0.0) -> None:
-        """All calls pause for ``seconds``; half as many go out together from now on.
+        """Pause all calls for ``seconds``; half as many go out together from now on.
 
         ``asked``: how long the API itself asked for quiet; that holds over a ``reopen`` too.
         """
@@ -200,12 +200,15 @@ class Limiter:
 
     @property
     def pause_left(self) -> float:
-        """Seconds for which the API itself asked for quiet yet. Read from other threads too."""
+        """Return seconds for which the API itself asked for quiet yet.
+
+        Read from other threads too.
+        """
         return max(0.0, self._asked_until - self._monotonic())
 
     @property
     def slowed(self) -> str:
-        """Why calls go slower than they might: "" or words. Read from other threads too."""
+        """Return why calls go slower than they might: "" or words. Read from other threads too."""
         left = self._not_before - self._monotonic()
         if left > 0:
             return f"all calls pause for another {left:.0f} s"
@@ -225,7 +228,7 @@ class Limiter:
         self._turn_away(lambda _owner: True)
 
     def hold(self, words: str, status: int | None) -> None:
-        """The API will not take us at all."""
+        """Stop all sending: the API refuses every call."""
         answered = f"answered {status}" if status else "would not take us"
         self.close(
             Shut(
@@ -237,7 +240,7 @@ class Limiter:
         )
 
     def dismiss(self, owner: object) -> None:
-        """Whoever waits for ``owner`` need not wait any more."""
+        """Turn away whoever waits for ``owner``."""
         self._turn_away(lambda waiting_for: waiting_for is owner)
 
     def reopen(self) -> None:
@@ -252,7 +255,7 @@ class Limiter:
     # -- inside --------------------------------------------------------------------------------
 
     def _wait_from(self, now: float) -> float:
-        """Seconds until a call may go, 0 for at once, infinity until another one is over."""
+        """Return seconds until a call may go, 0 for at once, infinity until another one is over."""
         if self._in_flight >= int(self._allowed):
             return float("inf")
         quiet = self._not_before - now
@@ -284,7 +287,7 @@ class Limiter:
                 turn.set_result(True)
 
     def _next_turn(self) -> "asyncio.Future[bool]":
-        """The most urgent; when few may go, every other time the one that was tried least."""
+        """Return the most urgent, or, when few may go, by turns the one that was tried least."""
         self._fresh_turn = not self._fresh_turn and self._allowed < self._most
         if not self._fresh_turn:
             return heappop(self._queue)[2]
@@ -331,16 +334,16 @@ class Rate:
         self._due = 0.0
 
     def change(self, rate: float) -> None:
-        """Another rate from now on; the call that went last keeps its distance."""
+        """Set another rate; the call that went last keeps its distance."""
         space = _SLOWER / rate if rate else 0.0
         self._due += space - self._space
         self._space = space
 
     def wait(self, now: float) -> float:
-        """Seconds from ``now`` until a call may go; 0 or less: at once."""
+        """Return seconds from ``now`` until a call may go; 0 or less: at once."""
         return self._due - now if self._space else 0.0
 
     def went(self, now: float) -> None:
-        """A call goes now."""
+        """Note that a call goes now."""
         if self._space:
             self._due = max(self._due, now - _CATCH_UP) + self._space

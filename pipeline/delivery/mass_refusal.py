@@ -37,7 +37,7 @@ class MassRefusal:
 
     @property
     def suspicious(self) -> bool:
-        """A chunk was refused to the last row, and nothing has been taken since."""
+        """Return whether a chunk was refused to the last row, and nothing has been taken since."""
         return bool(self._alike)
 
     @asynccontextmanager
@@ -65,7 +65,7 @@ class MassRefusal:
                 turn.set_result(None)
 
     def took(self, drop_seq: int) -> None:
-        """The API understood a call of this drop, whatever it said of its rows.
+        """Note that the API understood a call of this drop, whatever it said of its rows.
 
         Drops that were refused alike to the point of a hold have bad rows, then: theirs are not
         counted against the API any more, until one of their own calls is taken.
@@ -80,38 +80,38 @@ class MassRefusal:
         self._free_a_seat()
 
     def reopened(self) -> None:
-        """Sending is tried again: one more chunk is enough to tell that nothing has changed."""
+        """Begin again with sending: one more chunk is enough to show that nothing changed."""
         if self.has_heard_enough:
             self._suspects |= self._heard
         self._heard.clear()
         self._alike = Counter({what: min(n, _ENOUGH - 1) for what, n in self._alike.items()})
 
     def hear(self, drop_seq: int, what: str, words: str) -> None:
-        """A chunk of this drop got nothing but ``what`` (say "422")."""
+        """Note that a chunk of this drop got nothing but ``what`` (say "422")."""
         self._heard.add(drop_seq)
         self._alike[what] += 1
         self._words = words or self._words
 
     def has_heard_enough_of(self, drop_seq: int) -> bool:
-        """More of this drop would tell nothing new."""
+        """Return whether more of this drop would tell nothing new."""
         return drop_seq in self._heard and self.has_heard_enough
 
     def is_at_fault(self, drop_seq: int) -> bool:
-        """It has been shown that this drop's own rows are what is refused."""
+        """Return whether it has been shown that this drop's own rows are what is refused."""
         return drop_seq in self._at_fault
 
     def forget(self, drop_seq: int) -> None:
-        """The drop is through."""
+        """Forget a drop that is finished."""
         self._at_fault.discard(drop_seq)
         self._suspects.discard(drop_seq)
 
     @property
     def has_heard_enough(self) -> bool:
-        """Looking into more refused chunks would tell nothing new."""
+        """Return whether looking into more refused chunks would tell nothing new."""
         return max(self._alike.values(), default=0) >= _ENOUGH
 
     def why_hold(self, under_way: Iterable[int]) -> Shut | None:
-        """Why sending is to be held, once there is enough to say so.
+        """Return why sending is to be held, once there is enough to say so.
 
         ``under_way``: the drops that have something out or to send. Each of them is heard first: a
         file whose rows are all bad must not keep a sound one from showing that it is these rows.
@@ -149,7 +149,7 @@ class UnclearAnswers:
         self._in_a_row: dict[str, int] = {}
 
     def forget(self) -> None:
-        """The API took a call."""
+        """Forget the unclear answers: the API took a call."""
         self._in_a_row.clear()
 
     def again(self, kind: str) -> bool:
@@ -161,7 +161,7 @@ class UnclearAnswers:
         return self._in_a_row[kind] >= _UNCLEAR_IN_A_ROW
 
     def reopened(self) -> None:
-        """Sending is tried again: one more is enough to tell that nothing has changed."""
+        """Begin again with sending: one more is enough to show that nothing changed."""
         self._in_a_row = {kind: min(n, _UNCLEAR_IN_A_ROW - 1) for kind, n in self._in_a_row.items()}
 
 
@@ -189,7 +189,7 @@ class HeldResults:
 
     @property
     def waiting(self) -> int:
-        """How many chunks wait."""
+        """Return how many chunks wait."""
         return len(self._kept) + len(self._held_back)
 
     def hold_back(self, queue: DropQueue, chunk: Chunk, result: ChunkResult) -> None:
@@ -209,7 +209,7 @@ class HeldResults:
             self._mass_refusal.hear(queue.drop_seq, what, words)
 
     def to_book(self, queues: Iterable[DropQueue]) -> Booked:
-        """The results that can be booked by now."""
+        """Return the results that can be booked by now."""
         if not self.waiting:
             return []
         if self._limiter.shut is None:
@@ -222,7 +222,7 @@ class HeldResults:
         return [(case[0], self._cleared(*case)) for case in cases]
 
     def _send_again(self) -> None:
-        """It was not everything: the chunks that were not looked into go once more."""
+        """Send the chunks that were not looked into once more: not everything was refused."""
         for queue, chunk, result in self._held_back:
             queue.put_back(replace(chunk, attempts=result.chunk.attempts))
         self._held_back.clear()
@@ -238,7 +238,7 @@ class HeldResults:
 
     @property
     def seconds_to_hear(self) -> float:
-        """For how long nothing is held yet."""
+        """Return for how long nothing is held yet."""
         return max(0.0, self._not_before - self._monotonic())
 
     def hear_all_until(self, moment: float) -> None:
@@ -246,12 +246,12 @@ class HeldResults:
         self._not_before = moment
 
     def is_all_there_is(self, queues: Iterable[DropQueue]) -> bool:
-        """Nothing else is out that could show whether it was the rows, and it is not for a hold."""
+        """Return whether nothing else is out that could show whether it was the rows."""
         out = sum(queue.out for queue in queues)
         return 0 < self.waiting == out and not self._mass_refusal.has_heard_enough
 
     def end(self) -> Booked:
-        """Nothing more can show whether it was the rows: they have failed."""
+        """Return the held results as failed: nothing more can show whether it was the rows."""
         cases, self._kept = self._kept, []
         return [(queue, result) for queue, _, result in cases]
 

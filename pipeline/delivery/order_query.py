@@ -48,7 +48,7 @@ class OrderQuery:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the last questions, a moment ago, had no answer."""
+        """Return whether the last questions, a moment ago, had no answer."""
         recent = self._clock.monotonic() - self._unanswered_at < _SILENT_SECONDS
         return self._unanswered >= _SILENT and recent
 
@@ -101,7 +101,7 @@ class OrderQuery:
         return 0.0 if moment is None else moment - self._clock.now().timestamp()
 
     async def _reply_for(self, order_id: str) -> Reply | None:
-        """The answer about one order, after a few tries; None when none can be had."""
+        """Return the answer about one order, after a few tries; None when none can be had."""
         for attempt in range(1, _TRIES + 1):
             reply, generation = await self._ask_once(order_id, attempt)
             pause = self._policy.pause(attempt, self._rng)
@@ -131,7 +131,7 @@ class OrderQuery:
             self._limiter.leave()
 
     async def _renew(self, generation: int) -> None:
-        """A new token, for this question and for everybody; without one, everything pauses."""
+        """Get a new token, for this question and for everybody; without one, everything pauses."""
         if self._limiter.shut is not None:
             raise SendingHeld
         try:

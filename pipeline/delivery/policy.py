@@ -1,4 +1,4 @@
-"""How hard to push: attempts, back-off, pace. Values and pure rules; the waiting is elsewhere."""
+"""Attempts, back-off, rate: values and pure rules; the waiting is elsewhere."""
 
 import random
 from typing import Literal
@@ -27,14 +27,14 @@ class DeliveryPolicy(Struct, frozen=True, kw_only=True):
     gather: float = 0.01
 
     def exhausted(self, *, attempts: int, elapsed: float) -> bool:
-        """True when a chunk has had its share of tries or of time."""
+        """Return True when a chunk has had its share of tries or of time."""
         return attempts >= self.max_attempts or elapsed >= self.give_up_after
 
     def pause(self, failures: int, rng: random.Random) -> float:
-        """Seconds to wait after the n-th failure in a row: doubling, capped, with jitter."""
+        """Return seconds to wait after the n-th failure in a row: doubling, capped, with jitter."""
         ceiling = min(self.longest_pause, self.first_pause * 2.0 ** min(failures - 1, 16))
         return ceiling * rng.uniform(0.5, 1.0)
 
     def obeyed(self, retry_after: float | None) -> float:
-        """Seconds of quiet to grant to a ``Retry-After``; a wild value is cut."""
+        """Return seconds of quiet to grant to a ``Retry-After``; a wild value is cut."""
         return min(self.longest_obeyed, max(0.0, retry_after or 0.0))

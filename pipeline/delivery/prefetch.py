@@ -35,7 +35,7 @@ class PrefetchBuffer(Generic[T]):
 
     @property
     def room(self) -> int:
-        """How many may be marked: those in the callers' hands, and those that lie here."""
+        """Return how many may be marked: those in the callers' hands, and those that lie here."""
         return self._ahead + self._policy.concurrency
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class PrefetchBuffer(Generic[T]):
         self._ready.put_nowait(item)
 
     async def take(self) -> T:
-        """The next one, as soon as there is one."""
+        """Return the next one, as soon as there is one."""
         item = await self._ready.get()
         if len(self) <= self._ahead // 4:
             self._few.set()
@@ -69,7 +69,10 @@ class PrefetchBuffer(Generic[T]):
                 await self._few.wait()
 
     def keep_pace(self, answered: int) -> None:
-        """So many answers came since the last time: mark as much ahead as is soon sent."""
+        """Adapt to the number of answers since the last time.
+
+        Mark as much ahead as is soon sent.
+        """
         now = self._monotonic()
         passed, self._booked_at = max(now - self._booked_at, 1e-6), now
         wanted = answered / passed * max(_AHEAD_SECONDS, 2 * self._commit_seconds)
@@ -78,7 +81,7 @@ class PrefetchBuffer(Generic[T]):
 
     @contextmanager
     def commit(self) -> Iterator[None]:
-        """Around a commit: learns how long they take from those that do not fail."""
+        """Time a commit: the duration of those that do not fail is learned."""
         began = self._monotonic()
         yield
         took = self._monotonic() - began

@@ -1,4 +1,4 @@
-"""Settling: what is asked before rows are sent again, or at all.
+"""Reconcile: ask the API about rows before they are sent again, or at all.
 
 "Not there yet" lets a row be sent again; that answer is proof only once the first call can no
 longer be running over there (docs/konnect-api.md, "which failures leave doubt").
@@ -24,7 +24,7 @@ Answers = dict[tuple[str, Milestone], Reached]
 
 
 class Reconciler:
-    """Asks on behalf of one chunk and writes down in ``rows`` what that settles.
+    """Asks on behalf of one chunk and records the answers in ``rows``.
 
     ``told``: what this pass of the drop has learned of orders whose calls are over, so that nobody
     asks twice.
@@ -43,7 +43,9 @@ class Reconciler:
     async def settle(
         self, positions: Positions, *, not_before: float | None = None, over: bool = False
     ) -> list[int]:
-        """Ask about rows that may have arrived. Returns what is to be sent; the rest has its end.
+        """Ask about rows that may have arrived. Returns those to be sent.
+
+        The others have their end.
 
         ``over``: at ``not_before`` their calls cannot be running any more, so that what is told
         then is proof, and what cannot be told is left for a person. Else what asking does not
@@ -75,12 +77,15 @@ class Reconciler:
         return again
 
     def _is_resent(self, pos: int) -> bool:
-        """Whether a row is sent again where asking does not tell: not after an unclear 2xx."""
+        """Return whether a row is sent again where asking does not tell.
+
+        Not after an unclear 2xx.
+        """
         resend = self._tools.policy.when_in_doubt == "resend"
         return resend and pos not in self._rows.unclear
 
     def _settle_ended(self, pos: int, word: Reached | None, again: list[int]) -> None:
-        """A row that ended as unknown, and clearly is not there after all."""
+        """Settle a row that ended as unknown, and clearly is not there after all."""
         if word is not Reached.NO:
             return
         if pos in self._rows.refused_before:
@@ -109,7 +114,7 @@ class Reconciler:
         return bool(reached)
 
     async def reconsider(self, refused: Collection[int]) -> None:
-        """Refused when sent again: whether the first call, whose answer was lost, did it.
+        """Ask about rows that were refused when sent again: their first call may have arrived.
 
         Nobody is asked again about what was told when the first call was over.
         """
@@ -165,7 +170,7 @@ class Reconciler:
         return go
 
     async def _after(self, before: Before, pos: int) -> Outcome:
-        """What a row may take its order's earlier milestone for: accepted, failed or open.
+        """Return what a row may take its order's earlier milestone for: accepted, failed or open.
 
         Unknown keeps the later one waiting (hazards.md B), but not for ever: where the order's
         state fits either, asking will never tell, and the API decides (decision 26). Should it
@@ -201,7 +206,7 @@ class Reconciler:
         )
 
     def _stays(self, pos: int) -> bool:
-        """Whether a row stays in doubt, just as it is, where nobody answers."""
+        """Return whether a row stays in doubt, just as it is, where nobody answers."""
         return pos in self._rows.ended or pos in self._rows.unclear
 
     async def _ask_about(
@@ -218,7 +223,7 @@ class Reconciler:
 
 
 def proof_from(chunk: Chunk, policy: DeliveryPolicy, opened_at: datetime | None) -> float | None:
-    """From when on (seconds since the epoch) "not there yet" is proof for a chunk in doubt.
+    """Return from when on (seconds since the epoch) "not there yet" is proof for a chunk in doubt.
 
     A call of this run left at ``sent_at``, or a little later. Of an earlier run only the mark is
     sure: it was tried until at most its time to give up, and not after this thread began to send.

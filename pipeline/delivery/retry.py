@@ -27,11 +27,11 @@ class RetryPolicy:
         self._limited = 0
 
     def answered(self) -> None:
-        """Something other than a 401 came back."""
+        """Note that something other than a 401 came back."""
         self._renewals = 0
 
     def knows_better(self, *, since_opened: bool = False) -> bool:
-        """Whether an unclear answer is this call's own matter, and no sign of an outage.
+        """Return whether an unclear answer is this call's own matter, and no sign of an outage.
 
         Something was taken since this chunk began (or since sending was opened), or nothing else is
         out or at hand that could show it.
@@ -42,7 +42,7 @@ class RetryPolicy:
         return not (self._context.others() or limiter.in_flight or limiter.waiting)
 
     async def failed(self, answer: Answer) -> None:
-        """A failure that counts.
+        """Count a failure, and wait before the next try.
 
         While others get through it is this chunk's own matter, and only it waits; else all pause.
         """
@@ -57,7 +57,10 @@ class RetryPolicy:
             tools.limiter.slow_down(pause, asked=asked)
 
     def limited(self, answer: Answer) -> None:
-        """Too fast: all calls wait as long as the API says. Counts as time, not as a try."""
+        """Wait after a 429, with all calls, as long as the API says.
+
+        Counts as time, not as a try.
+        """
         tools = self._tools
         self._limited += 1
         asked = tools.policy.obeyed(answer.retry_after)
@@ -65,7 +68,10 @@ class RetryPolicy:
         tools.limiter.limited(asked or tools.policy.pause(self._limited, tools.rng), asked=asked)
 
     async def expired(self, answer: Answer, generation: int) -> None:
-        """401: one new token for all who wait; when that does not help, everything pauses."""
+        """Get one new token after a 401, for all who wait.
+
+        When that does not help, everything pauses.
+        """
         tools = self._tools
         if tools.limiter.shut is not None:
             raise SendingHeld
@@ -82,7 +88,7 @@ class RetryPolicy:
             self.hold(answer.message, 401)
 
     def hold(self, words: str, status: int | None) -> None:
-        """The API will not take us: everybody stops."""
+        """Stop everybody: the API refuses every call."""
         self._tools.limiter.hold(words, status)
         raise SendingHeld
 

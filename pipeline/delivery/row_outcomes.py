@@ -1,4 +1,4 @@
-"""What is known of each row of a chunk while it is on its way, and the result that comes of it.
+"""The state of each row of a chunk while it is sent, and the chunk's result.
 
 Five places a row can be in: settled (accepted, or with a verdict), lost (sent, no answer), unclear
 (answered in a way that says nothing), doubted (sent again after one of these, not settled yet), or
@@ -53,7 +53,9 @@ class RowOutcomes:
             self._accepted.update(set(range(chunk.size)) - {v.pos for v in known})
 
     def sort(self, known: Sequence[Verdict]) -> tuple[list[int], list[int]]:
-        """Places to send, and places to settle: they may have arrived, so they are asked about.
+        """Return places to send, and places to settle.
+
+        They may have arrived, so they are asked about.
 
         What ended as unknown keeps that end (``ended``) unless asking tells more, or a person wants
         it sent again (``SqlLedger.reopen``).
@@ -88,7 +90,7 @@ class RowOutcomes:
     # -- judging -------------------------------------------------------------------------------
 
     def accept(self, positions: Iterable[int]) -> None:
-        """The API took them; of one that was sent again, the sender is told so."""
+        """Accept rows that the API took; one that was sent again gets a note."""
         if not self.doubted:
             self._accepted.update(positions)
             return
@@ -99,7 +101,7 @@ class RowOutcomes:
             self.judge(pos, Outcome.ACCEPTED, Code.RESENT, words)
 
     def send_again(self, positions: Iterable[int]) -> None:
-        """They may have arrived, and are sent once more."""
+        """Note that rows which may have arrived are sent once more."""
         self._were_unclear.update(self.unclear.intersection(positions))
         self.lost.difference_update(positions)
         self.unclear.difference_update(positions)
@@ -122,7 +124,7 @@ class RowOutcomes:
         )
 
     def refuse(self, pos: int, refusal: Refusal) -> None:
-        """The API's no to one row.
+        """Note that the API refused one row.
 
         Sent again after an answer that was lost or unclear it may only mean "already done": the row
         has failed when asking shows that it does not (``fail``), or when it was refused like this
@@ -142,7 +144,7 @@ class RowOutcomes:
             self.judge(pos, Outcome.FAILED, Code.API_REFUSED, f"The API refused: {words}")
 
     def wait(self, pos: int, step: Milestone) -> None:
-        """An earlier step of its order is not settled: it is not sent, or not again."""
+        """Leave a row unsent: an earlier step of its order is not settled."""
         if pos in self.held_before:
             self._verdicts[pos] = next(v for v in self._known if v.pos == pos)
             return
@@ -151,11 +153,11 @@ class RowOutcomes:
         self._verdicts[pos] = replace(self._verdicts[pos], http_status=None)
 
     def fail(self, pos: int) -> None:
-        """The row was refused, and the API, asked, has not got its status: it has failed."""
+        """Fail a row that was refused, and whose status the API, asked, does not have."""
         self._verdicts[pos] = replace(self._verdicts[pos], outcome=Outcome.FAILED)
 
     def reconcile(self, pos: int) -> None:
-        """The API, asked, has this row's status or a later one."""
+        """Accept a row whose status, or a later one, the API has when asked."""
         words = (
             f"The answer was {self._how(pos)}; the API, asked, has this status (or a later one)."
         )
@@ -178,13 +180,13 @@ class RowOutcomes:
         self.judge(pos, Outcome.DUPLICATE, Code.ALREADY_THERE, words)
 
     def leave_open(self, pos: int, why: str) -> None:
-        """Its answer says nothing: it is asked about, now and at every pass until that tells."""
+        """Leave a row open whose answer says nothing: it is asked about, now and at every pass."""
         words = f"Not known whether the API took it: its answer was unclear ({why})."
         self.judge(pos, Outcome.UNKNOWN, Code.ANSWER_UNCLEAR, words)
         self.unclear.add(pos)
 
     def leave_unknown(self, pos: int) -> None:
-        """Nobody can tell how this row ended."""
+        """Leave a row unknown: nobody can tell how it ended."""
         if pos in self.unclear:
             verdict = self._verdicts[pos]
             self.unclear.discard(pos)
@@ -199,7 +201,7 @@ class RowOutcomes:
         self._receipts.append(replace(receipt, chunk_no=self.chunk.no))
 
     def note_call(self, answer: Answer, positions: Positions) -> None:
-        """Keep a PUT for ``trace``; one that simply went well is told by the chunk itself."""
+        """Keep a PUT for ``trace``; the chunk itself shows one that simply went well."""
         plain = answer.meaning is Meaning.DONE and not answer.failed and not answer.doubtful
         if plain and not self._receipts:
             return
@@ -219,19 +221,19 @@ class RowOutcomes:
 
     @property
     def all_refused(self) -> bool:
-        """Every row has failed."""
+        """Return whether every row has failed."""
         return len(self._verdicts) == self.chunk.size and all(
             v.outcome is Outcome.FAILED for v in self._verdicts.values()
         )
 
     @property
     def is_blank(self) -> bool:
-        """Nothing is known of any row, and none is in doubt."""
+        """Return whether nothing is known of any row, and none is in doubt."""
         return not (self._verdicts or self._accepted or self.lost or self.doubted)
 
     @property
     def only_refused(self) -> bool:
-        """Some rows have failed, of no other anything is known, and none is in doubt."""
+        """Return whether some rows have failed, and of no other anything is known."""
         in_doubt = self.lost or self.doubted or self._accepted
         return (
             bool(self._verdicts)
@@ -240,7 +242,7 @@ class RowOutcomes:
         )
 
     def result(self) -> ChunkResult:
-        """What the ledger is to keep."""
+        """Return what the ledger is to keep."""
         state = self._state()
         outcome, code, message = self._words(state)
         if state is not ChunkState.DONE:
@@ -306,7 +308,7 @@ class RowOutcomes:
 
 
 def untouched(chunk: Chunk, known: Sequence[Verdict], reason: str) -> ChunkResult:
-    """A marked chunk that never left: as it was before, and in no more doubt than then."""
+    """Return a marked chunk that never left: as it was before, and in no more doubt than then."""
     if chunk.state is ChunkState.SENDING and chunk.outcome is None:
         words, code = _in_doubt(""), str(Code.ANSWER_LOST)
         chunk = replace(chunk, outcome=Outcome.UNKNOWN, code=code, message=words)
@@ -317,13 +319,13 @@ def untouched(chunk: Chunk, known: Sequence[Verdict], reason: str) -> ChunkResul
 
 
 def _in_doubt(why: str) -> str:
-    """What is said of a chunk that may have arrived; nothing known of why, a run was cut short."""
+    """Return the words about a chunk that may have arrived."""
     lost = f"The answer was lost ({why or 'Shipdrop was interrupted'})"
     return f"{lost}; it is settled when the API is back."
 
 
 def _told(answer: Answer) -> str:
-    """What a call came to, for ``trace``: a 2xx may have taken only some of what it was sent."""
+    """Return the result of a call for ``trace``: a 2xx may have taken only some of its rows."""
     words = str(answer.meaning)
     if answer.meaning is Meaning.DONE:
         parts = {"refused": len(answer.failed), "unclear": len(answer.doubtful)}
@@ -332,6 +334,6 @@ def _told(answer: Answer) -> str:
 
 
 def doubtful(chunk: Chunk, known: Sequence[Verdict]) -> ChunkResult:
-    """A result for a chunk of which nobody can tell whether it was sent."""
+    """Return a result for a chunk of which nobody can tell whether it was sent."""
     sending = replace(chunk, state=ChunkState.SENDING)
     return ChunkResult(chunk=sending, verdicts=tuple(known), replaces=True)

@@ -66,7 +66,7 @@ class ChunkSender:
 
     @property
     def suspect(self) -> str | None:
-        """The one status that all of this chunk was refused with, or None."""
+        """Return the one status that all of this chunk was refused with, or None."""
         if len(self._refusals) != 1 or self._taken:
             return None
         if self._tools.limiter.shut is None:
@@ -132,7 +132,7 @@ class ChunkSender:
                     self._patience.hold(answer.message, self._rows.http_status)
 
     async def _call(self, positions: Positions) -> Answer:
-        """One PUT. What did not come back is an answer too."""
+        """Make one PUT. A call that did not come back is an answer too."""
         tools, rows = self._tools, self._rows
         if self._context.cancelled():
             raise SendingHeld
@@ -165,7 +165,7 @@ class ChunkSender:
         return answer
 
     async def _take(self, answer: Answer, positions: Positions) -> None:
-        """A 2xx: all taken but those it names; those it hides are asked about."""
+        """Record a 2xx: all rows are taken but those it names; those it hides are asked about."""
         self._patience.answered()
         self._tools.limiter.succeeded()
         self._tools.unclear.forget()
@@ -184,7 +184,9 @@ class ChunkSender:
         await self._reconciler.reconsider(refused)
 
     async def _unclear(self, answer: Answer, positions: Positions) -> None:
-        """A 2xx that does not say whether it was taken: one of its orders is asked about first.
+        """Ask about an order of a 2xx that does not say whether it was taken.
+
+        Then about the others.
 
         Where that one got there the API takes our calls, and the others are asked about as well.
         Else this may be an outage, which shows when the next calls meet the same.
@@ -212,7 +214,7 @@ class ChunkSender:
     # -- refused whole -------------------------------------------------------------------------
 
     async def _refused(self, answer: Answer, positions: Positions) -> None:
-        """Refused whole: looked into, when it is this chunk's turn."""
+        """Look into a chunk that was refused whole, when it is its turn."""
         self._tools.limiter.refused()
         self._refusals.add(str(self._rows.http_status))
         if self._isolating:
@@ -229,7 +231,7 @@ class ChunkSender:
             await self._isolate(answer, positions)
 
     async def _isolate(self, answer: Answer, positions: Positions) -> None:
-        """One row bears a refusal alone; several are halved, within the drop's budget."""
+        """Isolate refused rows: several are halved, within the drop's budget."""
         named = {positions[at]: refusal for at, refusal in answer.failed.items()}
         word = Refusal(code=str(self._rows.http_status or ""), message=answer.message)
         if len(positions) == 1 or not self._context.may_split():

@@ -74,7 +74,7 @@ class DeliveryThread:
             raise DeliveryThreadDiedError(str(self.death)) from self.death
 
     def submit(self, shipment: Shipment) -> Future[DeliveryResult]:
-        """Deliver a planned drop. The future may raise StorageError."""
+        """Return deliver a planned drop. The future may raise StorageError."""
         future: Future[DeliveryResult] = Future()
         if not self._in_loop(lambda dispatcher: dispatcher.submit(shipment, future)):
             future.set_exception(StorageError("The delivery thread is closed."))
@@ -86,12 +86,12 @@ class DeliveryThread:
 
     @property
     def shut(self) -> Shut | None:
-        """Why nothing is being sent, or None."""
+        """Return why nothing is being sent, or None."""
         return self._dispatcher.limiter.shut if self._dispatcher else None
 
     @property
     def slowed(self) -> str:
-        """Why calls go slower than they might, or ""."""
+        """Return why calls go slower than they might, or ""."""
         return self._dispatcher.limiter.slowed if self._dispatcher else ""
 
     @property
@@ -101,16 +101,16 @@ class DeliveryThread:
 
     @property
     def pause_left(self) -> float:
-        """Seconds for which the API asked for quiet yet."""
+        """Return seconds for which the API asked for quiet yet."""
         return self._dispatcher.limiter.pause_left if self._dispatcher else 0.0
 
     @property
     def has_work(self) -> bool:
-        """True while drops are here to be sent."""
+        """Return True while drops are here to be sent."""
         return self._dispatcher is not None and self._dispatcher.has_work
 
     def progress(self) -> tuple[int, int]:
-        """Updates answered and updates in all, of the drops that are here now."""
+        """Return updates answered and updates in all, of the drops that are here now."""
         return self._dispatcher.progress() if self._dispatcher else (0, 0)
 
     def reopen(self) -> None:
@@ -119,11 +119,11 @@ class DeliveryThread:
 
     @property
     def in_flight(self) -> int:
-        """Calls that are out."""
+        """Return calls that are out."""
         return self._dispatcher.limiter.in_flight if self._dispatcher else 0
 
     def share(self, calls: int, rate: float) -> None:
-        """At most so many calls at once and a second from here, of what several may make.
+        """Allow at most so many calls at once and a second from here, as a share of all workers'.
 
         Holds when this returns; calls that are out stay out.
         """
@@ -137,7 +137,7 @@ class DeliveryThread:
             done.wait(_SHARE_SECONDS)
 
     def pause(self, seconds: float) -> None:
-        """Others were told that we all are too fast: be quiet for so long."""
+        """Pause for so long: another worker got a 429."""
         self._tell(lambda dispatcher: dispatcher.limiter.slow_down(seconds))
 
     def close(self, shut: Shut) -> None:
@@ -149,7 +149,7 @@ class DeliveryThread:
         self._tell(lambda dispatcher: dispatcher.stop())
 
     def kill(self) -> None:
-        """Do not wait for answers: what is out stays in doubt, as after a crash."""
+        """End without waiting for answers: calls that are out stay in doubt, as after a crash."""
         self._tell(self._cancel_work)
 
     def join(self) -> None:
@@ -235,7 +235,7 @@ class DeliveryThread:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """The first error of a group of tasks that ended together."""
+    """Return the first error of a group of tasks that ended together."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

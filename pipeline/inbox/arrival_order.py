@@ -41,7 +41,7 @@ def by_arrival(
 
 
 def _told(file: ReadyFile, profiles: Mapping[str, Profile]) -> _Key | None:
-    """The courier and the time its file name tells, or None."""
+    """Return the courier and the time its file name tells, or None."""
     profile = profile_of_name(file.name, file.folder or None, profiles)
     if profile is None or not profile.file_time:
         return None

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
-    """What became of files that were to be claimed.
+    """The result of claiming files.
 
     ``drops``: those that are ours now. ``refused``: those that could not be moved, and why.
     ``unready``: those that were not ready after all: gone, changed, or being written.
@@ -120,7 +120,7 @@ class Claimer:
         return told[0] if told else None
 
     def _forget(self, drop: Drop) -> None:
-        """Nothing of it is left: neither its line nor a folder that was made for it."""
+        """Forget a drop: neither its line nor a folder that was made for it is left."""
         self._folders.discard(drop.drop_id)
         self._ledger.forget(drop)
 
@@ -132,7 +132,7 @@ class Claimer:
         return not self._is_here(drop) and self._folders.waits(drop.folder, drop.source_file)
 
     def back_to_waiting(self, drop: Drop, why: DropChanged) -> None:
-        """The file is still being written: it goes back to the inbox as if never touched."""
+        """Move a file that is still being written back to the inbox as if never touched."""
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         if drop.continues and path:  # the next drop of this file continues that one as well
             self._notes.gives_back(drop.continues, Back(folder=drop.folder, inode=inode_of(path)))

@@ -1,4 +1,4 @@
-"""What a done marker says of its file: nothing, its size, or its hash, and whether that is so.
+"""Done markers: a file's size or hash, or nothing, and whether the file fits.
 
 ``x.csv.done`` may be empty, or hold what the sender's tools write: a size in bytes (as ``wc -c``
 does, too), the line of ``sha256sum`` (or ``md5sum``, ``sha1sum``, ``sha512sum``), ``size=123``, or
@@ -23,14 +23,14 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 
 
 class Marked(Struct, frozen=True, kw_only=True):
-    """What a marker says; ``size`` in bytes, ``hashes``: algorithm → lower-case hex."""
+    """The content of a marker; ``size`` in bytes, ``hashes``: algorithm → lower-case hex."""
 
     size: int | None
     hashes: tuple[tuple[str, str], ...]
 
 
 def read_marker(path: Path) -> bytes:
-    """Return what a marker holds (its first 4 KiB). Raises OSError."""
+    """Return the content of a marker (its first 4 KiB). Raises OSError."""
     with open_regular(path) as file:
         return file.read(_MOST)
 
@@ -58,7 +58,7 @@ def what_is_marked(content: bytes, name: str) -> Marked:
 
 
 def what_differs(marked: Marked, path: Path, identity: Identity) -> str | None:
-    """Say how the file is not what its marker says, or None. Reads the whole file for a hash.
+    """Say how the file differs from its marker, or None. Reads the whole file for a hash.
 
     Raises:
         OSError: it cannot be read.

@@ -1,4 +1,4 @@
-"""Files that have waited too long in the inbox: told to the log and to whoever dropped them.
+"""Files that have waited too long in the inbox: named in the log and to their senders.
 
 They are not given up: each is taken as soon as it is ready, and the note about it goes away.
 """
@@ -49,18 +49,18 @@ class Latecomers:
 
     @property
     def late(self) -> tuple[Late, ...]:
-        """The files that are late now, the longest waiting first."""
+        """Return the files that are late now, the longest waiting first."""
         return tuple(sorted(self._late.values(), key=lambda each: each.since))
 
     @property
     def lying(self) -> tuple[Late, ...]:
-        """All files that wait now, late or not, the longest waiting first."""
+        """Return all files that wait now, late or not, the longest waiting first."""
         return self._lying
 
     def look(
         self, waiting: Iterable[Waiting], lying: frozenset[_Place], *, at_once: bool = False
     ) -> None:
-        """Tell of what waits for too long, and no more of what does not.
+        """Report files that wait for too long; withdraw the notes of those that do not.
 
         ``lying``: folder and name of all files in the inbox, so that a note outlives a restart.
         ``at_once``: however short they have waited.
@@ -134,7 +134,7 @@ class Latecomers:
 
 
 def note_name(name: str) -> str:
-    """What the note about a file of this name is called in the outbox.
+    """Return what the note about a file of this name is called in the outbox.
 
     ``<stem>__w<8 hex digits>.WAITING.txt``: like every other name there, with what tells names of
     the same stem apart in place of a drop id.
@@ -144,7 +144,7 @@ def note_name(name: str) -> str:
 
 
 def as_dicts(late: Iterable[Late]) -> list[Mapping[str, str]]:
-    """For machines."""
+    """Return them as dictionaries, for machines."""
     return [
         {
             "folder": as_text(each.folder),

@@ -1,4 +1,4 @@
-"""What is in the way of a run, and since when the log knows of it."""
+"""The troubles of a run, and since when the log knows of each."""
 
 from collections.abc import Callable, Mapping
 
@@ -41,7 +41,7 @@ class Problems:
         self.busy = False
 
     def scanned(self) -> None:
-        """The inbox was listed whole just now."""
+        """Note that the inbox was listed whole just now."""
         self.clear("scan")
         self.on_scan()
 
@@ -72,18 +72,18 @@ class Problems:
             tell(event, reason=reason, hint=hint)
 
     def clear(self, where: str) -> None:
-        """Nothing is in the way there any more."""
+        """Note that a trouble is over."""
         if self._told.pop(where, None):
             log.info("service.trouble_over", where=where)
         self._reasons[where] = ""
         self._since.pop(where, None)
 
     def since(self) -> Mapping[str, str]:
-        """Since when it is in the way, where something is."""
+        """Return since when it is in the way, where something is."""
         return dict(self._since)
 
     def now(self) -> Mapping[str, str]:
-        """What is in the way in each place; "" is fine."""
+        """Return what is in the way in each place; "" is fine."""
         since = self._clock.monotonic() - self._last.get("storage", 0.0)
         rests = any(rest.cause is Cause.STORAGE for rest in self.resting.values())
         if self._reasons["storage"] and since > _OVER_SECONDS and not rests:

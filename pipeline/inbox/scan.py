@@ -1,4 +1,4 @@
-"""What in the inbox is ready: the directory scan is the truth, and this is its memory.
+"""Find files in the inbox that are ready: the directory scan is the truth, this is its memory.
 
 A file is ready when nothing about it has changed for ``settle_seconds`` of our own monotonic
 clock (modification times lie: uploads keep old ones, clocks skew), nobody on this machine has it
@@ -62,7 +62,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 
 class Scan(Struct, frozen=True, kw_only=True):
-    """What one scan found; ``ready`` is oldest first (modification time, then name)."""
+    """The result of one scan; ``ready`` is oldest first (modification time, then name)."""
 
     ready: tuple[ReadyFile, ...]
     waiting: tuple[Waiting, ...]
@@ -70,13 +70,13 @@ class Scan(Struct, frozen=True, kw_only=True):
 
     @property
     def lying(self) -> frozenset[tuple[str, str]]:
-        """Folder and name of every file that may be a manifest."""
+        """Return folder and name of every file that may be a manifest."""
         waiting = frozenset((file.folder, file.name) for file in self.waiting)
         return waiting.union((file.folder, file.name) for file in self.ready)
 
 
 class _Track(Struct):
-    """What we remember of a file while it stays as it is."""
+    """The memory of a file while it stays as it is."""
 
     identity: Identity
     since: float
@@ -127,7 +127,7 @@ class Inbox:
         self.unclosed: Callable[[str, str], bool] = _unheard
 
     def scan(self) -> Scan:
-        """Look once, and tell what is ready, what waits and why, and what is left alone.
+        """Look once; return the files that are ready, that wait and why, and that are left alone.
 
         Raises:
             StorageError: the inbox could not be listed. Nothing is forgotten then.
@@ -182,7 +182,7 @@ class Inbox:
         return f"{name} is not in the inbox: it was picked up already, or never arrived."
 
     def _remember(self, listing: Listing, now: float) -> None:
-        """Take over what is still as it was; what vanished is forgotten only here."""
+        """Carry over files that are as they were; files that vanished are forgotten only here."""
         known = self._tracks
         tracks = {place: track for place, track in known.items() if place[0] in listing.unread}
         for entry in listing.files:
@@ -245,7 +245,10 @@ class Inbox:
         return None
 
     def _settle_of(self, entry: Entry) -> float:
-        """How long a file must be unchanged: longer where it is likely to change once more."""
+        """Return how long a file must be unchanged.
+
+        Longer where it is likely to change once more.
+        """
         came_back = (entry.folder, entry.identity[1]) in self._once_too_early
         if came_back or may_be_renamed(entry.name):
             return _LONGER * self._settle or _LONGER_THAN_NONE
@@ -330,7 +333,7 @@ def _unsettled(name: str, unchanged: float, settle: float) -> _Held | None:
 
 
 def _unheard(_folder: str, _name: str) -> bool:
-    """Nobody listens."""
+    """Return False: nobody listens."""
     return False
 
 

@@ -58,7 +58,7 @@ class Unclosed:
         return str(path) in self._paths
 
     def hear(self, event: FileSystemEvent) -> None:
-        """Take note of what happened to a file."""
+        """Note an event of a file."""
         path = os.fsdecode(event.src_path)
         if isinstance(event, FileModifiedEvent):
             self._paths.add(path)

@@ -1,1 +1,1 @@
-"""Hold updates against what the ledger knows: waves, chunks, frozen bodies."""
+"""Compare updates with the history of their orders: waves, chunks, frozen bodies."""

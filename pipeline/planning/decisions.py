@@ -1,4 +1,4 @@
-"""What a drop comes to at each step, and which drops must be planned one after the other."""
+"""The result of each step for a drop, and which drops must be planned one after the other."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -62,7 +62,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 def without_shared_orders(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
-    """The candidates in their order, in groups in which no two name the same order.
+    """Yield the candidates in their order, in groups in which no two name the same order.
 
     A drop that names an order of an earlier one is planned after it, so it begins the next group.
     What is not sent counts as well: a row may tell of an order's auto-dispatch.
@@ -83,7 +83,7 @@ def without_shared_orders(candidates: Sequence[Candidate]) -> Iterator[list[Cand
 
 
 def rest_of(drop: Drop, back: "DeliveryResult") -> Rest | None:
-    """Why a drop came back early, as far as its delivery can tell."""
+    """Return why a drop came back early, as far as its delivery can tell."""
     file = shown(drop.source_file)
     if back.broken is not None:
         return rest_after(drop, back.broken)
@@ -94,7 +94,7 @@ def rest_of(drop: Drop, back: "DeliveryResult") -> Rest | None:
 
 
 def rest_after(drop: Drop, error: BaseException) -> Rest:
-    """Why a drop rests after an error: its storage failed, or we did."""
+    """Return why a drop rests after an error: its storage failed, or we did."""
     file = shown(drop.source_file)
     if isinstance(error, StorageError):
         return Rest(reason=error.message, hint=error.hint, cause=Cause.STORAGE, file=file)

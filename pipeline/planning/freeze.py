@@ -1,4 +1,4 @@
-"""The middle of the path for one drop: what the ledger knows, the plan, and freezing it."""
+"""Plan one drop: the history of its orders, the plan, and freezing it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +61,7 @@ class Planned(Struct, frozen=True, kw_only=True):
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """Updates per chunk."""
+        """Return updates per chunk."""
         found = np.bincount(self.plan.update_chunk, minlength=len(self.plan.wave_of_chunk))
         return found.astype(np.int64)
 
@@ -156,7 +156,7 @@ def held_words(waits_for: Sequence[str]) -> str:
 
 
 def facts_of(prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
-    """What the report needs and only reading knows, as JSON: kept with the drop."""
+    """Return what the report needs and only reading knows, as JSON: kept with the drop."""
     waits_for = list(planned.plan.waits_for)
     return ({WAITS_FOR: waits_for} if waits_for else {}) | {
         "sheets": [
@@ -228,7 +228,7 @@ def _notices(made: Plan, prepared: Prepared) -> tuple[Notice, ...]:
 def _bodies(
     planned: Planned, prepared: Prepared, spool: Spool, sizes: Sequence[int]
 ) -> Iterator[pa.Array]:
-    """The bodies, each with a line end, in the order of their chunks.
+    """Yield the bodies, each with a line end, in the order of their chunks.
 
     Inside a wave updates follow the file (those in doubt after the others), so that a pass or two
     through the spool per wave finds them.
@@ -246,7 +246,7 @@ def _bodies(
 
 
 def _joined(pieces: Iterator[pa.Array], sizes: Sequence[int]) -> Iterator[pa.Array]:
-    """Bodies of so many items each, from items that come in pieces of any length."""
+    """Yield bodies of so many items each, from items that come in pieces of any length."""
     at, left = 0, pa.array([], _TEXT)
     for piece in pieces:
         ready = pa.concat_arrays([left, piece])
@@ -263,7 +263,7 @@ def _joined(pieces: Iterator[pa.Array], sizes: Sequence[int]) -> Iterator[pa.Arr
 def _items(
     rows: np.ndarray[Any, Any], added: np.ndarray[Any, Any], prepared: Prepared, spool: Spool
 ) -> Iterator[pa.Array]:
-    """The items of these rows (ascending), read block by block."""
+    """Yield the items of these rows (ascending), read block by block."""
     start, at = 0, 0
     for number in range(len(prepared.sheets)):
         for batch in spool.blocks(number, ["item"]):
@@ -277,7 +277,7 @@ def _items(
 
 
 def _with_pickups(items: pa.Array, added: np.ndarray[Any, Any]) -> pa.Array:
-    """The items, those of pickups that we add in the place of their row's own."""
+    """Return the items, those of pickups that we add in the place of their row's own."""
     if not added.any():
         return items
     mask = pa.array(added)
@@ -286,7 +286,7 @@ def _with_pickups(items: pa.Array, added: np.ndarray[Any, Any]) -> pa.Array:
 
 
 def _pickup_for(item: str) -> str:
-    """The pickup we add before an end nobody reported a pickup for: no remark, no dates."""
+    """Return the pickup we add before an end nobody reported a pickup for: no remark, no dates."""
     order_id = orjson.loads(item)["orderId"]
     return orjson.dumps({"orderId": order_id, "orderStatus": Milestone.BAG_PICKED.wire}).decode()
 

@@ -1,4 +1,4 @@
-"""What the ledger knows against sending a row: accepted before, stale, or contradicted."""
+"""Reasons in the ledger against sending a row: accepted before, stale, or contradicted."""
 
 from collections.abc import Sequence
 
@@ -44,12 +44,12 @@ _WORDS = {
 
 
 def contradicts(accepted: int) -> bool:
-    """True when these milestones (bits) of one order cannot all be true (hazards.md B)."""
+    """Return True when these milestones (bits) of one order cannot all be true (hazards.md B)."""
     return any(accepted & bit(m) and accepted & _RIVALS[m] for m in Milestone)
 
 
 def objection(milestone: Milestone, accepted: int) -> tuple[Code, Milestone] | None:
-    """Why this milestone is not to be sent where these were accepted (bits), and which one says so.
+    """Return why a milestone is not sent where these were accepted (bits), and because of which.
 
     None when nothing speaks against it.
     """
@@ -80,12 +80,12 @@ def to_wait_for(blocking: Sequence[Standing]) -> tuple[str, ...]:
 
 
 def beyond(milestone: Milestone) -> int:
-    """What lies beyond a milestone, as bits."""
+    """Return what lies beyond a milestone, as bits."""
     return _BEYOND[milestone]
 
 
 def earlier_in_doubt(milestone: Milestone, unknown: int, accepted: int) -> Milestone | None:
-    """The last of an order's earlier steps that is in doubt, if one is.
+    """Return the last of an order's earlier steps that is in doubt, if one is.
 
     ``unknown``: the steps, as bits, that were sent and nobody knows the end of. One that was
     accepted, or passed by one that was, is in doubt no more.
@@ -99,7 +99,7 @@ def earlier_in_doubt(milestone: Milestone, unknown: int, accepted: int) -> Miles
 
 
 def waits_for_doubt(work: Candidates, unknown: Bits, accepted: Bits, present: Bits) -> Mask:
-    """Candidates with an earlier step in doubt that this file does not send again itself.
+    """Return candidates with an earlier step in doubt that this file does not send again itself.
 
     ``unknown``, ``accepted``, ``present``: per order, the bits of what was sent without an end, of
     what was accepted, and of what this file sends.
@@ -115,7 +115,7 @@ def waits_for_doubt(work: Candidates, unknown: Bits, accepted: Bits, present: Bi
 
 
 def sent_in_doubt(work: Candidates, unknown: Bits) -> Mask:
-    """Candidates that were sent before, they or a later step, and nobody knows how that ended."""
+    """Return candidates that were sent before, they or a later step, without a known end."""
     doubt: Mask = np.zeros(len(work.order), dtype=np.bool_)
     if unknown.any():
         for m in Milestone:
@@ -124,7 +124,7 @@ def sent_in_doubt(work: Candidates, unknown: Bits) -> Mask:
 
 
 def _against(milestone: Milestone, accepted: int) -> tuple[int, int]:
-    """A number into ``_VERDICTS`` (-1: send it), and the milestone it is because of."""
+    """Return a number into ``_VERDICTS`` (-1: send it), and the milestone it is because of."""
     if accepted & bit(milestone):
         return 0, milestone
     for number, grounds in ((1, _RIVALS[milestone]), (2, _BEYOND[milestone])):
@@ -140,7 +140,7 @@ for _milestone in Milestone:
 
 
 class Known:
-    """What earlier drops had accepted, for the orders of some candidates."""
+    """Statuses that earlier drops had accepted, for the orders of some candidates."""
 
     def __init__(self, standing: Sequence[Standing], names: pa.Array) -> None:
         found = [each for each in standing if each.outcome is Outcome.ACCEPTED]
@@ -160,7 +160,10 @@ class Known:
         self._times = pa.array([f" on {each.at}" if each.at else "" for each in found], pa.string())
 
     def against(self, work: Candidates, record: Numbers) -> tuple[Mask, list[Finding]]:
-        """Which candidates are not sent, and why, in words; ``record``: record number by row."""
+        """Return which candidates are not sent, and why, in words; ``record``.
+
+        Record number by row.
+        """
         table = _TABLE[work.status, self.accepted[work.order]]
         verdict, because = table[:, 0], table[:, 1]
         findings = []

@@ -16,7 +16,7 @@ from pipeline.planning.plan_input import Prepared
 
 
 def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Frozen:
-    """The plan as the ledger keeps it: a line for every row that names an order.
+    """Return the plan as the ledger keeps it: a line for every row that names an order.
 
     A pickup that we add has a line of its own, beyond the last row, or the next drop would not know
     that it was sent.
@@ -47,11 +47,11 @@ class _Lines(Struct, frozen=True, kw_only=True):
 
     @property
     def num_rows(self) -> int:
-        """All lines."""
+        """Return all lines."""
         return len(self.order)
 
     def slice(self, start: int, count: int) -> pa.Table:
-        """Some of them, with the columns that ``ports.Frozen`` names."""
+        """Return some of them, with the columns that ``ports.Frozen`` names."""
         keys, made, table = self.prepared.keys, self.planned.plan, self.planned.table
         line = self.order[start : start + count]
         row = self.row_of[line]
@@ -81,7 +81,7 @@ class _Lines(Struct, frozen=True, kw_only=True):
 def _with(
     values: npt.NDArray[Any], at: npt.NDArray[np.int64], others: npt.NDArray[Any]
 ) -> npt.NDArray[Any]:
-    """The values, some of them replaced."""
+    """Return the values, some of them replaced."""
     if len(at):
         values[at] = others
     return values

@@ -1,4 +1,4 @@
-"""The parcels of an order, where several rows of a file tell of it: what they say together.
+"""The parcels of an order that several rows of a file are about.
 
 Facts are taken from the spool (``siblings``); two rules judge them. A final status goes only when
 every parcel of the order that is not cancelled has it, and not when a later scan of the same parcel
@@ -195,7 +195,7 @@ def _parcels(
 
 
 def _keyed(cells: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], pa.Array]:
-    """Return a number for each id, the same for those that are alike, -1 for none; and the ids."""
+    """Return a number for each id, equal for equal ids, -1 for none; and the ids."""
     bare = pc.utf8_lower(pc.utf8_trim(cells, AROUND_AN_ID))
     bare = pc.replace_substring_regex(bare, r"^([0-9]+)\.0$", r"\1")
     encoded = pc.dictionary_encode(bare).combine_chunks()
@@ -223,7 +223,7 @@ class Rows(Struct, frozen=True, kw_only=True):
         return found
 
     def held(self, code: Code, column: Role, hit: Mask, other: Sequence[str]) -> Finding:
-        """Return what is told of the rows that are hit; ``other``: a sentence for each."""
+        """Return the finding about the rows that are held; ``other``: a sentence for each."""
         sentences = pc.binary_join_element_wise(
             "Row ", pa.array(self.record[hit]).cast(pa.string()), pa.array(other, pa.string()), ""
         )

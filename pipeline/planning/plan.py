@@ -1,4 +1,4 @@
-"""Plan: which rows are sent, in which wave and chunk, and what the ledger already knows of them.
+"""Plan which rows are sent, and in which wave and chunk, given the history of their orders.
 
 Pure and vectorised: facts about the whole file (repeats, conflicts, flow order) are decided here,
 on a handful of numbers per row. Rules: hazards.md B; limits and moves: docs/konnect-api.md.
@@ -57,7 +57,7 @@ class PlanInput(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What becomes of each row, and the updates to send.
+    """The disposition of each row, and the updates to send.
 
     Per row: ``disposition`` and ``leader`` (the row whose outcome a SHARED one takes, else -1).
     ``findings``: what is to be said of rows, by their place in the drop. Per update, sorted by
@@ -86,12 +86,12 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 def sendable_orders(given: PlanInput) -> pa.Array:
-    """The distinct order ids of the rows to be sent."""
+    """Return the distinct order ids of the rows to be sent."""
     return given.orders.among(given.disposition == Disposition.SEND)
 
 
 def one_by_one(orders: pa.Array) -> Iterator[str]:
-    """The ids as strings, sorted, as a ledger finds them best.
+    """Yield the ids as strings, sorted, as a ledger finds them best.
 
     Nothing is done until somebody asks for the first one, and never are all of them made: they
     would take several times the memory of the array.
@@ -192,7 +192,10 @@ def _hold_parcels(given: PlanInput, disposition: npt.NDArray[np.int8]) -> list[F
 def _without_conflicts(
     work: Candidates, given: PlanInput, disposition: npt.NDArray[np.int8]
 ) -> tuple[Candidates, list[Finding]]:
-    """An order with two ends that cannot both be true: nobody can know which is; reject all."""
+    """Return an order with two ends that cannot both be true: nobody can know which is.
+
+    Reject all.
+    """
     present = work.milestones()
     hit = _CONFLICT[present][work.order]
     if not hit.any():
@@ -220,7 +223,10 @@ def _without_repeats(
     disposition: npt.NDArray[np.int8],
     leader: npt.NDArray[np.int32],
 ) -> tuple[Candidates, list[Finding]]:
-    """One update per order and status: the row with the latest event time, else the first one."""
+    """Return one update per order and status.
+
+    The row with the latest event time, else the first one.
+    """
     key = work.order * np.int64(WIDTH) + work.status
     seen = np.zeros(len(work.names) * WIDTH, dtype=np.bool_)
     seen[key] = True
@@ -253,7 +259,7 @@ def _without_repeats(
 
 
 def _picked_elsewhere(work: Candidates, given: PlanInput, standing: Sequence[Standing]) -> Mask:
-    """Per order: auto-dispatch has told of its pickup, so that its row is ignored or missing.
+    """Return per order whether its pickup is known from auto-dispatch.
 
     A row of this file says so, or one of an earlier file.
     """

@@ -1,4 +1,4 @@
-"""A file that was read, taken up for planning: what is told of it, and numbers from its spool."""
+"""A file that was read, as planning takes it: its facts, and numbers from its spool."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ class Prepared(Facts, frozen=True, kw_only=True):
 
 
 def load(facts: Facts, spool: Spool, profiles: Mapping[str, Profile]) -> Prepared:
-    """Take up what reading left in the spool. Raises StorageError when that cannot be read."""
+    """Load what planning needs from the spool. Raises StorageError when it cannot be read."""
     sheets = [_columns(facts, number, spool) for number in range(len(facts.sheets))]
     whole = {
         name: np.concatenate([_EMPTY[name], *(sheet[name] for sheet in sheets)]) for name in _EMPTY
@@ -63,7 +63,7 @@ def load(facts: Facts, spool: Spool, profiles: Mapping[str, Profile]) -> Prepare
 
 
 def _columns(facts: Facts, number: int, spool: Spool) -> dict[str, Any]:
-    """One sheet's columns by name, and ``ids`` in pieces.
+    """Return one sheet's columns by name, and ``ids`` in pieces.
 
     All are copies: a column of a batch keeps the memory of the whole batch.
     """

@@ -1,4 +1,4 @@
-"""Recheck: what other drops have got through since, before a drop's old updates are sent again."""
+"""Compare a drop's old updates with the history of their orders before they are sent again."""
 
 from collections.abc import Collection, Sequence
 
@@ -24,7 +24,7 @@ class Pending(Struct, frozen=True, kw_only=True):
 
 
 def pending_places(chunk: Chunk, verdicts: Sequence[Verdict]) -> dict[int, bool]:
-    """The places of a chunk that have no end yet, and whether they may have arrived.
+    """Return the places of a chunk that have no end yet, and whether they may have arrived.
 
     ``verdicts``: those on this chunk.
     """
@@ -52,7 +52,7 @@ def let_go(held: Sequence[Pending], blocked: Collection[str]) -> set[int]:
 
 
 def recheck(pending: Sequence[Pending], standing: Sequence[Standing]) -> list[Verdict]:
-    """The ends of those that are not to be sent any more, and which others to ask about first.
+    """Return the ends of those that are not sent any more, and the others to ask about first.
 
     ``standing``: what other drops did with these orders. By the rules of a plan (hazards.md B):
     accepted from another drop, or behind what was: ``duplicate``; contradicting it: ``rejected``.
@@ -113,7 +113,7 @@ def _words(code: Code, because: Standing) -> str:
 def doubts(
     pending: Sequence[tuple[str, Milestone]], standing: Sequence[Standing]
 ) -> dict[tuple[str, Milestone], tuple[Milestone, bool]]:
-    """Of these updates those behind an earlier step that another drop left in doubt.
+    """Return of these updates those behind an earlier step that another drop left in doubt.
 
     Returned is that step, and whether its drop is open: then it is being settled there. In
     ``standing`` is what other drops did with these orders.

@@ -1,4 +1,4 @@
-"""The rows that may be sent, as numbers: what planning works on and makes smaller step by step."""
+"""The rows that may be sent, as numbers: planning makes them fewer step by step."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ WIDTH = 8
 
 
 def bit(*milestones: Milestone) -> int:
-    """The bits of these milestones, as ``Candidates.milestones`` gives them."""
+    """Return the bits of these milestones, as ``Candidates.milestones`` gives them."""
     return sum(1 << int(milestone) for milestone in milestones)
 
 
@@ -40,7 +40,7 @@ class Candidates(Struct, frozen=True, kw_only=True):
     names: pa.Array
 
     def only(self, mask: Mask) -> "Candidates":
-        """Those where the mask is true."""
+        """Return those where the mask is true."""
         return Candidates(
             rows=self.rows[mask],
             order=self.order[mask],
@@ -50,11 +50,11 @@ class Candidates(Struct, frozen=True, kw_only=True):
         )
 
     def ids(self, mask: Mask) -> pa.Array:
-        """Their order ids."""
+        """Return their order ids."""
         return self.names.take(pa.array(self.order[mask]))
 
     def milestones(self) -> Bits:
-        """Per order, the bits of the milestones among the candidates."""
+        """Return per order, the bits of the milestones among the candidates."""
         present = np.zeros((len(self.names), WIDTH), dtype=np.bool_)
         present[self.order, self.status] = True
         return np.packbits(present, axis=1, bitorder="little").ravel()
@@ -78,11 +78,11 @@ class Orders(Struct, frozen=True, kw_only=True):
         return cls(number=np.array(encoded.indices, dtype=np.int32), names=encoded.dictionary)
 
     def of_rows(self, rows: Numbers | Mask) -> pa.Array:
-        """The ids of some rows."""
+        """Return the ids of some rows."""
         return self.names.take(pa.array(self.number[rows]))
 
     def among(self, rows: Numbers | Mask) -> pa.Array:
-        """The distinct ids of some rows."""
+        """Return the distinct ids of some rows."""
         used = np.zeros(len(self.names), dtype=np.bool_)
         used[self.number[rows]] = True
         return self.names if used.all() else self.names.filter(pa.array(used))

@@ -27,7 +27,7 @@ _NEVER = np.iinfo(np.int64).max
 
 
 def _place(milestone: Milestone, present: int, first: Journey) -> int:
-    """How many of the milestones that are present go before this one."""
+    """Return how many of the milestones that are present go before this one."""
 
     def key(each: Milestone) -> tuple[bool, int]:
         return STEPS[each].journey is not first, STEPS[each].rank
@@ -119,7 +119,7 @@ def in_flow_order(
 
 
 def lacks_pickup(work: Candidates, picked: Mask) -> Mask:
-    """Candidates that end a forward journey whose pickup nobody reported.
+    """Return candidates that end a forward journey whose pickup nobody reported.
 
     ``picked``: per order, whether its pickup is known from elsewhere.
     """
@@ -130,7 +130,7 @@ def lacks_pickup(work: Candidates, picked: Mask) -> Mask:
 
 
 def _goes_first(work: Candidates, present: Bits, accepted: Bits) -> npt.NDArray[np.int8]:
-    """Per order, the journey that goes first. One that has begun goes on."""
+    """Return per order, the journey that goes first. One that has begun goes on."""
     first = np.full(len(present), Journey.FORWARD, dtype=np.int8)
     both = (present & _FORWARD != 0) & (present & _RETURN_OVER != 0) & (accepted & _FORWARD == 0)
     if not both.any():
@@ -156,7 +156,7 @@ _BY_JOURNEY = np.array(
 def _contradicting_times(
     work: Candidates, wave: npt.NDArray[np.int8], record: Numbers
 ) -> list[Finding]:
-    """TIME_ORDER where a step has an earlier time than one that goes before it."""
+    """Return TIME_ORDER where a step has an earlier time than one that goes before it."""
     many = np.flatnonzero(_MANY[work.milestones()][work.order] & (work.event != NO_TIME))
     many = many[np.lexsort((wave[many], work.order[many]))]
     order, event = work.order[many], work.event[many]

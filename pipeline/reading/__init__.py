@@ -1,4 +1,4 @@
-"""Bytes → text table: what ``pipeline.reading.open_manifest`` is made of.
+"""Read bytes into tables of text: the parts of ``pipeline.reading.open_manifest``.
 
 ``sniff`` tells what the bytes are. Text goes through ``decode`` (to UTF-8), ``dialect`` (delimiter
 and header), and then, piece by piece, through ``segments`` where the quoting is provably regular

@@ -26,7 +26,7 @@ _UNSEEN_TRIES = 10
 
 
 class ClaimedFiles:
-    """Has the files of claimed drops read."""
+    """Return the reader of claimed drops' files."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class ClaimedFiles:
         spool: Callable[[Drop], Spool],
         readers: Readers,
     ) -> None:
-        """``spool``: where a drop's rows go."""
+        """Take what reading needs; ``spool`` gives the folder for a drop's rows."""
         self._folders = folders
         self._ledger = ledger
         self._spool = spool
@@ -75,7 +75,7 @@ class ClaimedFiles:
     def _ended(
         self, drop: Drop, spool: Spool, one: Facts | Exception, *, beside: bool
     ) -> Facts | Exception:
-        """Keep count of a try, and read again at once what ended the process that read it."""
+        """Count a try, and read a file again at once that ended the process which read it."""
         try:
             while isinstance(one, ReaderDied):
                 spool.tries.fail()
@@ -122,7 +122,9 @@ class ClaimedFiles:
         return [ended[at] for at in range(len(drops))]
 
     def _unchanged(self, drop: Drop, path: Path, one: Facts | Exception) -> Facts | Exception:
-        """Whoever wrote it may go on through our rename: it is read as it was hashed, or not.
+        """Return the facts if the file is as it was hashed.
+
+        Its writer may go on through our rename.
 
         A mapped file that is cut off ends who reads it, so that is looked at too.
         """
@@ -150,11 +152,11 @@ class ClaimedFiles:
         return read_as(drop_id, self._ledger.find)
 
     def stop(self) -> None:
-        """Read nothing more: what is not planned waits for the next start. For any thread."""
+        """Read nothing more: drops that are not planned wait for the next start. For any thread."""
         self._readers.stop()
 
     def end(self) -> None:
-        """The same, when no ``read`` is under way: the other processes are gone after it."""
+        """Stop when no ``read`` is under way: the other processes are gone after it."""
         self._readers.close()
 
 

@@ -1,4 +1,4 @@
-"""What is gathered of a file on the way through its blocks, and what turns out to be a footer."""
+"""Facts gathered from the blocks of a file, and the rows that turn out to be a footer."""
 
 from itertools import chain
 
@@ -55,7 +55,7 @@ class Gathered(Struct):
     timed: int = 0
 
     def prove(self, sheet: tuple[int, str], found: frozenset[Proof], *, first: bool) -> None:
-        """Take up what a block's dates prove."""
+        """Note the order of day and month that a block's dates prove."""
         known = self.proven.get(sheet, frozenset())
         self.late |= not first and not found <= known
         self.proven[sheet] = known | found
@@ -68,7 +68,7 @@ class Gathered(Struct):
 
 
 def ending_of(before: list[pa.Table], table: pa.Table) -> list[pa.Table]:
-    """The rows below the last data row so far.
+    """Return the rows below the last data row so far.
 
     Those that look like a footer are one only there (hazards.md E).
     """
@@ -89,7 +89,7 @@ def take_back_footers(table: pa.Table, gathered: Gathered) -> None:
 
 
 def _take_back(notices: list[Notice], labels: list[str]) -> None:
-    """Faults of a row that turned out to be a footer are none."""
+    """Take the faults of a row back that turned out to be a footer."""
     for label in labels:
         code, _, column = label.partition(":")
         for at in range(len(notices) - 1, -1, -1):

@@ -1,4 +1,4 @@
-"""What the bytes really are. The file's name is never asked: extensions lie."""
+"""Recognise a file's type by its bytes. The name is never asked: extensions lie."""
 
 import io
 import mmap
@@ -14,7 +14,7 @@ Buffer = bytes | mmap.mmap
 
 
 def let_go(data: Buffer) -> None:
-    """Of a mapped file, keep nothing in memory: what was read would count as this process's own.
+    """Release the memory of a mapped file: pages that were read count as this process's own.
 
     It stays readable; what is wanted once more is fetched once more.
     """
@@ -88,7 +88,7 @@ _CONTROLS = bytes(set(range(32)) - set(b"\x01\t\n\v\f\r\x1a")) + b"\x7f"
 
 
 def as_file(data: Buffer) -> IO[bytes]:
-    """Return something with ``read``, ``seek`` and ``tell``; what is mapped is not copied."""
+    """Return an object with ``read``, ``seek`` and ``tell``; a mapped file is not copied."""
     if isinstance(data, mmap.mmap):
         data.seek(0)
         return cast("IO[bytes]", data)

@@ -23,7 +23,7 @@ class HeaderFinder(Protocol):
         ...
 
     def later(self, headers: Sequence[str]) -> "LaterHeaders | None":
-        """Return what knows a heading row below this header; None: only its exact repeat is one."""
+        """Return a test for heading rows below this header; None: only its exact repeat is one."""
         ...
 
 
@@ -50,7 +50,7 @@ class LaterHeaders(Protocol):
         ...
 
     def repeats(self, cells: Sequence[str]) -> bool:
-        """Return True if they have the same roles in the same columns as the header."""
+        """Return True if these cells have the header's roles in the header's columns."""
         ...
 
 
@@ -83,7 +83,7 @@ def find_header(records: Sequence[Record], header: HeaderFinder, *, where: str) 
 
 
 def title_above(records: Sequence[Record], found: Record) -> str:
-    """Return what stands alone in the last filled row above the header, "" without one."""
+    """Return the only text of the last filled row above the header, "" without one."""
     above = [each.cells for each in records if each.number < found.number]
     last = next((cells for cells in reversed(above) if not is_blank(cells)), ())
     words = [cell.strip() for cell in last if cell.strip()]

@@ -144,7 +144,10 @@ def _naming_the_folder(source: Source, reading: Reading) -> Iterator[None]:
 
 
 def _mixed_dates(manifest: Manifest, profile: Profile, data: Buffer) -> frozenset[Role]:
-    """Which date columns a strict profile doubts: all must be read before a row is judged."""
+    """Return which date columns a strict profile doubts.
+
+    All must be read before a row is judged.
+    """
     dates = DateKinds()
     for sheet in manifest.sheets:
         mapping = map_columns(_headers_of(sheet, manifest), profile, hidden=sheet.hidden)
@@ -178,7 +181,7 @@ def _opened(path: Path) -> Iterator[bytes | mmap.mmap]:
 def _choose(
     source: Source, reading: Reading, manifest: Manifest, family: Family, parent: str | None
 ) -> Choice:
-    """The parent's profile for a corrected rejects file, else in the contract's order."""
+    """Return the parent's profile for a corrected rejects file, else in the contract's order."""
     of_parent = family.courier(parent) if parent else None
     # What comes back into its courier's folder is read anew: there may be a profile by now.
     anew = of_parent in {GENERIC, CAREFUL} and source.named is not None
@@ -391,7 +394,7 @@ class _OnlyBlock(Struct, frozen=True, kw_only=True):
 
 
 class _Lane(Struct, frozen=True, kw_only=True):
-    """How the rows of a sheet are judged that are one courier's."""
+    """The rules for rows of a sheet that are one courier's."""
 
     number: int
     mapping: ColumnMap
@@ -402,7 +405,7 @@ class _Lane(Struct, frozen=True, kw_only=True):
     gathered: Gathered
 
     def seen(self, block: Block, *, first: bool) -> Block:
-        """Gather what a block shows, and return it with the evidence in it."""
+        """Gather the facts of a block, and return it with its evidence."""
         self.gathered.dates.see(block, self.mapping)
         self.gathered.prove(self._key, proofs(block, self.dates), first=first)
         return self.evidence.put_into(block)
@@ -453,7 +456,7 @@ def _in_order(parts: Sequence[PreparedBlock], places: npt.NDArray[np.int64]) -> 
 def _side_by_side(
     blocks: Iterator[Block], judging: Callable[[Block], PreparedBlock]
 ) -> Iterator[tuple[Block, PreparedBlock]]:
-    """The blocks in their order, each with what ``judging`` makes of it.
+    """Yield the blocks in their order, each with what ``judging`` makes of it.
 
     While one is written and the next one read, another is judged: nearly all of it is Arrow's own
     work, outside the interpreter's lock.

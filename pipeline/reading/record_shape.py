@@ -66,7 +66,7 @@ _OTHERS = 2
 
 
 class Heading(Struct, frozen=True, kw_only=True):
-    """The header of a table: its record, its cells, and what knows another one below it.
+    """The header of a table: its record, its cells, and a test for another one below it.
 
     ``where`` names the sheet in messages, "" for CSV.
     """
@@ -98,7 +98,7 @@ class Shaper:
         self._wide = 0
 
     def shape(self, parsed: Parsed) -> Iterator[Block]:
-        """Yield the data rows of ``parsed`` with what is odd about them, in blocks of bounded size.
+        """Yield the data rows of ``parsed`` with their oddities, in blocks of bounded size.
 
         Raises ``DropRefused``: ``TOO_MANY_ROWS``, or ``HEADER_AMBIGUOUS`` for a record that is the
         header of another table. Sets ``cut`` when the file's last record ended
@@ -270,7 +270,7 @@ def _chosen(column: pa.Array, test: Callable[[str], bool]) -> Mask:
 
 
 def _first_bytes(cells: pa.Array) -> npt.NDArray[np.uint8]:
-    """The first byte of each cell; of an empty one, any."""
+    """Return the first byte of each cell; of an empty one, any."""
     _, offsets, data = cells.buffers()
     if data is None or not data.size:
         return np.zeros(len(cells), dtype=np.uint8)

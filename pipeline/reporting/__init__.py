@@ -1,1 +1,1 @@
-"""Write what comes back: results, rejects, summaries; archive or quarantine the file."""
+"""Write results, rejects and summaries; archive or quarantine the file."""

@@ -1,4 +1,4 @@
-"""What a preflight tells beyond the summary: faults per column, and what each status comes to."""
+"""The part of ``check`` beyond the summary: faults per column, and the meaning of each status."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ _SHOWN = 100
 
 
 class _Column(Struct):
-    """What was found in the cells of one role."""
+    """The faults in the cells of one role."""
 
     header: str
     rows: int = 0

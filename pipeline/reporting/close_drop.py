@@ -89,7 +89,9 @@ class Closer:
         self.again_seconds = again_seconds
 
     def settled_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Settled | Exception]:
-        """Each row's outcome as the ledger has it now, of each drop; or why it cannot be told.
+        """Return each row's outcome as the ledger has it now, of each drop.
+
+        Or why it cannot be told.
 
         With each drop comes what is said of its rows that wait.
         """
@@ -152,24 +154,27 @@ class Closer:
         return self._closed_one(_Told(drop=drop, summary=summary, settled=settled))
 
     def _compared(self, drop: Drop) -> Drop:
-        """Note that a drop's file is not what was read any more: its summary tells."""
+        """Note in the summary that a drop's file was changed after it was read."""
         since = attempt(self._since_read, drop)
         if isinstance(since, Since) and since.changed:
             return replace(drop, facts={**drop.facts, CHANGED: True})
         return drop  # also where it cannot be read any more: then it is looked at again
 
     def _since_read(self, drop: Drop) -> Since | None:
-        """How the file of a drop is, as long as it lies in work."""
+        """Return how the file of a drop is, as long as it lies in work."""
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         return self._folders.since_read(path, digest_of(drop)) if path else None
 
     def _withdraw(self, drop: Drop, *kinds: str) -> None:
-        """Take back what was reported while the drop was open: a refused file has none of it."""
+        """Remove the reports of the time when the drop was open.
+
+        A refused file has none of them.
+        """
         for kind in kinds:
             self._folders.outbox_remove(drop.folder, file_names.file_name(drop, kind))
 
     def put_away(self, drop: Drop) -> None:
-        """Forget what nobody needs of a closed drop any more, then put its file away.
+        """Remove the parts of a closed drop's spool that nobody needs, then put its file away.
 
         In this order: a file that still lies in work is how the next start finds what is left.
         """
@@ -178,11 +183,11 @@ class Closer:
         self._folders.put_away(place_of(drop))
 
     def spool(self, drop: Drop) -> Spool:
-        """The drop's spool."""
+        """Return the drop's spool."""
         return spool_of(self._spools, drop, mine=self._part)
 
     def placed(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A drop's facts, with where its spool is when several workers write."""
+        """Return a drop's facts, with where its spool is when several workers write."""
         return {**facts, PART: self._part} if self._part else facts
 
     def _report(self, drop: Drop, settled: Settled) -> Report:
@@ -221,7 +226,7 @@ class Closer:
         return [one if isinstance(one, Exception) else next(ends) for one in noted]
 
     def _noted(self, told: _Told) -> _Told:
-        """Keep what a corrected file may need, and tell the parent of one that came back."""
+        """Keep what a corrected file may need, and update the parent of one that came back."""
         drop, settled = told.drop, told.settled
         if settled is None:
             return told
@@ -307,7 +312,7 @@ class Closer:
         return Closed(drop=replace(drop, facts=facts), summary=told.summary)
 
     def _put_away_all(self, drops: Sequence[Drop]) -> None:
-        """The same for several. Where it fails all is on record, and the next look does it."""
+        """Put several files away. Where it fails all is on record, and the next look does it."""
         forgotten = [attempt(self._forget_rows, drop) for drop in drops]
         watched = [attempt(self._watch, drop) for drop in drops]
         moved = self._folders.put_away_all([place_of(drop) for drop in drops])
@@ -330,7 +335,7 @@ class Closer:
             spool.forget_others()
 
     def _tell_parent(self, drop: Drop, parent_id: str, settled: Settled) -> list[tuple[int, int]]:
-        """The sender of the first file sees there how much of it is mended.
+        """Return the sender of the first file sees there how much of it is mended.
 
         Return the rows that need a person there, not here: (row here, row in the parent).
         """
@@ -357,7 +362,7 @@ class Closer:
             corrected = None if same or again is None or not again.state.closed else again
 
     def _keep_ids(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> None:
-        """A corrected rejects file may need the ids as they were (ID_RESTORED)."""
+        """Keep the ids as they were: a corrected rejects file may need them (ID_RESTORED)."""
         spool, start, kept = self.spool(drop), 0, []
         for number in range(len(drop.facts["sheets"])):
             for batch in spool.blocks(number, ["row", "order_id"]):
@@ -369,7 +374,7 @@ class Closer:
 
 
 def _may_be_retried(drop: Drop, spool: Spool) -> bool:
-    """Its rows are needed once more should somebody ask for what was left."""
+    """Return whether its rows are needed once more should somebody ask for what was left."""
     rows = (drop.facts.get("summary") or {}).get("rows", {})
     stopped = drop.state is DropState.CANCELLED and rows.get("unsent") and spool.has_plan
     return bool(rows.get("unknown") or stopped)

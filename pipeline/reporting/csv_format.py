@@ -1,4 +1,4 @@
-"""How cells become lines of a CSV file of ours: guarded, quoted where needed, CRLF.
+"""Turn cells into lines of a CSV file of ours: guarded, quoted where needed, CRLF.
 
 A cell is quoted if it holds a quote, any separator or line break that some reader knows, another
 control character, or a space at either end. NUL becomes U+FFFD: many readers stop at NUL or drop
@@ -27,19 +27,19 @@ _UNUSUAL = f"{RISKY}|{_QUOTE}"
 
 
 def csv_header(names: Iterable[str]) -> bytes:
-    """The first line of a file, byte order mark included."""
+    """Return the first line of a file, byte order mark included."""
     return BOM + (",".join(csv_cell(name) for name in names) + "\r\n").encode()
 
 
 def csv_cell(text: str) -> str:
-    """One cell as it stands in the file."""
+    """Return one cell as it stands in the file."""
     if _PLAIN.fullmatch(text):  # an Arrow call for each heading would cost more than the lines
         return text
     return str(csv_cells(pa.array([encodable(text)]))[0].as_py())
 
 
 def csv_cells(column: Any) -> pa.Array:
-    """A column as it stands in the file, as large_string; nulls become empty.
+    """Return a column as it stands in the file, as large_string; nulls become empty.
 
     Takes an Arrow array or chunked array: text is guarded and quoted, numbers stay numbers.
     """
@@ -61,7 +61,7 @@ def csv_cells(column: Any) -> pa.Array:
 
 
 def csv_lines(columns: Sequence[Any]) -> bytes:
-    """Lines of the columns, as UTF-8; without rows there are no bytes.
+    """Return lines of the columns, as UTF-8; without rows there are no bytes.
 
     A column is an array from ``csv_cells``, or one text from ``csv_cell`` that stands in every
     line. The first must be an array.
@@ -71,7 +71,7 @@ def csv_lines(columns: Sequence[Any]) -> bytes:
 
 
 def csv_pieces(columns: Sequence[Any], ends: Sequence[int]) -> list[bytes]:
-    """The same in pieces, each up to the next of these line numbers; the last is that of all."""
+    """Return the lines in pieces, each up to the next of these line numbers."""
     last = next(i for i in reversed(range(len(columns))) if not isinstance(columns[i], str))
     tail = "".join(f",{text}" for text in columns[last + 1 :]) + "\r\n"
     parts = [pa.scalar(part, _TEXT) if isinstance(part, str) else part for part in columns[:last]]

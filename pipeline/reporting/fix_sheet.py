@@ -1,4 +1,4 @@
-"""The sheet "What to fix" of ``rejects.xlsx``: the faults by code, and how to mend them.
+"""The first sheet to read in ``rejects.xlsx``: the faults by code, and how to mend them.
 
 Under each code stand the file's own values that have it, most frequent first, each with the row
 of its first cell, a link to that cell, and beside it what it should look like.
@@ -47,7 +47,7 @@ _LINE, _MOST_LINES = 15.0, 12
 
 
 class Advice(Struct, frozen=True, kw_only=True):
-    """What a code means, how to fix it, and what a right cell looks like ("": no cell)."""
+    """The meaning of a code, how to fix it, and an example of a right cell ("": no cell)."""
 
     meaning: str
     fix: str
@@ -155,7 +155,7 @@ class _Head(Struct, frozen=True, kw_only=True):
 def _lines(
     tally: Tally, advice: Mapping[str, Advice], statuses: Sequence[str]
 ) -> Iterator[tuple[_Head | Value | str | int, ...]]:
-    """The sheet's lines: a group, then its values."""
+    """Yield the sheet's lines: a group, then its values."""
     for (code, header), group in sorted(
         tally.groups.items(), key=lambda each: each[1].count, reverse=True
     ):
@@ -172,7 +172,7 @@ def _lines(
 
 
 def _right(code: str, text: str, known: Advice, statuses: Sequence[str]) -> str:
-    """What a cell with this value should look like."""
+    """Return what a cell with this value should look like."""
     if code != Code.STATUS_UNKNOWN or not statuses:
         return known.right
     folded = {fold(status): status for status in statuses}

@@ -52,7 +52,7 @@ class Layout(Struct, frozen=True, kw_only=True):
 
     @property
     def header(self) -> tuple[str, ...]:
-        """Every column of the file, in order."""
+        """Return every column of the file, in order."""
         return (*LEADING, *self.names, *[""] * self.surplus)
 
 
@@ -179,7 +179,7 @@ def _origins(block: ResultBlock, drop_id: str, parent: str | None) -> tuple[pa.A
 
 
 def _keys(headers: Sequence[str], roles: Mapping[str, int]) -> tuple[tuple[str, int] | None, ...]:
-    """What makes columns of two sheets the same: the role, else the header and its how-manieth."""
+    """Return the key that joins columns of two sheets: the role, else the header and its number."""
     role_at = {index: role for role, index in roles.items()}
     seen: dict[str, int] = {}
     keys: list[tuple[str, int] | None] = []

@@ -160,7 +160,7 @@ class _Rows:
             self.sheet.write_comment(self.line, place, comment, {"x_scale": 2.5, "y_scale": 1.2})
 
     def finish(self, status_place: int | None, statuses: int) -> None:
-        """Add what needs all lines: widths, the filter, and the statuses' drop-down."""
+        """Add the parts that depend on all lines: widths, the filter, the statuses' drop-down."""
         for place, longest in enumerate(self.longest):
             width = _MESSAGE_WIDTH if place == _MESSAGE else min(_WIDEST, max(8, longest + 3))
             self.sheet.set_column(place, place, width, self.formats.text)
@@ -203,7 +203,7 @@ def _picked(
 
 
 def _places(headers: tuple[str, ...], layout: Layout, columns: Columns) -> dict[str, int]:
-    """Role → column of the sheet."""
+    """Return role → column of the sheet."""
     places = layout.places[headers]
     found: dict[str, int] = {}
     for role, index in columns.get(headers, {}).items():
@@ -218,7 +218,10 @@ def _place_of(role: Role, layout: Layout, columns: Columns) -> int | None:
 
 
 def _marks(codes: str, place_of: Mapping[str, int]) -> dict[int, list[str]]:
-    """Column of the sheet → the codes that concern it; the codes' own column if no other does."""
+    """Return column of the sheet → the codes that concern it.
+
+    The codes' own column if no other does.
+    """
     marks: dict[int, list[str]] = {}
     for label in filter(None, codes.split(";")):
         code, _, role = label.partition(":")

@@ -67,7 +67,7 @@ def results_lines(parts: Sequence[Part]) -> list[bytes]:
 
 
 def _same(texts: Sequence[str], parts: Sequence[Part]) -> pa.Array | str:
-    """A column with the same text in all lines of a part."""
+    """Return a column with the same text in all lines of a part."""
     if len(set(texts)) == 1:
         return texts[0]
     lengths = [part.block.table.num_rows for part in parts]

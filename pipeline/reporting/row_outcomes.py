@@ -1,4 +1,4 @@
-"""Settle: each row's one outcome, from what was planned and what the chunks came to.
+"""Find each row's one outcome, from the plan and the results of the chunks.
 
 Pure. The same function serves a drop that is through, one that waits for the API, a cancelled one
 and a preview, since a chunk that was not sent has an outcome like any other: unsent.
@@ -108,7 +108,7 @@ def _ends_of(chunks: Sequence[Chunk]) -> ChunkEnds:
 
 
 class _ByChunk(Struct, frozen=True, kw_only=True):
-    """Outcome, HTTP status and remark (-1 for none) by chunk number; what the remarks mean."""
+    """Outcome, HTTP status and remark (-1 for none) by chunk number; and the remarks."""
 
     outcome: npt.NDArray[np.int8]
     http_status: npt.NDArray[np.int32]
@@ -117,7 +117,7 @@ class _ByChunk(Struct, frozen=True, kw_only=True):
 
 
 def _by_chunk(ends: ChunkEnds, length: int, waiting: Remark) -> _ByChunk:
-    """What holds for every update of each chunk; one that the ledger does not know is unsent."""
+    """Return the outcome of each chunk's updates; a chunk unknown to the ledger is unsent."""
     length = max(length, int(ends.no.max(initial=-1)) + 1)
     outcome = np.full(length, _UNSENT, dtype=np.int8)
     status = np.full(length, -1, dtype=np.int32)
@@ -142,7 +142,7 @@ def _by_chunk(ends: ChunkEnds, length: int, waiting: Remark) -> _ByChunk:
 def _remarks(
     ends: ChunkEnds, outcome: npt.NDArray[np.int8], lost: npt.NDArray[np.bool_], waiting: Remark
 ) -> npt.NDArray[np.int32]:
-    """What is said of each chunk, as ``_remark`` takes it; -1 for nothing."""
+    """Return what is said of each chunk, as ``_remark`` takes it; -1 for nothing."""
     without_code = np.array([not code for code, _ in ends.said], dtype=np.bool_)
     waits = without_code[ends.remark]
     if waiting.code == Code.CANCELLED:
@@ -161,13 +161,13 @@ def _remark(number: int, ends: ChunkEnds, waiting: Remark) -> Remark:
 
 
 def _words(outcome: Outcome, code: str, message: str, waiting: Remark) -> Remark:
-    """What is said of a chunk or an update; of a cancelled one, not that it waits."""
+    """Return what is said of a chunk or an update; of a cancelled one, not that it waits."""
     over = outcome is Outcome.UNSENT and waiting.code == Code.CANCELLED
     return Remark(code=code, message=message) if code and not over else waiting
 
 
 def _as_told(verdicts: Sequence[Verdict], ends: ChunkEnds, waiting: Remark) -> Sequence[Verdict]:
-    """The verdicts as the report tells them.
+    """Return the verdicts as the report tells them.
 
     A row whose answer was unclear is unknown in the ledger from the start. While its drop is open
     it is asked about and sent again if need be, so it is told as unsent; a drop that is cancelled
@@ -197,7 +197,7 @@ def _rows_of(
     pos: npt.NDArray[np.int8],
     placed: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], list[Verdict]]:
-    """The rows that verdicts are about; those on a pickup that we added are about none."""
+    """Return the rows that verdicts are about; those on a pickup that we added are about none."""
     key = chunk[placed].astype(np.int64) * _POSITIONS + pos[placed]
     order = np.argsort(key)
     wanted = np.array([v.chunk_no * _POSITIONS + v.pos for v in verdicts], dtype=np.int64)
@@ -213,7 +213,7 @@ def _share(
     call: npt.NDArray[np.int32],
     remark: npt.NDArray[np.int32],
 ) -> None:
-    """Rows that repeat a sent one share its outcome; when it was accepted they are duplicates."""
+    """Give rows that repeat a sent one its outcome; when it was accepted they are duplicates."""
     shared = np.flatnonzero(disposition == Disposition.SHARED)
     leader = planned.column("leader").to_numpy()[shared]
     accepted = outcome[leader] == _NUMBER[Outcome.ACCEPTED]
@@ -269,7 +269,7 @@ def _surplus(extra: pa.Array) -> dict[int, tuple[str, ...]]:
 
 
 def _said(batch: pa.RecordBatch, settled: Settled, start: int) -> tuple[pa.Array, pa.Array]:
-    """Codes and messages: validation's, then the plan's, then delivery's."""
+    """Return codes and messages: validation's, then the plan's, then delivery's."""
     planned = settled.planned.slice(start, batch.num_rows)
     codes, messages = [batch.column("codes")], [batch.column("message")]
     if pc.any(pc.not_equal(planned.column("codes"), "")).as_py():
@@ -288,5 +288,5 @@ def _joined(texts: list[pa.Array], separator: str) -> pa.Array:
 
 
 def unsent(reason: str = "") -> Remark:
-    """What is said of rows that wait."""
+    """Return what is said of rows that wait."""
     return Remark(code=str(Code.NOT_SENT), message=f"Not sent yet. {reason}".strip())

@@ -1,4 +1,4 @@
-"""What a drop's files are made of: its rows with their outcomes, piece by piece."""
+"""Yield a drop's rows with their outcomes, piece by piece: the content of its files."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,11 +49,11 @@ class Report(Struct, frozen=True, kw_only=True):
     lines: tuple[bytes, ...] | None = None
 
     def blocks(self) -> Iterator[ResultBlock]:
-        """The drop's rows with their outcomes, block by block; may be gone through again."""
+        """Yield the drop's rows with their outcomes, block by block; may be gone through again."""
         return iter(self.kept) if self.kept is not None else (make() for make in self.makers())
 
     def makers(self) -> Iterator[Callable[[], ResultBlock]]:
-        """The same, each still to be made, in any thread."""
+        """Yield the same, each still to be made, in any thread."""
         start = 0
         for number, sheet in enumerate(self.facts["sheets"]):
             for batch in self.spool.blocks(number):
@@ -72,7 +72,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     @property
     def role_columns(self) -> dict[tuple[str, ...], dict[str, int]]:
-        """For each header of the file: role → index of its column."""
+        """Return for each header of the file: role → index of its column."""
         return {tuple(sheet["headers"]): sheet["roles"] for sheet in self.facts["sheets"]}
 
 
@@ -87,7 +87,7 @@ class Again:
 
 
 def results_pieces(report: Report) -> Iterator[bytes]:
-    """The results file piece by piece: while one is written the next two are made.
+    """Yield the results file piece by piece: while one is written the next two are made.
 
     Nearly all of it is Arrow's own work, outside the interpreter's lock. A block needs no thread.
     """
@@ -114,7 +114,7 @@ def results_pieces(report: Report) -> Iterator[bytes]:
 
 
 def gathered(reports: Sequence[Report]) -> list[Report]:
-    """The reports, with the results lines of the small ones made at once.
+    """Return the reports, with the results lines of the small ones made at once.
 
     Where that fails they are as they were: each then fails, or not, by itself.
     """

@@ -79,7 +79,7 @@ def summary_object(facts: SummaryFacts) -> dict[str, Any]:
 
 
 def summary_bytes(summary: Mapping[str, Any]) -> bytes:
-    """Give ``summary.json``: what ``summary_object`` made, as JSON, indented by two."""
+    """Return ``summary.json``: the result of ``summary_object`` as JSON, indented by two."""
     return json_text(summary)
 
 
@@ -113,13 +113,13 @@ def _remark(notice: Notice) -> dict[str, Any]:
 
 
 def with_changed_file(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the object of a summary, and that the drop's file was written to after it was told."""
+    """Return the object of a summary, with the note that the drop's file was changed later."""
     others = [each for each in summary["warnings"] if each["code"] != Code.FILE_CHANGED]
     return {**summary, "warnings": [*others, _remark(_CHANGED)]}
 
 
 def _of_the_file(drop: Drop) -> Iterator[Notice]:
-    """Say what became of the file beside its being read."""
+    """Return the keys about the file itself: whether it changed or continues another."""
     if drop.facts.get(CHANGED):
         yield _CHANGED
     if drop.continues:

@@ -39,7 +39,7 @@ _NOTES: dict[Role, str] = {
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """A status that is sent, and as what. ``beside``: what its type or direction must say then."""
+    """A status with the value it is sent as. ``beside``: the type or direction it needs."""
 
     status: str
     wire: str
@@ -63,7 +63,7 @@ def template(profile: Profile, *, created: datetime) -> bytes:
 
 
 def pair_role(profile: Profile) -> Role | None:
-    """The column without which a status of this courier does not say what it means, if any."""
+    """Return the column that a status of this courier needs to have a meaning, if any."""
     table = profile.statuses
     if table.by_type:
         return Role.STATUS_TYPE
@@ -72,7 +72,9 @@ def pair_role(profile: Profile) -> Role | None:
 
 
 def offered(profile: Profile) -> tuple[Offer, ...]:
-    """The statuses that are sent; with a pair of columns, the pairs that exist, by their first.
+    """Return the statuses that are sent.
+
+    With a pair of columns, the pairs that exist, by their first.
 
     Each is resolved by the courier's own table, as it will be when the file is read.
     """

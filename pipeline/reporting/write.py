@@ -109,7 +109,7 @@ def write_refusal(drop: Drop, refusal: DropRefused, folders: Folders) -> str:
 def refused_summary(
     drop: Drop, refusal: DropRefused, files: Mapping[str, str], notices: tuple[Notice, ...] = ()
 ) -> SummaryFacts:
-    """The summary of a file that was refused whole."""
+    """Return the summary of a file that was refused whole."""
     reason = Notice(code=refusal.code, message=str(refusal))
     return SummaryFacts(drop=drop, refused=reason, files=files, notices=notices)
 
@@ -128,7 +128,10 @@ def write_refused_rows(report: Report, refusal: DropRefused, folders: Folders) -
 def refused_rows_summary(
     report: Report, refusal: DropRefused, files: Mapping[str, str]
 ) -> SummaryFacts:
-    """The summary of a file that is refused for its many bad rows: it tells what is wrong."""
+    """Return the summary of a file that is refused for its many bad rows.
+
+    It tells what is wrong.
+    """
     told = refused_summary(report.drop, refusal, files, tuple(_kept_notices(report.facts)))
     return replace(told, more={"columns": columns_of(report.facts)})
 
@@ -182,7 +185,7 @@ def _chain(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def summary_of(report: Report, files: Mapping[str, str]) -> SummaryFacts:
-    """What the summary tells of a drop whose files have these names."""
+    """Return what the summary tells of a drop whose files have these names."""
     settled, facts = report.settled, report.facts
     counts = settled.counts()
     sent, retried = settled.ends.calls
@@ -208,7 +211,7 @@ def summary_of(report: Report, files: Mapping[str, str]) -> SummaryFacts:
 
 
 def columns_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Per sheet: which heading was read as which role and how it was recognised, and the others.
+    """Return per sheet the headings that were read, their roles, and the other headings.
 
     Empty for a drop that was read by a version that did not note it.
     """
@@ -232,7 +235,7 @@ def columns_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _corrections(report: Report) -> tuple[int, int] | None:
-    """For a rejects file that came back: its rows, and those of them that are now sound."""
+    """Return for a rejects file that came back: its rows, and those of them that are now sound."""
     if report.drop.parent is None:
         return None
     found = corrections(report.blocks(), report.drop.parent)
@@ -240,7 +243,7 @@ def _corrections(report: Report) -> tuple[int, int] | None:
 
 
 def corrections_in(child: Report) -> Corrections:
-    """Return what became of the parent's rows in this drop of corrected rejects."""
+    """Return the outcomes of the parent's rows in this drop of corrected rejects."""
     return corrections(child.blocks(), child.drop.parent or "")
 
 
@@ -255,7 +258,7 @@ def _kept_notices(facts: Mapping[str, Any]) -> list[Notice]:
 
 
 def _delivery_notices(report: Report) -> list[Notice]:
-    """What delivery said of rows, one notice per code; the results file tells which."""
+    """Return what delivery said of rows, one notice per code; the results file tells which."""
     remarks = report.settled.remarks
     told = [each for each in remarks.by_code() if each[0] in _CODES]
     number = _record_numbers(report, sorted(first for _, _, first in told))
@@ -271,7 +274,7 @@ def _delivery_notices(report: Report) -> list[Notice]:
 
 
 def _record_numbers(report: Report, rows: Sequence[int]) -> dict[int, int]:
-    """The record numbers of these rows, given in order as they are counted through all sheets."""
+    """Return the record numbers of these rows, which are counted through all sheets."""
     found: dict[int, int] = {}
     start = at = 0
     for number in range(len(report.facts["sheets"])):

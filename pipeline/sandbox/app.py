@@ -33,7 +33,7 @@ class Endpoints:
         self.backend = build_backend(config, clock, rng)
 
     def reset(self) -> None:
-        """Go back to the start: configured orders and faults, and the same luck again.
+        """Go back to the start: configured orders and faults, and the seed.
 
         Calls still in flight finish against what was there before.
         """
@@ -142,7 +142,7 @@ def _parsed(body: bytes) -> object:
 
 
 def _note_updates(backend: Backend, call: Call, items: object) -> None:
-    """Remember what a call carried, whatever becomes of it and however wrong it is."""
+    """Remember the content of a call, whatever becomes of it and however wrong it is."""
     if not isinstance(items, list):
         return
     backend.calls.max_items = max(backend.calls.max_items, len(items))

@@ -53,7 +53,7 @@ class TokenStore:
         return self._answer(token)
 
     def admit(self, token: str | None) -> None:
-        """Let a call through; raises CallRefusedError (401) that says what is wrong."""
+        """Let a call through; raises CallRefusedError (401) with the reason."""
         if token is None:
             raise CallRefusedError(401, "x-access-token is missing")
         if token == self._config.token:

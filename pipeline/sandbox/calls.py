@@ -18,7 +18,7 @@ class Kind(StrEnum):
 
 
 class Stats(TypedDict):
-    """What `/_sandbox/stats` answers. `calls` and all that follows it is about status calls."""
+    """The answer of `/_sandbox/stats`. `calls` and all that follows it is about status calls."""
 
     orders: int
     accepted: int

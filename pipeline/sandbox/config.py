@@ -1,4 +1,4 @@
-"""What a sandbox can be told. Wrong values raise pydantic.ValidationError, a ValueError."""
+"""The settings of a sandbox. Wrong values raise pydantic.ValidationError, a ValueError."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,7 +58,7 @@ class Faults:
 
     @model_validator(mode="after")
     def _check(self) -> "Faults":
-        """Refuse what only shows when two values are compared."""
+        """Refuse faults that only show when two values are compared."""
         if self.down_seconds is not None and self.down_seconds[0] > self.down_seconds[1]:
             msg = "down_seconds: A must not be after B"
             raise ValueError(msg)
@@ -92,7 +92,7 @@ class SandboxConfig:
 
 
 def readable(exc: ValidationError) -> str:
-    """Return what is wrong in one line: `fail_rate: Input should be less than or equal to 1`."""
+    """Return the error in one line: `fail_rate: Input should be less than or equal to 1`."""
     return "; ".join(
         ": ".join([*(str(part) for part in error["loc"]), error["msg"]]) for error in exc.errors()
     )

@@ -1,4 +1,4 @@
-"""The rules at work: orders, their states, and what becomes of a call. No I/O."""
+"""The sandbox's rules: orders, their states, and the result of a call. No I/O."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -24,7 +24,7 @@ class RowError(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What became of a call: how many items it had, and which of them were refused."""
+    """The result of a call: how many items it had, and which of them were refused."""
 
     count: int
     errors: tuple[RowError, ...]
@@ -95,7 +95,7 @@ class Sandbox:
         refuse: frozenset[str] = _NO_ORDERS,
         poison: frozenset[str] = _NO_ORDERS,
     ) -> Verdict:
-        """Apply a call's parsed body and return what became of each item.
+        """Apply a call's parsed body and return the result of each item.
 
         `call` is the number written into the history; items of orders in `refuse` fail one by
         one. Raises CallRefusedError, with nothing applied, when the array breaks the published

@@ -1,4 +1,4 @@
-"""Decide, call by call, what goes wrong. Seeded, so that a bad day can be repeated."""
+"""Draw the fault of each call. Seeded, so that a bad day can be repeated."""
 
 import math
 import random
@@ -36,7 +36,7 @@ class Fault(StrEnum):
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """What befalls one call."""
+    """The fate of one call."""
 
     fault: Fault | None = None
     status: int = 200
@@ -72,7 +72,7 @@ class TokenBucket:
 
 
 class FaultInjector:
-    """Holds the faults in force and draws what befalls each call."""
+    """Holds the faults in force and draws the fate of each call."""
 
     def __init__(self, faults: Faults, clock: Clock, rng: random.Random) -> None:
         """Count `down_seconds` from now."""
@@ -84,7 +84,7 @@ class FaultInjector:
 
     @property
     def current(self) -> Faults:
-        """The faults in force."""
+        """Return the faults in force."""
         return self._faults
 
     def described(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class FaultInjector:
         return window[0] <= self._clock.monotonic() - self._started < window[1]
 
     def decide(self) -> Decision:
-        """Return what befalls the next status call."""
+        """Return the fate of the next status call."""
         self._puts += 1
         if self._quiet:
             return _NOTHING

@@ -1,4 +1,4 @@
-"""The loop over one root, put together from what its site has."""
+"""Build the loop over one root from its site."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed: None) -> Service:
-    """The loop over this root. Raises SettingsError when sending is not configured."""
+    """Return the loop over this root. Raises SettingsError when sending is not configured."""
     site.folders.prepare()
     troubles = Problems(clock=site.clock)
     pulse = pulse_writer_of(site, troubles)
@@ -48,7 +48,7 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
 
 
 def pulse_writer_of(site: Site, troubles: Problems) -> PulseWriter:
-    """What tells others on this root how the service, or a worker that looks, is doing."""
+    """Return what tells others on this root how the service, or a worker that looks, is doing."""
     every = site.settings.inbox.scan_seconds
     pulse = PulseWriter(
         site.root / "state",
@@ -68,7 +68,7 @@ def pulse_writer_of(site: Site, troubles: Problems) -> PulseWriter:
 
 
 def intake_of(site: Site, troubles: Problems, wake: Callable[[], None]) -> Intake:
-    """The inbox as a loop uses it. ``wake`` is called when something happens there."""
+    """Return the inbox as a loop uses it. ``wake`` is called when something happens there."""
     inbox = site.settings.inbox
 
     def watcher() -> "Watcher":

@@ -1,4 +1,4 @@
-"""The preflight: the same reading, validation and planning as a run, with no call and no move."""
+"""Check files: read, validate and plan as a run does, with no call and no move."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -160,7 +160,7 @@ def _judged(
 
 
 def _take_repeats_for_duplicates(settled: Settled) -> None:
-    """A row that repeats one which would be sent is sent with it: counted once."""
+    """Count a row that repeats one which would be sent as a duplicate."""
     disposition = settled.planned.column("disposition").to_numpy()
     repeats = (disposition == Disposition.SHARED) & (settled.outcome == _UNSENT)
     settled.outcome[repeats] = OUTCOMES.index(Outcome.DUPLICATE)
@@ -177,7 +177,7 @@ def _refused(drop: Drop, refusal: DropRefused, out: Path | None, *, why: str) ->
 
 
 def _refused_rows(report: Report, refusal: DropRefused, out: Path | None, *, why: str) -> Checked:
-    """A file most of whose rows are bad: a run gives them back to be corrected."""
+    """Return a file most of whose rows are bad: a run gives them back to be corrected."""
     drop = replace(report.drop, state=DropState.REFUSED)
     report = replace(report, drop=drop, whole_file=True)
     if out is not None:
@@ -188,12 +188,12 @@ def _refused_rows(report: Report, refusal: DropRefused, out: Path | None, *, why
 
 
 def _outbox(out: Path) -> Folders:
-    """Only its outbox is used: nothing else of a root is touched."""
+    """Return folders of which only the outbox is used."""
     return Folders(out, out, out)
 
 
 def _has_ledger(site: Site) -> bool:
-    """A check makes no ledger where there is none."""
+    """Return whether a check makes no ledger where there is none."""
     url = site.settings.ledger.url
     prefix = "sqlite:///"
     return not url.startswith(prefix) or (site.root / url.removeprefix(prefix)).exists()
@@ -207,7 +207,7 @@ def _standing(site: Site, prepared: Prepared) -> list[Standing]:
 
 
 def _folder_of(site: Site, file: Path) -> str | None:
-    """The courier a file in the inbox, or in a copy of it, is meant for by its folder."""
+    """Return the courier a file in the inbox, or in a copy of it, is meant for by its folder."""
     parent = file.absolute().parent
     return parent.name if parent.parent == site.inbox_path else None
 

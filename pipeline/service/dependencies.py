@@ -20,7 +20,7 @@ class Dependencies:
 
     @property
     def awaited(self) -> tuple[str, ...]:
-        """The drops that somebody waits for."""
+        """Return the drops that somebody waits for."""
         return tuple(self._awaited_by)
 
     def awaited_by(self, drop_id: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Earlier steps of an order: what a later one must know of them before it goes.
+"""Earlier steps of an order, which a later one must know before it goes.
 
 Within a drop its queue remembers them wave by wave; what another drop left in doubt is looked up.
 """

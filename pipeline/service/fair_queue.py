@@ -87,7 +87,10 @@ def is_giant(drop: Drop) -> bool:
 
 
 def weight_of(drop: Drop) -> int:
-    """How many bytes there are to read, about; a workbook unpacks to several times its size."""
+    """Return how many bytes there are to read, about.
+
+    A workbook unpacks to several times its size.
+    """
     packed = drop.source_file.casefold().endswith(_PACKED)
     return drop.size * (_UNPACKS if packed else 1)
 
@@ -111,7 +114,7 @@ class FairQueue:
 
     @property
     def first(self) -> Drop:
-        """The next one. Raises IndexError when none waits."""
+        """Return the next one. Raises IndexError when none waits."""
         return self._heap[0][2]
 
     def popleft(self) -> Drop:

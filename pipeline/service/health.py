@@ -57,7 +57,7 @@ class Trouble(Struct, frozen=True, kw_only=True):
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """How things stand. Ages in seconds.
+    """The state of the service. Ages in seconds.
 
     ``alive``: a service, or a worker, was at work here a moment ago; ``scanned``: it could list
     the inbox. ``cluster``: the workers and what they do (``cluster_status``), None where the ledger
@@ -79,12 +79,12 @@ class Health(Struct, frozen=True, kw_only=True):
 
     @property
     def workers(self) -> int:
-        """Workers of this root that gave word of themselves a moment ago."""
+        """Return workers of this root that gave word of themselves a moment ago."""
         return len(_at_work(self.cluster, self.root_id))
 
     @property
     def api(self) -> str:
-        """ok, slowed, paused, held; "" when no service could tell."""
+        """Return ok, slowed, paused, held; "" when no service could tell."""
         return self.pulse.api if self.pulse and self.alive else ""
 
     def is_fine(self, what: str) -> bool:

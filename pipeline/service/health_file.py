@@ -1,4 +1,4 @@
-"""How a running service is: written by it into ``state/``, read by whoever shows or measures it.
+"""The health file: a running service writes it into ``state/``, pages and commands read it.
 
 ``state/health.json`` is the state of now, replaced every few seconds. ``state/minutes/DAY.jsonl``
 gets a line for each minute in which calls were made. Both may be lost without harm, so neither is
@@ -42,11 +42,11 @@ class Calls(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """All calls."""
+        """Return all calls."""
         return sum(self.by_status.values())
 
     def since(self, earlier: "Calls") -> "Calls":
-        """What was added since."""
+        """Return what was added since."""
         return Calls(
             by_status={
                 status: count - earlier.by_status.get(status, 0)
@@ -58,7 +58,7 @@ class Calls(Struct, frozen=True, kw_only=True):
         )
 
     def slower_than(self, share: float) -> float | None:
-        """The time in seconds that this share of the calls stayed within, as its class tells."""
+        """Return the seconds that this share of the calls stayed within, by its class."""
         wanted, seen = share * sum(self.by_time), 0
         if not wanted:
             return None
@@ -111,7 +111,7 @@ class Pulse(Struct, frozen=True, kw_only=True):
 
     @property
     def token_is_refused(self) -> bool:
-        """True when the API said that it does not know or let us in."""
+        """Return True when the API said that it does not know or let us in."""
         return self.api == "held" and self.api_status in {401, 403, 407}
 
 
@@ -137,7 +137,7 @@ class PulseWriter:
         self._counted = Calls()
 
     def scanned(self) -> None:
-        """The inbox has just been listed."""
+        """Note that the inbox has just been listed."""
         self._scanned_at = stamp(self._now())
 
     def beat(self) -> None:
@@ -177,7 +177,7 @@ class PulseWriter:
 
 
 def read_pulse(state: Path) -> Pulse | None:
-    """How the service is; None where none ever was, or its file says nothing."""
+    """Return how the service is; None where none ever was, or its file says nothing."""
     try:
         told = orjson.loads((state / FILE).read_bytes())
         known = {*Pulse.__struct_fields__}
@@ -193,7 +193,7 @@ def is_fresh(pulse: Pulse, now: datetime) -> bool:
 
 
 def _is_gone(pulse: Pulse) -> bool:
-    """True where its process would be seen, and is not: it was killed since it gave word."""
+    """Return True where its process would be seen, and is not: it was killed since it gave word."""
     if pulse.host != socket.gethostname():
         return False
     try:
@@ -216,7 +216,7 @@ def _is_recent(moment: str, pulse: Pulse, now: datetime) -> bool:
 
 
 def read_minutes(state: Path, day: date) -> list[tuple[datetime, Calls]]:
-    """The minutes of a day (UTC) in which calls were made, oldest first."""
+    """Return the minutes of a day (UTC) in which calls were made, oldest first."""
     found: list[tuple[datetime, Calls]] = []
     try:
         lines = (state / MINUTES / f"{day:%Y-%m-%d}.jsonl").read_bytes().splitlines()

@@ -131,31 +131,33 @@ class Intake:
 
     @property
     def ready(self) -> int:
-        """How many files the last look left to claim."""
+        """Return how many files the last look left to claim."""
         return len(self._ready)
 
     @property
     def late(self) -> tuple[Late, ...]:
-        """The files that have waited for too long."""
+        """Return the files that have waited for too long."""
         return self._latecomers.late
 
     @property
     def lying(self) -> tuple[Late, ...]:
-        """The files that wait, late or not."""
+        """Return the files that wait, late or not."""
         return self._latecomers.lying
 
     @property
     def settling(self) -> bool:
-        """True while a file may become ready by nothing but time."""
+        """Return True while a file may become ready by nothing but time."""
         return bool(self._scan.waiting)
 
     def awaited(self) -> list[Waiting]:
-        """Files of the first look that the newest one still sees waiting."""
+        """Return files of the first look that the newest one still sees waiting."""
         first = self._first or frozenset()
         return [file for file in self._scan.waiting if (file.folder, file.name) in first]
 
     def left(self) -> tuple[Waiting, ...]:
-        """Files of the first look that were not taken, with the reason; their senders are told.
+        """Return files of the first look that were not taken, with the reason.
+
+        Their senders are told.
 
         Files that were written to since they were taken are among them.
         """
@@ -203,7 +205,7 @@ class Intake:
         return len(claimed.drops)
 
     def _next(self, most: int) -> list[ReadyFile]:
-        """The next files that the disk has room for."""
+        """Return the next files that the disk has room for."""
         free = self._folders.free_bytes()
         if free < self._min_free:
             raise StorageError(
@@ -224,13 +226,13 @@ class Intake:
         return some
 
     def _no_room_for(self, file: ReadyFile, free: int) -> None:
-        """A giant waits for space; small files beside it need not."""
+        """Leave a giant waiting for space; small files beside it need not wait."""
         needed = (self._min_free + _ROOM_PER_BYTE * file.identity[2]) // 2**20
         reason = f"it needs {needed:,} MiB of free disk and there are {free // 2**20:,}: make space"
         self._pass_over(file, Cause.NO_ROOM, reason, looks=_LOOKS_BEFORE_AGAIN)
 
     def _leave(self, file: ReadyFile, error: Exception) -> None:
-        """A file that cannot even be claimed stays where it is, and does not stop the others."""
+        """Leave a file that cannot be claimed where it is; the others go on."""
         name = shown(file.name)
         if isinstance(error, StorageError):
             log.warning("inbox.not_claimed", file=name, reason=error.message)
@@ -271,7 +273,7 @@ class Intake:
         self._latecomers.look([*self._scan.waiting, *passed_over], lying)
 
     def _tell_what_is_odd(self) -> None:
-        """What a person may wonder about, told once each."""
+        """Log oddities that a person may wonder about, once each."""
         if self._watcher is not None and self._watcher.trouble:
             self._troubles.trouble("events", self._watcher.trouble, event="inbox.no_events")
         else:

@@ -1,4 +1,4 @@
-"""The loop: wake, scan, settle, claim, hand on; and the same loop again for what a crash left.
+"""The loop: wake, scan, settle, claim, hand on; at a start it takes up what a crash left.
 
 One thread owns it. Other threads only post events and ring the bell; nothing here waits for a call
 to the API.
@@ -111,7 +111,7 @@ class Service:
         self._bell.ring()
 
     def wake(self) -> None:
-        """Something happened in the inbox."""
+        """Wake the loop: something happened in the inbox."""
         self._rhythm.wake()
         self._bell.ring()
 
@@ -166,7 +166,7 @@ class Service:
             self._troubled = True
 
     def _take_up(self) -> None:
-        """What an earlier run left: the same steps as for a file that comes now."""
+        """Take up the drops that an earlier run left, by the steps for a file that comes now."""
         if self._only is not None:
             self._wishes.honour(only=self._only)
             return
@@ -175,7 +175,7 @@ class Service:
             self._take(drop)
 
     def _put_away_leftovers(self) -> None:
-        """Files of closed drops whose last move did not happen."""
+        """Put away files of closed drops whose last move did not happen."""
         for drop_id in self._folders.leftovers():
             found = None if self._scheduler.knows(drop_id) else self._ledger.find(drop_id)
             if found is not None and found.state.closed:
@@ -193,7 +193,7 @@ class Service:
                 self._for_a_person += rows_for_a_person(closed)
 
     def _turn(self, now: float) -> None:
-        """One turn: scan if it is time, claim what there is room for, mind what rests."""
+        """Take one turn: scan if it is time, claim files if there is room, mind resting drops."""
         try:
             if self._rhythm.is_due(now):
                 self._look(now)
@@ -227,7 +227,10 @@ class Service:
         self._rest(now, _TROUBLE_SECONDS)
 
     def _look(self, now: float) -> None:
-        """The scan is the truth. A busy inbox is not scanned for each file that is through."""
+        """Scan the inbox, if it is time.
+
+        A busy one is not scanned for each file that is finished.
+        """
         self._rhythm.begins(now)
         self._wishes.honour(only=self._only)
         self._scheduler.look_for_ends()
@@ -247,7 +250,10 @@ class Service:
         self._rhythm.more = self._intake.ready > 0
 
     def _is_through(self, *, late: bool) -> bool:
-        """With ``once``: nothing moves, and no file of the first scan is still to come."""
+        """Return whether with ``once``.
+
+        Nothing moves, and no file of the first scan is still to come.
+        """
         if self._scheduler.busy or self._events:
             return False
         shut = self._delivery.shut
@@ -258,7 +264,7 @@ class Service:
         return shut is None or not shut.arguable or not self._hear_the_others()
 
     def _hear_the_others(self) -> bool:
-        """Sending is held because of what was sent first; drops that came after it are heard too.
+        """Hear the drops that came later too, when sending is held because of the first ones.
 
         Once in a run: else a file whose rows are all bad would keep those of the same run waiting
         at every start. True when something moves again.
@@ -283,7 +289,7 @@ class Service:
             self._resume_at = now + seconds
 
     def _mind_the_resting(self, now: float) -> None:
-        """After an outage, a pause or full storage, ``run`` goes on by itself."""
+        """Try again after an outage, a pause or full storage."""
         shut = self._delivery.shut
         # Behind a shut limiter everything comes to rest; else single drops may, beside busy ones.
         still = shut is None or not self._scheduler.busy
@@ -321,7 +327,7 @@ class Service:
     # -- the end -------------------------------------------------------------------------------
 
     def _wind_up(self) -> RunOutcome:
-        """Let what is out come back, report what rests, and say what it all came to."""
+        """Let calls that are out come back, report drops that rest, and return the run's result."""
         if self._stop:
             log.info("service.stopping", under_way=self._scheduler.under_way)
         shut = self._delivery.shut

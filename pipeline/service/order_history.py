@@ -1,4 +1,4 @@
-"""The story of one order: each row that named it, what was sent, every call, and how it ended."""
+"""The history of one order: each row that named it, its updates, every call, its end."""
 
 import csv
 from contextlib import suppress
@@ -22,7 +22,7 @@ _CALLS = {"put": "sent", "ask": "asked"}
 
 
 def trace_order(site: Site, order_id: str, *, in_short: bool = False) -> list[dict[str, Any]]:
-    """One object per row that named the order, oldest drop first.
+    """Return one object per row that named the order, oldest drop first.
 
     What the ledger does not keep (why nothing was sent for a row) is read from its results file;
     ``in_short``: no file is read.
@@ -71,7 +71,7 @@ def _told(site: Site, seen: Sighting, *, in_short: bool) -> dict[str, Any]:
 
 
 def _outcome(seen: Sighting) -> Outcome | None:
-    """How the ledger has it; a chunk whose answer was never booked may have arrived."""
+    """Return how the ledger has it; a chunk whose answer was never booked may have arrived."""
     if seen.verdict is not None:
         return seen.verdict.outcome
     if seen.accepted_by:
@@ -96,7 +96,7 @@ def _sheet(seen: Sighting) -> str:
 
 
 def _line(path: Path, seen: Sighting, status: str) -> dict[str, str]:
-    """The row's line of its results file; {} if it is not there, or about another step."""
+    """Return the row's line of its results file; {} if it is not there, or about another step."""
     sheet, row = _sheet(seen), str(seen.row)
     unreadable = suppress(OSError, csv.Error, UnicodeDecodeError)
     with unreadable, path.open(encoding="utf-8-sig", newline="") as file:
@@ -108,7 +108,7 @@ def _line(path: Path, seen: Sighting, status: str) -> dict[str, str]:
 
 
 def _sent(site: Site, seen: Sighting, chunk: Chunk) -> Any:  # noqa: ANN401 - JSON
-    """The update as it was frozen; None where the bodies are no longer kept."""
+    """Return the update as it was frozen; None where the bodies are no longer kept."""
     spool = spool_of(site.spools, seen.drop)
     with suppress(StorageError), spool.body_reader() as body:
         chunk_body = ChunkBody(body(chunk.offset, chunk.length), chunk.size)
@@ -117,7 +117,7 @@ def _sent(site: Site, seen: Sighting, chunk: Chunk) -> Any:  # noqa: ANN401 - JS
 
 
 def _story(told: dict[str, Any], seen: Sighting, calls: list[Receipt]) -> list[str]:
-    """The same for a person, a sentence a line."""
+    """Return the same for a person, a sentence a line."""
     chunk = seen.chunk
     if seen.accepted_by:
         return [f"accepted by {stamp(seen.accepted_by)}; the row itself is no longer kept"]

@@ -1,4 +1,4 @@
-"""From what was read of a drop to what can be delivered: planned, frozen; several together.
+"""Plan and freeze drops that were read, several together.
 
 What is done together comes out as if each had been alone, and what fails with one does not touch
 the others.
@@ -202,7 +202,7 @@ class Admission:
         return [next(steps) if isinstance(each, _Unfrozen) else each for each in judged]
 
     def _freeze(self, plans: Sequence[_Unfrozen]) -> list[Step | Exception]:
-        """What became of each plan; raises what kept all of them from being frozen."""
+        """Return what became of each plan; raises what kept all of them from being frozen."""
         alone = len(plans) == 1
         came: dict[int, Step | Exception] = {}
         ready: dict[int, tuple[Ready, Frozen]] = {}

@@ -1,4 +1,4 @@
-"""What people ask of drops, left in the ledger by ``retry`` and ``cancel``."""
+"""Requests for drops, left in the ledger by ``retry`` and ``cancel``."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ class Requests:
         self._told: set[tuple[str, str]] = set()
 
     def honour(self, *, only: str | None) -> None:
-        """Act on every wish there is; ``only``: on those for this drop. Raises StorageError."""
+        """Act on every request there is; ``only``: on those for this drop. Raises StorageError."""
         asked = self._ledger.requested()
         self._told &= {(drop.drop_id, drop.request) for drop in asked}
         for drop in asked:

@@ -33,7 +33,7 @@ _KEYS = ("reason", "hint", "cause", "waits_for")
 
 
 def in_words(told: Mapping[str, Any]) -> str:
-    """Say the same in a sentence or two."""
+    """Say it in a sentence or two."""
     again = f"It is tried again at {told['again_at']}." if told["again_at"] else ""
     return " ".join(part for part in (told["reason"], told["hint"], again) if part)
 

@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 class Keep(Struct, frozen=True, kw_only=True):
-    """Days after its end for which what a drop left is kept; 0: for good."""
+    """Days for which the files and rows of a drop are kept after its end; 0: for good."""
 
     archive_days: int = 0
     outbox_days: int = 0
@@ -34,7 +34,7 @@ class Keep(Struct, frozen=True, kw_only=True):
 
 
 class Swept(Struct, frozen=True, kw_only=True):
-    """What was removed: originals and reports in files and folders, rows by drops.
+    """Counts of one sweep: originals and reports in files and folders, rows by drops.
 
     ``aside``: files beside the ledger: counted minutes, and what the page kept of uploads.
     """
@@ -81,18 +81,18 @@ class Retention:
             self._thread.start()
 
     def run_if_due(self) -> None:
-        """The same, at once."""
+        """Sweep at once, if it is due."""
         if self.is_due():
             self._run()
 
     def stop(self) -> None:
-        """Leave off, and wait for the thread. What is left is done at the next sweep."""
+        """Stop, and wait for the thread. The rest is done at the next sweep."""
         self._ending.set()
         if self._thread is not None:
             self._thread.join()
 
     def is_due(self) -> bool:
-        """True when a day has passed since the last sweep, or the clock was set back behind it."""
+        """Return True when the last sweep was a day ago, or the clock was set back behind it."""
         last, now = self._swept.last(), self._clock.now()
         return last is None or not last <= now < last + _EVERY
 
@@ -154,7 +154,7 @@ class Retention:
         return removed
 
     def _aside(self, before: datetime) -> int:
-        """Notes and corrections tell of rows, and may name people: they go when the rows go."""
+        """Remove notes and corrections with their rows: they may name people."""
         removed = 0
         for path in self._until_stopped(self._shelves.aside(before)):
             self._shelves.remove_aside(path)
@@ -176,7 +176,7 @@ class Retention:
         return len(given_up)
 
     def _walk(self) -> bool:
-        """Through all orders; False when it was broken off."""
+        """Walk through all orders; return False when it was broken off."""
         after: str | None = ""
         while after is not None:
             if self._ending.is_set():

@@ -1,4 +1,4 @@
-"""What lies on the shelves for good: originals in archive and quarantine, reports in the outbox,
+"""Files that are kept for good: originals in archive and quarantine, reports in the outbox,
 and what is kept beside the ledger.
 
 Only finds and removes; what may go is decided elsewhere (``pipeline.service.retention``).
@@ -44,7 +44,7 @@ class RetentionFiles:
         self._outbox = outbox
 
     def originals(self, until: date) -> Iterator[tuple[str, Path]]:
-        """Yield drop id and folder of what was archived by the end of this day, or refused."""
+        """Yield drop id and folder of files archived by the end of this day, or refused."""
         with storing("list", self._archive):
             for day in sorted(self._archive.glob("[0-9]*/[0-9]*/[0-9]*")):
                 if (filed := _day_of(day)) is not None and filed <= until:
@@ -67,7 +67,7 @@ class RetentionFiles:
         yield from rest
 
     def traces(self) -> Iterator[tuple[str, Path]]:
-        """Yield drop id and path of what only drops leave that were taken and worked on.
+        """Yield drop id and path of files that only drops leave that were taken and worked on.
 
         Not receipts and empty folders: a file that went back to its sender may leave those.
         """
@@ -121,7 +121,7 @@ class RetentionFiles:
         self._outbox.remove(folder, name)
 
     def remove_spool(self, drop_id: str) -> None:
-        """Remove what the spool keeps of a drop."""
+        """Remove the spool of a drop."""
         _remove_tree(self._drops / drop_id)
 
 
@@ -151,7 +151,7 @@ class SweptFile:
         self._path = root / "state" / "swept.json"
 
     def last(self) -> datetime | None:
-        """When it was noted last; None when never, or it cannot be read."""
+        """Return when it was noted last; None when never, or it cannot be read."""
         with suppress(OSError, ValueError, KeyError, TypeError):
             last = datetime.fromisoformat(json.loads(self._path.read_bytes())["at"])
             return last if last.tzinfo else None

@@ -1,4 +1,4 @@
-"""How a run ends: what it came to, and the exit code that says so."""
+"""The result of a run, and its exit code."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -43,7 +43,7 @@ _BY_CAUSE = {
 
 
 class RunOutcome(Struct, frozen=True, kw_only=True):
-    """What a run came to.
+    """The result of a run.
 
     ``refused``: closed drops that were refused; ``for_a_person``: rows of the others that need one.
     ``open``: drop id → why it is not through. ``left``: files that did not become ready in time.
@@ -60,7 +60,7 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
 
     @property
     def exit(self) -> Exit:
-        """The exit code of ``run --once``."""
+        """Return the exit code of ``run --once``."""
         if self.died:
             return Exit.BUG
         for cause, code in _BY_CAUSE.items():
@@ -74,13 +74,13 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
 
     @property
     def is_for_a_person(self) -> bool:
-        """True when it is the outbox that says what somebody has to do."""
+        """Return True when it is the outbox that says what somebody has to do."""
         code = self.exit
         return code is Exit.REFUSED or (code is Exit.NEEDS_PERSON and self.for_a_person > 0)
 
     @property
     def why(self) -> str:
-        """The reason for the exit code, in words."""
+        """Return the reason for the exit code, in words."""
         match self.exit:
             case Exit.BUG if self.died:
                 return f"Shipdrop failed while sending, a bug ({self.died}); the log says how."
@@ -105,7 +105,7 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
         return [rest for rest in self.open.values() if rest.cause is cause]
 
     def _rest_in_words(self, cause: Cause) -> str:
-        """What is wrong here; what rests for other reasons is counted, not hidden."""
+        """Return what is wrong here; what rests for other reasons is counted, not hidden."""
         found = self._resting(cause)
         others = len(self.open) - len(found)
         also = f" {others} more wait to be sent." if others else ""

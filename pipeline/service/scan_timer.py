@@ -11,7 +11,7 @@ for half a second, and every event behind it."""
 
 
 class Pace(Struct, frozen=True, kw_only=True):
-    """How often to look, and when ``--once`` stops waiting. Seconds.
+    """The intervals of looks, and when ``--once`` stops waiting. Seconds.
 
     ``probe``: until an API is tried again that is out of reach or refuses us, and until a drop that
     stays open is taken up again.
@@ -23,7 +23,7 @@ class Pace(Struct, frozen=True, kw_only=True):
 
     @property
     def patience(self) -> float:
-        """How long ``--once`` waits for files that are not ready."""
+        """Return how long ``--once`` waits for files that are not ready."""
         return max(30.0, 10 * self.settle)
 
 
@@ -65,7 +65,7 @@ class ScanTimer:
         self.more = False
 
     def wake(self) -> None:
-        """Something happened in the inbox. For any thread."""
+        """Wake the scan: something happened in the inbox. For any thread."""
         self._wanted = True
 
     def at_once(self) -> None:
@@ -77,12 +77,12 @@ class ScanTimer:
         return now >= self._due or (self._wanted and now >= self._rest)
 
     def begins(self, now: float) -> None:
-        """A look begins; what happens from now on wants another."""
+        """Note that a look begins; events from now on want another."""
         self._wanted = False
         self._due = now + self._pace.scan
 
     def ended(self, began: float, now: float) -> None:
-        """It took so long.
+        """Note how long the look took.
 
         Events come with every file that is through: at most a tenth of the time goes to looks.
         """
@@ -90,11 +90,13 @@ class ScanTimer:
         self._due = max(self._due, self._rest)
 
     def claimed(self, now: float) -> None:
-        """Something was claimed: we hear less for a while."""
+        """Note that a file was claimed: events count less for a while."""
         self._deaf_until = now + _DEAF_SECONDS
 
     def until_next(self, now: float, *, settling: bool, listens: bool) -> float:
-        """Seconds until the next look; fewer while a file is settling, none while there is more.
+        """Return seconds until the next look.
+
+        Fewer while a file is settling, none while there is more.
 
         ``listens``: the watcher is what wakes us.
         """

@@ -104,16 +104,16 @@ class Scheduler:
 
     @property
     def under_way(self) -> int:
-        """Drops that are claimed and neither through nor resting."""
+        """Return drops that are claimed and neither through nor resting."""
         return self._drops.count(*UNDER_WAY)
 
     @property
     def busy(self) -> bool:
-        """True while something will still happen by itself."""
+        """Return True while something will still happen by itself."""
         return self.under_way > 0
 
     def knows(self, drop_id: str) -> bool:
-        """True when the drop is in our hands, at whatever step."""
+        """Return True when the drop is in our hands, at whatever step."""
         return self._drops.is_in(drop_id, *UNDER_WAY, State.WAITING)
 
     def forget(self, drop_id: str) -> None:
@@ -122,11 +122,11 @@ class Scheduler:
         self._drops.forget(drop_id)
 
     def take(self, drop: Drop) -> None:
-        """A claimed drop, or one found unfinished at the start."""
+        """Take a claimed drop, or one found unfinished at the start."""
         self.take_all([drop])
 
     def take_all(self, drops: Sequence[Drop]) -> None:
-        """The same for several, in this order."""
+        """Take several drops, in this order."""
         for drop in drops:
             self.open.pop(drop.drop_id, None)
             entry = self._drops.put(drop, State.QUEUED)
@@ -147,12 +147,12 @@ class Scheduler:
                 self._drops.put(drop, state)
 
     def retry(self, drop: Drop) -> None:
-        """Take up what a closed drop left; planned in its turn, so that no other is meanwhile."""
+        """Take up the rest of a closed drop; it is planned in its turn, alone."""
         self.retries.pop(drop.drop_id, None)
         self._lineup.do(lambda: self._runner.reopen(drop, rests=self._rests), drop)
 
     def _rests(self, drop_id: str) -> bool:
-        """True for a drop of this root that nobody is working on; asked in any thread."""
+        """Return True for a drop of this root that nobody is working on; asked in any thread."""
         return not self.knows(drop_id) and self._runner.is_ours(drop_id)
 
     def retry_again(self) -> None:
@@ -171,7 +171,7 @@ class Scheduler:
             self._deliver(entry.drop)
 
     def stop(self) -> None:
-        """Begin nothing new; what is out is answered and reported."""
+        """Begin nothing new; calls that are out are answered and reported."""
         self._stopping = True
         self._lineup.stop()
         self._delivery.stop()
@@ -189,7 +189,7 @@ class Scheduler:
                     self._wake(drop_id)
 
     def take_closed(self) -> list[Closed]:
-        """The drops that were closed since the last time this was asked."""
+        """Return the drops that were closed since the last time this was asked."""
         ended, self._ended = self._ended, []
         return ended
 
@@ -204,7 +204,7 @@ class Scheduler:
         return _SENT_AHEAD - self._drops.count(*AFTER_PLANNING)
 
     def _came(self, drop: Drop, came: Came) -> None:
-        """A drop was planned, or was not."""
+        """Note that a drop was planned, or was not."""
         match came:
             case Exception() as error:
                 self._not_planned(drop, error)
@@ -306,7 +306,7 @@ class Scheduler:
         )
 
     def _report(self, drop: Drop, handback: "DeliveryResult") -> None:
-        """Have a drop reported, unless it says what it said and rests as it did."""
+        """Have a drop reported, unless nothing changed since its last report."""
         if handback.broken is not None:
             self._tell_broken(drop, handback.broken)
         entry = self._drops.put(drop, State.REPORTING)
@@ -364,13 +364,13 @@ class Scheduler:
         self._go_to(state, drop)
 
     def rest(self, drop: Drop, error: BaseException) -> None:
-        """The drop rests: its storage failed, or we did. It is taken up again later."""
+        """Let a drop rest that failed by its storage or by a bug. It is taken up again later."""
         self._tell_broken(drop, error)
         self._drops.put(drop, State.RESTING)
         self.open[drop.drop_id] = rest_after(drop, error)
 
     def _tell_broken(self, drop: Drop, error: BaseException) -> None:
-        """Say in the log what keeps one drop from going on; what is foreseen without a traceback.
+        """Log the error that keeps one drop from going on; a foreseen one without a traceback.
 
         Each trouble once: it is tried again every few seconds.
         """

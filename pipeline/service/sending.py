@@ -21,7 +21,7 @@ one than in an embedded ledger. Chunks that are marked ahead keep the callers bu
 
 
 def policy_of(api: ApiSettings, ledger: SqlLedger) -> DeliveryPolicy:
-    """How calls are made, tried again and given up."""
+    """Return how calls are made, tried again and given up."""
     gather = {} if ledger.is_embedded else {"gather": _GATHER_SECONDS}
     return DeliveryPolicy(
         concurrency=api.concurrency,
@@ -66,7 +66,7 @@ def has_no_token(api: ApiSettings) -> bool:
 
 
 def credentials_of(api: ApiSettings, root: Path) -> Credentials:
-    """How to get a token. Raises SettingsError when address or token are not configured."""
+    """Return how to get a token. Raises SettingsError when address or token are not configured."""
     if not api.base_url:
         raise SettingsError(
             'The setting "api.base_url" is missing: where to send.',
@@ -96,7 +96,7 @@ class PresentApi:
         self._presence = presence
 
     async def put_status(self, body: bytes) -> Reply:
-        """Send, unless others may be sending the same by now."""
+        """Send, unless others may be sending these orders by now."""
         self._still_here()
         return await self._api.put_status(body)
 

@@ -88,7 +88,7 @@ class OutboxSettings(_Section):
 
 
 class ApiSettings(_Section):
-    """How to reach the receiving API, and how hard to push it."""
+    """The receiving API: its address, its token, and how many calls it gets."""
 
     base_url: str = ""
     token: SecretStr | None = None
@@ -113,7 +113,7 @@ class ApiSettings(_Section):
 
 
 class ManifestSettings(_Section):
-    """How manifests are read where neither the courier's profile nor the folder says so."""
+    """Reading of manifests where neither the courier's profile nor the folder decides."""
 
     courier: str = "generic"
     timezone: str = "Asia/Kolkata"
@@ -131,7 +131,7 @@ class ManifestSettings(_Section):
 
 
 class RetentionSettings(_Section):
-    """How many days what a closed drop left is kept; 0: for good."""
+    """Days for which files and rows of closed drops are kept; 0: for good."""
 
     archive_days: int = Field(default=0, ge=0, le=36_500)
     outbox_days: int = Field(default=0, ge=0, le=36_500)
@@ -139,7 +139,7 @@ class RetentionSettings(_Section):
 
 
 class LedgerSettings(_Section):
-    """Where the memory of what was sent is kept."""
+    """The database of the ledger."""
 
     url: str = "sqlite:///state/ledger.db"
 
@@ -224,7 +224,7 @@ class _TomlLayer(PydanticBaseSettingsSource):
 
 
 def _layered(values: Mapping[str, Any]) -> type[Settings]:
-    """Settings whose sources are flags over environment over secret files over ``values``."""
+    """Return settings from flags over environment over secret files over ``values``."""
 
     class Layered(Settings):
         @classmethod
@@ -328,7 +328,7 @@ def variable_of(key: str) -> str:
 
 
 def _read_toml(path: Path, *, required: bool) -> tuple[str, Mapping[str, Any]]:
-    """The file's text and what it says; nothing when it may be missing and is."""
+    """Return the file's text and what it says; nothing when it may be missing and is."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         return text, tomllib.loads(text)

@@ -23,7 +23,7 @@ _SURELY = 80
 
 
 class Given(Struct, frozen=True, kw_only=True):
-    """What the settings were read from. ``text``, ``values``: the file's, as text and parsed.
+    """The sources of the settings. ``text``, ``values``: the file's, as text and parsed.
 
     ``flags``: nested, as given on the command line. ``secrets``: the folder of secret files.
     """
@@ -36,7 +36,7 @@ class Given(Struct, frozen=True, kw_only=True):
 
 
 def known_keys(settings: type[BaseModel]) -> dict[str, dict[str, FieldInfo]]:
-    """Section → key → field."""
+    """Return section → key → field."""
     return {
         name: dict(field.annotation.model_fields)
         for name, field in settings.model_fields.items()
@@ -203,7 +203,7 @@ def _held(values: Mapping[str, Any], where: list[str]) -> bool:
 
 
 def _value(field: FieldInfo, key: str, value: object) -> str:
-    """``is "x"``; a secret, what may hold one, and what is no single value are not shown."""
+    """Return ``is "x"``; a secret, what may hold one, and what is no single value are not shown."""
     hidden = is_secret(field) or _model_in(field.annotation)
     if hidden or not isinstance(value, str | int | float):
         return "is wrong"
@@ -225,7 +225,7 @@ def _kinds(kind: object) -> set[object]:
 
 
 class _Kind(Enum):
-    """What a value of a type is called."""
+    """The name of a type of values."""
 
     WHOLE = "a whole number"
     NUMBER = "a number"
@@ -264,7 +264,7 @@ def _allowed(field: FieldInfo, *, of_list: bool) -> str:
 
 
 def _bound(field: FieldInfo, name: str) -> float | None:
-    """A bound of the field itself, or of the type it was annotated with."""
+    """Return a bound of the field itself, or of the type it was annotated with."""
     for each in field.metadata:
         for part in (each, *getattr(each, "metadata", ())):
             bound = getattr(part, name, None)

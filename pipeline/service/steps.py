@@ -48,7 +48,7 @@ class Runner:
     def shipment(
         self, drop: Drop, held: ExitStack, fresh: Sequence[Chunk] | None = None
     ) -> Shipment:
-        """What the delivery thread needs; ``held`` keeps the bodies open until it is closed.
+        """Return what the delivery thread needs; ``held`` keeps the bodies open until it is closed.
 
         ``fresh``: the chunks of a plan that was frozen just now, so that nothing is read back.
         """
@@ -130,12 +130,12 @@ class Runner:
         return LeftOpen(drop=drop, rest=rest, through=back.complete, moved=back.moved)
 
     def is_ours(self, drop_id: str) -> bool:
-        """True for a drop of this root."""
+        """Return True for a drop of this root."""
         found = self._ledger.find(drop_id)
         return found is not None and self._ledger.is_ours(found)
 
     def unsettled(self, drop_ids: Sequence[str]) -> Sequence[str]:
-        """Those of the drops, of whatever root, that are not closed."""
+        """Return those of the drops, of whatever root, that are not closed."""
         return self._ledger.unsettled(drop_ids)
 
     # -- what waits for other drops ---------------------------------------------------------------
@@ -174,7 +174,7 @@ class Runner:
     def reopen(
         self, drop: Drop, *, rests: Callable[[str], bool] = lambda _: False
     ) -> Reopened | Later | None:
-        """Take up what a closed drop left unsent or unknown; None if there is nothing.
+        """Take up the rows that a closed drop left unsent or unknown; None if there are none.
 
         It was planned when it came: what other drops have got through since is not sent again, and
         beside a drop with the same orders it is not taken up, unless that one ``rests`` and waits
@@ -216,7 +216,10 @@ def _to_come_first(standing: Sequence[Standing], rests: Callable[[str], bool]) -
 
 
 def _rest_by_rows(drop: Drop, settled: Settled) -> Rest:
-    """Why a drop rests that was sent as far as it goes: by what is said of most of its rows."""
+    """Return why a drop rests that was sent as far as it goes.
+
+    By what is said of most of its rows.
+    """
     count, most = settled.left()
     words = most.message if most else "The log says why."
     earlier = most is not None and most.code == Code.EARLIER_OPEN
@@ -229,7 +232,7 @@ def _rest_by_rows(drop: Drop, settled: Settled) -> Rest:
 
 
 def _as_it_left(chunk: Chunk, departures: Departures) -> Chunk:
-    """A chunk that was marked as being sent and never left is still to be sent."""
+    """Return a chunk that was marked as being sent and never left is still to be sent."""
     if chunk.state is not ChunkState.SENDING or departures.has_left(chunk.no):
         return chunk
     return replace(chunk, state=ChunkState.PLANNED)

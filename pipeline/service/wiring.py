@@ -66,22 +66,22 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def inbox_path(self) -> Path:
-        """Where files are dropped."""
+        """Return where files are dropped."""
         return self.root / self.settings.inbox.path
 
     @cached_property
     def outbox_path(self) -> Path:
-        """Where results go."""
+        """Return where results go."""
         return self.root / self.settings.outbox.path
 
     @cached_property
     def spools(self) -> Path:
-        """Where drops keep rows, plan and bodies."""
+        """Return where drops keep rows, plan and bodies."""
         return self.root / "state" / "drops"
 
     @cached_property
     def folders(self) -> Folders:
-        """The folders of the contract."""
+        """Return the folders of the contract."""
         marker = self.settings.inbox.done_marker
         return Folders(
             self.root,
@@ -93,7 +93,7 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def inbox(self) -> Inbox:
-        """The scanner of the inbox."""
+        """Return the scanner of the inbox."""
         inbox = self.settings.inbox
         return Inbox(
             self.inbox_path,
@@ -106,20 +106,20 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def late_notes(self) -> LateNotes:
-        """What is noted of drops whose files may be written to after they were read."""
+        """Return what is noted of drops whose files may be written to after they were read."""
         return LateNotes(self.root)
 
     def pulse(self) -> Pulse | None:
-        """How the run on this root said it is doing, the last time."""
+        """Return how the run on this root said it is doing, the last time."""
         return read_pulse(self.root / "state")
 
     @cached_property
     def ledger(self) -> SqlLedger:
-        """The ledger, opened and migrated."""
+        """Return the ledger, opened and migrated."""
         return open_ledger(self.settings.ledger.url, root=self.root)
 
     def close(self) -> None:
-        """Let go of what was opened."""
+        """Close everything that was opened."""
         if "readers" in self.__dict__:
             self.readers.close()
         if "ledger" in self.__dict__:
@@ -127,7 +127,7 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def profiles(self) -> LiveProfiles:
-        """Built-in profiles, overlaid by those in ROOT/couriers. Raises SettingsError."""
+        """Return built-in profiles, overlaid by those in ROOT/couriers. Raises SettingsError."""
         profiles = LiveProfiles(self.root / COURIERS, monotonic=self.clock.monotonic)
         wanted = self.settings.manifest.courier
         if find_profile(wanted, profiles) is None:
@@ -139,13 +139,16 @@ class Site(Struct, frozen=True, dict=True):
 
     @property
     def limits(self) -> Limits:
-        """How large a file may be."""
+        """Return how large a file may be."""
         inbox = self.settings.inbox
         return Limits(max_bytes=inbox.max_file_mb * MB, max_rows=inbox.max_rows)
 
     @cached_property
     def readers(self) -> Readers:
-        """Has files read, in other processes. Raises SettingsError for a wrong profile."""
+        """Return the readers, in processes of their own.
+
+        Raises SettingsError for a wrong profile.
+        """
         return Readers(
             self._reading_rules,
             self.child,
@@ -167,7 +170,7 @@ class Site(Struct, frozen=True, dict=True):
         )
 
     def check_ledger(self, *, thoroughly: bool) -> None:
-        """Raise LedgerLost for a ledger that knows nothing of what was done here.
+        """Raise LedgerLost for a ledger that knows nothing of the root's past.
 
         ``thoroughly``: also for one that is damaged, which means reading all of it.
         """
@@ -213,7 +216,7 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def plan_rules(self) -> "PlanRules":
-        """How drops are planned here."""
+        """Return how drops are planned here."""
         from pipeline.planning.freeze import PlanRules
 
         manifest = self.settings.manifest
@@ -225,7 +228,7 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def retention(self) -> Retention:
-        """What removes old originals, reports and rows."""
+        """Return what removes old originals, reports and rows."""
         keep = self.settings.retention
         return Retention(
             keep=Keep(
@@ -241,7 +244,7 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def claimer(self) -> Claimer:
-        """Takes files out of the inbox."""
+        """Return the claimer, which takes files out of the inbox."""
         return Claimer(
             folders=self.folders,
             ledger=self.ledger,
@@ -252,7 +255,7 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def files(self) -> ClaimedFiles:
-        """Has the files of claimed drops read."""
+        """Return the reader of claimed drops' files."""
         part = self.presence.name if self.presence else ""
         return ClaimedFiles(
             folders=self.folders,
@@ -263,7 +266,7 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def admission(self) -> "Admission":
-        """Takes drops that were read to where they can be delivered."""
+        """Return the admission, which plans drops that were read."""
         from pipeline.service.planner import Admission
 
         return Admission(
@@ -278,7 +281,7 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def runner(self) -> "Runner":
-        """Takes planned drops to their end, and closed ones up again."""
+        """Return the runner, which takes planned drops to their end, and closed ones up again."""
         from pipeline.service.steps import Runner
 
         return Runner(ledger=self.ledger, closer=self.closer)
@@ -293,12 +296,12 @@ class Site(Struct, frozen=True, dict=True):
         }
 
     def advice(self) -> "Mapping[str, Advice]":
-        """How to fix what each code says."""
+        """Return how to fix what each code says."""
         return self._advice
 
     @cached_property
     def delivery(self) -> DeliveryThread:
-        """The delivery thread. Raises SettingsError when sending is not configured."""
+        """Return the delivery thread. Raises SettingsError when sending is not configured."""
         return DeliveryThread(
             make_api=api_maker(self.settings.api, self.root, self.calls, self.clock, self.presence),
             ledger=self.ledger,
@@ -309,16 +312,16 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def calls(self) -> CallCount:
-        """The calls of the delivery thread, counted."""
+        """Return the calls of the delivery thread, counted."""
         return CallCount(LATENCY_BOUNDS)
 
     def progress(self) -> tuple[int, int]:
-        """Rows answered and rows in all, of the drops being delivered."""
+        """Return rows answered and rows in all, of the drops being delivered."""
         return self.delivery.progress()
 
     @cached_property
     def closer(self) -> "Closer":
-        """Reports drops and puts them away."""
+        """Return the closer, which reports drops and puts them away."""
         from pipeline.reporting.close_drop import Closer
 
         return Closer(

@@ -1,1 +1,1 @@
-"""Keep what lies on disk: atomic writes, names, folders, spools, the lock, the ledger."""
+"""Keep files and state: atomic writes, names, folders, spools, the lock, the ledger."""

@@ -27,7 +27,7 @@ class RowsWriter:
         self._writer = pa.ipc.new_file(self._sink, self._schema)
 
     def add(self, block: Block, prepared: PreparedBlock) -> None:
-        """Append a block with what became of it."""
+        """Append a block with its rows' dispositions."""
         extra = pa.array(
             [list(block.extra[at]) if at in block.extra else None for at in range(len(block))]
             if block.extra

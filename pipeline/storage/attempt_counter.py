@@ -1,4 +1,4 @@
-"""How often a file was read and planned without coming to an end: a byte per try in its spool.
+"""Count tries of reading and planning a file that did not end: a byte each in its spool.
 
 It is not for the ledger: a try that ends the process must be counted before it begins, and costs a
 byte here instead of a commit (decision 8).
@@ -19,7 +19,7 @@ _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 @contextmanager
 def in_spool(folder: Path) -> Iterator[None]:
-    """What fails inside, in this folder of a spool, becomes a StorageError."""
+    """Yield what fails inside, in this folder of a spool, becomes a StorageError."""
     try:
         yield
     except _failures() as error:
@@ -30,7 +30,7 @@ def in_spool(folder: Path) -> Iterator[None]:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """Errors of the disk; Arrow's too, once something of Arrow's may have failed."""
+    """Return errors of the disk; Arrow's too, once something of Arrow's may have failed."""
     arrow = sys.modules.get("pyarrow")
     return (OSError,) if arrow is None else (OSError, arrow.ArrowException)
 
@@ -58,7 +58,7 @@ class AttemptCounter:
                 os.close(handle)
 
     def fail(self) -> None:
-        """The last try that was counted failed, and we are there to tell; doing it again is fine.
+        """Note that the last try failed by an error, not by a crash; doing it again is fine.
 
         One that nobody tells of may have been ended by anything: a kill, a power cut.
         """
@@ -67,13 +67,13 @@ class AttemptCounter:
             file.write(_FAILED)
 
     def failed(self) -> int:
-        """How many tries are known to have failed."""
+        """Return how many tries are known to have failed."""
         with in_spool(self._folder), suppress(FileNotFoundError):
             return self._path.read_bytes().count(_FAILED)
         return 0
 
     def end(self) -> None:
-        """This try, the last that was counted, did no harm; earlier ones stay counted."""
+        """Take the last try back, which did no harm; earlier ones stay counted."""
         with in_spool(self._folder), suppress(FileNotFoundError):
             size = self._path.stat().st_size
             if size > 1:
@@ -82,6 +82,6 @@ class AttemptCounter:
                 self._path.unlink()
 
     def end_all(self) -> None:
-        """The file was read and planned without harm: none is counted any more."""
+        """Forget all tries: the file was read and planned without harm."""
         with in_spool(self._folder):
             self._path.unlink(missing_ok=True)

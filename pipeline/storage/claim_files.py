@@ -44,19 +44,19 @@ class Digest(Struct, frozen=True, kw_only=True):
 
 
 def digest_of(drop: Drop) -> Digest:
-    """Return what a drop's file held when it was read."""
+    """Return the hash of a drop's file as it was read."""
     return Digest(sha256=drop.sha256, size=drop.size, mtime_ns=drop.facts.get(MTIME, -1))
 
 
 class Since(Struct, frozen=True, kw_only=True):
-    """A file as it is now, against what was read of it: other content, and who may be writing."""
+    """A file as it is now, against its content when it was read; and who may be writing it."""
 
     changed: bool
     writer: Writer
 
     @property
     def is_final(self) -> bool:
-        """True when it is as it was read, and nobody can change that any more."""
+        """Return True when it is as it was read, and nobody can change that any more."""
         return not self.changed and self.writer is Writer.NOBODY
 
 
@@ -69,7 +69,7 @@ class Claims:
     def __init__(
         self, inbox: Path, work: Path, *, done_marker: str, presence: Presence | None
     ) -> None:
-        """``presence``: this worker's right to act, where others work on the same folders."""
+        """Take the folders; ``presence`` is this worker's right to act beside others."""
         self._sure: Callable[[], None] = presence.sure if presence else _alone
         self._inbox = inbox
         self._inbox_mount = Mount(inbox)
@@ -89,7 +89,7 @@ class Claims:
         return claimed
 
     def claim_all(self, wanted: Sequence[tuple[ReadyFile, str]]) -> list[Path | Exception | None]:
-        """The same for several files: all are moved, then the disk is asked once for each folder.
+        """Claim several files: all are moved, then each folder is synced once.
 
         A name that is no text becomes one (``naming.as_text``). Returned is, in their order, what
         ``claim`` would return or raise. Raises ``Fenced``, and ``StorageError`` when the disk did
@@ -115,7 +115,7 @@ class Claims:
         return moved
 
     def _moved(self, ready: ReadyFile, drop_id: str) -> Path | Exception | None:
-        """One rename. What is wrong with one file is no matter of the others."""
+        """Rename one file; return its exception, which is no matter of the others."""
         try:
             return self._move(ready, drop_id)
         except Fenced:
@@ -219,7 +219,7 @@ class Claims:
 
     @staticmethod
     def since_read(path: Path, read: Digest) -> Since | None:
-        """Compare a file of ours with what was read of it; None when it is not there.
+        """Compare a file in ``work/`` with its content when it was read; None when it is not there.
 
         Its content is only looked at where its size is the same and its time is not.
         """
@@ -236,7 +236,7 @@ class Claims:
                 return Since(changed=changed, writer=writer_of(file.fileno()))
 
     def _inbox_is_there(self) -> None:
-        """A share that is not mounted is not made anew below its mount point."""
+        """Refuse to make a share's folder anew below a mount point that is not mounted."""
         if not self.same_file_system:
             self._inbox.stat()
             self._inbox_mount.check()
@@ -266,7 +266,7 @@ class Claims:
             target.with_name(f"{target.name}{self._marker}").touch()
 
     def _discard(self, drop_id: str) -> None:
-        """Clear the drop's work folder of what is ours; anything else keeps it standing."""
+        """Remove our files from the drop's work folder, and the folder if nothing else is in it."""
         work = self._work / drop_id
         with suppress(OSError):
             (work / COPY_NAME).unlink(missing_ok=True)
@@ -274,10 +274,10 @@ class Claims:
 
 
 def _alone() -> None:
-    """Nobody else works on these folders."""
+    """Do nothing: nobody else works on these folders."""
 
 
 def _still(target: Path, ready: ReadyFile) -> bool:
-    """Tell whether what was moved is what was ready; a copy has another device and inode."""
+    """Tell whether the file that was moved is the one that was ready; a copy has another inode."""
     status = target.lstat()
     return stat.S_ISREG(status.st_mode) and identity_of(status)[2:] == ready.identity[2:]

@@ -37,19 +37,19 @@ class LiveProfiles(Mapping[str, Profile]):
         self._due = monotonic() + _LOOK_SECONDS
 
     def __getitem__(self, name: str) -> Profile:
-        """The profile of this name."""
+        """Return the profile of this name."""
         return self._fresh()[name]
 
     def __iter__(self) -> Iterator[str]:
-        """Their names, ``generic`` first."""
+        """Yield their names, ``generic`` first."""
         return iter(self._fresh())
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self._fresh())
 
     def own(self) -> OwnProfiles:
-        """The root's own, as (path, text): what is told to the process that reads.
+        """Return the root's own, as (path, text): what is told to the process that reads.
 
         Looked at anew: a file dropped right after its profile was saved is read by it.
         """
@@ -117,7 +117,7 @@ def text_of(path: Path) -> str:
 
 
 def _by_name(own: OwnProfiles) -> Mapping[str, Profile]:
-    """The profiles a user keeps, by name. Raises SettingsError."""
+    """Return the profiles a user keeps, by name. Raises SettingsError."""
     profiles: dict[str, Profile] = {}
     origins: dict[str, str] = {}
     for origin, text in own:

@@ -28,11 +28,11 @@ class Departures:
         self._left = left
 
     def has_left(self, no: int) -> bool:
-        """Whether a call of this chunk may have left, ever."""
+        """Return whether a call of this chunk may have left, ever."""
         return no >= len(self._left) or bool(self._left[no])
 
     def mark(self, no: int) -> None:
-        """A call of this chunk is about to leave."""
+        """Note that a call of this chunk is about to leave."""
         if self.has_left(no):
             return
         self._left[no] = 1
@@ -48,7 +48,7 @@ class Departures:
 
 @contextmanager
 def departures(folder: Path, chunks: int, doubtful: Iterable[int]) -> Iterator[Departures]:
-    """The departures of a drop with so many chunks.
+    """Yield the departures of a drop with so many chunks.
 
     What an earlier run noted is taken up where it can be believed; else all ``doubtful`` chunks
     count as left. Raises StorageError.
@@ -73,13 +73,13 @@ def departures(folder: Path, chunks: int, doubtful: Iterable[int]) -> Iterator[D
 
 
 def forget(folder: Path) -> None:
-    """Nobody notes departures from now on, so nobody may believe those that were. StorageError."""
+    """Remove the record of departures: from now on nobody keeps it. Raises StorageError."""
     with in_spool(folder), suppress(FileNotFoundError):
         (folder / DEPARTURES).unlink()
 
 
 def _begun(folder: Path, known: bytearray) -> int:
-    """A new file, with what is known by now."""
+    """Return a new file, with what is known by now."""
     with suppress(FileNotFoundError):
         (folder / DEPARTURES).unlink()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

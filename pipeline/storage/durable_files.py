@@ -48,7 +48,7 @@ _HINTS = {
 
 @contextmanager
 def storing(what: str, path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` inside into a ``StorageError``: "Cannot <what> <path>: <reason>."."""
+    """Turn an ``OSError`` inside into a ``StorageError``: "Cannot <verb> <path>: <reason>."."""
     try:
         yield
     except OSError as error:
@@ -70,7 +70,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def make_directory(directory: Path, *, sync_name: bool = True) -> None:
-    """Make a directory and what is missing above it; each new entry is put on the disk.
+    """Make a directory and its missing parents; sync each new entry.
 
     ``sync_name`` false: its own entry is not; whoever makes several does that afterwards.
     """
@@ -89,7 +89,7 @@ def make_directory(directory: Path, *, sync_name: bool = True) -> None:
 
 
 def write_synced(path: Path, chunks: Iterable[bytes], mode: int = 0o666) -> None:
-    """Write a file, replacing what an earlier attempt left, and put its bytes on the disk."""
+    """Write a file, replacing the leftover of an earlier attempt, and sync its bytes."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags, mode), "wb") as file:
         file.writelines(chunks)
@@ -150,7 +150,7 @@ def move(source: Path, target: Path, *, sync_name: bool = True) -> None:
 
 
 def copy_verified(source: Path, target: Path) -> tuple[int, int, int, int]:
-    """Copy a file, read the copy back, and return the identity of what was copied.
+    """Copy a file, read the copy back, and return the identity of the original.
 
     Raises:
         DropChanged: the source changed meanwhile, or the copy differs. The copy is removed.

@@ -78,7 +78,7 @@ class DropIds:
 
 @lru_cache(maxsize=256)
 def stem_of(name: str) -> str:
-    """Return the name without its last extension, fit to begin the names of what we write.
+    """Return the name without its last extension, fit to begin the names of reports.
 
     Control characters and separators become ``_``, the rest stays as dropped (undecodable bytes
     too), cut to ``STEM_BYTES`` bytes at a character. Never empty, ``.`` or ``..``.
@@ -218,13 +218,13 @@ class Named(Protocol):
 
     @property
     def drop_id(self) -> str:
-        """Its id."""
+        """Return its id."""
 
     @property
     def source_file(self) -> str:
-        """The name it was dropped under."""
+        """Return the name it was dropped under."""
 
 
 def file_name(drop: Named, kind: str) -> str:
-    """``<stem>__<id>.<kind>``, as the contract names what lies in the outbox."""
+    """Return ``<stem>__<id>.<kind>``, as the contract names what lies in the outbox."""
     return f"{stem_of(drop.source_file)}__{drop.drop_id}.{kind}"

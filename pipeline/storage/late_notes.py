@@ -63,7 +63,7 @@ class LateNotes:
         self._remove(self._folder / drop_id)
 
     def is_back(self, drop_id: str) -> None:
-        """Remove what is noted of a drop whose file was given back, and taken from the inbox."""
+        """Remove the note about a drop whose file was given back, and taken from the inbox."""
         self._remove(self._back / drop_id)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""One look at the inbox and one look into a file: what lies there, without any memory.
+"""List the inbox and look into a file, without any memory of earlier looks.
 
 Symlinks are never followed, and nothing is opened that is not a regular file: a FIFO would block
 us, a device could do anything, a directory called ``x.csv`` is no manifest.
@@ -65,7 +65,7 @@ class Listing(Struct, kw_only=True):
 
 
 def identity_of(status: os.stat_result) -> Identity:
-    """Return what tells this file, in this state, from any other."""
+    """Return the identity of this file in this state."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
@@ -144,7 +144,7 @@ def who_writes(path: Path) -> Writer:
 
 
 def what_is_missing(path: Path, identity: Identity) -> str | None:
-    """Say what shows that the file is not whole yet, or None when it looks whole.
+    """Say why the file is not whole yet, or None when it looks whole.
 
     Looks at a few bytes only. A zip container (every modern workbook) is whole when the directory
     at its end is there; anything else when it does not end in the NULs of a preallocated copy.
@@ -168,7 +168,7 @@ def what_is_missing(path: Path, identity: Identity) -> str | None:
 
 
 def _look(directory: Path, folder: str, listing: Listing, done_marker: str) -> list[str]:
-    """Add what one directory holds to the listing; return the courier folders in it."""
+    """Add the files of one directory to the listing; return the courier folders in it."""
     nofollow = os.O_NOFOLLOW if folder else 0  # the inbox itself may be a link to a share
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | nofollow)
     try:

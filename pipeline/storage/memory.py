@@ -1,4 +1,4 @@
-"""How this process asks the system for memory, and gives it back.
+"""Choose how this process gets memory from the system, and gives it back.
 
 Planning a large file holds large arrays for a moment each. Arrow's own allocator keeps what was
 freed, per thread; glibc's learns to keep it too, once it has seen some. Both would make a process
@@ -26,7 +26,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 
 def give_back() -> None:
-    """Have Arrow use the system's allocator, and that one give back what is large.
+    """Have Arrow use the system's allocator, and give large blocks back at once.
 
     Called before there are threads, each of which might get a heap of its own; Arrow may still have
     to be loaded. Without glibc only the first half of it.

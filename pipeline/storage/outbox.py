@@ -16,7 +16,7 @@ class Outbox:
     """One outbox with its courier folders. Raises StorageError, or UsageError for a bad name."""
 
     def __init__(self, folder: Path, *, presence: Presence | None = None) -> None:
-        """``presence``: this worker's right to act, where others write here too."""
+        """Take the folder; ``presence`` is this worker's right to act beside others."""
         self.folder = folder
         self._sure: Callable[[], None] = presence.sure if presence else _alone
         self._writer = f".{presence.name}" if presence else ""
@@ -55,7 +55,7 @@ class Outbox:
         return path
 
     def keep(self, folders: Iterable[str]) -> None:
-        """Put on the disk the names of what was written into these folders."""
+        """Sync these folders, so that the names of new files are on the disk."""
         for place in {self._place(folder) for folder in folders}:
             with storing("write into", place):
                 sync_directory(place)
@@ -95,4 +95,4 @@ class Outbox:
 
 
 def _alone() -> None:
-    """Nobody else writes here."""
+    """Do nothing: nobody else writes here."""

@@ -81,7 +81,7 @@ class Folders(Claims):
         self._quarantine = root / "quarantine"
 
     def missing(self) -> list[str]:
-        """The folders of the contract that are not there, by name."""
+        """Return the folders of the contract that are not there, by name."""
         return [shown(folder.name) for folder in self._all() if not folder.is_dir()]
 
     def _all(self) -> tuple[Path, ...]:
@@ -123,7 +123,7 @@ class Folders(Claims):
         self.outbox.remove(folder, file_name)
 
     def outbox_keep(self, folders: Iterable[str]) -> None:
-        """Put on the disk the names of what was written with ``more_follows`` into these."""
+        """Sync these folders, into which files were written with ``more_follows``."""
         self.outbox.keep(folders)
 
     def put_away(self, what: PutAway) -> Path:

@@ -88,7 +88,7 @@ class RootLock:
             replace_with(self._card, temporary, [json.dumps(card).encode()])
 
     def holder(self) -> str | None:
-        """Who holds the root now, in words ("" if that cannot be said); None if nobody does.
+        """Return who holds the root now, in words ("" if that cannot be said); None if nobody does.
 
         Raises StorageError where the lock cannot be tried.
         """

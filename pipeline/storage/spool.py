@@ -39,7 +39,7 @@ PART = "spool"
 
 
 def spool_of(spools: Path, drop: Drop, *, mine: str = "") -> "Spool":
-    """The spool of a drop. ``mine``: where this worker writes of drops that are not planned.
+    """Return the spool of a drop. ``mine``: where this worker writes of drops that are not planned.
 
     Workers never write into one another's part: one that was given up may still be writing.
     """
@@ -53,14 +53,14 @@ class Spool:
     """The folder of one drop. Raises StorageError when it cannot be written or read."""
 
     def __init__(self, folder: Path, *, home: Path | None = None) -> None:
-        """``home``: the drop's own folder, when ``folder`` is one worker's part of it."""
+        """Take the folder; ``home`` is the drop's own, when ``folder`` is one worker's part."""
         self.folder = folder
         self._home = home or folder
         self.tries = AttemptCounter(self._home)
 
     @contextmanager
     def rows_writer(self, sheet: int, columns: int) -> "Iterator[RowsWriter]":
-        """A writer for the sheet with this number, from 0."""
+        """Yield a writer for the sheet with this number, from 0."""
         from pipeline.storage.arrow_files import RowsWriter
 
         with in_spool(self.folder):
@@ -74,23 +74,23 @@ class Spool:
     def blocks(
         self, sheet: int, columns: Sequence[str] | None = None
     ) -> "Iterator[pa.RecordBatch]":
-        """The sheet's blocks in order; only these columns if named."""
+        """Yield the sheet's blocks in order; only these columns if named."""
         from pipeline.storage.arrow_files import batches_of
 
         with in_spool(self.folder):
             yield from batches_of(self._rows_path(sheet), columns)
 
     def write_plan(self, table: "pa.Table") -> None:
-        """Keep what was decided per row; on the disk after ``keep``, as the rows themselves."""
+        """Write the decision for each row; on the disk after ``keep``, as the rows themselves."""
         self._write(_PLAN, table)
 
     @property
     def has_plan(self) -> bool:
-        """The rows and what was decided about them are kept."""
+        """Return whether the rows and what was decided about them are kept."""
         return self._at(_PLAN).exists()
 
     def plan(self) -> "pa.Table":
-        """What ``write_plan`` kept."""
+        """Return the plan as ``write_plan`` kept it."""
         return self._read(_PLAN)
 
     def write_bodies(self, pieces: "Iterable[pa.Array]") -> "npt.NDArray[np.int64]":
@@ -106,7 +106,7 @@ class Spool:
 
     @contextmanager
     def body_reader(self) -> Iterator[Callable[[int, int], bytes]]:
-        """A function (offset, length) → a frozen body. It raises StorageError too."""
+        """Yield a function (offset, length) → a frozen body. It raises StorageError too."""
         with in_spool(self.folder):
             handle = os.open(self.folder / _BODIES, os.O_RDONLY)
 
@@ -130,7 +130,7 @@ class Spool:
 
     @contextmanager
     def departures(self, chunks: int, doubtful: Iterable[int]) -> Iterator[Departures]:
-        """Which calls have left, and where it is noted of those that do.
+        """Yield which calls have left, and where it is noted of those that do.
 
         ``chunks``: how many there are; ``doubtful``: those that count as left where no earlier run
         noted it.
@@ -139,7 +139,7 @@ class Spool:
             yield found
 
     def forget_departures(self) -> None:
-        """Calls leave from now on without it being noted."""
+        """Stop noting which calls leave."""
         departures.forget(self.folder)
 
     def write_ids(self, table: "pa.Table") -> None:
@@ -153,7 +153,7 @@ class Spool:
             _sync(self._home)
 
     def ids(self) -> dict[int, tuple[str, ...]]:
-        """The ids that ``write_ids`` kept, by record number; sheets may share a number."""
+        """Return the ids that ``write_ids`` kept, by record number; sheets may share a number."""
         path = self._home / _IDS
         if not path.exists():
             return {}
@@ -165,7 +165,10 @@ class Spool:
         return found
 
     def forget_rows(self) -> None:
-        """The drop is closed: only bodies (for ``trace``) and ids (for corrections) stay."""
+        """Remove the rows of a closed drop.
+
+        Bodies (for ``trace``) and ids (for corrections) stay.
+        """
         with in_spool(self.folder):
             self.tries.end_all()
             kept = False
@@ -181,11 +184,11 @@ class Spool:
                     self.folder.rmdir()
 
     def folders(self) -> tuple[Path, ...]:
-        """The folder, and the one above it that is the drop's own, if there is one."""
+        """Return the folder, and the one above it that is the drop's own, if there is one."""
         return (self.folder,) if self._home == self.folder else (self.folder, self._home)
 
     def forget_others(self) -> None:
-        """Remove what other workers wrote of the drop before they were given up."""
+        """Remove the files that other workers wrote of the drop before they were given up."""
         with in_spool(self._home):
             for path in self._home.iterdir() if self._home.exists() else ():
                 if path.is_dir() and path != self.folder:
@@ -218,7 +221,7 @@ class Spool:
 
 
 def keep(spools: Sequence[Spool]) -> None:
-    """Put on the disk what these drops' plans are made of: rows, plan, bodies, and their names.
+    """Sync rows, plan, bodies and folders of these drops' spools.
 
     All of it first and then the one folder of all: what was written together costs little more
     than what one drop has.

@@ -1,4 +1,4 @@
-"""Whether somebody on this machine has a file open for writing, as the kernel knows it.
+"""Ask the kernel whether somebody on this machine has a file open for writing.
 
 A read lease (F_SETLEASE, fcntl(2)) is granted only while nobody has the file open for writing, and
 whoever opens it so waits until the lease is let go. It is granted to the file's owner and to who
@@ -95,7 +95,7 @@ def _writes(process: Path, handle: str, this: os.stat_result) -> bool:
 
 
 def is_told_of_all(pid: int) -> bool | None:
-    """Tell whether a process is told who writes files of other users; None if it is not known."""
+    """Tell whether this process can see who writes files of other users; None if unknown."""
     with suppress(OSError, ValueError, StopIteration):
         lines = Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines()
         held = next(line for line in lines if line.startswith("CapEff:"))

@@ -44,7 +44,7 @@ class Wanted(Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def alike(self) -> object:
-        """Blocks for which this is the same can be judged together."""
+        """Return blocks for which this is the same can be judged together."""
         return (
             self.mapping.headers,
             self.mapping.hidden,
@@ -156,7 +156,7 @@ def _joined(
 
 
 def _between(findings: Sequence[Finding], start: int, stop: int) -> list[Finding]:
-    """Return what was found in these rows, counted from the first of them."""
+    """Return the findings of these rows, counted from the first of them."""
     some = []
     for finding in findings:
         first, last = np.searchsorted(finding.rows, (start, stop)).tolist()
@@ -178,7 +178,7 @@ def _findings(
     mapping: ColumnMap,
     profile: Profile,
 ) -> list[Finding]:
-    """Put the judgement into words: each sentence is told once per distinct evidence."""
+    """Put the judgement into words: a sentence is made once per distinct evidence."""
     place = Place(profile=profile, headings={role: mapping.header(role) for role in Role})
     return [
         _finding(rule, canonical.evidence[rule.fact], block.rows, rows, place)

@@ -29,7 +29,7 @@ def auto_dispatched(block: Block, mapping: ColumnMap, profile: Profile) -> npt.N
 
 
 def says_no(block: Block, mapping: ColumnMap, role: Role) -> npt.NDArray[np.bool_]:
-    """True for rows whose cell for this role says no; for none without a column."""
+    """Return True for rows whose cell for this role says no; for none without a column."""
     column = mapping.columns.get(role)
     if column is None:
         return np.zeros(len(block), dtype=np.bool_)

@@ -122,12 +122,12 @@ class _Facts(Struct, kw_only=True):
         self.flag(fact, flags, Records(heading=heading, index=index, distinct=distinct))
 
     def cells(self, role: Role) -> pa.Array:
-        """A role's cells as they stand in the file, all "" without a column."""
+        """Return a role's cells as they stand in the file, all "" without a column."""
         at = self.mapping.columns.get(role)
         return pa.repeat("", len(self.block)) if at is None else self.block.cells[at]
 
     def values(self, role: Role) -> pa.Array:
-        """A role's cells, those that are a formula's error left out."""
+        """Return a role's cells, those that are a formula's error left out."""
         at = self.mapping.columns.get(role, -1)
         cells, kinds = self.cells(role), self.block.kinds.get(at)
         if kinds is None or not (kinds == CellKind.ERROR).any():
@@ -261,7 +261,7 @@ def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:
 
 
 class _Dates(Struct, frozen=True, kw_only=True):
-    """How the date columns of a sheet are read."""
+    """The settings for reading the date columns of a sheet."""
 
     facts: _Facts
     profile: Profile
@@ -408,7 +408,7 @@ def _as_dates(cells: pa.Array) -> pa.Array:
 
 
 def _date_cells(block: Block, mapping: ColumnMap, role: Role) -> pa.Array:
-    """A date column; an event's date is completed by the time of day in a column beside it."""
+    """Return a date column; a time of day in a column beside it completes an event's date."""
     cells = block.cells[mapping.columns[role]]
     clock = mapping.helpers.get("clock")
     if role is not Role.EVENT_TIME or clock is None:

@@ -40,7 +40,7 @@ REJECT_PREFIX = "_reject"
 
 
 class Match(StrEnum):
-    """How a heading was recognised."""
+    """The way in which a heading was recognised."""
 
     EXACT = "exact"  # the heading that the profile prefers, or the role's own name
     ALIAS = "alias"  # another heading that the profile knows
@@ -49,7 +49,7 @@ class Match(StrEnum):
 
 
 class ColumnMap(Struct, frozen=True, kw_only=True):
-    """Role → column index, with what must be said about it.
+    """Role → column index, with the notices about it.
 
     ``headers`` are the sheet's headers as they stand in the file. ``helpers`` are the columns
     that only complete others (see ``Profile.helpers``). ``twins``: role → further columns under
@@ -71,12 +71,17 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
     around: Mapping[str, str] = field(default_factory=dict)
 
     def header(self, role: Role) -> str:
-        """The header of a role's column as the file has it; the role's name without a column."""
+        """Return the header of a role's column as the file has it.
+
+        The role's name without a column.
+        """
         at = self.columns.get(role)
         return role.value if at is None else " ".join(self.headers[at].split())
 
     def unused(self) -> tuple[str, ...]:
-        """The headers that stand for nothing here; our own ``_reject`` columns are not among them.
+        """Return the headers that stand for nothing here.
+
+        Our own ``_reject`` columns are not among them.
 
         A column that only repeats another under the same header is not told either.
         """
@@ -264,7 +269,7 @@ def _rank(heading: str, listed: Sequence[str]) -> int | None:
 
 
 def _first(folded: Sequence[str], aliases: Sequence[str]) -> int | None:
-    """Return the column with the most preferred alias; the leftmost of two that are the same."""
+    """Return the column with the most preferred alias; the leftmost of two equal ones."""
     return next((folded.index(alias) for alias in aliases if alias in folded), None)
 
 

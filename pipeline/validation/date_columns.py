@@ -89,7 +89,7 @@ _LAST_SERIAL = 2_958_465
 
 
 class Reading(Struct, frozen=True):
-    """What a date cell says. ``at`` is aware for an instant, naive for wall-clock time.
+    """A date cell's moment. ``at`` is aware for an instant, naive for wall-clock time.
 
     Without ``at`` the cell says nothing (``absent``) or is not a date.
     """
@@ -136,7 +136,7 @@ def _read(text: str, rule: DateRule) -> datetime | None:
 
 
 def _declared(text: str, read_as: str) -> datetime | None:
-    """Numbers count as instants or serials only in a column that is declared so."""
+    """Return the moment of a number, in a column that is declared to hold instants or serials."""
     number = re.fullmatch(r"(\d+)(?:\.(\d+))?", text)
     if not number:
         return None
@@ -182,7 +182,7 @@ def _day(found: dict[str, str | None], rule: DateRule) -> date | None:
 
 
 def _eight_digits(text: str, rule: DateRule) -> date:
-    """DDMMYYYY (or MMDDYYYY), or YYYYMMDD: a year 19xx or 20xx is never a day and month too."""
+    """Read DDMMYYYY (or MMDDYYYY), or YYYYMMDD: a year 19xx or 20xx is never day and month too."""
     if text[4:6] in {"19", "20"}:
         first, second = int(text[:2]), int(text[2:4])
         day, month = (first, second) if rule.is_day_first("") else (second, first)
@@ -249,16 +249,16 @@ class Times(Struct, frozen=True, kw_only=True):
 
     @property
     def read(self) -> npt.NDArray[np.bool_]:
-        """True where there is an instant."""
+        """Return True where there is an instant."""
         mask: npt.NDArray[np.bool_] = (self.ms != ABSENT) & (self.ms != UNREADABLE)
         return mask
 
     def at(self, rows: npt.NDArray[np.int64]) -> "Times":
-        """The instants of some rows."""
+        """Return the instants of some rows."""
         return Times(ms=self.ms[rows])
 
     def without(self, rows: npt.NDArray[np.int64]) -> "Times":
-        """The same with those of some rows absent."""
+        """Return the same with those of some rows absent."""
         ms = self.ms.copy()
         ms[rows] = ABSENT
         return Times(ms=ms)
@@ -306,7 +306,7 @@ def _read_values(values: pa.Array, rule: DateRule, zone: ZoneInfo) -> npt.NDArra
 
 
 def _plain(values: pa.Array, rule: DateRule) -> list[tuple[pa.Array, npt.NDArray[np.int64]]]:
-    """Distinct cells of plain shape as ISO text, with their positions."""
+    """Return distinct cells of plain shape as ISO text, with their positions."""
     found = []
     hits = pc.match_substring_regex(values, _YEAR_FIRST).to_numpy(zero_copy_only=False)
     if hits.any():
@@ -329,7 +329,7 @@ def _plain(values: pa.Array, rule: DateRule) -> list[tuple[pa.Array, npt.NDArray
 
 
 def _cast(texts: pa.Array, zone: ZoneInfo) -> npt.NDArray[np.int64] | None:
-    """ISO text to instants, all or none: None when one of them is no day of the calendar."""
+    """Cast ISO text to instants, all or none: None when one of them is no day of the calendar."""
     try:
         wall = texts.cast(pa.timestamp("ms"))
     except pa.ArrowInvalid:

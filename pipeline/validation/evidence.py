@@ -1,4 +1,4 @@
-"""What a file says about its shipments apart from the columns that are read for it.
+"""Evidence in a file about its shipments, outside the columns that are read for it.
 
 Facts only: each block is given the cells that say a direction or another status, by where they
 stand; statuses are resolved with them (``validation.status_resolution``).

@@ -1,4 +1,4 @@
-"""The words about headings that are missing: which, what was seen instead, and what is near."""
+"""The words about missing headings: which they are, which were seen, and the nearest."""
 
 import re
 from collections import Counter
@@ -96,12 +96,12 @@ def _is_heading_row(
 
 
 def looks_like_data(cell: str) -> bool:
-    """Tell whether a cell holds what headings do not: an id, an amount, a date, a long text."""
+    """Tell whether a cell is none of a heading: an id, an amount, a date, a long text."""
     return len(cell) > _LONGEST or bool(_DATA.search(cell))
 
 
 def spoken(role: Role) -> str:
-    """A role as a sentence says it."""
+    """Return a role as a sentence says it."""
     return "AWB" if role is Role.AWB else role.value.replace("_", " ")
 
 
@@ -131,7 +131,7 @@ def _advice(
 def _nearest(
     role: Role, headings: Sequence[str], profile: Profile, below: Sequence[Sequence[str]]
 ) -> list[str]:
-    """The headings that come closest to what the role is called, the nearest first."""
+    """Return the headings that come closest to what the role is called, the nearest first."""
     taken = {
         alias
         for other, aliases in profile.headers.items()

@@ -1,4 +1,4 @@
-"""Order ids: what may be taken off a cell's ends before it is judged, and nothing more."""
+"""Order ids: clean a cell's ends before it is judged, and nothing more."""
 
 import re
 
@@ -44,7 +44,7 @@ def canonical_ids(cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> pa.Arr
 
 
 def _word_like(cells: pa.Array) -> npt.NDArray[np.bool_]:
-    """Cells without a digit, which may be words for "nothing" although shaped like an id."""
+    """Return cells without a digit, which may be words for "nothing" although shaped like an id."""
     digits = pc.match_substring_regex(cells, "[0-9]")
     found: npt.NDArray[np.bool_] = ~digits.to_numpy(zero_copy_only=False)
     return found

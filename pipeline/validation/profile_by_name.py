@@ -21,7 +21,7 @@ _NEARLY = 85.0
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """The profile, why it was taken (a sentence's end), and what must be said about it."""
+    """The profile, why it was taken (a sentence's end), and the notices about it."""
 
     profile: Profile
     why: str
@@ -80,7 +80,7 @@ def did_you_mean(name: str, profiles: Mapping[str, Profile]) -> str:
 def profile_of_name(
     file_name: str, named: str | None, profiles: Mapping[str, Profile]
 ) -> Profile | None:
-    """The profile that folder (``named``) or file name decide on before anything is read."""
+    """Return the profile that folder (``named``) or file name decide on before anything is read."""
     choice = decided(file_name, named, profiles)
     return choice.profile if choice else None
 
@@ -112,7 +112,7 @@ def decided(file_name: str, named: str | None, profiles: Mapping[str, Profile]) 
 
 
 def read_as(profile: Profile, why: str, named: str) -> Notice:
-    """Build the notice of a named courier without a profile: what its file was read as."""
+    """Build the notice of a named courier without a profile, naming the profile used instead."""
     return Notice(
         code=Code.COURIER_UNKNOWN,
         message=f"There is no profile for the courier {quoted(named)}; the file was read as "

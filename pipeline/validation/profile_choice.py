@@ -44,7 +44,7 @@ class ProfileHeaderFinder:
         return any(fits(cells, profile) for profile in self._profiles)
 
     def later(self, headers: Sequence[str]) -> "LaterHeaders":
-        """Return what knows a heading row below this header."""
+        """Return a test for heading rows below this header."""
         return LaterHeaders(headers, self._profiles)
 
     def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
@@ -164,7 +164,7 @@ def _are_of_two(known: Sequence[set[Role]]) -> bool:
 def candidates(
     *, file_name: str, named: str | None, profiles: Mapping[str, Profile], default: str
 ) -> tuple[Profile, ...]:
-    """Profiles whose header may be looked for: one when name or file name already decide."""
+    """Return profiles whose header may be looked for: one when name or file name already decide."""
     choice = decided(file_name, named, profiles)
     if choice:
         return (choice.profile,)

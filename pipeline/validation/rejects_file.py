@@ -1,4 +1,4 @@
-"""A corrected rejects file coming back: undo the guard, and undo what a spreadsheet did to ids.
+"""A corrected rejects file: undo the guard, and the damage of a spreadsheet to ids.
 
 ``restore`` → the ledger is asked for the ids at ``references`` → ``restore_ids``. Columns whose
 name begins with ``_reject`` are not data; two of them say where each row came from.
@@ -49,7 +49,7 @@ def is_rejects_header(headers: Sequence[str]) -> bool:
 
 
 def origin(kind: str, sheet: str) -> str:
-    """Say what became of a rejects file: ``csv``, ``twin`` (our workbook) or ``workbook``.
+    """Return how a rejects file came back: ``csv``, ``twin`` (our workbook) or ``workbook``.
 
     ``kind`` is ``Manifest.kind``, ``sheet`` the name of the sheet.
     """
@@ -67,7 +67,7 @@ def restore_headers(headers: Sequence[str], origin: str) -> tuple[str, ...]:
 
 
 def restore(block: Block, headers: Sequence[str], origin: str) -> Block:
-    """Give the block with its original text; ``origin`` is what the function of that name says.
+    """Return the block with its original text; ``origin`` comes from the function of that name.
 
     From a CSV, one leading ``'`` goes from every cell. Our own workbook has none of ours. In
     another one, somebody may have saved the CSV as a workbook: there a ``'`` goes only where the
@@ -92,7 +92,7 @@ def restore(block: Block, headers: Sequence[str], origin: str) -> Block:
 
 
 def references(block: Block, headers: Sequence[str]) -> list[tuple[str, int] | None]:
-    """Give for each row the drop and record number it was rejected from; None: not told."""
+    """Return for each row the drop and record number it was rejected from; None: unknown."""
     drops = _column(block, headers, REJECT_DROP)
     rows = _column(block, headers, REJECT_ROW)
     if drops is None or rows is None:
@@ -138,7 +138,7 @@ def restore_ids(
 
 
 def rendering_matches(original_id: str, seen: str, kind: CellKind) -> bool:
-    """Say whether ``seen`` is what a spreadsheet makes of ``original_id`` when it damages it.
+    """Return whether ``seen`` is ``original_id`` as a spreadsheet damages it.
 
     ``kind`` is the cell's type; only TEXT (every cell of a CSV) and NUMBER can match. As text:
     the 15 digits a spreadsheet keeps and zeros, with or without ``.0``; scientific notation with
@@ -179,7 +179,7 @@ def _scientific_matches(
 
 
 def _significant(value: Decimal, digits: int, rounding: str) -> Decimal:
-    """The value with at most so many significant digits."""
+    """Return the value with at most so many significant digits."""
     if len(value.as_tuple().digits) <= digits:
         return value
     step = Decimal((0, (1,), value.adjusted() - digits + 1))
@@ -246,14 +246,14 @@ def _plain(header: str) -> str:
 
 
 class Family(Protocol):
-    """What is known of earlier drops, for a rejects file that comes back."""
+    """Earlier drops, for a rejects file that comes back."""
 
     def courier(self, drop_id: str) -> str | None: ...
     def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]: ...
 
 
 def parent_of(manifest: Manifest, family: Family) -> str | None:
-    """The drop that a rejects file came from: the first it names that we know."""
+    """Return the drop that a rejects file came from: the first it names that we know."""
     for sheet in manifest.sheets:
         if not is_rejects_header(sheet.headers):
             continue
@@ -278,7 +278,7 @@ def couriers(block: Block, headers: tuple[str, ...], family: Family) -> list[str
 
 
 def unguarded(block: Block, sheet: Sheet, manifest: Manifest) -> Block:
-    """The block with its cells as they were before we guarded them."""
+    """Return the block with its cells as they were before we guarded them."""
     return restore(block, sheet.headers, origin(manifest.kind, sheet.name))
 
 

@@ -1,4 +1,4 @@
-"""What a row's cells look like before they are read: how they lie, and which hold no value."""
+"""The shape of a row's cells before they are read: how they lie, and which hold no value."""
 
 from collections.abc import Iterator
 

@@ -33,7 +33,7 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def proofs(block: Block, columns: Mapping[int, DateRule]) -> frozenset[Proof]:
-    """Return what the dates of a block prove about columns, beyond what their rules say anyway."""
+    """Return the order of day and month that a block's dates prove, beyond the columns' rules."""
     found: set[Proof] = set()
     for column, rule in columns.items():
         if rule.read_as != "text":
@@ -156,7 +156,7 @@ _FIRST = 64
 
 
 class DateKinds(Struct, kw_only=True):
-    """How the dates of a file's columns are kept, gathered over its blocks.
+    """The kinds of dates in a file's columns, gathered over its blocks.
 
     A column that mixes date cells with dates typed as text was probably opened by a spreadsheet in
     another locale, which swapped day and month where it could (hazards, section D). A block alone
@@ -184,11 +184,11 @@ class DateKinds(Struct, kw_only=True):
                 self._typed.add(role)
 
     def mixed(self) -> frozenset[Role]:
-        """The date roles whose column holds both kinds."""
+        """Return the date roles whose column holds both kinds."""
         return frozenset(role for role in self._count if role in self._typed)
 
     def notices(self) -> tuple[Notice, ...]:
-        """A warning for each mixed column; the count is that of its date cells."""
+        """Return a warning for each mixed column; the count is that of its date cells."""
         return tuple(
             Notice(
                 code=Code.DATE_MIXED,

@@ -62,7 +62,7 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
 
 
 def status_cells(block: Block, at: int) -> pa.Array:
-    """The status column; a number that a spreadsheet shows as ``7`` may arrive as ``7.0``."""
+    """Return the status column; a number shown as ``7`` may arrive as ``7.0``."""
     cells = block.cells[at]
     kinds = block.kinds.get(at)
     if kinds is None or not (kinds == CellKind.NUMBER).any():
@@ -92,7 +92,7 @@ def _second_awbs(
 
 
 def _scans(block: Block, at: int | None, profile: Profile) -> pa.Array | None:
-    """The reason column's cells that are scans of this profile; "" for all others."""
+    """Return the reason column's cells that are scans of this profile; "" for all others."""
     scans = profile.statuses.scans
     if at is None or not scans:
         return None
@@ -217,7 +217,7 @@ def _differ(ruling: Ruling, other: Ruling, words: str) -> bool:
 def _claims(
     sources: tuple[str, ...], said: Sequence[str], around: Mapping[str, str]
 ) -> list[_Claim]:
-    """Return what is said of a row, nearest to it first.
+    """Return the claims about a row, nearest to it first.
 
     A file's name counts only where nothing else does.
     """

@@ -30,7 +30,7 @@ _SECRET_BYTES: Final = 32
 
 
 class Right(StrEnum):
-    """What somebody may do."""
+    """The rights of a user."""
 
     LOOK = "look"
     OPERATE = "operate"
@@ -49,7 +49,7 @@ class Visitor(Struct, frozen=True, kw_only=True):
 
     @property
     def operates(self) -> bool:
-        """True when this visitor may change something."""
+        """Return True when this visitor may change something."""
         return self.right is Right.OPERATE
 
 
@@ -102,7 +102,7 @@ def _check_user(name: str, user: WebUser) -> None:
 
 
 class Throttle:
-    """How long somebody who was wrong has to wait before the next try."""
+    """The wait after wrong log-ins, before the next try."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -110,7 +110,7 @@ class Throttle:
         self._lock = threading.Lock()
 
     def wait(self, *keys: str) -> float:
-        """Seconds until the next try; 0: now."""
+        """Return seconds until the next try; 0: now."""
         now = self._monotonic()
         with self._lock:
             return max((self._known.get(key, (0, now))[1] - now for key in keys), default=0.0)
@@ -140,7 +140,7 @@ class Access:
     def __init__(
         self, web: WebSettings, monotonic: Callable[[], float], *, secret: bytes | None = None
     ) -> None:
-        """Take the settings; ``secret``: what forms are known by, kept over restarts."""
+        """Take the settings; ``secret`` signs the forms, and is kept over restarts."""
         self._users: Mapping[str, WebUser] = web.users
         self._last = web.session_hours * 3600
         self._monotonic = monotonic
@@ -153,11 +153,11 @@ class Access:
 
     @property
     def needs_login(self) -> bool:
-        """True when users are set."""
+        """Return True when users are set."""
         return bool(self._users)
 
     def visitor(self, session: str, authorization: str) -> Visitor | None:
-        """Who sent this cookie or ``Authorization`` header; None: nobody we know."""
+        """Return who sent this cookie or ``Authorization`` header; None: nobody we know."""
         kind, _, token = authorization.partition(" ")
         if kind.casefold() == "bearer":
             return self._by_token(token.strip())
@@ -170,7 +170,7 @@ class Access:
         return Visitor(name=found.name, right=Right(self._users[found.name].role))
 
     def log_in(self, name: str, password: str) -> str | None:
-        """A new session's secret, or None when name and password do not fit."""
+        """Return a new session's secret, or None when name and password do not fit."""
         user = self._users.get(name)
         stored = user.password_hash.get_secret_value() if user and user.password_hash else None
         with self._hashing:
@@ -190,7 +190,7 @@ class Access:
             self._sessions.pop(_digest(session), None)
 
     def form_token(self, session: str) -> str:
-        """What every form of this session carries: no other site can know it."""
+        """Return what every form of this session carries: no other site can know it."""
         return hmac.new(self._secret, session.encode(), "sha256").hexdigest()
 
     def is_form_token(self, session: str, given: str) -> bool:
@@ -225,7 +225,7 @@ def kept_secret(path: Path) -> bytes | None:
 
 
 def new_session() -> str:
-    """A fresh secret for a cookie."""
+    """Return a fresh secret for a cookie."""
     return secrets.token_urlsafe(32)
 
 

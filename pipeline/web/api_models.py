@@ -1,4 +1,4 @@
-"""What the JSON API answers: the objects, as OpenAPI describes them."""
+"""The objects of the JSON API, as OpenAPI describes them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ class Problem(BaseModel):
 
 
 class Progress(BaseModel):
-    """How far a drop is that is being sent, in rows."""
+    """The progress of a drop that is being sent, in rows."""
 
     answered: int
     total: int
@@ -181,7 +181,7 @@ class UploadObject(BaseModel):
 
 
 class Asked(BaseModel):
-    """What was asked of the service; it does it at its next scan."""
+    """A request to the service; it acts on it at its next scan."""
 
     drop_id: str
     request: str
@@ -195,7 +195,7 @@ class OrderObject(BaseModel):
 
 
 class HealthObject(BaseModel):
-    """How things stand. Ages in seconds."""
+    """The state of the service. Ages in seconds."""
 
     service_is_alive: bool
     last_scan_at: datetime | None
@@ -292,7 +292,7 @@ class Sent(BaseModel):
 
 
 class CheckedFile(BaseModel):
-    """How one file would be read, and what would be sent."""
+    """One file as it would be read, and the updates that would be sent."""
 
     name: str
     left_out: bool = Field(description="True when it is not sent with the others.")
@@ -376,7 +376,7 @@ class CellOrder(BaseModel):
 
 
 class CellFault(BaseModel):
-    """What is wrong with the row now. ``column``: empty where it concerns the row."""
+    """A fault of the row now. ``column``: empty where it concerns the row."""
 
     column: str
     message: str

@@ -1,4 +1,4 @@
-"""The application: pages, endpoints for machines, and what becomes of an error."""
+"""The application: pages, endpoints for machines, error pages."""
 
 import re
 from pathlib import Path
@@ -84,7 +84,7 @@ _STATUS: Final[dict[type[ShipdropError], int]] = {
 
 
 def create_app(site: Site) -> FastAPI:
-    """The web page over one root. Nothing is opened before the first request needs it."""
+    """Return the web page over one root. Nothing is opened before the first request needs it."""
     app = FastAPI(
         title="Shipdrop",
         version="1",
@@ -190,7 +190,10 @@ async def _log_in_first(request: Request, _error: Exception) -> Response:
 
 
 async def _page_of(request: Request) -> str:
-    """The page that a form came from; what was typed into it is kept until after the log-in."""
+    """Return the page that a form came from.
+
+    What was typed into it is kept until after the log-in.
+    """
     path, front = request.url.path, front_of(request)
     for page_path in _PAGES:
         if found := re.fullmatch(page_path, path):

@@ -14,7 +14,10 @@ _ORDER: Final = [outcome.value for outcome in Outcome]
 
 
 def bar(rows: Mapping[str, int], total: int | None = None) -> Markup:
-    """Outcomes side by side, as wide as their share; what is missing to ``total`` stays empty."""
+    """Return outcomes side by side, as wide as their share.
+
+    What is missing to ``total`` stays empty.
+    """
     counts = [(name, rows.get(name, 0)) for name in _ORDER if rows.get(name, 0)]
     whole = max(total or 0, sum(count for _, count in counts))
     if not whole:

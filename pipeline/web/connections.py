@@ -101,7 +101,7 @@ class _Connection(H11Protocol):
 
     @property
     def _is_between(self) -> bool:
-        """True before a first request, and between two."""
+        """Return True before a first request, and between two."""
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn calls it never None
         return cycle is None or cycle.response_complete
 
@@ -111,7 +111,7 @@ class _Connection(H11Protocol):
 
     @property
     def awaits_client(self) -> bool:
-        """True where it is the client's turn."""
+        """Return True where it is the client's turn."""
         if self._is_between:
             return True
         return self.awaits_body and not self.flow.read_paused

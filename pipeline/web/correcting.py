@@ -27,7 +27,7 @@ _ROWS_NAMED: Final = 20
 def open_lines(
     rejects: Rejects, draft: Draft, fixed: Set[int], drop_id: str
 ) -> npt.NDArray[np.int64]:
-    """The lines that still need somebody: neither sound by now nor sent.
+    """Return the lines that still need somebody: neither sound by now nor sent.
 
     ``fixed``: numbers of the dropped file's rows that a corrected file mended; ``drop_id``: that
     file's.
@@ -47,7 +47,7 @@ def rows_with_value(rejects: Rejects, rule: Rule) -> int:
 
 
 def changed_lines(rejects: Rejects, draft: Draft) -> npt.NDArray[np.bool_]:
-    """Which lines have a cell that differs from the file."""
+    """Return which lines have a cell that differs from the file."""
     changed = np.zeros(len(rejects), dtype=bool)
     for rule in draft.rules:
         column = rejects.table.column(rule.column)
@@ -100,7 +100,7 @@ def what_is_left(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -
 def lines_to_send(
     rejects: Rejects, draft: Draft, fixed: Set[int], drop_id: str, *, whole_file: bool
 ) -> npt.NDArray[np.int64]:
-    """The lines that go out: those that were changed, and as somebody chose.
+    """Return the lines that go out: those that were changed, and as somebody chose.
 
     ``whole_file``: nothing of the file was sent, so that all lines go out unless left out.
     """
@@ -128,7 +128,7 @@ def write_corrected(
 
 
 def corrected_name(source_file: str) -> str:
-    """What the corrected file of a dropped file is called."""
+    """Return what the corrected file of a dropped file is called."""
     stem = stem_of(source_file)
     while len(stem.encode("utf-8", "replace")) > _NAME_BYTES:
         stem = stem[:-1]
@@ -147,7 +147,7 @@ class Shared(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """The id and its rows in a sentence."""
+        """Return the id and its rows in a sentence."""
         named = [f"row {row} (AWB {awb})" for row, awb in self.rows[:_ROWS_NAMED]]
         named += [f"row {row} (AWB {awb}), sent already" for row, awb in self.sent[:_ROWS_NAMED]]
         more = len(self.rows) + len(self.sent) - len(named)
@@ -186,7 +186,7 @@ def shared_ids(
 
 
 def _codes(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> pa.Array:
-    """The codes of some lines; one that was only ticked says that its status is true.
+    """Return the codes of some lines; one that was only ticked says that its status is true.
 
     So it is not held any more because of other rows.
     """
@@ -216,7 +216,7 @@ def _pieces(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> Ite
 def _column(
     rejects: Rejects, draft: Draft, column: int, lines: npt.NDArray[np.int64], wanted: pa.Array
 ) -> pa.Array:
-    """A column as it is now: rules first, since single cells win over them."""
+    """Return a column as it is now: rules first, since single cells win over them."""
     original = rejects.table.column(column).take(wanted).combine_chunks()
     values = original
     for rule in draft.rules:

@@ -32,7 +32,7 @@ _SENT: Final = (Outcome.ACCEPTED.value, Outcome.DUPLICATE.value, Outcome.UNKNOWN
 
 
 class Table(Struct, frozen=True, kw_only=True):
-    """What is corrected: a drop's rejects file, and what was changed so far.
+    """A drop's rejects file, and its changes so far.
 
     ``fixed``: rows that need nobody here: they were corrected, set aside, or are corrected in
     the file that this one corrects. ``aside``: row → reason, who, when.
@@ -46,17 +46,17 @@ class Table(Struct, frozen=True, kw_only=True):
 
     @property
     def lines_left(self) -> npt.NDArray[np.int64]:
-        """The lines that need somebody."""
+        """Return the lines that need somebody."""
         return correcting.open_lines(self.rejects, self.draft, self.fixed, self.drop.drop_id)
 
     @property
     def left(self) -> Rejects:
-        """What is wrong by now: only those lines, with their newest faults."""
+        """Return what is wrong by now: only those lines, with their newest faults."""
         return correcting.what_is_left(self.rejects, self.draft, self.lines_left)
 
     @property
     def whole_file(self) -> bool:
-        """True when nothing of the file was sent, so that all of it goes out again."""
+        """Return True when nothing of the file was sent, so that all of it goes out again."""
         return self.drop.state is DropState.REFUSED
 
 
@@ -165,7 +165,7 @@ def _returned(
 def replace_value(
     front: Front, visitor: Visitor, table: Table, rule: Rule, *, remember_for: str = "", who: str
 ) -> str:
-    """Give all rows that have one value another; return what was done, in words.
+    """Replace one value in all rows; return a sentence about it.
 
     The value itself takes a replacement back, and with it the word that was taught.
     ``remember_for``: the courier that writes the old value for what the new one means. Raises
@@ -250,7 +250,7 @@ def mark_of(doubts: Sequence[Shared]) -> str:
 
 
 def _sent_with(front: Front, table: Table, order_id: str) -> list[tuple[str, str]]:
-    """Row number and AWB of the file's rows that went out with an order id."""
+    """Return row number and AWB of the file's rows that went out with an order id."""
     path = drop_view.outbox_file(front.site, table.drop, "results")
     try:
         sheet = front.files.open(path, (*drop_view.RESULT_COLUMNS, "order_id"))

@@ -41,7 +41,7 @@ class OfCourier(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """All its rows."""
+        """Return all its rows."""
         return sum(self.rows.values())
 
 

@@ -35,7 +35,7 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """What was changed so far. Lines and columns count from 0 in the rejects file.
+    """The changes so far. Lines and columns count from 0 in the rejects file.
 
     ``identity``: the rejects file it was made for. ``cells``: line → column → value; these win
     over ``rules``. ``chosen``: line → whether it is to be sent, where somebody said so.
@@ -59,7 +59,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     judged: Mapping[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     def value(self, line: int, column: int, original: str) -> str:
-        """The cell as it is now."""
+        """Return the cell as it is now."""
         own = self.cells.get(line, {}).get(column)
         if own is not None:
             return own
@@ -69,7 +69,7 @@ class Draft(Struct, frozen=True, kw_only=True):
         return original
 
     def with_cell(self, line: int, column: int, value: str, original: str) -> "Draft":
-        """The draft with this cell; the original text again takes the change back."""
+        """Return the draft with this cell; the original text again takes the change back."""
         row = {k: v for k, v in self.cells.get(line, {}).items() if k != column}
         if value != replace(self, cells={}).value(line, column, original):
             row[column] = value
@@ -77,7 +77,7 @@ class Draft(Struct, frozen=True, kw_only=True):
         return replace(self, cells={**cells, line: row} if row else cells)
 
     def came_back(self, line: int, values: Sequence[str], told: tuple[str, str]) -> "Draft":
-        """The draft with a line open again, as it was sent with these cells."""
+        """Return the draft with a line open again, as it was sent with these cells."""
         plain = replace(self, cells={k: v for k, v in self.cells.items() if k != line})
         return replace(
             plain,
@@ -89,7 +89,7 @@ class Draft(Struct, frozen=True, kw_only=True):
         )
 
     def with_rule(self, rule: Rule) -> "Draft":
-        """The draft with this rule in place of one for the same value."""
+        """Return the draft with this rule in place of one for the same value."""
         others = [each for each in self.rules if (each.column, each.old) != (rule.column, rule.old)]
         return replace(self, rules=(*others, *([rule] if rule.new != rule.old else [])))
 
@@ -102,7 +102,7 @@ class Drafts:
         self._lock = threading.Lock()
 
     def read(self, drop_id: str, rejects: Rejects) -> Draft:
-        """What was changed so far; nothing when the rejects file was written anew since."""
+        """Return what was changed so far; nothing when the rejects file was written anew since."""
         identity = tuple(rejects.identity)
         try:
             told = orjson.loads(self._path(drop_id).read_bytes())
@@ -151,5 +151,5 @@ class Sheet(Struct):
 
     @property
     def is_full(self) -> bool:
-        """True when there are too many single changes."""
+        """Return True when there are too many single changes."""
         return sum(len(row) for row in self.draft.cells.values()) >= _MOST

@@ -56,13 +56,13 @@ class Rows(Struct, frozen=True, kw_only=True):
 
 
 def outbox_file(site: Site, drop: DropLine, kind: str) -> Path:
-    """Where a file of the drop lies, or would lie. The address says only which kind."""
+    """Return where a file of the drop lies, or would lie. The address says only which kind."""
     place = site.outbox_path / drop.folder if drop.folder else site.outbox_path
     return place / file_names.file_name(drop, FILES[kind][0])
 
 
 def original_file(site: Site, drop: DropLine) -> Path | None:
-    """The file as it was dropped, where it lies now."""
+    """Return the file as it was dropped, where it lies now."""
     day = drop.received_at.date()
     places = {
         DropState.REFUSED: site.root / "quarantine" / drop.drop_id,
@@ -74,7 +74,7 @@ def original_file(site: Site, drop: DropLine) -> Path | None:
 
 
 def downloads(site: Site, drop: DropLine) -> list[tuple[str, str]]:
-    """What can be fetched now: (name in the address, words)."""
+    """Return what can be fetched now: (name in the address, words)."""
     found = [
         (kind, FILES[kind][1]) for kind in _DOWNLOADS if outbox_file(site, drop, kind).is_file()
     ]
@@ -84,7 +84,7 @@ def downloads(site: Site, drop: DropLine) -> list[tuple[str, str]]:
 
 
 def progress_of(site: Site, drop: DropLine) -> tuple[Progress, Mapping[str, int]] | None:
-    """How far a drop is that is being sent, and what came of its rows so far."""
+    """Return how far a drop is that is being sent, and what came of its rows so far."""
     if drop.state is not DropState.OPEN:
         return None
     sent = dict(site.ledger.sent(drop.seq))
@@ -95,7 +95,7 @@ def progress_of(site: Site, drop: DropLine) -> tuple[Progress, Mapping[str, int]
 
 
 def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int) -> Rows:
-    """A page of the results file; ``outcome``, ``code``: "" for all. Raises StorageError."""
+    """Return a page of the results file; ``outcome``, ``code``: "" for all. Raises StorageError."""
     sheet = files.open(path, RESULT_COLUMNS)
     chosen = np.arange(len(sheet))
     if outcome:
@@ -130,7 +130,7 @@ def _rows(sheet: SheetFile, numbers: Sequence[int]) -> list[Row]:
 
 
 def counts_of(drop: DropLine, so_far: Mapping[str, int]) -> dict[str, int]:
-    """Outcome → rows, as reported or as far as it came."""
+    """Return outcome → rows, as reported or as far as it came."""
     if drop.state is DropState.OPEN and so_far:
         return dict(so_far)
     rows: Mapping[str, Any] = drop.summary["rows"] if drop.summary else {}

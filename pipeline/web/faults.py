@@ -72,7 +72,7 @@ class Group(Struct, frozen=True, kw_only=True):
 
     @property
     def replaceable(self) -> bool:
-        """True when a value is wrong in itself, so that another may stand in its place everywhere.
+        """Return True when a value is wrong in itself, so that it may be replaced everywhere.
 
         Of two endings of one order neither word is wrong. An order id or AWB belongs to one row:
         what stands in many rows, as a damaged id does, was different in each.
@@ -105,7 +105,7 @@ def read_rejects(path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
 
 
 def grouped(rejects: Rejects) -> list[Group]:
-    """The faults of the file, the most frequent first."""
+    """Return the faults of the file, the most frequent first."""
     counts: Counter[str] = Counter()
     values: dict[str, Counter[str]] = defaultdict(Counter)
     for codes, count in _value_counts(rejects.codes):
@@ -162,7 +162,7 @@ def _value_counts(column: pa.ChunkedArray) -> Iterable[tuple[str, int]]:
 
 
 def _roles(headers: Sequence[str], sheets: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Role → place among the columns of the rejects file, which are those of its sheets."""
+    """Return role → place among the columns of the rejects file, which are those of its sheets."""
     found: dict[str, int] = {}
     for sheet in sheets:
         for role, index in sheet["roles"].items():

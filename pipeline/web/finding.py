@@ -45,7 +45,7 @@ class Story(Struct, frozen=True, kw_only=True):
 
     @property
     def answer(self) -> "Answer":
-        """What became of it, in a sentence."""
+        """Return what became of it, in a sentence."""
         return answer_of(self.order_id, self.seen)
 
 
@@ -192,7 +192,7 @@ def _drops(site: Site, before: int | None) -> Iterator[DropLine]:
 
 
 def _orders_in(path: Path, awb: str) -> Iterator[str]:
-    """The orders of a results file in whose ``awb`` column exactly this stands."""
+    """Yield the orders of a results file in whose ``awb`` column exactly this stands."""
     wanted = guard_cell(awb).encode()
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:

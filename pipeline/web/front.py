@@ -1,4 +1,4 @@
-"""What every page needs: the site, the templates, who is asking, and forms that were checked."""
+"""The base of every page: the site, the templates, the visitor, and checked forms."""
 
 import threading
 from collections import OrderedDict
@@ -59,7 +59,10 @@ class Front(Struct, frozen=True, kw_only=True):
     unsaved: "Unsaved"
 
     def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
-        """A rejects file, or what was read of it a moment ago. Raises StorageError, OSError."""
+        """Return a rejects file, or what was read of it a moment ago.
+
+        Raises StorageError, OSError.
+        """
         return self.shelf.rejects(path, sheets)
 
 
@@ -104,13 +107,13 @@ class Unsaved:
                 self._kept.popitem(last=False)
 
     def move(self, before: str, after: str) -> None:
-        """Give a new session what the one before in the same browser had typed."""
+        """Hand a new session the entries of the one before in that browser."""
         with self._lock:
             for session, path in [key for key in self._kept if key[0] == before]:
                 self._kept[after, path] = self._kept.pop((session, path))
 
     def take(self, session: str, path: str) -> FormData | None:
-        """Return what was typed into this page, once."""
+        """Return the entries of this page, once."""
         with self._lock:
             return self._kept.pop((session, path), None)
 
@@ -160,7 +163,7 @@ class NotPossible(ShipdropError):
 
 
 def front_of(request: Request) -> Front:
-    """The web page that a request is for."""
+    """Return the web page that a request is for."""
     front: Front = request.app.state.front
     return front
 
@@ -169,7 +172,7 @@ AtFront = Annotated[Front, Depends(front_of)]
 
 
 def looking(request: Request, front: AtFront) -> Visitor:
-    """Whoever may look. Raises LogInFirst."""
+    """Return the visitor, who may look. Raises LogInFirst."""
     header = request.headers.get("authorization", "")
     visitor = front.access.visitor(request.scope["session"], header)
     if visitor is None:
@@ -181,7 +184,7 @@ Looker = Annotated[Visitor, Depends(looking)]
 
 
 def operating(visitor: Looker) -> Visitor:
-    """Whoever may change something. Raises LogInFirst or NotAllowed."""
+    """Return the visitor, who may change something. Raises LogInFirst or NotAllowed."""
     if not visitor.operates:
         raise NotAllowed(
             "Your account is read-only.",
@@ -218,7 +221,7 @@ async def read_form(
 
 
 def check_machine(request: Request, front: Front, visitor: Visitor) -> None:
-    """The same for a body that is no form. Raises NotAllowed.
+    """Check a request whose body is no form. Raises NotAllowed.
 
     A machine gives its token with the request. Without users it gives nothing, and a browser that
     was led here by another site says so.
@@ -230,7 +233,9 @@ def check_machine(request: Request, front: Front, visitor: Visitor) -> None:
 
 
 def changing_by_machine(request: Request, front: AtFront, visitor: Operator) -> Visitor:
-    """Whoever may change something, in a request whose body is no form; asked before its body is.
+    """Return whoever may change something, in a request whose body is no form.
+
+    Asked before its body is.
 
     Raises LogInFirst or NotAllowed.
     """
@@ -252,7 +257,7 @@ def _check(token: str, request: Request, front: Front, visitor: Visitor) -> None
 
 
 def text_of(form: FormData, name: str, default: str = "") -> str:
-    """A text field of a form."""
+    """Return a text field of a form."""
     value = form.get(name, default)
     return value if isinstance(value, str) else default
 
@@ -265,7 +270,7 @@ async def show(
     visitor: Visitor | None,
     status: int = 200,
 ) -> Response:
-    """``page``, made away from the event loop."""
+    """Return ``page``, made away from the event loop."""
     return await run_in_threadpool(page, request, template, values, visitor=visitor, status=status)
 
 
@@ -277,7 +282,7 @@ def page(
     visitor: Visitor | None,
     status: int = 200,
 ) -> Response:
-    """A page as HTML. ``visitor``: None on pages for everybody."""
+    """Return a page as HTML. ``visitor``: None on pages for everybody."""
     front = front_of(request)
     api = front.strip.health().api if visitor is not None else ""
     given = {
@@ -292,7 +297,7 @@ def page(
 
 
 def _to_do_count(front: Front) -> int:
-    """The badge; 0 where the ledger cannot be read, as the strip tells."""
+    """Return the badge; 0 where the ledger cannot be read, as the strip tells."""
     with suppress(StorageError):
         return front.to_do.count()
     return 0

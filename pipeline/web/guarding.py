@@ -1,4 +1,4 @@
-"""What holds for every request: whose host it names, how large it is, and what browsers may do."""
+"""Checks and headers of every request: its host, its size, and the policy for browsers."""
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
@@ -149,7 +149,7 @@ class TooLarge(Exception):
 
 
 def cookie(session: str, scheme: str) -> str:
-    """The ``Set-Cookie`` header for a session."""
+    """Return the ``Set-Cookie`` header for a session."""
     secure = "; Secure" if scheme == "https" else ""
     return f"{COOKIE}={session}; Path=/; HttpOnly; SameSite=Lax{secure}"
 
@@ -163,7 +163,7 @@ def same_origin(headers: Headers) -> bool:
 
 
 def _host_is_ours(host: str, web: WebSettings) -> bool:
-    """Against names of strangers that lead to this machine (DNS rebinding)."""
+    """Return whether the host is ours, against DNS rebinding."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:

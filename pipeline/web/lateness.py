@@ -1,4 +1,4 @@
-"""Which couriers' files are late, by what their profiles expect and what came."""
+"""Find late couriers: their profiles' expectations against the files that came."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -21,7 +21,10 @@ class Courier(Struct, frozen=True, kw_only=True):
 
 
 def couriers(site: Site, tally: Tally) -> list[Courier]:
-    """Every courier that has a profile; those that are late first, then those that sent last."""
+    """Return every courier that has a profile.
+
+    Those that are late first, then those that sent last.
+    """
     last_of = tally.last_of()
     found = [_courier(site, profile, last_of.get(name)) for name, profile in site.profiles.items()]
     return sorted(

@@ -37,11 +37,11 @@ class Measures(Collector):
         self._registry.register(self)
 
     def describe(self) -> Sequence[Metric]:
-        """Nothing beforehand: taking the measures needs the ledger."""
+        """Return no measures beforehand: taking them needs the ledger."""
         return ()
 
     def text(self) -> bytes:
-        """The measures as Prometheus reads them. Raises StorageError."""
+        """Return the measures as Prometheus reads them. Raises StorageError."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -116,7 +116,7 @@ def _health(health: Health) -> Iterator[Metric]:
 
 
 def _cluster(told: Mapping[str, Any]) -> Iterator[Metric]:
-    """What ``shipdrop cluster status`` tells, of all roots of the ledger."""
+    """Yield what ``shipdrop cluster status`` tells, of all roots of the ledger."""
     crew = told["workers"]
     workers = GaugeMetricFamily("shipdrop_workers", "Workers by state", labels=("state",))
     for state, count in (

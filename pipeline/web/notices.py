@@ -98,7 +98,7 @@ class Notices:
         self._idle_at: float | None = None
 
     def look(self) -> None:
-        """Note what has changed since the last look. Raises StorageError."""
+        """Note the changes since the last look. Raises StorageError."""
         before = len(self._waiting)
         self._waiting += [*self._ends(), *self._late()]
         if troubles := [*self._troubles()]:
@@ -133,7 +133,7 @@ class Notices:
         return f"{event.words} {self._pages}{event.place}" if self._pages else event.words
 
     def _ends(self) -> Iterator[Event]:
-        """Drops that ended since, and were refused or have rows that need a person."""
+        """Yield drops that ended since, and were refused or have rows that need a person."""
         for drop in self._site.ledger.ended(self._told.closing):
             self._told.closing = drop.closing
             if drop.state.closed and (words := _ended(drop)):

@@ -1,4 +1,4 @@
-"""Passwords and tokens: only their hashes are kept, and checking one takes the same time always.
+"""Passwords and tokens: only their hashes are kept, and checking one takes equal time always.
 
 A password is hashed with argon2id. A token is 32 random bytes: nobody can guess it, so that a plain
 SHA-256 is enough, and a machine may ask often.
@@ -19,18 +19,18 @@ _NOBODY: Final = _HASHER.hash(secrets.token_hex(16))
 
 
 def hash_password(password: str) -> str:
-    """The text that stands for a password in ``web.users.<name>.password_hash``."""
+    """Return the text that stands for a password in ``web.users.<name>.password_hash``."""
     return _HASHER.hash(password)
 
 
 def new_token() -> tuple[str, str]:
-    """A fresh token, and the text that stands for it in ``web.users.<name>.token_hash``."""
+    """Return a fresh token, and the text that stands for it in ``web.users.<name>.token_hash``."""
     token = f"sd_{secrets.token_urlsafe(32)}"
     return token, hash_token(token)
 
 
 def hash_token(token: str) -> str:
-    """The text that stands for a token in the settings."""
+    """Return the text that stands for a token in the settings."""
     return _TOKEN_PREFIX + hashlib.sha256(token.encode()).hexdigest()
 
 

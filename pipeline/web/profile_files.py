@@ -121,7 +121,7 @@ def keep_words(site: Site, courier: str, words: list[Word]) -> None:
 
 
 def _record(site: Site, courier: str) -> Path:
-    """Where is kept who taught what: not below ``state/web``, whose files go with their rows."""
+    """Return the path of the history of taught words, which outlives the files of ``state/web``."""
     return site.root / "state" / "learned" / f"{courier}.json"
 
 

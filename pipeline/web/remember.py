@@ -1,4 +1,4 @@
-"""Remembering what a courier means by a status: one more word in its profile under ``couriers/``.
+"""Remember a courier's status word: one more in its profile under ``couriers/``.
 
 The profile is read again as it would be before it takes the old one's place; one that would not be
 understood, or would contradict itself, is never written.

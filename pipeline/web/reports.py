@@ -30,17 +30,17 @@ class OfDay(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """All its rows."""
+        """Return all its rows."""
         return sum(self.rows.values())
 
     @property
     def share(self) -> float:
-        """Per cent of its rows that had to be corrected."""
+        """Return per cent of its rows that had to be corrected."""
         return _share(self.rows)
 
     @property
     def typical(self) -> float | None:
-        """The median of ``seconds``."""
+        """Return the median of ``seconds``."""
         return statistics.median(self.seconds) if self.seconds else None
 
 
@@ -53,12 +53,12 @@ class OfCourier(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """All its rows."""
+        """Return all its rows."""
         return sum(self.rows.values())
 
     @property
     def share(self) -> float:
-        """Per cent of its rows that had to be corrected."""
+        """Return per cent of its rows that had to be corrected."""
         return _share(self.rows)
 
 
@@ -89,22 +89,22 @@ class Report(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """All rows."""
+        """Return all rows."""
         return sum(self.rows.values())
 
     @property
     def total_before(self) -> int:
-        """All rows of the days before."""
+        """Return all rows of the days before."""
         return sum(self.before.values())
 
     @property
     def share(self) -> float:
-        """Per cent of the rows that had to be corrected."""
+        """Return per cent of the rows that had to be corrected."""
         return _share(self.rows)
 
     @property
     def share_before(self) -> float:
-        """Per cent of the rows of the days before that had to be corrected."""
+        """Return per cent of the rows of the days before that had to be corrected."""
         return _share(self.before)
 
 

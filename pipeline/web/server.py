@@ -97,7 +97,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _end_with_parent() -> None:
-    """The run that started us holds the other end of stdin: it closes however the run ends."""
+    """End with the run that started this page: its end of stdin closes however it ends."""
     while os.read(sys.stdin.fileno(), 1024):
         continue
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""What many look at is made once: answers of a moment ago, for those who ask for the same."""
+"""Share answers of a moment ago among those who ask for them."""
 
 import threading
 from collections import OrderedDict
@@ -20,7 +20,7 @@ class Shared:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        """What ``make`` gives, or gave a moment ago under the same key."""
+        """Return the result of ``make``, or that of a moment ago under this key."""
         now = self._monotonic()
         with self._lock:
             kept = self._kept.get(key)

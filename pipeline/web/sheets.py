@@ -46,7 +46,7 @@ class SheetFile(Struct, frozen=True, kw_only=True):
         return len(self.begins) - 1
 
     def records(self, numbers: Sequence[int]) -> list[tuple[str, ...]]:
-        """The cells of these records (from 0), as they were before the guard."""
+        """Return the cells of these records (from 0), as they were before the guard."""
         found = []
         try:
             with self.path.open("rb") as file:
@@ -59,11 +59,11 @@ class SheetFile(Struct, frozen=True, kw_only=True):
         return found
 
     def where(self, column: str, wanted: str) -> npt.NDArray[np.int64]:
-        """The records whose ``column`` holds exactly this value."""
+        """Return the records whose ``column`` holds exactly this value."""
         return self._matching(column, lambda value: value == wanted)
 
     def where_labelled(self, column: str, label: str) -> npt.NDArray[np.int64]:
-        """The records whose ``column``, a list of labels with ``;`` between them, has this one."""
+        """Return the records whose ``column``, labels with ``;`` between them, has this one."""
         return self._matching(column, lambda value: label in value.split(";"))
 
     def _matching(self, column: str, fits: Any) -> npt.NDArray[np.int64]:  # noqa: ANN401 - a test
@@ -80,7 +80,7 @@ class SheetFiles:
         self._lock = threading.Lock()
 
     def open(self, path: Path, columns: Sequence[str]) -> SheetFile:
-        """Index a file, or take the index of a moment ago. Raises StorageError."""
+        """Return index a file, or take the index of a moment ago. Raises StorageError."""
         try:
             identity = identity_of(path)
             with self._lock:
@@ -99,13 +99,13 @@ class SheetFiles:
 
 
 def identity_of(path: Path) -> Identity:
-    """What tells this file, in this state, from any other. Raises OSError."""
+    """Return what tells this file, in this state, from any other. Raises OSError."""
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def read_table(path: Path) -> tuple[tuple[str, ...], pa.Table]:
-    """The whole file as text: header, and a table whose columns are ``f0``, ``f1``, ….
+    """Return the whole file as text: header, and a table whose columns are ``f0``, ``f1``, ….
 
     Its cells are guarded as in the file. Raises StorageError.
     """
@@ -155,7 +155,7 @@ def _header(path: Path) -> tuple[str, ...]:
 
 
 def _beginnings(path: Path) -> npt.NDArray[np.int64]:
-    """Where records begin: after each line end that stands outside quotes."""
+    """Return where records begin: after each line end that stands outside quotes."""
     parts, base, inside = [], 0, 0
     with path.open("rb") as file:
         while piece := file.read(_PIECE):

@@ -56,11 +56,11 @@ class Staged(Struct, frozen=True, kw_only=True):
 
     @property
     def left_in(self) -> list[int]:
-        """The places of the files that are to be sent."""
+        """Return the places of the files that are to be sent."""
         return [place for place in range(len(self.names)) if place not in self.left_out]
 
     def paths(self, site: Site) -> list[Path]:
-        """Where the files lie, each under the name it will have in the inbox."""
+        """Return where the files lie, each under the name it will have in the inbox."""
         place = _place(site, self.batch)
         return [
             place / str(number) / uploads.clean_name(name) for number, name in enumerate(self.names)
@@ -117,7 +117,7 @@ def has_room(site: Site, size: int) -> bool:
 
 
 def staged(site: Site, batch: str) -> Staged:
-    """What was kept under this name. Raises NotThere."""
+    """Return what was kept under this name. Raises NotThere."""
     try:
         if not batch.isalnum():
             raise ValueError(batch)

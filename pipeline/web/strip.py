@@ -32,7 +32,7 @@ class Strip:
         self._seen = threading.Condition()
 
     def health(self) -> Health:
-        """How things stand now, or did a moment ago."""
+        """Return how things stand now, or did a moment ago."""
         with self._seen:
             now = self._site.clock.monotonic()
             if self._kept is not None and now - self._kept[0] <= _KEPT_SECONDS:
@@ -49,7 +49,7 @@ class Strip:
             return self._meanwhile(self._site.clock.monotonic() - began)
 
     def waiting(self) -> Waiting:
-        """Everything that lies in the inbox now, or did a moment ago."""
+        """Return everything that lies in the inbox now, or did a moment ago."""
         self.health()
         return self._waiting
 

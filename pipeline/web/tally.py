@@ -1,4 +1,4 @@
-"""What all drops came to, added up: by day, courier, outcome and code.
+"""Totals over all drops: by day, courier, outcome and code.
 
 Kept in memory and brought up to date by looking only at drops that may have changed, so that a page
 or a scrape costs little however long the ledger is.
@@ -31,7 +31,7 @@ def day_named(text: str) -> date:
 
 
 class Counted(Struct, frozen=True, kw_only=True):
-    """What one drop came to. ``seconds``: from its arrival to its end, once it is through."""
+    """The counts of one drop. ``seconds``: from its arrival to its end, once it is closed."""
 
     drop_id: str
     received_at: datetime
@@ -56,14 +56,14 @@ class Tally:
         self._lock = threading.Lock()
 
     def drops(self) -> list[Counted]:
-        """Every drop, oldest first, as of now or a moment ago."""
+        """Return every drop, oldest first, as of now or a moment ago."""
         with self._lock:
             if self._site.clock.monotonic() >= self._due:
                 self._catch_up()
             return list(self._drops.values())
 
     def today(self) -> date:
-        """Today where the manifests come from."""
+        """Return today where the manifests come from."""
         return self._site.clock.now().astimezone(self._zone).date()
 
     def day_of(self, when: datetime) -> date:
@@ -103,7 +103,7 @@ class Tally:
         return found
 
     def rows(self) -> Counter[tuple[str, str]]:
-        """Rows by courier and outcome, of all drops."""
+        """Return rows by courier and outcome, of all drops."""
         found: Counter[tuple[str, str]] = Counter()
         for each in self.drops():
             for outcome, count in each.rows.items():
@@ -111,15 +111,15 @@ class Tally:
         return found
 
     def files(self) -> Counter[tuple[str, str]]:
-        """Drops by courier and state."""
+        """Return drops by courier and state."""
         return Counter((each.courier, each.state.value) for each in self.drops())
 
     def to_do(self) -> Counter[str]:
-        """Rows that need a person now, by courier."""
+        """Return rows that need a person now, by courier."""
         return Counter({courier: rows for courier, (rows, _) in self._site.ledger.to_do().items()})
 
     def last_of(self) -> Mapping[str, Counted]:
-        """Courier → its newest drop."""
+        """Return courier → its newest drop."""
         return {each.courier: each for each in self.drops()}
 
     def _catch_up(self) -> None:

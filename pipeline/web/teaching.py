@@ -90,7 +90,7 @@ class Teaching(Struct, frozen=True, kw_only=True):
 
     @property
     def short(self) -> str:
-        """The name of the profile."""
+        """Return the name of the profile."""
         return self.courier or self.name
 
 

@@ -20,7 +20,7 @@ _HERE: Final = Path(__file__).parent
 
 
 def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
-    """The templates of one web page, with what they may call."""
+    """Return the templates of one web page, with what they may call."""
     zone = ZoneInfo(site.settings.manifest.timezone)
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
@@ -67,18 +67,18 @@ def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
 
 
 def since(when: datetime, now: datetime) -> str:
-    """How long ago a moment was: ``3 min``."""
+    """Return how long ago a moment was: ``3 min``."""
     return words.ago(max(0.0, (now - when).total_seconds()))
 
 
 def address(path: str, **query: Any) -> str:  # noqa: ANN401 - whatever prints
-    """A path with the parts of its query that say something."""
+    """Return a path with the parts of its query that say something."""
     told = {key: value for key, value in query.items() if value not in {None, ""}}
     return f"{path}?{urlencode(told)}" if told else path
 
 
 @cache
 def asset(name: str) -> str:
-    """The address of a static file, with a mark of what it holds."""
+    """Return the address of a static file, with a mark of what it holds."""
     digest = hashlib.sha256((_HERE / "static" / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?v={digest}"

@@ -63,12 +63,12 @@ class ToDo:
         self._path = site.root / "state" / "web" / "put_off.json"
 
     def count(self) -> int:
-        """How many things there are to see to. Raises StorageError."""
+        """Return how many things there are to see to. Raises StorageError."""
         others = [*self._waiting(), *self._late(), *self._api()]
         return self.files() + len(self._without_put_off(others))
 
     def items(self) -> dict[Kind, list[Item]]:
-        """All of them by kind, the oldest first. Raises StorageError."""
+        """Return all of them by kind, the oldest first. Raises StorageError."""
         found: dict[Kind, list[Item]] = {kind: [] for kind in KINDS}
         lines = self._site.ledger.search(Search(to_do=True, limit=MOST, backward=True))
         others = self._without_put_off([*self._waiting(), *self._late(), *self._api()])
@@ -86,7 +86,7 @@ class ToDo:
         return next((each for each in found if each.drop_id != drop_id), None)
 
     def files(self) -> int:
-        """How many files there are to see to, told one by one or not."""
+        """Return how many files there are to see to, told one by one or not."""
         return self._site.ledger.hits(Search(to_do=True))
 
     def set_aside(self, item: Item, *, reason: str, who: str) -> None:
@@ -102,7 +102,7 @@ class ToDo:
         self._write(self._others(kind, key))
 
     def put_off(self) -> list[PutOff]:
-        """What was set aside and would be there else."""
+        """Return what was set aside and would be there else."""
         there = {(e.kind, e.key, e.mark) for e in (*self._waiting(), *self._late())}
         return [each for each in self._read() if (each.kind, each.key, each.mark) in there]
 
@@ -111,7 +111,7 @@ class ToDo:
         return [each for each in items if (each.kind, each.key, each.mark) not in off]
 
     def waiting(self) -> Waiting:
-        """Everything that lies in the inbox, as the strip saw it a moment ago."""
+        """Return everything that lies in the inbox, as the strip saw it a moment ago."""
         return self._strip.waiting()
 
     def _waiting(self) -> Iterator[Item]:

@@ -1,4 +1,4 @@
-"""What somebody typed into cells: taken over where it is a change, kept apart where two differ."""
+"""Entries typed into cells: applied where they are changes, kept apart where two differ."""
 
 import tempfile
 import threading
@@ -24,7 +24,7 @@ _JUDGES: Final = threading.BoundedSemaphore(1)
 
 
 class Typed(Struct, frozen=True, kw_only=True):
-    """A cell as somebody left it. ``had``: what was shown there before, None: what stands now."""
+    """A cell as somebody left it. ``had``: the text shown there before, None: the present one."""
 
     line: int
     column: int
@@ -48,7 +48,7 @@ class Conflict(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """Both values in a sentence."""
+        """Return both values in a sentence."""
         by = f" by {self.who}" if self.who else ""
         what = "was sent meanwhile" if self.sent else "was changed meanwhile"
         return (
@@ -60,7 +60,7 @@ class Conflict(Struct, frozen=True, kw_only=True):
 def take_over(
     sheet: Sheet, rejects: Rejects, cells: Sequence[Typed], *, who: str, at: str
 ) -> list[Conflict]:
-    """Put what was typed into the draft; return what somebody else had changed meanwhile.
+    """Put typed entries into the draft; return the cells that somebody else changed meanwhile.
 
     Only a cell that differs from what was shown is a change: what another person typed into other
     cells stays. Where both changed one cell, what stands stays.
@@ -108,7 +108,7 @@ def as_typed(text: str) -> str:
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """What became of a cell. ``going``: how many rows would be sent now."""
+    """The result of keeping a cell. ``going``: how many rows would be sent now."""
 
     conflicts: Sequence[Conflict]
     faults: Sequence[Mapping[str, str]] = ()

@@ -82,12 +82,15 @@ def put(
 
 
 def new_batch() -> str:
-    """A name for files that come together; it cannot be guessed."""
+    """Return a name for files that come together; it cannot be guessed."""
     return secrets.token_hex(12)
 
 
 def clean_name(given: str) -> str:
-    """A name for the inbox from what a browser or program said: its last part, nothing hidden."""
+    """Return a name for the inbox from what a browser or program said.
+
+    Its last part, nothing hidden.
+    """
     last = given.replace("\\", "/").rpartition("/")[2]
     plain = "".join(
         "_" if unicodedata.category(each) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else each
@@ -100,7 +103,10 @@ def clean_name(given: str) -> str:
 
 
 def batch_of(site: Site, batch: str) -> list[Upload]:
-    """The files that came together, in the order of their names; none for an unknown batch."""
+    """Return the files that came together, in the order of their names.
+
+    None for an unknown batch.
+    """
     if not batch.isalnum():
         return []
     found = _read(_batch_place(site, batch).glob("*.json"))
@@ -108,7 +114,7 @@ def batch_of(site: Site, batch: str) -> list[Upload]:
 
 
 def note_of(site: Site, drop: DropLine) -> Upload | None:
-    """The upload that became this drop, or None: it came another way."""
+    """Return the upload that became this drop, or None: it came another way."""
     if not drop.sha256:
         return None
     fits = [
@@ -122,7 +128,7 @@ def note_of(site: Site, drop: DropLine) -> Upload | None:
 
 
 def drop_of(site: Site, upload: Upload) -> DropLine | None:
-    """The drop that an upload became, or None: it still waits in the inbox."""
+    """Return the drop that an upload became, or None: it still waits in the inbox."""
     at = datetime.fromisoformat(upload.at)
     later = [
         drop
@@ -141,7 +147,7 @@ def _batch_place(site: Site, batch: str) -> Path:
 
 
 def _keep(site: Site, upload: Upload) -> None:
-    """Under its hash and under its batch, so that neither is ever searched for."""
+    """Keep the note under its hash and under its batch, so that neither is ever searched for."""
     name = f"{upload.sha256}-{secrets.token_hex(6)}.json"
     for place in (_hash_place(site, upload.sha256), _batch_place(site, upload.batch)):
         path = place / name

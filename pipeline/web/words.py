@@ -1,4 +1,4 @@
-"""How things are said on the page: counts, times, states, and a drop's verdict in one sentence."""
+"""Words of the page: counts, times, states, and a drop's verdict in one sentence."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -107,24 +107,24 @@ WHY: Final[Mapping[str, str]] = {
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """How far a drop is: updates answered, of all that are to be sent."""
+    """The progress of a drop: updates answered, of all that are to be sent."""
 
     answered: int
     total: int
 
 
 def number(value: int | float) -> str:
-    """``1,240``."""
+    """Return ``1,240``."""
     return f"{value:,.0f}"
 
 
 def counted(count: int, one: str, many: str = "") -> str:
-    """``1 row``, ``1,240 rows``."""
+    """Return ``1 row``, ``1,240 rows``."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
 def ago(seconds: float) -> str:
-    """``just now``, ``40 s``, ``3 min``, ``5 h``, ``2 days``."""
+    """Return ``just now``, ``40 s``, ``3 min``, ``5 h``, ``2 days``."""
     if seconds < 1.5:
         return "1 s"
     for limit, step, unit in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
@@ -134,7 +134,7 @@ def ago(seconds: float) -> str:
 
 
 def moment(when: datetime, zone: ZoneInfo, now: datetime) -> str:
-    """``14:02`` today, ``22 Nov, 14:02`` this year, with the year before."""
+    """Return ``14:02`` today, ``22 Nov, 14:02`` this year, with the year before."""
     local, today = when.astimezone(zone), now.astimezone(zone)
     if local.date() == today.date():
         return f"{local:%H:%M}"
@@ -142,7 +142,7 @@ def moment(when: datetime, zone: ZoneInfo, now: datetime) -> str:
 
 
 def size(count: int) -> str:
-    """``812 bytes``, ``1.2 MB``."""
+    """Return ``812 bytes``, ``1.2 MB``."""
     if count < 1000:
         return counted(count, "byte")
     for limit, step, unit in ((1e6, 1e3, "kB"), (1e9, 1e6, "MB")):
@@ -152,7 +152,7 @@ def size(count: int) -> str:
 
 
 def day_name(day: date) -> str:
-    """``Saturday, 28 November``."""
+    """Return ``Saturday, 28 November``."""
     return f"{day:%A, %-d %B}"
 
 
@@ -222,7 +222,7 @@ def _cancelled(rows: Mapping[str, int]) -> str:
 
 
 def _what_is_left(drop: DropLine) -> str:
-    """A file some of whose rows were dealt with."""
+    """Return a file some of whose rows were dealt with."""
     done = [
         f"{number(count)} {said}"
         for count, said in (

@@ -16,7 +16,7 @@ _TOKEN_NAMES = ("access_token", "accessToken", "token")
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
-    """How to get a token: fixed, from a file that is read again when it changes, or fetched.
+    """The source of a token: fixed, a file that is read again when it changes, or the API.
 
     With both, the file counts, and the fixed one while the file cannot be read.
     """
@@ -49,7 +49,7 @@ class Tokens:
         self.generation = 0
 
     async def current(self) -> str:
-        """The token to send. Raises Held when there is none, Transient when it may come later."""
+        """Return the token. Raises Held when there is none, Transient when it may come later."""
         if self._file is not None:
             self._read(self._file)
         elif not self._token and self._login is not None:
@@ -122,14 +122,14 @@ class Tokens:
 
 
 def _sound(token: str, what: str) -> str:
-    """The token, if it can travel in a header."""
+    """Return the token, if it can travel in a header."""
     if token and not (token.isascii() and token.isprintable() and " " not in token):
         raise Held(f"There are characters in {what} that no token has.")
     return token
 
 
 def token_in(body: bytes) -> str | None:
-    """The token in an answer of the token endpoint, whose field names are not published."""
+    """Return the token in an answer of the token endpoint, whose field names are not published."""
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -34,7 +34,7 @@ __all__ = ["Credentials", "KonnectApi"]
 
 
 class _Put(httpx.Request):
-    """A PUT of which only the body is new: httpx would prepare the same headers for each call."""
+    """A PUT of which only the body is new: httpx would prepare its headers for each call."""
 
     def __init__(self, url: httpx.URL, headers: httpx.Headers, body: bytes) -> None:
         self.method = "PUT"
@@ -111,7 +111,7 @@ class KonnectApi:
         return await self._call(httpx.Request("GET", url, headers={**_COMMON, **headers}))
 
     async def _call(self, request: httpx.Request) -> Reply:
-        """The one place where the client library's errors become ours."""
+        """Make a call: the one place where the client library's errors become ours."""
         try:
             response = await self._transport.handle_async_request(request)
         except httpx.TransportError as error:
@@ -132,7 +132,7 @@ async def _whole(response: httpx.Response) -> bytes:
 
 
 def _inflate(body: bytes, coding: str) -> bytes:
-    """The body of a gateway that compresses though it was asked not to; cut like any other.
+    """Return the body of a gateway that compresses though it was asked not to; cut like any other.
 
     What cannot be inflated stays as it is: it is no JSON then, and its rows are asked about.
     """

@@ -68,7 +68,7 @@ def parse_order_info(reply: Reply, order_id: str, milestone: Milestone) -> Reach
 
 
 def _orders_of(reply: Reply) -> list[object] | None:
-    """The orders that it lists, in the published shape; None if it has another."""
+    """Return the orders that it lists, in the published shape; None if it has another."""
     if not 200 <= reply.status < 300:
         return None
     try:

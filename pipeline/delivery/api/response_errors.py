@@ -1,4 +1,4 @@
-"""Answers: what an answer's body says, whatever its shape: its errors, whom they name, its words.
+"""Read an answer's body, whatever its shape: its errors, the orders they name, its words.
 
 Used by ``parse_status_response`` alone. Everything here takes foreign data: bounded in
 depth and length, and never raising.
@@ -59,7 +59,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
 
 def is_json(reply: Reply) -> bool:
-    """Whether the body is JSON of any kind."""
+    """Return whether the body is JSON of any kind."""
     try:
         orjson.loads(reply.body)
     except orjson.JSONDecodeError:
@@ -68,7 +68,7 @@ def is_json(reply: Reply) -> bool:
 
 
 def json_object(reply: Reply) -> dict[str, Any] | None:
-    """The body, if it is a JSON object."""
+    """Return the body, if it is a JSON object."""
     try:
         body = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
@@ -77,7 +77,7 @@ def json_object(reply: Reply) -> dict[str, Any] | None:
 
 
 def levels(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Where counts and errors may lie: in ``data``, else on top, else in ``meta``."""
+    """Return where counts and errors may lie: in ``data``, else on top, else in ``meta``."""
     return [
         *(each for each in (body.get("data"),) if isinstance(each, dict)),
         body,
@@ -86,12 +86,18 @@ def levels(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def is_published(body: Mapping[str, Any]) -> bool:
-    """Whether it has what the API publishes of a success: the objects ``data`` and ``meta``."""
+    """Return whether it has what the API publishes of a success.
+
+    The objects ``data`` and ``meta``.
+    """
     return isinstance(body.get("data"), dict) and isinstance(body.get("meta"), dict)
 
 
 def says_bad(body: Mapping[str, Any], *, named: bool) -> bool:
-    """Whether it says that something went wrong; ``named``: beyond the rows that it names."""
+    """Return whether it says that something went wrong; ``named``.
+
+    Beyond the rows that it names.
+    """
     return any(
         _says_no(level)
         or any(_is_bad(level[key], named=named) for key in _STATUS_KEYS if key in level)
@@ -106,7 +112,7 @@ def _says_no(level: Mapping[str, Any]) -> bool:
 
 
 def _is_bad(status: object, *, named: bool) -> bool:
-    """Whether this, as the status of an answer, tells of a failure."""
+    """Return whether this, as the status of an answer, tells of a failure."""
     if isinstance(status, bool):
         return not status
     word = str(status).strip().upper() if isinstance(status, str | int) else ""
@@ -118,7 +124,7 @@ def _is_good_code(code: object) -> bool:
 
 
 def errors_of(body: Mapping[str, Any]) -> list[Any]:
-    """The errors it lists, as they are; the first list that is not empty."""
+    """Return the errors it lists, as they are; the first list that is not empty."""
     for level in levels(body):
         for key in _ERROR_KEYS:
             if found := _listed(level.get(key)):
@@ -127,7 +133,7 @@ def errors_of(body: Mapping[str, Any]) -> list[Any]:
 
 
 def _lists_of(body: Mapping[str, Any]) -> Iterator[list[Any]]:
-    """Lists in which an answer may tell of each item."""
+    """Yield lists in which an answer may tell of each item."""
     if isinstance(body.get("data"), list):
         yield body["data"]
     for level in levels(body):
@@ -147,7 +153,7 @@ def _listed(value: object) -> list[Any]:
 
 
 def _bad_items(items: Sequence[object]) -> Iterator[object]:
-    """An answer that lists every item: those of them that clearly did not go well."""
+    """Yield the items of an answer that lists all, of those that clearly did not go well."""
     for item in items:
         if not isinstance(item, dict):
             continue
@@ -163,7 +169,7 @@ def _bad_items(items: Sequence[object]) -> Iterator[object]:
 def name_errors(
     errors: Sequence[Any], order_ids: Sequence[str]
 ) -> tuple[dict[int, Refusal], Refusal | None]:
-    """Errors by the place of their order, and one that names no order of this call, if any."""
+    """Return errors by the place of their order, and one that names no order of the call."""
     if not errors:
         return {}, None
     places = {order_id: pos for pos, order_id in enumerate(order_ids)}
@@ -180,7 +186,7 @@ def name_errors(
 
 
 def _place(error: object, places: Mapping[str, int], size: int) -> int | None:
-    """By order id; else by index; else by the one order that its words mention."""
+    """Return the place by order id; else by index; else by the one order that its words mention."""
     if isinstance(error, dict):
         ids = [error[key] for key in _ID_KEYS if isinstance(error.get(key), str | int)]
         for value in ids:
@@ -199,7 +205,7 @@ def _place(error: object, places: Mapping[str, int], size: int) -> int | None:
 
 
 def _mentioned(text: str) -> Iterator[str]:
-    """The words of a text that may be an order's id and hardly anything else."""
+    """Yield the words of a text that may be an order's id and hardly anything else."""
     if len(whole := text.strip()) >= _QUOTED:
         yield whole
     yield from (word for word in _IN_QUOTES.findall(text) if len(word) >= _QUOTED)
@@ -238,7 +244,7 @@ def _as_text(error: Mapping[str, Any]) -> str:
 
 
 def names_an_order(reply: Reply, order_ids: Sequence[str]) -> bool:
-    """Whether the body speaks of an order of this call: in an id field, or in its words."""
+    """Return whether the body speaks of an order of this call: in an id field, or in its words."""
     body = json_object(reply)
     if body is None:
         text = reply.body.decode("utf-8", "replace")
@@ -251,7 +257,10 @@ def names_an_order(reply: Reply, order_ids: Sequence[str]) -> bool:
 
 
 def speech(reply: Reply, body: Mapping[str, Any] | None) -> str:
-    """The API's words, as short as they come: a message of its JSON, or the start of the text."""
+    """Return the API's words, as short as they come.
+
+    A message of its JSON, or the start of the text.
+    """
     for level in levels(body) if body is not None else ():
         if words := _words_of(level):
             return _cut(words)

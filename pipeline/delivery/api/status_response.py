@@ -1,4 +1,4 @@
-"""Decipher: what an answer of the status endpoint means for each row of its call.
+"""Parse an answer of the status endpoint: its meaning for each row of its call.
 
 One pure function; the one place where transient, held and refused are told apart. The table of
 docs/contract.md, "What the API's answers mean", has each shape. A success is what has the published
@@ -34,7 +34,7 @@ _NOT_DONE = frozenset({408, 425, 429, 500, 503})
 
 
 class Meaning(StrEnum):
-    """What to do about an answer."""
+    """The consequence of an answer."""
 
     DONE = "done"  # taken, except the rows in ``failed`` and ``doubtful``
     DOUBT = "doubt"  # a 2xx that does not say whether it was taken: ask
@@ -83,7 +83,7 @@ class _Counts(Struct, frozen=True, kw_only=True):
     clear: bool
 
     def add_up(self, size: int, named: int) -> bool:
-        """Whether they fit a call of ``size`` orders that were all taken but ``named``."""
+        """Return whether they fit a call of ``size`` orders that were all taken but ``named``."""
         return (
             self.clear
             and self.taken in {None, size - named}
@@ -93,11 +93,11 @@ class _Counts(Struct, frozen=True, kw_only=True):
 
     @property
     def tell_taken(self) -> bool:
-        """Whether they say how many orders were taken."""
+        """Return whether they say how many orders were taken."""
         return self.taken is not None or (self.seen is not None and self.failed is not None)
 
     def all_failed(self, size: int) -> bool:
-        """Whether they say that not one of the orders was taken."""
+        """Return whether they say that not one of the orders was taken."""
         return (
             self.clear
             and self.failed == size
@@ -106,12 +106,12 @@ class _Counts(Struct, frozen=True, kw_only=True):
         )
 
     def some_taken(self, size: int) -> bool:
-        """Whether they say that the call was carried out, at least in part."""
+        """Return whether they say that the call was carried out, at least in part."""
         return bool(self.taken) or 0 < (self.failed or 0) < size
 
 
 def parse_status_response(reply: Reply, order_ids: Sequence[str], *, now: datetime) -> Answer:
-    """Say what ``reply`` means for the orders of its call, in their order. Never raises."""
+    """Return the meaning of ``reply`` for the orders of its call, in their order. Never raises."""
     status = reply.status
     if 200 <= status < 300:
         return _taken(reply, order_ids)
@@ -184,7 +184,7 @@ def _kind_of_no_object(reply: Reply) -> str:
 
 
 def _plainly_well(body: Mapping[str, Any], size: int) -> bool:
-    """The one shape that nearly every answer has; nothing else is said in it. Only a short cut."""
+    """Return whether the answer has the shape that nearly all have. Only a short cut."""
     data, meta = body.get("data"), body.get("meta", _NO_META)
     return (
         isinstance(data, dict)
@@ -217,7 +217,7 @@ def _counted(body: Mapping[str, Any]) -> _Counts:
 
 
 def _number(value: object) -> int | None:
-    """A count, also when it is written as text or with a fraction of nothing."""
+    """Return a count, also when it is written as text or with a fraction of nothing."""
     if isinstance(value, str):
         return int(value) if value.strip().isdecimal() and len(value) < 10 else None
     if isinstance(value, float):
@@ -226,7 +226,7 @@ def _number(value: object) -> int | None:
 
 
 def retry_after(reply: Reply, now: datetime) -> float | None:
-    """Seconds to wait, from either form of the header (RFC 9110, 10.2.3); None if absent."""
+    """Return seconds to wait, from either form of the header (RFC 9110, 10.2.3); None if absent."""
     value = reply.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", value):
         return float(value)

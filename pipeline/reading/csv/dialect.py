@@ -1,4 +1,4 @@
-"""How a CSV file is written: its delimiter, and where its header is.
+"""Find out how a CSV file is written: its delimiter, and where its header is.
 
 The header decides: the delimiter is the one with which a header is found, and among several the
 one that cuts the records after it most evenly.
@@ -41,7 +41,7 @@ _QUOTE_HINT = (
 
 
 class Dialect(Struct, frozen=True, kw_only=True):
-    """How the file is cut, and where its data starts.
+    """The delimiter of a file, and where its data starts.
 
     ``row``: the header's record number. ``at``: UTF-8 position just after the header. ``title``:
     as in ``pipeline.core.model.Sheet``. ``spaced``: as in ``tokenizer.tokenize``.

@@ -37,7 +37,7 @@ _REPLACEMENT, _BEYOND_ASCII = 0xFFFD, 0x80
 
 
 class Encoding(Struct, frozen=True, kw_only=True):
-    """How the text is written. ``start`` is where it begins, after a byte order mark.
+    """The encoding of a text. ``start`` is where it begins, after a byte order mark.
 
     ``in_place``: the bytes are valid UTF-8 as they stand. ``wrapped``: every line is in quotes as
     a whole, which come off.
@@ -51,7 +51,7 @@ class Encoding(Struct, frozen=True, kw_only=True):
 
     @property
     def unit(self) -> int:
-        """Bytes of the smallest character."""
+        """Return bytes of the smallest character."""
         return {"16": 2, "32": 4}.get(self.codec[4:6], 1)
 
 
@@ -196,7 +196,10 @@ def _by_nul_pattern(head: bytes) -> str:
 
 
 def _reads_as_text(head: bytes, codec: str) -> bool:
-    """No text in another encoding is sound UTF-32: its fourth bytes are no zeros."""
+    """Return whether this is UTF-32.
+
+    No text in another encoding is, since its bytes are no zeros.
+    """
     try:
         text = head.decode(codec)
     except UnicodeDecodeError:

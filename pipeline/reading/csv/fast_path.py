@@ -202,7 +202,7 @@ def _too_long(cuts: Places, counts: Places, width: int) -> tuple[Places, Places]
 def _surplus(
     data: Bytes, layout: Layout, rows: Places, starts: Places, delimiter: str
 ) -> dict[int, tuple[str, ...]]:
-    """Return what stands beyond the last column, by record, where that is not empty."""
+    """Return the text beyond the last column, by record, where it is not empty."""
     surplus: dict[int, tuple[str, ...]] = {}
     for row, start in zip(rows.tolist(), starts.tolist(), strict=True):
         text = bytes(data[start + 1 : layout.ends[row]]).decode()

@@ -1,4 +1,4 @@
-"""Spreadsheet cells → text, with what each was before it became text.
+"""Turn spreadsheet cells into text, with the kind of each cell before it became text.
 
 A number's text is what a person would read as the same number: ``123456`` for 123456.0, and
 Python's shortest exact form from 10^15 on, where digits have been lost, and for fractions. Dates
@@ -27,7 +27,7 @@ _EXACT = 10.0**EXACT_DIGITS
 
 
 def text_of(value: object) -> str:
-    """Return one cell's text. ``value`` is what the native reader gives for it."""
+    """Return one cell's text. ``value`` comes from the native reader."""
     return _TEXTS[type(value)](value)
 
 

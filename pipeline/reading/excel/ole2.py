@@ -1,4 +1,4 @@
-"""OLE2 containers: what is in one, whether it may be handed on, and the workbook's own stream.
+"""OLE2 containers: their directory, whether one may be handed on, and the workbook's stream.
 
 Enough of the format for these. The native reader believes what it is told: it follows a chain of
 sectors that comes back to itself until memory ends, and asks at once for the room that a length or
@@ -57,7 +57,7 @@ class Compound(Struct, frozen=True, kw_only=True):
     sound: bool
 
     def names(self) -> frozenset[str]:
-        """Return what lies at the top, in no folder, in lower case."""
+        """Return the names at the top, in no folder, in lower case."""
         found: set[int] = set()
         left = [self.entries[0].below] if self.entries else []
         while left:
@@ -69,7 +69,7 @@ class Compound(Struct, frozen=True, kw_only=True):
 
     @property
     def is_workbook(self) -> bool:
-        """True when there is a workbook's stream at the top."""
+        """Return True when there is a workbook's stream at the top."""
         return not self.names().isdisjoint(_STREAMS)
 
     def fault(self) -> str:
@@ -162,7 +162,7 @@ def _table(data: Buffer, shift: int) -> tuple[tuple[int, ...], bool]:
 
 
 def _sectors_in(data: Buffer, shift: int) -> int:
-    """How many sectors there are after the header, the last of them perhaps cut."""
+    """Return how many sectors there are after the header, the last of them perhaps cut."""
     return max(0, -(-len(data) // (1 << shift)) - 1)
 
 

@@ -56,7 +56,7 @@ class PlainRuns:
         self._held = b""
 
     def add(self, piece: bytes) -> list[Stretch]:
-        """Return what may go on."""
+        """Return the bytes that may go on."""
         plain = self._plain
         if plain is None:
             return [Stretch(piece)]
@@ -75,11 +75,11 @@ class PlainRuns:
         return [Stretch(text[:begin]), Stretch(run, fits, near)]
 
     def rest(self) -> bytes:
-        """Return what was still waited with when the part has ended."""
+        """Return the bytes that were still held back when the part has ended."""
         return self._held
 
     def stand_in(self, run: bytes) -> bytes:
-        """Return what takes the place of a plain run."""
+        """Return the stand-in for a plain run."""
         return self._plain.stand_in(run) if self._plain else run
 
 

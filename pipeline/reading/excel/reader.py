@@ -94,7 +94,7 @@ def read_excel(
 
 
 class _Opened(Struct, kw_only=True):
-    """A workbook, and what was found in its sheets so far. ``seen``: rows at their tops."""
+    """A workbook, and the tables in its sheets so far. ``seen``: rows at their tops."""
 
     book: CalamineWorkbook
     name: str
@@ -107,7 +107,7 @@ class _Opened(Struct, kw_only=True):
     used: dict[int, int] = field(default_factory=dict)
 
     def add(self, index: int, info: SheetMetadata) -> None:
-        """Look for a table in a sheet; a hidden one is only told."""
+        """Look for a table in a sheet; a hidden one is only named."""
         sheet = contained(partial(self.book.get_sheet_by_index, index), self.name)
         if info.visible is not SheetVisibleEnum.Visible:
             self.notices.extend(_hidden(info, sheet))
@@ -168,7 +168,7 @@ def contained(call: Callable[[], _Result], name: str, where: str = "") -> _Resul
 
 
 class _Budget(Struct, frozen=True, kw_only=True):
-    """The row limit, which counts over all sheets, and what each was found to hold."""
+    """The row limit, which counts over all sheets, and the rows of each."""
 
     max_rows: int
     used: dict[int, int] = field(default_factory=dict)
@@ -189,7 +189,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
 
     @property
     def origin(self) -> int:
-        """The sheet's column that the native reader begins with, for it leaves empty ones out."""
+        """Return the sheet's first column that is not empty: the native reader begins with it."""
         return self.sheet.start[1] if self.sheet.start else 0
 
     def as_sheet(self, name: str, title: str) -> Sheet:

@@ -31,7 +31,7 @@ class Markup:
     """
 
     def __init__(self, part: str, *, xml: bool) -> None:
-        """``part``: its name, as ``plain_name`` gives it."""
+        """Take the part's name, as ``plain_name`` gives it."""
         self.extent = Extent()
         self.suspect = False
         self.texts = 0
@@ -90,7 +90,7 @@ class Markup:
         return walk.sheets if isinstance(walk, ContentXml) else []
 
     def fault(self, size: int) -> str:
-        """Return what is wrong with a part of so many bytes, "" if nothing."""
+        """Return the fault of a part of so many bytes in words, "" if there is none."""
         if self._declares:
             return "declares a document type"
         if self.texts > max(_MOST_TEXTS, size):
@@ -129,7 +129,10 @@ class Extent:
 
     @property
     def wide(self) -> bool:
-        """True if the columns make every row count: the part has to be gone through again."""
+        """Return True if the columns make every row count.
+
+        The part has to be gone through again.
+        """
         return self._column > _WIDE and not self._thorough
 
     def add_plain(self, rows: bytes) -> None:
@@ -149,7 +152,7 @@ class Extent:
         self._tail = piece[-_SPREAD:]
 
     def fault(self) -> str:
-        """Return what is wrong with the sheet's size, "" if nothing."""
+        """Return the fault of the sheet's size in words, "" if there is none."""
         if self._row > _MAX_ROW or self._column > _MAX_COLUMN:
             return "has a cell outside of any sheet"
         known = self._thorough or self._row > _UNNOTICED_ROW

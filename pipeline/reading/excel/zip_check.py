@@ -186,7 +186,7 @@ def _check_names(members: Sequence[zipfile.ZipInfo], name: str) -> None:
 
 
 def _check_places(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -> None:
-    """Parts that share bytes are how a small file inflates without end."""
+    """Refuse parts that share bytes: with them a small file inflates without end."""
     free = 0
     for member in sorted(members, key=lambda each: each.header_offset):
         if member.header_offset < free:
@@ -199,7 +199,7 @@ def _check_places(data: Buffer, members: Sequence[zipfile.ZipInfo], name: str) -
 def _check_member(
     data: Buffer, member: zipfile.ZipInfo, name: str, left: int
 ) -> tuple[int, Markup | None]:
-    """Inflate one part into nothing; return its size, and what was found in it."""
+    """Inflate one part into nothing; return its size, and its findings."""
     plain = plain_name(member.filename)
     xml = plain.endswith((".xml", ".rels", ".vml"))
     markup = Markup(plain, xml=xml) if xml or "/worksheets/" in plain else None

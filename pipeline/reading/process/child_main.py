@@ -73,14 +73,14 @@ class _Earlier(Struct, frozen=True):
     known: dict[str, str | None] = field(default_factory=dict)
 
     def courier(self, drop_id: str) -> str | None:
-        """The courier of an earlier drop, or None if there is no such drop."""
+        """Return the courier of an earlier drop, or None if there is no such drop."""
         if drop_id not in self.known:
             self.parent.tell({"ask": drop_id})
             self.known[drop_id] = self.parent.hear()["courier"]
         return self.known[drop_id]
 
     def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]:
-        """The order ids of an earlier drop's rows, by drop and row, as its file had them."""
+        """Return the order ids of an earlier drop's rows, by drop and row, as its file had them."""
         from pipeline.storage.spool import Spool
 
         if self.courier(drop_id) is None:  # nor is what a stranger wrote there a path to follow
@@ -170,7 +170,7 @@ def _draft(wanted: Mapping[str, Any], reading: "Reading") -> dict[str, Any]:
 
 
 def _failed(error: Exception) -> dict[str, Any]:
-    """What is said of a file that was not read to its end."""
+    """Return what is said of a file that was not read to its end."""
     match error:
         case DropRefused():
             return _refused(error)
@@ -194,12 +194,15 @@ def _refused(refusal: DropRefused) -> dict[str, Any]:
 
 
 def _text(wire: str) -> str:
-    """A path or name as it was before ``protocol`` made plain text of its bytes."""
+    """Return a path or name as it was before ``protocol`` made plain text of its bytes."""
     return os.fsdecode(wire.encode("latin-1"))
 
 
 def _told(error: BaseException) -> str:
-    """Where it happened and what kind of error it is; its words may hold cells of the file."""
+    """Return where it happened and what kind of error it is.
+
+    Its words may hold cells of the file.
+    """
     told = []
     at: BaseException | None = error
     while at is not None:

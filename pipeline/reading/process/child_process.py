@@ -104,7 +104,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Return its process id."""
         return self._process.pid
 
     def send(self, line: bytes) -> None:
@@ -117,7 +117,10 @@ class Child:
             raise self._gone() from error
 
     def receive(self, seconds: float) -> bytes | None:
-        """Its next message; None when there is none within so many seconds. Raises ChildGone."""
+        """Return its next message; None when there is none within so many seconds.
+
+        Raises ChildGone.
+        """
         while (end := self._held.find(b"\n")) < 0:
             if not self._poll.poll(seconds * 1000):
                 return None
@@ -130,7 +133,7 @@ class Child:
         return line
 
     def usage(self) -> "Usage | None":
-        """What it has cost so far; None where the system does not tell."""
+        """Return what it has cost so far; None where the system does not tell."""
         try:
             with open(f"/proc/{self.pid}/statm", "rb") as file:  # noqa: PTH123 - every 25 ms
                 pages = file.read().split()

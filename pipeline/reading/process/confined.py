@@ -1,4 +1,4 @@
-"""What a process that reads strangers' files takes from itself before it reads any.
+"""Give up the rights that a process which reads strangers' files does not need.
 
 Called in that process only. Linux has all of it; elsewhere what is missing is left out, and the
 limits that the parent keeps (``pipeline.reading.process``) are what remains.
@@ -44,7 +44,7 @@ def confine(parent: int) -> tuple[BinaryIO, BinaryIO]:
 
 
 def silence() -> None:
-    """Say nothing on stderr any more: a native reader that panics quotes what it was reading."""
+    """Close stderr: a native reader that panics quotes what it was reading."""
     sys.stderr.flush()
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)

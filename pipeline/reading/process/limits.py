@@ -1,4 +1,4 @@
-"""What reading one file costs, and the words for one that costs too much."""
+"""The cost of reading one file, and the words for one that costs too much."""
 
 from time import monotonic
 
@@ -15,7 +15,7 @@ own, but must end."""
 
 
 class Watch:
-    """What reading has cost so far. ``allowed``: seconds of processor time."""
+    """The cost of reading so far. ``allowed``: seconds of processor time."""
 
     def __init__(self, child: Child, *, allowed: float, memory: int) -> None:
         self._child = child
@@ -27,25 +27,25 @@ class Watch:
         self._waited = 0.0
 
     def look(self) -> None:
-        """Take in what it has cost until now; most files are read before the first look."""
+        """Measure the cost until now; most files are read before the first look."""
         self._now = self._child.usage()
         self._before = self._before or self._now
         self._waited = monotonic() - self._began
 
     @property
     def too_long(self) -> bool:
-        """Its time is over: the processor's, or several times that by the clock."""
+        """Return whether its time is over: the processor's, or several times that by the clock."""
         spent = self._now.seconds - self._before.seconds if self._now and self._before else 0.0
         return spent > self.allowed or self._waited > self.allowed * _WALL
 
     @property
     def too_large(self) -> bool:
-        """The process has more memory than it may."""
+        """Return whether the process has more memory than it may."""
         return self._now is not None and self._now.memory > self._memory
 
 
 def too_long(source: Source, allowed: float) -> DropRefused:
-    """The refusal of a file that took more than the time it may take."""
+    """Return the refusal of a file that took more than the time it may take."""
     return DropRefused(
         Code.READ_TOO_LONG,
         f"{shown(source.name)} was not read to its end in {allowed:,.1f} s of processor time, and "
@@ -56,7 +56,7 @@ def too_long(source: Source, allowed: float) -> DropRefused:
 
 
 def not_started(why: str) -> StorageError:
-    """The error that no process could be started. ``why``: a sentence."""
+    """Return the error that no process could be started. ``why``: a sentence."""
     return StorageError(
         f"The process that reads files could not be started: {why}",
         hint="Look at what it wrote on stderr, and at the memory and the number of processes that "
@@ -65,13 +65,13 @@ def not_started(why: str) -> StorageError:
 
 
 def not_startable(error: OSError) -> StorageError:
-    """The same, where the system did not even let it begin."""
+    """Return the same, where the system did not even let it begin."""
     of = f"{shown(error.filename, 1_000)}: " if isinstance(error.filename, str) else ""
     return not_started(f"{of}{error.strerror or error}.")
 
 
 def too_large(source: Source, memory: int) -> DropRefused:
-    """The refusal of a file that took more than so many bytes of memory."""
+    """Return the refusal of a file that took more than so many bytes of memory."""
     return DropRefused(
         Code.READ_TOO_LARGE,
         f"{shown(source.name)} needs more than {memory // MB:,} MB of memory to be "

@@ -52,7 +52,7 @@ class Readers:
     def read_together(
         self, jobs: Sequence[Job], earlier: Earlier, *, beside: bool = False
     ) -> list[Facts | Exception]:
-        """Read small files, which cost less together. What ``read`` would return or raise, each."""
+        """Read small files, which cost less together. Returns each result, or the exception."""
         reader = self._taken(leave_ready=beside and self._keeps_ready)
         try:
             return reader.read_together(jobs, earlier)
@@ -60,7 +60,7 @@ class Readers:
             self._give_back(reader)
 
     def draft(self, sample: Sample) -> Draft:
-        """Have a starting profile made from a sample. Raises what ``Reader.draft`` does."""
+        """Have a starting profile made from a sample. Raises as ``Reader.draft``."""
         reader = self._taken(leave_ready=False)
         try:
             return reader.draft(sample)

@@ -1,4 +1,4 @@
-"""What passes between the service and the process that reads: lines of JSON.
+"""Messages between the service and the process that reads: lines of JSON.
 
 The service tells once what holds for all files, then asks for a file, or for several small ones,
 at a time; each is answered for by a line of its own. What comes back is checked against ``Answer``
@@ -70,7 +70,7 @@ class _Refusal(_Words, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the other process says: exactly one of these."""
+    """A message of the other process: exactly one of these."""
 
     ask: Annotated[str, Meta(max_length=100_000)] | None = None
     facts: Facts | None = None
@@ -83,7 +83,7 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def answer_of(line: bytes) -> Answer:
-    """Take in what the other process says. Raises ValueError when it has another form."""
+    """Parse a message of the other process. Raises ValueError when it has another form."""
     return msgspec.json.decode(line, type=Answer)
 
 
@@ -136,5 +136,5 @@ def reply(courier: str | None) -> bytes:
 
 
 def _wire(text: str | Path) -> str:
-    """Names and paths are bytes, not always text: as such they travel."""
+    """Return a name or path as it travels: they are bytes, not always text."""
     return os.fsencode(text).decode("latin-1")

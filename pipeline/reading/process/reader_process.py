@@ -108,7 +108,7 @@ class Reader:
         return ended
 
     def read_together(self, jobs: Sequence[Job], earlier: Earlier) -> list[Facts | Exception]:
-        """Read small files, which cost less together. What ``read`` would return or raise, each.
+        """Read small files, which cost less together. Returns each result, or the exception.
 
         Where reading them together ends the process, or costs too much, each is read alone: so it
         is seen which one it was, and only that one has to answer for it.
@@ -150,7 +150,7 @@ class Reader:
         return ended
 
     def _read(self, jobs: Sequence[Job], earlier: Earlier) -> list[Facts | Exception]:
-        """Ask for these files. Raises what ends the process over one of them."""
+        """Ask for these files. Raises the error that ended the process over one of them."""
         self._learn()
         size = sum(_size(job.source.path) for job in jobs)
         seconds = self._rules.seconds if len(jobs) == 1 else min(self._rules.seconds, _TOGETHER)
@@ -170,7 +170,7 @@ class Reader:
         return [self._facts(answer, job.source) for answer, job in zip(answers, jobs, strict=True)]
 
     def _learn(self) -> None:
-        """Take in what somebody changed in the root's profiles since the last file."""
+        """Load the root's profiles that were changed since the last file."""
         own = self._own_profiles() if self._own_profiles else self._rules.profiles
         if own != self._rules.profiles:
             self._rules = replace(self._rules, profiles=own)
@@ -179,7 +179,7 @@ class Reader:
 
     @property
     def has_process(self) -> bool:
-        """A process is there, with its imports done or under way."""
+        """Return whether a process is there, with its imports done or under way."""
         return self._child is not None
 
     def start(self) -> None:
@@ -208,7 +208,7 @@ class Reader:
     # -- the process ---------------------------------------------------------------------------
 
     def _asked(self, message: bytes) -> Child:
-        """A process that has this message."""
+        """Return a process that has this message."""
         try:
             child = self._at_hand()
             child.send(message)
@@ -221,7 +221,7 @@ class Reader:
         return child
 
     def _at_hand(self) -> Child:
-        """A process that is ready to read."""
+        """Return a process that is ready to read."""
         if self._child is not None and self._ready:
             return self._child
         for again in (2, 1, 0):
@@ -277,7 +277,7 @@ class Reader:
     # -- one file ------------------------------------------------------------------------------
 
     def _answer(self, child: Child, source: Source, watch: Watch, earlier: Earlier) -> Answer:
-        """What it says of the file in the end."""
+        """Return what it says of the file in the end."""
         while True:
             line = child.receive(_LOOK_SECONDS)
             if line is None:

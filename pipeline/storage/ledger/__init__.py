@@ -1,4 +1,4 @@
-"""The ledger: what was received, planned, sent and answered.
+"""The ledger: every drop with its plan, its calls and their answers.
 
 SQLAlchemy Core, on SQLite or PostgreSQL.
 """
@@ -20,7 +20,7 @@ from pipeline.storage.ledger.workers import Crew
 
 
 class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Crew):
-    """The memory of what was received, planned, sent and answered. Methods may raise StorageError.
+    """The record of drops, plans, calls and answers. Methods may raise StorageError.
 
     What ``Crew`` and ``Segments`` add is for several workers, and asks for PostgreSQL.
     """
@@ -56,7 +56,7 @@ class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Crew):
 
     @property
     def is_embedded(self) -> bool:
-        """True when only this root can have it."""
+        """Return True when only this root can have it."""
         return not self._db.dialect.many_roots
 
     def close(self) -> None:

@@ -80,7 +80,7 @@ class Hold:
         return True
 
     def _again(self) -> bool:
-        """After a restart of the server: take it again, unless somebody else was quicker."""
+        """Take the lock again after a restart of the server, unless somebody else was quicker."""
         try:
             return self.take()
         except StorageError:

@@ -51,13 +51,13 @@ class Sends:
     _db: Database
 
     def chunks(self, drop_seq: int) -> list[Chunk]:
-        """The drop's chunks by number."""
+        """Return the drop's chunks by number."""
         with self._db.read() as connection:
             # Line by line: a large drop's lines need not lie beside its records.
             return [chunk_from(row) for row in connection.execute(_CHUNKS_OF, {"wanted": drop_seq})]
 
     def ends_of(self, drop_seqs: Sequence[int]) -> Mapping[int, ChunkEnds]:
-        """How the chunks of each of these drops ended."""
+        """Return how the chunks of each of these drops ended."""
         found: dict[int, list[list[Any]]] = {seq: [[] for _ in _END_COLUMNS] for seq in drop_seqs}
         with self._db.read() as connection:
             lines = connection.execute(_ENDS_OF, {"wanted": list(drop_seqs)})
@@ -70,11 +70,11 @@ class Sends:
         return {seq: _ends_from(columns) for seq, columns in found.items()}
 
     def verdicts(self, drop_seq: int) -> list[Verdict]:
-        """The drop's exceptions to what its chunks say."""
+        """Return the drop's exceptions to what its chunks say."""
         return self.verdicts_of([drop_seq])[drop_seq]
 
     def verdicts_of(self, drop_seqs: Sequence[int]) -> Mapping[int, list[Verdict]]:
-        """The exceptions of each of these drops."""
+        """Return the exceptions of each of these drops."""
         found: dict[int, list[Verdict]] = {seq: [] for seq in drop_seqs}
         with self._db.read() as connection:
             for row in connection.execute(_VERDICTS_OF, {"wanted": list(drop_seqs)}).all():
@@ -125,7 +125,7 @@ class Sends:
             connection.execute(drops.update().where(same).values(facts=dict(drop.facts)))
 
     def reopen(self, drop_seq: int, verdicts_now: Sequence[Verdict] = ()) -> int:
-        """A person wants what ended as unknown settled, and sent again if need be.
+        """Return a person wants what ended as unknown settled, and sent again if need be.
 
         Its chunks become doubtful, and an unclear answer counts as a lost one from now on (one that
         was refused when it was sent again stays so: a second refusal ends it); then
@@ -203,7 +203,7 @@ def _end(chunk: Chunk) -> _Values:
 
 
 def _runs(each: Iterable[tuple[int, int, _Values]]) -> list[tuple[int, int, int, _Values]]:
-    """Neighbours (drop, number, values) that are written alike, as (drop, first, last, values).
+    """Return neighbours (drop, number, values) of equal values as (drop, first, last, values).
 
     Chunks leave in order, so most of a commit's end alike side by side: a statement for each would
     cost more than all else of the commit.

@@ -1,4 +1,4 @@
-"""What ``shipdrop cluster status`` shows."""
+"""The report of ``shipdrop cluster status``."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from pipeline.storage.ledger import SqlLedger
 
 
 def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]:
-    """Workers, drops, segments, queues, and what all obey, as plain values.
+    """Return workers, drops, segments, queues, and what all obey, as plain values.
 
     ``queues``: jobs that nobody has taken yet, by queue. ``stalled``: what silent workers hold.
 

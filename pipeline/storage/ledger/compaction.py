@@ -1,4 +1,4 @@
-"""Giving up the rows of old drops. What stays is which status of which order was accepted.
+"""Remove the rows of old drops. Which status of which order was accepted stays known.
 
 A drop is marked first, then all orders are walked through once, a few thousand lines to a
 transaction: lines are kept by order, so those of one drop lie scattered among all others. At any
@@ -66,7 +66,7 @@ _DROP_LINES = lines.delete().where(_HERE, _DOOMED)
 
 
 class Compaction(Drops):
-    """Giving up the rows of old drops; what was accepted stays known.
+    """Removes the rows of old drops; which statuses were accepted stays known.
 
     Called by one thread, beside those that send.
     """
@@ -113,7 +113,7 @@ class Compaction(Drops):
             return list(connection.execute(marked).scalars().all())
 
     def compact_orders(self, after: str) -> str | None:
-        """One step of the walk: the orders behind ``after``. Returns where to go on, or None."""
+        """Compact some orders behind ``after``. Returns where to go on, or None."""
         behind = sa.select(lines.c.order_id).where(lines.c.order_id > after)
         with self._db.read() as connection:
             upto = connection.execute(
@@ -135,7 +135,7 @@ class Compaction(Drops):
         return None if is_last else str(upto)
 
     def end_compaction(self) -> int:
-        """After the walk: remove calls and answers of the marked drops. Returns how many drops."""
+        """Remove calls and answers of the marked drops after the walk. Returns how many drops."""
         with self._db.read() as connection:
             found = connection.execute(_MARKED, {"root": self.root_id}).scalars().all()
         for seq in found:

@@ -73,13 +73,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A connection for reading. Raises StorageError when the ledger cannot be read."""
+        """Yield a connection for reading. Raises StorageError when the ledger cannot be read."""
         with self.in_our_words("read"), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """One transaction: committed when the block ends, undone when it raises."""
+        """Open a transaction: committed when the block ends, undone when it raises."""
         with self.in_our_words("written"), self._turn, self.engine.begin() as connection:
             self.dialect.begin(connection)
             if self.fence is not None:
@@ -88,7 +88,7 @@ class Database:
 
     @contextmanager
     def alone(self) -> Iterator[sa.Connection]:
-        """A connection outside any transaction, while nobody else in this process writes."""
+        """Yield a connection outside any transaction, while nobody else in this process writes."""
         with self.in_our_words("tidied up"), self._turn, self.engine.connect() as connection:
             yield connection
 
@@ -104,7 +104,7 @@ class Database:
 
     @contextmanager
     def in_our_words(self, what: str) -> Iterator[None]:
-        """What the database or its driver raises inside becomes a StorageError."""
+        """Yield what the database or its driver raises inside becomes a StorageError."""
         try:
             yield
         except self._failures as error:

@@ -35,7 +35,7 @@ def drop_from(row: sa.Row[Any]) -> Drop:
 
 
 def drop_columns(drop: Drop) -> dict[str, Any]:
-    """The line of ``drops`` that says the same as the record, but for its key and request."""
+    """Return the record as a line of ``drops``, without its key and request."""
     values = {name: getattr(drop, name) for name in Drop.__struct_fields__}
     for name in _TIMES:
         values[name] = values[name].isoformat() if values[name] else None
@@ -74,7 +74,7 @@ def write_drops(connection: sa.Connection, some: Sequence[Drop]) -> None:
 
 
 def clear_unfrozen(connection: sa.Connection, numbers: Sequence[int]) -> None:
-    """Remove what freezes of these drops left that did not end.
+    """Remove the leftovers of these drops' freezes that did not end.
 
     Lines are kept by order: finding those of one drop means reading all, so only where it must be.
     """
@@ -119,7 +119,7 @@ def _write_facts(connection: sa.Connection, drop: Drop, facts: Mapping[str, Any]
 
 
 class Drops:
-    """The drops the ledger knows, and looking them up. What is done with several is one commit.
+    """The drops in the ledger. A method that takes several of them makes one commit.
 
     Where several roots share the ledger, drops of this root are begun and taken up; looking drops
     up and asking something of them knows no such bounds.
@@ -132,7 +132,7 @@ class Drops:
 
     @cached_property
     def root_id(self) -> str:
-        """The name of this root among those that share the ledger; "" where it is embedded.
+        """Return the name of this root among those that share the ledger; "" where it is embedded.
 
         Made when it is first asked for: whoever only looks leaves no traces.
         """
@@ -179,7 +179,7 @@ class Drops:
         self.save_all([drop])
 
     def save_all(self, some: Sequence[Drop]) -> None:
-        """The same for several drops, in one commit."""
+        """Save several drops, in one commit."""
         with self._db.write() as connection:
             if any(drop.state.closed for drop in some):
                 self._db.dialect.begin_closing(connection)
@@ -267,34 +267,34 @@ class Drops:
             connection.execute(drops.delete().where(this))
 
     def find(self, drop_id: str) -> Drop | None:
-        """The drop with this id, or None."""
+        """Return the drop with this id, or None."""
         with self._db.read() as connection:
             row = connection.execute(drops.select().where(drops.c.drop_id == drop_id)).first()
         return drop_from(row) if row else None
 
     def drop_numbered(self, seq: int) -> Drop | None:
-        """The drop with this number, or None."""
+        """Return the drop with this number, or None."""
         with self._db.read() as connection:
             row = connection.execute(drops.select().where(drops.c.seq == seq)).first()
         return drop_from(row) if row else None
 
     def unfinished(self) -> list[Drop]:
-        """Every drop of this root that is not closed, oldest first."""
+        """Return every drop of this root that is not closed, oldest first."""
         return self._select(drops.c.state.in_(_OPEN) & (drops.c.root == self.root_id))
 
     def recent(self, limit: int) -> list[Drop]:
-        """The newest drops, newest first."""
+        """Return the newest drops, newest first."""
         query = drops.select().order_by(drops.c.seq.desc()).limit(limit)
         with self._db.read() as connection:
             return [drop_from(row) for row in connection.execute(query).all()]
 
     def same_bytes(self, sha256: str, before_seq: int) -> str | None:
-        """The first earlier drop with the same bytes, or None."""
+        """Return the first earlier drop with the same bytes, or None."""
         first = self.first_with_bytes([sha256]).get(sha256)
         return first[1] if first is not None and first[0] < before_seq else None
 
     def first_with_bytes(self, hashes: Sequence[str]) -> Mapping[str, tuple[int, str]]:
-        """For each hash that is known: number and id of the first drop with those bytes."""
+        """Return for each hash that is known: number and id of the first drop with those bytes."""
         first = sa.select(sa.func.min(drops.c.seq)).where(drops.c.sha256.in_(list(hashes)))
         query = sa.select(drops.c.sha256, drops.c.seq, drops.c.drop_id).where(
             drops.c.seq.in_(first.group_by(drops.c.sha256))
@@ -311,12 +311,12 @@ class Drops:
             )
 
     def requested(self) -> list[Drop]:
-        """The drops of this root that somebody asked something for."""
+        """Return the drops of this root that somebody asked something for."""
         # Greater than, not unlike: this goes by the index, and is asked for at every scan.
         return self._select((drops.c.request > "") & (drops.c.root == self.root_id))
 
     def unsettled(self, drop_ids: Sequence[str]) -> list[str]:
-        """Those of the drops, of whatever root, that are not closed."""
+        """Return those of the drops, of whatever root, that are not closed."""
         query = sa.select(drops.c.drop_id).where(
             drops.c.drop_id.in_(list(drop_ids)), drops.c.state.in_(_OPEN)
         )
@@ -324,7 +324,7 @@ class Drops:
             return [row.drop_id for row in connection.execute(query).all()]
 
     def is_ours(self, drop: Drop) -> bool:
-        """True when the drop lies in this root."""
+        """Return True when the drop lies in this root."""
         if self._db.dialect.many_roots and not has_id(self._root):
             return False
         query = sa.select(drops.c.root).where(drops.c.seq == drop.seq)
@@ -350,7 +350,7 @@ class Drops:
             connection.execute(beginnings.insert().values(root=self.root_id, at=at.isoformat()))
 
     def counts(self) -> Mapping[DropState, int]:
-        """How many drops are in each state."""
+        """Return how many drops are in each state."""
         query = sa.select(drops.c.state, sa.func.count()).group_by(drops.c.state)
         with self._db.read() as connection:
             return {DropState(state): count for state, count in connection.execute(query).all()}
@@ -365,7 +365,7 @@ _NAME = "root-id"
 
 
 def root_id(root: Path) -> str:
-    """The name of this root for the ledger: made once, kept in ``state/root-id``.
+    """Return the name of this root for the ledger: made once, kept in ``state/root-id``.
 
     Machines that share the root's folder read the same. Raises StorageError.
     """
@@ -379,12 +379,12 @@ def root_id(root: Path) -> str:
 
 
 def has_id(root: Path) -> bool:
-    """True when the root has a name already."""
+    """Return True when the root has a name already."""
     return (root / "state" / _NAME).exists()
 
 
 def _make(path: Path) -> None:
-    """Whoever is first wins: a link never replaces."""
+    """Make the name; whoever is first wins, since a link never replaces."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{_NAME}.{secrets.token_hex(4)}")
     with temporary.open("w", encoding="ascii") as file:

@@ -20,7 +20,7 @@ class Trace:
     _db: Database
 
     def sightings(self, order_id: str) -> list[Sighting]:
-        """Every row that named the order, oldest drop first, with its chunk, verdict and calls."""
+        """Return the rows that named the order, oldest first, with chunk, verdict and calls."""
         query = (
             lines.select()
             .join(drops, drops.c.seq == lines.c.drop_seq)
@@ -38,7 +38,7 @@ class Trace:
             return [*(_kept(connection, row) for row in connection.execute(kept).all()), *seen]
 
     def orders_like(self, text: str, limit: int, *, anywhere: bool = False) -> list[str]:
-        """Order ids that begin with a text, in their order; ``anywhere``: that hold it.
+        """Return order ids that begin with a text, in their order; ``anywhere``: that hold it.
 
         The first is looked up in the index; the other means reading all of it.
         """
@@ -52,7 +52,7 @@ class Trace:
 
 
 def _kept(connection: sa.Connection, row: sa.Row[Any]) -> Sighting:
-    """What stays of a drop whose rows are no longer kept."""
+    """Return what stays of a drop whose rows are no longer kept."""
     drop = connection.execute(drops.select().where(drops.c.seq == row.drop_seq)).one()
     found = drop_from(drop)
     return Sighting(

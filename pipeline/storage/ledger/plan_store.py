@@ -1,4 +1,4 @@
-"""The ledger's plans: what is known of orders, and freezing chunks before the first call."""
+"""The ledger's plans: the history of orders, and freezing chunks before the first call."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -38,7 +38,7 @@ class Plans:
     _db: Database
 
     def standing(self, order_ids: Iterable[str], *, but_seq: int) -> list[Standing]:
-        """What other drops than ``but_seq`` planned for these orders, and what came of it.
+        """Return what other drops than ``but_seq`` planned for these orders, and what came of it.
 
         Told is what matters to a plan: updates that were accepted, those of drops that are not
         through, and which orders are told to be auto-dispatched. Drops that were claimed later
@@ -47,7 +47,7 @@ class Plans:
         return list(self._standing(order_ids, [but_seq]))
 
     def standings(self, wanted: Mapping[int, Sequence[str]]) -> Mapping[int, list[Standing]]:
-        """The same for several drops, from number to order ids; no two may share an order."""
+        """Return the standing for several drops, by number; no two may share an order."""
         drop_of = {order_id: seq for seq, orders in wanted.items() for order_id in orders}
         found: dict[int, list[Standing]] = {seq: [] for seq in wanted}
         for each in self._standing(drop_of, list(wanted)):

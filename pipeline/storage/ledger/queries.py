@@ -20,7 +20,7 @@ _COUNTED = (("fixed_rows", "fixed"), ("aside", "aside"), ("returned", "returned"
 
 
 def _length(name: str) -> sa.ColumnElement[int]:
-    """The length of a list among a drop's facts."""
+    """Return the length of a list among a drop's facts."""
     length: sa.ColumnElement[int] = sa.func.json_array_length(drops.c.facts[name])
     return sa.func.coalesce(length, 0)
 
@@ -106,7 +106,7 @@ class OverDrops:
     _db: Database
 
     def search(self, search: Search) -> list[DropLine]:
-        """The drops that are wanted, newest first (with ``after``: those next to it)."""
+        """Return the drops that are wanted, newest first (with ``after``: those next to it)."""
         query = sa.select(drops.c.seq).where(*_conditions(search))
         upward = search.after is not None
         query = query.order_by(*_order(search, upward=upward)).limit(search.limit)
@@ -119,7 +119,7 @@ class OverDrops:
         return some[::-1] if upward else some
 
     def hits(self, search: Search) -> int:
-        """How many drops are wanted, whatever the limit."""
+        """Return how many drops are wanted, whatever the limit."""
         query = sa.select(sa.func.count()).select_from(drops).where(*_conditions(search))
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
@@ -137,11 +137,11 @@ class OverDrops:
         return {courier: (int(rows), int(files)) for courier, rows, files in found}
 
     def lines(self, drop_ids: Sequence[str]) -> list[DropLine]:
-        """These drops, as far as they are known."""
+        """Return these drops, as far as they are known."""
         return self._lines(sa.select(*_SHOWN).where(drops.c.drop_id.in_(drop_ids)))
 
     def named_like(self, part: str, *, limit: int) -> list[str]:
-        """The ids that begin or end with this, newest first; of "" all."""
+        """Return the ids that begin or end with this, newest first; of "" all."""
         like = escaped(part)
         fits = drops.c.drop_id.like(f"{like}%", escape=MARK) | drops.c.drop_id.like(
             f"%{like}", escape=MARK
@@ -151,12 +151,12 @@ class OverDrops:
             return [str(drop_id) for drop_id in connection.scalars(query)]
 
     def children(self, drop_id: str) -> list[DropLine]:
-        """The drops that correct this one, oldest first."""
+        """Return the drops that correct this one, oldest first."""
         query = sa.select(*_SHOWN).where(drops.c.parent == drop_id)
         return self._lines(query.order_by(drops.c.seq))
 
     def corrections_of(self, drop_ids: Sequence[str]) -> Mapping[str, int]:
-        """How many drops correct each of these."""
+        """Return how many drops correct each of these."""
         query = (
             sa.select(drops.c.parent, sa.func.count())
             .where(drops.c.parent.in_(list(drop_ids)))
@@ -166,12 +166,12 @@ class OverDrops:
             return {str(parent): count for parent, count in connection.execute(query).all()}
 
     def twins(self, sha256: str) -> list[DropLine]:
-        """The drops with these bytes, newest first."""
+        """Return the drops with these bytes, newest first."""
         query = sa.select(*_SHOWN).where(drops.c.sha256 == sha256)
         return self._lines(query.order_by(drops.c.seq.desc()))
 
     def read_again_from(self, sha256: str, seq: int) -> Sequence[str]:
-        """The drops that became this one when their file was put into the inbox again."""
+        """Return the drops that became this one when their file was put into the inbox again."""
         query = sa.select(drops.c.drop_id).where(
             drops.c.sha256 == sha256,
             sa.select(sa.func.min(_LATER.c.seq))
@@ -184,12 +184,12 @@ class OverDrops:
             return connection.execute(query).scalars().all()
 
     def last_number(self) -> int:
-        """The highest number of all drops; 0 when there is none."""
+        """Return the highest number of all drops; 0 when there is none."""
         with self._db.read() as connection:
             return connection.execute(sa.select(sa.func.max(drops.c.seq))).scalar() or 0
 
     def changed(self, after_seq: int, after_closing: int) -> list[DropLine]:
-        """Drops that are newer than ``after_seq``, not through, or closed after ``after_closing``.
+        """Return drops that are newer than ``after_seq``, open, or closed after ``after_closing``.
 
         Whoever asks with the highest numbers seen so far misses none: see ``drops.closing``.
         """
@@ -201,17 +201,17 @@ class OverDrops:
         return self._lines(sa.select(*_SHOWN).where(fresh).order_by(drops.c.seq))
 
     def ended(self, after_closing: int) -> list[DropLine]:
-        """The drops that were closed after the one with this number, in that order."""
+        """Return the drops that were closed after the one with this number, in that order."""
         query = sa.select(*_SHOWN).where(drops.c.closing > after_closing)
         return self._lines(query.order_by(drops.c.closing))
 
     def last_closing(self) -> int:
-        """The number of the drop that was closed last; 0 when none was."""
+        """Return the number of the drop that was closed last; 0 when none was."""
         with self._db.read() as connection:
             return connection.execute(sa.select(sa.func.max(drops.c.closing))).scalar() or 0
 
     def sent(self, drop_seq: int) -> Mapping[str | None, int]:
-        """A drop's updates by what became of them so far; None: not answered yet."""
+        """Return a drop's updates by what became of them so far; None: not answered yet."""
         of_chunks = (
             sa.select(chunks.c.state, chunks.c.outcome, sa.func.sum(chunks.c.size))
             .where(chunks.c.drop_seq == drop_seq)
@@ -238,7 +238,7 @@ class OverDrops:
         return {outcome: count for outcome, count in found.items() if count}
 
     def waiting_updates(self) -> int:
-        """Updates that were planned and have no answer yet, of all drops that are not through."""
+        """Return the number of planned updates without an answer, of all open drops."""
         under_way = sa.select(drops.c.seq).where(drops.c.state == DropState.OPEN.value)
         query = sa.select(sa.func.coalesce(sa.func.sum(chunks.c.size), 0)).where(
             chunks.c.drop_seq.in_(under_way), chunks.c.state != _DONE
@@ -262,7 +262,7 @@ def _line(row: sa.Row[Any]) -> DropLine:
 
 
 def _order(search: Search, *, upward: bool) -> list[sa.ColumnElement[Any]]:
-    """The order of a list: by a column and, within it, the newest first."""
+    """Return the order of a list: by a column and, within it, the newest first."""
     if search.sort in _SORTS:
         column = _SORTS[search.sort]
         return [column.desc() if search.backward else column, drops.c.seq.desc()]

@@ -37,12 +37,12 @@ class Segment(Struct, frozen=True, kw_only=True, order=True):
 
     @property
     def post(self) -> str:
-        """The name under which one worker takes it up."""
+        """Return the name under which one worker takes it up."""
         return segment_post(self.drop_seq, self.wave, self.no)
 
 
 class Load(Struct, frozen=True, kw_only=True):
-    """What is needed to send a segment. ``before``: earlier waves' chunks that did not all end."""
+    """The input for sending a segment. ``before``: earlier waves' chunks that did not all end."""
 
     segment: Segment
     drop: Drop
@@ -52,12 +52,12 @@ class Load(Struct, frozen=True, kw_only=True):
 
 
 def sending(drop_seq: int) -> str:
-    """How the posts of a drop's segments begin."""
+    """Return how the posts of a drop's segments begin."""
     return f"send:{drop_seq}:"
 
 
 def segment_post(drop_seq: int, wave: int, no: int) -> str:
-    """The name under which a worker takes a segment up."""
+    """Return the name under which a worker takes a segment up."""
     return f"{sending(drop_seq)}{wave}:{no}"
 
 
@@ -89,7 +89,7 @@ class Segments(Drops):
         return [each for each in cut if each.wave == cut[0].wave]
 
     def take_segment(self, me: str, *, drop_seq: int, wave: int, no: int) -> Load | None:
-        """Take a segment up and return what is needed to send it.
+        """Take a segment up and return the input for sending it.
 
         None when another has it, it has ended, or an earlier wave is under way.
         """
@@ -108,7 +108,7 @@ class Segments(Drops):
             return _load(connection, _segment(found))
 
     def end_segment(self, segment: Segment) -> list[Segment] | None:
-        """Each chunk of it was tried; its post is free. Returns the next wave if this ended one,
+        """End a segment and free its lock. Returns the next wave if this ended one,
         None when the drop has no segment left, and nothing while others of the wave are under way.
         """
         this = (
@@ -130,7 +130,7 @@ class Segments(Drops):
             return [_segment(row) for row in connection.execute(next_wave).all()]
 
     def is_through(self, drop_seq: int) -> bool:
-        """True when the drop was laid out, each segment has ended, and each chunk is done."""
+        """Return True when the drop was laid out, and all its segments and chunks are done."""
         laid = sa.select(sa.func.bool_and(segments.c.ended)).where(segments.c.drop_seq == drop_seq)
         undone = sa.select(chunks.c.no).where(
             chunks.c.drop_seq == drop_seq, chunks.c.state != ChunkState.DONE.value
@@ -141,18 +141,18 @@ class Segments(Drops):
             return connection.execute(undone.limit(1)).first() is None
 
     def has_open_segments(self, drop_seq: int) -> bool:
-        """True when there is something of the drop to send, or it is not known yet."""
+        """Return True when there is something of the drop to send, or it is not known yet."""
         laid = sa.select(sa.func.bool_and(segments.c.ended)).where(segments.c.drop_seq == drop_seq)
         with self._db.read() as connection:
             return not connection.execute(laid).scalar()
 
     def forget_segments(self, drop_seq: int) -> None:
-        """The drop is through."""
+        """Forget a drop that is finished."""
         with self._db.write() as connection:
             connection.execute(segments.delete().where(segments.c.drop_seq == drop_seq))
 
     def idle_segments(self) -> list[Segment]:
-        """Segments of this root that might be sent now, and that nobody has taken up."""
+        """Return segments of this root that might be sent now, and that nobody has taken up."""
         first = sa.select(segments.c.drop_seq, sa.func.min(segments.c.wave).label("wave"))
         first = first.where(~segments.c.ended).group_by(segments.c.drop_seq)
         now = first.subquery()
@@ -169,7 +169,7 @@ class Segments(Drops):
         return [each for each in found if each.post not in taken]
 
     def ended_drops(self, *, rested: float) -> list[int]:
-        """Drops of this root that were sent as far as they go, and rest for at least so long."""
+        """Return drops of this root that were sent as far as possible, and rest for so long."""
         query = (
             sa.select(segments.c.drop_seq)
             .join(drops, drops.c.seq == segments.c.drop_seq)
@@ -182,20 +182,20 @@ class Segments(Drops):
             return [row.drop_seq for row in connection.execute(query).all()]
 
     def count_open_segments(self) -> int:
-        """Segments that have not ended, of all roots."""
+        """Return segments that have not ended, of all roots."""
         query = sa.select(sa.func.count()).select_from(segments).where(~segments.c.ended)
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
 
     def laid_out(self) -> set[int]:
-        """The drops that have segments."""
+        """Return the drops that have segments."""
         with self._db.read() as connection:
             query = sa.select(segments.c.drop_seq).distinct()
             return {row.drop_seq for row in connection.execute(query).all()}
 
 
 def _load(connection: sa.Connection, segment: Segment) -> Load:
-    """What is needed to send it, as it is now."""
+    """Return what is needed to send it, as it is now."""
     seq = segment.drop_seq
     wanted = (
         (chunks.c.wave == segment.wave)
@@ -222,7 +222,7 @@ def _load(connection: sa.Connection, segment: Segment) -> Load:
 
 
 def _lock(connection: sa.Connection, drop_seq: int) -> None:
-    """One at a time says what comes next of a drop."""
+    """Lock the drop: one at a time decides what comes next of it."""
     connection.execute(sa.select(drops.c.seq).where(drops.c.seq == drop_seq).with_for_update())
 
 
@@ -231,7 +231,7 @@ def _open_of(drop_seq: int) -> sa.Select[tuple[object, ...]]:
 
 
 def _first_wave(drop_seq: int) -> sa.ScalarSelect[int]:
-    """The wave that is under way."""
+    """Return the wave that is under way."""
     waves = sa.select(sa.func.min(segments.c.wave))
     return waves.where(segments.c.drop_seq == drop_seq, ~segments.c.ended).scalar_subquery()
 

@@ -1,4 +1,4 @@
-"""The ledger's workers: who is there, who has taken what up, and what all are to obey.
+"""The ledger's workers, their locks, and the signals that all obey.
 
 A worker's line in ``workers`` is its right to write: every transaction of it begins by locking that
 line (shared, so that they do not wait for one another). Whoever gives a silent worker up deletes
@@ -22,7 +22,7 @@ _LEAST_RATE = 1e-6
 
 
 class Allowance(Struct, frozen=True, kw_only=True):
-    """What all workers together may do: calls at once and a second (0: no bound)."""
+    """The bounds of all workers together: calls at once and a second (0: no bound)."""
 
     calls: int = 0
     rate: float = 0.0
@@ -35,7 +35,7 @@ def share(
     most: int,
     allowed: Allowance,
 ) -> tuple[int, float]:
-    """A fair part of what is allowed, and never more than the others have left over."""
+    """Return a fair part of what is allowed, and never more than the others have left over."""
     calls, rate = most, 0.0
     if allowed.calls:
         fair = -(-allowed.calls // active) if wants else 0
@@ -82,7 +82,7 @@ class Worker(Struct, frozen=True, kw_only=True):
 
 
 class Signals(Struct, frozen=True, kw_only=True):
-    """What all workers obey: seconds of quiet left, and why nothing may be sent, if so."""
+    """Signals to all workers: seconds of quiet left, and why nothing may be sent, if so."""
 
     quiet: float
     shut: float
@@ -92,7 +92,7 @@ class Signals(Struct, frozen=True, kw_only=True):
 
 
 class Orders(Struct, frozen=True, kw_only=True):
-    """What a worker is told each time it gives word of itself."""
+    """The answer of the ledger to a worker's heartbeat."""
 
     draining: bool
     calls: int
@@ -108,7 +108,7 @@ class Crew:
     """This process holds, or waits for, the post under which drops are planned."""
 
     def join(self, me: str, *, host: str, pid: int, root: str) -> None:
-        """A worker begins; from now on all that this process writes depends on its line."""
+        """Add a worker; from now on all that this process writes depends on its line."""
         with self._db.write() as connection:
             values = {"id": me, "host": host, "pid": pid, "root": root, "since": NOW, "beat": NOW}
             connection.execute(workers.insert().values(**values))
@@ -126,7 +126,7 @@ class Crew:
         self._db.writer = me
 
     def leave(self, me: str) -> None:
-        """A worker ends: what it had taken up is free."""
+        """Remove a worker; its locks are free."""
         self._db.fence = None
         with self._db.write() as connection:
             connection.execute(workers.delete().where(workers.c.id == me))
@@ -140,7 +140,7 @@ class Crew:
         allowed: Allowance,
         lower: Callable[[int, float], int],
     ) -> Orders:
-        """Give word of a worker, and hear what it may do. Raises Fenced when it was given up.
+        """Record a worker's heartbeat and return its orders. Raises Fenced when it was given up.
 
         ``most``: calls it could make at once; ``wants``: whether it has anything to send.
         ``lower`` makes it keep to a smaller share and tells how many calls are out still: what one
@@ -202,7 +202,7 @@ class Crew:
             time.sleep(_TURN_SECONDS)  # until a word comes: a line's age is all there is to see
 
     def crew(self) -> list[Worker]:
-        """All workers, the oldest first."""
+        """Return all workers, the oldest first."""
         silent = (NOW - workers.c.beat).label("silent")
         columns = [c for c in workers.c if c.name != "beat"]
         with self._db.read() as connection:
@@ -214,7 +214,7 @@ class Crew:
         ]
 
     def waiting_jobs(self) -> dict[str, int]:
-        """Jobs of the engine that nobody has taken yet, by queue."""
+        """Return jobs of the engine that nobody has taken yet, by queue."""
         query = sa.select(_JOBS.c.queue_name, sa.func.count()).where(_JOBS.c.status == "todo")
         there = sa.select(sa.func.to_regclass(_JOBS.name).is_not(None))
         with self._db.read() as connection:
@@ -224,7 +224,10 @@ class Crew:
         return {name: int(count) for name, count in sorted(tuple(row) for row in counted)}
 
     def drain(self, worker_id: str) -> bool:
-        """Ask a worker to finish what it does and end. False when there is none of this name."""
+        """Ask a worker to finish its work and end.
+
+        Returns False when there is none of this name.
+        """
         asked = workers.update().where(workers.c.id == worker_id).values(draining=True)
         with self._db.write() as connection:
             return connection.execute(asked).rowcount == 1
@@ -243,13 +246,13 @@ class Crew:
             connection.execute(posts.delete().where(mine))
 
     def posts_of(self, me: str) -> list[str]:
-        """What one worker has taken up."""
+        """Return what one worker has taken up."""
         with self._db.read() as connection:
             found = connection.execute(sa.select(posts.c.key).where(posts.c.owner == me)).all()
         return [row.key for row in found]
 
     def posts(self, prefix: str) -> list[str]:
-        """What is taken up, of what begins so."""
+        """Return what is taken up, of what begins so."""
         query = sa.select(posts.c.key).where(posts.c.key.startswith(prefix, autoescape=True))
         with self._db.read() as connection:
             return [row.key for row in connection.execute(query).all()]
@@ -277,13 +280,13 @@ class Crew:
     # -- signals -------------------------------------------------------------------------------
 
     def ask_for_quiet(self, seconds: float) -> None:
-        """The API wants to be left alone for so long: nobody calls meanwhile."""
+        """Ask all workers to make no call for so long, as the API asked."""
         until = sa.func.greatest(signals.c.quiet_until, NOW + seconds)
         with self._db.write() as connection:
             connection.execute(signals.update().values(quiet_until=until))
 
     def shut(self, seconds: float, *, held: bool, reason: str, hint: str) -> None:
-        """Nothing may be sent for so long; then it is tried again."""
+        """Stop sending by all workers for so long; then it is tried again."""
         values = {"shut_until": NOW + seconds, "held": held, "reason": reason, "hint": hint}
         open_now = signals.c.shut_until < NOW
         with self._db.write() as connection:
@@ -295,7 +298,7 @@ class Crew:
             connection.execute(signals.update().values(shut_until=0.0))
 
     def signals(self) -> Signals:
-        """What all workers are to obey now."""
+        """Return what all workers are to obey now."""
         with self._db.read() as connection:
             line = connection.execute(sa.select(*_SIGNALS)).one()
         return Signals(quiet=line[0], shut=line[1], held=line[2], reason=line[3], hint=line[4])

@@ -1,4 +1,4 @@
-"""What the columns of an unfamiliar file look like: the evidence from which roles are guessed."""
+"""Facts about the columns of an unfamiliar file, from which roles are guessed."""
 
 import re
 from collections import Counter
@@ -97,7 +97,7 @@ def likely_header(rows: Sequence[Sequence[str]], profiles: Iterable[Profile]) ->
 
 
 class ColumnFacts(Struct, kw_only=True):
-    """What was seen in one column, in cells.
+    """Counts of the cells of one column.
 
     ``filled``: cells that say something. ``ids``, ``long_ids``, ``awbs``: cells of such a shape.
     ``dates``: cells that can be read as a date, ``typed_dates`` those that were date cells.
@@ -120,12 +120,12 @@ class ColumnFacts(Struct, kw_only=True):
     cells: list[str] = field(default_factory=list)
 
     def share(self, count: int) -> float:
-        """A count as a share of the cells that say something."""
+        """Return a count as a share of the cells that say something."""
         return count / self.filled if self.filled else 0.0
 
     @property
     def order(self) -> str:
-        """The order of day and month that its dates prove; see ``SeenColumn.order``."""
+        """Return the order of day and month that its dates prove; see ``SeenColumn.order``."""
         if self.day_first and self.month_first:
             return "both"
         if self.day_first or self.month_first:
@@ -157,7 +157,7 @@ def survey(manifest: Manifest) -> Survey:
 
 
 def blocks_of(manifest: Manifest) -> Iterable[Block]:
-    """The blocks of all sheets; each has the columns of the first one's header at least."""
+    """Return the blocks of all sheets; each has the columns of the first one's header at least."""
     for sheet in _alike(manifest):
         yield from sheet.blocks(ReadTally())
 

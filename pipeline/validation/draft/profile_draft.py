@@ -1,4 +1,4 @@
-"""A starting profile as TOML: what was guessed, why, and what a person has to confirm.
+"""Write a starting profile as TOML: guesses, their reasons, and what a person has to confirm.
 
 Every guess is marked with a "?", which the profile reader takes for "not confirmed": it stands for
 nothing until the mark is deleted (see ``schemas.status_reader.MARK``).
@@ -115,7 +115,10 @@ def _signed(text: str) -> str:
 
 
 def suggestion(each: StatusCount, generic: Profile) -> str:
-    """The meaning that the canonical vocabulary gives exactly this status; "" where it has none."""
+    """Return the meaning that the canonical vocabulary gives exactly this status.
+
+    "" where it has none.
+    """
     if each.kind.strip():
         return ""
     side = generic.direction(each.direction)
@@ -260,10 +263,10 @@ def _listed(values: Iterable[str]) -> str:
 
 
 def _text(value: str) -> str:
-    """A TOML string: JSON's escapes are among those of TOML, but for the delete character."""
+    """Return a TOML string: JSON's escapes are among TOML's, but for the delete character."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _plain(text: str) -> str:
-    """Text fit for a comment: on one line, nothing a terminal or TOML would object to."""
+    """Return text fit for a comment: on one line, nothing a terminal or TOML would object to."""
     return "".join(char if char.isprintable() else " " for char in text)

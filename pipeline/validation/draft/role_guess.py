@@ -106,7 +106,7 @@ def _named(role: Role, heading: str, seen: Survey) -> Guess:
 
 
 def _doubted(guess: Guess, scored: Sequence[Guess]) -> Guess:
-    """A guess that another column claims about as well is not sure."""
+    """Return a guess that another column claims about as well is not sure."""
     rivals = [
         each.header
         for each in scored
@@ -177,7 +177,7 @@ def _may_be(
 
 
 def _likeness(role: Role, heading: str, profiles: Mapping[str, Profile]) -> tuple[float, str]:
-    """How close a heading comes to one that some courier uses for the role, from 0 to 1."""
+    """Return how close a heading comes to one that some courier uses for the role, from 0 to 1."""
     best, nearest, whose = 0.0, "", ""
     for profile in profiles.values():
         for alias, shown in zip(
@@ -198,7 +198,10 @@ def _likeness(role: Role, heading: str, profiles: Mapping[str, Profile]) -> tupl
 def _shape(
     role: Role, facts: ColumnFacts, profiles: Mapping[str, Profile]
 ) -> tuple[float | None, str]:
-    """How far the cells speak for a role, from 0 to 1; None for a role any cells could have."""
+    """Return how far the cells speak for a role, from 0 to 1.
+
+    None for a role any cells could have.
+    """
     if role is Role.ORDER_ID:
         share = facts.share(facts.ids)
         told = f"{facts.ids} of {facts.filled} cells look like order ids."
@@ -237,7 +240,7 @@ def _direction_words(facts: ColumnFacts, known: Collection[str]) -> set[str]:
 
 
 def _status_shape(facts: ColumnFacts, profiles: Mapping[str, Profile]) -> tuple[float, str]:
-    """How far cells are statuses: known ones, or few words that each stand there often."""
+    """Return how far cells are statuses: known ones, or few words that each stand there often."""
     words = facts.values
     if words is None:
         return 0.0, "It has too many different cells for statuses."

@@ -118,7 +118,7 @@ def drop_object(front: Front, drop: DropLine) -> DropObject:
 
 
 def plain(text: str) -> str:
-    """A file's name need not be UTF-8; JSON is."""
+    """Return the text as JSON can hold it: a file's name need not be UTF-8."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -303,5 +303,5 @@ def _object(front: Front, teaching: Teaching) -> TeachingObject:
 
 
 def _plain(text: str) -> str:
-    """A file's name need not be UTF-8; JSON is."""
+    """Return the text as JSON can hold it: a file's name need not be UTF-8."""
     return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""Couriers: what came of each and when, their profiles, and empty manifests to fill in."""
+"""Couriers: their files, their profiles, and empty manifests to fill in."""
 
 from typing import Annotated
 
@@ -38,7 +38,7 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 @router.get("/couriers")
 def couriers_page(request: Request, front: AtFront, visitor: Looker) -> Response:
-    """All couriers, the late ones first."""
+    """Return all couriers, the late ones first."""
     found = couriers(front.site, front.tally)
     return page(request, "couriers.html", {"couriers": found}, visitor=visitor)
 
@@ -51,7 +51,7 @@ def courier_page(
     name: str,
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
-    """One courier: how its files are read, what it was taught, where to drop them, what came."""
+    """Show one courier: columns, status words, folder, files."""
     profile = _profile(front, name)
     (courier,) = (c for c in couriers(front.site, front.tally) if c.profile.name == name)
     zone = front.site.settings.manifest.timezone
@@ -110,7 +110,7 @@ async def change_expected(
 
 @router.get("/couriers/{name}/template.xlsx")
 def courier_template(front: AtFront, _visitor: Looker, name: str) -> Response:
-    """An empty manifest to fill in."""
+    """Return an empty manifest to fill in."""
     profile = _profile(front, name)
     return Response(
         template(profile, created=front.site.clock.now()),

@@ -52,7 +52,7 @@ class Filters(Struct, frozen=True, kw_only=True):
 
     @property
     def told(self) -> dict[str, str]:
-        """Those that say something."""
+        """Return those that say something."""
         return {name: value for name, value in asdict(self).items() if value}
 
 
@@ -185,12 +185,12 @@ def drops_list(
 
 @router.get("/strip")
 def strip(request: Request, visitor: Looker) -> Response:
-    """Only the health strip."""
+    """Return only the health strip."""
     return page(request, "_strip.html", {}, visitor=visitor)
 
 
 def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
-    """What the head of a drop's page shows, also while it is on its way."""
+    """Return what the head of a drop's page shows, also while it is on its way."""
     far = drop_view.progress_of(front.site, drop)
     pulse = front.strip.health().pulse
     shut = pulse.reason if pulse and pulse.api in {"paused", "held"} else ""
@@ -220,7 +220,7 @@ def drop_page(
     code: Text = "",
     page_no: Annotated[int, Query(alias="page", ge=1, le=1_000_000)] = 1,
 ) -> Response:
-    """One drop: verdict, counts, faults, rows, files, family."""
+    """Return one drop: verdict, counts, faults, rows, files, family."""
     drop = line_of(front, drop_id)
     full = front.site.ledger.find(drop_id)
     values = {
@@ -266,7 +266,10 @@ def _family(front: Front, drop: DropLine) -> dict[str, Any]:
 
 
 def _rows(front: Front, drop: DropLine, outcome: str, code: str, page_no: int) -> dict[str, Any]:
-    """The rows of the results file, if it is there; what is missing is said in a sentence."""
+    """Return the rows of the results file, if it is there.
+
+    What is missing is said in a sentence.
+    """
     values: dict[str, Any] = {"outcome": outcome, "code": code, "rows": None, "rows_missing": ""}
     path = drop_view.outbox_file(front.site, drop, "results")
     if drop.state is DropState.REFUSED:
@@ -304,7 +307,7 @@ def _faults(front: Front, drop: DropLine, full: Drop | None) -> dict[str, Any]:
 def drop_live(
     request: Request, front: AtFront, visitor: Looker, drop_id: str, v: Text = ""
 ) -> Response:
-    """Only the head, while the drop is on its way; then the whole page is loaded again."""
+    """Return only the head, while the drop is on its way; then the whole page is loaded again."""
     story = front.shared.get(drop_id, lambda: story_of(front, line_of(front, drop_id)))
     if story["drop"].state.closed and not story["drop"].request:
         return Response(headers={"hx-refresh": "true"})
@@ -315,7 +318,7 @@ def drop_live(
 
 @router.get("/drops/{drop_id}/files/{kind}")
 def drop_file(front: AtFront, _visitor: Looker, drop_id: str, kind: str) -> Response:
-    """A file of the drop, to be saved: never shown by the browser."""
+    """Return a file of the drop, to be saved: never shown by the browser."""
     drop = line_of(front, drop_id)
     if kind == "original":
         path = drop_view.original_file(front.site, drop)

@@ -20,7 +20,7 @@ def find_page(
     q: Annotated[str, Query(max_length=4_000)] = "",
     before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
 ) -> Response:
-    """The form, and what was found."""
+    """Return the form, and what was found."""
     words = q.replace("\x00", "").strip()
     found = find(front.site, words, before) if words else None
     return page(

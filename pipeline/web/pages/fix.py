@@ -52,7 +52,7 @@ def fix_page(
     page_no: Annotated[int, Query(alias="page", ge=1, le=1_000_000)] = 1,
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
-    """The rows that need somebody, to be edited."""
+    """Return the rows that need somebody, to be edited."""
     unsaved = front.unsaved.take(request.scope["session"], request.url.path)
     conflicts = _keep_form(front, visitor, drop_id, unsaved) if unsaved else []
     table = table_of(front, drop_id)
@@ -105,7 +105,7 @@ def _shown(front: Front, table: Table, page_no: int) -> dict[str, Any]:
 
 
 def _first_time(table: Table) -> Rejects:
-    """What is wrong in the lines that did not go out yet: only there the file's values stand."""
+    """Return the faults of the lines that were not sent yet: only they have the file's values."""
     lines = [each for each in table.lines_left.tolist() if each not in table.draft.again]
     return correcting.what_is_left(table.rejects, table.draft, np.array(lines, np.int64))
 
@@ -151,7 +151,10 @@ def _rows(table: Table, lines: Sequence[int], going: set[int]) -> list[dict[str,
 
 
 def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any] | None:
-    """One value for all rows that have another one: how many, and what it probably should be."""
+    """Return one value for all rows that have another one.
+
+    How many, and what it probably should be.
+    """
     if column >= len(table.rejects.headers) or table.rejects.identifies(column):
         return None
     cells = _first_time(table).table.column(column).to_pylist()
@@ -172,7 +175,7 @@ def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any
 
 
 def _nearest(value: str, statuses: Sequence[str]) -> str:
-    """The status that somebody probably meant, as the courier writes it, or ""."""
+    """Return the status that somebody probably meant, as the courier writes it, or ""."""
     by_fold = {fold(status): status for status in statuses}
     return by_fold.get(nearest(fold(value), by_fold) or "", "")
 
@@ -238,7 +241,7 @@ def _save(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str |
 
 
 def _set_aside(front: Front, visitor: Visitor, drop_id: str, form: FormData, go: str) -> str:
-    """One row by its own button, or all that are ticked on this page."""
+    """Return one row by its own button, or all that are ticked on this page."""
     rejects = table_of(front, drop_id).rejects
     line = _whole_number(go.removeprefix("aside-"))
     ticked = [
@@ -289,7 +292,7 @@ def _keep_form(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> 
 
 
 def _take_over(sheet: Sheet, rejects: Rejects, form: FormData, who: str, at: str) -> list[Conflict]:
-    """What was typed, into the draft: only cells and choices that differ from what was shown."""
+    """Put typed cells and choices into the draft, if they differ from the ones that were shown."""
     cells = []
     for name, typed in form.multi_items():
         kind, _, place = name.partition("-")

@@ -25,7 +25,7 @@ _LONGEST: Final = 1024
 
 @router.get("/login")
 def login_page(request: Request, front: AtFront, next: str = "/") -> Response:  # noqa: A002 - the query
-    """The form to log in."""
+    """Return the form to log in."""
     if not front.access.needs_login:
         return RedirectResponse("/", status_code=303)
     return page(
@@ -95,7 +95,7 @@ def throttled(name: str, address: str) -> tuple[str, str]:
 
 
 def _inside(target: str) -> str:
-    """A path of ours, never another site."""
+    """Return a path of ours, never another site."""
     parts = urlsplit(target)
     sound = target.startswith("/") and not target.startswith(("//", "/\\"))
     return target if sound and not parts.netloc and not parts.scheme else "/"

@@ -1,4 +1,4 @@
-"""What supervisors and monitoring ask: alive, ready, and the measures."""
+"""Addresses for supervisors and monitoring: alive, ready, and the measures."""
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -18,7 +18,10 @@ async def healthz() -> Response:
 
 @router.get("/readyz")
 def readyz(front: AtFront) -> Response:
-    """200 when files that are dropped are being worked on; 503 says by name what is not well."""
+    """Return 200 when files that are dropped are being worked on.
+
+    503 says by name what is not well.
+    """
     health = front.strip.health()
     checks = {what: health.is_fine(what) for what in READY}
     ready = all(checks.values())
@@ -28,5 +31,5 @@ def readyz(front: AtFront) -> Response:
 
 @router.get("/metrics")
 def metrics(front: AtFront, _visitor: Looker) -> Response:
-    """The measures, for Prometheus. Where there are users it needs the token of one."""
+    """Return the measures, for Prometheus. Where there are users it needs the token of one."""
     return Response(front.measures.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""Uploading files: check them first or send them at once, then watch what becomes of them."""
+"""Uploading files: check them first or send them at once, then watch them."""
 
 import threading
 import zlib
@@ -43,7 +43,7 @@ def upload_page(
     visitor: Operator,
     courier: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
-    """The form. ``courier``: the one that is chosen in it."""
+    """Return the form. ``courier``: the one that is chosen in it."""
     return page(request, "upload.html", {**_form(front, ""), "chosen": courier}, visitor=visitor)
 
 
@@ -149,7 +149,10 @@ def uploaded_page(
     batch: str,
     rest: Annotated[str, Query(pattern=r"^[0-9a-f]{0,60}$")] = "",
 ) -> Response:
-    """What became of files that came together. ``rest``: the check of those that were left."""
+    """Return what became of files that came together. ``rest``.
+
+    The check of those that were left.
+    """
     values = {**watched(front, batch), "rest": rest, "rest_files": _left(front, rest)}
     return page(request, "uploaded.html", values, visitor=visitor)
 
@@ -165,7 +168,7 @@ def _left(front: Front, rest: str) -> int:
 def uploaded_live(
     request: Request, front: AtFront, visitor: Looker, batch: str, v: str = ""
 ) -> Response:
-    """Only their list; 204 when nothing has changed."""
+    """Return only their list; 204 when nothing has changed."""
     values = watched(front, batch)
     if values["version"] == v:
         return Response(status_code=204)
@@ -173,7 +176,7 @@ def uploaded_live(
 
 
 def watched(front: Front, batch: str) -> dict[str, Any]:
-    """The files of a batch, each with the drop it became. Raises NotThere."""
+    """Return the files of a batch, each with the drop it became. Raises NotThere."""
     found = uploads.batch_of(front.site, batch)
     if not found:
         raise NotThere("Nothing is known of this upload.", hint="Look among the files.")

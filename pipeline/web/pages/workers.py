@@ -1,4 +1,4 @@
-"""Workers: who is there, what each has taken up, what waits. As ``shipdrop cluster status``."""
+"""Workers, their locks, and the waiting jobs, as ``shipdrop cluster status``."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -10,7 +10,7 @@ router = APIRouter()
 
 @router.get("/workers")
 def workers_page(request: Request, front: AtFront, visitor: Looker) -> Response:
-    """All workers of the ledger, the oldest first."""
+    """Return all workers of the ledger, the oldest first."""
     health = front.strip.health()
     if health.cluster is None:
         raise NotThere("This ledger is embedded: it has no workers.")

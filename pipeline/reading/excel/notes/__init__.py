@@ -1,1 +1,1 @@
-"""Find what the native reader does not tell: error cells, number formats, what is hidden."""
+"""Find error cells, number formats and hidden rows, which the native reader leaves out."""

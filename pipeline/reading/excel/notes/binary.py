@@ -110,7 +110,7 @@ def _note_hidden(found: SheetNotes, kind: int, body: bytes) -> None:
 
 
 def _biff(stream: bytes, at: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the records from ``at`` to the end of what begins there; charts lie inside sheets."""
+    """Yield the records from ``at`` to the end of that substream; charts lie inside sheets."""
     depth = 0
     while at + 4 <= len(stream):
         kind, size = struct.unpack_from("<HH", stream, at)

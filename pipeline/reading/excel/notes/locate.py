@@ -30,7 +30,7 @@ _STYLES, _XML_STYLES, _CONTENT = "xl/styles.bin", "xl/styles.xml", "content.xml"
 
 
 class ShownNumbers(Struct, frozen=True, kw_only=True):
-    """How a sheet shows the numbers of a column: by row the very text, or the format.
+    """The numbers of a column as a sheet shows them: by row the very text, or the format.
 
     A row that is in neither shows its number as it is.
     """

@@ -59,7 +59,7 @@ class NumberFormats(Struct, frozen=True):
 
     @property
     def odd(self) -> frozenset[int]:
-        """The styles that may show a number in another way than it is stored."""
+        """Return the styles that may show a number in another way than it is stored."""
         return frozenset(
             style for style, code in self.codes.items() if code.casefold() not in _PLAIN
         )
@@ -97,7 +97,7 @@ def formats_of(styles: bytes) -> NumberFormats:
 
 
 def shown_as(number: str, code: str) -> str | None:
-    """Return what a format makes of a whole number; None where that is not known.
+    """Return a whole number as a format shows it; None where that is not known.
 
     ``number``: its digits.
     """

@@ -1,4 +1,4 @@
-"""Tell what the native reader does not about a sheet: error cells, hidden rows and columns.
+"""Find error cells, hidden rows and columns of a sheet, which the native reader leaves out.
 
 It gives cells that hold an error (``#N/A``, ``#REF!``), or a formula whose result was not stored,
 as empty text, so a direction that could not be computed would look like one that nobody filled in.
@@ -31,14 +31,14 @@ class SheetNotes(Struct, kw_only=True):
     hidden_columns: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, row: int, column: int, text: str) -> None:
-        """Note a cell; ``text`` is what the sheet shows in it."""
+        """Note a cell; ``text`` is shown in it."""
         self.rows.append(row)
         self.columns.append(column)
         self.texts.append(text)
 
     @property
     def last_row(self) -> int:
-        """The last record with such a cell, 0 without one."""
+        """Return the last record with such a cell, 0 without one."""
         return max(self.rows, default=0)
 
     def hides(self, column: int) -> bool:

@@ -38,7 +38,7 @@ class XmlPart:
             self._parse(text, last=False)
 
     def note_plain(self, run: bytes) -> None:
-        """Be told of a run of plain elements that is left out and is not near."""
+        """Note a run of plain elements that is left out and is not near."""
 
     def end(self) -> None:
         """Take note that the part has ended. Raises ``NotWellFormed``."""
@@ -166,7 +166,7 @@ def letters_of(column: int) -> str:
 
 
 def _place(address: str) -> tuple[int, int]:
-    """Return row and column of an address, both from 1, 0 for what it does not tell.
+    """Return row and column of an address, both from 1; 0 where it lacks one.
 
     More digits or letters than any sheet has are too many, whatever they say.
     """

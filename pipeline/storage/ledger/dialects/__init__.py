@@ -16,7 +16,7 @@ Dialect = SqliteDialect | PostgresDialect
 
 
 def dialect_of(url: str, root: Path) -> Dialect:
-    """How to speak to the database at ``url``. Raises SettingsError."""
+    """Return how to speak to the database at ``url``. Raises SettingsError."""
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
@@ -31,7 +31,10 @@ def dialect_of(url: str, root: Path) -> Dialect:
 
 
 def wrong_address(why: str) -> SettingsError:
-    """What to say of a ``ledger.url`` that cannot be used. The address may hold a password."""
+    """Return what to say of a ``ledger.url`` that cannot be used.
+
+    The address may hold a password.
+    """
     return SettingsError(
         f'The setting "ledger.url" is wrong: {why}.',
         hint='Use "sqlite:///state/ledger.db", or "postgresql://…".',

@@ -46,7 +46,7 @@ class PostgresDialect:
         self._url = url.set(drivername="postgresql+psycopg")
 
     def engine(self) -> sa.Engine:
-        """An engine whose connections are found out when the server was restarted."""
+        """Return an engine whose connections are found out when the server was restarted."""
         arguments = {
             "connect_timeout": 10,
             "application_name": "shipdrop",
@@ -63,18 +63,18 @@ class PostgresDialect:
         return engine
 
     def begin(self, connection: sa.Connection) -> None:
-        """Writers need not take turns: rows are locked, not the database."""
+        """Do nothing: rows are locked, not the database, so writers need not take turns."""
 
     def is_damage(self, error: Exception | None) -> bool:  # noqa: ARG002 - the server minds its files
-        """The server minds its own files."""
+        """Return whether the server minds its own files."""
         return False
 
     def damage(self, connection: sa.Connection) -> str:  # noqa: ARG002 - the same
-        """The server minds its own files."""
+        """Return the server minds its own files."""
         return ""
 
     def begin_migration(self, connection: sa.Connection) -> None:
-        """Several machines may start at once."""
+        """Lock out other machines that may start at this moment."""
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_KEY)))
 
     def begin_closing(self, connection: sa.Connection) -> None:
@@ -89,7 +89,7 @@ class PostgresDialect:
         return column == sa.any_(wanted)
 
     def insert_many(self, connection: sa.Connection, table: sa.Table, columns: Columns) -> None:
-        """By COPY: several times faster than any INSERT."""
+        """Insert by COPY, which is several times faster than any INSERT."""
         quote = connection.dialect.identifier_preparer.quote
         names = ", ".join(quote(name) for name in columns)
         driver: Any = connection.connection.cursor()  # psycopg's, which SQLAlchemy does not type
@@ -137,7 +137,7 @@ def _note_rest(_connection: object, record: Any) -> None:  # noqa: ANN401 - SQLA
 
 
 def _try_rested(connection: Any, record: Any, _proxy: object) -> None:  # noqa: ANN401 - the driver's
-    """A connection that was not used for a while may be dead: SQLAlchemy makes another then.
+    """Try a connection that was not used for a while; SQLAlchemy makes another for a dead one.
 
     To ask each time, as its own option does, would cost as much as a commit.
     """
@@ -151,7 +151,7 @@ def _try_rested(connection: Any, record: Any, _proxy: object) -> None:  # noqa: 
 
 
 def _clean(values: Sequence[object]) -> tuple[object, ...]:
-    """Text of PostgreSQL holds no NUL; whatever an API or a file says may."""
+    """Return values without NUL, which PostgreSQL's text cannot hold."""
     return tuple(_clean_one(value) for value in values)
 
 

@@ -34,7 +34,7 @@ class SqliteDialect:
         self._url = _from_root(url, root)
 
     def engine(self) -> sa.Engine:
-        """An engine whose connections are set up."""
+        """Return an engine whose connections are set up."""
         arguments = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
         engine = sa.create_engine(self._url, connect_args=arguments)
         sa.event.listen(engine, "connect", _sqlite_pragmas)
@@ -50,23 +50,23 @@ class SqliteDialect:
         return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
     def damage(self, connection: sa.Connection) -> str:
-        """Look through the file; return what is wrong with it, or ""."""
+        """Look through the file; return the damage in words, or ""."""
         found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
         return "" if found == "ok" else " ".join(str(found).split()).rstrip(".")
 
     def begin_migration(self, connection: sa.Connection) -> None:
-        """The one writer is alone already."""
+        """Do nothing: the one writer is alone already."""
 
     def begin_closing(self, connection: sa.Connection) -> None:
-        """The one writer closes drops one after the other."""
+        """Do nothing: the one writer closes drops one after the other."""
 
     def orders_in(self, column: sa.Column[str]) -> sa.ColumnElement[bool]:
-        """The condition that the column is one of the parameter ``wanted``."""
+        """Return the condition that the column is one of the parameter ``wanted``."""
         wanted: sa.BindParameter[str] = sa.bindparam("wanted", expanding=True)
         return column.in_(wanted)
 
     def insert_many(self, connection: sa.Connection, table: sa.Table, columns: Columns) -> None:
-        """Many rows in one statement, handed to the driver as they are.
+        """Insert many rows in one statement, handed to the driver as they are.
 
         A dictionary per row would cost more than SQLite itself, and a statement per row twice this.
         """
@@ -89,7 +89,7 @@ class SqliteDialect:
             connection.exec_driver_sql(text, tuple(flat[-rest * width :]))
 
     def number_after(self, connection: sa.Connection, column: sa.Column[int]) -> None:
-        """Numbers go on by themselves after the highest there is."""
+        """Do nothing: numbers go on by themselves after the highest there is."""
 
     def write_runs(self, connection: sa.Connection, names: Names, runs: Sequence[Run]) -> None:
         """Write the same values into all chunks of each run: a statement for each.
@@ -118,7 +118,7 @@ def _update_run(names: tuple[str, ...], dialect: sa.Dialect) -> str:
 
 
 def _from_root(url: sa.URL, root: Path) -> sa.URL:
-    """``sqlite:///state/ledger.db`` is meant from the root, wherever the command was started."""
+    """Return the URL with its path taken from the root, wherever the command was started."""
     if not url.database or url.database == ":memory:":
         return url
     path = root / url.database
@@ -130,7 +130,7 @@ def _from_root(url: sa.URL, root: Path) -> sa.URL:
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - the DBAPI's
-    """WAL: readers never wait. FULL: a commit survives a power loss too.
+    """Set WAL, so that readers never wait, and FULL, so that a commit survives a power loss.
 
     With NORMAL a power loss could undo every commit since the last checkpoint, and with them that
     chunks were sent: they would be sent again without a question. FULL costs an fsync per commit.

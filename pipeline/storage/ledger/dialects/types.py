@@ -1,4 +1,4 @@
-"""What both dialects are handed."""
+"""The arguments that both dialects take."""
 
 from collections.abc import Mapping, Sequence
 
