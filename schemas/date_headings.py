@@ -78,7 +78,7 @@ _FINALS = frozenset(m for m in Milestone if STEPS[m].final)
 ALWAYS = frozenset(Milestone)
 
 
-class Told(IntEnum):
+class TimeNearness(IntEnum):
     """The nearness of the time under a heading to a row's event; the nearest goes first."""
 
     EVENT = 0  # that of any status
@@ -116,7 +116,7 @@ def brings_up_to_date(heading: str, aliases: Collection[str]) -> bool:
     return len(rest) < len(" ".join(words)) and rest in aliases
 
 
-def event_told(heading: str) -> Told | None:
+def event_told(heading: str) -> TimeNearness | None:
     """Return which event a heading that no profile knows has the time of, None if of none."""
     words = _WORD.findall(_spaced(heading).casefold())
     said = frozenset(words)
@@ -124,19 +124,19 @@ def event_told(heading: str) -> Told | None:
     if said & _AHEAD or (said & _OTHER and "delivered" not in said):
         return None
     if " ".join(words) in _BARE:
-        return Told.END if ends else Told.EVENT
+        return TimeNearness.END if ends else TimeNearness.EVENT
     if not said & _TIME:
         return None
     if ends:
-        return Told.END
+        return TimeNearness.END
     if said <= _ALONE or said & _EVENT:
-        return Told.EVENT
-    return Told.BEGIN if said & _PICKED else None
+        return TimeNearness.EVENT
+    return TimeNearness.BEGIN if said & _PICKED else None
 
 
-def concerned(told: Told) -> frozenset[Milestone]:
+def concerned(told: TimeNearness) -> frozenset[Milestone]:
     """Return the milestones for which such a time counts."""
-    return _FINALS if told is Told.END else ALWAYS
+    return _FINALS if told is TimeNearness.END else ALWAYS
 
 
 def _spaced(heading: str) -> str:

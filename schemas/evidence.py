@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.headings import is_earlier, is_free_text, speaks_of_other, words_of
-from schemas.statuses import Direction, Doubt, StatusTable, Verdict, agrees
+from schemas.statuses import Direction, Doubt, StatusTable, StatusVerdict, agrees
 
 
 def _several(words: str) -> frozenset[str]:
@@ -182,7 +182,7 @@ def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:
     if not numbers and not any(map(str.isalpha, cell)):
         return False
     ruling = table.rule(cell)
-    known = {Verdict.MILESTONE, Verdict.NO_MILESTONE, Verdict.AMBIGUOUS}
+    known = {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE, StatusVerdict.AMBIGUOUS}
     return ruling.verdict in known and ruling.doubt is not Doubt.NUMBER
 
 

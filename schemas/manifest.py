@@ -36,8 +36,8 @@ from schemas.limits import (
     RANGE_DAYS,
     TEXT_LENGTH,
 )
-from schemas.parcels import Held
-from schemas.statuses import Verdict
+from schemas.parcels import HoldReason
+from schemas.statuses import StatusVerdict
 from schemas.vocabulary import CellKind, Role
 
 # The canonical frame: facts, not judgements.
@@ -64,8 +64,8 @@ class Fact(StrEnum):
     EVENT_TIME_ERROR = "event_time_error"
     RTO_AWB_ERROR = "rto_awb_error"  # only where a filled second AWB means a way back
     ID = "order_id"  # text without wrapper and ends, "" for none; and the CellKind it was
-    HELD = "held"  # flag: Held, a rejects file that came back
-    STATUS = "status"  # Verdict on status, type, direction and scan together
+    HELD = "held"  # flag: HoldReason, a rejects file that came back
+    STATUS = "status"  # StatusVerdict on status, type, direction and scan together
     EVENT_TIME = "event_time"  # milliseconds from now, null without an instant; so are the next two
     PROMISED = "promised_delivery_date"
     ESTIMATED = "estimated_delivery_date"
@@ -247,19 +247,29 @@ RULES: tuple[Rule, ...] = (
     Rule(Code.ID_DAMAGED, Role.ORDER_ID, Fact.ID, is_undamaged, words.damaged_id),
     Rule(Code.ID_INVALID, Role.ORDER_ID, Fact.ID, is_one_id, words.invalid_id),
     Rule(Code.ID_SUSPECT, Role.ORDER_ID, Fact.ID, is_unsuspicious, words.suspect_id),
-    Rule(Code.STATUS_MISSING, Role.STATUS, Fact.STATUS, never(Verdict.MISSING), words.status),
-    Rule(Code.STATUS_UNKNOWN, Role.STATUS, Fact.STATUS, never(Verdict.UNKNOWN), words.status),
-    Rule(Code.STATUS_AMBIGUOUS, Role.STATUS, Fact.STATUS, never(Verdict.AMBIGUOUS), words.status),
+    Rule(Code.STATUS_MISSING, Role.STATUS, Fact.STATUS, never(StatusVerdict.MISSING), words.status),
+    Rule(Code.STATUS_UNKNOWN, Role.STATUS, Fact.STATUS, never(StatusVerdict.UNKNOWN), words.status),
+    Rule(
+        Code.STATUS_AMBIGUOUS,
+        Role.STATUS,
+        Fact.STATUS,
+        never(StatusVerdict.AMBIGUOUS),
+        words.status,
+    ),
     Rule(
         Code.STATUS_UNCONFIRMED,
         Role.STATUS,
         Fact.STATUS,
-        never(Verdict.UNCONFIRMED),
+        never(StatusVerdict.UNCONFIRMED),
         words.status,
     ),
-    Rule(Code.PARCELS_OPEN, Role.AWB, Fact.HELD, never(Held.PARCELS), words.still_held),
+    Rule(Code.PARCELS_OPEN, Role.AWB, Fact.HELD, never(HoldReason.PARCELS), words.still_held),
     Rule(
-        Code.STATUS_CONFLICT, Role.EVENT_TIME, Fact.HELD, never(Held.TAKEN_BACK), words.still_held
+        Code.STATUS_CONFLICT,
+        Role.EVENT_TIME,
+        Fact.HELD,
+        never(HoldReason.TAKEN_BACK),
+        words.still_held,
     ),
     Rule(
         Code.DATE_INVALID,
@@ -350,7 +360,9 @@ RULES: tuple[Rule, ...] = (
         words.cut_text,
         loss=True,
     ),
-    Rule(Code.NO_MILESTONE, Role.STATUS, Fact.STATUS, never(Verdict.NO_MILESTONE), words.status),
+    Rule(
+        Code.NO_MILESTONE, Role.STATUS, Fact.STATUS, never(StatusVerdict.NO_MILESTONE), words.status
+    ),
     Rule(
         Code.AUTO_DISPATCHED,
         Role.AUTO_DISPATCH,

@@ -18,7 +18,7 @@ ANY, ALL = "any", "all"
 has it, or (the default) when all have."""
 
 
-class Held(IntEnum):
+class HoldReason(IntEnum):
     """Why a row of a rejects file that came back had been held, by rows that are not in it."""
 
     FREE = 0
@@ -27,8 +27,8 @@ class Held(IntEnum):
 
 
 HELD_AS = {
-    Held.PARCELS: f"{Code.PARCELS_OPEN}:{Role.AWB}",
-    Held.TAKEN_BACK: f"{Code.STATUS_CONFLICT}:{Role.EVENT_TIME}",
+    HoldReason.PARCELS: f"{Code.PARCELS_OPEN}:{Role.AWB}",
+    HoldReason.TAKEN_BACK: f"{Code.STATUS_CONFLICT}:{Role.EVENT_TIME}",
 }
 """How a rejects file says so: while that stands there, a final status is not sent."""
 

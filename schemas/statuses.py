@@ -35,7 +35,7 @@ class Direction(StrEnum):
     UNREADABLE = "unreadable"  # a word that the profile does not know
 
 
-class Verdict(IntEnum):
+class StatusVerdict(IntEnum):
     """The result of resolving a status. The canonical manifest holds its number."""
 
     MILESTONE = 0
@@ -63,7 +63,7 @@ class Doubt(Enum):
 class Ruling(Struct, frozen=True, kw_only=True):
     """The meaning of one combination of status, type and direction."""
 
-    verdict: Verdict
+    verdict: StatusVerdict
     milestone: int = 0
     doubt: Doubt = Doubt.NONE
 
@@ -185,7 +185,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         """Resolve the cells of one row, given as they stand in the file."""
         key = fold(status)
         if not key:
-            return Ruling(verdict=Verdict.MISSING)
+            return Ruling(verdict=StatusVerdict.MISSING)
         kind = fold(status_type)
         if is_absent(kind) and kind not in self.by_type:
             kind = ""
@@ -195,7 +195,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         if special is None:
             special = self.common_by_direction.get(direction, {}).get(key)
         if special == UNCLEAR and direction is Direction.BLANK:
-            return Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.BLANK)
+            return Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.BLANK)
         if special is not None:
             return _ruling(special)
         meaning = self._meaning(key, kind)
@@ -204,7 +204,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         if meaning == NOTHING and self.scans and (kind in self.scan_types or not self.scan_types):
             meaning = self.scans.get(fold(scan), NOTHING)
         if meaning > NOTHING and meaning not in _AGREES[direction]:
-            return Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.DIRECTION)
+            return Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.DIRECTION)
         return _ruling(meaning)
 
     def _meaning(self, key: str, kind: str) -> Meaning | None:
@@ -232,19 +232,19 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         Absent, contradictory, a number, or new.
         """
         if is_absent(key):
-            return Ruling(verdict=Verdict.MISSING)
+            return Ruling(verdict=StatusVerdict.MISSING)
         if any(key in typed for typed in self.by_type.values()):
-            return Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.TYPE)
+            return Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.TYPE)
         if key.replace(" ", "").isdecimal():
-            return Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.NUMBER)
-        return Ruling(verdict=Verdict.UNKNOWN)
+            return Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.NUMBER)
+        return Ruling(verdict=StatusVerdict.UNKNOWN)
 
 
 def _ruling(meaning: Meaning) -> Ruling:
     if meaning == NOTHING:
-        return Ruling(verdict=Verdict.NO_MILESTONE)
+        return Ruling(verdict=StatusVerdict.NO_MILESTONE)
     if meaning == UNCLEAR:
-        return Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.LISTED)
+        return Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.LISTED)
     if meaning == UNCONFIRMED:
-        return Ruling(verdict=Verdict.UNCONFIRMED)
-    return Ruling(verdict=Verdict.MILESTONE, milestone=meaning)
+        return Ruling(verdict=StatusVerdict.UNCONFIRMED)
+    return Ruling(verdict=StatusVerdict.MILESTONE, milestone=meaning)

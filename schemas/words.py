@@ -15,7 +15,7 @@ from schemas.display import counted, quoted, shown
 from schemas.folding import fold
 from schemas.likeness import alike
 from schemas.limits import EXACT_DIGITS, FUTURE_HOURS, RANGE_DAYS, REASON_MOST, TEXT_LENGTH
-from schemas.statuses import Direction, Doubt, StatusCase, Verdict
+from schemas.statuses import Direction, Doubt, StatusCase, StatusVerdict
 from schemas.vocabulary import UNCALCULATED, Role
 
 _MOST_SUGGESTIONS = 200
@@ -321,10 +321,10 @@ def _ambiguous(case: StatusCase, place: Place) -> str:
 
 
 _ABOUT_STATUS = {
-    Verdict.MISSING: _missing,
-    Verdict.NO_MILESTONE: _no_milestone,
-    Verdict.AMBIGUOUS: _ambiguous,
-    Verdict.UNCONFIRMED: _unconfirmed,
+    StatusVerdict.MISSING: _missing,
+    StatusVerdict.NO_MILESTONE: _no_milestone,
+    StatusVerdict.AMBIGUOUS: _ambiguous,
+    StatusVerdict.UNCONFIRMED: _unconfirmed,
 }
 
 

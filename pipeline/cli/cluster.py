@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.options import Desk, command
+from pipeline.cli.options import CommandOptions, command
 from pipeline.cli.run import people_told
-from pipeline.cli.starting import SERVICE_TELLS, Signals, startable_again
+from pipeline.cli.starting import SERVICE_TELLS, StopSignals, startable_again
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="cluster")
 
 
-def worker(desk: Desk) -> int:
+def worker(desk: CommandOptions) -> int:
     """Work on this root together with other workers.
 
     On this machine or others. Needs a ledger.url of PostgreSQL, and requirements-cluster.lock
@@ -42,7 +42,7 @@ def worker(desk: Desk) -> int:
         libpq(site.settings.ledger.url)
         site.check_sending()
         desk.warn_of_secrets()
-        signals = Signals()
+        signals = StopSignals()
         work(
             site,
             lambda session: signals.end(session.stop),
@@ -52,7 +52,7 @@ def worker(desk: Desk) -> int:
         return signals.exit_code
 
 
-def status(desk: Desk) -> int:
+def status(desk: CommandOptions) -> int:
     """Show the workers, what each has taken up, and what waits."""
     from pipeline.storage.ledger.cluster_status import cluster_status
 
@@ -67,7 +67,7 @@ def status(desk: Desk) -> int:
     return 0
 
 
-def _print_status(desk: Desk, found: dict[str, Any]) -> None:
+def _print_status(desk: CommandOptions, found: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table("worker", "host", "root", "last word", "calls", "rate", "holds")
@@ -98,7 +98,7 @@ def _print_status(desk: Desk, found: dict[str, Any]) -> None:
         desk.console.print(f"The API asked for quiet: {found['quiet_seconds']:.0f} s.")
 
 
-def drain(desk: Desk, name: Annotated[str, typer.Argument(metavar="WORKER")]) -> int:
+def drain(desk: CommandOptions, name: Annotated[str, typer.Argument(metavar="WORKER")]) -> int:
     """Let a worker finish what it has in hand, and end."""
     from pipeline.core.errors import UsageError
 

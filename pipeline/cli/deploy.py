@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import Desk, command
+from pipeline.cli.options import CommandOptions, command
 
 _LOCK = "requirements-cluster.lock"
 _PAGES = tuple(f"docs/{name}.md" for name in ("contract", "production", "scale-out", "sftp", "web"))
@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 def deploy(
-    desk: Desk,
+    desk: CommandOptions,
     recipe: Annotated[Recipe, typer.Argument(help="What for.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write into.")],
     *,

@@ -13,7 +13,7 @@ from pipeline.core.closed_drop import Cause
 from pipeline.core.errors import Held, ShipdropError, Transient
 from pipeline.core.model import DropState
 from pipeline.delivery.api.client import KonnectApi
-from pipeline.inbox.scan import Cause as WaitsFor
+from pipeline.inbox.scan import WaitCause as WaitsFor
 from pipeline.service.health import READY, told_by
 from pipeline.service.health_file import is_fresh
 from pipeline.service.resting import in_words, why_open
@@ -30,7 +30,7 @@ _MOST_OPEN = 10
 _LEAST_FREE = 1024 * 1024 * 1024
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class Diagnosis(Struct, frozen=True, kw_only=True):
     """One thing that was looked at. ``code``: the exit code it asks for when it is not fine."""
 
     subject: str
@@ -49,7 +49,7 @@ class Finding(Struct, frozen=True, kw_only=True):
         }
 
 
-def examine(site: Site) -> list[Finding]:
+def examine(site: Site) -> list[Diagnosis]:
     """Look at everything, and change nothing."""
     findings = _guarded(_folders, site)
     complete = all(each.fine for each in findings)
@@ -59,18 +59,18 @@ def examine(site: Site) -> list[Finding]:
     return findings
 
 
-def _guarded(look: Callable[[Site], Iterator[Finding]], site: Site) -> list[Finding]:
+def _guarded(look: Callable[[Site], Iterator[Diagnosis]], site: Site) -> list[Diagnosis]:
     try:
         return list(look(site))
     except ShipdropError as error:
         subject = look.__name__.strip("_")
-        return [Finding(subject=subject, found=error.message, fine=False, advice=error.hint)]
+        return [Diagnosis(subject=subject, found=error.message, fine=False, advice=error.hint)]
 
 
-def _folders(site: Site) -> Iterator[Finding]:
+def _folders(site: Site) -> Iterator[Diagnosis]:
     missing = site.folders.missing()
     if missing:
-        yield Finding(
+        yield Diagnosis(
             subject="folders",
             found=f"{site.root} has no {', '.join(missing)}",
             fine=False,
@@ -78,17 +78,17 @@ def _folders(site: Site) -> Iterator[Finding]:
         )
         return
     site.folders.prepare()
-    yield Finding(subject="folders", found=f"{site.root} is complete and writable")
+    yield Diagnosis(subject="folders", found=f"{site.root} is complete and writable")
     if not site.folders.same_file_system:
-        yield Finding(
+        yield Diagnosis(
             subject="inbox",
             found="inbox and work lie on two file systems: a checked copy replaces the rename",
         )
 
 
-def _disk(site: Site) -> Iterator[Finding]:
+def _disk(site: Site) -> Iterator[Diagnosis]:
     free = site.folders.free_bytes()
-    yield Finding(
+    yield Diagnosis(
         subject="disk",
         found=f"{free / 2**30:.1f} GiB free",
         fine=free >= _LEAST_FREE,
@@ -96,11 +96,11 @@ def _disk(site: Site) -> Iterator[Finding]:
     )
 
 
-def _filesystem(site: Site) -> Iterator[Finding]:
+def _filesystem(site: Site) -> Iterator[Diagnosis]:
     kind = _system_of(site.inbox_path)
     network = kind in NETWORK_SYSTEMS
     said = "a network share: files are found by scanning only" if network else "local"
-    yield Finding(subject="file system", found=f"inbox is on {kind or 'unknown'} ({said})")
+    yield Diagnosis(subject="file system", found=f"inbox is on {kind or 'unknown'} ({said})")
 
 
 def _system_of(path: Path) -> str:
@@ -118,13 +118,13 @@ def _system_of(path: Path) -> str:
     return best[1]
 
 
-def _ledger(site: Site) -> Iterator[Finding]:
+def _ledger(site: Site) -> Iterator[Diagnosis]:
     site.check_ledger(thoroughly=True)
     counts = site.ledger.counts()
     said = ", ".join(f"{count} {state.value}" for state, count in counts.items()) or "no drops yet"
     if counts.get(DropState.OPEN):
         said += ". What is open is sent on by `shipdrop run`; `shipdrop cancel DROP` ends it"
-    yield Finding(subject="ledger", found=said)
+    yield Diagnosis(subject="ledger", found=said)
     pulse = site.pulse()
     unfinished = site.ledger.unfinished()
     for drop in unfinished[:_MOST_OPEN]:
@@ -132,7 +132,7 @@ def _ledger(site: Site) -> Iterator[Finding]:
         if told is None or not told["cause"]:
             continue
         ours = told["cause"] in {Cause.STORAGE, Cause.BUG}
-        yield Finding(
+        yield Diagnosis(
             subject="drop",
             found=f"{shown(drop.source_file)} ({drop.drop_id}) is open: {in_words(told)}",
             fine=not ours,
@@ -143,28 +143,28 @@ def _ledger(site: Site) -> Iterator[Finding]:
             code=1 if told["cause"] == Cause.BUG else 2,
         )
     if len(unfinished) > _MOST_OPEN:
-        yield Finding(
+        yield Diagnosis(
             subject="drop", found=f"{len(unfinished) - _MOST_OPEN:,} more are not through"
         )
 
 
-def _profiles(site: Site) -> Iterator[Finding]:
-    yield Finding(subject="profiles", found=", ".join(site.profiles))
+def _profiles(site: Site) -> Iterator[Diagnosis]:
+    yield Diagnosis(subject="profiles", found=", ".join(site.profiles))
     for profile in site.profiles.values():
         if profile.unconfirmed:
-            yield Finding(
+            yield Diagnosis(
                 subject="profiles",
                 found=f"{profile.name} is a draft: {len(profile.unconfirmed)} entries are not "
                 f"confirmed, and mean nothing until they are (`shipdrop profiles {profile.name}`)",
             )
 
 
-def _waiting(site: Site) -> Iterator[Finding]:
+def _waiting(site: Site) -> Iterator[Diagnosis]:
     scan = site.inbox.scan()
-    yield Finding(subject="inbox", found=f"{len(scan.ready) + len(scan.waiting)} file(s) waiting")
+    yield Diagnosis(subject="inbox", found=f"{len(scan.ready) + len(scan.waiting)} file(s) waiting")
     for strange in scan.left_alone:
         if strange.strange:
-            yield Finding(
+            yield Diagnosis(
                 subject="inbox", found=f"{shown(strange.name)} is left alone: {strange.reason}"
             )
     lying = {(as_text(folder), as_text(name)) for folder, name in scan.lying}
@@ -180,8 +180,8 @@ def _waiting(site: Site) -> Iterator[Finding]:
         yield _waits_long(*place, reason)
 
 
-def _waits_long(folder: str, name: str, reason: str) -> Finding:
-    return Finding(
+def _waits_long(folder: str, name: str, reason: str) -> Diagnosis:
+    return Diagnosis(
         subject="inbox",
         found=f"{shown(name)} is not picked up: {reason}",
         fine=False,
@@ -196,15 +196,15 @@ def _late(site: Site) -> list[Mapping[str, str]]:
     return list(pulse.waiting) if pulse else []
 
 
-def _service(site: Site) -> Iterator[Finding]:
+def _service(site: Site) -> Iterator[Diagnosis]:
     """Yield how the service that runs on this root is doing, as it last told itself."""
     pulse = site.pulse()
     if pulse is None or pulse.stopped_at:
-        yield Finding(subject="service", found="not running")
+        yield Diagnosis(subject="service", found="not running")
         return
     who = f"process {pulse.pid} on {pulse.host or 'this machine'}"
     if not is_fresh(pulse, site.clock.now()):
-        yield Finding(
+        yield Diagnosis(
             subject="service",
             found=f"{who} was last heard of at {pulse.at}: it was killed, or hangs",
             fine=False,
@@ -212,16 +212,16 @@ def _service(site: Site) -> Iterator[Finding]:
         )
         return
     if is_told_of_all(pulse.pid) is False and pulse.host == socket.gethostname():
-        yield Finding(
+        yield Diagnosis(
             subject="uploads",
             found="the service has no CAP_LEASE: who has files of other users open for writing "
             "it only knows by what it hears (docs/sftp.md)",
         )
     scanned = f"at {pulse.scanned_at}" if pulse.scanned_at else "never"
-    yield Finding(subject="service", found=f"{who}, last good look at the inbox {scanned}")
+    yield Diagnosis(subject="service", found=f"{who}, last good look at the inbox {scanned}")
     for each in told_by(pulse):
         since = f" (since {each.since})" if each.since else ""
-        yield Finding(
+        yield Diagnosis(
             subject=each.what,
             found=f"{each.reason}{since}",
             fine=each.what not in READY,
@@ -230,14 +230,14 @@ def _service(site: Site) -> Iterator[Finding]:
         )
 
 
-def _told_by_the_service(site: Site) -> Finding | None:
+def _told_by_the_service(site: Site) -> Diagnosis | None:
     """Tell how the API takes the service that runs, whose token only the service may read."""
     pulse = site.pulse()
     if pulse is None or pulse.stopped_at or not is_fresh(pulse, site.clock.now()):
         return None
     held = pulse.api == "held"
     said = f"{pulse.api}: {pulse.reason}" if pulse.reason else pulse.api
-    return Finding(
+    return Diagnosis(
         subject="api",
         found=f"no token is known here; the service that runs has one, and says of the API: {said}",
         fine=not held,
@@ -246,11 +246,11 @@ def _told_by_the_service(site: Site) -> Finding | None:
     )
 
 
-def _clock(site: Site) -> Iterator[Finding]:
-    yield Finding(subject="clock", found=site.clock.now().isoformat(timespec="seconds"))
+def _clock(site: Site) -> Iterator[Diagnosis]:
+    yield Diagnosis(subject="clock", found=site.clock.now().isoformat(timespec="seconds"))
 
 
-def _token_file(site: Site) -> Iterator[Finding]:
+def _token_file(site: Site) -> Iterator[Diagnosis]:
     name = site.settings.api.token_file
     if name is None:
         return
@@ -262,7 +262,7 @@ def _token_file(site: Site) -> Iterator[Finding]:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         said = f"the token file {path} cannot be read: {reason}"
     if said and not site.settings.api.token:
-        yield Finding(
+        yield Diagnosis(
             subject="token file",
             found=said,
             fine=False,
@@ -270,16 +270,16 @@ def _token_file(site: Site) -> Iterator[Finding]:
         )
 
 
-def _secrets(site: Site) -> Iterator[Finding]:
+def _secrets(site: Site) -> Iterator[Diagnosis]:
     for key in secrets_in(site.root):
-        yield Finding(
+        yield Diagnosis(
             subject="settings",
             found=f"{key} stands in {CONFIG_NAME}, which gets copied and shown to people",
             advice=f"Give it by {variable_of(key)}, by a file, or by SHIPDROP_SECRETS_DIR.",
         )
 
 
-def _api(site: Site) -> Iterator[Finding]:
+def _api(site: Site) -> Iterator[Diagnosis]:
     if has_no_token(site.settings.api) and (told := _told_by_the_service(site)):
         yield told
         return
@@ -287,7 +287,7 @@ def _api(site: Site) -> Iterator[Finding]:
     if any(_token_file(site)):
         return  # told already; without a token the API cannot be asked
     api = site.settings.api
-    yield Finding(subject="api", found=f"sending to {api.base_url}")
+    yield Diagnosis(subject="api", found=f"sending to {api.base_url}")
 
     async def ask() -> tuple[int, str]:
         konnect = KonnectApi(
@@ -302,7 +302,7 @@ def _api(site: Site) -> Iterator[Finding]:
     try:
         status, _ = asyncio.run(ask())
     except (Transient, Held, socket.gaierror) as error:
-        yield Finding(
+        yield Diagnosis(
             subject="api",
             found=f"no answer: {error}",
             fine=False,
@@ -311,7 +311,7 @@ def _api(site: Site) -> Iterator[Finding]:
         )
         return
     refused = status in {401, 403, 407}
-    yield Finding(
+    yield Diagnosis(
         subject="token",
         found=f"the API answered {status}",
         fine=not refused,

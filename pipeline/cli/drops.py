@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.cli.options import DROP_HELP, Desk, command
+from pipeline.cli.options import DROP_HELP, CommandOptions, command
 
 if TYPE_CHECKING:
     from pipeline.core.model import Drop
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
 
 def drops(
-    desk: Desk,
+    desk: CommandOptions,
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most this many.")] = 50,
     state: Annotated[
@@ -103,7 +103,9 @@ def drops(
     return 0
 
 
-def show(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]) -> int:
+def show(
+    desk: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
+) -> int:
     """Show a drop: how it went, its faults and files, what is left."""
     from pipeline.service.resting import why_open
 
@@ -227,7 +229,7 @@ def _as_dict(line: "DropLine", progress: Mapping[str, int] | None) -> dict[str, 
 
 
 def trace(
-    desk: Desk,
+    desk: CommandOptions,
     order_id: Annotated[
         str, typer.Argument(metavar="ORDER_ID|AWB", help="An order id, or an AWB of an order.")
     ],
@@ -259,7 +261,7 @@ def trace(
     return 0
 
 
-def _tell(desk: Desk, each: Mapping[str, Any]) -> None:
+def _tell(desk: CommandOptions, each: Mapping[str, Any]) -> None:
     from schemas.display import shown
 
     sheet = f", sheet {shown(each['sheet'])}" if each["sheet"] else ""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import DROP_HELP, Desk, command
+from pipeline.cli.options import DROP_HELP, CommandOptions, command
 
 Courier = Annotated[
     str | None, typer.Option(metavar="C", help="The courier whose profile is to be used.")
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    desk: Desk,
+    desk: CommandOptions,
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV files and workbooks.")],
     courier: Courier = None,
     out: Annotated[
@@ -53,7 +53,7 @@ def check(
 
 
 def submit(
-    desk: Desk,
+    desk: CommandOptions,
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV files and workbooks.")],
     courier: Courier = None,
 ) -> int:
@@ -78,7 +78,9 @@ def submit(
     return 0
 
 
-def again(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]) -> int:
+def again(
+    desk: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
+) -> int:
     """Read a refused file again, or one with rejected rows.
 
     With the profiles as they are now. Its bytes go into the inbox as a new drop; what was accepted
@@ -100,7 +102,8 @@ def again(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=D
 
 
 def why(
-    desk: Desk, file: Annotated[Path, typer.Argument(metavar="FILE", help="A file in the inbox.")]
+    desk: CommandOptions,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file in the inbox.")],
 ) -> int:
     """Say why a file in the inbox has not been picked up yet.
 

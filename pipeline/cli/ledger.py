@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Desk, command
+from pipeline.cli.options import CommandOptions, command
 from pipeline.core.errors import UsageError
 from schemas.display import shown
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def backup(
-    desk: Desk,
+    desk: CommandOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy is written.")],
 ) -> int:
     """Copy the ledger into a file, also while it is in use.
@@ -55,7 +55,7 @@ def backup(
 
 
 def restore(
-    desk: Desk,
+    desk: CommandOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `ledger backup` wrote.")],
 ) -> int:
     """Put a backup in the place of the ledger.
@@ -99,7 +99,7 @@ def restore(
 
 
 def check(
-    desk: Desk,
+    desk: CommandOptions,
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="A backup; without it, the ledger.")
     ] = None,
@@ -134,7 +134,7 @@ def _in_words(facts: "LedgerFacts") -> str:
 
 
 def copy(
-    desk: Desk,
+    desk: CommandOptions,
     to: Annotated[
         str | None,
         typer.Option("--to", metavar="URL", help="Where: postgresql://… or sqlite:///…"),
@@ -186,7 +186,7 @@ def _target(to: str | None, to_env: str | None) -> str:
     return url
 
 
-def new(desk: Desk) -> int:
+def new(desk: CommandOptions) -> int:
     """Begin a new ledger where the old one is lost.
 
     And there is no backup of it. What was sent before is not known any more: a file that is dropped

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.options import Desk, command
+from pipeline.cli.options import CommandOptions, command
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def profiles(
-    desk: Desk,
+    desk: CommandOptions,
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="A courier; without it: all.")
     ] = None,
@@ -52,7 +52,7 @@ def profiles(
 
 
 def template(
-    desk: Desk,
+    desk: CommandOptions,
     courier: Annotated[str, typer.Option(metavar="C", help="The courier it is for.")] = "generic",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="F.xlsx", help="Where to write it.")
@@ -82,7 +82,7 @@ def template(
 
 
 def explain(
-    desk: Desk,
+    desk: CommandOptions,
     code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="As in a report.")] = None,
 ) -> int:
     """Say what a code means and how to fix it.

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Desk, command
+from pipeline.cli.options import CommandOptions, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.core.draft import Draft
+    from pipeline.core.draft import ProfileDraft
 
 _LONGEST_LINE = 1_000
 _TOLD = ("courier", "rows", "columns", "statuses", "unconfirmed")
@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def draft(
-    desk: Desk,
+    desk: CommandOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of that courier.")],
     courier: Annotated[str, typer.Option(metavar="NEW", help="What to call the courier.")],
     output: Annotated[
@@ -86,7 +86,7 @@ def draft(
     return 0
 
 
-def _told(made: "Draft", path: Path, root: Path) -> "Iterator[str]":
+def _told(made: "ProfileDraft", path: Path, root: Path) -> "Iterator[str]":
     yield f"{path}: a draft of {len(made.columns)} columns and {len(made.statuses)} statuses"
     for each in made.columns:
         mark = " " if each.confirmed else "?"

@@ -58,7 +58,7 @@ _SHARED: Mapping[str, tuple[Any, Any]] = {
 }
 
 
-class Desk(Struct, frozen=True, dict=True):
+class CommandOptions(Struct, frozen=True, dict=True):
     """The shared options of one command, and what follows from them.
 
     ``root_named``: by ``--root``; ``root_told``: by ``--root`` or ``SHIPDROP_ROOT``. ``early``: the
@@ -196,7 +196,7 @@ _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
 def command(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the shared options; it gets them as its first argument, a ``Desk``."""
+    """Give a command the shared options; its first argument, a ``CommandOptions``."""
     own = list(inspect.signature(function).parameters.values())[1:]
     shared = [
         inspect.Parameter(name, _KEYWORD, default=default, annotation=kind)
@@ -213,7 +213,7 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
         named = options.pop("root")
         by_surroundings = os.environ.get("SHIPDROP_ROOT")
         root = named or Path(by_surroundings or ".")
-        desk = Desk(
+        desk = CommandOptions(
             root=root.absolute(),
             root_named=named is not None,
             root_told=bool(named or by_surroundings),

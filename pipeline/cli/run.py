@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import DROP_HELP, Desk, command, to_json
-from pipeline.cli.starting import SERVICE_TELLS, RetryPolicy, Signals, startable_again
+from pipeline.cli.options import DROP_HELP, CommandOptions, command, to_json
+from pipeline.cli.starting import SERVICE_TELLS, StartRetries, StopSignals, startable_again
 from pipeline.core.errors import RootBusy, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    desk: Desk,
+    desk: CommandOptions,
     *,
     once: Annotated[
         bool, typer.Option("--once", help="What is there now, and what is unfinished; then exit.")
@@ -50,9 +50,9 @@ def run(
         site = desk.site(fresh=True, reads=True, tells=tells)
         site.check_sending()
         desk.warn_of_secrets()
-        lock, signals = RootLock(site.root, now=site.clock.now), Signals()
+        lock, signals = RootLock(site.root, now=site.clock.now), StopSignals()
         take: Callable[[Callable[[], Any]], Any] = (
-            _at_once if once else RetryPolicy(site, lock, signals).through
+            _at_once if once else StartRetries(site, lock, signals).through
         )
         if not once:
             take(lambda: site.readers.keep_ready())  # noqa: PLW0108 - made only in the step
@@ -89,7 +89,7 @@ def people_told(
 
 
 @contextmanager
-def _web_beside(desk: Desk, *, wanted: bool) -> Iterator[None]:
+def _web_beside(desk: CommandOptions, *, wanted: bool) -> Iterator[None]:
     """Yield the web page in a process of its own, which ends with this one however it ends."""
     if not wanted:
         yield
@@ -100,14 +100,20 @@ def _web_beside(desk: Desk, *, wanted: bool) -> Iterator[None]:
         yield
 
 
-def _service(desk: Desk, site: "Site") -> "Service":
+def _service(desk: CommandOptions, site: "Site") -> "Service":
     from pipeline.service.build import service_of
 
     return service_of(site, on_closed=_teller(desk))
 
 
 def _serve(
-    desk: Desk, site: "Site", hold: "Hold", service: "Service", signals: Signals, *, once: bool
+    desk: CommandOptions,
+    site: "Site",
+    hold: "Hold",
+    service: "Service",
+    signals: StopSignals,
+    *,
+    once: bool,
 ) -> int:
     if not once:
         import structlog
@@ -125,11 +131,11 @@ def _serve(
 
 
 def _run(
-    desk: Desk,
+    desk: CommandOptions,
     site: "Site",
     hold: "Hold",
     service: "Service",
-    signals: Signals,
+    signals: StopSignals,
     *,
     once: bool,
     only: str | None = None,
@@ -141,7 +147,7 @@ def _run(
         return service.run(once=once, only=only)
 
 
-def _teller(desk: Desk) -> Callable[["Closed"], None]:
+def _teller(desk: CommandOptions) -> Callable[["Closed"], None]:
     """Print the outcome of each file as soon as it is finished."""
 
     def tell(closed: "Closed") -> None:
@@ -160,7 +166,7 @@ def _teller(desk: Desk) -> Callable[["Closed"], None]:
     return tell
 
 
-def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool, outbox: "Path") -> None:
+def _tell_end(desk: CommandOptions, outcome: "RunOutcome", *, once: bool, outbox: "Path") -> None:
     for waiting in outcome.left:
         from schemas.display import shown
 
@@ -170,7 +176,9 @@ def _tell_end(desk: Desk, outcome: "RunOutcome", *, once: bool, outbox: "Path") 
         typer.echo(f"shipdrop: exit code {int(outcome.exit)}: {outcome.why}{where}", err=True)
 
 
-def retry(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]) -> int:
+def retry(
+    desk: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
+) -> int:
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
     from pipeline.service.resting import check_retry
 
@@ -180,7 +188,9 @@ def retry(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=D
     return _ask(desk, site, found.drop_id, "retry")
 
 
-def cancel(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]) -> int:
+def cancel(
+    desk: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
+) -> int:
     """Stop sending a drop; its remaining rows are reported."""
     site = desk.site()
     found = site.drop(drop)
@@ -191,14 +201,14 @@ def cancel(desk: Desk, drop: Annotated[str, typer.Argument(metavar="DROP", help=
     return _ask(desk, site, found.drop_id, "cancel")
 
 
-def _ask(desk: Desk, site: "Site", drop: str, what: str) -> int:
+def _ask(desk: CommandOptions, site: "Site", drop: str, what: str) -> int:
     """Leave the request, and act on it here unless a service runs, or starts meanwhile."""
     from pipeline.storage.root_lock import RootLock
 
     site.ledger.request(drop, what)
     if not site.ledger.is_ours(site.drop(drop)):
         return _noted(desk, drop, what)
-    lock, signals = RootLock(site.root, now=site.clock.now, gives_way=True), Signals()
+    lock, signals = RootLock(site.root, now=site.clock.now, gives_way=True), StopSignals()
     try:
         with lock, _alone(site) as hold:
             if what == "retry":
@@ -216,7 +226,7 @@ def _ask(desk: Desk, site: "Site", drop: str, what: str) -> int:
     return signals.exit_code if signals.caught else int(outcome.exit)
 
 
-def _noted(desk: Desk, drop: str, what: str) -> int:
+def _noted(desk: CommandOptions, drop: str, what: str) -> int:
     words = f"{what} of {drop} noted; the running service does it at its next scan."
     if desk.as_json:
         typer.echo(to_json({"drop_id": drop, "request": what}))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import Desk, command
+from pipeline.cli.options import CommandOptions, command
 
 Host = Annotated[str | None, typer.Option(help="Where to listen; else web.host (127.0.0.1).")]
 Port = Annotated[
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    desk: Desk,
+    desk: CommandOptions,
     *,
     host: Host = None,
     port: Port = None,
@@ -47,7 +47,7 @@ def serve(
     return answer(site, tied=tied)
 
 
-def _print_secret(desk: Desk, *, token: bool) -> None:
+def _print_secret(desk: CommandOptions, *, token: bool) -> None:
     from pipeline.web.passwords import hash_password, new_token
 
     if token:

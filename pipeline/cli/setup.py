@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import Desk, command
+from pipeline.cli.options import CommandOptions, command
 from pipeline.core.errors import StorageError
 
 
@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    desk: Desk,
+    desk: CommandOptions,
     folder: Annotated[
         Path | None, typer.Argument(metavar="[ROOT]", help="Where; else --root.")
     ] = None,
@@ -34,7 +34,7 @@ def init(
     return 0
 
 
-def doctor(desk: Desk) -> int:
+def doctor(desk: CommandOptions) -> int:
     """Examine folders, ledger, API and token; say what to do."""
     from pipeline.cli.doctor import examine
 
@@ -50,7 +50,7 @@ def doctor(desk: Desk) -> int:
     return max((each.code for each in findings if not each.fine), default=0)
 
 
-def demo(desk: Desk) -> int:
+def demo(desk: CommandOptions) -> int:
     """Run it all on sample files, with a local stand-in API."""
     from pipeline.storage.memory import keep_pandas_out
 

@@ -30,7 +30,7 @@ SERVICE_TELLS = ("drop.closed", "drop.requested")
 """Events that a service logs also with ``--quiet``: a line for each drop."""
 
 
-class Signals:
+class StopSignals:
     """SIGINT and SIGTERM, caught from now on.
 
     The first one ends in good order what runs; a second one ends it at once: nothing is lost by it.
@@ -83,10 +83,10 @@ def startable_again(*, once: bool = False) -> Iterator[None]:
         raise typer.Exit(75) from error
 
 
-class RetryPolicy:
+class StartRetries:
     """Repeats each step of a service's start until it works, and reports what is in the way."""
 
-    def __init__(self, site: "Site", lock: "RootLock", signals: Signals) -> None:
+    def __init__(self, site: "Site", lock: "RootLock", signals: StopSignals) -> None:
         self._site = site
         self._lock = lock
         self._signals = signals
@@ -138,13 +138,13 @@ class RetryPolicy:
     def _show(self) -> None:
         """Write the trouble that is waited for into ``state/health.json``, if possible."""
         from pipeline.core.model import stamp
-        from pipeline.service.health_file import Pulse, PulseWriter
+        from pipeline.service.health_file import HealthFile, PulseWriter
 
         clock, every = self._site.clock, self._site.settings.inbox.scan_seconds
         started_at = stamp(clock.now())
 
-        def look() -> Pulse:
-            return Pulse(
+        def look() -> HealthFile:
+            return HealthFile(
                 pid=os.getpid(),
                 host=socket.gethostname(),
                 started_at=started_at,

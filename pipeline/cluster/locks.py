@@ -18,7 +18,7 @@ SCAN = "scan:"
 _T = TypeVar("_T")
 
 
-class Held(Struct, Generic[_T]):
+class HeldLock(Struct, Generic[_T]):
     """A post while it is held. ``what``: what taking it up told, None where it is not ours;
     ``gone``: the ledger has let go of it already.
     """
@@ -43,7 +43,7 @@ class Locks:
             yield held.what is not None
 
     @contextmanager
-    def holding(self, key: str, take: Callable[[str], _T | None]) -> "Iterator[Held[_T]]":
+    def holding(self, key: str, take: Callable[[str], _T | None]) -> "Iterator[HeldLock[_T]]":
         """Hold a post that ``take`` takes under our name; it returns None when it cannot be had."""
         me = self._lease.name
         self._lease.sure()
@@ -51,10 +51,10 @@ class Locks:
             twice = key in self._held
             self._held.add(key)
         if twice:
-            yield Held(None)
+            yield HeldLock(None)
             return
         try:
-            held = Held(take(me))
+            held = HeldLock(take(me))
             try:
                 yield held
             finally:

@@ -35,7 +35,7 @@ _TROUBLE_SECONDS = 5.0
 _LOST_CLAIM = timedelta(hours=1)
 
 
-class Beside(Protocol):
+class Background(Protocol):
     """Work beside the scanning, while the context lasts and ``may`` allows it."""
 
     def __call__(self, *, may: Callable[[], bool]) -> AbstractContextManager[None]:
@@ -87,7 +87,7 @@ class QueueDispatcher:
 class Scanner:
     """Looks into the inbox as long as no other worker of the root does."""
 
-    def __init__(self, site: Site, lease: Lease, hands: Tasks, beside: Beside) -> None:
+    def __init__(self, site: Site, lease: Lease, hands: Tasks, beside: Background) -> None:
         self._site = site
         self._beside = beside
         self._held = ExitStack()

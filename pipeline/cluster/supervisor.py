@@ -17,7 +17,7 @@ from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import Shut
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.segments import sending
-from pipeline.storage.ledger.workers import Allowance, Orders
+from pipeline.storage.ledger.workers import Allowance, WorkerOrders
 
 log = structlog.get_logger(__name__)
 
@@ -129,7 +129,7 @@ class Supervisor:
         self._delivery.share(calls, rate)
         return self._delivery.in_flight
 
-    def _obey(self, orders: Orders) -> None:
+    def _obey(self, orders: WorkerOrders) -> None:
         if orders.draining:
             self._ask_to_stop()
         if (orders.calls, orders.rate) != self._share:
@@ -141,7 +141,7 @@ class Supervisor:
             self._delivery.pause(orders.signals.quiet)
         self._open_or_shut(orders)
 
-    def _open_or_shut(self, orders: Orders) -> None:
+    def _open_or_shut(self, orders: WorkerOrders) -> None:
         """Share with all workers that nothing can be sent, until it is tried again."""
         heard, shut = orders.signals, self._delivery.shut
         refused, self._lease.refused = self._lease.refused, False

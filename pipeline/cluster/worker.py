@@ -10,7 +10,7 @@ import structlog
 
 from pipeline.cluster.job_queue import Engine, Queue
 from pipeline.cluster.lease import Lease
-from pipeline.cluster.scanner import Beside, Scanner
+from pipeline.cluster.scanner import Background, Scanner
 from pipeline.cluster.supervisor import Supervisor
 from pipeline.cluster.tasks import PLAN, REPORT, SEND, Tasks
 from pipeline.core.errors import LedgerLost, SettingsError, StorageError
@@ -43,7 +43,7 @@ class Session:
     """One membership, under one name. ``run`` returns when it ended; ``was_lost``: not by wish."""
 
     def __init__(
-        self, root: Path, settings: Settings, beside: Beside, child: Child | None = None
+        self, root: Path, settings: Settings, beside: Background, child: Child | None = None
     ) -> None:
         """Take the site; ``child`` is a process to read files in that was started already.
 
@@ -162,7 +162,7 @@ def work(
     site: Site,
     on_session: Callable[[Session], None],
     *,
-    beside: Beside,
+    beside: Background,
     wait: Callable[[float], bool],
 ) -> None:
     """Be a worker of this root until stopped: a worker that was given up joins anew.

@@ -12,7 +12,7 @@ from schemas.status_reader import MEANINGS
 from schemas.vocabulary import Role
 
 
-class Said(Struct, frozen=True, kw_only=True):
+class RoleChoices(Struct, frozen=True, kw_only=True):
     """Hold a person's word on a file: role → heading, and roles that no column has.
 
     ``heading``: which of the first rows has the headings, from 0. ``means``: status → its meaning,
@@ -49,7 +49,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     path: Path
     name: str
     title: str
-    told: Said = field(default_factory=Said)
+    told: RoleChoices = field(default_factory=RoleChoices)
 
 
 class DraftColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +101,7 @@ class Tab(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rows: int
 
 
-class Draft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ProfileDraft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A starting profile as TOML, and the evidence for its guesses.
 
     ``lines``: the first rows of the file as they are; ``heading``: which of them has the headings.
@@ -119,7 +119,7 @@ class Draft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tabs: tuple[Tab, ...] = ()
 
 
-def said(columns: Sequence[str], none: Sequence[str], means: Sequence[str] = ()) -> Said:
+def said(columns: Sequence[str], none: Sequence[str], means: Sequence[str] = ()) -> RoleChoices:
     """Read ``ROLE=HEADING``, ``ROLE`` and ``STATUS=MEANING``.
 
     Raises UsageError for a role or a meaning that is none.
@@ -130,7 +130,7 @@ def said(columns: Sequence[str], none: Sequence[str], means: Sequence[str] = ())
             raise UsageError(
                 f'"{role}{sign}" names no column.', hint='Write it like status="Last Event".'
             )
-    return Said(
+    return RoleChoices(
         columns={_role(role): heading.strip() for role, _, heading in pairs},
         none=frozenset(map(_role, none)),
         means=dict(map(_meaning, means)),

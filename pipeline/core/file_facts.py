@@ -10,7 +10,7 @@ from pipeline.core.model import Limits, Notice
 from schemas.courier import Profile
 
 
-class Reading(Struct, frozen=True, kw_only=True):
+class ReadingSettings(Struct, frozen=True, kw_only=True):
     """The settings of reading: profiles by name, limits, the zone of times without one."""
 
     profiles: Mapping[str, Profile]

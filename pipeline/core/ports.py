@@ -89,7 +89,7 @@ class ChunkResult(Struct, frozen=True, kw_only=True):
     replaces: bool = False
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class OrderHistory(Struct, frozen=True, kw_only=True):
     """An update of an order that some drop has planned or sent before.
 
     ``dispatched``: nothing of the kind, but a row that told that auto-dispatch has reported the

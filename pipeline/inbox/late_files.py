@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import Clock
-from pipeline.inbox.scan import Cause, Waiting
+from pipeline.inbox.scan import WaitCause, Waiting
 from pipeline.storage.file_names import as_text, stem_of
 from pipeline.storage.outbox import Outbox
 from schemas.display import one_line, shown
@@ -30,7 +30,7 @@ class Late(Struct, frozen=True, kw_only=True):
 
     folder: str
     name: str
-    cause: Cause
+    cause: WaitCause
     reason: str
     since: datetime
 
@@ -44,7 +44,7 @@ class Latecomers:
         self._after = after_seconds
         self._late: dict[_Place, Late] = {}
         self._lying: tuple[Late, ...] = ()
-        self._noted: dict[_Place, Cause] = {}
+        self._noted: dict[_Place, WaitCause] = {}
         self._stale: set[_Place] | None = None
 
     @property
@@ -87,7 +87,7 @@ class Latecomers:
             reason=each.reason,
             since=now - timedelta(seconds=each.waits_seconds),
         )
-        if each.cause is Cause.UNSETTLED:
+        if each.cause is WaitCause.UNSETTLED:
             # "So far 0.4 s" would be out of date when it is read.
             words = "it keeps changing: let whatever writes it come to an end"
             return replace(late, reason=words)

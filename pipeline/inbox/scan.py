@@ -33,7 +33,7 @@ _LONGER, _LONGER_THAN_NONE = 10, 20.0
 is not its last; and how many seconds where others need not settle. ``run --once`` waits as long."""
 
 
-class Cause(StrEnum):
+class WaitCause(StrEnum):
     """Why a file waits."""
 
     OPEN = "open"  # somebody has it open in a spreadsheet program
@@ -56,7 +56,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     path: Path
     folder: str
     name: str
-    cause: Cause
+    cause: WaitCause
     reason: str
     waits_seconds: float = 0.0
 
@@ -89,7 +89,7 @@ class _Track(Struct):
     marked: bytes | None = None
 
 
-_Held = tuple[Cause, str]
+_Held = tuple[WaitCause, str]
 
 
 class Inbox:
@@ -233,13 +233,13 @@ class Inbox:
         """Say so while a file beside it asks us to wait: an open workbook, a missing marker."""
         for lock in (f"~${name}", f".~lock.{name}#"):
             if lock in names:
-                return Cause.OPEN, (
+                return WaitCause.OPEN, (
                     f'it is open in a spreadsheet program ("{shown(lock)}" lies beside it): '
                     "close it there, or delete that file if nobody has it open"
                 )
         marker = f"{name}{self._marker}"
         if self._marker and marker not in names:
-            return Cause.MARKER, (
+            return WaitCause.MARKER, (
                 f'it waits for "{shown(marker)}", which says that the upload is complete'
             )
         return None
@@ -261,14 +261,14 @@ class Inbox:
         try:
             writer = who_writes(self._root / entry.folder / entry.name)
         except OSError as error:
-            return Cause.UNREADABLE, _cannot_be_opened(error)
+            return WaitCause.UNREADABLE, _cannot_be_opened(error)
         track.was_written = writer is Writer.SOMEBODY or (
             writer is Writer.UNKNOWN and self.unclosed(entry.folder, entry.name)
         )
         track.closed = settled and not track.was_written
         if not track.was_written:
             return None
-        return Cause.WRITTEN, (
+        return WaitCause.WRITTEN, (
             "somebody has it open for writing: let the upload come to its end. If nothing uploads "
             "it any more, end the program or the session that still holds it open"
         )
@@ -281,16 +281,16 @@ class Inbox:
             content = read_marker(path.with_name(f"{path.name}{self._marker}"))
             seen_before, track.marker = track.marker == content, content
             if self._settle and not seen_before:
-                return Cause.MARKER, "its done marker came just now and may still be written"
+                return WaitCause.MARKER, "its done marker came just now and may still be written"
             if track.marked == content:
                 return None
             differs = what_differs(what_is_marked(content, path.name), path, track.identity)
         except OSError as error:
-            return Cause.UNREADABLE, _cannot_be_opened(error)
+            return WaitCause.UNREADABLE, _cannot_be_opened(error)
         if differs is None:
             track.marked = content
             return None
-        return Cause.MARKER, f"{differs}: upload it again, then the marker"
+        return WaitCause.MARKER, f"{differs}: upload it again, then the marker"
 
     def _unwhole(self, path: Path, track: _Track, unchanged: float) -> _Held | None:
         if track.whole:
@@ -298,11 +298,11 @@ class Inbox:
         try:
             missing = what_is_missing(path, track.identity)
         except OSError as error:
-            return Cause.UNREADABLE, _cannot_be_opened(error)
+            return WaitCause.UNREADABLE, _cannot_be_opened(error)
         track.whole = missing is None
         if missing is None or self._settle == 0 or unchanged >= self._incomplete:
             return None  # an incomplete file that no longer changes is refused by its reader
-        return Cause.UNWHOLE, (
+        return WaitCause.UNWHOLE, (
             f"{missing}: if it does not change for {self._incomplete:g} s, it is refused"
         )
 
@@ -329,7 +329,7 @@ def _unsettled(name: str, unchanged: float, settle: float) -> _Held | None:
     reason = f"it must stay unchanged for {settle:g} s, so far {unchanged:.1f} s"
     if may_be_renamed(name):
         reason += ", for tools give such a name to a file that is not complete: rename it if it is"
-    return Cause.UNSETTLED, reason
+    return WaitCause.UNSETTLED, reason
 
 
 def _unheard(_folder: str, _name: str) -> bool:

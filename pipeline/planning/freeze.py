@@ -18,7 +18,7 @@ from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.errors import DropRefused
 from pipeline.core.findings import labels, messages
 from pipeline.core.model import WAITS_FOR, Disposition, Drop, Notice, group_notices
-from pipeline.core.ports import ChunkState, Standing, Verdict
+from pipeline.core.ports import ChunkState, OrderHistory, Verdict
 from pipeline.core.settled import PLANNED
 from pipeline.planning.plan import Plan, plan
 from pipeline.planning.plan_input import Prepared
@@ -68,10 +68,10 @@ class Planned(Struct, frozen=True, kw_only=True):
 
 def make_plan(
     prepared: Prepared,
-    standing: Sequence[Standing],
+    standing: Sequence[OrderHistory],
     rules: PlanRules,
     *,
-    blocking: Sequence[Standing] = (),
+    blocking: Sequence[OrderHistory] = (),
 ) -> Planned:
     """Plan the drop. ``guard`` then judges whether it may go on.
 

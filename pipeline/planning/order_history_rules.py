@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.findings import Finding
-from pipeline.core.ports import Standing
+from pipeline.core.ports import OrderHistory
 from pipeline.planning.sendable_rows import WIDTH, Bits, Candidates, Mask, Numbers, bit
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
@@ -57,7 +57,7 @@ def objection(milestone: Milestone, accepted: int) -> tuple[Code, Milestone] | N
     return None if number < 0 else (_VERDICTS[number], Milestone(because))
 
 
-def blocking(standing: Sequence[Standing], seq: int) -> list[Standing]:
+def blocking(standing: Sequence[OrderHistory], seq: int) -> list[OrderHistory]:
     """Return what other drops may still send for these orders before drop ``seq`` may.
 
     Of drops that wait themselves only those that were claimed before this one come first: so no
@@ -66,12 +66,12 @@ def blocking(standing: Sequence[Standing], seq: int) -> list[Standing]:
     return [each for each in standing if each.unsettled and not (each.held and each.seq > seq)]
 
 
-def to_wait_for(blocking: Sequence[Standing]) -> tuple[str, ...]:
+def to_wait_for(blocking: Sequence[OrderHistory]) -> tuple[str, ...]:
     """Return the drops by whose settling of these orders it is seen that all of them have.
 
     Of drops that wait for an order themselves, the last one in the row waits for all others.
     """
-    last: dict[str, Standing] = {}
+    last: dict[str, OrderHistory] = {}
     for each in blocking:
         if each.held and (each.order_id not in last or each.seq > last[each.order_id].seq):
             last[each.order_id] = each
@@ -142,7 +142,7 @@ for _milestone in Milestone:
 class Known:
     """Statuses that earlier drops had accepted, for the orders of some candidates."""
 
-    def __init__(self, standing: Sequence[Standing], names: pa.Array) -> None:
+    def __init__(self, standing: Sequence[OrderHistory], names: pa.Array) -> None:
         found = [each for each in standing if each.outcome is Outcome.ACCEPTED]
         numbers = pc.index_in(pa.array([e.order_id for e in found], pa.string()), value_set=names)
         wanted = numbers.is_valid().to_numpy(zero_copy_only=False)
@@ -193,7 +193,7 @@ class Known:
         return Finding(code=code, column="status", rows=rows, sentences=sentences)
 
 
-def bits_of(found: Sequence[Standing], names: pa.Array) -> Bits:
+def bits_of(found: Sequence[OrderHistory], names: pa.Array) -> Bits:
     """Return per order the bits of these milestones."""
     bits: Bits = np.zeros(len(names), dtype=np.uint8)
     numbers = pc.index_in(pa.array([e.order_id for e in found], pa.string()), value_set=names)

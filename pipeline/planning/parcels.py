@@ -207,7 +207,7 @@ def _keyed(cells: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], pa.Array]:
 # The rules.
 
 
-class Rows(Struct, frozen=True, kw_only=True):
+class ParcelRows(Struct, frozen=True, kw_only=True):
     """Some rows of a drop, as both rules need them: a value per row of ``given.rows``."""
 
     given: Siblings
@@ -231,7 +231,7 @@ class Rows(Struct, frozen=True, kw_only=True):
         return Finding(code=code, column=column.value, rows=rows, sentences=sentences)
 
 
-def open_parcels(rows: Rows) -> list[Finding]:
+def open_parcels(rows: ParcelRows) -> list[Finding]:
     """Hold a final status that not all parcels of the order have which are not cancelled.
 
     Parcels of the other journey, of a customer's return or on the way out, do not count; nor does
@@ -267,7 +267,7 @@ def open_parcels(rows: Rows) -> list[Finding]:
     return found
 
 
-def taken_back(rows: Rows) -> list[Finding]:
+def taken_back(rows: ParcelRows) -> list[Finding]:
     """Hold a final status where a later scan of the same parcel is none.
 
     What is done on paper (a proof of delivery, the money) takes nothing back, nor does a return by
@@ -305,7 +305,7 @@ def taken_back(rows: Rows) -> list[Finding]:
     return found
 
 
-def superseded(rows: Rows) -> list[Finding]:
+def superseded(rows: ParcelRows) -> list[Finding]:
     """Hold a final status where another tab, which holds instead by its name, says otherwise.
 
     An earlier step, or none, and not that status as well. What is done on paper and a return by the
@@ -349,10 +349,10 @@ def _newest(
     return newest
 
 
-def _one_parcel(rows: Rows) -> tuple[npt.NDArray[np.int64], int]:
+def _one_parcel(rows: ParcelRows) -> tuple[npt.NDArray[np.int64], int]:
     """Return which parcel each row is of, -1 for none, and how many there are.
 
-    Rows of orders that name no parcel at all are of one; of several parcels they are of none.
+    ParcelRows of orders that name no parcel at all are of one; of several parcels they are of none.
     """
     given, many = rows.given, len(rows.given.parcels)
     named = np.zeros(int(rows.order.max()) + 1, dtype=np.bool_)
@@ -363,7 +363,7 @@ def _one_parcel(rows: Rows) -> tuple[npt.NDArray[np.int64], int]:
     return of, many + len(named)
 
 
-def _cancelled(rows: Rows) -> Mask:
+def _cancelled(rows: ParcelRows) -> Mask:
     """Return the parcels whose last word is that they were cancelled."""
     parcel, many = rows.given.parcel, len(rows.given.parcels)
     says = rows.given.which(is_cancelled)

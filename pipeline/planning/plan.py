@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
-from pipeline.core.ports import Standing
+from pipeline.core.ports import OrderHistory
 from pipeline.planning.order_history_rules import Known, bits_of, contradicts, to_wait_for
-from pipeline.planning.parcels import Rows, Siblings, open_parcels, superseded, taken_back
+from pipeline.planning.parcels import ParcelRows, Siblings, open_parcels, superseded, taken_back
 from pipeline.planning.sendable_rows import (
     NO_TIME,
     WIDTH,
@@ -103,11 +103,11 @@ def one_by_one(orders: pa.Array) -> Iterator[str]:
 
 def plan(
     given: PlanInput,
-    standing: Sequence[Standing],
+    standing: Sequence[OrderHistory],
     *,
     chunk_size: int,
     fill_missing_pickup: bool = False,
-    blocking: Sequence[Standing] = (),
+    blocking: Sequence[OrderHistory] = (),
 ) -> Plan:
     """Decide every row.
 
@@ -161,7 +161,7 @@ def plan(
     )
 
 
-def _waits_for(work: Candidates, blocking: Sequence[Standing]) -> tuple[str, ...]:
+def _waits_for(work: Candidates, blocking: Sequence[OrderHistory]) -> tuple[str, ...]:
     """Return the drops that have to settle orders of these candidates."""
     wanted = work.names.take(pa.array(np.unique(work.order)))
     shared = pc.is_in(pa.array([e.order_id for e in blocking], pa.string()), value_set=wanted)
@@ -175,7 +175,7 @@ def _hold_parcels(given: PlanInput, disposition: npt.NDArray[np.int8]) -> list[F
     if siblings is None:
         return []
     at = siblings.rows
-    rows = Rows(
+    rows = ParcelRows(
         given=siblings,
         order=given.orders.number[at].astype(np.int64),
         status=given.status[at],
@@ -258,7 +258,7 @@ def _without_repeats(
     return work.only(~repeats), [repeated]
 
 
-def _picked_elsewhere(work: Candidates, given: PlanInput, standing: Sequence[Standing]) -> Mask:
+def _picked_elsewhere(work: Candidates, given: PlanInput, standing: Sequence[OrderHistory]) -> Mask:
     """Return per order whether its pickup is known from auto-dispatch.
 
     A row of this file says so, or one of an earlier file.

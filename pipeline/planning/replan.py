@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
-from pipeline.core.ports import Chunk, Standing, Verdict
+from pipeline.core.ports import Chunk, OrderHistory, Verdict
 from pipeline.planning.order_history_rules import beyond, earlier_in_doubt, objection
 from pipeline.planning.sendable_rows import bit
 from schemas.codes import Code
@@ -51,7 +51,7 @@ def let_go(held: Sequence[Pending], blocked: Collection[str]) -> set[int]:
             stays |= orders.pop(no)
 
 
-def recheck(pending: Sequence[Pending], standing: Sequence[Standing]) -> list[Verdict]:
+def recheck(pending: Sequence[Pending], standing: Sequence[OrderHistory]) -> list[Verdict]:
     """Return the ends of those that are not sent any more, and the others to ask about first.
 
     ``standing``: what other drops did with these orders. By the rules of a plan (hazards.md B):
@@ -59,7 +59,7 @@ def recheck(pending: Sequence[Pending], standing: Sequence[Standing]) -> list[Ve
     What another drop sent, or a later step, with an end nobody knows, is in doubt here too; behind
     an earlier step that another drop sent so, it waits.
     """
-    first: dict[tuple[str, int], Standing] = {}
+    first: dict[tuple[str, int], OrderHistory] = {}
     accepted: dict[str, int] = {}
     unknown: dict[str, int] = {}
     for found in standing:
@@ -101,7 +101,7 @@ def recheck(pending: Sequence[Pending], standing: Sequence[Standing]) -> list[Ve
     return verdicts
 
 
-def _words(code: Code, because: Standing) -> str:
+def _words(code: Code, because: OrderHistory) -> str:
     at = f" on {because.at}" if because.at else ""
     told = f"{Milestone(because.status).wire} was accepted from drop {because.drop_id}{at}"
     if code is Code.STATUS_CONFLICT:
@@ -111,7 +111,7 @@ def _words(code: Code, because: Standing) -> str:
 
 
 def doubts(
-    pending: Sequence[tuple[str, Milestone]], standing: Sequence[Standing]
+    pending: Sequence[tuple[str, Milestone]], standing: Sequence[OrderHistory]
 ) -> dict[tuple[str, Milestone], tuple[Milestone, bool]]:
     """Return of these updates those behind an earlier step that another drop left in doubt.
 

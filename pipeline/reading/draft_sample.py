@@ -7,7 +7,7 @@ stranger's file like any other.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.core.draft import Draft, DraftColumn, DraftStatus, Sample, SeenColumn, Tab
+from pipeline.core.draft import DraftColumn, DraftStatus, ProfileDraft, Sample, SeenColumn, Tab
 from pipeline.core.errors import DropRefused, SettingsError, StorageError, UsageError
 from pipeline.core.model import Limits
 from pipeline.reading.open_manifest import read_manifest
@@ -15,7 +15,7 @@ from pipeline.storage.courier_profiles import read_profile
 from pipeline.validation.draft.column_profile import (
     Collector,
     ColumnFacts,
-    Heading,
+    HeadingWords,
     StatusCount,
     count_statuses,
     likely_header,
@@ -32,7 +32,9 @@ _LINES, _WIDE, _LONGEST = 8, 40, 80
 """The first rows of a file as they are shown: so many, so wide, cells so long."""
 
 
-def make_draft(sample: Sample, limits: Limits, known: Mapping[str, Profile] | None = None) -> Draft:
+def make_draft(
+    sample: Sample, limits: Limits, known: Mapping[str, Profile] | None = None
+) -> ProfileDraft:
     """Make a starting profile from a sample.
 
     ``known``: the profiles of which it is told what they mean by the same statuses. Raises
@@ -43,7 +45,7 @@ def make_draft(sample: Sample, limits: Limits, known: Mapping[str, Profile] | No
     data = _bytes(sample)
     first = _first_rows(data, sample, limits)
     header = _header(first, sample.told.heading)
-    heading = Heading(header)
+    heading = HeadingWords(header)
     manifest = read_manifest(data, name=sample.path.name, limits=limits, header=heading)
     seen = survey(manifest)
     guesses = guess_roles(seen, profiles, sample.told)
@@ -67,7 +69,7 @@ def make_draft(sample: Sample, limits: Limits, known: Mapping[str, Profile] | No
         made = read_profile(text, origin=f"{sample.name}.toml")
     except SettingsError as error:  # what we write can be read, what a person says may not fit
         raise UsageError(error.message, hint=error.hint) from error
-    return Draft(
+    return ProfileDraft(
         courier=sample.name,
         text=text,
         rows=seen.rows,

@@ -17,7 +17,7 @@ from schemas.vocabulary import Role
 _ID_BAD = f"{Code.ID_MISSING}:|{Code.ID_INVALID}:"
 
 
-class Tally(Struct):
+class FileTally(Struct):
     """Rows of a sheet, or of the whole file: all, with a bad id, rejected."""
 
     rows: int = 0
@@ -47,7 +47,7 @@ class Gathered(Struct):
     tally: ReadTally = field(default_factory=ReadTally)
     dates: DateKinds = field(default_factory=DateKinds)
     mixed: frozenset[Role] = frozenset()
-    data: Tally = field(default_factory=Tally)
+    data: FileTally = field(default_factory=FileTally)
     footer: int = 0
     proven: dict[tuple[int, str], frozenset[Proof]] = field(default_factory=dict)
     late: bool = False

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from pipeline.core.capture import attempt
 from pipeline.core.errors import DropRefused, StorageError
-from pipeline.core.file_facts import Facts, Reading, SheetFacts, Source
+from pipeline.core.file_facts import Facts, ReadingSettings, SheetFacts, Source
 from pipeline.core.model import (
     Block,
     Manifest,
@@ -49,7 +49,7 @@ from pipeline.validation.profile_choice import (
     careful,
     choose_profile,
 )
-from pipeline.validation.rejects_file import Family, couriers, parent_of, restored, unguarded
+from pipeline.validation.rejects_file import EarlierDrops, couriers, parent_of, restored, unguarded
 from pipeline.validation.sheet_dates import (
     DateKinds,
     Proof,
@@ -70,7 +70,7 @@ _JUDGES = 2
 """Blocks judged at a time: each holds some 20 MB."""
 
 
-def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> Facts:
+def prepare(source: Source, reading: ReadingSettings, spool: Spool, family: EarlierDrops) -> Facts:
     """Read the file to its end into the spool.
 
     Raises DropRefused for a file that cannot be taken at all, StorageError when the file or the
@@ -81,7 +81,7 @@ def prepare(source: Source, reading: Reading, spool: Spool, family: Family) -> F
 
 
 def prepare_together(
-    jobs: Sequence[Job], reading: Reading, family: Family
+    jobs: Sequence[Job], reading: ReadingSettings, family: EarlierDrops
 ) -> list[Facts | Exception]:
     """Read files to their ends into their spools, each as it would be alone.
 
@@ -97,14 +97,14 @@ def prepare_together(
     return [next(ended) if isinstance(each, _OnlyBlock) else each for each in begun]
 
 
-def _begun(job: Job, reading: Reading, family: Family) -> "_OnlyBlock | Facts":
+def _begun(job: Job, reading: ReadingSettings, family: EarlierDrops) -> "_OnlyBlock | Facts":
     """Read a small file up to its only block; one with more of them to its end."""
     with _open(job, reading, family) as file:
         return file.only_block() or file.read()
 
 
 @contextmanager
-def _open(job: Job, reading: Reading, family: Family) -> "Iterator[_File]":
+def _open(job: Job, reading: ReadingSettings, family: EarlierDrops) -> "Iterator[_File]":
     with _naming_the_folder(job.source, reading), _opened(job.source.path) as data:
         finder = ProfileHeaderFinder(
             candidates(
@@ -131,7 +131,7 @@ def _open(job: Job, reading: Reading, family: Family) -> "Iterator[_File]":
 
 
 @contextmanager
-def _naming_the_folder(source: Source, reading: Reading) -> Iterator[None]:
+def _naming_the_folder(source: Source, reading: ReadingSettings) -> Iterator[None]:
     """Have a refusal say as well which profile a misspelt folder was taken for."""
     try:
         yield
@@ -179,7 +179,11 @@ def _opened(path: Path) -> Iterator[bytes | mmap.mmap]:
 
 
 def _choose(
-    source: Source, reading: Reading, manifest: Manifest, family: Family, parent: str | None
+    source: Source,
+    reading: ReadingSettings,
+    manifest: Manifest,
+    family: EarlierDrops,
+    parent: str | None,
 ) -> Choice:
     """Return the parent's profile for a corrected rejects file, else in the contract's order."""
     of_parent = family.courier(parent) if parent else None
@@ -197,7 +201,7 @@ def _choose(
     )
 
 
-def _profile(name: str, reading: Reading) -> Profile | None:
+def _profile(name: str, reading: ReadingSettings) -> Profile | None:
     """Return the profile that an earlier drop was read with, None where there is none now."""
     return careful(reading.profiles) if name == CAREFUL else reading.profiles.get(name)
 
@@ -206,8 +210,8 @@ class _File(Struct, frozen=True, kw_only=True):
     """One file, open, on its way into its spool."""
 
     job: Job
-    reading: Reading
-    family: Family
+    reading: ReadingSettings
+    family: EarlierDrops
     data: Buffer
     manifest: Manifest
     parent: str | None

@@ -69,17 +69,17 @@ class Value(Struct, kw_only=True):
     count: int = 0
 
 
-class Group(Struct, kw_only=True):
+class CodeGroup(Struct, kw_only=True):
     """The rows with one code in one column. ``values``: the first so many different ones."""
 
     count: int = 0
     values: dict[str, Value] = field(default_factory=dict)
 
 
-class Tally(Struct, kw_only=True):
+class FaultTally(Struct, kw_only=True):
     """The faults of the rows, by code and column header."""
 
-    groups: dict[tuple[str, str], Group] = field(default_factory=dict)
+    groups: dict[tuple[str, str], CodeGroup] = field(default_factory=dict)
     lines: int = 0
 
     def add(self, lines: Picked, header_of: Mapping[str, str], place_of: Mapping[str, int]) -> None:
@@ -92,7 +92,7 @@ class Tally(Struct, kw_only=True):
             self.lines += 1
             for label in filter(None, codes.split(";")):
                 code, _, role = label.partition(":")
-                group = self.groups.setdefault((code, header_of.get(role, role)), Group())
+                group = self.groups.setdefault((code, header_of.get(role, role)), CodeGroup())
                 group.count += 1
                 place = place_of.get(role)
                 text = "" if place is None else _cell(lines, place, pos)
@@ -112,7 +112,7 @@ class Tally(Struct, kw_only=True):
 
 def write_fix_sheet(
     workbook: Any,
-    tally: Tally,
+    tally: FaultTally,
     *,
     advice: Mapping[str, Advice],
     statuses: Sequence[str],
@@ -153,7 +153,7 @@ class _Head(Struct, frozen=True, kw_only=True):
 
 
 def _lines(
-    tally: Tally, advice: Mapping[str, Advice], statuses: Sequence[str]
+    tally: FaultTally, advice: Mapping[str, Advice], statuses: Sequence[str]
 ) -> Iterator[tuple[_Head | Value | str | int, ...]]:
     """Yield the sheet's lines: a group, then its values."""
     for (code, header), group in sorted(

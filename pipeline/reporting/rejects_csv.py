@@ -37,7 +37,7 @@ _NEED_A_PERSON = (Outcome.REJECTED, Outcome.FAILED)
 _SETTLED = (Outcome.IGNORED, Outcome.DUPLICATE)
 
 
-class Layout(Struct, frozen=True, kw_only=True):
+class RejectsLayout(Struct, frozen=True, kw_only=True):
     """The columns of a rejects file.
 
     ``names``: the original columns. ``places``: for each header tuple, the place of each of its
@@ -105,7 +105,7 @@ def replayable(blocks: Iterable[ResultBlock], *, whole_file: bool) -> Iterable[R
     return [_narrowed(block, _wanted(block, whole_file=whole_file)) for block in blocks]
 
 
-def lay_out(blocks: Iterable[ResultBlock], *, whole_file: bool, columns: Columns) -> Layout:
+def lay_out(blocks: Iterable[ResultBlock], *, whole_file: bool, columns: Columns) -> RejectsLayout:
     """Find the columns of the rejects file: those of the sheets that have a row in it."""
     names: dict[tuple[str, int], str] = {}
     order: dict[tuple[str, int], int] = {}
@@ -127,11 +127,11 @@ def lay_out(blocks: Iterable[ResultBlock], *, whole_file: bool, columns: Columns
                     order[key] = len(order)
                     names[key] = header
             places[block.headers] = tuple(None if key is None else order[key] for key in keys)
-    return Layout(names=tuple(names.values()), places=places, surplus=surplus, rows=rows)
+    return RejectsLayout(names=tuple(names.values()), places=places, surplus=surplus, rows=rows)
 
 
 def pick(
-    block: ResultBlock, layout: Layout, drop: tuple[str, str | None], *, whole_file: bool
+    block: ResultBlock, layout: RejectsLayout, drop: tuple[str, str | None], *, whole_file: bool
 ) -> Picked | None:
     """Give the lines that a block adds to the rejects file, None if it adds none.
 

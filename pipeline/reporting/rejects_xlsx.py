@@ -16,15 +16,15 @@ from pipeline.core.model import ResultBlock
 from pipeline.reporting.fix_sheet import (
     FIX_SHEET,
     Advice,
-    Tally,
+    FaultTally,
     row_height,
     write_fix_sheet,
 )
 from pipeline.reporting.rejects_csv import (
     LEADING,
     Columns,
-    Layout,
     Picked,
+    RejectsLayout,
     lay_out,
     pick,
     replayable,
@@ -89,7 +89,7 @@ def rejects_xlsx(
         {"in_memory": in_memory, "constant_memory": not in_memory, "tmpdir": scratch},
     )
     workbook.set_properties({"title": f"Rejected rows of {drop_id}", "created": created})
-    tally = Tally()
+    tally = FaultTally()
     picked = _picked(kept, layout, columns, tally, (drop_id, parent), whole_file=whole_file)
     if cells <= max_cells:
         sheet = _Rows(workbook, layout, max_comments=max_comments)
@@ -111,7 +111,7 @@ def rejects_xlsx(
 class _Rows:
     """The first sheet while it is being written, row by row from the top."""
 
-    def __init__(self, workbook: Any, layout: Layout, *, max_comments: int) -> None:
+    def __init__(self, workbook: Any, layout: RejectsLayout, *, max_comments: int) -> None:
         self.layout = layout
         self.sheet = workbook.add_worksheet(ROWS_SHEET)
         self.formats = _formats(workbook)
@@ -185,9 +185,9 @@ class _Rows:
 
 def _picked(
     blocks: Iterable[ResultBlock],
-    layout: Layout,
+    layout: RejectsLayout,
     columns: Columns,
-    tally: Tally,
+    tally: FaultTally,
     drop: tuple[str, str | None],
     *,
     whole_file: bool,
@@ -202,7 +202,7 @@ def _picked(
             yield lines, places
 
 
-def _places(headers: tuple[str, ...], layout: Layout, columns: Columns) -> dict[str, int]:
+def _places(headers: tuple[str, ...], layout: RejectsLayout, columns: Columns) -> dict[str, int]:
     """Return role → column of the sheet."""
     places = layout.places[headers]
     found: dict[str, int] = {}
@@ -212,7 +212,7 @@ def _places(headers: tuple[str, ...], layout: Layout, columns: Columns) -> dict[
     return found
 
 
-def _place_of(role: Role, layout: Layout, columns: Columns) -> int | None:
+def _place_of(role: Role, layout: RejectsLayout, columns: Columns) -> int | None:
     found = (_places(headers, layout, columns).get(role) for headers in layout.places)
     return next((place for place in found if place is not None), None)
 

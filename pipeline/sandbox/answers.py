@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 if TYPE_CHECKING:
-    from pipeline.sandbox.core import RowError, Verdict
+    from pipeline.sandbox.core import CallResult, RowError
 
 Shape = Literal["data", "top", "strings", "index", "counts"]
 
@@ -61,7 +61,7 @@ def unclear(shape: Unclear) -> object:
     return _UNCLEAR_JSON.get(shape, b"")
 
 
-def outcome(verdict: "Verdict", shape: Shape, call: int) -> dict[str, Any]:
+def outcome(verdict: "CallResult", shape: Shape, call: int) -> dict[str, Any]:
     """Return the answer to a call that was taken, with its refused items in the given shape."""
     failed = len(verdict.errors)
     facts: dict[str, Any] = {

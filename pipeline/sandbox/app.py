@@ -12,7 +12,7 @@ from pipeline.sandbox.backend import Backend, build_backend
 from pipeline.sandbox.calls import Call, Kind
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.config import SandboxConfig
-from pipeline.sandbox.core import Verdict
+from pipeline.sandbox.core import CallResult
 from pipeline.sandbox.faults import Decision, Fault
 from pipeline.sandbox.payload import CallRefusedError, parse
 from pipeline.sandbox.rules import MAX_BODY_BYTES
@@ -177,7 +177,7 @@ def _early(request: web.Request, call: Call, decision: Decision) -> web.StreamRe
 
 
 async def _late(
-    backend: Backend, request: web.Request, call: Call, decision: Decision, verdict: Verdict
+    backend: Backend, request: web.Request, call: Call, decision: Decision, verdict: CallResult
 ) -> web.StreamResponse:
     """Answer a call that was applied, unless a fault gets in the way of the answer."""
     faults = backend.faults.current

@@ -23,7 +23,7 @@ class RowError(Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class CallResult(Struct, frozen=True, kw_only=True):
     """The result of a call: how many items it had, and which of them were refused."""
 
     count: int
@@ -46,7 +46,7 @@ class Order(Struct):
     history: list[Accepted] = field(default_factory=list)
 
 
-class Tally(Struct):
+class BodyTally(Struct):
     """Running counts of items."""
 
     accepted: int = 0
@@ -64,7 +64,7 @@ class Sandbox:
         self._config = config
         self._clock = clock
         self._orders = {order_id: Order(state) for order_id, state in config.orders.items()}
-        self.tally = Tally()
+        self.tally = BodyTally()
 
     def __len__(self) -> int:
         """Return how many orders are known."""
@@ -74,7 +74,7 @@ class Sandbox:
         """Return every known order with its id."""
         return iter(self._orders.items())
 
-    def go_on(self, orders: dict[str, Order], tally: Tally) -> None:
+    def go_on(self, orders: dict[str, Order], tally: BodyTally) -> None:
         """Hold these orders and counts, as a sandbox before this one did."""
         self._orders, self.tally = orders, tally
 
@@ -94,7 +94,7 @@ class Sandbox:
         call: int = 0,
         refuse: frozenset[str] = _NO_ORDERS,
         poison: frozenset[str] = _NO_ORDERS,
-    ) -> Verdict:
+    ) -> CallResult:
         """Apply a call's parsed body and return the result of each item.
 
         `call` is the number written into the history; items of orders in `refuse` fail one by
@@ -114,7 +114,7 @@ class Sandbox:
                     RowError(index=index, order_id=update.order_id, code=code, message=message)
                 )
         self.tally.refused += len(errors)
-        return Verdict(count=len(updates), errors=tuple(errors))
+        return CallResult(count=len(updates), errors=tuple(errors))
 
     def _refuse_one(self, order_id: str, refuse: frozenset[str]) -> tuple[str, str] | None:
         if order_id in refuse:

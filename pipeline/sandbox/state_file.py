@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from pipeline.sandbox.core import Accepted, Order, Sandbox, Tally
+from pipeline.sandbox.core import Accepted, BodyTally, Order, Sandbox
 from pipeline.sandbox.rules import State
 
 _EVERY_SECONDS: Final = 1.0
@@ -30,7 +30,7 @@ class _Order(Struct, frozen=True):
 
 class _Kept(Struct, frozen=True):
     orders: dict[str, _Order]
-    tally: Tally
+    tally: BodyTally
 
 
 def take_up(sandbox: Sandbox, path: Path) -> None:

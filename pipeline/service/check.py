@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.file_facts import Source
 from pipeline.core.model import Disposition, Drop, DropState
-from pipeline.core.ports import Standing
+from pipeline.core.ports import OrderHistory
 from pipeline.core.read_as import read_as
 from pipeline.planning.freeze import Planned, facts_of, guard, make_plan
 from pipeline.planning.plan import sendable_orders
@@ -199,7 +199,7 @@ def _has_ledger(site: Site) -> bool:
     return not url.startswith(prefix) or (site.root / url.removeprefix(prefix)).exists()
 
 
-def _standing(site: Site, prepared: Prepared) -> list[Standing]:
+def _standing(site: Site, prepared: Prepared) -> list[OrderHistory]:
     if not _has_ledger(site):
         return []
     orders = sendable_orders(prepared.keys).to_pylist()

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from pipeline.core.draft import Draft, Said, Sample
+from pipeline.core.draft import ProfileDraft, RoleChoices, Sample
 from pipeline.core.errors import ReaderDied, UsageError
 from pipeline.reading.drop_reader import poison
 from pipeline.service.wiring import Site
@@ -14,7 +14,9 @@ from schemas.folding import fold
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
-def draft_from(site: Site, file: Path, courier: str, told: Said | None = None) -> Draft:
+def draft_from(
+    site: Site, file: Path, courier: str, told: RoleChoices | None = None
+) -> ProfileDraft:
     """Make a starting profile for ``courier`` from a sample file.
 
     ``told``: what a person says of the columns. Raises UsageError for a name that cannot be a new
@@ -42,7 +44,7 @@ def draft_from(site: Site, file: Path, courier: str, told: Said | None = None) -
     if size > site.limits.max_bytes:
         raise UsageError(f"{shown(file, 200)} is larger than inbox.max_file_mb allows.")
     title = " ".join(courier.split())
-    sample = Sample(path=file.absolute(), name=name, title=title, told=told or Said())
+    sample = Sample(path=file.absolute(), name=name, title=title, told=told or RoleChoices())
     try:
         return site.readers.draft(sample)
     except ReaderDied:

@@ -18,7 +18,7 @@ from pipeline.core.ports import Clock
 from pipeline.delivery.metrics import CallCount
 from pipeline.inbox.late_files import as_dicts
 from pipeline.inbox.problems import Problems
-from pipeline.service.health_file import Calls, Pulse, has_scanned, is_fresh
+from pipeline.service.health_file import Calls, HealthFile, has_scanned, is_fresh
 from pipeline.storage.ledger.cluster_status import cluster_status
 from pipeline.storage.listing import list_inbox
 
@@ -70,7 +70,7 @@ class Health(Struct, frozen=True, kw_only=True):
     alive: bool
     root_id: str
     scanned: bool
-    pulse: Pulse | None
+    pulse: HealthFile | None
     waiting: int = 0
     oldest: float = 0.0
     unsent: int = 0
@@ -132,7 +132,7 @@ def look_at(site: "Site") -> Health:
     )
 
 
-def told_by(pulse: Pulse) -> list[Trouble]:
+def told_by(pulse: HealthFile) -> list[Trouble]:
     """Return the troubles that a service tells of itself."""
     return [
         Trouble(
@@ -207,14 +207,14 @@ class Looking:
         self._not_due: Shut | None = None
         self._pause_until: float | None = None
 
-    def __call__(self) -> Pulse:
+    def __call__(self) -> HealthFile:
         """Return how the service is now."""
         troubles, calls = self._troubles, self._calls
         api, reason, hint, status = self._api(self._clock.monotonic())
         again_at = self._moment(troubles.again_at)
         outage = self._delivery.outage
         answered = outage.answered if outage is not None else None
-        return Pulse(
+        return HealthFile(
             pid=os.getpid(),
             host=socket.gethostname(),
             started_at=self._started_at,

@@ -69,7 +69,7 @@ class Calls(Struct, frozen=True, kw_only=True):
         return LATENCY_BOUNDS[-1]
 
 
-class Pulse(Struct, frozen=True, kw_only=True):
+class HealthFile(Struct, frozen=True, kw_only=True):
     """A service as it is. Times are UTC, ISO 8601.
 
     ``scanned_at``: the last time the whole inbox could be listed, "" before the first; ``every``:
@@ -121,7 +121,7 @@ class PulseWriter:
     def __init__(
         self,
         state: Path,
-        look: Callable[[], Pulse],
+        look: Callable[[], HealthFile],
         *,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -156,7 +156,7 @@ class PulseWriter:
         with suppress(OSError):
             self._write(pulse)
 
-    def _write(self, pulse: Pulse) -> None:
+    def _write(self, pulse: HealthFile) -> None:
         temporary = self._state / f".{FILE}.tmp"
         temporary.write_bytes(msgspec.json.encode(pulse))
         temporary.replace(self._state / FILE)
@@ -176,23 +176,23 @@ class PulseWriter:
                 file.write(orjson.dumps(line) + b"\n")
 
 
-def read_pulse(state: Path) -> Pulse | None:
+def read_pulse(state: Path) -> HealthFile | None:
     """Return how the service is; None where none ever was, or its file says nothing."""
     try:
         told = orjson.loads((state / FILE).read_bytes())
-        known = {*Pulse.__struct_fields__}
+        known = {*HealthFile.__struct_fields__}
         values = {key: value for key, value in told.items() if key in known}
-        return Pulse(**{**values, "calls": Calls(**values["calls"])})
+        return HealthFile(**{**values, "calls": Calls(**values["calls"])})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def is_fresh(pulse: Pulse, now: datetime) -> bool:
+def is_fresh(pulse: HealthFile, now: datetime) -> bool:
     """Tell whether the service was alive a moment ago."""
     return not pulse.stopped_at and _is_recent(pulse.at, pulse, now) and not _is_gone(pulse)
 
 
-def _is_gone(pulse: Pulse) -> bool:
+def _is_gone(pulse: HealthFile) -> bool:
     """Return True where its process would be seen, and is not: it was killed since it gave word."""
     if pulse.host != socket.gethostname():
         return False
@@ -205,12 +205,12 @@ def _is_gone(pulse: Pulse) -> bool:
     return False
 
 
-def has_scanned(pulse: Pulse, now: datetime) -> bool:
+def has_scanned(pulse: HealthFile, now: datetime) -> bool:
     """Tell whether the service could list its inbox a moment ago."""
     return bool(pulse.scanned_at) and _is_recent(pulse.scanned_at, pulse, now)
 
 
-def _is_recent(moment: str, pulse: Pulse, now: datetime) -> bool:
+def _is_recent(moment: str, pulse: HealthFile, now: datetime) -> bool:
     age = (now - datetime.fromisoformat(moment)).total_seconds()
     return age < max(_STALE_SECONDS, 3 * pulse.every)
 

@@ -15,7 +15,7 @@ from pipeline.inbox.arrival_order import by_arrival
 from pipeline.inbox.claim import Claimed, Claimer
 from pipeline.inbox.late_files import Late, Latecomers
 from pipeline.inbox.problems import Problems
-from pipeline.inbox.scan import Cause, Inbox, Scan, Waiting
+from pipeline.inbox.scan import Inbox, Scan, WaitCause, Waiting
 from pipeline.service.late_writes import LateWrites
 from pipeline.storage.root_folders import Folders
 from schemas.courier import Profile
@@ -172,7 +172,7 @@ class Intake:
             path=self._inbox.path_of(folder, name),
             folder=folder,
             name=name,
-            cause=Cause.CHANGED,
+            cause=WaitCause.CHANGED,
             reason="it was written to after it had been taken: the next run takes what was added",
         )
 
@@ -229,7 +229,7 @@ class Intake:
         """Leave a giant waiting for space; small files beside it need not wait."""
         needed = (self._min_free + _ROOM_PER_BYTE * file.identity[2]) // 2**20
         reason = f"it needs {needed:,} MiB of free disk and there are {free // 2**20:,}: make space"
-        self._pass_over(file, Cause.NO_ROOM, reason, looks=_LOOKS_BEFORE_AGAIN)
+        self._pass_over(file, WaitCause.NO_ROOM, reason, looks=_LOOKS_BEFORE_AGAIN)
 
     def _leave(self, file: ReadyFile, error: Exception) -> None:
         """Leave a file that cannot be claimed where it is; the others go on."""
@@ -237,13 +237,15 @@ class Intake:
         if isinstance(error, StorageError):
             log.warning("inbox.not_claimed", file=name, reason=error.message)
             reason = f"it cannot be moved out of the inbox ({error.message.rstrip('.')})"
-            self._pass_over(file, Cause.UNCLAIMABLE, reason, looks=_LOOKS_BEFORE_AGAIN)
+            self._pass_over(file, WaitCause.UNCLAIMABLE, reason, looks=_LOOKS_BEFORE_AGAIN)
         else:  # a bug with one name must not stop the other files
             log.error("inbox.not_claimed", file=name, exc_info=error)
             reason = f"it could not be claimed ({type(error).__name__}): give it another name"
-            self._pass_over(file, Cause.UNCLAIMABLE, reason, looks=None)
+            self._pass_over(file, WaitCause.UNCLAIMABLE, reason, looks=None)
 
-    def _pass_over(self, file: ReadyFile, cause: Cause, reason: str, *, looks: int | None) -> None:
+    def _pass_over(
+        self, file: ReadyFile, cause: WaitCause, reason: str, *, looks: int | None
+    ) -> None:
         """Leave a file where it is, for this many looks or for good, so that others get a turn."""
         place = (file.folder, file.name)
         if looks is not None:

@@ -16,7 +16,7 @@ from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropChanged, DropRefused, ReadingStopped, StorageError
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Clock, Frozen, Standing
+from pipeline.core.ports import Clock, Frozen, OrderHistory
 from pipeline.inbox.claim import Claimer
 from pipeline.planning.decisions import Candidate, Ready, Step, without_shared_orders
 from pipeline.planning.freeze import (
@@ -158,7 +158,7 @@ class Admission:
             judged = [self._judged(each, standings[each.drop.seq]) for each in group]
             return self._frozen(judged)
 
-    def _standings(self, group: Sequence[Candidate]) -> Mapping[int, Sequence[Standing]]:
+    def _standings(self, group: Sequence[Candidate]) -> Mapping[int, Sequence[OrderHistory]]:
         if len(group) == 1:  # it may be large: its orders are never all in memory as texts
             (one,) = group
             seq, orders = one.drop.seq, one_by_one(one.orders)
@@ -166,7 +166,7 @@ class Admission:
         return self._ledger.standings({e.drop.seq: e.orders.to_pylist() for e in group})
 
     def _judged(
-        self, candidate: Candidate, standing: Sequence[Standing]
+        self, candidate: Candidate, standing: Sequence[OrderHistory]
     ) -> Step | Exception | _Unfrozen:
         """Plan one drop, or refuse it if it is probably the wrong file."""
         drop, prepared = candidate.drop, candidate.prepared

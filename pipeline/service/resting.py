@@ -6,12 +6,12 @@ from typing import Any
 from pipeline.core.errors import UsageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock
-from pipeline.service.health_file import Pulse, is_fresh
+from pipeline.service.health_file import HealthFile, is_fresh
 from pipeline.service.wiring import Site
 from pipeline.storage.spool import spool_of
 
 
-def why_open(drop: Drop, pulse: Pulse | None, clock: Clock) -> dict[str, Any] | None:
+def why_open(drop: Drop, pulse: HealthFile | None, clock: Clock) -> dict[str, Any] | None:
     """Return reason, hint, cause, waits_for and again_at of a drop that is open; None if closed.
 
     ``again_at``: when it is tried again; null where no service runs: by the next run.

@@ -13,7 +13,7 @@ from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Chunk, ChunkState, Standing
+from pipeline.core.ports import Chunk, ChunkState, OrderHistory
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.decisions import Later, Released, Reopened, rest_of
 from pipeline.planning.freeze import held_words, pending_of
@@ -204,7 +204,9 @@ class Runner:
         return Reopened(drop=drop)
 
 
-def _to_come_first(standing: Sequence[Standing], rests: Callable[[str], bool]) -> tuple[str, ...]:
+def _to_come_first(
+    standing: Sequence[OrderHistory], rests: Callable[[str], bool]
+) -> tuple[str, ...]:
     """Return the drops that a retry waits for.
 
     What waits in a drop that ``rests`` for an earlier step of an order keeps nobody waiting who

@@ -24,7 +24,7 @@ from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.reading.process import Readers
 from pipeline.reading.process.child_process import Child
 from pipeline.reading.process.protocol import MB, ReadingRules
-from pipeline.service.health_file import LATENCY_BOUNDS, Pulse, read_pulse
+from pipeline.service.health_file import LATENCY_BOUNDS, HealthFile, read_pulse
 from pipeline.service.retention import Keep, Retention
 from pipeline.service.retention_files import RetentionFiles, SweptFile
 from pipeline.service.sending import api_maker, credentials_of, policy_of
@@ -109,7 +109,7 @@ class Site(Struct, frozen=True, dict=True):
         """Return what is noted of drops whose files may be written to after they were read."""
         return LateNotes(self.root)
 
-    def pulse(self) -> Pulse | None:
+    def pulse(self) -> HealthFile | None:
         """Return how the run on this root said it is doing, the last time."""
         return read_pulse(self.root / "state")
 

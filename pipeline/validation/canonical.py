@@ -28,7 +28,7 @@ from schemas.folding import fold, is_absent
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
 from schemas.parcels import HELD_AS
-from schemas.statuses import Verdict
+from schemas.statuses import StatusVerdict
 from schemas.vocabulary import DATE_ROLES, STEPS, CellKind, Milestone, Role
 
 _DATES = {
@@ -224,7 +224,7 @@ def _put_ids(facts: _Facts) -> pa.Array:
 def _put_statuses(facts: _Facts, profile: Profile, auto: npt.NDArray[np.bool_]) -> Statuses:
     statuses = resolve_statuses(facts.block, facts.mapping, profile)
     verdicts = statuses.verdicts()
-    verdicts[without_status(facts.block, facts.mapping)] = Verdict.BROKEN
+    verdicts[without_status(facts.block, facts.mapping)] = StatusVerdict.BROKEN
     facts.columns[Fact.STATUS] = pa.array(verdicts, pa.int8())
     facts.evidence[Fact.STATUS] = Records(
         heading=facts.mapping.header(Role.STATUS), index=statuses.index, distinct=statuses.cases

@@ -88,7 +88,7 @@ _LONGEST = 64
 _LAST_SERIAL = 2_958_465
 
 
-class Reading(Struct, frozen=True):
+class DateReading(Struct, frozen=True):
     """A date cell's moment. ``at`` is aware for an instant, naive for wall-clock time.
 
     Without ``at`` the cell says nothing (``absent``) or is not a date.
@@ -101,11 +101,11 @@ class Reading(Struct, frozen=True):
 #: A time of day alone: its date stands in another column, or nowhere.
 _CLOCK_ALONE = re.compile(r"\d{1,2}:\d\d(?::\d\d)?(?: ?[ap]\.?m\.?)?")
 
-_ABSENT = Reading(absent=True)
-_UNREADABLE = Reading()
+_ABSENT = DateReading(absent=True)
+_UNREADABLE = DateReading()
 
 
-def read_date(cell: str, rule: DateRule) -> Reading:
+def read_date(cell: str, rule: DateRule) -> DateReading:
     """Read one cell (hazards, section D)."""
     text = cell.strip(INVISIBLE + " \t\r\n\u00a0").casefold()
     if is_absent(text) or _NOTHING.fullmatch(text) or _CLOCK_ALONE.fullmatch(text):
@@ -120,7 +120,7 @@ def read_date(cell: str, rule: DateRule) -> Reading:
         return _UNREADABLE
     if at.date() == _EPOCH_DAY or at.date() in _EXCEL_ZERO:
         return _ABSENT
-    return Reading(at=at)
+    return DateReading(at=at)
 
 
 def _read(text: str, rule: DateRule) -> datetime | None:
@@ -339,7 +339,7 @@ def _cast(texts: pa.Array, zone: ZoneInfo) -> npt.NDArray[np.int64] | None:
     return instants
 
 
-def _instant(reading: Reading, zone: ZoneInfo) -> int:
+def _instant(reading: DateReading, zone: ZoneInfo) -> int:
     if reading.at is None:
         return ABSENT if reading.absent else UNREADABLE
     at: datetime = reading.at

@@ -35,7 +35,7 @@ from schemas.evidence import (
     way_named,
 )
 from schemas.folding import fold, fold_header, is_absent
-from schemas.statuses import Direction, StatusTable, Verdict
+from schemas.statuses import Direction, StatusTable, StatusVerdict
 from schemas.vocabulary import Milestone, Role
 
 FILE_NAME = "the name of the file"
@@ -275,7 +275,7 @@ def _mostly_statuses(cells: pa.Array, table: StatusTable) -> bool:
     known = {word for word in words if gives_status(word, table, numbers=False)}
     return (
         sum(word in known for word in some) >= _NEARLY_ALL * len(some)
-        and any(table.rule(word).verdict is not Verdict.NO_MILESTONE for word in known)
+        and any(table.rule(word).verdict is not StatusVerdict.NO_MILESTONE for word in known)
         and not all(direction_of(word) for word in words)
     )
 

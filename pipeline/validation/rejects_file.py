@@ -245,14 +245,14 @@ def _plain(header: str) -> str:
     return header.removeprefix("\u00ef\u00bb\u00bf").strip("\ufeff'\" \t\r\n\u00a0").casefold()
 
 
-class Family(Protocol):
+class EarlierDrops(Protocol):
     """Earlier drops, for a rejects file that comes back."""
 
     def courier(self, drop_id: str) -> str | None: ...
     def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]: ...
 
 
-def parent_of(manifest: Manifest, family: Family) -> str | None:
+def parent_of(manifest: Manifest, family: EarlierDrops) -> str | None:
     """Return the drop that a rejects file came from: the first it names that we know."""
     for sheet in manifest.sheets:
         if not is_rejects_header(sheet.headers):
@@ -265,7 +265,7 @@ def parent_of(manifest: Manifest, family: Family) -> str | None:
     return None
 
 
-def couriers(block: Block, headers: tuple[str, ...], family: Family) -> list[str | None]:
+def couriers(block: Block, headers: tuple[str, ...], family: EarlierDrops) -> list[str | None]:
     """Return for each row the courier of the drop that it came from, None where nobody knows it."""
     found: dict[str, str | None] = {}
     told = []
@@ -282,7 +282,9 @@ def unguarded(block: Block, sheet: Sheet, manifest: Manifest) -> Block:
     return restore(block, sheet.headers, origin(manifest.kind, sheet.name))
 
 
-def restored(block: Block, headers: tuple[str, ...], mapping: ColumnMap, family: Family) -> Block:
+def restored(
+    block: Block, headers: tuple[str, ...], mapping: ColumnMap, family: EarlierDrops
+) -> Block:
     """Give ids back that a spreadsheet damaged, where the parent knows them."""
     column = mapping.columns[Role.ORDER_ID]
     drops = {found[0] for found in references(block, headers) if found}

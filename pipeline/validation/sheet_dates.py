@@ -20,7 +20,7 @@ from pipeline.core.model import Block, Notice
 from pipeline.validation.columns import ColumnMap, data_header
 from schemas.codes import Code
 from schemas.courier import DateRule, Profile
-from schemas.date_headings import Told, brings_up_to_date, concerned, event_told
+from schemas.date_headings import TimeNearness, brings_up_to_date, concerned, event_told
 from schemas.vocabulary import DATE_ROLES, DELIVERY_DATES, CellKind, Role
 
 Order = Literal["day", "month"]
@@ -127,7 +127,7 @@ def newer(mapping: ColumnMap, role: Role) -> int | None:
     return mapping.helpers.get(f"{_NEWER}{role}")
 
 
-def events(mapping: ColumnMap) -> Iterator[tuple[int, Told]]:
+def events(mapping: ColumnMap) -> Iterator[tuple[int, TimeNearness]]:
     """Give the columns that may hold a row's event time, and of which event."""
     for name, at in mapping.helpers.items():
         told = event_told(mapping.headers[at]) if name.startswith(_EVENT) else None
@@ -145,9 +145,9 @@ def date_rules(mapping: ColumnMap, profile: Profile) -> dict[int, DateRule]:
     return {at: profile.date_rule(role) for at, role in columns}
 
 
-def concerns(milestones: npt.NDArray[np.int8], told: Told) -> npt.NDArray[np.bool_]:
+def concerns(milestones: npt.NDArray[np.int8], told: TimeNearness) -> npt.NDArray[np.bool_]:
     """Return the rows for which a time counts; one of any event also for rows without milestone."""
-    wanted = [int(each) for each in concerned(told)] + ([0] if told is Told.EVENT else [])
+    wanted = [int(each) for each in concerned(told)] + ([0] if told is TimeNearness.EVENT else [])
     found: npt.NDArray[np.bool_] = np.isin(milestones, wanted)
     return found
 

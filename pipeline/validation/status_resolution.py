@@ -17,7 +17,7 @@ from schemas.display import quoted
 from schemas.evidence import speaks_against
 from schemas.folding import fold
 from schemas.parcels import AWB_SHAPE, DAY
-from schemas.statuses import Direction, Doubt, Ruling, StatusCase, Verdict, agrees
+from schemas.statuses import Direction, Doubt, Ruling, StatusCase, StatusVerdict, agrees
 from schemas.vocabulary import CellKind, Role
 
 _PLAIN = frozenset({Direction.FORWARD, Direction.RETURN, Direction.RTO})
@@ -30,7 +30,7 @@ class Statuses(Struct, frozen=True, kw_only=True):
     cases: tuple[StatusCase, ...]
 
     def verdicts(self) -> npt.NDArray[np.int8]:
-        """Return the ``Verdict`` on each row."""
+        """Return the ``StatusVerdict`` on each row."""
         return np.array([each.ruling.verdict for each in self.cases], dtype=np.int8)[self.index]
 
     def milestones(self) -> npt.NDArray[np.int8]:
@@ -161,7 +161,7 @@ def _resolve(
     def ruled_elsewhere(text: str) -> Ruling:
         # Another column may say in words what this one says in a code of its type.
         told = ruled(text)
-        plain = told.verdict is Verdict.UNKNOWN and kind
+        plain = told.verdict is StatusVerdict.UNKNOWN and kind
         return profile.statuses.rule(text, direction=direction) if plain else told
 
     ruling = ruled(status)
@@ -176,16 +176,16 @@ def _resolve(
         None,
     )
     against = None
-    if ruling.verdict is Verdict.MILESTONE:
+    if ruling.verdict is StatusVerdict.MILESTONE:
         against = next(
             (each for each in claims if not agrees(ruling.milestone, each.direction)), None
         )
     if against is not None:
         source, direction_cell, direction = against.source, against.cell, against.direction
-        ruling = Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.EVIDENCE)
+        ruling = Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.EVIDENCE)
     elif other is not None:
         source, direction_cell = other
-        ruling = Ruling(verdict=Verdict.AMBIGUOUS, doubt=Doubt.OTHER)
+        ruling = Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.OTHER)
     return StatusCase(
         status=status,
         kind=kind,
@@ -202,14 +202,14 @@ def _differ(ruling: Ruling, other: Ruling, words: str) -> bool:
     One that is understood and one that may mean two things differ too. A status that is missing
     says nothing against another, an unknown one only if its ``words`` do.
     """
-    if ruling.verdict not in {Verdict.MILESTONE, Verdict.NO_MILESTONE}:
+    if ruling.verdict not in {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE}:
         return False
-    if other.verdict is Verdict.UNKNOWN:
-        return ruling.verdict is Verdict.MILESTONE and speaks_against(words, ruling.milestone)
-    if other.verdict is Verdict.AMBIGUOUS:
-        return ruling.verdict is Verdict.MILESTONE
+    if other.verdict is StatusVerdict.UNKNOWN:
+        return ruling.verdict is StatusVerdict.MILESTONE and speaks_against(words, ruling.milestone)
+    if other.verdict is StatusVerdict.AMBIGUOUS:
+        return ruling.verdict is StatusVerdict.MILESTONE
     return (
-        other.verdict in {Verdict.MILESTONE, Verdict.NO_MILESTONE}
+        other.verdict in {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE}
         and ruling.milestone != other.milestone
     )
 

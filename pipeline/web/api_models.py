@@ -16,7 +16,7 @@ class Problem(BaseModel):
     hint: str = Field(default="", description="What to do about it.")
 
 
-class Progress(BaseModel):
+class ProgressObject(BaseModel):
     """The progress of a drop that is being sent, in rows."""
 
     answered: int
@@ -40,7 +40,7 @@ class DropObject(BaseModel):
     request: str | None = Field(description="retry or cancel, while somebody asks for it.")
     read_again_as: str | None = Field(description="The drop that its file became when read again.")
     verdict: str = Field(description="What it came to, in one sentence.")
-    progress: Progress | None
+    progress: ProgressObject | None
     need: int = Field(description="Rows that need a person now: not corrected, not set aside.")
     corrected: int = Field(description="Its rows that were corrected since.")
     set_aside: int = Field(description="Its rows that somebody left as they are.")
@@ -279,7 +279,7 @@ class SendOrder(BaseModel):
     )
 
 
-class Said(BaseModel):
+class Message(BaseModel):
     """What was done, in words."""
 
     said: str

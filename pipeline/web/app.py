@@ -50,7 +50,7 @@ from pipeline.web.pages import (
     upload,
     workers,
 )
-from pipeline.web.sharing import Shared
+from pipeline.web.sharing import AnswerCache
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.staging import has_room
 from pipeline.web.strip import Strip
@@ -108,7 +108,7 @@ def create_app(site: Site) -> FastAPI:
         shelf=RejectsShelf(),
         drafts=Drafts(site),
         measures=Measures(site, strip, tally),
-        shared=Shared(site.clock.monotonic, seconds=_SHARED_SECONDS),
+        shared=AnswerCache(site.clock.monotonic, seconds=_SHARED_SECONDS),
         once=Once(),
         teachings=Teachings(site),
         unsaved=Unsaved(),

@@ -135,7 +135,7 @@ def corrected_name(source_file: str) -> str:
     return f"{stem}_corrected.csv"
 
 
-class Shared(Struct, frozen=True, kw_only=True):
+class SharedId(Struct, frozen=True, kw_only=True):
     """An order id that was typed into rows whose AWBs differ.
 
     ``rows``: number and AWB of each row that has it, ``sent``: of those that went out before.
@@ -159,7 +159,7 @@ def shared_ids(
     draft: Draft,
     lines: npt.NDArray[np.int64],
     sent_with: Callable[[str], Sequence[tuple[str, str]]],
-) -> list[Shared]:
+) -> list[SharedId]:
     """Find the order ids that were typed and would stand in rows with different AWBs.
 
     ``lines``: those that are to be sent. ``sent_with``: row number and AWB of the rows of the same
@@ -181,7 +181,7 @@ def shared_ids(
     for order_id, here in rows.items():
         sent = tuple(sent_with(order_id))
         if len({awb.casefold() for _, awb in (*here, *sent) if awb}) > 1:
-            found.append(Shared(order_id=order_id, rows=tuple(here), sent=sent))
+            found.append(SharedId(order_id=order_id, rows=tuple(here), sent=sent))
     return found
 
 

@@ -16,7 +16,7 @@ from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
 from pipeline.web import correcting, drop_view, staging, uploads
 from pipeline.web.access import Visitor
-from pipeline.web.correcting import Shared
+from pipeline.web.correcting import SharedId
 from pipeline.web.drafts import Draft, Rule
 from pipeline.web.faults import Rejects
 from pipeline.web.front import Front, NotPossible, NotThere
@@ -230,7 +230,7 @@ def couriers_to_teach(front: Front, drop: DropLine) -> list[tuple[str, str]]:
     return sorted(known, key=lambda each: (each[0] != drop.courier, each[1].casefold()))
 
 
-def doubts_of(front: Front, table: Table) -> list[Shared]:
+def doubts_of(front: Front, table: Table) -> list[SharedId]:
     """List the typed order ids that would stand in rows with different AWBs."""
     lines = correcting.lines_to_send(
         table.rejects,
@@ -244,7 +244,7 @@ def doubts_of(front: Front, table: Table) -> list[Shared]:
     )
 
 
-def mark_of(doubts: Sequence[Shared]) -> str:
+def mark_of(doubts: Sequence[SharedId]) -> str:
     """Return a name for just these doubts: whoever gives it back was asked about them."""
     return hashlib.sha256("\n".join(each.text for each in doubts).encode()).hexdigest()[:16]
 
@@ -307,7 +307,7 @@ def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) ->
 class Doubtful(NotPossible):
     """One order id was typed into rows whose AWBs differ: somebody has to say that it is right."""
 
-    def __init__(self, doubts: Sequence[Shared]) -> None:
+    def __init__(self, doubts: Sequence[SharedId]) -> None:
         super().__init__(
             "One order id stands in rows with different AWBs: "
             + "; ".join(each.text for each in doubts[:5])

@@ -129,10 +129,10 @@ class Drafts:
         return draft if draft.identity == identity else Draft(identity=identity)
 
     @contextmanager
-    def changing(self, drop_id: str, rejects: Rejects) -> Iterator["Sheet"]:
+    def changing(self, drop_id: str, rejects: Rejects) -> Iterator["DraftSheet"]:
         """Change a draft: the one that the sheet holds at the end is kept. Raises StorageError."""
         with self._lock:
-            sheet = Sheet(self.read(drop_id, rejects))
+            sheet = DraftSheet(self.read(drop_id, rejects))
             yield sheet
             path = self._path(drop_id)
             with storing("write", path):
@@ -144,7 +144,7 @@ class Drafts:
         return self._place / f"{drop_id}.json"
 
 
-class Sheet(Struct):
+class DraftSheet(Struct):
     """A draft on the table."""
 
     draft: Draft

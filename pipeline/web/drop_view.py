@@ -16,13 +16,13 @@ from pipeline.web.words import Progress
 from schemas.vocabulary import Outcome
 
 PAGE: Final = 50
-"""Rows on one page."""
+"""ResultRows on one page."""
 
 #: What may be fetched of a drop: name in the address → (file, as a person calls it).
 FILES: Final[Mapping[str, tuple[str, str]]] = {
     "results": (file_names.RESULTS, "Results (CSV)"),
-    "rejects": (file_names.REJECTS, "Rows to correct (CSV)"),
-    "rejects_xlsx": (file_names.REJECTS_TWIN, "Rows to correct (Excel)"),
+    "rejects": (file_names.REJECTS, "ResultRows to correct (CSV)"),
+    "rejects_xlsx": (file_names.REJECTS_TWIN, "ResultRows to correct (Excel)"),
     "refused": (file_names.REFUSED, "Why it was refused"),
     "summary": (file_names.SUMMARY, "Summary (JSON)"),
     "received": (file_names.RECEIVED, "Receipt (JSON)"),
@@ -46,7 +46,7 @@ class Row(Struct, frozen=True, kw_only=True):
     sent_at: str
 
 
-class Rows(Struct, frozen=True, kw_only=True):
+class ResultRows(Struct, frozen=True, kw_only=True):
     """One page of rows. ``total``: all that fit the filter; ``page`` from 1."""
 
     rows: Sequence[Row]
@@ -94,7 +94,7 @@ def progress_of(site: Site, drop: DropLine) -> tuple[Progress, Mapping[str, int]
     return Progress(answered=answered, total=answered + waiting), told
 
 
-def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int) -> Rows:
+def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int) -> ResultRows:
     """Return a page of the results file; ``outcome``, ``code``: "" for all. Raises StorageError."""
     sheet = files.open(path, RESULT_COLUMNS)
     chosen = np.arange(len(sheet))
@@ -105,7 +105,7 @@ def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int
     pages = max(1, -(-len(chosen) // PAGE))
     page = min(max(1, page), pages)
     numbers = chosen[(page - 1) * PAGE : page * PAGE].tolist()
-    return Rows(rows=_rows(sheet, numbers), total=len(chosen), page=page, pages=pages)
+    return ResultRows(rows=_rows(sheet, numbers), total=len(chosen), page=page, pages=pages)
 
 
 def _rows(sheet: SheetFile, numbers: Sequence[int]) -> list[Row]:

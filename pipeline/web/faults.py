@@ -53,7 +53,7 @@ class ValueFault(Struct, frozen=True, kw_only=True):
     count: int
 
 
-class Group(Struct, frozen=True, kw_only=True):
+class FaultGroup(Struct, frozen=True, kw_only=True):
     """A fault: code and column, how many rows have it, which values, and what to do about it.
 
     ``column``: its place among the original columns, None when the fault concerns the row.
@@ -104,7 +104,7 @@ def read_rejects(path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
     )
 
 
-def grouped(rejects: Rejects) -> list[Group]:
+def grouped(rejects: Rejects) -> list[FaultGroup]:
     """Return the faults of the file, the most frequent first."""
     counts: Counter[str] = Counter()
     values: dict[str, Counter[str]] = defaultdict(Counter)
@@ -128,12 +128,12 @@ def bad_columns(rejects: Rejects, codes: str) -> dict[int, str]:
     return found
 
 
-def _group(rejects: Rejects, label: str, count: int, values: "Counter[str] | None") -> Group:
+def _group(rejects: Rejects, label: str, count: int, values: "Counter[str] | None") -> FaultGroup:
     code, _, role = label.partition(":")
     told = Code.__members__.get(code)
     column = rejects.columns.get(role)
     common = values.most_common(VALUES_SHOWN) if values else []
-    return Group(
+    return FaultGroup(
         label=label,
         code=code,
         header=rejects.headers[column] if column is not None else role,

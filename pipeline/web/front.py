@@ -21,7 +21,7 @@ from pipeline.web.drafts import Drafts
 from pipeline.web.faults import Rejects, read_rejects
 from pipeline.web.guarding import same_origin
 from pipeline.web.metrics import Measures
-from pipeline.web.sharing import Shared
+from pipeline.web.sharing import AnswerCache
 from pipeline.web.sheets import SheetFiles, identity_of
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
@@ -53,7 +53,7 @@ class Front(Struct, frozen=True, kw_only=True):
     shelf: "RejectsShelf"
     drafts: Drafts
     measures: Measures
-    shared: Shared
+    shared: AnswerCache
     once: "Once"
     teachings: "Teachings"
     unsaved: "Unsaved"

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from pipeline.core.release import this_release
 from pipeline.service.health import WATCHED, Health
-from pipeline.service.health_file import LATENCY_BOUNDS, Pulse
+from pipeline.service.health_file import LATENCY_BOUNDS, HealthFile
 from pipeline.service.wiring import Site
 from pipeline.web.lateness import couriers
 from pipeline.web.strip import Strip
@@ -144,7 +144,7 @@ def _cluster(told: Mapping[str, Any]) -> Iterator[Metric]:
         yield GaugeMetricFamily(f"shipdrop_{name}", words, value=value)
 
 
-def _service(pulse: Pulse, alive: bool) -> Iterator[Metric]:  # noqa: FBT001 - one fact of two
+def _service(pulse: HealthFile, alive: bool) -> Iterator[Metric]:  # noqa: FBT001 - one fact of two
     for name, words, moment in (
         ("last_scan", "When the inbox was last listed whole", pulse.scanned_at),
         ("service_start", "When the service started", pulse.started_at),

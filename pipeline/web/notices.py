@@ -22,7 +22,7 @@ from pipeline.core.errors import ShipdropError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
 from pipeline.service.health import Trouble, told_by
-from pipeline.service.health_file import Pulse, has_scanned, is_fresh, read_pulse
+from pipeline.service.health_file import HealthFile, has_scanned, is_fresh, read_pulse
 from pipeline.service.settings import NotifySettings
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import storing
@@ -68,7 +68,7 @@ Send = Callable[[str, str, Kind], bool]
 """Title, text and kind → whether it was taken."""
 
 
-class Told(Struct):
+class NoticeMemory(Struct):
     """What was told: up to which closed drop, which couriers' deadlines, which troubles.
 
     ``troubles``: trouble that was told and is not over → since when it was there.
@@ -175,7 +175,7 @@ class Notices:
         seconds = (self._site.clock.now() - datetime.fromisoformat(since)).total_seconds()
         return seconds >= self._outage_seconds
 
-    def _over(self, what: str, since: str, pulse: Pulse) -> str:
+    def _over(self, what: str, since: str, pulse: HealthFile) -> str:
         """Say that a trouble that was told is over, if that is certain, else "".
 
         A service that has just started knows of no trouble yet.
@@ -194,12 +194,12 @@ class Notices:
         idle = monotonic - self._idle_at >= self._outage_seconds
         return "Nothing waits for Fynd any more; it was not asked again." if idle else ""
 
-    def _read(self) -> Told:
+    def _read(self) -> NoticeMemory:
         last = self._site.ledger.last_closing()
         try:
-            told = msgspec.json.decode(self._path.read_bytes(), type=Told)
+            told = msgspec.json.decode(self._path.read_bytes(), type=NoticeMemory)
         except (OSError, msgspec.MsgspecError):
-            return Told(closing=last)
+            return NoticeMemory(closing=last)
         told.closing = min(told.closing, last)  # the ledger may be one that was restored
         return told
 
@@ -220,7 +220,7 @@ def _ended(drop: DropLine) -> str:
     return f"To do: {name}. {verdict(drop, None)}"
 
 
-def _begins(trouble: Trouble, pulse: Pulse) -> str:
+def _begins(trouble: Trouble, pulse: HealthFile) -> str:
     words = _WORDS[trouble.what]
     if trouble.what == "api":
         words = "Fynd refuses our login" if pulse.api == "held" else "Fynd is not answering"

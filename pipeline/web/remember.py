@@ -24,7 +24,7 @@ from pipeline.web.profile_files import (
 )
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, is_absent
-from schemas.statuses import NOTHING, UNCLEAR, Verdict
+from schemas.statuses import NOTHING, UNCLEAR, StatusVerdict
 from schemas.vocabulary import Milestone
 
 _LONGEST: Final = 200
@@ -156,7 +156,7 @@ def _may_be_taught(profile: Profile, said: str) -> None:
     if "*" in said or ".." in said:
         raise NotPossible("A status with * or .. cannot be remembered here.")
     ruling = profile.statuses.rule(said)
-    if ruling.verdict is not Verdict.UNKNOWN:
+    if ruling.verdict is not StatusVerdict.UNKNOWN:
         raise NotPossible(
             f'"{said[:60]}" means something in the profile {profile.name} already, so it is not '
             "given another meaning here."

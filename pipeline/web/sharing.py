@@ -10,7 +10,7 @@ _T = TypeVar("_T")
 _MOST: Final = 500
 
 
-class Shared:
+class AnswerCache:
     """Keeps what was made for a moment. Safe from several threads."""
 
     def __init__(self, monotonic: Callable[[], float], *, seconds: float) -> None:

@@ -13,7 +13,7 @@ import structlog
 import tomlkit
 from msgspec import Struct
 
-from pipeline.core.draft import Draft, DraftStatus, Said, status_key
+from pipeline.core.draft import DraftStatus, ProfileDraft, RoleChoices, status_key
 from pipeline.core.errors import SettingsError, StorageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import DropLine, Search
@@ -107,7 +107,7 @@ def candidate(site: Site, teachings: Teachings, teaching: Teaching) -> Candidate
     return Candidate(path=path, text=text, profile=profile)
 
 
-def _is_read_so(profile: Profile, each: DraftStatus, said: Said) -> None:
+def _is_read_so(profile: Profile, each: DraftStatus, said: RoleChoices) -> None:
     word = said.meaning_of(each.status, each.status_type, each.direction)
     if not word:
         return
@@ -121,7 +121,7 @@ def _is_read_so(profile: Profile, each: DraftStatus, said: Said) -> None:
         )
 
 
-def merged(text: str, profile: Profile, said: Said, statuses: Sequence[DraftStatus]) -> str:
+def merged(text: str, profile: Profile, said: RoleChoices, statuses: Sequence[DraftStatus]) -> str:
     """Return a profile's text with what was said added to it; the rest stands as it stood."""
     document = tomlkit.parse(text)
     own: dict[str, object] = {}
@@ -150,7 +150,7 @@ def merged(text: str, profile: Profile, said: Said, statuses: Sequence[DraftStat
     return _NAME.sub(lambda name: name[0] + tomlkit.dumps(new_lines), made, count=1)
 
 
-def _add_headings(document: tomlkit.TOMLDocument, profile: Profile, said: Said) -> None:
+def _add_headings(document: tomlkit.TOMLDocument, profile: Profile, said: RoleChoices) -> None:
     headers: Any = document.setdefault("headers", tomlkit.table())
     for role, heading in said.columns.items():
         folded = fold_header(heading)
@@ -251,7 +251,7 @@ def _results(out: Path) -> list[dict[str, str]]:
     return []
 
 
-def _shown(draft: Draft, results: Sequence[Mapping[str, str]]) -> tuple[Shown, ...]:
+def _shown(draft: ProfileDraft, results: Sequence[Mapping[str, str]]) -> tuple[Shown, ...]:
     """Return one row for each word that is sent or passed over, the most frequent first."""
     examples = {fold(each.status): each.example for each in reversed(draft.statuses)}
     found: dict[tuple[str, str], Shown] = {}

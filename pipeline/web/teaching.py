@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.core.draft import Draft, Said, Sample, SeenColumn, status_key
+from pipeline.core.draft import ProfileDraft, RoleChoices, Sample, SeenColumn, status_key
 from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.model import Drop, stamp
 from pipeline.reading.drop_reader import poison
@@ -34,7 +34,7 @@ from schemas.codes import Code
 from schemas.courier import GENERIC
 from schemas.folding import fold, fold_header
 from schemas.status_reader import MEANINGS
-from schemas.statuses import Verdict
+from schemas.statuses import StatusVerdict
 from schemas.vocabulary import Milestone, Role
 
 NOTHING: Final = "nothing"
@@ -100,7 +100,7 @@ class Teachings:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._lock = threading.Lock()
-        self._drafts: OrderedDict[tuple[object, ...], Draft] = OrderedDict()
+        self._drafts: OrderedDict[tuple[object, ...], ProfileDraft] = OrderedDict()
 
     def start(
         self, *, drop: str = "", check: str = "", place: int = 0, courier: str = "", who: str = ""
@@ -192,21 +192,21 @@ class Teachings:
             raise NotThere("The file is not kept any more.", hint="Upload it again.")
         return path
 
-    def surveyed(self, teaching: Teaching) -> Draft:
+    def surveyed(self, teaching: Teaching) -> ProfileDraft:
         """Return the file as it looks, with the roles that its columns probably have."""
-        return self._draft(teaching, Said(heading=teaching.heading))
+        return self._draft(teaching, RoleChoices(heading=teaching.heading))
 
-    def read(self, teaching: Teaching) -> Draft:
+    def read(self, teaching: Teaching) -> ProfileDraft:
         """Return the file as it is read by what was said: its words are those of the status."""
         return self._draft(teaching, self.said(teaching))
 
-    def said(self, teaching: Teaching) -> Said:
+    def said(self, teaching: Teaching) -> RoleChoices:
         """Return what was said, as the engine takes it."""
         seen = self.surveyed(teaching).seen
         roles = self.roles(teaching)
         columns = {Role(role): seen[at].heading for at, role in roles.items() if role != NOTHING}
         nothing = [seen[at].heading for at, role in roles.items() if role == NOTHING]
-        return Said(
+        return RoleChoices(
             columns=columns,
             none=frozenset(Role) - columns.keys(),
             heading=teaching.heading,
@@ -261,7 +261,7 @@ class Teachings:
             found.append("Two of the chosen columns have the same heading: only one can be read.")
         return found
 
-    def known(self, teaching: Teaching, draft: Draft) -> dict[str, str]:
+    def known(self, teaching: Teaching, draft: ProfileDraft) -> dict[str, str]:
         """Return what the courier's profile says already of the words: key → meaning."""
         profile = self._site.profiles.get(teaching.courier)
         if profile is None:
@@ -278,7 +278,7 @@ class Teachings:
                 found[status_key(each.status, each.status_type, each.direction)] = word
         return found
 
-    def _draft(self, teaching: Teaching, said: Said) -> Draft:
+    def _draft(self, teaching: Teaching, said: RoleChoices) -> ProfileDraft:
         path = self.path(teaching)
         status = path.stat()
         name, title = teaching.short or "new", teaching.title or teaching.short or "New"
@@ -350,7 +350,7 @@ class Teachings:
         return mark_of(source_of(self._site, courier)[1]) if courier else ""
 
 
-def _by_cells(draft: Draft, taken: Mapping[int, str]) -> dict[int, str]:
+def _by_cells(draft: ProfileDraft, taken: Mapping[int, str]) -> dict[int, str]:
     """Offer the only column of AWBs, and the only one of dates, whatever their headings."""
     found = {}
     free = [(at, each) for at, each in enumerate(draft.seen) if at not in taken and each.heading]
@@ -389,10 +389,12 @@ def _title_of(text: str) -> str:
     return found[0].capitalize() if found else ""
 
 
-def _word_of(verdict: Verdict, milestone: int) -> str:
-    if verdict is Verdict.MILESTONE:
+def _word_of(verdict: StatusVerdict, milestone: int) -> str:
+    if verdict is StatusVerdict.MILESTONE:
         return Milestone(milestone).wire
-    return {Verdict.NO_MILESTONE: "no_milestone", Verdict.AMBIGUOUS: "ambiguous"}.get(verdict, "")
+    return {StatusVerdict.NO_MILESTONE: "no_milestone", StatusVerdict.AMBIGUOUS: "ambiguous"}.get(
+        verdict, ""
+    )
 
 
 def _cannot_be_read(refusal: DropRefused) -> NotPossible:

@@ -15,7 +15,7 @@ from pipeline.service.check import check_files
 from pipeline.web import correcting
 from pipeline.web.access import Visitor
 from pipeline.web.corrections import Table, table_of
-from pipeline.web.drafts import Draft, Sheet
+from pipeline.web.drafts import Draft, DraftSheet
 from pipeline.web.faults import Rejects
 from pipeline.web.front import Front, NotPossible
 
@@ -58,7 +58,7 @@ class Conflict(Struct, frozen=True, kw_only=True):
 
 
 def take_over(
-    sheet: Sheet, rejects: Rejects, cells: Sequence[Typed], *, who: str, at: str
+    sheet: DraftSheet, rejects: Rejects, cells: Sequence[Typed], *, who: str, at: str
 ) -> list[Conflict]:
     """Put typed entries into the draft; return the cells that somebody else changed meanwhile.
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from pipeline.core.model import Disposition
-from pipeline.core.ports import Standing
+from pipeline.core.ports import OrderHistory
 from pipeline.planning.plan import NO_TIME, Plan, PlanInput
 from pipeline.planning.sendable_rows import Orders
 from schemas.vocabulary import Milestone, Outcome
@@ -46,9 +46,11 @@ def plan_input(rows: Sequence[Row], *, blocks: int = 3, autos: Collection[str] =
     )
 
 
-def accepted(order_id: str, status: Milestone, *, drop_id: str = "d1", at: str = "") -> Standing:
+def accepted(
+    order_id: str, status: Milestone, *, drop_id: str = "d1", at: str = ""
+) -> OrderHistory:
     """An update that an earlier drop got through."""
-    return Standing(
+    return OrderHistory(
         order_id=order_id,
         status=status,
         drop_id=drop_id,
@@ -58,12 +60,12 @@ def accepted(order_id: str, status: Milestone, *, drop_id: str = "d1", at: str =
     )
 
 
-def unknown(order_id: str, status: Milestone) -> Standing:
+def unknown(order_id: str, status: Milestone) -> OrderHistory:
     """An update that an earlier drop sent, and nobody knows how that ended."""
     return replace(accepted(order_id, status), outcome=Outcome.UNKNOWN)
 
 
-def dispatched(order_id: str) -> Standing:
+def dispatched(order_id: str) -> OrderHistory:
     """A row of an earlier file that told of auto-dispatch."""
     told = accepted(order_id, Milestone.BAG_PICKED)
     return replace(told, outcome=None, dispatched=True)

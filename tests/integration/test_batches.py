@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropRefused, StorageError
-from pipeline.core.file_facts import Facts, Reading, Source
+from pipeline.core.file_facts import Facts, ReadingSettings, Source
 from pipeline.core.model import Drop, DropState, Limits
 from pipeline.core.shipment import DeliveryResult
 from pipeline.planning.decisions import Ready
@@ -110,7 +110,7 @@ def some_files(folder: Path) -> list[Path]:
 
 def test_files_read_together_come_out_as_each_would_alone(tmp_path: Path) -> None:
     files = some_files(tmp_path)
-    reading = Reading(
+    reading = ReadingSettings(
         profiles=builtin_profiles(), default="generic", limits=Limits(), timezone="Asia/Kolkata"
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.draft import Draft, Sample
+from pipeline.core.draft import ProfileDraft, Sample
 from pipeline.core.errors import DropRefused, UsageError
 from pipeline.core.model import Limits
 from pipeline.reading.draft_sample import make_draft
@@ -19,7 +19,7 @@ from pipeline.service.draft import draft_from
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from schemas.profile import builtin_profiles
-from schemas.statuses import Direction, Verdict
+from schemas.statuses import Direction, StatusVerdict
 from tests.fakes.confirming import Says, confirmed
 
 SAMPLES = Path(__file__).parents[2] / "sample_drops"
@@ -29,7 +29,7 @@ def site(root: Path) -> Site:
     return Site(root, load(root))
 
 
-def drafted(file: Path) -> Draft:
+def drafted(file: Path) -> ProfileDraft:
     return make_draft(Sample(path=file, name="acme", title="acme"), Limits())
 
 
@@ -51,7 +51,7 @@ def checked(root: Path, file: Path, profile: str) -> Mapping[str, Any]:
 def as_known(courier: str) -> Says:
     """Say what the built-in profile says."""
     profile = builtin_profiles()[courier]
-    words = {Verdict.NO_MILESTONE: "no_milestone", Verdict.AMBIGUOUS: "ambiguous"}
+    words = {StatusVerdict.NO_MILESTONE: "no_milestone", StatusVerdict.AMBIGUOUS: "ambiguous"}
     ways = {"return": Direction.RETURN, "rto": Direction.RTO}
 
     def says(beside: str, status: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import StorageError
-from pipeline.inbox.scan import Cause, Inbox, Scan
+from pipeline.inbox.scan import Inbox, Scan, WaitCause
 from tests.fakes.manual_clock import ManualClock
 
 ROWS = b"Order ID,Status\n1,Delivered\n"
@@ -126,13 +126,13 @@ def test_a_file_that_is_open_for_writing_waits_however_long_it_is_unchanged(tmp_
         for _ in range(3):
             clock.advance(3600)
             (waiting,) = inbox.scan().waiting
-            assert waiting.cause is Cause.WRITTEN
+            assert waiting.cause is WaitCause.WRITTEN
         upload.write(b"2,Delivered\n")
         # It stays the reason while pieces come and go.
-        assert inbox.scan().waiting[0].cause is Cause.WRITTEN
+        assert inbox.scan().waiting[0].cause is WaitCause.WRITTEN
         assert "open for writing" in inbox.why(Path("x.csv"))
     (waiting,) = inbox.scan().waiting
-    assert waiting.cause is Cause.UNSETTLED
+    assert waiting.cause is WaitCause.UNSETTLED
     clock.advance(2)
     (ready,) = inbox.scan().ready
     with (tmp_path / "x.csv").open("ab"):

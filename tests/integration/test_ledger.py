@@ -19,9 +19,9 @@ from pipeline.core.ports import (
     ChunkResult,
     ChunkState,
     Frozen,
+    OrderHistory,
     Receipt,
     Search,
-    Standing,
     Verdict,
 )
 from pipeline.storage.ledger import SqlLedger, open_ledger
@@ -68,7 +68,7 @@ def verdict(
     )
 
 
-def asked(ledger: SqlLedger, *orders: str) -> list[Standing]:
+def asked(ledger: SqlLedger, *orders: str) -> list[OrderHistory]:
     return ledger.standing(orders, but_seq=1 << 62)
 
 
@@ -166,7 +166,7 @@ class TestStanding:
         ledger.exchange([done(chunk) for chunk in ledger.chunks(drop.seq)], [], at=AT)
         ledger.save(replace(drop, state=DropState.COMPLETED))
         assert asked(ledger, "o0000001", "other") == [
-            Standing(
+            OrderHistory(
                 order_id="o0000001",
                 status=DONE,
                 drop_id="d1",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.inbox.done_marker import what_is_marked
-from pipeline.inbox.scan import Cause, Inbox
+from pipeline.inbox.scan import Inbox, WaitCause
 from tests.fakes.manual_clock import ManualClock
 
 ROWS = b"Order ID,Status\n1,Delivered\n"
@@ -61,7 +61,7 @@ def test_a_file_that_is_not_what_its_marker_says_waits(tmp_path, content, words)
     (tmp_path / "x.csv.ok").write_text(content)
     inbox = make(tmp_path, clock, settle=0)
     (waiting,) = inbox.scan().waiting
-    assert waiting.cause is Cause.MARKER
+    assert waiting.cause is WaitCause.MARKER
     assert words in waiting.reason
     clock.advance(10_000)
     assert inbox.scan().ready == ()
@@ -86,7 +86,7 @@ def test_a_marker_that_cannot_be_read_is_no_marker(tmp_path):
     (tmp_path / "x.csv").write_bytes(ROWS)
     (tmp_path / "x.csv.ok").mkdir()
     (waiting,) = make(tmp_path, ManualClock(), settle=0).scan().waiting
-    assert waiting.cause is Cause.UNREADABLE
+    assert waiting.cause is WaitCause.UNREADABLE
 
 
 def test_a_hash_is_not_computed_again_at_each_look(tmp_path):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.model import stamp
-from pipeline.service.health_file import Pulse, PulseWriter
+from pipeline.service.health_file import HealthFile, PulseWriter
 from pipeline.service.settings import WebSettings, load
 from pipeline.service.wiring import Site
 from pipeline.web import notices as notices_module
@@ -171,8 +171,8 @@ class Service:
             site.root / "state", self._look, now=clock.now, monotonic=clock.monotonic
         )
 
-    def _look(self) -> Pulse:
-        return Pulse(
+    def _look(self) -> HealthFile:
+        return HealthFile(
             pid=1, started_at=self.started_at, at=stamp(self.clock.now()), due=True, **self.told
         )
 

@@ -11,9 +11,9 @@ from xlsxwriter import Workbook
 
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import DropRefused
-from pipeline.core.file_facts import Reading, Source
+from pipeline.core.file_facts import ReadingSettings, Source
 from pipeline.core.model import Drop, DropState, Limits, Notice
-from pipeline.core.ports import ChunkResult, ChunkState, Standing, Verdict
+from pipeline.core.ports import ChunkResult, ChunkState, OrderHistory, Verdict
 from pipeline.planning.freeze import (
     Planned,
     PlanRules,
@@ -65,14 +65,14 @@ class Bench:
 
     def prepare(self, path: Path) -> Prepared:
         profiles = builtin_profiles()
-        reading = Reading(
+        reading = ReadingSettings(
             profiles=profiles, default="generic", limits=Limits(), timezone="Asia/Kolkata"
         )
         source = Source(path=path, name=path.name, named=None, now=NOW)
         facts = prepare(source, reading, self.spool, _NoFamily())
         return load(facts, self.spool, profiles)
 
-    def standing(self, drop: Drop, prepared: Prepared) -> list[Standing]:
+    def standing(self, drop: Drop, prepared: Prepared) -> list[OrderHistory]:
         orders = sendable_orders(prepared.keys).to_pylist()
         return self.ledger.standing(orders, but_seq=drop.seq)
 

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Standing
+from pipeline.core.ports import OrderHistory
 from pipeline.core.shipment import DeliveryResult, Shut
 from pipeline.planning.decisions import Later, Ready, Released, Reopened, Step, rest_of
 from pipeline.planning.order_history_rules import to_wait_for
@@ -151,7 +151,7 @@ class Model:
         first = self.blocking(told, orders)
         told.held = set().union(*first.values())
         standing = [
-            Standing(
+            OrderHistory(
                 order_id=str(order),
                 status=1,
                 drop_id=drop_id,

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.core.model import Disposition
-from pipeline.core.ports import Standing
+from pipeline.core.ports import OrderHistory
 from pipeline.planning.plan import one_by_one, plan, sendable_orders
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.plan_rows import Row, accepted, calls, dispositions, plan_input, said, unknown
@@ -135,7 +135,7 @@ class TestKnownAlready:
 
     @pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.ACCEPTED] + [None])
     def test_what_was_not_accepted_is_no_reason(self, outcome):
-        before = Standing(
+        before = OrderHistory(
             order_id="a", status=DONE, drop_id="d1", open=False, outcome=outcome, at=""
         )
         made = plan(plan_input([("a", DONE, None)]), [before], chunk_size=20)

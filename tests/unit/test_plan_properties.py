@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.model import Disposition
-from pipeline.core.ports import Chunk, ChunkState, Standing, Verdict
+from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
 from pipeline.planning.freeze import _planned_table
 from pipeline.planning.plan import plan
 from pipeline.reporting.row_outcomes import OUTCOMES, settle, unsent
@@ -112,7 +112,7 @@ def test_a_repeat_follows_a_row_of_its_order_and_status_that_is_sent(rows, known
 @examples(200)
 def test_the_api_never_sees_an_illegal_move_because_of_us(drops, chunk_size, fill):
     api = ApiModel()
-    standing: list[Standing] = []
+    standing: list[OrderHistory] = []
     for number, rows in enumerate(drops):
         made = plan(plan_input(rows), standing, chunk_size=chunk_size, fill_missing_pickup=fill)
         for call in calls(made):

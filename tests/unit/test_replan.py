@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.core.ports import Chunk, Standing, Verdict
+from pipeline.core.ports import Chunk, OrderHistory, Verdict
 from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.replan import Pending, doubts, let_go, pending_places, recheck
 from schemas.codes import Code
@@ -19,7 +19,7 @@ def _ends(
     milestone: Milestone, *others: tuple[Milestone, Outcome], doubtful: bool = False
 ) -> list[tuple[Outcome, str]]:
     standing = [
-        Standing(
+        OrderHistory(
             order_id="a", status=status, drop_id=f"d{n}", open=False, outcome=outcome, at="noon"
         )
         for n, (status, outcome) in enumerate(others)
@@ -69,8 +69,8 @@ def test_behind_a_step_that_another_drop_left_in_doubt_it_waits() -> None:
 
 def _standing(
     status: Milestone, outcome: Outcome | None, *, is_open: bool, waits: bool = False
-) -> Standing:
-    return Standing(
+) -> OrderHistory:
+    return OrderHistory(
         order_id="a",
         status=status,
         drop_id="d",
@@ -95,7 +95,7 @@ def _standing(
     ],
 )
 def test_what_waits_asks_how_the_earlier_step_stands_now(
-    others: list[Standing], behind: tuple[Milestone, bool] | None
+    others: list[OrderHistory], behind: tuple[Milestone, bool] | None
 ) -> None:
     expected = {} if behind is None else {("a", DONE): behind}
     assert doubts([("a", DONE)], others) == expected
@@ -107,7 +107,9 @@ def test_what_is_in_doubt_already_is_settled_as_it_is() -> None:
 
 def test_the_words_name_the_drop_that_was_first_and_when() -> None:
     others = [
-        Standing(order_id="a", status=PICKED, drop_id=d, open=False, outcome=ACCEPTED, at="noon")
+        OrderHistory(
+            order_id="a", status=PICKED, drop_id=d, open=False, outcome=ACCEPTED, at="noon"
+        )
         for d in ("d1", "d2")
     ]
     (verdict,) = recheck([Pending(chunk_no=0, pos=0, order_id="a", milestone=PICKED)], others)
@@ -124,8 +126,10 @@ def test_pending_is_what_has_no_end_by_verdict_or_else_by_chunk() -> None:
 
 
 def test_of_drops_that_wait_only_those_claimed_before_come_first() -> None:
-    def one(seq: int, *, held: bool = False, outcome: Outcome | None = None) -> Standing:
-        told = Standing(order_id="a", status=1, drop_id=f"d{seq}", open=True, outcome=None, at="")
+    def one(seq: int, *, held: bool = False, outcome: Outcome | None = None) -> OrderHistory:
+        told = OrderHistory(
+            order_id="a", status=1, drop_id=f"d{seq}", open=True, outcome=None, at=""
+        )
         return replace(told, seq=seq, held=held, outcome=outcome)
 
     settled = [one(9, outcome=Outcome.FAILED), one(9, outcome=Outcome.DUPLICATE)]

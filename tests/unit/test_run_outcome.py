@@ -9,7 +9,7 @@ import pytest
 from pipeline.core.closed_drop import Closed
 from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import Shut
-from pipeline.inbox.scan import Cause as WaitsFor
+from pipeline.inbox.scan import WaitCause as WaitsFor
 from pipeline.inbox.scan import Waiting
 from pipeline.service.run_outcome import Cause, Exit, Rest, RunOutcome, rows_for_a_person
 from schemas.vocabulary import Outcome

@@ -20,7 +20,7 @@ from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
 from pipeline.service.health_file import (
     LATENCY_BOUNDS,
     Calls,
-    Pulse,
+    HealthFile,
     PulseWriter,
     has_scanned,
     is_fresh,
@@ -264,10 +264,10 @@ def test_the_pulse_keeps_a_line_for_each_minute_with_calls(tmp_path: Path) -> No
     now, seconds, made = datetime(2026, 11, 23, 10, 0, tzinfo=UTC), 0.0, 0
     slow = (0,) * len(LATENCY_BOUNDS)
 
-    def look() -> Pulse:
+    def look() -> HealthFile:
         calls = Calls(by_status={"200": made}, by_time=(*slow, made), seconds=made * 2.0)
         told = now.isoformat()
-        return Pulse(pid=1, started_at=told, at=told, calls=calls)
+        return HealthFile(pid=1, started_at=told, at=told, calls=calls)
 
     writer = PulseWriter(tmp_path, look, now=lambda: now, monotonic=lambda: seconds)
     for minute, count in enumerate((0, 5, 5, 9)):

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, Page, expect
 
-from pipeline.core.draft import DraftStatus, Said
+from pipeline.core.draft import DraftStatus, RoleChoices
 from pipeline.web.taught_profile import merged
 from schemas.profile import load_profile
 from schemas.vocabulary import Role
@@ -382,7 +382,7 @@ def test_what_is_added_to_a_profile_leaves_the_rest_as_it_stood() -> None:
         'status = ["Stage"]\n\n[statuses]\ndelivery_done = ["Done"] # sure\n'
     )
     profile = load_profile(text, origin="acme.toml")
-    said = Said(
+    said = RoleChoices(
         columns={Role.STATUS: "Position", Role.ORDER_ID: "Ref"},
         means={"home": "delivery_done", "hub": "no_milestone"},
         nothing=("Returns desk",),

@@ -22,7 +22,7 @@ from pipeline.reading.process import confined
 from schemas.codes import Code
 
 if TYPE_CHECKING:
-    from pipeline.core.file_facts import Reading
+    from pipeline.core.file_facts import ReadingSettings
 
 
 def main() -> NoReturn:
@@ -111,13 +111,13 @@ def _serve(parent: _Parent, first: bytes) -> None:
             parent.tell(answer)
 
 
-def _reading(given: Mapping[str, Any]) -> "Reading":
-    from pipeline.core.file_facts import Reading
+def _reading(given: Mapping[str, Any]) -> "ReadingSettings":
+    from pipeline.core.file_facts import ReadingSettings
     from pipeline.core.model import Limits
     from schemas.profile import builtin_profiles, load_profile
 
     own = [load_profile(text, origin=origin) for origin, text in given["profiles"]]
-    return Reading(
+    return ReadingSettings(
         profiles={**builtin_profiles(), **{profile.name: profile for profile in own}},
         default=given["default"],
         limits=Limits(**given["limits"]),
@@ -126,7 +126,7 @@ def _reading(given: Mapping[str, Any]) -> "Reading":
 
 
 def _read(
-    wanted: Sequence[Mapping[str, Any]], reading: "Reading", earlier: _Earlier
+    wanted: Sequence[Mapping[str, Any]], reading: "ReadingSettings", earlier: _Earlier
 ) -> list[dict[str, Any]]:
     """Read some files; whatever happens to one comes out as its answer."""
     from pipeline.core.file_facts import Source
@@ -150,16 +150,16 @@ def _read(
     return [_failed(one) if isinstance(one, Exception) else {"facts": one} for one in ended]
 
 
-def _draft(wanted: Mapping[str, Any], reading: "Reading") -> dict[str, Any]:
+def _draft(wanted: Mapping[str, Any], reading: "ReadingSettings") -> dict[str, Any]:
     """Make a starting profile; whatever happens comes out as the answer."""
-    from pipeline.core.draft import Said, Sample
+    from pipeline.core.draft import RoleChoices, Sample
     from pipeline.reading.draft_sample import make_draft
 
     sample = Sample(
         path=Path(_text(wanted["path"])),
         name=wanted["name"],
         title=wanted["title"],
-        told=msgspec.convert(wanted["told"], Said),
+        told=msgspec.convert(wanted["told"], RoleChoices),
     )
     try:
         return {"draft": make_draft(sample, reading.limits, reading.profiles)}

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from pipeline.core.draft import Draft, Sample
+from pipeline.core.draft import ProfileDraft, Sample
 from pipeline.core.errors import ReadingStopped, StorageError
 from pipeline.core.file_facts import Facts, Source
 from pipeline.reading.process.child_process import Child
@@ -59,7 +59,7 @@ class Readers:
         finally:
             self._give_back(reader)
 
-    def draft(self, sample: Sample) -> Draft:
+    def draft(self, sample: Sample) -> ProfileDraft:
         """Have a starting profile made from a sample. Raises as ``Reader.draft``."""
         reader = self._taken(leave_ready=False)
         try:

@@ -1,9 +1,9 @@
 """Messages between the service and the process that reads: lines of JSON.
 
 The service tells once what holds for all files, then asks for a file, or for several small ones,
-at a time; each is answered for by a line of its own. What comes back is checked against ``Answer``
-before it is believed, for the process at the other end has been reading what strangers wrote. That
-end is ``pipeline.reading.process.child_main``.
+at a time; each is answered for by a line of its own. An answer is checked against
+``ReaderMessage`` before it is believed, for the process at the other end has been reading what
+strangers wrote. That end is ``pipeline.reading.process.child_main``.
 """
 
 import os
@@ -17,7 +17,7 @@ import orjson
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from pipeline.core.draft import Draft, Sample
+from pipeline.core.draft import ProfileDraft, Sample
 from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Limits
 from pipeline.storage.spool import Spool
@@ -69,12 +69,12 @@ class _Refusal(_Words, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code: Code
 
 
-class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReaderMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A message of the other process: exactly one of these."""
 
     ask: Annotated[str, Meta(max_length=100_000)] | None = None
     facts: Facts | None = None
-    draft: Draft | None = None
+    draft: ProfileDraft | None = None
     usage: _Words | None = None
     refused: _Refusal | None = None
     storage: _Words | None = None
@@ -82,9 +82,9 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bug: str | None = None
 
 
-def answer_of(line: bytes) -> Answer:
+def answer_of(line: bytes) -> ReaderMessage:
     """Parse a message of the other process. Raises ValueError when it has another form."""
-    return msgspec.json.decode(line, type=Answer)
+    return msgspec.json.decode(line, type=ReaderMessage)
 
 
 def introduction(rules: ReadingRules) -> bytes:

@@ -13,7 +13,7 @@ from signal import SIGXCPU
 import structlog
 from msgspec.structs import replace
 
-from pipeline.core.draft import Draft, Sample
+from pipeline.core.draft import ProfileDraft, Sample
 from pipeline.core.errors import (
     DropRefused,
     ReaderDied,
@@ -26,9 +26,9 @@ from pipeline.reading.process.child_process import Child, ChildGone
 from pipeline.reading.process.limits import Watch, not_startable, not_started, too_large, too_long
 from pipeline.reading.process.protocol import (
     MB,
-    Answer,
     Job,
     OwnProfiles,
+    ReaderMessage,
     ReadingRules,
     answer_of,
     draft_request,
@@ -122,7 +122,7 @@ class Reader:
                 return [error] * len(jobs)
         return [self._alone(job, earlier) for job in jobs]
 
-    def draft(self, sample: Sample) -> Draft:
+    def draft(self, sample: Sample) -> ProfileDraft:
         """Have a starting profile made from a sample. Raises as ``read``, and UsageError."""
         self._learn()
         name = sample.path.name
@@ -276,7 +276,9 @@ class Reader:
 
     # -- one file ------------------------------------------------------------------------------
 
-    def _answer(self, child: Child, source: Source, watch: Watch, earlier: Earlier) -> Answer:
+    def _answer(
+        self, child: Child, source: Source, watch: Watch, earlier: Earlier
+    ) -> ReaderMessage:
         """Return what it says of the file in the end."""
         while True:
             line = child.receive(_LOOK_SECONDS)
@@ -299,7 +301,7 @@ class Reader:
                 return answer
             child.send(reply(earlier(answer.ask)))
 
-    def _facts(self, answer: Answer, source: Source) -> Facts | Exception:
+    def _facts(self, answer: ReaderMessage, source: Source) -> Facts | Exception:
         if answer.facts is not None:
             return answer.facts
         if answer.refused is not None:

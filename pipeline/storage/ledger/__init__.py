@@ -16,13 +16,13 @@ from pipeline.storage.ledger.order_history import Trace
 from pipeline.storage.ledger.plan_store import Plans
 from pipeline.storage.ledger.queries import OverDrops
 from pipeline.storage.ledger.segments import Segments
-from pipeline.storage.ledger.workers import Crew
+from pipeline.storage.ledger.workers import Workers
 
 
-class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Crew):
+class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Workers):
     """The record of drops, plans, calls and answers. Methods may raise StorageError.
 
-    What ``Crew`` and ``Segments`` add is for several workers, and asks for PostgreSQL.
+    What ``Workers`` and ``Segments`` add is for several workers, and asks for PostgreSQL.
     """
 
     @contextmanager

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.model import Drop, DropState, stamp
-from pipeline.core.ports import DISPATCHED, Chunk, ChunkState, Frozen, Lines, Standing
+from pipeline.core.ports import DISPATCHED, Chunk, ChunkState, Frozen, Lines, OrderHistory
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.drops import clear_unfrozen, write_drops
 from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, unfrozen, verdicts
@@ -37,7 +37,7 @@ class Plans:
 
     _db: Database
 
-    def standing(self, order_ids: Iterable[str], *, but_seq: int) -> list[Standing]:
+    def standing(self, order_ids: Iterable[str], *, but_seq: int) -> list[OrderHistory]:
         """Return what other drops than ``but_seq`` planned for these orders, and what came of it.
 
         Told is what matters to a plan: updates that were accepted, those of drops that are not
@@ -46,15 +46,15 @@ class Plans:
         """
         return list(self._standing(order_ids, [but_seq]))
 
-    def standings(self, wanted: Mapping[int, Sequence[str]]) -> Mapping[int, list[Standing]]:
+    def standings(self, wanted: Mapping[int, Sequence[str]]) -> Mapping[int, list[OrderHistory]]:
         """Return the standing for several drops, by number; no two may share an order."""
         drop_of = {order_id: seq for seq, orders in wanted.items() for order_id in orders}
-        found: dict[int, list[Standing]] = {seq: [] for seq in wanted}
+        found: dict[int, list[OrderHistory]] = {seq: [] for seq in wanted}
         for each in self._standing(drop_of, list(wanted)):
             found[drop_of[each.order_id]].append(each)
         return found
 
-    def _standing(self, order_ids: Iterable[str], but: Sequence[int]) -> Iterator[Standing]:
+    def _standing(self, order_ids: Iterable[str], but: Sequence[int]) -> Iterator[OrderHistory]:
         with self._db.read() as connection:
             if _is_empty(connection, lines) and _is_empty(connection, accepted):
                 return
@@ -160,14 +160,14 @@ def _standing_of(
     queries: tuple[sa.Select[*tuple[Any, ...]], sa.Select[*tuple[Any, ...]]],
     order_ids: list[str],
     but: Sequence[int],
-) -> Iterator[Standing]:
+) -> Iterator[OrderHistory]:
     of_kept, query = queries
     wanted = {"wanted": order_ids, "but": but}
     # Compaction moves lines to what is kept: asked in this order, none is missed on its way.
     rows = connection.execute(query, wanted).all()
     kept = connection.execute(of_kept, wanted).all()
     for order_id, status, drop_id, closed_at in kept:
-        yield Standing(
+        yield OrderHistory(
             order_id=order_id,
             status=status,
             drop_id=drop_id,
@@ -176,7 +176,7 @@ def _standing_of(
             at=stamp(datetime.fromisoformat(closed_at)),
         )
     for order_id, status, chunk, drop_id, state, outcome, at, code, way, seq in rows:
-        yield Standing(
+        yield OrderHistory(
             order_id=order_id,
             status=status,
             drop_id=drop_id,

@@ -91,7 +91,7 @@ class Signals(Struct, frozen=True, kw_only=True):
     hint: str
 
 
-class Orders(Struct, frozen=True, kw_only=True):
+class WorkerOrders(Struct, frozen=True, kw_only=True):
     """The answer of the ledger to a worker's heartbeat."""
 
     draining: bool
@@ -100,7 +100,7 @@ class Orders(Struct, frozen=True, kw_only=True):
     signals: Signals
 
 
-class Crew:
+class Workers:
     """The lines of the workers. Methods of one worker go by ``me``, the name it joined under."""
 
     _db: Database
@@ -139,7 +139,7 @@ class Crew:
         most: int,
         allowed: Allowance,
         lower: Callable[[int, float], int],
-    ) -> Orders:
+    ) -> WorkerOrders:
         """Record a worker's heartbeat and return its orders. Raises Fenced when it was given up.
 
         ``most``: calls it could make at once; ``wants``: whether it has anything to send.
@@ -166,7 +166,7 @@ class Crew:
                 .where(workers.c.id == me)
             ).one()
         heard = Signals(quiet=line[1], shut=line[2], held=line[3], reason=line[4], hint=line[5])
-        return Orders(draining=line[0], calls=calls, rate=rate, signals=heard)
+        return WorkerOrders(draining=line[0], calls=calls, rate=rate, signals=heard)
 
     def give_up_the_silent(self, seconds: float) -> list[str]:
         """Delete the lines of workers that gave no word for so long; return their names.

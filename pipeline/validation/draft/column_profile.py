@@ -59,7 +59,7 @@ class Collector:
         return no_headings()
 
 
-class Heading:
+class HeadingWords:
     """A ``HeaderFinder`` that knows one row of headings, cell by cell."""
 
     def __init__(self, cells: Sequence[str]) -> None:

@@ -10,14 +10,14 @@ from hashlib import sha256
 
 from msgspec.structs import replace
 
-from pipeline.core.draft import Said
+from pipeline.core.draft import RoleChoices
 from pipeline.validation.draft.column_profile import ColumnFacts, StatusCount, Survey
 from pipeline.validation.draft.role_guess import Guess
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.folding import fold
 from schemas.status_reader import MARK, MEANINGS
-from schemas.statuses import Direction, Verdict
+from schemas.statuses import Direction, StatusVerdict
 from schemas.vocabulary import DATE_ROLES, Milestone, Role
 
 _NEEDED = (Role.ORDER_ID, Role.STATUS)
@@ -50,7 +50,7 @@ def draft_profile(
     guesses: Sequence[Guess],
     statuses: Sequence[StatusCount],
     generic: Profile,
-    told: Said | None = None,
+    told: RoleChoices | None = None,
 ) -> str:
     """Write the profile. ``source`` is the sample's name; ``statuses`` as ``count_statuses`` gave.
 
@@ -58,7 +58,7 @@ def draft_profile(
     where the status is a word of ``generic``'s own table, on its own side of the journey, and
     stands beside no status type.
     """
-    told = told or Said()
+    told = told or RoleChoices()
     of_type = next((guess for guess in guesses if guess.role is Role.STATUS_TYPE), None)
     paired = of_type is not None
     called = _listed(told.file_names or [f"*{name}*"])
@@ -95,7 +95,9 @@ def draft_profile(
     return _signed("\n".join([*introduction, *lines]) + "\n")
 
 
-def _is_decided(guesses: Sequence[Guess], statuses: Sequence[StatusCount], told: Said) -> bool:
+def _is_decided(
+    guesses: Sequence[Guess], statuses: Sequence[StatusCount], told: RoleChoices
+) -> bool:
     """Tell whether nothing is left that waits for a person."""
     return (
         bool(statuses)
@@ -123,9 +125,9 @@ def suggestion(each: StatusCount, generic: Profile) -> str:
         return ""
     side = generic.direction(each.direction)
     ruling = generic.statuses.rule(each.status, direction=side)
-    if ruling.verdict is Verdict.MILESTONE:
+    if ruling.verdict is StatusVerdict.MILESTONE:
         return Milestone(ruling.milestone).wire
-    return "no_milestone" if ruling.verdict is Verdict.NO_MILESTONE else ""
+    return "no_milestone" if ruling.verdict is StatusVerdict.NO_MILESTONE else ""
 
 
 def _headers(guesses: Sequence[Guess], seen: Survey) -> Iterator[str]:
@@ -159,7 +161,7 @@ def _looks(facts: ColumnFacts) -> str:
     return ""
 
 
-def _dates(guesses: Sequence[Guess], seen: Survey, told: Said) -> Iterator[str]:
+def _dates(guesses: Sequence[Guess], seen: Survey, told: RoleChoices) -> Iterator[str]:
     for guess in guesses:
         if guess.role not in DATE_ROLES:
             continue
@@ -204,7 +206,7 @@ def _directions(statuses: Iterable[StatusCount], generic: Profile) -> Iterator[s
 
 
 def _statuses(
-    statuses: Sequence[StatusCount], generic: Profile, told: Said, *, paired: bool
+    statuses: Sequence[StatusCount], generic: Profile, told: RoleChoices, *, paired: bool
 ) -> Iterator[str]:
     sections: dict[str, list[StatusCount]] = {"statuses": []}
     for each in statuses:
@@ -220,7 +222,7 @@ def _statuses(
 
 
 def _by_meaning(
-    listed: Sequence[StatusCount], generic: Profile, told: Said, *, paired: bool
+    listed: Sequence[StatusCount], generic: Profile, told: RoleChoices, *, paired: bool
 ) -> Iterator[str]:
     grouped: dict[str, dict[str, StatusCount]] = {word: {} for word in MEANINGS}
     said: set[str] = set()

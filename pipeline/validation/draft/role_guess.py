@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from rapidfuzz import fuzz
 
-from pipeline.core.draft import Said
+from pipeline.core.draft import RoleChoices
 from pipeline.core.errors import UsageError
 from pipeline.validation.columns import data_header
 from pipeline.validation.draft.column_profile import ColumnFacts, Survey
@@ -57,14 +57,14 @@ class Guess(Struct, frozen=True, kw_only=True):
 
 
 def guess_roles(
-    seen: Survey, profiles: Mapping[str, Profile], told: Said | None = None
+    seen: Survey, profiles: Mapping[str, Profile], told: RoleChoices | None = None
 ) -> tuple[Guess, ...]:
     """Give each role the column for which most speaks, in the order of ``Role``.
 
     A heading stands for one role, a role has one column. An AWB is never offered as order id.
     ``told``: what a person says goes before. Raises UsageError for a heading that is not there.
     """
-    told = told or Said()
+    told = told or RoleChoices()
     taken = {role: _named(role, heading, seen) for role, heading in told.columns.items()}
     scored = [
         guess

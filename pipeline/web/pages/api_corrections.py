@@ -15,8 +15,8 @@ from pipeline.web.api_models import (
     CorrectionList,
     CorrectionRow,
     DropObject,
+    Message,
     ReplaceOrder,
-    Said,
     SendOrder,
     Sent,
 )
@@ -36,7 +36,7 @@ router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 @router.post("/drops/{drop_id}/corrections/replace", responses=LATER)
 def replace_everywhere(
     front: AtFront, visitor: ByMachine, drop_id: DropId, order: ReplaceOrder
-) -> Said:
+) -> Message:
     """Give all rows that have one value another; the value itself takes that back."""
     table = table_of(front, drop_id)
     if order.column not in table.rejects.headers:
@@ -45,7 +45,7 @@ def replace_everywhere(
     told = replace_value(
         front, visitor, table, rule, remember_for=order.remember_for, who=order.who
     )
-    return Said(said=told)
+    return Message(said=told)
 
 
 @router.post("/drops/{drop_id}/corrections/send", status_code=202, responses=LATER)

@@ -10,7 +10,7 @@ from pipeline.web.api_models import (
     AnswerObject,
     CourierOnDay,
     DayObject,
-    Said,
+    Message,
     ToDoItem,
     ToDoList,
     ToDoOrder,
@@ -51,10 +51,10 @@ def to_do(front: AtFront, _visitor: Looker) -> ToDoList:
 
 
 @router.post("/to-do/set-aside", responses=LATER)
-def set_aside(front: AtFront, visitor: ByMachine, order: ToDoOrder) -> Said:
+def set_aside(front: AtFront, visitor: ByMachine, order: ToDoOrder) -> Message:
     """Leave one thing of the list as it is: a file, or for this time a courier that is late."""
     leave_aside(front, visitor, order.kind, order.key, reason=order.reason, who=order.who)
-    return Said(said="It is set aside.")
+    return Message(said="It is set aside.")
 
 
 @router.delete("/to-do/set-aside", responses=LATER)
@@ -63,10 +63,10 @@ def put_back(
     visitor: ByMachine,
     kind: Annotated[Kind, Query()],
     key: Annotated[str, Query(min_length=1, max_length=600)],
-) -> Said:
+) -> Message:
     """Put a thing back on the list."""
     take_back_thing(front, visitor, kind, key)
-    return Said(said="It is on the list again.")
+    return Message(said="It is on the list again.")
 
 
 @router.get("/waiting")

@@ -24,7 +24,7 @@ from pipeline.web.corrections import (
     send,
     table_of,
 )
-from pipeline.web.drafts import Rule, Sheet
+from pipeline.web.drafts import DraftSheet, Rule
 from pipeline.web.faults import Rejects
 from pipeline.web.front import AtFront, Front, NotPossible, Operator, page, read_form, show, text_of
 from pipeline.web.templating import address
@@ -291,7 +291,9 @@ def _keep_form(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> 
         return _take_over(sheet, table.rejects, form, who, stamp(front.site.clock.now()))
 
 
-def _take_over(sheet: Sheet, rejects: Rejects, form: FormData, who: str, at: str) -> list[Conflict]:
+def _take_over(
+    sheet: DraftSheet, rejects: Rejects, form: FormData, who: str, at: str
+) -> list[Conflict]:
     """Put typed cells and choices into the draft, if they differ from the ones that were shown."""
     cells = []
     for name, typed in form.multi_items():

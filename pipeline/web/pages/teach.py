@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.core.draft import Draft, DraftStatus, status_key
+from pipeline.core.draft import DraftStatus, ProfileDraft, status_key
 from pipeline.core.errors import ShipdropError, UsageError
 from pipeline.core.ports import Search
 from pipeline.web import requests, staging, taught_profile, uploads, words
@@ -337,7 +337,7 @@ async def look_page(request: Request, front: AtFront, visitor: Looker, teaching:
 
 def _look(front: Front, teaching: Teaching) -> dict[str, Any]:
     seen = taught_profile.preview(front.site, front.teachings, teaching)
-    draft: Draft = front.teachings.read(teaching)
+    draft: ProfileDraft = front.teachings.read(teaching)
     return {
         "teaching": teaching,
         "courier": _title(front, teaching),
