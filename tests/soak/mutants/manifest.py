@@ -114,6 +114,8 @@ class Mutant:
         key = f"more {len(self.keys)}"
         self.keys.insert(place, key)
         self.headings.insert(place, heading)
+        if self.below_headings:
+            self.below_headings.insert(place, "")
         for line in self.all_lines:
             line.cells.insert(place, cells(line))
         return key
@@ -122,6 +124,7 @@ class Mutant:
         """Put the columns into another order."""
         self.keys = [self.keys[at] for at in places]
         self.headings = [self.headings[at] for at in places]
+        self.below_headings = [self.below_headings[at] for at in places if self.below_headings]
         for line in self.all_lines:
             line.cells = [line.cells[at] for at in places]
 

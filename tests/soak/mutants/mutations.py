@@ -814,7 +814,7 @@ def _a_heading_misspelt(mutant: Mutant) -> None:
 @spoiling
 def _two_headings_swapped(mutant: Mutant) -> bool | None:
     # What a mutation has put there is meant as it stands.
-    meant = ("id", "awb", "type", "more ")
+    meant = ("id", "awb", "status", "type", "more ")
     free = [at for at, key in enumerate(mutant.keys) if not key.startswith(meant)]
     if len(free) < 2:
         return False
