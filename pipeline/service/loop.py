@@ -19,8 +19,8 @@ from pipeline.inbox.problems import Problems
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.reporting.close_drop import Closer
 from pipeline.service.intake import Intake
-from pipeline.service.lineup import Event
 from pipeline.service.planner import Admission
+from pipeline.service.planning_queue import Event
 from pipeline.service.requests import Requests
 from pipeline.service.retention import Retention
 from pipeline.service.run_outcome import RunOutcome, rows_for_a_person

@@ -1,8 +1,8 @@
 """Drops under way: read and planned one after the other, delivered side by side, reported.
 
-What waits at a step when its thread comes to it is done together: nobody waits for a batch to
-fill. ``pipeline.service.lineup`` has the drops until they are planned; the delivery thread has its
-own thread, and one reports.
+Drops that wait at a step when its thread comes to it are done together: nobody waits for a batch to
+fill. ``pipeline.service.planning_queue`` has the drops until they are planned; the delivery thread
+sends them, and one thread reports.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,8 +36,8 @@ from pipeline.service.drop_states import (
     after_reporting,
     after_taking,
 )
-from pipeline.service.lineup import Came, Event, Lineup, thread_named
 from pipeline.service.planner import Admission
+from pipeline.service.planning_queue import Came, Event, PlanningQueue, thread_named
 from pipeline.service.steps import Runner
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Scheduler:
         self._post = post
         self._reports = thread("reports")
         self._drops = DropStates()
-        self._lineup = Lineup(
+        self._planning_queue = PlanningQueue(
             files,
             admission,
             drops=self._drops,
@@ -132,13 +132,13 @@ class Scheduler:
             entry = self._drops.put(drop, State.QUEUED)
             entry.seen = self._moves
             self._go_to(after_taking(entry), drop)
-        self._lineup.go_on()
+        self._planning_queue.go_on()
 
     def _go_to(self, state: State, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
         """Begin a drop's next step; ``fresh``: the chunks of a plan that was frozen just now."""
         match state:
             case State.QUEUED:
-                self._lineup.append([drop])
+                self._planning_queue.append([drop])
             case State.PLANNING:
                 self._release(drop)
             case State.SENDING:
@@ -149,7 +149,7 @@ class Scheduler:
     def retry(self, drop: Drop) -> None:
         """Take up the rest of a closed drop; it is planned in its turn, alone."""
         self.retries.pop(drop.drop_id, None)
-        self._lineup.do(lambda: self._runner.reopen(drop, rests=self._rests), drop)
+        self._planning_queue.do(lambda: self._runner.reopen(drop, rests=self._rests), drop)
 
     def _rests(self, drop_id: str) -> bool:
         """Return True for a drop of this root that nobody is working on; asked in any thread."""
@@ -173,7 +173,7 @@ class Scheduler:
     def stop(self) -> None:
         """Begin nothing new; calls that are out are answered and reported."""
         self._stopping = True
-        self._lineup.stop()
+        self._planning_queue.stop()
         self._delivery.stop()
 
     def look_for_ends(self, drop_ids: Sequence[str] | None = None) -> None:
@@ -195,7 +195,7 @@ class Scheduler:
 
     def close(self) -> None:
         """Wait for the threads."""
-        self._lineup.close()
+        self._planning_queue.close()
         self._reports.shutdown(wait=True)
 
     # -- what drops came to ----------------------------------------------------------------------
@@ -242,7 +242,7 @@ class Scheduler:
         log.error("drop.bug", drop=drop.drop_id, exc_info=error)
         # Once more from the start; the count of tries ends it (MAX_TRIES).
         log.warning("drop.again", drop=drop.drop_id, at_most=MAX_TRIES)
-        self._lineup.append([drop])
+        self._planning_queue.append([drop])
 
     # -- wait for other drops --------------------------------------------------------------------
 
@@ -270,7 +270,7 @@ class Scheduler:
         """Look what may go now; where drops are planned, so that none is meanwhile."""
         entry = self._drops.put(drop, State.PLANNING)
         entry.look_again, entry.seen = False, self._moves
-        self._lineup.do(lambda: self._runner.release(drop.drop_id), drop)
+        self._planning_queue.do(lambda: self._runner.release(drop.drop_id), drop)
 
     # -- deliver -------------------------------------------------------------------------------
 
@@ -314,7 +314,7 @@ class Scheduler:
         if entry.told is not None and entry.told[0] == rest_of(drop, handback) and not news:
             self.open[drop.drop_id] = entry.told[1]
             self._drops.put(drop, State.RESTING)
-            self._lineup.go_on()
+            self._planning_queue.go_on()
             return
         self._to_report.append((drop, handback))
         self._report_next()
@@ -347,7 +347,7 @@ class Scheduler:
                 case _:
                     self.rest(drop, result)
         self._report_next()
-        self._lineup.go_on()
+        self._planning_queue.go_on()
 
     def _left_open(self, left: LeftOpen, cut_off: Rest | None) -> None:
         """A drop was reported and is not through; ``cut_off``: what kept its sending, if so."""

@@ -42,7 +42,7 @@ def thread_named(name: str) -> Executor:
     return ThreadPoolExecutor(1, thread_name_prefix=name)
 
 
-class Lineup:
+class PlanningQueue:
     """Owned by the service's thread: every method is called there.
 
     ``drops`` is told where each drop is. ``files`` has them read, ``admission`` plans them.

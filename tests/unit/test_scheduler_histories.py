@@ -1,8 +1,8 @@
 """Drops that share orders, by random histories: which is planned next, and that it comes to rest.
 
-The code that decides it (``Scheduler``, ``Lineup``, ``Dependencies``) is the real one. The steps it
-hands drops to are a model of a few lines: an order is a number, and a drop's update of it is
-settled or not. Threads are queues of jobs, which run when the history says so.
+The code that decides it (``Scheduler``, ``PlanningQueue``, ``Dependencies``) is the real one. The
+steps it hands drops to are a model of a few lines: an order is a number, and a drop's update of it
+is settled or not. Threads are queues of jobs, which run when the history says so.
 """
 
 from collections import deque
@@ -27,7 +27,7 @@ from pipeline.core.shipment import DeliveryResult, Shut
 from pipeline.planning.decisions import Later, Ready, Released, Reopened, Step, rest_of
 from pipeline.planning.order_history_rules import to_wait_for
 from pipeline.service.drop_states import State
-from pipeline.service.lineup import Event
+from pipeline.service.planning_queue import Event
 from pipeline.service.scheduler import Scheduler
 from tests.examples import examples
 
