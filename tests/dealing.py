@@ -19,6 +19,7 @@ ALONE = (
 )
 
 LONG = (
+    "tests/acceptance/test_docs_word_for_word.py",
     "tests/acceptance/test_workers.py",
     "tests/acceptance/test_workers_in_trouble.py",
     "tests/acceptance/test_sftp.py",
