@@ -65,7 +65,7 @@ def test_a_cell_is_kept_and_judged_when_it_is_left(live: Live, page: Page) -> No
     expect(cell).not_to_have_attribute("aria-invalid", "true")
     expect(page.locator("#kept")).to_contain_text("Saved at")
     # Any link may be taken: nothing is lost.
-    page.get_by_role("link", name="Find", exact=True).click()
+    page.get_by_role("link", name="Find an order").click()
     page.goto(f"{live.url}/drops/{drop}/fix")
     expect(page.get_by_label("Row 10, Status")).to_have_value("Delivered")
     expect(page.get_by_label("Send row 10")).to_be_checked()
