@@ -165,7 +165,7 @@ def test_logging_in_and_out_and_what_each_role_may(guarded: Live, page: Page) ->
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(page).to_have_url(f"{guarded.url}/couriers")
-    expect(page.get_by_text("lee (looking)")).to_be_visible()
+    expect(page.get_by_text("lee (read-only)")).to_be_visible()
     expect(page.get_by_role("link", name="Upload")).to_have_count(0)
     (cookie,) = page.context.cookies()
     assert cookie["httpOnly"]
