@@ -33,6 +33,7 @@ token_hash = "{hash_token(TOKEN + "2")}"
 
 CHANGES = (
     "/upload",
+    "/to-do/aside",
     "/upload/{batch}/send",
     "/checks/{batch}/files/{place}",
     "/login",
@@ -68,6 +69,8 @@ MORE_BY_API = {
     "PUT /api/v1/drops/{drop_id}/corrections/cells": {"row": 2, "column": "Status", "value": "x"},
     "/api/v1/drops/{drop_id}/set-aside": {"rows": [2], "reason": "other"},
     "DELETE /api/v1/drops/{drop_id}/set-aside?rows=2": None,
+    "/api/v1/to-do/set-aside": {"kind": "late", "key": "x", "reason": "other"},
+    "DELETE /api/v1/to-do/set-aside?kind=late&key=x": None,
     "PUT /api/v1/couriers/{name}/words": WORD,
     "DELETE /api/v1/couriers/{name}/words?said=x": None,
     "PUT /api/v1/couriers/{name}/expected": {"by": "18:00"},
