@@ -629,10 +629,11 @@ def _another_id_beside_it(mutant: Mutant) -> bool | None:
     heading = rng.choice(
         ("Shipment ID", "Reference No", "Ref No") if ours else ("Order No", "Sale Order No")
     )
-    if "ids_that_a_spreadsheet_rounded" in mutant.done:
+    of_ids = ["ids_that_a_spreadsheet_rounded", "nothing_for_an_id", "an_error_in_an_id"]
+    if {*mutant.done} & {*of_ids}:
         return False
     # Those would be in a column that is no id any more.
-    mutant.done.append("ids_that_a_spreadsheet_rounded")
+    mutant.done += of_ids
     if mutant.has(heading) or mutant.courier == "unicommerce":
         return False
     orders = dict.fromkeys(line.order for line in mutant.all_lines)
