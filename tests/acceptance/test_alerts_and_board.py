@@ -58,7 +58,7 @@ def told_of_calls(address: str) -> str:
     """The page's measures, once the worker has said how its calls went; "" before."""
     with urlopen(address) as answer:
         text = answer.read().decode()
-    return text if "shipdrop_api_calls_total" in text else ""
+    return text if "shipdrop_api_calls_total{" in text else ""
 
 
 def rules() -> list[str]:

@@ -54,7 +54,11 @@ def test_old_files_and_rows_go_and_what_was_accepted_is_not_sent_again(
     assert traced[0]["outcome"] == "accepted"
     assert "no longer kept" in traced[0]["story"][0]
     assert "no longer kept" in root.run("trace", "ORD000000").out
-    assert root.run("trace", "IT000000").code == 0
+    unknown = root.run("trace", "IT000000")  # nothing was accepted of it, so nothing is kept
+    assert (unknown.code, unknown.err) == (
+        2,
+        "shipdrop: No file named the order or AWB IT000000.\n",
+    )
 
 
 def test_a_running_service_tidies_up_and_goes_on(root: Root) -> None:

@@ -174,7 +174,11 @@ def test_a_drop_that_comes_while_a_retry_is_out_is_planned_after_it(
     assert root.run("retry", first.id).code == 0
     until(lambda: api.stats()["calls"] > 0, what="the retry's call")
     root.drop("second.csv", orders(3, status=PICKED))
-    until(lambda: len(root.delivered()) == 2, what="the second drop's end")
+    # Its rows wait for the retry, so a report of it is there before its end.
+    until(
+        lambda: [each.summary["state"] for each in root.delivered()] == ["completed"] * 2,
+        what="the second drop's end",
+    )
     assert root.of("first").counts == {"accepted": 3}
     assert _codes(root.of("second")) == {("duplicate", "ALREADY_ACCEPTED:status")}
     assert api.stats()["calls"] == 1

@@ -173,6 +173,7 @@ class TestStanding:
                 open=False,
                 outcome=Outcome.ACCEPTED,
                 at=AT,
+                seq=drop.seq,
             )
         ]
 
@@ -476,12 +477,13 @@ def test_a_drop_that_was_read_again_is_known_by_what_it_became(ledger):
         return line.again_name, line.again_as
 
     assert told(old) == ("a.csv", None)
-    assert len(ledger.search(Search(to_do=True))) == 2
+    # Of refused files with the same bytes only the newest is to be seen to.
+    assert [line.drop_id for line in ledger.search(Search(to_do=True))] == ["d2"]
     begin(ledger, "another", sha256="aa", state=DropState.CLAIMED)
     begin(ledger, "later", sha256="aa", state=DropState.CLAIMED)
     assert told(old) == ("a.csv", "another")
     assert told(other) == ("", None)
-    assert [line.drop_id for line in ledger.search(Search(to_do=True))] == ["d2"]
+    assert ledger.search(Search(to_do=True)) == []
     assert list(ledger.read_again_from("aa", other.seq + 1)) == ["d1"]
     assert list(ledger.read_again_from("aa", other.seq + 2)) == []
 

@@ -125,6 +125,11 @@ def test_a_ledger_of_before_knows_a_freeze_that_did_not_end(tmp_path):
     with ledger._db.write() as connection:
         connection.exec_driver_sql("DROP TABLE unfrozen")
         connection.exec_driver_sql("DROP TABLE beginnings")
+        connection.exec_driver_sql("CREATE TABLE waiting (drop_seq INTEGER)")
+        for index in ("ix_drops_list", "ix_drops_parent"):
+            connection.exec_driver_sql(f"DROP INDEX {index}")
+        for column in ("need", "to_do", '"rows"'):
+            connection.exec_driver_sql(f"ALTER TABLE drops DROP COLUMN {column}")
         connection.exec_driver_sql("DROP INDEX ix_drops_closing")
         connection.exec_driver_sql("ALTER TABLE drops DROP COLUMN closing")
         connection.exec_driver_sql("DELETE FROM schema_version WHERE number > 3")
