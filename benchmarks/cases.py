@@ -173,7 +173,7 @@ def flood(bench: Bench) -> list[Line]:
 
 
 def ledger(bench: Bench) -> list[Line]:
-    """What the ledger costs in ``big``: time in its transactions against the whole."""
+    """Measure the ledger in ``big``: time in its transactions against the whole."""
     rows, case = bench.size(200_000), "ledger"
     ran: list[tuple[float, Mapping[str, list[float]]]] = []
     with serving() as server:
@@ -221,7 +221,7 @@ def rate(bench: Bench) -> list[Line]:
 
 
 def layers(bench: Bench) -> list[Line]:
-    """What each layer of delivery adds to 10,000 calls, in processor time of one process."""
+    """Measure the layers of delivery over 10,000 calls, in processor time of one process."""
     case, rows = "layers", bench.size(200_000)
     with serving() as server:
         setup, _ = _whole_command(bench, server, case, rows)

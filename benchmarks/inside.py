@@ -65,7 +65,7 @@ class Clocks:
         setattr(owner, name, timed)
 
     def wrap_context(self, owner: Any, name: str, label: str) -> None:
-        """The same for a method that gives a context manager: the whole block is timed."""
+        """Time a method that gives a context manager: the whole block."""
         original: Callable[..., AbstractContextManager[Any]] = getattr(owner, name)
 
         @contextmanager

@@ -47,7 +47,7 @@ def lookers(bench: Bench) -> list[Line]:
 
 
 class Sent:
-    """How long the calls took, from the first to the last, and what the lookers saw."""
+    """The duration of the calls, from the first to the last, and of the lookers' pages."""
 
     def __init__(self, seconds: float, ran: Ran, seen: dict[str, float]) -> None:
         self.seconds = seconds

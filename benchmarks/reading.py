@@ -1,4 +1,4 @@
-"""What reading costs: Shipdrop's readers beside the libraries under them, and bombs.
+"""Measure reading: Shipdrop's readers beside the libraries under them, and bombs.
 
 Each reading is a process of its own (``python -m benchmarks.reading MODE FILE``), whose clocks
 start after its imports. Ratios are of processor time: other work on the machine does not change it.

@@ -31,7 +31,7 @@ _MAX_TIMES = 4_000_000
 
 
 class Tally:
-    """What came in since the last reset. Times are seconds of one monotonic clock."""
+    """Calls since the last reset. Times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -169,7 +169,7 @@ class Server:
         self._get("/reset")
 
     def stats(self) -> dict[str, Any]:
-        """What was counted since the last reset."""
+        """Return the counts since the last reset."""
         found: dict[str, Any] = self._get("/stats")
         return found
 

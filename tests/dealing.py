@@ -1,4 +1,4 @@
-"""How the tests are dealt out to the processes of pytest-xdist.
+"""Deal the tests out to the processes of pytest-xdist.
 
 A module's tests stay in one process, so that what they share (a service, a database, a browser) is
 started once. Some share nothing and wait for most of their time: each of those is dealt out alone.
@@ -52,7 +52,7 @@ class Dealing(LoadScopeScheduling):
 
 
 def mixed(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
-    """The same tests, module by module: the long ones, all others, those of pages."""
+    """Return the tests module by module: the long ones, all others, those of pages."""
     modules: dict[str, list[pytest.Item]] = {}
     for item in items:
         modules.setdefault(item.nodeid.partition("::")[0], []).append(item)

@@ -1,4 +1,4 @@
-"""How many examples hypothesis thinks up: a quarter in ``make test``, all of them in the soak."""
+"""Set the number of hypothesis' examples: a quarter in ``make test``, all in the soak."""
 
 import os
 

@@ -362,7 +362,7 @@ class _Forking(_Popen):  # type: ignore[type-arg]  # bytes or text, as asked
 
 
 def _meant(words: list[str]) -> Callable[[], object] | None:
-    """What Python would do for this command line; None for all that is none of ours."""
+    """Return the act of Python for this command line; None for one that is none of ours."""
     nicer = 0
     if words[1:2] == ["-n"] and Path(words[0]).name == "nice":
         nicer, words = int(words[2]), words[3:]

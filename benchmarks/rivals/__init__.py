@@ -1,1 +1,1 @@
-"""What Shipdrop is measured against; each module is a program of its own."""
+"""The programs that Shipdrop is measured against, a module each."""

@@ -1,4 +1,4 @@
-"""What production needs besides the wheel, out of the wheel: deploy."""
+"""Write the files that production needs out of the wheel: deploy."""
 
 from collections.abc import Iterator
 from enum import StrEnum

@@ -36,7 +36,7 @@ UNDER_WAY = (State.QUEUED, *BEFORE_SENDING, *AFTER_PLANNING)
 
 @dataclass(slots=True, kw_only=True)
 class DropEntry:
-    """What is known of a drop beside what the ledger has.
+    """The state of a drop in this process, beside the ledger's.
 
     ``told``: what kept its sending when it was last reported, and what its report says.
     ``cancelled``: nothing more of it is to be sent. ``look_again``: one that it waits for has
@@ -90,7 +90,7 @@ class DropStates:
             self._count[entry.state] -= 1
 
     def forget_all(self, state: State) -> None:
-        """The same for all that are in a state."""
+        """Return the entries of all drops in a state."""
         for drop_id in [each for each, entry in self._entries.items() if entry.state is state]:
             self.forget(drop_id)
 

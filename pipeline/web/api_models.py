@@ -131,7 +131,7 @@ class AnswerObject(BaseModel):
 
 
 class AnswerList(BaseModel):
-    """What was found of orders and AWBs. ``missing``: texts that nothing is known of."""
+    """Orders and AWBs that were found. ``missing``: texts that nothing is known of."""
 
     answers: list[AnswerObject]
     missing: list[str]
@@ -280,7 +280,7 @@ class SendOrder(BaseModel):
 
 
 class Message(BaseModel):
-    """What was done, in words."""
+    """The result in words."""
 
     said: str
 

@@ -18,7 +18,7 @@ _MALFORMED: Final = b"This is no request that can be understood.\n"
 
 
 class Patience(Struct, frozen=True, kw_only=True):
-    """How long clients are waited for, in seconds.
+    """The time-outs for clients, in seconds.
 
     ``head``: until a request's head is whole; ``body``: until its body is, one second more for each
     ``bytes_a_second`` that came. ``most``: connections that may wait for their clients; of more the

@@ -151,7 +151,7 @@ class LogInFirst(Exception):
 
 
 class NotAllowed(ShipdropError):
-    """What is asked for needs another right, or did not come from a page of ours."""
+    """Raised where a request needs another right, or did not come from a page of ours."""
 
 
 class NotThere(ShipdropError):

@@ -48,7 +48,7 @@ _WORDS: Final[Mapping[str, str]] = {
 
 
 class Kind(StrEnum):
-    """How much a message matters, as apprise names it; the later, the more."""
+    """The weight of a message, as apprise names it; the later, the more."""
 
     INFO = "info"
     SUCCESS = "success"
@@ -69,7 +69,7 @@ Send = Callable[[str, str, Kind], bool]
 
 
 class NoticeMemory(Struct):
-    """What was told: up to which closed drop, which couriers' deadlines, which troubles.
+    """The memory of notices: the last closed drop, couriers' deadlines, troubles.
 
     ``troubles``: trouble that was told and is not over → since when it was there.
     """

@@ -61,7 +61,7 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 
 class Preview(Struct, frozen=True, kw_only=True):
-    """How a file would be read by the profile that is being taught.
+    """A file as it would be read by the profile that is being taught.
 
     ``folder``: the inbox sub-folder in which it is read so. ``others``: refused files that can be
     read with it, each with the rows that would be sent.

@@ -1,4 +1,4 @@
-"""How many rows of a courier's recent files had which status word, and how many were sent."""
+"""Count the rows of a courier's recent files by status word, and how many were sent."""
 
 import csv
 from collections import Counter

@@ -107,7 +107,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Delivered:
-    """What lies in the outbox for one drop."""
+    """The files in the outbox for one drop."""
 
     place: Path
     summary: Mapping[str, Any]

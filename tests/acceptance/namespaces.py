@@ -51,7 +51,7 @@ class Namespace:
         self.run("umount", "--lazy", target)
 
     def inside(self, path: Path) -> Path:
-        """How the test reaches what is mounted inside."""
+        """The way from the test to the mounts inside."""
         return Path(f"/proc/{self.pid}/root{path}")
 
 

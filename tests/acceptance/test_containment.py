@@ -57,12 +57,12 @@ def opened(pid: int) -> list[str]:
 
 
 def in_state(pid: int, root: Root) -> list[str]:
-    """What it has open of a drop, while it works on it."""
+    """Return the files of a drop that it has open while it works on it."""
     return [path for path in opened(pid) if path.startswith(str(root.path / "state" / "drops"))]
 
 
 def at_rest(*pids: int) -> list[list[str]] | None:
-    """What these processes have open; None while that changes."""
+    """Return the files that these processes have open; None while that changes."""
     first = [opened(pid) for pid in pids]
     time.sleep(0.2)  # longer than it takes to write the pulse, which comes and goes
     return first if [opened(pid) for pid in pids] == first else None

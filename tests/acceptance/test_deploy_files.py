@@ -1,4 +1,4 @@
-"""What deploy/ names is there, and the commands in it are commands of ours."""
+"""Files that deploy/ names exist, and its commands are commands of ours."""
 
 import configparser
 import json

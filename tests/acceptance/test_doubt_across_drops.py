@@ -1,4 +1,4 @@
-"""What an earlier file left unknown is asked about before a later file sends it again."""
+"""Updates that an earlier file left unknown are asked about before a later file sends them."""
 
 from pipeline.sandbox.server import SandboxHandle
 from tests.acceptance.harness import Root, orders

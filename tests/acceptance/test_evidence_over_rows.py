@@ -1,4 +1,4 @@
-"""What the rows of an order say together holds an update that one of them alone would send."""
+"""Rows of an order hold an update together that one of them alone would send."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What a workbook tells beside the values of its cells: errors, number formats, hidden rows."""
+"""Errors, number formats and hidden rows of workbooks, beside the values of cells."""
 
 import io
 import zipfile

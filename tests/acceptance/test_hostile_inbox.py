@@ -1,4 +1,4 @@
-"""What lies in the inbox may be anything. It is left alone, or refused; the loop goes on."""
+"""Anything may lie in the inbox. It is left alone, or refused; the loop goes on."""
 
 import io
 import os

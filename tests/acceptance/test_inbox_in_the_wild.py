@@ -1,4 +1,4 @@
-"""What people, programs and kernels do to the inbox, and what the service makes of it."""
+"""People, programs and kernels do things to the inbox, and the service copes."""
 
 import hashlib
 import json

@@ -39,7 +39,7 @@ def with_past(root: Root) -> None:
 
 
 def keep_only(root: Root, folder: str) -> None:
-    """Of what tells of the past, only this folder is left."""
+    """Remove all signs of the past but this folder."""
     for each in ("outbox", "archive", "quarantine", "work", "state/drops"):
         if each != folder:
             shutil.rmtree(root.path / each, ignore_errors=True)

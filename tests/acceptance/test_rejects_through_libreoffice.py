@@ -44,7 +44,7 @@ EATEN = {"csv-csv", "csv-xlsx"}
 
 @dataclass(frozen=True)
 class Story:
-    """What became of each way: the first drop, what LibreOffice saved, the drop that came back.
+    """Each way: the first drop, the file that LibreOffice saved, the drop that came back.
 
     ``sent``: the orders of all calls; ``remarks``: what the API holds for the first corrected row.
     """

@@ -1,4 +1,4 @@
-"""Of a file that shares an order with an open one only the rows of that order wait."""
+"""Only the rows wait that share an order with an open file."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a person gets back for a file, end to end."""
+"""Reports for a file, end to end."""
 
 import csv
 import json

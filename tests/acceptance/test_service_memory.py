@@ -1,4 +1,4 @@
-"""How a service asks the system for memory, seen from outside."""
+"""A service gives memory back to the system, seen from outside."""
 
 import platform
 import re

@@ -1,4 +1,4 @@
-"""What programs and people write when they have nothing to say is nothing, in every column."""
+"""Words for nothing of programs and people mean nothing, in every column."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What one worker does for all of a root: corrections, tidying up, telling how things are."""
+"""One worker does some work for all of a root: corrections, tidying up, health."""
 
 import csv
 import io

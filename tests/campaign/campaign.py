@@ -97,7 +97,7 @@ class Campaign:
         raise AssertionError(f"not through after {_MOST_RUNS} runs: {before}\n{self.logs[-1]}")
 
     def evidence(self) -> Evidence:
-        """What can be seen from outside, now that all is over."""
+        """Return everything that can be seen from outside, now that all is over."""
         by_name = {each.summary["source_file"]: each for each in self.root.delivered()}
         missing = {each.name for each in self.week.manifests} - by_name.keys()
         assert not missing, f"never reported: {missing}\n{self.logs[-1]}"

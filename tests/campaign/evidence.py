@@ -1,4 +1,4 @@
-"""What a campaign leaves behind, and what an oracle makes of it that never saw our code.
+"""Read the traces of a campaign with an oracle that never saw our code.
 
 The oracle's rules are konnect-api.md and section B of hazards.md. It goes through the files in the
 order of their claims; what counts as accepted before is what the results of earlier files say.

@@ -25,7 +25,7 @@ Update = tuple[str, str]
 
 
 class Field(Protocol):
-    """What the campaign needs of a server. ``honest``: asked for an order, it says the truth.
+    """The server of a campaign. ``honest``: asked for an order, it says the truth.
     ``sees_all``: it reads whatever reaches it.
     """
 
@@ -37,10 +37,10 @@ class Field(Protocol):
         """All PUTs that were read whole, in the order in which they were carried out."""
 
     def taken(self) -> Mapping[Update, int]:
-        """How often each update was made, as the server itself counts."""
+        """Return how often each update was made, as the server itself counts."""
 
     def calls(self) -> int:
-        """How many PUTs have come so far."""
+        """Return the number of PUTs so far."""
 
     def answered(self) -> Mapping[str, Sequence[float]]:
         """Order → when ``shipment/info`` told where it stands, as far as that is kept."""

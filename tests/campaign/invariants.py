@@ -1,4 +1,4 @@
-"""What holds after every campaign, seen from outside; each in a function of its own."""
+"""Check the invariants of every campaign, seen from outside; a function each."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def totals_add_up(evidence: Evidence) -> Broken:
 
 
 def every_data_row_has_one_line(evidence: Evidence) -> Broken:
-    """The same rows, in the file's order, each once, with its order."""
+    """Check that the rows are those of the file, in its order, each once."""
     for manifest, drop in zip(evidence.week.manifests, evidence.drops, strict=True):
         lines = drop.lines()
         if [int(line["row"]) for line in lines] != [row.number for row in manifest.rows]:

@@ -61,7 +61,7 @@ class Week:
 
 @dataclass(frozen=True, kw_only=True)
 class Courier:
-    """How one courier writes a row: the cells of its columns but id and remark, by meaning."""
+    """One courier's way to write a row: the cells of its columns but id and remark, by meaning."""
 
     folder: str
     name: str

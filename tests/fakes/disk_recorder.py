@@ -29,7 +29,7 @@ class Event(Struct, frozen=True):
 
 
 class DiskRecorder:
-    """What was done since ``clear``, in its order."""
+    """Return the events since ``clear``, in their order."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []

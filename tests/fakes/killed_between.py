@@ -90,7 +90,7 @@ def read(site: Site) -> None:
 
 
 def take_up(site: Site) -> list[Drop]:
-    """What a service does at its start with what it finds."""
+    """Take up unfinished drops, as a service does at its start."""
     for drop_id in site.folders.leftovers():
         found = site.ledger.find(drop_id)
         if found is not None and found.state.closed:

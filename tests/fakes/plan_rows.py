@@ -72,7 +72,7 @@ def dispatched(order_id: str) -> OrderHistory:
 
 
 def dispositions(made: Plan) -> list[Disposition]:
-    """What became of each row."""
+    """Return the disposition of each row."""
     return [Disposition(each) for each in made.disposition.tolist()]
 
 

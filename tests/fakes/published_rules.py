@@ -1,4 +1,4 @@
-"""What the receiving API publishes, written down once more for the campaign.
+"""The published rules of the receiving API, written down once more for the campaign.
 
 Nothing here is taken from the pipeline or its sandbox: two who copy from each other agree on
 mistakes too.
@@ -66,7 +66,7 @@ class Orders:
         return "legal" if status in NEXT[stands] else "illegal"
 
     def apply(self, order: str, status: str) -> str:
-        """The same, and a legal move is made."""
+        """Return the answer, and make a legal move."""
         verdict = self.judge(order, status)
         if verdict == "legal":
             self.at[order] = status

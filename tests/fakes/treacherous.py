@@ -123,12 +123,12 @@ class TreacherousApi:
 
     @property
     def calls(self) -> int:
-        """How many PUTs were read whole so far."""
+        """Return the number of PUTs that were read whole so far."""
         return self._number
 
     @property
     def under_way(self) -> int:
-        """How many calls are still to land."""
+        """Return the number of calls that are still to land."""
         return len(self._landings)
 
     def behave(self) -> None:
@@ -188,7 +188,7 @@ class TreacherousApi:
         return True
 
     def _draw(self) -> str:
-        """What befalls a PUT that was read."""
+        """Draw the fate of a PUT that was read."""
         draw = self._rng.random()
         for fault, rate in self._rates.items():
             if fault in UNREAD:
@@ -286,7 +286,7 @@ class TreacherousApi:
 
 
 def _damaged(fault: str, body: bytes) -> bytes:
-    """What leaves of an answer."""
+    """Return the part of an answer that leaves."""
     whole = _http(200, body)
     return {
         "half a status line": whole[:10],

@@ -1,4 +1,4 @@
-"""What mutations begin with: real files where they are at hand, and some of our own always."""
+"""Seeds of mutations: real files where they are at hand, and some of our own always."""
 
 import io
 from functools import cache

@@ -137,7 +137,7 @@ class World:
         return {update: verdict.outcome for update, verdict in self.verdicts(drop).items()}
 
     def verdicts(self, drop: Drop) -> dict[Update, Verdict]:
-        """The same with code and words."""
+        """Return the ends with code and words."""
         own = {(v.chunk_no, v.pos): v for v in self.ledger.verdicts(drop.seq)}
         found: dict[Update, Verdict] = {}
         with self._spool(drop).body_reader() as body:
@@ -197,7 +197,7 @@ def with_sandbox(
 
 
 def history(sandbox: SandboxHandle) -> Counter[Update]:
-    """How often each update was applied over there."""
+    """Return how often each update was applied over there."""
     return Counter(
         (order_id, Milestone[update["status"].upper()])
         for order_id, order in sandbox.orders().items()

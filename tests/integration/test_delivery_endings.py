@@ -301,7 +301,7 @@ def test_a_closed_room_takes_nothing_and_keeps_nobody_waiting(tmp_path: Path) ->
 
 
 def test_a_body_that_fails_while_its_answer_is_booked_costs_its_own_drop(tmp_path: Path) -> None:
-    """Of several waves: what was refused in the first is remembered for the second."""
+    """Remember in the second wave the rows that were refused in the first."""
     with with_sandbox(tmp_path, refuse_orders=(f"{0:020}",)) as (world, _):
         broken = world.drop(picked(20), delivered(20))
         sound = world.drop(picked(200, first=1000))

@@ -1,4 +1,4 @@
-"""How a service is, for those who ask: nobody waits for an inbox that does not answer."""
+"""The health of a service: nobody waits for an inbox that does not answer."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""What a done marker says of its file."""
+"""Done markers: a file's size or hash."""
 
 import hashlib
 from pathlib import Path

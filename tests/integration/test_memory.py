@@ -1,4 +1,4 @@
-"""What large moments took is given back; in processes of their own, as it is told for good."""
+"""Memory of large moments is given back; in processes of their own, as it is set for good."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What people are told, and when, on a clock of the test's own; real drops, a real ledger."""
+"""Notices and their times, on a clock of the test's own; real drops, a real ledger."""
 
 from collections.abc import Iterator
 from contextlib import closing

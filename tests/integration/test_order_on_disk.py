@@ -1,4 +1,4 @@
-"""What is on the disk before what: bytes, then names, then the ledger; and the summary last.
+"""The order on disk: bytes, then names, then the ledger; and the summary last.
 
 ``kill -9`` keeps the page cache, so no kill can show it: here the calls themselves are noted.
 """

@@ -1,4 +1,4 @@
-"""What all drops came to, added up while they end."""
+"""Totals over all drops, added up while they end."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a worker holds: nobody else may do it, and nothing is held that nobody does."""
+"""Locks of a worker: nobody else does its work, and no lock is left behind."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress

@@ -15,7 +15,7 @@ STATUS = "/oms/v3/shipment/status"
 
 
 class Api:
-    """What the tests say to a running sandbox."""
+    """A running sandbox, as the tests talk to it."""
 
     def __init__(self, handle: SandboxHandle, client: httpx.Client) -> None:
         self.handle = handle

@@ -1,4 +1,4 @@
-"""How chunks ended, as columns: settled as the same chunks are as records."""
+"""Ends of chunks as columns settle as records do."""
 
 import pyarrow as pa
 from hypothesis import given, settings

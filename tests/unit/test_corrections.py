@@ -1,4 +1,4 @@
-"""How much of a rejects file that came back is mended."""
+"""Count the rows of a returned rejects file that are mended."""
 
 import pyarrow as pa
 import pytest

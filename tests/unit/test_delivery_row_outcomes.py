@@ -1,4 +1,4 @@
-"""What is known of a chunk's rows when it is taken up again, and when its sender ends."""
+"""The rows of a chunk when it is taken up again, and when its sender ends."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

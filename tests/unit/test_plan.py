@@ -1,4 +1,4 @@
-"""What hazards.md B asks of a plan, hazard by hazard."""
+"""Plans, hazard by hazard of section B of hazards.md."""
 
 import pytest
 

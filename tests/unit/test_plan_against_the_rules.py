@@ -42,13 +42,13 @@ def _updates(made: Plan, rows: list) -> Iterator[tuple[str, Milestone, bool]]:
 
 
 def _told(rows: list, order: str, autos: set[str] = frozenset()) -> set[Milestone]:
-    """What a file reports of an order, less the pickup that auto-dispatch has reported."""
+    """Return a file's reports of an order, less the pickup that auto-dispatch has reported."""
     told = {status for name, status, _ in rows if name == order and status}
     return told - {P} if order in autos else told
 
 
 def _expected(told: set[Milestone], past: set[Milestone]) -> dict[Milestone, Disposition]:
-    """What becomes of each status of an order, by the rules."""
+    """Return the end of each status of an order, by the rules."""
     wire = {status.wire for status in told}
     before = {status.wire for status in past}
     if contradictory(wire):

@@ -123,7 +123,7 @@ def _laid(number: int) -> PrefetchBuffer[int]:
 
 
 async def _gathered(prefetch: PrefetchBuffer[int], answers: int, calling: int) -> float:
-    """How long these answers waited for others."""
+    """Return how long these answers waited for others."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     await prefetch.gather(answers, calling=calling)

@@ -1,4 +1,4 @@
-"""What is written into a workbook, or into a rejects file, is read back as the same cells."""
+"""Cells written into a workbook, or into a rejects file, are read back unchanged."""
 
 import datetime as dt
 import io

@@ -89,7 +89,7 @@ def test_a_mapped_file_is_validated_and_read_without_lying_in_memory(tmp_path: P
 
 
 def resident(mapped: mmap.mmap) -> int:
-    """How much of a mapped file is in this process's memory: bytes."""
+    """Return the bytes of a mapped file in this process's memory."""
     address = pa.py_buffer(mapped).address
     found = re.compile(rf"^{address:x}-.*?^Rss:\s+(\d+) kB", re.MULTILINE | re.DOTALL)
     [size] = found.findall(Path("/proc/self/smaps").read_text())

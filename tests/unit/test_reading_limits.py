@@ -1,4 +1,4 @@
-"""What reading a file may cost: processor time, several times that by the clock, and memory."""
+"""Limits of reading a file: processor time, several times that by the clock, and memory."""
 
 from typing import Any
 

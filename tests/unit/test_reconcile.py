@@ -1,4 +1,4 @@
-"""What shipment/info proves about a milestone, and what it does not."""
+"""Proofs of shipment/info about a milestone, and their limits."""
 
 import orjson
 import pytest

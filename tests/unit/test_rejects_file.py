@@ -84,7 +84,7 @@ def test_from_a_workbook_only_what_the_guard_put_there_goes() -> None:
 
 @pytest.mark.parametrize("place", ["csv", "workbook", "twin"])
 def test_surplus_cells_lose_their_apostrophe_as_the_others_do(place: str) -> None:
-    """What stands beyond the last column was guarded, too, when it was written into the CSV."""
+    """Cells beyond the last column were guarded, too, when they were written into the CSV."""
     came = replace(block(line("X1"), line("X2")), extra={0: ("'=1+1", "''y"), 1: ("'z",)})
     back = restore(came, HEADERS, place).extra
     if place == "csv":

@@ -1,4 +1,4 @@
-"""What a drop left is held against what other drops did since, before it is sent again."""
+"""Old updates of a drop are compared with other drops' before they are sent again."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What each shape of an answer means for the rows of its call. When in doubt: doubt."""
+"""The meaning of each shape of an answer for the rows of its call. When in doubt: doubt."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -150,7 +150,7 @@ def page(context: BrowserContext) -> Page:
 
 @pytest.fixture(autouse=True)
 def no_words_on_the_console(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a page says on the browser's console, or throws, fails the test."""
+    """Fail a test whose page writes to the browser's console, or throws."""
     if "context" not in request.fixturenames:
         yield
         return

@@ -1,4 +1,4 @@
-"""What strangers and broken clients send is answered within bounds, with the usual headers."""
+"""Requests of strangers and broken clients are answered within bounds, with all headers."""
 
 import asyncio
 import importlib

@@ -27,7 +27,7 @@ def child_of(live: Live, drop_id: str, number: int = 0) -> Delivered:
 
 
 def dropped_file(live: Live, drop: Delivered) -> str:
-    """What a drop's file holds, once it is put away."""
+    """Return the content of a drop's file, once it is put away."""
     archive = live.root.path / "archive"
     path = until(lambda: next(archive.rglob(f"{drop.id}/*"), None), what="its file put away")
     return path.read_bytes().decode("utf-8-sig")

@@ -26,7 +26,7 @@ def settings(mailbox: Mailbox, **more: object) -> dict[str, object]:
 
 
 def checks(live: Live) -> dict[str, bool]:
-    """What ``/readyz`` says, whose status agrees with it."""
+    """Return the answer of ``/readyz``, whose status agrees with it."""
     with live.client() as client:
         ready = client.get("/readyz")
     told: dict[str, bool] = ready.json()["checks"]
@@ -35,14 +35,14 @@ def checks(live: Live) -> dict[str, bool]:
 
 
 def troubles(live: Live) -> set[str]:
-    """What ``/metrics`` names as trouble."""
+    """Return the troubles that ``/metrics`` names."""
     with live.client() as client:
         text = client.get("/metrics").text
     return set(re.findall(r'shipdrop_trouble\{what="(\w+)"\} 1\.0', text))
 
 
 def findings(live: Live) -> list[dict[str, Any]]:
-    """What ``doctor`` finds wrong."""
+    """Return the faults that ``doctor`` finds."""
     return [each for each in live.root.run("doctor", "--json").json if not each["fine"]]
 
 

@@ -1,4 +1,4 @@
-"""What machines ask: health, measures, the JSON API as OpenAPI describes it."""
+"""Addresses for machines: health, measures, the JSON API as OpenAPI describes it."""
 
 import json
 import signal

@@ -123,7 +123,7 @@ test_a_page_is_sound_in_every_light_and_width.allowed_on_console = ("404",)
 
 
 def serious(page: Page) -> list[str]:
-    """What axe finds against WCAG 2.2, A and AA: rule, element, why."""
+    """Return axe's findings against WCAG 2.2, A and AA: rule, element, why."""
     rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
     found = Axe().run(page, options=rules).response["violations"]
     return [
@@ -170,7 +170,7 @@ def test_the_keyboard_reaches_the_list_and_its_focus_is_seen(
 
 
 def shown(page: Page) -> dict[str, object]:
-    """What a page has for whoever reads it, as far as it does not change by itself."""
+    """Return the texts of a page, as far as they do not change by themselves."""
     main = page.locator("main")
     return {
         "headings": main.locator("h1, h2").all_inner_texts(),

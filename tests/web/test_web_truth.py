@@ -1,4 +1,4 @@
-"""What is down is said to be down, in words of those who look; nobody is sent to a terminal."""
+"""The page says what is down, in plain words; nobody is sent to a terminal."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -23,7 +23,7 @@ def drops_called(live: Live, stem: str) -> list[str]:
 def twice(
     client: httpx.Client, path: str, data: Mapping[str, Any], **more: Any
 ) -> list[httpx.Response]:
-    """The same form, two times at once."""
+    """Post the form two times at once."""
     with ThreadPoolExecutor(2) as both:
         return list(both.map(lambda _: client.post(path, data=data, **more), range(2)))
 

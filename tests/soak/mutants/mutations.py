@@ -1,4 +1,4 @@
-"""What is done to sound manifests, and what may be sent of a row afterwards.
+"""Mutations of sound manifests, each with the updates that may be sent afterwards.
 
 A mutation narrows ``Line.may`` where it puts something into the file that speaks against an update.
 It leaves it as it is where the row's own order, AWB and status are still in the file: whether the
