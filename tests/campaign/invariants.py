@@ -56,7 +56,10 @@ def rows_nothing_is_sent_for_are_told_as_they_are(evidence: Evidence) -> Broken:
             outcome = {OLD: "duplicate", RIVAL: REJECTED}.get(told.judged)
             expected |= dict.fromkeys(told.numbers if outcome else (), outcome)
         for number, outcome in expected.items():
-            if lines[number]["outcome"] != outcome:
+            # Where nobody can be asked, an unknown order keeps the rows of its chunk waiting, also
+            # those of orders that are settled by now (decision 7).
+            waits = "EARLIER_OPEN" in lines[number]["codes"] and not evidence.honest
+            if lines[number]["outcome"] != outcome and not waits:
                 yield f"{manifest.name} row {number} should be {outcome}: {lines[number]}"
 
 
