@@ -130,6 +130,8 @@ class Reconciler:
                 self._rows.reconcile(pos)
             elif word in {Reached.NO, Reached.NO_WORD}:
                 self._rows.fail(pos)
+            elif word is Reached.CANNOT_TELL and self._claims_to_be_there(pos):
+                self._rows.is_there(pos)  # refused so before, and sent again for a person
         await self._look_whether_there(pos for pos in refused if pos not in self._rows.doubted)
 
     async def _look_whether_there(self, refused: Iterable[int]) -> None:
@@ -138,10 +140,7 @@ class Reconciler:
         The API's word alone is not enough; where it names the status, asking may leave it open.
         """
         says = {
-            pos: named
-            for pos in refused
-            if (named := self._rows.claims_to_be_there(pos, self._chunk_body.head(pos)[1].wire))
-            is not False
+            pos: named for pos in refused if (named := self._claims_to_be_there(pos)) is not False
         }
         told: Mapping[int, Reached] = {}
         with suppress(SendingHeld):
@@ -150,6 +149,9 @@ class Reconciler:
             word = told.get(pos)
             if word is Reached.YES or (named and word is Reached.CANNOT_TELL):
                 self._rows.is_there(pos)
+
+    def _claims_to_be_there(self, pos: int) -> bool | None:
+        return self._rows.claims_to_be_there(pos, self._chunk_body.head(pos)[1].wire)
 
     async def hold_back(self, positions: Positions, earlier: Earlier) -> list[int]:
         """Judge rows whose order's earlier milestone did not get through; return the others."""

@@ -100,6 +100,10 @@ def accepted_rows_were_taken(evidence: Evidence) -> Broken:
             shared = {"accepted": 1, "duplicate": len(told.numbers) - 1}
             if outcomes != Counter({k: n for k, n in shared.items() if n}):
                 yield f"{told}: {dict(outcomes)}"
+        elif set(outcomes) == {"duplicate"} and any("ALREADY_THERE" in each for each in codes):
+            # Its own call, whose answer was lost, did it: a refusal of the repeat says so.
+            if not evidence.taken.get(told.update):
+                yield f"{told} is called there already, and the server never took it"
         elif len(outcomes) != 1 or not outcomes.keys() & {"failed", "unknown", "unsent"}:
             yield f"{told}: {dict(outcomes)} {codes}"
 
