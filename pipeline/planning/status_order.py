@@ -101,7 +101,7 @@ def in_flow_order(
     kind = sent_in_doubt(every, unknown) + 2 * waits_for_doubt(every, unknown, accepted, present)
     held = unsettled[order] != 0
     behind = int(wave.max(initial=-1)) + 1
-    # What is held is looked at again before it goes: then it is seen whether it is in doubt.
+    # Held rows are compared with the ledger again before they go, which also shows their doubt.
     kind = np.where(held, 0, kind).astype(np.int8)
     at, chunk, pos, groups = _pack(wave + held * np.int8(behind), kind, rows, chunk_size)
     updates = Updates(

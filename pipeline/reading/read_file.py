@@ -187,7 +187,7 @@ def _choose(
 ) -> Choice:
     """Return the parent's profile for a corrected rejects file, else in the contract's order."""
     of_parent = family.courier(parent) if parent else None
-    # What comes back into its courier's folder is read anew: there may be a profile by now.
+    # Rejects in their courier's folder are read anew: there may be a profile by now.
     anew = of_parent in {GENERIC, CAREFUL} and source.named is not None
     profile = _profile(of_parent or "", reading)
     if profile is not None and not anew:

@@ -62,7 +62,7 @@ def surplus_of(cells: Sequence[str]) -> tuple[str, ...]:
 
 
 _OTHERS = 2
-"""Of fewer ids nothing tells how long they are."""
+"""Other ids that are needed to know how long the ids of a file are."""
 
 
 class Heading(Struct, frozen=True, kw_only=True):

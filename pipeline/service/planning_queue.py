@@ -28,7 +28,7 @@ _TOGETHER = 16
 """Small files in a batch, when so many wait: by then most of what each costs is its own."""
 
 Came = Step | Exception | None
-"""What a drop came to; None: it went back to waiting, or we are to end."""
+"""Result of a drop's planning; None: it went back to waiting, or the service is to end."""
 
 
 class Event(Struct, frozen=True, kw_only=True):

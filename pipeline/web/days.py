@@ -24,7 +24,7 @@ HEAD: Final = (
 )
 
 
-class OfCourier(Struct, frozen=True, kw_only=True):
+class CourierDay(Struct, frozen=True, kw_only=True):
     """A courier on a day. ``expected``: by when a file was expected, ``late``: none had come then.
 
     ``left``: rows of that day's files that need a person now.
@@ -45,7 +45,7 @@ class OfCourier(Struct, frozen=True, kw_only=True):
         return sum(self.rows.values())
 
 
-def couriers_on(site: Site, tally: Tally, day: date) -> list[OfCourier]:
+def couriers_on(site: Site, tally: Tally, day: date) -> list[CourierDay]:
     """Return every courier that sent something on a day, or should have."""
     came: dict[str, list[Counted]] = defaultdict(list)
     for each in tally.drops():
@@ -64,7 +64,7 @@ def couriers_on(site: Site, tally: Tally, day: date) -> list[OfCourier]:
     return found
 
 
-def _of_courier(site: Site, name: str, day: date, came: Sequence[Counted], left: int) -> OfCourier:
+def _of_courier(site: Site, name: str, day: date, came: Sequence[Counted], left: int) -> CourierDay:
     profile = site.profiles.get(name)
     rows: Counter[str] = Counter()
     for each in came:
@@ -72,7 +72,7 @@ def _of_courier(site: Site, name: str, day: date, came: Sequence[Counted], left:
     first = min((each.received_at for each in came), default=None)
     expected = _expected(site, profile, day) if profile is not None else None
     over = expected is not None and site.clock.now() > expected
-    return OfCourier(
+    return CourierDay(
         courier=name,
         title=profile.title if profile else name,
         files=len(came),
@@ -92,7 +92,7 @@ def _expected(site: Site, profile: Profile, day: date) -> datetime | None:
     return datetime.combine(day, expect.by, zone)
 
 
-def as_csv(site: Site, lines: Sequence[OfCourier]) -> bytes:
+def as_csv(site: Site, lines: Sequence[CourierDay]) -> bytes:
     """Return a day as a spreadsheet opens it; times are those of the page."""
     zone = ZoneInfo(site.settings.manifest.timezone)
     made = io.StringIO()

@@ -62,11 +62,11 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """What was found. ``missing``: texts that neither an order id nor an AWB is; ``like``: order
-    ids that one text is a part of.
+    """Orders, AWBs and files that fit what was searched for.
 
-    ``back_to``: how far the files were looked through for an AWB, None if all; ``before``: where to
-    go on.
+    ``missing``: texts that are neither an order id nor an AWB; ``like``: order ids that one text is
+    a part of. ``back_to``: how far the files were looked through for an AWB, None if all;
+    ``before``: where to go on.
     """
 
     stories: list[Story]

@@ -32,7 +32,7 @@ HEADERS: Final[Mapping[str, str]] = {
 _SMALL_BODY: Final = 4 * 1024 * 1024
 """Bytes of a request that brings no files."""
 _BODIES: Final[Mapping[str, int]] = {"/login": 64 * 1024, "/logout": 64 * 1024}
-"""Of requests that need nobody to be logged in."""
+"""Bytes of requests that need nobody to be logged in."""
 _BRING_FILES: Final = frozenset({"/upload", "/teach", "/api/v1/drops", "/api/v1/checks"})
 _LONGEST_PART: Final = 200
 """Bytes of one part of an address."""
@@ -86,7 +86,7 @@ class Guard:
         if limit < self._largest:
             await self._pass(scope, _bounded(receive, limit), send)
             return
-        # Of what says no length the most is kept free.
+        # Reserve the most for a body without a length.
         length = length or self._largest
         if self._on_the_way + length > _TOGETHER * self._largest:
             await _answer(send, 503, "Too many uploads at once: send it again in a minute.")

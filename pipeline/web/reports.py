@@ -1,4 +1,4 @@
-"""What the last days came to: per day, per courier, per problem, and the days before beside it."""
+"""Totals of the last days: per day, per courier, per problem, and the days before beside it."""
 
 import statistics
 from collections import Counter, defaultdict
@@ -20,13 +20,11 @@ _HOURS: Final = 48
 _OF_FILES: Final = {Kind.REFUSE, Kind.NOTICE}
 
 
-class OfDay(Struct, frozen=True, kw_only=True):
-    """A day's files and rows by outcome; ``seconds``: how long each file took from its arrival."""
+class _Totals(Struct, frozen=True, kw_only=True):
+    """Files and their rows by outcome."""
 
-    day: date
     files: int
     rows: Mapping[str, int]
-    seconds: Sequence[float]
 
     @property
     def total(self) -> int:
@@ -37,6 +35,13 @@ class OfDay(Struct, frozen=True, kw_only=True):
     def share(self) -> float:
         """Return per cent of its rows that had to be corrected."""
         return _share(self.rows)
+
+
+class DayTotals(_Totals, frozen=True, kw_only=True):
+    """A day's files and rows by outcome; ``seconds``: how long each file took from its arrival."""
+
+    day: date
+    seconds: Sequence[float]
 
     @property
     def typical(self) -> float | None:
@@ -44,22 +49,10 @@ class OfDay(Struct, frozen=True, kw_only=True):
         return statistics.median(self.seconds) if self.seconds else None
 
 
-class OfCourier(Struct, frozen=True, kw_only=True):
+class CourierTotals(_Totals, frozen=True, kw_only=True):
     """A courier's files and rows by outcome."""
 
     courier: str
-    files: int
-    rows: Mapping[str, int]
-
-    @property
-    def total(self) -> int:
-        """Return all its rows."""
-        return sum(self.rows.values())
-
-    @property
-    def share(self) -> float:
-        """Return per cent of its rows that had to be corrected."""
-        return _share(self.rows)
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -75,32 +68,20 @@ class Problem(Struct, frozen=True, kw_only=True):
     drops: Sequence[Counted]
 
 
-class Report(Struct, frozen=True, kw_only=True):
+class Report(_Totals, frozen=True, kw_only=True):
     """The last days, the newest first, and what the same number of days before came to."""
 
-    days: Sequence[OfDay]
-    couriers: Sequence[OfCourier]
+    days: Sequence[DayTotals]
+    couriers: Sequence[CourierTotals]
     problems: Sequence[Problem]
-    rows: Mapping[str, int]
     before: Mapping[str, int]
-    files: int
     files_before: int
     named: frozenset[str]
-
-    @property
-    def total(self) -> int:
-        """Return all rows."""
-        return sum(self.rows.values())
 
     @property
     def total_before(self) -> int:
         """Return all rows of the days before."""
         return sum(self.before.values())
-
-    @property
-    def share(self) -> float:
-        """Return per cent of the rows that had to be corrected."""
-        return _share(self.rows)
 
     @property
     def share_before(self) -> float:
@@ -150,18 +131,19 @@ def _rows(some: Sequence[Counted]) -> Mapping[str, int]:
     return found
 
 
-def _of_day(some: Sequence[Counted], day: date) -> OfDay:
+def _of_day(some: Sequence[Counted], day: date) -> DayTotals:
     its = [each for each in some if each.day == day]
     seconds = [each.seconds for each in its if each.seconds is not None]
-    return OfDay(day=day, files=len(its), rows=_rows(its), seconds=seconds)
+    return DayTotals(day=day, files=len(its), rows=_rows(its), seconds=seconds)
 
 
-def _by_courier(some: Sequence[Counted]) -> list[OfCourier]:
+def _by_courier(some: Sequence[Counted]) -> list[CourierTotals]:
     by_name: dict[str, list[Counted]] = defaultdict(list)
     for each in some:
         by_name[each.courier].append(each)
     found = [
-        OfCourier(courier=name, files=len(its), rows=_rows(its)) for name, its in by_name.items()
+        CourierTotals(courier=name, files=len(its), rows=_rows(its))
+        for name, its in by_name.items()
     ]
     return sorted(found, key=lambda each: -each.total)
 

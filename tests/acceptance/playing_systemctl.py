@@ -6,12 +6,12 @@ sandbox forbids is not played; user, group, rights, umask, environment and crede
 """
 
 import os
+import select
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 UNITS = Path("/etc/systemd/system")
@@ -108,11 +108,10 @@ def process_of(name: str) -> int:
 
 def stop(name: str) -> None:
     if pid := process_of(name):
+        ended = os.pidfd_open(pid)
         os.kill(pid, signal.SIGTERM)
-        until = time.monotonic() + 90
-        while process_of(name) and time.monotonic() < until:
-            time.sleep(0.05)  # between two looks
-        assert not process_of(name), f"{name} does not stop"
+        assert select.select([ended], [], [], 90)[0], f"{name} does not stop"
+        os.close(ended)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -35,8 +36,10 @@ def ended(found: Delivered) -> Mapping[tuple[str, str], tuple[str, str]]:
 
 
 @pytest.mark.parametrize("shape", ["data", "strings", "index"])
-def test_what_is_there_already_is_a_duplicate_and_no_reject(tmp_path: Path, shape: str) -> None:
-    config = SandboxConfig(orders=THERE, faults=Faults(partial_shape=shape))  # type: ignore[arg-type]  # a name
+def test_what_is_there_already_is_a_duplicate_and_no_reject(
+    tmp_path: Path, shape: Literal["data", "strings", "index"]
+) -> None:
+    config = SandboxConfig(orders=THERE, faults=Faults(partial_shape=shape))
     with running(config) as api, rooted(tmp_path, api.url, api.token) as root:
         root.drop("a.csv", sheet(ROWS))
         assert root.once().code == 3

@@ -9,6 +9,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def python(site: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run Python beside the unpacked wheel, away from the repository."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=site.parent,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 def test_the_demo_runs_from_an_unpacked_wheel(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")],
@@ -24,38 +37,14 @@ def test_the_demo_runs_from_an_unpacked_wheel(tmp_path: Path) -> None:
     for folder in ("templates", "static"):  # the web page is more than code
         for path in (ROOT / "pipeline" / "web" / folder).rglob("*"):
             assert (site / path.relative_to(ROOT)).exists()
-    ran = subprocess.run(
-        [sys.executable, "-m", "pipeline", "demo", "--root", str(tmp_path / "root")],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(site)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    ran = python(site, "-m", "pipeline", "demo", "--root", str(tmp_path / "root"))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "typed_by_hand.csv" in ran.stdout
-    ran = subprocess.run(
-        [sys.executable, "-m", "pipeline", "deploy", "worker", "--out", str(tmp_path / "out")],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(site)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ran = python(site, "-m", "pipeline", "deploy", "worker", "--out", str(tmp_path / "out"))
     assert ran.returncode == 0, ran.stderr
     for name in ("deploy/worker/shipdrop-worker@.service", "requirements-cluster.lock"):
         assert (tmp_path / "out" / name).read_bytes() == (ROOT / name).read_bytes()
-    ran = subprocess.run(
-        [sys.executable, "-m", "pipeline", "--version"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(site)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    ran = python(site, "-m", "pipeline", "--version")
     head = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"],
         capture_output=True,
@@ -63,13 +52,5 @@ def test_the_demo_runs_from_an_unpacked_wheel(tmp_path: Path) -> None:
         check=False,
     ).stdout.strip()
     assert ran.stdout.startswith(f"shipdrop {wheel.name.split('-')[1]} ({head or 'unknown'}")
-    where = subprocess.run(
-        [sys.executable, "-c", "import pipeline; print(pipeline.__file__)"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(site)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    where = python(site, "-c", "import pipeline; print(pipeline.__file__)")
     assert str(site) in where.stdout

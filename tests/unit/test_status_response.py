@@ -344,25 +344,7 @@ _JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(
-                [
-                    "data",
-                    "meta",
-                    "errors",
-                    "error",
-                    "orderId",
-                    "id",
-                    "index",
-                    "message",
-                    "code",
-                    "900000001002",
-                    "successCount",
-                    "failedCount",
-                    "payloadCount",
-                    "status",
-                    "success",
-                ]
-            ),
+            st.sampled_from(_KEYS),
             inner,
             max_size=5,
         )

@@ -1,5 +1,7 @@
 """Work ends: what was corrected or set aside needs nobody, what came back is open again."""
 
+from typing import Any
+
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.harness import sheet, until
@@ -10,9 +12,9 @@ from tests.web.test_web_machines import measures
 BAD = "Nonesuch"
 
 
-def of(live: Live, drop: str) -> dict[str, object]:
+def of(live: Live, drop: str) -> dict[str, Any]:
     with live.client() as client:
-        found: dict[str, object] = client.get(f"/api/v1/drops/{drop}").json()
+        found: dict[str, Any] = client.get(f"/api/v1/drops/{drop}").json()
         return found
 
 

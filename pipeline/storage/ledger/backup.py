@@ -144,7 +144,7 @@ def _bring_up_to_date(
         " AND drop_seq IN (SELECT seq FROM drops WHERE state = 'open')",
         (now.isoformat(),),
     )
-    # What waited for another drop may have gone since: it waits on, and then it is in doubt.
+    # Rows that waited for another drop may have gone since: they wait on, and then are in doubt.
     ledger.execute(
         "UPDATE chunks SET sent_at = ? WHERE state = 'waiting'"
         " AND drop_seq IN (SELECT seq FROM drops WHERE state = 'open')",
