@@ -116,7 +116,7 @@ def brings_up_to_date(heading: str, aliases: Collection[str]) -> bool:
     return len(rest) < len(" ".join(words)) and rest in aliases
 
 
-def event_told(heading: str) -> TimeNearness | None:
+def event_meant(heading: str) -> TimeNearness | None:
     """Return which event a heading that no profile knows has the time of, None if of none."""
     words = _WORD.findall(_spaced(heading).casefold())
     said = frozenset(words)
@@ -134,9 +134,9 @@ def event_told(heading: str) -> TimeNearness | None:
     return TimeNearness.BEGIN if said & _PICKED else None
 
 
-def concerned(told: TimeNearness) -> frozenset[Milestone]:
+def concerned(nearness: TimeNearness) -> frozenset[Milestone]:
     """Return the milestones for which such a time counts."""
-    return _FINALS if told is TimeNearness.END else ALWAYS
+    return _FINALS if nearness is TimeNearness.END else ALWAYS
 
 
 def _spaced(heading: str) -> str:

@@ -40,10 +40,10 @@ def describe_profile(profile: Profile) -> dict[str, list[str]]:
 
 def _about(profile: Profile) -> list[str]:
     """Return the lines about the profile as a whole."""
-    told = []
+    lines = []
     if profile.file_names:
-        told.append(f"files called: {', '.join(profile.file_names)}")
-    told.append(f"times without a zone: {profile.zone or 'as manifest.timezone says'}")
+        lines.append(f"files called: {', '.join(profile.file_names)}")
+    lines.append(f"times without a zone: {profile.zone or 'as manifest.timezone says'}")
     for role, rule in profile.dates.items():
         if role not in profile.shown_headers:
             continue
@@ -52,16 +52,16 @@ def _about(profile: Profile) -> list[str]:
         order = "day first" if rule.day_first else "month first"
         if rule.read_as != "text":
             order = rule.read_as.replace("_", " ")
-        told.append(f"{role.value}: {', '.join([*forms, 'else ' * bool(forms) + order])}")
+        lines.append(f"{role.value}: {', '.join([*forms, 'else ' * bool(forms) + order])}")
     ids = profile.ids
     if ids.digits_only or (ids.min_length, ids.max_length) != (1, 50):
         kind = "digits" if ids.digits_only else "characters"
-        told.append(f"order ids: {ids.min_length} to {ids.max_length} {kind}")
+        lines.append(f"order ids: {ids.min_length} to {ids.max_length} {kind}")
     if profile.auto_dispatch:
-        told.append("every order is auto-dispatched: pickups are not sent")
+        lines.append("every order is auto-dispatched: pickups are not sent")
     if profile.reasons:
-        told.append(f"reasons: {', '.join(f'{t} = {n}' for t, n in profile.reasons.items())}")
-    return told
+        lines.append(f"reasons: {', '.join(f'{t} = {n}' for t, n in profile.reasons.items())}")
+    return lines
 
 
 def _by_meaning(

@@ -155,8 +155,8 @@ def claim_of(cell: str, look: Look) -> Direction | None:
 def is_of_returns(headings: Iterable[str]) -> bool:
     """Tell whether the headings of a table are those of returns: Return ID, return_action."""
     looks = (look_of(heading) for heading in headings)
-    told = [look for look in looks if look is not None and look.asks is Asks.FILLED]
-    return sum(look.way is Direction.RETURN for look in told) > 1
+    filled = [look for look in looks if look is not None and look.asks is Asks.FILLED]
+    return sum(look.way is Direction.RETURN for look in filled) > 1
 
 
 _OF_STATUSES = _several("event events scan stage status statuses")

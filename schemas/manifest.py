@@ -2,8 +2,9 @@
 
 A file is first brought into the *canonical frame*, which holds facts and judges nothing (``Fact``).
 ``RULES`` says which fact gets which code, and in which words; the schema has a named check for
-each of them. ``judge`` runs the checks and settles what is told where several rules apply; nothing
-changes its judgement afterwards. What takes more than one row, or the ledger, stands at the end.
+each of them. ``judge`` runs the checks and settles what is reported where several rules apply;
+nothing changes its judgement afterwards. What takes more than one row, or the ledger, stands at
+the end.
 
 A new rule is one entry in ``RULES`` and a test. A fact that is not in the frame yet is collected
 while the file is read (``pipeline.core.model.RowFacts`` for a single row) and put into the frame by
@@ -371,7 +372,7 @@ RULES: tuple[Rule, ...] = (
         words.auto_dispatched,
     ),
 )
-"""The rules, in the order in which a row's codes are told."""
+"""The rules, in the order in which a row's codes are reported."""
 
 
 # The schema and its judgement.
@@ -400,12 +401,12 @@ def manifest_schema(profile: Profile) -> pan.DataFrameSchema:
 class Judgement(Struct, frozen=True, kw_only=True):
     """The verdict of the rules on the rows of a frame.
 
-    ``told``: each rule that some rows break, in the order of ``RULES``, with their positions,
+    ``broken``: each rule that some rows break, in the order of ``RULES``, with their positions,
     ascending. ``rejected``: rows that a rule of kind REJECT applies to. ``ignored``: the others
     for which there is nothing to send.
     """
 
-    told: tuple[tuple[Rule, Rows], ...]
+    broken: tuple[tuple[Rule, Rows], ...]
     rejected: Mask
     ignored: Mask
 
@@ -414,8 +415,8 @@ def judge(frame: pd.DataFrame, profile: Profile) -> Judgement:
     """Judge a frame made by ``pipeline.validation.canonical``.
 
     A row that is rejected is not said to have nothing to send; a row with nothing to send is not
-    told what its update would go without; and what two rules find under the same code in the same
-    column is told once, by the first of them. A failure that is not one of the rules' is a bug and
+    said to lack what an update needs; and where two rules find one code in one column, the first of
+    them reports it. A failure that is not one of the rules' is a bug and
     raises ``SchemaErrors``.
     """
     broken = _broken(frame, profile)
@@ -426,7 +427,7 @@ def judge(frame: pd.DataFrame, profile: Profile) -> Judgement:
     for rule, mask in broken:
         if rule.code.kind is Kind.SKIP:
             ignored |= mask & ~rejected
-    told = []
+    reported = []
     known: dict[str, Mask] = {}
     for rule, mask in broken:
         left = mask & ~known.get(rule.label, none)
@@ -436,8 +437,8 @@ def judge(frame: pd.DataFrame, profile: Profile) -> Judgement:
             left &= ~rejected
         known[rule.label] = known.get(rule.label, none) | left
         if left.any():
-            told.append((rule, np.flatnonzero(left)))
-    return Judgement(told=tuple(told), rejected=rejected, ignored=ignored)
+            reported.append((rule, np.flatnonzero(left)))
+    return Judgement(broken=tuple(reported), rejected=rejected, ignored=ignored)
 
 
 def _broken(frame: pd.DataFrame, profile: Profile) -> list[tuple[Rule, Mask]]:

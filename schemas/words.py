@@ -70,11 +70,11 @@ def shape(row: RowShape, _: Place) -> str:
             "with a delimiter in it probably lacks its quotes, which shifts the cells after it: "
             "put the text in double quotes."
         )
-    told = (
+    text = (
         f": {counted(row.missing, 'cell')} missing at the end, from {quoted(row.heading)} on. Fill "
         "in the row."
     )
-    return f"{told} Without its {row.lacking} it cannot be sent." if row.lacking else told
+    return f"{text} Without its {row.lacking} it cannot be sent." if row.lacking else text
 
 
 def wider(_: None, __: Place) -> str:
@@ -258,8 +258,8 @@ def auto_dispatched(_: str, __: Place) -> str:
 
 def status(case: StatusCase, place: Place) -> str:
     """Say why a status with its type and direction is rejected or not sent."""
-    told = _ABOUT_STATUS.get(case.ruling.verdict, _unknown)
-    return told(case, place)
+    wording = _ABOUT_STATUS.get(case.ruling.verdict, _unknown)
+    return wording(case, place)
 
 
 def _missing(_: StatusCase, __: Place) -> str:

@@ -73,7 +73,7 @@ def main(child: "Child | None" = None) -> NoReturn:
         if isinstance(end.code, int | None):
             _leave(end.code or 0)
         raise
-    except Exception as error:  # noqa: BLE001 - a bug, most often: told as Python does
+    except Exception as error:  # noqa: BLE001 - a bug, most often: shown as Python shows it
         if (wrong := _setting_behind(error)) is not None:
             typer.echo(f"shipdrop: {wrong}", err=True)
             _leave(_exit_code(wrong))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.options import CommandOptions, command
-from pipeline.cli.run import people_told
+from pipeline.cli.run import notices_sent
 from pipeline.cli.starting import SERVICE_TELLS, StopSignals, startable_again
 
 
@@ -46,7 +46,7 @@ def worker(desk: CommandOptions) -> int:
         work(
             site,
             lambda session: signals.end(session.stop),
-            beside=partial(people_told, site, once=False),
+            beside=partial(notices_sent, site, once=False),
             wait=signals.wait,
         )
         return signals.exit_code
@@ -83,9 +83,9 @@ def _print_status(desk: CommandOptions, found: dict[str, Any]) -> None:
             ", ".join(each["holds"]),
         )
     desk.console.print(table if found["workers"] else "No workers.")
-    told = ", ".join(f"{count} {name}" for name, count in found["drops"].items())
+    counts = ", ".join(f"{count} {name}" for name, count in found["drops"].items())
     desk.console.print(
-        f"Drops: {told or 'none'}. Segments open: {found['segments']['open']}, "
+        f"Drops: {counts or 'none'}. Segments open: {found['segments']['open']}, "
         f"being sent: {found['segments']['sending']}."
     )
     waiting = ", ".join(f"{count} in {name}" for name, count in found["queues"].items())

@@ -78,9 +78,9 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
     @property
     def ends_as(self) -> str:
-        """Return ``completed``, ``refused CODE``, or that it is not through."""
+        """Return ``completed``, ``refused CODE``, or that it is not finished."""
         if self.closed is None:
-            return "not through"
+            return "not finished"
         refused = self.closed.summary["refused"]
         state = str(self.closed.drop.state.value)
         return f"{state} {refused['code']}" if refused else state
@@ -90,14 +90,14 @@ class Comparison(Struct, frozen=True, kw_only=True):
         """Return the differences in words; empty when all is as expected."""
         if self.closed is None:
             return ("it did not get through",)
-        told = [
-            f"{name} {came} instead of {self.expected.counts.get(name, 0)}"
-            for name, came in self.counts.items()
-            if came != self.expected.counts.get(name, 0)
+        lines = [
+            f"{name} {count} instead of {self.expected.counts.get(name, 0)}"
+            for name, count in self.counts.items()
+            if count != self.expected.counts.get(name, 0)
         ]
         if self.ends_as != self.expected.ends_as:
-            told.append(f"{self.ends_as} instead of {self.expected.ends_as}")
-        return tuple(told)
+            lines.append(f"{self.ends_as} instead of {self.expected.ends_as}")
+        return tuple(lines)
 
 
 def run_demo(*, root: Path | None, keep: bool = True, out: Console) -> int:
@@ -168,7 +168,7 @@ def lay_out(samples: Traversable, expected: Sequence[Expectation], inbox: Path) 
 def run_once(root: Path) -> tuple[RunOutcome, list[Closed]]:
     """Run the real pipeline over ``root`` until all is done, against a sandbox of its own.
 
-    Returns what the run came to, and the drops it closed.
+    Returns the run's outcome, and the drops it closed.
     """
     closed: list[Closed] = []
     with running(SandboxConfig()) as sandbox:
@@ -185,8 +185,8 @@ def run_once(root: Path) -> tuple[RunOutcome, list[Closed]]:
 
 def compare(expected: Iterable[Expectation], closed: Iterable[Closed]) -> tuple[Comparison, ...]:
     """Put every expectation beside the drop that came of its file."""
-    came = {(each.drop.folder, each.drop.source_file): each for each in closed}
-    return tuple(Comparison(expected=each, closed=came.get(each.key)) for each in expected)
+    by_file = {(each.drop.folder, each.drop.source_file): each for each in closed}
+    return tuple(Comparison(expected=each, closed=by_file.get(each.key)) for each in expected)
 
 
 def _cells(line: str) -> list[str]:

@@ -14,7 +14,7 @@ from pipeline.core.errors import Held, ShipdropError, Transient
 from pipeline.core.model import DropState
 from pipeline.delivery.api.client import KonnectApi
 from pipeline.inbox.scan import WaitCause as WaitsFor
-from pipeline.service.health import READY, told_by
+from pipeline.service.health import READY, troubles_in
 from pipeline.service.health_file import is_fresh
 from pipeline.service.resting import in_words, why_open
 from pipeline.service.sending import credentials_of, has_no_token
@@ -22,11 +22,11 @@ from pipeline.service.settings import CONFIG_NAME, secrets_in, variable_of
 from pipeline.service.wiring import Site
 from pipeline.storage.file_names import as_text
 from pipeline.storage.listing import cannot_read
-from pipeline.storage.writers import NETWORK_SYSTEMS, is_told_of_all, writers_of
+from pipeline.storage.writers import NETWORK_SYSTEMS, sees_all_files, writers_of
 from schemas.display import shown
 
 _MOST_OPEN = 10
-"""Drops that are not through, told one by one."""
+"""Unfinished drops that are listed one by one."""
 _LEAST_FREE = 1024 * 1024 * 1024
 
 
@@ -128,23 +128,23 @@ def _ledger(site: Site) -> Iterator[Diagnosis]:
     pulse = site.pulse()
     unfinished = site.ledger.unfinished()
     for drop in unfinished[:_MOST_OPEN]:
-        told = why_open(drop, pulse, site.clock)
-        if told is None or not told["cause"]:
+        rest = why_open(drop, pulse, site.clock)
+        if rest is None or not rest["cause"]:
             continue
-        ours = told["cause"] in {Cause.STORAGE, Cause.BUG}
+        ours = rest["cause"] in {Cause.STORAGE, Cause.BUG}
         yield Diagnosis(
             subject="drop",
-            found=f"{shown(drop.source_file)} ({drop.drop_id}) is open: {in_words(told)}",
+            found=f"{shown(drop.source_file)} ({drop.drop_id}) is open: {in_words(rest)}",
             fine=not ours,
             advice="Mend what is named, then it goes on by itself; `shipdrop cancel "
             f"{drop.drop_id}` gives up what is left of it."
             if ours
             else "",
-            code=1 if told["cause"] == Cause.BUG else 2,
+            code=1 if rest["cause"] == Cause.BUG else 2,
         )
     if len(unfinished) > _MOST_OPEN:
         yield Diagnosis(
-            subject="drop", found=f"{len(unfinished) - _MOST_OPEN:,} more are not through"
+            subject="drop", found=f"{len(unfinished) - _MOST_OPEN:,} more are not finished"
         )
 
 
@@ -191,13 +191,13 @@ def _waits_long(folder: str, name: str, reason: str) -> Diagnosis:
 
 
 def _late(site: Site) -> list[Mapping[str, str]]:
-    """Return what a running service has told of files that wait for too long."""
+    """Return what a running service reports of files that wait for too long."""
     pulse = site.pulse()
     return list(pulse.waiting) if pulse else []
 
 
 def _service(site: Site) -> Iterator[Diagnosis]:
-    """Yield how the service that runs on this root is doing, as it last told itself."""
+    """Yield how the service that runs on this root is doing, by its own last report."""
     pulse = site.pulse()
     if pulse is None or pulse.stopped_at:
         yield Diagnosis(subject="service", found="not running")
@@ -211,7 +211,7 @@ def _service(site: Site) -> Iterator[Diagnosis]:
             advice="Look at its log; start `shipdrop run` again if it is gone.",
         )
         return
-    if is_told_of_all(pulse.pid) is False and pulse.host == socket.gethostname():
+    if sees_all_files(pulse.pid) is False and pulse.host == socket.gethostname():
         yield Diagnosis(
             subject="uploads",
             found="the service has no CAP_LEASE: who has files of other users open for writing "
@@ -219,7 +219,7 @@ def _service(site: Site) -> Iterator[Diagnosis]:
         )
     scanned = f"at {pulse.scanned_at}" if pulse.scanned_at else "never"
     yield Diagnosis(subject="service", found=f"{who}, last good look at the inbox {scanned}")
-    for each in told_by(pulse):
+    for each in troubles_in(pulse):
         since = f" (since {each.since})" if each.since else ""
         yield Diagnosis(
             subject=each.what,
@@ -230,7 +230,7 @@ def _service(site: Site) -> Iterator[Diagnosis]:
         )
 
 
-def _told_by_the_service(site: Site) -> Diagnosis | None:
+def _trouble_of_service(site: Site) -> Diagnosis | None:
     """Tell how the API takes the service that runs, whose token only the service may read."""
     pulse = site.pulse()
     if pulse is None or pulse.stopped_at or not is_fresh(pulse, site.clock.now()):
@@ -280,12 +280,12 @@ def _secrets(site: Site) -> Iterator[Diagnosis]:
 
 
 def _api(site: Site) -> Iterator[Diagnosis]:
-    if has_no_token(site.settings.api) and (told := _told_by_the_service(site)):
-        yield told
+    if has_no_token(site.settings.api) and (diagnosis := _trouble_of_service(site)):
+        yield diagnosis
         return
     credentials = credentials_of(site.settings.api, site.root)
     if any(_token_file(site)):
-        return  # told already; without a token the API cannot be asked
+        return  # reported already; without a token the API cannot be asked
     api = site.settings.api
     yield Diagnosis(subject="api", found=f"sending to {api.base_url}")
 

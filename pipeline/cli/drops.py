@@ -88,10 +88,10 @@ def drops(
         since=_moment(since, site) if since else None,
     )
     found = site.ledger.search(search)
-    told = [(line, _progress(site, line)) for line in found]
+    progresses = [(line, _progress(site, line)) for line in found]
 
     def for_people() -> None:
-        for line, progress in told:
+        for line, progress in progresses:
             at = _clock(line.received_at, site)
             file = shown(line.source_file, _NAME_WIDTH)
             typer.echo(f"{line.drop_id}  {at}  {line.state.value:<9}  {file}")
@@ -99,7 +99,7 @@ def drops(
         if not found:
             typer.echo("No drops yet." if search == Search(limit=limit) else "No drop fits.")
 
-    desk.show([_as_dict(line, progress) for line, progress in told], for_people)
+    desk.show([_as_dict(line, progress) for line, progress in progresses], for_people)
     return 0
 
 
@@ -113,22 +113,22 @@ def show(
     found = site.drop(drop)
     (line,) = site.ledger.lines([found.drop_id])
     progress = _progress(site, line)
-    told = {
+    facts = {
         **_as_dict(line, progress),
         "open": why_open(found, site.pulse(), site.clock),
         "read_again_as": line.again_as,
     }
 
     def for_people() -> None:
-        for text in _described(site, found, line, told):
+        for text in _described(site, found, line, facts):
             typer.echo(text)
 
-    desk.show(told, for_people)
+    desk.show(facts, for_people)
     return 0
 
 
 def _described(
-    site: "Site", drop: "Drop", line: "DropLine", told: Mapping[str, Any]
+    site: "Site", drop: "Drop", line: "DropLine", shown_drop: Mapping[str, Any]
 ) -> Iterator[str]:
     from pipeline.service.resting import in_words
     from schemas.display import shown
@@ -142,12 +142,12 @@ def _described(
         "courier": drop.courier,
         "received": _clock(drop.received_at, site),
         "finished": _clock(drop.finished_at, site) if drop.finished_at else "",
-        "rows": _outcomes(line, told["progress"]),
+        "rows": _outcomes(line, shown_drop["progress"]),
         "corrects": drop.parent or "",
-        "read again": told["read_again_as"] or "",
+        "read again": shown_drop["read_again_as"] or "",
     }
-    if told["open"] is not None:
-        facts["open"] = in_words(told["open"])
+    if shown_drop["open"] is not None:
+        facts["open"] = in_words(shown_drop["open"])
     for name, value in facts.items():
         if value:
             yield fill(

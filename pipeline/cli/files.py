@@ -14,7 +14,7 @@ Courier = Annotated[
 _LONGEST_LINE = 10_000
 
 _RECENT = 500
-_TOLD = 3
+_MOST_SHOWN = 3
 """How far back ``why`` looks for drops of the same name, and how many of them it tells."""
 
 
@@ -114,7 +114,7 @@ def why(
     from msgspec.structs import asdict
 
     from pipeline.core.model import stamp
-    from pipeline.service.health import READY, told_by
+    from pipeline.service.health import READY, troubles_in
     from pipeline.service.health_file import is_fresh
     from pipeline.service.resting import in_words, why_open
     from pipeline.storage.file_names import as_text
@@ -142,14 +142,14 @@ def why(
     )
 
     open_drops = {
-        drop.drop_id: told
-        for drop in taken[:_TOLD]
-        if (told := why_open(drop, pulse, site.clock)) is not None
+        drop.drop_id: answer
+        for drop in taken[:_MOST_SHOWN]
+        if (answer := why_open(drop, pulse, site.clock)) is not None
     }
 
     troubles = [
         each
-        for each in (told_by(pulse) if pulse and is_fresh(pulse, site.clock.now()) else ())
+        for each in (troubles_in(pulse) if pulse and is_fresh(pulse, site.clock.now()) else ())
         if each.what in READY
     ]
 
@@ -158,14 +158,14 @@ def why(
         typer.echo(service)
         for trouble in troubles:
             typer.echo(f"It is in trouble: {trouble.reason} {trouble.hint}".rstrip())
-        for drop in taken[:_TOLD]:
+        for drop in taken[:_MOST_SHOWN]:
             why_not = open_drops.get(drop.drop_id)
             typer.echo(
                 f"A file of this name was picked up at {stamp(drop.received_at)}: drop "
                 f"{drop.drop_id}, {drop.state}." + (f" {in_words(why_not)}" if why_not else "")
             )
 
-    told = {
+    answer = {
         "file": str(file),
         "reason": reason,
         "running": holder is not None,
@@ -174,5 +174,5 @@ def why(
         "drops": [drop.drop_id for drop in taken],
         "open": open_drops,
     }
-    desk.show(told, for_people)
+    desk.show(answer, for_people)
     return 0

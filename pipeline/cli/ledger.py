@@ -167,8 +167,8 @@ def copy(
             counts = site.ledger.copy_to(target)
 
     def for_people() -> None:
-        told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        desk.console.print(f"Copied {told}. Now set ledger.url to the new address.")
+        copied = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        desk.console.print(f"Copied {copied}. Now set ledger.url to the new address.")
 
     desk.show({"copied": dict(counts)}, for_people)
     return 0

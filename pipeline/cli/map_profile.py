@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.core.draft import ProfileDraft
 
 _LONGEST_LINE = 1_000
-_TOLD = ("courier", "rows", "columns", "statuses", "unconfirmed")
+_SHOWN = ("courier", "rows", "columns", "statuses", "unconfirmed")
 
 
 def register(app: typer.Typer) -> None:
@@ -54,10 +54,10 @@ def draft(
     from pipeline.validation.draft.profile_draft import is_untouched
     from schemas.display import shown
 
-    told = said(column or (), no or (), means or ())
+    choices = said(column or (), no or (), means or ())
     site = desk.site(anywhere=True, reads=True)
     try:
-        made = draft_from(site, file, courier, told)
+        made = draft_from(site, file, courier, choices)
     except DropRefused as refusal:
         typer.echo(f"shipdrop: {refusal}", err=True)
         return 4
@@ -73,20 +73,20 @@ def draft(
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
 
     def for_people() -> None:
-        for line in _told(made, path, site.root):
+        for line in _lines(made, path, site.root):
             desk.console.print(shown(line, _LONGEST_LINE), markup=False)
 
     desk.show(
         {
             "file": str(path),
-            **{name: value for name, value in to_builtins(made).items() if name in _TOLD},
+            **{name: value for name, value in to_builtins(made).items() if name in _SHOWN},
         },
         for_people,
     )
     return 0
 
 
-def _told(made: "ProfileDraft", path: Path, root: Path) -> "Iterator[str]":
+def _lines(made: "ProfileDraft", path: Path, root: Path) -> "Iterator[str]":
     yield f"{path}: a draft of {len(made.columns)} columns and {len(made.statuses)} statuses"
     for each in made.columns:
         mark = " " if each.confirmed else "?"

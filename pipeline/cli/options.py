@@ -61,13 +61,13 @@ _SHARED: Mapping[str, tuple[Any, Any]] = {
 class CommandOptions(Struct, frozen=True, dict=True):
     """The shared options of one command, and what follows from them.
 
-    ``root_named``: by ``--root``; ``root_told``: by ``--root`` or ``SHIPDROP_ROOT``. ``early``: the
-    process that reads, when it was started before the command was even understood.
+    ``root_named``: by ``--root``; ``root_given``: by ``--root`` or ``SHIPDROP_ROOT``. ``early``:
+    the process that reads, when it was started before the command was even understood.
     """
 
     root: Path
     root_named: bool
-    root_told: bool
+    root_given: bool
     config: Path | None
     as_json: bool
     quiet: bool
@@ -149,7 +149,7 @@ class CommandOptions(Struct, frozen=True, dict=True):
             also=tells,
         )
         site = Site(self.root, settings, child=child)
-        if not (fresh or anywhere or self.root_told or site.inbox_path.is_dir()):
+        if not (fresh or anywhere or self.root_given or site.inbox_path.is_dir()):
             raise UsageError(
                 f"{self.root} is no root of Shipdrop: it has no inbox.",
                 hint="Name the root with --root or SHIPDROP_ROOT; `shipdrop init` makes one.",
@@ -216,7 +216,7 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
         desk = CommandOptions(
             root=root.absolute(),
             root_named=named is not None,
-            root_told=bool(named or by_surroundings),
+            root_given=bool(named or by_surroundings),
             early=context.obj,
             **options,
         )

@@ -39,7 +39,7 @@ def run(
 ) -> int:
     """Watch the inbox; process, deliver and report files.
 
-    Until SIGINT or SIGTERM; with --once until all that is there now is through. Exit codes of
+    Until SIGINT or SIGTERM; with --once until all that is there now is finished. Exit codes of
     --once: 0 fine, 3 rows need a person, 4 a file was refused, 5 the API could not be reached or
     would not take us (kept, and sent later); 75 another run holds this root.
     """
@@ -61,7 +61,7 @@ def run(
         service = take(lambda: _service(desk, site))
         take(lambda: site.check_ledger(thoroughly=lock.was_left))
         held.enter_context(_web_beside(desk, wanted=web))
-        held.enter_context(people_told(site, once=once))
+        held.enter_context(notices_sent(site, once=once))
         return _serve(desk, site, hold, service, signals, once=once)
 
 
@@ -74,7 +74,7 @@ def _alone(site: "Site") -> "AbstractContextManager[Hold]":
     return site.ledger.alone(stale_seconds=site.settings.cluster.stale_seconds)
 
 
-def people_told(
+def notices_sent(
     site: "Site", *, once: bool, may: Callable[[], bool] = lambda: True
 ) -> AbstractContextManager[None]:
     """Return notices and pings, where they are configured.

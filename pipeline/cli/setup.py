@@ -84,7 +84,7 @@ CONFIG = """\
 # settle_seconds = 2.0          # a file is ready when it has not changed for this long
 # scan_seconds = 2.0
 # done_marker = ""              # e.g. ".done": wait for X.csv.done
-# late_seconds = 300            # a file that is not ready after this long is told of
+# late_seconds = 300            # a file that is not ready after this long is reported
 # min_free_mb = 64              # with less disk free no file is taken
 # max_file_mb = 1024
 # max_rows = 2000000
@@ -97,7 +97,7 @@ CONFIG = """\
 # max_reject_ratio = 0.5        # more rejected rows than this: the file is refused
 # fill_missing_pickup = false
 
-[retention]                     # days after a file is through; 0: for good
+[retention]                     # days after a file is finished; 0: for good
 # archive_days = 0
 # outbox_days = 0
 # rows_days = 180               # accepted statuses stay known

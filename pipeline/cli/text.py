@@ -54,13 +54,13 @@ def _direction(sheet: Mapping[str, Any]) -> str:
 
 def _unused(sheet: Mapping[str, Any]) -> Iterator[str]:
     """Tell of the columns that are not read, and whether that matters."""
-    told = {name: f"looked at for the {about}" for name, about in sheet["heard"].items()}
+    uses = {name: f"looked at for the {about}" for name, about in sheet["heard"].items()}
     heard = [
-        f"{heading} ({told[name]})"
+        f"{heading} ({uses[name]})"
         for heading in sheet["unused"]
-        if (name := f"the column {quoted(heading)}") in told
+        if (name := f"the column {quoted(heading)}") in uses
     ]
-    others = [each for each in sheet["unused"] if f"the column {quoted(each)}" not in told]
+    others = [each for each in sheet["unused"] if f"the column {quoted(each)}" not in uses]
     if heard:
         yield f"columns that only hold what they contradict: {', '.join(heard)}"
     if others:
@@ -73,13 +73,13 @@ def _unused(sheet: Mapping[str, Any]) -> Iterator[str]:
 def _statuses(statuses: Any, sound: str) -> Iterator[str]:  # noqa: ANN401 - JSON
     for outcome, said in (("unsent", sound), ("duplicate", ""), ("ignored", "")):
         rows = [each for each in statuses if each["outcome"] == outcome]
-        told = [
+        shares = [
             f"{each['count']}× {each['status']}"
             + (f" as {each['order_status']}" if each["order_status"] else "")
             for each in rows
         ]
-        if told:
-            yield f"  {said or outcome}: {', '.join(told)}"
+        if shares:
+            yield f"  {said or outcome}: {', '.join(shares)}"
 
 
 def _remarks(summary: Mapping[str, Any], faults: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
@@ -102,7 +102,7 @@ def _remarks(summary: Mapping[str, Any], faults: Any) -> Iterator[str]:  # noqa:
             yield f"    {each['count']}× {label}: {each['message']}{further}"
 
 
-def _further(column: Mapping[str, Any], told: Mapping[str, Any]) -> str:
-    examples = next((c["examples"] for c in column["codes"] if c["code"] == told["code"]), ())
-    others = [str(each["row"]) for each in examples if each["row"] != told["example_row"]]
+def _further(column: Mapping[str, Any], fault: Mapping[str, Any]) -> str:
+    examples = next((c["examples"] for c in column["codes"] if c["code"] == fault["code"]), ())
+    others = [str(each["row"]) for each in examples if each["row"] != fault["example_row"]]
     return f" Also row{'' if len(others) == 1 else 's'} {', '.join(others)}." if others else ""

@@ -75,7 +75,7 @@ class Engine:
 
         future = self._in_loop(defer())
         if future is not None:
-            future.add_done_callback(_told)
+            future.add_done_callback(_log_failure)
 
     def waiting(self) -> int:
         """Return jobs that nobody has taken yet; raises what the engine raises."""
@@ -216,7 +216,7 @@ def _guarded(kind: str, hand: Hand) -> Callable[..., None]:
     return run
 
 
-def _told(future: "Future[Any]") -> None:
+def _log_failure(future: "Future[Any]") -> None:
     error = None if future.cancelled() else future.exception()
     if error is not None:
         log.warning("engine.not_told", reason=" ".join(str(error).split())[:200])

@@ -24,7 +24,7 @@ def _now() -> float:
 class Lease:
     """Implements ``ports.Presence``. Safe from any thread.
 
-    ``refused``: somebody was told no since this was last set to false.
+    ``refused``: somebody was refused since this was last set to false.
     """
 
     def __init__(self, stale_seconds: float) -> None:

@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 class HeldLock(Struct, Generic[_T]):
-    """A post while it is held. ``what``: what taking it up told, None where it is not ours;
+    """A post while it is held. ``what``: what taking it up returned, None where it is not ours;
     ``gone``: the ledger has let go of it already.
     """
 

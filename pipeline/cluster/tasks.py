@@ -70,7 +70,7 @@ class Tasks(Locks):
         first = self._ledger.lay_out(drop.seq)
         if first:
             self.call_send(first)
-        if drop.request == "cancel" or (first == [] and not _is_told_to_wait(drop)):
+        if drop.request == "cancel" or (first == [] and not _waits_for_others(drop)):
             self.call_report(drop.seq)
 
     def call_report(self, drop_seq: int) -> None:
@@ -238,7 +238,7 @@ class Tasks(Locks):
             except Fenced as error:
                 log.warning("segment.broken", post=load.segment.post, reason=error.message)
                 return None
-            except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
+            except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
                 return DeliveryResult(drop_seq=load.drop.seq, complete=False, broken=error)
 
     def _shipment(self, load: Load, held: ExitStack) -> Shipment:
@@ -336,7 +336,7 @@ class Tasks(Locks):
                 self._sending -= 1
 
 
-def _is_told_to_wait(drop: Drop) -> bool:
+def _waits_for_others(drop: Drop) -> bool:
     """Tell whether its last report said that what is left of it waits for other drops."""
-    told = (drop.facts.get("summary") or {}).get("open") or {}
-    return bool(drop.waits_for) and told.get("cause") == Cause.EARLIER
+    rest = (drop.facts.get("summary") or {}).get("open") or {}
+    return bool(drop.waits_for) and rest.get("cause") == Cause.EARLIER

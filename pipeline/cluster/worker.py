@@ -172,7 +172,7 @@ def work(
     whether one came. ``beside``: what one worker of the root does beside, such as telling people.
     Raises SettingsError, RootBusy, LedgerLost, DeliveryThreadDiedError.
     """
-    child, told = site.child, ""
+    child, last_error = site.child, ""
     while True:
         session = Session(site.root, site.settings, beside, child)
         on_session(session)
@@ -183,16 +183,16 @@ def work(
         except StorageError as error:
             if session.stopping and not session.was_lost:
                 return
-            if error.message != told:
+            if error.message != last_error:
                 log.error(  # noqa: TRY400 - its sentence says more than a traceback
                     "worker.cannot_join", reason=error.message, hint=error.hint
                 )
-            told = error.message
+            last_error = error.message
         else:
             if not session.was_lost:
                 return
-            told = ""
+            last_error = ""
         if session.has_joined:
-            child, told = None, ""
+            child, last_error = None, ""
         if wait(_REJOIN_SECONDS):
             return

@@ -49,7 +49,7 @@ class Rest(Struct, frozen=True, kw_only=True):
 
 
 class LeftOpen(Struct, frozen=True, kw_only=True):
-    """A drop that was reported and is not through.
+    """A drop that was reported and is not finished.
 
     ``through``: nothing of it is left but what waits for other drops. ``moved``: it was sent on, so
     that who waits for it may wait no more.

@@ -49,7 +49,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     path: Path
     name: str
     title: str
-    told: RoleChoices = field(default_factory=RoleChoices)
+    choices: RoleChoices = field(default_factory=RoleChoices)
 
 
 class DraftColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,6 +153,6 @@ def _meaning(text: str) -> tuple[str, str]:
 def _role(word: str) -> Role:
     known = {role.value: role for role in Role}
     if (name := word.strip().casefold()) not in known:
-        told = f'"{word.strip()}" is no role of a column.'
-        raise UsageError(told, hint=did_you_mean(name, known))
+        message = f'"{word.strip()}" is no role of a column.'
+        raise UsageError(message, hint=did_you_mean(name, known))
     return known[name]

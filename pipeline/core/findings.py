@@ -49,10 +49,10 @@ def notices(findings: Sequence[Finding], block: Block) -> tuple[Notice, ...]:
     groups: dict[tuple[Code, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.code, finding.column), []).append(finding)
-    told = []
+    found = []
     for (code, column), alike in groups.items():
         first = min(alike, key=lambda finding: int(finding.rows[0]))
-        told.append(
+        found.append(
             Notice(
                 code=code,
                 column=column,
@@ -61,7 +61,7 @@ def notices(findings: Sequence[Finding], block: Block) -> tuple[Notice, ...]:
                 example_row=int(block.rows[first.rows[0]]),
             )
         )
-    return tuple(told)
+    return tuple(found)
 
 
 def _spread(texts: pa.Array, rows: Rows, length: int) -> pa.Array:

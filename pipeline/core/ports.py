@@ -92,7 +92,7 @@ class ChunkResult(Struct, frozen=True, kw_only=True):
 class OrderHistory(Struct, frozen=True, kw_only=True):
     """An update of an order that some drop has planned or sent before.
 
-    ``dispatched``: nothing of the kind, but a row that told that auto-dispatch has reported the
+    ``dispatched``: nothing of the kind, but a row that said that auto-dispatch has reported the
     order's pickup. ``waits``: it is not sent before an earlier step of the order is settled;
     ``held``: not before another drop has settled the order. ``seq``: the number of its drop.
     """

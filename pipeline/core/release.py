@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 CHECKOUT: Final = "checkout"
-"""Told instead of a commit where the code is not from a wheel."""
+"""Stands for a commit where the code is not from a wheel."""
 
 
 class Release(Struct, frozen=True):

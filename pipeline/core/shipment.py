@@ -48,7 +48,7 @@ class Shipment(Struct, frozen=True, kw_only=True):
     ``body(offset, length)`` reads a frozen body. A part of a drop may be handed in by itself:
     ``before`` then holds the chunks of earlier waves, which are over. ``taken_up``: since when
     nobody else sends these chunks, where that was possible. ``doubts``: number of a chunk → order
-    id → an earlier step of that order that another drop left in doubt. ``leaves``: is told the
+    id → an earlier step of that order that another drop left in doubt. ``leaves``: is handed the
     number of a chunk right before a call of it goes.
     """
 

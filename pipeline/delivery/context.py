@@ -38,8 +38,8 @@ class ChunkContext(Struct, frozen=True, kw_only=True):
     ``owner``: its drop, as the limiter knows it; ``key``: the chunk, among all; ``cancelled``:
     nothing more of the drop is wanted; ``others``: other chunks could be tried now;
     ``may_split``: the drop can still afford a halving; ``taken_up``: since when no other worker
-    sends it; ``leaves``: is called with the chunk's number before a call goes; ``told``: what the
-    API said of orders in this pass of the drop.
+    sends it; ``leaves``: is called with the chunk's number before a call goes; ``reached``: what
+    the API said of orders in this pass of the drop.
     """
 
     owner: object
@@ -49,4 +49,4 @@ class ChunkContext(Struct, frozen=True, kw_only=True):
     others: Callable[[], bool] = lambda: False
     taken_up: datetime | None = None
     leaves: Callable[[int], None] = lambda _no: None
-    told: dict[tuple[str, Milestone], Reached] = field(default_factory=dict)
+    reached: dict[tuple[str, Milestone], Reached] = field(default_factory=dict)

@@ -74,7 +74,7 @@ class Dispatcher:
         """Take a planned drop in. The future raises the error that keeps it from being sent."""
         try:
             self._queues.append(DropQueue.of(shipment, future))
-        except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
+        except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             future.set_exception(error)
         self._kick.set()
 
@@ -168,7 +168,7 @@ class Dispatcher:
     async def _serve(self, queue: DropQueue, chunk: Chunk) -> None:
         try:
             result, suspect, held_back = await self._pass(queue, chunk)
-        except Exception as error:  # noqa: BLE001 - it costs its drop, which is told of it
+        except Exception as error:  # noqa: BLE001 - it costs this drop, which is failed
             self._break(queue, error, chunk)
             result = doubtful(chunk, queue.known.get(chunk.no, ()))
             suspect, held_back = None, False
@@ -208,7 +208,7 @@ class Dispatcher:
                 others=self._others,
                 taken_up=queue.taken_up,
                 leaves=queue.leaves,
-                told=queue.told,
+                reached=queue.reached,
             ),
         )
         result = await sender.run()
@@ -298,7 +298,7 @@ class Dispatcher:
         for queue, result in back:
             try:
                 queue.finish(result)
-            except Exception as error:  # noqa: BLE001 - it is booked; the drop is told of the rest
+            except Exception as error:  # noqa: BLE001 - it is booked; the drop fails for the rest
                 self._break(queue, error, result.chunk)
         for marked in lease:
             self._lay_out(*marked)
@@ -350,7 +350,7 @@ class Dispatcher:
             await asyncio.sleep(pause)
             try:
                 await self._exchange([result for _, result in back], [])
-            except Exception:  # noqa: BLE001, S112 - told above; the next pause is longer
+            except Exception:  # noqa: BLE001, S112 - logged above; the next pause is longer
                 continue
             self._books_lost = False
             return

@@ -75,7 +75,7 @@ class DropQueue(Struct, eq=False):
     taken_up: datetime | None = None
     doubts: Mapping[int, Earlier] = field(default_factory=dict)
     leaves: Callable[[int], None] = lambda _no: None
-    told: dict[tuple[str, Milestone], Reached] = field(default_factory=dict)
+    reached: dict[tuple[str, Milestone], Reached] = field(default_factory=dict)
 
     @classmethod
     def of(cls, shipment: Shipment, future: "Future[DeliveryResult]") -> "DropQueue":

@@ -63,10 +63,10 @@ class OrderQuery:
 
         Nothing is asked before ``not_before`` (seconds since the epoch): until then the call that
         was out may still be running over there, and what is sent again would be in flight beside
-        it. Returns what was told by place, and a receipt per question that was answered; places
-        that are not in it could not be asked. Raises SendingHeld.
+        it. Returns what was found out by place, and a receipt per question that was answered;
+        places that are not in it could not be asked. Raises SendingHeld.
         """
-        told: dict[int, Reached] = {}
+        reached: dict[int, Reached] = {}
         notes: list[Receipt] = []
         if (wait := self._until(not_before)) > 0:
             await self._limiter.rest(wait, owner)
@@ -78,10 +78,10 @@ class OrderQuery:
                 said = word.value if word else "no answer to the question"
                 notes.append(self._receipt(pos, reply, said))
             if word is not None:
-                told[pos] = word
+                reached[pos] = word
             elif reply is None or reply.status not in _OF_ONE_ORDER:
                 break  # when one cannot be answered at all, neither can the next
-        return told, notes
+        return reached, notes
 
     def _note_silence(self, *, answered: bool) -> None:
         self._unanswered = 0 if answered else self._unanswered + 1

@@ -20,24 +20,24 @@ from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
 Answers = dict[tuple[str, Milestone], Reached]
-"""Order id and milestone → what was told when it was asked about."""
+"""Order id and milestone → what the API answered when it was asked."""
 
 
 class Reconciler:
     """Asks on behalf of one chunk and records the answers in ``rows``.
 
-    ``told``: what this pass of the drop has learned of orders whose calls are over, so that nobody
+    ``known``: what this pass of the drop has learned of orders whose calls are over, so that nobody
     asks twice.
     """
 
     def __init__(
-        self, tools: Tools, chunk_body: ChunkBody, rows: RowOutcomes, owner: object, told: Answers
+        self, tools: Tools, chunk_body: ChunkBody, rows: RowOutcomes, owner: object, known: Answers
     ) -> None:
         self._tools = tools
         self._chunk_body = chunk_body
         self._rows = rows
         self._owner = owner
-        self._told = told
+        self._known = known
         self._proof: dict[int, Reached] = {}
 
     async def settle(
@@ -47,8 +47,8 @@ class Reconciler:
 
         The others have their end.
 
-        ``over``: at ``not_before`` their calls cannot be running any more, so that what is told
-        then is proof, and what cannot be told is left for a person. Else what asking does not
+        ``over``: at ``not_before`` their calls cannot be running any more, so that an answer
+        then is proof, and a row without one is left for a person. Else what asking does not
         settle stays in doubt until the next pass.
 
         What is sent again stays doubted: should the API refuse it, that may only mean that the
@@ -58,13 +58,13 @@ class Reconciler:
         if not over:
             for pos in positions:
                 self._proof.pop(pos, None)
-                self._told.pop(self._chunk_body.head(pos), None)
-        told = await self._ask(positions, not_before)
+                self._known.pop(self._chunk_body.head(pos), None)
+        answers = await self._ask(positions, not_before)
         again: list[int] = []
         for pos in positions:
-            word = told.get(pos)
+            word = answers.get(pos)
             if over and word is not None:
-                self._proof[pos] = self._told[self._chunk_body.head(pos)] = word
+                self._proof[pos] = self._known[self._chunk_body.head(pos)] = word
             if word is Reached.YES:
                 self._rows.reconcile(pos)
             elif pos in self._rows.ended:
@@ -105,10 +105,10 @@ class Reconciler:
     async def ask_only(self, positions: Positions) -> bool:
         """Accept those of these rows that asking shows to be there. Returns whether one is."""
         try:
-            told = await self._ask(positions, None)
+            answers = await self._ask(positions, None)
         except SendingHeld:
             return False
-        reached = [pos for pos in positions if told.get(pos) is Reached.YES]
+        reached = [pos for pos in positions if answers.get(pos) is Reached.YES]
         for pos in reached:
             self._rows.reconcile(pos)
         return bool(reached)
@@ -116,16 +116,16 @@ class Reconciler:
     async def reconsider(self, refused: Collection[int]) -> None:
         """Ask about rows that were refused when sent again: their first call may have arrived.
 
-        Nobody is asked again about what was told when the first call was over.
+        Nobody is asked again about what was answered when the first call was over.
         """
         doubted = [pos for pos in refused if pos in self._rows.doubted]
         open_still = [pos for pos in doubted if pos not in self._proof]
-        told: Mapping[int, Reached] = self._proof
+        answers: Mapping[int, Reached] = self._proof
         if open_still:
             with suppress(SendingHeld):  # they are asked about at the next pass
-                told = {**self._proof, **await self._ask(open_still, None)}
+                answers = {**self._proof, **await self._ask(open_still, None)}
         for pos in doubted:
-            word = told.get(pos)
+            word = answers.get(pos)
             if word is Reached.YES:
                 self._rows.reconcile(pos)
             elif word in {Reached.NO, Reached.NO_WORD}:
@@ -142,11 +142,11 @@ class Reconciler:
         says = {
             pos: named for pos in refused if (named := self._claims_to_be_there(pos)) is not False
         }
-        told: Mapping[int, Reached] = {}
+        answers: Mapping[int, Reached] = {}
         with suppress(SendingHeld):
-            told = await self._ask(list(says), None)
+            answers = await self._ask(list(says), None)
         for pos, named in says.items():
-            word = told.get(pos)
+            word = answers.get(pos)
             if word is Reached.YES or (named and word is Reached.CANNOT_TELL):
                 self._rows.is_there(pos)
 
@@ -184,15 +184,15 @@ class Reconciler:
         if before.outcome is not Outcome.FAILED and waits:
             return Outcome.UNSENT
         head = self._chunk_body.head(pos)[0], before.milestone
-        told = self._told.get(head) or (await self._ask_about({0: head}, None)).get(0)
-        if told is not None:
-            self._told[head] = told
-        if told is Reached.YES:
+        before_it = self._known.get(head) or (await self._ask_about({0: head}, None)).get(0)
+        if before_it is not None:
+            self._known[head] = before_it
+        if before_it is Reached.YES:
             return Outcome.ACCEPTED
-        if unknown and told is Reached.CANNOT_TELL and pos not in self._rows.held_before:
+        if unknown and before_it is Reached.CANNOT_TELL and pos not in self._rows.held_before:
             self._rows.behind[pos] = before.milestone
             return Outcome.ACCEPTED
-        refused = before.code == Code.API_REFUSED and told in {Reached.NO, Reached.NO_WORD}
+        refused = before.code == Code.API_REFUSED and before_it in {Reached.NO, Reached.NO_WORD}
         return Outcome.FAILED if before.outcome is Outcome.FAILED or refused else Outcome.UNSENT
 
     async def _ask(
@@ -216,12 +216,12 @@ class Reconciler:
     ) -> Mapping[int, Reached]:
         if not self._tools.policy.reconcile:
             return {}
-        told, notes = await self._tools.order_query.ask(
+        answers, notes = await self._tools.order_query.ask(
             heads, not_before=not_before, owner=self._owner
         )
         for note in notes:
             self._rows.note(note)
-        return told
+        return answers
 
 
 def proof_from(chunk: Chunk, policy: DeliveryPolicy, opened_at: datetime | None) -> float | None:

@@ -212,7 +212,7 @@ class RowOutcomes:
                 at=self.sent_at,
                 kind="put",
                 http_status=self.http_status,
-                note=_told(answer),
+                note=_note_of(answer),
                 positions="" if whole else ",".join(map(str, positions)),
             )
         )
@@ -324,7 +324,7 @@ def _in_doubt(why: str) -> str:
     return f"{lost}; it is settled when the API is back."
 
 
-def _told(answer: Answer) -> str:
+def _note_of(answer: Answer) -> str:
     """Return the result of a call for ``trace``: a 2xx may have taken only some of its rows."""
     words = str(answer.meaning)
     if answer.meaning is Meaning.DONE:

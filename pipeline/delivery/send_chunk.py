@@ -62,7 +62,7 @@ class ChunkSender:
     @cached_property
     def _reconciler(self) -> Reconciler:
         context = self._context
-        return Reconciler(self._tools, self._chunk_body, self._rows, context.owner, context.told)
+        return Reconciler(self._tools, self._chunk_body, self._rows, context.owner, context.reached)
 
     @property
     def suspect(self) -> str | None:

@@ -31,8 +31,8 @@ class DeliveryThread:
     """Delivers drops side by side under one pace.
 
     ``make_api`` is called once, inside the loop. ``start`` before use, ``stop`` at the end. Until
-    it is started it remembers what it is told (stop, kill, close, pause, share); what is submitted
-    then is turned away.
+    it is started it remembers what is asked of it (stop, kill, close, pause, share); what is
+    submitted then is turned away.
     ``on_limited`` is called in the delivery thread with the seconds for which the API wants quiet,
     ``on_death`` when the thread ended by an error, which ``death`` has.
     """
@@ -59,7 +59,7 @@ class DeliveryThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dispatcher: Dispatcher | None = None
         self._closed = False
-        self._told: list[Callable[[Dispatcher], None]] = []
+        self._deferred: list[Callable[[Dispatcher], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
@@ -161,7 +161,7 @@ class DeliveryThread:
         """Have the loop do this as soon as there is one; False when it will not be done soon."""
         with self._door:
             if self._loop is None and not self._closed:
-                self._told.append(act)
+                self._deferred.append(act)
                 return False
         return self._in_loop(act)
 
@@ -224,7 +224,7 @@ class DeliveryThread:
             dispatcher = Dispatcher(tools, self._ledger, bookkeeper)
             with self._door:
                 self._loop, self._dispatcher = loop, dispatcher
-                for act in self._told:
+                for act in self._deferred:
                     loop.call_soon(act, dispatcher)
             self._started.set()
             try:

@@ -27,20 +27,20 @@ def by_arrival(
     """
     if not any(profile.file_time for profile in profiles.values()):
         return tuple(ready)
-    told: dict[str, list[tuple[datetime, int]]] = {}
+    by_courier: dict[str, list[tuple[datetime, int]]] = {}
     for place, file in enumerate(ready):
-        if found := _told(file, profiles):
+        if found := _key_of(file, profiles):
             courier, moment = found
-            told.setdefault(courier, []).append((moment, place))
+            by_courier.setdefault(courier, []).append((moment, place))
     ordered = list(ready)
-    for moments in told.values():
+    for moments in by_courier.values():
         places = sorted(place for _, place in moments)
         for place, (_, taken_from) in zip(places, sorted(moments), strict=True):
             ordered[place] = ready[taken_from]
     return tuple(ordered)
 
 
-def _told(file: ReadyFile, profiles: Mapping[str, Profile]) -> _Key | None:
+def _key_of(file: ReadyFile, profiles: Mapping[str, Profile]) -> _Key | None:
     """Return the courier and the time its file name tells, or None."""
     profile = profile_of_name(file.name, file.folder or None, profiles)
     if profile is None or not profile.file_time:

@@ -65,7 +65,7 @@ class Claimer:
         process ends in between, ``recover`` takes up each from where it is.
 
         Raises StorageError when nothing could be taken, or the disk did not confirm what was; what
-        fails later is told by ``Claimed.trouble``.
+        fails later stands in ``Claimed.trouble``.
         """
         drops = self._ledger.begin_all(
             [
@@ -95,13 +95,13 @@ class Claimer:
                 unready.append(file)
             else:
                 here.append(drop)
-        told, left = self._received(here)
+        received, left = self._received(here)
         for drop, error in left:
             if not isinstance(error, StorageError):  # a bug with one must not stop the others
                 log.error("drop.bug", drop=drop.drop_id, exc_info=error)
         trouble = next((error for _, error in left if isinstance(error, StorageError)), None)
         return Claimed(
-            drops=tuple(told), refused=tuple(refused), unready=tuple(unready), trouble=trouble
+            drops=tuple(received), refused=tuple(refused), unready=tuple(unready), trouble=trouble
         )
 
     def recover(self, drop: Drop) -> Drop | None:
@@ -114,10 +114,10 @@ class Claimer:
         if not self._is_here(drop):
             self._forget(drop)
             return None
-        told, left = self._received([drop])
+        received, left = self._received([drop])
         for _, error in left:
             raise error
-        return told[0] if told else None
+        return received[0] if received else None
 
     def _forget(self, drop: Drop) -> None:
         """Forget a drop: neither its line nor a folder that was made for it is left."""
@@ -148,23 +148,23 @@ class Claimer:
         it is found as what it is, and taken up, later.
         """
         hashed, left = self._hashed(drops)
-        told: list[Drop] = []
+        received: list[Drop] = []
         for drop in hashed:
             # In this order: a kill in between writes the receipt once more instead of never.
             written = attempt(self._write_received, drop)
             if isinstance(written, Exception):
                 left.append((drop, written))
             else:
-                told.append(drop)
+                received.append(drop)
             if isinstance(written, StorageError):
                 break  # the others would wait for the same disk
-        if told:
-            self._ledger.save_all(told)
-        for drop in told:
+        if received:
+            self._ledger.save_all(received)
+        for drop in received:
             file = shown(drop.source_file)
             more = {"continues": drop.continues} if drop.continues else {}
             log.info("drop.claimed", drop=drop.drop_id, file=file, size=drop.size, **more)
-        return told, left
+        return received, left
 
     def _write_received(self, drop: Drop) -> None:
         """Tell the sender that the file was taken."""

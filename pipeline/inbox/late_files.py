@@ -66,11 +66,11 @@ class Latecomers:
         ``at_once``: however short they have waited.
         """
         now = self._clock.now()
-        told = [(each.waits_seconds, self._as_late(each, now)) for each in waiting]
-        self._lying = tuple(sorted((late for _, late in told), key=lambda each: each.since))
+        files = [(each.waits_seconds, self._as_late(each, now)) for each in waiting]
+        self._lying = tuple(sorted((late for _, late in files), key=lambda each: each.since))
         self._late = {
             (late.folder, late.name): late
-            for seconds, late in told
+            for seconds, late in files
             if at_once or seconds >= self._after
         }
         for place, late in self._late.items():
@@ -106,13 +106,13 @@ class Latecomers:
             source_file=as_text(late.name),
             reason=late.reason,
             since=late.since,
-            told_at=now,
+            written_at=now,
             picked_up="It is taken by itself once nothing is in the way. This note goes away then.",
         )
         try:
             self._outbox.write(late.folder, note_name(late.name), [text])
         except StorageError as error:
-            # The log has it; a full outbox is told elsewhere and must not stop the inbox.
+            # The log has it; a full outbox is reported elsewhere and must not stop the inbox.
             log.warning("inbox.note_failed", file=shown(late.name), reason=error.message)
 
     def _forget(self, lying: frozenset[_Place]) -> None:
@@ -158,7 +158,7 @@ def as_dicts(late: Iterable[Late]) -> list[Mapping[str, str]]:
 
 
 def waiting_text(
-    *, source_file: str, reason: str, since: datetime, told_at: datetime, picked_up: str
+    *, source_file: str, reason: str, since: datetime, written_at: datetime, picked_up: str
 ) -> bytes:
     """Give the text as UTF-8 with CRLF: that it waits and why, then the details.
 
@@ -174,7 +174,7 @@ def waiting_text(
         "",
         f"File:     {one_line(source_file)}",
         f"Waiting:  since {_shown(since)} at the latest",
-        f"Written:  {_shown(told_at)}",
+        f"Written:  {_shown(written_at)}",
         "",
     )
     return "\r\n".join(lines).encode()

@@ -15,14 +15,14 @@ _OVER_SECONDS = 15.0
 """Storage that has not failed for this long is in order: it is tried every few seconds."""
 
 _SAY_AGAIN_SECONDS = 600.0
-"""The same trouble is told to the log once, and again after this long."""
+"""One trouble is logged once, and again after this long."""
 
 
 class Problems:
     """Owned by the service's thread.
 
     ``late``: the files that wait for too long, as last seen; ``lying``: all that wait.
-    ``resting``: drop id → why it is not through; ``again_at``: when those that rest are tried
+    ``resting``: drop id → why it is not finished; ``again_at``: when those that rest are tried
     again, monotonic seconds; ``busy``: drops are under way. ``on_scan`` is called whenever the
     whole inbox was listed.
     """
@@ -33,7 +33,7 @@ class Problems:
         self._reasons: dict[str, str] = {"scan": "", "events": "", "storage": "", "api": ""}
         self._last: dict[str, float] = {}
         self._since: dict[str, str] = {}
-        self._told: dict[str, tuple[str, float]] = {}
+        self._logged: dict[str, tuple[str, float]] = {}
         self.late: tuple[Late, ...] = ()
         self.lying: tuple[Late, ...] = ()
         self.resting: Mapping[str, Rest] = {}
@@ -64,16 +64,16 @@ class Problems:
             self._since[where] = since or stamp(self._clock.now())
         self._reasons[where] = reason
         now = self._last[where] = self._clock.monotonic()
-        told, at = self._told.get(where, ("", 0.0))
-        if told != (alike or reason) or now - at >= _SAY_AGAIN_SECONDS:
-            self._told[where] = (alike or reason, now)
+        last, at = self._logged.get(where, ("", 0.0))
+        if last != (alike or reason) or now - at >= _SAY_AGAIN_SECONDS:
+            self._logged[where] = (alike or reason, now)
             # Without events files are still found.
             tell = log.warning if where == "events" else log.error
             tell(event, reason=reason, hint=hint)
 
     def clear(self, where: str) -> None:
         """Note that a trouble is over."""
-        if self._told.pop(where, None):
+        if self._logged.pop(where, None):
             log.info("service.trouble_over", where=where)
         self._reasons[where] = ""
         self._since.pop(where, None)

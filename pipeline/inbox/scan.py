@@ -80,7 +80,7 @@ class _Track(Struct):
 
     identity: Identity
     since: float
-    came: float
+    first_seen: float
     whole: bool = False
     closed: bool = False
     was_ready: bool = False
@@ -192,12 +192,12 @@ class Inbox:
                 # One that keeps changing has waited since it came; one that takes the place of a
                 # file that was ready has come only now.
                 if track is None or track.was_ready:
-                    track = _Track(identity=entry.identity, since=now, came=now)
+                    track = _Track(identity=entry.identity, since=now, first_seen=now)
                 else:
                     track = _Track(
                         identity=entry.identity,
                         since=now,
-                        came=track.came,
+                        first_seen=track.first_seen,
                         was_written=track.was_written,
                     )
             tracks[place] = track
@@ -226,7 +226,7 @@ class Inbox:
             name=entry.name,
             cause=held[0],
             reason=held[1],
-            waits_seconds=max(now - track.came, 0.0),
+            waits_seconds=max(now - track.first_seen, 0.0),
         )
 
     def _asked_to_wait(self, name: str, names: frozenset[str]) -> _Held | None:

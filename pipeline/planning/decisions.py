@@ -44,7 +44,7 @@ class Reopened(Struct, frozen=True, kw_only=True):
 
 
 class Later(Struct, frozen=True, kw_only=True):
-    """A drop whose retry waits for drops that are not through and share its orders."""
+    """A drop whose retry waits for drops that are not finished and share its orders."""
 
     drop: Drop
     behind: tuple[str, ...]

@@ -170,10 +170,10 @@ class Known:
         for number, code in enumerate(_VERDICTS):
             hit = verdict == number
             if hit.any():
-                findings.append(self._told(code, work.only(hit), because[hit], record))
+                findings.append(self._finding(code, work.only(hit), because[hit], record))
         return verdict >= 0, findings
 
-    def _told(
+    def _finding(
         self, code: Code, work: Candidates, because: npt.NDArray[np.int8], record: Numbers
     ) -> Finding:
         first = pa.array(self._first[work.order.astype(np.int64) * WIDTH + because])

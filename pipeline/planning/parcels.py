@@ -83,17 +83,17 @@ def siblings(
     awb, item, said, way, when = (
         pa.chunked_array(each, pa.string()) for each in zip(*read, strict=True)
     )
-    told, statuses = _numbered(said)
+    numbers, statuses = _numbered(said)
     ways, directions = _numbered(way)
     returns = [profile.direction(cell) is Direction.RETURN for cell in directions]
     understood = disposition[rows] == Disposition.IGNORED
-    words = np.array([is_return(each) for each in statuses], dtype=np.bool_)[told]
+    words = np.array([is_return(each) for each in statuses], dtype=np.bool_)[numbers]
     milestones = np.isin(status[rows], _RETURNS)
     parcel, parcels = _parcels(orders.number[rows].astype(np.int64), awb, item)
     return Siblings(
         rows=rows,
         parcel=parcel,
-        said=told,
+        said=numbers,
         back=np.array(returns, dtype=np.bool_)[ways] | (words & understood) | milestones,
         dated=_date_alone(when, profile),
         age=np.repeat([age_of(each.name) for each in sheets], [len(each[0]) for each in read]),
@@ -179,17 +179,17 @@ def _parcels(
         at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
         same = known[at] == wanted
         parcel[lost[same]] = awb[both[first[at[same]]]]
-    told = np.flatnonzero(parcel >= 0)
+    has_parcel = np.flatnonzero(parcel >= 0)
     pairs, where, number = np.unique(
-        order[told] * width + parcel[told], return_index=True, return_inverse=True
+        order[has_parcel] * width + parcel[has_parcel], return_index=True, return_inverse=True
     )
     found = np.full(len(order), -1, dtype=np.int64)
-    found[told] = number
+    found[has_parcel] = number
     owner = pairs // width
     orders, first, count = np.unique(owner, return_index=True, return_counts=True)
     only = np.full(int(order.max()) + 1, -1, dtype=np.int64)
     only[orders[count == 1]] = first[count == 1]
-    rows = pa.array(told[where])
+    rows = pa.array(has_parcel[where])
     shown = pc.if_else(pa.array(pairs % width < len(awb_ids)), awbs.take(rows), items.take(rows))
     return np.where(found < 0, only[order], found), pc.utf8_trim(shown, AROUND_AN_ID)
 
@@ -242,8 +242,8 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
         return []
     parcel, many = given.parcel, len(given.parcels)
     owner = np.zeros(many, dtype=np.int64)
-    told = parcel >= 0
-    owner[parcel[told]] = rows.order[told]
+    has_parcel = parcel >= 0
+    owner[parcel[has_parcel]] = rows.order[has_parcel]
     cancelled = _cancelled(rows)
     found = []
     for final in FINALS:
@@ -256,14 +256,14 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
         one[owner[missing]] = missing
         hit = mine & (one[rows.order] >= 0)
         if hit.any():
-            told_of = [
+            details = [
                 f": {final.wire} is not sent, for {quoted(given.parcels[at].as_py())}, another "
                 "parcel of the order, has not come to it in this file. Drop a file in which all of "
                 "them have. Where they have, tick the row on the page, or empty the cell under "
                 "_reject_codes and drop the row again."
                 for at in one[rows.order[hit]].tolist()
             ]
-            found.append(rows.held(Code.PARCELS_OPEN, Role.AWB, hit, told_of))
+            found.append(rows.held(Code.PARCELS_OPEN, Role.AWB, hit, details))
     return found
 
 
@@ -294,14 +294,14 @@ def taken_back(rows: ParcelRows) -> list[Finding]:
         which[of[late]] = late
         hit = mine & (which[of] >= 0)
         if hit.any():
-            told = [
+            details = [
                 f": {final.wire} is not sent, for row {rows.record[at]} says "
                 f"{quoted(given.statuses[given.said[at]])} of the same shipment later. Find out "
                 "which is true. Where it is this row, tick it on the page, or empty the cell under "
                 "_reject_codes and drop the row again."
                 for at in which[of[hit]].tolist()
             ]
-            found.append(rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, told))
+            found.append(rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details))
     return found
 
 
@@ -329,14 +329,14 @@ def superseded(rows: ParcelRows) -> list[Finding]:
         first = np.full(size, -1, dtype=np.int64)
         at = np.flatnonzero(against & (given.age == newest[of]))[::-1]
         first[of[at]] = at
-        told = [
+        details = [
             f": it is not sent, for row {rows.record[at]} of another sheet, which holds instead by "
             f"its name, says {quoted(given.statuses[given.said[at]])} of the same shipment. Find "
             "out which is true. Where it is this row, empty the cell under _reject_codes and drop "
             "the row again."
             for at in first[of[hit]].tolist()
         ]
-        found.append(rows.held(Code.STATUS_CONFLICT, Role.STATUS, hit, told))
+        found.append(rows.held(Code.STATUS_CONFLICT, Role.STATUS, hit, details))
     return found
 
 

@@ -123,11 +123,11 @@ def plan(
     held = _hold_parcels(given, disposition)
     work = work.only(disposition[work.rows] == Disposition.SEND) if held else work
     known = Known(standing, work.names)
-    hit, told = known.against(work, given.row)
-    for finding in told:
+    hit, findings = known.against(work, given.row)
+    for finding in findings:
         rejected = finding.code is Code.STATUS_CONFLICT
         disposition[finding.rows] = Disposition.REJECTED if rejected else Disposition.DUPLICATE
-    work = work.only(~hit) if told else work
+    work = work.only(~hit) if findings else work
     work, repeats = _without_repeats(work, given, disposition, leader)
     lacks = None
     if fill_missing_pickup:
@@ -147,7 +147,7 @@ def plan(
     return Plan(
         disposition=disposition,
         leader=leader,
-        findings=(*conflicts, *held, *told, *repeats, *times),
+        findings=(*conflicts, *held, *findings, *repeats, *times),
         update_row=updates.row,
         update_status=updates.status,
         update_added=updates.added,

@@ -73,20 +73,22 @@ def recheck(pending: Sequence[Pending], standing: Sequence[OrderHistory]) -> lis
         against = objection(each.milestone, accepted.get(each.order_id, 0))
         if against is not None:
             code, because = against
-            told = _words(code, first[each.order_id, because])
+            message = _words(code, first[each.order_id, because])
             outcome = Outcome.REJECTED if code is Code.STATUS_CONFLICT else Outcome.DUPLICATE
         elif not each.doubtful and unknown.get(each.order_id, 0) & (
             bit(each.milestone) | beyond(each.milestone)
         ):
             code, outcome = Code.ANSWER_LOST, Outcome.UNKNOWN
-            told = "Another drop sent this, or a later step of the order; its answer was lost."
+            message = "Another drop sent this, or a later step of the order; its answer was lost."
         elif not each.doubtful and (
             step := earlier_in_doubt(
                 each.milestone, unknown.get(each.order_id, 0), accepted.get(each.order_id, 0)
             )
         ):
             code, outcome = Code.EARLIER_OPEN, Outcome.UNSENT
-            told = f"{step.wire} of this order, from another drop, is not settled yet; this waits."
+            message = (
+                f"{step.wire} of this order, from another drop, is not settled yet; this waits."
+            )
         else:
             continue
         verdicts.append(
@@ -95,7 +97,7 @@ def recheck(pending: Sequence[Pending], standing: Sequence[OrderHistory]) -> lis
                 pos=each.pos,
                 outcome=outcome,
                 code=str(code),
-                message=told,
+                message=message,
             )
         )
     return verdicts
@@ -103,11 +105,11 @@ def recheck(pending: Sequence[Pending], standing: Sequence[OrderHistory]) -> lis
 
 def _words(code: Code, because: OrderHistory) -> str:
     at = f" on {because.at}" if because.at else ""
-    told = f"{Milestone(because.status).wire} was accepted from drop {because.drop_id}{at}"
+    accepted = f"{Milestone(because.status).wire} was accepted from drop {because.drop_id}{at}"
     if code is Code.STATUS_CONFLICT:
-        return f"This contradicts what the API was told: {told}. Ask the courier which is true."
+        return f"This contradicts what the API was told: {accepted}. Ask the courier which is true."
     further = "the order is further along: " if code is Code.STALE else ""
-    return f"Nothing sent, {further}{told}."
+    return f"Nothing sent, {further}{accepted}."
 
 
 def doubts(

@@ -162,14 +162,14 @@ def _contradicting_times(
     order, event = work.order[many], work.event[many]
     late: list[npt.NDArray[np.int64]] = []
     than: list[npt.NDArray[np.int64]] = []
-    told = np.zeros(len(many), dtype=np.bool_)
+    held = np.zeros(len(many), dtype=np.bool_)
     for back in range(1, min(len(Milestone), len(many))):
-        hit = (order[back:] == order[:-back]) & (event[back:] < event[:-back]) & ~told[back:]
+        hit = (order[back:] == order[:-back]) & (event[back:] < event[:-back]) & ~held[back:]
         at = np.flatnonzero(hit) + back
-        told[at] = True
+        held[at] = True
         late.append(many[at])
         than.append(many[at - back])
-    if not told.any():
+    if not held.any():
         return []
     rows = work.rows[np.concatenate(late)].astype(np.int64)
     ascending = np.argsort(rows)

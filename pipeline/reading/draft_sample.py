@@ -37,18 +37,18 @@ def make_draft(
 ) -> ProfileDraft:
     """Make a starting profile from a sample.
 
-    ``known``: the profiles of which it is told what they mean by the same statuses. Raises
+    ``known``: profiles; the draft says what these mean by its statuses. Raises
     DropRefused for a file that cannot be read, UsageError for a column that is not there.
     """
     profiles = builtin_profiles()
     generic = profiles[GENERIC]
     data = _bytes(sample)
     first = _first_rows(data, sample, limits)
-    header = _header(first, sample.told.heading)
+    header = _header(first, sample.choices.heading)
     heading = HeadingWords(header)
     manifest = read_manifest(data, name=sample.path.name, limits=limits, header=heading)
     seen = survey(manifest)
-    guesses = guess_roles(seen, profiles, sample.told)
+    guesses = guess_roles(seen, profiles, sample.choices)
     at: Mapping[Role, int] = {guess.role: guess.column for guess in guesses}
     statuses = (
         count_statuses(manifest, at[Role.STATUS], at.get(Role.STATUS_TYPE), at.get(Role.DIRECTION))
@@ -63,7 +63,7 @@ def make_draft(
         guesses=guesses,
         statuses=statuses,
         generic=generic,
-        told=sample.told,
+        choices=sample.choices,
     )
     try:
         made = read_profile(text, origin=f"{sample.name}.toml")
@@ -131,13 +131,13 @@ def _elsewhere(each: StatusCount, profiles: Mapping[str, Profile]) -> dict[str, 
     return {"elsewhere": meaning or None, "elsewhere_by": ", ".join(titles[:2])}
 
 
-def _header(first: Sequence[Sequence[str]], told: int | None) -> Sequence[str]:
+def _header(first: Sequence[Sequence[str]], chosen: int | None) -> Sequence[str]:
     """Return the row of headings. Raises UsageError where no row is the one that was named."""
-    if told is None:
+    if chosen is None:
         return likely_header(first, builtin_profiles().values())
-    if not 0 <= told < len(first):
+    if not 0 <= chosen < len(first):
         raise UsageError("There is no such row among the first ones of the file.")
-    return first[told]
+    return first[chosen]
 
 
 def _first_rows(data: bytes, sample: Sample, limits: Limits) -> Sequence[Sequence[str]]:

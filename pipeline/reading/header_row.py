@@ -65,7 +65,7 @@ def find_header(records: Sequence[Record], header: HeaderFinder, *, where: str) 
     """Return the header among the first records of a table, or None.
 
     Raises ``DropRefused`` (``HEADER_AMBIGUOUS``) when a later row is a header with other columns:
-    two tables in one sheet cannot be told apart safely. ``where`` names the sheet ("" for CSV).
+    two tables in one sheet cannot be separated safely. ``where`` names the sheet ("" for CSV).
     """
     found = next((record for record in records if header.fits(record.cells)), None)
     if found is None:

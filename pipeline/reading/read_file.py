@@ -283,9 +283,9 @@ class _File(Struct, frozen=True, kw_only=True):
         for role in DELIVERY_DATES:
             if (column := newer(mapping, role)) is not None:
                 columns[role] = column
-        told = next(events(mapping), None)
-        if told is not None and Role.EVENT_TIME not in columns:
-            columns[Role.EVENT_TIME], matched[Role.EVENT_TIME] = told[0], Match.EVIDENCE
+        event = next(events(mapping), None)
+        if event is not None and Role.EVENT_TIME not in columns:
+            columns[Role.EVENT_TIME], matched[Role.EVENT_TIME] = event[0], Match.EVIDENCE
         gathered.sheets.append(
             SheetFacts(
                 name=self.manifest.sheets[main.number].name,
@@ -349,7 +349,7 @@ class _File(Struct, frozen=True, kw_only=True):
         return prepare_blocks([lane.wanted(block)], self.reading.timezone)[0]
 
     def assemble(self, gathered: Gathered) -> Facts:
-        """Return what is told of the file, once all of its rows are in the spool."""
+        """Return the facts of the file, once all of its rows are in the spool."""
         gathered.notices += gathered.dates.notices()
         if not any(sheet.rows for sheet in gathered.sheets):
             gathered.notices.append(

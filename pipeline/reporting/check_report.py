@@ -12,10 +12,10 @@ from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.display import encodable
 
 EXAMPLES = 3
-"""First examples told of each code in each column."""
+"""First examples shown of each code in each column."""
 
 STATUSES = 100
-"""Distinct statuses told, the most frequent first."""
+"""Distinct statuses shown, the most frequent first."""
 
 _SHOWN = 100
 
@@ -45,7 +45,7 @@ def preflight(
         _gather(block, columns[block.headers], found)
         _count(block, statuses)
     return {
-        "faults": [_told(role, column) for role, column in found.items()],
+        "faults": [_fault(role, column) for role, column in found.items()],
         "statuses": [
             {
                 "status": encodable(status[:_SHOWN]),
@@ -82,22 +82,22 @@ def _gather(block: ResultBlock, roles: Mapping[str, int], found: dict[str, _Colu
 
 
 def _exemplify(
-    told: list[dict[str, Any]], block: ResultBlock, at: np.ndarray[Any, Any], place: int | None
+    examples: list[dict[str, Any]], block: ResultBlock, at: np.ndarray[Any, Any], place: int | None
 ) -> None:
-    """Add first examples. Labels are gone through one after the other: keep the lowest rows."""
+    """Add first examples. Labels are taken one after the other: keep the lowest rows."""
     rows = block.table.column("row")
     for position in at[:EXAMPLES].tolist():
         value = "" if place is None else block.cells[place][position].as_py()
-        told.append(
+        examples.append(
             {
                 "sheet": encodable(block.sheet),
                 "row": rows[position].as_py(),
                 "value": encodable(value[:_SHOWN]),
             }
         )
-    ours = [each for each in told if each["sheet"] == block.sheet]
-    others = [each for each in told if each["sheet"] != block.sheet]
-    told[:] = (others + sorted(ours, key=lambda each: int(each["row"])))[:EXAMPLES]
+    ours = [each for each in examples if each["sheet"] == block.sheet]
+    others = [each for each in examples if each["sheet"] != block.sheet]
+    examples[:] = (others + sorted(ours, key=lambda each: int(each["row"])))[:EXAMPLES]
 
 
 def _count(block: ResultBlock, statuses: Counter[tuple[str, str, str]]) -> None:
@@ -110,7 +110,7 @@ def _count(block: ResultBlock, statuses: Counter[tuple[str, str, str]]) -> None:
         statuses[status, wire, outcome] += count
 
 
-def _told(role: str, column: _Column) -> dict[str, Any]:
+def _fault(role: str, column: _Column) -> dict[str, Any]:
     return {
         "column": encodable(column.header),
         "role": role,

@@ -49,7 +49,7 @@ class Ending(Struct, frozen=True, kw_only=True):
     settled: Settled
 
 
-class _Told(Struct, frozen=True, kw_only=True):
+class _Written(Struct, frozen=True, kw_only=True):
     """A drop whose files are written; without ``settled`` it was refused unread."""
 
     drop: Drop
@@ -91,7 +91,7 @@ class Closer:
     def settled_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Settled | Exception]:
         """Return each row's outcome as the ledger has it now, of each drop.
 
-        Or why it cannot be told.
+        Or why that is not known.
 
         With each drop comes what is said of its rows that wait.
         """
@@ -108,7 +108,7 @@ class Closer:
         return [attempt(settled, drop, waiting) for drop, waiting in drops]
 
     def report(self, drop: Drop, settled: Settled, rest: Rest) -> Mapping[str, Any]:
-        """Write the files of a drop that is not through; the summary says why."""
+        """Write the files of a drop that is not finished; the summary says why."""
         why = {**rest.as_dict(), "again_seconds": self.again_seconds}
         summary = write.write_report(replace(self._report(drop, settled), open=why), self._folders)
         self._folders.outbox_keep([drop.folder])
@@ -129,11 +129,11 @@ class Closer:
         reports = [
             self._report(drop, each.settled) for drop, each in zip(drops, endings, strict=True)
         ]
-        return self._closed([attempt(self._told, one) for one in gathered(reports)])
+        return self._closed([attempt(self._written, one) for one in gathered(reports)])
 
-    def _told(self, report: Report) -> _Told:
+    def _written(self, report: Report) -> _Written:
         summary = write.write_report(report, self._folders)
-        return _Told(drop=report.drop, summary=summary, settled=report.settled)
+        return _Written(drop=report.drop, summary=summary, settled=report.settled)
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
@@ -143,7 +143,7 @@ class Closer:
         files = {"refused": name, "summary": file_names.file_name(drop, file_names.SUMMARY)}
         facts = write.refused_summary(drop, refusal, files)
         summary = write.write_summary(facts, self._folders)
-        return self._closed_one(_Told(drop=drop, summary=summary, settled=None))
+        return self._closed_one(_Written(drop=drop, summary=summary, settled=None))
 
     def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
@@ -151,7 +151,7 @@ class Closer:
         drop = self._compared(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
         report = replace(self._report(drop, settled), whole_file=True)
         summary = write.write_refused_rows(report, refusal, self._folders)
-        return self._closed_one(_Told(drop=drop, summary=summary, settled=settled))
+        return self._closed_one(_Written(drop=drop, summary=summary, settled=settled))
 
     def _compared(self, drop: Drop) -> Drop:
         """Note in the summary that a drop's file was changed after it was read."""
@@ -201,13 +201,13 @@ class Closer:
             statuses=profile.statuses.offered() if profile else (),
         )
 
-    def _closed_one(self, told: _Told) -> Closed:
-        (closed,) = self._closed([told])
+    def _closed_one(self, noted: _Written) -> Closed:
+        (closed,) = self._closed([noted])
         if isinstance(closed, Exception):
             raise closed
         return closed
 
-    def _closed(self, reported: Sequence[_Told | Exception]) -> list[Closed | Exception]:
+    def _closed(self, reported: Sequence[_Written | Exception]) -> list[Closed | Exception]:
         """Close drops whose files are written: names on the disk, then the ledger, then the moves.
 
         Each of these once for all of them, and in this order: after a crash in between all that
@@ -216,48 +216,48 @@ class Closer:
         noted = [
             one if isinstance(one, Exception) else attempt(self._noted, one) for one in reported
         ]
-        told = [one for one in noted if isinstance(one, _Told)]
-        failed = attempt(self._record, told) if told else None
+        written = [one for one in noted if isinstance(one, _Written)]
+        failed = attempt(self._record, written) if written else None
         if isinstance(failed, Exception):
-            return [failed if isinstance(one, _Told) else one for one in noted]
-        closed = [self._ended(one) for one in told]
+            return [failed if isinstance(one, _Written) else one for one in noted]
+        closed = [self._ended(one) for one in written]
         self._put_away_all([one.drop for one in closed])
         ends = iter(closed)
         return [one if isinstance(one, Exception) else next(ends) for one in noted]
 
-    def _noted(self, told: _Told) -> _Told:
+    def _noted(self, noted: _Written) -> _Written:
         """Keep what a corrected file may need, and update the parent of one that came back."""
-        drop, settled = told.drop, told.settled
+        drop, settled = noted.drop, noted.settled
         if settled is None:
-            return told
+            return noted
         counts = settled.counts()
         if drop.state is DropState.REFUSED:
             self._keep_ids(drop, np.ones(len(settled.outcome), dtype=bool))
         elif counts[Outcome.REJECTED] or counts[Outcome.FAILED]:
             self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
         if drop.state is not DropState.COMPLETED:
-            return told
+            return noted
         facts = dict(drop.facts)
         if drop.parent:
             facts["returned"] = self._tell_parent(drop, drop.parent, settled)
         if drop.same_as:
-            told, facts = self._dealt_with(told, settled, facts)
-        return replace(told, drop=replace(drop, facts=facts))
+            noted, facts = self._dealt_with(noted, settled, facts)
+        return replace(noted, drop=replace(drop, facts=facts))
 
     def _dealt_with(
-        self, told: _Told, settled: Settled, facts: dict[str, Any]
-    ) -> tuple[_Told, dict[str, Any]]:
+        self, noted: _Written, settled: Settled, facts: dict[str, Any]
+    ) -> tuple[_Written, dict[str, Any]]:
         """Add the rows that were corrected or set aside before this file was read again.
 
         Only those that need a person as before: a row that is understood now is like any other.
         """
-        drop, fixed, aside = told.drop, set[int](), dict[int, Any]()
+        drop, fixed, aside = noted.drop, set[int](), dict[int, Any]()
         for drop_id in self._ledger.read_again_from(drop.sha256, drop.seq):
             earlier = self._ledger.find(drop_id)
             fixed |= set(earlier.facts.get("fixed_rows", ()) if earlier else ())
             aside |= {each[0]: each for each in (earlier.facts.get("aside", ()) if earlier else ())}
         if not fixed and not aside:
-            return told, facts
+            return noted, facts
         fixed &= self._rows(drop, np.isin(settled.outcome, _CORRECTABLE))
         left = self._rows(drop, np.isin(settled.outcome, _FOR_A_PERSON)) - fixed
         facts |= {
@@ -265,11 +265,11 @@ class Closer:
             "aside": [each for row, each in sorted(aside.items()) if row in left],
         }
         if not fixed:
-            return told, facts
-        rows = told.summary["rows"]["rejected"] + told.summary["rows"]["failed"]
-        summary = {**told.summary, "corrections": {"rows": rows, "fixed": len(fixed)}}
+            return noted, facts
+        rows = noted.summary["rows"]["rejected"] + noted.summary["rows"]["failed"]
+        summary = {**noted.summary, "corrections": {"rows": rows, "fixed": len(fixed)}}
         write.summary_again(replace(drop, facts={**facts, "summary": summary}), self._folders)
-        return replace(told, summary=summary), facts
+        return replace(noted, summary=summary), facts
 
     def _rows(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> set[int]:
         """Return the numbers of these rows."""
@@ -281,21 +281,21 @@ class Closer:
                 start += batch.num_rows
         return found
 
-    def _record(self, told: Sequence[_Told]) -> None:
-        self._folders.outbox_keep([one.drop.folder for one in told])
+    def _record(self, noted: Sequence[_Written]) -> None:
+        self._folders.outbox_keep([one.drop.folder for one in noted])
         self._ledger.save_all(
             [
                 replace(one.drop, facts={**one.drop.facts, "summary": dict(one.summary)})
-                for one in told
+                for one in noted
             ]
         )
 
-    def _ended(self, told: _Told) -> Closed:
-        drop = told.drop
-        code = (told.summary.get("refused") or {}).get("code")
+    def _ended(self, noted: _Written) -> Closed:
+        drop = noted.drop
+        code = (noted.summary.get("refused") or {}).get("code")
         why = {"code": code} if code else {}
         file = shown(drop.source_file)
-        rows: Mapping[str, int] = told.summary["rows"]
+        rows: Mapping[str, int] = noted.summary["rows"]
         log.info(
             "drop.closed",
             drop=drop.drop_id,
@@ -308,8 +308,8 @@ class Closer:
             seconds=_seconds(drop),
             **why,
         )
-        facts = {**drop.facts, "summary": dict(told.summary)}
-        return Closed(drop=replace(drop, facts=facts), summary=told.summary)
+        facts = {**drop.facts, "summary": dict(noted.summary)}
+        return Closed(drop=replace(drop, facts=facts), summary=noted.summary)
 
     def _put_away_all(self, drops: Sequence[Drop]) -> None:
         """Put several files away. Where it fails all is on record, and the next look does it."""

@@ -37,7 +37,7 @@ _STEPS = (
     "into the inbox as it is. Rows you delete are not sent. Leave the _reject columns alone."
 )
 _SHOWN_VALUES = 10
-#: Values of one code and column that are told apart; a damaged column may hold a million.
+#: Values of one code and column that are listed; a damaged column may hold a million.
 _KEPT_VALUES = 500
 _LONGEST_VALUE = 200
 _NEAR = 60.0

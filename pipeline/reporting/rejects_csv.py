@@ -82,8 +82,8 @@ def rejects_csv(
     Rows whose outcome is rejected or failed; with ``whole_file`` (``TOO_MANY_REJECTS``) every row
     but the ignored and duplicate ones, sound rows with empty codes. UTF-8 with a byte order mark,
     CRLF, text guarded against formulas. ``parent``: the drop that this one corrects; a row of it
-    that came from another drop still names that one. ``blocks`` is gone through twice; of an
-    iterator, which can be gone through once, the rows that are needed are kept in memory.
+    that came from another drop still names that one. ``blocks`` is read twice; of an
+    iterator, which can be read once, the rows that are needed are kept in memory.
     """
     kept = replayable(blocks, whole_file=whole_file)
     layout = lay_out(kept, whole_file=whole_file, columns=columns or {})
@@ -99,7 +99,7 @@ def rejects_csv(
 
 
 def replayable(blocks: Iterable[ResultBlock], *, whole_file: bool) -> Iterable[ResultBlock]:
-    """Give something that can be gone through again: an iterator's blocks, narrowed to our rows."""
+    """Give something that can be read again: an iterator's blocks, narrowed to our rows."""
     if iter(blocks) is not blocks:
         return blocks
     return [_narrowed(block, _wanted(block, whole_file=whole_file)) for block in blocks]
@@ -168,13 +168,13 @@ def _origins(block: ResultBlock, drop_id: str, parent: str | None) -> tuple[pa.A
         return rows, drops
     numbers = rows.to_numpy().astype(np.int32)
     known = references(Block(rows=numbers, cells=block.cells), block.headers)
-    told = [
+    pairs = [
         (row, drop_id) if each is None or each[0] == parent else (each[1], each[0])
         for row, each in zip(rows.to_pylist(), known, strict=True)
     ]
     return (
-        pa.array([row for row, _ in told], rows.type),
-        pa.array([drop for _, drop in told], pa.string()),
+        pa.array([row for row, _ in pairs], rows.type),
+        pa.array([drop for _, drop in pairs], pa.string()),
     )
 
 

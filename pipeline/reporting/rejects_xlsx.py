@@ -48,7 +48,7 @@ class _Formats(Struct, frozen=True, kw_only=True):
     header: Any
     ours: Any
     text: Any
-    told: Any
+    wrapped: Any
     bad: Any
     warned: Any
 
@@ -147,7 +147,7 @@ class _Rows:
             if place in marks:
                 self._write_marked(place, text, marks[place], message=texts[2])
             elif text:
-                kind = self.formats.told if place == _MESSAGE else self.formats.text
+                kind = self.formats.wrapped if place == _MESSAGE else self.formats.text
                 _write_text(self.sheet, self.line, place, text, kind)
 
     def _write_marked(self, place: int, text: str, codes: Sequence[str], *, message: str) -> None:
@@ -248,7 +248,7 @@ def _formats(workbook: Any) -> _Formats:
         header=workbook.add_format({**text, "bold": True, "bg_color": "#D9E1F2", "border": 1}),
         ours=workbook.add_format({**text, "bold": True, "bg_color": "#E7E6E6", "border": 1}),
         text=workbook.add_format(text),
-        told=workbook.add_format({**text, "text_wrap": True}),
+        wrapped=workbook.add_format({**text, "text_wrap": True}),
         bad=workbook.add_format({**text, "bg_color": "#FFC7CE", "font_color": "#9C0006"}),
         warned=workbook.add_format({**text, "bg_color": "#FFEB9C", "font_color": "#7F6000"}),
     )

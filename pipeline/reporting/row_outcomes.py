@@ -1,6 +1,6 @@
 """Find each row's one outcome, from the plan and the results of the chunks.
 
-Pure. The same function serves a drop that is through, one that waits for the API, a cancelled one
+Pure. The same function serves a finished drop, one that waits for the API, a cancelled one
 and a preview, since a chunk that was not sent has an outcome like any other: unsent.
 """
 
@@ -75,7 +75,7 @@ def settle(
     http_status[placed] = of_chunk.http_status[chunk[placed]]
     if verdicts and len(placed):
         pos = planned.column("pos").to_numpy()
-        rows, given = _rows_of(_as_told(verdicts, ends, waiting), chunk, pos, placed)
+        rows, given = _rows_of(_as_reported(verdicts, ends, waiting), chunk, pos, placed)
         outcome[rows] = [_NUMBER[each.outcome] for each in given]
         http_status[rows] = [_or_none(each.http_status) for each in given]
         number[rows] = np.arange(len(said), len(said) + len(given))
@@ -129,7 +129,7 @@ def _by_chunk(ends: ChunkEnds, length: int, waiting: Remark) -> _ByChunk:
     status[ends.no] = ends.http_status
     remark = np.full(length, _WAITING, dtype=np.int32)
     remark[ends.no] = _remarks(ends, known, lost, waiting)
-    # Numbered in the order of their first chunks: in this order they are told in the summary.
+    # Numbered in the order of their first chunks: in this order the summary lists them.
     used, first = np.unique(remark[remark >= 0], return_index=True)
     number = np.full(len(ends.said) + _OF_CHUNKS, -1, dtype=np.int32)
     said: dict[Remark, int] = {}
@@ -166,12 +166,14 @@ def _words(outcome: Outcome, code: str, message: str, waiting: Remark) -> Remark
     return Remark(code=code, message=message) if code and not over else waiting
 
 
-def _as_told(verdicts: Sequence[Verdict], ends: ChunkEnds, waiting: Remark) -> Sequence[Verdict]:
+def _as_reported(
+    verdicts: Sequence[Verdict], ends: ChunkEnds, waiting: Remark
+) -> Sequence[Verdict]:
     """Return the verdicts as the report tells them.
 
     A row whose answer was unclear is unknown in the ledger from the start. While its drop is open
-    it is asked about and sent again if need be, so it is told as unsent; a drop that is cancelled
-    leaves it unknown.
+    it is asked about and sent again if need be, so it is reported as unsent; a drop that is
+    cancelled leaves it unknown.
     """
     if not any(each.code == Code.ANSWER_UNCLEAR for each in verdicts):
         return verdicts
@@ -275,9 +277,9 @@ def _said(batch: pa.RecordBatch, settled: Settled, start: int) -> tuple[pa.Array
     if pc.any(pc.not_equal(planned.column("codes"), "")).as_py():
         codes.append(planned.column("codes").combine_chunks())
         messages.append(planned.column("message").combine_chunks())
-    if told := settled.remarks.texts(start, start + batch.num_rows):
-        codes.append(told[0])
-        messages.append(told[1])
+    if texts := settled.remarks.texts(start, start + batch.num_rows):
+        codes.append(texts[0])
+        messages.append(texts[1])
     return _joined(codes, ";"), _joined(messages, " ")
 
 

@@ -32,7 +32,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     ``facts``: ``pipeline.planning.freeze.facts_of``; ``advice``: how to fix what each code says;
     ``statuses``: what the courier's status column may hold; ``whole_file``: the file is refused
-    for too many rejects, and the rejects file replaces it; ``open``: why it is not through, None
+    for too many rejects, and the rejects file replaces it; ``open``: why it is not finished, None
     when it is. ``kept``, ``lines``: what ``gathered``
     made of it beforehand.
     """
@@ -49,7 +49,7 @@ class Report(Struct, frozen=True, kw_only=True):
     lines: tuple[bytes, ...] | None = None
 
     def blocks(self) -> Iterator[ResultBlock]:
-        """Yield the drop's rows with their outcomes, block by block; may be gone through again."""
+        """Yield the drop's rows with their outcomes, block by block; may be read again."""
         return iter(self.kept) if self.kept is not None else (make() for make in self.makers())
 
     def makers(self) -> Iterator[Callable[[], ResultBlock]]:
@@ -77,7 +77,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
 
 class Again:
-    """Blocks that can be gone through more than once without being kept."""
+    """Blocks that can be read more than once without being kept."""
 
     def __init__(self, report: Report) -> None:
         self._report = report

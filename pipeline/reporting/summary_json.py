@@ -45,13 +45,13 @@ def summary_object(facts: SummaryFacts) -> dict[str, Any]:
 
     A refused drop has zeros for rows. Information that is neither error nor warning stands under
     ``notices``. Raises ValueError if ``total`` is not the sum of the outcomes, the drop's state
-    is none that can be told, or a time has no zone.
+    is none that is allowed, or a time has no zone.
     """
     drop = facts.drop
     if drop.state not in _TELLABLE:
         raise ValueError(f"a drop that is {drop.state} has no summary yet")
     remarks = _remarks([*facts.notices, *_of_the_file(drop)])
-    told = {
+    summary = {
         "schema": SCHEMA,
         "drop_id": drop.drop_id,
         "source_file": encodable(drop.source_file),
@@ -75,7 +75,7 @@ def summary_object(facts: SummaryFacts) -> dict[str, Any]:
         "notices": remarks["notices"],  # ours: what is not the contract's comes after it
         "continues": drop.continues,
     }
-    return told | {key: value for key, value in facts.more.items() if key not in told}
+    return summary | {key: value for key, value in facts.more.items() if key not in summary}
 
 
 def summary_bytes(summary: Mapping[str, Any]) -> bytes:
@@ -87,19 +87,19 @@ def _rows(facts: SummaryFacts) -> dict[str, int]:
     counts = {outcome: facts.counts.get(outcome, 0) for outcome in Outcome}
     if facts.total != sum(counts.values()):
         raise ValueError(f"{facts.total} rows, but {sum(counts.values())} outcomes")
-    told = {"total": facts.total, **{outcome.value: n for outcome, n in counts.items()}}
-    return dict.fromkeys(told, 0) if facts.drop.state is DropState.REFUSED else told
+    counted = {"total": facts.total, **{outcome.value: n for outcome, n in counts.items()}}
+    return dict.fromkeys(counted, 0) if facts.drop.state is DropState.REFUSED else counted
 
 
 def _remarks(notices: Iterable[Notice]) -> dict[str, list[dict[str, Any]]]:
-    told: dict[str, list[dict[str, Any]]] = {"errors": [], "warnings": [], "notices": []}
+    found: dict[str, list[dict[str, Any]]] = {"errors": [], "warnings": [], "notices": []}
     for notice in group_notices(notices):
         if notice.code in ERRORS:
             kind = "errors"
         else:
             kind = "notices" if notice.code in INFORMATION else "warnings"
-        told[kind].append(_remark(notice))
-    return told
+        found[kind].append(_remark(notice))
+    return found
 
 
 def _remark(notice: Notice) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Corrections(Struct, frozen=True, kw_only=True):
 
 def corrections(blocks: Iterable[ResultBlock], parent: str) -> Corrections:
     """Look through a drop's rows for those that say they correct ``parent``."""
-    came: set[int] = set()
+    returned_rows: set[int] = set()
     fixed: set[int] = set()
     returned: list[tuple[int, int]] = []
     for block in blocks:
@@ -55,12 +55,14 @@ def corrections(blocks: Iterable[ResultBlock], parent: str) -> Corrections:
         outcomes = block.table.column("outcome").to_pylist()
         for row, reference, outcome in zip(rows.tolist(), known, outcomes, strict=True):
             if reference is not None and reference[0] == parent:
-                came.add(reference[1])
+                returned_rows.add(reference[1])
                 if outcome in _SOUND:
                     fixed.add(reference[1])
                 elif outcome in _OPEN:
                     returned.append((row, reference[1]))
-    return Corrections(rows=frozenset(came), fixed=frozenset(fixed), returned=tuple(returned))
+    return Corrections(
+        rows=frozenset(returned_rows), fixed=frozenset(fixed), returned=tuple(returned)
+    )
 
 
 _CODES = frozenset(Code)
@@ -85,10 +87,10 @@ def write_summary(facts: SummaryFacts, folders: Folders) -> dict[str, Any]:
     As with all that is written here, the name is on the disk after ``Folders.outbox_keep``.
     """
     drop = facts.drop
-    told = summary_object(facts)
-    summary = [summary_bytes(told)]
+    fields = summary_object(facts)
+    summary = [summary_bytes(fields)]
     folders.outbox_write(drop.folder, file_name(drop, SUMMARY), summary, more_follows=True)
-    return told
+    return fields
 
 
 def write_refusal(drop: Drop, refusal: DropRefused, folders: Folders) -> str:
@@ -132,8 +134,8 @@ def refused_rows_summary(
 
     It tells what is wrong.
     """
-    told = refused_summary(report.drop, refusal, files, tuple(_kept_notices(report.facts)))
-    return replace(told, more={"columns": columns_of(report.facts)})
+    summary = refused_summary(report.drop, refusal, files, tuple(_kept_notices(report.facts)))
+    return replace(summary, more={"columns": columns_of(report.facts)})
 
 
 def _write_rejects(
@@ -260,8 +262,8 @@ def _kept_notices(facts: Mapping[str, Any]) -> list[Notice]:
 def _delivery_notices(report: Report) -> list[Notice]:
     """Return what delivery said of rows, one notice per code; the results file tells which."""
     remarks = report.settled.remarks
-    told = [each for each in remarks.by_code() if each[0] in _CODES]
-    number = _record_numbers(report, sorted(first for _, _, first in told))
+    counted = [each for each in remarks.by_code() if each[0] in _CODES]
+    number = _record_numbers(report, sorted(first for _, _, first in counted))
     return [
         Notice(
             code=Code[code],
@@ -269,7 +271,7 @@ def _delivery_notices(report: Report) -> list[Notice]:
             count=count,
             example_row=number[first],
         )
-        for code, count, first in told
+        for code, count, first in counted
     ]
 
 

@@ -200,7 +200,7 @@ async def _late(
 
 
 async def _token(backend: Backend, request: web.Request, _call: Call) -> web.StreamResponse:
-    _refuse_if_told(backend, backend.faults.current.token_status)
+    _refuse_if_set(backend, backend.faults.current.token_status)
     query = request.query
     return wire.json_response(
         backend.tokens.issue(query.get("username", ""), query.get("password", ""))
@@ -210,7 +210,7 @@ async def _token(backend: Backend, request: web.Request, _call: Call) -> web.Str
 async def _info(backend: Backend, request: web.Request, call: Call) -> web.StreamResponse:
     order_id = request.query.get("orderId", "")
     call.updates = [(order_id, "")]
-    _refuse_if_told(backend, backend.faults.current.info_status)
+    _refuse_if_set(backend, backend.faults.current.info_status)
     if backend.faults.current.unclear_info:
         return wire.unclear_response(backend.faults.current.unclear_shape[0])
     backend.tokens.admit(request.headers.get(_TOKEN_HEADER))
@@ -221,7 +221,7 @@ async def _info(backend: Backend, request: web.Request, call: Call) -> web.Strea
     return wire.json_response({"orders": orders})
 
 
-def _refuse_if_told(backend: Backend, status: int) -> None:
+def _refuse_if_set(backend: Backend, status: int) -> None:
     if status:
         raise CallRefusedError(status, f"the sandbox answers {status} on request")
     if backend.faults.is_down():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pipeline.core.closed_drop import Closed
 from pipeline.inbox.late_files import Latecomers
 from pipeline.inbox.problems import Problems
-from pipeline.service.health import Looking
+from pipeline.service.health import HealthMonitor
 from pipeline.service.health_file import PulseWriter
 from pipeline.service.intake import Intake
 from pipeline.service.late_writes import LateWrites
@@ -52,7 +52,7 @@ def pulse_writer_of(site: Site, troubles: Problems) -> PulseWriter:
     every = site.settings.inbox.scan_seconds
     pulse = PulseWriter(
         site.root / "state",
-        Looking(
+        HealthMonitor(
             delivery=site.delivery,
             calls=site.calls,
             clock=site.clock,

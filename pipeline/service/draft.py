@@ -15,13 +15,13 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 def draft_from(
-    site: Site, file: Path, courier: str, told: RoleChoices | None = None
+    site: Site, file: Path, courier: str, choices: RoleChoices | None = None
 ) -> ProfileDraft:
     """Make a starting profile for ``courier`` from a sample file.
 
-    ``told``: what a person says of the columns. Raises UsageError for a name that cannot be a new
-    profile's, a column that is not there, or a file that cannot be opened, DropRefused for a file
-    that cannot be read.
+    ``choices``: what a person says of the columns. Raises UsageError for a name that cannot be a
+    new profile's, a column that is not there, or a file that cannot be opened, DropRefused for a
+    file that cannot be read.
     """
     name = fold(courier).replace(" ", "-")
     if not _NAME.fullmatch(name):
@@ -44,7 +44,7 @@ def draft_from(
     if size > site.limits.max_bytes:
         raise UsageError(f"{shown(file, 200)} is larger than inbox.max_file_mb allows.")
     title = " ".join(courier.split())
-    sample = Sample(path=file.absolute(), name=name, title=title, told=told or RoleChoices())
+    sample = Sample(path=file.absolute(), name=name, title=title, choices=choices or RoleChoices())
     try:
         return site.readers.draft(sample)
     except ReaderDied:

@@ -38,7 +38,7 @@ UNDER_WAY = (State.QUEUED, *BEFORE_SENDING, *AFTER_PLANNING)
 class DropEntry:
     """The state of a drop in this process, beside the ledger's.
 
-    ``told``: what kept its sending when it was last reported, and what its report says.
+    ``reported``: what kept its sending when it was last reported, and what its report says.
     ``cancelled``: nothing more of it is to be sent. ``look_again``: one that it waits for has
     ended, or settled something, since it was held against the ledger. ``seen``, ``moved``: by the
     scheduler's count, when that was, and when it last settled something itself.
@@ -46,7 +46,7 @@ class DropEntry:
 
     drop: Drop
     state: State
-    told: tuple[Rest | None, Rest] | None = None
+    reported: tuple[Rest | None, Rest] | None = None
     cancelled: bool = False
     look_again: bool = False
     seen: int = 0
@@ -113,7 +113,7 @@ def after_looking(entry: DropEntry, *, moved: bool, rests: bool, stopping: bool)
 
 
 def after_reporting(entry: DropEntry, *, through: bool, waits: bool, stopping: bool) -> State:
-    """Return what comes after the report of a drop that is not through.
+    """Return what comes after the report of a drop that is not finished.
 
     ``through``: nothing of it is left but what ``waits`` for other drops.
     """

@@ -1,5 +1,6 @@
-"""Tell how a service is. ``Looking`` finds it out in the service, which writes it down; ``look_at``
-and ``told_by`` read it, for page, ``/readyz``, measures, notices, ``doctor`` and ``why``.
+"""The health of a service. ``HealthMonitor`` finds it out inside the service, which writes it down;
+``current_health`` and ``troubles_in`` read that for the page, ``/readyz``, metrics, notices,
+``doctor`` and ``why``.
 """
 
 import os
@@ -32,7 +33,8 @@ _T = TypeVar("_T")
 READY: Final = ("service", "inbox", "storage", "ledger", "api")
 """Checks of ``/readyz``: all have to be in order for files to be worked on."""
 WATCHED: Final = (*READY, "events")
-"""All that trouble is told of. Without events files are found all the same, a little later."""
+"""Each place that may be in trouble. Without events files are found all the same, a little
+later."""
 
 _PLACES: Final[Mapping[str, str]] = {
     "scan": "inbox",
@@ -42,9 +44,9 @@ _PLACES: Final[Mapping[str, str]] = {
 }
 """Trouble as the health file names it → as ``WATCHED`` does."""
 _MOST_LATE = 100
-"""Files that wait for long, told one by one."""
+"""Files that wait for long and are listed one by one."""
 _MOST_OPEN = 100
-"""Drops that rest, told one by one."""
+"""Resting drops that are listed one by one."""
 
 
 class Trouble(Struct, frozen=True, kw_only=True):
@@ -96,7 +98,7 @@ class Health(Struct, frozen=True, kw_only=True):
         return next((each for each in self.troubles if each.what == what), None)
 
 
-def look_at(site: "Site") -> Health:
+def current_health(site: "Site") -> Health:
     """Look at a root now: its inbox, its ledger, and how its service says it is."""
     now = site.clock.now()
     pulse = site.pulse()
@@ -112,7 +114,7 @@ def look_at(site: "Site") -> Health:
         words = "No service runs on this root: nothing is taken or sent."
         troubles.append(Trouble(what="service", reason=words))
     if pulse is not None and runs:
-        troubles += told_by(pulse)
+        troubles += troubles_in(pulse)
     if alive and not scanned:
         troubles.append(Trouble(what="inbox", reason="The inbox was not listed for a while."))
     if cluster is not None and cluster["shut"]:
@@ -132,7 +134,7 @@ def look_at(site: "Site") -> Health:
     )
 
 
-def told_by(pulse: HealthFile) -> list[Trouble]:
+def troubles_in(pulse: HealthFile) -> list[Trouble]:
     """Return the troubles that a service tells of itself."""
     return [
         Trouble(
@@ -178,7 +180,7 @@ def _guarded(what: str, look: Callable[[], _T], otherwise: _T, troubles: list[Tr
         return otherwise
 
 
-class Looking:
+class HealthMonitor:
     """Finds out how a service is. Called in its thread.
 
     ``every``: how often it looks at its inbox; ``outage_seconds``: when nothing was taken for so

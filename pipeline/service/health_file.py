@@ -81,7 +81,7 @@ class HealthFile(Struct, frozen=True, kw_only=True):
     else "".
     ``trouble``: scan, events, storage, api → what is in the way, "" is fine; ``since``: since when.
     ``waiting``: files that wait for long (folder, file, cause, reason, since), the first of
-    ``waiting_long``; ``lying``: all that wait, late or not, as far as they are told.
+    ``waiting_long``; ``lying``: all that wait, late or not, as far as they are listed.
     ``open``: drops that rest (drop_id, file, reason, hint, cause, waits_for,
     again_at: when they are tried again), the first of ``open_drops``.
     """
@@ -146,7 +146,7 @@ class PulseWriter:
             return
         self._due = self._monotonic() + _EVERY_SECONDS
         pulse = replace(self._look(), scanned_at=self._scanned_at)
-        with suppress(OSError):  # a full disk is told where it matters
+        with suppress(OSError):  # a full disk is reported where it matters
             self._write(pulse)
             self._count(pulse.calls)
 
@@ -166,22 +166,22 @@ class PulseWriter:
         minute = now.strftime("%Y-%m-%dT%H:%MZ")
         if minute == self._minute:
             return
-        made, told = calls.since(self._counted), self._minute
+        made, counted_minute = calls.since(self._counted), self._minute
         self._minute, self._counted = minute, calls
-        if told and made.total:
+        if counted_minute and made.total:
             folder = self._state / MINUTES
             folder.mkdir(exist_ok=True)
-            line = {"minute": told, **asdict(made)}
-            with (folder / f"{told[:10]}.jsonl").open("ab") as file:
+            line = {"minute": counted_minute, **asdict(made)}
+            with (folder / f"{counted_minute[:10]}.jsonl").open("ab") as file:
                 file.write(orjson.dumps(line) + b"\n")
 
 
 def read_pulse(state: Path) -> HealthFile | None:
     """Return how the service is; None where none ever was, or its file says nothing."""
     try:
-        told = orjson.loads((state / FILE).read_bytes())
+        fields = orjson.loads((state / FILE).read_bytes())
         known = {*HealthFile.__struct_fields__}
-        values = {key: value for key, value in told.items() if key in known}
+        values = {key: value for key, value in fields.items() if key in known}
         return HealthFile(**{**values, "calls": Calls(**values["calls"])})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -224,7 +224,7 @@ def read_minutes(state: Path, day: date) -> list[tuple[datetime, Calls]]:
         return found
     for line in lines:
         with suppress(ValueError, TypeError, KeyError):  # a line cut off by a crash
-            told: dict[str, Any] = orjson.loads(line)
-            minute = datetime.fromisoformat(told.pop("minute"))
-            found.append((minute, Calls(**told)))
+            fields: dict[str, Any] = orjson.loads(line)
+            minute = datetime.fromisoformat(fields.pop("minute"))
+            found.append((minute, Calls(**fields)))
     return found

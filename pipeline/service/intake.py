@@ -157,7 +157,7 @@ class Intake:
     def left(self) -> tuple[Waiting, ...]:
         """Return files of the first look that were not taken, with the reason.
 
-        Their senders are told.
+        Their senders get a note.
 
         Files that were written to since they were taken are among them.
         """

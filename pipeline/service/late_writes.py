@@ -51,13 +51,13 @@ class LateWrites:
         back, watched = self._notes.back(), self._notes.watched()
         self._known = {each: self._known[each] for each in watched if each in self._known}
         now = self._clock.now()
-        came = []
+        given_back = []
         for drop_id in watched:
-            came += self._look_at(drop_id, back.get(drop_id), now)
+            given_back += self._look_at(drop_id, back.get(drop_id), now)
         for drop_id, each in back.items():
             if drop_id not in watched and not self._folders.holds(each.folder, each.inode):
                 self._notes.is_back(drop_id)
-        return came
+        return given_back
 
     def _look_at(self, drop_id: str, begun: Back | None, now: datetime) -> list[tuple[str, str]]:
         """Look at one drop's file; what is wrong with it is no matter of the others."""
@@ -104,7 +104,7 @@ class LateWrites:
         drop = self._ledger.find(drop_id)
         if drop is None or not drop.state.closed:
             return []  # retried since: it is closed again before long
-        came, place = [], place_of(drop)
+        given_back, place = [], place_of(drop)
         inode = inode_of(self._folders.kept(place))
         if inode and (begun is None or inode == begun.inode):
             self._notes.gives_back(drop_id, Back(folder=drop.folder, inode=inode))
@@ -112,11 +112,11 @@ class LateWrites:
             there = inode_of(target)
             if there != inode:
                 self._notes.gives_back(drop_id, Back(folder=drop.folder, inode=there))
-            came.append((drop.folder, target.name))
+            given_back.append((drop.folder, target.name))
         kept = self._folders.keep_what_was_read(place)
         self._tell(drop, kept=kept)
         self._notes.watch_no_more(drop_id)
-        return came
+        return given_back
 
     def _tell(self, drop: Drop, *, kept: bool) -> None:
         """Say in the summary that the file was written to, if it was not said when it was made."""

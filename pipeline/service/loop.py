@@ -47,7 +47,7 @@ _TROUBLE_SECONDS = 5.0
 
 
 class Service:
-    """Watches one root. ``run`` returns when stopped, or with ``once`` when all is through.
+    """Watches one root. ``run`` returns when stopped, or with ``once`` when all is finished.
 
     ``intake`` is handed what the watcher is to call.
     """
@@ -98,7 +98,7 @@ class Service:
         self._refused = self._for_a_person = 0
         self._only: str | None = None
         self._troubled = False
-        self._told_shut = ""
+        self._logged_shut = ""
         self._once = False
         self._resume_at: float | None = None
         self._heard_all = False
@@ -122,7 +122,7 @@ class Service:
     # -- the loop ------------------------------------------------------------------------------
 
     def run(self, *, once: bool, only: str | None = None) -> RunOutcome:
-        """Process until stopped; with ``once``, until what its first scan saw is through.
+        """Process until stopped; with ``once``, until what its first scan saw is finished.
 
         ``only``: a drop id; then that drop is taken up and nothing else is touched.
         """
@@ -214,7 +214,7 @@ class Service:
             self._storage_trouble(trouble, now)
         outage = self._delivery.outage
         if outage is not None and outage.shut is None:
-            self._told_shut = ""
+            self._logged_shut = ""
         self._troubles.late, self._troubles.lying = self._intake.late, self._intake.lying
         self._troubles.busy = self._scheduler.busy
         self._troubles.resting, self._troubles.again_at = self._scheduler.open, self._resume_at
@@ -294,8 +294,8 @@ class Service:
         # Behind a shut limiter everything comes to rest; else single drops may, beside busy ones.
         still = shut is None or not self._scheduler.busy
         if self._resume_at is None and still and (shut is not None or self._scheduler.open):
-            if shut is not None and shut.reason != self._told_shut:
-                self._told_shut = shut.reason
+            if shut is not None and shut.reason != self._logged_shut:
+                self._logged_shut = shut.reason
                 log.warning("api.shut", reason=shut.reason, hint=shut.hint)
             self._rest(now, self._probe_seconds)
         if self._resume_at is None or now < self._resume_at or not still:

@@ -28,11 +28,11 @@ def trace_order(site: Site, order_id: str, *, in_short: bool = False) -> list[di
     ``in_short``: no file is read.
     """
     return [
-        _told(site, sighting, in_short=in_short) for sighting in site.ledger.sightings(order_id)
+        _entry(site, sighting, in_short=in_short) for sighting in site.ledger.sightings(order_id)
     ]
 
 
-def _told(site: Site, seen: Sighting, *, in_short: bool) -> dict[str, Any]:
+def _entry(site: Site, seen: Sighting, *, in_short: bool) -> dict[str, Any]:
     chunk, verdict, drop = seen.chunk, seen.verdict, seen.drop
     status = Milestone(seen.status).wire if seen.status else ""
     results = None if in_short else _results(site, seen)
@@ -43,7 +43,7 @@ def _told(site: Site, seen: Sighting, *, in_short: bool) -> dict[str, Any]:
     codes, message = (said.code, said.message) if said else ("", "")
     if line:
         codes, message = line["codes"], line["message"]
-    told: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "drop_id": drop.drop_id,
         "drop_state": drop.state.value,
         "received_at": stamp(drop.received_at),
@@ -67,7 +67,7 @@ def _told(site: Site, seen: Sighting, *, in_short: bool) -> dict[str, Any]:
         "sent_at": chunk.sent_at if chunk and chunk.attempts else "",
         "attempts": chunk.attempts if chunk else 0,
     }
-    return told | {"story": _story(told, seen, calls)}
+    return entry | {"story": _story(entry, seen, calls)}
 
 
 def _outcome(seen: Sighting) -> Outcome | None:
@@ -116,7 +116,7 @@ def _sent(site: Site, seen: Sighting, chunk: Chunk) -> Any:  # noqa: ANN401 - JS
     return None
 
 
-def _story(told: dict[str, Any], seen: Sighting, calls: list[Receipt]) -> list[str]:
+def _story(entry: dict[str, Any], seen: Sighting, calls: list[Receipt]) -> list[str]:
     """Return the same for a person, a sentence a line."""
     chunk = seen.chunk
     if seen.accepted_by:
@@ -127,23 +127,23 @@ def _story(told: dict[str, Any], seen: Sighting, calls: list[Receipt]) -> list[s
     elif not chunk.attempts:
         # By a run that was killed, or out of another file that nobody knows the end of.
         lines.append("it may have been sent before, with no answer on record, so the API was asked")
-        lines += _told_of(calls)
+        lines += _call_lines(calls)
     else:
-        if told["sent"] is not None:
-            lines.append(f"sent: {orjson.dumps(told['sent']).decode()}")
-        lines += _told_of(calls)
-        status = told["http_status"] or "no answer"
+        if entry["sent"] is not None:
+            lines.append(f"sent: {orjson.dumps(entry['sent']).decode()}")
+        lines += _call_lines(calls)
+        status = entry["http_status"] or "no answer"
         lines.append(f"{chunk.sent_at} last call of chunk {chunk.no}: {status}")
         lines.append(f"{chunk.attempts} call(s) for its chunk in all")
-    codes = f"{told['codes']}: " if told["codes"] else ""
-    if told["message"] or codes:
-        lines.append(f"{codes}{told['message']}".rstrip(": "))
-    where = told["results_file"] or "its results file is no longer in the outbox, or not yet"
+    codes = f"{entry['codes']}: " if entry["codes"] else ""
+    if entry["message"] or codes:
+        lines.append(f"{codes}{entry['message']}".rstrip(": "))
+    where = entry["results_file"] or "its results file is no longer in the outbox, or not yet"
     lines.append(f"results: {where}")
     return lines
 
 
-def _told_of(calls: list[Receipt]) -> list[str]:
+def _call_lines(calls: list[Receipt]) -> list[str]:
     return [
         f"{call.at} {_CALLS.get(call.kind, call.kind)}: {call.http_status or 'no answer'}, "
         f"{call.note}"

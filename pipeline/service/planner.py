@@ -79,7 +79,7 @@ class Admission:
     ) -> list[Step | Exception | None]:
         """Plan drops that were read, as they were claimed; ``read``: by ``ClaimedFiles.read``.
 
-        What each came to: None when it went back to waiting, or was not read because we are to
+        The result of each: None when it went back to waiting, or was not read because we are to
         end; an exception when it could not be planned now.
         """
         steps: dict[str, Step | Exception | None] = {}
@@ -94,7 +94,7 @@ class Admission:
             except StorageError as error:
                 self._closer.spool(drop).tries.end_all()  # the disk's fault, not the file's
                 steps[drop.drop_id] = error
-            except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
+            except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
                 steps[drop.drop_id] = error
         candidates.sort(key=lambda each: each.drop.seq)  # couriers took turns to be read
         for group in without_shared_orders(candidates):
@@ -178,7 +178,7 @@ class Admission:
             except DropRefused as refusal:
                 return self._refuse(drop, refusal, prepared, planned)
             return _Unfrozen(drop=drop, prepared=prepared, planned=planned)
-        except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
+        except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             return error
 
     def _frozen(self, judged: Sequence[Step | Exception | _Unfrozen]) -> list[Step | Exception]:
@@ -204,13 +204,13 @@ class Admission:
     def _freeze(self, plans: Sequence[_Unfrozen]) -> list[Step | Exception]:
         """Return what became of each plan; raises what kept all of them from being frozen."""
         alone = len(plans) == 1
-        came: dict[int, Step | Exception] = {}
+        results: dict[int, Step | Exception] = {}
         ready: dict[int, tuple[Ready, Frozen]] = {}
         with ExitStack() as held:
             for at, plan in enumerate(plans):
                 made = attempt(self._written, plan, held, alone=alone)
                 if isinstance(made, Exception):
-                    came[at] = made
+                    results[at] = made
                 else:
                     ready[at] = made
             if not alone and ready:
@@ -218,11 +218,11 @@ class Admission:
             if ready:
                 self._ledger.freeze_all([(one.drop, lines) for one, lines in ready.values()])
         for at, (one, _) in ready.items():
-            came[at] = one
+            results[at] = one
             rows, chunks = one.drop.facts["total"], len(one.chunks)
             waits = {"waits_for": one.drop.waits_for} if one.drop.waits_for else {}
             log.info("drop.planned", drop=one.drop.drop_id, rows=rows, chunks=chunks, **waits)
-        return [came[at] for at in range(len(plans))]
+        return [results[at] for at in range(len(plans))]
 
     def _written(self, plan: _Unfrozen, held: ExitStack, *, alone: bool) -> tuple[Ready, Frozen]:
         """Write plan and bodies, or begin with it; and what the ledger is to keep."""

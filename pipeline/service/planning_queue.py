@@ -27,7 +27,7 @@ read. What is read waits in its spool."""
 _TOGETHER = 16
 """Small files in a batch, when so many wait: by then most of what each costs is its own."""
 
-Came = Step | Exception | None
+PlanResult = Step | Exception | None
 """Result of a drop's planning; None: it went back to waiting, or the service is to end."""
 
 
@@ -45,10 +45,10 @@ def thread_named(name: str) -> Executor:
 class PlanningQueue:
     """Owned by the service's thread: every method is called there.
 
-    ``drops`` is told where each drop is. ``files`` has them read, ``admission`` plans them.
-    ``post`` is handed what other threads have to say. ``came`` is told, in the service's thread,
-    what each drop came to. ``room``: how many more drops may be planned now. ``thread`` makes a
-    thread by its name.
+    ``drops`` learns where each drop is. ``files`` has them read, ``admission`` plans them.
+    ``post`` is handed what other threads have to say. ``planned`` is called, in the service's
+    thread, with the result of each drop. ``room``: how many more drops may be planned now.
+    ``thread`` makes a thread by its name.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class PlanningQueue:
         *,
         drops: DropStates,
         post: Callable[[Event], None],
-        came: Callable[[Drop, Came], None],
+        planned: Callable[[Drop, PlanResult], None],
         room: Callable[[], int],
         thread: Callable[[str], Executor] = thread_named,
     ) -> None:
         self._files = files
         self._admission = admission
         self._post = post
-        self._came = came
+        self._planned = planned
         self._room = room
         self._reads, self._giants = thread("reads"), thread("giants")
         self._stages = thread("stages")
@@ -131,7 +131,7 @@ class PlanningQueue:
 
     def _admit(
         self, drops: Sequence[Drop], read: "Future[list[Facts | Exception]]"
-    ) -> Sequence[Came]:
+    ) -> Sequence[PlanResult]:
         """Plan drops as soon as they are read."""
         if self._stopping.is_set():
             return [None] * len(drops)
@@ -144,7 +144,7 @@ class PlanningQueue:
         return self._admission.admit(drops, facts)
 
     def _in_stages(
-        self, job: Callable[[], Sequence[Came]], drops: Sequence[Drop], *, batch: bool = False
+        self, job: Callable[[], Sequence[PlanResult]], drops: Sequence[Drop], *, batch: bool = False
     ) -> None:
         future = self._stages.submit(job)
         future.add_done_callback(
@@ -152,7 +152,7 @@ class PlanningQueue:
         )
 
     def _were_planned(
-        self, drops: Sequence[Drop], done: "Future[Sequence[Came]]", *, batch: bool
+        self, drops: Sequence[Drop], done: "Future[Sequence[PlanResult]]", *, batch: bool
     ) -> None:
         if batch:
             self._batches -= 1
@@ -160,7 +160,7 @@ class PlanningQueue:
         steps = done.result() if error is None else [_as_exception(error)] * len(drops)
         for drop, step in zip(drops, steps, strict=True):
             self._waiting.ended(drop)
-            self._came(drop, step)
+            self._planned(drop, step)
         self.go_on()
 
 

@@ -31,12 +31,12 @@ class Requests:
         self._delivery = delivery
         self._scheduler = scheduler
         self._take = take
-        self._told: set[tuple[str, str]] = set()
+        self._announced: set[tuple[str, str]] = set()
 
     def honour(self, *, only: str | None) -> None:
         """Act on every request there is; ``only``: on those for this drop. Raises StorageError."""
         asked = self._ledger.requested()
-        self._told &= {(drop.drop_id, drop.request) for drop in asked}
+        self._announced &= {(drop.drop_id, drop.request) for drop in asked}
         for drop in asked:
             if only not in {None, drop.drop_id}:
                 continue
@@ -51,8 +51,8 @@ class Requests:
 
     def _tell(self, drop: Drop) -> None:
         """Log a request, once: it may have to wait."""
-        if (drop.drop_id, drop.request) not in self._told:
-            self._told.add((drop.drop_id, drop.request))
+        if (drop.drop_id, drop.request) not in self._announced:
+            self._announced.add((drop.drop_id, drop.request))
             file = shown(drop.source_file)
             log.info("drop.requested", drop=drop.drop_id, file=file, request=drop.request)
 

@@ -1,4 +1,4 @@
-"""Tell why a drop is not through, and whether it can be tried again: for commands and pages."""
+"""Tell why a drop is not finished, and whether it can be tried again: for commands and pages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,9 +22,9 @@ def why_open(drop: Drop, pulse: HealthFile | None, clock: Clock) -> dict[str, An
     for each in pulse.open if pulse is not None and fresh else ():
         if each["drop_id"] == drop.drop_id:
             return {key: value for key, value in each.items() if key not in {"drop_id", "file"}}
-    told = (drop.facts.get("summary") or {}).get("open")
-    if told:
-        return {**{key: told[key] for key in _KEYS}, "again_at": None}
+    rest = (drop.facts.get("summary") or {}).get("open")
+    if rest:
+        return {**{key: rest[key] for key in _KEYS}, "again_at": None}
     doing = "A service is at work on it." if fresh else "It is taken up by the next run."
     return {"reason": doing, "hint": "", "cause": "", "waits_for": [], "again_at": None}
 
@@ -32,10 +32,10 @@ def why_open(drop: Drop, pulse: HealthFile | None, clock: Clock) -> dict[str, An
 _KEYS = ("reason", "hint", "cause", "waits_for")
 
 
-def in_words(told: Mapping[str, Any]) -> str:
+def in_words(rest: Mapping[str, Any]) -> str:
     """Say it in a sentence or two."""
-    again = f"It is tried again at {told['again_at']}." if told["again_at"] else ""
-    return " ".join(part for part in (told["reason"], told["hint"], again) if part)
+    again = f"It is tried again at {rest['again_at']}." if rest["again_at"] else ""
+    return " ".join(part for part in (rest["reason"], rest["hint"], again) if part)
 
 
 def check_retry(

@@ -46,7 +46,7 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
     """The result of a run.
 
     ``refused``: closed drops that were refused; ``for_a_person``: rows of the others that need one.
-    ``open``: drop id → why it is not through. ``left``: files that did not become ready in time.
+    ``open``: drop id → why it is not finished. ``left``: files that did not become ready in time.
     ``shut``: why nothing is being sent, if so. ``died``: what ended the thread that delivers, a
     bug: nothing could be sent any more.
     """

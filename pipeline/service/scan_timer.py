@@ -84,7 +84,7 @@ class ScanTimer:
     def ended(self, began: float, now: float) -> None:
         """Note how long the look took.
 
-        Events come with every file that is through: at most a tenth of the time goes to looks.
+        Events come with every finished file: at most a tenth of the time goes to looks.
         """
         self._rest = began + 10 * (now - began)
         self._due = max(self._due, self._rest)

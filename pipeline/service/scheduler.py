@@ -37,7 +37,7 @@ from pipeline.service.drop_states import (
     after_taking,
 )
 from pipeline.service.planner import Admission
-from pipeline.service.planning_queue import Came, Event, PlanningQueue, thread_named
+from pipeline.service.planning_queue import Event, PlanningQueue, PlanResult, thread_named
 from pipeline.service.steps import Runner
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Scheduler:
     Owned by the service's thread: every method is called there.
 
     ``post`` is handed what other threads have to say; the service calls it back in its own thread.
-    ``open``: drop id → why it is not through, for the drops that rest. ``trouble``: the failure of
+    ``open``: drop id → why it is not finished, for the drops that rest. ``trouble``: the failure of
     a folder or the ledger that nobody has answered yet. ``retries``: closed drop → those with the
     same orders that its retry waits for.
 
@@ -87,7 +87,7 @@ class Scheduler:
             admission,
             drops=self._drops,
             post=post,
-            came=self._came,
+            planned=self._planned,
             room=self._room_to_plan,
             thread=thread,
         )
@@ -104,7 +104,7 @@ class Scheduler:
 
     @property
     def under_way(self) -> int:
-        """Return drops that are claimed and neither through nor resting."""
+        """Return drops that are claimed and neither finished nor resting."""
         return self._drops.count(*UNDER_WAY)
 
     @property
@@ -198,14 +198,14 @@ class Scheduler:
         self._planning_queue.close()
         self._reports.shutdown(wait=True)
 
-    # -- what drops came to ----------------------------------------------------------------------
+    # -- results of planning ---------------------------------------------------------------------
 
     def _room_to_plan(self) -> int:
         return _SENT_AHEAD - self._drops.count(*AFTER_PLANNING)
 
-    def _came(self, drop: Drop, came: Came) -> None:
+    def _planned(self, drop: Drop, result: PlanResult) -> None:
         """Note that a drop was planned, or was not."""
-        match came:
+        match result:
             case Exception() as error:
                 self._not_planned(drop, error)
             case Ready(drop=planned, chunks=chunks):
@@ -283,7 +283,7 @@ class Scheduler:
         held = ExitStack()
         try:
             future = self._delivery.submit(self._runner.shipment(drop, held, fresh))
-        except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
+        except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             held.close()
             back = DeliveryResult(drop_seq=drop.seq, complete=False, broken=error, moved=False)
             self._report(drop, back)
@@ -311,8 +311,8 @@ class Scheduler:
             self._tell_broken(drop, handback.broken)
         entry = self._drops.put(drop, State.REPORTING)
         news = handback.moved or handback.cancelled or handback.complete
-        if entry.told is not None and entry.told[0] == rest_of(drop, handback) and not news:
-            self.open[drop.drop_id] = entry.told[1]
+        if entry.reported is not None and entry.reported[0] == rest_of(drop, handback) and not news:
+            self.open[drop.drop_id] = entry.reported[1]
             self._drops.put(drop, State.RESTING)
             self._planning_queue.go_on()
             return
@@ -350,10 +350,10 @@ class Scheduler:
         self._planning_queue.go_on()
 
     def _left_open(self, left: LeftOpen, cut_off: Rest | None) -> None:
-        """A drop was reported and is not through; ``cut_off``: what kept its sending, if so."""
+        """A drop was reported and is not finished; ``cut_off``: what kept its sending, if so."""
         drop = left.drop
         entry = self._drops.put(drop, State.REPORTING)
-        entry.told = cut_off, left.rest
+        entry.reported = cut_off, left.rest
         self.open[drop.drop_id] = left.rest
         if left.moved:
             self._moves += 1
@@ -377,7 +377,7 @@ class Scheduler:
         if isinstance(error, StorageError):
             self.trouble = error
             entry = self._drops.find(drop.drop_id)
-            known = self.open.get(drop.drop_id), *((entry and entry.told) or ())
+            known = self.open.get(drop.drop_id), *((entry and entry.reported) or ())
             if rest_after(drop, error) not in known:
                 log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
         else:

@@ -66,7 +66,7 @@ def explain(
     return [
         _explained(fault, settings, given, env_prefix)
         for fault in error.errors(include_url=False)
-        # A variable that is no setting is told as that, once.
+        # A variable that is no setting is reported once, as such.
         if fault["type"] != "extra_forbidden" or not _by_variable(fault["loc"], env_prefix)
     ]
 

@@ -83,7 +83,7 @@ class Runner:
     def finish(
         self, ended: Sequence[tuple[Drop, DeliveryResult]]
     ) -> list[Closed | LeftOpen | Exception]:
-        """Report drops that came back from delivery, and close those that are through.
+        """Report drops that came back from delivery, and close those that are finished.
 
         What became of each, in their order.
         """
@@ -114,7 +114,7 @@ class Runner:
         rest = rest_of(drop, back) or _rest_by_rows(drop, settled)
         try:
             self._closer.report_open(drop, settled, rest)
-        except Exception as error:  # noqa: BLE001 - it is this drop's, and told as such
+        except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             return error
         waits_alone = rest.cause is Cause.EARLIER and rest.waits_for
         (log.info if waits_alone else log.warning)(

@@ -120,7 +120,7 @@ class Claims:
             return self._move(ready, drop_id)
         except Fenced:
             raise
-        except Exception as error:  # noqa: BLE001 - a bug with one name, told by who asked
+        except Exception as error:  # noqa: BLE001 - a bug with one name, reported by the caller
             return error
 
     def _move(self, ready: ReadyFile, drop_id: str) -> Path | None:

@@ -1,8 +1,8 @@
 """The courier profiles of a root: the built-in ones, overlaid by those in ``ROOT/couriers``.
 
 They are read again when a file there changes, so that a running service knows what somebody has
-just taught it. A change that cannot be understood is told and passed over: the service goes on with
-what it knew.
+just taught it. A change that cannot be understood is logged and passed over: the service goes on
+with what it knew.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +49,7 @@ class LiveProfiles(Mapping[str, Profile]):
         return len(self._fresh())
 
     def own(self) -> OwnProfiles:
-        """Return the root's own, as (path, text): what is told to the process that reads.
+        """Return the root's own, as (path, text), for the process that reads.
 
         Looked at anew: a file dropped right after its profile was saved is read by it.
         """

@@ -88,7 +88,7 @@ def _begun(folder: Path, known: bytearray) -> int:
         head = _head(handle)
         whole = head + known
         if not head.strip() or os.write(handle, whole) != len(whole):
-            raise OSError("it cannot be told whose it is")
+            raise OSError("it is not known whose it is")
     except OSError:
         os.close(handle)
         raise

@@ -42,7 +42,7 @@ class LeftAlone(Struct, frozen=True, kw_only=True):
     """Something in the inbox that is never picked up.
 
     ``strange`` is true for what somebody may have meant as a manifest (a symlink, a folder called
-    ``x.csv``) and should be told about; false for hidden, temporary and marker files.
+    ``x.csv``) and should be reported; false for hidden, temporary and marker files.
     """
 
     path: Path

@@ -41,7 +41,7 @@ def writer_of(handle: int) -> Writer:
     if _is_shared(os.fstat(handle).st_dev):
         return Writer.UNKNOWN
     try:
-        # Whoever waits is told of by a signal. SIGIO, the one by default, would end us.
+        # Whoever waits is announced by a signal. SIGIO, the one by default, would end us.
         fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
@@ -87,14 +87,14 @@ def _writes(process: Path, handle: str, this: os.stat_result) -> bool:
     try:
         if not os.path.samestat((process / "fd" / handle).stat(), this):
             return False
-        told = (process / "fdinfo" / handle).read_text("ascii")
+        text = (process / "fdinfo" / handle).read_text("ascii")
     except OSError:
         return False  # closed meanwhile
-    flags = next(line for line in told.splitlines() if line.startswith("flags:"))
+    flags = next(line for line in text.splitlines() if line.startswith("flags:"))
     return int(flags.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
 
 
-def is_told_of_all(pid: int) -> bool | None:
+def sees_all_files(pid: int) -> bool | None:
     """Tell whether this process can see who writes files of other users; None if unknown."""
     with suppress(OSError, ValueError, StopIteration):
         lines = Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines()

@@ -89,7 +89,7 @@ def prepare_blocks(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBloc
     ``normalise``.
 
     Raises ``DropRefused`` (``HEADER_DUPLICATE``, ``ID_COLUMN_AMBIGUOUS``) when two columns that are
-    the same differ; in which of the blocks is not told.
+    the same differ; in which of the blocks is not said.
     """
     blocks = [each.block for each in wanted]
     mapping, profile = wanted[0].mapping, wanted[0].profile
@@ -182,7 +182,7 @@ def _findings(
     place = Place(profile=profile, headings={role: mapping.header(role) for role in Role})
     return [
         _finding(rule, canonical.evidence[rule.fact], block.rows, rows, place)
-        for rule, rows in judgement.told
+        for rule, rows in judgement.broken
     ]
 
 
@@ -195,11 +195,11 @@ def _finding(
     """
     index, distinct = evidence.of(rows)
     where = place.at(rule.role)
-    told = pa.array([rule.words(each, where) for each in distinct], pa.string())
+    words = pa.array([rule.words(each, where) for each in distinct], pa.string())
     records = pa.array(numbers[rows]).cast(pa.string())
     heading = f", {evidence.heading}: " if evidence.heading else ""
     sentences = pc.binary_join_element_wise(
-        "Row ", records, heading, told.take(pa.array(index)), ""
+        "Row ", records, heading, words.take(pa.array(index)), ""
     )
     column = rule.role.value if rule.role else ""
     return Finding(code=rule.code, column=column, rows=rows, sentences=sentences)
@@ -208,7 +208,7 @@ def _finding(
 def _dropped(judgement: Judgement) -> dict[Role, Rows]:
     """Return for each delivery date which rows go without it."""
     dropped: dict[Role, Rows] = {}
-    for rule, rows in judgement.told:
+    for rule, rows in judgement.broken:
         if rule.code is Code.DATE_DROPPED and rule.role is not None:
             dropped[rule.role] = np.union1d(dropped.get(rule.role, rows), rows)
     return dropped
@@ -259,7 +259,7 @@ def _shown_ids(
 ) -> pa.Array:
     """Return the ids as they are sent; one that is rejected as it stands in the file."""
     bad = np.zeros(len(block), dtype=np.bool_)
-    for rule, rows in judgement.told:
+    for rule, rows in judgement.broken:
         if rule.role is Role.ORDER_ID and rule.code.kind is Kind.REJECT:
             bad[rows] = True
     if not bad.any():

@@ -215,8 +215,8 @@ def _put_ids(facts: _Facts) -> pa.Array:
     at = facts.mapping.columns[Role.ORDER_ID]
     kinds = facts.block.kinds.get(at)
     ids = canonical_ids(facts.block.cells[at], kinds)
-    told = np.zeros(len(facts.block), dtype=np.int8) if kinds is None else kinds
-    both = pa.StructArray.from_arrays([ids, pa.array(told, pa.int8())], ["text", "kind"])
+    id_kinds = np.zeros(len(facts.block), dtype=np.int8) if kinds is None else kinds
+    both = pa.StructArray.from_arrays([ids, pa.array(id_kinds, pa.int8())], ["text", "kind"])
     facts.put(Fact.ID, both, role=Role.ORDER_ID)
     return ids
 
@@ -362,10 +362,10 @@ def _put_dates(
         unasked = read.two_way | (read.unlisted & (milestones == 0))
         facts.columns[age] = pa.array(times.ms - now_ms, mask=~times.read | unasked)
         facts.evidence[age] = evidence
-        told = np.where(times.ms == UNREADABLE, DateKind.UNREADABLE, DateKind.SOUND)
+        date_kinds = np.where(times.ms == UNREADABLE, DateKind.UNREADABLE, DateKind.SOUND)
         if role in mixed:
-            told[times.read] = DateKind.MIXED
-        facts.flag(kind, told, evidence)
+            date_kinds[times.read] = DateKind.MIXED
+        facts.flag(kind, date_kinds, evidence)
         facts.flag(order, read.two_way, evidence)
         found[role] = times
     return found
@@ -382,11 +382,11 @@ def _with_events(
     Such a column is not listed by name, so a cell of it that cannot be read says nothing.
     """
     none = np.zeros(len(dates.facts.block), dtype=np.bool_)
-    for column, told in events(dates.facts.mapping):
+    for column, nearness in events(dates.facts.mapping):
         other = dates.guard(column, now_ms)
         if read is None:
             read = replace(other, times=Times(ms=np.full(len(none), ABSENT, dtype=np.int64)))
-        sound = other.times.read & concerns(milestones, told) & (read.times.ms == ABSENT)
+        sound = other.times.read & concerns(milestones, nearness) & (read.times.ms == ABSENT)
         read = other.over(read, sound)
     return read
 
@@ -431,11 +431,13 @@ def _stale_reasons(
     if Role.REASON_CODE in facts.mapping.columns and len(rows):
         encoded = cells.take(pa.array(rows)).dictionary_encode()
         heading = facts.mapping.header(Role.REASON_CODE)
-        told = [
+        stale = [
             not is_absent(fold(cell)) and speaks_of_failure(heading, cell)
             for cell in encoded.dictionary.to_pylist()
         ]
-        found[rows] = np.array(told, dtype=np.bool_)[encoded.indices.to_numpy(zero_copy_only=False)]
+        found[rows] = np.array(stale, dtype=np.bool_)[
+            encoded.indices.to_numpy(zero_copy_only=False)
+        ]
     return found
 
 

@@ -28,7 +28,7 @@ MARGIN = 5.0
 _SHORT = 4
 """Words with fewer letters are not misspelt ones."""
 
-_MOST_TOLD = 10
+_MOST_NAMED = 10
 """Hidden columns that are named."""
 
 _ID = Role.ORDER_ID
@@ -83,7 +83,7 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
 
         Our own ``_reject`` columns are not among them.
 
-        A column that only repeats another under the same header is not told either.
+        A column that only repeats another under the same header is not listed either.
         """
         used = {*self.columns.values(), *self.helpers.values()}
         used.update(other for others in self.twins.values() for other in others)
@@ -118,7 +118,7 @@ def map_columns(
         if (found := _first(folded, aliases)) is not None
     }
     matched = {role: _match(folded[at], role, profile) for role, at in columns.items()}
-    notices = [] if hidden.isdisjoint(_named(folded)) else [_told_hidden(headers, folded, hidden)]
+    notices = [] if hidden.isdisjoint(_named(folded)) else [_hidden_notice(headers, folded, hidden)]
     if orders and folded[orders[0]] not in profile.headers.get(_ID, ()):
         matched[_ID] = Match.CLOSE
         notices.append(_guessed(headers[orders[0]], _ID, "the order id"))
@@ -277,12 +277,12 @@ def _named(folded: Sequence[str]) -> list[int]:
     return [at for at, heading in enumerate(folded) if heading]
 
 
-def _told_hidden(headers: Sequence[str], folded: Sequence[str], hidden: frozenset[int]) -> Notice:
+def _hidden_notice(headers: Sequence[str], folded: Sequence[str], hidden: frozenset[int]) -> Notice:
     names = [quoted(" ".join(headers[at].split())) for at in _named(folded) if at in hidden]
-    more = f" and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else ""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return Notice(
         code=Code.HIDDEN_COLUMN,
-        message=f"Hidden in the sheet: {', '.join(names[:_MOST_TOLD])}{more}. A hidden column is "
+        message=f"Hidden in the sheet: {', '.join(names[:_MOST_NAMED])}{more}. A hidden column is "
         "read only where no visible one says the same. Unhide or delete them to be sure.",
     )
 

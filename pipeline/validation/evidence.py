@@ -46,7 +46,7 @@ _SEEN = 256
 _NEARLY_ALL = 0.8
 _FREE_TEXT = (Role.REMARK, Role.LOCATION)
 
-#: Filled: what stands there is told by its kind, so that ten thousand AWBs are one case.
+#: Filled: what stands there is known by its kind, so that ten thousand AWBs are one case.
 _FILLED = "filled in"
 
 
@@ -220,10 +220,10 @@ def _claims(cells: pa.Array, look: Look | None) -> pa.Array | None:
     encoded = cells.dictionary_encode()
     words = encoded.dictionary.to_pylist()
     letters = _letters(look, words)
-    told = [_told(cell, look, letters) for cell in words]
-    if not any(told):
+    claims = [_claim(cell, look, letters) for cell in words]
+    if not any(claims):
         return None
-    return pa.array(told, pa.string()).take(encoded.indices)
+    return pa.array(claims, pa.string()).take(encoded.indices)
 
 
 def _letters(look: Look, words: Sequence[str]) -> Mapping[str, Direction]:
@@ -280,7 +280,7 @@ def _mostly_statuses(cells: pa.Array, table: StatusTable) -> bool:
     )
 
 
-def _told(cell: str, look: Look, letters: Mapping[str, Direction]) -> str:
+def _claim(cell: str, look: Look, letters: Mapping[str, Direction]) -> str:
     if len(cell) >= _SEEN:
         return ""
     way = letters.get(fold(cell)) or claim_of(cell, look)

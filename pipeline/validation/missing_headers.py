@@ -116,16 +116,16 @@ def _advice(
             f'"{profile.name}": delete the "?" before {listed} there if that is the column'
         )
     names = [quoted(name) for name in profile.shown_headers.get(role, ())[:3]]
-    told = f"name the column of the {spoken(role)} {' or '.join(names) or quoted(role.value)}"
+    advice = f"name the column of the {spoken(role)} {' or '.join(names) or quoted(role.value)}"
     if role is Role.STATUS and is_of_returns(headings):
         return (
-            f"{told} and write what happened, such as Return Picked Up or Return Delivered: the "
+            f"{advice} and write what happened, such as Return Picked Up or Return Delivered: the "
             "headings are those of returns"
         )
     near = _nearest(role, headings, profile, below)
     if near:
-        told += f" (did you mean {' or '.join(quoted(each) for each in near)}?)"
-    return told
+        advice += f" (did you mean {' or '.join(quoted(each) for each in near)}?)"
+    return advice
 
 
 def _nearest(

@@ -193,8 +193,8 @@ def choose_profile(
     fitting = [profile for profile in profiles.values() if _is_own(headers, profile, profiles)]
     if len(fitting) == 1:
         why = "its header is this courier's"
-        told = (read_as(fitting[0], why, named),) if named else ()
-        return Choice(profile=fitting[0], why=why, notices=told)
+        notices = (read_as(fitting[0], why, named),) if named else ()
+        return Choice(profile=fitting[0], why=why, notices=notices)
     if named:
         return Choice(
             profile=careful(profiles),

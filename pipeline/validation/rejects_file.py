@@ -268,13 +268,13 @@ def parent_of(manifest: Manifest, family: EarlierDrops) -> str | None:
 def couriers(block: Block, headers: tuple[str, ...], family: EarlierDrops) -> list[str | None]:
     """Return for each row the courier of the drop that it came from, None where nobody knows it."""
     found: dict[str, str | None] = {}
-    told = []
+    names = []
     for reference in references(block, headers):
         drop_id = reference[0] if reference else ""
         if drop_id not in found:
             found[drop_id] = family.courier(drop_id) if drop_id else None
-        told.append(found[drop_id])
-    return told
+        names.append(found[drop_id])
+    return names
 
 
 def unguarded(block: Block, sheet: Sheet, manifest: Manifest) -> Block:

@@ -20,7 +20,7 @@ from pipeline.core.model import Block, Notice
 from pipeline.validation.columns import ColumnMap, data_header
 from schemas.codes import Code
 from schemas.courier import DateRule, Profile
-from schemas.date_headings import TimeNearness, brings_up_to_date, concerned, event_told
+from schemas.date_headings import TimeNearness, brings_up_to_date, concerned, event_meant
 from schemas.vocabulary import DATE_ROLES, DELIVERY_DATES, CellKind, Role
 
 Order = Literal["day", "month"]
@@ -107,7 +107,7 @@ def with_dates(mapping: ColumnMap, profile: Profile) -> ColumnMap:
     used = {*mapping.columns.values(), *mapping.helpers.values()}
     used |= {other for others in mapping.twins.values() for other in others}
     helpers = dict(mapping.helpers)
-    told = []
+    events_at = []
     for at, heading in enumerate(mapping.headers):
         folded = data_header(heading)
         if at in used or not folded or folded in profile.nothing:
@@ -115,10 +115,10 @@ def with_dates(mapping: ColumnMap, profile: Profile) -> ColumnMap:
         for role in DELIVERY_DATES:
             if role in mapping.columns and brings_up_to_date(heading, profile.headers[role]):
                 helpers.setdefault(f"{_NEWER}{role}", at)
-        event = event_told(heading)
+        event = event_meant(heading)
         if at not in helpers.values() and event is not None:
-            told.append((event, at))
-    helpers |= {f"{_EVENT}{number}": at for number, (_, at) in enumerate(sorted(told))}
+            events_at.append((event, at))
+    helpers |= {f"{_EVENT}{number}": at for number, (_, at) in enumerate(sorted(events_at))}
     return replace(mapping, helpers=helpers)
 
 
@@ -130,9 +130,9 @@ def newer(mapping: ColumnMap, role: Role) -> int | None:
 def events(mapping: ColumnMap) -> Iterator[tuple[int, TimeNearness]]:
     """Give the columns that may hold a row's event time, and of which event."""
     for name, at in mapping.helpers.items():
-        told = event_told(mapping.headers[at]) if name.startswith(_EVENT) else None
-        if told is not None:
-            yield at, told
+        nearness = event_meant(mapping.headers[at]) if name.startswith(_EVENT) else None
+        if nearness is not None:
+            yield at, nearness
 
 
 def date_rules(mapping: ColumnMap, profile: Profile) -> dict[int, DateRule]:
@@ -145,9 +145,11 @@ def date_rules(mapping: ColumnMap, profile: Profile) -> dict[int, DateRule]:
     return {at: profile.date_rule(role) for at, role in columns}
 
 
-def concerns(milestones: npt.NDArray[np.int8], told: TimeNearness) -> npt.NDArray[np.bool_]:
+def concerns(milestones: npt.NDArray[np.int8], nearness: TimeNearness) -> npt.NDArray[np.bool_]:
     """Return the rows for which a time counts; one of any event also for rows without milestone."""
-    wanted = [int(each) for each in concerned(told)] + ([0] if told is TimeNearness.EVENT else [])
+    wanted = [int(each) for each in concerned(nearness)] + (
+        [0] if nearness is TimeNearness.EVENT else []
+    )
     found: npt.NDArray[np.bool_] = np.isin(milestones, wanted)
     return found
 

@@ -160,9 +160,9 @@ def _resolve(
 
     def ruled_elsewhere(text: str) -> Ruling:
         # Another column may say in words what this one says in a code of its type.
-        told = ruled(text)
-        plain = told.verdict is StatusVerdict.UNKNOWN and kind
-        return profile.statuses.rule(text, direction=direction) if plain else told
+        first = ruled(text)
+        plain = first.verdict is StatusVerdict.UNKNOWN and kind
+        return profile.statuses.rule(text, direction=direction) if plain else first
 
     ruling = ruled(status)
     other = next(
@@ -221,9 +221,9 @@ def _claims(
 
     A file's name counts only where nothing else does.
     """
-    told = [pair for pair in zip(sources, said, strict=True) if pair[1]]
-    nearer = [pair for pair in (*told, *around.items()) if pair[0] != FILE_NAME]
+    claims = [pair for pair in zip(sources, said, strict=True) if pair[1]]
+    nearer = [pair for pair in (*claims, *around.items()) if pair[0] != FILE_NAME]
     return [
         _Claim(source=source, cell=cell_said(source, cell), direction=direction_said(source, cell))
-        for source, cell in nearer or told
+        for source, cell in nearer or claims
     ]

@@ -39,7 +39,7 @@ class DropObject(BaseModel):
     same_as: str | None = Field(description="An earlier drop with the same bytes.")
     request: str | None = Field(description="retry or cancel, while somebody asks for it.")
     read_again_as: str | None = Field(description="The drop that its file became when read again.")
-    verdict: str = Field(description="What it came to, in one sentence.")
+    verdict: str = Field(description="The result, in one sentence.")
     progress: ProgressObject | None
     need: int = Field(description="Rows that need a person now: not corrected, not set aside.")
     corrected: int = Field(description="Its rows that were corrected since.")
@@ -275,7 +275,7 @@ class SendOrder(BaseModel):
 
     note: str = Field(default="", max_length=1000)
     sure: str = Field(
-        default="", max_length=60, description="As a 409 for one order id in several rows told."
+        default="", max_length=60, description="As in the 409 for one order id in several rows."
     )
 
 

@@ -171,9 +171,13 @@ def _problem(request: Request, status: int, message: str, hint: str = "") -> Res
 
 def _back(request: Request) -> str:
     """Return the page of ours that somebody was on, else the first."""
-    came = urlsplit(request.headers.get("referer", ""))
-    ours = came.netloc == request.headers.get("host") and came.path != request.url.path
-    return f"{came.path}?{came.query}".rstrip("?") if ours and came.path.startswith("/") else "/"
+    referer = urlsplit(request.headers.get("referer", ""))
+    ours = referer.netloc == request.headers.get("host") and referer.path != request.url.path
+    return (
+        f"{referer.path}?{referer.query}".rstrip("?")
+        if ours and referer.path.startswith("/")
+        else "/"
+    )
 
 
 async def _log_in_first(request: Request, _error: Exception) -> Response:

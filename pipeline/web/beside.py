@@ -1,7 +1,7 @@
 """``run --web``: the page in a process beside the run, so that readers cost delivery nothing.
 
-The same command a person would start, told to end when its stdin closes. The kernel closes it when
-the run ends, whatever ends it.
+It is the command that a person would start; it ends when its stdin closes. The kernel closes it
+when the run ends, whatever ends it.
 """
 
 import os

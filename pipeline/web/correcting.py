@@ -72,12 +72,12 @@ def row_as_it_is(rejects: Rejects, draft: Draft, line: int) -> tuple[str, ...]:
 def what_is_left(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> Rejects:
     """Return only these lines, those that came back with their newest cells, codes and message."""
     place = {line: at for at, line in enumerate(lines.tolist())}
-    back = {line: told for line, told in draft.again.items() if line in place}
+    back = {line: came_back for line, came_back in draft.again.items() if line in place}
     wanted = pa.array(lines)
     codes, messages = (each.take(wanted).to_pylist() for each in (rejects.codes, rejects.messages))
     table = rejects.table.take(wanted)
-    for line, told in back.items():
-        codes[place[line]], messages[place[line]] = told
+    for line, came_back in back.items():
+        codes[place[line]], messages[place[line]] = came_back
     if back:
         columns = [table.column(at).to_pylist() for at in range(table.num_columns)]
         for line in back:
@@ -191,13 +191,13 @@ def _codes(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> pa.A
     So it is not held any more because of other rows.
     """
     changed = changed_lines(rejects, draft)
-    told = []
+    joined = []
     for line, codes in zip(lines.tolist(), rejects.codes.take(pa.array(lines)), strict=True):
         labels = codes.as_py().split(";")
         if draft.chosen.get(line) and not changed[line]:
             labels = [label for label in labels if label not in HELD_AS.values()]
-        told.append(";".join(labels))
-    return pa.array(told, pa.string())
+        joined.append(";".join(labels))
+    return pa.array(joined, pa.string())
 
 
 def _pieces(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> Iterator[bytes]:

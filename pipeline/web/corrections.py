@@ -106,13 +106,13 @@ def _come_back(front: Front, drop: DropLine, rejects: Rejects, fixed: Set[int]) 
     with front.drafts.changing(drop.drop_id, rejects) as sheet:
         line_of_row = {int(row): line for line, row in enumerate(rejects.rows.to_pylist())}
         for child in new:
-            for row, values, told in _returned(front, child, rejects, sheet.draft):
+            for row, values, verdict in _returned(front, child, rejects, sheet.draft):
                 line = line_of_row.get(row)
                 if line is None or row in fixed:
                     continue
                 now = correcting.row_as_it_is(rejects, sheet.draft, line)
-                codes = told[0] or rejects.codes[line].as_py()
-                sheet.draft = sheet.draft.came_back(line, values or now, (codes, told[1]))
+                codes = verdict[0] or rejects.codes[line].as_py()
+                sheet.draft = sheet.draft.came_back(line, values or now, (codes, verdict[1]))
         seen = {*sheet.draft.seen, *(each.drop_id for each in new)}
         sheet.draft = replace(sheet.draft, seen=tuple(sorted(seen)))
         return sheet.draft
@@ -158,8 +158,8 @@ def _returned(
             values = tuple(
                 "" if at is None else back.table.column(at)[line].as_py() for at in places
             )
-            told = (back.codes[line].as_py(), back.messages[line].as_py())
-            yield there[int(here)], values, told
+            verdict = (back.codes[line].as_py(), back.messages[line].as_py())
+            yield there[int(here)], values, verdict
 
 
 def replace_value(
@@ -181,16 +181,16 @@ def replace_value(
             "report several orders as one.",
         )
     changed = correcting.rows_with_value(table.left, rule)
-    told = f'{counted(changed, "row")} changed: "{rule.old}" is now "{rule.new}".'
+    message = f'{counted(changed, "row")} changed: "{rule.old}" is now "{rule.new}".'
     if rule.old == rule.new:
-        told = "Undone." + _unlearn(front, table, rule)
+        message = "Undone." + _unlearn(front, table, rule)
     elif remember_for:
         lesson = _learn(front, visitor, table, rule, remember_for, who)
-        told += lesson[1]
+        message += lesson[1]
         rule = replace(rule, taught=lesson[0])
     with front.drafts.changing(drop.drop_id, rejects) as sheet:
         sheet.draft = sheet.draft.with_rule(rule)
-    return told
+    return message
 
 
 def _learn(
@@ -257,8 +257,8 @@ def _sent_with(front: Front, table: Table, order_id: str) -> list[tuple[str, str
         records = sheet.records(sheet.where("order_id", order_id).tolist())
     except StorageError:
         return []
-    told = [dict(zip(sheet.header, cells, strict=False)) for cells in records]
-    return [(each["row"], each["awb"].strip()) for each in told if each["outcome"] in _SENT]
+    rows = [dict(zip(sheet.header, cells, strict=False)) for cells in records]
+    return [(each["row"], each["awb"].strip()) for each in rows if each["outcome"] in _SENT]
 
 
 def send(

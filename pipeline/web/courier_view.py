@@ -70,15 +70,15 @@ def columns_of(profile: Profile) -> list[dict[str, Any]]:
 
 def facts_of(profile: Profile, zone: str) -> list[tuple[str, str]]:
     """Return what holds for all its files, in words."""
-    told = [("Files are called", ", ".join(profile.file_names) or "anything")]
-    told.append(("Times", f"of {profile.zone or zone}, where they name no other zone"))
+    facts = [("Files are called", ", ".join(profile.file_names) or "anything")]
+    facts.append(("Times", f"of {profile.zone or zone}, where they name no other zone"))
     parcels = "one of them is" if profile.parcels == ANY else "all of them are"
-    told.append(("An order with several parcels is delivered when", parcels))
+    facts.append(("An order with several parcels is delivered when", parcels))
     if profile.nothing:
-        told.append(("Means nothing about the order", ", ".join(sorted(profile.nothing))))
+        facts.append(("Means nothing about the order", ", ".join(sorted(profile.nothing))))
     if profile.auto_dispatch:
-        told.append(("Pickups", "are not sent: every order is auto-dispatched"))
-    return told
+        facts.append(("Pickups", "are not sent: every order is auto-dispatched"))
+    return facts
 
 
 def words_in(site: Site, profile: Profile, used: Used) -> list[WordLine]:

@@ -47,35 +47,39 @@ class CourierDay(Struct, frozen=True, kw_only=True):
 
 def couriers_on(site: Site, tally: Tally, day: date) -> list[CourierDay]:
     """Return every courier that sent something on a day, or should have."""
-    came: dict[str, list[Counted]] = defaultdict(list)
+    by_courier: dict[str, list[Counted]] = defaultdict(list)
     for each in tally.drops():
         if each.day == day:
-            came[each.courier].append(each)
+            by_courier[each.courier].append(each)
     since, until = tally.span_of(day.isoformat())
     search = Search(since=since, until=until, to_do=True, limit=_MOST)
     left: Counter[str] = Counter()
     for line in site.ledger.search(search):
         left[line.courier] += line.need
     found = []
-    for name in sorted({*came, *(n for n, p in site.profiles.items() if p.expect is not None)}):
-        one = _of_courier(site, name, day, came.get(name, ()), left[name])
+    for name in sorted(
+        {*by_courier, *(n for n, p in site.profiles.items() if p.expect is not None)}
+    ):
+        one = _of_courier(site, name, day, by_courier.get(name, ()), left[name])
         if one.files or one.expected is not None:
             found.append(one)
     return found
 
 
-def _of_courier(site: Site, name: str, day: date, came: Sequence[Counted], left: int) -> CourierDay:
+def _of_courier(
+    site: Site, name: str, day: date, files: Sequence[Counted], left: int
+) -> CourierDay:
     profile = site.profiles.get(name)
     rows: Counter[str] = Counter()
-    for each in came:
+    for each in files:
         rows.update(each.rows)
-    first = min((each.received_at for each in came), default=None)
+    first = min((each.received_at for each in files), default=None)
     expected = _expected(site, profile, day) if profile is not None else None
     over = expected is not None and site.clock.now() > expected
     return CourierDay(
         courier=name,
         title=profile.title if profile else name,
-        files=len(came),
+        files=len(files),
         first=first,
         expected=expected,
         late=over and expected is not None and (first is None or first > expected),

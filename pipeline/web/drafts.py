@@ -76,7 +76,7 @@ class Draft(Struct, frozen=True, kw_only=True):
         cells = {k: v for k, v in self.cells.items() if k != line}
         return replace(self, cells={**cells, line: row} if row else cells)
 
-    def came_back(self, line: int, values: Sequence[str], told: tuple[str, str]) -> "Draft":
+    def came_back(self, line: int, values: Sequence[str], verdict: tuple[str, str]) -> "Draft":
         """Return the draft with a line open again, as it was sent with these cells."""
         plain = replace(self, cells={k: v for k, v in self.cells.items() if k != line})
         return replace(
@@ -84,7 +84,7 @@ class Draft(Struct, frozen=True, kw_only=True):
             cells={**plain.cells, line: dict(enumerate(values))},
             chosen={k: v for k, v in self.chosen.items() if k != line},
             sent={k: v for k, v in self.sent.items() if k != line},
-            again={**self.again, line: told},
+            again={**self.again, line: verdict},
             tried={**self.tried, line: tuple(values)},
         )
 
@@ -105,24 +105,24 @@ class Drafts:
         """Return what was changed so far; nothing when the rejects file was written anew since."""
         identity = tuple(rejects.identity)
         try:
-            told = orjson.loads(self._path(drop_id).read_bytes())
+            fields = orjson.loads(self._path(drop_id).read_bytes())
             draft = Draft(
-                identity=tuple(told["identity"]),
+                identity=tuple(fields["identity"]),
                 cells={
                     int(line): {int(column): str(value) for column, value in row.items()}
-                    for line, row in told["cells"].items()
+                    for line, row in fields["cells"].items()
                 },
-                rules=tuple(Rule(**each) for each in told["rules"]),
-                chosen={int(line): bool(wanted) for line, wanted in told["chosen"].items()},
-                sent={int(line): str(batch) for line, batch in told["sent"].items()},
-                again={int(k): (str(v[0]), str(v[1])) for k, v in told.get("again", {}).items()},
-                tried={int(k): tuple(v) for k, v in told.get("tried", {}).items()},
-                seen=tuple(told.get("seen", ())),
+                rules=tuple(Rule(**each) for each in fields["rules"]),
+                chosen={int(line): bool(wanted) for line, wanted in fields["chosen"].items()},
+                sent={int(line): str(batch) for line, batch in fields["sent"].items()},
+                again={int(k): (str(v[0]), str(v[1])) for k, v in fields.get("again", {}).items()},
+                tried={int(k): tuple(v) for k, v in fields.get("tried", {}).items()},
+                seen=tuple(fields.get("seen", ())),
                 judged={
                     int(line): tuple((place, message) for place, message in faults)
-                    for line, faults in told.get("judged", {}).items()
+                    for line, faults in fields.get("judged", {}).items()
                 },
-                touched={int(k): (v[0], v[1]) for k, v in told.get("touched", {}).items()},
+                touched={int(k): (v[0], v[1]) for k, v in fields.get("touched", {}).items()},
             )
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return Draft(identity=identity)

@@ -90,8 +90,8 @@ def progress_of(site: Site, drop: DropLine) -> tuple[Progress, Mapping[str, int]
     sent = dict(site.ledger.sent(drop.seq))
     waiting = sent.pop(None, 0)
     answered = sum(sent.values())
-    told = {str(outcome): count for outcome, count in sent.items()}
-    return Progress(answered=answered, total=answered + waiting), told
+    counts = {str(outcome): count for outcome, count in sent.items()}
+    return Progress(answered=answered, total=answered + waiting), counts
 
 
 def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int) -> ResultRows:
@@ -111,19 +111,19 @@ def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int
 def _rows(sheet: SheetFile, numbers: Sequence[int]) -> list[Row]:
     found = []
     for cells in sheet.records(numbers):
-        told = dict(zip(sheet.header, cells, strict=False))
+        cells_of = dict(zip(sheet.header, cells, strict=False))
         found.append(
             Row(
-                number=told.get("row", ""),
-                sheet=told.get("sheet", ""),
-                order_id=told.get("order_id", ""),
-                awb=told.get("awb", ""),
-                source_status=told.get("source_status", ""),
-                order_status=told.get("order_status", ""),
-                outcome=told.get("outcome", ""),
-                codes=tuple(filter(None, told.get("codes", "").split(";"))),
-                message=told.get("message", ""),
-                sent_at=told.get("sent_at", ""),
+                number=cells_of.get("row", ""),
+                sheet=cells_of.get("sheet", ""),
+                order_id=cells_of.get("order_id", ""),
+                awb=cells_of.get("awb", ""),
+                source_status=cells_of.get("source_status", ""),
+                order_status=cells_of.get("order_status", ""),
+                outcome=cells_of.get("outcome", ""),
+                codes=tuple(filter(None, cells_of.get("codes", "").split(";"))),
+                message=cells_of.get("message", ""),
+                sent_at=cells_of.get("sent_at", ""),
             )
         )
     return found

@@ -18,7 +18,7 @@ VALUES_SHOWN: Final = 20
 """Values of one fault that are listed; the grid has them all."""
 
 IDENTIFIERS: Final = (Role.ORDER_ID, Role.AWB)
-"""What a row is told from others by: corrected one row at a time."""
+"""Roles that identify a row: corrected one row at a time."""
 
 
 class Rejects(Struct, frozen=True, kw_only=True):
@@ -130,7 +130,7 @@ def bad_columns(rejects: Rejects, codes: str) -> dict[int, str]:
 
 def _group(rejects: Rejects, label: str, count: int, values: "Counter[str] | None") -> FaultGroup:
     code, _, role = label.partition(":")
-    told = Code.__members__.get(code)
+    known = Code.__members__.get(code)
     column = rejects.columns.get(role)
     common = values.most_common(VALUES_SHOWN) if values else []
     return FaultGroup(
@@ -139,9 +139,9 @@ def _group(rejects: Rejects, label: str, count: int, values: "Counter[str] | Non
         header=rejects.headers[column] if column is not None else role,
         column=column,
         count=count,
-        what=told.what if told else "",
-        fix=told.fix if told else "See the message of each row.",
-        example=told.example if told else "",
+        what=known.what if known else "",
+        fix=known.fix if known else "See the message of each row.",
+        example=known.example if known else "",
         values=[ValueFault(value=value, count=n) for value, n in common],
         more_values=max(0, len(values) - len(common)) if values else 0,
     )

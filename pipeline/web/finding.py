@@ -1,7 +1,7 @@
 """Finding an order, or an AWB: the ledger knows orders; AWBs stand in the results files.
 
-The results files are looked through newest first, for as long as a page may take; how far that came
-is told, and where to go on.
+The results files are looked through newest first, for as long as a page may take. The answer says
+how far it looked, and where to go on.
 """
 
 import csv
@@ -29,7 +29,7 @@ _DROPS: Final = 50
 _MOST_ORDERS: Final = 20
 MOST_IDS: Final = 100
 _AT_LENGTH: Final = 5
-"""Orders that are told with all that their results files say."""
+"""Orders that are shown with all that their results files say."""
 _SHORTEST: Final = 4
 _BETWEEN: Final = re.compile(r"[\s,;\"']+")
 _ID: Final = re.compile(r"[\w\-/#.]{4,100}")
@@ -201,11 +201,11 @@ def _orders_in(path: Path, awb: str) -> Iterator[str]:
             while at >= 0:
                 begin = data.rfind(b"\n", max(0, at - _LONGEST_LINE), at) + 1
                 end = data.find(b"\n", at, at + _LONGEST_LINE)
-                told = dict(
+                fields = dict(
                     zip(header, _cells(data[begin : end if end > 0 else None]), strict=False)
                 )
-                if told.get("awb") == awb and told.get("order_id"):
-                    yield told["order_id"]
+                if fields.get("awb") == awb and fields.get("order_id"):
+                    yield fields["order_id"]
                 at = data.find(wanted, end) if end > 0 else -1
     except (OSError, ValueError):  # not there, or empty
         return

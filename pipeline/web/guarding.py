@@ -108,12 +108,12 @@ class Guard:
         return _BODIES.get(scope["path"], _SMALL_BODY)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on. A client that hangs up is none of our faults, all else is told."""
+        """Pass a request on. A client that hangs up is no fault of ours; all else is reported."""
         try:
             await self._app(scope, receive, send)
         except ClientDisconnect:
             return
-        except Exception as error:  # noqa: BLE001 - a bug: told in the log and to who asked
+        except Exception as error:  # noqa: BLE001 - a bug: logged, and answered with 500
             response = await self._on_bug(Request(scope, receive), error)
             if not scope["answered"]:
                 await response(scope, receive, send)

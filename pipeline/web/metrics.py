@@ -90,11 +90,11 @@ class Measures(Collector):
 
 def _release() -> Iterator[Metric]:
     release = this_release()
-    told = GaugeMetricFamily(
+    metric = GaugeMetricFamily(
         "shipdrop_build_info", "1; its labels tell what runs", labels=("version", "commit")
     )
-    told.add_metric((release.version, release.commit), 1)
-    yield told
+    metric.add_metric((release.version, release.commit), 1)
+    yield metric
 
 
 def _health(health: Health) -> Iterator[Metric]:
@@ -115,9 +115,9 @@ def _health(health: Health) -> Iterator[Metric]:
     yield trouble
 
 
-def _cluster(told: Mapping[str, Any]) -> Iterator[Metric]:
+def _cluster(cluster: Mapping[str, Any]) -> Iterator[Metric]:
     """Yield what ``shipdrop cluster status`` tells, of all roots of the ledger."""
-    crew = told["workers"]
+    crew = cluster["workers"]
     workers = GaugeMetricFamily("shipdrop_workers", "Workers by state", labels=("state",))
     for state, count in (
         ("at work", sum(1 for each in crew if not each["stale"] and not each["draining"])),
@@ -127,7 +127,7 @@ def _cluster(told: Mapping[str, Any]) -> Iterator[Metric]:
         workers.add_metric((state.replace(" ", "_"),), count)
     yield workers
     segments = GaugeMetricFamily("shipdrop_segments", "Segments by state", labels=("state",))
-    for state, count in told["segments"].items():
+    for state, count in cluster["segments"].items():
         segments.add_metric((state,), count)
     yield segments
     for name, words, value in (
@@ -136,10 +136,10 @@ def _cluster(told: Mapping[str, Any]) -> Iterator[Metric]:
             "Since the last word of the worker that is silent longest",
             max((each["silent_seconds"] for each in crew), default=0),
         ),
-        ("worker_posts_stalled", "What silent workers hold", told["stalled"]),
-        ("jobs_waiting", "Jobs that no worker has taken yet", sum(told["queues"].values())),
-        ("quiet_seconds", "How long the API wants quiet yet", told["quiet_seconds"]),
-        ("sending_shut", "1 when the workers send nothing", int(told["shut"] is not None)),
+        ("worker_posts_stalled", "What silent workers hold", cluster["stalled"]),
+        ("jobs_waiting", "Jobs that no worker has taken yet", sum(cluster["queues"].values())),
+        ("quiet_seconds", "How long the API wants quiet yet", cluster["quiet_seconds"]),
+        ("sending_shut", "1 when the workers send nothing", int(cluster["shut"] is not None)),
     ):
         yield GaugeMetricFamily(f"shipdrop_{name}", words, value=value)
 

@@ -1,8 +1,9 @@
 """Telling people when something changes: refused files, rows that need them, late files, the API
-paused and back. What happens close together goes out as one message; nothing is told twice.
+paused and back. What happens close together goes out as one message; nothing is announced twice.
 
 Runs in a thread beside the service and looks only at what everybody can see: the ledger and the
-service's pulse. What was told is kept in ``state/notices.json``, so that a restart repeats nothing.
+service's pulse. What was announced is kept in ``state/notices.json``, so that a restart repeats
+nothing.
 """
 
 import logging
@@ -21,7 +22,7 @@ from msgspec import Struct, field
 from pipeline.core.errors import ShipdropError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
-from pipeline.service.health import Trouble, told_by
+from pipeline.service.health import Trouble, troubles_in
 from pipeline.service.health_file import HealthFile, has_scanned, is_fresh, read_pulse
 from pipeline.service.settings import NotifySettings
 from pipeline.service.wiring import Site
@@ -34,7 +35,7 @@ from schemas.display import shown
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS: Final = 5.0
-"""At most; where things are told sooner than that, as often as they are."""
+"""At most; where things are announced sooner than that, as often as they are."""
 _SHORTEST_LOOK: Final = 0.5
 _MOST_LINES: Final = 40
 _LOOKED_THROUGH: Final = 1_000
@@ -44,7 +45,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "storage": "storage",
     "api": "Fynd",
 }
-"""Trouble that people are told of → its name."""
+"""Trouble that is announced → its name."""
 
 
 class Kind(StrEnum):
@@ -71,7 +72,7 @@ Send = Callable[[str, str, Kind], bool]
 class NoticeMemory(Struct):
     """The memory of notices: the last closed drop, couriers' deadlines, troubles.
 
-    ``troubles``: trouble that was told and is not over → since when it was there.
+    ``troubles``: trouble that was announced and is not over → since when it was there.
     """
 
     closing: int
@@ -88,8 +89,8 @@ class Notices:
         self._digest = site.settings.notify.digest_seconds
         self._tally = Tally(site)
         self._path = site.root / "state" / "notices.json"
-        self._told = self._read()
-        self._kept = self._told.closing
+        self._memory = self._read()
+        self._kept = self._memory.closing
         self._waiting: list[Event] = []
         self._pages = site.settings.web.url.rstrip("/")
         self._first_at = 0.0
@@ -106,7 +107,7 @@ class Notices:
             self._at_once = True
         if not before and self._waiting:
             self._first_at = self._site.clock.monotonic()
-        if not self._waiting and self._told.closing - self._kept >= _LOOKED_THROUGH:
+        if not self._waiting and self._memory.closing - self._kept >= _LOOKED_THROUGH:
             self._write()
 
     def tell(self, *, at_once: bool = False) -> None:
@@ -134,8 +135,8 @@ class Notices:
 
     def _ends(self) -> Iterator[Event]:
         """Yield drops that ended since, and were refused or have rows that need a person."""
-        for drop in self._site.ledger.ended(self._told.closing):
-            self._told.closing = drop.closing
+        for drop in self._site.ledger.ended(self._memory.closing):
+            self._memory.closing = drop.closing
             if drop.state.closed and (words := _ended(drop)):
                 refused = drop.state is DropState.REFUSED
                 kind = Kind.FAILURE if refused else Kind.WARNING
@@ -148,27 +149,27 @@ class Notices:
             if each.late and each.due is not None
         }
         for name, due in missing.items():
-            if self._told.late.get(name) != due:
+            if self._memory.late.get(name) != due:
                 words = f"Late: no file of {name} has come; it was expected by {due[11:16]}."
                 yield Event(words, Kind.WARNING, f"/couriers/{name}")
-        for name in self._told.late.keys() - missing.keys():
+        for name in self._memory.late.keys() - missing.keys():
             yield Event(f"The late file of {name} has come.", Kind.SUCCESS, f"/couriers/{name}")
-        self._told.late = missing
+        self._memory.late = missing
 
     def _troubles(self) -> Iterator[Event]:
         """Yield trouble that has lasted, once, and its end. A service that is away says nothing."""
         pulse = self._site.pulse()
         if pulse is None or not is_fresh(pulse, self._site.clock.now()):
             return
-        now = {each.what: each for each in told_by(pulse) if each.what in _WORDS}
+        now = {each.what: each for each in troubles_in(pulse) if each.what in _WORDS}
         for what, trouble in now.items():
             lasted = what == "api" and pulse.api == "held"
-            if what not in self._told.troubles and (lasted or self._lasts(trouble.since)):
-                self._told.troubles[what] = trouble.since
+            if what not in self._memory.troubles and (lasted or self._lasts(trouble.since)):
+                self._memory.troubles[what] = trouble.since
                 yield Event(_begins(trouble, pulse), Kind.FAILURE)
-        for what, since in list(self._told.troubles.items()):
+        for what, since in list(self._memory.troubles.items()):
             if what not in now and (words := self._over(what, since, pulse)):
-                del self._told.troubles[what]
+                del self._memory.troubles[what]
                 yield Event(words, Kind.SUCCESS)
 
     def _lasts(self, since: str) -> bool:
@@ -176,7 +177,7 @@ class Notices:
         return seconds >= self._outage_seconds
 
     def _over(self, what: str, since: str, pulse: HealthFile) -> str:
-        """Say that a trouble that was told is over, if that is certain, else "".
+        """Say that a trouble that was announced is over, if that is certain, else "".
 
         A service that has just started knows of no trouble yet.
         """
@@ -197,16 +198,16 @@ class Notices:
     def _read(self) -> NoticeMemory:
         last = self._site.ledger.last_closing()
         try:
-            told = msgspec.json.decode(self._path.read_bytes(), type=NoticeMemory)
+            memory = msgspec.json.decode(self._path.read_bytes(), type=NoticeMemory)
         except (OSError, msgspec.MsgspecError):
             return NoticeMemory(closing=last)
-        told.closing = min(told.closing, last)  # the ledger may be one that was restored
-        return told
+        memory.closing = min(memory.closing, last)  # the ledger may be one that was restored
+        return memory
 
     def _write(self) -> None:
         with storing("write", self._path):
-            self._path.write_bytes(msgspec.json.encode(self._told))
-        self._kept = self._told.closing
+            self._path.write_bytes(msgspec.json.encode(self._memory))
+        self._kept = self._memory.closing
 
 
 def _ended(drop: DropLine) -> str:

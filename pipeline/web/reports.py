@@ -69,7 +69,7 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 class Report(_Totals, frozen=True, kw_only=True):
-    """The last days, the newest first, and what the same number of days before came to."""
+    """The last days, the newest first, and the same number of days before."""
 
     days: Sequence[DayTotals]
     couriers: Sequence[CourierTotals]
@@ -100,7 +100,7 @@ class Hour(Struct, frozen=True, kw_only=True):
 
 
 def report_of(tally: Tally, days: int, courier: str = "") -> Report:
-    """Return what the last days came to, of one courier or of all."""
+    """Return the counts of the last days, of one courier or of all."""
     today = tally.today()
     begin, earlier = today - timedelta(days=days - 1), today - timedelta(days=2 * days - 1)
     everything = [each for each in tally.drops() if each.day >= earlier]
@@ -157,13 +157,13 @@ def _problems(some: Sequence[Counted]) -> list[Problem]:
             drops[code].append(each)
     found = []
     for code, count in counts.most_common(_PROBLEMS):
-        told = Code.__members__.get(code)
+        known = Code.__members__.get(code)
         found.append(
             Problem(
                 code=code,
-                said=told.what if told else code,
+                said=known.what if known else code,
                 count=count,
-                of_files=told is not None and told.kind in _OF_FILES,
+                of_files=known is not None and known.kind in _OF_FILES,
                 drops=drops[code][::-1][:5],
             )
         )

@@ -1,6 +1,6 @@
 """Reads the CSV files we wrote ourselves, a page at a time: results and rejects of any length.
 
-A file is gone through once to find where its lines begin and what they may be filtered by; what is
+A file is read once to find where its lines begin and what they may be filtered by; what is
 kept of it is a few bytes per line. Its cells come back as they were before they were guarded.
 """
 

@@ -31,7 +31,7 @@ _UPLOADS_KEPT: Final = 5
 """So many of the largest uploads may wait for the word to send them; where there are more, those
 that have waited for ``_SURE_SECONDS`` go."""
 _CARD: Final = "card.json"
-_TOLD: Final = "checked.json"
+_CHECK: Final = "checked.json"
 _SENDING: Final = threading.Lock()
 
 
@@ -170,28 +170,28 @@ def split(site: Site, kept: Staged, wanted: Sequence[int]) -> str:
         couriers=tuple(kept.courier_of(place) for place in rest),
         left_out=(),
     )
-    told, paths = told_of(site, kept), kept.paths(site)
+    checked, paths = check_of(site, kept), kept.paths(site)
     for place, path in zip(rest, other.paths(site), strict=True):
         with storing("write", path):
             path.parent.mkdir(parents=True)
             os.link(paths[place], path)
     keep(site, other)
-    keep_told(site, other, [told[place] for place in rest])
+    keep_check(site, other, [checked[place] for place in rest])
     keep_out(site, kept, rest)
     return other.batch
 
 
-def keep_told(site: Site, kept: Staged, told: Any) -> None:  # noqa: ANN401 - JSON
-    """Keep what a check told of these files beside them. Raises StorageError."""
-    path = _place(site, kept.batch) / _TOLD
+def keep_check(site: Site, kept: Staged, checked: Any) -> None:  # noqa: ANN401 - JSON
+    """Keep what a check found in these files beside them. Raises StorageError."""
+    path = _place(site, kept.batch) / _CHECK
     with storing("write", path):
-        path.write_bytes(orjson.dumps(told))
+        path.write_bytes(orjson.dumps(checked))
 
 
-def told_of(site: Site, kept: Staged) -> Any:  # noqa: ANN401 - JSON
-    """Return what a check told of these files. Raises NotThere."""
+def check_of(site: Site, kept: Staged) -> Any:  # noqa: ANN401 - JSON
+    """Return what a check found in these files. Raises NotThere."""
     try:
-        return orjson.loads((_place(site, kept.batch) / _TOLD).read_bytes())
+        return orjson.loads((_place(site, kept.batch) / _CHECK).read_bytes())
     except (OSError, ValueError) as error:
         raise NotThere("These files were not checked.", hint="Choose them again.") from error
 

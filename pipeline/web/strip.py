@@ -7,13 +7,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
-from pipeline.service.health import Health, Trouble, look_at
+from pipeline.service.health import Health, Trouble, current_health
 from pipeline.service.wiring import Site
 from pipeline.web.waiting import Waiting, waiting_in
 
 _KEPT_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 1.0
-"""How long a look is waited for; who asks later is told what was seen last."""
+"""How long a look is waited for; who asks later gets what was seen last."""
 _TOO_LONG_SECONDS: Final = 10.0
 """A look that takes so long is trouble of its own."""
 
@@ -56,8 +56,8 @@ class Strip:
     def _look(self) -> None:
         health = None
         try:
-            health = look_at(self._site)
-            with suppress(StorageError):  # told among the troubles
+            health = current_health(self._site)
+            with suppress(StorageError):  # listed among the troubles
                 self._waiting = waiting_in(self._site, health)
         finally:
             with self._seen:

@@ -125,7 +125,7 @@ class Tally:
     def _catch_up(self) -> None:
         newest = max(self._drops, default=0)
         changed = self._site.ledger.changed(newest, self._closing)
-        # A drop that was not through and is gone now went back to waiting.
+        # A drop that was not finished and is gone now went back to waiting.
         for seq in self._open - {line.seq for line in changed}:
             self._drops.pop(seq, None)
         for line in changed:

@@ -294,7 +294,7 @@ class Teachings:
             if key in self._drafts:
                 return self._drafts[key]
         try:
-            made = self._site.readers.draft(Sample(path=path, name=name, title=title, told=said))
+            made = self._site.readers.draft(Sample(path=path, name=name, title=title, choices=said))
         except ReaderDied:
             raise _cannot_be_read(poison()) from None
         except DropRefused as refusal:

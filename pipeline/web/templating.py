@@ -73,8 +73,8 @@ def since(when: datetime, now: datetime) -> str:
 
 def address(path: str, **query: Any) -> str:  # noqa: ANN401 - whatever prints
     """Return a path with the parts of its query that say something."""
-    told = {key: value for key, value in query.items() if value not in {None, ""}}
-    return f"{path}?{urlencode(told)}" if told else path
+    given = {key: value for key, value in query.items() if value not in {None, ""}}
+    return f"{path}?{urlencode(given)}" if given else path
 
 
 @cache

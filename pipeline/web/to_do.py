@@ -21,7 +21,7 @@ from pipeline.web.waiting import Waiting, WaitingFile
 Kind = Literal["rows", "api", "refused", "waiting", "late"]
 KINDS: Final[tuple[Kind, ...]] = ("rows", "refused", "waiting", "late", "api")
 MOST: Final = 50
-"""Drops that are told one by one, the oldest."""
+"""Drops that are listed one by one, the oldest."""
 _MOST_PUT_OFF: Final = 1_000
 
 
@@ -86,16 +86,16 @@ class ToDo:
         return next((each for each in found if each.drop_id != drop_id), None)
 
     def files(self) -> int:
-        """Return how many files there are to see to, told one by one or not."""
+        """Return how many files there are to see to, listed one by one or not."""
         return self._site.ledger.hits(Search(to_do=True))
 
     def set_aside(self, item: Item, *, reason: str, who: str) -> None:
         """Leave something that is no drop, for this time. Raises StorageError."""
         at = stamp(self._site.clock.now())
-        told = PutOff(
+        put_off = PutOff(
             kind=item.kind, key=item.key, mark=item.mark, reason=reason, who=who[:100], at=at
         )
-        self._write([*self._others(item.kind, item.key), told])
+        self._write([*self._others(item.kind, item.key), put_off])
 
     def take_back(self, kind: str, key: str) -> None:
         """Let it be seen to again. Raises StorageError."""
@@ -150,11 +150,11 @@ class ToDo:
         except (OSError, msgspec.MsgspecError):
             return []
 
-    def _write(self, told: Sequence[PutOff]) -> None:
+    def _write(self, put_off: Sequence[PutOff]) -> None:
         path: Path = self._path
         with self._lock, storing("write", path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            text = msgspec.json.encode(list(told[-_MOST_PUT_OFF:]))
+            text = msgspec.json.encode(list(put_off[-_MOST_PUT_OFF:]))
             replace_with(path, path.with_suffix(".tmp"), [text])
 
 

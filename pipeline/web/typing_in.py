@@ -83,7 +83,7 @@ def take_over(
         draft = replace(
             draft,
             touched={**draft.touched, cell.line: (who, at)},
-            judged={line: told for line, told in draft.judged.items() if line != cell.line},
+            judged={line: faults for line, faults in draft.judged.items() if line != cell.line},
         )
     sheet.draft = draft
     return conflicts
@@ -137,8 +137,8 @@ def keep(front: Front, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
         faults = judge(front, table, cell.line)
     with front.drafts.changing(drop_id, table.rejects) as sheet:
         if sheet.draft.cells.get(cell.line) == table.draft.cells.get(cell.line):
-            told = tuple((each["place"], each["message"]) for each in faults)
-            sheet.draft = replace(sheet.draft, judged={**sheet.draft.judged, cell.line: told})
+            judged = tuple((each["place"], each["message"]) for each in faults)
+            sheet.draft = replace(sheet.draft, judged={**sheet.draft.judged, cell.line: judged})
     return Kept(conflicts=(), faults=faults, going=len(lines))
 
 
@@ -155,10 +155,10 @@ def judge(front: Front, table: Table, line: int) -> list[Mapping[str, str]]:
     return [_fault(table, each) for each in checked.summary["errors"]]
 
 
-def _fault(table: Table, told: Mapping[str, str]) -> Mapping[str, str]:
-    place = table.rejects.columns.get(told["column"])
+def _fault(table: Table, fault: Mapping[str, str]) -> Mapping[str, str]:
+    place = table.rejects.columns.get(fault["column"])
     header = table.rejects.headers[place] if place is not None else ""
     # The row's number in the small file says nothing to anybody.
-    begin, colon, rest = told["message"].partition(": ")
-    message = rest if colon and begin.startswith("Row ") else told["message"]
+    begin, colon, rest = fault["message"].partition(": ")
+    message = rest if colon and begin.startswith("Row ") else fault["message"]
     return {"column": header, "place": "" if place is None else str(place), "message": message}

@@ -51,10 +51,10 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 
 def waiting_in(site: Site, health: Health) -> Waiting:
-    """Look into the inbox, and at what the service told of it. Raises StorageError."""
+    """Look into the inbox, and at the service's report of it. Raises StorageError."""
     listing = list_inbox(site.inbox_path, site.settings.inbox.done_marker)
-    told = _told(health)
-    files = [_file(entry, told, health) for entry in listing.files]
+    reasons = _reasons(health)
+    files = [_file(entry, reasons, health) for entry in listing.files]
     return Waiting(
         files=sorted(files, key=lambda each: each.since),
         never=[
@@ -66,7 +66,7 @@ def waiting_in(site: Site, health: Health) -> Waiting:
     )
 
 
-def _told(health: Health) -> Mapping[tuple[str, str], Mapping[str, str]]:
+def _reasons(health: Health) -> Mapping[tuple[str, str], Mapping[str, str]]:
     if health.pulse is None or not health.alive:
         return {}
     return {
@@ -76,11 +76,11 @@ def _told(health: Health) -> Mapping[tuple[str, str], Mapping[str, str]]:
 
 
 def _file(
-    entry: Entry, told: Mapping[tuple[str, str], Mapping[str, str]], health: Health
+    entry: Entry, reasons: Mapping[tuple[str, str], Mapping[str, str]], health: Health
 ) -> WaitingFile:
     size, changed_at = entry.identity[2:]
     folder, name = as_text(entry.folder), as_text(entry.name)
-    known = told.get((folder, name), {})
+    known = reasons.get((folder, name), {})
     changed = datetime.fromtimestamp(changed_at / 1e9, UTC)
     since = datetime.fromisoformat(known["since"]) if known else min(changed, health.at)
     why = _sentence(known["reason"]) if known else (_SOON if health.alive else _STOPPED)

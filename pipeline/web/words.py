@@ -65,7 +65,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "return_bag_in_transit": "Customer's return picked up",
     "return_bag_delivered": "Customer's return arrived",
     "no_milestone": "On the way: nothing to report",
-    "ambiguous": "Cannot be told: ask me each time",
+    "ambiguous": "Not certain: ask me each time",
 }
 #: Role of a column → what it is called.
 ROLES: Final[Mapping[str, str]] = {
@@ -185,7 +185,7 @@ def _open(drop: DropLine) -> int:
 def _done(rows: Mapping[str, int]) -> str:
     if rows["total"] == 1 and rows.get(Outcome.ACCEPTED):
         return "The row was sent."
-    told = [
+    parts = [
         f"{number(rows[outcome])} {one if rows[outcome] == 1 else many}"
         for outcome, one, many in (
             (Outcome.ACCEPTED, "row was sent", "rows were sent"),
@@ -195,12 +195,12 @@ def _done(rows: Mapping[str, int]) -> str:
         )
         if rows.get(outcome)
     ]
-    return f"{', '.join(told)}." if told else "Nothing was sent."
+    return f"{', '.join(parts)}." if parts else "Nothing was sent."
 
 
 def _needed(rows: Mapping[str, int]) -> str:
     whole = rows["total"]
-    told: list[str] = []
+    parts: list[str] = []
     for outcome, one, many in (
         (Outcome.REJECTED, "must be corrected", "must be corrected"),
         (Outcome.FAILED, "was refused by Fynd", "were refused by Fynd"),
@@ -208,10 +208,10 @@ def _needed(rows: Mapping[str, int]) -> str:
     ):
         count = rows.get(outcome, 0)
         if count:
-            of = "" if told or count == whole else f" of {number(whole)}"
-            noun = "" if told else (" rows" if of or count > 1 else " row")
-            told.append(f"{number(count)}{of}{noun} {one if count == 1 else many}")
-    return f"{'; '.join(told)}."
+            of = "" if parts or count == whole else f" of {number(whole)}"
+            noun = "" if parts else (" rows" if of or count > 1 else " row")
+            parts.append(f"{number(count)}{of}{noun} {one if count == 1 else many}")
+    return f"{'; '.join(parts)}."
 
 
 def _cancelled(rows: Mapping[str, int]) -> str:
@@ -244,5 +244,5 @@ def _what_is_left(drop: DropLine) -> str:
 def _on_its_way(progress: Progress | None, shut: str) -> str:
     if progress is None or not progress.total:
         return f"Read, and waiting to be sent. {shut}".strip()
-    told = f"{number(progress.answered)} of {counted(progress.total, 'row')}"
-    return f"Paused at {told}. {shut}" if shut else f"Sending: {told}."
+    progress_text = f"{number(progress.answered)} of {counted(progress.total, 'row')}"
+    return f"Paused at {progress_text}. {shut}" if shut else f"Sending: {progress_text}."

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.storage.listing import open_regular, who_writes
-from pipeline.storage.writers import Writer, is_told_of_all, system_of, writer_of, writers_of
+from pipeline.storage.writers import Writer, sees_all_files, system_of, writer_of, writers_of
 
 
 @pytest.fixture
@@ -77,5 +77,5 @@ def test_those_who_write_are_named_and_those_who_read_are_not(file):
 
 
 def test_whether_a_process_is_told_of_all_files_is_seen_by_its_capability():
-    assert is_told_of_all(os.getpid()) is (os.geteuid() == 0)
-    assert is_told_of_all(2**22 + 1) is None
+    assert sees_all_files(os.getpid()) is (os.geteuid() == 0)
+    assert sees_all_files(2**22 + 1) is None

@@ -1,6 +1,6 @@
 """Parse an answer of the status endpoint: its meaning for each row of its call.
 
-One pure function; the one place where transient, held and refused are told apart. The table of
+One pure function; the one place that tells transient, held and refused answers apart. The table of
 docs/contract.md, "What the API's answers mean", has each shape. A success is what has the published
 shape (the objects ``data`` and ``meta``) or the counts of the sibling endpoints, adding up, and
 names no failure anywhere; all else under 2xx is in doubt: neither accepted nor failed.
@@ -149,8 +149,8 @@ def _taken(reply: Reply, order_ids: Sequence[str]) -> Answer:
         )
     bad = unnamed is not None or says_bad(body, named=bool(named))
     if not bad and counts.add_up(size, len(named)):
-        told = counts.failed is not None if named else is_published(body)
-        if told or counts.tell_taken:
+        counted = counts.failed is not None if named else is_published(body)
+        if counted or counts.tell_taken:
             return Answer(meaning=Meaning.DONE, failed=named) if named else _ALL_TAKEN
         if not named:
             return _in_doubt(NO_SHAPE, reply, body)

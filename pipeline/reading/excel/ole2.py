@@ -1,6 +1,6 @@
 """OLE2 containers: their directory, whether one may be handed on, and the workbook's stream.
 
-Enough of the format for these. The native reader believes what it is told: it follows a chain of
+Enough of the format for these. The native reader believes the file: it follows a chain of
 sectors that comes back to itself until memory ends, and asks at once for the room that a length or
 a sector far beyond the file would need. No answer to that is an error it could catch, so all of it
 is looked at before. A library for the format (olefile) does not do that: it reads as far as a

@@ -2,7 +2,7 @@
 
 Expat takes a microsecond for each element that is looked at, and a sheet has millions. Nearly all
 of them are alike, and Arrow's regular expressions, which never go back, read them in a tenth of
-that time: a run that fits is well-formed, and holds nothing that a reader is told of. An empty row
+that time: a run that fits is well-formed, and holds nothing that a reader looks for. An empty row
 stands in for it, with the number of its last; all else goes to the parser as it is.
 """
 

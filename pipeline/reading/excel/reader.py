@@ -285,9 +285,9 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
             row, cell = start + place, cells[place]
             if len(cell) > EXACT_DIGITS:
                 continue
-            told = shown.texts.get(row) or cell
-            if told != cell:
-                cells[place], marks[place] = told, CellKind.TEXT
+            text = shown.texts.get(row) or cell
+            if text != cell:
+                cells[place], marks[place] = text, CellKind.TEXT
             elif differs := shown.differs(row, cell):
                 before = facts.get(place, RowFacts())
                 facts[place] = replace(before, shown={**before.shown, at: differs})

@@ -56,8 +56,8 @@ class Markup:
             if b"!" in piece and _DECLARATION.search(text):
                 self._declares = True
             if b"uniqueCount" in text:
-                told = (int(number[:12]) for number in _COUNT.findall(text))
-                self.texts = max(self.texts, *told, 0)
+                counts = (int(number[:12]) for number in _COUNT.findall(text))
+                self.texts = max(self.texts, *counts, 0)
             self._parse(piece)
         elif not self.suspect:
             self.suspect = _BINARY.search(text) is not None
@@ -131,7 +131,7 @@ class Extent:
     def wide(self) -> bool:
         """Return True if the columns make every row count.
 
-        The part has to be gone through again.
+        The part has to be read again.
         """
         return self._column > _WIDE and not self._thorough
 

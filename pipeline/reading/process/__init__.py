@@ -1,6 +1,6 @@
 """Reading, contained: files are read in processes of their own, within memory and time.
 
-What is said between them and us is told by ``pipeline.reading.process.protocol``, the other end is
+Their messages are described in ``pipeline.reading.process.protocol``, the other end is
 ``pipeline.reading.process.child_main``.
 """
 

@@ -51,7 +51,7 @@ class _Parent(Struct, frozen=True):
         try:
             line = msgspec.json.encode(answer)
         except (TypeError, ValueError) as error:  # text that is no Unicode, say, out of a name
-            line = msgspec.json.encode({"bug": _told(error)})
+            line = msgspec.json.encode({"bug": _traceback_of(error)})
         self.answers.write(line + b"\n")
         self.answers.flush()
 
@@ -159,13 +159,13 @@ def _draft(wanted: Mapping[str, Any], reading: "ReadingSettings") -> dict[str, A
         path=Path(_text(wanted["path"])),
         name=wanted["name"],
         title=wanted["title"],
-        told=msgspec.convert(wanted["told"], RoleChoices),
+        choices=msgspec.convert(wanted["choices"], RoleChoices),
     )
     try:
         return {"draft": make_draft(sample, reading.limits, reading.profiles)}
     except UsageError as error:
         return {"usage": {"message": error.message, "hint": error.hint}}
-    except Exception as error:  # noqa: BLE001 - told to the parent, as with any other file
+    except Exception as error:  # noqa: BLE001 - sent to the parent, as with any other file
         return _failed(error)
 
 
@@ -183,14 +183,14 @@ def _failed(error: Exception) -> dict[str, Any]:
         case StorageError():
             return {"storage": {"message": error.message, "hint": error.hint}}
         case _:  # a bug: the parent logs it and keeps count
-            return {"bug": _told(error)}
+            return {"bug": _traceback_of(error)}
 
 
 def _refused(refusal: DropRefused) -> dict[str, Any]:
     if refusal.code is Code.UNREADABLE and isinstance(refusal.__cause__, MemoryError):
         return {"memory": True}
-    told = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}
-    return {"refused": told}
+    fields = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}
+    return {"refused": fields}
 
 
 def _text(wire: str) -> str:
@@ -198,14 +198,14 @@ def _text(wire: str) -> str:
     return os.fsdecode(wire.encode("latin-1"))
 
 
-def _told(error: BaseException) -> str:
+def _traceback_of(error: BaseException) -> str:
     """Return where it happened and what kind of error it is.
 
     Its words may hold cells of the file.
     """
-    told = []
+    parts = []
     at: BaseException | None = error
     while at is not None:
-        told.append("".join(traceback.format_tb(at.__traceback__)) + type(at).__qualname__)
+        parts.append("".join(traceback.format_tb(at.__traceback__)) + type(at).__qualname__)
         at = at.__cause__ or at.__context__
-    return "\n\n".join(reversed(told))
+    return "\n\n".join(reversed(parts))

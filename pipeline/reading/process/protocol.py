@@ -125,7 +125,7 @@ def draft_request(sample: Sample, seconds: float) -> bytes:
         "path": _wire(sample.path),
         "name": sample.name,
         "title": sample.title,
-        "told": msgspec.to_builtins(sample.told),
+        "choices": msgspec.to_builtins(sample.choices),
     }
     return orjson.dumps({"draft": wanted, "seconds": ceil(seconds) + _GRACE})
 

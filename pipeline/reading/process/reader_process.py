@@ -174,7 +174,7 @@ class Reader:
         own = self._own_profiles() if self._own_profiles else self._rules.profiles
         if own != self._rules.profiles:
             self._rules = replace(self._rules, profiles=own)
-            if self._ready:  # it was told of the others
+            if self._ready:  # the others were sent to it
                 self.end()
 
     @property
@@ -305,8 +305,8 @@ class Reader:
         if answer.facts is not None:
             return answer.facts
         if answer.refused is not None:
-            told = answer.refused
-            return DropRefused(told.code, told.message, hint=told.hint)
+            refusal = answer.refused
+            return DropRefused(refusal.code, refusal.message, hint=refusal.hint)
         if answer.storage is not None:
             return StorageError(answer.storage.message, hint=answer.storage.hint)
         if answer.memory:

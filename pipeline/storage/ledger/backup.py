@@ -22,7 +22,7 @@ BESIDE = ("-wal", "-shm", "-journal")
 """Ends of the names of files that SQLite keeps beside a database, and that belong to it alone."""
 
 
-_NOT_TOLD = {"outcome": Outcome.UNKNOWN.value, "codes": Code.ANSWER_LOST.value, "message": ""}
+_NO_OUTCOME = {"outcome": Outcome.UNKNOWN.value, "codes": Code.ANSWER_LOST.value, "message": ""}
 
 
 class LedgerFacts(Struct, frozen=True, kw_only=True):
@@ -158,11 +158,11 @@ def _finish(
     """Give a drop and its updates the outcomes that its reports name."""
     sheets = [each["name"] for each in facts.get("sheets", ())]
     query = "SELECT chunk, pos, row, sheet FROM lines WHERE drop_seq = ? AND chunk >= 0"
-    told: dict[tuple[int, int], Mapping[str, str]] = {}
+    outcomes: dict[tuple[int, int], Mapping[str, str]] = {}
     for chunk, pos, row, sheet in ledger.execute(query, (seq,)):
         line = found.lines.get((row, sheets[sheet]))
         if line is not None and line["outcome"] != Outcome.DUPLICATE:  # of another row of the file
-            told[chunk, pos] = line
+            outcomes[chunk, pos] = line
     ledger.execute("DELETE FROM verdicts WHERE drop_seq = ?", (seq,))
     ledger.execute(
         "UPDATE chunks SET state = 'done', outcome = 'accepted', code = '', message = ''"
@@ -173,7 +173,7 @@ def _finish(
         "SELECT no, size FROM chunks WHERE drop_seq = ?", (seq,)
     ).fetchall():
         for pos in range(size):
-            line = told.get((number, pos), _NOT_TOLD)
+            line = outcomes.get((number, pos), _NO_OUTCOME)
             if line["outcome"] != Outcome.ACCEPTED:
                 code = line["codes"].split(";")[0].partition(":")[0]
                 ledger.execute(

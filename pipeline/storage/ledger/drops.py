@@ -239,8 +239,8 @@ class Drops:
             drop = drop_from(row) if row else None
             if drop is None or not drop.state.closed:
                 return False
-            told = [reason, who, at] if reason else None
-            _write_facts(connection, drop, {**drop.facts, "put_off": told})
+            note = [reason, who, at] if reason else None
+            _write_facts(connection, drop, {**drop.facts, "put_off": note})
         return True
 
     def note_again(

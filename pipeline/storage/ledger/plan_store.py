@@ -40,8 +40,8 @@ class Plans:
     def standing(self, order_ids: Iterable[str], *, but_seq: int) -> list[OrderHistory]:
         """Return what other drops than ``but_seq`` planned for these orders, and what came of it.
 
-        Told is what matters to a plan: updates that were accepted, those of drops that are not
-        through, and which orders are told to be auto-dispatched. Drops that were claimed later
+        It holds what matters to a plan: updates that were accepted, those of drops that are not
+        through, and which orders are said to be auto-dispatched. Drops that were claimed later
         count as well: one may have been planned first, while this one could not be read.
         """
         return list(self._standing(order_ids, [but_seq]))

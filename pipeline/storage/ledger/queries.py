@@ -230,8 +230,8 @@ class OverDrops:
         with self._db.read() as connection:
             for state, outcome, count in connection.execute(of_chunks).all():
                 # A chunk that was opened again keeps its outcome until it has another.
-                told = outcome if state == _DONE else None
-                found[told] = found.get(told, 0) + int(count)
+                known = outcome if state == _DONE else None
+                found[known] = found.get(known, 0) + int(count)
             for instead_of, outcome, count in connection.execute(own).all():
                 found[instead_of] = found.get(instead_of, 0) - int(count)
                 found[outcome] = found.get(outcome, 0) + int(count)

@@ -27,7 +27,7 @@ _NOT_THROUGH = (Outcome.FAILED.value, Outcome.UNKNOWN.value, Outcome.UNSENT.valu
 
 
 class Segment(Struct, frozen=True, kw_only=True, order=True):
-    """Chunks ``first`` to ``last`` of a drop's wave that are not through."""
+    """Chunks ``first`` to ``last`` of a drop's wave that are not finished."""
 
     drop_seq: int
     wave: int

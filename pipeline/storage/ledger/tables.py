@@ -164,7 +164,7 @@ signals = sa.Table(
     sa.Column("hint", sa.String, nullable=False, default=""),
 )
 
-#: What stays of the rows of an old drop: which statuses of which orders were accepted. When is told
+#: What stays of the rows of an old drop: which statuses of which orders were accepted. When is kept
 #: by the drop's own end: a line per order is many lines, so there is nothing in it but numbers.
 accepted = sa.Table(
     "accepted",

@@ -190,23 +190,26 @@ def _look(block: Block, at: int, facts: ColumnFacts) -> None:
     day = read_times(values, None, DateRule(day_first=True), _UTC).read
     month = read_times(values, None, DateRule(day_first=False), _UTC).read
     facts.dates += int(counts[(day | month) & there].sum())
-    for only, told in (
+    for only, separators in (
         (day & ~month, facts.day_first),
         (month & ~day, facts.month_first),
         (day & month, facts.either),
     ):
-        _separators(values, counts, only & there, told)
+        _separators(values, counts, only & there, separators)
     _count(values, counts, there, facts)
 
 
 def _separators(
-    values: pa.Array, counts: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_], told: Counter[str]
+    values: pa.Array,
+    counts: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.bool_],
+    found: Counter[str],
 ) -> None:
     chosen = np.flatnonzero(rows)
     for value, count in zip(values.take(pa.array(chosen)).to_pylist(), counts[chosen], strict=True):
         parts = _PARTS.match(value)
         if parts:
-            told[parts.group(2)] += int(count)
+            found[parts.group(2)] += int(count)
 
 
 def _count(
@@ -242,7 +245,7 @@ def count_statuses(
 ) -> tuple[StatusCount, ...]:
     """Count the combinations of status, type and direction; the most frequent come first.
 
-    The arguments are indices of columns. Spellings that mean the same to the look-up are one, told
+    The arguments are indices of columns. Spellings that mean the same to the look-up are one, shown
     in the most frequent spelling.
     """
     counted: Counter[tuple[str, str, str]] = Counter()

@@ -50,18 +50,18 @@ def draft_profile(
     guesses: Sequence[Guess],
     statuses: Sequence[StatusCount],
     generic: Profile,
-    told: RoleChoices | None = None,
+    choices: RoleChoices | None = None,
 ) -> str:
     """Write the profile. ``source`` is the sample's name; ``statuses`` as ``count_statuses`` gave.
 
-    ``told``: what a person said, which stands in it without a mark. A meaning is suggested only
+    ``choices``: what a person said, which stands in it without a mark. A meaning is suggested only
     where the status is a word of ``generic``'s own table, on its own side of the journey, and
     stands beside no status type.
     """
-    told = told or RoleChoices()
+    choices = choices or RoleChoices()
     of_type = next((guess for guess in guesses if guess.role is Role.STATUS_TYPE), None)
     paired = of_type is not None
-    called = _listed(told.file_names or [f"*{name}*"])
+    called = _listed(choices.file_names or [f"*{name}*"])
     lines = [
         f"# Made from {_plain(quoted(source))}, {seen.rows} rows.",
         "",
@@ -69,40 +69,40 @@ def draft_profile(
         f"title = {_text(title)}",
         *(
             [f"file_names = {called}"]
-            if told.file_names
+            if choices.file_names
             else [f"# file_names = {called}   # files that are called so are this courier's"]
         ),
         '# zone = "Asia/Kolkata"   # for times without a zone; without it: manifest.timezone',
     ]
-    if told.nothing:
-        lines.append(f"nothing = {_listed(told.nothing)}")
-    if told.parcels:
-        lines.append(f"parcels = {_text(told.parcels)}")
+    if choices.nothing:
+        lines.append(f"nothing = {_listed(choices.nothing)}")
+    if choices.parcels:
+        lines.append(f"parcels = {_text(choices.parcels)}")
     if of_type is not None:
         mark = "" if of_type.sure else MARK
         needs = "a status only means something with its type"
         lines.append(f"required = [{_text(mark + 'status_type')}]   # {needs}")
     lines += ["", "[headers]", *_headers(guesses, seen)]
-    lines += _dates(guesses, seen, told)
+    lines += _dates(guesses, seen, choices)
     lines += _directions(statuses, generic)
-    if told.by:
-        lines += ["", "[expect]", f"by = {_text(told.by)}"]
-        lines += [f"days = {_listed(told.days)}"] if told.days else []
-    lines += ["", *_MEANINGS.splitlines(), *_statuses(statuses, generic, told, paired=paired)]
-    if _is_decided(guesses, statuses, told):
+    if choices.by:
+        lines += ["", "[expect]", f"by = {_text(choices.by)}"]
+        lines += [f"days = {_listed(choices.days)}"] if choices.days else []
+    lines += ["", *_MEANINGS.splitlines(), *_statuses(statuses, generic, choices, paired=paired)]
+    if _is_decided(guesses, statuses, choices):
         return "\n".join(["# Made by Shipdrop; a person confirmed every entry.", *lines]) + "\n"
     introduction = _INTRODUCTION.format(name=name).splitlines()
     return _signed("\n".join([*introduction, *lines]) + "\n")
 
 
 def _is_decided(
-    guesses: Sequence[Guess], statuses: Sequence[StatusCount], told: RoleChoices
+    guesses: Sequence[Guess], statuses: Sequence[StatusCount], choices: RoleChoices
 ) -> bool:
     """Tell whether nothing is left that waits for a person."""
     return (
         bool(statuses)
         and all(guess.sure for guess in guesses)
-        and all(told.meaning_of(each.status, each.kind, each.direction) for each in statuses)
+        and all(choices.meaning_of(each.status, each.kind, each.direction) for each in statuses)
     )
 
 
@@ -161,14 +161,14 @@ def _looks(facts: ColumnFacts) -> str:
     return ""
 
 
-def _dates(guesses: Sequence[Guess], seen: Survey, told: RoleChoices) -> Iterator[str]:
+def _dates(guesses: Sequence[Guess], seen: Survey, choices: RoleChoices) -> Iterator[str]:
     for guess in guesses:
         if guess.role not in DATE_ROLES:
             continue
-        if guess.role in told.day_first:
+        if guess.role in choices.day_first:
             yield ""
             yield f"[dates.{guess.role.value}]"
-            yield f"day_first = {str(told.day_first[guess.role]).lower()}"
+            yield f"day_first = {str(choices.day_first[guess.role]).lower()}"
             continue
         facts = seen.columns[guess.column]
         day = {each: n for each, n in facts.day_first.items() if not facts.month_first[each]}
@@ -206,7 +206,7 @@ def _directions(statuses: Iterable[StatusCount], generic: Profile) -> Iterator[s
 
 
 def _statuses(
-    statuses: Sequence[StatusCount], generic: Profile, told: RoleChoices, *, paired: bool
+    statuses: Sequence[StatusCount], generic: Profile, choices: RoleChoices, *, paired: bool
 ) -> Iterator[str]:
     sections: dict[str, list[StatusCount]] = {"statuses": []}
     for each in statuses:
@@ -218,16 +218,16 @@ def _statuses(
         if not statuses:
             yield "# None was found. List them here, each under what it means."
             yield "unconfirmed = []"
-        yield from _by_meaning(listed, generic, told, paired=paired)
+        yield from _by_meaning(listed, generic, choices, paired=paired)
 
 
 def _by_meaning(
-    listed: Sequence[StatusCount], generic: Profile, told: RoleChoices, *, paired: bool
+    listed: Sequence[StatusCount], generic: Profile, choices: RoleChoices, *, paired: bool
 ) -> Iterator[str]:
     grouped: dict[str, dict[str, StatusCount]] = {word: {} for word in MEANINGS}
     said: set[str] = set()
     for each in listed:
-        word = told.meaning_of(each.status, each.kind, each.direction)
+        word = choices.meaning_of(each.status, each.kind, each.direction)
         if word:
             said.add(fold(each.status))
         else:

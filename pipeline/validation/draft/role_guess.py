@@ -57,20 +57,20 @@ class Guess(Struct, frozen=True, kw_only=True):
 
 
 def guess_roles(
-    seen: Survey, profiles: Mapping[str, Profile], told: RoleChoices | None = None
+    seen: Survey, profiles: Mapping[str, Profile], choices: RoleChoices | None = None
 ) -> tuple[Guess, ...]:
     """Give each role the column for which most speaks, in the order of ``Role``.
 
     A heading stands for one role, a role has one column. An AWB is never offered as order id.
-    ``told``: what a person says goes before. Raises UsageError for a heading that is not there.
+    ``choices``: what a person says goes before. Raises UsageError for a heading that is not there.
     """
-    told = told or RoleChoices()
-    taken = {role: _named(role, heading, seen) for role, heading in told.columns.items()}
+    choices = choices or RoleChoices()
+    taken = {role: _named(role, heading, seen) for role, heading in choices.columns.items()}
     scored = [
         guess
         for at, facts in enumerate(seen.columns)
         for role in Role
-        if role not in told.none and (guess := _weigh(role, at, facts, profiles)) is not None
+        if role not in choices.none and (guess := _weigh(role, at, facts, profiles)) is not None
     ]
     scored.sort(key=lambda each: (-each.score, each.column))
     headings = {fold_header(guess.header) for guess in taken.values()}
@@ -204,8 +204,8 @@ def _shape(
     """
     if role is Role.ORDER_ID:
         share = facts.share(facts.ids)
-        told = f"{facts.ids} of {facts.filled} cells look like order ids."
-        return (share if facts.long_ids * 2 > facts.filled else 0.85 * share), told
+        reason = f"{facts.ids} of {facts.filled} cells look like order ids."
+        return (share if facts.long_ids * 2 > facts.filled else 0.85 * share), reason
     if role is Role.AWB:
         share = facts.share(facts.awbs)
         return share * 0.8, f"{facts.awbs} of {facts.filled} cells look like AWB numbers."
@@ -248,7 +248,7 @@ def _status_shape(facts: ColumnFacts, profiles: Mapping[str, Profile]) -> tuple[
     known = _counted(
         words, {word for word in words if word in vocabulary and any(map(str.isalpha, word))}
     )
-    told = f"{known} of {facts.filled} cells are statuses that some courier uses."
+    reason = f"{known} of {facts.filled} cells are statuses that some courier uses."
     share = facts.share(known)
     names_status = "status" in words_of(facts.header)
     used = any(
@@ -259,15 +259,15 @@ def _status_shape(facts: ColumnFacts, profiles: Mapping[str, Profile]) -> tuple[
     progress = bool(words_of(facts.header) & _PROGRESS)
     few = _are_few_words(facts, words)
     if share >= 0.5:
-        return (share if heading or share > 0.9 else share / 2), told
+        return (share if heading or share > 0.9 else share / 2), reason
     if known and few and heading:
-        return 0.9, told
-    told = f"{told} It has {len(words)} different cells."
+        return 0.9, reason
+    reason = f"{reason} It has {len(words)} different cells."
     if few and heading:
-        return (0.7 if progress else 0.5), told
+        return (0.7 if progress else 0.5), reason
     # Numbers are statuses only under a heading that some courier has for its own.
     by_name = used or (names_status and heading and not _number_share(facts))
-    return (0.5 if by_name and len(words) <= _MOST_STATUSES else 0.0), told
+    return (0.5 if by_name and len(words) <= _MOST_STATUSES else 0.0), reason
 
 
 def _are_few_words(facts: ColumnFacts, words: Mapping[str, int]) -> bool:

@@ -64,7 +64,7 @@ _TOO_LARGE: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Problem, "description": "The body is no form."},
 }
 LATER: Final[dict[int | str, dict[str, Any]]] = {
-    409: {"model": Problem, "description": "The drop is through: there is nothing left to do."}
+    409: {"model": Problem, "description": "The drop is finished: there is nothing left to do."}
 }
 _UPLOAD_BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -194,9 +194,9 @@ async def check_files(request: Request, front: AtFront, visitor: Operator) -> Ch
 
 @router.get("/checks/{check}")
 def checked(front: AtFront, _visitor: Operator, check: Batch) -> CheckObject:
-    """Show again what a check told, as long as its files wait to be sent."""
+    """Show again what a check found, as long as its files wait to be sent."""
     kept = staging.staged(front.site, check)
-    return _check(kept, staging.told_of(front.site, kept))
+    return _check(kept, staging.check_of(front.site, kept))
 
 
 @router.patch("/checks/{check}/files/{place}")
@@ -215,7 +215,7 @@ def change_check(
     kept = staging.staged(front.site, check)
     if place >= len(kept.names):
         raise NotThere("There is no such file in this check.")
-    return _check(kept, staging.told_of(front.site, kept))
+    return _check(kept, staging.check_of(front.site, kept))
 
 
 @router.post("/checks/{check}/send", status_code=202)
@@ -225,7 +225,7 @@ def send_checked(front: AtFront, _visitor: ByMachine, check: Batch) -> UploadObj
     return _upload(front, check)
 
 
-def _check(kept: staging.Staged, told: Sequence[Mapping[str, Any]]) -> CheckObject:
+def _check(kept: staging.Staged, checked: Sequence[Mapping[str, Any]]) -> CheckObject:
     files = [
         CheckedFile(
             left_out=place in kept.left_out,
@@ -240,7 +240,7 @@ def _check(kept: staging.Staged, told: Sequence[Mapping[str, Any]]) -> CheckObje
             errors=each["summary"]["errors"],
             warnings=each["summary"]["warnings"],
         )
-        for place, each in enumerate(told)
+        for place, each in enumerate(checked)
     ]
     return CheckObject(check=kept.batch, files=files)
 
@@ -336,16 +336,16 @@ def order(
 @router.get("/health")
 def health(front: AtFront, _visitor: Looker) -> HealthObject:
     """Tell how things stand."""
-    told = front.strip.health()
-    pulse = told.pulse
+    found = front.strip.health()
+    pulse = found.pulse
     return HealthObject(
-        service_is_alive=told.alive,
+        service_is_alive=found.alive,
         last_scan_at=datetime.fromisoformat(pulse.scanned_at)
         if pulse and pulse.scanned_at
         else None,
-        api=told.api,
+        api=found.api,
         reason=pulse.reason if pulse else "",
-        waiting_files=told.waiting,
-        oldest_waiting_seconds=told.oldest,
-        unsent_updates=told.unsent,
+        waiting_files=found.waiting,
+        oldest_waiting_seconds=found.oldest,
+        unsent_updates=found.unsent,
     )

@@ -42,10 +42,10 @@ def replace_everywhere(
     if order.column not in table.rejects.headers:
         raise NotPossible("There is no such column.")
     rule = Rule(column=table.rejects.headers.index(order.column), old=order.old, new=order.new)
-    told = replace_value(
+    message = replace_value(
         front, visitor, table, rule, remember_for=order.remember_for, who=order.who
     )
-    return Message(said=told)
+    return Message(said=message)
 
 
 @router.post("/drops/{drop_id}/corrections/send", status_code=202, responses=LATER)
@@ -71,8 +71,8 @@ def rows_to_correct(
     )
     rows = []
     for line in lines[(page - 1) * _PAGE : page * _PAGE]:
-        told = table.draft.again.get(line)
-        codes, message = told or (
+        verdict = table.draft.again.get(line)
+        codes, message = verdict or (
             table.rejects.codes[line].as_py(),
             table.rejects.messages[line].as_py(),
         )
@@ -93,7 +93,9 @@ def rows_to_correct(
 
 @router.put("/drops/{drop_id}/corrections/cells", responses=LATER)
 def put_cell(front: AtFront, visitor: ByMachine, drop_id: DropId, cell: CellOrder) -> CellObject:
-    """Change one cell; told is what the code of a run says of its row. 409 where it was changed."""
+    """Change one cell; the answer is what the rules of a run say of its row. 409 where it was
+    changed.
+    """
     rejects = table_of(front, drop_id).rejects
     lines = rejects.rows.to_pylist()
     if str(cell.row) not in lines or cell.column not in rejects.headers:
@@ -122,11 +124,11 @@ def rows_set_aside(front: AtFront, _visitor: Looker, drop_id: DropId) -> AsideLi
     """List the rows of a drop that somebody set aside."""
     line_of(front, drop_id)
     full = front.site.ledger.find(drop_id)
-    told = full.facts.get("aside", ()) if full else ()
+    aside = full.facts.get("aside", ()) if full else ()
     return AsideList(
         rows=[
             AsideRow(row=row, reason=reason, who=who, at=datetime.fromisoformat(at))
-            for row, reason, who, at in told
+            for row, reason, who, at in aside
         ]
     )
 

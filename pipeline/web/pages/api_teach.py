@@ -18,7 +18,7 @@ from schemas.vocabulary import DATE_ROLES, Role
 router = APIRouter(prefix="/api/v1", responses={**PROBLEMS, **LATER})
 
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{1,60}$")]
-Version = Annotated[int, Field(ge=0, le=2**31, description="As it was told last.")]
+Version = Annotated[int, Field(ge=0, le=2**31, description="As it was answered last.")]
 Short = Annotated[str, Field(max_length=100)]
 
 
@@ -200,11 +200,11 @@ def change(front: AtFront, visitor: ByMachine, teaching: Id, said: Change) -> Te
             raise UsageError("Only columns of dates have an order of day and month.")
         values["day_first"] = {role.value: first for role, first in said.day_first.items()}
     if said.words is not None:
-        told = {
+        changed = {
             status_key(each.status, each.status_type, each.direction): each.means
             for each in said.words
         }
-        kept = {**now.words, **told}
+        kept = {**now.words, **changed}
         values["words"] = {key: word for key, word in kept.items() if word in MEANS}
     who = visitor.name or said.who
     return _object(front, front.teachings.change(teaching, said.version, who, **values))

@@ -72,17 +72,17 @@ def put_back(
 @router.get("/waiting")
 def waiting(front: AtFront, _visitor: Looker) -> WaitingList:
     """Tell what lies in the inbox: why each file waits, and what is never taken."""
-    told = front.to_do.waiting()
+    waiting_now = front.to_do.waiting()
     return WaitingList(
         files=[
             WaitingObject(
                 folder=each.folder, name=each.name, size=each.size, since=each.since, why=each.why
             )
-            for each in told.files
+            for each in waiting_now.files
         ],
         never=[
             WaitingObject(folder=each.folder, name=each.name, size=None, since=None, why=each.why)
-            for each in told.never
+            for each in waiting_now.never
         ],
     )
 

@@ -37,7 +37,7 @@ _SENDING: Final = threading.Lock()
 
 @router.get("/checks/{batch}")
 async def checked_page(request: Request, front: AtFront, visitor: Operator, batch: str) -> Response:
-    """Show what a check told, as long as its files are kept; then what became of them."""
+    """Show what a check found, as long as its files are kept; then what became of them."""
     if staging.was_sent(front.site, batch):
         return RedirectResponse(f"/uploads/{batch}", status_code=303)
     values = await run_in_threadpool(_values, front, batch)
@@ -46,8 +46,8 @@ async def checked_page(request: Request, front: AtFront, visitor: Operator, batc
 
 def _values(front: Front, batch: str) -> dict[str, Any]:
     kept = staging.staged(front.site, batch)
-    told = staging.told_of(front.site, kept)
-    files = [_card(front, kept, place, each) for place, each in enumerate(told)]
+    checked = staging.check_of(front.site, kept)
+    files = [_card(front, kept, place, each) for place, each in enumerate(checked)]
     sound = [each["place"] for each in files if each["sends"] and not each["left_out"]]
     return {
         "kept": kept,
@@ -67,22 +67,22 @@ def _values(front: Front, batch: str) -> dict[str, Any]:
 
 
 def _card(
-    front: Front, kept: staging.Staged, place: int, told: Mapping[str, Any]
+    front: Front, kept: staging.Staged, place: int, checked: Mapping[str, Any]
 ) -> dict[str, Any]:
-    summary = told["summary"]
+    summary = checked["summary"]
     refused = summary["refused"]
     courier = kept.courier_of(place)
     return {
-        **told,
+        **checked,
         "place": place,
         "courier": courier,
-        "why": words.CHOSEN.get(told["why"], told["why"]),
+        "why": words.CHOSEN.get(checked["why"], checked["why"]),
         "left_out": place in kept.left_out,
         "sends": not refused,
         "teachable": bool(refused) and refused["code"] in TEACHABLE,
         "correctable": bool(refused) and refused["code"] == Code.TOO_MANY_REJECTS,
         "same": _same(front, summary.get("same_as")),
-        "faults": _faults(told.get("faults", ()), summary),
+        "faults": _faults(checked.get("faults", ()), summary),
     }
 
 
@@ -130,9 +130,9 @@ def read_as(front: Front, batch: str, place: int, courier: str) -> None:
     """
     kept = _with_file(front, batch, place)
     kept = staging.as_courier(front.site, kept, place, courier)
-    told = list(staging.told_of(front.site, kept))
-    told[place] = check_one(front, kept, place)
-    staging.keep_told(front.site, kept, told)
+    checked = list(staging.check_of(front.site, kept))
+    checked[place] = check_one(front, kept, place)
+    staging.keep_check(front.site, kept, checked)
 
 
 def leave(front: Front, batch: str, place: int, *, out: bool) -> None:
@@ -173,12 +173,12 @@ def _send(front: Front, batch: str, only: str) -> str:
 
 def _sent(front: Front, batch: str, only: str) -> str:
     kept = staging.staged(front.site, batch)
-    told = staging.told_of(front.site, kept)
+    checked = staging.check_of(front.site, kept)
     wanted = [
         place
         for place in range(len(kept.names))
         if (only == str(place))
-        or (not only and place not in kept.left_out and not told[place]["summary"]["refused"])
+        or (not only and place not in kept.left_out and not checked[place]["summary"]["refused"])
     ]
     if not wanted:
         raise NotPossible("None of these files can be sent.", hint="Teach Shipdrop one of them.")

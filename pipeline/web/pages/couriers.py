@@ -83,13 +83,13 @@ async def change_word(request: Request, front: AtFront, visitor: Operator, name:
     word = text_of(form, "word")
     if text_of(form, "go") == "forget":
         await run_in_threadpool(forget, front.site, name, word, who=visitor.name)
-        told = f'"{word}" is forgotten. Rows that were sent with it are not changed.'
+        message = f'"{word}" is forgotten. Rows that were sent with it are not changed.'
     else:
         means, who = text_of(form, "means"), visitor.name or text_of(form, "who").strip()
         made = await run_in_threadpool(remember, front.site, name, said=word, means=means, who=who)
-        told = f'"{made.said}" now means: {words.MEANINGS[made.means]}.'
+        message = f'"{made.said}" now means: {words.MEANINGS[made.means]}.'
     log.info("web.word_changed", courier=name, user=visitor.name)
-    target = address(f"/couriers/{name}", said=told)
+    target = address(f"/couriers/{name}", said=message)
     return RedirectResponse(f"{target}#learned", status_code=303)
 
 
@@ -102,9 +102,9 @@ async def change_expected(
     days = tuple(day for day in DAYS if text_of(form, f"on-{day}"))
     by, who = text_of(form, "by")[:5], visitor.name or text_of(form, "who").strip()
     made = await run_in_threadpool(expect, front.site, name, by=by, days=days, who=who)
-    told = f"Files of {made.title} are expected by {by}." if by else "No time is set any more."
+    message = f"Files of {made.title} are expected by {by}." if by else "No time is set any more."
     log.info("web.expected", courier=name, user=visitor.name)
-    target = address(f"/couriers/{name}", said=told)
+    target = address(f"/couriers/{name}", said=message)
     return RedirectResponse(f"{target}#expected", status_code=303)
 
 

@@ -51,7 +51,7 @@ class Filters(Struct, frozen=True, kw_only=True):
     sort: str = ""
 
     @property
-    def told(self) -> dict[str, str]:
+    def given(self) -> dict[str, str]:
         """Return those that say something."""
         return {name: value for name, value in asdict(self).items() if value}
 
@@ -109,7 +109,7 @@ def listed(front: Front, filters: Filters, page_no: int) -> dict[str, Any]:
         "groups": _by_day(front, filters, shown),
         "corrections": corrections,
         "filters": asdict(filters),
-        "filtered": bool(replace(filters, sort="").told),
+        "filtered": bool(replace(filters, sort="").given),
         "live": page_no == 1,
         "hits": hits,
         "page_no": page_no,
@@ -133,7 +133,7 @@ def _by_day(
 ) -> list[tuple[date | None, Mapping[str, int] | None, list[Mapping[str, Any]]]]:
     """Return day, its totals, its files; one group without a day where they are sorted otherwise.
 
-    Totals are those of the whole day: told where nothing but days and a courier are asked for.
+    Totals are those of the whole day: shown where nothing but days and a courier are asked for.
     """
     if filters.sort.lstrip("-"):
         return [(None, None, list(shown))] if shown else []

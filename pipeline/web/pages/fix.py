@@ -114,8 +114,8 @@ def _rows(table: Table, lines: Sequence[int], going: set[int]) -> list[dict[str,
     rejects, found = table.rejects, []
     wide = len(rejects.headers) > _WIDE
     for line in lines:
-        told = table.draft.again.get(line)
-        codes, message = told or (rejects.codes[line].as_py(), rejects.messages[line].as_py())
+        verdict = table.draft.again.get(line)
+        codes, message = verdict or (rejects.codes[line].as_py(), rejects.messages[line].as_py())
         tried = table.draft.tried.get(line)
         judged = table.draft.judged.get(line) if line in table.draft.cells else None
         bad = faults.bad_columns(rejects, codes)
@@ -142,7 +142,7 @@ def _rows(table: Table, lines: Sequence[int], going: set[int]) -> list[dict[str,
                 "line": line,
                 "number": rejects.rows[line].as_py(),
                 "message": message,
-                "came_back": told is not None,
+                "came_back": verdict is not None,
                 "cells": cells,
                 "going": line in going,
             }
@@ -318,8 +318,8 @@ def _take_over(
 async def keep_cell(request: Request, front: AtFront, visitor: Operator, drop_id: str) -> Response:
     """Keep one cell as it was left, and say what the code of a run says of its row."""
     form = await read_form(request, front, visitor)
-    told, status = await run_in_threadpool(_keep_cell, front, visitor, drop_id, form)
-    return JSONResponse(told, status_code=status)
+    answer, status = await run_in_threadpool(_keep_cell, front, visitor, drop_id, form)
+    return JSONResponse(answer, status_code=status)
 
 
 def _keep_cell(

@@ -25,8 +25,8 @@ def readyz(front: AtFront) -> Response:
     health = front.strip.health()
     checks = {what: health.is_fine(what) for what in READY}
     ready = all(checks.values())
-    told = {"status": "ready" if ready else "not ready", "checks": checks}
-    return JSONResponse(told, status_code=200 if ready else 503)
+    answer = {"status": "ready" if ready else "not ready", "checks": checks}
+    return JSONResponse(answer, status_code=200 if ready else 503)
 
 
 @router.get("/metrics")

@@ -22,7 +22,7 @@ Courier = Annotated[str, Query(max_length=60)]
 def reports_page(
     request: Request, front: AtFront, visitor: Looker, days: Days = 14, courier: Courier = ""
 ) -> Response:
-    """Show what the last days came to, of all couriers or one."""
+    """Show the counts of the last days, of all couriers or one."""
     courier = courier.replace("\x00", "")
     report = report_of(front.tally, days, courier)
     values: dict[str, Any] = {

@@ -115,10 +115,10 @@ def stage_form(front: Front, form: FormData, visitor: Visitor) -> staging.Staged
 
 
 def check(front: Front, kept: staging.Staged) -> list[dict[str, Any]]:
-    """Check the files of a form; keep what is told, and return it, an object per file."""
-    told = [check_one(front, kept, place) for place in range(len(kept.names))]
-    staging.keep_told(front.site, kept, told)
-    return told
+    """Check the files of a form; keep what is found, and return it, an object per file."""
+    checked = [check_one(front, kept, place) for place in range(len(kept.names))]
+    staging.keep_check(front.site, kept, checked)
+    return checked
 
 
 def check_one(front: Front, kept: staging.Staged, place: int) -> dict[str, Any]:

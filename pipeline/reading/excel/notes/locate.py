@@ -142,7 +142,7 @@ def notes_of(package: Package | None, data: Buffer) -> Notes:
 
 
 def _sheet_parts(package: Package) -> list[str]:
-    """Return the part of each sheet in the workbook's order, "" where it cannot be told."""
+    """Return the part of each sheet in the workbook's order, "" where it is not known."""
     if package.kind == "xlsb":
         book = "workbook.bin"
         names = xlsb_sheets(package.pieces(f"xl/{book}"))

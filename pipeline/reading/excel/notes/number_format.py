@@ -78,8 +78,8 @@ def formats_of(styles: bytes) -> NumberFormats:
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
         local = name.rpartition(":")[2]
-        told = attributes.get("numFmtId", "0")
-        number = int(told) if told.isdecimal() and len(told) < 9 else 0
+        text = attributes.get("numFmtId", "0")
+        number = int(text) if text.isdecimal() and len(text) < 9 else 0
         if local == "numFmt" and inside[-1:] == ["numFmts"]:
             own[number] = attributes.get("formatCode", "")
         elif local == "xf" and inside[-1:] == ["cellXfs"]:
@@ -162,7 +162,14 @@ def _section(code: str, number: int) -> str | None:
     """Return the section of a format that such a number is shown by."""
     sections = _split(code)
     conditions: list[Any] = [
-        next((told for each in _PART.finditer(section) if (told := _condition(each))), None)
+        next(
+            (
+                own_condition
+                for each in _PART.finditer(section)
+                if (own_condition := _condition(each))
+            ),
+            None,
+        )
         for section in sections
     ]
     if not any(conditions):

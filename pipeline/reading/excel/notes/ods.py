@@ -100,5 +100,5 @@ class ContentXml(XmlPart):
 
 
 def _repeats(attributes: Mapping[str, str], name: str) -> int:
-    told = attributes.get(name, "1")
-    return int(told) if told.isdecimal() and len(told) < 9 else 1
+    text = attributes.get(name, "1")
+    return int(text) if text.isdecimal() and len(text) < 9 else 1

@@ -98,8 +98,8 @@ class SheetXml(XmlPart):
         if local == "c":
             self._begin_cell(attributes)
         elif local == "row":
-            told = attributes.get("r", "").strip()
-            self._row = int(told[:9]) if told.isdecimal() else self._row + 1
+            text = attributes.get("r", "").strip()
+            self._row = int(text[:9]) if text.isdecimal() else self._row + 1
             self._column = -1
             self._hidden = attributes.get("hidden") in _ON
             self._filled = False
