@@ -5,7 +5,8 @@ takes as long as reading some thousand rows.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 PROBABLY = 60
 """From here on, "did you mean" is more help than noise."""
@@ -13,16 +14,23 @@ PROBABLY = 60
 
 def alike(
     text: str, choices: Iterable[str], *, at_least: float, most: int | None = None
-) -> list[tuple[str, float]]:
+) -> Sequence[tuple[str, float]]:
     """Return the choices that come near ``text``, the nearest first, with how near they come."""
+    return _alike(text, tuple(choices), at_least, most)
+
+
+@lru_cache(maxsize=1024)  # a courier's files have the headings and words of yesterday
+def _alike(
+    text: str, choices: tuple[str, ...], at_least: float, most: int | None
+) -> tuple[tuple[str, float], ...]:
     letters = Counter(text)
     possible = [choice for choice in choices if _may_reach(at_least, letters, choice)]
     if not possible:
-        return []
+        return ()
     from rapidfuzz import fuzz, process
 
     found = process.extract(text, possible, scorer=fuzz.ratio, score_cutoff=at_least, limit=most)
-    return [(choice, score) for choice, score, _ in found]
+    return tuple((choice, score) for choice, score, _ in found)
 
 
 def nearest(text: str, choices: Iterable[str], *, at_least: float = PROBABLY) -> str | None:
