@@ -157,6 +157,32 @@ def small(bench: Bench) -> list[Line]:
     ]
 
 
+def dropped(bench: Bench) -> list[Line]:
+    """A large file, from its rename to its summary, in a service that runs: the main mode."""
+    rows, case = bench.size(200_000), "dropped"
+    took: list[float] = []
+    bare: list[float] = []
+    with serving() as server:
+        for number in range(bench.repeat):
+            setup = bench.fresh(f"{case}-{number}", server.url)
+            with service(setup) as process:
+                for each in range(_WARM):
+                    _one_small(process, setup, 500 + each)
+                hidden = setup.inbox / ".large.part"
+                os.link(manifest(bench.base, rows), hidden)
+                took.append(_to_summary(process, setup, hidden, "large"))
+            bare.append(
+                float(
+                    bench.rival("bare_aiohttp", server.url, _ready_bodies(bench, setup), "8").output
+                )
+            )
+    seconds, aiohttp = median(took), median(bare)
+    return [
+        plain(case, f"{rows:,} rows, rename to summary", seconds, " s"),
+        at_most(case, "against bare aiohttp", seconds / aiohttp, 2.6, "x"),
+    ]
+
+
 def flood(bench: Bench) -> list[Line]:
     """Many small files that wait at the start."""
     case, files = "flood", bench.size(1_000)
@@ -261,6 +287,7 @@ CASES: Mapping[str, Callable[[Bench], list[Line]]] = {
     "ledger": ledger,
     "latency": latency,
     "small": small,
+    "dropped": dropped,
     "flood": flood,
     "rate": rate,
     "million": million,
@@ -323,13 +350,18 @@ def _one_small(
     hidden = setup.inbox / f".s{number}.part"
     write_manifest(hidden, ROWS_PER_CALL, seed=number + 1)
     sleep(pause)
+    return _to_summary(service, setup, hidden, f"s{number}")
+
+
+def _to_summary(service: "subprocess.Popen[bytes]", setup: Setup, hidden: Path, name: str) -> float:
+    """Rename a file into the inbox as ``name``; return the seconds until its summary is there."""
     outbox = setup.root / "outbox"
-    begins, ends = f"s{number}__", ".summary.json"
+    begins, ends = f"{name}__", ".summary.json"
     began = perf_counter()
-    hidden.rename(setup.inbox / f"s{number}.csv")
+    hidden.rename(setup.inbox / f"{name}.csv")
     while perf_counter() - began < 60 and service.poll() is None:
-        names = os.listdir(outbox) if outbox.exists() else []  # noqa: PTH208 - names are enough
-        if any(name.startswith(begins) and name.endswith(ends) for name in names):
+        found = os.listdir(outbox) if outbox.exists() else []  # noqa: PTH208 - names are enough
+        if any(each.startswith(begins) and each.endswith(ends) for each in found):
             return perf_counter() - began
         sleep(0.0005)
-    raise RunBrokeError(f"No summary of s{number}.csv within a minute, or the service ended.")
+    raise RunBrokeError(f"No summary of {name}.csv within a minute, or the service ended.")
