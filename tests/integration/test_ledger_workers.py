@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -253,10 +254,16 @@ def test_a_turn_to_plan_that_could_not_be_given_back_keeps_nobody_from_planning(
     with pytest.raises(StorageError), mine.planning_turn():
         postgres.stop()
     postgres.start()
-    until(lambda: mine.posts(PLANNING) == [PLANNING], what="the ledger, and the post in it")
+    for ledger in (mine, ledgers["b"]):
+        # The connection of before has rested for too short a time to be tried before it is used.
+        until(partial(_is_planned_by_one, ledger), what="the ledger, and the post in it")
     with ThreadPoolExecutor(1) as threads:
         assert threads.submit(plan_once, mine).result(10)
         assert threads.submit(plan_once, ledgers["b"]).result(10)
+
+
+def _is_planned_by_one(ledger: SqlLedger) -> bool:
+    return ledger.posts(PLANNING) == [PLANNING]
 
 
 def plan_once(ledger: SqlLedger) -> bool:
