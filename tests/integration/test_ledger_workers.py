@@ -263,7 +263,10 @@ def test_a_turn_to_plan_that_could_not_be_given_back_keeps_nobody_from_planning(
 
 
 def _is_planned_by_one(ledger: SqlLedger) -> bool:
-    return ledger.posts(PLANNING) == [PLANNING]
+    try:
+        return ledger.posts(PLANNING) == [PLANNING]
+    except StorageError:  # the first word of a connection that the restart ended
+        return False
 
 
 def plan_once(ledger: SqlLedger) -> bool:
