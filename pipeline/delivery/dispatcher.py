@@ -11,11 +11,12 @@ from concurrent.futures import Executor, Future
 from functools import partial
 
 import structlog
+from msgspec.structs import replace
 
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt
 from pipeline.core.shipment import DeliveryResult, Shipment, Shut
 from pipeline.delivery.context import ChunkContext, Tools
 from pipeline.delivery.drop_queue import DropQueue
@@ -52,7 +53,9 @@ class Dispatcher:
             tools.policy, tools.clock.monotonic
         )
         self._back: list[tuple[DropQueue, ChunkResult]] = []
-        self._held_results = HeldResults(tools.mass_refusal, tools.limiter, tools.clock.monotonic)
+        self._held_results = HeldResults(
+            tools.mass_refusal, tools.limiter, tools.clock.monotonic, self._serve_aside
+        )
         self._aside: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
         self._kick = asyncio.Event()
@@ -157,24 +160,35 @@ class Dispatcher:
             queue, chunk = await self._prefetch.take()
             if self._must_wait(queue, chunk):
                 # Its "not there yet" is no proof so soon; nobody else shall wait for that.
-                task = self._group.create_task(self._serve(queue, chunk))
-                self._aside.add(task)
-                task.add_done_callback(self._aside.discard)
+                self._serve_aside(queue, chunk)
             else:
                 self._calling += 1
                 await self._serve(queue, chunk)
                 self._calling -= 1
 
-    async def _serve(self, queue: DropQueue, chunk: Chunk) -> None:
+    def _serve_aside(
+        self, queue: DropQueue, chunk: Chunk, receipts: tuple[Receipt, ...] = ()
+    ) -> None:
+        """Send a marked chunk beside the callers; ``receipts``: of its calls so far."""
+        task = self._group.create_task(self._serve(queue, chunk, receipts))
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    async def _serve(
+        self, queue: DropQueue, chunk: Chunk, receipts: tuple[Receipt, ...] = ()
+    ) -> None:
         try:
             result, suspect, held_back = await self._pass(queue, chunk)
         except Exception as error:  # noqa: BLE001 - it costs this drop, which is failed
             self._break(queue, error, chunk)
             result = doubtful(chunk, queue.known.get(chunk.no, ()))
             suspect, held_back = None, False
+        if receipts:
+            result = replace(result, receipts=(*receipts, *result.receipts))
         whole = result.chunk.state is ChunkState.DONE
         if held_back:
-            self._held_results.hold_back(queue, chunk, result)
+            self._held_results.hold_back(queue, chunk, result, suspect)
+            self._held_results.hold(self._queues)
         elif suspect and not (whole and self._tools.mass_refusal.is_at_fault(queue.drop_seq)):
             self._held_results.keep(queue, chunk, result, suspect, whole=whole)
             self._held_results.hold(self._queues)
@@ -212,7 +226,7 @@ class Dispatcher:
             ),
         )
         result = await sender.run()
-        return result, sender.suspect, sender.held_back
+        return result, sender.sampled if sender.held_back else sender.suspect, sender.held_back
 
     def _break(self, queue: DropQueue, error: Exception, chunk: Chunk) -> None:
         """Send nothing more of a drop: its storage failed, or we did. The others go on."""

@@ -26,23 +26,16 @@ class Wave:
 
     def __init__(self, chunks: Iterable[Chunk], count: int) -> None:
         self._rest = iter(chunks)
-        self._again: deque[Chunk] = deque()
         self._count = count
 
     def popleft(self) -> Chunk:
-        """Return the next one to leave. Raises IndexError when there is none."""
-        chunk = next(self._rest, None)
-        if chunk is None:
-            return self._again.popleft()
+        """Return the next one to leave. Raises StopIteration when there is none."""
+        chunk = next(self._rest)
         self._count -= 1
         return chunk
 
-    def append(self, chunk: Chunk) -> None:
-        """Append a chunk that is to be sent once more, behind the others."""
-        self._again.append(chunk)
-
     def __len__(self) -> int:
-        return self._count + len(self._again)
+        return self._count
 
 
 def _said(chunk: Chunk, verdicts: Iterable[Verdict]) -> tuple[object, ...]:
@@ -135,11 +128,6 @@ class DropQueue(Struct, eq=False):
         chunk = self.waves[0].popleft()
         self.leased[chunk.no] = chunk
         return chunk
-
-    def put_back(self, chunk: Chunk) -> None:
-        """Put a chunk of the current wave back: it is to be sent once more."""
-        self.out -= 1
-        self.waves[0].append(chunk)
 
     @property
     def next_is_free(self) -> bool:

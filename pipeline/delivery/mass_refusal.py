@@ -4,32 +4,49 @@ A chunk refused whole is halved until its bad rows stand alone. When *every* chu
 it is not the rows, and failing file after file row by row would be wrong: at a start, and just as
 well in the afternoon of a day that began well (decision 11). So what counts is what the API has
 taken *since*: each success clears the API, and what was refused before it was the rows.
+
+One chunk is halved to its last row; of those that are refused after it a few rows are sent alone,
+which is enough to tell, and costs a tenth of the calls.
 """
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt
 from pipeline.core.shipment import Shut
 from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.row_outcomes import untouched
 
 _ENOUGH = 3
-"""Chunks refused to the last row, alike and with nothing taken between, that make a hold."""
+"""Chunks refused alike, and with nothing taken between, that make a hold."""
+
+Key = tuple[int, int]
+"""A chunk among all: its drop and its number."""
+
+_SAMPLE = 3
+"""Rows of a chunk that are sent alone, where it need not be halved to its last row."""
 
 
 class MassRefusal:
-    """Keep which rows the API refused since it last took a call."""
+    """Keep which rows the API refused since it last took a call.
+
+    A chunk is told from others by its ``key``.
+    """
 
     def __init__(self) -> None:
         self._seat_free = True
         self._queue: list[asyncio.Future[None]] = []
         self._alike: Counter[str] = Counter()
+        self._counted: set[Key] = set()
+        self._halved = False
+        self._to_halve: set[Key] = set()
         self._heard: set[int] = set()
         self._suspects: set[int] = set()
         self._at_fault: set[int] = set()
@@ -77,6 +94,8 @@ class MassRefusal:
         self._at_fault.discard(drop_seq)
         self._alike.clear()
         self._heard.clear()
+        self._halved = False
+        self._counted.clear()
         self._free_a_seat()
 
     def reopened(self) -> None:
@@ -85,12 +104,31 @@ class MassRefusal:
             self._suspects |= self._heard
         self._heard.clear()
         self._alike = Counter({what: min(n, _ENOUGH - 1) for what, n in self._alike.items()})
+        self._halved = False
+        self._counted.clear()
+        self._to_halve.clear()
 
-    def hear(self, drop_seq: int, what: str, words: str) -> None:
-        """Note that a chunk of this drop got nothing but ``what`` (say "422")."""
-        self._heard.add(drop_seq)
-        self._alike[what] += 1
+    def hear(self, key: Key, what: str, words: str) -> None:
+        """Note that a chunk got nothing but ``what`` (say "422")."""
+        self._heard.add(key[0])
+        self._halved = True
         self._words = words or self._words
+        if key not in self._counted:
+            self._counted.add(key)
+            self._alike[what] += 1
+
+    def sample_of(self, key: Key, rows: Sequence[int], rng: random.Random) -> Sequence[int]:
+        """Return rows of a refused chunk that are to be sent alone; none: it is to be halved.
+
+        Halved is the first since something was taken; what is known to be its own rows' matter; and
+        what had its sample before (``halve``).
+        """
+        wanted = not self._halved or key[0] in self._at_fault or key in self._to_halve
+        return () if wanted or len(rows) <= _SAMPLE else sorted(rng.sample(rows, _SAMPLE))
+
+    def halve(self, key: Key) -> None:
+        """Have this chunk halved to its last row when it is sent once more."""
+        self._to_halve.add(key)
 
     def has_heard_enough_of(self, drop_seq: int) -> bool:
         """Return whether more of this drop would tell nothing new."""
@@ -104,6 +142,7 @@ class MassRefusal:
         """Forget a drop that is finished."""
         self._at_fault.discard(drop_seq)
         self._suspects.discard(drop_seq)
+        self._to_halve = {key for key in self._to_halve if key[0] != drop_seq}
 
     @property
     def has_heard_enough(self) -> bool:
@@ -165,24 +204,41 @@ class UnclearAnswers:
         self._in_a_row = {kind: min(n, _UNCLEAR_IN_A_ROW - 1) for kind, n in self._in_a_row.items()}
 
 
-_Case = tuple[DropQueue, Chunk, ChunkResult]
+class _Case(Struct, frozen=True):
+    """A chunk's result that is not booked yet."""
+
+    queue: DropQueue
+    chunk: Chunk
+    result: ChunkResult
+
+    @property
+    def key(self) -> Key:
+        """Return what tells the chunk from all others."""
+        return (self.chunk.drop_seq, self.chunk.no)
+
+
 Booked = list[tuple[DropQueue, ChunkResult]]
 
 
 class HeldResults:
-    """Keep results of chunks that were refused to the last row, until it is known who is to blame.
+    """Keep results of chunks that were refused whole, until it is known who is to blame.
 
     They are booked as they are once the API has taken something, or when nothing is left that could
     show it; when all sending is held, their rows have not failed: they stay unsent. Lives in the
-    dispatcher's loop.
+    dispatcher's loop. ``send_again`` is handed chunks of which not every row was asked for.
     """
 
     def __init__(
-        self, mass_refusal: MassRefusal, limiter: Limiter, monotonic: Callable[[], float]
+        self,
+        mass_refusal: MassRefusal,
+        limiter: Limiter,
+        monotonic: Callable[[], float],
+        send_again: Callable[[DropQueue, Chunk, tuple[Receipt, ...]], None],
     ) -> None:
         self._mass_refusal = mass_refusal
         self._limiter = limiter
         self._monotonic = monotonic
+        self._resend = send_again
         self._not_before = 0.0
         self._kept: list[_Case] = []
         self._held_back: list[_Case] = []
@@ -192,9 +248,17 @@ class HeldResults:
         """Return how many chunks wait."""
         return len(self._kept) + len(self._held_back)
 
-    def hold_back(self, queue: DropQueue, chunk: Chunk, result: ChunkResult) -> None:
-        """Keep a chunk that was refused whole and not looked into: there is enough to tell."""
-        self._held_back.append((queue, chunk, result))
+    def hold_back(
+        self, queue: DropQueue, chunk: Chunk, result: ChunkResult, what: str | None = None
+    ) -> None:
+        """Keep a chunk that was refused whole and not halved: there is enough to tell.
+
+        ``what``: a few of its rows were refused alone, with this.
+        """
+        case = _Case(queue, chunk, result)
+        self._held_back.append(case)
+        if what is not None:
+            self._mass_refusal.hear(case.key, what, _words_of(result))
 
     def keep(
         self, queue: DropQueue, chunk: Chunk, result: ChunkResult, what: str, *, whole: bool
@@ -203,10 +267,10 @@ class HeldResults:
 
         ``whole``: to its last row; else sending was held while that was being found out.
         """
-        self._kept.append((queue, chunk, result))
+        case = _Case(queue, chunk, result)
+        self._kept.append(case)
         if whole:
-            words = result.verdicts[0].message if result.verdicts else ""
-            self._mass_refusal.hear(queue.drop_seq, what, words)
+            self._mass_refusal.hear(case.key, what, _words_of(result))
 
     def to_book(self, queues: Iterable[DropQueue]) -> Booked:
         """Return the results that can be booked by now."""
@@ -215,17 +279,22 @@ class HeldResults:
         if self._limiter.shut is None:
             if not self._mass_refusal.suspicious:
                 self._send_again()
-                return self.end()
+                return self._failed()
             if not self.hold(queues):
                 return []
         cases, self._kept, self._held_back = [*self._kept, *self._held_back], [], []
-        return [(case[0], self._cleared(*case)) for case in cases]
+        return [(case.queue, self._cleared(case)) for case in cases]
 
     def _send_again(self) -> None:
-        """Send the chunks that were not looked into once more: not everything was refused."""
-        for queue, chunk, result in self._held_back:
-            queue.put_back(replace(chunk, attempts=result.chunk.attempts))
-        self._held_back.clear()
+        """Send the chunks that were not halved once more, and halve them now.
+
+        Not everything was refused, or nobody else can tell.
+        """
+        cases, self._held_back = self._held_back, []
+        for case in cases:
+            self._mass_refusal.halve(case.key)
+            chunk = replace(case.chunk, attempts=case.result.chunk.attempts)
+            self._resend(case.queue, chunk, case.result.receipts)
 
     def hold(self, queues: Iterable[DropQueue]) -> bool:
         """Hold all sending if everything is refused; at once, or the next chunk would be tried."""
@@ -251,11 +320,21 @@ class HeldResults:
         return 0 < self.waiting == out and not self._mass_refusal.has_heard_enough
 
     def end(self) -> Booked:
-        """Return the held results as failed: nothing more can show whether it was the rows."""
-        cases, self._kept = self._kept, []
-        return [(queue, result) for queue, _, result in cases]
+        """Return the held results as failed: nothing more can show whether it was the rows.
 
-    def _cleared(self, queue: DropQueue, chunk: Chunk, result: ChunkResult) -> ChunkResult:
+        Not before each of the rows was asked for alone.
+        """
+        if not self._held_back:
+            return self._failed()
+        self._send_again()
+        return []
+
+    def _failed(self) -> Booked:
+        cases, self._kept = self._kept, []
+        return [(case.queue, case.result) for case in cases]
+
+    def _cleared(self, case: _Case) -> ChunkResult:
+        queue, chunk, result = case.queue, case.chunk, case.result
         reason = self._limiter.shut.reason if self._limiter.shut else ""
         before = untouched(chunk, queue.known.get(chunk.no, ()), reason)
         if chunk.state is not ChunkState.PLANNED:
@@ -267,3 +346,7 @@ class HeldResults:
             sent_at=result.chunk.sent_at,
         )
         return replace(before, chunk=tried, receipts=result.receipts)
+
+
+def _words_of(result: ChunkResult) -> str:
+    return result.verdicts[0].message if result.verdicts else ""

@@ -217,6 +217,11 @@ class RowOutcomes:
             )
         )
 
+    def without_end(self, positions: Positions) -> list[int]:
+        """Return those of these rows that have no end yet, and are not in doubt."""
+        over = self._verdicts.keys() | self._accepted | self.lost | self.doubted
+        return [pos for pos in positions if pos not in over]
+
     # -- the end -------------------------------------------------------------------------------
 
     @property

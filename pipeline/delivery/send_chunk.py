@@ -7,6 +7,8 @@ lost on the way is asked about first (decision 5). Nothing here writes: the resu
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
+from msgspec.structs import replace
+
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
@@ -22,13 +24,18 @@ from pipeline.delivery.row_outcomes import Positions, RowOutcomes
 
 __all__ = ["ChunkSender", "Tools"]
 
+_NOT_ALONE = (
+    "refused together with {} others; not sent alone, for too many of the file were refused"
+)
+
 
 class ChunkSender:
     """Send one chunk. Use once: ``ChunkResult`` = ``await ChunkSender(…).run()``.
 
     Afterwards ``suspect`` tells of a chunk that was refused to the last row with one status, or
     was on the way to it when sending was held; ``held_back`` of one refused whole that is to be
-    sent again, unless all sending is held.
+    sent again, unless all sending is held, and ``sampled``, with what, where a few rows of it were
+    refused alone as it was itself.
     """
 
     def __init__(
@@ -58,6 +65,7 @@ class ChunkSender:
         self._looked_into = True
         self._taken = False
         self.held_back = False
+        self.sampled: str | None = None
 
     @cached_property
     def _reconciler(self) -> Reconciler:
@@ -224,18 +232,43 @@ class ChunkSender:
         async with self._tools.mass_refusal.one_at_a_time():
             if self._tools.limiter.shut is not None:
                 raise SendingHeld
-            enough = self._tools.mass_refusal.has_heard_enough_of(self._chunk.drop_seq)
-            if enough and self._rows.is_blank:
+            refusals, blank = self._tools.mass_refusal, self._rows.is_blank
+            if blank and refusals.has_heard_enough_of(self._chunk.drop_seq):
                 self.held_back = True  # whether it is the rows is being found out elsewhere
                 return
-            await self._isolate(answer, positions)
+            sample: Positions = ()
+            if blank and not answer.failed:
+                key = (self._chunk.drop_seq, self._chunk.no)
+                sample = refusals.sample_of(key, positions, self._tools.rng)
+            if not sample:
+                await self._isolate(answer, positions)
+            elif not await self._is_refused_alike(sample):
+                await self._send(self._rows.without_end(positions))
+
+    async def _is_refused_alike(self, sample: Positions) -> bool:
+        """Send a few rows alone; return whether each was refused as their chunk was.
+
+        One that is taken clears the API, and the others need not be tried alone.
+        """
+        alike = set(self._refusals)
+        for pos in sample:
+            await self._send([pos])
+            if self._taken:
+                return False
+        self.held_back = self._refusals == alike and self._rows.only_refused
+        self.sampled = next(iter(alike)) if self.held_back else None
+        return self.held_back
 
     async def _isolate(self, answer: Answer, positions: Positions) -> None:
         """Isolate refused rows: several are halved, within the drop's budget."""
         named = {positions[at]: refusal for at, refusal in answer.failed.items()}
         word = Refusal(code=str(self._rows.http_status or ""), message=answer.message)
         if len(positions) == 1 or not self._context.may_split():
-            self._looked_into = self._looked_into and len(positions) == 1
+            if len(positions) > 1:
+                self._looked_into = False
+                others = len(positions) - 1
+                words = f"{answer.message} ({_NOT_ALONE.format(others)})".lstrip()
+                word = replace(word, message=words)
             for pos in positions:
                 self._rows.refuse(pos, named.get(pos, word))
             await self._reconciler.reconsider(positions)

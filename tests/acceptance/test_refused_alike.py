@@ -40,3 +40,18 @@ def test_a_file_of_bad_rows_left_open_does_not_keep_later_runs_from_sending(
     assert root.of("good").counts == {"accepted": 60}
     assert root.of("bad").counts == {"failed": 100}
     assert ran.code == 3
+
+
+def test_an_api_that_refuses_everything_is_found_out_in_few_calls(
+    root: Root, api: SandboxHandle
+) -> None:
+    api.set_faults(status_all=422)
+    root.drop("all.csv", orders(400))
+    held = root.once()
+    assert held.code == 5
+    assert root.of("all").counts == {"unsent": 400}
+    assert api.stats()["calls"] < 60
+    api.set_faults(status_all=0)
+    assert root.once().code == 0
+    assert root.of("all").counts == {"accepted": 400}
+    assert api.stats()["repeats"] == 0

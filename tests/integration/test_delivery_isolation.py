@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.clock import SystemClock
-from pipeline.core.model import stamp
+from pipeline.core.model import Drop, stamp
 from pipeline.core.ports import ChunkState
 from pipeline.core.shipment import DeliveryResult
+from pipeline.storage.ledger.tables import receipts
 from schemas.vocabulary import Outcome
 from tests.integration.delivery_support import (
     World,
@@ -81,7 +82,7 @@ def test_when_every_chunk_is_refused_alike_it_is_not_the_rows(
             assert world.counts(drop) == {Outcome.UNSENT: 600}
             assert world.states(drop) == {ChunkState.PLANNED}
             first = sandbox.stats()["calls"]
-            assert first <= 3 * 39 + 2 * concurrency
+            assert first <= 39 + 2 * 4 + concurrency, "one chunk halved, of two a few rows sent"
             room.reopen()
             room.submit(world.shipment(drop)).result(timeout=60)
             assert world.counts(drop) == {Outcome.UNSENT: 600}
@@ -90,6 +91,55 @@ def test_when_every_chunk_is_refused_alike_it_is_not_the_rows(
             room.reopen()
             assert room.submit(world.shipment(drop)).result(timeout=60).complete
         assert world.counts(drop) == {Outcome.ACCEPTED: 600}
+
+
+def test_a_file_in_which_nearly_all_is_bad_has_each_row_s_own_end(tmp_path: Path) -> None:
+    """A few rows of a chunk may tell too much of it: what is sound in it goes at a later try."""
+    poison = frozenset(_order(n) for n in range(120) if n not in {25, 47, 110})
+    with with_sandbox(tmp_path, poison_orders=poison) as (world, _), world.room() as room:
+        drop, tries = world.drop(picked(120)), 0
+        while world.counts(drop).get(Outcome.ACCEPTED, 0) < 3:
+            assert tries < 30
+            tries += 1
+            room.reopen()
+            room.submit(world.shipment(drop)).result(timeout=60)
+        # What is left are bad rows alone; another file shows that.
+        sound = world.drop(picked(100, first=1000))
+        room.reopen()
+        for each in [room.submit(world.shipment(each)) for each in (drop, sound)]:
+            assert each.result(timeout=60).complete
+        for (order_id, _), verdict in world.verdicts(drop).items():
+            assert verdict.outcome is (Outcome.FAILED if order_id in poison else Outcome.ACCEPTED)
+
+
+def test_no_row_is_failed_that_was_not_sent_alone_or_it_says_so(tmp_path: Path) -> None:
+    poison = frozenset(_order(n) for n in range(600) if n % 20)
+    with with_sandbox(tmp_path, poison_orders=poison) as (world, sandbox):
+        drop = world.drop(picked(600))
+        world.deliver(drop, concurrency=1)
+        told = [call["updates"] for call in sandbox.calls()]
+        alone = {updates[0][0] for updates in told if len(updates) == 1}
+        for (order_id, _), verdict in world.verdicts(drop).items():
+            if verdict.outcome is Outcome.FAILED:
+                assert ("not sent alone" in verdict.message) is (order_id not in alone)
+
+
+def receipts_of(world: World, drop: Drop) -> list[object]:
+    """Return all that the ledger tells of the drop's calls."""
+    with world.ledger._db.read() as connection:
+        kept = receipts.select().where(receipts.c.drop_seq == drop.seq)
+        return list(connection.execute(kept).all())
+
+
+def test_calls_that_found_out_about_a_chunk_are_told_with_it(tmp_path: Path) -> None:
+    """Rows are sent alone, then nothing is left that could tell: the chunk is halved after all."""
+    with with_sandbox(tmp_path, status_all=422) as (world, sandbox):
+        drop = world.drop(picked(40))
+        (handback,) = world.deliver(drop, concurrency=1)
+        assert handback.complete
+        told = receipts_of(world, drop)
+        assert len(told) == sandbox.stats()["calls"] == 39 + 4 + 39
+        assert sum(chunk.attempts for chunk in world.ledger.chunks(drop.seq)) == len(told)
 
 
 @pytest.mark.parametrize("rows", [1, 20, 40])
