@@ -145,6 +145,9 @@ def _described(
         "rows": _outcomes(line, shown_drop["progress"]),
         "corrects": drop.parent or "",
         "read again": shown_drop["read_again_as"] or "",
+        "tidied": f"{line.tidied_at[:10]}: counts are left, rows and details are gone"
+        if line.tidied_at
+        else "",
     }
     if shown_drop["open"] is not None:
         facts["open"] = in_words(shown_drop["open"])
@@ -225,6 +228,7 @@ def _as_dict(line: "DropLine", progress: Mapping[str, int] | None) -> dict[str, 
         "request": line.request or None,
         "summary": line.summary,
         "progress": progress,
+        "tidied_at": line.tidied_at or None,
     }
 
 

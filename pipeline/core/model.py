@@ -217,6 +217,12 @@ AGAIN = "again"
 """Fact of a closed drop whose file was put into the inbox to be read again: ``at``, ``who``,
 ``folder`` and ``name`` there, and ``after``: the highest ``seq`` of all drops before that."""
 
+TIDIED = "tidied"
+"""Among a drop's facts: when its details were removed with its rows, ISO 8601; counts stay."""
+
+TOLD = "told"
+"""A fact of a drop that is open: a digest of what its last report said."""
+
 WAITS_FOR = "waits_for"
 """A fact of a drop some of whose rows wait for other drops: their ids."""
 

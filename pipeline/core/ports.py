@@ -182,6 +182,7 @@ class DropLine(Struct, frozen=True, kw_only=True):
     again, and its place there; "" where it was not. ``again_as``: the drop that it became.
     ``need``: its rows that need a person now; ``to_do``: whether anything of it is left to do;
     ``put_off``: reason, who and when, where somebody said that nothing of it is.
+    ``tidied_at``: when its details were removed with its rows, and only counts stayed; "": not yet.
     """
 
     seq: int
@@ -190,6 +191,7 @@ class DropLine(Struct, frozen=True, kw_only=True):
     source_file: str
     state: DropState
     received_at: datetime
+    started_at: datetime | None = None
     finished_at: datetime | None
     size: int
     sha256: str
@@ -210,6 +212,7 @@ class DropLine(Struct, frozen=True, kw_only=True):
     need: int = 0
     to_do: bool = False
     put_off: tuple[str, str, str] | None = None
+    tidied_at: str = ""
 
     @property
     def troubled(self) -> int:

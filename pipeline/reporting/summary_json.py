@@ -5,8 +5,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from pipeline.core.json_text import SCHEMA, json_text, utc_text
+from pipeline.core.json_text import json_text
 from pipeline.core.model import CHANGED, Drop, DropState, Notice, group_notices
+from pipeline.core.summary import summary_of_parts
 from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.display import encodable
 from schemas.vocabulary import Outcome
@@ -51,30 +52,17 @@ def summary_object(facts: SummaryFacts) -> dict[str, Any]:
     if drop.state not in _TELLABLE:
         raise ValueError(f"a drop that is {drop.state} has no summary yet")
     remarks = _remarks([*facts.notices, *_of_the_file(drop)])
-    summary = {
-        "schema": SCHEMA,
-        "drop_id": drop.drop_id,
-        "source_file": encodable(drop.source_file),
-        "sha256": drop.sha256,
-        "size": drop.size,
-        "courier": encodable(drop.courier),
-        "state": drop.state.value,
-        "parent": drop.parent,
-        "same_as": drop.same_as,
-        "rows": _rows(facts),
-        "calls": {"sent": facts.calls_sent, "retried": facts.calls_retried},
-        "errors": remarks["errors"],
-        "warnings": remarks["warnings"],
-        "skipped": {"blank": facts.blank, "header": facts.header, "footer": facts.footer},
-        "corrections": _corrections(facts.corrections),
-        "refused": _refusal(facts.refused),
-        "received_at": utc_text(drop.received_at),
-        "started_at": utc_text(drop.started_at),
-        "finished_at": utc_text(drop.finished_at),
-        "files": {what: encodable(name) for what, name in facts.files.items()},
-        "notices": remarks["notices"],  # ours: what is not the contract's comes after it
-        "continues": drop.continues,
-    }
+    summary = summary_of_parts(
+        drop,
+        rows=_rows(facts),
+        calls={"sent": facts.calls_sent, "retried": facts.calls_retried},
+        remarks=remarks,
+        skipped={"blank": facts.blank, "header": facts.header, "footer": facts.footer},
+        corrections=_corrections(facts.corrections),
+        refused=_refusal(facts.refused),
+        files=facts.files,
+        continues=drop.continues,
+    )
     return summary | {key: value for key, value in facts.more.items() if key not in summary}
 
 

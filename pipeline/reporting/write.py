@@ -1,5 +1,6 @@
 """The last third of the path for one drop: results, rejects and summary into the outbox."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused
-from pipeline.core.model import Block, Drop, Notice, ResultBlock, group_notices
+from pipeline.core.model import TIDIED, Block, Drop, Notice, ResultBlock, group_notices
 from pipeline.reporting.refused_txt import refusal_text
 from pipeline.reporting.rejects_csv import rejects_csv
 from pipeline.reporting.rows import Again, Report, results_pieces
@@ -250,9 +251,17 @@ def corrections_in(child: Report) -> Corrections:
 
 
 def summary_again(parent: Drop, folders: Folders) -> None:
-    """Write the summary of a closed drop as its facts have it now."""
-    name = file_name(parent, SUMMARY)
-    folders.outbox_write(parent.folder, name, [summary_bytes(parent.facts["summary"])])
+    """Write the summary of a closed drop as its facts have it now.
+
+    Of one whose details were tidied up it is still what it was, if it is there.
+    """
+    name, summary = file_name(parent, SUMMARY), parent.facts["summary"]
+    if TIDIED in parent.facts:
+        before = folders.outbox_read(parent.folder, name)
+        if before is None:
+            return
+        summary = {**json.loads(before), "corrections": summary["corrections"]}
+    folders.outbox_write(parent.folder, name, [summary_bytes(summary)])
 
 
 def _kept_notices(facts: Mapping[str, Any]) -> list[Notice]:

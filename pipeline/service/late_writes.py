@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
-from pipeline.core.model import CHANGED, Drop
+from pipeline.core.model import CHANGED, TIDIED, Drop
 from pipeline.core.ports import Clock
 from pipeline.reporting.summary_json import summary_bytes, with_changed_file
 from pipeline.storage.claim_files import digest_of
@@ -127,7 +127,7 @@ class LateWrites:
             kept=kept,
             hint="It came back into the inbox as it is now, and goes on as a drop of its own.",
         )
-        if drop.facts.get(CHANGED):
+        if drop.facts.get(CHANGED) or TIDIED in drop.facts:
             return
         summary = with_changed_file(drop.facts["summary"])
         name = file_name(drop, SUMMARY)

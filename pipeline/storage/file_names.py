@@ -9,10 +9,10 @@ import random
 import re
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 from pipeline.core.errors import UsageError
 from schemas.display import quoted
@@ -211,6 +211,15 @@ REJECTS_TWIN = "rejects.xlsx"
 REFUSED = "REFUSED.txt"
 SUMMARY = "summary.json"
 RECEIVED = "received.json"
+
+REPORTS: Final[Mapping[str, str]] = {
+    "results": RESULTS,
+    "rejects": REJECTS,
+    "rejects_xlsx": REJECTS_TWIN,
+    "refused": REFUSED,
+    "summary": SUMMARY,
+}
+"""A report, as the summary calls it → the end of its name."""
 
 
 class Named(Protocol):

@@ -54,6 +54,13 @@ class Outbox:
                     left.unlink(missing_ok=True)
         return path
 
+    def read(self, folder: str, file_name: str) -> bytes | None:
+        """Return what a file holds; None where it is not there any more."""
+        path = self._place(folder) / one_component(file_name)
+        with storing("read", path), suppress(FileNotFoundError):
+            return path.read_bytes()
+        return None
+
     def keep(self, folders: Iterable[str]) -> None:
         """Sync these folders, so that the names of new files are on the disk."""
         for place in {self._place(folder) for folder in folders}:

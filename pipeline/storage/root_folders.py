@@ -118,6 +118,10 @@ class Folders(Claims):
         """
         return self.outbox.write(folder, file_name, chunks, more_follows=more_follows)
 
+    def outbox_read(self, folder: str, file_name: str) -> bytes | None:
+        """Return what a file in the outbox holds; None where it is not there any more."""
+        return self.outbox.read(folder, file_name)
+
     def outbox_remove(self, folder: str, file_name: str) -> None:
         """Take a file out of the outbox; a missing one is fine."""
         self.outbox.remove(folder, file_name)

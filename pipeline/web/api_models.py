@@ -45,6 +45,10 @@ class DropObject(BaseModel):
     corrected: int = Field(description="Its rows that were corrected since.")
     set_aside: int = Field(description="Its rows that somebody left as they are.")
     summary: dict[str, Any] | None = Field(description="As in summary.json.")
+    tidied_at: datetime | None = Field(
+        description="When its rows and details were removed, since it is old: of its summary only "
+        "counts, codes and names are left."
+    )
 
 
 class DropList(BaseModel):

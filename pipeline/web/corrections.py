@@ -72,6 +72,11 @@ def table_of(front: Front, drop_id: str) -> Table:
     """Return what is to be corrected. Raises NotThere, NotPossible."""
     drop = line_of(front, drop_id)
     full = front.site.ledger.find(drop_id)
+    if drop.tidied_at and drop.need:
+        raise NotPossible(
+            "This file is old: its rows cannot be corrected here any more.",
+            hint="Correct the original file, and upload it again: nothing is sent twice.",
+        )
     if full is None or not full.facts.get("sheets"):
         raise NotThere("There is nothing to correct in this file.")
     path = drop_view.outbox_file(front.site, drop, "rejects")
@@ -140,7 +145,7 @@ def _returned(
     path = drop_view.outbox_file(front.site, child, "rejects")
     try:
         back = front.rejects(path, full.facts["sheets"])
-    except (OSError, StorageError):
+    except (KeyError, OSError, StorageError):  # an old one has no sheets on record any more
         for row in there.values():
             yield (
                 row,

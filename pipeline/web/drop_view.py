@@ -16,13 +16,13 @@ from pipeline.web.words import Progress
 from schemas.vocabulary import Outcome
 
 PAGE: Final = 50
-"""ResultRows on one page."""
+"""Rows on one page."""
 
 #: What may be fetched of a drop: name in the address → (file, as a person calls it).
 FILES: Final[Mapping[str, tuple[str, str]]] = {
     "results": (file_names.RESULTS, "Results (CSV)"),
-    "rejects": (file_names.REJECTS, "ResultRows to correct (CSV)"),
-    "rejects_xlsx": (file_names.REJECTS_TWIN, "ResultRows to correct (Excel)"),
+    "rejects": (file_names.REJECTS, "Rows to correct (CSV)"),
+    "rejects_xlsx": (file_names.REJECTS_TWIN, "Rows to correct (Excel)"),
     "refused": (file_names.REFUSED, "Why it was refused"),
     "summary": (file_names.SUMMARY, "Summary (JSON)"),
     "received": (file_names.RECEIVED, "Receipt (JSON)"),

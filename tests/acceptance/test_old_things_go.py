@@ -61,6 +61,48 @@ def test_old_files_and_rows_go_and_what_was_accepted_is_not_sent_again(
     )
 
 
+def test_of_an_old_file_counts_stay_and_its_summary_in_the_outbox(root: Root) -> None:
+    root.drop("a.csv", orders(20) + "ORD999999,Nonesuch\n,Delivered\n")
+    root.drop("no.csv", "a,b\n1,2\n")
+    assert root.once().code == 4
+    make_old(root, 200)
+    young = {each["source_file"]: each for each in root.run("drops", "--json").json}
+    assert root.once().code == 0
+    old = {each["source_file"]: each for each in root.run("drops", "--json").json}
+    for name, before in young.items():
+        after, told = old[name]["summary"], before["summary"]
+        assert (before["tidied_at"], old[name]["tidied_at"] is None) == (None, False)
+        counts = ("rows", "calls", "skipped", "state", "source_file", "corrections")
+        assert {key: after[key] for key in counts} == {key: told[key] for key in counts}
+        assert set(told) - set(after) <= {"courier_why", "columns", "open"}
+        place = root.of(name.partition(".")[0]).place
+        assert after["files"].keys() == told["files"].keys()
+        assert all((place / each).is_file() for each in after["files"].values())
+        assert {e["code"]: e["count"] for e in after["errors"]} == {
+            e["code"]: e["count"] for e in told["errors"]
+        }
+        assert (after["refused"] or {}).get("code") == (told["refused"] or {}).get("code")
+        assert not any(each["example_row"] for each in after["errors"])
+    full = root.of("a").summary
+    assert full["errors"][0]["example_row"], "its report stays as it was"
+    drop_id, read_as = old["a.csv"]["drop_id"], full["drop_id"]
+    shown = root.run("drops", "show", drop_id)
+    assert "rows and details are gone" in " ".join(shown.out.split())
+    with sqlite3.connect(root.path / "state" / "ledger.db") as ledger:
+        sizes = [row[0] for row in ledger.execute("SELECT length(facts) FROM drops")]
+    ledger.close()
+    assert max(sizes) < 400
+
+    # The rows of an old file that come back corrected are counted with it all the same.
+    rejects = (root.outbox / old["a.csv"]["summary"]["files"]["rejects"]).read_text("utf-8-sig")
+    root.drop("mended.csv", rejects.replace("Nonesuch", "Delivered").replace(read_as, drop_id))
+    assert root.once().code == 3
+    assert root.of("mended").summary["parent"] == drop_id
+    assert root.of("a").summary == {**full, "corrections": {"rows": 2, "fixed": 1}}
+    again = root.run("drops", "show", drop_id, "--json").json
+    assert again["summary"]["corrections"] == {"rows": 2, "fixed": 1}
+
+
 def test_a_running_service_tidies_up_and_goes_on(root: Root) -> None:
     root.configure(retention__archive_days=30, retention__outbox_days=30)
     root.drop("a.csv", orders(2))

@@ -14,7 +14,7 @@ from pipeline.core.model import Drop, DropState, stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.service.retention import Keep, Retention, Swept
 from pipeline.service.retention_files import RetentionFiles, SweptFile
-from pipeline.storage.ledger import SqlLedger, open_ledger
+from pipeline.storage.ledger import SqlLedger, migrations, open_ledger, tables
 from pipeline.storage.ledger.tables import chunks, lines, receipts, verdicts
 from pipeline.storage.outbox import Outbox
 from schemas.vocabulary import Milestone, Outcome
@@ -236,6 +236,22 @@ def test_of_old_rows_what_was_accepted_stays_known_and_nothing_else(place):
     assert (sighting.accepted_by, sighting.drop.drop_id) == (closed, drop.drop_id)
     assert place.ledger.sightings(orders[3]) == []
     assert place.ledger.find(drop.drop_id) is not None
+    assert place.sweep(rows_days=180) == Swept()
+
+
+def test_drops_that_an_earlier_shipdrop_gave_up_are_tidied_as_well(place):
+    drop = place.drop(300)
+    facts = {"sheets": ["x" * 4000], "total": 3, "aside": [[2, "her name", "asha", "when"]]}
+    place.ledger.save(replace(drop, facts=facts))
+    assert place.sweep(rows_days=180) == Swept(drops=1)
+    with place.ledger._db.write() as connection:
+        of_it = tables.drops.update().where(tables.drops.c.seq == drop.seq)
+        connection.execute(of_it.values(facts=facts))
+        migrations.STEPS[-1](connection)
+    assert place.sweep(rows_days=180) == Swept(drops=1)
+    left = dict(place.ledger.find(drop.drop_id).facts)
+    assert left.pop("tidied") == place.clock.now().isoformat()
+    assert left == {"total": 3, "aside": [[2, "", "", ""]], "summary": None}
     assert place.sweep(rows_days=180) == Swept()
 
 

@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ def restore(
     closed as its reports say. Raises UsageError for a file that is no sound ledger, StorageError.
     """
     inspect(backup)
-    part, aside = _part(ledger), ledger.with_name(f"{ledger.name}.before-{now:%Y%m%dT%H%M%SZ}")
+    part, aside = _part(ledger), _free(ledger, now)
     with storing("write", ledger), _in_words(ledger):
         part.unlink(missing_ok=True)
         try:
@@ -217,6 +217,13 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 def _part(target: Path) -> Path:
     return target.with_name(f".{target.name}.part")
+
+
+def _free(ledger: Path, now: datetime) -> Path:
+    """Return a name for the earlier ledger that no earlier one has."""
+    while (aside := ledger.with_name(f"{ledger.name}.before-{now:%Y%m%dT%H%M%SZ}")).exists():
+        now += timedelta(seconds=1)
+    return aside
 
 
 def _sync(path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Remove the rows of old drops. Which status of which order was accepted stays known.
+"""Remove the rows of old drops, and of the drops all but counts and names.
+
+Which status of which order was accepted stays known.
 
 A drop is marked first, then all orders are walked through once, a few thousand lines to a
 transaction: lines are kept by order, so those of one drop lie scattered among all others. At any
@@ -6,11 +8,12 @@ moment in between, and after a crash, ``accepted`` and the lines that are left t
 """
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from pipeline.core.model import DropState
+from pipeline.core.model import TIDIED, DropState
 from pipeline.storage.ledger.drops import Drops
 from pipeline.storage.ledger.tables import (
     accepted,
@@ -21,9 +24,11 @@ from pipeline.storage.ledger.tables import (
     receipts,
     verdicts,
 )
+from pipeline.storage.ledger.tidied import tidied
 from schemas.vocabulary import Outcome
 
 _LINES_PER_STEP = 5_000
+_DROPS_PER_STEP = 50
 _PAGES_PER_STEP = 2_000
 _DROPS_AT_ONCE = 10_000
 _INCREMENTAL = 2
@@ -135,17 +140,22 @@ class Compaction(Drops):
         return None if is_last else str(upto)
 
     def end_compaction(self) -> int:
-        """Remove calls and answers of the marked drops after the walk. Returns how many drops."""
+        """Remove calls, answers and details of the marked drops after the walk.
+
+        Returns how many drops.
+        """
         with self._db.read() as connection:
-            found = connection.execute(_MARKED, {"root": self.root_id}).scalars().all()
-        for seq in found:
+            marked = connection.execute(_MARKED, {"root": self.root_id}).scalars().all()
+        for start in range(0, len(marked), _DROPS_PER_STEP):
+            some = marked[start : start + _DROPS_PER_STEP]
             with self._db.write() as connection:
                 for table in (receipts, verdicts, chunks):
-                    connection.execute(table.delete().where(table.c.drop_seq == seq))
+                    connection.execute(table.delete().where(table.c.drop_seq.in_(some)))
+                _tidy(connection, some)
                 connection.execute(
-                    compacted.update().where(compacted.c.drop_seq == seq).values(done=True)
+                    compacted.update().where(compacted.c.drop_seq.in_(some)).values(done=True)
                 )
-        return len(found)
+        return len(marked)
 
     def shrink(self, *, idle: bool) -> bool:
         """Give free pages of the file back to the disk, a few at a time; True while there are more.
@@ -175,6 +185,24 @@ class Compaction(Drops):
                 return True
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
             return False
+
+
+def _tidy(connection: sa.Connection, numbers: Sequence[int]) -> None:
+    """Leave of these drops' facts what lists and later files need."""
+    full = (
+        sa.select(drops.c.seq, drops.c.facts, compacted.c.at)
+        .join(compacted, compacted.c.drop_seq == drops.c.seq)
+        .where(drops.c.seq.in_(numbers))
+        .with_for_update(of=drops)
+    )
+    smaller = [
+        {"k": seq, "f": tidied(facts, at)}
+        for seq, facts, at in connection.execute(full).all()
+        if TIDIED not in facts
+    ]
+    if smaller:
+        one = drops.update().where(drops.c.seq == sa.bindparam("k"))
+        connection.execute(one.values(facts=sa.bindparam("f", type_=sa.JSON)), smaller)
 
 
 def _pragma(connection: sa.Connection, name: str) -> int:

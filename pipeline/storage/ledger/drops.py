@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
-from pipeline.core.model import AGAIN, Drop, DropState
+from pipeline.core.model import AGAIN, TIDIED, Drop, DropState
 from pipeline.core.ports import FOR_A_PERSON, Arrival
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.tables import beginnings, drops, lines, unfrozen
+from pipeline.storage.ledger.tidied import summary_left
 
 _COUNTED = ("need", "to_do", "rows")
 _TIMES = ("received_at", "started_at", "finished_at")
@@ -31,7 +32,11 @@ def drop_from(row: sa.Row[Any]) -> Drop:
     for name in _TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["state"] = DropState(values["state"])
-    return Drop(**values)
+    drop = Drop(**values)
+    if TIDIED not in drop.facts:
+        return drop
+    summary = summary_left(drop.facts.get("summary"), drop, drop.continues)
+    return replace(drop, facts={**drop.facts, "summary": summary})
 
 
 def drop_columns(drop: Drop) -> dict[str, Any]:

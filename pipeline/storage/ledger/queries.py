@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
-from pipeline.core.model import AGAIN, DropState
+from pipeline.core.model import AGAIN, CONTINUES, TIDIED, DropState
 from pipeline.core.ports import FOR_A_PERSON, ChunkState, DropLine, Search
 from pipeline.storage.ledger.database import MARK, Database, escaped
 from pipeline.storage.ledger.tables import chunks, drops, verdicts
+from pipeline.storage.ledger.tidied import summary_left
 
 _OPEN = [state.value for state in DropState if not state.closed]
 _SUMMARY = drops.c.facts["summary"]
@@ -52,6 +54,7 @@ _COLUMNS = (
             "source_file",
             "state",
             "received_at",
+            "started_at",
             "finished_at",
             "size",
             "sha256",
@@ -65,6 +68,8 @@ _COLUMNS = (
     _SUMMARY.label("summary"),
     drops.c.facts["total"].as_integer().label("total"),
     drops.c.facts["put_off"].label("put_off"),
+    sa.func.coalesce(drops.c.facts[CONTINUES].as_string(), "").label("continues"),
+    sa.func.coalesce(drops.c.facts[TIDIED].as_string(), "").label("tidied_at"),
     *(_length(name).label(label) for name, label in _COUNTED),
     *(
         sa.func.coalesce(_AGAIN[name].as_string(), "").label(f"again_{name}")
@@ -253,12 +258,16 @@ class OverDrops:
 
 def _line(row: sa.Row[Any]) -> DropLine:
     values: dict[str, Any] = row._asdict()
-    for name in ("received_at", "finished_at"):
+    for name in ("received_at", "started_at", "finished_at"):
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["state"] = DropState(values["state"])
     values["to_do"] = bool(values["to_do"])
     values["put_off"] = tuple(values["put_off"]) if values["put_off"] else None
-    return DropLine(**values)
+    continues = values.pop("continues") or None
+    line = DropLine(**values)
+    if not line.tidied_at:
+        return line
+    return replace(line, summary=summary_left(line.summary, line, continues))
 
 
 def _order(search: Search, *, upward: bool) -> list[sa.ColumnElement[Any]]:

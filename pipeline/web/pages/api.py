@@ -114,6 +114,7 @@ def drop_object(front: Front, drop: DropLine) -> DropObject:
         corrected=drop.fixed,
         set_aside=drop.aside,
         summary=dict(drop.summary) if drop.summary else None,
+        tidied_at=datetime.fromisoformat(drop.tidied_at) if drop.tidied_at else None,
     )
 
 
