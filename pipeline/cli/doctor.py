@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,13 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
         }
 
 
-def examine(site: Site) -> list[Diagnosis]:
-    """Look at everything, and change nothing."""
+def examine(site: Site, config: Path | None = None) -> list[Diagnosis]:
+    """Look at everything, and change nothing; ``config``: the file that ``--config`` names."""
     findings = _guarded(_folders, site)
     complete = all(each.fine for each in findings)
     inside = (_disk, _filesystem, _ledger, _service, _waiting) if complete else ()
-    for look in (*inside, _profiles, _clock, _secrets, _token_file, _api):
+    outside = (_profiles, _clock, partial(_secrets, config=config), _token_file, _api)
+    for look in (*inside, *outside):
         findings += _guarded(look, site)
     return findings
 
@@ -63,7 +65,7 @@ def _guarded(look: Callable[[Site], Iterator[Diagnosis]], site: Site) -> list[Di
     try:
         return list(look(site))
     except ShipdropError as error:
-        subject = look.__name__.strip("_")
+        subject = getattr(look, "__name__", "settings").strip("_")
         return [Diagnosis(subject=subject, found=error.message, fine=False, advice=error.hint)]
 
 
@@ -270,11 +272,12 @@ def _token_file(site: Site) -> Iterator[Diagnosis]:
         )
 
 
-def _secrets(site: Site) -> Iterator[Diagnosis]:
-    for key in secrets_in(site.root):
+def _secrets(site: Site, *, config: Path | None) -> Iterator[Diagnosis]:
+    for key in secrets_in(site.root, config=config):
+        name = CONFIG_NAME if config is None else shown(config, 300)
         yield Diagnosis(
             subject="settings",
-            found=f"{key} stands in {CONFIG_NAME}, which gets copied and shown to people",
+            found=f"{key} stands in {name}, which gets copied and shown to people",
             advice=f"Give it by {variable_of(key)}, by a file, or by SHIPDROP_SECRETS_DIR.",
         )
 

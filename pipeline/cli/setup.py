@@ -38,7 +38,7 @@ def doctor(desk: CommandOptions) -> int:
     """Examine folders, ledger, API and token; say what to do."""
     from pipeline.cli.doctor import examine
 
-    findings = examine(desk.site(anywhere=True))
+    findings = examine(desk.site(anywhere=True), desk.config)
 
     def for_people() -> None:
         for each in findings:

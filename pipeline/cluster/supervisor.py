@@ -182,7 +182,7 @@ class Supervisor:
             self._call_for_segments(unfinished)
         self._looks += 1
         if self._looks % _LEFTOVER_LOOKS == 1:
-            self._put_away_leftovers()
+            self._site.closer.put_away_leftovers()
 
     def _call_for_segments(self, unfinished: list[Drop]) -> None:
         laid_out = self._ledger.laid_out()
@@ -205,10 +205,3 @@ class Supervisor:
                 self._delivery.cancel(drop.seq)
                 if drop.state is DropState.OPEN and not self._ledger.posts(sending(drop.seq)):
                     self._hands.call_report(drop.seq)
-
-    def _put_away_leftovers(self) -> None:
-        """Put away files of closed drops whose last move did not happen."""
-        for drop_id in self._site.folders.leftovers():
-            found = self._ledger.find(drop_id)
-            if found is not None and found.state.closed:
-                self._site.closer.put_away(found)

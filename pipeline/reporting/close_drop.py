@@ -3,6 +3,7 @@
 In that order, so that after a crash anywhere in between the same steps are simply taken again.
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from pipeline.core.capture import attempt
 from pipeline.core.closed_drop import Closed, Rest
 from pipeline.core.errors import DropRefused, StorageError
-from pipeline.core.model import CHANGED, Drop, DropState
+from pipeline.core.model import CHANGED, TOLD, Drop, DropState
 from pipeline.core.ports import FOR_A_PERSON, Clock
 from pipeline.reporting import write
 from pipeline.reporting.fix_sheet import Advice
@@ -114,16 +115,33 @@ class Closer:
         self._folders.outbox_keep([drop.folder])
         return summary
 
-    def report_open(self, drop: Drop, settled: Settled, rest: Rest) -> None:
-        """Report a drop that stays open, and keep its summary for those who ask."""
+    def report_open(self, drop: Drop, settled: Settled, rest: Rest) -> Drop:
+        """Report a drop that stays open, and keep its summary for those who ask.
+
+        Return the drop as it is then: the same where its last report says just this, and nothing
+        was written.
+        """
+        told = _digest(settled, rest)
+        if drop.facts.get(TOLD) == told:
+            return drop
         summary = self.report(drop, settled, rest)
-        self._ledger.save(replace(drop, facts={**drop.facts, "summary": dict(summary)}))
+        now = replace(drop, facts={**drop.facts, TOLD: told})
+        self._ledger.save(replace(now, facts={**now.facts, "summary": dict(summary)}))
+        return now
 
     def close_all(self, endings: Sequence[Ending]) -> list[Closed | Exception]:
         """Report drops for the last time and put them away; or why one could not be."""
         now = self._clock.now()
         drops = [
-            self._compared(replace(each.drop, state=each.state, finished_at=now))
+            self._compared(
+                replace(
+                    each.drop,
+                    state=each.state,
+                    finished_at=now,
+                    # Should it be retried, its report is that of a closed drop until then.
+                    facts={name: fact for name, fact in each.drop.facts.items() if name != TOLD},
+                )
+            )
             for each in endings
         ]
         reports = [
@@ -181,6 +199,16 @@ class Closer:
         self._forget_rows(drop)
         self._watch(drop)
         self._folders.put_away(place_of(drop))
+
+    def put_away_leftovers(self, but: Callable[[str], bool] = lambda _drop_id: False) -> None:
+        """Put away files of closed drops whose last move did not happen.
+
+        ``but``: says of a drop's id that somebody is at work on it.
+        """
+        for drop_id in self._folders.leftovers():
+            found = None if but(drop_id) else self._ledger.find(drop_id)
+            if found is not None and found.state.closed:
+                self.put_away(found)
 
     def spool(self, drop: Drop) -> Spool:
         """Return the drop's spool."""
@@ -371,6 +399,14 @@ class Closer:
                 start += batch.num_rows
         if kept:
             spool.write_ids(pa.concat_tables(kept))
+
+
+def _digest(settled: Settled, rest: Rest) -> str:
+    """Return what tells a report of an open drop from another: each row's end, and why it rests."""
+    seen = hashlib.blake2b(settled.outcome.tobytes(), digest_size=8)
+    seen.update(settled.remarks.number.tobytes())
+    seen.update(repr((settled.remarks.said, rest)).encode("utf-8", "surrogatepass"))
+    return seen.hexdigest()
 
 
 def _may_be_retried(drop: Drop, spool: Spool) -> bool:

@@ -25,7 +25,6 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
     pulse = pulse_writer_of(site, troubles)
     return Service(
         intake=lambda wake: intake_of(site, troubles, wake),
-        folders=site.folders,
         ledger=site.ledger,
         claimer=site.claimer,
         files=site.files,

@@ -47,6 +47,7 @@ def configure(*, level: str, form: str, also: Collection[str] = ()) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=first)
     )
+    handler.addFilter(_in_one_line)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     threading.excepthook = _tell_of_thread
     # It says so at every orderly end; whether it still hears anything, the watcher tells itself.
@@ -64,6 +65,23 @@ def _only(also: Collection[str]) -> Callable[..., MutableMapping[str, Any]]:
         return event
 
     return choose
+
+
+_ENGINE = ("procrastinate", "psycopg")
+"""Libraries that log a traceback of each connection that is lost. A job that fails is told by a
+line of ours, with its traceback (``cluster.job_queue``)."""
+
+_LONGEST_WORDS = 300
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Say what the job engine met in one line: the error's own words instead of its traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None and record.name.startswith(_ENGINE):
+        words = " ".join(str(error).split()) or type(error).__name__
+        record.msg, record.args = f"{record.getMessage()}: {words[:_LONGEST_WORDS]}", None
+        record.exc_info = record.exc_text = None
+    return True
 
 
 def _tell_of_thread(died: threading.ExceptHookArgs) -> None:

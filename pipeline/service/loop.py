@@ -28,7 +28,6 @@ from pipeline.service.scan_timer import Bell, Pace, ScanTimer
 from pipeline.service.scheduler import Scheduler
 from pipeline.service.steps import Runner
 from pipeline.storage.ledger import SqlLedger
-from pipeline.storage.root_folders import Folders
 
 if TYPE_CHECKING:
     from pipeline.delivery.thread import DeliveryThread
@@ -56,7 +55,6 @@ class Service:
         self,
         *,
         intake: Callable[[Callable[[], None]], Intake],
-        folders: Folders,
         ledger: SqlLedger,
         claimer: Claimer,
         files: ClaimedFiles,
@@ -76,7 +74,6 @@ class Service:
         self._intake = intake(self.wake)
         self._troubles = troubles
         self._retention = retention
-        self._folders = folders
         self._ledger = ledger
         self._claimer = claimer
         self._closer = closer
@@ -170,16 +167,9 @@ class Service:
         if self._only is not None:
             self._wishes.honour(only=self._only)
             return
-        self._put_away_leftovers()
+        self._closer.put_away_leftovers(self._scheduler.knows)
         for drop in self._ledger.unfinished():
             self._take(drop)
-
-    def _put_away_leftovers(self) -> None:
-        """Put away files of closed drops whose last move did not happen."""
-        for drop_id in self._folders.leftovers():
-            found = None if self._scheduler.knows(drop_id) else self._ledger.find(drop_id)
-            if found is not None and found.state.closed:
-                self._closer.put_away(found)
 
     def _handle_events(self) -> None:
         while self._events:
@@ -304,7 +294,7 @@ class Service:
         if shut is not None:
             self._delivery.reopen()
         self._scheduler.retry_again()
-        self._put_away_leftovers()
+        self._closer.put_away_leftovers(self._scheduler.knows)
         for drop in self._ledger.unfinished():
             if not self._scheduler.knows(drop.drop_id):
                 self._take(drop)

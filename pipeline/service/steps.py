@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
-from pipeline.core.model import Drop, DropState
+from pipeline.core.model import TOLD, Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.decisions import Later, Released, Reopened, rest_of
@@ -42,6 +42,7 @@ class Runner:
     ) -> None:
         self._ledger = ledger
         self._closer = closer
+        self._told: dict[int, str] = {}
 
     # -- deliver and finish --------------------------------------------------------------------
 
@@ -105,6 +106,8 @@ class Runner:
             else:
                 endings[at] = Ending(drop=drop, state=DropState.COMPLETED, settled=settled)
         closed = self._closer.close_all(list(endings.values()))
+        for each in endings.values():
+            self._told.pop(each.drop.seq, None)
         came_to.update(zip(endings, closed, strict=True))
         return [came_to[at] for at in range(len(ended))]
 
@@ -113,9 +116,16 @@ class Runner:
     ) -> LeftOpen | Exception:
         rest = rest_of(drop, back) or _rest_by_rows(drop, settled)
         try:
-            self._closer.report_open(drop, settled, rest)
+            drop = self._closer.report_open(drop, settled, rest)
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             return error
+        if self._told.get(drop.seq) != drop.facts[TOLD]:
+            self._told[drop.seq] = drop.facts[TOLD]
+            self._tell_open(drop, rest)
+        return LeftOpen(drop=drop, rest=rest, through=back.complete, moved=back.moved)
+
+    def _tell_open(self, drop: Drop, rest: Rest) -> None:
+        """Log that a drop stays open, and why."""
         waits_alone = rest.cause is Cause.EARLIER and rest.waits_for
         (log.info if waits_alone else log.warning)(
             "drop.waits" if waits_alone else "drop.open",
@@ -127,7 +137,6 @@ class Runner:
             hint=rest.hint,
             again_seconds=self._closer.again_seconds,
         )
-        return LeftOpen(drop=drop, rest=rest, through=back.complete, moved=back.moved)
 
     def is_ours(self, drop_id: str) -> bool:
         """Return True for a drop of this root."""

@@ -223,6 +223,11 @@ class Root:
         place = self.path / folder
         return sorted(str(path.relative_to(place)) for path in below(place))
 
+    def written(self) -> dict[str, tuple[int, int]]:
+        """Every file that came back, with what tells that it was written anew."""
+        found = {path: path.stat() for path in below(self.outbox)}
+        return {path.name: (stat.st_ino, stat.st_mtime_ns) for path, stat in found.items()}
+
     def _begin(
         self,
         arguments: Sequence[object],

@@ -151,6 +151,21 @@ def test_a_token_in_the_file_is_taken_with_a_warning(root: Root) -> None:
     assert token not in ran.err + told
 
 
+def test_doctor_looks_for_secrets_in_the_file_that_config_names(root: Root) -> None:
+    token = root.env.pop("SHIPDROP_API__TOKEN")
+    (root.path / "shipdrop.toml").write_text('[api]\ntoken = "of another time"\n')
+    (root.path / "other.toml").write_text("")
+    named = root.run(
+        "doctor", "--config", root.path / "other.toml", env={"SHIPDROP_API__TOKEN": token}
+    )
+    assert "stands in" not in named.out
+    (root.path / "other.toml").write_text(f'[api]\ntoken = "{token}"\n')
+    named = root.run("doctor", "--config", root.path / "other.toml")
+    assert "api.token stands in" in named.out
+    assert "other.toml" in named.out
+    assert token not in named.out + named.err
+
+
 def test_the_address_of_a_copy_may_stand_in_the_environment(root: Root) -> None:
     root.drop("a.csv", orders(1))
     assert root.once().code == 0

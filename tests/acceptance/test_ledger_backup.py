@@ -3,7 +3,10 @@
 import json
 import signal
 import sqlite3
+from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from pipeline.sandbox.server import SandboxHandle
 from tests.acceptance.harness import Root, orders, until
@@ -85,6 +88,62 @@ def test_a_drop_that_was_finished_after_the_backup_ends_by_itself_when_it_is_res
     assert api.stats()["calls"] == calls, "the restored ledger knows what was sent since"
     story = root.run("trace", "A000007", "--json").json
     assert [each["outcome"] for each in story] == ["accepted", "duplicate"]
+
+
+@pytest.mark.parametrize("since", ["nothing", "all"])
+def test_rows_that_wait_behind_an_outage_go_once_after_a_restore(
+    root: Root, api: SandboxHandle, tmp_path: Path, since: str
+) -> None:
+    """Of two files with the same orders the second waits for the first, and both for the API.
+
+    ``since``: what was sent between the backup and the restore.
+    """
+    backup = tmp_path / "ledger.backup"
+    api.set_faults(status_all=503)
+    root.configure(api__timeout_seconds=1, api__max_attempts=2)
+    root.drop("first.csv", orders(60))
+    assert root.once().code == 5
+    root.drop("second.csv", orders(80))
+    assert root.once().code == 5
+    with closing(sqlite3.connect(root.path / "state/ledger.db")) as ledger:
+        states = {row[0] for row in ledger.execute("SELECT state FROM chunks")}
+    assert "waiting" in states
+    assert root.run("ledger", "backup", backup).code == 0
+    api.set_faults(status_all=0)
+    if since == "all":
+        assert root.once().code == 0
+        assert api.stats()["accepted"] == 80
+    assert root.run("ledger", "restore", backup).code == 0
+    ran = root.once()
+    assert ran.code == 0, ran.err
+    assert root.of("first").counts == {"accepted": 60}
+    assert root.of("second").counts == {"accepted": 20, "duplicate": 60}
+    assert root.of("second").summary["state"] == "completed"
+    assert (api.stats()["accepted"], api.stats()["repeats"]) == (80, 0)
+
+
+def test_a_restore_that_was_sent_on_for_a_while_asks_about_what_waited(
+    root: Root, api: SandboxHandle, tmp_path: Path
+) -> None:
+    """Between backup and restore a run sent part of both files, and was killed."""
+    backup = tmp_path / "ledger.backup"
+    api.set_faults(status_all=503)
+    root.configure(api__timeout_seconds=1, api__max_attempts=2, api__concurrency=1)
+    root.drop("first.csv", orders(400))
+    assert root.once().code == 5
+    root.drop("second.csv", orders(500))
+    assert root.once().code == 5
+    assert root.run("ledger", "backup", backup).code == 0
+    api.set_faults(status_all=0, latency_ms=60)
+    service = root.start("run")
+    until(lambda: api.stats()["accepted"] >= 120, what="part of it sent")
+    service.kill()
+    api.set_faults(latency_ms=0)
+    assert root.run("ledger", "restore", backup).code == 0
+    assert root.once().code == 0
+    assert root.of("first").counts == {"accepted": 400}
+    assert root.of("second").counts == {"accepted": 100, "duplicate": 400}
+    assert (api.stats()["accepted"], api.stats()["repeats"]) == (500, 0)
 
 
 def test_what_is_no_sound_ledger_is_not_restored(root: Root, tmp_path: Path) -> None:

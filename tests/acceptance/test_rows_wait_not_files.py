@@ -169,10 +169,10 @@ def test_a_service_writes_nothing_while_rows_wait_and_sends_them_when_it_is_thei
     until(lambda: states(root).get("second") == "open", what="the second file's report")
     assert root.of("second").counts == {"accepted": 38, "unsent": 2}
     until(lambda: states(root).get("first") == "open", what="the report of the first")
-    reported = written(root)
+    reported = root.written()
     seen = len(api.asked)
     until(lambda: len(api.asked) > seen + 8, what="more rounds of questions")
-    assert written(root) == reported
+    assert root.written() == reported
     mood.clear.set()
     until(lambda: set(states(root).values()) == {"completed"}, what="the end of both")
     assert root.of("second").counts == {"accepted": 38, "duplicate": 2}
@@ -291,12 +291,6 @@ def test_workers_hold_back_rows_and_not_files(
         assert_each_went_once(api)
 
 
-def written(root: Root) -> dict[str, tuple[int, int]]:
-    """Every file that came back, with what tells that it was written anew."""
-    found = {path: path.stat() for path in root.outbox.rglob("*") if path.is_file()}
-    return {path.name: (stat.st_ino, stat.st_mtime_ns) for path, stat in found.items()}
-
-
 def test_an_outage_writes_nothing_anew_that_did_not_change(root: Root, api: ScriptedApi) -> None:
     api.put = lambda _items: AWAY
     root.configure(api__max_attempts=1)
@@ -307,9 +301,9 @@ def test_an_outage_writes_nothing_anew_that_did_not_change(root: Root, api: Scri
     until(lambda: states(root) == dict.fromkeys("abc", "open"), what="three reports")
     # The first probes may tell of other chunks of the same drops that were tried as well.
     until(lambda: len(api.calls) > 3, what="some probes")
-    before, seen = written(root), len(api.calls)
+    before, seen = root.written(), len(api.calls)
     until(lambda: len(api.calls) > seen + 4, what="more probes")
-    assert written(root) == before
+    assert root.written() == before
     api.put = lambda _items: TAKEN
     until(lambda: set(states(root).values()) == {"completed"}, what="the end of all")
     assert service.end().code == 0

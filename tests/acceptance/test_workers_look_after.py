@@ -154,3 +154,23 @@ def test_how_things_are_is_told_by_one_worker_and_by_another_when_that_is_gone(c
     assert json.loads(told.read_bytes())["api"] == "ok"
     workers[left].end()
     assert json.loads(told.read_bytes())["stopped_at"]
+
+
+def test_an_outage_writes_nothing_anew_that_did_not_change(crew: Crew, api: SandboxHandle) -> None:
+    """A drop that rests is looked at again at every probe, by whichever worker."""
+    crew.root.configure(api__probe_seconds=0.3, api__max_attempts=2, api__concurrency=1)
+    api.set_faults(status_all=503)
+    workers = crew.start(2)
+    crew.root.drop("a.csv", orders(60))
+    until(crew.root.delivered, what="the first report")
+    calls = api.stats()["calls"]
+    until(lambda: api.stats()["calls"] > calls + 2, what="a probe")
+    before = crew.root.written()
+    calls = api.stats()["calls"]
+    until(lambda: api.stats()["calls"] > calls + 8, what="some probes")
+    assert crew.root.written() == before
+    opened = sum(each.err_path.read_text().count('"drop.open"') for each in workers)
+    assert opened <= len(workers)
+    api.set_faults(status_all=0)
+    crew.closed(1)
+    assert crew.root.of("a").counts == {"accepted": 60}

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import orjson
 from msgspec.structs import replace
 
 from pipeline.core.closed_drop import Closed
+from pipeline.core.errors import LedgerLost
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import ChunkResult, ChunkState
 from pipeline.core.shipment import DeliveryResult
@@ -28,15 +30,21 @@ from pipeline.reporting import close_drop  # noqa: F401 - the same
 from pipeline.service import planner  # noqa: F401 - else each fork would load them
 from pipeline.service import steps as _steps  # noqa: F401 - the same
 from pipeline.service.late_writes import LateWrites
+from pipeline.service.reported import reported_in
+from pipeline.service.retention_files import RetentionFiles
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from pipeline.storage import arrow_files  # noqa: F401 - the same
+from pipeline.storage.ledger import backup as ledger_backup
 from schemas.vocabulary import Outcome
 
 NAMES = ("a.csv", "b.csv", "c.csv")
 ROWS = 3
 MORE = "A20000,Delivered\n"
-_TOUCHES = {"os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.link", "os.truncate", "open"}
+_TOUCHES = {
+    *("os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.link", "os.truncate", "open"),
+    "sqlite3.connect",
+}
 
 
 def site_at(root: Path) -> Site:
@@ -195,12 +203,52 @@ def taken_back(site: Site) -> None:
     assert not [path for path in site.root.glob("state/late-writes/**/*") if path.is_file()]
 
 
+def back_up_now(site: Site) -> None:
+    ledger_backup.back_up(site.root / LEDGER, site.root / BACKUP)
+
+
+def restore(site: Site) -> None:
+    reports = RetentionFiles(site.root, site.folders.outbox)
+    ledger_backup.restore(
+        site.root / BACKUP,
+        site.root / LEDGER,
+        now=site.clock.now(),
+        reported=reported_in(reports, site.outbox_path),
+    )
+
+
+def restored(site: Site) -> None:
+    """Whatever the kill left is sound, or said to be lost; restored once more it is as it was."""
+    with suppress(LedgerLost):
+        site.check_ledger(thoroughly=True)
+        assert {drop.state for drop in site.ledger.recent(9)} == {DropState.COMPLETED}
+    site.close()
+    restore(site)
+    beside = [path.name for path in site.root.glob(f"{LEDGER}-*")]
+    assert not beside, f"a log lies beside a ledger that is not its own: {beside}"
+    again = site_at(site.root)
+    again.check_ledger(thoroughly=True)
+    assert {drop.state for drop in again.ledger.recent(9)} == {DropState.COMPLETED}
+    for name in NAMES:
+        for order in orders_of(name):
+            (seen,) = again.ledger.sightings(order)
+            assert seen.chunk is not None
+            assert seen.chunk.outcome is Outcome.ACCEPTED
+    again.close()
+    # The ledger that was there before is whole; where a start made an empty one, that is kept too.
+    kept = [each for each in site.root.glob("state/ledger.db.before-*") if each.name[-1] == "Z"]
+    assert len(NAMES) in {ledger_backup.inspect(path).drops for path in kept}
+
+
+LEDGER, BACKUP = "state/ledger.db", "ledger.backup"
+
 Do = Callable[[Site], None]
 STEPS: dict[str, tuple[tuple[Do, ...], Do, Do]] = {
     "claim": ((), claim, claimed_all),
     "plan": ((claim, read), plan, planned_all),
     "take back": ((claim, read, plan, accept_all, close, write_late), take_back, taken_back),
     "close": ((claim, read, plan, accept_all), close, closed_all),
+    "restore": ((claim, read, plan, back_up_now, accept_all, close), restore, restored),
 }
 
 
@@ -210,7 +258,7 @@ def kill_before(number: int, root: Path) -> None:
 
     def touched(event: str, args: tuple[object, ...]) -> None:
         nonlocal left
-        if event in _TOUCHES and str(args[0]).startswith(str(root)):
+        if event in _TOUCHES and str(root) in str(args[0]):
             left -= 1
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -65,15 +65,22 @@ def claimed(site: Site) -> list[Drop]:
 
 
 @pytest.mark.parametrize(
-    ("step", "least"), [("claim", 20), ("plan", 20), ("close", 40), ("take back", 20)]
+    ("step", "every", "least"),
+    [
+        ("claim", 12, 20),
+        ("plan", 12, 20),
+        ("close", 12, 40),
+        ("take back", 12, 20),
+        ("restore", 1, 8),
+    ],
 )
 def test_a_batch_that_is_killed_at_any_moment_is_taken_up(
-    tmp_path: Path, step: str, least: int
+    tmp_path: Path, step: str, every: int, least: int
 ) -> None:
     """Before every twelfth touch of the file system, while three files are claimed, planned, put
-    away; before each in the soak."""
+    away, and before each while a ledger is restored; before each of all in the soak."""
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.fakes.killed_between", step, str(tmp_path), "12"],
+        [sys.executable, "-m", "tests.fakes.killed_between", step, str(tmp_path), str(every)],
         cwd=HOME,
         capture_output=True,
         text=True,

@@ -22,7 +22,7 @@ from tests.soak.explorations import KINDS, LONG, ONCE, explore
 
 _LONG_SECONDS = 180.0
 _COUNTED = ("rows", "files", "tests", "kills", "faults")
-_OF_WORKERS = ("freezes", "ends", "restarts", "cuts", "connections", "repeats")
+_OF_WORKERS = ("freezes", "ends", "restarts", "cuts", "connections", "late calls")
 """Counts that "workers in chaos" has besides. Of the database: restarts, cuts, connections;
 of the API: calls of workers that woke, refused as repeats."""
 _OF_MUTANTS = ("mutants", "sent", "held", "refused")
