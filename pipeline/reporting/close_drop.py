@@ -402,10 +402,16 @@ class Closer:
 
 
 def _digest(settled: Settled, rest: Rest) -> str:
-    """Return what tells a report of an open drop from another: each row's end, and why it rests."""
+    """Return what tells a report of an open drop from another: each row's end, and why it rests.
+
+    Not the words about its rows that wait: they tell which of them was tried last.
+    """
+    said, number = settled.remarks.said, settled.remarks.number
+    codes = sorted({remark.code for remark in said})
+    places = np.array([*(codes.index(remark.code) for remark in said), -1], dtype=np.int32)
     seen = hashlib.blake2b(settled.outcome.tobytes(), digest_size=8)
-    seen.update(settled.remarks.number.tobytes())
-    seen.update(repr((settled.remarks.said, rest)).encode("utf-8", "surrogatepass"))
+    seen.update(places[number].tobytes())  # where nothing is said the number is -1, the last place
+    seen.update(repr((codes, rest)).encode("utf-8", "surrogatepass"))
     return seen.hexdigest()
 
 

@@ -72,14 +72,18 @@ _ENGINE = ("procrastinate", "psycopg")
 line of ours, with its traceback (``cluster.job_queue``)."""
 
 _LONGEST_WORDS = 300
+_MORE = "\n"
+"""Begins what asyncio adds to its line about a task that nobody waited for."""
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
     """Say what the job engine met in one line: the error's own words instead of its traceback."""
     error = record.exc_info[1] if record.exc_info else None
-    if error is not None and record.name.startswith(_ENGINE):
-        words = " ".join(str(error).split()) or type(error).__name__
-        record.msg, record.args = f"{record.getMessage()}: {words[:_LONGEST_WORDS]}", None
+    if error is None:
+        return True
+    if record.name.startswith(_ENGINE) or type(error).__module__.startswith(_ENGINE):
+        words = f"{record.getMessage().partition(_MORE)[0]}: {error or type(error).__name__}"
+        record.msg, record.args = " ".join(words.split())[:_LONGEST_WORDS], None
         record.exc_info = record.exc_text = None
     return True
 
