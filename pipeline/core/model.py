@@ -220,8 +220,8 @@ AGAIN = "again"
 TIDIED = "tidied"
 """Among a drop's facts: when its details were removed with its rows, ISO 8601; counts stay."""
 
-TOLD = "told"
-"""A fact of a drop that is open: a digest of what its last report said."""
+LAST_REPORT = "last_report"
+"""A fact of a drop that is open: a digest of its last report."""
 
 WAITS_FOR = "waits_for"
 """A fact of a drop some of whose rows wait for other drops: their ids."""

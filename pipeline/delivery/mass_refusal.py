@@ -37,7 +37,7 @@ _SAMPLE = 3
 class MassRefusal:
     """Keep which rows the API refused since it last took a call.
 
-    A chunk is told from others by its ``key``.
+    A chunk is known by its ``key``.
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from pipeline.core.capture import attempt
 from pipeline.core.closed_drop import Closed, Rest
 from pipeline.core.errors import DropRefused, StorageError
-from pipeline.core.model import CHANGED, TOLD, Drop, DropState
+from pipeline.core.model import CHANGED, LAST_REPORT, Drop, DropState
 from pipeline.core.ports import FOR_A_PERSON, Clock
 from pipeline.reporting import write
 from pipeline.reporting.fix_sheet import Advice
@@ -121,11 +121,11 @@ class Closer:
         Return the drop as it is then: the same where its last report says just this, and nothing
         was written.
         """
-        told = _digest(settled, rest)
-        if drop.facts.get(TOLD) == told:
+        digest = _digest(settled, rest)
+        if drop.facts.get(LAST_REPORT) == digest:
             return drop
         summary = self.report(drop, settled, rest)
-        now = replace(drop, facts={**drop.facts, TOLD: told})
+        now = replace(drop, facts={**drop.facts, LAST_REPORT: digest})
         self._ledger.save(replace(now, facts={**now.facts, "summary": dict(summary)}))
         return now
 
@@ -139,7 +139,9 @@ class Closer:
                     state=each.state,
                     finished_at=now,
                     # Should it be retried, its report is that of a closed drop until then.
-                    facts={name: fact for name, fact in each.drop.facts.items() if name != TOLD},
+                    facts={
+                        name: fact for name, fact in each.drop.facts.items() if name != LAST_REPORT
+                    },
                 )
             )
             for each in endings

@@ -68,8 +68,8 @@ def _only(also: Collection[str]) -> Callable[..., MutableMapping[str, Any]]:
 
 
 _ENGINE = ("procrastinate", "psycopg")
-"""Libraries that log a traceback of each connection that is lost. A job that fails is told by a
-line of ours, with its traceback (``cluster.job_queue``)."""
+"""Libraries that log a traceback of each connection that is lost. A job that fails has a line
+of ours, with its traceback (``cluster.job_queue``)."""
 
 _LONGEST_WORDS = 300
 _MORE = "\n"
@@ -82,7 +82,7 @@ def _in_one_line(record: logging.LogRecord) -> bool:
     if error is None:
         return True
     if record.name.startswith(_ENGINE) or type(error).__module__.startswith(_ENGINE):
-        words = f"{record.getMessage().partition(_MORE)[0]}: {error or type(error).__name__}"
+        words = f"{record.getMessage().partition(_MORE)[0]}: {str(error) or type(error).__name__}"
         record.msg, record.args = " ".join(words.split())[:_LONGEST_WORDS], None
         record.exc_info = record.exc_text = None
     return True

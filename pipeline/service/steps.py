@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
-from pipeline.core.model import TOLD, Drop, DropState
+from pipeline.core.model import LAST_REPORT, Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.decisions import Later, Released, Reopened, rest_of
@@ -42,7 +42,7 @@ class Runner:
     ) -> None:
         self._ledger = ledger
         self._closer = closer
-        self._told: dict[int, str] = {}
+        self._logged: dict[int, str] = {}
 
     # -- deliver and finish --------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ class Runner:
                 endings[at] = Ending(drop=drop, state=DropState.COMPLETED, settled=settled)
         closed = self._closer.close_all(list(endings.values()))
         for each in endings.values():
-            self._told.pop(each.drop.seq, None)
+            self._logged.pop(each.drop.seq, None)
         came_to.update(zip(endings, closed, strict=True))
         return [came_to[at] for at in range(len(ended))]
 
@@ -119,8 +119,8 @@ class Runner:
             drop = self._closer.report_open(drop, settled, rest)
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             return error
-        if self._told.get(drop.seq) != drop.facts[TOLD]:
-            self._told[drop.seq] = drop.facts[TOLD]
+        if self._logged.get(drop.seq) != drop.facts[LAST_REPORT]:
+            self._logged[drop.seq] = drop.facts[LAST_REPORT]
             self._tell_open(drop, rest)
         return LeftOpen(drop=drop, rest=rest, through=back.complete, moved=back.moved)
 
