@@ -242,7 +242,7 @@ class Tasks(Locks):
                 return DeliveryResult(drop_seq=load.drop.seq, complete=False, broken=error)
 
     def _shipment(self, load: Load, held: ExitStack) -> Shipment:
-        spool = self._site.closer.spool(load.drop)
+        spool = self._site.spools.of(load.drop)
         spool.forget_departures()  # of an embedded run: workers note none
         body = held.enter_context(spool.body_reader())
         return Shipment(

@@ -192,7 +192,7 @@ def _hold_parcels(given: PlanInput, disposition: npt.NDArray[np.int8]) -> list[F
 def _without_conflicts(
     work: Candidates, given: PlanInput, disposition: npt.NDArray[np.int8]
 ) -> tuple[Candidates, list[Finding]]:
-    """Return an order with two ends that cannot both be true: nobody can know which is.
+    """Return the work without orders that have two ends, and findings that name both ends.
 
     Reject all.
     """

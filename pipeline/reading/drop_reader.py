@@ -1,6 +1,6 @@
 """Claimed files read into their spools, small ones together, and the count of their tries."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -13,7 +13,7 @@ from pipeline.reading.process import Readers
 from pipeline.reading.process.protocol import Job
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
-from pipeline.storage.spool import Spool
+from pipeline.storage.spool import Spool, Spools
 from schemas.codes import Code
 
 log = structlog.get_logger(__name__)
@@ -33,13 +33,13 @@ class ClaimedFiles:
         *,
         folders: Folders,
         ledger: SqlLedger,
-        spool: Callable[[Drop], Spool],
+        spools: Spools,
         readers: Readers,
     ) -> None:
-        """Take what reading needs; ``spool`` gives the folder for a drop's rows."""
+        """Take what reading needs; ``spools``: where each drop's rows go."""
         self._folders = folders
         self._ledger = ledger
-        self._spool = spool
+        self._spools = spools
         self._readers = readers
 
     def read(self, drops: Sequence[Drop], *, beside: bool = False) -> list[Facts | Exception]:
@@ -56,7 +56,7 @@ class ClaimedFiles:
         together: list[tuple[Drop, Spool]] = []
         for drop in drops:
             try:
-                spool = self._spool(drop)
+                spool = self._spools.of(drop)
                 tries = spool.tries.begin()
                 _check_tries(tries, spool)
                 if tries > 1 and len(drops) > 1:

@@ -5,7 +5,6 @@ In that order, so that after a crash anywhere in between the same steps are simp
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ from pipeline.storage.claim_files import Since, digest_of
 from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, place_of
-from pipeline.storage.spool import PART, Spool, spool_of
+from pipeline.storage.spool import Spool, Spools
 from schemas.courier import Profile
 from schemas.display import shown
 from schemas.vocabulary import Outcome
@@ -62,7 +61,6 @@ class Closer:
     """Reports drops and puts them away. Raises StorageError; doing it again is fine.
 
     ``notes``: of drops whose files may be written to after that.
-    ``part``: this worker's part of each spool, where several work on the same root.
     ``again_seconds``: how often a drop that stays open is taken up again.
     """
 
@@ -72,12 +70,11 @@ class Closer:
         folders: Folders,
         ledger: SqlLedger,
         notes: LateNotes,
-        spools: Path,
+        spools: Spools,
         clock: Clock,
         profiles: Mapping[str, Profile],
         advice: Callable[[], Mapping[str, Advice]],
         again_seconds: float,
-        part: str = "",
     ) -> None:
         self._folders = folders
         self._ledger = ledger
@@ -86,7 +83,6 @@ class Closer:
         self._clock = clock
         self._profiles = profiles
         self._advice = advice
-        self._part = part
         self.again_seconds = again_seconds
 
     def settled_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Settled | Exception]:
@@ -103,7 +99,7 @@ class Closer:
             return [error] * len(drops)
 
         def settled(drop: Drop, waiting: Remark) -> Settled:
-            plan = self.spool(drop).plan()
+            plan = self._spools.of(drop).plan()
             return settle(plan, ends[drop.seq], verdicts[drop.seq], waiting=waiting)
 
         return [attempt(settled, drop, waiting) for drop, waiting in drops]
@@ -212,21 +208,13 @@ class Closer:
             if found is not None and found.state.closed:
                 self.put_away(found)
 
-    def spool(self, drop: Drop) -> Spool:
-        """Return the drop's spool."""
-        return spool_of(self._spools, drop, mine=self._part)
-
-    def placed(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a drop's facts, with where its spool is when several workers write."""
-        return {**facts, PART: self._part} if self._part else facts
-
     def _report(self, drop: Drop, settled: Settled) -> Report:
         profile = self._profiles.get(drop.courier)
         return Report(
             drop=drop,
             facts=drop.facts,
             settled=settled,
-            spool=self.spool(drop),
+            spool=self._spools.of(drop),
             advice=self._advice(),
             statuses=profile.statuses.offered() if profile else (),
         )
@@ -303,7 +291,7 @@ class Closer:
 
     def _rows(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> set[int]:
         """Return the numbers of these rows."""
-        spool, start, found = self.spool(drop), 0, set[int]()
+        spool, start, found = self._spools.of(drop), 0, set[int]()
         for number in range(len(drop.facts["sheets"])):
             for batch in spool.blocks(number, ["row"]):
                 mine = wanted[start : start + batch.num_rows]
@@ -358,14 +346,14 @@ class Closer:
             self._notes.watch(drop.drop_id)
 
     def _forget_rows(self, drop: Drop) -> None:
-        spool = self.spool(drop)
+        spool = self._spools.of(drop)
         if not _may_be_retried(drop, spool):
             spool.forget_rows()
-        if self._part:
+        if self._spools.are_shared:
             spool.forget_others()
 
     def _tell_parent(self, drop: Drop, parent_id: str, settled: Settled) -> list[tuple[int, int]]:
-        """Return the sender of the first file sees there how much of it is mended.
+        """Count in the parent's summary, for whoever sent it, what this corrected file mended.
 
         Return the rows that need a person there, not here: (row here, row in the parent).
         """
@@ -393,7 +381,7 @@ class Closer:
 
     def _keep_ids(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> None:
         """Keep the ids as they were: a corrected rejects file may need them (ID_RESTORED)."""
-        spool, start, kept = self.spool(drop), 0, []
+        spool, start, kept = self._spools.of(drop), 0, []
         for number in range(len(drop.facts["sheets"])):
             for batch in spool.blocks(number, ["row", "order_id"]):
                 part = pa.array(wanted[start : start + batch.num_rows])

@@ -107,7 +107,7 @@ def with_changed_file(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_the_file(drop: Drop) -> Iterator[Notice]:
-    """Return the keys about the file itself: whether it changed or continues another."""
+    """Yield the keys about the file itself: whether it changed or continues another."""
     if drop.facts.get(CHANGED):
         yield _CHANGED
     if drop.continues:

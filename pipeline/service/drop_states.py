@@ -90,7 +90,7 @@ class DropStates:
             self._count[entry.state] -= 1
 
     def forget_all(self, state: State) -> None:
-        """Return the entries of all drops in a state."""
+        """Forget all drops in a state."""
         for drop_id in [each for each, entry in self._entries.items() if entry.state is state]:
             self.forget(drop_id)
 

@@ -15,7 +15,6 @@ from pipeline.core.ports import Chunk, ChunkState, Receipt, Sighting
 from pipeline.service.wiring import Site
 from pipeline.storage import file_names
 from pipeline.storage.file_names import one_component
-from pipeline.storage.spool import spool_of
 from schemas.vocabulary import Milestone, Outcome
 
 _CALLS = {"put": "sent", "ask": "asked"}
@@ -109,7 +108,7 @@ def _line(path: Path, seen: Sighting, status: str) -> dict[str, str]:
 
 def _sent(site: Site, seen: Sighting, chunk: Chunk) -> Any:  # noqa: ANN401 - JSON
     """Return the update as it was frozen; None where the bodies are no longer kept."""
-    spool = spool_of(site.spools, seen.drop)
+    spool = site.spools.of(seen.drop)
     with suppress(StorageError), spool.body_reader() as body:
         chunk_body = ChunkBody(body(chunk.offset, chunk.length), chunk.size)
         return orjson.loads(chunk_body.part([seen.pos]))[0]

@@ -34,7 +34,7 @@ from pipeline.planning.plan_input import Prepared, load
 from pipeline.reporting.close_drop import Closer
 from pipeline.reporting.row_outcomes import Remark, settle
 from pipeline.storage.ledger import SqlLedger
-from pipeline.storage.spool import keep
+from pipeline.storage.spool import Spools, keep
 from schemas.codes import Code
 from schemas.courier import Profile
 
@@ -58,6 +58,7 @@ class Admission:
         ledger: SqlLedger,
         claimer: Claimer,
         closer: Closer,
+        spools: Spools,
         profiles: Mapping[str, Profile],
         rules: PlanRules,
         clock: Clock,
@@ -66,6 +67,7 @@ class Admission:
         """``turn``: held while drops are planned, where several processes plan."""
         self._ledger = ledger
         self._closer = closer
+        self._spools = spools
         self._claimer = claimer
         self._profiles = profiles
         self._rules = rules
@@ -92,7 +94,7 @@ class Admission:
                 else:
                     candidates.append(self._candidate(begun, facts))
             except StorageError as error:
-                self._closer.spool(drop).tries.end_all()  # the disk's fault, not the file's
+                self._spools.of(drop).tries.end_all()  # the disk's fault, not the file's
                 steps[drop.drop_id] = error
             except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
                 steps[drop.drop_id] = error
@@ -106,7 +108,7 @@ class Admission:
             case DropRefused():
                 return self._closer.refuse(drop, error)
             case DropChanged():
-                self._closer.spool(drop).remove()
+                self._spools.of(drop).remove()
                 self._claimer.back_to_waiting(drop, error)
                 return None
             case ReadingStopped():
@@ -115,7 +117,7 @@ class Admission:
                 return error
 
     def _candidate(self, drop: Drop, facts: Facts) -> Candidate:
-        spool = self._closer.spool(drop)
+        spool = self._spools.of(drop)
         try:
             spool.tries.begin()
             drop = replace(drop, courier=facts.courier, parent=facts.parent)
@@ -133,7 +135,7 @@ class Admission:
         steps = self.plan(group)
         ended: dict[str, Step | Exception | None] = {}
         for candidate, step in zip(group, steps, strict=True):
-            spool = self._closer.spool(candidate.drop)
+            spool = self._spools.of(candidate.drop)
             try:
                 if isinstance(step, Exception) and not isinstance(step, StorageError):
                     spool.tries.fail()
@@ -214,7 +216,7 @@ class Admission:
                 else:
                     ready[at] = made
             if not alone and ready:
-                keep([self._closer.spool(one.drop) for one, _ in ready.values()])
+                keep([self._spools.of(one.drop) for one, _ in ready.values()])
             if ready:
                 self._ledger.freeze_all([(one.drop, lines) for one, lines in ready.values()])
         for at, (one, _) in ready.items():
@@ -227,9 +229,9 @@ class Admission:
     def _written(self, plan: _Unfrozen, held: ExitStack, *, alone: bool) -> tuple[Ready, Frozen]:
         """Write plan and bodies, or begin with it; and what the ledger is to keep."""
         drop, prepared, planned = plan.drop, plan.prepared, plan.planned
-        facts = self._closer.placed(facts_of(prepared, planned))
+        facts = self._spools.placed(facts_of(prepared, planned))
         drop = replace(drop, state=DropState.OPEN).with_facts(facts)
-        spool = self._closer.spool(plan.drop)
+        spool = self._spools.of(plan.drop)
         writing = freezing_bodies(planned, prepared, spool, drop_seq=drop.seq, alone=alone)
         chunks = held.enter_context(writing)
         return Ready(drop=drop, chunks=chunks), frozen(prepared, planned, chunks)
@@ -240,6 +242,6 @@ class Admission:
         """Refuse a file most of whose rows are bad; TOO_MANY_REJECTS gets them back to correct."""
         if refusal.code is not Code.TOO_MANY_REJECTS:
             return self._closer.refuse(drop, refusal)
-        drop = drop.with_facts(self._closer.placed(facts_of(prepared, planned)))
+        drop = drop.with_facts(self._spools.placed(facts_of(prepared, planned)))
         settled = settle(planned.table, [], [], waiting=Remark(code="", message=""))
         return self._closer.refuse_rows(drop, refusal, settled)

@@ -8,7 +8,6 @@ from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock
 from pipeline.service.health_file import HealthFile, is_fresh
 from pipeline.service.wiring import Site
-from pipeline.storage.spool import spool_of
 
 
 def why_open(drop: Drop, pulse: HealthFile | None, clock: Clock) -> dict[str, Any] | None:
@@ -49,7 +48,7 @@ def check_retry(
     if not left or state == "refused":
         raise UsageError(f"The drop {drop_id} is {state}: there is nothing left to send.")
     drop = site.drop(drop_id)
-    if site.ledger.is_ours(drop) and not spool_of(site.spools, drop).has_plan:
+    if site.ledger.is_ours(drop) and not site.spools.of(drop).has_plan:
         raise UsageError(
             f"The rows of the drop {drop_id} are not kept any more.",
             hint="Put its file from archive/ into the inbox again: what the API has is not sent "

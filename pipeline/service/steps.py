@@ -24,6 +24,7 @@ from pipeline.reporting.row_outcomes import Remark, Settled, unsent
 from pipeline.service.earlier_steps import doubts_of
 from pipeline.storage.departures import Departures
 from pipeline.storage.ledger import SqlLedger
+from pipeline.storage.spool import Spools
 from schemas.codes import Code
 from schemas.display import shown
 from schemas.vocabulary import Outcome, Role
@@ -39,10 +40,12 @@ class Runner:
         *,
         ledger: SqlLedger,
         closer: Closer,
+        spools: Spools,
     ) -> None:
         self._ledger = ledger
         self._closer = closer
         self._logged: dict[int, str] = {}
+        self._spools = spools
 
     # -- deliver and finish --------------------------------------------------------------------
 
@@ -53,7 +56,7 @@ class Runner:
 
         ``fresh``: the chunks of a plan that was frozen just now, so that nothing is read back.
         """
-        spool = self._closer.spool(drop)
+        spool = self._spools.of(drop)
         known = () if fresh is not None else self._ledger.verdicts(drop.seq)
         chunks = fresh if fresh is not None else self._ledger.chunks(drop.seq)
         many = len(chunks)
@@ -158,7 +161,7 @@ class Runner:
         drop = self._ledger.find(drop_id)
         if drop is None or drop.state is not DropState.OPEN:
             return None
-        held = pending_of(drop, self._ledger, self._closer.spool(drop), held=True)
+        held = pending_of(drop, self._ledger, self._spools.of(drop), held=True)
         standing = self._ledger.standing(sorted({e.order_id for e in held}), but_seq=drop.seq)
         first = blocking(standing, drop.seq)
         free = let_go(held, {each.order_id for each in first})
@@ -191,7 +194,7 @@ class Runner:
         meanwhile.
         """
         try:
-            pending = pending_of(drop, self._ledger, self._closer.spool(drop))
+            pending = pending_of(drop, self._ledger, self._spools.of(drop))
         except StorageError:
             raise
         except Exception:

@@ -34,7 +34,7 @@ from pipeline.storage.file_names import DropIds
 from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders
-from pipeline.storage.spool import spool_of
+from pipeline.storage.spool import Spools
 from pipeline.validation.profile_by_name import did_you_mean, find_profile
 from schemas.display import shown
 
@@ -75,9 +75,10 @@ class Site(Struct, frozen=True, dict=True):
         return self.root / self.settings.outbox.path
 
     @cached_property
-    def spools(self) -> Path:
+    def spools(self) -> Spools:
         """Return where drops keep rows, plan and bodies."""
-        return self.root / "state" / "drops"
+        part = self.presence.name if self.presence else ""
+        return Spools(self.root / "state" / "drops", part=part)
 
     @cached_property
     def folders(self) -> Folders:
@@ -164,7 +165,7 @@ class Site(Struct, frozen=True, dict=True):
             default=manifest.courier,
             limits=self.limits,
             timezone=manifest.timezone,
-            spools=self.spools,
+            spools=self.spools.folder,
             seconds=inbox.read_seconds,
             memory=inbox.read_memory_mb * MB,
         )
@@ -256,11 +257,10 @@ class Site(Struct, frozen=True, dict=True):
     @cached_property
     def files(self) -> ClaimedFiles:
         """Return the reader of claimed drops' files."""
-        part = self.presence.name if self.presence else ""
         return ClaimedFiles(
             folders=self.folders,
             ledger=self.ledger,
-            spool=lambda drop: spool_of(self.spools, drop, mine=part),
+            spools=self.spools,
             readers=self.readers,
         )
 
@@ -273,6 +273,7 @@ class Site(Struct, frozen=True, dict=True):
             ledger=self.ledger,
             claimer=self.claimer,
             closer=self.closer,
+            spools=self.spools,
             profiles=self.profiles,
             rules=self.plan_rules,
             clock=self.clock,
@@ -284,7 +285,7 @@ class Site(Struct, frozen=True, dict=True):
         """Return the runner, which takes planned drops to their end, and closed ones up again."""
         from pipeline.service.steps import Runner
 
-        return Runner(ledger=self.ledger, closer=self.closer)
+        return Runner(ledger=self.ledger, closer=self.closer, spools=self.spools)
 
     @cached_property
     def _advice(self) -> "Mapping[str, Advice]":
@@ -333,5 +334,4 @@ class Site(Struct, frozen=True, dict=True):
             profiles=self.profiles,
             advice=self.advice,
             again_seconds=self.settings.api.probe_seconds,
-            part=self.presence.name if self.presence else "",
         )

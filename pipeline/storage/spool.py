@@ -10,10 +10,10 @@ is all that is needed of it at first, can be asked for before.
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.model import Drop, DropState
 from pipeline.storage import departures
@@ -34,19 +34,36 @@ _IDS = "ids.arrow"
 _PASSING = frozenset({TRIES, DEPARTURES})
 
 
-PART = "spool"
+_PART = "spool"
 """Stands in a drop's facts: the part of its folder in which the worker that planned it wrote."""
 
 
-def spool_of(spools: Path, drop: Drop, *, mine: str = "") -> "Spool":
-    """Return the spool of a drop. ``mine``: where this worker writes of drops that are not planned.
+class Spools:
+    """The spools of a root, a folder per drop.
 
-    Workers never write into one another's part: one that was given up may still be writing.
+    ``part``: the name under which this worker writes, where several work on the root. Workers never
+    write into one another's part: one that was given up may still be writing.
     """
-    home = spools / drop.drop_id
-    unplanned = drop.state in {DropState.CLAIMING, DropState.CLAIMED}
-    part = drop.facts.get(PART, mine if unplanned else "")
-    return Spool(home / part if part else home, home=home)
+
+    def __init__(self, folder: Path, *, part: str = "") -> None:
+        self.folder = folder
+        self._part = part
+
+    @property
+    def are_shared(self) -> bool:
+        """Return whether several workers write into them."""
+        return bool(self._part)
+
+    def of(self, drop: Drop) -> "Spool":
+        """Return the spool of a drop: of one that is not planned, the part of this worker."""
+        home = self.folder / drop.drop_id
+        unplanned = drop.state in {DropState.CLAIMING, DropState.CLAIMED}
+        part = drop.facts.get(_PART, self._part if unplanned else "")
+        return Spool(home / part if part else home, home=home)
+
+    def placed(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a drop's facts, with where its spool is when several workers write."""
+        return {**facts, _PART: self._part} if self._part else facts
 
 
 class Spool:

@@ -152,7 +152,7 @@ def closed_all(site: Site) -> None:
         lines = results.read_text("utf-8-sig").splitlines()[1:]
         assert [line.split(",")[2] for line in lines] == orders_of(name)
     assert not [path for path in site.outbox_path.iterdir() if path.name.startswith(".")]
-    assert sorted(p.name for p in site.spools.glob("*/*")) == ["bodies.json"] * len(NAMES)
+    assert sorted(p.name for p in site.spools.folder.glob("*/*")) == ["bodies.json"] * len(NAMES)
 
 
 def late_writes(site: Site) -> LateWrites:

@@ -280,7 +280,7 @@ def test_storage_that_fails_for_one_plan_or_one_report_leaves_the_others_alone(s
         put(site, f"{name}.csv", orders(3, prefix=name), folder=f"of_{name}")
     drops = claimed(site)
     read = site.files.read(drops)
-    plan = site.spools / drops[1].drop_id / "plan.arrow"
+    plan = site.spools.folder / drops[1].drop_id / "plan.arrow"
     plan.mkdir()
     steps = site.admission.admit(drops, read)
     assert [type(step) for step in steps] == [Ready, StorageError, Ready]

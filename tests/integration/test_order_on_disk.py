@@ -67,13 +67,13 @@ def test_a_plan_is_on_the_disk_before_the_ledger_knows_of_it(
     disk = record(monkeypatch, site.ledger)
     assert all(isinstance(step, Ready) for step in plan(site))
     done = disk.before_commit()
-    kept = [path for path in site.spools.glob("*/*") if path.name != "tries"]
+    kept = [path for path in site.spools.folder.glob("*/*") if path.name != "tries"]
     names = {path.name for path in kept}
     assert names == {"rows-00.arrow", "plan.arrow", "bodies.json"}
     for path in kept:
         assert done.is_synced(path), path
         assert done.is_synced(path.parent)
-    assert done.is_synced(site.spools)
+    assert done.is_synced(site.spools.folder)
 
 
 def test_reports_are_on_the_disk_before_the_ledger_closes_a_drop_and_then_it_is_put_away(

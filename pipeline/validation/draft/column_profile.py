@@ -51,7 +51,7 @@ class Collector:
         return False
 
     def later(self, headers: Sequence[str]) -> None:
-        """Return None: nothing is a header yet."""
+        """Do nothing: nothing is a header yet."""
 
     def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
         """Keep the rows; the refusal ends the reading."""
@@ -70,7 +70,7 @@ class HeadingWords:
         return trimmed(cells) == self._cells
 
     def later(self, headers: Sequence[str]) -> None:
-        """Return None: only an exact repeat is passed over."""
+        """Do nothing: only an exact repeat is passed over."""
 
     def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:  # noqa: ARG002 - the protocol
         """Build the refusal of a file in which the row is not found again."""

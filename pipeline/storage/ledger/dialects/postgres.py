@@ -66,11 +66,11 @@ class PostgresDialect:
         """Do nothing: rows are locked, not the database, so writers need not take turns."""
 
     def is_damage(self, error: Exception | None) -> bool:  # noqa: ARG002 - the server minds its files
-        """Return whether the server minds its own files."""
+        """Return False: the server examines its own files."""
         return False
 
     def damage(self, connection: sa.Connection) -> str:  # noqa: ARG002 - the same
-        """Return the server minds its own files."""
+        """Return "": the server examines its own files."""
         return ""
 
     def begin_migration(self, connection: sa.Connection) -> None:
