@@ -227,10 +227,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         return nearest(key, milestones, at_least=85) is not None
 
     def _unresolved(self, key: str) -> Ruling:
-        """Return a status the tables do not hold for this row.
-
-        Absent, contradictory, a number, or new.
-        """
+        """Rule on a status that the tables do not hold: absent, contradictory, a number, or new."""
         if is_absent(key):
             return Ruling(verdict=StatusVerdict.MISSING)
         if any(key in typed for typed in self.by_type.values()):

@@ -84,10 +84,8 @@ class Section:
         return tuple(value)
 
     def peek(self, key: str) -> tuple[str, ...]:
-        """Return the texts of a list that will be taken later.
-
-        Empty when it is not there or no list.
-        """
+        """Return the texts of a list that will be taken later; empty if it is missing or no
+        list."""
         value = self._left.get(key)
         return tuple(each for each in value or () if isinstance(each, str))
 

@@ -1,4 +1,4 @@
-"""Arguments → settings → wiring → exit code. The commands' work is done by the rooms they call.
+"""Arguments → settings → wiring → exit code. The commands' work is done by the steps they call.
 
 Nothing heavy is imported here or at the top of a command's module: ``--help`` must be quick.
 """

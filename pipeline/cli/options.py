@@ -115,9 +115,9 @@ class CommandOptions(Struct, frozen=True, dict=True):
         flags: Mapping[str, Any] | None = None,
         tells: Collection[str] = (),
     ) -> "Site":
-        """Return the root with its settings, ready to build what is needed. ``flags``.
+        """Return the root with its settings, ready to build what is needed.
 
-        See ``settings``.
+        ``flags``: see ``settings``.
 
         Raises UsageError for a root that is not there, which only ``fresh`` may make, and for the
         current folder when nobody named it and it has no inbox, unless the command works

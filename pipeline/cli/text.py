@@ -18,9 +18,7 @@ def in_words(summary: Mapping[str, Any]) -> str:
 def describe_check(
     name: str, why: str, summary: Mapping[str, Any], more: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield the lines about one checked file.
-
-    Outcome, profile, columns, faults by column, statuses.
+    """Yield the lines about one checked file: outcome, profile, columns, faults, statuses.
 
     ``more``: see ``pipeline.reporting.check_report``.
     """

@@ -32,10 +32,10 @@ class FreshChunks(Sequence[Chunk]):
 
     ``lengths``: asked for when it is needed, gives the bodies' lengths in bytes as they lie one
     after the other in the spool, a line end behind each; raises what writing them raised.
-    ``doubtful``: its updates were sent before and nobody knows how that ended. ``waiting``: nobody
+    ``doubtful``: its updates were sent before and nobody knows how that ended. ``behind_doubt``: nobody
     knows how an earlier step of its orders ended, which another file sent (code
-    ``EARLIER_OPEN``); empty where none is. ``held``: so many of the last ones are not sent before
-    other drops have settled their orders; ``held_words`` says so.
+    ``EARLIER_OPEN``); empty where none is. ``blocked``: so many of the last ones are not sent before
+    other drops have settled their orders; ``blocked_words`` says so.
     """
 
     drop_seq: int
@@ -43,14 +43,14 @@ class FreshChunks(Sequence[Chunk]):
     size: "npt.NDArray[np.integer[Any]]"
     doubtful: Sequence[bool]
     lengths: "Callable[[], npt.NDArray[np.int64]]"
-    waiting: Sequence[bool] = ()
-    held: int = 0
-    held_words: str = ""
+    behind_doubt: Sequence[bool] = ()
+    blocked: int = 0
+    blocked_words: str = ""
 
     @property
     def free(self) -> int:
         """Return how many chunks may be sent now."""
-        return len(self) - self.held
+        return len(self) - self.blocked
 
     def _state(self, no: int) -> ChunkState:
         if no >= self.free:
@@ -60,8 +60,8 @@ class FreshChunks(Sequence[Chunk]):
     def _words(self, no: int) -> tuple[str, str]:
         """Return code and message."""
         if no >= self.free:
-            return EARLIER_OPEN, self.held_words
-        return (EARLIER_OPEN, WAITS) if self.waiting and self.waiting[no] else ("", "")
+            return EARLIER_OPEN, self.blocked_words
+        return (EARLIER_OPEN, WAITS) if self.behind_doubt and self.behind_doubt[no] else ("", "")
 
     @cached_property
     def _places(self) -> "tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]":

@@ -1,6 +1,7 @@
 """Protocols that the steps need from outside, and the records that cross them.
 
-Adapters implement these; stages and rooms know nothing else of files, databases and sockets.
+``storage`` and ``delivery.api`` implement these; the steps know nothing else of files, databases
+and sockets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -92,9 +93,9 @@ class ChunkResult(Struct, frozen=True, kw_only=True):
 class OrderHistory(Struct, frozen=True, kw_only=True):
     """An update of an order that some drop has planned or sent before.
 
-    ``dispatched``: nothing of the kind, but a row that said that auto-dispatch has reported the
-    order's pickup. ``waits``: it is not sent before an earlier step of the order is settled;
-    ``held``: not before another drop has settled the order. ``seq``: the number of its drop.
+    ``dispatched``: true for a line that is no update: its row only says that auto-dispatch has
+    reported the order's pickup. ``waits``: it is not sent before an earlier step of the order is
+    settled; ``blocked``: not before another drop has settled the order. ``seq``: its drop's number.
     """
 
     order_id: str
@@ -105,7 +106,7 @@ class OrderHistory(Struct, frozen=True, kw_only=True):
     at: str
     dispatched: bool = False
     waits: bool = False
-    held: bool = False
+    blocked: bool = False
     seq: int = 0
 
     @property

@@ -72,10 +72,7 @@ class DropQueue(Struct, eq=False):
 
     @classmethod
     def of(cls, shipment: Shipment, future: "Future[DeliveryResult]") -> "DropQueue":
-        """Queue the chunks that are still to be sent.
-
-        Remember the rows that earlier waves left behind.
-        """
+        """Queue the chunks still to be sent, with the rows that earlier waves left behind."""
         queue = cls(drop_seq=shipment.drop_seq, body=shipment.body, future=future)
         queue.taken_up, queue.doubts = shipment.taken_up, shipment.doubts
         queue.leaves = shipment.leaves

@@ -69,10 +69,7 @@ class PrefetchBuffer(Generic[T]):
                 await self._few.wait()
 
     def keep_pace(self, answered: int) -> None:
-        """Adapt to the number of answers since the last time.
-
-        Mark as much ahead as is soon sent.
-        """
+        """Adapt to the answers since the last time: mark as much ahead as is soon sent."""
         now = self._monotonic()
         passed, self._booked_at = max(now - self._booked_at, 1e-6), now
         wanted = answered / passed * max(_AHEAD_SECONDS, 2 * self._commit_seconds)

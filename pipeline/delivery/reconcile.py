@@ -77,10 +77,7 @@ class Reconciler:
         return again
 
     def _is_resent(self, pos: int) -> bool:
-        """Return whether a row is sent again where asking does not tell.
-
-        Not after an unclear 2xx.
-        """
+        """Return whether a row is sent again where asking gives no answer: not after a 2xx."""
         resend = self._tools.policy.when_in_doubt == "resend"
         return resend and pos not in self._rows.unclear
 

@@ -1,6 +1,6 @@
 """Send one chunk, try it again, ask about it, until each row has an outcome.
 
-What the API refuses as a whole is halved until the bad rows stand alone (decision 7); what was
+What the API refuses as a whole is halved until the bad rows stand alone (decision 11); what was
 lost on the way is asked about first (decision 5). Nothing here writes: the result is a value.
 """
 
@@ -192,9 +192,7 @@ class ChunkSender:
         await self._reconciler.reconsider(refused)
 
     async def _unclear(self, answer: Answer, positions: Positions) -> None:
-        """Ask about an order of a 2xx that does not say whether it was taken.
-
-        Then about the others.
+        """Ask about an order of a 2xx that does not say whether it was taken, then the others.
 
         Where that one got there the API takes our calls, and the others are asked about as well.
         Else this may be an outage, which shows when the next calls meet the same.

@@ -74,7 +74,7 @@ class DeliveryThread:
             raise DeliveryThreadDiedError(str(self.death)) from self.death
 
     def submit(self, shipment: Shipment) -> Future[DeliveryResult]:
-        """Return deliver a planned drop. The future may raise StorageError."""
+        """Queue a planned drop for delivery. The future may raise StorageError."""
         future: Future[DeliveryResult] = Future()
         if not self._in_loop(lambda dispatcher: dispatcher.submit(shipment, future)):
             future.set_exception(StorageError("The delivery thread is closed."))

@@ -95,7 +95,7 @@ class Claimer:
                 unready.append(file)
             else:
                 here.append(drop)
-        received, left = self._received(here)
+        received, left = self._hash_and_record(here)
         for drop, error in left:
             if not isinstance(error, StorageError):  # a bug with one must not stop the others
                 log.error("drop.bug", drop=drop.drop_id, exc_info=error)
@@ -114,7 +114,7 @@ class Claimer:
         if not self._is_here(drop):
             self._forget(drop)
             return None
-        received, left = self._received([drop])
+        received, left = self._hash_and_record([drop])
         for _, error in left:
             raise error
         return received[0] if received else None
@@ -141,7 +141,7 @@ class Claimer:
         self._ledger.forget(drop)
         log.warning("drop.back_to_waiting", drop=drop.drop_id, reason=why.message)
 
-    def _received(self, drops: Sequence[Drop]) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
+    def _hash_and_record(self, drops: Sequence[Drop]) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
         """Hash files that are in work, tell their senders, and record them as claimed.
 
         Those that are still being written go back. Returned is also what was not recorded, and why:

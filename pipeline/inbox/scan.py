@@ -245,10 +245,7 @@ class Inbox:
         return None
 
     def _settle_of(self, entry: Entry) -> float:
-        """Return how long a file must be unchanged.
-
-        Longer where it is likely to change once more.
-        """
+        """Return how long a file must be unchanged: longer where it may well change once more."""
         came_back = (entry.folder, entry.identity[1]) in self._once_too_early
         if came_back or may_be_renamed(entry.name):
             return _LONGER * self._settle or _LONGER_THAN_NONE

@@ -138,14 +138,14 @@ def freezing_bodies(
             wave=planned.plan.wave_of_chunk,
             size=sizes,
             doubtful=planned.plan.doubt_of_chunk,
-            waiting=planned.plan.waiting_of_chunk,
+            behind_doubt=planned.plan.behind_doubt,
             lengths=lengths,
-            held=planned.plan.held_chunks,
-            held_words=held_words(planned.plan.waits_for),
+            blocked=planned.plan.blocked_chunks,
+            blocked_words=blocked_words(planned.plan.waits_for),
         )
 
 
-def held_words(waits_for: Sequence[str]) -> str:
+def blocked_words(waits_for: Sequence[str]) -> str:
     """Say of rows why they wait: other drops have the same order."""
     named = ", ".join(waits_for[:_NAMED])
     more = f" and {len(waits_for) - _NAMED:,} more" if len(waits_for) > _NAMED else ""
@@ -235,7 +235,7 @@ def _bodies(
     """
     made = planned.plan
     done = 0
-    groups = list(zip(made.wave_of_chunk, made.doubt_of_chunk, made.waiting_of_chunk, strict=True))
+    groups = list(zip(made.wave_of_chunk, made.doubt_of_chunk, made.behind_doubt, strict=True))
     for _, chunks in groupby(range(len(groups)), key=groups.__getitem__):
         numbers = list(chunks)
         count = sum(sizes[no] for no in numbers)
@@ -291,10 +291,10 @@ def _pickup_for(item: str) -> str:
     return orjson.dumps({"orderId": order_id, "orderStatus": Milestone.BAG_PICKED.wire}).decode()
 
 
-def pending_of(drop: Drop, ledger: SqlLedger, spool: Spool, *, held: bool = False) -> list[Pending]:
+def pending_of(drop: Drop, ledger: SqlLedger, spool: Spool, *, blocked: bool = False) -> list[Pending]:
     """Return the updates of a frozen drop that have no end yet; none where its rows are not kept.
 
-    ``held``: of these only the ones that wait for other drops.
+    ``blocked``: of these only the ones that wait for other drops.
     """
     if not spool.has_plan:
         return []
@@ -305,7 +305,7 @@ def pending_of(drop: Drop, ledger: SqlLedger, spool: Spool, *, held: bool = Fals
     with spool.body_reader() as body:
         for chunk in ledger.chunks(drop.seq):
             places = pending_places(chunk, verdicts.get(chunk.no, ()))
-            if not places or (held and chunk.state is not ChunkState.WAITING):
+            if not places or (blocked and chunk.state is not ChunkState.WAITING):
                 continue
             chunk_body = ChunkBody(body(chunk.offset, chunk.length), chunk.size)
             for pos, doubtful in places.items():

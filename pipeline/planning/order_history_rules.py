@@ -63,7 +63,7 @@ def blocking(standing: Sequence[OrderHistory], seq: int) -> list[OrderHistory]:
     Of drops that wait themselves only those that were claimed before this one come first: so no
     two wait for each other, and an order's files go in the order in which they came.
     """
-    return [each for each in standing if each.unsettled and not (each.held and each.seq > seq)]
+    return [each for each in standing if each.unsettled and not (each.blocked and each.seq > seq)]
 
 
 def to_wait_for(blocking: Sequence[OrderHistory]) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def to_wait_for(blocking: Sequence[OrderHistory]) -> tuple[str, ...]:
     """
     last: dict[str, OrderHistory] = {}
     for each in blocking:
-        if each.held and (each.order_id not in last or each.seq > last[each.order_id].seq):
+        if each.blocked and (each.order_id not in last or each.seq > last[each.order_id].seq):
             last[each.order_id] = each
     found = {each.drop_id for each in blocking if each.order_id not in last}
     return tuple(sorted(found | {each.drop_id for each in last.values()}))
@@ -160,10 +160,7 @@ class Known:
         self._times = pa.array([f" on {each.at}" if each.at else "" for each in found], pa.string())
 
     def against(self, work: Candidates, record: Numbers) -> tuple[Mask, list[Finding]]:
-        """Return which candidates are not sent, and why, in words; ``record``.
-
-        Record number by row.
-        """
+        """Return which candidates are not sent, and why, in words. ``record``: number by row."""
         table = _TABLE[work.status, self.accepted[work.order]]
         verdict, because = table[:, 0], table[:, 1]
         findings = []

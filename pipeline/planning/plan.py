@@ -64,9 +64,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     chunk and place: ``update_row`` (the row that supplies its content), ``update_status``,
     ``update_added`` (a pickup we add), ``update_chunk``, ``update_pos``. ``wave_of_chunk``: per
     chunk, its wave; ``doubt_of_chunk``: whether its updates were sent before and nobody knows how
-    that ended, so that they are asked about first; ``waiting_of_chunk``: whether nobody knows how
+    that ended, so that they are asked about first; ``behind_doubt``: whether nobody knows how
     an earlier step of its orders ended, which another file sent, so that these wait for it.
-    ``held_chunks``: so many of the last chunks have orders that the drops in ``waits_for`` are to
+    ``blocked_chunks``: so many of the last chunks have orders that the drops in ``waits_for`` are to
     settle first.
     """
 
@@ -80,8 +80,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     update_pos: npt.NDArray[np.int8]
     wave_of_chunk: tuple[int, ...] = ()
     doubt_of_chunk: tuple[bool, ...] = ()
-    waiting_of_chunk: tuple[bool, ...] = ()
-    held_chunks: int = 0
+    behind_doubt: tuple[bool, ...] = ()
+    blocked_chunks: int = 0
     waits_for: tuple[str, ...] = ()
 
 
@@ -155,9 +155,9 @@ def plan(
         update_pos=updates.pos,
         wave_of_chunk=updates.waves,
         doubt_of_chunk=updates.doubted,
-        waiting_of_chunk=updates.waiting,
-        held_chunks=updates.held,
-        waits_for=_waits_for(work, blocking) if updates.held else (),
+        behind_doubt=updates.waiting,
+        blocked_chunks=updates.blocked,
+        waits_for=_waits_for(work, blocking) if updates.blocked else (),
     )
 
 
@@ -192,9 +192,9 @@ def _hold_parcels(given: PlanInput, disposition: npt.NDArray[np.int8]) -> list[F
 def _without_conflicts(
     work: Candidates, given: PlanInput, disposition: npt.NDArray[np.int8]
 ) -> tuple[Candidates, list[Finding]]:
-    """Return the work without orders that have two ends, and findings that name both ends.
+    """Reject the rows of each order with two ends that exclude each other.
 
-    Reject all.
+    Return the work without them, and findings that name both ends.
     """
     present = work.milestones()
     hit = _CONFLICT[present][work.order]

@@ -54,7 +54,7 @@ class Updates(Struct, frozen=True, kw_only=True):
     ``row``: the row that supplies an update's content; ``added``: a pickup that we add;
     ``waves``: per chunk, its wave; ``doubted``: per chunk, whether it holds what was sent before
     without an answer; ``waiting``: whether it waits for earlier steps that another file sent so.
-    ``held``: how many of the last chunks have orders that another drop is to settle first.
+    ``blocked``: how many of the last chunks have orders that another drop is to settle first.
     """
 
     row: npt.NDArray[np.int32]
@@ -65,7 +65,7 @@ class Updates(Struct, frozen=True, kw_only=True):
     waves: tuple[int, ...]
     doubted: tuple[bool, ...]
     waiting: tuple[bool, ...]
-    held: int
+    blocked: int
 
 
 def in_flow_order(
@@ -99,11 +99,11 @@ def in_flow_order(
     wave = _PLACE[first[order], present[order], status]
     every = Candidates(rows=rows, order=order, status=status, event=work.event, names=work.names)
     kind = sent_in_doubt(every, unknown) + 2 * waits_for_doubt(every, unknown, accepted, present)
-    held = unsettled[order] != 0
+    blocked = unsettled[order] != 0
     behind = int(wave.max(initial=-1)) + 1
     # Held rows are compared with the ledger again before they go, which also shows their doubt.
-    kind = np.where(held, 0, kind).astype(np.int8)
-    at, chunk, pos, groups = _pack(wave + held * np.int8(behind), kind, rows, chunk_size)
+    kind = np.where(blocked, 0, kind).astype(np.int8)
+    at, chunk, pos, groups = _pack(wave + blocked * np.int8(behind), kind, rows, chunk_size)
     updates = Updates(
         row=rows[at],
         status=status[at],
@@ -113,7 +113,7 @@ def in_flow_order(
         waves=tuple(wave for wave, _ in groups),
         doubted=tuple(bool(kind & 1) for _, kind in groups),
         waiting=tuple(bool(kind & 2) for _, kind in groups),
-        held=sum(wave >= behind for wave, _ in groups),
+        blocked=sum(wave >= behind for wave, _ in groups),
     )
     return updates, _contradicting_times(work, wave[: len(work.rows)], record)
 

@@ -1,6 +1,6 @@
 """Bytes → text table, whatever the format. Every cell stays text, every row keeps its number.
 
-``HeaderFinder`` is what the mapping stage implements for it.
+``HeaderFinder``: how validation says which row is the header.
 """
 
 from pipeline.core.errors import DropRefused

@@ -1,4 +1,4 @@
-"""The first half of the path for one file: read → map → validate → transform, into the spool.
+"""Bring one file into its spool: read, map columns, validate, transform.
 
 It runs in a process of its own (``pipeline.reading.process.child_main``), which alone loads the
 native readers.

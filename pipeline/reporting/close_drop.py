@@ -86,11 +86,9 @@ class Closer:
         self.again_seconds = again_seconds
 
     def settled_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Settled | Exception]:
-        """Return each row's outcome as the ledger has it now, of each drop.
+        """Return the outcomes of each drop's rows as the ledger has them now, or why not.
 
-        Or why that is not known.
-
-        With each drop comes what is said of its rows that wait.
+        With each drop comes what its rows that wait are to say.
         """
         numbers = [drop.seq for drop, _ in drops]
         try:
@@ -129,7 +127,7 @@ class Closer:
         """Report drops for the last time and put them away; or why one could not be."""
         now = self._clock.now()
         drops = [
-            self._compared(
+            self._mark_if_changed(
                 replace(
                     each.drop,
                     state=each.state,
@@ -145,16 +143,16 @@ class Closer:
         reports = [
             self._report(drop, each.settled) for drop, each in zip(drops, endings, strict=True)
         ]
-        return self._closed([attempt(self._written, one) for one in gathered(reports)])
+        return self._closed([attempt(self._write_files, one) for one in gathered(reports)])
 
-    def _written(self, report: Report) -> _Written:
+    def _write_files(self, report: Report) -> _Written:
         summary = write.write_report(report, self._folders)
         return _Written(drop=report.drop, summary=summary, settled=report.settled)
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
         self._withdraw(drop, file_names.RESULTS, file_names.REJECTS, file_names.REJECTS_TWIN)
-        drop = self._compared(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
+        drop = self._mark_if_changed(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
         name = write.write_refusal(drop, refusal, self._folders)
         files = {"refused": name, "summary": file_names.file_name(drop, file_names.SUMMARY)}
         facts = write.refused_summary(drop, refusal, files)
@@ -164,12 +162,12 @@ class Closer:
     def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
         self._withdraw(drop, file_names.RESULTS)
-        drop = self._compared(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
+        drop = self._mark_if_changed(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
         report = replace(self._report(drop, settled), whole_file=True)
         summary = write.write_refused_rows(report, refusal, self._folders)
         return self._closed_one(_Written(drop=drop, summary=summary, settled=settled))
 
-    def _compared(self, drop: Drop) -> Drop:
+    def _mark_if_changed(self, drop: Drop) -> Drop:
         """Note in the summary that a drop's file was changed after it was read."""
         since = attempt(self._since_read, drop)
         if isinstance(since, Since) and since.changed:
@@ -232,18 +230,18 @@ class Closer:
         is left is done again.
         """
         noted = [
-            one if isinstance(one, Exception) else attempt(self._noted, one) for one in reported
+            one if isinstance(one, Exception) else attempt(self._keep_for_corrections, one) for one in reported
         ]
         written = [one for one in noted if isinstance(one, _Written)]
         failed = attempt(self._record, written) if written else None
         if isinstance(failed, Exception):
             return [failed if isinstance(one, _Written) else one for one in noted]
-        closed = [self._ended(one) for one in written]
+        closed = [self._to_closed(one) for one in written]
         self._put_away_all([one.drop for one in closed])
         ends = iter(closed)
         return [one if isinstance(one, Exception) else next(ends) for one in noted]
 
-    def _noted(self, noted: _Written) -> _Written:
+    def _keep_for_corrections(self, noted: _Written) -> _Written:
         """Keep what a corrected file may need, and update the parent of one that came back."""
         drop, settled = noted.drop, noted.settled
         if settled is None:
@@ -308,7 +306,7 @@ class Closer:
             ]
         )
 
-    def _ended(self, noted: _Written) -> Closed:
+    def _to_closed(self, noted: _Written) -> Closed:
         drop = noted.drop
         code = (noted.summary.get("refused") or {}).get("code")
         why = {"code": code} if code else {}

@@ -1,4 +1,4 @@
-"""The last third of the path for one drop: results, rejects and summary into the outbox."""
+"""Write the reports of a drop into the outbox: results, rejects and, last, the summary."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence

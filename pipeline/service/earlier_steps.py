@@ -47,7 +47,7 @@ def doubts_of(
 
 def _to_look_at(chunks: Sequence[Chunk]) -> list[Chunk]:
     if isinstance(chunks, FreshChunks):  # there may be a hundred thousand, and hardly any waits
-        return [chunks[no] for no, waits in enumerate(chunks.waiting) if waits]
+        return [chunks[no] for no, waits in enumerate(chunks.behind_doubt) if waits]
     return [
         each
         for each in chunks

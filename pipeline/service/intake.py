@@ -155,9 +155,7 @@ class Intake:
         return [file for file in self._scan.waiting if (file.folder, file.name) in first]
 
     def left(self) -> tuple[Waiting, ...]:
-        """Return files of the first look that were not taken, with the reason.
-
-        Their senders get a note.
+        """Return files of the first scan that were not taken, with the reason; note it for senders.
 
         Files that were written to since they were taken are among them.
         """

@@ -240,10 +240,7 @@ class Service:
         self._rhythm.more = self._intake.ready > 0
 
     def _is_through(self, *, late: bool) -> bool:
-        """Return whether with ``once``.
-
-        Nothing moves, and no file of the first scan is still to come.
-        """
+        """With ``once``: return whether nothing moves, and no file of the first scan is to come."""
         if self._scheduler.busy or self._events:
             return False
         shut = self._delivery.shut

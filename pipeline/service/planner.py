@@ -157,8 +157,8 @@ class Admission:
                 standings = self._standings(group)
             except StorageError as error:
                 return [error] * len(group)
-            judged = [self._judged(each, standings[each.drop.seq]) for each in group]
-            return self._frozen(judged)
+            judged = [self._plan_one(each, standings[each.drop.seq]) for each in group]
+            return self._freeze_all(judged)
 
     def _standings(self, group: Sequence[Candidate]) -> Mapping[int, Sequence[OrderHistory]]:
         if len(group) == 1:  # it may be large: its orders are never all in memory as texts
@@ -167,7 +167,7 @@ class Admission:
             return {seq: self._ledger.standing(orders, but_seq=seq)}
         return self._ledger.standings({e.drop.seq: e.orders.to_pylist() for e in group})
 
-    def _judged(
+    def _plan_one(
         self, candidate: Candidate, standing: Sequence[OrderHistory]
     ) -> Step | Exception | _Unfrozen:
         """Plan one drop, or refuse it if it is probably the wrong file."""
@@ -183,7 +183,7 @@ class Admission:
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             return error
 
-    def _frozen(self, judged: Sequence[Step | Exception | _Unfrozen]) -> list[Step | Exception]:
+    def _freeze_all(self, judged: Sequence[Step | Exception | _Unfrozen]) -> list[Step | Exception]:
         """Put the plans on the disk and then into the ledger, in one commit: now calls may leave.
 
         A bug in one plan must not count against the others, so then each is frozen alone.
@@ -196,7 +196,7 @@ class Admission:
             return [
                 one
                 for each in judged
-                for one in (self._frozen([each]) if isinstance(each, _Unfrozen) else [each])
+                for one in (self._freeze_all([each]) if isinstance(each, _Unfrozen) else [each])
             ]
         if isinstance(frozen_ones, Exception):
             return [frozen_ones if isinstance(e, _Unfrozen) else e for e in judged]
@@ -210,7 +210,7 @@ class Admission:
         ready: dict[int, tuple[Ready, Frozen]] = {}
         with ExitStack() as held:
             for at, plan in enumerate(plans):
-                made = attempt(self._written, plan, held, alone=alone)
+                made = attempt(self._write_plan, plan, held, alone=alone)
                 if isinstance(made, Exception):
                     results[at] = made
                 else:
@@ -226,7 +226,7 @@ class Admission:
             log.info("drop.planned", drop=one.drop.drop_id, rows=rows, chunks=chunks, **waits)
         return [results[at] for at in range(len(plans))]
 
-    def _written(self, plan: _Unfrozen, held: ExitStack, *, alone: bool) -> tuple[Ready, Frozen]:
+    def _write_plan(self, plan: _Unfrozen, held: ExitStack, *, alone: bool) -> tuple[Ready, Frozen]:
         """Write plan and bodies, or begin with it; and what the ledger is to keep."""
         drop, prepared, planned = plan.drop, plan.prepared, plan.planned
         facts = self._spools.placed(facts_of(prepared, planned))

@@ -1,4 +1,4 @@
-"""The second half of a drop's way: delivered, reported, put away; and taken up once more.
+"""Steps of planned drops: delivered, reported, put away; and taken up once more.
 
 Every step can be taken again: what a crash left half done is done anew by the same code.
 """
@@ -16,7 +16,7 @@ from pipeline.core.model import LAST_REPORT, Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.decisions import Later, Released, Reopened, rest_of
-from pipeline.planning.freeze import held_words, pending_of
+from pipeline.planning.freeze import blocked_words, pending_of
 from pipeline.planning.order_history_rules import blocking, to_wait_for
 from pipeline.planning.replan import let_go, recheck
 from pipeline.reporting.close_drop import Closer, Ending
@@ -89,30 +89,30 @@ class Runner:
     ) -> list[Closed | LeftOpen | Exception]:
         """Report drops that came back from delivery, and close those that are finished.
 
-        What became of each, in their order.
+        Return the result of each, in their order.
         """
         waiting = [
             (drop, _CANCELLED if _is_cut_off(back) else unsent(rest.reason if rest else ""))
             for drop, back in ended
             for rest in (rest_of(drop, back),)
         ]
-        came_to: dict[int, Closed | LeftOpen | Exception] = {}
+        results: dict[int, Closed | LeftOpen | Exception] = {}
         endings: dict[int, Ending] = {}
         for at, settled in enumerate(self._closer.settled_all(waiting)):
             drop, back = ended[at]
             if isinstance(settled, Exception):
-                came_to[at] = settled
+                results[at] = settled
             elif _is_cut_off(back):
                 endings[at] = Ending(drop=drop, state=DropState.CANCELLED, settled=settled)
             elif settled.counts()[Outcome.UNSENT] or not back.complete:
-                came_to[at] = self._left_open(drop, back, settled)
+                results[at] = self._left_open(drop, back, settled)
             else:
                 endings[at] = Ending(drop=drop, state=DropState.COMPLETED, settled=settled)
         closed = self._closer.close_all(list(endings.values()))
         for each in endings.values():
             self._logged.pop(each.drop.seq, None)
-        came_to.update(zip(endings, closed, strict=True))
-        return [came_to[at] for at in range(len(ended))]
+        results.update(zip(endings, closed, strict=True))
+        return [results[at] for at in range(len(ended))]
 
     def _left_open(
         self, drop: Drop, back: DeliveryResult, settled: Settled
@@ -161,7 +161,7 @@ class Runner:
         drop = self._ledger.find(drop_id)
         if drop is None or drop.state is not DropState.OPEN:
             return None
-        held = pending_of(drop, self._ledger, self._spools.of(drop), held=True)
+        held = pending_of(drop, self._ledger, self._spools.of(drop), blocked=True)
         standing = self._ledger.standing(sorted({e.order_id for e in held}), but_seq=drop.seq)
         first = blocking(standing, drop.seq)
         free = let_go(held, {each.order_id for each in first})
@@ -176,7 +176,7 @@ class Runner:
             else each
             for each in recheck([each for each in held if each.chunk_no in free], standing)
         ]
-        self._ledger.let_go(drop, free, verdicts, waiting=held_words(waits_for))
+        self._ledger.let_go(drop, free, verdicts, waiting=blocked_words(waits_for))
         if free:
             log.info("drop.goes_on", drop=drop.drop_id, chunks=len(free), waits_for=waits_for)
         return Released(drop=drop, moved=bool(free))
@@ -225,15 +225,12 @@ def _to_come_first(
     would settle that.
     """
     return tuple(
-        sorted({e.drop_id for e in standing if e.held or not (e.waits and rests(e.drop_id))})
+        sorted({e.drop_id for e in standing if e.blocked or not (e.waits and rests(e.drop_id))})
     )
 
 
 def _rest_by_rows(drop: Drop, settled: Settled) -> Rest:
-    """Return why a drop rests that was sent as far as it goes.
-
-    By what is said of most of its rows.
-    """
+    """Return why a drop rests that was sent as far as it goes: what is said of most of its rows."""
     count, most = settled.left()
     words = most.message if most else "The log says why."
     earlier = most is not None and most.code == Code.EARLIER_OPEN
@@ -246,7 +243,7 @@ def _rest_by_rows(drop: Drop, settled: Settled) -> Rest:
 
 
 def _as_it_left(chunk: Chunk, departures: Departures) -> Chunk:
-    """Return a chunk that was marked as being sent and never left is still to be sent."""
+    """Return a chunk as it is: one that was marked and whose call never left is planned."""
     if chunk.state is not ChunkState.SENDING or departures.has_left(chunk.no):
         return chunk
     return replace(chunk, state=ChunkState.PLANNED)

@@ -124,7 +124,7 @@ def one_component(name: str) -> str:
 def ignored_because(name: str) -> str | None:
     """Say why a file of this name is left alone in the inbox, or None if it is not.
 
-    Uploading programs and spreadsheets mark their unfinished files by name (DESIGN, decision 2).
+    Uploading programs and spreadsheets mark their unfinished files by name.
     """
     folded = name.casefold()
     if folded.startswith("."):

@@ -79,9 +79,7 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
         return role.value if at is None else " ".join(self.headers[at].split())
 
     def unused(self) -> tuple[str, ...]:
-        """Return the headers that stand for nothing here.
-
-        Our own ``_reject`` columns are not among them.
+        """Return the headers that stand for nothing here, but for our own ``_reject`` columns.
 
         A column that only repeats another under the same header is not listed either.
         """

@@ -87,10 +87,7 @@ def new_batch() -> str:
 
 
 def clean_name(given: str) -> str:
-    """Return a name for the inbox from what a browser or program said.
-
-    Its last part, nothing hidden.
-    """
+    """Return a name for the inbox: the last part of the name given, and nothing hidden."""
     last = given.replace("\\", "/").rpartition("/")[2]
     plain = "".join(
         "_" if unicodedata.category(each) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else each

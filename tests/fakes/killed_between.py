@@ -130,7 +130,7 @@ def planned_all(site: Site) -> None:
     for drop in site.ledger.unfinished():
         assert drop.state is DropState.OPEN
         (chunk,) = site.ledger.chunks(drop.seq)
-        with site.closer.spool(drop).body_reader() as body:
+        with site.spools.of(drop).body_reader() as body:
             sent = orjson.loads(body(chunk.offset, chunk.length))
         assert [item["orderId"] for item in sent] == orders_of(drop.source_file)
         for order in orders_of(drop.source_file):

@@ -162,7 +162,7 @@ def test_a_file_that_ends_the_reader_has_to_answer_for_it_and_the_others_are_rea
     assert [type(one) for one in read] == [Facts, DropRefused, Facts, DropRefused, DropRefused]
     codes = [one.code for one in read if isinstance(one, DropRefused)]
     assert codes == [Code.PROCESSING_FAILED, Code.READ_TOO_LARGE, Code.HEADER_NOT_FOUND]
-    tries = {drop.source_file: site.closer.spool(drop).tries.failed() for drop in drops}
+    tries = {drop.source_file: site.spools.of(drop).tries.failed() for drop in drops}
     assert tries == {"a.csv": 0, "poison.xlsb": 3, "b.csv": 0, "huge.ods": 0, "c.csv": 0}
     steps = site.admission.admit(drops, read)
     assert [type(step) for step in steps] == [Ready, Closed, Ready, Closed, Closed]
@@ -172,7 +172,7 @@ def test_a_file_with_a_try_that_nobody_saw_the_end_of_is_read_alone(site: Site) 
     for name in "abc":
         put(site, f"{name}.csv", orders(3, prefix=name))
     drops = claimed(site)
-    suspect = site.closer.spool(drops[1])
+    suspect = site.spools.of(drops[1])
     for _ in range(10):
         suspect.tries.begin()
     read = site.files.read(drops)
@@ -211,7 +211,7 @@ def test_a_drop_of_a_batch_knows_what_an_earlier_one_tells_of_auto_dispatch(tmp_
         assert isinstance(first, Ready)
         assert len(first.chunks) == 0
         assert isinstance(second, Ready)
-        with site.closer.spool(second.drop).body_reader() as body:
+        with site.spools.of(second.drop).body_reader() as body:
             sent = [orjson.loads(body(each.offset, each.length)) for each in second.chunks]
     told = sorted((item["orderId"], item["orderStatus"]) for items in sent for item in items)
     assert told == [("X1", "delivery_done"), ("Y1", "bag_picked"), ("Y1", "delivery_done")]
@@ -321,6 +321,6 @@ def test_a_ledger_that_cannot_be_written_stops_a_whole_batch_and_costs_no_try(si
     assert [type(step) for step in steps] == [StorageError] * 3
     ledger.rmdir()
     kept.rename(ledger)
-    assert [site.closer.spool(drop).tries.failed() for drop in drops] == [0] * 3
+    assert [site.spools.of(drop).tries.failed() for drop in drops] == [0] * 3
     steps = site.admission.admit(drops, read)
     assert [type(step) for step in steps] == [Ready] * 3

@@ -208,7 +208,7 @@ def test_what_an_open_drop_has_settled_keeps_nobody_waiting(bench):
     bench.ledger.exchange([ChunkResult(chunk=accepted)], [], at="now")
     drop, planned = bench.freeze("d2", "A1,Delivered,", "A2,Delivered,")
     assert bench.bodies(drop) == [[("A1", "delivery_done")], [("A2", "delivery_done")]]
-    assert (planned.plan.held_chunks, planned.plan.waits_for) == (1, ("d1",))
+    assert (planned.plan.blocked_chunks, planned.plan.waits_for) == (1, ("d1",))
 
 
 class TestAddedPickup:

@@ -17,7 +17,7 @@ def fresh(lengths=(5, 7, 9), held=0):
         waiting=(False, False, True),
         lengths=lambda: np.array(lengths),
         held=held,
-        held_words="it waits",
+        blocked_words="it waits",
     )
 
 

@@ -118,14 +118,14 @@ class TestKnownAlready:
         rows = [("a", DONE, None), ("b", BACK, None), ("c", DONE, None)]
         made = plan(plan_input(rows), known, chunk_size=20)
         assert calls(made) == [[(1, BACK), (2, DONE)], [(0, DONE)]]
-        assert made.waiting_of_chunk == (False, True)
+        assert made.behind_doubt == (False, True)
         assert made.doubt_of_chunk == (False, False)
 
     def test_with_the_earlier_step_in_the_same_file_it_goes_by_waves_as_ever(self):
         rows = [("a", PICKED, None), ("a", DONE, None)]
         made = plan(plan_input(rows), [unknown("a", PICKED)], chunk_size=20)
         assert calls(made) == [[(0, PICKED)], [(1, DONE)]]
-        assert made.waiting_of_chunk == (False, False)
+        assert made.behind_doubt == (False, False)
         assert made.doubt_of_chunk == (True, False)
 
     def test_a_return_after_a_delivery_is_a_new_journey(self):

@@ -86,18 +86,12 @@ def levels(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def is_published(body: Mapping[str, Any]) -> bool:
-    """Return whether it has what the API publishes of a success.
-
-    The objects ``data`` and ``meta``.
-    """
+    """Return whether it has the objects ``data`` and ``meta`` that the API publishes."""
     return isinstance(body.get("data"), dict) and isinstance(body.get("meta"), dict)
 
 
 def says_bad(body: Mapping[str, Any], *, named: bool) -> bool:
-    """Return whether it says that something went wrong; ``named``.
-
-    Beyond the rows that it names.
-    """
+    """Return whether it says that something went wrong; ``named``: beyond the rows it names."""
     return any(
         _says_no(level)
         or any(_is_bad(level[key], named=named) for key in _STATUS_KEYS if key in level)
@@ -257,10 +251,7 @@ def names_an_order(reply: Reply, order_ids: Sequence[str]) -> bool:
 
 
 def speech(reply: Reply, body: Mapping[str, Any] | None) -> str:
-    """Return the API's words, as short as they come.
-
-    A message of its JSON, or the start of the text.
-    """
+    """Return the API's words in short: a message of its JSON, or the start of the text."""
     for level in levels(body) if body is not None else ():
         if words := _words_of(level):
             return _cut(words)

@@ -199,10 +199,7 @@ def _text(wire: str) -> str:
 
 
 def _traceback_of(error: BaseException) -> str:
-    """Return where it happened and what kind of error it is.
-
-    Its words may hold cells of the file.
-    """
+    """Return the place and type of an error, without its words: these may hold cells of the file."""
     parts = []
     at: BaseException | None = error
     while at is not None:

@@ -185,7 +185,7 @@ def _standing_of(
             at=at or "",
             dispatched=chunk is None,
             waits=code == Code.EARLIER_OPEN.value,
-            held=way == ChunkState.WAITING.value,
+            blocked=way == ChunkState.WAITING.value,
             seq=seq,
         )
 

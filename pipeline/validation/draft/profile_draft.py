@@ -117,10 +117,7 @@ def _signed(text: str) -> str:
 
 
 def suggestion(each: StatusCount, generic: Profile) -> str:
-    """Return the meaning that the canonical vocabulary gives exactly this status.
-
-    "" where it has none.
-    """
+    """Return the meaning that the canonical vocabulary gives this status, "" where it has none."""
     if each.kind.strip():
         return ""
     side = generic.direction(each.direction)

@@ -151,10 +151,7 @@ def _rows(table: Table, lines: Sequence[int], going: set[int]) -> list[dict[str,
 
 
 def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any] | None:
-    """Return one value for all rows that have another one.
-
-    How many, and what it probably should be.
-    """
+    """Return a value that many rows have, how many, and what it probably should be."""
     if column >= len(table.rejects.headers) or table.rejects.identifies(column):
         return None
     cells = _first_time(table).table.column(column).to_pylist()

@@ -149,10 +149,7 @@ def uploaded_page(
     batch: str,
     rest: Annotated[str, Query(pattern=r"^[0-9a-f]{0,60}$")] = "",
 ) -> Response:
-    """Return what became of files that came together. ``rest``.
-
-    The check of those that were left.
-    """
+    """Return what became of files that came together. ``rest``: the check of those left."""
     values = {**watched(front, batch), "rest": rest, "rest_files": _left(front, rest)}
     return page(request, "uploaded.html", values, visitor=visitor)
 
