@@ -92,7 +92,7 @@ def watch_stages(clocks: Clocks) -> None:
     from pipeline.inbox.claim import Claimer
     from pipeline.reading.process import Readers
     from pipeline.reporting import close_drop, write
-    from pipeline.service import build, planner, steps
+    from pipeline.service import build, planner, runner
     from pipeline.storage.ledger import SqlLedger
     from pipeline.storage.root_folders import Folders
     from pipeline.storage.spool import Spool
@@ -107,9 +107,9 @@ def watch_stages(clocks: Clocks) -> None:
     clocks.wrap(planner, "frozen", "order lines")
     clocks.wrap(planner, "keep", "freeze: sync")
     clocks.wrap(SqlLedger, "freeze_all", "ledger freeze")
-    clocks.wrap(steps.Runner, "shipment", "shipment")
+    clocks.wrap(runner.Runner, "shipment", "shipment")
     clocks.wrap(SqlLedger, "exchange", "deliver: exchange")
-    clocks.wrap(steps.Runner, "finish", "finish")
+    clocks.wrap(runner.Runner, "finish", "finish")
     clocks.wrap(close_drop.Closer, "settled_all", "finish: settle")
     clocks.wrap(write, "write_report", "finish: report")
     clocks.wrap(Folders, "put_away_all", "finish: archive")

@@ -136,6 +136,7 @@ class Ladder:
                     chunks=tuple(self._chunks()),
                     verdicts=(),
                     body=lambda offset, _: bodies[offset],
+                    note_call=None,
                 ),
                 future,
             )

@@ -85,7 +85,8 @@ class Section:
 
     def peek(self, key: str) -> tuple[str, ...]:
         """Return the texts of a list that will be taken later; empty if it is missing or no
-        list."""
+        list.
+        """
         value = self._left.get(key)
         return tuple(each for each in value or () if isinstance(each, str))
 

@@ -19,7 +19,7 @@ from pipeline.service.scan_timer import Bell
 if TYPE_CHECKING:
     from types import FrameType
 
-    from pipeline.service.health_file import PulseWriter
+    from pipeline.service.health_file import HealthFileWriter
     from pipeline.service.wiring import Site
     from pipeline.storage.root_lock import RootLock
 
@@ -91,7 +91,7 @@ class StartRetries:
         self._lock = lock
         self._signals = signals
         self._reason = ""
-        self._pulse: PulseWriter | None = None
+        self._pulse: HealthFileWriter | None = None
 
     def through(self, step: Callable[[], T]) -> T:
         """Repeat the step until it works, and return its result.
@@ -138,7 +138,7 @@ class StartRetries:
     def _show(self) -> None:
         """Write the trouble that is waited for into ``state/health.json``, if possible."""
         from pipeline.core.model import stamp
-        from pipeline.service.health_file import HealthFile, PulseWriter
+        from pipeline.service.health_file import HealthFile, HealthFileWriter
 
         clock, every = self._site.clock, self._site.settings.inbox.scan_seconds
         started_at = stamp(clock.now())
@@ -154,7 +154,7 @@ class StartRetries:
             )
 
         if self._pulse is None:
-            self._pulse = PulseWriter(
+            self._pulse = HealthFileWriter(
                 self._site.root / "state", look, now=clock.now, monotonic=clock.monotonic
             )
         self._pulse.beat()

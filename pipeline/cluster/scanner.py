@@ -21,7 +21,7 @@ from pipeline.cluster.tasks import Tasks
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.inbox.problems import Problems
-from pipeline.service.build import intake_of, pulse_writer_of
+from pipeline.service.build import health_writer_of, intake_of
 from pipeline.service.wiring import Site
 
 log = structlog.get_logger(__name__)
@@ -100,7 +100,7 @@ class Scanner:
         self._mine = False
         self._looks = 0
         troubles = Problems(clock=site.clock)
-        self._pulse = pulse_writer_of(site, troubles)
+        self._pulse = health_writer_of(site, troubles)
         self._intake = intake_of(site, troubles, self._bell.set)
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 

@@ -17,7 +17,7 @@ from pipeline.core.closed_drop import Cause, Closed
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import DeliveryResult, Shipment
-from pipeline.planning.decisions import Ready, Reopened
+from pipeline.planning.results import Ready, Reopened
 from pipeline.service.earlier_steps import doubts_of
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.segments import Load, Segment, segment_post, sending
@@ -191,7 +191,7 @@ class Tasks(Locks):
         if self._site.claimer.recover(drop) is None:
             return  # it went back to the inbox
         read = self._site.files.read([drop])
-        (step,) = self._site.admission.admit([drop], read)
+        (step,) = self._site.planner.plan_read([drop], read)
         match step:
             case Exception() as error:
                 raise error
@@ -250,6 +250,7 @@ class Tasks(Locks):
             chunks=load.chunks,
             verdicts=load.verdicts,
             body=body,
+            note_call=None,
             before=load.before,
             taken_up=self._site.clock.now(),
             doubts=doubts_of(load.drop.seq, load.chunks, load.verdicts, body, self._ledger),

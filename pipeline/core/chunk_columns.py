@@ -32,10 +32,10 @@ class FreshChunks(Sequence[Chunk]):
 
     ``lengths``: asked for when it is needed, gives the bodies' lengths in bytes as they lie one
     after the other in the spool, a line end behind each; raises what writing them raised.
-    ``doubtful``: its updates were sent before and nobody knows how that ended. ``behind_doubt``: nobody
-    knows how an earlier step of its orders ended, which another file sent (code
-    ``EARLIER_OPEN``); empty where none is. ``blocked``: so many of the last ones are not sent before
-    other drops have settled their orders; ``blocked_words`` says so.
+    ``doubtful``: its updates were sent before and nobody knows how that ended. ``behind_doubt``:
+    nobody knows how an earlier step of its orders ended, which another file sent (code
+    ``EARLIER_OPEN``); empty where none is. ``blocked``: so many of the last ones are not sent
+    before other drops have settled their orders; ``blocked_words`` says so.
     """
 
     drop_seq: int

@@ -48,18 +48,19 @@ class Shipment(Struct, frozen=True, kw_only=True):
     ``body(offset, length)`` reads a frozen body. A part of a drop may be handed in by itself:
     ``before`` then holds the chunks of earlier waves, which are over. ``taken_up``: since when
     nobody else sends these chunks, where that was possible. ``doubts``: number of a chunk → order
-    id → an earlier step of that order that another drop left in doubt. ``leaves``: is handed the
-    number of a chunk right before a call of it goes.
+    id → an earlier step of that order that another drop left in doubt. ``note_call``: keeps the
+    number of a chunk, on disk, right before a call of it leaves; after a crash a chunk without it
+    is sent without asking. None: every chunk that was marked is asked about.
     """
 
     drop_seq: int
     chunks: Sequence[Chunk]
     verdicts: tuple[Verdict, ...]
     body: Callable[[int, int], bytes]
+    note_call: Callable[[int], None] | None
     before: tuple[Chunk, ...] = ()
     taken_up: datetime | None = None
     doubts: Mapping[int, Earlier] = field(default_factory=dict)
-    leaves: Callable[[int], None] = lambda _no: None
 
 
 class DeliveryResult(Struct, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ class ChunkContext(Struct, frozen=True, kw_only=True):
     ``owner``: its drop, as the limiter knows it; ``key``: the chunk, among all; ``cancelled``:
     nothing more of the drop is wanted; ``others``: other chunks could be tried now;
     ``may_split``: the drop can still afford a halving; ``taken_up``: since when no other worker
-    sends it; ``leaves``: is called with the chunk's number before a call goes; ``reached``: what
+    sends it; ``note_call``: called with the chunk's number before a call leaves; ``reached``: what
     the API said of orders in this pass of the drop.
     """
 
@@ -48,5 +48,5 @@ class ChunkContext(Struct, frozen=True, kw_only=True):
     cancelled: Callable[[], bool] = lambda: False
     others: Callable[[], bool] = lambda: False
     taken_up: datetime | None = None
-    leaves: Callable[[int], None] = lambda _no: None
+    note_call: Callable[[int], None] | None = None
     reached: dict[tuple[str, Milestone], Reached] = field(default_factory=dict)

@@ -221,7 +221,7 @@ class Dispatcher:
                 cancelled=queue.is_cancelled,
                 others=self._others,
                 taken_up=queue.taken_up,
-                leaves=queue.leaves,
+                note_call=queue.note_call,
                 reached=queue.reached,
             ),
         )

@@ -67,7 +67,7 @@ class DropQueue(Struct, eq=False):
     rows_done: int = 0
     taken_up: datetime | None = None
     doubts: Mapping[int, Earlier] = field(default_factory=dict)
-    leaves: Callable[[int], None] = lambda _no: None
+    note_call: Callable[[int], None] | None = None
     reached: dict[tuple[str, Milestone], Reached] = field(default_factory=dict)
 
     @classmethod
@@ -75,7 +75,7 @@ class DropQueue(Struct, eq=False):
         """Queue the chunks still to be sent, with the rows that earlier waves left behind."""
         queue = cls(drop_seq=shipment.drop_seq, body=shipment.body, future=future)
         queue.taken_up, queue.doubts = shipment.taken_up, shipment.doubts
-        queue.leaves = shipment.leaves
+        queue.note_call = shipment.note_call
         for verdict in shipment.verdicts:
             queue.known.setdefault(verdict.chunk_no, []).append(verdict)
         queue.chunks = len(shipment.chunks)

@@ -58,7 +58,7 @@ class ChunkSender:
             owner=self, key=(chunk.drop_seq, chunk.no), may_split=may_split
         )
         self._rows = RowOutcomes(chunk, known)
-        self._patience = RetryPolicy(tools, self._context)
+        self._retry = RetryPolicy(tools, self._context)
         self._generation = 0
         self._refusals: set[str] = set()
         self._isolating = False
@@ -95,9 +95,7 @@ class ChunkSender:
         try:
             if settle:
                 tools = self._tools
-                if not tools.policy.reconcile and not self._patience.knows_better(
-                    since_opened=True
-                ):
+                if not tools.policy.reconcile and not self._retry.knows_better(since_opened=True):
                     # Nobody is asked, and whether the API takes our calls at all is to be seen yet.
                     settle = [pos for pos in settle if pos not in self._rows.unclear]
                 opened_at = self._context.taken_up or tools.opened_at
@@ -119,9 +117,9 @@ class ChunkSender:
                 await self._take(answer, positions)
                 return
             if answer.meaning is Meaning.EXPIRED:
-                await self._patience.expired(answer, self._generation)
+                await self._retry.expired(answer, self._generation)
                 continue
-            self._patience.answered()
+            self._retry.answered()
             match answer.meaning:
                 case Meaning.DOUBT:
                     await self._unclear(answer, positions)
@@ -130,26 +128,27 @@ class ChunkSender:
                     await self._refused(answer, positions)
                     return
                 case Meaning.LOST:
-                    await self._patience.failed(answer)
+                    await self._retry.failed(answer)
                     positions = await self._reconciler.settle(positions)
                 case Meaning.RETRY:
-                    await self._patience.failed(answer)
+                    await self._retry.failed(answer)
                 case Meaning.LIMITED:
-                    self._patience.limited(answer)
+                    self._retry.limited(answer)
                 case _:
-                    self._patience.hold(answer.message, self._rows.http_status)
+                    self._retry.hold(answer.message, self._rows.http_status)
 
     async def _call(self, positions: Positions) -> Answer:
         """Make one PUT. A call that did not come back is an answer too."""
         tools, rows = self._tools, self._rows
         if self._context.cancelled():
             raise SendingHeld
-        await tools.limiter.enter(self._patience.tries, self._context.owner)
+        await tools.limiter.enter(self._retry.tries, self._context.owner)
         try:
-            self._context.leaves(self._chunk.no)
+            if self._context.note_call is not None:
+                self._context.note_call(self._chunk.no)
             rows.sent_at = stamp(tools.clock.now())
             rows.attempts += 1
-            self._patience.left_at = tools.clock.monotonic()
+            self._retry.left_at = tools.clock.monotonic()
             self._generation = tools.api.token_generation
             reply = await tools.api.put_status(self._chunk_body.part(positions))
         except Transient as error:
@@ -174,7 +173,7 @@ class ChunkSender:
 
     async def _take(self, answer: Answer, positions: Positions) -> None:
         """Record a 2xx: all rows are taken but those it names; those it hides are asked about."""
-        self._patience.answered()
+        self._retry.answered()
         self._tools.limiter.succeeded()
         self._tools.unclear.forget()
         self._tools.mass_refusal.took(self._chunk.drop_seq)
@@ -208,12 +207,12 @@ class ChunkSender:
                 tools.limiter.succeeded()
                 tools.unclear.forget()
             elif tools.unclear.again(answer.kind):
-                self._patience.hold(answer.message, self._rows.http_status)
+                self._retry.hold(answer.message, self._rows.http_status)
             else:
                 tools.limiter.slow_down(tools.policy.pause(1, tools.rng))
         if got_there:
             await self._reconciler.ask_only(positions[1:])
-        elif not tools.policy.reconcile and self._patience.knows_better():
+        elif not tools.policy.reconcile and self._retry.knows_better():
             for pos in positions:
                 self._rows.leave_unknown(pos)
 

@@ -141,7 +141,9 @@ class Claimer:
         self._ledger.forget(drop)
         log.warning("drop.back_to_waiting", drop=drop.drop_id, reason=why.message)
 
-    def _hash_and_record(self, drops: Sequence[Drop]) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
+    def _hash_and_record(
+        self, drops: Sequence[Drop]
+    ) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
         """Hash files that are in work, tell their senders, and record them as claimed.
 
         Those that are still being written go back. Returned is also what was not recorded, and why:

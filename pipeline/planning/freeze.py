@@ -291,7 +291,9 @@ def _pickup_for(item: str) -> str:
     return orjson.dumps({"orderId": order_id, "orderStatus": Milestone.BAG_PICKED.wire}).decode()
 
 
-def pending_of(drop: Drop, ledger: SqlLedger, spool: Spool, *, blocked: bool = False) -> list[Pending]:
+def pending_of(
+    drop: Drop, ledger: SqlLedger, spool: Spool, *, blocked: bool = False
+) -> list[Pending]:
     """Return the updates of a frozen drop that have no end yet; none where its rows are not kept.
 
     ``blocked``: of these only the ones that wait for other drops.

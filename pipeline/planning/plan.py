@@ -66,8 +66,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     chunk, its wave; ``doubt_of_chunk``: whether its updates were sent before and nobody knows how
     that ended, so that they are asked about first; ``behind_doubt``: whether nobody knows how
     an earlier step of its orders ended, which another file sent, so that these wait for it.
-    ``blocked_chunks``: so many of the last chunks have orders that the drops in ``waits_for`` are to
-    settle first.
+    ``blocked_chunks``: so many of the last chunks have orders that the drops in ``waits_for`` are
+    to settle first.
     """
 
     disposition: npt.NDArray[np.int8]

@@ -152,7 +152,9 @@ class Closer:
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
         self._withdraw(drop, file_names.RESULTS, file_names.REJECTS, file_names.REJECTS_TWIN)
-        drop = self._mark_if_changed(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
+        drop = self._mark_if_changed(
+            replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
+        )
         name = write.write_refusal(drop, refusal, self._folders)
         files = {"refused": name, "summary": file_names.file_name(drop, file_names.SUMMARY)}
         facts = write.refused_summary(drop, refusal, files)
@@ -162,7 +164,9 @@ class Closer:
     def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
         self._withdraw(drop, file_names.RESULTS)
-        drop = self._mark_if_changed(replace(drop, state=DropState.REFUSED, finished_at=self._clock.now()))
+        drop = self._mark_if_changed(
+            replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
+        )
         report = replace(self._report(drop, settled), whole_file=True)
         summary = write.write_refused_rows(report, refusal, self._folders)
         return self._closed_one(_Written(drop=drop, summary=summary, settled=settled))
@@ -230,7 +234,8 @@ class Closer:
         is left is done again.
         """
         noted = [
-            one if isinstance(one, Exception) else attempt(self._keep_for_corrections, one) for one in reported
+            one if isinstance(one, Exception) else attempt(self._keep_for_corrections, one)
+            for one in reported
         ]
         written = [one for one in noted if isinstance(one, _Written)]
         failed = attempt(self._record, written) if written else None

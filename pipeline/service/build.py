@@ -7,7 +7,7 @@ from pipeline.core.closed_drop import Closed
 from pipeline.inbox.late_files import Latecomers
 from pipeline.inbox.problems import Problems
 from pipeline.service.health import HealthMonitor
-from pipeline.service.health_file import PulseWriter
+from pipeline.service.health_file import HealthFileWriter
 from pipeline.service.intake import Intake
 from pipeline.service.late_writes import LateWrites
 from pipeline.service.loop import Service
@@ -22,13 +22,13 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
     """Return the loop over this root. Raises SettingsError when sending is not configured."""
     site.folders.prepare()
     troubles = Problems(clock=site.clock)
-    pulse = pulse_writer_of(site, troubles)
+    pulse = health_writer_of(site, troubles)
     return Service(
         intake=lambda wake: intake_of(site, troubles, wake),
         ledger=site.ledger,
         claimer=site.claimer,
         files=site.files,
-        admission=site.admission,
+        planner=site.planner,
         runner=site.runner,
         closer=site.closer,
         delivery=site.delivery,
@@ -46,10 +46,10 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
     )
 
 
-def pulse_writer_of(site: Site, troubles: Problems) -> PulseWriter:
+def health_writer_of(site: Site, troubles: Problems) -> HealthFileWriter:
     """Return what tells others on this root how the service, or a worker that looks, is doing."""
     every = site.settings.inbox.scan_seconds
-    pulse = PulseWriter(
+    pulse = HealthFileWriter(
         site.root / "state",
         HealthMonitor(
             delivery=site.delivery,

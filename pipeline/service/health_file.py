@@ -115,7 +115,7 @@ class HealthFile(Struct, frozen=True, kw_only=True):
         return self.api == "held" and self.api_status in {401, 403, 407}
 
 
-class PulseWriter:
+class HealthFileWriter:
     """Writes the pulse of one service. Called in its thread only; never raises."""
 
     def __init__(
@@ -176,7 +176,7 @@ class PulseWriter:
                 file.write(orjson.dumps(line) + b"\n")
 
 
-def read_pulse(state: Path) -> HealthFile | None:
+def read_health_file(state: Path) -> HealthFile | None:
     """Return how the service is; None where none ever was, or its file says nothing."""
     try:
         fields = orjson.loads((state / FILE).read_bytes())

@@ -19,14 +19,14 @@ from pipeline.inbox.problems import Problems
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.reporting.close_drop import Closer
 from pipeline.service.intake import Intake
-from pipeline.service.planner import Admission
+from pipeline.service.planner import Planner
 from pipeline.service.planning_queue import Event
 from pipeline.service.requests import Requests
 from pipeline.service.retention import Retention
 from pipeline.service.run_outcome import RunOutcome, rows_for_a_person
+from pipeline.service.runner import Runner
 from pipeline.service.scan_timer import Bell, Pace, ScanTimer
 from pipeline.service.scheduler import Scheduler
-from pipeline.service.steps import Runner
 from pipeline.storage.ledger import SqlLedger
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Service:
         ledger: SqlLedger,
         claimer: Claimer,
         files: ClaimedFiles,
-        admission: Admission,
+        planner: Planner,
         runner: Runner,
         closer: Closer,
         delivery: "DeliveryThread",
@@ -82,13 +82,13 @@ class Service:
         self._clock = clock
         self._patience = pace.patience
         self._probe_seconds = pace.probe
-        self._rhythm = ScanTimer(pace)
+        self._scan_timer = ScanTimer(pace)
         self._on_closed = on_closed
         self._on_turn = on_turn
         self._on_end = on_end
         self._events: deque[Event] = deque()
-        self._scheduler = Scheduler(files, admission, runner, delivery, self._post)
-        self._wishes = Requests(
+        self._scheduler = Scheduler(files, planner, runner, delivery, self._post)
+        self._requests = Requests(
             ledger=ledger, delivery=delivery, scheduler=self._scheduler, take=self._take
         )
         self._stop = False
@@ -109,7 +109,7 @@ class Service:
 
     def wake(self) -> None:
         """Wake the loop: something happened in the inbox."""
-        self._rhythm.wake()
+        self._scan_timer.wake()
         self._bell.ring()
 
     def _post(self, event: Event) -> None:
@@ -141,7 +141,9 @@ class Service:
                     log.critical("service.cannot_send", reason=repr(self._delivery.death))
                     break
                 self._bell.wait(
-                    self._rhythm.until_next(now, settling=self._intake.settling, listens=not once)
+                    self._scan_timer.until_next(
+                        now, settling=self._intake.settling, listens=not once
+                    )
                 )
             return self._wind_up()
         finally:
@@ -165,7 +167,7 @@ class Service:
     def _take_up(self) -> None:
         """Take up the drops that an earlier run left, by the steps for a file that comes now."""
         if self._only is not None:
-            self._wishes.honour(only=self._only)
+            self._requests.honour(only=self._only)
             return
         self._closer.put_away_leftovers(self._scheduler.knows)
         for drop in self._ledger.unfinished():
@@ -176,7 +178,7 @@ class Service:
             self._events.popleft().act()
         for closed in self._scheduler.take_closed():
             if self._scheduler.retries:
-                self._rhythm.at_once()  # it may be what a retry waits for
+                self._scan_timer.at_once()  # it may be what a retry waits for
             self._on_closed(closed)
             if self._once:  # counted, not kept: a run may have ten thousand files
                 self._refused += closed.drop.state is DropState.REFUSED
@@ -185,7 +187,7 @@ class Service:
     def _turn(self, now: float) -> None:
         """Take one turn: scan if it is time, claim files if there is room, mind resting drops."""
         try:
-            if self._rhythm.is_due(now):
+            if self._scan_timer.is_due(now):
                 self._look(now)
             self._claim()
             if not self._once:
@@ -221,23 +223,23 @@ class Service:
 
         A busy one is not scanned for each file that is finished.
         """
-        self._rhythm.begins(now)
-        self._wishes.honour(only=self._only)
+        self._scan_timer.begins(now)
+        self._requests.honour(only=self._only)
         self._scheduler.look_for_ends()
         if self._only is not None:
             return
         self._intake.look(once=self._once)
-        self._rhythm.ended(now, self._clock.monotonic())
+        self._scan_timer.ended(now, self._clock.monotonic())
 
     def _claim(self) -> None:
         """Claim some, oldest first, as long as there is room and nothing is wrong."""
-        self._rhythm.more = False
+        self._scan_timer.more = False
         room = _AHEAD - self._scheduler.under_way
         if room <= 0 or self._resting_from_trouble:
             return
         if self._intake.hand_on(self._scheduler, room):
-            self._rhythm.claimed(self._clock.monotonic())
-        self._rhythm.more = self._intake.ready > 0
+            self._scan_timer.claimed(self._clock.monotonic())
+        self._scan_timer.more = self._intake.ready > 0
 
     def _is_through(self, *, late: bool) -> bool:
         """With ``once``: return whether nothing moves, and no file of the first scan is to come."""

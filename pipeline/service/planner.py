@@ -18,7 +18,6 @@ from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock, Frozen, OrderHistory
 from pipeline.inbox.claim import Claimer
-from pipeline.planning.decisions import Candidate, Ready, Step, without_shared_orders
 from pipeline.planning.freeze import (
     Planned,
     PlanRules,
@@ -31,6 +30,7 @@ from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.order_index import frozen
 from pipeline.planning.plan import one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
+from pipeline.planning.results import Candidate, Ready, Step, without_shared_orders
 from pipeline.reporting.close_drop import Closer
 from pipeline.reporting.row_outcomes import Remark, settle
 from pipeline.storage.ledger import SqlLedger
@@ -49,7 +49,7 @@ class _Unfrozen(Struct, frozen=True, kw_only=True):
     planned: Planned
 
 
-class Admission:
+class Planner:
     """Takes claimed drops to where they can be delivered."""
 
     def __init__(
@@ -76,7 +76,7 @@ class Admission:
 
     # -- plan ----------------------------------------------------------------------------------
 
-    def admit(
+    def plan_read(
         self, drops: Sequence[Drop], read: Sequence[Facts | Exception]
     ) -> list[Step | Exception | None]:
         """Plan drops that were read, as they were claimed; ``read``: by ``ClaimedFiles.read``.

@@ -14,11 +14,11 @@ from msgspec import Struct
 
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
-from pipeline.planning.decisions import Step
+from pipeline.planning.results import Step
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.service.drop_states import BEFORE_SENDING, DropStates, State
 from pipeline.service.fair_queue import Lanes
-from pipeline.service.planner import Admission
+from pipeline.service.planner import Planner
 
 _BATCHES = 2
 """Batches that are handed to the threads that read and plan: while one is planned, the next one is
@@ -45,7 +45,7 @@ def thread_named(name: str) -> Executor:
 class PlanningQueue:
     """Owned by the service's thread: every method is called there.
 
-    ``drops`` learns where each drop is. ``files`` has them read, ``admission`` plans them.
+    ``drops`` learns where each drop is. ``files`` has them read, ``planner`` plans them.
     ``post`` is handed what other threads have to say. ``planned`` is called, in the service's
     thread, with the result of each drop. ``room``: how many more drops may be planned now.
     ``thread`` makes a thread by its name.
@@ -54,7 +54,7 @@ class PlanningQueue:
     def __init__(
         self,
         files: ClaimedFiles,
-        admission: Admission,
+        planner: Planner,
         *,
         drops: DropStates,
         post: Callable[[Event], None],
@@ -63,7 +63,7 @@ class PlanningQueue:
         thread: Callable[[str], Executor] = thread_named,
     ) -> None:
         self._files = files
-        self._admission = admission
+        self._planner = planner
         self._post = post
         self._planned = planned
         self._room = room
@@ -141,7 +141,7 @@ class PlanningQueue:
             return [None] * len(drops)
         if self._stopping.is_set():  # while it was read
             return [None] * len(drops)
-        return self._admission.admit(drops, facts)
+        return self._planner.plan_read(drops, facts)
 
     def _in_stages(
         self, job: Callable[[], Sequence[PlanResult]], drops: Sequence[Drop], *, batch: bool = False

@@ -52,13 +52,13 @@ class Retention:
         self,
         *,
         keep: Keep,
-        shelves: RetentionFiles,
+        files: RetentionFiles,
         ledger: SqlLedger,
         swept: SweptFile,
         clock: Clock,
     ) -> None:
         self._keep = keep
-        self._shelves = shelves
+        self._files = files
         self._ledger = ledger
         self._swept = swept
         self._clock = clock
@@ -132,32 +132,32 @@ class Retention:
 
     def _originals(self, before: datetime) -> int:
         removed = 0
-        for drop_id, folder in self._shelves.originals(before.date()):
+        for drop_id, folder in self._files.originals(before.date()):
             if self._ending.is_set():
                 break
             if self._closed_before(drop_id, before):
-                self._shelves.remove_original(folder)
+                self._files.remove_original(folder)
                 removed += 1
         return removed
 
     def _reports(self, before: datetime) -> int:
         removed = 0
         known: dict[str, bool] = {}
-        for drop_id, folder, name in self._shelves.reports():
+        for drop_id, folder, name in self._files.reports():
             if self._ending.is_set():
                 break
             if drop_id not in known:
                 known[drop_id] = self._closed_before(drop_id, before)
             if known[drop_id]:
-                self._shelves.remove_report(folder, name)
+                self._files.remove_report(folder, name)
                 removed += 1
         return removed
 
     def _aside(self, before: datetime) -> int:
         """Remove notes and corrections with their rows: they may name people."""
         removed = 0
-        for path in self._until_stopped(self._shelves.aside(before)):
-            self._shelves.remove_aside(path)
+        for path in self._until_stopped(self._files.aside(before)):
+            self._files.remove_aside(path)
             removed += 1
         return removed
 
@@ -166,7 +166,7 @@ class Retention:
         if given_up:
             # First the spool: the ledger's mark is what finds it again after a crash.
             for drop_id in self._until_stopped(given_up):
-                self._shelves.remove_spool(drop_id)
+                self._files.remove_spool(drop_id)
             if not self._walk() or self._ending.is_set():
                 return 0
             self._ledger.end_compaction()

@@ -33,7 +33,7 @@ _TRACES = (
 
 
 class RetentionFiles:
-    """The shelves of one root. Raises StorageError."""
+    """The files of one root that may be old enough to go. Raises StorageError."""
 
     def __init__(self, root: Path, outbox: Outbox) -> None:
         self._root = root

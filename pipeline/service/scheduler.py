@@ -16,7 +16,7 @@ from pipeline.core.closed_drop import Closed, LeftOpen, Rest
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk
-from pipeline.planning.decisions import (
+from pipeline.planning.results import (
     Later,
     Ready,
     Released,
@@ -36,9 +36,9 @@ from pipeline.service.drop_states import (
     after_reporting,
     after_taking,
 )
-from pipeline.service.planner import Admission
+from pipeline.service.planner import Planner
 from pipeline.service.planning_queue import Event, PlanningQueue, PlanResult, thread_named
-from pipeline.service.steps import Runner
+from pipeline.service.runner import Runner
 
 if TYPE_CHECKING:
     from pipeline.core.shipment import DeliveryResult
@@ -71,7 +71,7 @@ class Scheduler:
     def __init__(
         self,
         files: ClaimedFiles,
-        admission: Admission,
+        planner: Planner,
         runner: Runner,
         delivery: "DeliveryThread",
         post: Callable[[Event], None],
@@ -84,7 +84,7 @@ class Scheduler:
         self._drops = DropStates()
         self._planning_queue = PlanningQueue(
             files,
-            admission,
+            planner,
             drops=self._drops,
             post=post,
             planned=self._planned,

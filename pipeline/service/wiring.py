@@ -24,7 +24,7 @@ from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.reading.process import Readers
 from pipeline.reading.process.child_process import Child
 from pipeline.reading.process.protocol import MB, ReadingRules
-from pipeline.service.health_file import LATENCY_BOUNDS, HealthFile, read_pulse
+from pipeline.service.health_file import LATENCY_BOUNDS, HealthFile, read_health_file
 from pipeline.service.retention import Keep, Retention
 from pipeline.service.retention_files import RetentionFiles, SweptFile
 from pipeline.service.sending import api_maker, credentials_of, policy_of
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from pipeline.planning.freeze import PlanRules
     from pipeline.reporting.close_drop import Closer
     from pipeline.reporting.fix_sheet import Advice
-    from pipeline.service.planner import Admission
-    from pipeline.service.steps import Runner
+    from pipeline.service.planner import Planner
+    from pipeline.service.runner import Runner
 
 COURIERS = "couriers"
 _LATEST = "latest"
@@ -112,7 +112,7 @@ class Site(Struct, frozen=True, dict=True):
 
     def pulse(self) -> HealthFile | None:
         """Return how the run on this root said it is doing, the last time."""
-        return read_pulse(self.root / "state")
+        return read_health_file(self.root / "state")
 
     @cached_property
     def ledger(self) -> SqlLedger:
@@ -237,7 +237,7 @@ class Site(Struct, frozen=True, dict=True):
                 outbox_days=keep.outbox_days,
                 rows_days=keep.rows_days,
             ),
-            shelves=RetentionFiles(self.root, self.folders.outbox),
+            files=RetentionFiles(self.root, self.folders.outbox),
             ledger=self.ledger,
             swept=SweptFile(self.root),
             clock=self.clock,
@@ -265,11 +265,11 @@ class Site(Struct, frozen=True, dict=True):
         )
 
     @cached_property
-    def admission(self) -> "Admission":
-        """Return the admission, which plans drops that were read."""
-        from pipeline.service.planner import Admission
+    def planner(self) -> "Planner":
+        """Return the planner of drops that were read."""
+        from pipeline.service.planner import Planner
 
-        return Admission(
+        return Planner(
             ledger=self.ledger,
             claimer=self.claimer,
             closer=self.closer,
@@ -283,7 +283,7 @@ class Site(Struct, frozen=True, dict=True):
     @cached_property
     def runner(self) -> "Runner":
         """Return the runner, which takes planned drops to their end, and closed ones up again."""
-        from pipeline.service.steps import Runner
+        from pipeline.service.runner import Runner
 
         return Runner(ledger=self.ledger, closer=self.closer, spools=self.spools)
 

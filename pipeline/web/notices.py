@@ -23,7 +23,7 @@ from pipeline.core.errors import ShipdropError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
 from pipeline.service.health import Trouble, troubles_in
-from pipeline.service.health_file import HealthFile, has_scanned, is_fresh, read_pulse
+from pipeline.service.health_file import HealthFile, has_scanned, is_fresh, read_health_file
 from pipeline.service.settings import NotifySettings
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import storing
@@ -298,7 +298,7 @@ def _ping(site: Site, state: Path) -> None:
     """Say that the inbox was listed a moment ago; silence is what raises the alarm."""
     import httpx
 
-    pulse, url = read_pulse(state), site.settings.notify.ping_url
+    pulse, url = read_health_file(state), site.settings.notify.ping_url
     if url is None or pulse is None or not has_scanned(pulse, site.clock.now()):
         return
     try:

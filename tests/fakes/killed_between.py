@@ -25,10 +25,10 @@ from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import ChunkResult, ChunkState
 from pipeline.core.shipment import DeliveryResult
 from pipeline.inbox.scan import Inbox
-from pipeline.planning.decisions import Ready
+from pipeline.planning.results import Ready
 from pipeline.reporting import close_drop  # noqa: F401 - the same
 from pipeline.service import planner  # noqa: F401 - else each fork would load them
-from pipeline.service import steps as _steps  # noqa: F401 - the same
+from pipeline.service import runner as _runner  # noqa: F401 - as above
 from pipeline.service.late_writes import LateWrites
 from pipeline.service.reported import reported_in
 from pipeline.service.retention_files import RetentionFiles
@@ -67,7 +67,7 @@ def plan(site: Site) -> None:
     waiting = [drop for drop in site.ledger.unfinished() if drop.state is DropState.CLAIMED]
     facts = pickle.loads((site.root / "facts").read_bytes())
     read = [facts[drop.source_file] for drop in waiting]
-    steps = site.admission.admit(waiting, read)
+    steps = site.planner.plan_read(waiting, read)
     assert all(isinstance(step, Ready) for step in steps), steps
 
 

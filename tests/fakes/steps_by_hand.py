@@ -22,7 +22,7 @@ def claim(site: Site) -> None:
 def plan(site: Site) -> list[object]:
     """Read and plan what is claimed; returns what became of each."""
     drops = site.ledger.unfinished()
-    return list(site.admission.admit(drops, site.files.read(drops)))
+    return list(site.planner.plan_read(drops, site.files.read(drops)))
 
 
 def finish(site: Site) -> None:

@@ -101,6 +101,7 @@ class World:
             chunks=tuple(self.ledger.chunks(drop.seq)),
             verdicts=tuple(self.ledger.verdicts(drop.seq)),
             body=self.stack.enter_context(self._spool(drop).body_reader()),
+            note_call=None,
         )
 
     @contextmanager

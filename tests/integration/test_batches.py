@@ -16,7 +16,7 @@ from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, ReadingSettings, Source
 from pipeline.core.model import Drop, DropState, Limits
 from pipeline.core.shipment import DeliveryResult
-from pipeline.planning.decisions import Ready
+from pipeline.planning.results import Ready
 from pipeline.reading.process.protocol import Job
 from pipeline.reading.read_file import prepare, prepare_together
 from pipeline.service.settings import load
@@ -164,7 +164,7 @@ def test_a_file_that_ends_the_reader_has_to_answer_for_it_and_the_others_are_rea
     assert codes == [Code.PROCESSING_FAILED, Code.READ_TOO_LARGE, Code.HEADER_NOT_FOUND]
     tries = {drop.source_file: site.spools.of(drop).tries.failed() for drop in drops}
     assert tries == {"a.csv": 0, "poison.xlsb": 3, "b.csv": 0, "huge.ods": 0, "c.csv": 0}
-    steps = site.admission.admit(drops, read)
+    steps = site.planner.plan_read(drops, read)
     assert [type(step) for step in steps] == [Ready, Closed, Ready, Closed, Closed]
 
 
@@ -185,7 +185,7 @@ def test_drops_of_a_batch_that_share_orders_are_planned_one_after_the_other(site
     put(site, "c.csv", sheet([("S2", "Delivered"), ("C1", "Delivered")]))
     put(site, "d.csv", sheet([("C1", "Delivered")]))
     drops = claimed(site)
-    steps = site.admission.admit(drops, site.files.read(drops))
+    steps = site.planner.plan_read(drops, site.files.read(drops))
     assert [type(step) for step in steps] == [Ready] * 4
     a, _, c, d = drops
     waits = [step.drop.waits_for for step in steps if isinstance(step, Ready)]
@@ -206,7 +206,7 @@ def test_a_drop_of_a_batch_knows_what_an_earlier_one_tells_of_auto_dispatch(tmp_
         put(site, "a.csv", sheet([("X1", "Picked Up", "yes")], header))
         put(site, "b.csv", sheet([("X1", "Delivered"), ("Y1", "Delivered")]))
         drops = claimed(site)
-        steps = site.admission.admit(drops, site.files.read(drops))
+        steps = site.planner.plan_read(drops, site.files.read(drops))
         first, second = steps
         assert isinstance(first, Ready)
         assert len(first.chunks) == 0
@@ -282,10 +282,10 @@ def test_storage_that_fails_for_one_plan_or_one_report_leaves_the_others_alone(s
     read = site.files.read(drops)
     plan = site.spools.folder / drops[1].drop_id / "plan.arrow"
     plan.mkdir()
-    steps = site.admission.admit(drops, read)
+    steps = site.planner.plan_read(drops, read)
     assert [type(step) for step in steps] == [Ready, StorageError, Ready]
     plan.rmdir()
-    (again,) = site.admission.admit(drops[1:2], read[1:2])
+    (again,) = site.planner.plan_read(drops[1:2], read[1:2])
     assert isinstance(again, Ready)
 
     accept_all(site)
@@ -317,10 +317,10 @@ def test_a_ledger_that_cannot_be_written_stops_a_whole_batch_and_costs_no_try(si
     ledger = site.root / "state" / "ledger.db"
     kept = ledger.rename(site.root / "kept.db")
     ledger.mkdir()
-    steps = site.admission.admit(drops, read)
+    steps = site.planner.plan_read(drops, read)
     assert [type(step) for step in steps] == [StorageError] * 3
     ledger.rmdir()
     kept.rename(ledger)
     assert [site.spools.of(drop).tries.failed() for drop in drops] == [0] * 3
-    steps = site.admission.admit(drops, read)
+    steps = site.planner.plan_read(drops, read)
     assert [type(step) for step in steps] == [Ready] * 3

@@ -92,7 +92,7 @@ def test_a_service_with_nothing_to_do_loads_all_it_will_need(site: Site) -> None
         for _ in range(int(SOON / 0.05)):
             if (
                 site.delivery.shut is None
-                and "admission" in site.__dict__
+                and "planner" in site.__dict__
                 and site.delivery._dispatcher
             ):
                 break

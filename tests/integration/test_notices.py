@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.model import stamp
-from pipeline.service.health_file import HealthFile, PulseWriter
+from pipeline.service.health_file import HealthFile, HealthFileWriter
 from pipeline.service.settings import WebSettings, load
 from pipeline.service.wiring import Site
 from pipeline.web import notices as notices_module
@@ -167,7 +167,7 @@ class Service:
         self.clock = clock
         self.told: dict[str, Any] = {}
         self.started_at = stamp(clock.now())
-        self.writer = PulseWriter(
+        self.writer = HealthFileWriter(
             site.root / "state", self._look, now=clock.now, monotonic=clock.monotonic
         )
 

@@ -13,7 +13,7 @@ import pytest
 from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import DropState
-from pipeline.planning.decisions import Ready
+from pipeline.planning.results import Ready
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from tests.acceptance.harness import orders, sheet

@@ -53,7 +53,7 @@ class Place:
         keep = {"archive_days": 0, "outbox_days": 0, "rows_days": 0} | days
         return Retention(
             keep=Keep(**keep),
-            shelves=RetentionFiles(self.root, self.outbox),
+            files=RetentionFiles(self.root, self.outbox),
             ledger=self.ledger,
             swept=SweptFile(self.root),
             clock=self.clock,

@@ -8,15 +8,15 @@ from pipeline.core.errors import StorageError
 from pipeline.core.ports import Chunk, ChunkState
 
 
-def fresh(lengths=(5, 7, 9), held=0):
+def fresh(lengths=(5, 7, 9), blocked=0):
     return FreshChunks(
         drop_seq=4,
         wave=(0, 0, 1),
         size=np.array([20, 3, 1]),
         doubtful=(False, True, False),
-        waiting=(False, False, True),
+        behind_doubt=(False, False, True),
         lengths=lambda: np.array(lengths),
-        held=held,
+        blocked=blocked,
         blocked_words="it waits",
     )
 
@@ -34,9 +34,9 @@ def test_each_chunk_as_a_record():
         chunks[3]
 
 
-@pytest.mark.parametrize("held", [0, 1, 3])
-def test_columns_say_the_same_as_the_records(held):
-    chunks = fresh(held=held)
+@pytest.mark.parametrize("blocked", [0, 1, 3])
+def test_columns_say_the_same_as_the_records(blocked):
+    chunks = fresh(blocked=blocked)
     for name, column in chunks.columns().items():
         assert [getattr(chunk, name) for chunk in chunks] == list(column)
 
@@ -46,7 +46,7 @@ def test_the_numbers_of_each_wave():
 
 
 def test_those_that_wait_for_other_drops_are_in_no_wave_and_say_why():
-    chunks = fresh(held=1)
+    chunks = fresh(blocked=1)
     assert list(chunks.waves()) == [range(2)]
     assert chunks.rows == 23
     assert chunks[1].state is ChunkState.SENDING

@@ -130,7 +130,7 @@ def test_of_drops_that_wait_only_those_claimed_before_come_first() -> None:
         told = OrderHistory(
             order_id="a", status=1, drop_id=f"d{seq}", open=True, outcome=None, at=""
         )
-        return replace(told, seq=seq, held=held, outcome=outcome)
+        return replace(told, seq=seq, blocked=held, outcome=outcome)
 
     settled = [one(9, outcome=Outcome.FAILED), one(9, outcome=Outcome.DUPLICATE)]
     sent = [one(9), one(9, outcome=UNKNOWN), one(9, outcome=Outcome.UNSENT)]

@@ -24,8 +24,8 @@ from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import OrderHistory
 from pipeline.core.shipment import DeliveryResult, Shut
-from pipeline.planning.decisions import Later, Ready, Released, Reopened, Step, rest_of
 from pipeline.planning.order_history_rules import to_wait_for
+from pipeline.planning.results import Later, Ready, Released, Reopened, Step, rest_of
 from pipeline.service.drop_states import State
 from pipeline.service.planning_queue import Event
 from pipeline.service.scheduler import Scheduler
@@ -134,7 +134,7 @@ class Model:
     def read(self, drops: Sequence[Drop], *, beside: bool = False) -> list[Drop]:
         return list(drops)
 
-    def admit(self, drops: Sequence[Drop], _read: object) -> list[Step]:
+    def plan_read(self, drops: Sequence[Drop], _read: object) -> list[Step]:
         by_drop = {e.drop_id: self._plan(e) for e in sorted(drops, key=lambda each: each.seq)}
         return [by_drop[drop.drop_id] for drop in drops]
 
@@ -158,7 +158,7 @@ class Model:
                 open=True,
                 outcome=None,
                 at="",
-                held=order in self.told[drop_id].held,
+                blocked=order in self.told[drop_id].held,
                 seq=self.told[drop_id].drop.seq,
             )
             for drop_id, shared in first.items()

@@ -21,12 +21,12 @@ from pipeline.service.health_file import (
     LATENCY_BOUNDS,
     Calls,
     HealthFile,
-    PulseWriter,
+    HealthFileWriter,
     has_scanned,
     is_fresh,
     read_minutes,
 )
-from pipeline.service.health_file import read_pulse as read
+from pipeline.service.health_file import read_health_file as read
 from pipeline.service.settings import WebSettings, WebUser, load
 from pipeline.service.wiring import Site
 from pipeline.storage.courier_profiles import LiveProfiles
@@ -269,7 +269,7 @@ def test_the_pulse_keeps_a_line_for_each_minute_with_calls(tmp_path: Path) -> No
         told = now.isoformat()
         return HealthFile(pid=1, started_at=told, at=told, calls=calls)
 
-    writer = PulseWriter(tmp_path, look, now=lambda: now, monotonic=lambda: seconds)
+    writer = HealthFileWriter(tmp_path, look, now=lambda: now, monotonic=lambda: seconds)
     for minute, count in enumerate((0, 5, 5, 9)):
         now, seconds, made = now.replace(minute=minute), minute * 60.0, count
         if minute == 1:

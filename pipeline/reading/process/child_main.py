@@ -199,7 +199,7 @@ def _text(wire: str) -> str:
 
 
 def _traceback_of(error: BaseException) -> str:
-    """Return the place and type of an error, without its words: these may hold cells of the file."""
+    """Return the place and type of an error, not its words, which may hold cells."""
     parts = []
     at: BaseException | None = error
     while at is not None:

@@ -15,10 +15,10 @@ from pipeline.core.errors import StorageError
 from pipeline.core.model import LAST_REPORT, Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory
 from pipeline.core.shipment import DeliveryResult, Shipment
-from pipeline.planning.decisions import Later, Released, Reopened, rest_of
 from pipeline.planning.freeze import blocked_words, pending_of
 from pipeline.planning.order_history_rules import blocking, to_wait_for
 from pipeline.planning.replan import let_go, recheck
+from pipeline.planning.results import Later, Released, Reopened, rest_of
 from pipeline.reporting.close_drop import Closer, Ending
 from pipeline.reporting.row_outcomes import Remark, Settled, unsent
 from pipeline.service.earlier_steps import doubts_of
@@ -80,8 +80,8 @@ class Runner:
             chunks=chunks,
             verdicts=tuple(known),
             body=body,
+            note_call=departures.mark,
             doubts=doubts_of(drop.seq, chunks, known, body, self._ledger),
-            leaves=departures.mark,
         )
 
     def finish(
