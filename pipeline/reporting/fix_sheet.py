@@ -11,10 +11,11 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from pipeline.reporting.rejects_csv import LEADING, Picked
-from pipeline.validation.rejects_file import ROWS_SHEET
-from schemas.codes import Code
+from pipeline.validation.rejects_file import REJECT_CODES, ROWS_SHEET
+from schemas.codes import Code, Kind
 from schemas.folding import fold
 from schemas.likeness import nearest
+from schemas.vocabulary import Role
 
 FIX_SHEET: Final = "What to fix"
 #: The drop-down of the first sheet takes its list from here.
@@ -36,6 +37,7 @@ _STEPS = (
     "Correct the coloured cells on the first sheet, save, and drop this file (or its CSV twin) "
     "into the inbox as it is. Rows you delete are not sent. Leave the _reject columns alone."
 )
+_CODES = LEADING.index(REJECT_CODES)
 _SHOWN_VALUES = 10
 #: Values of one code and column that are listed; a damaged column may hold a million.
 _KEPT_VALUES = 500
@@ -95,6 +97,7 @@ class FaultTally(Struct, kw_only=True):
                 group = self.groups.setdefault((code, header_of.get(role, role)), CodeGroup())
                 group.count += 1
                 place = place_of.get(role)
+                at = cell_of(label, place_of)
                 text = "" if place is None else _cell(lines, place, pos)
                 value = group.values.get(text)
                 if value is None:
@@ -104,10 +107,24 @@ class FaultTally(Struct, kw_only=True):
                         text=text,
                         row=rows[pos].as_py(),
                         line=self.lines,
-                        place=1 if place is None else place,
+                        place=at,
                         message=messages[pos].as_py(),
                     )
                 value.count += 1
+
+
+def cell_of(label: str, place_of: Mapping[str, int]) -> int:
+    """Return the column of the sheet whose cell a code is about, with the place of each role.
+
+    A row that the API refused was refused for its status. Other codes without a column of their
+    own stand at the codes.
+    """
+    code, _, role = label.partition(":")
+    if role in place_of:
+        return place_of[role]
+    known = Code.__members__.get(code)
+    refused = known is not None and known.kind is Kind.FAILED
+    return place_of.get(Role.STATUS, _CODES) if refused else _CODES
 
 
 def write_fix_sheet(

@@ -17,6 +17,7 @@ from pipeline.reporting.fix_sheet import (
     FIX_SHEET,
     Advice,
     FaultTally,
+    cell_of,
     row_height,
     write_fix_sheet,
 )
@@ -218,14 +219,10 @@ def _place_of(role: Role, layout: RejectsLayout, columns: Columns) -> int | None
 
 
 def _marks(codes: str, place_of: Mapping[str, int]) -> dict[int, list[str]]:
-    """Return column of the sheet → the codes that concern it.
-
-    The codes' own column if no other does.
-    """
+    """Return column of the sheet → the codes that concern it."""
     marks: dict[int, list[str]] = {}
     for label in filter(None, codes.split(";")):
-        code, _, role = label.partition(":")
-        marks.setdefault(place_of.get(role, 1), []).append(code)
+        marks.setdefault(cell_of(label, place_of), []).append(label.partition(":")[0])
     return marks
 
 

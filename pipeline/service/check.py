@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow.compute as pc
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -45,13 +46,15 @@ class Checked(Struct, frozen=True, kw_only=True):
 
     ``summary``: as a run would write it, as far as a check can know. ``why``: why it was read so.
     ``more``: what only a check tells (``check_report.preflight``, and ``first``: the first updates
-    that would be sent); empty for a file that cannot be used.
+    that would be sent); empty for a file that cannot be used. ``held``: record number → codes and
+    message of each row that a run would reject; only ``judge_rows`` tells.
     """
 
     shown_name: str
     summary: Mapping[str, Any]
     why: str
     more: Mapping[str, Any] = field(default_factory=dict)
+    held: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
 
 def check_files(
@@ -67,7 +70,17 @@ def check_files(
     return [_check(site, file, courier=courier, out=out) for file in files]
 
 
-def _check(site: Site, file: Path, *, courier: str | None, out: Path | None) -> Checked:
+def judge_rows(site: Site, file: Path, *, courier: str | None) -> Checked:
+    """Check one file, and tell of each row that a run would reject.
+
+    Raises UsageError for a file that cannot be opened.
+    """
+    return _check(site, file, courier=courier, out=None, rows=True)
+
+
+def _check(
+    site: Site, file: Path, *, courier: str | None, out: Path | None, rows: bool = False
+) -> Checked:
     with file.open("rb") as opened:
         sha256 = file_digest(opened, "sha256").hexdigest()
     now = site.clock.now()
@@ -92,10 +105,13 @@ def _check(site: Site, file: Path, *, courier: str | None, out: Path | None) -> 
         except DropRefused as refusal:
             return _refused(drop, refusal, out, why="the file cannot be used")
         prepared = load(facts, spool, site.profiles)
-        return _planned(site, drop, prepared, spool, out)
+        checked, report = _planned(site, drop, prepared, spool, out)
+        return replace(checked, held=_held(report)) if rows else checked
 
 
-def _planned(site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path | None) -> Checked:
+def _planned(
+    site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path | None
+) -> tuple[Checked, Report]:
     standing = _standing(site, prepared)
     planned = make_plan(prepared, standing, site.plan_rules)
     drop = replace(
@@ -116,7 +132,18 @@ def _planned(site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path
     )
     checked = _judged(prepared, planned, report, site, out)
     more = preflight(report.blocks(), report.role_columns)
-    return replace(checked, more={**more, "first": _first_updates(report)})
+    return replace(checked, more={**more, "first": _first_updates(report)}), report
+
+
+def _held(report: Report) -> dict[int, tuple[str, str]]:
+    """Give codes and message of each row that would be rejected, by its record number."""
+    found: dict[int, tuple[str, str]] = {}
+    for block in report.blocks():
+        rejected = pc.equal(block.table.column("outcome"), Outcome.REJECTED.value)
+        some = block.table.select(["row", "codes", "message"]).filter(rejected)
+        for row, codes, message in zip(*(each.to_pylist() for each in some.columns), strict=True):
+            found[row] = (codes, message)
+    return found
 
 
 def _first_updates(report: Report) -> list[dict[str, Any]]:

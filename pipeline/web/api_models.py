@@ -293,6 +293,8 @@ class Sent(BaseModel):
     """Corrected rows on their way. ``upload``: the name to follow them by."""
 
     upload: str
+    rows: int
+    skipped: int = Field(description="Rows that are still wrong: they were not sent.")
 
 
 class CheckedFile(BaseModel):
@@ -349,6 +351,49 @@ class AsideList(BaseModel):
     rows: list[AsideRow]
 
 
+class CorrectionCounts(BaseModel):
+    """How far the rows are that need somebody; each of them is in one of the four."""
+
+    ready: int = Field(description="Sound, and sent with the next word.")
+    wrong: int = Field(description="Changed or ticked, and still wrong: not sent.")
+    untouched: int
+    left_out: int = Field(description="Somebody said that they are not to be sent.")
+
+
+class NeighbourObject(BaseModel):
+    """Somebody who has the rows open on the page. ``row``: where, empty where nobody knows."""
+
+    name: str
+    row: str
+
+
+class PasteOrder(BaseModel):
+    """A column to be filled down: a value for each row, an empty one leaves its row as it is."""
+
+    column: str = Field(max_length=1000, description="The heading, as in the file.")
+    rows: list[Annotated[int, Field(ge=0, le=2**31)]] = Field(min_length=1, max_length=10_000)
+    values: list[Annotated[str, Field(max_length=5000)]] = Field(max_length=10_000)
+    had: list[Annotated[str, Field(max_length=5000)]] | None = Field(
+        default=None, max_length=10_000, description="What stood there when it was looked at."
+    )
+    who: str = Field(default="", max_length=100, description="Without users: who pastes it.")
+
+
+class PasteObject(BaseModel):
+    """A column was filled down. ``conflicts``: cells that somebody changed meanwhile."""
+
+    filled: int
+    conflicts: list[str]
+    counts: CorrectionCounts
+
+
+class ChoiceOrder(BaseModel):
+    """Whether rows are to be sent."""
+
+    rows: list[Annotated[int, Field(ge=0, le=2**31)]] = Field(min_length=1, max_length=10_000)
+    send: bool
+
+
 class CorrectionRow(BaseModel):
     """A row that needs somebody, as it is now. ``cells``: heading → text."""
 
@@ -360,9 +405,14 @@ class CorrectionRow(BaseModel):
 
 
 class CorrectionList(BaseModel):
-    """A page of rows that need somebody."""
+    """A page of rows that need somebody, and how many of them are how far.
+
+    ``here``: who has them open on the page.
+    """
 
     rows: list[CorrectionRow]
+    counts: CorrectionCounts
+    here: list[NeighbourObject]
     total: int
     page: int
     pages: int

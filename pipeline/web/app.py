@@ -29,6 +29,7 @@ from pipeline.web.front import (
     page,
 )
 from pipeline.web.guarding import Guard, TooLarge
+from pipeline.web.here import Here
 from pipeline.web.metrics import Measures
 from pipeline.web.pages import (
     api,
@@ -110,6 +111,7 @@ def create_app(site: Site) -> FastAPI:
         measures=Measures(site, strip, tally),
         shared=AnswerCache(site.clock.monotonic, seconds=_SHARED_SECONDS),
         once=Once(),
+        here=Here(site.clock.monotonic),
         teachings=Teachings(site),
         unsaved=Unsaved(),
     )
@@ -172,7 +174,9 @@ def _problem(request: Request, status: int, message: str, hint: str = "") -> Res
 def _back(request: Request) -> str:
     """Return the page of ours that somebody was on, else the first."""
     referer = urlsplit(request.headers.get("referer", ""))
-    ours = referer.netloc == request.headers.get("host") and referer.path != request.url.path
+    # A form goes to the address of its page: there, that page is where one was.
+    another = request.method == "POST" or referer.path != request.url.path
+    ours = referer.netloc == request.headers.get("host") and another
     return (
         f"{referer.path}?{referer.query}".rstrip("?")
         if ours and referer.path.startswith("/")
@@ -205,11 +209,11 @@ async def _page_of(request: Request) -> str:
     else:
         return "/"
     length = request.headers.get("content-length", "")
-    if path.endswith("/fix") and length.isdecimal() and int(length) < _UNSAVED_BYTES:
+    if path.endswith(("/fix", "/fix/ids")) and length.isdecimal() and int(length) < _UNSAVED_BYTES:
         form = await request.form(max_files=0, max_fields=_UNSAVED_FIELDS)
         token, session = form.get("csrf"), request.scope["session"]
         if isinstance(token, str) and front.access.is_form_token(session, token):
-            front.unsaved.keep(session, path, form)
+            front.unsaved.keep(session, found[1], form)
     return found[1]
 
 

@@ -1,6 +1,6 @@
 """From a rejects file and a draft to the corrected file: which lines go out, with which cells."""
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +44,12 @@ def open_lines(
 def rows_with_value(rejects: Rejects, rule: Rule) -> int:
     """Return how many lines have the value that a rule replaces, in its column."""
     return int(pc.sum(pc.equal(rejects.table.column(rule.column), rule.old)).as_py() or 0)
+
+
+def lines_with_value(rejects: Rejects, rule: Rule) -> list[int]:
+    """Return the lines of the file that have the value that a rule replaces, in its column."""
+    same = pc.equal(rejects.table.column(rule.column), rule.old).to_numpy()
+    return [int(line) for line in np.flatnonzero(same)]
 
 
 def changed_lines(rejects: Rejects, draft: Draft) -> npt.NDArray[np.bool_]:
@@ -117,6 +123,61 @@ def lines_to_send(
     return still_open[wanted[still_open]]
 
 
+class Standing(Struct, frozen=True, kw_only=True):
+    """How far the lines are that need somebody; each of them is in one of the four.
+
+    ``ready``: sound, and sent with the next word. ``wrong``: changed or ticked, and a run would
+    reject them. ``left_out``: somebody said that they are not to be sent. ``untouched``: the rest.
+    ``going``: the lines that Send takes: those that are ready; of a file of which nothing was
+    sent, all that are not left out.
+    """
+
+    ready: npt.NDArray[np.int64]
+    wrong: npt.NDArray[np.int64]
+    untouched: npt.NDArray[np.int64]
+    left_out: npt.NDArray[np.int64]
+    going: npt.NDArray[np.int64]
+
+    @property
+    def total(self) -> int:
+        """Return the number of lines that need somebody."""
+        return len(self.ready) + len(self.wrong) + len(self.untouched) + len(self.left_out)
+
+
+def touched_lines(rejects: Rejects, draft: Draft) -> npt.NDArray[np.bool_]:
+    """Return which lines somebody changed, or ticked as they are."""
+    touched = changed_lines(rejects, draft)
+    touched[[line for line, wish in draft.chosen.items() if wish and line < len(touched)]] = True
+    return touched
+
+
+def standing(
+    rejects: Rejects,
+    draft: Draft,
+    left: npt.NDArray[np.int64],
+    wanted: npt.NDArray[np.int64],
+    *,
+    whole_file: bool,
+) -> Standing:
+    """Tell how far the lines are. ``left``: those that need somebody; ``wanted``: lines_to_send."""
+    touched = touched_lines(rejects, draft)
+    judged, out = np.zeros(len(rejects), bool), np.zeros(len(rejects), bool)
+    judged[[line for line, faults in draft.judged.items() if faults and line < len(judged)]] = True
+    out[[line for line, wish in draft.chosen.items() if not wish and line < len(out)]] = True
+    sound = pc.equal(rejects.codes, "").to_numpy() if whole_file else np.zeros(len(rejects), bool)
+    sound[[line for line in draft.tried if line < len(sound)]] = False
+    wrong = touched & judged
+    ready = (touched | sound) & ~wrong
+    here = out[left]
+    found = {
+        "left_out": left[here],
+        "wrong": left[~here & wrong[left]],
+        "ready": left[~here & ready[left]],
+        "untouched": left[~here & ~ready[left] & ~wrong[left]],
+    }
+    return Standing(**found, going=wanted if whole_file else found["ready"])
+
+
 def write_corrected(
     path: Path, rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]
 ) -> None:
@@ -158,28 +219,28 @@ def shared_ids(
     rejects: Rejects,
     draft: Draft,
     lines: npt.NDArray[np.int64],
-    sent_with: Callable[[str], Sequence[tuple[str, str]]],
+    sent_with: Callable[[Set[str]], Mapping[str, Sequence[tuple[str, str]]]],
 ) -> list[SharedId]:
     """Find the order ids that were typed and would stand in rows with different AWBs.
 
-    ``lines``: those that are to be sent. ``sent_with``: row number and AWB of the rows of the same
-    file that went out with an order id.
+    ``lines``: those that are to be sent. ``sent_with``: order id → row number and AWB of the rows
+    of the same file that went out with it, as far as there are any.
     """
     ids, awbs = rejects.columns.get(Role.ORDER_ID), rejects.columns.get(Role.AWB)
     if ids is None or awbs is None:
         return []
     wanted = pa.array(lines)
     before = rejects.table.column(ids).take(wanted).to_pylist()
-    now = _column(rejects, draft, ids, lines, wanted).to_pylist()
-    awb_of = _column(rejects, draft, awbs, lines, wanted).to_pylist()
+    now = column_now(rejects, draft, ids, lines, wanted).to_pylist()
+    awb_of = column_now(rejects, draft, awbs, lines, wanted).to_pylist()
     typed = {each.strip() for was, each in zip(before, now, strict=True) if each != was}
     rows: dict[str, list[tuple[str, str]]] = {each: [] for each in typed if each}
     for line, order_id, awb in zip(lines.tolist(), now, awb_of, strict=True):
         if order_id.strip() in rows:
             rows[order_id.strip()].append((rejects.rows[line].as_py(), awb.strip()))
-    found = []
+    found, elsewhere = [], sent_with(rows.keys()) if rows else {}
     for order_id, here in rows.items():
-        sent = tuple(sent_with(order_id))
+        sent = tuple(elsewhere.get(order_id, ()))
         if len({awb.casefold() for _, awb in (*here, *sent) if awb}) > 1:
             found.append(SharedId(order_id=order_id, rows=tuple(here), sent=sent))
     return found
@@ -208,15 +269,15 @@ def _pieces(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> Ite
     )
     lead = [rows, _codes(rejects, draft, lines), messages, drops]
     cells = [
-        _column(rejects, draft, column, lines, wanted) for column in range(len(rejects.headers))
+        column_now(rejects, draft, column, lines, wanted) for column in range(len(rejects.headers))
     ]
     yield csv_lines([csv_cells(each) for each in (*lead, *cells)])
 
 
-def _column(
+def column_now(
     rejects: Rejects, draft: Draft, column: int, lines: npt.NDArray[np.int64], wanted: pa.Array
 ) -> pa.Array:
-    """Return a column as it is now: rules first, since single cells win over them."""
+    """Return lines of a column as they are now: rules first, since single cells win."""
     original = rejects.table.column(column).take(wanted).combine_chunks()
     values = original
     for rule in draft.rules:

@@ -1,9 +1,6 @@
-"""Correcting a drop's rows, for the page and for machines: replace, remember, send."""
+"""A drop's rows to correct, with their changes so far; one value for all rows that have another."""
 
-import hashlib
-import threading
-from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Final
+from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
 import numpy.typing as npt
@@ -14,21 +11,17 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
-from pipeline.web import correcting, drop_view, staging, uploads
+from pipeline.web import correcting, drop_view, uploads
 from pipeline.web.access import Visitor
-from pipeline.web.correcting import SharedId
 from pipeline.web.drafts import Draft, Rule
 from pipeline.web.faults import Rejects
 from pipeline.web.front import Front, NotPossible, NotThere
 from pipeline.web.remember import forget, key_of, remember
 from pipeline.web.words import counted
 from schemas.courier import GENERIC
-from schemas.vocabulary import Outcome, Role
+from schemas.vocabulary import Role
 
 log = structlog.get_logger(__name__)
-
-_SENDING: Final = threading.Lock()
-_SENT: Final = (Outcome.ACCEPTED.value, Outcome.DUPLICATE.value, Outcome.UNKNOWN.value)
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -48,6 +41,20 @@ class Table(Struct, frozen=True, kw_only=True):
     def lines_left(self) -> npt.NDArray[np.int64]:
         """Return the lines that need somebody."""
         return correcting.open_lines(self.rejects, self.draft, self.fixed, self.drop.drop_id)
+
+    @property
+    def wanted(self) -> npt.NDArray[np.int64]:
+        """Return the lines that somebody wants to be sent: changed, or ticked."""
+        return correcting.lines_to_send(
+            self.rejects, self.draft, self.fixed, self.drop.drop_id, whole_file=self.whole_file
+        )
+
+    @property
+    def standing(self) -> correcting.Standing:
+        """Return how far its lines are."""
+        return correcting.standing(
+            self.rejects, self.draft, self.lines_left, self.wanted, whole_file=self.whole_file
+        )
 
     @property
     def left(self) -> Rejects:
@@ -194,7 +201,10 @@ def replace_value(
         message += lesson[1]
         rule = replace(rule, taught=lesson[0])
     with front.drafts.changing(drop.drop_id, rejects) as sheet:
-        sheet.draft = sheet.draft.with_rule(rule)
+        lines = correcting.lines_with_value(rejects, rule)
+        # A word that was taught, or is so no more, may make any other row sound, or wrong.
+        plain = replace(sheet.draft, judged={}) if remember_for or rule.old == rule.new else None
+        sheet.draft = (plain or sheet.draft.unjudged(lines)).with_rule(rule)
     return message
 
 
@@ -233,90 +243,3 @@ def couriers_to_teach(front: Front, drop: DropLine) -> list[tuple[str, str]]:
     """List the couriers that a word may be remembered for: (name, title), the drop's own first."""
     known = [(name, each.title) for name, each in front.site.profiles.items() if name != GENERIC]
     return sorted(known, key=lambda each: (each[0] != drop.courier, each[1].casefold()))
-
-
-def doubts_of(front: Front, table: Table) -> list[SharedId]:
-    """List the typed order ids that would stand in rows with different AWBs."""
-    lines = correcting.lines_to_send(
-        table.rejects,
-        table.draft,
-        table.fixed,
-        table.drop.drop_id,
-        whole_file=table.whole_file,
-    )
-    return correcting.shared_ids(
-        table.rejects, table.draft, lines, lambda order_id: _sent_with(front, table, order_id)
-    )
-
-
-def mark_of(doubts: Sequence[SharedId]) -> str:
-    """Return a name for just these doubts: whoever gives it back was asked about them."""
-    return hashlib.sha256("\n".join(each.text for each in doubts).encode()).hexdigest()[:16]
-
-
-def _sent_with(front: Front, table: Table, order_id: str) -> list[tuple[str, str]]:
-    """Return row number and AWB of the file's rows that went out with an order id."""
-    path = drop_view.outbox_file(front.site, table.drop, "results")
-    try:
-        sheet = front.files.open(path, (*drop_view.RESULT_COLUMNS, "order_id"))
-        records = sheet.records(sheet.where("order_id", order_id).tolist())
-    except StorageError:
-        return []
-    rows = [dict(zip(sheet.header, cells, strict=False)) for cells in records]
-    return [(each["row"], each["awb"].strip()) for each in rows if each["outcome"] in _SENT]
-
-
-def send(
-    front: Front, visitor: Visitor, drop_id: str, *, note: str, sure: str = "", once: str = ""
-) -> str:
-    """Write the corrected file and put it into the inbox, as any other upload; return its batch.
-
-    ``sure``: the name of the doubts (``mark_of``) that somebody has looked at. ``once``: a name of
-    the form; sent again it leads to the batch it made. Raises NotPossible, StorageError.
-    """
-    with _SENDING:
-        if done := front.once.of(once, drop_id):
-            return done
-        batch = _send(front, visitor, drop_id, note, sure)
-        return front.once.first(once, drop_id, batch)
-
-
-def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) -> str:
-    table = table_of(front, drop_id)
-    lines = correcting.lines_to_send(
-        table.rejects,
-        table.draft,
-        table.fixed,
-        table.drop.drop_id,
-        whole_file=table.whole_file,
-    )
-    if not len(lines):
-        raise NotPossible("Choose at least one row to send.", hint="Correct a cell, or tick a row.")
-    doubts = doubts_of(front, table)
-    if doubts and sure != mark_of(doubts):
-        raise Doubtful(doubts)
-    name = correcting.corrected_name(table.drop.source_file)
-    kept = staging.Staged(
-        batch=uploads.new_batch(), names=(name,), courier="", who=visitor.name, note=note
-    )
-    (path,) = kept.paths(front.site)
-    correcting.write_corrected(path, table.rejects, table.draft, lines)
-    staging.send(front.site, kept, folder=table.drop.folder, corrects=drop_id)
-    with front.drafts.changing(drop_id, table.rejects) as sheet:
-        sent = {**sheet.draft.sent, **dict.fromkeys(lines.tolist(), kept.batch)}
-        sheet.draft = replace(sheet.draft, sent=sent)
-    log.info("web.corrected", drop=drop_id, rows=len(lines), user=visitor.name, batch=kept.batch)
-    return kept.batch
-
-
-class Doubtful(NotPossible):
-    """One order id was typed into rows whose AWBs differ: somebody has to say that it is right."""
-
-    def __init__(self, doubts: Sequence[SharedId]) -> None:
-        super().__init__(
-            "One order id stands in rows with different AWBs: "
-            + "; ".join(each.text for each in doubts[:5])
-            + ".",
-            hint="Correct the ids. If the rows do belong to one order, say so by sending again "
-            f'with "sure": "{mark_of(doubts)}".',
-        )

@@ -4,13 +4,12 @@ A draft holds only what was changed. The rejects file itself is never touched.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
-import orjson
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -34,6 +33,16 @@ class Rule(Struct, frozen=True, kw_only=True):
     taught: str = ""
 
 
+class Paste(Struct, frozen=True, kw_only=True):
+    """A column that was pasted: line → text before, and as it was pasted. Kept to be undone."""
+
+    column: int
+    had: Mapping[int, str]
+    now: Mapping[int, str]
+    who: str = ""
+    at: str = ""
+
+
 class Draft(Struct, frozen=True, kw_only=True):
     """The changes so far. Lines and columns count from 0 in the rejects file.
 
@@ -44,7 +53,8 @@ class Draft(Struct, frozen=True, kw_only=True):
     Of a line that went out and came back: ``again`` has its newest codes and message, ``tried`` its
     cells as they were sent. ``seen``: the drops
     whose rows were looked through for such lines. ``touched``: line → who changed it, and when.
-    ``judged``: line → what the code of a run said of it as it is: column ("" for none), message.
+    ``judged``: line → what the code of a run said of it as it is: column ("" for none), message;
+    empty where it is sound. ``pasted``: the last column that was pasted.
     """
 
     identity: tuple[int, ...] = ()
@@ -57,6 +67,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     seen: tuple[str, ...] = ()
     touched: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     judged: Mapping[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    pasted: Paste | None = None
 
     def value(self, line: int, column: int, original: str) -> str:
         """Return the cell as it is now."""
@@ -68,17 +79,36 @@ class Draft(Struct, frozen=True, kw_only=True):
                 return rule.new
         return original
 
-    def with_cell(self, line: int, column: int, value: str, original: str) -> "Draft":
-        """Return the draft with this cell; the original text again takes the change back."""
-        row = {k: v for k, v in self.cells.get(line, {}).items() if k != column}
-        if value != replace(self, cells={}).value(line, column, original):
-            row[column] = value
-        cells = {k: v for k, v in self.cells.items() if k != line}
-        return replace(self, cells={**cells, line: row} if row else cells)
+    def with_cells(self, typed: Iterable[tuple[int, int, str, str]]) -> "Draft":
+        """Return the draft with these cells: line, column, text, and the file's own text.
+
+        What would stand there anyway takes a change back.
+        """
+        plain, cells = replace(self, cells={}), dict(self.cells)
+        lines = set()
+        for line, column, value, original in typed:
+            lines.add(line)
+            row = {k: v for k, v in cells.get(line, {}).items() if k != column}
+            if value != plain.value(line, column, original):
+                row[column] = value
+            cells[line] = row
+            if not row:
+                del cells[line]
+        return replace(self.unjudged(lines), cells=cells)
+
+    def chosen_to_go(self, line: int, wanted: bool) -> "Draft":  # noqa: FBT001 - a choice is a value
+        """Return the draft with somebody's word on whether a line is to be sent."""
+        return replace(self.unjudged([line]), chosen={**self.chosen, line: wanted})
+
+    def unjudged(self, lines: Iterable[int]) -> "Draft":
+        """Return the draft without judgements of lines that are not as they were."""
+        changed = set(lines)
+        return replace(self, judged={k: v for k, v in self.judged.items() if k not in changed})
 
     def came_back(self, line: int, values: Sequence[str], verdict: tuple[str, str]) -> "Draft":
         """Return the draft with a line open again, as it was sent with these cells."""
-        plain = replace(self, cells={k: v for k, v in self.cells.items() if k != line})
+        cells = {k: v for k, v in self.cells.items() if k != line}
+        plain = replace(self.unjudged([line]), cells=cells)
         return replace(
             plain,
             cells={**plain.cells, line: dict(enumerate(values))},
@@ -105,26 +135,8 @@ class Drafts:
         """Return what was changed so far; nothing when the rejects file was written anew since."""
         identity = tuple(rejects.identity)
         try:
-            fields = orjson.loads(self._path(drop_id).read_bytes())
-            draft = Draft(
-                identity=tuple(fields["identity"]),
-                cells={
-                    int(line): {int(column): str(value) for column, value in row.items()}
-                    for line, row in fields["cells"].items()
-                },
-                rules=tuple(Rule(**each) for each in fields["rules"]),
-                chosen={int(line): bool(wanted) for line, wanted in fields["chosen"].items()},
-                sent={int(line): str(batch) for line, batch in fields["sent"].items()},
-                again={int(k): (str(v[0]), str(v[1])) for k, v in fields.get("again", {}).items()},
-                tried={int(k): tuple(v) for k, v in fields.get("tried", {}).items()},
-                seen=tuple(fields.get("seen", ())),
-                judged={
-                    int(line): tuple((place, message) for place, message in faults)
-                    for line, faults in fields.get("judged", {}).items()
-                },
-                touched={int(k): (v[0], v[1]) for k, v in fields.get("touched", {}).items()},
-            )
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            draft = msgspec.json.decode(self._path(drop_id).read_bytes(), type=Draft)
+        except (OSError, msgspec.MsgspecError):
             return Draft(identity=identity)
         return draft if draft.identity == identity else Draft(identity=identity)
 
@@ -150,6 +162,6 @@ class DraftSheet(Struct):
     draft: Draft
 
     @property
-    def is_full(self) -> bool:
-        """Return True when there are too many single changes."""
-        return sum(len(row) for row in self.draft.cells.values()) >= _MOST
+    def room(self) -> int:
+        """Return how many single changes there is still room for."""
+        return _MOST - sum(len(row) for row in self.draft.cells.values())

@@ -20,6 +20,7 @@ from pipeline.web.access import Access, Visitor
 from pipeline.web.drafts import Drafts
 from pipeline.web.faults import Rejects, read_rejects
 from pipeline.web.guarding import same_origin
+from pipeline.web.here import Here
 from pipeline.web.metrics import Measures
 from pipeline.web.sharing import AnswerCache
 from pipeline.web.sheets import SheetFiles, identity_of
@@ -55,6 +56,7 @@ class Front(Struct, frozen=True, kw_only=True):
     measures: Measures
     shared: AnswerCache
     once: "Once"
+    here: Here
     teachings: "Teachings"
     unsaved: "Unsaved"
 

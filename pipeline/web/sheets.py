@@ -9,7 +9,7 @@ import io
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,6 +61,10 @@ class SheetFile(Struct, frozen=True, kw_only=True):
     def where(self, column: str, wanted: str) -> npt.NDArray[np.int64]:
         """Return the records whose ``column`` holds exactly this value."""
         return self._matching(column, lambda value: value == wanted)
+
+    def where_any(self, column: str, wanted: Set[str]) -> npt.NDArray[np.int64]:
+        """Return the records whose ``column`` holds one of these values."""
+        return self._matching(column, lambda value: value in wanted)
 
     def where_labelled(self, column: str, label: str) -> npt.NDArray[np.int64]:
         """Return the records whose ``column``, labels with ``;`` between them, has this one."""

@@ -1,26 +1,21 @@
-"""Entries typed into cells: applied where they are changes, kept apart where two differ."""
+"""Entries typed or pasted: applied where they are changes, kept apart where two differ."""
 
-import tempfile
-import threading
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Final
+from collections.abc import Sequence
 
-import numpy as np
+import pyarrow as pa
+import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.model import stamp
-from pipeline.service.check import check_files
-from pipeline.web import correcting
 from pipeline.web.access import Visitor
 from pipeline.web.corrections import Table, table_of
-from pipeline.web.drafts import Draft, DraftSheet
+from pipeline.web.drafts import Draft, DraftSheet, Paste
 from pipeline.web.faults import Rejects
 from pipeline.web.front import Front, NotPossible
+from pipeline.web.judging import judge, judged_table, keep_judged
 
-_JUDGES: Final = threading.BoundedSemaphore(1)
-"""One row at a time: it is read by the process that reads files."""
+log = structlog.get_logger(__name__)
 
 
 class Typed(Struct, frozen=True, kw_only=True):
@@ -66,9 +61,10 @@ def take_over(
     cells stays. Where both changed one cell, what stands stays.
     """
     conflicts: list[Conflict] = []
-    draft = sheet.draft
+    changes: list[tuple[int, int, str, str]] = []
+    draft, room = sheet.draft, sheet.room
     for cell in cells:
-        if cell.line >= len(rejects) or cell.column >= len(rejects.headers) or sheet.is_full:
+        if cell.line >= len(rejects) or cell.column >= len(rejects.headers):
             continue
         original = rejects.table.column(cell.column)[cell.line].as_py()
         now = draft.value(cell.line, cell.column, original)
@@ -78,14 +74,11 @@ def take_over(
         sent = cell.line in draft.sent
         if sent or as_typed(had) != as_typed(now):
             conflicts.append(_conflict(draft, rejects, cell, now, sent=sent))
-            continue
-        draft = draft.with_cell(cell.line, cell.column, cell.value, original)
-        draft = replace(
-            draft,
-            touched={**draft.touched, cell.line: (who, at)},
-            judged={line: faults for line, faults in draft.judged.items() if line != cell.line},
-        )
-    sheet.draft = draft
+        elif len(changes) < room:
+            changes.append((cell.line, cell.column, cell.value, original))
+    lines = dict.fromkeys((line for line, *_ in changes), (who, at))
+    draft = draft.with_cells(changes)
+    sheet.draft = replace(draft, touched={**draft.touched, **lines})
     return conflicts
 
 
@@ -108,11 +101,15 @@ def as_typed(text: str) -> str:
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """The result of keeping a cell. ``going``: how many rows would be sent now."""
+    """The result of keeping something.
+
+    ``table``: as it is now, None where nothing was kept; ``left_over``: what found no row.
+    """
 
     conflicts: Sequence[Conflict]
-    faults: Sequence[Mapping[str, str]] = ()
-    going: int = 0
+    table: Table | None = None
+    filled: int = 0
+    left_over: int = 0
 
 
 def keep(front: Front, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
@@ -126,39 +123,112 @@ def keep(front: Front, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
     if conflicts:
         return Kept(conflicts=conflicts)
     table = table_of(front, drop_id)
-    lines = correcting.lines_to_send(
-        table.rejects,
-        table.draft,
-        table.fixed,
-        drop_id,
-        whole_file=table.whole_file,
-    )
-    with _JUDGES:
-        faults = judge(front, table, cell.line)
-    with front.drafts.changing(drop_id, table.rejects) as sheet:
-        if sheet.draft.cells.get(cell.line) == table.draft.cells.get(cell.line):
-            judged = tuple((each["place"], each["message"]) for each in faults)
-            sheet.draft = replace(sheet.draft, judged={**sheet.draft.judged, cell.line: judged})
-    return Kept(conflicts=(), faults=faults, going=len(lines))
+    keep_judged(front, table, judge(front, table, [cell.line]))
+    return Kept(conflicts=(), table=judged_table(front, drop_id), filled=1)
 
 
-def judge(front: Front, table: Table, line: int) -> list[Mapping[str, str]]:
-    """Return the faults of a row as it is now, by the code of a run: column (or "") and message.
+def choose(
+    front: Front, visitor: Visitor, drop_id: str, lines: Sequence[int], *, wanted: bool
+) -> Table:
+    """Keep somebody's word on whether rows are to be sent; return all as it is now.
 
-    Raises UsageError, StorageError.
+    Raises NotThere, NotPossible, StorageError.
     """
-    with tempfile.TemporaryDirectory(prefix="shipdrop-row-") as folder:
-        path = Path(folder) / correcting.corrected_name(table.drop.source_file)
-        lines = np.array([line], np.int64)
-        correcting.write_corrected(path, table.rejects, table.draft, lines)
-        (checked,) = check_files(front.site, [path], courier=table.drop.courier or None, out=None)
-    return [_fault(table, each) for each in checked.summary["errors"]]
+    table = table_of(front, drop_id)
+    if not lines or not set(lines) <= set(table.lines_left.tolist()):
+        raise NotPossible("There is no such row to correct.")
+    with front.drafts.changing(drop_id, table.rejects) as sheet:
+        for line in lines:
+            sheet.draft = sheet.draft.chosen_to_go(line, wanted)
+    log.info("web.chosen", drop=drop_id, rows=len(lines), user=visitor.name)
+    return judged_table(front, drop_id)
 
 
-def _fault(table: Table, fault: Mapping[str, str]) -> Mapping[str, str]:
-    place = table.rejects.columns.get(fault["column"])
-    header = table.rejects.headers[place] if place is not None else ""
-    # The row's number in the small file says nothing to anybody.
-    begin, colon, rest = fault["message"].partition(": ")
-    message = rest if colon and begin.startswith("Row ") else fault["message"]
-    return {"column": header, "place": "" if place is None else str(place), "message": message}
+def column_pasted(text: str) -> list[str]:
+    """Return the lines of a column that was copied from a spreadsheet.
+
+    Raises NotPossible: there are several columns.
+    """
+    lines = as_typed(text).removesuffix("\n").split("\n")
+    if any("\t" in line.strip() for line in lines):
+        raise NotPossible(
+            "Several columns were pasted, so nothing was filled in.", hint="Copy one column only."
+        )
+    return [line.strip() for line in lines]
+
+
+def paste(
+    front: Front,
+    visitor: Visitor,
+    drop_id: str,
+    cells: Sequence[tuple[int, str | None]],
+    *,
+    column: int,
+    values: Sequence[str],
+    who: str = "",
+) -> Kept:
+    """Fill a column down, an empty line leaving its row as it is. One call is undone as a whole.
+
+    ``cells``: line, and the text shown in it (None: whatever stands), in their order. Raises
+    NotThere, NotPossible, StorageError.
+    """
+    table = table_of(front, drop_id)
+    rejects, left = table.rejects, set(table.lines_left.tolist())
+    if column >= len(rejects.headers) or not {line for line, _ in cells} <= left:
+        raise NotPossible("Some of these rows are not there any more.", hint="Load the page again.")
+    who, at = visitor.name or who, stamp(front.site.clock.now())
+    typed = [
+        Typed(line=line, column=column, value=value, had=had)
+        for (line, had), value in zip(cells, values, strict=False)
+        if value
+    ]
+    with front.drafts.changing(drop_id, rejects) as sheet:
+        before = _texts(sheet.draft, rejects, column, typed)
+        conflicts = take_over(sheet, rejects, typed, who=who, at=at)
+        after = _texts(sheet.draft, rejects, column, typed)
+        now = {line: text for line, text in after.items() if text != before[line]}
+        if now:
+            had = {line: before[line] for line in now}
+            pasted = Paste(column=column, had=had, now=now, who=who, at=at)
+            sheet.draft = replace(sheet.draft, pasted=pasted)
+    log.info("web.pasted", drop=drop_id, rows=len(now), user=visitor.name)
+    return Kept(
+        conflicts=conflicts,
+        table=judged_table(front, drop_id),
+        filled=len(now),
+        left_over=sum(1 for value in values[len(cells) :] if value),
+    )
+
+
+def undo_paste(front: Front, visitor: Visitor, drop_id: str) -> int:
+    """Put back what stood before the last paste, where it still stands; return in how many rows.
+
+    Raises NotThere, NotPossible (nothing was pasted), StorageError.
+    """
+    table = table_of(front, drop_id)
+    rejects = table.rejects
+    at = stamp(front.site.clock.now())
+    with front.drafts.changing(drop_id, rejects) as sheet:
+        pasted = sheet.draft.pasted
+        if pasted is None:
+            raise NotPossible("There is no paste to undo.")
+        back = []
+        for line, text in pasted.had.items():
+            original = rejects.table.column(pasted.column)[line].as_py()
+            stands = sheet.draft.value(line, pasted.column, original) == pasted.now[line]
+            if stands and line not in sheet.draft.sent:
+                back.append((line, pasted.column, text, original))
+        draft = sheet.draft.with_cells(back)
+        touched = dict.fromkeys((line for line, *_ in back), (visitor.name, at))
+        sheet.draft = replace(draft, touched={**draft.touched, **touched}, pasted=None)
+    log.info("web.paste_undone", drop=drop_id, rows=len(back), user=visitor.name)
+    return len(back)
+
+
+def _texts(draft: Draft, rejects: Rejects, column: int, cells: Sequence[Typed]) -> dict[int, str]:
+    lines = [cell.line for cell in cells]
+    originals = rejects.table.column(column).take(pa.array(lines, pa.int64())).to_pylist()
+    return {
+        line: draft.value(line, column, original)
+        for line, original in zip(lines, originals, strict=True)
+    }

@@ -70,8 +70,11 @@ def test_a_corrected_file_needs_nobody_any_more(live: Live, page: Page) -> None:
 
 def test_a_row_that_came_back_rejected_is_open_again_in_its_file(live: Live, page: Page) -> None:
     drop = dropped(live, "again.csv", sheet([["AGN1", "Delivered"], ["AGN2", BAD]]))
-    corrected(live, page, drop, 3, "Banana")
+    rejects = live.root.of("again").path("rejects.csv").read_text("utf-8-sig")
+    live.root.drop("again_1.csv", rejects.replace(f",{BAD}", ",Banana"))
     child = child_of(live, drop)
+    until(lambda: of(live, child.id)["state"] == "completed", what="it is closed in the ledger")
+    page.goto(f"{live.url}/drops/{drop}")
     assert child.counts == {"rejected": 1}
     told = of(live, drop)
     assert (told["need"], told["corrected"]) == (1, 0)

@@ -1,7 +1,8 @@
-"""The JSON API of correcting: replace a value, send the corrected rows."""
+"""The JSON API of correcting: cells, pasted columns, one value everywhere; send, set aside."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 
@@ -12,21 +13,30 @@ from pipeline.web.api_models import (
     CellFault,
     CellObject,
     CellOrder,
+    ChoiceOrder,
+    CorrectionCounts,
     CorrectionList,
     CorrectionRow,
     DropObject,
     Message,
+    NeighbourObject,
+    PasteObject,
+    PasteOrder,
     ReplaceOrder,
     SendOrder,
     Sent,
 )
 from pipeline.web.aside import rows_with, set_aside, take_back
-from pipeline.web.correcting import lines_to_send, row_as_it_is
-from pipeline.web.corrections import line_of, replace_value, send, table_of
+from pipeline.web.correcting import row_as_it_is, touched_lines
+from pipeline.web.corrections import Table, line_of, replace_value, table_of
 from pipeline.web.drafts import Rule
 from pipeline.web.front import AtFront, ByMachine, Looker, NotPossible
+from pipeline.web.grid import View, lines_of
+from pipeline.web.judging import judged_table
 from pipeline.web.pages.api import LATER, PROBLEMS, DropId, drop_object
-from pipeline.web.typing_in import Typed, keep
+from pipeline.web.sending import send
+from pipeline.web.typing_in import Typed, choose, keep, paste, undo_paste
+from pipeline.web.words import counted
 
 _PAGE: Final = 50
 
@@ -50,8 +60,9 @@ def replace_everywhere(
 
 @router.post("/drops/{drop_id}/corrections/send", status_code=202, responses=LATER)
 def send_corrected(front: AtFront, visitor: ByMachine, drop_id: DropId, order: SendOrder) -> Sent:
-    """Send the corrected rows as a new drop."""
-    return Sent(upload=send(front, visitor, drop_id, note=order.note, sure=order.sure))
+    """Send the corrected rows as a new drop; rows that are still wrong stay."""
+    sent = send(front, visitor, drop_id, note=order.note, sure=order.sure)
+    return Sent(upload=sent.batch, rows=sent.rows, skipped=sent.skipped)
 
 
 @router.get("/drops/{drop_id}/corrections")
@@ -60,15 +71,20 @@ def rows_to_correct(
     _visitor: Looker,
     drop_id: DropId,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    fault: Annotated[
+        str, Query(max_length=200, description="A code with its column, as STATUS_UNKNOWN:status.")
+    ] = "",
+    show: Annotated[
+        Literal["", "ready", "wrong", "untouched", "left_out"], Query(description="How far.")
+    ] = "",
+    q: Annotated[str, Query(max_length=200, description="Stands in one of the cells.")] = "",
 ) -> CorrectionList:
     """Show the rows that need somebody, as they are now, a page at a time."""
-    table = table_of(front, drop_id)
-    lines = table.lines_left.tolist()
-    going = set(
-        lines_to_send(
-            table.rejects, table.draft, table.fixed, drop_id, whole_file=table.whole_file
-        ).tolist()
-    )
+    table = judged_table(front, drop_id)
+    standing = table.standing
+    lines = lines_of(table, View(fault=fault, show=show, q=q), standing).tolist()
+    going = set(standing.going.tolist())
+    touched = touched_lines(table.rejects, table.draft)
     rows = []
     for line in lines[(page - 1) * _PAGE : page * _PAGE]:
         verdict = table.draft.again.get(line)
@@ -76,6 +92,8 @@ def rows_to_correct(
             table.rejects.codes[line].as_py(),
             table.rejects.messages[line].as_py(),
         )
+        if touched[line] and line in table.draft.judged:
+            message = " ".join(dict.fromkeys(said for _, said in table.draft.judged[line]))
         values = row_as_it_is(table.rejects, table.draft, line)
         rows.append(
             CorrectionRow(
@@ -87,8 +105,32 @@ def rows_to_correct(
             )
         )
     return CorrectionList(
-        rows=rows, total=len(lines), page=page, pages=max(1, -(-len(lines) // _PAGE))
+        rows=rows,
+        counts=_counts(table),
+        here=[NeighbourObject(name=e.name, row=e.row) for e in front.here.others(drop_id)],
+        total=len(lines),
+        page=page,
+        pages=max(1, -(-len(lines) // _PAGE)),
     )
+
+
+def _counts(table: Table) -> CorrectionCounts:
+    standing = table.standing
+    return CorrectionCounts(
+        ready=len(standing.ready),
+        wrong=len(standing.wrong),
+        untouched=len(standing.untouched),
+        left_out=len(standing.left_out),
+    )
+
+
+def _lines(table: Table, rows: Sequence[int]) -> list[int]:
+    """Return the lines of rows to correct. Raises NotPossible."""
+    numbers = table.rejects.rows.to_pylist()
+    at = {int(numbers[line]): line for line in table.lines_left.tolist()}
+    if missing := [row for row in rows if row not in at]:
+        raise NotPossible(f"Row {missing[0]} is not among the rows to correct.")
+    return [at[row] for row in rows]
 
 
 @router.put("/drops/{drop_id}/corrections/cells", responses=LATER)
@@ -100,23 +142,69 @@ def put_cell(front: AtFront, visitor: ByMachine, drop_id: DropId, cell: CellOrde
     lines = rejects.rows.to_pylist()
     if str(cell.row) not in lines or cell.column not in rejects.headers:
         raise NotPossible("There is no such cell among the rows to correct.")
+    line = lines.index(str(cell.row))
     kept = keep(
         front,
         visitor,
         drop_id,
         Typed(
-            line=lines.index(str(cell.row)),
+            line=line,
             column=rejects.headers.index(cell.column),
             value=cell.value,
             had=cell.had,
         ),
     )
-    if kept.conflicts:
+    if kept.table is None:
         raise NotPossible(kept.conflicts[0].text, hint="Give what stands as had, to change it.")
     return CellObject(
-        faults=[CellFault(column=each["column"], message=each["message"]) for each in kept.faults],
-        goes_out=kept.going,
+        faults=[
+            CellFault(column=rejects.headers[int(place)] if place else "", message=message)
+            for place, message in kept.table.draft.judged.get(line, ())
+        ],
+        goes_out=len(kept.table.standing.going),
     )
+
+
+@router.post("/drops/{drop_id}/corrections/paste", responses=LATER)
+def paste_values(
+    front: AtFront, visitor: ByMachine, drop_id: DropId, order: PasteOrder
+) -> PasteObject:
+    """Fill a column down: as many values as rows. One call is undone as a whole."""
+    table = table_of(front, drop_id)
+    if order.column not in table.rejects.headers:
+        raise NotPossible("There is no such column.")
+    had: Sequence[str | None] = order.had or [None] * len(order.rows)
+    if len(order.values) != len(order.rows) or len(had) != len(order.rows):
+        raise NotPossible(
+            f"{len(order.values)} values for {len(order.rows)} rows: nothing was filled in."
+        )
+    kept = paste(
+        front,
+        visitor,
+        drop_id,
+        list(zip(_lines(table, order.rows), had, strict=True)),
+        column=table.rejects.headers.index(order.column),
+        values=[each.strip() for each in order.values],
+        who=order.who,
+    )
+    conflicts = [each.text for each in kept.conflicts]
+    counts = _counts(kept.table or table)
+    return PasteObject(filled=kept.filled, conflicts=conflicts, counts=counts)
+
+
+@router.delete("/drops/{drop_id}/corrections/paste", responses=LATER)
+def take_paste_back(front: AtFront, visitor: ByMachine, drop_id: DropId) -> Message:
+    """Put back what stood before the last paste, where it still stands."""
+    return Message(said=f"Undone in {counted(undo_paste(front, visitor, drop_id), 'row')}.")
+
+
+@router.put("/drops/{drop_id}/corrections/choice", responses=LATER)
+def choose_rows(
+    front: AtFront, visitor: ByMachine, drop_id: DropId, order: ChoiceOrder
+) -> CorrectionCounts:
+    """Say whether rows are to be sent, as a tick on the page does."""
+    lines = _lines(table_of(front, drop_id), order.rows)
+    return _counts(choose(front, visitor, drop_id, lines, wanted=order.send))
 
 
 @router.get("/drops/{drop_id}/set-aside")

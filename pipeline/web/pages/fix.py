@@ -1,7 +1,7 @@
-"""Correcting rows: a cell in the grid, or one value everywhere; then a new drop by the inbox."""
+"""Correcting rows: a cell, a pasted column, or one value everywhere; then a new drop."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
@@ -11,24 +11,28 @@ from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from pipeline.core.model import stamp
-from pipeline.web import correcting, faults, uploads
+from pipeline.web import correcting, faults, grid, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.aside import REASONS, rows_in, rows_with, set_aside, take_back
-from pipeline.web.corrections import (
-    Doubtful,
-    Table,
-    couriers_to_teach,
-    doubts_of,
-    mark_of,
-    replace_value,
-    send,
-    table_of,
-)
+from pipeline.web.corrections import Table, couriers_to_teach, replace_value, table_of
 from pipeline.web.drafts import DraftSheet, Rule
 from pipeline.web.faults import Rejects
 from pipeline.web.front import AtFront, Front, NotPossible, Operator, page, read_form, show, text_of
-from pipeline.web.templating import address
-from pipeline.web.typing_in import Conflict, Typed, keep, take_over
+from pipeline.web.grid import View
+from pipeline.web.here import PAGE_SECONDS, WORD_SECONDS
+from pipeline.web.judging import judged_table
+from pipeline.web.sending import Doubtful, doubts_of, mark_of, send
+from pipeline.web.typing_in import (
+    Conflict,
+    Kept,
+    Typed,
+    choose,
+    column_pasted,
+    keep,
+    paste,
+    take_over,
+    undo_paste,
+)
 from pipeline.web.words import counted
 from schemas.folding import fold
 from schemas.likeness import nearest
@@ -36,9 +40,10 @@ from schemas.vocabulary import Outcome, Role
 
 router = APIRouter()
 
-_PAGE: Final = 20
-_WIDE: Final = 40
-"""Columns beyond which only the wrong cells of a row can be edited here."""
+_CHANGED: Final = 500
+"""Rows that others changed meanwhile, in one answer; a page shows far fewer."""
+
+Short = Annotated[str, Query(max_length=200)]
 
 
 @router.get("/drops/{drop_id}/fix")
@@ -50,104 +55,97 @@ def fix_page(
     column: Annotated[int | None, Query(ge=0, le=10_000)] = None,
     value: Annotated[str, Query(max_length=5000)] = "",
     page_no: Annotated[int, Query(alias="page", ge=1, le=1_000_000)] = 1,
+    fault: Short = "",
+    show_only: Annotated[
+        Literal["", "ready", "wrong", "untouched", "left_out"], Query(alias="show")
+    ] = "",
+    q: Short = "",
+    sort: Annotated[str, Query(pattern=r"^[0-9]{0,5}$")] = "",
+    more: Annotated[str, Query(pattern=r"^1?$")] = "",
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
     """Return the rows that need somebody, to be edited."""
-    unsaved = front.unsaved.take(request.scope["session"], request.url.path)
-    conflicts = _keep_form(front, visitor, drop_id, unsaved) if unsaved else []
-    table = table_of(front, drop_id)
-    values = _shown(front, table, page_no)
+    session = request.scope["session"]
+    unsaved = front.unsaved.take(session, request.url.path)
+    pasted = text_of(unsaved, "ids") if unsaved else ""
+    conflicts = _keep_form(front, visitor, drop_id, unsaved) if unsaved and not pasted else []
+    table = judged_table(front, drop_id)
+    front.here.note(drop_id, session, name=visitor.name, row="", seconds=PAGE_SECONDS)
+    view = View(page=page_no, fault=fault, show=show_only, q=q, sort=sort, more=more)
+    values = _shown(front, table, view)
     values["offer"] = _offer(front, table, column, value) if column is not None else None
     values["said"] = said
+    values["others"] = front.here.others(drop_id, session)
     if unsaved:
         values["said"] = "You are logged in again. What you typed is kept here, and not sent yet."
-        values |= {"conflicts": conflicts, "note": text_of(unsaved, "note")}
+        values |= {"conflicts": conflicts, "note": text_of(unsaved, "note"), "ids": pasted}
     return page(request, "fix.html", values, visitor=visitor)
 
 
-def _shown(front: Front, table: Table, page_no: int) -> dict[str, Any]:
-    lines = table.lines_left
-    pages = max(1, -(-len(lines) // _PAGE))
-    page_no = min(page_no, pages)
-    some = lines[(page_no - 1) * _PAGE : page_no * _PAGE].tolist()
-    going = correcting.lines_to_send(
-        table.rejects,
-        table.draft,
-        table.fixed,
-        table.drop.drop_id,
-        whole_file=table.whole_file,
-    )
+def _shown(front: Front, table: Table, view: View) -> dict[str, Any]:
+    standing = table.standing
+    lines = grid.lines_of(table, view, standing)
+    pages = max(1, -(-len(lines) // grid.PAGE))
+    view = replace(view, page=min(view.page, pages))
+    some = lines[(view.page - 1) * grid.PAGE : view.page * grid.PAGE].tolist()
     profile = front.site.profiles.get(table.drop.courier)
-    doubts = doubts_of(front, table)
+    doubts = doubts_of(front, table, standing)
+    columns = grid.columns_of(table)
+    groups = {group.label: group for group in faults.grouped(table.left)}
+    lost = grid.lost_ids(table, standing)
     return {
         "drop": table.drop,
         "headers": table.rejects.headers,
-        "rows": _rows(table, some, set(going.tolist())),
-        "left": len(lines),
-        "done": len(table.rejects) - len(lines),
-        "going": len(going),
+        "columns": columns,
+        "rows": grid.rows_of(table, some, standing, columns),
+        "left": standing.total,
+        "done": len(table.rejects) - standing.total,
+        "counts": grid.counts_of(table, standing),
+        "standing": standing,
         "whole_file": table.whole_file,
-        "page": page_no,
+        "view": view,
+        "fits": len(lines),
         "pages": pages,
         "groups": [group for group in faults.grouped(_first_time(table)) if group.replaceable],
+        "faults": groups,
         "rules": [(table.rejects.headers[r.column], r) for r in table.draft.rules],
         "status_column": table.rejects.columns.get(Role.STATUS),
-        "statuses": profile.statuses.offered() if profile else (),
+        "statuses": grid.statuses_of(profile),
+        "lost": lost if len(lost) > 1 else [],
+        "lost_shown": grid.LOST_SHOWN,
+        "id_column": table.rejects.columns.get(Role.ORDER_ID),
+        "pasted": _pasted(table),
+        "at": stamp(front.site.clock.now()),
         "sent": sorted(set(table.draft.sent.values())),
         "doubts": doubts,
         "sure": mark_of(doubts),
         "conflicts": (),
+        "others": (),
+        "offer": None,
+        "said": "",
+        "problem": "",
         "note": "",
+        "ids": "",
         "reasons": REASONS,
         "aside": sorted(table.aside.items()),
         "once": uploads.new_batch(),
     }
 
 
+def _pasted(table: Table) -> str:
+    """Return what can be undone, in words, or ""."""
+    last = table.draft.pasted
+    if last is None:
+        return ""
+    header = table.rejects.headers[last.column]
+    by = f" by {last.who}" if last.who else ""
+    return f"Pasted{by}: {counted(len(last.now), 'cell')} of {header}."
+
+
 def _first_time(table: Table) -> Rejects:
     """Return the faults of the lines that were not sent yet: only they have the file's values."""
     lines = [each for each in table.lines_left.tolist() if each not in table.draft.again]
     return correcting.what_is_left(table.rejects, table.draft, np.array(lines, np.int64))
-
-
-def _rows(table: Table, lines: Sequence[int], going: set[int]) -> list[dict[str, Any]]:
-    rejects, found = table.rejects, []
-    wide = len(rejects.headers) > _WIDE
-    for line in lines:
-        verdict = table.draft.again.get(line)
-        codes, message = verdict or (rejects.codes[line].as_py(), rejects.messages[line].as_py())
-        tried = table.draft.tried.get(line)
-        judged = table.draft.judged.get(line) if line in table.draft.cells else None
-        bad = faults.bad_columns(rejects, codes)
-        if judged is not None:
-            message = " ".join(said for _, said in judged)
-            bad = {int(place): "still wrong" for place, _ in judged if place}
-        cells = []
-        for column in range(len(rejects.headers)):
-            original = rejects.table.column(column)[line].as_py()
-            now = table.draft.value(line, column, original)
-            original = tried[column] if tried else original
-            cells.append(
-                {
-                    "column": column,
-                    "value": now,
-                    "original": original,
-                    "changed": now != original,
-                    "bad": bad.get(column, "") if now == original or judged is not None else "",
-                    "editable": not wide or column in bad or now != original,
-                }
-            )
-        found.append(
-            {
-                "line": line,
-                "number": rejects.rows[line].as_py(),
-                "message": message,
-                "came_back": verdict is not None,
-                "cells": cells,
-                "going": line in going,
-            }
-        )
-    return found
 
 
 def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any] | None:
@@ -184,8 +182,12 @@ async def replace_page(
     """Give all rows that have one value another."""
     form = await read_form(request, front, visitor)
     said = await run_in_threadpool(_replace, front, visitor, drop_id, form)
-    target = request.url_for("fix_page", drop_id=drop_id).include_query_params(said=said)
-    return RedirectResponse(f"{target.path}?{target.query}", status_code=303)
+    return RedirectResponse(_back(form, drop_id, said=said), status_code=303)
+
+
+def _back(form: FormData, drop_id: str, **more: str) -> str:
+    """Return the rows that somebody was at."""
+    return View.of(text_of(form, "view")).on(drop_id, **more)
 
 
 def _replace(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str:
@@ -209,14 +211,24 @@ async def save(request: Request, front: AtFront, visitor: Operator, drop_id: str
     target = await run_in_threadpool(_save, front, visitor, drop_id, form)
     if isinstance(target, str):
         return RedirectResponse(target, status_code=303)
-    page_no = _whole_number(text_of(form, "page")) or 1
-    values = await run_in_threadpool(_page_values, front, drop_id, page_no)
-    values |= {"conflicts": target, "note": text_of(form, "note")}
+    more = {"conflicts": target, "note": text_of(form, "note")}
+    return await _show_again(request, front, visitor, drop_id, form, more)
+
+
+async def _show_again(
+    request: Request,
+    front: Front,
+    visitor: Visitor,
+    drop_id: str,
+    form: FormData,
+    more: dict[str, Any],
+) -> Response:
+    """Return the page once more, with what was not taken over."""
+    view = View.of(text_of(form, "view"))
+    values = await run_in_threadpool(
+        lambda: _shown(front, judged_table(front, drop_id), view) | more
+    )
     return await show(request, "fix.html", values, visitor=visitor, status=409)
-
-
-def _page_values(front: Front, drop_id: str, page_no: int) -> dict[str, Any]:
-    return {**_shown(front, table_of(front, drop_id), page_no), "offer": None, "said": ""}
 
 
 def _save(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str | list[Conflict]:
@@ -230,11 +242,16 @@ def _save(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str |
         note, sure = text_of(form, "note"), text_of(form, "sure") if form.get("is_sure") else ""
         once = text_of(form, "once")
         try:
-            return f"/uploads/{send(front, visitor, drop_id, note=note, sure=sure, once=once)}"
+            sent = send(front, visitor, drop_id, note=note, sure=sure, once=once)
         except Doubtful:
-            return f"/drops/{drop_id}/fix#asked"  # the page asks
-    number = _whole_number(go) or 1
-    return f"/drops/{drop_id}/fix?page={number}"
+            return f"{_back(form, drop_id)}#asked"  # the page asks
+        if sent.skipped:
+            return _back(form, drop_id, said=sent.said, page="")
+        return f"/uploads/{sent.batch}"
+    number = _whole_number(go)
+    return _back(
+        form, drop_id, **({"page": str(number)} if number and number > 1 else {"page": ""})
+    )
 
 
 def _set_aside(front: Front, visitor: Visitor, drop_id: str, form: FormData, go: str) -> str:
@@ -254,8 +271,113 @@ def _set_aside(front: Front, visitor: Visitor, drop_id: str, form: FormData, go:
         front, visitor, drop_id, rows, reason=text_of(form, "reason"), who=text_of(form, "who")
     )
     said = f"{counted(count, 'row')} {'is' if count == 1 else 'are'} set aside."
-    page_no = _whole_number(text_of(form, "page")) or 1
-    return address(f"/drops/{drop_id}/fix", page=page_no, said=said)
+    return _back(form, drop_id, said=said)
+
+
+@router.post("/drops/{drop_id}/fix/ids")
+async def paste_ids(request: Request, front: AtFront, visitor: Operator, drop_id: str) -> Response:
+    """Fill lost ids in, a pasted line for each row; what does not fit stays in the box."""
+    form = await read_form(request, front, visitor)
+    try:
+        kept = await run_in_threadpool(_paste_ids, front, visitor, drop_id, form)
+    except NotPossible as error:
+        more = {"problem": str(error), "ids": text_of(form, "ids")}
+        return await _show_again(request, front, visitor, drop_id, form, more)
+    if kept.conflicts:
+        return await _show_again(
+            request, front, visitor, drop_id, form, {"conflicts": kept.conflicts}
+        )
+    said = f"{counted(kept.filled, 'id')} filled in. Nothing is sent yet."
+    return RedirectResponse(_back(form, drop_id, said=said), status_code=303)
+
+
+def _paste_ids(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> Kept:
+    column = table_of(front, drop_id).rejects.columns.get(Role.ORDER_ID)
+    cells = _cells_of(form)
+    values = column_pasted(text_of(form, "ids"))
+    while values and not values[-1]:
+        values.pop()
+    if column is None or len(values) != len(cells):
+        raise NotPossible(
+            f"{counted(len(values), 'line')} {'was' if len(values) == 1 else 'were'} pasted for "
+            f"{counted(len(cells), 'row')}, so nothing was filled in.",
+            hint="Paste one id for each row, in this order; leave a line empty for a row whose id "
+            "is not known.",
+        )
+    who = text_of(form, "who").strip()
+    return paste(front, visitor, drop_id, cells, column=column, values=values, who=who)
+
+
+def _cells_of(form: FormData) -> list[tuple[int, str | None]]:
+    """Return the cells that a column is pasted into, each with the text that was shown in it."""
+    lines = [_whole_number(str(each)) for each in form.getlist("line")]
+    had = [each if isinstance(each, str) else None for each in form.getlist("had")]
+    if len(had) != len(lines):
+        had = [None] * len(lines)
+    return [(line, text) for line, text in zip(lines, had, strict=True) if line is not None]
+
+
+@router.post("/drops/{drop_id}/fix/paste")
+async def paste_column(
+    request: Request, front: AtFront, visitor: Operator, drop_id: str
+) -> Response:
+    """Fill a pasted column down the rows that are shown; tell what found no row."""
+    form = await read_form(request, front, visitor)
+    answer, status = await run_in_threadpool(_paste_column, front, visitor, drop_id, form)
+    return JSONResponse(answer, status_code=status)
+
+
+def _paste_column(
+    front: Front, visitor: Visitor, drop_id: str, form: FormData
+) -> tuple[dict[str, Any], int]:
+    column, cells = _whole_number(text_of(form, "column")), _cells_of(form)
+    if column is None or not cells:
+        raise NotPossible("There is no such cell.")
+    try:
+        values = column_pasted(text_of(form, "text"))
+    except NotPossible as error:
+        return {"conflict": str(error)}, 409
+    kept = paste(front, visitor, drop_id, cells, column=column, values=values)
+    assert kept.table is not None  # noqa: S101 - a paste always has it
+    said = f"{counted(kept.filled, 'cell')} filled in."
+    if kept.left_over:
+        one = kept.left_over == 1
+        said += (
+            f" {counted(kept.left_over, 'more line')} {'was' if one else 'were'} pasted than rows "
+            f"are shown below, and {'was' if one else 'were'} not used."
+        )
+    said += "".join(f" {each.text}" for each in kept.conflicts)
+    lines = [line for line, _ in cells[: len(values)]]
+    return {**_answer(kept.table, lines), "said": said, "pasted": _pasted(kept.table)}, 200
+
+
+def _answer(table: Table, lines: Sequence[int]) -> dict[str, Any]:
+    """Return the counts, and cells and faults of these rows as they are now, fit for JSON."""
+    standing = table.standing
+    going = {*standing.going.tolist(), *standing.wrong.tolist()}
+    touched = correcting.touched_lines(table.rejects, table.draft)
+    rows = []
+    for line in lines:
+        bad, message, _ = grid.faults_of(table, line, touched=bool(touched[line]))
+        rows.append(
+            {
+                "line": line,
+                "cells": correcting.row_as_it_is(table.rejects, table.draft, line),
+                "places": [str(place) for place in sorted(bad)],
+                "message": message,
+                "going": line in going,
+            }
+        )
+    return {**grid.counts_of(table, standing), "rows": rows}
+
+
+@router.post("/drops/{drop_id}/fix/undo")
+async def undo(request: Request, front: AtFront, visitor: Operator, drop_id: str) -> Response:
+    """Put back what stood before the last paste."""
+    form = await read_form(request, front, visitor)
+    count = await run_in_threadpool(undo_paste, front, visitor, drop_id)
+    said = f"Undone in {counted(count, 'row')}."
+    return RedirectResponse(_back(form, drop_id, said=said), status_code=303)
 
 
 @router.post("/drops/{drop_id}/aside")
@@ -272,7 +394,7 @@ def _aside_fault(front: Front, visitor: Visitor, drop_id: str, form: FormData) -
     row = _whole_number(text_of(form, "row"))
     if row is not None:
         take_back(front, visitor, drop_id, {row})
-        return address(f"/drops/{drop_id}/fix", said=f"Row {row} is to be corrected again.")
+        return View().on(drop_id, said=f"Row {row} is to be corrected again.")
     label = text_of(form, "fault")
     unknown = label == Outcome.UNKNOWN
     rows = rows_in(front, drop_id, label) if unknown else rows_with(table_of(front, drop_id), label)
@@ -307,7 +429,7 @@ def _take_over(
             line = _whole_number(place)
             wanted = form.get(f"send-{place}") is not None
             if line is not None and line < len(rejects) and wanted != (typed == "1"):
-                sheet.draft = replace(sheet.draft, chosen={**sheet.draft.chosen, line: wanted})
+                sheet.draft = sheet.draft.chosen_to_go(line, wanted)
     return take_over(sheet, rejects, cells, who=who, at=at)
 
 
@@ -327,10 +449,51 @@ def _keep_cell(
         raise NotPossible("There is no such cell.")
     cell = Typed(line=line, column=column, value=text_of(form, "value"), had=text_of(form, "had"))
     kept = keep(front, visitor, drop_id, cell)
-    if kept.conflicts:
+    if kept.table is None:
         (conflict,) = kept.conflicts
         return {"conflict": conflict.text, "now": conflict.now}, 409
-    return {"faults": kept.faults, "going": kept.going}, 200
+    return _answer(kept.table, [line]), 200
+
+
+@router.post("/drops/{drop_id}/fix/tick")
+async def keep_tick(request: Request, front: AtFront, visitor: Operator, drop_id: str) -> Response:
+    """Keep whether a row is to be sent, as soon as somebody says so."""
+    form = await read_form(request, front, visitor)
+    line = _whole_number(text_of(form, "line"))
+    wanted = text_of(form, "wanted") == "1"
+    answer = await run_in_threadpool(_keep_tick, front, visitor, drop_id, line, wanted=wanted)
+    return JSONResponse(answer)
+
+
+def _keep_tick(
+    front: Front, visitor: Visitor, drop_id: str, line: int | None, *, wanted: bool
+) -> dict[str, Any]:
+    lines = [] if line is None else [line]
+    table = choose(front, visitor, drop_id, lines, wanted=wanted)
+    return _answer(table, lines)
+
+
+@router.get("/drops/{drop_id}/fix/here")
+def who_is_here(
+    request: Request,
+    front: AtFront,
+    visitor: Operator,
+    drop_id: str,
+    row: Annotated[str, Query(pattern=r"^[0-9]{0,10}$")] = "",
+    since: Annotated[str, Query(max_length=40)] = "",
+) -> Response:
+    """Take note of the row somebody is at; tell who else is here, and what changed since."""
+    session = request.scope["session"]
+    front.here.note(drop_id, session, name=visitor.name, row=row, seconds=WORD_SECONDS)
+    at = stamp(front.site.clock.now())
+    table = judged_table(front, drop_id)
+    answer: dict[str, Any] = {"at": at, "rows": []}
+    answer["others"] = [each.text for each in front.here.others(drop_id, session)]
+    touched = table.draft.touched
+    lines = [line for line, (_, when) in touched.items() if since and when >= since]
+    left = set(table.lines_left.tolist()) if lines else set()
+    changed = [line for line in lines if line in left][-_CHANGED:]
+    return JSONResponse({**answer, **_answer(table, changed)} if changed else answer)
 
 
 def _whole_number(text: str) -> int | None:

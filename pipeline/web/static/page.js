@@ -3,10 +3,18 @@
 
 document.documentElement.classList.add("js");
 
-// Filters apply as soon as one is chosen.
+// Filters apply as soon as one is chosen. Arrow keys go through the choices of a closed list: Enter
+// chooses, or the form's own button.
+let byKeys = false;
+document.addEventListener("pointerdown", () => (byKeys = false));
+document.addEventListener("keydown", (event) => {
+  byKeys = true;
+  const form = event.target.tagName === "SELECT" && event.target.closest(".filters");
+  if (form && event.key === "Enter") form.requestSubmit();
+});
 document.addEventListener("change", (event) => {
   const form = event.target.closest(".filters");
-  if (form && event.target.tagName === "SELECT") form.requestSubmit();
+  if (form && event.target.tagName === "SELECT" && !byKeys) form.requestSubmit();
   if (event.target.id === "files") showChosen(event.target);
 });
 
@@ -132,93 +140,6 @@ window.addEventListener("pageshow", () => document.querySelectorAll("form").forE
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.requestConfig.verb === "post" && event.detail.xhr.status >= 400) {
     event.detail.shouldSwap = true;
-  }
-});
-
-// Correcting: a cell that is left is kept at once, and its row judged. What is under way when a
-// link is followed is waited for.
-const underway = new Set();
-
-function csrf() {
-  return document.querySelector('#fix input[name="csrf"]');
-}
-
-async function keepCell(cell) {
-  const form = cell.form;
-  const [, line, column] = cell.name.split("-");
-  const had = form.elements[`had-${line}-${column}`];
-  if (had.value.replace(/\r\n?/g, "\n") === cell.value) return;
-  const told = document.getElementById("kept");
-  const body = new URLSearchParams({ csrf: csrf().value, line, column, value: cell.value, had: had.value });
-  let answer;
-  try {
-    answer = await fetch(form.dataset.cells, { method: "POST", body, redirect: "manual" });
-  } catch {
-    told.textContent = "Not saved: there is no connection. Your entries are in this page; use Save.";
-    return;
-  }
-  if (answer.type === "opaqueredirect") {
-    told.textContent = "You were logged out. Use Save: after the log-in your entries are here.";
-    return;
-  }
-  const said = answer.ok || answer.status === 409 ? await answer.json() : {};
-  if (said.conflict) {
-    told.textContent = `Not saved. ${said.conflict}`;
-    return;
-  }
-  if (!answer.ok) {
-    told.textContent = "Not saved yet. Use Save.";
-    return;
-  }
-  had.value = body.get("value");
-  told.textContent = `Saved at ${clock(new Date())}`;
-  showFaults(line, said.faults);
-  const send = form.querySelector('button[value="send"]');
-  send.textContent = said.going ? `Send ${said.going} ${said.going === 1 ? "row" : "rows"}` : "Send ticked rows";
-}
-
-function showFaults(line, faults) {
-  const why = document.getElementById(`why-${line}`);
-  why.firstElementChild.textContent = faults.map((fault) => fault.message).join(" ");
-  for (const cell of document.querySelectorAll(`[name^="cell-${line}-"]`)) {
-    const column = cell.name.split("-")[2];
-    const wrong = faults.some((fault) => fault.place === column);
-    if (wrong) cell.setAttribute("aria-invalid", "true");
-    else cell.removeAttribute("aria-invalid");
-    const place = cell.closest("td");
-    place.classList.toggle("bad-cell", wrong);
-    place.classList.toggle("changed", !wrong && cell.value !== cell.dataset.was);
-    for (const small of place.querySelectorAll("small")) small.remove();
-  }
-}
-
-document.addEventListener("change", (event) => {
-  const cell = event.target;
-  if (!cell.name || !cell.name.startsWith("cell-")) return;
-  const under = keepCell(cell).finally(() => underway.delete(under));
-  underway.add(under);
-});
-
-document.addEventListener("click", async (event) => {
-  const link = event.target.closest("a[href]");
-  if (!link || !document.getElementById("fix") || event.defaultPrevented) return;
-  document.activeElement?.blur();
-  if (!underway.size || link.target || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  event.preventDefault();
-  await Promise.allSettled([...underway]);
-  location.assign(link.href);
-});
-
-// Correcting: a row that is changed is ticked at once, as the server would tick it.
-document.addEventListener("input", (event) => {
-  const cell = event.target;
-  if (!cell.name || !cell.name.startsWith("cell-") || cell.value === cell.dataset.was) return;
-  const line = cell.name.split("-")[1];
-  const tick = document.querySelector(`input[name="send-${line}"]`);
-  const was = document.querySelector(`input[name="was-${line}"]`);
-  if (tick && !tick.checked) {
-    tick.checked = true;
-    was.value = "1";
   }
 });
 

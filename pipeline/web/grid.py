@@ -1,0 +1,283 @@
+"""The rows to correct as the page shows them: which of them, in which order, which cells first."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct, structs
+
+from pipeline.web import correcting, faults
+from pipeline.web.correcting import Standing
+from pipeline.web.corrections import Table
+from pipeline.web.templating import address
+from pipeline.web.words import MILESTONES, counted, number
+from schemas.codes import Code
+from schemas.courier import Profile
+from schemas.folding import fold
+from schemas.statuses import NOTHING
+from schemas.vocabulary import Milestone, Role
+
+PAGE: Final = 20
+LOST_SHOWN: Final = 500
+"""Lost ids that are pasted together."""
+SHOWS: Final = ("ready", "wrong", "untouched", "left_out")
+_WIDE: Final = 40
+"""Columns beyond which only the wrong cells of a row can be edited here."""
+_FEW: Final = 7
+"""Columns that are all shown; of more, those that are not needed stand under "more"."""
+_KEYS: Final = (Role.ORDER_ID, Role.AWB, Role.STATUS)
+_LOST: Final = frozenset({Code.ID_DAMAGED, Code.ID_INVALID, Code.ID_MISSING})
+_ID_WIDTH, _WIDTH, _WIDEST = 22, 12, 40
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """A part of the rows. ``fault``: a code with its column; ``show``: how far rows are, or "".
+
+    ``q`` stands in one of a row's cells; ``sort``: the column they are sorted by; ``more``: "1"
+    where all cells are open.
+    """
+
+    page: int = 1
+    fault: str = ""
+    show: str = ""
+    q: str = ""
+    sort: str = ""
+    more: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> "View":
+        """Return the view that a form carried along."""
+        parts = {name: value[:200] for name, value in parse_qsl(text)}
+        page = parts.get("page", "")
+        plain = {name: parts.get(name, "") for name in ("fault", "show", "q", "sort", "more")}
+        return cls(page=int(page) if page.isdecimal() and len(page) < 8 else 1, **plain)
+
+    def on(self, drop_id: str, **more: Any) -> str:  # noqa: ANN401 - whatever prints
+        """Return its address, with these parts instead."""
+        parts = {**structs.asdict(self), **more}
+        if parts["page"] == 1:
+            parts["page"] = ""
+        return address(f"/drops/{drop_id}/fix", **parts)
+
+    @property
+    def query(self) -> str:
+        """Return what a form carries along."""
+        return self.on("").partition("?")[2]
+
+
+def lines_of(table: Table, view: View, standing: Standing) -> npt.NDArray[np.int64]:
+    """Return the lines that fit a view, in its order."""
+    lines = getattr(standing, view.show) if view.show in SHOWS else table.lines_left
+    if view.fault:
+        codes = _codes(table, lines)
+        has = [view.fault in each.split(";") for each in codes]
+        lines = lines[np.array(has, dtype=bool)]
+    wanted = pa.array(lines)
+    rejects, draft = table.rejects, table.draft
+    if view.q and len(lines):
+        found = np.zeros(len(lines), dtype=bool)
+        for column in range(len(rejects.headers)):
+            texts = correcting.column_now(rejects, draft, column, lines, wanted)
+            found |= pc.match_substring(texts, view.q, ignore_case=True).to_numpy(
+                zero_copy_only=False
+            )
+        lines = lines[found]
+        wanted = pa.array(lines)
+    if view.sort.isdecimal() and int(view.sort) < len(rejects.headers):
+        texts = correcting.column_now(rejects, draft, int(view.sort), lines, wanted).to_pylist()
+        order = sorted(range(len(lines)), key=lambda at: texts[at].casefold())
+        lines = lines[np.array(order, dtype=np.int64)]
+    return lines
+
+
+def _codes(table: Table, lines: npt.NDArray[np.int64]) -> list[str]:
+    """Return the codes of lines, of those that came back the newest."""
+    codes: list[str] = table.rejects.codes.take(pa.array(lines)).to_pylist()
+    again = table.draft.again
+    if again:
+        return [
+            again[line][0] if line in again else each
+            for line, each in zip(lines.tolist(), codes, strict=True)
+        ]
+    return codes
+
+
+def chips_of(table: Table, standing: Standing) -> dict[str, int]:
+    """Return fault → rows left with it that are not ready yet; also those of which none is left."""
+    left: Counter[str] = Counter()
+    every: dict[str, int] = {}
+    for lines, counts in (
+        (table.lines_left, False),
+        (np.concatenate([standing.wrong, standing.untouched, standing.left_out]), True),
+    ):
+        for codes, count in Counter(_codes(table, lines)).items():
+            for label in filter(None, codes.split(";")):
+                every.setdefault(label, 0)
+                left[label] += count if counts else 0
+    return {label: left[label] for label in sorted(every, key=lambda each: (-left[each], each))}
+
+
+def counts_of(table: Table, standing: Standing) -> dict[str, Any]:
+    """Return what the page counts while somebody works, fit for JSON."""
+    going = len(standing.going)
+    return {
+        "standing": in_words(standing),
+        "going": going,
+        "send": f"Send {counted(going, 'row')}" if going else "Send ticked rows",
+        "chips": chips_of(table, standing),
+    }
+
+
+def in_words(standing: Standing) -> str:
+    """Return how far the rows are: ``22 of 32 ready, 3 still wrong, 7 untouched``."""
+    parts = [f"{number(len(standing.ready))} of {number(standing.total)} ready"]
+    for lines, said in (
+        (standing.wrong, "still wrong"),
+        (standing.untouched, "untouched"),
+        (standing.left_out, "left out"),
+    ):
+        if len(lines):
+            parts.append(f"{number(len(lines))} {said}")
+    return ", ".join(parts)
+
+
+def columns_of(table: Table) -> tuple[list[int], list[int]]:
+    """Return the columns that are shown, the wrong ones first, then their key; and the others."""
+    rejects = table.rejects
+    wrong: Counter[int] = Counter()
+    for codes, count in Counter(_codes(table, table.lines_left)).items():
+        for column in faults.bad_columns(rejects, codes):
+            wrong[column] += count
+    judged = {int(place) for found in table.draft.judged.values() for place, _ in found if place}
+    keys = [rejects.columns[role] for role in _KEYS if role in rejects.columns]
+    first = list(dict.fromkeys([column for column, _ in wrong.most_common()] + sorted(judged)))
+    first += [column for column in keys if column not in first]
+    others = [column for column in range(len(rejects.headers)) if column not in first]
+    return ([*first, *others], []) if len(rejects.headers) <= _FEW else (first, others)
+
+
+def rows_of(
+    table: Table, lines: Sequence[int], standing: Standing, shown: tuple[list[int], list[int]]
+) -> list[dict[str, Any]]:
+    """Return these lines with their cells, as they are now."""
+    going = {*standing.going.tolist(), *standing.wrong.tolist()}
+    touched = correcting.touched_lines(table.rejects, table.draft)
+    return [
+        _row(table, line, shown, going=line in going, touched=bool(touched[line])) for line in lines
+    ]
+
+
+def _row(
+    table: Table, line: int, shown: tuple[list[int], list[int]], *, going: bool, touched: bool
+) -> dict[str, Any]:
+    rejects, draft = table.rejects, table.draft
+    tried = draft.tried.get(line)
+    bad, message, judged = faults_of(table, line, touched=touched)
+    wide = len(rejects.headers) > _WIDE
+    cells = {}
+    for column, header in enumerate(rejects.headers):
+        original = rejects.table.column(column)[line].as_py()
+        now = draft.value(line, column, original)
+        original = tried[column] if tried else original
+        cells[column] = {
+            "column": column,
+            "header": header or f"Column {column + 1}",
+            "value": now,
+            "original": original,
+            "changed": now != original,
+            "bad": column in bad and (now == original or judged),
+            "editable": not wide or column in bad or now != original,
+            "size": width_of(table, column, now),
+            "least": width_of(table, column, ""),
+        }
+    others = [cells[column] for column in shown[1]]
+    return {
+        "line": line,
+        "number": rejects.rows[line].as_py(),
+        "message": message,
+        "came_back": line in draft.again,
+        "cells": [cells[column] for column in shown[0]],
+        "others": others,
+        "open": any(cell["bad"] or cell["changed"] for cell in others),
+        "going": going,
+    }
+
+
+def faults_of(table: Table, line: int, *, touched: bool) -> tuple[set[int], str, bool]:
+    """Return a row's wrong columns, what is said of it, and whether that is of what stands now."""
+    judged = table.draft.judged.get(line) if touched else None
+    if judged is not None:
+        places = {int(place) for place, _ in judged if place}
+        return places, " ".join(dict.fromkeys(said for _, said in judged)), True
+    rejects, verdict = table.rejects, table.draft.again.get(line)
+    codes, message = verdict or (rejects.codes[line].as_py(), rejects.messages[line].as_py())
+    return set(faults.bad_columns(rejects, codes)), message, False
+
+
+def width_of(table: Table, column: int, text: str) -> int:
+    """Return the characters that a cell has room for: of an id at least all its digits."""
+    least = _ID_WIDTH if table.rejects.identifies(column) else _WIDTH
+    if column == table.rejects.columns.get(Role.STATUS):
+        least = _ID_WIDTH
+    return min(_WIDEST, max(least, len(text) + 1))
+
+
+def lost_ids(table: Table, standing: Standing) -> list[dict[str, Any]]:
+    """Return the rows whose order id is lost and not yet found again: row, AWB, what stands."""
+    rejects = table.rejects
+    ids, awbs = rejects.columns.get(Role.ORDER_ID), rejects.columns.get(Role.AWB)
+    if ids is None:
+        return []
+    lines = np.sort(np.concatenate([standing.wrong, standing.untouched]))
+    found = []
+    for line, codes in zip(lines.tolist(), _codes(table, lines), strict=True):
+        if any(_is_lost(label) for label in codes.split(";")):
+            now = correcting.row_as_it_is(rejects, table.draft, line)
+            found.append(
+                {
+                    "line": line,
+                    "number": rejects.rows[line].as_py(),
+                    "awb": now[awbs] if awbs is not None else "",
+                    "now": now[ids],
+                }
+            )
+    return found
+
+
+def _is_lost(label: str) -> bool:
+    code, _, role = label.partition(":")
+    return code in _LOST and role == Role.ORDER_ID
+
+
+def statuses_of(profile: Profile | None) -> list[tuple[str, str]]:
+    """Return the courier's words, each with what it means: first one word for each meaning."""
+    if profile is None:
+        return []
+    offered = [(word, _meaning(profile, word)) for word in profile.statuses.offered()]
+    order = [*MILESTONES.values()]
+    # The names that the API uses are nobody's words: they stand behind the others.
+    offered.sort(
+        key=lambda each: (
+            order.index(each[1]) if each[1] in order else len(order),
+            each[0] in MILESTONES,
+        )
+    )
+    first = list({meaning: (word, meaning) for word, meaning in reversed(offered)}.values())[::-1]
+    return [*first, *(each for each in offered if each not in first)]
+
+
+def _meaning(profile: Profile, word: str) -> str:
+    """Return what a word means; all that it may mean where its type or direction decides."""
+    table, key = profile.statuses, fold(word)
+    every = (table.base, *table.by_type.values(), *table.by_direction.values())
+    found = {meaning for each in every if (meaning := each.get(key, NOTHING - 1)) >= NOTHING}
+    names = [
+        MILESTONES["no_milestone" if meaning == NOTHING else Milestone(meaning).wire]
+        for meaning in sorted(found)
+    ]
+    return " or ".join(names)

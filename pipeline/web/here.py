@@ -1,0 +1,55 @@
+"""Who else has the rows of a file open, and at which row they are. Kept in memory alone."""
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+PAGE_SECONDS: Final = 60.0
+"""Somebody whose page was loaded counts as there for as long, also without JavaScript."""
+WORD_SECONDS: Final = 12.0
+"""The same after a word of the page, which gives one every few seconds while it is looked at."""
+_MOST: Final = 2_000
+
+
+class Neighbour(Struct, frozen=True, kw_only=True):
+    """Somebody else at the same file. ``name``: "" where nobody logs in; ``row``: "" for none."""
+
+    name: str
+    row: str
+
+    @property
+    def text(self) -> str:
+        """Return the name and the row: ``Asha, row 24``."""
+        return f"{self.name or 'somebody'}{f', row {self.row}' if self.row else ''}"
+
+
+class Here:
+    """Knows who looks at which file's rows. Safe from several threads."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._now = monotonic
+        self._seen: dict[tuple[str, str], tuple[float, Neighbour]] = {}
+        self._lock = threading.Lock()
+
+    def note(self, drop_id: str, session: str, *, name: str, row: str, seconds: float) -> None:
+        """Take note that somebody is at this file for so long, or until the next word."""
+        with self._lock:
+            now = self._now()
+            ends = now + seconds
+            self._seen.pop((drop_id, session), None)
+            self._seen[drop_id, session] = (ends, Neighbour(name=name, row=row))
+            self._seen = {key: seen for key, seen in self._seen.items() if seen[0] > now}
+            for key in list(self._seen)[:-_MOST]:
+                del self._seen[key]
+
+    def others(self, drop_id: str, session: str = "") -> list[Neighbour]:
+        """Return who else is at this file, whoever came last at the end."""
+        with self._lock:
+            now = self._now()
+            return [
+                person
+                for (drop, who), (ends, person) in self._seen.items()
+                if drop == drop_id and who != session and ends > now
+            ]

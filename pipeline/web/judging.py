@@ -1,0 +1,119 @@
+"""What the code of a run says of rows as they are now, kept until they are changed again."""
+
+import re
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from msgspec.structs import replace
+
+from pipeline.core.errors import ShipdropError
+from pipeline.service.check import judge_rows
+from pipeline.web import correcting
+from pipeline.web.corrections import Table, table_of
+from pipeline.web.faults import bad_columns
+from pipeline.web.front import Front
+from schemas.codes import ERRORS, Code
+
+_JUDGES: Final = threading.BoundedSemaphore(1)
+"""One at a time: the rows are read by the process that reads files."""
+_AT_ONCE: Final = 10_000
+"""Rows judged together; the run that takes them judges whatever is beyond."""
+_FIRST_ROW: Final = 2
+"""Record number of the first row below a header."""
+
+_ROW: Final = re.compile(r"\b([Rr]ow) (\d{1,6})\b")
+
+Faults = tuple[tuple[str, str], ...]
+"""Faults of a row: column ("" where they concern the row) and message."""
+
+
+def judged_table(front: Front, drop_id: str, *, again: bool = False) -> Table:
+    """Return what is to be corrected, with a judgement of each row that was changed or ticked.
+
+    ``again``: rows that were wrong are judged once more, since the courier's profile may know more
+    by now. Raises NotThere, NotPossible; with ``again`` UsageError and StorageError, too, where
+    rows cannot be judged.
+    """
+    table = table_of(front, drop_id)
+    lines = _unjudged(table, again=again)
+    if not lines:
+        return table
+    try:
+        with _JUDGES:
+            judged = judge(front, table, lines)
+    except ShipdropError:
+        if again:
+            raise
+        return table
+    keep_judged(front, table, judged)
+    return table_of(front, drop_id)
+
+
+def _unjudged(table: Table, *, again: bool) -> list[int]:
+    touched, judged = correcting.touched_lines(table.rejects, table.draft), table.draft.judged
+    left = table.lines_left
+    lines = left[touched[left]].tolist()
+    return [line for line in lines if line not in judged or (again and judged[line])][:_AT_ONCE]
+
+
+def judge(front: Front, table: Table, lines: Sequence[int]) -> dict[int, Faults]:
+    """Return the faults of rows as they are now; none for those that are sound.
+
+    Raises UsageError, StorageError.
+    """
+    with tempfile.TemporaryDirectory(prefix="shipdrop-rows-") as folder:
+        path = Path(folder) / correcting.corrected_name(table.drop.source_file)
+        correcting.write_corrected(path, table.rejects, table.draft, np.array(lines, np.int64))
+        checked = judge_rows(front.site, path, courier=table.drop.courier or None)
+    refused = (checked.summary["refused"] or {}).get("message", "")
+    if refused and not checked.held:
+        return dict.fromkeys(lines, (("", refused),))
+    numbers = table.rejects.rows.take(pa.array(lines)).to_pylist()
+    found: dict[int, Faults] = {}
+    for at, line in enumerate(lines, _FIRST_ROW):
+        codes, message = checked.held.get(at, ("", ""))
+        found[line] = _faults(table, codes, _of_the_file(message, numbers))
+    return found
+
+
+def _of_the_file(message: str, numbers: Sequence[str]) -> str:
+    """Return a message with the rows' numbers in the file that was uploaded."""
+
+    def number(found: re.Match[str]) -> str:
+        at = int(found[2]) - _FIRST_ROW
+        return f"{found[1]} {numbers[at]}" if 0 <= at < len(numbers) else found[0]
+
+    return _ROW.sub(number, message)
+
+
+def keep_judged(front: Front, table: Table, judged: Mapping[int, Faults]) -> None:
+    """Keep judgements of rows that are still as they were. Raises StorageError."""
+    seen = table.draft
+    with front.drafts.changing(table.drop.drop_id, table.rejects) as sheet:
+        now = sheet.draft
+        same = {
+            line: faults
+            for line, faults in judged.items()
+            if now.cells.get(line) == seen.cells.get(line)
+            and now.chosen.get(line) == seen.chosen.get(line)
+            and now.rules == seen.rules
+        }
+        sheet.draft = replace(now, judged={**now.judged, **same})
+
+
+def _faults(table: Table, codes: str, message: str) -> Faults:
+    """Return each wrong column with the row's message; the row itself where no column is."""
+    if not codes and not message:
+        return ()
+    serious = ";".join(each for each in codes.split(";") if _is_error(each))
+    places = bad_columns(table.rejects, serious)
+    return tuple((str(place), message) for place in places) or (("", message),)
+
+
+def _is_error(label: str) -> bool:
+    return Code.__members__.get(label.partition(":")[0]) in ERRORS

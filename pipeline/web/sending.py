@@ -1,0 +1,130 @@
+"""Sending corrected rows: what is sound goes into the inbox, as any other upload."""
+
+import hashlib
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+from typing import Final
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.core.errors import StorageError
+from pipeline.web import correcting, drop_view, staging, uploads
+from pipeline.web.access import Visitor
+from pipeline.web.correcting import SharedId, Standing
+from pipeline.web.corrections import Table
+from pipeline.web.front import Front, NotPossible
+from pipeline.web.judging import judged_table
+from pipeline.web.words import counted
+from schemas.vocabulary import Outcome
+
+log = structlog.get_logger(__name__)
+
+_SENDING: Final = threading.Lock()
+_SENT: Final = (Outcome.ACCEPTED.value, Outcome.DUPLICATE.value, Outcome.UNKNOWN.value)
+
+
+class Sending(Struct, frozen=True, kw_only=True):
+    """Corrected rows on their way. ``batch``: the upload; ``skipped``: rows that are wrong yet."""
+
+    batch: str
+    rows: int
+    skipped: int
+
+    @property
+    def said(self) -> str:
+        """Return in a sentence how many went, and why others did not."""
+        are, they = ("is", "stays") if self.skipped == 1 else ("are", "stay")
+        went = f"{counted(self.rows, 'row')} went out."
+        return f"{went} {counted(self.skipped, 'row')} {are} still wrong and {they} here, not sent."
+
+
+def doubts_of(front: Front, table: Table, standing: Standing) -> list[SharedId]:
+    """List the typed order ids that would stand in rows with different AWBs."""
+    return correcting.shared_ids(
+        table.rejects, table.draft, standing.going, lambda ids: _sent_with(front, table, ids)
+    )
+
+
+def mark_of(doubts: Sequence[SharedId]) -> str:
+    """Return a name for just these doubts: whoever gives it back was asked about them."""
+    return hashlib.sha256("\n".join(each.text for each in doubts).encode()).hexdigest()[:16]
+
+
+def _sent_with(
+    front: Front, table: Table, order_ids: Set[str]
+) -> Mapping[str, list[tuple[str, str]]]:
+    """Return row number and AWB of the file's rows that went out with these order ids."""
+    path = drop_view.outbox_file(front.site, table.drop, "results")
+    try:
+        sheet = front.files.open(path, (*drop_view.RESULT_COLUMNS, "order_id"))
+        records = sheet.records(sheet.where_any("order_id", order_ids).tolist())
+    except StorageError:
+        return {}
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for cells in records:
+        row = dict(zip(sheet.header, cells, strict=False))
+        if row["outcome"] in _SENT:
+            found[row["order_id"]].append((row["row"], row["awb"].strip()))
+    return found
+
+
+def send(
+    front: Front, visitor: Visitor, drop_id: str, *, note: str, sure: str = "", once: str = ""
+) -> Sending:
+    """Write the corrected file of all rows that are sound, and put it into the inbox.
+
+    ``sure``: the name of the doubts (``mark_of``) that somebody has looked at. ``once``: a name of
+    the form; sent again it leads to the batch it made. Raises NotPossible, StorageError.
+    """
+    with _SENDING:
+        if done := front.once.of(once, drop_id):
+            batch, rows, skipped = done.split()
+            return Sending(batch=batch, rows=int(rows), skipped=int(skipped))
+        sent = _send(front, visitor, drop_id, note, sure)
+        front.once.first(once, drop_id, f"{sent.batch} {sent.rows} {sent.skipped}")
+        return sent
+
+
+def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) -> Sending:
+    table = judged_table(front, drop_id, again=True)
+    standing = table.standing
+    lines, skipped = standing.going, 0 if table.whole_file else len(standing.wrong)
+    if not len(lines):
+        if skipped:
+            raise NotPossible(
+                f"Nothing was sent: {counted(skipped, 'row')} "
+                f"{'is' if skipped == 1 else 'are'} still wrong.",
+                hint="Correct the marked cells first.",
+            )
+        raise NotPossible("Choose at least one row to send.", hint="Correct a cell, or tick a row.")
+    doubts = doubts_of(front, table, standing)
+    if doubts and sure != mark_of(doubts):
+        raise Doubtful(doubts)
+    name = correcting.corrected_name(table.drop.source_file)
+    kept = staging.Staged(
+        batch=uploads.new_batch(), names=(name,), courier="", who=visitor.name, note=note
+    )
+    (path,) = kept.paths(front.site)
+    correcting.write_corrected(path, table.rejects, table.draft, lines)
+    staging.send(front.site, kept, folder=table.drop.folder, corrects=drop_id)
+    with front.drafts.changing(drop_id, table.rejects) as sheet:
+        sent = {**sheet.draft.sent, **dict.fromkeys(lines.tolist(), kept.batch)}
+        sheet.draft = replace(sheet.draft, sent=sent, pasted=None)
+    log.info("web.corrected", drop=drop_id, rows=len(lines), user=visitor.name, batch=kept.batch)
+    return Sending(batch=kept.batch, rows=len(lines), skipped=skipped)
+
+
+class Doubtful(NotPossible):
+    """One order id was typed into rows whose AWBs differ: somebody has to say that it is right."""
+
+    def __init__(self, doubts: Sequence[SharedId]) -> None:
+        super().__init__(
+            "One order id stands in rows with different AWBs: "
+            + "; ".join(each.text for each in doubts[:5])
+            + ".",
+            hint="Correct the ids. If the rows do belong to one order, say so by sending again "
+            f'with "sure": "{mark_of(doubts)}".',
+        )
