@@ -193,7 +193,7 @@ def test_the_api_answers_as_it_is_described(live: Live) -> None:
 
         answers()
         tried += 1
-    assert tried == 35
+    assert tried == 38
 
 
 def test_the_description_names_every_address(live: Live) -> None:
@@ -227,6 +227,8 @@ def test_the_description_names_every_address(live: Live) -> None:
         "/api/v1/teachings/{teaching}/preview",
         "/api/v1/teachings/{teaching}/save",
         "/api/v1/drops/{drop_id}/corrections/replace",
+        "/api/v1/drops/{drop_id}/corrections/choice",
+        "/api/v1/drops/{drop_id}/corrections/paste",
         "/api/v1/drops/{drop_id}/corrections/send",
     }
     assert "HTTPValidationError" not in json.dumps(told)
