@@ -13,16 +13,13 @@ from msgspec.structs import replace
 from schemas.courier import Profile
 from schemas.display import counted, quoted, shown
 from schemas.folding import fold
-from schemas.likeness import alike
+from schemas.likeness import nearest_all
 from schemas.limits import EXACT_DIGITS, FUTURE_HOURS, RANGE_DAYS, REASON_MOST, TEXT_LENGTH
 from schemas.statuses import Direction, Doubt, StatusCase, StatusVerdict
 from schemas.vocabulary import UNCALCULATED, Role
 
 _MOST_SUGGESTIONS = 200
 """Distinct unknown statuses of a block that get a suggestion; a hostile file may have 50,000."""
-
-_NEAR = 60.0
-_EQUAL = 1.0
 
 
 class Place(Struct, kw_only=True):
@@ -373,11 +370,8 @@ def _elsewhere(case: StatusCase) -> str:
 def _suggestion(said: str, place: Place) -> str | None:
     if next(place.suggestions, None) is None:
         return None
-    known = place.profile.statuses.shown
-    near = alike(fold(said[:100]), known, at_least=_NEAR, most=3)
-    # As near as makes no difference: naming only one of them would be a guess.
-    equal = [key for key, score in near if near[0][1] - score < _EQUAL]
-    return " or ".join(quoted(known[key]) for key in equal) or None
+    meant = nearest_all(fold(said[:100]), place.profile.statuses.shown)
+    return " or ".join(quoted(each) for each in meant) or None
 
 
 def _order(place: Place) -> str:

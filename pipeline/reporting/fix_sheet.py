@@ -14,7 +14,7 @@ from pipeline.reporting.rejects_csv import LEADING, Picked
 from pipeline.validation.rejects_file import REJECT_CODES, ROWS_SHEET
 from schemas.codes import Code, Kind
 from schemas.folding import fold
-from schemas.likeness import nearest
+from schemas.likeness import nearest_all
 from schemas.vocabulary import Role
 
 FIX_SHEET: Final = "What to fix"
@@ -42,7 +42,6 @@ _SHOWN_VALUES = 10
 #: Values of one code and column that are listed; a damaged column may hold a million.
 _KEPT_VALUES = 500
 _LONGEST_VALUE = 200
-_NEAR = 60.0
 #: Columns of a group's line that are bold: code, column, rows.
 _STRONG = frozenset({0, 1, 2})
 _LINE, _MOST_LINES = 15.0, 12
@@ -193,8 +192,8 @@ def _right(code: str, text: str, known: Advice, statuses: Sequence[str]) -> str:
     if code != Code.STATUS_UNKNOWN or not statuses:
         return known.right
     folded = {fold(status): status for status in statuses}
-    near = nearest(fold(text[:_LONGEST_VALUE]), folded, at_least=_NEAR)
-    return folded[near] if near else "one of the known statuses, in column J"
+    meant = nearest_all(fold(text[:_LONGEST_VALUE]), folded)
+    return " or ".join(meant) or "one of the known statuses, in column J"
 
 
 def _cell(lines: Picked, place: int, pos: int) -> str:

@@ -12,15 +12,14 @@ from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
+from pipeline.storage import file_names
 from pipeline.storage.durable_files import storing
 from pipeline.storage.outbox import Outbox
 
-_REPORT = re.compile(
-    r"__(d\d{8}t\d{9}[a-z2-7]{4})\.(?:received\.json|results\.csv|rejects\.csv|rejects\.xlsx"
-    r"|REFUSED\.txt|summary\.json)\Z"
-)
-_SUMMARY = ".summary.json"
-_RECEIPT = ".received.json"
+_ENDS = "|".join(map(re.escape, (file_names.RECEIVED, *file_names.REPORTS.values())))
+_REPORT = re.compile(rf"__(d\d{{8}}t\d{{9}}[a-z2-7]{{4}})\.(?:{_ENDS})\Z")
+_SUMMARY = f".{file_names.SUMMARY}"
+_RECEIPT = f".{file_names.RECEIVED}"
 _DROP = re.compile(r"/(d\d{8}t\d{9}[a-z2-7]{4})/")
 _TRACES = (
     "archive/*/*/*/*/*",

@@ -11,13 +11,12 @@ from schemas.display import quoted
 from schemas.evidence import is_of_returns
 from schemas.folding import fold, fold_header, is_absent
 from schemas.headings import speaks_of_other
-from schemas.likeness import alike
+from schemas.likeness import PROBABLY, alike
 from schemas.profile import is_awb_like
 from schemas.vocabulary import Role
 
 _MOST_SEEN = 20
 _MOST_NEAR = 2
-_NEAR = 60.0
 _LONGEST = 60
 """Headings are short; a longer cell is a remark or an address."""
 
@@ -150,7 +149,7 @@ def _nearest(
         cells = {folded: cell for folded, cell in cells.items() if not is_awb_like(folded)}
     scores: dict[str, float] = {}
     for alias in profile.headers.get(role, ()):
-        for folded, score in alike(alias, cells, at_least=_NEAR, most=_MOST_NEAR):
+        for folded, score in alike(alias, cells, at_least=PROBABLY, most=_MOST_NEAR):
             scores[folded] = max(score, scores.get(folded, 0.0))
     best = sorted(scores, key=lambda folded: -scores[folded])
     return [cells[folded] for folded in best[:_MOST_NEAR]]
