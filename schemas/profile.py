@@ -321,14 +321,18 @@ def _date_rule(section: Section, *, day_first: bool | None) -> DateRule:
     read_as = section.text("read_as", READ_AS[0])
     if read_as not in READ_AS:
         raise section.error("read_as", f"must be one of {', '.join(READ_AS)}")
-    first: dict[str, set[str]] = {"dd": set(), "mm": set(), "yyyy": set()}
+    first: dict[str, set[str]] = {
+        "dd": set(),
+        "mm": set(),
+        "yyyy": set(),
+    }  # yyyy: read alike by all
     for form in section.texts("formats") or ():
         match = _DATE_FORMAT.fullmatch(form.casefold())
         if not match:
             why = f'"{form}" is not a date such as "dd-mm-yyyy"'
             raise section.error("formats", why, value=form)
         word, separator = [part for part in match.groups() if part is not None]
-        first[word].add(separator)
+        first[word].add(separator)  # the year first is read alike by all
     for separator in first["dd"] & first["mm"]:
         why = f'says both day first and month first for dates with "{separator}"'
         raise section.error("formats", why, hint="Keep the one that the courier writes.")

@@ -10,7 +10,7 @@
     ├ DropChanged                  the file was still being written: back to waiting
     ├ ReaderDied                   the process that read this file ended over it: tried again
     ├ DeliveryError
-    │ ├ Transient                  worth another try: lost connection, 408, 425, 429, 5xx
+    │ ├ Transient                  worth another try: no answer came, or a question met 5xx
     │ └ Held                       stop all sending: 401, 403, 407, 3xx, 404/405 naming no order
     └ StorageError                 disk full, read-only, ledger gone: stop claiming, keep, retry
       ├ LedgerLost                 gone, damaged or a newer one: a person has to mend it, exit 2

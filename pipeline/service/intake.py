@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 _LOOKS_BEFORE_AGAIN = 30
 
-_TOGETHER = 32
+_CLAIMED_AT_ONCE = 32
 """Files claimed at once, when so many wait: for each folder they share a visit to the disk."""
 
 _ROOM_PER_BYTE = 3
@@ -195,7 +195,7 @@ class Intake:
         """
         if room <= 0 or not self._ready:
             return 0
-        claimed = self.claim(min(_TOGETHER, room))
+        claimed = self.claim(min(_CLAIMED_AT_ONCE, room))
         if claimed.drops:
             dispatcher.take_all(claimed.drops)
         if claimed.trouble is not None:

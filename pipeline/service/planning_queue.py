@@ -24,7 +24,7 @@ _BATCHES = 2
 """Batches that are handed to the threads that read and plan: while one is planned, the next one is
 read. What is read waits in its spool."""
 
-_TOGETHER = 16
+_FILES_IN_BATCH = 16
 """Small files in a batch, when so many wait: by then most of what each costs is its own."""
 
 PlanResult = Step | Exception | None
@@ -68,7 +68,7 @@ class PlanningQueue:
         self._planned = planned
         self._room = room
         self._reads, self._giants = thread("reads"), thread("giants")
-        self._stages = thread("stages")
+        self._planning = thread("planning")
         self._waiting = Lanes()
         self._drops = drops
         self._batches = 0
@@ -85,20 +85,20 @@ class PlanningQueue:
         if self._stopping.is_set():
             return
         while self._batches < _BATCHES:
-            most = min(_TOGETHER, self._room() - self._drops.count(*BEFORE_SENDING))
+            most = min(_FILES_IN_BATCH, self._room() - self._drops.count(*BEFORE_SENDING))
             if not (drops := self._waiting.some(most)):
                 break
             self._hand_out(drops)
             self._batches += 1
             read = self._reads.submit(self._files.read, drops)
-            self._in_stages(partial(self._admit, drops, read), drops, batch=True)
+            self._in_planning(partial(self._admit, drops, read), drops, batch=True)
         if self._room() > self._drops.count(*BEFORE_SENDING) and (giant := self._waiting.giant()):
             self._read_beside(giant)
 
     def do(self, job: Callable[[], Step | None], drop: Drop) -> None:
         """Do a job of another kind where drops are planned, so that no drop is meanwhile."""
         self._drops.put(drop, State.PLANNING)
-        self._in_stages(lambda: [job()], [drop])
+        self._in_planning(lambda: [job()], [drop])
 
     def stop(self) -> None:
         """Begin nothing new."""
@@ -112,7 +112,7 @@ class PlanningQueue:
         self._files.stop()
         self._reads.shutdown(wait=True, cancel_futures=True)
         self._giants.shutdown(wait=True, cancel_futures=True)
-        self._stages.shutdown(wait=True, cancel_futures=True)
+        self._planning.shutdown(wait=True, cancel_futures=True)
         self._files.end()
 
     def _hand_out(self, drops: Sequence[Drop]) -> None:
@@ -124,10 +124,10 @@ class PlanningQueue:
         self._hand_out([drop])
         read = self._giants.submit(self._files.read, [drop], beside=True)
         job = partial(self._admit, [drop], read)
-        act = partial(self._in_stages, job, [drop])
+        act = partial(self._in_planning, job, [drop])
         read.add_done_callback(lambda _: self._post(Event(act=act)))
 
-    # -- in the thread ``stages`` --------------------------------------------------------------
+    # -- in the thread ``planning`` --------------------------------------------------------------
 
     def _admit(
         self, drops: Sequence[Drop], read: "Future[list[Facts | Exception]]"
@@ -143,10 +143,10 @@ class PlanningQueue:
             return [None] * len(drops)
         return self._planner.plan_read(drops, facts)
 
-    def _in_stages(
+    def _in_planning(
         self, job: Callable[[], Sequence[PlanResult]], drops: Sequence[Drop], *, batch: bool = False
     ) -> None:
-        future = self._stages.submit(job)
+        future = self._planning.submit(job)
         future.add_done_callback(
             lambda done: self._post(Event(act=lambda: self._were_planned(drops, done, batch=batch)))
         )

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _SENT_AHEAD = 64
 """Drops that are planned and not yet reported at a time; a further one is not read before."""
 
-_TOGETHER = 32
+_REPORTED_AT_ONCE = 32
 """Drops reported at once, when so many wait."""
 
 log = structlog.get_logger(__name__)
@@ -324,7 +324,10 @@ class Scheduler:
         if self._is_reporting or not self._to_report:
             return
         self._is_reporting = True
-        some, self._to_report = self._to_report[:_TOGETHER], self._to_report[_TOGETHER:]
+        some, self._to_report = (
+            self._to_report[:_REPORTED_AT_ONCE],
+            self._to_report[_REPORTED_AT_ONCE:],
+        )
         future = self._reports.submit(self._runner.finish, some)
         future.add_done_callback(
             lambda over: self._post(Event(act=lambda: self._were_reported(some, over)))

@@ -440,7 +440,7 @@ class Histories(RuleBasedStateMachine):
     def threads_with_jobs(self) -> list[str]:
         """Planning waits for what is being read, as the real one does."""
         busy = [name for name, queue in self.queues.items() if queue.jobs]
-        return [name for name in busy if name != "stages" or "reads" not in busy]
+        return [name for name in busy if name != "planning" or "reads" not in busy]
 
     def act_on_one(self) -> None:
         self.events.popleft().act()

@@ -53,7 +53,7 @@ _SECONDS_PER_MB = 3.0
 """What a file's size adds to its time; on a quiet machine a workbook takes 0.3 s per MB, a CSV a
 hundredth of that."""
 
-_TOGETHER = 2.0
+_BATCH_SECONDS = 2.0
 """Seconds of processor for several small files, which take some hundredths; what takes longer is
 soon read alone, with all the time it may take."""
 
@@ -153,7 +153,9 @@ class Reader:
         """Ask for these files. Raises the error that ended the process over one of them."""
         self._learn()
         size = sum(_size(job.source.path) for job in jobs)
-        seconds = self._rules.seconds if len(jobs) == 1 else min(self._rules.seconds, _TOGETHER)
+        seconds = (
+            self._rules.seconds if len(jobs) == 1 else min(self._rules.seconds, _BATCH_SECONDS)
+        )
         allowed = seconds + size / MB * _SECONDS_PER_MB
         try:
             child = self._asked(request(jobs, allowed))
