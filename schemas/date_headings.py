@@ -6,7 +6,7 @@ from enum import IntEnum
 from zoneinfo import ZoneInfo
 
 from schemas.folding import fold_header
-from schemas.vocabulary import STEPS, Milestone
+from schemas.vocabulary import FINALS, Milestone
 
 _WORD = re.compile(r"[a-z0-9]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -74,7 +74,6 @@ _OTHER = frozenset(
         *("price", "user", "customer", "location", "order", "ordered", "purchase", "approved"),
     }
 )
-_FINALS = frozenset(m for m in Milestone if STEPS[m].final)
 ALWAYS = frozenset(Milestone)
 
 
@@ -136,7 +135,7 @@ def event_meant(heading: str) -> TimeNearness | None:
 
 def concerned(nearness: TimeNearness) -> frozenset[Milestone]:
     """Return the milestones for which such a time counts."""
-    return _FINALS if nearness is TimeNearness.END else ALWAYS
+    return frozenset(FINALS) if nearness is TimeNearness.END else ALWAYS
 
 
 def _spaced(heading: str) -> str:

@@ -6,14 +6,22 @@ one look: a cell decides, and only words that are plain anywhere count.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
 from msgspec import Struct
 
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent
-from schemas.headings import is_earlier, is_free_text, speaks_of_other, words_of
+from schemas.headings import HUMPS as _HUMPS
+from schemas.headings import (
+    is_earlier,
+    is_free_text,
+    other_subjects,
+    speaks_of_other,
+    words_of,
+)
 from schemas.statuses import Direction, Doubt, StatusTable, StatusVerdict, agrees
+from schemas.vocabulary import Milestone
 
 
 def _several(words: str) -> frozenset[str]:
@@ -36,16 +44,42 @@ _FILLERS = _several(
     "journey leg logistics mode mps order orders package parcel pick pickup pickups ppd prepaid qc "
     "seller service shipment shipments standard surface trip type up"
 )
-_TO_SELLER = re.compile(r"\b(return|returned|returning) to (the )?(origin|seller|sender|shipper)\b")
+_TO_SELLER = re.compile(
+    r"\b(return|returned|returning|back) to (the )?"
+    r"(consignor|merchant|origin|seller|sender|shipper)\b"
+)
+_SPELLED = re.compile(r"\b(r t o|r v p|r t s)\b")
+
+#: The same words as people write them in their own scripts, and what follows a stem in these.
+_NATIVE = tuple(
+    (re.compile(rf"(?:{'|'.join(fold(each) for each in words.split())})[^\s,()]*"), f" {english} ")
+    for english, words in (
+        ("rto", "आरटीओ आर\\s?टी\\s?ओ ஆர்டிஓ ஆர்\\s?டி\\s?ஓ ఆర్టీఓ ಆರ್ಟಿಒ আরটিও આરટીઓ ആർടിഒ"),
+        ("return", "रिटर्न वापसी वापस ரிட்டர்ன் திரும்ப రిటర్న్ ರಿಟರ್ನ್ রিটার্ন ফেরত રિટર્ન પરત റിട്ടേൺ"),
+        ("reverse", "रिवर्स ரிவர்ஸ் రివర్స్ ರಿವರ್ಸ್ রিভার্স રિવર્સ റിവേഴ്സ്"),
+        ("forward", "फॉरवर्ड फ़ॉरवर्ड फारवर्ड ஃபார்வர்ட் பார்வர்ட் ఫార్వర్డ్ ಫಾರ್ವರ್ಡ್ ফরোয়ার্ড ફોરવર્ડ"),
+    )
+)
 
 _TO_WHOM = _several("delivered handed over returned to")
 _SELLERS = _several("consignor merchant origin seller sender shipper")
 
-_FAILED = _several("canceled cancelled damaged destroyed failed lost missing refused undelivered")
+_UNTRUE = _several(
+    "destroyed dispute disputed fake false incorrect lost missing partial partially wrong wrongly"
+)
+_FAILED = _UNTRUE | _several(
+    "canceled cancelled damaged failed refused rejected undelivered unsuccessful"
+)
 
 _LOOKS = _several(
     "bucket category class classification dir direction flow flag identifier indicator journey "
     "kind lane leg mode movement nature process product service stream task trip type"
+)
+
+#: Words that may stand beside the fate in a heading such as Is Cancelled, Order Lost (Y/N).
+_ASKING = _several("been flag has indicator is marked n order orders shipment shipments was y yn")
+_OF_FATES = tuple(
+    map(_several, ("undelivered", "not delivered", "delivered", "cancelled", "canceled", "lost"))
 )
 
 _SURE = frozenset({"dir", "direction"})
@@ -67,6 +101,11 @@ _HARMLESS = _several(
     "prior probability promise promised propensity protection rate refund returnable risk score "
     "serviceability serviceable slip state store tax till town until valid validity value "
     "vendor warehouse weight window zip zone"
+)
+
+#: Whose custom it is, not the shipment's way: Return Customer, Returning Buyer.
+_OF_CUSTOMERS = re.compile(
+    r"(?:is )?return(?:ing|ed)? (?:customer|buyer|user|shopper|visitor|client)s?(?: flag| type)?"
 )
 
 _COUNTS = frozenset({"no", "number", "num"})
@@ -97,6 +136,7 @@ class Asks(Enum):
 
     WORDS = "words"  # for words of a direction
     YES = "yes"  # for yes and no: its heading names the way
+    NO = "no"  # for a no: its heading says what did not happen then
     WHOM = "whom"  # for the seller: its heading says to whom something was delivered
     FILLED = "filled"  # for anything: its heading names what only a shipment coming back has
 
@@ -105,20 +145,23 @@ class Look(Struct, frozen=True, kw_only=True):
     """The evidence to look for under a heading. ``way``: the direction that a yes means.
 
     ``sure``: it is a direction, so that words in it which nobody knows leave the direction open.
-    ``letters``: F and R alone are directions in it.
+    ``letters``: F and R alone are directions in it; ``both``: its heading names these two.
     """
 
     asks: Asks
     way: Direction = Direction.BLANK
     sure: bool = False
     letters: bool = False
+    both: bool = False
 
 
 def look_of(heading: str) -> Look | None:
     """Return the evidence to look for under a column's heading, or None."""
-    words = words_of(heading)
+    words = words_of(_plain(_in_english(fold(_HUMPS.sub(" ", heading)))))
     back = words & _BACK
     if words & _HARMLESS or {"by", "date"} <= words or ("of" in words and words & _COUNTS):
+        return None
+    if _OF_CUSTOMERS.fullmatch(fold(heading)) or ({"last", "date"} <= words and not back & _RTO):
         return None
     if back or words & _FORWARD:
         way = _way(words)
@@ -128,19 +171,25 @@ def look_of(heading: str) -> Look | None:
         return Look(asks=Asks.YES, way=way, sure=bool(back and words & _FORWARD))
     if {"to"} < words <= _TO_WHOM:
         return Look(asks=Asks.WHOM)
-    if not words & _LOOKS:
+    if (fate := words - _ASKING) and fate in _OF_FATES:
+        return Look(asks=Asks.NO if fate == {"delivered"} else Asks.YES, way=Direction.UNDELIVERED)
+    both = {*LETTERS} <= words
+    if not words & _LOOKS and not both:
         return None
-    return Look(asks=Asks.WORDS, sure=bool(words & _SURE), letters=bool(words & _OF_WAYS))
+    sure = both or bool(words & _SURE)
+    return Look(asks=Asks.WORDS, sure=sure, letters=both or bool(words & _OF_WAYS), both=both)
 
 
 def claim_of(cell: str, look: Look) -> Direction | None:
     """Return the direction that a cell says, None if it says nothing about it."""
-    folded = fold(cell)
+    folded = _in_english(fold(cell)).strip()
     if is_absent(folded) or not _WORD.search(folded):
         return None
     if look.asks is Asks.WHOM:
         return Direction.RTO if _words(folded) & _SELLERS else None
     said = direction_of(folded)
+    if look.asks is Asks.NO:
+        return look.way if folded in FALSE_WORDS else None
     if said is not None or look.asks is Asks.WORDS or _words(folded) & _NOT:
         return said
     if folded in FALSE_WORDS or _EMPTY_DATES.fullmatch(folded.replace(" ", "-")):
@@ -159,6 +208,9 @@ def is_of_returns(headings: Iterable[str]) -> bool:
     return sum(look.way is Direction.RETURN for look in filled) > 1
 
 
+#: Headings that a spreadsheet writes above the lines of a pivot table.
+_OF_PIVOTS = (_several("row labels"), _several("column labels"))
+
 _OF_STATUSES = _several("event events scan stage status statuses")
 
 
@@ -166,13 +218,19 @@ class AsksStatus(Enum):
     """The way in which cells of a further column are read for statuses."""
 
     ANY = "any"  # its heading is known for statuses
+    ENDS = "ends"  # its heading speaks of failed attempts: only an end says something
     WORDS = "words"  # its heading speaks of a status: words count, a number may mean another thing
     MOSTLY = "mostly"  # its heading says nothing: only where nearly all of its cells are statuses
 
 
 def asks_status(heading: str) -> AsksStatus | None:
     """Return how a column is read for statuses, None if its heading speaks of other things."""
+    words = words_of(heading)
+    if words & _OF_STATUSES and other_subjects(heading) == {"ndr"} and not is_earlier(heading):
+        return AsksStatus.ENDS
     if speaks_of_other(heading) or is_earlier(heading) or is_free_text(heading):
+        return None
+    if words in _OF_PIVOTS:
         return None
     return AsksStatus.WORDS if words_of(heading) & _OF_STATUSES else AsksStatus.MOSTLY
 
@@ -208,8 +266,10 @@ def speaks_against(cell: str, milestone: int) -> bool:
 
     "RTO done" or "Refund - returned" beside a delivery, "Cancelled" or "Lost" beside any.
     """
-    folded = fold(cell)
-    if _words(folded) & _FAILED:
+    words = _words(fold(cell))
+    # What failed on the way out may well have come back.
+    outward = milestone in {Milestone.BAG_PICKED, Milestone.DELIVERY_DONE}
+    if words & (_FAILED if outward else _UNTRUE):
         return True
     way = way_named(cell)
     return way is not None and not agrees(milestone, way)
@@ -217,8 +277,9 @@ def speaks_against(cell: str, milestone: int) -> bool:
 
 def direction_of(folded: str) -> Direction | None:
     """Return the direction that a cell's words mean anywhere, None if they mean none or other."""
-    words = _words(_TO_SELLER.sub("rto", folded))
-    if words & _NOT or words - _BACK - _FORWARD - _FILLERS:
+    words = _words(_plain(folded))
+    others = words - _BACK - _FORWARD - _FILLERS
+    if words & _NOT or any(len(word) > 1 for word in others):
         return None
     return _said(words)
 
@@ -232,8 +293,42 @@ def speaks_of_failure(heading: str, cell: str) -> bool:
 
 def way_named(name: str) -> Direction | None:
     """Return the way that the name of a tab, table or file names among other words, or None."""
-    words = _words(_TO_SELLER.sub("rto", fold(name)))
+    words = _words(_plain(fold(name)))
     return None if words & _NOT else _said(words)
+
+
+def fate_named(name: str) -> Direction | None:
+    """Return the way that a tab or title names, or that its shipments were not delivered."""
+    words = _words(fold(name))
+    way = way_named(name)
+    if way is not None or words & _DELIVERED_TOO:
+        return way
+    lacks = "delivered" in words and "not" in words
+    if "delivered" in words and not lacks:
+        return None
+    return Direction.UNDELIVERED if lacks or (words & _FATES and not words & _NOT) else None
+
+
+_FATES = frozenset({"cancelled", "canceled", "lost", "undelivered"})
+_DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
+
+
+def _plain(folded: str) -> str:
+    """Return a text in which every way back to the seller is called so in one word."""
+    return _SPELLED.sub(lambda found: found[0].replace(" ", ""), _TO_SELLER.sub("rto", folded))
+
+
+def is_title(cells: Sequence[str]) -> bool:
+    """Tell whether the cells of a row read as a title: few words, and no number (Report | RTO)."""
+    text = " ".join(cells)
+    return (
+        0 < len(cells) <= _TITLE_CELLS
+        and not any(map(str.isdigit, text))
+        and len(text.split()) <= _TITLE_WORDS
+    )
+
+
+_TITLE_CELLS, _TITLE_WORDS = 3, 5
 
 
 def _said(words: frozenset[str]) -> Direction | None:
@@ -256,4 +351,13 @@ def _way(words: frozenset[str]) -> Direction:
 
 
 def _words(folded: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(folded))
+    return frozenset(_WORD.findall(_in_english(folded)))
+
+
+def _in_english(folded: str) -> str:
+    """Return a text with the words for a direction in English, whatever script they are in."""
+    if folded.isascii():
+        return folded
+    for native, english in _NATIVE:
+        folded = native.sub(english, folded)
+    return folded

@@ -7,6 +7,16 @@ from functools import lru_cache
 _RUNS = re.compile(r"[\s_.\-]+")
 _ZONE = re.compile(r"(?<=[a-z]) (?:utc|gmt|ist)(?: ?\+?\d{1,2}:?\d\d)?$|^(?:utc|gmt|ist) (?=[a-z])")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_WORD = re.compile(r"[a-z0-9]+")
+
+#: Words that make another column of it, though they stand in brackets: Status (Yesterday).
+_TELLING = frozenset(
+    {
+        *("before", "earlier", "former", "last", "old", "prev", "previous", "prior", "yesterday"),
+        *("exchange", "refund", "replacement", "return", "returned", "returns", "reverse"),
+        *("rto", "rts", "rvp", "cod", "invoice", "item", "payment"),
+    }
+)
 
 #: Characters nobody sees: zero-width, joiners, byte order mark, soft hyphen. Only ever taken off
 #: the ends of a text, or out of a header.
@@ -52,21 +62,28 @@ def fold_header(text: str) -> str:
     """Return a column header in the form in which aliases are looked up.
 
     Like ``fold``, and without asterisks, invisible characters (with the quotes that a mark makes
-    part of the text), remarks in brackets such as ``(dd-mm-yyyy)`` (hazards, section E) and a zone
-    at its beginning or end (``UTC``).
+    part of the text), remarks in brackets such as ``(dd-mm-yyyy)`` (hazards, section E; those that
+    name another column, such as ``(Yesterday)``, stay) and a zone at its beginning or end
+    (``UTC``).
     """
     # The same few headings come with every file, and each is tried against every profile.
     return _fold_known(text) if len(text) <= _USUAL_LENGTH else _fold_any(text)
 
 
 def _fold_any(text: str) -> str:
-    bare = _BRACKETS.sub(" ", text).replace("*", " ")
+    bare = _BRACKETS.sub(_remark, text).replace("*", " ")
     if not bare.isascii():
         bare = "".join(character for character in bare if character not in INVISIBLE)
     if text[:1] in INVISIBLE:
         bare = _unwrapped(bare)
     folded = _ZONE.sub("", fold(bare))
     return folded.rstrip(" :") if folded else fold(text.replace("*", " "))
+
+
+def _remark(bracket: re.Match[str]) -> str:
+    """Return nothing for a remark such as ``(dd-mm-yyyy)``, and words that tell without it."""
+    words = bracket[0][1:-1]
+    return f" {words} " if _TELLING & {*_WORD.findall(words.casefold())} else " "
 
 
 def _unwrapped(text: str) -> str:

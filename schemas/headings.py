@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from schemas.folding import fold_header
 
 _WORD = re.compile(r"[a-z0-9]+")
-_HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])")
+HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=RTO|RVP|RTS)(?=[A-Z])")
 
 
 def trimmed(cells: Sequence[str]) -> list[str]:
@@ -65,18 +65,23 @@ _NOT_ORDERS = several(
 
 _EXAMPLES = several(
     "demo demos dummy eg example examples guide guideline guidelines help illustration instruction "
-    "instructions readme sample samples template tutorial"
+    "instructions readme sample samples template tutorial "
+    "discard discarded ignore ignored junk test testing tests trash unused"
 )
 _BESIDE_EXAMPLE = several(
     "a data do edit entries entry file fill filled filling for format how it me not of only order "
-    "orders please read record records reference row rows sheet tab table the this to upload use"
+    "orders please read record records reference row rows send sheet tab table the this to upload "
+    "use"
 )
+
+
+_NAMED_IN_WORDS = tuple(map(several, ("read me", "how to", "not use", "not upload", "not send")))
 
 
 def is_example(tab: str) -> bool:
     """Tell whether a tab's name says that its rows are examples: Example, Sample Data, Read me."""
-    words = frozenset(re.findall(r"[a-z]+", fold_header(_HUMPS.sub(" ", tab))))
-    named = words & _EXAMPLES or {"read", "me"} <= words or {"how", "to"} <= words
+    words = frozenset(re.findall(r"[a-z]+", fold_header(HUMPS.sub(" ", tab))))
+    named = words & _EXAMPLES or any(each <= words for each in _NAMED_IN_WORDS)
     return bool(named) and words <= _EXAMPLES | _BESIDE_EXAMPLE
 
 
@@ -89,13 +94,13 @@ _NEW_TABS = several(
 
 def age_of(tab: str) -> int:
     """Return which of several tabs holds by its name: 1 for a corrected one, -1 for an old one."""
-    words = frozenset(re.findall(r"[a-z]+", fold_header(_HUMPS.sub(" ", tab))))
+    words = frozenset(re.findall(r"[a-z]+", fold_header(HUMPS.sub(" ", tab))))
     return bool(words & _NEW_TABS) - bool(words & _OLD_TABS)
 
 
 def words_of(heading: str) -> frozenset[str]:
     """Return the words of a heading; ``orderStatus`` has two."""
-    return frozenset(_WORD.findall(fold_header(_HUMPS.sub(" ", heading))))
+    return frozenset(_WORD.findall(fold_header(HUMPS.sub(" ", heading))))
 
 
 def other_subjects(heading: str) -> frozenset[str]:
@@ -132,6 +137,12 @@ def names_order(heading: str) -> bool:
     words = words_of(heading)
     numbered = bool(words & _NUMBERS) or "#" in heading
     return bool(words & _ORDER) and numbered and not words & _NOT_ORDERS
+
+
+def names_number(heading: str) -> bool:
+    """Tell whether a heading is that of an id or a number of something (Return ID, RMA No)."""
+    words = words_of(heading)
+    return 1 < len(words) < _FEW and bool(words & _NUMBERS)
 
 
 def is_bare_order(heading: str) -> bool:

@@ -484,11 +484,17 @@ DECIDED_ELSEWHERE: Mapping[Code, tuple[str, str]] = {
     ),
     Code.STATUS_CONFLICT: (
         "pipeline.planning.plan",
-        "Two endings of an order exclude each other, or a later scan takes an ending back.",
+        (
+            "Two endings of an order exclude each other, or a later scan takes an ending back; of "
+            "earlier files: pipeline.planning.earlier_files."
+        ),
     ),
     Code.PARCELS_OPEN: (
         "pipeline.planning.parcels",
-        "Rows of the file tell of another parcel of the order that has not come to its end.",
+        (
+            "Rows of the file tell of another parcel of the order that has not come to its end; of "
+            "earlier files: pipeline.planning.earlier_files."
+        ),
     ),
     Code.TIME_ORDER: (
         "pipeline.planning.status_order",

@@ -10,8 +10,8 @@ from enum import IntEnum
 from schemas.codes import Code
 from schemas.evidence import way_named
 from schemas.folding import ABSENT, fold, fold_header
-from schemas.statuses import Direction
-from schemas.vocabulary import Role
+from schemas.statuses import Direction, StatusCase, StatusVerdict
+from schemas.vocabulary import STEPS, Journey, Milestone, Role
 
 ANY, ALL = "any", "all"
 """What a profile's ``parcels`` may say: a final status holds for the order when any of its parcels
@@ -31,6 +31,16 @@ HELD_AS = {
     HoldReason.TAKEN_BACK: f"{Code.STATUS_CONFLICT}:{Role.EVENT_TIME}",
 }
 """How a rejects file says so: while that stands there, a final status is not sent."""
+
+
+class Said(IntEnum):
+    """The word of a row on its parcel that is remembered for later files."""
+
+    NOTHING = 0  # it is not known to be under way: not picked up yet, on paper, a return, unclear
+    ON_ITS_WAY = 1
+    ON_ITS_WAY_BACK = 2  # to the seller
+    CANCELLED = 3
+    ENDED = 4  # its row has a final status
 
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -55,7 +65,14 @@ _HEADINGS = (
         for what in ("tracking", "docket", "consignment", "airwaybill", "lr", "cnote", "cn")
         for number in ("id", "no", "number", "code", "ref", "reference")
     ),
-    *(f"{what}awb{number}" for what in ("forward", "courier") for number in ("", "no", "number")),
+    *(
+        f"{what}{way}{number}"
+        for what in ("", "forward", "courier", "child", "main")
+        for way in ("awb", "waybill", "hawb", "airwaybill")
+        for number in ("", "no", "number", "code")
+    ),
+    *("awb/tracking", "awb/trackingno", "awb/lr", "awb/lrno", "lr/awbno", "docket/awbno"),
+    *("docket", "consignment", "cnote", "lr", "tracking"),
     *(
         f"{what}{number}"
         for what in ("parcel", "package", "shippingpackage", "shipment", "box", "carton", "piece")
@@ -69,10 +86,12 @@ _HEADINGS = (
         )
         for number in ("id", "no", "number", "code")
     ),
+    "parcel", "package", "lineitem", "item",
     "suborder", "sellersku", "itemsku", "productsku", "skuid", "skucode", "sku", "asin", "fsn",
     "ean", "barcode",
 )  # fmt: skip
 
+_RETURNING = frozenset({Direction.RETURN, Direction.MAYBE_RETURN, Direction.BACK})
 _CANCELLED = frozenset({"cancelled", "canceled", "cancel", "cncl", "cancld"})
 _BESIDE_CANCELLED = frozenset(
     {
@@ -89,6 +108,17 @@ _ON_PAPER = frozenset(
         *("reconciled", "signature", "weight"),
     }
 )
+#: Words of what only a parcel that was picked up can be; a number or a code says too little.
+_MOVING = frozenset(
+    {
+        *("transit", "intransit", "ofd", "undelivered", "delivery", "delivered", "ndr", "reached"),
+        *("arrived", "departed", "dispatched", "hub", "destination", "shipped", "connected"),
+        *("bagged", "rto", "rts", "lost", "damaged", "misrouted", "reattempt", "attempt"),
+    }
+)
+_NOT_MOVING = frozenset(
+    {"pickup", "pick", "pickups", "manifested", "manifest", "awaiting", "ready", "scheduled"}
+)
 _NOT_DELIVERED = frozenset(
     {
         *("not", "un", "non", "never", "to", "be", "partially", "partial", "failed", "fail"),
@@ -100,7 +130,7 @@ _NOT_DELIVERED = frozenset(
 
 def parcel_heading(headings: tuple[str, ...], taken: set[int]) -> int | None:
     """Return the column, none of ``taken``, that tells parcels or items apart, or None."""
-    folded = [fold_header(heading).replace(" ", "") for heading in headings]
+    folded = [fold_header(heading).replace("#", "no").replace(" ", "") for heading in headings]
     places = {name: at for at, name in reversed(list(enumerate(folded))) if at not in taken}
     return next((places[name] for name in _HEADINGS if name in places), None)
 
@@ -120,6 +150,37 @@ def is_on_paper(status: str) -> bool:
 def is_return(status: str) -> bool:
     """Tell whether a status that is understood speaks of a customer's return."""
     return way_named(status) is Direction.RETURN
+
+
+def said_of(case: StatusCase) -> Said:
+    """Return the word of a row with this status on its parcel, as later files may need it."""
+    ruling, words = case.ruling, _words(case.status)
+    if ruling.verdict not in {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE}:
+        return Said.NOTHING
+    if case.direction in _RETURNING or is_return(case.status):
+        return Said.NOTHING
+    if ruling.milestone:
+        step = STEPS[Milestone(ruling.milestone)]
+        if step.journey is Journey.RETURN:
+            return Said.NOTHING
+        return Said.ENDED if step.final else Said.ON_ITS_WAY
+    if is_cancelled(case.status):
+        return Said.CANCELLED
+    if is_on_paper(case.status) or words & _NOT_MOVING or not words & _MOVING:
+        return Said.NOTHING
+    back = case.direction is Direction.RTO or way_named(case.status) is Direction.RTO
+    return Said.ON_ITS_WAY_BACK if back else Said.ON_ITS_WAY
+
+
+_NUMBERED = re.compile(r"[a-z/_-]*[0-9][a-z0-9/_-]*")
+
+
+def parcel_of(awb: str) -> str:
+    """Return an AWB as two files may both write it, "" for a cell that is none."""
+    bare = awb.strip(AROUND_AN_ID).casefold().removesuffix(".0")
+    if not _NUMBERED.fullmatch(bare) or re.match(DAY, bare):
+        return ""
+    return bare.lstrip("0") if bare.isdecimal() else bare
 
 
 def _words(status: str) -> frozenset[str]:

@@ -32,6 +32,7 @@ class Direction(StrEnum):
     MAYBE_RTO = "maybe_rto"  # a second AWB is filled in, so "delivered" may mean "delivered back"
     MAYBE_RETURN = "maybe_return"  # something is filled in that only a return has
     BACK = "back"  # on its way back, be it a return or to the seller
+    UNDELIVERED = "undelivered"  # which way is not told, only that no customer has it
     UNREADABLE = "unreadable"  # a word that the profile does not know
 
 
@@ -103,6 +104,7 @@ _AGREES: Mapping[Direction, frozenset[int]] = {
             Milestone.RETURN_BAG_DELIVERED,
         }
     ),
+    Direction.UNDELIVERED: frozenset(Milestone) - {Milestone.DELIVERY_DONE},
     Direction.UNREADABLE: frozenset(),
 }
 

@@ -120,3 +120,5 @@ STEPS: Mapping[Milestone, Step] = {
 }
 """The published moves (docs/konnect-api.md): forward picked → delivered, RTO picked → delivered
 back, return in transit → delivered. A customer return of a delivered order is a new journey."""
+
+FINALS = tuple(milestone for milestone in Milestone if STEPS[milestone].final)

@@ -349,6 +349,7 @@ _WAYS = {
     Direction.MAYBE_RTO: "the shipment may have gone back to the seller",
     Direction.MAYBE_RETURN: "the shipment may be a customer's return",
     Direction.BACK: "the shipment came back",
+    Direction.UNDELIVERED: "the shipment was not delivered",
 }
 
 

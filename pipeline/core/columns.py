@@ -5,7 +5,7 @@ import pyarrow as pa
 #: One row of a validated and transformed block. ``item`` is the update as JSON text, "" where
 #: nothing is to be sent; ``event_ms`` milliseconds since the epoch, UTC; ``footer`` marks rows
 #: that are a footer if no data row follows them; ``auto`` those whose order's pickup was reported
-#: by auto-dispatch.
+#: by auto-dispatch; ``said`` what the row says of its parcel (``schemas.parcels.Said``).
 PREPARED = pa.schema(
     [
         pa.field("row", pa.int32(), nullable=False),
@@ -17,6 +17,7 @@ PREPARED = pa.schema(
         pa.field("disposition", pa.int8(), nullable=False),
         pa.field("footer", pa.bool_(), nullable=False),
         pa.field("auto", pa.bool_(), nullable=False),
+        pa.field("said", pa.int8(), nullable=False),
         pa.field("codes", pa.string(), nullable=False),
         pa.field("message", pa.string(), nullable=False),
         pa.field("item", pa.string(), nullable=False),

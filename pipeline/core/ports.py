@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from pipeline.core.model import Drop, DropState
+from schemas.parcels import Said
 from schemas.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -115,6 +116,19 @@ class OrderHistory(Struct, frozen=True, kw_only=True):
         return self.open and self.outcome not in _SETTLED
 
 
+class ParcelSeen(Struct, frozen=True, kw_only=True):
+    """A row of another drop that told of a parcel of an order. ``event``: milliseconds or None."""
+
+    order_id: str
+    awb: str
+    status: int
+    said: Said
+    event: int | None
+    row: int
+    drop_id: str
+    source_file: str
+
+
 _SETTLED = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.FAILED, Outcome.REJECTED})
 
 DISPATCHED = -1
@@ -134,8 +148,8 @@ class Frozen(Struct, frozen=True, kw_only=True):
 
     ``lines``, a table or what can be cut like one, has the columns order_id (string), idx (int32:
     the row's place in the drop), row (int32: its record number), sheet (int16), status (int8),
-    chunk (int32 or null), pos (int8; in a line without a chunk ``DISPATCHED`` or 0); sorted by
-    order_id.
+    chunk (int32 or null), pos (int8; in a line without a chunk ``DISPATCHED`` or 0), and of its
+    parcel said (int8: ``Said``), awb (string) and event_ms (int64 or null); sorted by order_id.
     """
 
     chunks: Sequence[Chunk]

@@ -18,7 +18,7 @@ from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.errors import DropRefused
 from pipeline.core.findings import labels, messages
 from pipeline.core.model import WAITS_FOR, Disposition, Drop, Notice, group_notices
-from pipeline.core.ports import ChunkState, OrderHistory, Verdict
+from pipeline.core.ports import ChunkState, OrderHistory, ParcelSeen, Verdict
 from pipeline.core.settled import PLANNED
 from pipeline.planning.plan import Plan, plan
 from pipeline.planning.plan_input import Prepared
@@ -49,6 +49,7 @@ class PlanRules(Struct, frozen=True, kw_only=True):
     chunk_size: int = 20
     fill_missing_pickup: bool = False
     max_reject_ratio: float = 0.5
+    timezone: str = "Asia/Kolkata"
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -72,10 +73,12 @@ def make_plan(
     rules: PlanRules,
     *,
     blocking: Sequence[OrderHistory] = (),
+    seen: Sequence[ParcelSeen] = (),
 ) -> Planned:
     """Plan the drop. ``guard`` then judges whether it may go on.
 
-    ``blocking``: of what other drops may still send, what has to be settled before this one goes.
+    ``blocking``: of what other drops may still send, what has to be settled before this one goes;
+    ``seen``: what rows of theirs said of parcels.
     """
     made = plan(
         prepared.keys,
@@ -83,6 +86,8 @@ def make_plan(
         chunk_size=rules.chunk_size,
         fill_missing_pickup=rules.fill_missing_pickup,
         blocking=blocking,
+        seen=seen,
+        timezone=rules.timezone,
     )
     return Planned(
         plan=made,

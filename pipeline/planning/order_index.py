@@ -13,6 +13,8 @@ from pipeline.core.model import Disposition
 from pipeline.core.ports import DISPATCHED, Chunk, Frozen
 from pipeline.planning.freeze import Planned
 from pipeline.planning.plan_input import Prepared
+from pipeline.planning.sendable_rows import NO_TIME
+from schemas.parcels import Said
 
 
 def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Frozen:
@@ -74,8 +76,25 @@ class _Lines(Struct, frozen=True, kw_only=True):
                 ),
                 "chunk": pa.array(chunk, mask=chunk < 0),
                 "pos": _with(pos, extra, made.update_pos[update]),
+                **self._parcels(row, extra),
             }
         )
+
+    def _parcels(self, row: npt.NDArray[np.int32], extra: npt.NDArray[np.int64]) -> dict[str, Any]:
+        """Return what these rows say of their parcels; a pickup that we add says nothing."""
+        keys, given = self.prepared.keys, self.prepared.keys.parcels
+        said = _with(given.said[row], extra, np.full(len(extra), Said.NOTHING))
+        told = said != Said.NOTHING
+        event = keys.event_ms[row]
+        awbs = given.awbs.take(pa.array(row))
+        return {
+            "said": said,
+            "awb": pc.if_else(pa.array(told), pc.utf8_slice_codeunits(awbs, 0, _AWB_LENGTH), ""),
+            "event_ms": pa.array(event, mask=~told | (event == NO_TIME)),
+        }
+
+
+_AWB_LENGTH = 64
 
 
 def _with(

@@ -2,7 +2,7 @@
 
 Facts are taken from the spool (``siblings``); two rules judge them. A final status goes only when
 every parcel of the order that is not cancelled has it, and not when a later scan of the same parcel
-takes it back. Only one file is looked at: the ledger keeps no AWBs.
+takes it back. Only one file is looked at here; ``planning.earlier_files`` has the others.
 """
 
 import re
@@ -34,10 +34,9 @@ from schemas.parcels import (
     parcel_heading,
 )
 from schemas.statuses import Direction
-from schemas.vocabulary import STEPS, Journey, Milestone, Role
+from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Role
 
 _DATE_ALONE = re.compile(r"(?!.*:)(?:\D*\d){0,8}\D*")
-FINALS = tuple(milestone for milestone in Milestone if STEPS[milestone].final)
 _RETURNS = [m for m in Milestone if STEPS[m].journey is Journey.RETURN]
 
 

@@ -15,7 +15,12 @@ from msgspec import Struct
 
 from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
-from pipeline.core.ports import OrderHistory
+from pipeline.core.ports import OrderHistory, ParcelSeen
+from pipeline.planning.earlier_files import (
+    OUTWARD_ENDS,
+    ParcelColumns,
+    held_by_earlier_files,
+)
 from pipeline.planning.order_history_rules import Known, bits_of, contradicts, to_wait_for
 from pipeline.planning.parcels import ParcelRows, Siblings, open_parcels, superseded, taken_back
 from pipeline.planning.sendable_rows import (
@@ -32,7 +37,15 @@ from pipeline.planning.status_order import in_flow_order, lacks_pickup
 from schemas.codes import Code
 from schemas.vocabulary import Milestone
 
-__all__ = ["NO_TIME", "Plan", "PlanInput", "one_by_one", "plan", "sendable_orders"]
+__all__ = [
+    "NO_TIME",
+    "Plan",
+    "PlanInput",
+    "ending_orders",
+    "one_by_one",
+    "plan",
+    "sendable_orders",
+]
 
 _SOME = 10_000
 
@@ -44,7 +57,8 @@ class PlanInput(Struct, frozen=True, kw_only=True):
 
     ``orders``: which order each row names. ``row``: record numbers. ``event_ms``: milliseconds
     since the epoch or ``NO_TIME``. ``auto``: rows whose order needs no pickup sent (auto-dispatch).
-    ``siblings``: of the rows that tell of an order together, what they say of its parcels.
+    ``siblings``: of the rows that tell of an order together, what they say of its parcels;
+    ``parcels``: what every row says of its own.
     """
 
     orders: Orders
@@ -53,6 +67,7 @@ class PlanInput(Struct, frozen=True, kw_only=True):
     event_ms: Numbers
     disposition: Numbers
     auto: Mask
+    parcels: ParcelColumns
     siblings: Siblings | None = None
 
 
@@ -90,6 +105,13 @@ def sendable_orders(given: PlanInput) -> pa.Array:
     return given.orders.among(given.disposition == Disposition.SEND)
 
 
+def ending_orders(given: PlanInput) -> pa.Array:
+    """Return the distinct order ids of the rows that would send the end of a way out."""
+    return given.orders.among(
+        (given.disposition == Disposition.SEND) & np.isin(given.status, OUTWARD_ENDS)
+    )
+
+
 def one_by_one(orders: pa.Array) -> Iterator[str]:
     """Yield the ids as strings, sorted, as a ledger finds them best.
 
@@ -108,11 +130,14 @@ def plan(
     chunk_size: int,
     fill_missing_pickup: bool = False,
     blocking: Sequence[OrderHistory] = (),
+    seen: Sequence[ParcelSeen] = (),
+    timezone: str = "UTC",
 ) -> Plan:
     """Decide every row.
 
     ``standing`` is what other drops did with these orders, ``blocking`` what they may still do with
-    them before this one. Returns the ``Plan``; its chunks hold at most ``chunk_size`` updates, an
+    them before this one, ``seen`` what rows of theirs said of parcels; ``timezone``: where times
+    without a zone are. Returns the ``Plan``; its chunks hold at most ``chunk_size`` updates, an
     order at most once each, and an order's later milestone lies in a later wave.
     """
     disposition = given.disposition.astype(np.int8)
@@ -128,6 +153,12 @@ def plan(
         rejected = finding.code is Code.STATUS_CONFLICT
         disposition[finding.rows] = Disposition.REJECTED if rejected else Disposition.DUPLICATE
     work = work.only(~hit) if findings else work
+    earlier = held_by_earlier_files(
+        work, given.parcels, seen, orders=given.orders, record=given.row, timezone=timezone
+    )
+    for finding in earlier:
+        disposition[finding.rows] = Disposition.REJECTED
+    work = work.only(disposition[work.rows] == Disposition.SEND) if earlier else work
     work, repeats = _without_repeats(work, given, disposition, leader)
     lacks = None
     if fill_missing_pickup:
@@ -147,7 +178,7 @@ def plan(
     return Plan(
         disposition=disposition,
         leader=leader,
-        findings=(*conflicts, *held, *findings, *repeats, *times),
+        findings=(*conflicts, *held, *findings, *earlier, *repeats, *times),
         update_row=updates.row,
         update_status=updates.status,
         update_added=updates.added,

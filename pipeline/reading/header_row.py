@@ -1,5 +1,6 @@
 """Where the header is: the first row that holds every column the courier's profile needs."""
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from msgspec import Struct
 from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 from schemas.display import counted, quoted
+from schemas.evidence import is_title, way_named
 from schemas.headings import trimmed
 
 
@@ -83,11 +85,26 @@ def find_header(records: Sequence[Record], header: HeaderFinder, *, where: str) 
 
 
 def title_above(records: Sequence[Record], found: Record) -> str:
-    """Return the only text of the last filled row above the header, "" without one."""
-    above = [each.cells for each in records if each.number < found.number]
-    last = next((cells for cells in reversed(above) if not is_blank(cells)), ())
-    words = [cell.strip() for cell in last if cell.strip()]
-    return words[0] if len(words) == 1 else ""
+    """Return the nearest title above the header that names a way, "" without one.
+
+    What stands alone in the last filled row may be longer than a title.
+    """
+    above = [each for each in records if each.number < found.number and not is_blank(each.cells)]
+    for near, each in enumerate(reversed(above)):
+        words = [cell.strip() for cell in each.cells if cell.strip()]
+        title = " ".join(words)
+        alone = near == 0 and len(words) == 1
+        if (alone or is_title(_without_dates(words))) and way_named(title) is not None:
+            return title
+    return ""
+
+
+def _without_dates(words: Sequence[str]) -> list[str]:
+    """Return the words of a title without those that tell of which day or month it is."""
+    return [_NUMBERED.sub("", word).strip() for word in words if _NUMBERED.sub("", word).strip()]
+
+
+_NUMBERED = re.compile(r"\S*\d\S*|\s[-–]\s")
 
 
 def _repeats(record: Record, header: Record, later: LaterHeaders | None) -> bool:

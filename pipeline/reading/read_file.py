@@ -249,7 +249,7 @@ class _File(Struct, frozen=True, kw_only=True):
     def _lane(self, number: int, profile: Profile, gathered: Gathered) -> "_Lane":
         sheet, source = self.manifest.sheets[number], self.job.source
         mapping = map_columns(_headers_of(sheet, self.manifest), profile, hidden=sheet.hidden)
-        mapping = replace(mapping, around=around(sheet.name, source.name, profile))
+        mapping = replace(mapping, around=around(sheet.name, source.name, source.named, profile))
         mapping = with_dates(mapping, profile)
         return _Lane(
             number=number,

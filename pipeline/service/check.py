@@ -16,10 +16,10 @@ from msgspec.structs import replace
 from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.file_facts import Source
 from pipeline.core.model import Disposition, Drop, DropState
-from pipeline.core.ports import OrderHistory
+from pipeline.core.ports import OrderHistory, ParcelSeen
 from pipeline.core.read_as import read_as
 from pipeline.planning.freeze import Planned, facts_of, guard, make_plan
-from pipeline.planning.plan import sendable_orders
+from pipeline.planning.plan import ending_orders, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.drop_reader import poison
 from pipeline.reporting import write
@@ -113,7 +113,7 @@ def _planned(
     site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path | None
 ) -> tuple[Checked, Report]:
     standing = _standing(site, prepared)
-    planned = make_plan(prepared, standing, site.plan_rules)
+    planned = make_plan(prepared, standing, site.plan_rules, seen=_seen(site, prepared))
     drop = replace(
         drop,
         courier=prepared.choice.profile.name,
@@ -231,6 +231,12 @@ def _standing(site: Site, prepared: Prepared) -> list[OrderHistory]:
         return []
     orders = sendable_orders(prepared.keys).to_pylist()
     return site.ledger.standing(orders, but_seq=1 << 62)
+
+
+def _seen(site: Site, prepared: Prepared) -> list[ParcelSeen]:
+    if not _has_ledger(site):
+        return []
+    return site.ledger.parcels_seen(one_by_one(ending_orders(prepared.keys)), but=[1 << 62])
 
 
 def _folder_of(site: Site, file: Path) -> str | None:

@@ -6,6 +6,7 @@ the others.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from itertools import chain
 
 import structlog
 from msgspec import Struct
@@ -16,7 +17,7 @@ from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropChanged, DropRefused, ReadingStopped, StorageError
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Clock, Frozen, OrderHistory
+from pipeline.core.ports import Clock, Frozen, OrderHistory, ParcelSeen
 from pipeline.inbox.claim import Claimer
 from pipeline.planning.freeze import (
     Planned,
@@ -28,7 +29,7 @@ from pipeline.planning.freeze import (
 )
 from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.order_index import frozen
-from pipeline.planning.plan import one_by_one, sendable_orders
+from pipeline.planning.plan import ending_orders, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.planning.results import Candidate, Ready, Step, without_shared_orders
 from pipeline.reporting.close_drop import Closer
@@ -155,9 +156,10 @@ class Planner:
         with self._turn():
             try:
                 standings = self._standings(group)
+                seen = self._seen(group)
             except StorageError as error:
                 return [error] * len(group)
-            judged = [self._plan_one(each, standings[each.drop.seq]) for each in group]
+            judged = [self._plan_one(each, standings[each.drop.seq], seen) for each in group]
             return self._freeze_all(judged)
 
     def _standings(self, group: Sequence[Candidate]) -> Mapping[int, Sequence[OrderHistory]]:
@@ -167,14 +169,25 @@ class Planner:
             return {seq: self._ledger.standing(orders, but_seq=seq)}
         return self._ledger.standings({e.drop.seq: e.orders.to_pylist() for e in group})
 
+    def _seen(self, group: Sequence[Candidate]) -> list[ParcelSeen]:
+        """Return what rows of other drops said of parcels of the orders that would end now."""
+        ending = [ending_orders(each.prepared.keys) for each in group]
+        if not any(len(each) for each in ending):
+            return []
+        orders = chain.from_iterable(one_by_one(each) for each in ending)
+        return self._ledger.parcels_seen(orders, but=[each.drop.seq for each in group])
+
     def _plan_one(
-        self, candidate: Candidate, standing: Sequence[OrderHistory]
+        self,
+        candidate: Candidate,
+        standing: Sequence[OrderHistory],
+        seen: Sequence[ParcelSeen],
     ) -> Step | Exception | _Unfrozen:
         """Plan one drop, or refuse it if it is probably the wrong file."""
         drop, prepared = candidate.drop, candidate.prepared
         try:
             first = blocking(standing, drop.seq)
-            planned = make_plan(prepared, standing, self._rules, blocking=first)
+            planned = make_plan(prepared, standing, self._rules, blocking=first, seen=seen)
             try:
                 guard(prepared, planned, self._rules)
             except DropRefused as refusal:

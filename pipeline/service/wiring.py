@@ -225,6 +225,7 @@ class Site(Struct, frozen=True, dict=True):
             chunk_size=self.settings.api.chunk_size,
             fill_missing_pickup=manifest.fill_missing_pickup,
             max_reject_ratio=manifest.max_reject_ratio,
+            timezone=manifest.timezone,
         )
 
     @cached_property

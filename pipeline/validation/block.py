@@ -24,6 +24,7 @@ from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import Judgement, Rows, Rule, judge
+from schemas.parcels import Said, said_of
 from schemas.update import META_KEYS
 from schemas.vocabulary import DELIVERY_DATES, Milestone, Role
 from schemas.words import Place
@@ -241,11 +242,20 @@ def _table(
         "disposition": pa.array(disposition),
         "footer": pa.array(footers(block, mapping)),
         "auto": pa.array(canonical.auto),
+        "said": pa.array(_said(canonical, disposition)),
         "codes": labels(findings, length),
         "message": messages(findings, length),
         "item": _placed(items, live, disposition == Disposition.SEND),
     }
     return pa.table(columns, schema=PREPARED)
+
+
+def _said(canonical: Canonical, disposition: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """Return what each row says of its parcel; nothing where it is rejected."""
+    statuses = canonical.statuses
+    said = np.array([said_of(case) for case in statuses.cases], dtype=np.int8)[statuses.index]
+    said[disposition == Disposition.REJECTED] = Said.NOTHING
+    return said
 
 
 def _cells(block: Block, mapping: ColumnMap, role: Role) -> pa.Array:

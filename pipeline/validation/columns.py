@@ -211,8 +211,12 @@ def check_ids(block: Block, mapping: ColumnMap) -> None:
 
 def data_header(header: str) -> str:
     """Return a header folded for look-up; "" for a ``_reject`` column, which is no data."""
-    folded = fold_header(header)
-    return "" if header.strip().casefold().startswith(REJECT_PREFIX) else folded
+    return "" if is_ours(header) else fold_header(header)
+
+
+def is_ours(header: str) -> bool:
+    """Tell whether a column is one that we write into a rejects file."""
+    return header.strip().casefold().startswith(REJECT_PREFIX)
 
 
 def _order_ids(

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from pipeline.core.model import Block
-from pipeline.validation.columns import ColumnMap, data_header
+from pipeline.validation.columns import ColumnMap, data_header, is_ours
+from pipeline.validation.profile_by_name import is_named
 from pipeline.validation.sheet_dates import events
 from schemas.courier import Profile
 from schemas.display import quoted
@@ -27,8 +28,10 @@ from schemas.evidence import (
     asks_status,
     claim_of,
     direction_of,
+    fate_named,
     gives_status,
     is_open,
+    is_title,
     look_of,
     may_be_directions,
     speaks_against,
@@ -36,12 +39,15 @@ from schemas.evidence import (
 )
 from schemas.folding import fold, fold_header, is_absent
 from schemas.statuses import Direction, StatusTable, StatusVerdict
-from schemas.vocabulary import Milestone, Role
+from schemas.vocabulary import FINALS, CellKind, Milestone, Role
 
-FILE_NAME = "the name of the file"
-"""How messages name a claim that a file's name makes; it holds only where nothing else speaks."""
+_FILE_NAME = "the name of the file"
+_FOLDER_NAME = "the name of its folder"
+NAMES = frozenset({_FILE_NAME, _FOLDER_NAME})
+"""How messages name a claim that such a name makes; it holds only where nothing else speaks."""
 
 _TITLE = "the title above its rows"
+_COLUMN = "the column "
 _SEEN = 256
 _NEARLY_ALL = 0.8
 _FREE_TEXT = (Role.REMARK, Role.LOCATION)
@@ -50,19 +56,27 @@ _FREE_TEXT = (Role.REMARK, Role.LOCATION)
 _FILLED = "filled in"
 
 
-def around(tab: str, file_name: str, profile: Profile) -> dict[str, str]:
-    """Return where a whole sheet may say its direction: its tab, and the file's name.
+def around(tab: str, file_name: str, folder: str | None, profile: Profile) -> dict[str, str]:
+    """Return where a whole sheet may say its direction: its tab, and the file's or folder's name.
 
-    The name counts only where no column says a direction (``Evidence``).
+    A name counts only where no column says a direction (``Evidence``); a folder's only where the
+    file's says none, and where it is not the very name of the profile.
     """
     found = {}
-    if fold_header(tab) not in profile.nothing and way_named(tab) is not None:
+    if fold_header(tab) not in profile.nothing and fate_named(tab) is not None:
         found[f"the tab {quoted(tab)}"] = tab
     name = file_name.casefold()
     meant = any(fnmatchcase(name, pattern) for pattern in profile.nothing | {*profile.file_names})
     if not meant and way_named(file_name) is not None:
-        found[FILE_NAME] = file_name
+        found[_FILE_NAME] = file_name
+    elif folder and _tells(folder, profile):
+        found[_FOLDER_NAME] = folder
     return found
+
+
+def _tells(folder: str, profile: Profile) -> bool:
+    known = is_named(folder, profile) or fold_header(folder) in profile.nothing
+    return not known and way_named(folder) is not None
 
 
 class Evidence:
@@ -75,7 +89,9 @@ class Evidence:
         self._looks = dict(self._candidates())
         self._statuses = dict(self._status_columns())
         self.heard: dict[str, str] = dict.fromkeys(mapping.around, "direction")
-        self._named = self.heard.pop(FILE_NAME, "") and mapping.around[FILE_NAME]
+        self._named = {name: mapping.around[name] for name in NAMES & {*mapping.around}}
+        for name in self._named:
+            del self.heard[name]
 
     def put_into(self, block: Block) -> Block:
         """Return the block with the cells that say a direction or a status elsewhere.
@@ -87,14 +103,15 @@ class Evidence:
         directed = own is not None and _says_something(block.cells[own])
         for at, look in self._looks.items():
             claims = _claims(block.cells[at], look)
+            claims = _with_errors(claims, block, at, look)
             directed |= _is_of_directions(block.cells[at], look, claims)
             if claims is not None:
                 said[self._column(at)] = claims
         titles = self._titles(block)
         if titles is not None:
             said[_TITLE] = titles
-        if self._named and not directed:
-            said[FILE_NAME] = pa.repeat(self._named, len(block))
+        if not directed:
+            said |= {name: pa.repeat(words, len(block)) for name, words in self._named.items()}
         others = {}
         for at, asks in self._statuses.items():
             statuses = _other_statuses(block.cells[at], asks, self._profile.statuses)
@@ -104,7 +121,8 @@ class Evidence:
         return replace(block, said=said, others=others) if said or others else block
 
     def _column(self, at: int) -> str:
-        return f"the column {quoted(' '.join(self._mapping.headers[at].split()))}"
+        heading = " ".join(self._mapping.headers[at].split())
+        return f"{_COLUMN}{quoted(heading) if heading else f'{at + 1}, which has no heading,'}"
 
     def _status_columns(self) -> list[tuple[int, AsksStatus]]:
         """Return the further columns that may hold statuses, but for those the profile orders."""
@@ -119,7 +137,7 @@ class Evidence:
         found = []
         for at, header in enumerate(mapping.headers):
             folded = data_header(header)
-            if at in used or at in mapping.hidden or not folded or folded in passed:
+            if at in used or at in mapping.hidden or is_ours(header) or folded in passed:
                 continue
             asks = AsksStatus.ANY if folded in listed else asks_status(header)
             if asks is not None:
@@ -137,7 +155,7 @@ class Evidence:
         found: list[tuple[int, Look | None]] = []
         for at, header in enumerate(self._mapping.headers):
             folded = data_header(header)
-            if at in passed or not folded or folded in self._profile.nothing:
+            if at in passed or is_ours(header) or folded in self._profile.nothing:
                 continue
             look = look_of(header)
             # A column with a role of its own is looked at only where its heading names a way.
@@ -159,7 +177,7 @@ class Evidence:
         return pa.array(titles, pa.string()).take(pa.array(index))
 
     def _changes(self, block: Block) -> list[tuple[int, str]]:
-        """Return the rows in which one cell stands alone: titles between tables.
+        """Return the rows in which one cell stands alone, or few words: titles between tables.
 
         In the column of the statuses only one that names a way: else it is a row without an id.
         """
@@ -168,22 +186,25 @@ class Evidence:
         found = []
         for at in np.flatnonzero(_empty(block.cells[of_ids]) | _empty(block.cells[of_statuses])):
             filled = [text for cells in block.cells if (text := cells[at].as_py().strip())]
-            if len(filled) != 1 or filled[0].isdigit():
-                continue
-            title = self._way_titled(filled[0])
-            if title or not block.cells[of_statuses][at].as_py().strip():
+            title = self._way_titled(" ".join(filled))
+            has_status = bool(block.cells[of_statuses][at].as_py().strip())
+            if len(filled) == 1 and not filled[0].isdigit():
+                alone = bool(title) or not has_status
+            else:
+                alone = bool(title) and not has_status and is_title(filled)
+            if alone:
                 found.append((int(at), title))
         return found
 
     def _way_titled(self, title: str) -> str:
         known = fold_header(title) in self._profile.nothing
-        return title if title and not known and way_named(title) is not None else ""
+        return title if title and not known and fate_named(title) is not None else ""
 
 
 def direction_said(source: str, cell: str) -> Direction:
     """Return the direction that a cell of ``Block.said``, or of ``ColumnMap.around``, means."""
     if not is_column(source):
-        return way_named(cell) or Direction.BLANK
+        return (way_named if source in NAMES else fate_named)(cell) or Direction.BLANK
     way, _, _ = cell.partition(":")
     return Direction(way)
 
@@ -195,7 +216,7 @@ def cell_said(source: str, cell: str) -> str:
 
 def is_column(source: str) -> bool:
     """Tell whether a direction is said by a column, not by a name or title."""
-    return source.startswith("the column ")
+    return source.startswith(_COLUMN)
 
 
 def _empty(cells: pa.Array) -> npt.NDArray[np.bool_]:
@@ -223,14 +244,52 @@ def _claims(cells: pa.Array, look: Look | None) -> pa.Array | None:
     claims = [_claim(cell, look, letters) for cell in words]
     if not any(claims):
         return None
-    return pa.array(claims, pa.string()).take(encoded.indices)
+    said = pa.array(claims, pa.string()).take(encoded.indices)
+    ways = {each.partition(":")[0] for each in claims}
+    grouped = look.asks is Asks.WORDS and Direction.FORWARD in ways and ways & _BACKWARD
+    return _filled_down(said, cells) if grouped else said
+
+
+_BACKWARD = {Direction.RTO, Direction.RETURN, Direction.BACK}
+
+
+def _filled_down(claims: pa.Array, cells: pa.Array) -> pa.Array:
+    """Return the claims, those of empty cells taken from a way back that stands above them.
+
+    Where both ways are written out, an empty cell is none of them: such a column names the way in
+    the first row of a group, or its cells are merged.
+    """
+    empty = pc.equal(pc.utf8_trim_whitespace(cells), "").to_numpy(zero_copy_only=False)
+    last = np.where(empty, -1, np.arange(len(cells)))
+    above = np.maximum.accumulate(last)
+    filled = claims.take(pa.array(np.maximum(above, 0)))
+    back = pc.invert(pc.starts_with(filled, f"{Direction.FORWARD}:"))
+    wanted = pc.and_(pa.array(empty & (above >= 0)), back)
+    return pc.if_else(wanted, filled, claims)
+
+
+def _with_errors(
+    claims: pa.Array | None, block: Block, at: int, look: Look | None
+) -> pa.Array | None:
+    """Return the claims, and the errors of formulas in a column of directions: they leave it open.
+
+    A formula that finds no second AWB says that there is none.
+    """
+    kinds = block.kinds.get(at)
+    of_yes = look is not None and look.asks in {Asks.YES, Asks.NO}
+    if kinds is None or not (claims is not None or of_yes):
+        return claims
+    if (look is not None and look.asks is Asks.FILLED) or not (kinds == CellKind.ERROR).any():
+        return claims
+    errors = pc.binary_join_element_wise(f"{Direction.UNREADABLE}:", block.cells[at], "")
+    return pc.if_else(pa.array(kinds == CellKind.ERROR), errors, "" if claims is None else claims)
 
 
 def _letters(look: Look, words: Sequence[str]) -> Mapping[str, Direction]:
     """Return what F and R mean in a column: where both are there, or nothing else is."""
     folded = {fold(cell) for cell in words}
     alone = look.letters and not {cell for cell in folded if not is_absent(cell)} - {*LETTERS}
-    return LETTERS if {*LETTERS} <= folded and (look.sure or alone) else {}
+    return LETTERS if look.both or ({*LETTERS} <= folded and (look.sure or alone)) else {}
 
 
 def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | None) -> bool:
@@ -238,6 +297,8 @@ def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | Non
 
     An RTO AWB does not: where it is empty, nothing is said.
     """
+    if look is not None and look.way is Direction.UNDELIVERED:
+        return False
     if look is None or look.asks is not Asks.YES:
         return claims is not None and (look is None or look.asks is Asks.WORDS)
     return _says_something(cells)
@@ -257,6 +318,9 @@ def _other_statuses(cells: pa.Array, asks: AsksStatus, table: StatusTable) -> pa
         return None
     encoded = cells.dictionary_encode()
     words = encoded.dictionary.to_pylist()
+    if asks is AsksStatus.ENDS:
+        ends = [cell.strip() if table.rule(cell).milestone in FINALS else "" for cell in words]
+        return pa.array(ends, pa.string()).take(encoded.indices) if any(ends) else None
     named = asks is not AsksStatus.MOSTLY
     known = [
         cell.strip()

@@ -35,15 +35,12 @@ def find_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:
     """
     if name in profiles:
         return profiles[name]
-    wanted = _plain(name)
-    return next(
-        (
-            profile
-            for profile in profiles.values()
-            if wanted in {_plain(profile.name), _plain(profile.title)}
-        ),
-        None,
-    )
+    return next((profile for profile in profiles.values() if is_named(name, profile)), None)
+
+
+def is_named(name: str, profile: Profile) -> bool:
+    """Tell whether this is the name or title of a profile."""
+    return _plain(name) in {_plain(profile.name), _plain(profile.title)}
 
 
 def near_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:

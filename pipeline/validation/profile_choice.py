@@ -10,7 +10,7 @@ from pipeline.validation.missing_headers import header_missing, heading_row, loo
 from pipeline.validation.profile_by_name import Choice, decided, read_as, unknown
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, fold_header
-from schemas.headings import divides_a_heading, trimmed
+from schemas.headings import divides_a_heading, names_number, trimmed, words_of
 from schemas.statuses import NOTHING, UNCLEAR
 from schemas.vocabulary import Role
 
@@ -110,7 +110,7 @@ class LaterHeaders:
             return True
         if any(looks_like_data(cell) for cell in cells):
             return False
-        return _are_of_two(known) or self._heads_another(cells)
+        return _are_of_two(known) or self._heads_another(cells) or self._heads_other_things(cells)
 
     def _heads_another(self, cells: Sequence[str]) -> bool:
         words = [folded for cell in cells if (folded := fold(cell))]
@@ -122,6 +122,15 @@ class LaterHeaders:
             or any(Role.AWB in roles[at] for at in self.ids if at < len(roles))
             or any(Role.STATUS in roles[at] for at in self.statuses if at < len(roles))
         )
+
+    def _heads_other_things(self, cells: Sequence[str]) -> bool:
+        """Tell whether headings of an id and of a status stand in the header's own columns.
+
+        No profile knows them (Return ID, Return Status), so that they are another table's.
+        """
+        ids = [cells[at] for at in self.ids if at < len(cells)]
+        statuses = [cells[at] for at in self.statuses if at < len(cells)]
+        return any(map(names_number, ids)) and any("status" in words_of(each) for each in statuses)
 
     def divides(self, cells: Sequence[str]) -> bool:
         """Tell whether the row right below the header divides its headings (Previous, Current).

@@ -58,6 +58,13 @@ def origin(kind: str, sheet: str) -> str:
     return "twin" if sheet == ROWS_SHEET else "workbook"
 
 
+def codes_column(headers: Sequence[str]) -> int | None:
+    """Return the column of the codes in a rejects file of ours that came back; None elsewhere."""
+    if not is_rejects_header(headers):
+        return None
+    return next((i for i, header in enumerate(headers) if _plain(header) == REJECT_CODES), None)
+
+
 def restore_headers(headers: Sequence[str], origin: str) -> tuple[str, ...]:
     """Give the headers without the guard; ``origin`` as in ``restore``."""
     if not headers or origin == "twin":

@@ -11,7 +11,7 @@ from msgspec import Struct
 from pipeline.core.free_text import without_absent
 from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
-from pipeline.validation.evidence import FILE_NAME, cell_said, direction_said
+from pipeline.validation.evidence import NAMES, cell_said, direction_said
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.evidence import speaks_against
@@ -147,7 +147,7 @@ def _resolve(
         claims.append(_Claim(source=awb, cell=no_awb, direction=Direction.MAYBE_RTO))
     source = ""
     if direction is Direction.BLANK:
-        plain = [each for each in claims if each.direction in _PLAIN and each.source != FILE_NAME]
+        plain = [each for each in claims if each.direction in _PLAIN and each.source not in NAMES]
         if len({each.direction for each in plain}) == 1:
             source, direction_cell, direction = (
                 plain[0].source,
@@ -222,7 +222,7 @@ def _claims(
     A file's name counts only where nothing else does.
     """
     claims = [pair for pair in zip(sources, said, strict=True) if pair[1]]
-    nearer = [pair for pair in (*claims, *around.items()) if pair[0] != FILE_NAME]
+    nearer = [pair for pair in (*claims, *around.items()) if pair[0] not in NAMES]
     return [
         _Claim(source=source, cell=cell_said(source, cell), direction=direction_said(source, cell))
         for source, cell in nearer or claims

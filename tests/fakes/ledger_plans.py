@@ -53,6 +53,9 @@ def frozen_plan(
             "status": np.full(rows, status, np.int8),
             "chunk": (number // size).astype(np.int32),
             "pos": (number % size).astype(np.int8),
+            "said": np.zeros(rows, np.int8),
+            "awb": pa.repeat("", rows),
+            "event_ms": pa.nulls(rows, pa.int64()),
         }
     )
     chunks = [

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from pipeline.core.model import Disposition
 from pipeline.core.ports import OrderHistory
+from pipeline.planning.earlier_files import ParcelColumns
 from pipeline.planning.plan import NO_TIME, Plan, PlanInput
 from pipeline.planning.sendable_rows import Orders
 from schemas.vocabulary import Milestone, Outcome
@@ -43,6 +44,13 @@ def plan_input(rows: Sequence[Row], *, blocks: int = 3, autos: Collection[str] =
             dtype=np.int64,
         ),
         auto=np.array([order_id in autos for order_id in ids], dtype=np.bool_),
+        parcels=ParcelColumns(
+            awbs=pa.chunked_array([pa.repeat("", len(rows))]),
+            said=np.zeros(len(rows), dtype=np.int8),
+            vouched=np.zeros(len(rows), dtype=np.bool_),
+            any_parcel=False,
+            zone="",
+        ),
     )
 
 

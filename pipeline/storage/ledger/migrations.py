@@ -72,6 +72,13 @@ CREATE INDEX ix_drops_parent ON drops (parent)
 """
 
 
+_PARCELS = """
+ALTER TABLE lines ADD COLUMN said SMALLINT DEFAULT 0 NOT NULL;
+ALTER TABLE lines ADD COLUMN awb VARCHAR DEFAULT '' NOT NULL;
+ALTER TABLE lines ADD COLUMN event_ms BIGINT
+"""
+
+
 def _run(connection: sa.Connection, text: str) -> None:
     for statement in text.format_map(_WORDS[connection.dialect.name]).split(";"):
         connection.exec_driver_sql(statement)
@@ -145,6 +152,10 @@ def _tidy_what_is_compacted(connection: sa.Connection) -> None:
     _run(connection, "UPDATE compacted SET done = FALSE")
 
 
+def _remember_parcels(connection: sa.Connection) -> None:
+    _run(connection, _PARCELS)
+
+
 #: Step N brings a ledger from version N to N + 1. Never change one that was released: add.
 STEPS: tuple[Callable[[sa.Connection], None], ...] = (
     _make_room_for_compaction,
@@ -155,6 +166,7 @@ STEPS: tuple[Callable[[sa.Connection], None], ...] = (
     _let_rows_wait,
     _count_what_is_left,
     _tidy_what_is_compacted,
+    _remember_parcels,
 )
 
 VERSION = 1 + len(STEPS)

@@ -9,11 +9,20 @@ import sqlalchemy as sa
 
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.model import Drop, DropState, stamp
-from pipeline.core.ports import DISPATCHED, Chunk, ChunkState, Frozen, Lines, OrderHistory
+from pipeline.core.ports import (
+    DISPATCHED,
+    Chunk,
+    ChunkState,
+    Frozen,
+    Lines,
+    OrderHistory,
+    ParcelSeen,
+)
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.drops import clear_unfrozen, write_drops
 from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, unfrozen, verdicts
 from schemas.codes import Code
+from schemas.parcels import Said
 from schemas.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -25,7 +34,10 @@ _MANY = 10_000
 _LINES_PER_COMMIT = 50_000
 """Lines written in one transaction, so that a huge drop does not keep others from committing."""
 
-_LINE_COLUMNS = ("order_id", "idx", "row", "sheet", "status", "chunk", "pos")
+_LINE_COLUMNS = (
+    *("order_id", "idx", "row", "sheet", "status", "chunk", "pos"),
+    *("said", "awb", "event_ms"),
+)
 _CHUNK_COLUMNS = ("no", "wave", "offset", "length", "size", "state", "attempts", "code", "message")
 _OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o in Outcome}}
 _CLOSED = frozenset(state.value for state in DropState if state.closed)
@@ -65,6 +77,21 @@ class Plans:
             )
             for some in _batches(order_ids, self._db.dialect.order_batch - len(but)):
                 yield from _standing_of(connection, queries, some, but)
+
+    def parcels_seen(self, order_ids: Iterable[str], *, but: Sequence[int]) -> list[ParcelSeen]:
+        """Return the rows of other drops than ``but`` that told of parcels of these orders.
+
+        By order, and in the order of the drops.
+        """
+        found: list[ParcelSeen] = []
+        with self._db.read() as connection:
+            if _is_empty(connection, lines):
+                return found
+            query = _SEEN.where(self._db.dialect.orders_in(lines.c.order_id))
+            for some in _batches(order_ids, self._db.dialect.order_batch - len(but)):
+                rows = connection.execute(query, {"wanted": some, "but": but})
+                found += [ParcelSeen(**{**row._asdict(), "said": Said(row.said)}) for row in rows]
+        return found
 
     def freeze(self, drop: Drop, plan: Frozen) -> None:
         """Record the plan, and in the last transaction its chunks and the drop as OPEN."""
@@ -136,6 +163,26 @@ _STANDING = (
     .order_by(lines.c.order_id, lines.c.drop_seq)
 )
 
+
+_SEEN = (
+    sa.select(
+        lines.c.order_id,
+        lines.c.awb,
+        lines.c.status,
+        lines.c.said,
+        lines.c.event_ms.label("event"),
+        lines.c.row,
+        drops.c.drop_id,
+        drops.c.source_file,
+    )
+    .join(drops, drops.c.seq == lines.c.drop_seq)
+    .where(
+        lines.c.drop_seq.not_in(_BUT),
+        lines.c.said > Said.NOTHING.value,
+        drops.c.state.not_in(_UNPLANNED),
+    )
+    .order_by(lines.c.order_id, lines.c.drop_seq, lines.c.idx)
+)
 
 #: What stays of drops whose rows are no longer kept.
 _KEPT = (

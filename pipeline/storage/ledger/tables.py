@@ -111,8 +111,13 @@ lines = sa.Table(
     sa.Column("status", sa.SmallInteger, nullable=False),
     sa.Column("chunk", sa.Integer),
     sa.Column("pos", sa.SmallInteger, nullable=False),
+    sa.Column("said", sa.SmallInteger, nullable=False, default=0, server_default=sa.text("0")),
+    sa.Column("awb", sa.String, nullable=False, default="", server_default=""),
+    sa.Column("event_ms", sa.BigInteger),
     sqlite_with_rowid=False,
 )
+"""``said``: what the row says of its parcel (``schemas.parcels.Said``), ``awb`` as it stands in the
+file and ``event_ms``: empty where it says nothing that a later file is held against."""
 
 
 #: Several workers on one ledger (``pipeline.cluster``). Moments are seconds since the epoch by the

@@ -1,0 +1,209 @@
+"""Hold final statuses that earlier files leave open, or take back.
+
+The ledger remembers of each row which parcel it named, what it said of it, and when
+(``schemas.parcels.Said``). One that was last seen on its way keeps its order open for another; a
+scan later than an end keeps that from being sent.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+
+from pipeline.core.findings import Finding
+from pipeline.core.ports import ParcelSeen
+from pipeline.planning.sendable_rows import NO_TIME, Candidates, Mask, Numbers, Orders
+from schemas.codes import Code
+from schemas.display import quoted
+from schemas.limits import DAY_MS
+from schemas.parcels import Said, parcel_of
+from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Role
+
+OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
+_UNDER_WAY = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_BACK})
+_ENDLESS = frozenset({Said.CANCELLED, Said.NOTHING})
+
+
+class ParcelColumns(Struct, frozen=True, kw_only=True):
+    """What rows say of their parcels, a value per row of the drop.
+
+    ``awbs`` as they stand in the file; ``said``: ``Said``, as numbers; ``vouched``: a person says
+    that the row's status is true of the whole order. ``any_parcel``: one parcel speaks for its
+    order; ``zone``: the courier's, "" for none of its own.
+    """
+
+    awbs: pa.ChunkedArray
+    said: npt.NDArray[np.int8]
+    vouched: Mask
+    any_parcel: bool
+    zone: str
+
+
+def held_by_earlier_files(
+    work: Candidates,
+    parcels: ParcelColumns,
+    seen: Sequence[ParcelSeen],
+    *,
+    orders: Orders,
+    record: Numbers,
+    timezone: str,
+) -> list[Finding]:
+    """Return which of the candidates are held, and why.
+
+    ``seen``: rows of other drops about their orders, in the order of the drops; ``record``: record
+    number by row; ``timezone``: where times without a zone are.
+    """
+    if not seen:
+        return []
+    history: dict[int, list[ParcelSeen]] = {}
+    numbers = pc.index_in(pa.array([e.order_id for e in seen], pa.string()), value_set=orders.names)
+    for number, each in zip(numbers.to_pylist(), seen, strict=True):
+        if number is not None:
+            history.setdefault(number, []).append(each)
+    known = np.zeros(len(orders.names), dtype=np.bool_)
+    known[[*history]] = True
+    mine = work.only(
+        np.isin(work.status, OUTWARD_ENDS) & known[work.order] & ~parcels.vouched[work.rows]
+    )
+    here = _named_here(mine, parcels, orders)
+    zone = ZoneInfo(parcels.zone or timezone)
+    ends = _ends(mine, parcels)
+    last: dict[_End, int] = {}
+    for end, event in zip(ends, mine.event.tolist(), strict=True):
+        last[end] = max(last.get(end, NO_TIME), _until(event, zone))
+    held: dict[Code, tuple[list[int], list[str]]] = {}
+    for at, (order, final, parcel) in enumerate(ends):
+        against = None
+        if not parcels.any_parcel:
+            elsewhere = [e for e in history[order] if parcel_of(e.awb) not in here[order]]
+            against = _still_open(parcel, final, elsewhere, zone)
+        code, words = Code.PARCELS_OPEN, _OPEN
+        if against is None:
+            until = last[order, final, parcel]
+            against = _taken_back(parcel, until, final, history[order], zone)
+            code, words = Code.STATUS_CONFLICT, _TAKEN_BACK
+        if against is not None:
+            rows, sentences = held.setdefault(code, ([], []))
+            row = int(mine.rows[at])
+            rows.append(row)
+            sentences.append(_sentence(words, int(record[row]), final, against))
+    columns = {Code.PARCELS_OPEN: Role.AWB, Code.STATUS_CONFLICT: Role.EVENT_TIME}
+    return [
+        Finding(
+            code=code,
+            column=columns[code].value,
+            rows=np.array(rows, dtype=np.int64),
+            sentences=pa.array(sentences, pa.string()),
+        )
+        for code, (rows, sentences) in held.items()
+    ]
+
+
+_End = tuple[int, Milestone, str]
+
+
+def _ends(mine: Candidates, parcels: ParcelColumns) -> list[_End]:
+    """Return of each candidate its order, final status and parcel."""
+    awbs = parcels.awbs.take(pa.array(mine.rows)).to_pylist()
+    finals = map(Milestone, mine.status.tolist())
+    return list(zip(mine.order.tolist(), finals, map(parcel_of, awbs), strict=True))
+
+
+def _named_here(mine: Candidates, parcels: ParcelColumns, orders: Orders) -> dict[int, set[str]]:
+    """Return for each order of the candidates the parcels that rows of this file name."""
+    wanted = np.zeros(len(orders.names), dtype=np.bool_)
+    wanted[mine.order] = True
+    rows = np.flatnonzero(wanted[orders.number])
+    found: dict[int, set[str]] = {int(order): set() for order in np.unique(mine.order)}
+    awbs = parcels.awbs.take(pa.array(rows)).to_pylist()
+    for order, awb in zip(orders.number[rows].tolist(), awbs, strict=True):
+        found[order].add(parcel_of(awb))
+    return found
+
+
+def _still_open(
+    parcel: str, final: Milestone, history: Iterable[ParcelSeen], zone: ZoneInfo
+) -> ParcelSeen | None:
+    """Return the last word on another parcel that leaves the order open, if there is one.
+
+    One on its way back leaves no return to the seller open: couriers give a new AWB for that way.
+    """
+    if not parcel:
+        return None
+    last: dict[str, ParcelSeen] = {}
+    for each in history:
+        other = parcel_of(each.awb)
+        before = last.get(other)
+        if before is None or not _is_earlier(each, before, zone):
+            last[other] = each
+    way_back = {Said.ON_ITS_WAY_BACK} if final is Milestone.RTO_BAG_DELIVERED else set()
+    for other, each in last.items():
+        ended_so = each.said is Said.ENDED and each.status == final
+        if other not in {"", parcel} and not ended_so and each.said not in way_back | _ENDLESS:
+            return each
+    return None
+
+
+def _taken_back(
+    parcel: str, until: int, final: Milestone, history: Sequence[ParcelSeen], zone: ZoneInfo
+) -> ParcelSeen | None:
+    """Return the last scan of the same parcel that is later than its end, if there is one.
+
+    Where no more than one parcel of the order is known, rows without an AWB are of that one.
+    """
+    if until == NO_TIME:
+        return None
+    only_one = len({parcel, *(parcel_of(each.awb) for each in history)} - {""}) <= 1
+    same = [e for e in history if e.event is not None and (only_one or parcel_of(e.awb) == parcel)]
+    scans = (each for each in same if each.said in _UNDER_WAY)
+    last = max(scans, key=lambda each: _time(each, zone), default=None)
+    if last is None or _time(last, zone) <= until:
+        return None
+    ends = (each for each in same if each.said is Said.ENDED and each.status == final)
+    return None if any(_time(each, zone) >= _time(last, zone) for each in ends) else last
+
+
+def _is_earlier(one: ParcelSeen, other: ParcelSeen, zone: ZoneInfo) -> bool:
+    """Tell whether a row is earlier by its time than one of an earlier file."""
+    if one.event is None or other.event is None:
+        return False
+    return _time(one, zone) < _time(other, zone)
+
+
+def _time(seen: ParcelSeen, zone: ZoneInfo) -> int:
+    event = NO_TIME if seen.event is None else seen.event
+    return _until(event, zone) if seen.said is Said.ENDED else event
+
+
+def _until(event: int, zone: ZoneInfo) -> int:
+    """Return the moment until which nothing is later than an end.
+
+    A date alone, which is read as its midnight, counts until its day's end.
+    """
+    if event == NO_TIME:
+        return event
+    local = datetime.fromtimestamp(event / 1000, zone)
+    return event + DAY_MS - 1 if local.time() == time() else event
+
+
+def _sentence(words: str, record: int, final: Milestone, against: ParcelSeen) -> str:
+    where = f"row {against.row} of {quoted(against.source_file)} (drop {against.drop_id})"
+    reason = words.format(awb=quoted(against.awb.strip()), where=where)
+    return f"Row {record}: {final.wire} is not sent, for {reason}"
+
+
+_OPEN = (
+    "{awb}, another parcel of the order, was still on its way in an earlier file, {where}. Drop a "
+    "file in which it has come to the same. Where it has, tick the row on the page, or empty the "
+    "cell under _reject_codes and drop the row again."
+)
+_TAKEN_BACK = (
+    "an earlier file has a later scan of the same shipment that is no end: {where}. Find out which "
+    "is true. Where it is this row, tick it on the page, or empty the cell under _reject_codes and "
+    "drop the row again."
+)

@@ -1,0 +1,100 @@
+"""Small files as people make them, each row judged as a careful clerk would: sent, held, ignored.
+
+All of them are read by one command; what is held is told for each row.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.harness import Root, rooted
+
+WHEN = "27-11-2026 10:15"
+HEADER = ("Order ID", "AWB No", "Status", "Event Time")
+
+#: Name → lines of a file with one delivery a row, and what becomes of them: s sent, h held,
+#: - no row of the results.
+FILES: dict[str, tuple[Sequence[str], str]] = {}
+
+
+def column(heading: str, cells: Sequence[str], ends: str, *, status: str = "Delivered") -> None:
+    """Add a file with a further column."""
+    lines = [f"Order ID,AWB No,Status,Event Time,{heading}"]
+    lines += [f"A{at},W{at}00,{status},{WHEN},{cell}" for at, cell in enumerate(cells)]
+    FILES[f"{heading or 'nothing'} = {cells[0]}"] = (lines, ends)
+
+
+for name in ("Type", "Type of Shipment"):
+    column(name, ("Forward", "R T O", "R.T.O."), "shh")
+column("Flow", ("Forward", "RTO-P", "RVP-C"), "shh")
+column("F/R", ("F", "R", ""), "shh")
+column("Leg", ("Forward", "RTO", "", "Forward", ""), "shhss")  # a way, and the rows of its group
+column("Back to seller", ("Yes", "No"), "hs")
+column("दिशा", ("वापसी", "आरटीओ", "फॉरवर्ड"), "hhs")
+column("வகை", ("ரிட்டர்ன்", "ரிவர்ஸ் பிக்கப்", "ஃபார்வர்ட்"), "hhs")
+column("", ("RTO", "Forward", "RTO"), "hsh")
+column("RTOAWB", ("77001", ""), "hs")
+column("RTODate", ("20-11-2026", ""), "hs")
+column("AWB (Return)", ("77001", ""), "hs")
+column("Is Delivered", ("No", "Yes"), "hs")
+column("Delivered?", ("N", "Y"), "hs")
+column("Undelivered", ("Yes", "No"), "hs")
+column("Cancelled", ("Yes", "No"), "hs")
+column("Is Lost", ("Y", "N"), "hs")
+column("Is Delivered", ("No", "No"), "ss", status="RTO Delivered")
+column("Cancelled", ("Yes", "No"), "ss", status="RTO Delivered")
+column("NDR Status", ("RTO Delivered", "Undelivered", ""), "hss")
+for word in ("Partially delivered", "Fake delivery", "Delivery disputed", "Wrong delivery"):
+    column("Sub Status", (word, "Delivered at door"), "hs")
+column("Sub Status", ("Refused by customer", "Cancelled"), "ss", status="RTO Delivered")
+column("Return Customer", ("Yes", "No"), "ss")
+column("Last Return Date", ("05-12-2026", ""), "ss")
+column("Status (Yesterday)", ("In Transit", "Out For Delivery"), "ss")
+column("Row Labels", ("Delivered", "RTO"), "ss")  # of a pivot table beside the rows
+
+
+def lines(name: str, text: str, ends: str) -> None:
+    """Add a file; A0, A1 … stand for rows that say Delivered, B0 … RTO Delivered."""
+    made = []
+    for line in text.splitlines():
+        said = {"A": "Delivered", "B": "RTO Delivered"}.get(line[:1])
+        is_row = said is not None and line[1:].isdigit()
+        made.append(f"{line},W{line},{said},{WHEN}" if is_row else line)
+    FILES[name] = (made, ends)
+
+
+TITLES = ",".join(HEADER)
+lines("a title far above", f"RTO Report for November\nACME\nBy,Ravi\n\n{TITLES}\nA0\nB1", "hs")
+lines("a title in two cells", f"Report Type,Reverse Pickups\nPeriod,Nov\n\n{TITLES}\nA0", "h")
+lines("a title of both", f"Forward & RTO MIS\n\n{TITLES}\nA0\nB1", "ss")
+lines("a note above", f"Please tell us of any RTO by the 5th of the month\nx,y\n{TITLES}\nA0", "s")
+lines("a section in two cells", f"{TITLES}\nA0\nSection,RTO,,\nA1\nB2", "shs")
+lines("a section in Hindi", f"{TITLES}\nA0\nरिवर्स पिकअप,,,\nA1\nफॉरवर्ड,,,\nA2", "shs")
+lines("a section in Tamil", f"{TITLES}\nA0\nதிரும்பப் பெறுதல்,,,\nA1", "sh")
+lines("a section of lost ones", f"{TITLES}\nA0\nLost shipments,,,\nA1\nB2", "shs")
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """File → the ends of its rows, all of them read by one command."""
+    path = tmp_path_factory.mktemp("hand")
+    files = {}
+    for at, (name, (text, _)) in enumerate(FILES.items()):
+        files[name] = path / f"day{at}.csv"
+        files[name].write_text("\n".join(text) + "\n", encoding="utf-8")
+    with rooted(path / "root", "http://127.0.0.1:9", "none") as root:
+        root.run("check", "--out", str(path / "out"), *map(str, files.values()))
+    yield {name: _ends(path / "out", file.stem) for name, file in files.items()}
+
+
+def _ends(out: Path, stem: str) -> str:
+    (results,) = out.glob(f"{stem}__*.results.csv")
+    with results.open(encoding="utf-8-sig", newline="") as file:
+        return "".join("s" if each["outcome"] == "unsent" else "h" for each in csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_rows_are_held_and_sent_as_a_clerk_would(judged: dict[str, str], name: str) -> None:
+    assert judged[name] == FILES[name][1]

@@ -1,0 +1,175 @@
+"""Rows of an earlier file hold an update that a later one would send."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from pipeline.sandbox.server import SandboxHandle
+from tests.acceptance.harness import Root, sheet
+from tests.acceptance.test_evidence_over_rows import (
+    NOTHING,
+    PARCELS,
+    SENT,
+    STATUSES,
+    TAKEN_BACK,
+    WITH_AWB,
+    WITH_TIME,
+    came_back,
+    ends,
+    profile,
+)
+
+Rows = Sequence[tuple[str, ...]]
+ROAD = [("A1", "X1", "In Transit"), ("A1", "X2", "In Transit")]
+
+
+def drop(root: Root, name: str, rows: Rows, header: Sequence[str] = WITH_AWB, **more: str) -> None:
+    """Drop a file and run."""
+    root.drop(f"{name}.csv", sheet(rows, header), **more)
+    root.once()
+
+
+Pair = tuple[tuple[str, ...], tuple[str, ...]]
+"""A row of an earlier file, and one of a later, without their order."""
+
+
+def both(root: Root, pairs: Sequence[Pair], header: Sequence[str]) -> list[tuple[str, str]]:
+    """The ends of the later rows, after two files with a row of each order."""
+    drop(root, "monday", [(f"A{at}", *before) for at, (before, _) in enumerate(pairs)], header)
+    drop(root, "tuesday", [(f"A{at}", *now) for at, (_, now) in enumerate(pairs)], header)
+    return ends(root, "tuesday")
+
+
+def test_a_parcel_that_an_earlier_file_saw_on_its_way_keeps_its_order_open(
+    root: Root, api: SandboxHandle
+) -> None:
+    drop(root, "monday", ROAD)
+    drop(root, "tuesday", [("A1", "X1", "Delivered"), ("A2", "X9", "Delivered")])
+    assert ends(root, "tuesday") == [PARCELS, SENT]
+    told = root.of("tuesday").lines()[0]["message"]
+    assert '"X2"' in told
+    assert 'row 3 of "monday.csv"' in told
+    drop(root, "wednesday", [("A1", "X2", "Delivered")])
+    assert ends(root, "wednesday") == [SENT]
+    assert [each["status"] for each in api.orders("A1")["A1"]["history"]] == ["delivery_done"]
+
+
+def test_what_earlier_files_say_of_other_parcels_holds_no_more_than_it_must(root: Root) -> None:
+    pairs = [
+        (("X2", "In Transit"), ("x2 ", "Delivered")),
+        (("0012345678", "In Transit"), ("12345678.0", "Delivered")),
+        (("", "In Transit"), ("X1", "Delivered")),
+        (("X2", "In Transit"), ("", "Delivered")),
+        (("X2", "Manifested"), ("X1", "Delivered")),  # it was given another AWB since
+        (("X2", "Out For Pickup"), ("X1", "Delivered")),
+        (("X2", "Cancelled"), ("X1", "Delivered")),
+        (("X2", "Delivered"), ("X1", "Delivered")),
+        (("X2", "Return In Transit"), ("X1", "Delivered")),
+        (("X2", "Shayad"), ("X1", "Delivered")),  # nobody knows the word
+        (("26-11-2026", "In Transit"), ("X1", "Delivered")),  # no AWB
+        (("X2", "RTO In Transit"), ("X1", "RTO Delivered")),  # its way back has an AWB of its own
+    ]
+    found = both(root, pairs, WITH_AWB)
+    assert {outcome for outcome, _ in found} == {"accepted", "duplicate"}
+    assert not [codes for _, codes in found if "PARCELS_OPEN" in codes or "CONFLICT" in codes]
+
+
+def test_every_word_of_a_parcel_under_way_keeps_its_order_open(root: Root) -> None:
+    words = ("Picked Up", "Out For Delivery", "RTO Initiated", "Lost")
+    pairs = [(("X2", word), ("X1", "Delivered")) for word in words]
+    pairs.append((("X2", "In Transit"), ("X1", "RTO Delivered")))
+    assert both(root, pairs, WITH_AWB) == [PARCELS] * 5
+
+
+def test_the_last_word_on_a_parcel_counts(root: Root) -> None:
+    drop(root, "monday", ROAD)
+    drop(root, "tuesday", [("A1", "X2", "Cancelled")])
+    drop(root, "wednesday", [("A1", "X1", "Delivered")])
+    assert ends(root, "wednesday") == [SENT]
+
+
+def test_a_profile_says_that_any_parcel_speaks_for_the_order_over_files_too(root: Root) -> None:
+    profile(root, f'parcels = "any"\n{STATUSES}')
+    drop(root, "monday", ROAD, folder="acme")
+    drop(root, "tuesday", [("A1", "X1", "Delivered")], folder="acme")
+    assert ends(root, "tuesday") == [SENT]
+
+
+LATER = ("A1", "X1", "Undelivered", "26-11-2026 14:00")
+EARLIER = ("A1", "X1", "Delivered", "26-11-2026 10:15")
+
+
+def test_an_end_that_an_earlier_file_has_a_later_scan_of_is_not_sent(root: Root) -> None:
+    drop(root, "new", [LATER], WITH_TIME)
+    drop(root, "old", [EARLIER], WITH_TIME)
+    assert ends(root, "old") == [TAKEN_BACK]
+    assert 'row 2 of "new.csv"' in root.of("old").lines()[0]["message"]
+    drop(root, "last", [("A1", "X1", "Delivered", "27-11-2026 09:00")], WITH_TIME)
+    assert ends(root, "last") == [SENT]
+
+
+def test_without_awbs_an_order_is_its_only_parcel(root: Root) -> None:
+    columns = ("Order ID", "Status", "Event Time")
+    drop(root, "new", [(LATER[0], *LATER[2:])], columns)
+    drop(root, "old", [(EARLIER[0], *EARLIER[2:])], columns)
+    assert ends(root, "old") == [TAKEN_BACK]
+
+
+def test_earlier_files_that_take_no_delivery_back_hold_nothing(root: Root) -> None:
+    later, earlier = LATER[1:], EARLIER[1:]
+    pairs = [
+        (("X1", "Out For Delivery", "26-11-2026 09:00"), earlier),
+        (later, ("X1", "Delivered", "26-11-2026")),  # a date alone: until the day's end
+        (later, ("X1", "Delivered", "")),
+        (("X1", "POD Uploaded", "27-11-2026 09:00"), earlier),
+        (("X1", "Return In Transit", "27-11-2026 09:00"), earlier),
+        (("X1", "Manifested", "27-11-2026 09:00"), earlier),
+    ]
+    found = both(root, pairs, WITH_TIME)
+    assert not [codes for _, codes in found if "STATUS_CONFLICT" in codes]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "end"),
+    [
+        (("A1", "X2", "In Transit", ""), ("A1", "X1", "Delivered", ""), PARCELS),
+        (LATER, EARLIER, TAKEN_BACK),
+    ],
+)
+def test_a_person_says_that_what_earlier_files_held_is_true(
+    root: Root, before: tuple[str, ...], now: tuple[str, ...], end: tuple[str, str]
+) -> None:
+    drop(root, "monday", [before], WITH_TIME)
+    drop(root, "tuesday", [now], WITH_TIME)
+    assert ends(root, "tuesday") == [end]
+    root.drop("again.csv", came_back(root, "tuesday"))
+    root.once()
+    assert ends(root, "again") == [end]
+    root.drop("meant.csv", came_back(root, "tuesday", _reject_codes=""))
+    root.once()
+    assert ends(root, "meant") == [SENT]
+
+
+def test_a_corrected_row_is_held_against_earlier_files_like_any_other(root: Root) -> None:
+    drop(root, "monday", ROAD)
+    drop(root, "tuesday", [("A1", "X1", "Delievered ho gaya")])
+    root.drop("mended.csv", came_back(root, "tuesday", Status="Delivered"))
+    root.once()
+    assert ends(root, "mended") == [PARCELS]
+
+
+def test_what_was_delivered_before_stays_a_duplicate(root: Root) -> None:
+    drop(root, "monday", [("A1", "X1", "Delivered")])
+    drop(root, "tuesday", [("A1", "X2", "In Transit")])
+    drop(root, "wednesday", [("A1", "X1", "Delivered")])
+    assert ends(root, "tuesday") == [NOTHING]
+    assert [outcome for outcome, _ in ends(root, "wednesday")] == ["duplicate"]
+
+
+def test_check_shows_what_earlier_files_hold(root: Root) -> None:
+    drop(root, "monday", ROAD)
+    path = root.path / "tuesday.csv"
+    path.write_text(sheet([("A1", "X1", "Delivered")], WITH_AWB), encoding="utf-8")
+    (told,) = root.run("check", str(path), "--json").json
+    assert [each["code"] for each in told["errors"]] == ["PARCELS_OPEN"]
+    assert "monday.csv" in told["errors"][0]["message"]
