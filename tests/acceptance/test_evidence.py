@@ -150,6 +150,25 @@ def test_a_file_name_that_names_a_direction_holds_deliveries(
     assert root.once().code == (3 if held else 0)
 
 
+def test_a_folder_that_names_a_direction_holds_deliveries(root: Root) -> None:
+    told = sheet([("A1", "Delivered", "Forward")], header=("Order ID", "Status", "Leg"))
+    root.drop("told.csv", told, folder="rto")
+    root.drop("day.csv", sheet([("A2", "Delivered"), ("A3", "RTO Delivered")]), folder="rto")
+    root.drop("mis.csv", sheet([("A4", "Delivered")]), folder="Reverse pickups")
+    profile = root.path / "couriers" / "acme-returns.toml"
+    profile.parent.mkdir(exist_ok=True)
+    profile.write_text(
+        'name = "acme-returns"\n[statuses]\ndelivery_done = ["Delivered"]\n', encoding="utf-8"
+    )
+    root.drop("own.csv", sheet([("A5", "Delivered")]), folder="acme-returns")
+    assert root.once().code == 3
+    assert ends(root, "told") == [SENT]
+    assert ends(root, "day") == [HELD, SENT]
+    assert ends(root, "mis") == [HELD]
+    assert ends(root, "own") == [SENT]
+    assert "its folder" in root.of("day").lines()[0]["message"]
+
+
 def test_a_file_name_says_nothing_beside_a_direction_column(root: Root) -> None:
     rows = [("A1", "Delivered", "Forward"), ("A2", "Delivered", "")]
     root.drop("rto.csv", sheet(rows, header=("Order ID", "Status", "Direction")))

@@ -102,7 +102,17 @@ def test_a_return_with_its_own_awb_is_another_journey(root: Root) -> None:
 
 
 @pytest.mark.parametrize(
-    "heading", ["Item ID", "Sub Order No", "SKU", "Sale Order Item Code", "Docket No"]
+    "heading",
+    [
+        "Item ID",
+        "Sub Order No",
+        "SKU",
+        "Sale Order Item Code",
+        "Docket No",
+        "Waybill #",
+        "HAWB",
+        "Item",
+    ],
 )
 def test_without_awbs_the_items_of_an_order_are_its_parcels(root: Root, heading: str) -> None:
     rows = [

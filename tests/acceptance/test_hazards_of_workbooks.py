@@ -57,6 +57,31 @@ def test_error_cells_are_found_where_a_table_does_not_begin_in_column_a(
     assert told["A3"] == "CELL_INVALID:event_time"
 
 
+@pytest.mark.parametrize("first", [0, 1, 3])
+def test_an_error_in_a_further_column_of_directions_holds_its_row(
+    root: Root, api: SandboxHandle, first: int
+) -> None:
+    def write(_: Any, sheet: Any) -> None:
+        sheet.write_row(4, first, ["Order ID", "Status", "Is RTO", "RTO AWB"])
+        for row, order in enumerate(("A1", "A2", "A3", "A4"), start=5):
+            sheet.write_row(row, first, [order, "Delivered", "No", ""])
+        sheet.write_formula(6, first + 2, "=NA()", None, "#N/A")
+        sheet.write_formula(7, first + 2, "=A1", None, "#REF!")
+        sheet.write_formula(8, first + 3, "=NA()", None, "#N/A")
+
+    root.drop("shifted.xlsx", made(write))
+    assert root.once().code == 3
+    assert sent(api) == [("A1", "delivery_done"), ("A4", "delivery_done")]
+    assert "#REF!" in root.of("shifted").lines()[2]["message"]
+
+
+def test_a_tab_of_what_was_not_delivered_holds_deliveries(root: Root, api: SandboxHandle) -> None:
+    named = {"Cancelled": ["X1"], "Not Delivered": ["X2"], "Lost Nov": ["X3"]}
+    root.drop("day.xlsx", tabs(**named, Delivered=["A1"], Cancelled_or_delivered=["A2"]))
+    assert root.once().code == 3
+    assert [order for order, _ in sent(api)] == ["A1", "A2"]
+
+
 def test_error_cells_of_xls_and_ods_that_begin_elsewhere(root: Root, api: SandboxHandle) -> None:
     rows: list[Sequence[object]] = [
         ["", *HEADER],
@@ -203,6 +228,8 @@ def test_example_tabs_are_passed_over_and_told(root: Root, api: SandboxHandle) -
         "Sample_Data": ["X2"],
         "Instructions": ["X3"],
         "How_to_fill": ["X4"],
+        "Do not use": ["X6"],
+        "Test": ["X7"],
     }
     root.drop("with.xlsx", tabs(**named, Data=["A1"]))
     root.drop("unfilled.xlsx", tabs(Data=[], Example=["X5"]))
@@ -211,7 +238,7 @@ def test_example_tabs_are_passed_over_and_told(root: Root, api: SandboxHandle) -
     assert root.once().code == 0
     assert [order for order, _ in sent(api)] == ["A1", "A2", "A3", "A4"]
     told = [each for each in root.of("with").summary["warnings"] if each["code"] == "EXAMPLE_SHEET"]
-    assert sum(each["count"] for each in told) == 4
+    assert sum(each["count"] for each in told) == 6
     assert "EXAMPLE_SHEET" in root.of("unfilled").codes
     assert "EXAMPLE_SHEET" not in root.of("alone").codes | root.of("others").codes
 
