@@ -28,6 +28,7 @@ def prepared(rows: list[str]) -> tuple[Block, PreparedBlock]:
             pa.nulls(count, pa.int64()),
             pa.array([0] * count, pa.int8()),
             *[pa.array([False] * count)] * 2,
+            pa.array([0] * count, pa.int8()),
             *[pa.array([""] * count)] * 2,
             pa.array([f'{{"orderId":"{each}"}}' for each in rows]),
         ],

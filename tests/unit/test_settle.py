@@ -64,6 +64,7 @@ def block(rows: int, *, message: str = "") -> pa.RecordBatch:
         "disposition": pa.array([0] * rows, pa.int8()),
         "footer": [False] * rows,
         "auto": [False] * rows,
+        "said": pa.array([0] * rows, pa.int8()),
         "codes": ["ID_SUSPECT:order_id" if message else ""] * rows,
         "message": [message] * rows,
         "item": ["{}"] * rows,
