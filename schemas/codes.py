@@ -100,7 +100,7 @@ class Code(StrEnum):
     STATUS_UNKNOWN = (
         "STATUS_UNKNOWN",
         Kind.REJECT,
-        "The status is not in the courier's table.",
+        "This status word is not known.",
         (
             "Correct the spelling, or choose one from the list in the cell. If the courier really "
             "uses it, teach it: on the page, while correcting, or in the courier's profile."
@@ -127,8 +127,8 @@ class Code(StrEnum):
         Kind.REJECT,
         "The courier's profile is a draft: nobody has confirmed yet what this status means.",
         (
-            "Whoever keeps the courier's profile says there what the status means; then drop the "
-            "rejects file as it is."
+            "Whoever keeps the courier's profile says there what the status means; then upload "
+            "the rejects file as it is."
         ),
         "Gadi Nikli",
     )
@@ -148,8 +148,8 @@ class Code(StrEnum):
         Kind.REJECT,
         "Another parcel of the order has not come to this final status.",
         (
-            "Drop a file in which all parcels of the order have come to it. Where they all have, "
-            "tick the row on the page, or empty the cell under _reject_codes and drop it again."
+            "Upload a file in which all parcels of the order have come to it. Where they all have, "
+            "tick the row on the page, or empty the cell under _reject_codes and upload it again."
         ),
         "one AWB Delivered, another In Transit",
     )
@@ -341,7 +341,7 @@ class Code(StrEnum):
         "The API refused the update.",
         (
             "Read the API's answer in the message. Correct the row in the rejects file, or see "
-            "that the order is in the right state, and drop it again."
+            "that the order is in the right state, and upload it again."
         ),
         "D422",
     )
@@ -349,7 +349,7 @@ class Code(StrEnum):
         "ANSWER_LOST",
         Kind.FAILED,
         "The API's answer was lost, and it could not be found out whether the update was taken.",
-        "Look the order up, then retry the drop if it was not taken.",
+        "Look the order up, then retry the file if it was not taken.",
         "timeout",
     )
     ANSWER_UNCLEAR = (
@@ -358,7 +358,7 @@ class Code(StrEnum):
         "The API answered, but not in a way that says what became of the update.",
         (
             "Nothing while the row is `unsent`: it is asked about, and sent again only where it "
-            "was not taken. `unknown`: look the order up, then retry the drop if it "
+            "was not taken. `unknown`: look the order up, then retry the file if it "
             "was not taken."
         ),
         "1 failed, none named",
@@ -376,7 +376,7 @@ class Code(StrEnum):
         "An earlier update of the order, in this file or another, is not settled yet; this waits.",
         (
             "Nothing: it goes as soon as the earlier one is settled. Where that ended as "
-            "`unknown`: look the order up, and retry the drop that has it."
+            "`unknown`: look the order up, and retry the file that has it."
         ),
         "Delivered while Picked Up waits",
     )
@@ -390,8 +390,8 @@ class Code(StrEnum):
     CANCELLED = (
         "CANCELLED",
         Kind.OPEN,
-        "The drop was cancelled before this update was sent.",
-        "Drop the file again if the update is still wanted.",
+        "Sending of the file was stopped before this update was sent.",
+        "Upload the file again if the update is still wanted.",
         "stopped by somebody",
     )
     RECONCILED = (
@@ -421,7 +421,7 @@ class Code(StrEnum):
         "EMPTY_FILE",
         Kind.REFUSE,
         "The file has no content.",
-        "Export the file again and drop it again.",
+        "Export the file again and upload it again.",
         "0 bytes",
     )
     TRUNCATED = (
@@ -435,21 +435,21 @@ class Code(StrEnum):
         "UNSUPPORTED_TYPE",
         Kind.REFUSE,
         "The file is not a CSV file or a workbook, whatever its name says.",
-        "Save it as CSV or XLSX and drop that.",
+        "Save it as CSV or XLSX and upload that.",
         "a PDF named orders.csv",
     )
     PASSWORD_PROTECTED = (
         "PASSWORD_PROTECTED",
         Kind.REFUSE,
         "The workbook is protected by a password.",
-        "Save a copy without a password and drop that.",
+        "Save a copy without a password and upload that.",
         "orders.xlsx",
     )
     UNSAFE_WORKBOOK = (
         "UNSAFE_WORKBOOK",
         Kind.REFUSE,
         "The workbook is built in a way that could harm the service.",
-        "Open it, save it as a new XLSX and drop that.",
+        "Open it, save it as a new XLSX and upload that.",
         "a zip bomb",
     )
     FILE_TOO_LARGE = (
@@ -470,14 +470,14 @@ class Code(StrEnum):
         "TOO_MANY_REJECTS",
         Kind.REFUSE,
         "More rows were rejected than the limit allows, so nothing was sent.",
-        "Correct the rows in the rejects file and drop that file instead of the original.",
+        "Correct the rows in the rejects file and upload that file instead of the original.",
         "80 of 100 rows",
     )
     WRONG_COLUMN = (
         "WRONG_COLUMN",
         Kind.REFUSE,
         "More than half of the rows have no usable order id: probably the wrong column or file.",
-        "Check which column holds the order ids, correct its heading, and drop the file again.",
+        "Check which column holds the order ids, correct its heading, and upload the file again.",
         "names in the order id column",
     )
     HEADER_NOT_FOUND = (
@@ -525,7 +525,7 @@ class Code(StrEnum):
         "UNREADABLE",
         Kind.REFUSE,
         "The file could not be read.",
-        "Open it, save it again and drop it again.",
+        "Open it, save it again and upload it again.",
         "a damaged workbook",
     )
     READ_TOO_LONG = (
@@ -569,7 +569,7 @@ class Code(StrEnum):
         "EXAMPLE_SHEET",
         Kind.NOTICE,
         "The workbook has a sheet called Example, Sample or Instructions, which was not read.",
-        "If its rows are shipments, give the sheet another name and drop the file again.",
+        "If its rows are shipments, give the sheet another name and upload the file again.",
         "Sample Data",
     )
     HIDDEN_ROWS = (
@@ -586,7 +586,7 @@ class Code(StrEnum):
         "HIDDEN_SHEET",
         Kind.NOTICE,
         "The workbook has a hidden sheet with data, which was not read.",
-        "Unhide the sheet and drop the file again if it belongs to the manifest.",
+        "Unhide the sheet and upload the file again if it belongs to the manifest.",
         "Sheet2",
     )
     HIDDEN_COLUMN = (
@@ -628,10 +628,10 @@ class Code(StrEnum):
         Kind.NOTICE,
         (
             "The file was written to after it had been taken. As it is now it came back into the "
-            "inbox, and goes on as a drop of its own."
+            "inbox, and goes on as a file of its own."
         ),
         (
-            "Nothing: rows that had gone come out of the other drop as duplicates. Upload under a "
+            "Nothing: rows that had gone come out of the other file as duplicates. Upload under a "
             "name that ends in .part and rename, and a file is never taken before its end."
         ),
         "an upload that paused for a minute",
@@ -639,8 +639,8 @@ class Code(StrEnum):
     FILE_CONTINUED = (
         "FILE_CONTINUED",
         Kind.NOTICE,
-        "An earlier drop had taken this file before it was complete; it was written to after that.",
-        "Nothing: rows that the earlier drop reported are duplicates here.",
+        "This file had been taken before it was complete; it was written to after that.",
+        "Nothing: rows that were reported then are duplicates here.",
         "the whole of an upload that paused",
     )
 

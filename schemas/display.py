@@ -1,6 +1,7 @@
 """Show texts of somebody else's inside our own: one way for cells, names, paths and words."""
 
 import re
+from datetime import datetime, tzinfo
 
 SHOWN = 60
 """Characters of a text that a message shows."""
@@ -31,6 +32,19 @@ def quoted(value: str, *, limit: int = SHOWN) -> str:
 def one_line(text: str) -> str:
     """Show a text whole, on one line, for a file: line ends are spaces."""
     return shown(encodable(text).replace("\n", " "), None).strip()
+
+
+def clock_time(moment: datetime, zone: tzinfo) -> str:
+    """Show a time for people, with its zone: ``2026-11-29 20:03:12 IST``.
+
+    Raises ValueError for one that has no zone itself.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"the time {moment} has no zone")
+    local = moment.astimezone(zone)
+    name = f"{local:%Z}"  # "+04" where a zone has none
+    whole = local.isoformat(sep=" ", timespec="seconds")
+    return f"{local:%Y-%m-%d %H:%M:%S} {name}" if name.isalpha() else whole
 
 
 def encodable(text: str) -> str:

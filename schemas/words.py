@@ -63,9 +63,9 @@ def shape(row: RowShape, _: Place) -> str:
         )
     if row.surplus:
         return (
-            f": {quoted(row.surplus)} stands beyond the last column, {quoted(row.heading)}. A cell "
-            "with a delimiter in it probably lacks its quotes, which shifts the cells after it: "
-            "put the text in double quotes."
+            f": {quoted(row.surplus)} is beyond the last column, {quoted(row.heading)}. The row "
+            "has a cell too many, probably because of a comma inside a cell: put the text with the "
+            "comma in double quotes."
         )
     text = (
         f": {counted(row.missing, 'cell')} missing at the end, from {quoted(row.heading)} on. Fill "
@@ -77,9 +77,8 @@ def shape(row: RowShape, _: Place) -> str:
 def wider(_: None, __: Place) -> str:
     """Tell about a row that has more cells than others, though the surplus ones are empty."""
     return (
-        ": it has more cells than there are columns, unlike most rows. A cell with a delimiter in "
-        "it probably lacks its quotes, which shifts the cells after it: put the text in double "
-        "quotes."
+        ": it has more cells than there are columns, unlike most rows, probably because of a comma "
+        "inside a cell. Put the text with the comma in double quotes."
     )
 
 
@@ -109,7 +108,7 @@ def still_held(_: str, __: Place) -> str:
     """Tell that a row which came back says nothing new of why it was held."""
     return (
         "the row came back as it was held. Where its status is true of the whole order, tick it on "
-        "the page, or empty the cell under _reject_codes and drop it again."
+        "the page, or empty the cell under _reject_codes and upload it again."
     )
 
 
@@ -118,7 +117,7 @@ def error_cell(cell: str, _: Place) -> str:
     if cell == UNCALCULATED:
         return (
             "the result of this cell's formula is not stored in the file. Open it in a spreadsheet "
-            "program, save it and drop that."
+            "program, save it and upload that."
         )
     return (
         f"{quoted(cell)} is the error of a formula, not a value. Correct the formula, or type the "
@@ -136,8 +135,8 @@ def missing_id(cell: str, _: Place) -> str:
 def damaged_id(cell: str, _: Place) -> str:
     """Tell about an id that a spreadsheet has rounded."""
     return (
-        f"{quoted(cell)} is an order id that a spreadsheet has rounded. Copy the id again from its "
-        "source into a cell formatted as text."
+        f"{quoted(cell)} is an order id that a spreadsheet has rounded: its last digits are lost. "
+        "Copy the full id from the order's page into a cell formatted as text."
     )
 
 
@@ -230,15 +229,15 @@ def stale_reason(cell: str, _: Place) -> str:
 def not_self_ship(cell: str, _: Place) -> str:
     """Tell that the order is not self-ship."""
     return (
-        f"{quoted(cell)} says that this order is not self-ship, so its status cannot be reported "
-        "here. Remove the row, or correct the column."
+        f"{quoted(cell)} says that this order is not self-shipped, so it is not reported here. "
+        "Leave the row out, or correct the column."
     )
 
 
 def reason_in_words(cell: str, _: Place) -> str:
     """Tell about a reason that is no number."""
     return (
-        f"{quoted(cell)} is no reason number, so it is kept in the remark. Write a whole number "
+        f"{quoted(cell)} is no reason number, so it was put into the remark. Write a whole number "
         f"from 0 to {REASON_MOST}, or leave it."
     )
 
@@ -250,7 +249,7 @@ def cut_text(cell: str, _: Place) -> str:
 
 def auto_dispatched(_: str, __: Place) -> str:
     """Tell about a pickup that was reported when the AWB was pushed."""
-    return "the pickup was already reported by auto dispatch; nothing to send."
+    return "the pickup was already reported by auto dispatch."
 
 
 def status(case: StatusCase, place: Place) -> str:
@@ -264,7 +263,7 @@ def _missing(_: StatusCase, __: Place) -> str:
 
 
 def _no_milestone(case: StatusCase, _: Place) -> str:
-    return f"{quoted(case.status)} is no milestone, so there is nothing to send."
+    return f"{quoted(case.status)} does not need to be reported."
 
 
 def _unconfirmed(case: StatusCase, place: Place) -> str:

@@ -48,7 +48,7 @@ def serve(
 
 
 def _print_secret(desk: CommandOptions, *, token: bool) -> None:
-    from pipeline.web.passwords import hash_password, new_token
+    from pipeline.web.passwords import hash_password, new_token, password_problem
 
     if token:
         made, stored = new_token()
@@ -61,9 +61,9 @@ def _print_secret(desk: CommandOptions, *, token: bool) -> None:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
         password = sys.stdin.readline().rstrip("\r\n")
-    if len(password) < 8:
+    if problem := password_problem(password):
         from pipeline.core.errors import UsageError
 
-        raise UsageError("A password needs at least 8 characters.")
+        raise UsageError(problem)
     stored = hash_password(password)
     desk.show({"password_hash": stored}, lambda: typer.echo(f'password_hash = "{stored}"'))

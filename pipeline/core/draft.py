@@ -15,7 +15,8 @@ from schemas.vocabulary import Role
 class RoleChoices(Struct, frozen=True, kw_only=True):
     """Hold a person's word on a file: role → heading, and roles that no column has.
 
-    ``heading``: which of the first rows has the headings, from 0. ``means``: status → its meaning,
+    ``sheet``: the sheet that has the headings; ``heading``: which of its first rows has them, from
+    0. ``means``: status → its meaning,
     as a profile's lists are called; a key made by ``status_key`` is for one type and direction,
     a folded status for all. ``day_first``: role of a column of dates → the order of day and month.
     ``nothing``, ``parcels``, ``file_names``, ``by``, ``days``: as a profile has them.
@@ -23,6 +24,7 @@ class RoleChoices(Struct, frozen=True, kw_only=True):
 
     columns: Mapping[Role, str] = field(default_factory=dict)
     none: frozenset[Role] = frozenset()
+    sheet: str = ""
     heading: int | None = None
     means: Mapping[str, str] = field(default_factory=dict)
     day_first: Mapping[Role, bool] = field(default_factory=dict)
@@ -104,7 +106,8 @@ class Tab(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ProfileDraft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A starting profile as TOML, and the evidence for its guesses.
 
-    ``lines``: the first rows of the file as they are; ``heading``: which of them has the headings.
+    ``lines``: the first rows of ``sheet`` as they are; ``heading``: which of them has the headings.
+    ``sheets``: all that have rows; "" stands for a CSV.
     """
 
     courier: str
@@ -116,6 +119,8 @@ class ProfileDraft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     seen: tuple[SeenColumn, ...] = ()
     lines: tuple[tuple[str, ...], ...] = ()
     heading: int = 0
+    sheet: str = ""
+    sheets: tuple[str, ...] = ()
     tabs: tuple[Tab, ...] = ()
 
 

@@ -5,7 +5,7 @@ They are not given up: each is taken as soon as it is ready, and the note about 
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 import structlog
 from msgspec import Struct
@@ -16,7 +16,7 @@ from pipeline.core.ports import Clock
 from pipeline.inbox.scan import WaitCause, Waiting
 from pipeline.storage.file_names import as_text, stem_of
 from pipeline.storage.outbox import Outbox
-from schemas.display import one_line, shown
+from schemas.display import clock_time, one_line, shown
 
 log = structlog.get_logger(__name__)
 
@@ -38,10 +38,12 @@ class Late(Struct, frozen=True, kw_only=True):
 class Latecomers:
     """Owned by the service's thread."""
 
-    def __init__(self, *, outbox: Outbox, clock: Clock, after_seconds: float) -> None:
+    def __init__(self, *, outbox: Outbox, clock: Clock, after_seconds: float, zone: tzinfo) -> None:
+        """Take the zone of the times in notes."""
         self._outbox = outbox
         self._clock = clock
         self._after = after_seconds
+        self._zone = zone
         self._late: dict[_Place, Late] = {}
         self._lying: tuple[Late, ...] = ()
         self._noted: dict[_Place, WaitCause] = {}
@@ -107,6 +109,7 @@ class Latecomers:
             reason=late.reason,
             since=late.since,
             written_at=now,
+            zone=self._zone,
             picked_up="It is taken by itself once nothing is in the way. This note goes away then.",
         )
         try:
@@ -158,12 +161,18 @@ def as_dicts(late: Iterable[Late]) -> list[Mapping[str, str]]:
 
 
 def waiting_text(
-    *, source_file: str, reason: str, since: datetime, written_at: datetime, picked_up: str
+    *,
+    source_file: str,
+    reason: str,
+    since: datetime,
+    written_at: datetime,
+    zone: tzinfo,
+    picked_up: str,
 ) -> bytes:
     """Give the text as UTF-8 with CRLF: that it waits and why, then the details.
 
     ``reason`` says what the file waits for and what to do; ``picked_up`` what happens once it is
-    ready. Times are aware, and shown in UTC. Control and direction characters are escaped.
+    ready. Times are aware, and shown in ``zone``. Control and direction characters are escaped.
     """
     lines = (
         "This file has not been picked up yet. Nothing of it was read or sent.",
@@ -173,12 +182,8 @@ def waiting_text(
         one_line(picked_up),
         "",
         f"File:     {one_line(source_file)}",
-        f"Waiting:  since {_shown(since)} at the latest",
-        f"Written:  {_shown(written_at)}",
+        f"Waiting:  since {clock_time(since, zone)} at the latest",
+        f"Written:  {clock_time(written_at, zone)}",
         "",
     )
     return "\r\n".join(lines).encode()
-
-
-def _shown(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -351,13 +351,13 @@ def judge(
             f"{id_bad} of {total} rows have no usable order id in the column {quoted(id_header)}, "
             "so it is probably the wrong column or another kind of file.",
             hint="Check which column holds the order ids, correct its heading or contents, and "
-            "drop the file again.",
+            "upload the file again.",
         )
     if rejected > ratio * total:
+        share = "half of them" if ratio == 0.5 else f"{ratio:.0%} of them"
         return DropRefused(
             Code.TOO_MANY_REJECTS,
-            f"{rejected} of {total} rows have faults, more than the {ratio:.0%} up to which a file "
-            "is taken, so none of its rows is sent.",
-            hint="Correct the rows in the rejects file and drop that file instead of this one.",
+            f"{rejected} of {total} rows are faulty: more than {share}, so nothing was sent.",
+            hint=Code.TOO_MANY_REJECTS.fix,
         )
     return None

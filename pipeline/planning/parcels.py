@@ -257,9 +257,9 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
         if hit.any():
             details = [
                 f": {final.wire} is not sent, for {quoted(given.parcels[at].as_py())}, another "
-                "parcel of the order, has not come to it in this file. Drop a file in which all of "
-                "them have. Where they have, tick the row on the page, or empty the cell under "
-                "_reject_codes and drop the row again."
+                "parcel of the order, has not come to it in this file. Upload a file in which all "
+                "of them have. Where they have, tick the row on the page, or empty the cell under "
+                "_reject_codes and upload the row again."
                 for at in one[rows.order[hit]].tolist()
             ]
             found.append(rows.held(Code.PARCELS_OPEN, Role.AWB, hit, details))
@@ -297,7 +297,7 @@ def taken_back(rows: ParcelRows) -> list[Finding]:
                 f": {final.wire} is not sent, for row {rows.record[at]} says "
                 f"{quoted(given.statuses[given.said[at]])} of the same shipment later. Find out "
                 "which is true. Where it is this row, tick it on the page, or empty the cell under "
-                "_reject_codes and drop the row again."
+                "_reject_codes and upload the row again."
                 for at in which[of[hit]].tolist()
             ]
             found.append(rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details))
@@ -331,8 +331,8 @@ def superseded(rows: ParcelRows) -> list[Finding]:
         details = [
             f": it is not sent, for row {rows.record[at]} of another sheet, which holds instead by "
             f"its name, says {quoted(given.statuses[given.said[at]])} of the same shipment. Find "
-            "out which is true. Where it is this row, empty the cell under _reject_codes and drop "
-            "the row again."
+            "out which is true. Where it is this row, empty the cell under _reject_codes and "
+            "upload the row again."
             for at in first[of[hit]].tolist()
         ]
         found.append(rows.held(Code.STATUS_CONFLICT, Role.STATUS, hit, details))

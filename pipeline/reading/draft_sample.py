@@ -5,9 +5,20 @@ stranger's file like any other.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from pipeline.core.draft import DraftColumn, DraftStatus, ProfileDraft, Sample, SeenColumn, Tab
+from msgspec.structs import replace
+
+from pipeline.core.draft import (
+    DraftColumn,
+    DraftStatus,
+    ProfileDraft,
+    RoleChoices,
+    Sample,
+    SeenColumn,
+    Tab,
+)
 from pipeline.core.errors import DropRefused, SettingsError, StorageError, UsageError
 from pipeline.core.model import Limits
 from pipeline.reading.open_manifest import read_manifest
@@ -24,12 +35,16 @@ from pipeline.validation.draft.column_profile import (
 from pipeline.validation.draft.profile_draft import draft_profile, suggestion
 from pipeline.validation.draft.role_guess import guess_roles
 from schemas.courier import GENERIC, Profile
+from schemas.display import quoted
 from schemas.folding import fold
 from schemas.profile import builtin_profiles
 from schemas.vocabulary import Role
 
 _LINES, _WIDE, _LONGEST = 8, 40, 80
 """The first rows of a file as they are shown: so many, so wide, cells so long."""
+
+_Sheets = Mapping[str, Sequence[Sequence[str]]]
+"""A sheet's name → its first rows."""
 
 
 def make_draft(
@@ -43,8 +58,9 @@ def make_draft(
     profiles = builtin_profiles()
     generic = profiles[GENERIC]
     data = _bytes(sample)
-    first = _first_rows(data, sample, limits)
-    header = _header(first, sample.choices.heading)
+    sheets = _first_rows(data, sample, limits)
+    sheet, header = _header(sheets, sample.choices)
+    first = sheets[sheet]
     heading = HeadingWords(header)
     manifest = read_manifest(data, name=sample.path.name, limits=limits, header=heading)
     seen = survey(manifest)
@@ -98,6 +114,8 @@ def make_draft(
         seen=tuple(_seen(facts) for facts in seen.columns),
         lines=tuple(tuple(cell[:_LONGEST] for cell in row[:_WIDE]) for row in first[:_LINES]),
         heading=next((at for at, row in enumerate(first) if row == header), 0),
+        sheet=sheet,
+        sheets=tuple(sheets),
         tabs=tuple(Tab(name=name, rows=rows) for name, rows in seen.tabs),
     )
 
@@ -131,24 +149,42 @@ def _elsewhere(each: StatusCount, profiles: Mapping[str, Profile]) -> dict[str, 
     return {"elsewhere": meaning or None, "elsewhere_by": ", ".join(titles[:2])}
 
 
-def _header(first: Sequence[Sequence[str]], chosen: int | None) -> Sequence[str]:
-    """Return the row of headings. Raises UsageError where no row is the one that was named."""
-    if chosen is None:
-        return likely_header(first, builtin_profiles().values())
-    if not 0 <= chosen < len(first):
+def _header(sheets: _Sheets, choices: RoleChoices) -> tuple[str, Sequence[str]]:
+    """Return the row of headings and its sheet.
+
+    Raises UsageError where there is no such sheet or row, DropRefused where nothing looks like one.
+    """
+    if choices.sheet and choices.sheet not in sheets:
+        raise UsageError(f"There is no sheet {quoted(choices.sheet)} with rows in the file.")
+    profiles = builtin_profiles().values()
+    looked = {choices.sheet: sheets[choices.sheet]} if choices.sheet else sheets
+    if choices.heading is None:
+        first = [row for rows in looked.values() for row in rows]
+        try:
+            found = likely_header(first, profiles)
+        except DropRefused:
+            if not choices.sheet:
+                raise
+            found = first[0]  # somebody looks at the sheet, and says which row it is
+        return next((name, row) for name, rows in looked.items() for row in rows if row == found)
+    sheet = next(iter(looked))
+    if len(looked) > 1:
+        with suppress(DropRefused):  # what is chosen is a row of the sheet that was shown
+            sheet, _ = _header(sheets, replace(choices, heading=None))
+    if not 0 <= choices.heading < len(sheets[sheet]):
         raise UsageError("There is no such row among the first ones of the file.")
-    return first[chosen]
+    return sheet, sheets[sheet][choices.heading]
 
 
-def _first_rows(data: bytes, sample: Sample, limits: Limits) -> Sequence[Sequence[str]]:
-    """Return the first rows as the reader cuts them."""
+def _first_rows(data: bytes, sample: Sample, limits: Limits) -> _Sheets:
+    """Return the first rows of each sheet as the reader cuts them."""
     collector = Collector()
     try:
         read_manifest(data, name=sample.path.name, limits=limits, header=collector)
     except DropRefused:
         if not collector.rows:
             raise
-    return collector.rows
+    return collector.by_sheet()
 
 
 def _bytes(sample: Sample) -> bytes:

@@ -143,7 +143,7 @@ class ClaimedFiles:
             raise DropRefused(
                 Code.UNREADABLE,
                 "The file disappeared from the work folder while it was being processed.",
-                hint="Drop it again.",
+                hint="Upload it again.",
             )
         return path
 
@@ -171,6 +171,6 @@ def poison() -> DropRefused:
     return DropRefused(
         Code.PROCESSING_FAILED,
         f"Shipdrop failed on this file {MAX_TRIES} times. Nothing of it is sent any more.",
-        hint="Save the file anew and drop it once more; if it fails again, send it with the log "
+        hint="Save the file anew and upload it once more; if it fails again, send it with the log "
         "to whoever runs Shipdrop.",
     )

@@ -80,7 +80,7 @@ _MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\s*%PDF-"), "a PDF document"),
 )
 
-_HINT = "Save the data as a CSV file (UTF-8) or an Excel workbook and drop that."
+_HINT = "Save the data as a CSV file (UTF-8) or an Excel workbook and upload that."
 _TAG_FIRST = re.compile(r"\s*(?:<!--.*?-->\s*)*<[A-Za-z][\w:.-]*[\s/>]", re.DOTALL)
 _SYLK_START = re.compile(r"ID;P[^\r\n]*[\r\n]+[A-Z]{1,2};")
 _SYLK_END = re.compile(rb"[\r\n]E\s*\Z")
@@ -142,5 +142,7 @@ def check_not_binary(data: Buffer, *, name: str) -> None:
 def unsupported(name: str, kind: str) -> DropRefused:
     """Return the refusal of a file that is ``kind`` (with its article) instead of a table."""
     return DropRefused(
-        Code.UNSUPPORTED_TYPE, f"{quoted(name)} is {kind}, which is not read.", hint=_HINT
+        Code.UNSUPPORTED_TYPE,
+        f"{quoted(name)} is {kind}. Only CSV and Excel files can be read.",
+        hint=_HINT,
     )

@@ -20,8 +20,13 @@ class HeaderFinder(Protocol):
         """Return True if these cells hold a header for every required role."""
         ...
 
-    def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
-        """Return the ``HEADER_NOT_FOUND`` refusal; ``seen`` are the non-blank rows looked at."""
+    def refusal(
+        self, seen: Sequence[Sequence[str]], sheets: Sequence[tuple[str, int]] = ()
+    ) -> DropRefused:
+        """Return the ``HEADER_NOT_FOUND`` refusal; ``seen`` are the non-blank rows looked at.
+
+        ``sheets``: which sheets they are of, in their order, and how many of each.
+        """
         ...
 
     def later(self, headers: Sequence[str]) -> "LaterHeaders | None":
@@ -119,7 +124,7 @@ def two_headers(first: int, second: int, *, where: str) -> DropRefused:
     return DropRefused(
         Code.HEADER_AMBIGUOUS,
         f"Rows {first} and {second}{place} both look like the header, and their columns differ.",
-        hint="Keep one table per file or sheet, with one header row, and drop it again.",
+        hint="Keep one table per file or sheet, with one header row, and upload it again.",
     )
 
 
@@ -130,7 +135,7 @@ def _divided(header: Record, below: Record, *, where: str) -> DropRefused:
         Code.HEADER_AMBIGUOUS,
         f"The headings{place} stand in two rows, {header.number} and {below.number}: {named} stand "
         "below others, so it is not certain which column is which.",
-        hint="Give every column one heading, all in one row, and drop the file again.",
+        hint="Give every column one heading, all in one row, and upload the file again.",
     )
 
 
@@ -141,7 +146,7 @@ def check_width(cells: Sequence[str], limit: int, *, where: str) -> None:
         raise DropRefused(
             Code.UNREADABLE,
             f"The table{place} has {counted(len(cells), 'column')}; at most {limit:,} are read.",
-            hint="Remove the columns that are not needed and drop the file again.",
+            hint="Remove the columns that are not needed and upload the file again.",
         )
 
 

@@ -5,6 +5,7 @@ In that order, so that after a crash anywhere in between the same steps are simp
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,8 @@ class Closer:
     """Reports drops and puts them away. Raises StorageError; doing it again is fine.
 
     ``notes``: of drops whose files may be written to after that.
-    ``again_seconds``: how often a drop that stays open is taken up again.
+    ``again_seconds``: how often a drop that stays open is taken up again. ``zone``: of the times
+    that are written for people.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Closer:
         profiles: Mapping[str, Profile],
         advice: Callable[[], Mapping[str, Advice]],
         again_seconds: float,
+        zone: tzinfo,
     ) -> None:
         self._folders = folders
         self._ledger = ledger
@@ -83,6 +86,7 @@ class Closer:
         self._clock = clock
         self._profiles = profiles
         self._advice = advice
+        self._zone = zone
         self.again_seconds = again_seconds
 
     def settled_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Settled | Exception]:
@@ -155,7 +159,7 @@ class Closer:
         drop = self._mark_if_changed(
             replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
         )
-        name = write.write_refusal(drop, refusal, self._folders)
+        name = write.write_refusal(drop, refusal, self._folders, self._zone)
         files = {"refused": name, "summary": file_names.file_name(drop, file_names.SUMMARY)}
         facts = write.refused_summary(drop, refusal, files)
         summary = write.write_summary(facts, self._folders)
@@ -168,7 +172,7 @@ class Closer:
             replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
         )
         report = replace(self._report(drop, settled), whole_file=True)
-        summary = write.write_refused_rows(report, refusal, self._folders)
+        summary = write.write_refused_rows(report, refusal, self._folders, self._zone)
         return self._closed_one(_Written(drop=drop, summary=summary, settled=settled))
 
     def _mark_if_changed(self, drop: Drop) -> Drop:

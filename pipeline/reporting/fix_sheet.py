@@ -34,8 +34,8 @@ _HEADER = (
 )
 _WIDTHS = (20, 22, 8, 28, 10, 26, 44, 52, 60)
 _STEPS = (
-    "Correct the coloured cells on the first sheet, save, and drop this file (or its CSV twin) "
-    "into the inbox as it is. Rows you delete are not sent. Leave the _reject columns alone."
+    "Correct the coloured cells on the first sheet, save, and upload this file (or its CSV "
+    "twin) as it is. Rows you delete are not sent. Leave the _reject columns alone."
 )
 _CODES = LEADING.index(REJECT_CODES)
 _SHOWN_VALUES = 10

@@ -1,11 +1,11 @@
-"""``REFUSED.txt``: why a whole file was refused and what to do, for the person who dropped it."""
+"""``REFUSED.txt``: why a whole file was refused and what to do, for the person who sent it."""
 
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 
 from schemas.codes import Code
-from schemas.display import one_line
+from schemas.display import clock_time, one_line
 
-_DEFAULT_HINT = "Correct the file and drop it again."
+_DEFAULT_HINT = "Correct the file and send it again."
 #: Only a file that failed on the way may have been sent in part.
 _WHAT_WAS_SENT = {Code.PROCESSING_FAILED: "What had been sent before stands in its results file."}
 
@@ -18,15 +18,13 @@ def refusal_text(
     hint: str,
     received_at: datetime,
     drop_id: str,
+    zone: tzinfo,
 ) -> bytes:
     """Give the text as UTF-8 with CRLF: the reason, what to do, then the details.
 
     Control and direction characters of file names and values are escaped: the text is shown in
-    terminals. ``received_at`` is shown in UTC; raises ValueError if it has no zone.
+    terminals. ``received_at`` is shown in ``zone``; raises ValueError if it has none itself.
     """
-    if received_at.tzinfo is None:
-        raise ValueError(f"the time {received_at} has no zone")
-    received = received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     lines = (
         one_line(message),
         "",
@@ -35,7 +33,7 @@ def refusal_text(
         _WHAT_WAS_SENT.get(code, "Nothing of this file was sent."),
         "",
         f"File:      {one_line(source_file)}",
-        f"Received:  {received}",
+        f"Received:  {clock_time(received_at, zone)}",
         f"Code:      {code}",
         f"Drop:      {one_line(drop_id)}",
         "",

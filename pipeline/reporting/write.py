@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any
 
 import numpy as np
@@ -94,8 +95,11 @@ def write_summary(facts: SummaryFacts, folders: Folders) -> dict[str, Any]:
     return fields
 
 
-def write_refusal(drop: Drop, refusal: DropRefused, folders: Folders) -> str:
-    """Write REFUSED.txt: the reason in one plain sentence, and what to do. Returns its name."""
+def write_refusal(drop: Drop, refusal: DropRefused, folders: Folders, zone: tzinfo) -> str:
+    """Write REFUSED.txt: the reason in one plain sentence, and what to do. Returns its name.
+
+    ``zone``: of the times in it.
+    """
     name = file_name(drop, REFUSED)
     text = refusal_text(
         source_file=drop.source_file,
@@ -104,6 +108,7 @@ def write_refusal(drop: Drop, refusal: DropRefused, folders: Folders) -> str:
         hint=refusal.hint,
         received_at=drop.received_at,
         drop_id=drop.drop_id,
+        zone=zone,
     )
     folders.outbox_write(drop.folder, name, [text], more_follows=True)
     return name
@@ -117,12 +122,14 @@ def refused_summary(
     return SummaryFacts(drop=drop, refused=reason, files=files, notices=notices)
 
 
-def write_refused_rows(report: Report, refusal: DropRefused, folders: Folders) -> dict[str, Any]:
+def write_refused_rows(
+    report: Report, refusal: DropRefused, folders: Folders, zone: tzinfo
+) -> dict[str, Any]:
     """Write what a file that is refused for its many bad rows gets: REFUSED.txt, every row but the
     settled ones to correct, and the summary. Returns the summary's object.
     """
     drop = report.drop
-    files = {"refused": write_refusal(drop, refusal, folders)}
+    files = {"refused": write_refusal(drop, refusal, folders, zone)}
     files |= _write_rejects(report, Again(report), folders)
     files["summary"] = file_name(drop, SUMMARY)
     return write_summary(refused_rows_summary(report, refusal, files), folders)

@@ -84,7 +84,10 @@ def intake_of(site: Site, troubles: Problems, wake: Callable[[], None]) -> Intak
             folders=site.folders, ledger=site.ledger, notes=site.late_notes, clock=site.clock
         ),
         latecomers=Latecomers(
-            outbox=site.folders.outbox, clock=site.clock, after_seconds=inbox.late_seconds
+            outbox=site.folders.outbox,
+            clock=site.clock,
+            after_seconds=inbox.late_seconds,
+            zone=site.zone,
         ),
         troubles=troubles,
         clock=site.clock,

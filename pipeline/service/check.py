@@ -38,6 +38,7 @@ FIRST = 5
 """Updates that a check shows as they would be sent."""
 
 _WOULD_BE_SENT = Remark(code="", message="Would be sent.")
+_DIED = "reading it ended the process that does it"
 _UNSENT = OUTCOMES.index(Outcome.UNSENT)
 
 
@@ -101,9 +102,9 @@ def _check(
         try:
             facts = site.readers.read(source, spool, partial(_courier, site))
         except ReaderDied:
-            return _refused(drop, poison(), out, why="reading it ended the process that does it")
+            return _refused(site, drop, poison(), out, why=_DIED)
         except DropRefused as refusal:
-            return _refused(drop, refusal, out, why="the file cannot be used")
+            return _refused(site, drop, refusal, out, why="the file cannot be used")
         prepared = load(facts, spool, site.profiles)
         checked, report = _planned(site, drop, prepared, spool, out)
         return replace(checked, held=_held(report)) if rows else checked
@@ -177,8 +178,8 @@ def _judged(
         guard(prepared, planned, site.plan_rules)
     except DropRefused as refusal:
         if refusal.code is Code.TOO_MANY_REJECTS:
-            return _refused_rows(report, refusal, out, why=why)
-        return _refused(drop, refusal, out, why=why)
+            return _refused_rows(site, report, refusal, out, why=why)
+        return _refused(site, drop, refusal, out, why=why)
     if out is not None:
         summary = write.write_report(report, _outbox(out))
     else:
@@ -193,22 +194,26 @@ def _take_repeats_for_duplicates(settled: Settled) -> None:
     settled.outcome[repeats] = OUTCOMES.index(Outcome.DUPLICATE)
 
 
-def _refused(drop: Drop, refusal: DropRefused, out: Path | None, *, why: str) -> Checked:
+def _refused(
+    site: Site, drop: Drop, refusal: DropRefused, out: Path | None, *, why: str
+) -> Checked:
     drop = replace(drop, state=DropState.REFUSED)
     files: dict[str, str] = {}
     if out is not None:
-        files["refused"] = write.write_refusal(drop, refusal, _outbox(out))
+        files["refused"] = write.write_refusal(drop, refusal, _outbox(out), site.zone)
     facts: SummaryFacts = write.refused_summary(drop, refusal, files)
     summary = write.write_summary(facts, _outbox(out)) if out else summary_object(facts)
     return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
 
 
-def _refused_rows(report: Report, refusal: DropRefused, out: Path | None, *, why: str) -> Checked:
+def _refused_rows(
+    site: Site, report: Report, refusal: DropRefused, out: Path | None, *, why: str
+) -> Checked:
     """Return a file most of whose rows are bad: a run gives them back to be corrected."""
     drop = replace(report.drop, state=DropState.REFUSED)
     report = replace(report, drop=drop, whole_file=True)
     if out is not None:
-        summary = write.write_refused_rows(report, refusal, _outbox(out))
+        summary = write.write_refused_rows(report, refusal, _outbox(out), site.zone)
     else:
         summary = summary_object(write.refused_rows_summary(report, refusal, {}))
     return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)

@@ -125,7 +125,7 @@ class LateWrites:
             drop=drop.drop_id,
             file=shown(drop.source_file),
             kept=kept,
-            hint="It came back into the inbox as it is now, and goes on as a drop of its own.",
+            hint="It came back into the inbox as it is now, and goes on as a file of its own.",
         )
         if drop.facts.get(CHANGED) or TIDIED in drop.facts:
             return

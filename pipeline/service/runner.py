@@ -261,4 +261,4 @@ _IN_DOUBT = (
 _ENDS = (Outcome.DUPLICATE, Outcome.REJECTED)
 """Outcomes of rows that are not sent, with the column that is to blame, as a plan names it."""
 
-_CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: the drop was cancelled.")
+_CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: sending of the file was stopped.")

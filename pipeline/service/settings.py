@@ -154,7 +154,7 @@ class ClusterSettings(_Section):
 class WebUser(_Section):
     """Somebody who may use the web page: by a password, a token for machines, or both."""
 
-    role: Literal["look", "operate"] = "operate"
+    role: Literal["look", "operate", "manage"] = "operate"
     password_hash: SecretStr | None = None
     token_hash: SecretStr | None = None
 

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
@@ -321,6 +322,11 @@ class Site(Struct, frozen=True, dict=True):
         """Return rows answered and rows in all, of the drops being delivered."""
         return self.delivery.progress()
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the zone of the times that people read."""
+        return ZoneInfo(self.settings.manifest.timezone)
+
     @cached_property
     def closer(self) -> "Closer":
         """Return the closer, which reports drops and puts them away."""
@@ -335,4 +341,5 @@ class Site(Struct, frozen=True, dict=True):
             profiles=self.profiles,
             advice=self.advice,
             again_seconds=self.settings.api.probe_seconds,
+            zone=self.zone,
         )

@@ -177,7 +177,7 @@ def check_twins(block: Block, mapping: ColumnMap) -> None:
                 f"Two columns are called {quoted(mapping.headers[other])} and differ: in row "
                 f"{block.rows[at]} one says {quoted(first[at].as_py())}, the other "
                 f"{quoted(block.cells[other][at].as_py())}.",
-                hint="Delete or rename the column that is wrong, and drop the file again.",
+                hint="Delete or rename the column that is wrong, and upload the file again.",
             )
 
 
@@ -204,7 +204,7 @@ def check_ids(block: Block, mapping: ColumnMap) -> None:
             f"{block.rows[at]} the one says {quoted(own[at].as_py())}, the other "
             f"{quoted(its[at].as_py())}.",
             hint="Leave only the column with the orders' own ids, or call the other one something "
-            "else, and drop the file again. If this courier's files always have both, list the "
+            "else, and upload the file again. If this courier's files always have both, list the "
             "right heading under order_id in the courier's profile.",
         )
 
@@ -357,5 +357,5 @@ def _guessed(header: str, role: Role, shown: str) -> Notice:
         code=Code.HEADER_GUESSED,
         column=role.value,
         message=f"Column {quoted(header)} was read as {shown}. If that is wrong, rename the column "
-        "and drop the file again.",
+        "and upload the file again.",
     )

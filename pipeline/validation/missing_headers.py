@@ -47,16 +47,15 @@ def header_missing(
     listed = ", ".join(shown[:_MOST_SEEN])
     if len(shown) > _MOST_SEEN:
         listed += f" and {len(shown) - _MOST_SEEN} more"
-    seen = (
-        f"the headings seen are {listed}" if listed else "none of its rows looks like a heading row"
-    )
+    needs = "" if profile.name == GENERIC else f", which files of {profile.title} have"
+    seen = f"Columns in the file: {listed}." if listed else "None of its rows looks like headings."
     advice = [_advice(role, headings, profile, below) for role in missing]
     if Role.ORDER_ID in missing and any(is_awb_like(fold_header(cell)) for cell in headings):
         advice.append("an AWB cannot stand in for the order id")
     return DropRefused(
         Code.HEADER_NOT_FOUND,
-        f"{_named(profile)} needs a column for {wanted}, and this file has none: {seen}.",
-        hint=_capitalised("; ".join(advice)) + ". Then drop the file again.",
+        f"We could not find a column for {wanted}{needs}. {seen}",
+        hint=_capitalised("; ".join(advice)) + ". Then upload the file again.",
     )
 
 
@@ -169,10 +168,6 @@ def may_hold(role: Role, cells: Sequence[str], profile: Profile) -> bool:
     if role is Role.STATUS:
         return any(fold(cell) in profile.statuses.shown for cell in filled)
     return True
-
-
-def _named(profile: Profile) -> str:
-    return "A manifest" if profile.name == GENERIC else f"A manifest of {profile.title}"
 
 
 def _capitalised(text: str) -> str:

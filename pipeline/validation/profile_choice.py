@@ -47,7 +47,11 @@ class ProfileHeaderFinder:
         """Return a test for heading rows below this header."""
         return LaterHeaders(headers, self._profiles)
 
-    def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
+    def refusal(
+        self,
+        seen: Sequence[Sequence[str]],
+        sheets: Sequence[tuple[str, int]] = (),  # noqa: ARG002 - the protocol's signature
+    ) -> DropRefused:
         """Build ``HEADER_NOT_FOUND`` from the first rows of a file: seen, missing, nearest.
 
         Judges by the row that comes closest to being a header, against the profile of which the

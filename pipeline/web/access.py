@@ -1,6 +1,7 @@
-"""Who may look, who may operate: users, sessions, the token against forged requests, log-in pace.
+"""Who may look, operate, manage: sessions, the token against forged requests, log-in pace.
 
-Without users (the default) the page listens on this machine only, and whoever sits at it operates.
+Without users (the default) the page listens on this machine only, and whoever sits at it may do
+everything.
 """
 
 import fcntl
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.core.errors import SettingsError
 from pipeline.service.settings import WebSettings, WebUser, is_loopback
@@ -30,50 +32,71 @@ _SECRET_BYTES: Final = 32
 
 
 class Right(StrEnum):
-    """The rights of a user."""
+    """The rights of a user; each has those before it."""
 
     LOOK = "look"
     OPERATE = "operate"
+    MANAGE = "manage"
 
 
 class Visitor(Struct, frozen=True, kw_only=True):
     """Whoever sent a request. ``name`` is "" where nobody has to log in.
 
     ``by_token``: a machine that gave its token with the request, so that no other page of a browser
-    can have sent it.
+    can have sent it. ``must_choose``: somebody else chose the password, so another one comes first.
     """
 
     name: str
     right: Right
     by_token: bool = False
+    must_choose: bool = False
 
     @property
     def operates(self) -> bool:
         """Return True when this visitor may change something."""
-        return self.right is Right.OPERATE
+        return self.right in {Right.OPERATE, Right.MANAGE}
+
+    @property
+    def manages(self) -> bool:
+        """Return True when this visitor may say who may do what."""
+        return self.right is Right.MANAGE
+
+
+class User(Struct, frozen=True, kw_only=True):
+    """Somebody who may be let in. ``password`` and ``token``: their hashes, "" for none."""
+
+    name: str
+    right: Right
+    password: str = ""
+    token: str = ""
+    off: bool = False
+    must_choose: bool = False
 
 
 class _Session(Struct, frozen=True, kw_only=True):
+    """A session, of the password that it was begun with: it ends when another one is set."""
+
     name: str
+    password: str
     ends_at: float
 
 
-def check_listening(web: WebSettings) -> None:
+def check_listening(web: WebSettings, users: Mapping[str, User]) -> None:
     """Refuse to listen where strangers can reach us without a password.
 
     Raises:
-        SettingsError: no user is set and the host is not this machine, or a hash is none.
+        SettingsError: there is no user and the host is not this machine, or a hash is none.
     """
     for name, user in web.users.items():
         _check_user(name, user)
-    if not web.users and not is_loopback(web.host):
+    if not users and not is_loopback(web.host):
         raise SettingsError(
             f"The web page does not listen on {web.host} without a password: everybody who can "
             "reach it could send shipments' statuses.",
             hint="Set web.users in shipdrop.toml (`shipdrop serve --hash-password` makes the "
-            "hash), or listen on 127.0.0.1.",
+            "hash), or listen on 127.0.0.1; there a first person can be added at /people.",
         )
-    if web.behind_proxy and not web.users:
+    if web.behind_proxy and not users:
         raise SettingsError(
             "A proxy brings requests from elsewhere: with web.behind_proxy the web page needs "
             "a password.",
@@ -135,54 +158,74 @@ class Throttle:
 
 
 class Access:
-    """Knows users and sessions. Safe from several threads."""
+    """Knows sessions, and asks who the users are each time. Safe from several threads."""
 
     def __init__(
-        self, web: WebSettings, monotonic: Callable[[], float], *, secret: bytes | None = None
+        self,
+        users: Callable[[], Mapping[str, User]],
+        monotonic: Callable[[], float],
+        *,
+        hours: float,
+        exposed: bool = False,
+        secret: bytes | None = None,
     ) -> None:
-        """Take the settings; ``secret`` signs the forms, and is kept over restarts."""
-        self._users: Mapping[str, WebUser] = web.users
-        self._last = web.session_hours * 3600
+        """Take the hours that a session lasts; ``secret`` signs forms, and is kept over restarts.
+
+        ``exposed``: strangers can reach us, so that nobody gets in without a log-in, come what may.
+        """
+        self._users = users
+        self._last = hours * 3600
         self._monotonic = monotonic
+        self._exposed = exposed
         self._secret = secret or secrets.token_bytes(32)
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._lock = threading.Lock()
-        # A hash takes 64 MB and a tenth of a second on purpose: not many side by side.
-        self._hashing = threading.BoundedSemaphore(2)
         self.throttle = Throttle(monotonic)
 
     @property
     def needs_login(self) -> bool:
-        """Return True when users are set."""
-        return bool(self._users)
+        """Return True when there are users."""
+        return self._exposed or bool(self._users())
 
     def visitor(self, session: str, authorization: str) -> Visitor | None:
         """Return who sent this cookie or ``Authorization`` header; None: nobody we know."""
         kind, _, token = authorization.partition(" ")
         if kind.casefold() == "bearer":
             return self._by_token(token.strip())
-        if not self._users:
-            return Visitor(name="", right=Right.OPERATE)
-        with self._lock:
-            found = self._sessions.get(_digest(session)) if session else None
-        if found is None or found.ends_at < self._monotonic():
+        if not self.needs_login:
+            return Visitor(name="", right=Right.MANAGE)
+        found = self._found(session)
+        user = self._users()[found.name] if found else None
+        if user is None:
             return None
-        return Visitor(name=found.name, right=Right(self._users[found.name].role))
+        return Visitor(name=user.name, right=user.right, must_choose=user.must_choose)
 
     def log_in(self, name: str, password: str) -> str | None:
         """Return a new session's secret, or None when name and password do not fit."""
-        user = self._users.get(name)
-        stored = user.password_hash.get_secret_value() if user and user.password_hash else None
-        with self._hashing:
-            if not password_fits(password, stored):
-                return None
-        session = new_session()
+        user = self._users().get(name)
+        stored = user.password if user is not None and not user.off else ""
+        if not password_fits(password, stored):
+            return None
+        return self._begin(name, stored)
+
+    def begin_again(self, session: str) -> str | None:
+        """Return a session for whoever just chose another password, instead of the one before."""
         with self._lock:
-            ends_at = self._monotonic() + self._last
-            self._sessions[_digest(session)] = _Session(name=name, ends_at=ends_at)
-            while len(self._sessions) > _SESSIONS:
-                self._sessions.popitem(last=False)
-        return session
+            before = self._sessions.pop(_digest(session), None)
+        user = self._users().get(before.name) if before else None
+        return self._begin(user.name, user.password) if user and not user.off else None
+
+    def stay(self, session: str) -> None:
+        """Let a session last as long as a new one."""
+        found = self._found(session)
+        if found is not None:
+            with self._lock:
+                self._sessions[_digest(session)] = replace(found, ends_at=self._end())
+
+    def seconds_left(self, session: str) -> float | None:
+        """Return how long a session lasts still; None: there is none."""
+        found = self._found(session)
+        return found.ends_at - self._monotonic() if found else None
 
     def log_out(self, session: str) -> None:
         """End a session."""
@@ -198,11 +241,32 @@ class Access:
         expected = self.form_token(session)
         return bool(session) and hmac.compare_digest(expected.encode(), given.encode())
 
+    def _found(self, session: str) -> _Session | None:
+        """Return a session that holds: of a user who may log in, with the password as it is."""
+        with self._lock:
+            found = self._sessions.get(_digest(session)) if session else None
+        if found is None or found.ends_at < self._monotonic():
+            return None
+        user = self._users().get(found.name)
+        holds = user is not None and not user.off and user.password == found.password
+        return found if holds else None
+
+    def _begin(self, name: str, password: str) -> str:
+        session = new_session()
+        with self._lock:
+            made = _Session(name=name, password=password, ends_at=self._end())
+            self._sessions[_digest(session)] = made
+            while len(self._sessions) > _SESSIONS:
+                self._sessions.popitem(last=False)
+        return session
+
+    def _end(self) -> float:
+        return self._monotonic() + self._last
+
     def _by_token(self, token: str) -> Visitor | None:
-        for name, user in self._users.items():
-            stored = user.token_hash.get_secret_value() if user.token_hash else ""
-            if stored and token_fits(token, stored):
-                return Visitor(name=name, right=Right(user.role), by_token=True)
+        for user in self._users().values():
+            if user.token and not user.off and token_fits(token, user.token):
+                return Visitor(name=user.name, right=user.right, by_token=True)
         return None
 
 

@@ -1,11 +1,12 @@
 """The objects of the JSON API, as OpenAPI describes them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 from pipeline.core.model import DropState
+from pipeline.web.access import Right
 from schemas.vocabulary import Outcome
 
 
@@ -83,7 +84,9 @@ class ToDoOrder(BaseModel):
 
     kind: Literal["rows", "api", "refused", "waiting", "late"]
     key: str = Field(min_length=1, max_length=600)
-    reason: Literal["already delivered", "not ours", "duplicate", "other"]
+    reason: Literal["not a manifest", "already delivered", "not ours", "duplicate", "other"] = (
+        Field(description="not a manifest: of a refused file alone.")
+    )
     who: str = Field(default="", max_length=100, description="Without users: who says so.")
 
 
@@ -441,3 +444,121 @@ class CellObject(BaseModel):
 
     faults: list[CellFault]
     goes_out: int
+
+
+class PersonObject(BaseModel):
+    """Somebody who may log in."""
+
+    name: str
+    role: Right
+    off: bool = Field(description="Switched off: cannot log in.")
+    kept_in_settings: bool = Field(description="Named in the settings, so not changed here.")
+    must_choose_password: bool = Field(description="Has a password that somebody else chose.")
+    version: int = Field(description="Grows by each change; give it back with a change of yours.")
+    last_seen_at: datetime | None
+
+
+class PersonChanged(BaseModel):
+    """A change of who may do what. ``by``: empty where nobody had to log in."""
+
+    at: datetime
+    by: str
+    name: str
+    did: str
+
+
+class PeopleList(BaseModel):
+    """Everybody who may log in, and what was changed, the newest first."""
+
+    people: list[PersonObject]
+    changes: list[PersonChanged]
+
+
+_Password = Annotated[SecretStr, Field(max_length=1024)]
+
+
+class NewPerson(BaseModel):
+    """Somebody to add. The first one of all has to be a manager."""
+
+    name: str = Field(min_length=1, max_length=100)
+    role: Right
+    password: _Password
+
+
+class PersonChange(BaseModel):
+    """What is to be changed; what is left out stays. ``version``: as it was when looked at."""
+
+    role: Right | None = None
+    off: bool | None = None
+    password: _Password | None = None
+    version: Annotated[int, Field(ge=0, le=2**31)] | None = None
+
+
+class NewPassword(BaseModel):
+    """A password of one's own, and the one of now."""
+
+    old: _Password
+    new: _Password
+
+
+class AccountObject(BaseModel):
+    """Whoever asks. ``name``: empty where nobody has to log in."""
+
+    name: str
+    role: Right
+    kept_in_settings: bool
+    must_choose_password: bool
+    session_ends_at: datetime | None = Field(description="null: a token, or no log-in.")
+
+
+class TotalsObject(BaseModel):
+    """Files, their rows by outcome, and the share of rows that had to be corrected, in per cent."""
+
+    files: int
+    rows: dict[Outcome, int] = Field(description="Outcomes without rows are left out.")
+    to_correct_percent: float
+
+
+class DayReport(TotalsObject):
+    """One day. Seconds: from the arrival of a file to its end; null: no file was finished."""
+
+    day: date
+    typical_seconds: float | None
+    longest_seconds: float | None
+
+
+class CourierReport(TotalsObject):
+    """One courier. ``courier``: empty where none was recognised."""
+
+    courier: str
+
+
+class ProblemReport(BaseModel):
+    """A fault, and how often it came. ``drops``: files that have it, the newest first."""
+
+    code: str
+    said: str
+    count: int
+    of: Literal["rows", "files"]
+    drops: list[str]
+
+
+class HourReport(BaseModel):
+    """The calls of an hour. ``most_ms``: 95 % were answered sooner."""
+
+    at: datetime
+    calls: int
+    mean_ms: float
+    most_ms: float
+    errors: int
+
+
+class ReportObject(BaseModel):
+    """The last days: in all, and by day, courier and fault; and as many days before them."""
+
+    total: TotalsObject
+    before: TotalsObject = Field(description="As many days before.")
+    days: list[DayReport] = Field(description="The newest first, also those without files.")
+    couriers: list[CourierReport] = Field(description="The one with the most rows first.")
+    problems: list[ProblemReport] = Field(description="The most frequent first.")
+    hours: list[HourReport] = Field(description="Calls of the last two days, the newest first.")

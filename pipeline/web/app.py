@@ -13,10 +13,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from pipeline.core.errors import DropChanged, ShipdropError, StorageError, UsageError
+from pipeline.service.settings import is_loopback
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, kept_secret
 from pipeline.web.drafts import Drafts
 from pipeline.web.front import (
+    ChooseFirst,
     Front,
     LogInFirst,
     NotAllowed,
@@ -32,8 +34,11 @@ from pipeline.web.guarding import Guard, TooLarge
 from pipeline.web.here import Here
 from pipeline.web.metrics import Measures
 from pipeline.web.pages import (
+    account,
     api,
     api_corrections,
+    api_people,
+    api_reports,
     api_teach,
     api_to_do,
     api_words,
@@ -45,12 +50,14 @@ from pipeline.web.pages import (
     fix,
     login,
     machines,
+    people,
     reports,
     teach,
     to_do,
     upload,
     workers,
 )
+from pipeline.web.people import NobodyThere, NotChanged, People
 from pipeline.web.sharing import AnswerCache
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.staging import has_room
@@ -72,20 +79,36 @@ _PAGES: Final = (
     r"(/checks/[0-9a-f]+).*",
     r"(/upload).*",
     r"(/teach/[a-z0-9]+(?:/words)?).*",
+    r"(/account|/people).*",
 )
 _STATIC: Final = Path(__file__).parent / "static"
 _STATUS: Final[dict[type[ShipdropError], int]] = {
     NotAllowed: 403,
     NotThere: 404,
     NotPossible: 409,
+    NobodyThere: 404,
+    NotChanged: 409,
     UsageError: 422,
     DropChanged: 409,
     StorageError: 503,
+    account.TooOften: 429,
 }
 
 
 def create_app(site: Site) -> FastAPI:
-    """Return the web page over one root. Nothing is opened before the first request needs it."""
+    """Return the web page over one root. Nothing is opened before the first request needs it.
+
+    Raises SettingsError where the list of people cannot be read.
+    """
+    web = site.settings.web
+    everybody = People(site.root, web, site.clock)
+    access = Access(
+        everybody.users,
+        site.clock.monotonic,
+        hours=web.session_hours,
+        exposed=web.behind_proxy or not is_loopback(web.host),
+        secret=kept_secret(site.root / "state" / "web.key"),
+    )
     app = FastAPI(
         title="Shipdrop",
         version="1",
@@ -96,11 +119,8 @@ def create_app(site: Site) -> FastAPI:
     strip, tally = Strip(site), Tally(site)
     app.state.front = Front(
         site=site,
-        access=Access(
-            site.settings.web,
-            site.clock.monotonic,
-            secret=kept_secret(site.root / "state" / "web.key"),
-        ),
+        access=access,
+        people=everybody,
         templates=make_templates(site, strip),
         strip=strip,
         tally=tally,
@@ -128,21 +148,25 @@ def create_app(site: Site) -> FastAPI:
         reports,
         workers,
         login,
+        account,
+        people,
         machines,
     ):
         app.include_router(each.router, include_in_schema=False)
-    for each in (api_teach, api_words, api_corrections, api_to_do, api):
+    for each in (api_teach, api_words, api_corrections, api_to_do, api_people, api_reports, api):
         app.include_router(each.router)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)
+    app.add_exception_handler(ChooseFirst, _choose_first)
     app.add_exception_handler(ShipdropError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(TooLarge, _too_large)
     app.add_middleware(
         Guard,
-        web=site.settings.web,
+        web=web,
         on_bug=_bug,
+        needs_login=lambda: access.needs_login,
         has_room=lambda size: has_room(site, size),
     )
     return app
@@ -192,9 +216,21 @@ async def _log_in_first(request: Request, _error: Exception) -> Response:
             headers={"www-authenticate": "Bearer"},
         )
     if request.headers.get("hx-request"):
-        return Response(status_code=401, headers={"hx-redirect": "/login"})
+        shown = urlsplit(request.headers.get("hx-current-url", ""))
+        ours = shown.netloc == request.headers.get("host")
+        back = f"/login?next={quote(shown.path)}" if ours else "/login"
+        return Response(status_code=401, headers={"hx-redirect": back})
     wanted = request.url.path if request.method == "GET" else await _page_of(request)
     return RedirectResponse(f"/login?next={quote(wanted)}", status_code=303)
+
+
+async def _choose_first(request: Request, _error: Exception) -> Response:
+    if _is_machine(request):
+        words = "Somebody else chose your password: choose one of your own first."
+        return JSONResponse({"error": words, "hint": "On the page Account."}, status_code=403)
+    if request.headers.get("hx-request"):
+        return Response(status_code=403, headers={"hx-redirect": "/account"})
+    return RedirectResponse("/account", status_code=303)
 
 
 async def _page_of(request: Request) -> str:

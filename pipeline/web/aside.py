@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 
 from pipeline.core.errors import StorageError
-from pipeline.core.model import stamp
+from pipeline.core.model import DropState, stamp
 from pipeline.core.ports import FOR_A_PERSON, DropLine
 from pipeline.web import drop_view
 from pipeline.web.access import Visitor
@@ -18,6 +18,9 @@ log = structlog.get_logger(__name__)
 OF_DROPS: Final = ("rows", "refused", "api")
 """Kinds of things to do that are drops."""
 REASONS: Final = ("already delivered", "not ours", "duplicate", "other")
+NO_MANIFEST: Final = "not a manifest"
+"""Said of a file that was refused because it is something else."""
+REASONS_OF_FILES: Final = (NO_MANIFEST, *REASONS)
 
 
 def set_aside(
@@ -57,9 +60,10 @@ def set_file_aside(
 
     Raises NotThere, NotPossible (no reason, or nothing is left of it), StorageError.
     """
-    if reason not in REASONS:
-        raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(REASONS)}.")
     drop = line_of(front, drop_id)
+    reasons = REASONS_OF_FILES if drop.state is DropState.REFUSED else REASONS
+    if reason not in reasons:
+        raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(reasons)}.")
     if not drop.to_do:
         raise NotPossible("Nothing of this file is left to do.")
     at = stamp(front.site.clock.now())

@@ -15,9 +15,11 @@ from typing import Final
 
 import structlog
 
+from pipeline.core.clock import SystemClock
 from pipeline.service.settings import load
 from pipeline.storage.memory import POOL
 from pipeline.web.access import check_listening
+from pipeline.web.people import People
 
 _NICE: Final = 10
 
@@ -27,7 +29,8 @@ log = structlog.get_logger(__name__)
 @contextmanager
 def start(root: Path, *, config: Path | None, quiet: bool, log_format: str) -> Iterator[None]:
     """Run the page while the context lasts. Raises SettingsError for what ``serve`` would."""
-    check_listening(load(root, config=config).web)
+    web = load(root, config=config).web
+    check_listening(web, People(root, web, SystemClock()).users())
     command = [sys.executable, "-m", "pipeline", "serve", "--tied", "--root", str(root)]
     command += ["--log-format", log_format, *(["--quiet"] if quiet else [])]
     command += ["--config", str(config)] if config else []

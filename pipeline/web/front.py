@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -30,8 +31,11 @@ from pipeline.web.to_do import ToDo
 from pipeline.web.words import STATES, WAITING_STATES
 
 if TYPE_CHECKING:
+    from pipeline.web.people import People
     from pipeline.web.teaching import Teachings
 
+_MAY_COME_FIRST: Final = ("/account", "/api/v1/account", "/session", "/logout")
+"""Where somebody may go who has to choose a password."""
 _FIELD_BYTES: Final = 1024 * 1024
 _FIELDS: Final = 5_000
 _SHELF: Final = 4
@@ -39,6 +43,8 @@ _UNSAVED: Final = 20
 _FORMS: Final = 1_000
 """Forms that are known to have been sent."""
 _LARGEST: Final = 64 * 1024 * 1024
+_WARNED_SECONDS: Final = 300.0
+"""How long before its end a session's end is said."""
 
 
 class Front(Struct, frozen=True, kw_only=True):
@@ -46,6 +52,7 @@ class Front(Struct, frozen=True, kw_only=True):
 
     site: Site
     access: Access
+    people: "People"
     templates: Jinja2Templates
     strip: Strip
     tally: Tally
@@ -152,6 +159,10 @@ class LogInFirst(Exception):
     """Whoever asks is nobody we know."""
 
 
+class ChooseFirst(Exception):
+    """Whoever asks has a password that somebody else chose: another one comes first."""
+
+
 class NotAllowed(ShipdropError):
     """Raised where a request needs another right, or did not come from a page of ours."""
 
@@ -174,11 +185,14 @@ AtFront = Annotated[Front, Depends(front_of)]
 
 
 def looking(request: Request, front: AtFront) -> Visitor:
-    """Return the visitor, who may look. Raises LogInFirst."""
+    """Return the visitor, who may look. Raises LogInFirst or ChooseFirst."""
     header = request.headers.get("authorization", "")
     visitor = front.access.visitor(request.scope["session"], header)
     if visitor is None:
         raise LogInFirst
+    if visitor.must_choose and not request.url.path.startswith(_MAY_COME_FIRST):
+        raise ChooseFirst
+    front.people.saw(visitor.name)
     return visitor
 
 
@@ -196,6 +210,16 @@ def operating(visitor: Looker) -> Visitor:
 
 
 Operator = Annotated[Visitor, Depends(operating)]
+
+
+def managing(visitor: Looker) -> Visitor:
+    """Return the visitor, who may say who may do what. Raises LogInFirst or NotAllowed."""
+    if not visitor.manages:
+        raise NotAllowed("This is for managers.", hint="Ask a manager, or your administrator.")
+    return visitor
+
+
+Manager = Annotated[Visitor, Depends(managing)]
 
 
 async def read_form(
@@ -248,6 +272,30 @@ def changing_by_machine(request: Request, front: AtFront, visitor: Operator) -> 
 ByMachine = Annotated[Visitor, Depends(changing_by_machine)]
 
 
+def looking_by_machine(request: Request, front: AtFront, visitor: Looker) -> Visitor:
+    """Return the visitor of a request about the own account, whose body is no form.
+
+    Raises LogInFirst or NotAllowed.
+    """
+    check_machine(request, front, visitor)
+    return visitor
+
+
+LookerByMachine = Annotated[Visitor, Depends(looking_by_machine)]
+
+
+def managing_by_machine(request: Request, front: AtFront, visitor: Manager) -> Visitor:
+    """Return whoever may say who may do what, in a request whose body is no form.
+
+    Raises LogInFirst or NotAllowed.
+    """
+    check_machine(request, front, visitor)
+    return visitor
+
+
+ManagerByMachine = Annotated[Visitor, Depends(managing_by_machine)]
+
+
 def _check(token: str, request: Request, front: Front, visitor: Visitor) -> None:
     if visitor.by_token:
         return
@@ -293,9 +341,28 @@ def page(
         "visitor": visitor,
         "csrf": front.access.form_token(request.scope["session"]),
         "needs_login": front.access.needs_login,
+        "session": session_of(request, visitor),
         "to_do_count": _to_do_count(front) if visitor is not None else 0,
     }
     return front.templates.TemplateResponse(request, template, given, status_code=status)
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """The end of a session. ``warn_in``: seconds until it is said; 0: it is said now."""
+
+    at: datetime
+    left: float
+    warn_in: float
+
+
+def session_of(request: Request, visitor: Visitor | None) -> Ending | None:
+    """Return when the session of a request ends; None: it has none that does."""
+    front = front_of(request)
+    left = front.access.seconds_left(request.scope["session"])
+    if visitor is None or visitor.by_token or left is None:
+        return None
+    at = front.site.clock.now() + timedelta(seconds=left)
+    return Ending(at=at, left=left, warn_in=max(0.0, left - _WARNED_SECONDS))
 
 
 def _to_do_count(front: Front) -> int:

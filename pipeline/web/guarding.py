@@ -31,7 +31,7 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 _SMALL_BODY: Final = 4 * 1024 * 1024
 """Bytes of a request that brings no files."""
-_BODIES: Final[Mapping[str, int]] = {"/login": 64 * 1024, "/logout": 64 * 1024}
+_BODIES: Final[Mapping[str, int]] = dict.fromkeys(("/login", "/logout"), 64 * 1024)
 """Bytes of requests that need nobody to be logged in."""
 _BRING_FILES: Final = frozenset({"/upload", "/teach", "/api/v1/drops", "/api/v1/checks"})
 _LONGEST_PART: Final = 200
@@ -52,12 +52,17 @@ class Guard:
         *,
         web: WebSettings,
         on_bug: Answer,
+        needs_login: Callable[[], bool],
         has_room: Callable[[int], bool] = lambda _size: True,
     ) -> None:
-        """Take what answers after a bug, and what tells whether so many bytes find room on disk."""
+        """Take what answers after a bug, and what tells whether so many bytes find room on disk.
+
+        ``needs_login``: whether there are users.
+        """
         self._app = app
         self._web = web
         self._on_bug = on_bug
+        self._needs_login = needs_login
         self._has_room = has_room
         self._largest = web.max_upload_mb * _MB + _SMALL_BODY
         self._on_the_way = 0
@@ -72,7 +77,7 @@ class Guard:
         scope["session"] = session or new_session()
         scope["answered"] = False
         send = self._dressed(scope, send, fresh=not session)
-        if not _host_is_ours(headers.get("host", ""), self._web):
+        if not self._host_is_ours(headers.get("host", "")):
             await _answer(send, 421, "This server does not answer for that host name.")
             return
         if not _is_an_address(scope["path"]):
@@ -99,6 +104,18 @@ class Guard:
             await self._pass(scope, _bounded(receive, limit), send)
         finally:
             self._on_the_way -= length
+
+    def _host_is_ours(self, host: str) -> bool:
+        """Return whether the host is ours, against DNS rebinding."""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        if name in self._web.hosts:
+            return True
+        if self._needs_login():
+            return not self._web.hosts or is_loopback(name)
+        return is_loopback(name)
 
     def _limit(self, scope: Scope, headers: Headers) -> int:
         """Return how many bytes a request may bring: many only where it brings files."""
@@ -160,19 +177,6 @@ def same_origin(headers: Headers) -> bool:
         return False
     origin = headers.get("origin")
     return origin is None or urlsplit(origin).netloc == headers.get("host")
-
-
-def _host_is_ours(host: str, web: WebSettings) -> bool:
-    """Return whether the host is ours, against DNS rebinding."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    if name in web.hosts:
-        return True
-    if web.users:
-        return not web.hosts or is_loopback(name)
-    return is_loopback(name)
 
 
 def _cookie(headers: Headers) -> str | None:

@@ -143,14 +143,16 @@ class Notices:
                 yield Event(words, kind, f"/drops/{drop.drop_id}")
 
     def _late(self) -> Iterator[Event]:
-        missing = {
-            each.profile.name: each.due.isoformat()
+        late = {
+            each.profile.name: each.due
             for each in couriers(self._site, self._tally)
             if each.late and each.due is not None
         }
+        missing = {name: due.isoformat() for name, due in late.items()}
         for name, due in missing.items():
             if self._memory.late.get(name) != due:
-                words = f"Late: no file of {name} has come; it was expected by {due[11:16]}."
+                by = f"{late[name]:%H:%M %Z}"
+                words = f"Late: no file of {name} has come; it was expected by {by}."
                 yield Event(words, Kind.WARNING, f"/couriers/{name}")
         for name in self._memory.late.keys() - missing.keys():
             yield Event(f"The late file of {name} has come.", Kind.SUCCESS, f"/couriers/{name}")

@@ -7,20 +7,65 @@ SHA-256 is enough, and a machine may ask often.
 import hashlib
 import hmac
 import secrets
+import threading
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 _HASHER: Final = PasswordHasher()
+_HASHING: Final = threading.BoundedSemaphore(2)
+"""A hash takes 64 MB and a tenth of a second on purpose: not many side by side."""
 _TOKEN_PREFIX: Final = "sha256:"  # noqa: S105 - how a hash begins, not a secret
 _NOBODY: Final = _HASHER.hash(secrets.token_hex(16))
 """Checked for users that do not exist, so that the time taken does not tell who does."""
+_SHORTEST: Final = 8
+_AROUND: Final = "0123456789!@#$%^&*()-_=+.,;:? "
+"""Characters around a word that make it no harder to guess."""
+LONGEST: Final = 1024
+_FEWEST: Final = 4
+"""Different characters in a password."""
+_GUESSED_FIRST: Final = (
+    "password",
+    "passw0rd",
+    "p@ssw0rd",
+    "qwerty",
+    "asdfgh",
+    "letmein",
+    "welcome",
+    "iloveyou",
+    "admin",
+    "shipdrop",
+    "changeme",
+    "india",
+)
+"""Words that are tried first: a password is more than one of them with digits around it."""
+RULES: Final = (
+    f"At least {_SHORTEST} characters; several words are easy to keep in mind and hard to guess. "
+    "Not the name, and not a word that is tried first, such as “password1”."
+)
+
+
+def password_problem(password: str, name: str = "") -> str:
+    """Return a sentence about what is wrong with a password that somebody chose, or ""."""
+    if len(password) < _SHORTEST:
+        return f"A password needs at least {_SHORTEST} characters."
+    if len(password) > LONGEST:
+        return f"A password has at most {LONGEST} characters."
+    if len(set(password)) < _FEWEST:
+        return "The password is too simple: use more than three different characters."
+    core = password.casefold().strip(_AROUND)
+    if core in {name.casefold().strip(_AROUND), *_GUESSED_FIRST}:
+        return "This password is guessed too soon: take another one, for example three words."
+    if not core:
+        return "The password is guessed too soon: use letters, too."
+    return ""
 
 
 def hash_password(password: str) -> str:
     """Return the text that stands for a password in ``web.users.<name>.password_hash``."""
-    return _HASHER.hash(password)
+    with _HASHING:
+        return _HASHER.hash(password)
 
 
 def new_token() -> tuple[str, str]:
@@ -47,8 +92,9 @@ def is_token_hash(text: str) -> bool:
 def password_fits(password: str, stored: str | None) -> bool:
     """Tell whether this is the password; without a stored hash never, and no sooner."""
     try:
-        _HASHER.verify(stored or _NOBODY, password)
-        return stored is not None
+        with _HASHING:
+            _HASHER.verify(stored or _NOBODY, password)
+        return bool(stored)
     except (VerificationError, InvalidHashError):
         return False
 

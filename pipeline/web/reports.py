@@ -20,7 +20,7 @@ _HOURS: Final = 48
 _OF_FILES: Final = {Kind.REFUSE, Kind.NOTICE}
 
 
-class _Totals(Struct, frozen=True, kw_only=True):
+class Totals(Struct, frozen=True, kw_only=True):
     """Files and their rows by outcome."""
 
     files: int
@@ -34,10 +34,11 @@ class _Totals(Struct, frozen=True, kw_only=True):
     @property
     def share(self) -> float:
         """Return per cent of its rows that had to be corrected."""
-        return _share(self.rows)
+        total = self.total
+        return 100 * self.rows.get(Outcome.REJECTED.value, 0) / total if total else 0.0
 
 
-class DayTotals(_Totals, frozen=True, kw_only=True):
+class DayTotals(Totals, frozen=True, kw_only=True):
     """A day's files and rows by outcome; ``seconds``: how long each file took from its arrival."""
 
     day: date
@@ -49,7 +50,7 @@ class DayTotals(_Totals, frozen=True, kw_only=True):
         return statistics.median(self.seconds) if self.seconds else None
 
 
-class CourierTotals(_Totals, frozen=True, kw_only=True):
+class CourierTotals(Totals, frozen=True, kw_only=True):
     """A courier's files and rows by outcome."""
 
     courier: str
@@ -68,25 +69,14 @@ class Problem(Struct, frozen=True, kw_only=True):
     drops: Sequence[Counted]
 
 
-class Report(_Totals, frozen=True, kw_only=True):
+class Report(Totals, frozen=True, kw_only=True):
     """The last days, the newest first, and the same number of days before."""
 
     days: Sequence[DayTotals]
     couriers: Sequence[CourierTotals]
     problems: Sequence[Problem]
-    before: Mapping[str, int]
-    files_before: int
+    earlier: Totals
     named: frozenset[str]
-
-    @property
-    def total_before(self) -> int:
-        """Return all rows of the days before."""
-        return sum(self.before.values())
-
-    @property
-    def share_before(self) -> float:
-        """Return per cent of the rows of the days before that had to be corrected."""
-        return _share(self.before)
 
 
 class Hour(Struct, frozen=True, kw_only=True):
@@ -107,21 +97,19 @@ def report_of(tally: Tally, days: int, courier: str = "") -> Report:
     wanted = [each for each in everything if courier in {"", each.courier}]
     now = [each for each in wanted if each.day >= begin]
     before = [each for each in wanted if each.day < begin]
+    by_day: dict[date, list[Counted]] = defaultdict(list)
+    for each in now:
+        by_day[each.day].append(each)
+    dates = (today - timedelta(days=back) for back in range(days))
     return Report(
-        days=[_of_day(now, today - timedelta(days=back)) for back in range(days)],
+        days=[_of_day(day, by_day.get(day, ())) for day in dates],
         couriers=_by_courier(now),
         problems=_problems(now),
         rows=_rows(now),
-        before=_rows(before),
         files=len(now),
-        files_before=len(before),
+        earlier=Totals(files=len(before), rows=_rows(before)),
         named=frozenset(each.courier for each in everything if each.courier),
     )
-
-
-def _share(rows: Mapping[str, int]) -> float:
-    total = sum(rows.values())
-    return 100 * rows.get(Outcome.REJECTED.value, 0) / total if total else 0.0
 
 
 def _rows(some: Sequence[Counted]) -> Mapping[str, int]:
@@ -131,8 +119,7 @@ def _rows(some: Sequence[Counted]) -> Mapping[str, int]:
     return found
 
 
-def _of_day(some: Sequence[Counted], day: date) -> DayTotals:
-    its = [each for each in some if each.day == day]
+def _of_day(day: date, its: Sequence[Counted]) -> DayTotals:
     seconds = [each.seconds for each in its if each.seconds is not None]
     return DayTotals(day=day, files=len(its), rows=_rows(its), seconds=seconds)
 

@@ -18,6 +18,7 @@ from pipeline.service.wiring import Site
 from pipeline.web.access import check_listening
 from pipeline.web.app import create_app
 from pipeline.web.connections import Patience, protocol_with
+from pipeline.web.people import People
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ def serve(site: Site, *, tied: bool = False) -> int:
         SettingsError: the settings do not permit to listen there, or the address is taken.
     """
     web = site.settings.web
-    check_listening(web)
+    check_listening(web, People(site.root, web, site.clock).users())
     site.folders.prepare()
     listener = _listen(web.host, web.port)
     host, port = listener.getsockname()[:2]

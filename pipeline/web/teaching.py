@@ -56,8 +56,9 @@ class Teaching(Struct, frozen=True, kw_only=True):
     """Hold what was said so far of a file, to make a courier's profile of it.
 
     ``drop``, or ``check`` and ``place`` in it: where the file is. ``courier``: the profile that is
-    to learn, "" for a new one called ``title`` and ``name``. ``heading``: the row that has the
-    headings, None where nobody chose. ``roles``: column → role, ``nothing`` or "" (not read); None
+    to learn, "" for a new one called ``title`` and ``name``. ``sheet``,
+    ``heading``: the sheet and the row of it that have the headings, "" and None where nobody chose.
+    ``roles``: column → role, ``nothing`` or "" (not read); None
     where nobody chose. ``day_first``: role → the order of day and month. ``words``: the key of a
     status → its meaning. ``by``, ``days``: when its files are expected. ``base``: mark of the
     profile that it began with. ``version`` grows with every change, which ``who`` made ``at``.
@@ -73,6 +74,7 @@ class Teaching(Struct, frozen=True, kw_only=True):
     courier: str = ""
     title: str = ""
     name: str = ""
+    sheet: str = ""
     heading: int | None = None
     roles: Mapping[str, str] | None = None
     day_first: Mapping[str, bool] = field(default_factory=dict)
@@ -194,7 +196,7 @@ class Teachings:
 
     def surveyed(self, teaching: Teaching) -> ProfileDraft:
         """Return the file as it looks, with the roles that its columns probably have."""
-        return self._draft(teaching, RoleChoices(heading=teaching.heading))
+        return self._draft(teaching, RoleChoices(sheet=teaching.sheet, heading=teaching.heading))
 
     def read(self, teaching: Teaching) -> ProfileDraft:
         """Return the file as it is read by what was said: its words are those of the status."""
@@ -209,6 +211,7 @@ class Teachings:
         return RoleChoices(
             columns=columns,
             none=frozenset(Role) - columns.keys(),
+            sheet=teaching.sheet,
             heading=teaching.heading,
             means=teaching.words,
             day_first={

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
+from schemas.codes import Code
 from schemas.vocabulary import Outcome
 
 #: Outcome → what it is called.
@@ -49,13 +50,6 @@ MILESTONES: Final[Mapping[str, str]] = {
     "return_bag_in_transit": "Return picked up from the customer",
     "return_bag_delivered": "Customer's return has arrived",
     "no_milestone": "On the way: nothing to report",
-}
-#: Why a file is read as a courier's → the same to a person.
-CHOSEN: Final[Mapping[str, str]] = {
-    "it was named": "chosen by you",
-    "its header is this courier's": "recognised by its columns",
-    "the file's name says so": "recognised by its name",
-    "nothing else decides (manifest.courier)": "no courier is recognised, the general rules hold",
 }
 #: Meaning of a status → what it is called where a courier is taught.
 MEANINGS: Final[Mapping[str, str]] = {
@@ -176,6 +170,11 @@ def verdict(drop: DropLine, progress: Progress | None, shut: str = "") -> str:
     if drop.troubled and (drop.fixed or drop.aside or drop.returned):
         return _what_is_left(drop)
     return _needed(rows) if drop.troubled else f"Done. {_done(rows)}"
+
+
+def on_its_page(told: str) -> str:
+    """Tell a verdict where the rows that it speaks of can be corrected."""
+    return told.replace(Code.TOO_MANY_REJECTS.fix, "Correct them below.")
 
 
 def _open(drop: DropLine) -> int:

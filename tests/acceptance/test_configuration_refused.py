@@ -51,7 +51,7 @@ SECRET = "s3cr3t-do-not-show"
         (
             {},
             '[web.users.asha]\nrole = "admin"\n',
-            ["line 2", '"web.users.asha.role" is "admin"', '"look" or "operate"'],
+            ["line 2", '"web.users.asha.role" is "admin"', '"look", "operate" or "manage"'],
         ),
     ],
 )

@@ -1,7 +1,7 @@
 """The inbox as the loop uses it: claimed, passed over, told of; on a clock of the test's own."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from random import Random
 
@@ -83,7 +83,7 @@ def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, troubles: Proble
                 new_id=DropIds(clock.now, Random(1)).new,
             ),
             late_writes=LateWrites(folders=folders, ledger=ledger, notes=notes, clock=clock),
-            latecomers=Latecomers(outbox=folders.outbox, clock=clock, after_seconds=LATE),
+            latecomers=Latecomers(outbox=folders.outbox, clock=clock, after_seconds=LATE, zone=UTC),
             troubles=troubles,
             clock=clock,
             profiles={"acme": load_profile(DATED, origin="acme.toml")},

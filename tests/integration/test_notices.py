@@ -91,7 +91,7 @@ def test_what_happens_close_together_is_told_once_and_together(
     assert "bad_rows.csv" in text
     assert "To do: bad_rows.csv. 1 of 2 rows must be corrected." in text
     assert "Refused: refused.csv" in text
-    assert "the headings seen are" in text
+    assert "Columns in the file: " in text
     assert "fine.csv" not in text
     clock.advance(DIGEST * 5)
     look(notices)

@@ -79,7 +79,7 @@ def told_of(root: Path) -> str:
         (
             '[web.users.asha]\nrole = "king"\n',
             {},
-            'line 2: "web.users.asha.role" is "king", and must be "look" or "operate".',
+            'line 2: "web.users.asha.role" is "king", and must be "look", "operate" or "manage".',
         ),
         (
             "[web.users]\nasha = 5\n",

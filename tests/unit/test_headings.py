@@ -25,20 +25,21 @@ def test_every_missing_role_is_named_in_one_sentence() -> None:
     told = refusal(["Pincode", "City"], ["400001", "Mumbai"])
     assert told.code is Code.HEADER_NOT_FOUND
     assert told.message == (
-        "A manifest needs a column for the order id and the status, and this file has none: "
-        'the headings seen are "Pincode", "City".'
+        "We could not find a column for the order id and the status. "
+        'Columns in the file: "Pincode", "City".'
     )
     assert told.hint == (
         'Name the column of the order id "Order ID" or "Order No" or "Order Number"; name the '
-        'column of the status "Status" or "Current Status" or "Shipment Status". Then drop the '
-        "file again."
+        'column of the status "Status" or "Current Status" or "Shipment Status". Then upload '
+        "the file again."
     )
 
 
 def test_a_courier_that_needs_three_columns_names_those_that_are_missing() -> None:
     told = refusal(["Waybill", "Status"], courier="delhivery")
-    assert "A manifest of Delhivery needs a column for the order id and the status type" in (
-        told.message
+    assert told.message.startswith(
+        "We could not find a column for the order id and the status type, which files of Delhivery "
+        "have."
     )
 
 
@@ -113,8 +114,7 @@ def test_too_many_rejects_is_one_sentence() -> None:
     told = judge(id_header="Order ID", total=40, id_bad=0, rejected=30, ratio=0.5)
     assert told is not None
     assert told.message == (
-        "30 of 40 rows have faults, more than the 50% up to which a file is taken, so none of "
-        "its rows is sent."
+        "30 of 40 rows are faulty: more than half of them, so nothing was sent."
     )
     assert told.hint.startswith("Correct the rows in the rejects file")
 

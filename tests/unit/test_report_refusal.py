@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,6 +18,7 @@ def text(**changed: Any) -> str:
         "hint": "Add them.",
         "received_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         "drop_id": "d1",
+        "zone": ZoneInfo("Asia/Kolkata"),
     }
     return refusal_text(**(given | changed)).decode()
 
@@ -26,7 +28,7 @@ def test_the_reason_comes_first_and_what_to_do_second() -> None:
     assert lines[0] == "No row of this file has the columns Order Id and Status."
     assert lines[2] == "What to do: Add them."
     assert "File:      a.csv" in lines
-    assert "Received:  2026-01-02 03:04:05 UTC" in lines
+    assert "Received:  2026-01-02 08:34:05 IST" in lines
     assert "Code:      HEADER_NOT_FOUND" in lines
     assert "Drop:      d1" in lines
 
@@ -41,7 +43,7 @@ def test_the_reason_is_one_line() -> None:
 
 
 def test_without_a_hint_there_is_still_something_to_do() -> None:
-    assert "What to do: Correct the file and drop it again." in text(hint="")
+    assert "What to do: Correct the file and send it again." in text(hint="")
 
 
 @pytest.mark.parametrize("evil", ["\x1b[2J", "\x07", "\r", "\u202e", "\u2028", "\x9b"])

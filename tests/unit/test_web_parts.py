@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 from msgspec.structs import replace
-from pydantic import SecretStr
 
 from pipeline import web
 from pipeline.core.errors import SettingsError
@@ -27,10 +26,10 @@ from pipeline.service.health_file import (
     read_minutes,
 )
 from pipeline.service.health_file import read_health_file as read
-from pipeline.service.settings import WebSettings, WebUser, load
+from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from pipeline.storage.courier_profiles import LiveProfiles
-from pipeline.web.access import Access, Right, Throttle, Visitor
+from pipeline.web.access import Access, Right, Throttle, User, Visitor
 from pipeline.web.drafts import Draft, Rule
 from pipeline.web.front import NotPossible
 from pipeline.web.passwords import hash_password, password_fits
@@ -99,11 +98,9 @@ def test_wrong_tries_cost_a_growing_wait_and_a_right_one_forgets_them() -> None:
 
 def test_a_session_lasts_so_many_hours_and_no_longer() -> None:
     now = 1_000.0
-    web = WebSettings(
-        session_hours=2,
-        users={"asha": WebUser(password_hash=SecretStr(hash_password("correct horse")))},
-    )
-    access = Access(web, lambda: now)
+    stored = hash_password("correct horse")
+    users = {"asha": User(name="asha", right=Right.OPERATE, password=stored)}
+    access = Access(lambda: users, lambda: now, hours=2)
     session = access.log_in("asha", "correct horse")
     assert session is not None
     now += 2 * 3600 - 1
@@ -119,13 +116,13 @@ def test_a_session_lasts_so_many_hours_and_no_longer() -> None:
 
 
 def test_a_form_is_of_one_session_and_outlives_a_restart() -> None:
-    access = Access(WebSettings(), lambda: 0.0, secret=b"s" * 32)
+    access = Access(dict, lambda: 0.0, hours=12, secret=b"s" * 32)
     token = access.form_token("mine")
     assert access.is_form_token("mine", token)
     assert not access.is_form_token("another", token)
     assert not access.is_form_token("", access.form_token(""))
-    assert Access(WebSettings(), lambda: 0.0, secret=b"s" * 32).is_form_token("mine", token)
-    assert not Access(WebSettings(), lambda: 0.0).is_form_token("mine", token)
+    assert Access(dict, lambda: 0.0, hours=12, secret=b"s" * 32).is_form_token("mine", token)
+    assert not Access(dict, lambda: 0.0, hours=12).is_form_token("mine", token)
 
 
 def test_a_password_fits_its_own_hash_only() -> None:

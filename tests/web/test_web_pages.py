@@ -67,6 +67,8 @@ def shop(live: Live) -> dict[str, str]:
         "courier": "/couriers/acme",
         "courier-general": "/couriers/generic",
         "reports": "/reports",
+        "people-none": "/people",
+        "account-none": "/account",
         "problem": "/drops/d20010101t000000000aaaa",
     }
 
@@ -91,6 +93,8 @@ PAGES = (
     "courier-general",
     "check",
     "reports",
+    "people-none",
+    "account-none",
     "problem",
 )
 

@@ -94,3 +94,27 @@ def test_setting_aside_keeps_what_was_typed_in_other_rows(live: Live, page: Page
     page.get_by_label("Reason").select_option("other")
     page.get_by_role("button", name="Set row 10 aside").click()
     expect(page.get_by_label("Row 11, Status")).to_have_value("Picked")
+
+
+def test_a_refused_file_that_is_no_manifest_is_set_aside_with_one_click(
+    live: Live, page: Page
+) -> None:
+    live.root.drop("settlement.csv", "Invoice,Amount\nINV-1,120\n")
+    drop = live.drop_id("settlement.csv")
+    page.goto(f"{live.url}/drops/{drop}")
+    page.get_by_role("button", name="Teach Shipdrop this file").click()
+    page.get_by_role("button", name="Not a manifest: set aside").click()
+    expect(page.get_by_role("status")).to_contain_text("It is set aside.")
+    assert drop not in to_do(live)
+    page.goto(f"{live.url}/drops/{drop}")
+    expect(page.get_by_text("Set aside: not a manifest")).to_be_visible()
+    page.get_by_role("button", name="Take back").click()
+    assert drop in to_do(live)
+    page.get_by_role("button", name="Not a manifest: set aside").click()
+    with live.client() as client:
+        rows = faulty(live, "rows.csv", "NOM")
+        order = {"kind": "rows", "key": rows, "reason": "not a manifest"}
+        assert client.post("/api/v1/to-do/set-aside", json=order).status_code == 409
+        order = {"kind": "refused", "key": drop, "reason": "not a manifest"}
+        client.delete("/api/v1/to-do/set-aside", params={"kind": "refused", "key": drop})
+        assert client.post("/api/v1/to-do/set-aside", json=order).status_code == 200

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openpyxl
 from playwright.sync_api import Browser, Page, expect
 
 from pipeline.core.draft import DraftStatus, RoleChoices
@@ -407,3 +408,52 @@ def test_what_is_added_to_a_profile_leaves_the_rest_as_it_stood() -> None:
         "home": 2,
         "hub": 0,
     }
+
+
+def workbook_of(path: Path, *tabs: tuple[str, list[list[str]]]) -> Path:
+    """Keep a workbook with these sheets, whose cells are all text."""
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in tabs:
+        tab = book.create_sheet(name)
+        for row in rows:
+            tab.append(row)
+    book.save(path)
+    return path
+
+
+def test_the_sheet_that_has_the_headings_is_chosen(live: Live, page: Page, tmp_path: Path) -> None:
+    rows = [line.split(",") for line in manifest("TB", 12).splitlines()]
+    table = [[cell.replace("Consignment", "Tabbed") for cell in row] for row in rows]
+    overview = [["Depot", "Total"], ["Pune", "7"], ["Agra", "5"]]
+    file = workbook_of(
+        tmp_path / "tabbed_1.xlsx", ("Overview", overview), ("Report of today", table)
+    )
+    page.goto(f"{live.url}/couriers")
+    page.get_by_text("Add a courier").click()
+    page.get_by_label("A file of the courier").set_input_files(file)
+    page.get_by_role("button", name="Teach Shipdrop this file").click()
+    chosen = page.get_by_label("Sheet", exact=True)
+    expect(chosen.get_by_role("option")).to_have_text(["Overview", "Report of today"])
+    chosen.select_option("Overview")
+    page.get_by_role("button", name="Show this sheet").click()
+    expect(page.get_by_label("Total is")).to_be_visible()
+    page.get_by_label("Sheet", exact=True).select_option("Report of today")
+    page.get_by_role("button", name="Show this sheet").click()
+    expect(page.get_by_label("Tabbed Ref is")).to_have_value("order_id")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("6 words left (12 rows)")).to_be_visible()
+
+    with live.client() as client, file.open("rb") as opened:
+        check = client.post("/api/v1/checks", files={"files": ("tabbed_2.xlsx", opened)}).json()
+        begun = client.post("/api/v1/teachings", json={"check": check["check"]}).json()
+        path = f"/api/v1/teachings/{begun['teaching']}"
+        assert begun["sheets"] == ["Overview", "Report of today"]
+        other = client.patch(path, json={"version": 0, "sheet": "Overview"}).json()
+        assert (other["sheet"], other["lines"]) == ("Overview", overview)
+        assert [each["heading"] for each in other["columns"]] == ["Depot", "Total"]
+        wrong = client.patch(path, json={"version": 1, "sheet": "Sheet of nobody"})
+        assert wrong.status_code == 409
+        assert client.get(path).json()["sheet"] == "Overview", "nothing was kept of it"
+        back = client.patch(path, json={"version": 1, "sheet": "Report of today"}).json()
+        assert [each["role"] for each in back["columns"]][1] == "order_id"

@@ -35,7 +35,7 @@ _HEAD = 64 * 1024
 #: Excel's own hint in the first line. Excel hides the line, so it counts as no record.
 _SEP = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\r\r\n|\r\n|\r|\n|\Z)', re.IGNORECASE)
 _QUOTE_HINT = (
-    'Close the quote, or write a quote inside a cell twice (""), and drop the file again. '
+    'Close the quote, or write a quote inside a cell twice (""), and upload the file again. '
     "Saving it anew from a spreadsheet program does both."
 )
 

@@ -110,7 +110,7 @@ def _literal_tabs() -> DropRefused:
     return DropRefused(
         Code.HEADER_NOT_FOUND,
         r"The cells are separated by the two characters \t (a backslash and a t), not by tabs.",
-        hint="Export the data again with a comma or a real tab between the cells, and drop that.",
+        hint="Export the data again with a comma or a real tab between the cells, and upload that.",
     )
 
 
@@ -218,5 +218,5 @@ def _empty(name: str) -> DropRefused:
     return DropRefused(
         Code.EMPTY_FILE,
         f"{quoted(name)} is empty.",
-        hint="Export the data again and drop the new file.",
+        hint="Export the data again and upload the new file.",
     )

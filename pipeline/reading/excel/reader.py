@@ -89,12 +89,15 @@ def read_excel(
         else:
             opened.add(index, info)
     if not opened.tables:
-        raise header.refusal(opened.seen) if opened.seen else _empty(name)
+        raise header.refusal(opened.seen, opened.looked) if opened.seen else _empty(name)
     return Manifest(sheets=tuple(opened.tables), notices=tuple(opened.notices), kind=kind)
 
 
 class _Opened(Struct, kw_only=True):
-    """A workbook, and the tables in its sheets so far. ``seen``: rows at their tops."""
+    """A workbook, and the tables in its sheets so far. ``seen``: rows at their tops.
+
+    ``looked``: the sheets that these are of, and how many of each.
+    """
 
     book: CalamineWorkbook
     name: str
@@ -104,6 +107,7 @@ class _Opened(Struct, kw_only=True):
     tables: list[Sheet] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     seen: list[list[str]] = field(default_factory=list)
+    looked: list[tuple[str, int]] = field(default_factory=list)
     used: dict[int, int] = field(default_factory=dict)
 
     def add(self, index: int, info: SheetMetadata) -> None:
@@ -113,7 +117,9 @@ class _Opened(Struct, kw_only=True):
             self.notices.extend(_hidden(info, sheet))
             return
         head = _head(sheet, self.limits.header_search_rows, self.name)
-        self.seen.extend(list(record.cells) for record in head if not is_blank(record.cells))
+        seen = [list(record.cells) for record in head if not is_blank(record.cells)]
+        self.seen.extend(seen)
+        self.looked.append((info.name, len(seen)))
         where = f"sheet {quoted(info.name)}"
         found = find_header(head, self.header, where=where)
         if found is None:
@@ -143,7 +149,7 @@ class _Opened(Struct, kw_only=True):
         if any(self.header.fits(record.cells) for record in head):
             message = (
                 f"The sheet {quoted(info.name)} was not read, as its name says that its rows are "
-                "examples. If they are shipments, give it another name and drop the file again."
+                "examples. If they are shipments, give it another name and upload the file again."
             )
             self.notices.append(Notice(code=Code.EXAMPLE_SHEET, message=message))
 
@@ -163,7 +169,7 @@ def contained(call: Callable[[], _Result], name: str, where: str = "") -> _Resul
         raise DropRefused(
             Code.UNREADABLE,
             f"{quoted(name)} looks like a workbook but cannot be read{where}.",
-            hint="Open it in a spreadsheet program, save it anew as XLSX and drop that.",
+            hint="Open it in a spreadsheet program, save it anew as XLSX and upload that.",
         ) from error
 
 
@@ -308,7 +314,7 @@ def _take(
             Code.UNREADABLE,
             f"Row {first + len(batch)} of sheet {quoted(sheet)} in {quoted(file)} holds a date or "
             "duration that cannot be.",
-            hint="It shows as ##### in a spreadsheet program: correct it and drop the file again.",
+            hint="It shows as ##### in a spreadsheet: correct it and upload the file again.",
         ) from error
     return batch
 
@@ -325,7 +331,7 @@ def _hidden(info: SheetMetadata, sheet: CalamineSheet) -> Iterator[Notice]:
     if sheet.height:
         message = (
             f"The hidden sheet {quoted(info.name)} was not read. If it holds shipments, unhide it "
-            "and drop the file again."
+            "and upload the file again."
         )
         yield Notice(code=Code.HIDDEN_SHEET, message=message)
 
@@ -334,5 +340,5 @@ def _empty(name: str) -> DropRefused:
     return DropRefused(
         Code.EMPTY_FILE,
         f"{quoted(name)} has no visible sheet with anything in it.",
-        hint="Export the data again and drop the new file.",
+        hint="Export the data again and upload the new file.",
     )

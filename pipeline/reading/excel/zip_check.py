@@ -120,7 +120,7 @@ def protected(name: str) -> DropRefused:
     return DropRefused(
         Code.PASSWORD_PROTECTED,
         f"{quoted(name)} is protected with a password.",
-        hint="Save it without a password and drop it again.",
+        hint="Save it without a password and upload it again.",
     )
 
 
@@ -241,7 +241,7 @@ def _damaged(name: str, why: str) -> DropRefused:
     return DropRefused(
         Code.UNREADABLE,
         f"{quoted(name)} is damaged: {why}.",
-        hint="Open it in a spreadsheet program, save it anew and drop that.",
+        hint="Open it in a spreadsheet program, save it anew and upload that.",
     )
 
 
@@ -253,5 +253,5 @@ def _unsafe(name: str, why: str) -> DropRefused:
     return DropRefused(
         Code.UNSAFE_WORKBOOK,
         f"{quoted(name)} is not safe to open: {why}.",
-        hint="Copy the table into a new workbook, or save it as CSV (UTF-8), and drop that.",
+        hint="Copy the table into a new workbook, or save it as CSV (UTF-8), and upload that.",
     )

@@ -45,6 +45,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.rows: list[Sequence[str]] = []
+        self.sheets: Sequence[tuple[str, int]] = ()
 
     def fits(self, cells: Sequence[str]) -> bool:  # noqa: ARG002 - the protocol's signature
         """Return False: nothing is a header yet."""
@@ -53,10 +54,22 @@ class Collector:
     def later(self, headers: Sequence[str]) -> None:
         """Do nothing: nothing is a header yet."""
 
-    def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
+    def refusal(
+        self, seen: Sequence[Sequence[str]], sheets: Sequence[tuple[str, int]] = ()
+    ) -> DropRefused:
         """Keep the rows; the refusal ends the reading."""
-        self.rows = list(seen)
+        self.rows, self.sheets = list(seen), [each for each in sheets if each[1]]
         return no_headings()
+
+    def by_sheet(self) -> dict[str, list[Sequence[str]]]:
+        """Return each sheet's first rows; "" is what a CSV has instead of a sheet's name."""
+        if not self.sheets:
+            return {"": self.rows}
+        found, begin = {}, 0
+        for name, count in self.sheets:
+            found[name] = self.rows[begin : begin + count]
+            begin += count
+        return found
 
 
 class HeadingWords:
@@ -72,7 +85,11 @@ class HeadingWords:
     def later(self, headers: Sequence[str]) -> None:
         """Do nothing: only an exact repeat is passed over."""
 
-    def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:  # noqa: ARG002 - the protocol
+    def refusal(
+        self,
+        seen: Sequence[Sequence[str]],  # noqa: ARG002 - the protocol
+        sheets: Sequence[tuple[str, int]] = (),  # noqa: ARG002 - the protocol
+    ) -> DropRefused:
         """Build the refusal of a file in which the row is not found again."""
         return no_headings()
 

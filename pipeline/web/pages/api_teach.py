@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
+from msgspec.structs import replace
 from pydantic import BaseModel, Field
 
 from pipeline.core.draft import status_key
@@ -66,6 +67,8 @@ class TeachingObject(BaseModel):
     title: str
     name: str
     file_names: list[str]
+    sheet: str = Field(description="The sheet that `lines` are of; empty: a CSV.")
+    sheets: list[str] = Field(description="All sheets that have rows.")
     heading: int = Field(description="Which of `lines` has the headings, from 0.")
     lines: list[list[str]]
     columns: list[Column]
@@ -100,6 +103,9 @@ class Change(BaseModel):
     courier: str | None = Field(default=None, max_length=60)
     title: str | None = Field(default=None, max_length=60)
     file_names: list[Short] | None = Field(default=None, max_length=20)
+    sheet: str | None = Field(
+        default=None, max_length=200, description="The sheet that has the headings."
+    )
     heading: int | None = Field(default=None, ge=0, le=100)
     columns: (
         dict[Annotated[str, Field(pattern=r"^\d{1,5}$")], Role | Literal["nothing", ""]] | None
@@ -186,6 +192,9 @@ def change(front: AtFront, visitor: ByMachine, teaching: Id, said: Change) -> Te
     }
     if values.get("courier") and values["courier"] not in front.site.profiles:
         raise NotThere("There is no courier of that name.")
+    if said.sheet is not None and said.sheet != now.sheet:
+        values |= {"sheet": said.sheet, "heading": said.heading, "roles": None, "words": {}}
+        front.teachings.surveyed(replace(now, **values))  # there is such a sheet
     if said.title is not None:
         title = " ".join(said.title.split())
         values |= {"title": title, "name": name_of(title) if title else ""}
@@ -204,7 +213,7 @@ def change(front: AtFront, visitor: ByMachine, teaching: Id, said: Change) -> Te
             status_key(each.status, each.status_type, each.direction): each.means
             for each in said.words
         }
-        kept = {**now.words, **changed}
+        kept = {**values.get("words", now.words), **changed}
         values["words"] = {key: word for key, word in kept.items() if word in MEANS}
     who = visitor.name or said.who
     return _object(front, front.teachings.change(teaching, said.version, who, **values))
@@ -283,6 +292,8 @@ def _object(front: Front, teaching: Teaching) -> TeachingObject:
         title=teaching.title,
         name=teaching.name,
         file_names=list(teaching.file_names),
+        sheet=_plain(draft.sheet),
+        sheets=[_plain(each) for each in draft.sheets],
         heading=draft.heading,
         lines=[list(line) for line in draft.lines],
         columns=[

@@ -76,7 +76,7 @@ def _card(
         **checked,
         "place": place,
         "courier": courier,
-        "why": words.CHOSEN.get(checked["why"], checked["why"]),
+        "why": words.WHY.get(checked["why"], checked["why"]),
         "left_out": place in kept.left_out,
         "sends": not refused,
         "teachable": bool(refused) and refused["code"] in TEACHABLE,

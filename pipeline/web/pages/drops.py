@@ -17,7 +17,7 @@ from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.read_again import can_be_read_again
 from pipeline.web import drop_view, faults, finding, requests, words
-from pipeline.web.aside import REASONS
+from pipeline.web.aside import NO_MANIFEST, REASONS, REASONS_OF_FILES
 from pipeline.web.corrections import line_of, table_of
 from pipeline.web.front import AtFront, Front, Looker, NotThere, Operator, page, read_form
 from pipeline.web.teaching import TEACHABLE
@@ -202,7 +202,7 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
         "counts": counts,
         "need": drop.need,
         "total": far[0].total if far else sum(counts.values()),
-        "verdict": words.verdict(drop, far[0] if far else None, shut),
+        "verdict": words.on_its_page(words.verdict(drop, far[0] if far else None, shut)),
         "can_retry": requests.can_retry(front.site, drop),
         "can_cancel": requests.can_cancel(drop),
         "can_read_again": can_be_read_again(front.site, drop),
@@ -228,7 +228,8 @@ def drop_page(
         **_family(front, drop),
         **_rows(front, drop, outcome if outcome in _NEEDS else "", code, page_no),
         **_faults(front, drop, full),
-        "reasons": REASONS,
+        "reasons": REASONS_OF_FILES if drop.state is DropState.REFUSED else REASONS,
+        "no_manifest": NO_MANIFEST,
         "teachable": _is_teachable(drop),
         "downloads": drop_view.downloads(front.site, drop),
         "note": note_of(front.site, drop),

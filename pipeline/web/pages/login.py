@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from pipeline.web.access import Right, Visitor, new_session
 from pipeline.web.front import AtFront, Looker, page, read_form, text_of
 from pipeline.web.guarding import cookie
+from pipeline.web.passwords import LONGEST
 from pipeline.web.words import counted
 
 log = structlog.get_logger(__name__)
@@ -20,7 +21,6 @@ log = structlog.get_logger(__name__)
 router = APIRouter()
 
 _STRANGER: Final = Visitor(name="", right=Right.LOOK)
-_LONGEST: Final = 1024
 
 
 @router.get("/login")
@@ -37,7 +37,7 @@ def login_page(request: Request, front: AtFront, next: str = "/") -> Response:  
 async def log_in(request: Request, front: AtFront) -> Response:
     """Take name and password; a new session, or the form again."""
     form = await read_form(request, front, _STRANGER)
-    name, password = text_of(form, "name")[:_LONGEST], text_of(form, "password")[:_LONGEST]
+    name, password = text_of(form, "name")[:LONGEST], text_of(form, "password")[:LONGEST]
     target = _inside(text_of(form, "next", "/"))
     client = request.client.host if request.client else ""
     keys = throttled(name, client)

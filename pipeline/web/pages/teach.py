@@ -8,15 +8,18 @@ from typing import Annotated, Any, Final
 
 import structlog
 from fastapi import APIRouter, Query, Request
+from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.core.draft import DraftStatus, ProfileDraft, status_key
 from pipeline.core.errors import ShipdropError, UsageError
+from pipeline.core.model import DropState
 from pipeline.core.ports import Search
 from pipeline.web import requests, staging, taught_profile, uploads, words
 from pipeline.web.access import Visitor
+from pipeline.web.aside import NO_MANIFEST
 from pipeline.web.front import (
     AtFront,
     Front,
@@ -130,9 +133,19 @@ def _columns(front: Front, teaching: Teaching, wrong: Any) -> dict[str, Any]:  #
             for name in sorted(fits, key=lambda name: (-fits[name], name))
         ],
         "files_called": _called(front, teaching),
+        "refused": _is_refused(front, teaching.drop),
+        "no_manifest": NO_MANIFEST,
         "parcels": (("", "as it is"), (ALL, "all parcels of an order"), (ANY, "one parcel")),
         "step": 1,
     }
+
+
+def _is_refused(front: Front, drop_id: str) -> bool:
+    """Tell whether it is a drop that was refused, and that nobody has seen to."""
+    return any(
+        each.state is DropState.REFUSED and each.to_do
+        for each in front.site.ledger.lines([drop_id] if drop_id else [])
+    )
 
 
 def _looks(looks: Mapping[str, int], filled: int, distinct: int | None, role: str) -> str:
@@ -166,20 +179,22 @@ async def columns(request: Request, front: AtFront, visitor: Operator, teaching:
     found = await run_in_threadpool(front.teachings.get, teaching)
     if found.done:
         return RedirectResponse(found.done, status_code=303)
-    made = await run_in_threadpool(
-        front.teachings.change,
-        teaching,
-        _version(form),
-        visitor.name or text_of(form, "who").strip(),
-        **_said_of_columns(form, found),
-    )
-    if not text_of(form, "go"):
+    made = await run_in_threadpool(_kept, front, visitor, form, found)
+    if text_of(form, "go") != "words":
         return RedirectResponse(f"/teach/{teaching}", status_code=303)
     wrong = await run_in_threadpool(_wrong, front, made)
     if wrong:
         values = await run_in_threadpool(_columns, front, made, wrong)
         return await show(request, "teach.html", values, visitor=visitor, status=422)
     return RedirectResponse(f"/teach/{teaching}/words", status_code=303)
+
+
+def _kept(front: Front, visitor: Visitor, form: FormData, before: Teaching) -> Teaching:
+    values = _said_of_columns(form, before)
+    if "sheet" in values:
+        front.teachings.surveyed(replace(before, **values))  # there is such a sheet
+    who = visitor.name or text_of(form, "who").strip()
+    return front.teachings.change(before.id, _version(form), who, **values)
 
 
 def _wrong(front: Front, teaching: Teaching) -> list[str]:
@@ -203,6 +218,9 @@ def _said_of_columns(form: FormData, before: Teaching) -> dict[str, Any]:
         "file_names": tuple(each.casefold() for each in _listed(text_of(form, "file_names"))),
         "parcels": text_of(form, "parcels") if text_of(form, "parcels") in {ALL, ANY} else "",
     }
+    sheet = text_of(form, "sheet", before.sheet)[:200]
+    if text_of(form, "go") == "sheet" and sheet != before.sheet:
+        return {**values, "sheet": sheet, "heading": None, "roles": None, "words": {}}
     heading = text_of(form, "heading")
     if heading.isdecimal() and len(heading) < 4 and int(heading) != before.heading:
         return {**values, "heading": int(heading), "roles": None, "words": {}}

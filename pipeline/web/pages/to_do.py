@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.web.access import Visitor
-from pipeline.web.aside import OF_DROPS, REASONS, leave_aside, take_back_thing
+from pipeline.web.aside import OF_DROPS, REASONS, REASONS_OF_FILES, leave_aside, take_back_thing
 from pipeline.web.front import (
     AtFront,
     Front,
@@ -45,7 +45,7 @@ def to_do_page(
         "most": MOST,
         "put_off": front.to_do.put_off(),
         "last": max(front.tally.drops(), key=lambda each: each.received_at, default=None),
-        "reasons": REASONS,
+        "reasons": {kind: REASONS_OF_FILES if kind == "refused" else REASONS for kind in items},
         "said": said,
     }
     return page(request, "to_do.html", values, visitor=visitor)

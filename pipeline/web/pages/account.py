@@ -1,0 +1,132 @@
+"""One's own account: the password, and how long one stays logged in."""
+
+import math
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from pipeline.core.errors import ShipdropError
+from pipeline.web.access import Visitor
+from pipeline.web.front import (
+    AtFront,
+    Front,
+    Looker,
+    page,
+    read_form,
+    session_of,
+    text_of,
+)
+from pipeline.web.guarding import cookie
+from pipeline.web.pages.login import throttled
+from pipeline.web.passwords import LONGEST, RULES
+from pipeline.web.people import KEPT, ROLES, NotChanged, WrongPassword
+from pipeline.web.templating import address
+from pipeline.web.words import counted
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter()
+
+_STAYS = "stays"
+
+
+@router.get("/account")
+def account_page(request: Request, front: AtFront, visitor: Looker, said: str = "") -> Response:
+    """Show who one is, and the form for another password."""
+    told = "Your password was changed. You are logged out everywhere else."
+    return _shown(request, front, visitor, told=told if said == "changed" else "")
+
+
+@router.post("/account/password")
+async def change_password(request: Request, front: AtFront, visitor: Looker) -> Response:
+    """Take the password of now and a new one, twice."""
+    form = await read_form(request, front, visitor)
+    old, new = text_of(form, "old")[: LONGEST + 1], text_of(form, "new")[: LONGEST + 1]
+    try:
+        if new != text_of(form, "again"):
+            raise NotChanged("The two new passwords differ. Type the new one twice.")
+        await run_in_threadpool(choose_password, request, front, visitor, old, new)
+    except (NotChanged, TooOften) as error:
+        status = 429 if isinstance(error, TooOften) else 422
+        return _shown(request, front, visitor, wrong=error.message, status=status)
+    response = RedirectResponse(address("/account", said="changed"), status_code=303)
+    keep_logged_in(request, front, response)
+    return response
+
+
+def keep_logged_in(request: Request, front: Front, response: Response) -> None:
+    """Give whoever just changed the own password a session in the place of the one that ended."""
+    before = request.scope["session"]
+    session = front.access.begin_again(before)
+    if session is not None:
+        front.unsaved.move(before, session)
+        response.headers["set-cookie"] = cookie(session, request.url.scheme)
+
+
+class TooOften(ShipdropError):
+    """Raised after many wrong passwords: the next try has to wait."""
+
+
+def choose_password(request: Request, front: Front, visitor: Visitor, old: str, new: str) -> None:
+    """Give a visitor a new password, by the one of now. Wrong tries wait as those of a log-in do.
+
+    Raises NotChanged, TooOften, StorageError.
+    """
+    if not visitor.name or visitor.by_token:
+        raise NotChanged("You have no password here.")
+    keys = throttled(visitor.name, request.client.host if request.client else "")
+    wait = front.access.throttle.wait(*keys)
+    if wait > 0:
+        raise TooOften(f"Too many attempts. Try again in {counted(math.ceil(wait), 'second')}.")
+    front.access.throttle.failed(*keys)
+    try:
+        front.people.choose_password(visitor.name, old, new)
+    except WrongPassword:
+        log.warning("web.password_refused", user=visitor.name)
+        raise
+    except NotChanged:
+        front.access.throttle.succeeded(*keys)
+        raise
+    front.access.throttle.succeeded(*keys)
+
+
+@router.get("/session")
+def session_left(request: Request, _front: AtFront, visitor: Looker, said: str = "") -> Response:
+    """Return the warning before the end of a session, or what waits until it is due."""
+    stays = said == _STAYS
+    return page(request, "_session.html", {"stays": stays}, visitor=visitor)
+
+
+@router.post("/account/stay")
+async def stay(request: Request, front: AtFront, visitor: Looker) -> Response:
+    """Let the session last as long as a new one."""
+    await read_form(request, front, visitor)
+    front.access.stay(request.scope["session"])
+    by_script = request.headers.get("hx-request")
+    target = address("/session", said=_STAYS) if by_script else "/account"
+    return RedirectResponse(target, status_code=303)
+
+
+def _shown(
+    request: Request,
+    front: Front,
+    visitor: Visitor,
+    *,
+    told: str = "",
+    wrong: str = "",
+    status: int = 200,
+) -> Response:
+    user = front.people.users().get(visitor.name)
+    values: dict[str, Any] = {
+        "role": ROLES[visitor.right],
+        "kept": KEPT if front.people.is_kept(visitor.name) else "",
+        "has_password": bool(user and user.password),
+        "rules": RULES,
+        "told": told,
+        "wrong": wrong,
+        "ending": session_of(request, visitor),
+    }
+    return page(request, "account.html", values, visitor=visitor, status=status)

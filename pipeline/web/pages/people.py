@@ -1,0 +1,118 @@
+"""People: who may use the page, and in which role; for managers."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.responses import RedirectResponse, Response
+
+from pipeline.core.errors import UsageError
+from pipeline.web.access import Right, Visitor
+from pipeline.web.front import AtFront, Front, Manager, page, read_form, text_of
+from pipeline.web.passwords import LONGEST, RULES
+from pipeline.web.people import ROLES, NotChanged
+from pipeline.web.templating import address
+
+router = APIRouter()
+
+_MAY: Final = {
+    Right.LOOK: "sees everything and changes nothing",
+    Right.OPERATE: "uploads, corrects and sends files, and teaches couriers",
+    Right.MANAGE: "does all of this, and says who may do what",
+}
+
+
+@router.get("/people")
+def people_page(
+    request: Request,
+    front: AtFront,
+    visitor: Manager,
+    said: Annotated[str, Query(max_length=500)] = "",
+) -> Response:
+    """List everybody who may log in, with what was changed."""
+    return _shown(request, front, visitor, told=said)
+
+
+@router.post("/people")
+async def add_person(request: Request, front: AtFront, visitor: Manager) -> Response:
+    """Add somebody."""
+    form = await read_form(request, front, visitor)
+    name, role = text_of(form, "name").strip(), text_of(form, "role")
+    password = text_of(form, "password")[: LONGEST + 1]
+    try:
+        await run_in_threadpool(front.people.add, visitor.name, name, right_of(role), password)
+    except NotChanged as error:
+        given = {"name": name, "role": role}
+        return _shown(request, front, visitor, wrong=error.message, given=given, status=422)
+    return _back(f"{name} can log in now. Tell them the password: it is not shown again.")
+
+
+@router.post("/people/change")
+async def change_person(request: Request, front: AtFront, visitor: Manager) -> Response:
+    """Change somebody: the role, off or on, a new password; or take them off the list."""
+    form = await read_form(request, front, visitor)
+    try:
+        told = await run_in_threadpool(_changed, front, visitor, form)
+    except NotChanged as error:
+        words = f"{error.message} {error.hint}".strip()
+        return _shown(request, front, visitor, wrong=words, status=409)
+    return _back(told)
+
+
+def _changed(front: Front, visitor: Visitor, form: FormData) -> str:
+    people, by = front.people, visitor.name
+    name, go = text_of(form, "person"), text_of(form, "go")
+    given = text_of(form, "version")
+    version = int(given) if given.isdecimal() and len(given) < 10 else None
+    if go == "role":
+        role = right_of(text_of(form, "role"))
+        people.change(by, name, role=role, version=version)
+        return f"{name} is {ROLES[role].lower()} now."
+    if go in {"off", "on"}:
+        people.change(by, name, off=go == "off", version=version)
+        return f"{name} can {'not log in any more' if go == 'off' else 'log in again'}."
+    if go == "password":
+        password = text_of(form, "password")[: LONGEST + 1]
+        people.change(by, name, password=password, version=version)
+        return f"{name} has a new password, and is logged out. Tell them: it is not shown again."
+    if go == "remove":
+        people.remove(by, name, version)
+        return f"{name} is removed."
+    raise UsageError("Choose what to change.")
+
+
+def right_of(role: str) -> Right:
+    """Return the role of that name. Raises UsageError."""
+    try:
+        return Right(role)
+    except ValueError:
+        raise UsageError("Choose one of the roles.") from None
+
+
+def _back(told: str) -> Response:
+    return RedirectResponse(address("/people", said=told), status_code=303)
+
+
+def _shown(
+    request: Request,
+    front: Front,
+    visitor: Visitor,
+    *,
+    told: str = "",
+    wrong: str = "",
+    given: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    everybody = front.people.everybody()
+    values: dict[str, Any] = {
+        "everybody": everybody,
+        "changes": front.people.changes()[:100],
+        "roles": ROLES,
+        "may": _MAY,
+        "rules": RULES,
+        "told": told,
+        "wrong": wrong,
+        "given": given or {"name": "", "role": "operate" if everybody else "manage"},
+    }
+    return page(request, "people.html", values, visitor=visitor, status=status)

@@ -1,0 +1,438 @@
+"""The people who may use the page: those of the settings, and those that a manager added.
+
+The latter are in ``state/web/people.json`` with the history of what was changed; it is written as a
+whole, under a lock that all machines of a root share, and read again when it changed. Who is named
+in the settings is kept there: shown, and changed nowhere else.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import threading
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.core.errors import SettingsError, ShipdropError
+from pipeline.core.model import stamp
+from pipeline.core.ports import Clock
+from pipeline.service.settings import WebSettings, WebUser
+from pipeline.storage.durable_files import make_directory, storing, sync_directory, write_synced
+from pipeline.web.access import Right, User
+from pipeline.web.passwords import hash_password, password_fits, password_problem
+
+log = structlog.get_logger(__name__)
+
+_NAME: Final = re.compile(r"[^\W_][\w.@+ -]{0,58}[\w.@+-]|[^\W_]")
+_OWNER_ONLY: Final = 0o600
+_SEEN_SECONDS: Final = 60.0
+_CHANGES: Final = 2_000
+"""Changes that the history keeps, the newest ones."""
+
+
+KEPT: Final = "This person is kept by your administrator, in the settings, and is not changed here."
+ROLES: Final[Mapping[Right, str]] = {
+    Right.LOOK: "Read-only",
+    Right.OPERATE: "Operator",
+    Right.MANAGE: "Manager",
+}
+
+
+class NotChanged(ShipdropError):
+    """Raised for a change of who may do what that cannot be made: nothing was changed."""
+
+
+class NobodyThere(NotChanged):
+    """There is nobody of that name."""
+
+
+class WrongPassword(NotChanged):
+    """The password of now, which has to be given with a new one, does not fit."""
+
+
+class Person(Struct, frozen=True, kw_only=True):
+    """Somebody whom a manager added. ``password``: its hash; ``version`` grows by each change."""
+
+    name: str
+    role: Right
+    password: str
+    off: bool = False
+    must_choose: bool = False
+    version: int = 1
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """A change of who may do what: who made it (``by``, "" where nobody logs in), and to whom.
+
+    ``at``: UTC, ISO 8601.
+    """
+
+    at: str
+    by: str
+    name: str
+    did: str
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """Somebody as managers see them. ``kept``: named in the settings, so not changed here."""
+
+    name: str
+    role: Right
+    off: bool
+    kept: bool
+    must_choose: bool
+    has_password: bool
+    version: int
+    seen: datetime | None
+
+
+class _Book(Struct, frozen=True, kw_only=True):
+    people: tuple[Person, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+class People:
+    """Knows the users of a root's page. Safe from several threads and machines."""
+
+    def __init__(self, root: Path, web: WebSettings, clock: Clock) -> None:
+        """Read who there is. Raises SettingsError where the list cannot be read."""
+        self._path = root / "state" / "web" / "people.json"
+        self._clock = clock
+        self._kept = {name: _kept(name, user) for name, user in web.users.items()}
+        self._lock = threading.Lock()
+        self._identity: tuple[int, ...] | None = None
+        self._book = _Book()
+        self._users: Mapping[str, User] = self._kept
+        self._seen_at: dict[str, float] = {}
+        if self._path.exists():
+            try:
+                with self._path.open("rb") as file:
+                    self._take_over(_identity(file.fileno()), _decoded(file.read()))
+            except (OSError, msgspec.MsgspecError) as error:
+                raise SettingsError(
+                    f"The list of people {self._path} cannot be read, so nobody could log in.",
+                    hint="Put a backup in its place, or take it away: then those of web.users "
+                    "alone may log in.",
+                ) from error
+
+    def users(self) -> Mapping[str, User]:
+        """Return everybody by name, as it stands now; whoever is switched off, too."""
+        self._look()
+        return self._users
+
+    def everybody(self) -> list[Known]:
+        """List everybody for managers, by name."""
+        self._look()
+        versions = {each.name: each.version for each in self._book.people}
+        listed = [
+            Known(
+                name=user.name,
+                role=user.right,
+                off=user.off,
+                kept=user.name in self._kept,
+                must_choose=user.must_choose,
+                has_password=bool(user.password),
+                version=versions.get(user.name, 0),
+                seen=self._seen(user.name),
+            )
+            for user in self._users.values()
+        ]
+        return sorted(listed, key=lambda each: each.name.casefold())
+
+    def changes(self) -> list[Change]:
+        """List what was changed, the newest first."""
+        self._look()
+        return list(reversed(self._book.changes))
+
+    def is_kept(self, name: str) -> bool:
+        """Tell whether somebody is named in the settings."""
+        return name in self._kept
+
+    def saw(self, name: str) -> None:
+        """Note that somebody was here. Nothing fails where that cannot be kept."""
+        now = self._clock.monotonic()
+        with self._lock:
+            if not name or now - self._seen_at.get(name, -_SEEN_SECONDS) < _SEEN_SECONDS:
+                return
+            self._seen_at[name] = now
+        path, at = self._seen_path(name), self._clock.now().timestamp()
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            os.utime(path, (at, at))
+
+    def add(self, by: str, name: str, role: Right, password: str) -> None:
+        """Add somebody, who has to choose another password after the first log-in.
+
+        Asked for twice it is done once. Raises NotChanged, StorageError.
+        """
+        name = unicodedata.normalize("NFC", name.strip())
+        if not _NAME.fullmatch(name):
+            raise NotChanged(
+                "A name begins with a letter or a digit, and has up to 60 letters, digits, spaces "
+                "or any of . - + @ _ in it."
+            )
+        self._check_password(password, name)
+        stored = hash_password(password)
+        made = Person(name=name, role=role, password=stored, must_choose=bool(by))
+
+        def make(book: _Book) -> tuple[_Book, list[str]]:
+            others = {each.casefold(): each for each in self._names(book)}
+            there = others.get(name.casefold())
+            if there is not None:
+                found = [each for each in book.people if (each.name, each.role) == (name, role)]
+                if any(password_fits(password, each.password) for each in found):
+                    return book, []  # the second click on a button
+                raise NotChanged(f"There is somebody called {there} already.")
+            first = not self._names(book)
+            if first and role is not Right.MANAGE:
+                raise NotChanged(
+                    "The first person has to be a manager, or nobody could add others."
+                )
+            people = (*book.people, made)
+            return replace(book, people=people), [f"added as {ROLES[role].lower()}"]
+
+        self._change(by, name, make)
+
+    def change(
+        self,
+        by: str,
+        name: str,
+        *,
+        role: Right | None = None,
+        off: bool | None = None,
+        password: str | None = None,
+        version: int | None = None,
+    ) -> None:
+        """Change what is given of somebody; a new password or *off* ends their sessions.
+
+        ``version``: as it was when ``by`` looked. Raises NotChanged, StorageError.
+        """
+        stored = ""
+        if password is not None:
+            self._check_password(password, name)
+            stored = hash_password(password)
+
+        def make(person: Person) -> tuple[Person, list[str]]:
+            did = []
+            if role not in {None, person.role}:
+                person = replace(person, role=role)
+                did.append(f"made {ROLES[person.role].lower()}")
+            if off not in {None, person.off}:
+                person = replace(person, off=off)
+                did.append("switched off" if off else "switched on")
+            if password is not None and not password_fits(password, person.password):
+                person = replace(person, password=stored, must_choose=by != name)
+                did.append("given a new password")
+            return person, did
+
+        self._change_person(by, name, version, make)
+
+    def choose_password(self, name: str, old: str, new: str) -> None:
+        """Change one's own password, by the one before; all sessions of it end.
+
+        Raises NotChanged, StorageError.
+        """
+        user = self.users().get(name)
+        if user is None or not password_fits(old, user.password):
+            raise WrongPassword("The password of now is wrong.")
+        if self.is_kept(name):
+            raise NotChanged(KEPT)
+        self._check_password(new, name)
+        if new == old:
+            raise NotChanged("This is the password you have. Choose another one.")
+        made, before = hash_password(new), user.password
+
+        def make(person: Person) -> tuple[Person, list[str]]:
+            if person.password != before:
+                raise NotChanged("Your password was changed a moment ago. Log in again.")
+            made_own = replace(person, password=made, must_choose=False)
+            return made_own, ["chose a new password"]
+
+        self._change_person(name, name, None, make, own=True)
+
+    def remove(self, by: str, name: str, version: int | None = None) -> None:
+        """Take somebody off the list. Raises NotChanged, StorageError."""
+
+        def make(book: _Book) -> tuple[_Book, list[str]]:
+            _current(self._person(book, name), version)
+            left = tuple(each for each in book.people if each.name != name)
+            return replace(book, people=left), ["removed"]
+
+        self._change(by, name, make)
+
+    def _change_person(
+        self,
+        by: str,
+        name: str,
+        version: int | None,
+        make: Callable[[Person], tuple[Person, list[str]]],
+        *,
+        own: bool = False,
+    ) -> None:
+        def made(book: _Book) -> tuple[_Book, list[str]]:
+            before = self._person(book, name)
+            person, did = make(before)
+            if did:
+                _current(before, version)
+                person = replace(person, version=before.version + 1)
+            people = tuple(person if each is before else each for each in book.people)
+            return replace(book, people=people), did
+
+        self._change(by, name, made, own=own)
+
+    def _change(
+        self,
+        by: str,
+        name: str,
+        make: Callable[[_Book], tuple[_Book, list[str]]],
+        *,
+        own: bool = False,
+    ) -> None:
+        """Read the list, change it and write it, while nobody else does."""
+        with self._alone():
+            self._look()
+            before = self._book
+            if not own and by and not self._may_manage(before, by):
+                raise NotChanged("You are no manager any more, so nothing was changed.")
+            made, did = make(before)
+            if not did:
+                return
+            if self._managers(before) and not self._managers(made):
+                raise NotChanged(
+                    f"{name} is the only manager who can log in, so nothing was changed.",
+                    hint="Make somebody else a manager first.",
+                )
+            at = stamp(self._clock.now())
+            notes = [Change(at=at, by=by, name=name, did=each) for each in did]
+            self._write(replace(made, changes=(*made.changes, *notes)[-_CHANGES:]))
+        log.info("web.people_changed", user=by, person=name, did=did)
+
+    def _may_manage(self, book: _Book, name: str) -> bool:
+        user = self._with(book).get(name)
+        return user is not None and not user.off and user.right is Right.MANAGE
+
+    def _managers(self, book: _Book) -> list[str]:
+        """List the managers who can log in: without one, nobody could let anybody in."""
+        users = self._with(book).values()
+        return [each.name for each in users if each.password and self._may_manage(book, each.name)]
+
+    def _names(self, book: _Book) -> list[str]:
+        return list(self._with(book))
+
+    def _person(self, book: _Book, name: str) -> Person:
+        if self.is_kept(name):
+            raise NotChanged(KEPT)
+        for each in book.people:
+            if each.name == name:
+                return each
+        raise NobodyThere(
+            "There is nobody of that name.", hint="Somebody else may have removed them."
+        )
+
+    def _check_password(self, password: str, name: str) -> None:
+        problem = password_problem(password, name)
+        if problem:
+            raise NotChanged(problem)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        path = self._path.with_suffix(".lock")
+        with storing("write", path):
+            make_directory(path.parent)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
+        with os.fdopen(handle, "r+b") as file:
+            with storing("lock", path):
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _look(self) -> None:
+        """Read the list again where it changed. One that cannot be read changes nothing."""
+        try:
+            with self._path.open("rb") as file:  # opened, so that a network share tells what is now
+                identity = _identity(file.fileno())
+                if identity == self._identity:
+                    return
+                data = file.read()
+            self._take_over(identity, _decoded(data))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            log.warning("web.people_unreadable", reason=error.strerror)
+        except msgspec.MsgspecError:
+            with self._lock:
+                self._identity = identity  # told once, and looked at again when it changes
+            log.warning("web.people_unreadable", reason="it is no list of people")
+
+    def _take_over(self, identity: tuple[int, ...], book: _Book) -> None:
+        with self._lock:
+            self._book, self._users, self._identity = book, self._with(book), identity
+
+    def _write(self, book: _Book) -> None:
+        temporary = self._path.with_name(f".{self._path.name}.tmp")
+        with storing("write", self._path):
+            write_synced(temporary, [msgspec.json.encode(book)], mode=_OWNER_ONLY)
+            temporary.replace(self._path)
+            sync_directory(self._path.parent)
+        self._look()
+
+    def _with(self, book: _Book) -> dict[str, User]:
+        """Return everybody; the settings go before the list."""
+        added = {
+            each.name: User(
+                name=each.name,
+                right=each.role,
+                password=each.password,
+                off=each.off,
+                must_choose=each.must_choose,
+            )
+            for each in book.people
+        }
+        return {**added, **self._kept}
+
+    def _seen(self, name: str) -> datetime | None:
+        try:
+            return datetime.fromtimestamp(self._seen_path(name).stat().st_mtime, UTC)
+        except OSError:
+            return None
+
+    def _seen_path(self, name: str) -> Path:
+        """Return a file whose time is when somebody was here last: nothing is written into it."""
+        return self._path.parent / "seen" / hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def _kept(name: str, user: WebUser) -> User:
+    password, token = user.password_hash, user.token_hash
+    return User(
+        name=name,
+        right=Right(user.role),
+        password=password.get_secret_value() if password else "",
+        token=token.get_secret_value() if token else "",
+    )
+
+
+def _identity(handle: int) -> tuple[int, ...]:
+    found = os.fstat(handle)
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _decoded(data: bytes) -> _Book:
+    return msgspec.json.decode(data, type=_Book)
+
+
+def _current(person: Person, version: int | None) -> None:
+    """Refuse a change of somebody who was changed since they were shown. Raises NotChanged."""
+    if version is not None and version != person.version:
+        raise NotChanged(
+            f"{person.name} was changed meanwhile, so nothing was done.",
+            hint="See what stands now, then decide.",
+        )
