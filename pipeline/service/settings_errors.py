@@ -246,7 +246,8 @@ def _allowed(field: FieldInfo, *, of_list: bool) -> str:
     """Say what a field must be, from its type and its bounds; ``of_list``: one of its values."""
     kind = field.annotation
     if get_origin(kind) is Literal:
-        return "be " + " or ".join(f'"{choice}"' for choice in get_args(kind))
+        *others, last = [f'"{choice}"' for choice in get_args(kind)]
+        return f"be {', '.join(others)} or {last}"
     if not of_list and (example := _EXAMPLES.get(get_origin(kind))):
         return f"look like {example}"
     plain = next((each for each in (kind, *get_args(kind)) if each in _KINDS), str)

@@ -65,7 +65,7 @@ def test_the_nearest_headings_are_offered_for_each_missing_role() -> None:
 )
 def test_data_and_titles_are_not_called_headings(rows: list[list[str]]) -> None:
     told = refusal(*rows)
-    assert told.message.endswith("none of its rows looks like a heading row.")
+    assert told.message.endswith("None of its rows looks like a heading row.")
     for cell in (cell for row in rows for cell in row):
         assert cell not in told.message
 
