@@ -63,9 +63,9 @@ def shape(row: RowShape, _: Place) -> str:
         )
     if row.surplus:
         return (
-            f": {quoted(row.surplus)} is beyond the last column, {quoted(row.heading)}. The row "
-            "has a cell too many, probably because of a comma inside a cell: put the text with the "
-            "comma in double quotes."
+            f": {quoted(row.surplus)} stands beyond the last column, {quoted(row.heading)}. The "
+            "row has a cell too many, probably because of a comma inside a cell: put the text with "
+            "the comma in double quotes."
         )
     text = (
         f": {counted(row.missing, 'cell')} missing at the end, from {quoted(row.heading)} on. Fill "

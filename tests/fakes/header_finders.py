@@ -20,7 +20,11 @@ class ExactHeader:
     def later(self, headers: Sequence[str]) -> None:
         """Return None: only an exact repeat of the header is known below it."""
 
-    def refusal(self, seen: Sequence[Sequence[str]]) -> DropRefused:
+    def refusal(
+        self,
+        seen: Sequence[Sequence[str]],
+        sheets: Sequence[tuple[str, int]] = (),  # noqa: ARG002 - the protocol's signature
+    ) -> DropRefused:
         """Return a refusal and remember what was seen."""
         self.seen = [list(cells) for cells in seen]
         return DropRefused(Code.HEADER_NOT_FOUND, f"No header in {self.seen[:3]!r}.")

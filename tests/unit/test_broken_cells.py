@@ -47,7 +47,7 @@ def test_an_error_where_an_update_is_decided_rejects_the_row(
 
 def test_the_words_tell_an_error_from_a_result_that_is_missing() -> None:
     assert '"#REF!" is the error of a formula' in with_error("Status").one["message"]
-    assert "save it and drop that" in with_error("Status", UNCALCULATED).one["message"]
+    assert "save it and upload that" in with_error("Status", UNCALCULATED).one["message"]
 
 
 def test_an_error_in_the_id_is_a_missing_id() -> None:

@@ -154,7 +154,7 @@ def test_what_to_fix_is_grouped_and_shows_the_files_own_values() -> None:
         ["ID_MISSING", "Order Id", 1, None, None, None, "None.", "Enter it.", None],
         [None, None, 1, "(empty)", 2, "an id", None, None, "Row 2 is wrong."],
     ]
-    assert "drop this file" in fixes["A8"].value
+    assert "upload this file" in fixes["A8"].value
 
 
 def test_a_value_to_fix_leads_to_its_first_cell() -> None:
