@@ -5,10 +5,7 @@ stranger's file like any other.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
-
-from msgspec.structs import replace
 
 from pipeline.core.draft import (
     DraftColumn,
@@ -30,6 +27,7 @@ from pipeline.validation.draft.column_profile import (
     StatusCount,
     count_statuses,
     likely_header,
+    no_headings,
     survey,
 )
 from pipeline.validation.draft.profile_draft import draft_profile, suggestion
@@ -156,21 +154,15 @@ def _header(sheets: _Sheets, choices: RoleChoices) -> tuple[str, Sequence[str]]:
     """
     if choices.sheet and choices.sheet not in sheets:
         raise UsageError(f"There is no sheet {quoted(choices.sheet)} with rows in the file.")
-    profiles = builtin_profiles().values()
     looked = {choices.sheet: sheets[choices.sheet]} if choices.sheet else sheets
+    # Whoever chose sheet or row has seen it: a row that does not look like headings will do.
+    chosen = bool(choices.sheet) or choices.heading is not None
+    found = likely_header(looked, builtin_profiles().values())
+    if found is None and not chosen:
+        raise no_headings()
+    sheet, row = found or next((name, rows[0]) for name, rows in looked.items())
     if choices.heading is None:
-        first = [row for rows in looked.values() for row in rows]
-        try:
-            found = likely_header(first, profiles)
-        except DropRefused:
-            if not choices.sheet:
-                raise
-            found = first[0]  # somebody looks at the sheet, and says which row it is
-        return next((name, row) for name, rows in looked.items() for row in rows if row == found)
-    sheet = next(iter(looked))
-    if len(looked) > 1:
-        with suppress(DropRefused):  # what is chosen is a row of the sheet that was shown
-            sheet, _ = _header(sheets, replace(choices, heading=None))
+        return sheet, row
     if not 0 <= choices.heading < len(sheets[sheet]):
         raise UsageError("There is no such row among the first ones of the file.")
     return sheet, sheets[sheet][choices.heading]

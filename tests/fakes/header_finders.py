@@ -23,7 +23,7 @@ class ExactHeader:
     def refusal(
         self,
         seen: Sequence[Sequence[str]],
-        sheets: Sequence[tuple[str, int]] = (),  # noqa: ARG002 - the protocol's signature
+        sheets: Sequence[tuple[str, int]] = (),
     ) -> DropRefused:
         """Return a refusal and remember what was seen."""
         self.seen = [list(cells) for cells in seen]

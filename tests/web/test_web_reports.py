@@ -36,7 +36,6 @@ def test_the_report_of_days_couriers_and_faults_is_the_pages(live: Live) -> None
             1,
             "rows",
         )
-        assert sum(each["calls"] for each in told["hours"]) >= 2
         assert all(each["most_ms"] >= 0 for each in told["hours"])
 
         one = client.get("/api/v1/reports", params={"days": 7, "courier": "dtdc"}).json()

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,7 +19,7 @@ from pipeline.validation.order_ids import canonical_ids
 from pipeline.validation.status_resolution import status_cells
 from schemas.codes import Code
 from schemas.courier import DateRule, Profile
-from schemas.folding import fold, is_absent
+from schemas.folding import fold, fold_header, is_absent
 from schemas.headings import trimmed
 from schemas.vocabulary import CellKind
 
@@ -103,14 +103,21 @@ def no_headings() -> DropRefused:
     )
 
 
-def likely_header(rows: Sequence[Sequence[str]], profiles: Iterable[Profile]) -> Sequence[str]:
-    """Choose the row of headings. Raises ``DropRefused`` (``HEADER_NOT_FOUND``)."""
+def likely_header(
+    sheets: Mapping[str, Sequence[Sequence[str]]], profiles: Iterable[Profile]
+) -> tuple[str, Sequence[str]] | None:
+    """Choose the sheet and its row of headings, the one with the most that are known; None: none.
+
+    ``sheets``: the first rows of each.
+    """
     known = {a for p in profiles for aliases in p.headers.values() for a in aliases}
     statuses = {status for p in profiles for status in p.statuses.shown}
-    row = heading_row(rows, known, statuses)
-    if not row:
-        raise no_headings()
-    return row
+    found = [
+        (name, row) for name, rows in sheets.items() if (row := heading_row(rows, known, statuses))
+    ]
+    return max(
+        found, key=lambda one: sum(fold_header(cell) in known for cell in one[1]), default=None
+    )
 
 
 class ColumnFacts(Struct, kw_only=True):
