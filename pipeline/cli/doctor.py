@@ -54,7 +54,7 @@ def examine(site: Site, config: Path | None = None) -> list[Diagnosis]:
     """Look at everything, and change nothing; ``config``: the file that ``--config`` names."""
     findings = _guarded(_folders, site)
     complete = all(each.fine for each in findings)
-    inside = (_disk, _filesystem, _ledger, _service, _waiting) if complete else ()
+    inside = (_disk, _filesystem, _ledger, _service, _waiting) if complete else (_service,)
     outside = (_profiles, _clock, partial(_secrets, config=config), _token_file, _api)
     for look in (*inside, *outside):
         findings += _guarded(look, site)

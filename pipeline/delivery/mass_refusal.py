@@ -161,6 +161,7 @@ class MassRefusal:
         return Shut(
             held=True,
             arguable=True,
+            status=int(what) if what.isdecimal() else None,
             reason=f"The API gives every call the same answer ({what}) and takes none: "
             f"{self._words or 'without a word'}",
             hint="Most likely it is not the rows: check api.base_url and what stands between. "

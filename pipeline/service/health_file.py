@@ -110,6 +110,11 @@ class HealthFile(Struct, frozen=True, kw_only=True):
     open_drops: int = 0
 
     @property
+    def refuses_login(self) -> bool:
+        """Return True when nothing is sent since we are not let in, or cannot get a token."""
+        return self.token_is_refused or (self.api == "held" and self.api_status is None)
+
+    @property
     def token_is_refused(self) -> bool:
         """Return True when the API said that it does not know or let us in."""
         return self.api == "held" and self.api_status in {401, 403, 407}

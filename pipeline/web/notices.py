@@ -226,7 +226,8 @@ def _ended(drop: DropLine) -> str:
 def _begins(trouble: Trouble, pulse: HealthFile) -> str:
     words = _WORDS[trouble.what]
     if trouble.what == "api":
-        words = "Fynd refuses our login" if pulse.api == "held" else "Fynd is not answering"
+        held = "refuses our login" if pulse.refuses_login else "takes nothing"
+        words = f"Fynd {held if pulse.api == 'held' else 'is not answering'}"
     else:
         words = f"Trouble with {words}"
     said = f"{words}: {trouble.reason} {trouble.hint}".strip()

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from tests.acceptance.crew import Crew, crew_on, name_of
 from tests.acceptance.drops_compared import histories
-from tests.acceptance.harness import orders, sheet, until
+from tests.acceptance.harness import REPOSITORY, Running, orders, sheet, until
 from tests.postgres import PrivatePostgres, missing, private_postgres
 
 ROWS = 2400
@@ -105,6 +106,49 @@ def test_a_frozen_worker_is_taken_over_and_does_no_harm_when_it_wakes(
     crew.root.drop("next.csv", orders(40))
     crew.closed(2)
     assert crew.root.of("next").counts == {"accepted": 40}
+
+
+FREEZES_BEFORE_A_CALL = """
+import os, signal
+from pipeline.service import sending
+
+asks, left = sending.PresentApi._still_here, [12]
+
+def asks_and_freezes(api):
+    asks(api)
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+sending.PresentApi._still_here = asks_and_freezes
+"""
+"""Run at the start of a worker: it freezes between its last question and its twelfth call."""
+
+
+def test_a_call_that_was_about_to_leave_a_frozen_worker_is_at_most_what_comes_twice(
+    crew: Crew, api: SandboxHandle, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(FREEZES_BEFORE_A_CALL)
+    crew.start(1)
+    path = f"PYTHONPATH={tmp_path}:{REPOSITORY}"
+    (frozen,) = crew.start(1, root=replace(crew.root, prefix=("env", path)))
+    crew.root.drop("big.csv", orders(ROWS))
+    until(lambda: is_stopped(frozen), what="the frozen one")
+    crew.closed(1)
+    assert_all_accepted_once(crew, api, ROWS)
+    before, results = api.stats()["calls"], crew.root.written()
+    frozen.send(signal.SIGCONT)
+    until(lambda: len(crew.names()) == 2, what="the frozen one joining anew")
+    # It may leave before the worker finds out that it was given up, which stops its sending.
+    late = api.stats()["calls"] - before
+    assert late <= 1
+    assert api.stats()["repeats"] == api.stats()["refused"] == late * 20
+    assert crew.root.written() == results
+
+
+def is_stopped(worker: Running) -> bool:
+    stat = Path(f"/proc/{worker.process.pid}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0] == "T"
 
 
 def test_all_workers_killed_and_new_ones_started_end_what_was_begun(

@@ -2,7 +2,11 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
+
+import pytest
+from msgspec import Struct
 
 from pipeline.sandbox.config import Faults, SandboxConfig
 from tests.acceptance.harness import orders, until
@@ -130,3 +134,80 @@ def test_a_long_pause_is_told_with_its_end_and_ended_by_a_call_that_is_taken(
         live.api.set_faults(limit_per_second=0)
         until(lambda: live.root.delivered()[0].counts == {"accepted": 60}, what="all is sent")
         until(lambda: all(checks(live).values()), what="ready again")
+
+
+class State(Struct, frozen=True):
+    """A state of a service. ``what``: the check that fails; ``strip``, ``notice``: words for it.
+
+    ``begins``, ``ends``: bring it about, and mend it.
+    """
+
+    what: str
+    strip: str
+    notice: str
+    begins: Callable[[Live], object]
+    ends: Callable[[Live], object]
+
+
+def api_answers(status: int) -> Callable[[Live], object]:
+    return lambda live: live.api.set_faults(status_all=status)
+
+
+def inbox_away(live: Live) -> None:
+    live.root.inbox.rename(live.root.path / "elsewhere")
+
+
+def inbox_back(live: Live) -> None:
+    (live.root.path / "elsewhere").rename(live.root.inbox)
+
+
+def outbox_blocked(live: Live) -> None:
+    live.root.outbox.rmdir()
+    live.root.outbox.write_text("in the way")
+
+
+def outbox_free(live: Live) -> None:
+    live.root.outbox.unlink()
+
+
+STATES = {
+    "away": State(
+        "api", "not answering", "Fynd is not answering", api_answers(503), api_answers(0)
+    ),
+    "dead token": State(
+        "api", "refuses our login", "Fynd refuses our login", api_answers(401), api_answers(0)
+    ),
+    "refuses all": State(
+        "api", "takes nothing", "Fynd takes nothing", api_answers(422), api_answers(0)
+    ),
+    "no inbox": State("inbox", "inbox", "Trouble with the inbox", inbox_away, inbox_back),
+    "no outbox": State("storage", "cannot be written", "Trouble with", outbox_blocked, outbox_free),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_in_each_state_all_say_the_same(open_live: Open, mailbox: Mailbox, name: str) -> None:
+    state = STATES[name]
+    with open_live(**settings(mailbox)) as live:
+        assert all(checks(live).values())
+        state.begins(live)
+        if state.what != "inbox":
+            live.root.drop("a.csv", orders(60))
+        until(lambda: not checks(live)[state.what], what="not ready")
+        assert {check for check, fine in checks(live).items() if not fine} == {state.what}
+        assert troubles(live) == {state.what}
+        by_health = json.loads((live.root.path / "state/health.json").read_bytes())["trouble"]
+        (reason,) = filter(None, by_health.values())
+        assert any(reason in each["found"] for each in findings(live))
+        by_why = live.root.run("why", "a.csv")
+        if state.what == "inbox":  # no file can be asked about where there is no inbox
+            assert by_why.code == 2
+            assert "inbox" in by_why.err
+        else:
+            assert reason in by_why.out
+        assert state.strip in strip(live)
+        until(lambda: state.notice in mailbox.text, what="a notice")
+        assert reason in mailbox.text
+        state.ends(live)
+        until(lambda: all(checks(live).values()), what="ready again")
+        until(lambda: troubles(live) == set(), what="no trouble")
