@@ -166,11 +166,14 @@ class StatusTable(Struct, frozen=True, kw_only=True):
     def offered(self) -> tuple[str, ...]:
         """Return the statuses with a clear meaning, as the profile writes them, for drop-downs.
 
-        Where statuses only mean something together with a type, those of all types.
+        Where statuses only mean something together with a type, those of all types. The names
+        that the API uses are nobody's words: they stand at the end.
         """
         tables = (self.base, *self.by_type.values())
         keys = (key for table in tables for key, meaning in table.items() if meaning >= NOTHING)
-        return tuple(dict.fromkeys(self.shown.get(key, key) for key in keys if key != WILDCARD))
+        words = dict.fromkeys(self.shown.get(key, key) for key in keys if key != WILDCARD)
+        wires = {milestone.wire for milestone in Milestone}
+        return tuple(sorted(words, key=lambda word: word in wires))
 
     def agrees_on(self, status: str, meaning: Meaning) -> bool:
         """Tell whether a status, folded, has this meaning here, or none that anybody confirmed."""

@@ -58,6 +58,7 @@ class Advice(Struct, frozen=True, kw_only=True):
 class Value(Struct, kw_only=True):
     """One value that has a fault: how many rows, and where the first of them stands.
 
+    ``has_cell``: False where the fault concerns the row and no cell of it.
     ``row``: its number in the file that was rejected; ``line`` and ``place``: its cell on the
     sheet of rows, counted from 0.
     """
@@ -68,6 +69,7 @@ class Value(Struct, kw_only=True):
     place: int
     message: str
     count: int = 0
+    has_cell: bool = True
 
 
 class CodeGroup(Struct, kw_only=True):
@@ -108,6 +110,7 @@ class FaultTally(Struct, kw_only=True):
                         line=self.lines,
                         place=at,
                         message=messages[pos].as_py(),
+                        has_cell=place is not None,
                     )
                 value.count += 1
 
@@ -223,7 +226,7 @@ def _write_cell(
     if isinstance(cell, _Head):
         cell, kind = cell.text, formats["strong_head" if place in _STRONG else "head"]
     if isinstance(cell, Value):
-        words = _words(cell.text) or "(empty)"
+        words = _words(cell.text) or ("(empty)" if cell.has_cell else "(the row)")
         if not linked:
             sheet.write_string(line, place, words, formats["bad"])
             return

@@ -30,7 +30,13 @@ from pipeline.reporting.rejects_csv import (
     pick,
     replayable,
 )
-from pipeline.validation.rejects_file import REJECT_MESSAGE, ROWS_SHEET
+from pipeline.validation.rejects_file import (
+    REJECT_CODES,
+    REJECT_DROP,
+    REJECT_MESSAGE,
+    REJECT_ROW,
+    ROWS_SHEET,
+)
 from schemas.codes import ERRORS
 from schemas.vocabulary import Role
 
@@ -42,13 +48,16 @@ _IN_MEMORY_CELLS = 200_000
 _LONGEST_CELL = 32_767
 _LONGEST_COMMENT = 600
 _MESSAGE = LEADING.index(REJECT_MESSAGE)
-_MESSAGE_WIDTH, _WIDEST = 56, 40
+_MESSAGE_WIDTH, _WIDEST = 44, 40
+_OURS: Final = {REJECT_ROW: 12, REJECT_CODES: 16, REJECT_MESSAGE: _MESSAGE_WIDTH, REJECT_DROP: 14}
+"""Widths of our own columns: narrow, so that the cells to correct are in sight at once."""
 
 
 class _Formats(Struct, frozen=True, kw_only=True):
     header: Any
     ours: Any
     text: Any
+    quiet: Any
     wrapped: Any
     bad: Any
     warned: Any
@@ -148,7 +157,8 @@ class _Rows:
             if place in marks:
                 self._write_marked(place, text, marks[place], message=texts[2])
             elif text:
-                kind = self.formats.wrapped if place == _MESSAGE else self.formats.text
+                kind = self.formats.quiet if place < len(LEADING) else self.formats.text
+                kind = self.formats.wrapped if place == _MESSAGE else kind
                 _write_text(self.sheet, self.line, place, text, kind)
 
     def _write_marked(self, place: int, text: str, codes: Sequence[str], *, message: str) -> None:
@@ -163,7 +173,8 @@ class _Rows:
     def finish(self, status_place: int | None, statuses: int) -> None:
         """Add the parts that depend on all lines: widths, the filter, the statuses' drop-down."""
         for place, longest in enumerate(self.longest):
-            width = _MESSAGE_WIDTH if place == _MESSAGE else min(_WIDEST, max(8, longest + 3))
+            ours = _OURS[LEADING[place]] if place < len(LEADING) else 0
+            width = ours or min(_WIDEST, max(8, longest + 3))
             self.sheet.set_column(place, place, width, self.formats.text)
         self.sheet.autofilter(0, 0, self.line, len(self.layout.header) - 1)
         if status_place is None or not statuses:
@@ -245,6 +256,7 @@ def _formats(workbook: Any) -> _Formats:
         header=workbook.add_format({**text, "bold": True, "bg_color": "#D9E1F2", "border": 1}),
         ours=workbook.add_format({**text, "bold": True, "bg_color": "#E7E6E6", "border": 1}),
         text=workbook.add_format(text),
+        quiet=workbook.add_format({**text, "font_color": "#595959"}),
         wrapped=workbook.add_format({**text, "text_wrap": True}),
         bad=workbook.add_format({**text, "bg_color": "#FFC7CE", "font_color": "#9C0006"}),
         warned=workbook.add_format({**text, "bg_color": "#FFEB9C", "font_color": "#7F6000"}),

@@ -260,13 +260,7 @@ def statuses_of(profile: Profile | None) -> list[tuple[str, str]]:
         return []
     offered = [(word, _meaning(profile, word)) for word in profile.statuses.offered()]
     order = [*MILESTONES.values()]
-    # The names that the API uses are nobody's words: they stand behind the others.
-    offered.sort(
-        key=lambda each: (
-            order.index(each[1]) if each[1] in order else len(order),
-            each[0] in MILESTONES,
-        )
-    )
+    offered.sort(key=lambda each: order.index(each[1]) if each[1] in order else len(order))
     first = list({meaning: (word, meaning) for word, meaning in reversed(offered)}.values())[::-1]
     return [*first, *(each for each in offered if each not in first)]
 

@@ -88,6 +88,26 @@ def test_cells_typed_later_are_text_too() -> None:
     assert rows["F2"].number_format == "@"
 
 
+def test_our_own_columns_leave_room_for_the_cells_to_correct() -> None:
+    rows, _ = opened(block(("STATUS_UNKNOWN:status", ("17788112345678901234", "Dlvd", ""))))
+    widths = {name: each.width for name, each in rows.column_dimensions.items()}
+    assert sum(widths[name] for name in "ABCD") < 90
+    assert widths["E"] > 20  # an id of twenty digits
+    grey = rows["B2"].font.color.rgb
+    assert (
+        grey == rows["D2"].font.color.rgb != (rows["E2"].font.color and rows["E2"].font.color.rgb)
+    )
+
+
+def test_a_row_that_the_api_refused_is_marked_at_its_status() -> None:
+    rows, fixes = opened(block(("API_REFUSED", ("1", "Delivered", ""))))
+    assert rows["F2"].fill.fgColor.rgb == RED
+    assert "API_REFUSED" in rows["F2"].comment.text
+    assert rows["B2"].fill.fill_type is None
+    assert fixes["D3"].value == "(the row)"
+    assert fixes["D3"].hyperlink.location == "'Rows to correct'!F2"
+
+
 def test_the_header_row_is_frozen_and_filtered() -> None:
     rows, _ = opened(block(("STATUS_UNKNOWN:status", ("1", "x", ""))))
     assert rows.freeze_panes == "A2"
