@@ -55,6 +55,7 @@ class Supervisor:
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._known_shut: Shut | None = None
+        self._logged_shut = ""
         self._quiet_until = 0.0
         self._quiet_wanted = 0.0
         self._heard_since = time.monotonic()
@@ -144,6 +145,9 @@ class Supervisor:
     def _open_or_shut(self, orders: WorkerOrders) -> None:
         """Share with all workers that nothing can be sent, until it is tried again."""
         heard, shut = orders.signals, self._delivery.shut
+        outage = self._delivery.outage
+        if outage is not None and outage.shut is None:
+            self._logged_shut = ""
         refused, self._lease.refused = self._lease.refused, False
         if shut is not None and (shut.ours or refused):
             # Our own trouble: the ledger could not be reached, or we were silent. It is over now.
@@ -157,8 +161,9 @@ class Supervisor:
             self._known_shut = None
             self._delivery.reopen()
         elif shut is not None:
-            log.warning("api.shut", reason=shut.reason, hint=shut.hint)
-            self._known_shut = shut
+            if shut.reason != self._logged_shut:  # once until a call is taken
+                log.warning("api.shut", reason=shut.reason, hint=shut.hint)
+            self._known_shut, self._logged_shut = shut, shut.reason
             self._ledger.shut(
                 self._probe_seconds, held=shut.held, reason=shut.reason, hint=shut.hint
             )
