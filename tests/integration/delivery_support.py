@@ -45,6 +45,9 @@ _LINES = pa.schema(
         ("status", pa.int8()),
         ("chunk", pa.int32()),
         ("pos", pa.int8()),
+        ("said", pa.int8()),
+        ("awb", pa.string()),
+        ("event_ms", pa.int64()),
     ]
 )
 
