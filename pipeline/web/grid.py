@@ -249,6 +249,18 @@ def lost_ids(table: Table, standing: Standing) -> list[dict[str, Any]]:
     return found
 
 
+def awbs_of(table: Table, lines: Sequence[int]) -> list[str]:
+    """Return the AWBs of these lines as they are now; "" where the file has none."""
+    column = table.rejects.columns.get(Role.AWB)
+    if column is None or any(line >= len(table.rejects) for line in lines):
+        return [""] * len(lines)
+    at = np.array(lines, np.int64)
+    texts: list[str] = correcting.column_now(
+        table.rejects, table.draft, column, at, pa.array(at)
+    ).to_pylist()
+    return texts
+
+
 def _is_lost(label: str) -> bool:
     code, _, role = label.partition(":")
     return code in _LOST and role == Role.ORDER_ID

@@ -4,6 +4,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from schemas.codes import ERRORS, Code
 
 _JUDGES: Final = threading.BoundedSemaphore(1)
 """One at a time: the rows are read by the process that reads files."""
+_BEGUN: Final = threading.Event()
 _AT_ONCE: Final = 10_000
 """Rows judged together; the run that takes them judges whatever is beyond."""
 _FIRST_ROW: Final = 2
@@ -52,6 +54,20 @@ def judged_table(front: Front, drop_id: str, *, again: bool = False) -> Table:
         return table
     keep_judged(front, table, judged)
     return table_of(front, drop_id)
+
+
+def get_ready(front: Front, table: Table) -> None:
+    """Start the process that reads files, so that the first cell is judged as quickly as others."""
+    lines = table.lines_left[:1].tolist()
+    if not lines or _BEGUN.is_set():
+        return
+    _BEGUN.set()
+    threading.Thread(target=_judge_idly, args=(front, table, lines), daemon=True).start()
+
+
+def _judge_idly(front: Front, table: Table, lines: Sequence[int]) -> None:
+    with suppress(ShipdropError), _JUDGES:
+        judge(front, table, lines)
 
 
 def _unjudged(table: Table, *, again: bool) -> list[int]:

@@ -157,6 +157,23 @@ def column_pasted(text: str) -> list[str]:
     return [line.strip() for line in lines]
 
 
+def ids_by_awb(text: str, awbs: Sequence[str]) -> list[str]:
+    """Return an id for each of these AWBs, "" for none, where both were pasted side by side.
+
+    Empty where the lines are not pairs of such an AWB and an id, each AWB once: nothing is guessed.
+    """
+    lines = [line.split("\t") for line in as_typed(text).split("\n") if line.strip()]
+    pairs = [[cell.strip() for cell in line] for line in lines]
+    known = {awb.strip() for awb in awbs if awb.strip()}
+    if not pairs or any(len(pair) != 2 for pair in pairs) or len(known) != len(awbs):
+        return []
+    for at in (0, 1):
+        found = {pair[at]: pair[1 - at] for pair in pairs}
+        if len(found) == len(pairs) and found.keys() <= known:
+            return [found.get(awb.strip(), "") for awb in awbs]
+    return []
+
+
 def paste(
     front: Front,
     visitor: Visitor,

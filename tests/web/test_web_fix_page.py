@@ -83,6 +83,10 @@ def test_enter_and_tab_go_from_wrong_cell_to_wrong_cell(live: Live, page: Page) 
     page.get_by_label("Row 41, Event Time").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name=SEND)).to_be_focused()
+    expect(page.locator("#standing")).to_contain_text("1 of 6 ready")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/uploads/*")
+    assert [line["order_id"] for line in child_of(live, drop).lines()] == ["KEY0038"]
 
 
 def test_a_status_is_chosen_by_what_it_means_with_keys_alone(live: Live, page: Page) -> None:
@@ -306,6 +310,23 @@ def test_lost_ids_are_pasted_in_order(live: Live, browser: Browser, *, script: b
     lines = {line["awb"]: line["order_id"] for line in child.lines()}
     assert lines == {f"{prefix}LOST{n:04}": found[n] for n in range(1, 18)}
     context.close()
+
+
+def test_lost_ids_are_found_by_their_awbs_in_any_order(live: Live) -> None:
+    drop = damaged(live, "byawb.csv", "BYA", count=3)
+    fix, api = f"/drops/{drop}/fix", f"/api/v1/drops/{drop}/corrections"
+    with live.client() as client:
+        lines = re.findall(r'name="line" value="(\d+)"', client.get(fix).text)
+        pairs = {f"BYALOST{n:04}": f"BYAFOUND{n}" for n in (2, 0)}
+        strange = "BYALOST0000\tX\nELSEWHERE\tY"
+        refused = post(client, f"{fix}/ids", {"line": lines, "ids": strange}, fix)
+        assert refused.status_code == 409
+        assert "Several columns were pasted" in refused.text
+        text = "\r\n".join(f"{awb}\t{order}" for awb, order in pairs.items())
+        post(client, f"{fix}/ids", {"line": lines, "ids": text}, fix)
+        rows = client.get(api).json()["rows"]
+        found = {each["cells"]["AWB"]: each["cells"]["Order ID"] for each in rows}
+    assert found == {**pairs, "BYALOST0001": DAMAGED}
 
 
 def test_all_of_it_has_a_verb_for_machines(live: Live) -> None:

@@ -42,6 +42,7 @@ def shop(live: Live) -> dict[str, str]:
         files = {"files": ("wednesday.csv", orders(40, prefix="WED"))}
         made = client.post("/api/v1/drops", files=files, data={"note": "evening", "who": "Asha"})
     drop, refused = live.drop_id("tuesday_run.csv"), live.drop_id("refused.csv")
+    lost = live.drop_id("saved_again_by_excel.csv")
     live.root.drop("raftaar_monday.csv", manifest("RAF"))
     strange = live.drop_id("raftaar_monday.csv")
     with live.client() as client:
@@ -55,6 +56,7 @@ def shop(live: Live) -> dict[str, str]:
         "drop": f"/drops/{drop}",
         "drop-refused": f"/drops/{refused}",
         "fix": f"/drops/{drop}/fix?column=1&value=DELIVERD",
+        "fix-lost": f"/drops/{lost}/fix",
         "drop-strange": f"/drops/{strange}",
         "teach": f"/teach/{teach}",
         "teach-words": f"/teach/{teach}/words",
@@ -81,6 +83,7 @@ PAGES = (
     "drop",
     "drop-refused",
     "fix",
+    "fix-lost",
     "drop-strange",
     "teach",
     "teach-words",

@@ -20,7 +20,7 @@ from pipeline.web.faults import Rejects
 from pipeline.web.front import AtFront, Front, NotPossible, Operator, page, read_form, show, text_of
 from pipeline.web.grid import View
 from pipeline.web.here import PAGE_SECONDS, WORD_SECONDS
-from pipeline.web.judging import judged_table
+from pipeline.web.judging import get_ready, judged_table
 from pipeline.web.sending import Doubtful, doubts_of, mark_of, send
 from pipeline.web.typing_in import (
     Conflict,
@@ -28,6 +28,7 @@ from pipeline.web.typing_in import (
     Typed,
     choose,
     column_pasted,
+    ids_by_awb,
     keep,
     paste,
     take_over,
@@ -70,6 +71,7 @@ def fix_page(
     pasted = text_of(unsaved, "ids") if unsaved else ""
     conflicts = _keep_form(front, visitor, drop_id, unsaved) if unsaved and not pasted else []
     table = judged_table(front, drop_id)
+    get_ready(front, table)
     front.here.note(drop_id, session, name=visitor.name, row="", seconds=PAGE_SECONDS)
     view = View(page=page_no, fault=fault, show=show_only, q=q, sort=sort, more=more)
     values = _shown(front, table, view)
@@ -292,9 +294,11 @@ async def paste_ids(request: Request, front: AtFront, visitor: Operator, drop_id
 
 
 def _paste_ids(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> Kept:
-    column = table_of(front, drop_id).rejects.columns.get(Role.ORDER_ID)
+    table = table_of(front, drop_id)
+    column = table.rejects.columns.get(Role.ORDER_ID)
     cells = _cells_of(form)
-    values = column_pasted(text_of(form, "ids"))
+    awbs = grid.awbs_of(table, [line for line, _ in cells])
+    values = ids_by_awb(text_of(form, "ids"), awbs) or column_pasted(text_of(form, "ids"))
     while values and not values[-1]:
         values.pop()
     if column is None or len(values) != len(cells):
