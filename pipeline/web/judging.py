@@ -3,7 +3,8 @@
 import re
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from pipeline.web.corrections import Table, table_of
 from pipeline.web.faults import bad_columns
 from pipeline.web.front import Front
 from schemas.codes import ERRORS, Code
+from schemas.vocabulary import Role
 
 _JUDGES: Final = threading.BoundedSemaphore(1)
 """One at a time: the rows are read by the process that reads files."""
@@ -68,6 +70,36 @@ def get_ready(front: Front, table: Table) -> None:
 def _judge_idly(front: Front, table: Table, lines: Sequence[int]) -> None:
     with suppress(ShipdropError), _JUDGES:
         judge(front, table, lines)
+
+
+def orders_judged(front: Front, table: Table) -> Table:
+    """Return the table with rows that would go judged beside the rows of their order that stay.
+
+    One parcel of an order says nothing of it while another is open. A row that somebody ticked as
+    it is was looked at, and goes. Raises UsageError, StorageError.
+    """
+    changed = set(np.flatnonzero(correcting.changed_lines(table.rejects, table.draft)).tolist())
+    ready = changed & set(table.standing.ready.tolist())
+    lines = _of_split_orders(table, ready)
+    if not lines or table.whole_file:
+        return table
+    with _JUDGES:
+        judged = judge(front, table, lines)
+    keep_judged(front, table, {line: judged[line] for line in lines if line in ready})
+    return table_of(front, table.drop.drop_id)
+
+
+def _of_split_orders(table: Table, ready: Set[int]) -> list[int]:
+    """Return the open rows of each order of which some are ready and some are not."""
+    column, left = table.rejects.columns.get(Role.ORDER_ID), table.lines_left
+    if column is None or not ready:
+        return []
+    ids = correcting.column_now(table.rejects, table.draft, column, left, pa.array(left))
+    orders: dict[str, list[int]] = defaultdict(list)
+    for line, order_id in zip(left.tolist(), ids.to_pylist(), strict=True):
+        orders[order_id.strip()].append(line)
+    split = (each for each in orders.values() if 0 < len(ready & set(each)) < len(each))
+    return sorted(line for each in split for line in each)[:_AT_ONCE]
 
 
 def _unjudged(table: Table, *, again: bool) -> list[int]:

@@ -16,7 +16,7 @@ from pipeline.web.access import Visitor
 from pipeline.web.correcting import SharedId, Standing
 from pipeline.web.corrections import Table
 from pipeline.web.front import Front, NotPossible
-from pipeline.web.judging import judged_table
+from pipeline.web.judging import judged_table, orders_judged
 from pipeline.web.words import counted
 from schemas.vocabulary import Outcome
 
@@ -89,7 +89,7 @@ def send(
 
 
 def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) -> Sending:
-    table = judged_table(front, drop_id, again=True)
+    table = orders_judged(front, judged_table(front, drop_id, again=True))
     standing = table.standing
     lines, skipped = standing.going, 0 if table.whole_file else len(standing.wrong)
     if not len(lines):

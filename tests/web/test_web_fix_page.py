@@ -241,6 +241,32 @@ def test_the_bar_counts_and_send_leaves_wrong_rows_and_says_so(live: Live, page:
 test_the_bar_counts_and_send_leaves_wrong_rows_and_says_so.allowed_on_console = ("409",)
 
 
+@pytest.mark.parametrize("other", ["", "Banana"], ids=["untouched", "still wrong"])
+def test_a_parcel_is_not_sent_as_its_order_while_another_is_open(live: Live, other: str) -> None:
+    prefix = "PCL" if other else "PCU"
+    rows = [[f"{prefix}{n}", f"{prefix}AWB{n}", "Delivered"] for n in range(8)]
+    rows += [["", f"{prefix}AWB{n}", status] for n, status in ((8, "Dlvrd"), (9, "Nonesuch"))]
+    rows[8][0] = rows[9][0] = f"{prefix}TWO"
+    drop = dropped(live, f"{prefix}.csv", sheet(rows, ("Order ID", "AWB", "Status")))
+    base = f"/api/v1/drops/{drop}/corrections"
+    with live.client() as client:
+        for number, status in ((10, "Delivered"), (11, other)):
+            cell = {"row": number, "column": "Status", "value": status}
+            assert not status or client.put(f"{base}/cells", json=cell).status_code == 200
+        answer = client.post(f"{base}/send", json={})
+        assert answer.status_code == 409, answer.text
+        assert "still wrong" in answer.json()["error"]
+        wrong = client.get(base, params={"show": "wrong"}).json()["rows"]
+        assert f"{prefix}AWB9" in next(each["message"] for each in wrong if each["row"] == 10)
+        # Both have arrived.
+        for number in (10, 11):
+            cell = {"row": number, "column": "Status", "value": "Delivered"}
+            assert client.put(f"{base}/cells", json=cell).json()["faults"] == []
+        answer = client.post(f"{base}/send", json={})
+        assert (answer.status_code, answer.json()["rows"]) == (202, 2)
+    assert child_of(live, drop).counts.keys() <= {"accepted", "duplicate"}
+
+
 def test_a_word_that_is_taught_later_makes_a_wrong_row_right(live: Live) -> None:
     live.root.drop("later_dtdc.csv", sheet([["LTD1", "Delivered"], ["LTD2", "Aunt"]]), "dtdc")
     own = live.drop_id("later_dtdc.csv")
