@@ -10,6 +10,9 @@ import tests.examples
 import tests.forked  # noqa: F401 - notes the environment before other imports change it
 from tests.dealing import Dealing, mixed, processes
 from tests.postgres import PrivatePostgres, missing, private_postgres
+from tests.scratch import scratch
+
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(scratch()))
 
 
 @pytest.hookimpl(optionalhook=True)

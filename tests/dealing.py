@@ -7,9 +7,12 @@ What takes longest comes first, or one process would end long after the others.
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+REPOSITORY = Path(__file__).parents[1]
 
 ALONE = (
     "tests/campaign/",
@@ -34,7 +37,10 @@ LONG = (
 
 WEB = "tests/web/"
 LONG_PAGES = (f"{WEB}test_web_workers.py", f"{WEB}test_web_watching.py")
-"""The pages' tests come last; of those the long ones first."""
+"""The pages' tests come late, since from the first on an event loop runs in their process; of those
+the long ones first. What is small and needs no loop of its own fills the gaps at the end."""
+
+SMALL = "tests/unit/"
 
 
 def processes() -> int:
@@ -52,7 +58,7 @@ class Dealing(LoadScopeScheduling):
 
 
 def mixed(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
-    """Return the tests module by module: the long ones, all others, those of pages."""
+    """Return the tests module by module: the long ones, all others, those of pages, the small."""
     modules: dict[str, list[pytest.Item]] = {}
     for item in items:
         modules.setdefault(item.nodeid.partition("::")[0], []).append(item)
@@ -63,4 +69,6 @@ def mixed(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
 def _when(module: str) -> int:
     if module.startswith(WEB):
         return len(LONG) + 1 + (module not in LONG_PAGES)
+    if module.startswith(SMALL) and "asyncio" not in (REPOSITORY / module).read_text("utf-8"):
+        return len(LONG) + 3
     return LONG.index(module) if module in LONG else len(LONG)

@@ -32,7 +32,9 @@ from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
+
+from pipeline.reading.process import child_process
 
 REPOSITORY = Path(__file__).parents[1]
 POSSIBLE = sys.platform == "linux" and not os.environ.get("SHIPDROP_TEST_STARTS")
@@ -50,6 +52,9 @@ _PREFIX = re.compile(
 )
 """Prefixes that the forked process can do itself: to enter a mount namespace, to give up powers of
 root, to set the umask."""
+
+_FORKING = "the process that forks"
+"""Stands in a command line for its process id."""
 
 _POWERS = {"dac_override": 1, "dac_read_search": 2, "lease": 28}
 
@@ -70,6 +75,29 @@ _SELDOM = (
 )
 """Loaded only by a second process, forked from the first, for the commands that may need them."""
 
+_PACE: Mapping[str, Mapping[str, float]] = {
+    "pipeline.cli.starting": {"_AGAIN_SECONDS": 0.5},
+    "pipeline.cluster.job_queue": {"_AGAIN_SECONDS": 0.3},
+    "pipeline.cluster.scanner": {"_TROUBLE_SECONDS": 1.0},
+    "pipeline.cluster.supervisor": {"_LOOK_SECONDS": 0.4, "_WORD_SECONDS": 0.2},
+    "pipeline.cluster.worker": {"_REJOIN_SECONDS": 0.3},
+    "pipeline.inbox.problems": {"_OVER_SECONDS": 3.0},
+    "pipeline.service.health_file": {"_EVERY_SECONDS": 0.4},
+    "pipeline.service.loop": {"_TROUBLE_SECONDS": 1.0},
+    "pipeline.storage.courier_profiles": {"_LOOK_SECONDS": 0.2},
+    "pipeline.storage.ledger.advisory_lock": {"_LOOK_SECONDS": 0.5},
+    "pipeline.storage.root_lock": {"_LOOK_SECONDS": 0.1},
+    "pipeline.web.notices": {"_LOOK_SECONDS": 0.5, "_SHORTEST_LOOK": 0.2},
+    "pipeline.web.strip": {"_KEPT_SECONDS": 0.2},
+    "pipeline.web.tally": {"_KEPT_SECONDS": 0.3},
+}
+"""How often a forked command looks at what changes by itself, where no setting says it: more often
+than the product, for each look is waited for by a test. What is started in full keeps the pace of
+the product."""
+
+_FIRST_PAUSE = 0.1
+"""Seconds after a first failed call; half a second in the product. It doubles with each."""
+
 _FOR_PAGES = ("uvicorn.protocols.http.h11_impl", "uvicorn.lifespan.on", "multipart")
 
 
@@ -83,6 +111,7 @@ class Forked:
         self.pid = pid
         self.returncode: int | None = None
         self._told = told
+        self._hearing = threading.Lock()
 
     def poll(self) -> int | None:
         """Its exit code if it has ended, -n for signal n."""
@@ -106,12 +135,48 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
     def _look(self, seconds: float | None) -> int | None:
-        if self.returncode is None and select.select([self._told], [], [], seconds)[0]:
-            said = self._told.recv(64)
-            self._told.close()
-            assert said, "the process that forks commands is gone"
-            self.returncode = int(said)
+        with suppress(ValueError, OSError):  # another thread has just heard of its end
+            if self.returncode is None and select.select([self._told], [], [], seconds)[0]:
+                self._hear()
         return self.returncode
+
+    def _hear(self) -> None:
+        with self._hearing:
+            if self.returncode is None:
+                said = self._told.recv(64)
+                self._told.close()
+                assert said, "the process that forks commands is gone"
+                self.returncode = int(said)
+
+
+class ForkedReader(Forked):
+    """A process that reads, with pipes to it and from it."""
+
+    def __init__(self, pid: int, told: socket.socket, stdin: int, stdout: int) -> None:
+        super().__init__(pid, told)
+        self.stdin, self.stdout = (
+            os.fdopen(stdin, "wb", buffering=0),
+            os.fdopen(stdout, "rb", buffering=0),
+        )
+
+
+def reader_forked(
+    env: Mapping[str, str], stem: Callable[[], socket.socket] | None = None
+) -> ForkedReader:
+    """Fork a process that reads, for a service in the test's own process.
+
+    Stands in for ``child_process._popen``. It ends with its pipes, or with the process that forks.
+    """
+    theirs_in, stdin = os.pipe()
+    stdout, theirs_out = os.pipe()
+    try:
+        words = ["-c", child_process._BOOT, child_process._HOME, _FORKING, "(shipdrop reads files)"]
+        request = {"command": words, "env": dict(env), "cwd": str(Path.cwd())}
+        made = _asked(request, theirs_out, 2, theirs_in, stem=stem or _stem)
+    finally:
+        os.close(theirs_in)
+        os.close(theirs_out)
+    return ForkedReader(made.pid, made._told, stdin, stdout)
 
 
 def may_be_forked(prefix: Sequence[str], env: Mapping[str, str]) -> bool:
@@ -140,7 +205,7 @@ def forked(
         "umask": found and found["umask"],
     }
     seldom = bool({"serve", "worker", "cluster", "demo", "draft", "--web"} & {*arguments})
-    return _asked(request, out, err, seldom=seldom)
+    return _asked(request, out, err, stem=_larger_stem if seldom else _stem)
 
 
 def run_code(code: str, *arguments: object) -> int:
@@ -166,15 +231,15 @@ def code_forked(
     if not may_be_forked((), env):
         return _Popen([sys.executable, *words], env=env, cwd=cwd, stdout=out, stderr=err)
     request = {"command": words, "env": dict(env), "cwd": str(cwd)}
-    return _asked(request, out, err, seldom="worker" in arguments)
+    stem = _larger_stem if "worker" in arguments else _stem
+    return _asked(request, out, err, stem=stem)
 
 
-def _asked(request: Mapping[str, Any], out: int, err: int, *, seldom: bool) -> Forked:
+def _asked(request: Mapping[str, Any], *files: int, stem: Callable[[], socket.socket]) -> Forked:
     ours, theirs = _pair()
     with theirs:
         line = json.dumps(request).encode()
-        stem = _larger_stem() if seldom else _stem()
-        socket.send_fds(stem, [line], [theirs.fileno(), out, err])
+        socket.send_fds(stem(), [line], [theirs.fileno(), *files])
     said = ours.recv(64)
     assert said, "the process that forks commands is gone"
     return Forked(int(said), ours)
@@ -244,45 +309,92 @@ def main() -> None:
     asked = _served(int(sys.argv[1]))
     if asked is not None:
         _import_the_rest()
-        _served(asked)
+        address = f"\0shipdrop tests {os.getpid()}"
+        child_process._popen = partial(_reader_of_a_page, child_process._popen, address)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+            listening.bind(address)
+            listening.listen()
+            _served(asked, partial(_let_ask, listening))
 
 
-def _served(asked: int) -> int | None:
+def _reader_of_a_page(
+    start: Callable[[Mapping[str, str]], Any], address: str, env: Mapping[str, str]
+) -> Any:
+    """Start a process that reads, for a command with a page, or a worker.
+
+    What has threads by now cannot fork itself, so the process that forked it is asked. That one is
+    the reader's parent then, and the reader ends with its pipe instead of with the command.
+    """
+    if _single_threaded() and not _has_open_database():
+        return start(env)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stem:
+        stem.connect(address)
+        return reader_forked(env, stem=lambda: stem)
+
+
+def _let_ask(listening: socket.socket, selector: selectors.BaseSelector) -> None:
+    """Let those ask as well that were forked here."""
+
+    def accept() -> None:
+        selector.register(listening.accept()[0], selectors.EVENT_READ)
+
+    selector.register(listening, selectors.EVENT_READ, accept)
+
+
+def _served(
+    asked: int, begin: Callable[[selectors.BaseSelector], None] = lambda _: None
+) -> int | None:
     """Serve until nobody asks any more; or be the second process, and return its own socket."""
     asking = socket.socket(fileno=asked)
     running: dict[int, subprocess.Popen[bytes]] = {}
     with selectors.DefaultSelector() as selector:
         selector.register(asking, selectors.EVENT_READ)
+        begin(selector)
         asking.send(b"ready")
         while True:
             for key, _ in selector.select():
                 if key.data is not None:
                     key.data()
                     continue
-                line, passed, *_ = socket.recv_fds(asking, _LONGEST, 3)
-                if not line:
+                asks = cast("socket.socket", key.fileobj)
+                line, passed, *_ = socket.recv_fds(asks, _LONGEST, 4)
+                if line and len(passed) > 1:
+                    _begin(json.loads(line), passed, running, selector)
+                elif asks is not asking:
+                    selector.unregister(asks)
+                    asks.close()
+                elif not line:
                     for each in running.values():
                         each.kill()
                     return None
-                if len(passed) == 1:
-                    if os.fork() == 0:
-                        asking.close()
-                        return passed[0]
+                elif os.fork() == 0:
+                    asking.close()
+                    return passed[0]
+                else:
                     os.close(passed[0])
-                    continue
-                process = _begun(json.loads(line), *passed[1:])
-                told = socket.socket(fileno=passed[0])
-                told.send(str(process.pid).encode())
-                pidfd = os.pidfd_open(process.pid)
-                running[pidfd] = process
 
-                def ended(pidfd: int = pidfd, told: socket.socket = told) -> None:
-                    selector.unregister(pidfd)
-                    os.close(pidfd)
-                    told.send(str(running.pop(pidfd).wait()).encode())
-                    told.close()
 
-                selector.register(pidfd, selectors.EVENT_READ, ended)
+def _begin(
+    request: Mapping[str, Any],
+    passed: Sequence[int],
+    running: dict[int, subprocess.Popen[bytes]],
+    selector: selectors.BaseSelector,
+) -> None:
+    """Fork what is asked for; its end will be told."""
+    process = _begun(request, *passed[1:])
+    told = socket.socket(fileno=passed[0])
+    told.send(str(process.pid).encode())
+    pidfd = os.pidfd_open(process.pid)
+    running[pidfd] = process
+
+    def ended() -> None:
+        selector.unregister(pidfd)
+        os.close(pidfd)
+        with suppress(BrokenPipeError):  # who asked has ended meanwhile
+            told.send(str(running.pop(pidfd).wait()).encode())
+        told.close()
+
+    selector.register(pidfd, selectors.EVENT_READ, ended)
 
 
 def _import_most() -> None:
@@ -306,13 +418,28 @@ def _import_most() -> None:
 
     builtin_profiles()
     make_ready()
+    _quicken()
     _keep_still()
 
 
 def _import_the_rest() -> None:
     for name in (*_modules(), *_FOR_PAGES):
         import_module(name)
+    _quicken()
+    assert sys.modules.keys() >= _PACE.keys(), "a module of the pace has another name now"
     _keep_still()
+
+
+def _quicken() -> None:
+    """Set the pace of what is loaded."""
+    from pipeline.delivery.policy import DeliveryPolicy
+    from pipeline.service import sending
+
+    for module in filter(None, map(sys.modules.get, _PACE)):
+        for name, seconds in _PACE[module.__name__].items():
+            assert hasattr(module, name), f"{module.__name__} has no {name} any more"
+            setattr(module, name, seconds)
+    sending.DeliveryPolicy = partial(DeliveryPolicy, first_pause=_FIRST_PAUSE)  # type: ignore[misc,assignment]  # replaced on purpose
 
 
 def _modules() -> list[str]:
@@ -329,20 +456,23 @@ def _keep_still() -> None:
     gc.freeze()
 
 
-def _begun(request: Mapping[str, Any], out: int, err: int) -> subprocess.Popen[bytes]:
+def _begun(request: Mapping[str, Any], *files: int) -> subprocess.Popen[bytes]:
+    out, err, *asked = files
+    words = [str(os.getpid()) if word == _FORKING else word for word in request["command"]]
     try:
         return _Forking(
-            [sys.executable, *request["command"]],
+            [sys.executable, *words],
             first=partial(_enter, *map(request.get, ("inside", "without", "umask"))),
             env=request["env"],
             cwd=request["cwd"],
-            stdin=subprocess.DEVNULL,
+            stdin=asked[0] if asked else subprocess.DEVNULL,
             stdout=out,
             stderr=err,
+            process_group=0 if asked else None,
         )
     finally:
-        os.close(out)
-        os.close(err)
+        for each in files:
+            os.close(each)
 
 
 class _Forking(_Popen):  # type: ignore[type-arg]  # bytes or text, as asked

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from tests.scratch import scratch
+
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 _GUARD = 'trap "" INT; "$@" & pid=$!; cat >/dev/null; kill -QUIT $pid 2>/dev/null; wait $pid'
@@ -110,7 +112,7 @@ class PrivatePostgres:
 @contextmanager
 def private_postgres() -> Iterator[PrivatePostgres]:
     """One that runs, stopped and removed in the end."""
-    folder = Path(tempfile.mkdtemp(prefix="sdpg-", dir="/tmp"))  # a socket's path must be short
+    folder = Path(tempfile.mkdtemp(prefix="sdpg-", dir=scratch()))  # a socket's path must be short
     server = None
     try:
         server = PrivatePostgres(folder)

@@ -81,6 +81,7 @@ def test_a_worker_that_cannot_send_any_more_leaves_and_ends_with_1(
     tmp_path: Path, api: SandboxHandle, postgres: PrivatePostgres
 ) -> None:
     with crew_on(tmp_path / "crew", api.url, api.token, postgres.database()) as crew:
+        crew.root.configure(api__timeout_seconds=2)  # as long as what it had sent is in doubt
         crew.root.drop("a.csv", orders(400))
         ended = run_with_a_bug(crew.root, LEASE, "worker")
         assert ended.code == 1, ended.err

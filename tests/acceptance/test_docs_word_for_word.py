@@ -4,12 +4,15 @@ The machine is a mount namespace with its own /etc, /srv, /run, /opt and /usr/lo
 and a PostgreSQL; systemd, which cannot run there, is played (``playing_systemctl``). What is
 replaced in the pages' lines stands in ``REPLACED``, and is in them, or the test fails.
 
-It takes a minute: an environment is made and filled, and four services are started. With
-``SHIPDROP_TEST_STARTS=full`` pip itself fills it, as the page says; that takes minutes.
+That takes a minute or two, so it is the soak's: an environment is made and filled, and four
+services are started. With ``SHIPDROP_TEST_STARTS=full`` pip itself fills it, as the page says; that
+takes minutes. ``make test`` shows that each line of the pages is one that bash, and the command,
+can read, and that the files are there that it names.
 """
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -18,8 +21,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import click
 import pytest
+import typer
 
+from pipeline.cli.app import app
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from tests.acceptance.harness import REPOSITORY, Delivered, Root, orders, until
@@ -62,6 +68,40 @@ PAGES = ("production.md", "sftp.md", "scale-out.md")
 @pytest.mark.parametrize("name", PAGES)
 def test_every_block_says_what_it_is(name: str) -> None:
     assert {kind for kind, _ in page(name).blocks} <= KINDS
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_line_can_be_read_and_names_files_that_there_are(name: str) -> None:
+    read = 0
+    for kind, block in page(name).blocks:
+        if not kind.startswith("sh"):
+            continue
+        read_by_bash = subprocess.run(["bash", "-n"], input=block, text=True, capture_output=True)
+        assert read_by_bash.stderr == ""
+        for carried in re.findall(r"/opt/shipdrop/(deploy/\S+[^/\s])(?:\s|$)", block):
+            assert (REPOSITORY / carried).exists(), carried
+        for line in block.splitlines():
+            words = shlex.split(line)
+            ours = [n for n, word in enumerate(words) if Path(word).name == "shipdrop"]
+            for at in ours:
+                if words[at + 1 :] and (at == 0 or words[at - 1] == "--"):
+                    assert_is_read(words[at + 1 :])
+                    read += 1
+    assert read >= {"production.md": 8, "sftp.md": 1, "scale-out.md": 2}[name]
+
+
+def assert_is_read(words: list[str]) -> None:
+    """Read the words as the command does: each subcommand, option and argument is one there is."""
+    command: click.Command = typer.main.get_command(app)
+    context = None
+    while isinstance(command, click.Group):
+        if words[0] == "--version":
+            return
+        context = command.make_context(words[0], list(words), parent=context)
+        _, found, words = command.resolve_command(context, words)
+        assert found is not None, words
+        command = found
+    command.make_context(str(command.name), list(words), parent=context)
 
 
 @dataclass
@@ -201,6 +241,7 @@ def production(machine: Machine) -> Page:
     return follows
 
 
+@pytest.mark.soak
 def test_production(machine: Machine, production: Page) -> None:
     machine.sends("first")
     doctor = f"runuser -u shipdrop -- shipdrop doctor --root {ROOT}"
@@ -240,6 +281,7 @@ def sshd(machine: Machine, production: Page) -> Iterator[int]:
     server.wait(20)
 
 
+@pytest.mark.soak
 def test_sftp(machine: Machine, sshd: int) -> None:
     follows, key = page("sftp.md"), machine.here / "delhivery"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
@@ -281,6 +323,7 @@ def test_sftp(machine: Machine, sshd: int) -> None:
     assert names.split() == ["shipdrop", "shipdrop"]
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(bool(missing()), reason=missing())
 def test_scale_out(machine: Machine, production: Page) -> None:
     assert machine.active("shipdrop"), "what docs/production.md leaves behind"

@@ -1,93 +1,96 @@
 """Which column is the order id: a wrong one would report other people's orders."""
 
 import io
-from collections.abc import Sequence
 
 import openpyxl
-import pytest
 
 from tests.acceptance.harness import Root, sheet
 
 
-def sent(root: Root) -> list[str]:
-    """The ids that the rows of the only drop were sent with."""
-    return [line["order_id"] for line in root.of("day").lines() if line["outcome"] == "accepted"]
+def sent(root: Root, name: str = "day") -> list[str]:
+    """The ids that the rows of a drop were sent with."""
+    return [line["order_id"] for line in root.of(name).lines() if line["outcome"] == "accepted"]
 
 
-@pytest.mark.parametrize(
-    ("headings", "own"),
-    [
-        (("shipment_id", "order_code"), 1),
-        (("Reference No", "Order #"), 1),
-        (("Ref No", "Shipment ID", "Parent Order ID"), 2),
-        (("Sale Order No", "Shipment ID"), 0),
-        (("Reference No", "Channel Order ID"), 1),
-        (("Order Item ID", "Order Id.1"), 1),
-        (("Sub Order", "Channel Order ID", "Order ID"), 2),
-        (("Order Ref", "Invoice No", "Shipment ID"), 0),
-        (("Order Serial No", "Shipment ID"), 1),
-        (("Order Priority Code", "Reference No"), 1),
-    ],
+HEADINGS = (
+    (("shipment_id", "order_code"), 1),
+    (("Reference No", "Order #"), 1),
+    (("Ref No", "Shipment ID", "Parent Order ID"), 2),
+    (("Sale Order No", "Shipment ID"), 0),
+    (("Reference No", "Channel Order ID"), 1),
+    (("Order Item ID", "Order Id.1"), 1),
+    (("Sub Order", "Channel Order ID", "Order ID"), 2),
+    (("Order Ref", "Invoice No", "Shipment ID"), 0),
+    (("Order Serial No", "Shipment ID"), 1),
+    (("Order Priority Code", "Reference No"), 1),
 )
-def test_names_with_order_go_before_shipments_and_references(
-    root: Root, headings: Sequence[str], own: int
-) -> None:
-    rows = [[f"{heading[:2]}{at}" for heading in headings] for at in range(3)]
-    text = sheet([(*row, "Delivered") for row in rows], header=(*headings, "Status"))
-    root.drop("day.csv", text)
+"""Headings, and which of them is the order id's."""
+
+
+def test_names_with_order_go_before_shipments_and_references(root: Root) -> None:
+    ids = {}
+    for number, (headings, own) in enumerate(HEADINGS):
+        rows = [[f"{each[:2]}{number}{at}" for each in headings] for at in range(3)]
+        text = sheet([(*row, "Delivered") for row in rows], header=(*headings, "Status"))
+        root.drop(f"day{number}.csv", text)
+        ids[headings] = [row[own] for row in rows]
     assert root.once().code == 0
-    assert sent(root) == [row[own] for row in rows]
+    found = {headings: sent(root, f"day{n}") for n, (headings, _) in enumerate(HEADINGS)}
+    assert found == ids
 
 
-@pytest.mark.parametrize(
-    "headings",
-    [
-        ("Orders ID", "Order IDs"),
-        ("Order ID", "Order No"),
-        ("Sale Order No", "Channel Order ID"),
-        ("Sub Order", "Order Number"),
-        ("Reference No", "Shipment ID"),
-        ("Order Code", "Order #"),
-        ("Shipment ID", "Order"),
-        ("Reference No", "Sale Order"),
-    ],
+RIVALS = (
+    ("Orders ID", "Order IDs"),
+    ("Order ID", "Order No"),
+    ("Sale Order No", "Channel Order ID"),
+    ("Sub Order", "Order Number"),
+    ("Reference No", "Shipment ID"),
+    ("Order Code", "Order #"),
+    ("Shipment ID", "Order"),
+    ("Reference No", "Sale Order"),
 )
-def test_two_columns_that_could_be_the_order_id_and_differ_are_refused(
-    root: Root, headings: Sequence[str]
-) -> None:
+
+
+def test_two_columns_that_could_be_the_order_id_and_differ_are_refused(root: Root) -> None:
     rows = [("A1", "A1", "Delivered"), ("A2", "", "Delivered"), ("A3", "B3", "Delivered")]
-    root.drop("day.csv", sheet(rows, header=(*headings, "Status")))
+    for number, headings in enumerate(RIVALS):
+        root.drop(f"day{number}.csv", sheet(rows, header=(*headings, "Status")))
     assert root.once().code == 4
-    refused = root.of("day").summary["refused"]
-    assert refused["code"] == "ID_COLUMN_AMBIGUOUS"
-    assert all(f'"{heading}"' in refused["message"] for heading in headings)
-    assert all(each in refused["message"] for each in ("row 4", '"A3"', '"B3"'))
-    assert "profile" in root.of("day").path("REFUSED.txt").read_text("utf-8")
+    for number, headings in enumerate(RIVALS):
+        refused = root.of(f"day{number}").summary["refused"]
+        assert refused is not None, headings
+        assert refused["code"] == "ID_COLUMN_AMBIGUOUS", headings
+        assert all(f'"{heading}"' in refused["message"] for heading in headings)
+        assert all(each in refused["message"] for each in ("row 4", '"A3"', '"B3"'))
+        assert "profile" in root.of(f"day{number}").path("REFUSED.txt").read_text("utf-8")
 
 
-@pytest.mark.parametrize(
-    ("heading", "cells"),
-    [
-        ("Order No", ("A0", " A1 ", "")),
-        ("Order Date", ("1-11-2026", "2-11-2026", "3-11-2026")),
-        ("Order Type", ("Prepaid", "COD", "COD")),
-        ("Order Item ID", ("1", "2", "3")),
-        ("Order Line No", ("1", "2", "1")),
-        ("Order Total", ("100", "200", "300")),
-        ("Channel Order ID", ("C1", "C2", "C3")),
-        ("Order", ("1", "2", "3")),
-        ("Shipment ID", ("S1", "S2", "S3")),
-        ("Reference No", ("R1", "R2", "R3")),
-        ("Return Order ID", ("", "", "")),
-    ],
+NO_RIVALS = (
+    ("Order No", ("A00", " A01 ", "")),
+    ("Order Date", ("1-11-2026", "2-11-2026", "3-11-2026")),
+    ("Order Type", ("Prepaid", "COD", "COD")),
+    ("Order Item ID", ("1", "2", "3")),
+    ("Order Line No", ("1", "2", "1")),
+    ("Order Total", ("100", "200", "300")),
+    ("Channel Order ID", ("C1", "C2", "C3")),
+    ("Order", ("1", "2", "3")),
+    ("Shipment ID", ("S1", "S2", "S3")),
+    ("Reference No", ("R1", "R2", "R3")),
+    ("Return Order ID", ("", "", "")),
 )
-def test_columns_that_agree_or_are_no_order_ids_are_no_rivals(
-    root: Root, heading: str, cells: Sequence[str]
-) -> None:
-    rows = [(f"A{at}", "Picked Up", cell) for at, cell in enumerate(cells)]
-    root.drop("day.csv", sheet(rows, header=("Order ID", "Status", heading)))
+
+
+def test_columns_that_agree_or_are_no_order_ids_are_no_rivals(root: Root) -> None:
+    assert NO_RIVALS[0][1][0] == "A00", "the first column has the very ids"
+    for number, (heading, cells) in enumerate(NO_RIVALS):
+        rows = [(f"A{number}{at}", "Picked Up", cell) for at, cell in enumerate(cells)]
+        root.drop(f"day{number}.csv", sheet(rows, header=("Order ID", "Status", heading)))
     assert root.once().code == 0
-    assert sent(root) == ["A0", "A1", "A2"]
+    found = {heading: sent(root, f"day{n}") for n, (heading, _) in enumerate(NO_RIVALS)}
+    assert found == {
+        heading: [f"A{number}{at}" for at in range(3)]
+        for number, (heading, _) in enumerate(NO_RIVALS)
+    }
 
 
 def test_a_profile_says_which_column_is_the_order_id(root: Root) -> None:

@@ -59,6 +59,7 @@ def test_a_killed_worker_s_segments_are_taken_over(crew: Crew, api: SandboxHandl
     assert name_of(victim) not in crew.names()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("moment", ["inbox/big.csv", "state/drops/*/*/rows-*.arrow"])
 def test_a_worker_killed_while_claiming_or_planning_is_followed_by_another(
     crew: Crew, api: SandboxHandle, moment: str
@@ -151,6 +152,7 @@ def is_stopped(worker: Running) -> bool:
     return stat.rpartition(")")[2].split()[0] == "T"
 
 
+@pytest.mark.soak
 def test_all_workers_killed_and_new_ones_started_end_what_was_begun(
     crew: Crew, api: SandboxHandle
 ) -> None:

@@ -29,6 +29,8 @@ from tests.fakes import hostile_files, steps_by_hand
 from tests.fakes.killed_between import accept_all
 from tests.fakes.manual_clock import ManualClock
 
+pytestmark = pytest.mark.usefixtures("forked_readers")
+
 HOME = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

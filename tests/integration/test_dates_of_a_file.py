@@ -11,6 +11,8 @@ from pipeline.service.check import check_files
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 
+pytestmark = pytest.mark.usefixtures("forked_readers")
+
 
 @pytest.mark.parametrize(
     ("strict", "codes", "unsent"),

@@ -22,6 +22,8 @@ from schemas.profile import builtin_profiles
 from schemas.statuses import Direction, StatusVerdict
 from tests.fakes.confirming import Says, confirmed
 
+pytestmark = pytest.mark.usefixtures("forked_readers")
+
 SAMPLES = Path(__file__).parents[2] / "sample_drops"
 
 

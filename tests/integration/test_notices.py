@@ -17,6 +17,8 @@ from tests.acceptance.harness import orders, sheet
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.steps_by_hand import claim, finish, plan, put
 
+pytestmark = pytest.mark.usefixtures("forked_readers")
+
 DIGEST = 60
 
 

@@ -20,6 +20,8 @@ from tests.acceptance.harness import orders, sheet
 from tests.fakes.disk_recorder import record
 from tests.fakes.steps_by_hand import claim, finish, plan, put
 
+pytestmark = pytest.mark.usefixtures("forked_readers")
+
 MIXED = sheet([("A1", "Delivered"), ("A2", "Nonesuch"), ("A3", "Delivered")])
 """Two rows to be sent and one that needs a person."""
 MOSTLY_BAD = sheet([(f"B{row}", "Nonesuch" if row % 4 else "Delivered") for row in range(24)])

@@ -14,7 +14,7 @@ from rich.console import Console
 from pipeline.cli.demo import compare, find_samples, lay_out, read_table, run_demo, run_once
 from pipeline.core.errors import UsageError
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("forked_readers")]
 
 SAMPLES = find_samples()
 EXPECTED = read_table((SAMPLES / "README.md").read_text(encoding="utf-8"))

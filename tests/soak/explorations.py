@@ -87,6 +87,18 @@ def _started_in_full(seed: int, _place: Path) -> Counter[str]:
     return _tests(chosen[seed % len(modules)], SHIPDROP_TEST_STARTS="full")
 
 
+def _long_tests(module: Path, _seed: int, _place: Path) -> Counter[str]:
+    """The tests of a module that take too long for ``make test``, or only explore."""
+    return _tests("-m", "soak", module)
+
+
+LONG_TESTS = sorted(
+    path
+    for path in (REPOSITORY / "tests").glob("*/test_*.py")
+    if "mark.soak" in path.read_text("utf-8")
+)
+
+
 def _tests(*arguments: object, **env: str) -> Counter[str]:
     told = _python("-m", "pytest", "-q", "-n", 0, "-p", "no:cacheprovider", *arguments, **env)
     found = re.search(r"(\d+) passed", told)
@@ -298,8 +310,12 @@ KINDS: Mapping[str, Exploration] = {
         f"killed between two steps: {step}": partial(_killed_between, step)
         for step in ("claim", "plan", "close", "take back", "restore")
     },
+    **{
+        f"long tests: {path.stem.removeprefix('test_')}": partial(_long_tests, path)
+        for path in LONG_TESTS
+    },
 }
-ONCE = {name for name in KINDS if name.startswith("killed between")}
+ONCE = {name for name in KINDS if name.startswith(("killed between", "long tests"))}
 """Come to the same whatever the seed."""
 LONG = {"other examples", "started in full"}
 """Take minutes, and are begun only while there are some."""

@@ -4,6 +4,7 @@ import json
 import signal
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -167,7 +168,8 @@ def test_a_problem_says_what_and_what_to_do_as_json(live: Live) -> None:
             assert answer.json()["error"].endswith(".")
 
 
-def test_the_api_answers_as_it_is_described(live: Live) -> None:
+@pytest.mark.parametrize("examples", [2, pytest.param(50, marks=pytest.mark.soak)])
+def test_the_api_answers_as_it_is_described(live: Live, examples: int) -> None:
     # Takes seconds to load, which every process that runs tests would spend.
     import schemathesis
     from schemathesis.specs.openapi.checks import positive_data_acceptance
@@ -180,7 +182,7 @@ def test_the_api_answers_as_it_is_described(live: Live) -> None:
 
         @given(case=found.ok().as_strategy())
         @settings(
-            max_examples=25,
+            max_examples=examples,
             deadline=None,
             database=None,
             derandomize=True,
