@@ -20,10 +20,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from pipeline.cli.app import app
 from pipeline.sandbox.config import SandboxConfig
@@ -92,9 +93,9 @@ def test_every_line_can_be_read_and_names_files_that_there_are(name: str) -> Non
 
 def assert_is_read(words: list[str]) -> None:
     """Read the words as the command does: each subcommand, option and argument is one there is."""
-    command: click.Command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     context = None
-    while isinstance(command, click.Group):
+    while isinstance(command, TyperGroup):
         if words[0] == "--version":
             return
         context = command.make_context(words[0], list(words), parent=context)
