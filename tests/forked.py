@@ -149,34 +149,49 @@ class Forked:
                 self.returncode = int(said)
 
 
-class ForkedReader(Forked):
-    """A process that reads, with pipes to it and from it."""
+class Piped(Forked):
+    """A process with a pipe to it, and one from it if that is wanted."""
 
-    def __init__(self, pid: int, told: socket.socket, stdin: int, stdout: int) -> None:
-        super().__init__(pid, told)
-        self.stdin, self.stdout = (
-            os.fdopen(stdin, "wb", buffering=0),
-            os.fdopen(stdout, "rb", buffering=0),
-        )
+    def __init__(self, forked: Forked, stdin: int, stdout: int | None) -> None:
+        super().__init__(forked.pid, forked._told)
+        self.stdin = os.fdopen(stdin, "wb", buffering=0)
+        self.stdout = None if stdout is None else os.fdopen(stdout, "rb", buffering=0)
 
 
-def reader_forked(
-    env: Mapping[str, str], stem: Callable[[], socket.socket] | None = None
-) -> ForkedReader:
+def reader_forked(env: Mapping[str, str]) -> Piped:
     """Fork a process that reads, for a service in the test's own process.
 
     Stands in for ``child_process._popen``. It ends with its pipes, or with the process that forks.
     """
+    boot = (
+        "-P",
+        "-c",
+        child_process._BOOT,
+        child_process._HOME,
+        _FORKING,
+        "(shipdrop reads files)",
+    )
+    return _piped([sys.executable, *boot], env, _stem, process_group=0)
+
+
+def _piped(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    stem: Callable[[], socket.socket],
+    *,
+    stdout: int | None = None,
+    **more: Any,
+) -> Piped:
+    """Fork a command that hears by a pipe and, unless ``stdout`` is an open file, speaks by one."""
     theirs_in, stdin = os.pipe()
-    stdout, theirs_out = os.pipe()
+    ours_out, theirs_out = (None, os.dup(stdout)) if stdout is not None else os.pipe()
     try:
-        words = ["-c", child_process._BOOT, child_process._HOME, _FORKING, "(shipdrop reads files)"]
-        request = {"command": words, "env": dict(env), "cwd": str(Path.cwd())}
-        made = _asked(request, theirs_out, 2, theirs_in, stem=stem or _stem)
+        request = {"command": [*command], "env": dict(env), "cwd": str(Path.cwd()), "more": more}
+        made = _asked(request, theirs_out, 2, theirs_in, stem=stem)
     finally:
         os.close(theirs_in)
         os.close(theirs_out)
-    return ForkedReader(made.pid, made._told, stdin, stdout)
+    return Piped(made, stdin, ours_out)
 
 
 def may_be_forked(prefix: Sequence[str], env: Mapping[str, str]) -> bool:
@@ -197,7 +212,7 @@ def forked(
     """Fork ``python -m pipeline`` with these arguments. ``out``, ``err``: open files."""
     found = _PREFIX.fullmatch("\0".join(prefix))
     request = {
-        "command": ["-m", "pipeline", *arguments],
+        "command": [sys.executable, "-m", "pipeline", *arguments],
         "env": dict(env),
         "cwd": str(cwd),
         "inside": found and found["inside"],
@@ -227,9 +242,9 @@ def code_forked(
 ) -> Forked | _Popen[bytes]:
     """Fork ``python -c``, with all that the product imports, or start it. ``out``, ``err``: open
     files."""
-    words = ["-c", code, *arguments]
+    words = [sys.executable, "-c", code, *arguments]
     if not may_be_forked((), env):
-        return _Popen([sys.executable, *words], env=env, cwd=cwd, stdout=out, stderr=err)
+        return _Popen(words, env=env, cwd=cwd, stdout=out, stderr=err)
     request = {"command": words, "env": dict(env), "cwd": str(cwd)}
     stem = _larger_stem if "worker" in arguments else _stem
     return _asked(request, out, err, stem=stem)
@@ -309,27 +324,12 @@ def main() -> None:
     asked = _served(int(sys.argv[1]))
     if asked is not None:
         _import_the_rest()
-        address = f"\0shipdrop tests {os.getpid()}"
-        child_process._popen = partial(_reader_of_a_page, child_process._popen, address)
+        address = _Asking.address = f"\0shipdrop tests {os.getpid()}"
+        subprocess.Popen = _Asking  # type: ignore[misc]  # the same
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
             listening.bind(address)
             listening.listen()
             _served(asked, partial(_let_ask, listening))
-
-
-def _reader_of_a_page(
-    start: Callable[[Mapping[str, str]], Any], address: str, env: Mapping[str, str]
-) -> Any:
-    """Start a process that reads, for a command with a page, or a worker.
-
-    What has threads by now cannot fork itself, so the process that forked it is asked. That one is
-    the reader's parent then, and the reader ends with its pipe instead of with the command.
-    """
-    if _single_threaded() and not _has_open_database():
-        return start(env)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stem:
-        stem.connect(address)
-        return reader_forked(env, stem=lambda: stem)
 
 
 def _let_ask(listening: socket.socket, selector: selectors.BaseSelector) -> None:
@@ -461,14 +461,14 @@ def _begun(request: Mapping[str, Any], *files: int) -> subprocess.Popen[bytes]:
     words = [str(os.getpid()) if word == _FORKING else word for word in request["command"]]
     try:
         return _Forking(
-            [sys.executable, *words],
+            words,
             first=partial(_enter, *map(request.get, ("inside", "without", "umask"))),
             env=request["env"],
             cwd=request["cwd"],
             stdin=asked[0] if asked else subprocess.DEVNULL,
             stdout=out,
             stderr=err,
-            process_group=0 if asked else None,
+            **request.get("more", {}),
         )
     finally:
         for each in files:
@@ -489,6 +489,35 @@ class _Forking(_Popen):  # type: ignore[type-arg]  # bytes or text, as asked
             env = dict(os.environ if env is None else env)
             more["preexec_fn"] = partial(_become, become, env, first)
         super().__init__(args, **more)
+
+
+class _Asking(_Forking):
+    """Where it cannot fork itself, for it has threads by now, asks the process that forked it.
+
+    That one is the parent then of what is started, which ends when its stdin does. For commands
+    with a page, and workers.
+    """
+
+    address = ""
+
+    def __new__(cls, args: Any, **more: Any) -> Any:
+        words = [] if isinstance(args, str | bytes | os.PathLike) else [*map(str, args)]
+        if _meant(words) is None or (_single_threaded() and not _has_open_database()):
+            return super().__new__(cls)
+        me, out = str(os.getpid()), more["stdout"]
+        assert more["stdin"] == subprocess.PIPE, words
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stem:
+            stem.connect(cls.address)
+            return _piped(
+                [_FORKING if word == me else word for word in words],
+                more["env"],
+                lambda: stem,
+                stdout=None if out == subprocess.PIPE else out.fileno(),
+                **{
+                    name: more[name]
+                    for name in ("process_group", "start_new_session") & more.keys()
+                },
+            )
 
 
 def _meant(words: list[str]) -> Callable[[], object] | None:

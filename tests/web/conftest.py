@@ -19,6 +19,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
+    WebError,
     expect,
     sync_playwright,
 )
@@ -33,6 +34,13 @@ expect.set_options(timeout=30_000)
 
 SEND = re.compile("^Send ")
 """The button of corrected rows, whatever their number."""
+
+FLAGS = (
+    "--disable-gpu",
+    "--renderer-process-limit=1",
+    "--disable-features=SpareRendererForSitePerProcess",
+)
+"""A new process for each tab would cost more than what the tab shows."""
 
 QUICKLY = """
 const later = window.setTimeout;
@@ -133,20 +141,31 @@ def browser() -> Iterator[Browser]:
     found = shutil.which("chromium")
     if found is None:
         pytest.skip("chromium is not installed (.ci/debian-packages)")
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=found, args=flags)
+        made = playwright.chromium.launch(executable_path=found, args=[*FLAGS, *as_root])
         yield made
         made.close()
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser's window with cookies of its own."""
+@pytest.fixture(scope="session")
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser's window whose first tab stays: its process shows all others, and is warm."""
     made = browser.new_context()
     made.add_init_script(QUICKLY)
+    made.new_page()
     yield made
     made.close()
+
+
+@pytest.fixture
+def context(window: BrowserContext) -> Iterator[BrowserContext]:
+    """A window without cookies, whose tabs are closed in the end."""
+    yield window
+    for tab in window.pages[1:]:
+        tab.close()
+    window.clear_cookies()
+    window.set_offline(False)
 
 
 @pytest.fixture
@@ -168,9 +187,14 @@ def no_words_on_the_console(request: pytest.FixtureRequest) -> Iterator[None]:
         if message.type in {"error", "warning"}:
             said.append(message.text)
 
+    def thrown(error: WebError) -> None:
+        said.append(str(error.error))
+
     context.on("console", note)
-    context.on("weberror", lambda error: said.append(str(error.error)))
+    context.on("weberror", thrown)
     yield
+    context.remove_listener("console", note)
+    context.remove_listener("weberror", thrown)
     allowed = getattr(request.function, "allowed_on_console", ())
     assert not [words for words in said if not any(each in words for each in allowed)]
 
