@@ -58,7 +58,7 @@ def test_a_new_courier_is_added_from_a_file_and_changed_from_another(
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("1 word left")).to_be_visible()
     expect(page.get_by_role("group", name="At hub")).to_contain_text("known already")
-    page.get_by_role("group", name="Called twice").get_by_label("Cannot be told").check()
+    page.get_by_role("group", name="Called twice").get_by_label("Not certain: ask me each time").check()
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Save only").click()
     page.wait_for_url("**/checks/*")
@@ -68,7 +68,7 @@ def test_a_new_courier_is_added_from_a_file_and_changed_from_another(
     page.goto(f"{live.url}/couriers/vega")
     told = page.get_by_role("region", name="Words that were taught")
     row = told.get_by_role("row").filter(has_text="Called twice")
-    expect(row).to_contain_text("Cannot be told")
+    expect(row).to_contain_text("Not certain: ask me each time")
     row.get_by_role("button", name="Forget").click()
     expect(page.get_by_role("status")).to_contain_text("forgotten")
 
