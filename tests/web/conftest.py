@@ -107,7 +107,11 @@ def opened(
         with rooted(place, handle.url, handle.token) as root:
             root.configure(web__port=0, inbox__scan_seconds=0.2, **settings)
             service = root.start("run", "--web", "--log-format", "json")
-            yield Live(root, address_of(service), handle, service)
+            address = address_of(service)
+            until(
+                lambda: (place / "state" / "health.json").exists(), what="the service's first word"
+            )
+            yield Live(root, address, handle, service)
             ended = service.end()
             assert ended.code == 0 or may_be_killed, ended.err
             assert "web.bug" not in ended.err, ended.err

@@ -58,7 +58,9 @@ def test_a_new_courier_is_added_from_a_file_and_changed_from_another(
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("1 word left")).to_be_visible()
     expect(page.get_by_role("group", name="At hub")).to_contain_text("known already")
-    page.get_by_role("group", name="Called twice").get_by_label("Not certain: ask me each time").check()
+    page.get_by_role("group", name="Called twice").get_by_label(
+        "Not certain: ask me each time"
+    ).check()
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Save only").click()
     page.wait_for_url("**/checks/*")
