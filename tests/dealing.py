@@ -16,18 +16,26 @@ REPOSITORY = Path(__file__).parents[1]
 
 ALONE = (
     "tests/campaign/",
+    "tests/acceptance/test_answers.py",
+    "tests/acceptance/test_containment.py",
+    "tests/acceptance/test_half_uploads.py",
+    "tests/acceptance/test_rows_wait_not_files.py",
+    "tests/acceptance/test_start_in_trouble.py",
     "tests/acceptance/test_storage_troubles.py",
+    "tests/acceptance/test_workers.py",
+    "tests/acceptance/test_workers_in_trouble.py",
     "tests/web/test_web_notices.py",
     "tests/web/test_web_workers.py",
 )
 
 LONG = (
-    "tests/acceptance/test_docs_word_for_word.py",
     "tests/acceptance/test_workers.py",
     "tests/acceptance/test_workers_in_trouble.py",
     "tests/acceptance/test_sftp.py",
-    "tests/acceptance/test_storage_troubles.py",
     "tests/acceptance/test_containment.py",
+    "tests/acceptance/test_half_uploads.py",
+    "tests/acceptance/test_start_in_trouble.py",
+    "tests/acceptance/test_storage_troubles.py",
     "tests/integration/test_ledger_durability.py",
     "tests/acceptance/test_refused_alike.py",
     "tests/acceptance/test_api_outages.py",
@@ -44,9 +52,8 @@ SMALL = "tests/unit/"
 
 
 def processes() -> int:
-    """Some more than cores, since much of the time is waited; each costs seconds, and memory."""
-    cores = os.cpu_count() or 1
-    return min(cores + (cores + 1) // 2, 12)
+    """Twice as many as cores, since half of the time is waited; each costs seconds, and memory."""
+    return min(2 * (os.cpu_count() or 1), 12)
 
 
 class Dealing(LoadScopeScheduling):

@@ -1,8 +1,6 @@
 """Small files taken together: each comes out as if it had been alone, whatever the others do."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -28,6 +26,7 @@ from tests.acceptance.harness import orders, sheet
 from tests.fakes import hostile_files, steps_by_hand
 from tests.fakes.killed_between import accept_all
 from tests.fakes.manual_clock import ManualClock
+from tests.forked import ENVIRONMENT, code_forked
 
 pytestmark = pytest.mark.usefixtures("forked_readers")
 
@@ -66,6 +65,15 @@ def claimed(site: Site) -> list[Drop]:
     return list(done.drops)
 
 
+KILLED_BETWEEN = """
+import sys
+from pathlib import Path
+from tests.fakes.killed_between import main
+step, place, every = sys.argv[1:]
+sys.exit(main(step, Path(place), int(every)))
+"""
+
+
 @pytest.mark.parametrize(
     ("step", "every", "least"),
     [
@@ -81,15 +89,13 @@ def test_a_batch_that_is_killed_at_any_moment_is_taken_up(
 ) -> None:
     """Before every twelfth touch of the file system, while three files are claimed, planned, put
     away, and before each while a ledger is restored; before each of all in the soak."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.fakes.killed_between", step, str(tmp_path), str(every)],
-        cwd=HOME,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout[-300:] + ran.stderr[-2000:]
-    assert int(ran.stdout.split()[-1]) >= least
+    words, told = [step, str(tmp_path), str(every)], tmp_path / "told"
+    with told.open("wb") as out:
+        files = {"out": out.fileno(), "err": out.fileno()}
+        ran = code_forked(KILLED_BETWEEN, words, env=ENVIRONMENT, cwd=HOME, **files)
+        code = ran.wait(120)
+    assert code == 0, told.read_text()[-2000:]
+    assert int(told.read_text().split()[-1]) >= least
 
 
 def some_files(folder: Path) -> list[Path]:
