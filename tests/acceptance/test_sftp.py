@@ -179,7 +179,13 @@ def test_an_upload_under_a_temporary_name_is_taken_when_it_is_renamed(
     assert root.of("day").counts == {"accepted": 5}
 
 
-@pytest.mark.parametrize("asking", [True, False], ids=["by lease", "by events"])
+@pytest.mark.parametrize(
+    "asking",
+    [
+        pytest.param(True, id="by lease"),
+        pytest.param(False, id="by events", marks=pytest.mark.soak),
+    ],
+)
 def test_a_slow_upload_under_its_own_name_is_taken_whole_at_default_settings(
     door: Door, root: Root, api: SandboxHandle, tmp_path: Path, asking: bool
 ) -> None:

@@ -113,19 +113,19 @@ def test_a_worker_joins_and_one_is_drained_on_the_way(crew: Crew, api: SandboxHa
 def test_the_rate_is_one_for_all_and_a_429_quiets_all(crew: Crew, api: SandboxHandle) -> None:
     crew.root.configure(api__rate_per_second=40)
     crew.start(2)
-    crew.root.drop("big.csv", orders(4000))
+    crew.root.drop("big.csv", orders(2000))
     crew.closed(1)
     moments = [call["at"] for call in api.calls() if call["updates"]]
-    assert len(moments) == 200
+    assert len(moments) == 100
     # As they left, by the clock of the gate. On a busy machine some arrive late, and come together.
     left = sorted(
         datetime.fromisoformat(sent_at).timestamp()
         for _, sent_at in {(each["chunk"], each["sent_at"]) for each in crew.root.of("big").lines()}
     )
-    assert len(left) == 200
+    assert len(left) == 100
     for start in left:
         assert sum(1 for at in left if start <= at < start + 1) <= 40 + 1
-    assert max(moments) - min(moments) >= 199 / 40 * 0.95
+    assert max(moments) - min(moments) >= 99 / 40 * 0.95
     # The second file meets a limit of the API's own: after its 429 all keep quiet as long as asked.
     api.set_faults(limit_per_second=2, limit_burst=30)
     seen = len(api.calls())

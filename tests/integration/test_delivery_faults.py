@@ -169,11 +169,11 @@ def test_an_unclear_2xx_is_never_sent_again_unless_asking_tells_or_a_person_retr
         assert sandbox.stats()["calls"] == 2
         sandbox.set_faults(html_rate=0.0)
         assert world.ledger.reopen(drop.seq) == 2
-        world.deliver(drop)
+        world.deliver(drop, timeout=1)
         assert sandbox.stats()["calls"] > 2
         assert world.counts(drop) == {Outcome.UNKNOWN: 40}, "refused as repeated is not failed"
         sandbox.set_faults(info_status=0)
-        world.deliver(drop)
+        world.deliver(drop, timeout=1)
         assert world.counts(drop) == {Outcome.ACCEPTED: 40}
 
 
@@ -181,15 +181,15 @@ def test_a_row_refused_when_sent_again_is_asked_about_and_accepted(tmp_path: Pat
     """Asking fails while the answer is lost, and works when the repeat has been refused."""
     with with_sandbox(tmp_path, lose_rate=1.0, info_status=404) as (world, sandbox):
         drop = world.drop(picked(20))
-        world.deliver(drop, max_attempts=1)
+        world.deliver(drop, max_attempts=1, timeout=1)
         assert world.states(drop) == {ChunkState.SENDING}
         assert world.counts(drop) == {Outcome.UNKNOWN: 20}
         sandbox.set_faults(lose_rate=0.0)
-        world.deliver(drop)
+        world.deliver(drop, timeout=1)
         assert world.counts(drop) == {Outcome.UNKNOWN: 20}
         assert sandbox.stats()["repeats"] == 20
         sandbox.set_faults(info_status=0)
-        world.deliver(drop)
+        world.deliver(drop, timeout=1)
         assert {v.code for v in world.verdicts(drop).values()} == {"RECONCILED"}
 
 
@@ -274,7 +274,7 @@ def test_a_later_status_waits_while_an_earlier_one_is_unknown(tmp_path: Path) ->
         sandbox,
     ):
         drop = world.drop(picked(20), delivered(20))
-        (handback,) = world.deliver(drop)
+        (handback,) = world.deliver(drop, timeout=1)
         assert not handback.complete
         outcomes = world.outcomes(drop)
         assert {o for (_, m), o in outcomes.items() if m is Milestone.BAG_PICKED} == {
@@ -284,7 +284,7 @@ def test_a_later_status_waits_while_an_earlier_one_is_unknown(tmp_path: Path) ->
             Outcome.UNSENT
         }
         sandbox.set_faults(html_rate=0.0, info_status=0)
-        (handback,) = world.deliver(drop)
+        (handback,) = world.deliver(drop, timeout=1)
         assert handback.complete
         assert world.counts(drop) == {Outcome.ACCEPTED: 40}
 

@@ -43,10 +43,10 @@ def test_an_api_that_is_down_leaves_everything_unsent_after_few_calls(
 def test_a_gateway_that_answers_for_a_dead_api_leaves_doubt_and_no_failure(tmp_path: Path) -> None:
     with with_sandbox(tmp_path, status_all=502, info_status=502) as (world, sandbox):
         drop = world.drop(picked(400))
-        world.deliver(drop, max_attempts=3)
+        world.deliver(drop, max_attempts=3, timeout=1)
         assert set(world.counts(drop)) <= {Outcome.UNSENT, Outcome.UNKNOWN}
         sandbox.set_faults(status_all=0, info_status=0)
-        assert world.deliver(drop)[0].complete
+        assert world.deliver(drop, timeout=1)[0].complete
         assert world.counts(drop) == {Outcome.ACCEPTED: 400}
         assert set(history(sandbox).values()) == {1}
 

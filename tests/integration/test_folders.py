@@ -25,6 +25,7 @@ from pipeline.inbox.scan import Inbox
 from pipeline.storage.durable_files import storing
 from pipeline.storage.file_names import as_text
 from pipeline.storage.root_folders import Folders, PutAway
+from tests.scratch import elsewhere
 
 ROWS = b"Order ID,Status\n1,Delivered\n"
 DROP = "d20261123t144123123k7qz"
@@ -69,10 +70,10 @@ def quarantined(folders, drop_id, name):
 @pytest.fixture
 def other_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a second file system."""
-    memory = Path("/dev/shm")
-    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+    place = elsewhere(tmp_path)
+    if place is None:
         pytest.skip("this machine has one file system only")
-    folder = Path(tempfile.mkdtemp(dir=memory))
+    folder = Path(tempfile.mkdtemp(dir=place))
     yield folder
     shutil.rmtree(folder)
 
