@@ -218,7 +218,7 @@ def restore(site: Site) -> None:
 
 
 def restored(site: Site) -> None:
-    """Whatever the kill left is sound, or said to be lost; restored once more it is as it was."""
+    """Check that what a kill left is sound or said to be lost, and restore it once more."""
     with suppress(LedgerLost):
         site.check_ledger(thoroughly=True)
         assert {drop.state for drop in site.ledger.recent(9)} == {DropState.COMPLETED}
