@@ -94,7 +94,7 @@ def test_a_drop_that_was_finished_after_the_backup_ends_by_itself_when_it_is_res
 def test_rows_that_wait_behind_an_outage_go_once_after_a_restore(
     root: Root, api: SandboxHandle, tmp_path: Path, since: str
 ) -> None:
-    """Of two files with the same orders the second waits for the first, and both for the API.
+    """Wait with two files for the API, and with the second for the first: they share orders.
 
     ``since``: what was sent between the backup and the restore.
     """

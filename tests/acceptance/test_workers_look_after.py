@@ -128,6 +128,10 @@ def test_old_rows_go_by_one_worker_of_their_root_and_what_was_accepted_stays(
     )
     assert kept_rows(url) == {others_root: 20}, "another root's rows are for its own workers"
     assert not spool.exists()
+    kept = {each["source_file"]: each for each in crew.root.run("drops", "--json").json}
+    assert kept["old.csv"]["tidied_at"]
+    assert kept["old.csv"]["summary"]["rows"]["accepted"] == 60
+    assert kept["other.csv"]["tidied_at"] is None
     crew.root.drop("again.csv", orders(60))
     crew.closed(2)
     assert crew.root.of("again").counts == {"duplicate": 60}
