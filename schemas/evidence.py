@@ -32,17 +32,17 @@ _WORD = re.compile(r"[a-z0-9]+")
 
 _RTO = frozenset({"rto", "rtos", "rts"})
 _RETURN = frozenset(
-    {"return", "returns", "returned", "reverse", "reversed", "rev", "rvp", "dto", "crn"}
+    {"return", "returns", "returned", "reverse", "reversed", "rev", "rvp", "dto", "crn", "rtn"}
 )
 _FORWARD = frozenset({"forward", "fwd"})
 _BACK = _RTO | _RETURN
-_NOT = frozenset({"no", "non", "not", "without", "excl", "excluding", "except", "never"})
+_NOT = _several("no non not without excl excluding excluded except never please kindly")
 
 #: Words that may stand beside a direction in a cell without changing it.
 _FILLERS = _several(
     "air aggregator awb b2b b2c by cod courier customer d2c delivery drop express flow initiated "
     "journey leg logistics mode mps order orders package parcel pick pickup pickups ppd prepaid qc "
-    "seller service shipment shipments standard surface trip type up"
+    "sale sales seller service shipment shipments standard surface trip type up"
 )
 _TO_SELLER = re.compile(
     r"\b(return|returned|returning|back) to (the )?"
@@ -79,7 +79,22 @@ _LOOKS = _several(
 #: Words that may stand beside the fate in a heading such as Is Cancelled, Order Lost (Y/N).
 _ASKING = _several("been flag has indicator is marked n order orders shipment shipments was y yn")
 _OF_FATES = tuple(
-    map(_several, ("undelivered", "not delivered", "delivered", "cancelled", "canceled", "lost"))
+    map(
+        _several,
+        (
+            "undelivered",
+            "not delivered",
+            "delivered",
+            "failed",
+            "delivery failed",
+            "cancelled",
+            "canceled",
+            "cancel",
+            "lost",
+            "lost damaged",
+            "lost or damaged",
+        ),
+    )
 )
 
 _SURE = frozenset({"dir", "direction"})
@@ -163,6 +178,8 @@ def look_of(heading: str) -> Look | None:
         return None
     if _OF_CUSTOMERS.fullmatch(fold(heading)) or ({"last", "date"} <= words and not back & _RTO):
         return None
+    if "rev" in words and words <= {"rev"} | _COUNTS:  # a revision
+        return None
     if back or words & _FORWARD:
         way = _way(words)
         subjects = words - back - _FORWARD - {"is", "flag", "identifier", "indicator", "to"}
@@ -188,10 +205,14 @@ def claim_of(cell: str, look: Look) -> Direction | None:
     if look.asks is Asks.WHOM:
         return Direction.RTO if _words(folded) & _SELLERS else None
     said = direction_of(folded)
+    if folded in FALSE_WORDS and look.way is Direction.FORWARD:
+        return Direction.BACK
     if look.asks is Asks.NO:
         return look.way if folded in FALSE_WORDS else None
     if said is not None or look.asks is Asks.WORDS or _words(folded) & _NOT:
         return said
+    if look.way is Direction.UNDELIVERED and _words(folded) & _FATES:
+        return look.way
     if folded in FALSE_WORDS or _EMPTY_DATES.fullmatch(folded.replace(" ", "-")):
         return None
     if folded in TRUE_WORDS:
@@ -226,7 +247,8 @@ class AsksStatus(Enum):
 def asks_status(heading: str) -> AsksStatus | None:
     """Return how a column is read for statuses, None if its heading speaks of other things."""
     words = words_of(heading)
-    if words & _OF_STATUSES and other_subjects(heading) == {"ndr"} and not is_earlier(heading):
+    of_attempts = other_subjects(heading) == {"ndr"} or "attempt" in words
+    if words & _OF_STATUSES and of_attempts and not is_earlier(heading):
         return AsksStatus.ENDS
     if speaks_of_other(heading) or is_earlier(heading) or is_free_text(heading):
         return None

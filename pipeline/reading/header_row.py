@@ -9,7 +9,7 @@ from msgspec import Struct
 from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 from schemas.display import counted, quoted
-from schemas.evidence import is_title, way_named
+from schemas.evidence import fate_named, is_title
 from schemas.headings import trimmed
 
 
@@ -90,7 +90,7 @@ def find_header(records: Sequence[Record], header: HeaderFinder, *, where: str) 
 
 
 def title_above(records: Sequence[Record], found: Record) -> str:
-    """Return the nearest title above the header that names a way, "" without one.
+    """Return the nearest title above the header that tells where its rows went, "" without one.
 
     What stands alone in the last filled row may be longer than a title.
     """
@@ -99,7 +99,7 @@ def title_above(records: Sequence[Record], found: Record) -> str:
         words = [cell.strip() for cell in each.cells if cell.strip()]
         title = " ".join(words)
         alone = near == 0 and len(words) == 1
-        if (alone or is_title(_without_dates(words))) and way_named(title) is not None:
+        if (alone or is_title(_without_dates(words))) and fate_named(title) is not None:
             return title
     return ""
 

@@ -289,7 +289,9 @@ def _letters(look: Look, words: Sequence[str]) -> Mapping[str, Direction]:
     """Return what F and R mean in a column: where both are there, or nothing else is."""
     folded = {fold(cell) for cell in words}
     alone = look.letters and not {cell for cell in folded if not is_absent(cell)} - {*LETTERS}
-    return LETTERS if look.both or ({*LETTERS} <= folded and (look.sure or alone)) else {}
+    if look.both or (alone and "r" in folded) or ({*LETTERS} <= folded and look.sure):
+        return LETTERS
+    return {}
 
 
 def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | None) -> bool:
