@@ -23,12 +23,14 @@ def canonical_ids(cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> pa.Arr
 
     One complete wrapper (``="…"``, ``"…"``, ``'…'``, or a leading ``'`` or backtick), the white
     space and the invisible characters at the ends are taken off, and ``.0`` from a whole number of
-    at most 15 digits (hazards, section A). Nothing inside an id is ever changed.
+    at most 15 digits (hazards, section A). Nothing inside an id is ever changed. No order is called
+    0 or 000.
     """
     plain = pc.match_substring_regex(cells, ID_SHAPE)
     odd = np.flatnonzero(~plain.to_numpy(zero_copy_only=False))
     words = np.flatnonzero(_word_like(cells))
-    look = np.union1d(odd, words)
+    zeros = np.flatnonzero(pc.match_substring_regex(cells, "^0+$").to_numpy(zero_copy_only=False))
+    look = np.union1d(np.union1d(odd, words), zeros)
     errors: list[int] = [] if kinds is None else np.flatnonzero(kinds == CellKind.ERROR).tolist()
     if not len(look) and not len(errors):
         return cells
@@ -62,4 +64,5 @@ def _canonical(value: str) -> str:
     if is_absent(text.casefold()) or not text.strip("-"):
         return ""
     whole = _WHOLE_FLOAT.fullmatch(text)
-    return whole.group(1) if whole else text
+    bare = whole.group(1) if whole else text
+    return bare if bare.strip("0") else ""

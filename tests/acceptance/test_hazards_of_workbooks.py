@@ -185,10 +185,15 @@ def test_an_id_that_an_ods_shows_is_read_as_it_is_shown(root: Root, api: Sandbox
         ["Order ID", "Status"],
         [(12345679, "0012345679"), "Delivered"],
         [(77, "77"), "Delivered"],
+        [(12345680, "12346"), "Delivered"],  # in thousands
+        [(12345681, "ID"), "Delivered"],
     ]
     root.drop("shown.ods", ods(rows))
-    assert root.once().code == 0
+    assert root.once().code == 3
     assert sent(api) == [("0012345679", "delivery_done"), ("77", "delivery_done")]
+    lines = root.of("shown").lines()[2:]
+    assert [line["codes"] for line in lines] == ["ID_DAMAGED:order_id"] * 2
+    assert "shown as 12346, stored as 12345680" in lines[0]["message"]
 
 
 def test_hidden_rows_are_sent_and_told(root: Root, api: SandboxHandle) -> None:

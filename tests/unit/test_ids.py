@@ -141,7 +141,24 @@ def test_grouping_and_two_ids_in_a_cell_are_invalid(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["#N/A", "NULL", "nan", "None", "-", "", "  ", "null", "N/A", "--", '=""', "'"]
+    "cell",
+    [
+        "#N/A",
+        "NULL",
+        "nan",
+        "None",
+        "-",
+        "",
+        "  ",
+        "null",
+        "N/A",
+        "--",
+        '=""',
+        "'",
+        "0",
+        "000",
+        "0.0",
+    ],
 )
 def test_nothing_in_the_cell_is_missing(cell: str) -> None:
     rejected(cell, "ID_MISSING")

@@ -292,7 +292,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
             if len(cell) > EXACT_DIGITS:
                 continue
             text = shown.texts.get(row) or cell
-            if text != cell:
+            if text != cell and shown.keeps(row, cell):
                 cells[place], marks[place] = text, CellKind.TEXT
             elif differs := shown.differs(row, cell):
                 before = facts.get(place, RowFacts())

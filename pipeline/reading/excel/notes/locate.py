@@ -22,6 +22,7 @@ from pipeline.reading.excel.plain_runs import rows_with_plain_numbers
 from pipeline.reading.excel.zip_parts import Package, plain_name
 from pipeline.reading.file_type import Buffer
 
+_NO_DIGIT = re.compile(r"[^0-9]")
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATIONSHIP = re.compile(rb"<(?:\w+:)?Relationship\s([^>]*)>")
 _ID = re.compile(rb"\b(?:\w+:id|Id)\s*=\s*[\"']([^\"']*)[\"']")
@@ -38,8 +39,15 @@ class ShownNumbers(Struct, frozen=True, kw_only=True):
     texts: Mapping[int, str] = field(default_factory=dict)
     formats: Mapping[int, str] = field(default_factory=dict)
 
+    def keeps(self, row: int, number: str) -> bool:
+        """Tell whether the text that is shown of a number holds all of its digits."""
+        return number in _NO_DIGIT.sub("", self.texts.get(row, ""))
+
     def differs(self, row: int, number: str) -> str:
         """Return how a whole number is shown, "" where that is as it is stored."""
+        text = self.texts.get(row)
+        if text:
+            return "" if text == number else f"as {text}"
         code = self.formats.get(row)
         if code is None:
             return ""
