@@ -15,6 +15,8 @@ from tests.acceptance.harness import REPOSITORY, Running, orders, sheet, until
 from tests.postgres import PrivatePostgres, missing, private_postgres
 
 ROWS = 2400
+IN_FLIGHT = 8
+"""Calls of a worker at a time, by default."""
 
 
 @pytest.fixture
@@ -126,7 +128,7 @@ sending.PresentApi._still_here = asks_and_freezes
 """Run at the start of a worker: it freezes between its last question and its twelfth call."""
 
 
-def test_a_call_that_was_about_to_leave_a_frozen_worker_is_at_most_what_comes_twice(
+def test_calls_that_were_about_to_leave_a_frozen_worker_are_all_that_comes_twice(
     crew: Crew, api: SandboxHandle, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(FREEZES_BEFORE_A_CALL)
@@ -140,9 +142,10 @@ def test_a_call_that_was_about_to_leave_a_frozen_worker_is_at_most_what_comes_tw
     before, results = api.stats()["calls"], crew.root.written()
     frozen.send(signal.SIGCONT)
     until(lambda: len(crew.names()) == 2, what="the frozen one joining anew")
-    # It may leave before the worker finds out that it was given up, which stops its sending.
+    # That call, and others that the client had and had not written yet, may leave before the worker
+    # finds out that it was given up, which stops its sending.
     late = api.stats()["calls"] - before
-    assert late <= 1
+    assert late <= IN_FLIGHT
     assert api.stats()["repeats"] == api.stats()["refused"] == late * 20
     assert crew.root.written() == results
 
