@@ -35,6 +35,7 @@ _PLACES = {
     "files, an order id": "/drops?q=17788100000000000019",
     "a day": "/days/{yesterday}",
     "reports, 90 days": "/reports?days=90",
+    "reports as JSON, 90 days": "/api/v1/reports?days=90",
     "strip": "/strip",
     "measures": "/metrics",
 }

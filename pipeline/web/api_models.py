@@ -495,7 +495,7 @@ class PersonChange(BaseModel):
 
 
 class NewPassword(BaseModel):
-    """A password of one's own, and the one of now."""
+    """A password of one's own, and the current one."""
 
     old: _Password
     new: _Password

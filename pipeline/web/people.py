@@ -56,7 +56,7 @@ class NobodyThere(NotChanged):
 
 
 class WrongPassword(NotChanged):
-    """The password of now, which has to be given with a new one, does not fit."""
+    """The current password, which has to be given with a new one, does not fit."""
 
 
 class Person(Struct, frozen=True, kw_only=True):
@@ -244,7 +244,7 @@ class People:
         """
         user = self.users().get(name)
         if user is None or not password_fits(old, user.password):
-            raise WrongPassword("The password of now is wrong.")
+            raise WrongPassword("The current password is wrong.")
         if self.is_kept(name):
             raise NotChanged(KEPT)
         self._check_password(new, name)

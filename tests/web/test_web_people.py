@@ -109,16 +109,16 @@ def test_a_manager_adds_a_person_who_chooses_a_password_before_all_else(
     expect(ravi).to_have_url(f"{office.url}/account")
     for old, new, again, said in (
         (FIRST, SECOND, FIRST, "differ"),
-        (SECOND, SECOND, SECOND, "now is wrong"),
+        (SECOND, SECOND, SECOND, "current password is wrong"),
         (FIRST, FIRST, FIRST, "Choose another"),
         (FIRST, "ravi k.12", "ravi k.12", "guessed too soon"),
     ):
-        ravi.get_by_label("Password of now").fill(old)
+        ravi.get_by_label("Current password").fill(old)
         ravi.get_by_label("New password", exact=True).fill(new)
         ravi.get_by_label("New password, again").fill(again)
         ravi.get_by_role("button", name="Change password").click()
         expect(ravi.get_by_role("alert")).to_contain_text(said)
-    ravi.get_by_label("Password of now").fill(FIRST)
+    ravi.get_by_label("Current password").fill(FIRST)
     ravi.get_by_label("New password", exact=True).fill(SECOND)
     ravi.get_by_label("New password, again").fill(SECOND)
     ravi.get_by_role("button", name="Change password").click()

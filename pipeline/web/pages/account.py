@@ -42,7 +42,7 @@ def account_page(request: Request, front: AtFront, visitor: Looker, said: str = 
 
 @router.post("/account/password")
 async def change_password(request: Request, front: AtFront, visitor: Looker) -> Response:
-    """Take the password of now and a new one, twice."""
+    """Take the current password and a new one, twice."""
     form = await read_form(request, front, visitor)
     old, new = text_of(form, "old")[: LONGEST + 1], text_of(form, "new")[: LONGEST + 1]
     try:
@@ -71,7 +71,7 @@ class TooOften(ShipdropError):
 
 
 def choose_password(request: Request, front: Front, visitor: Visitor, old: str, new: str) -> None:
-    """Give a visitor a new password, by the one of now. Wrong tries wait as those of a log-in do.
+    """Give a visitor a new password, by the current one. Wrong tries wait as those of a log-in do.
 
     Raises NotChanged, TooOften, StorageError.
     """
