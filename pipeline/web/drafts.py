@@ -140,6 +140,13 @@ class Drafts:
             return Draft(identity=identity)
         return draft if draft.identity == identity else Draft(identity=identity)
 
+    def version(self, drop_id: str) -> str:
+        """Return what tells a draft as it is now from any other, "" where there is none."""
+        try:
+            return str(self._path(drop_id).stat().st_mtime_ns)
+        except OSError:
+            return ""
+
     @contextmanager
     def changing(self, drop_id: str, rejects: Rejects) -> Iterator["DraftSheet"]:
         """Change a draft: the one that the sheet holds at the end is kept. Raises StorageError."""

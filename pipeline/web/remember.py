@@ -157,7 +157,9 @@ def _may_be_taught(profile: Profile, said: str) -> None:
         raise NotPossible("A status with * or .. cannot be remembered here.")
     ruling = profile.statuses.rule(said)
     if ruling.verdict is not StatusVerdict.UNKNOWN:
-        raise NotPossible(
-            f'"{said[:60]}" means something in the profile {profile.name} already, so it is not '
-            "given another meaning here."
+        why = (
+            "is ambiguous and must be decided row by row"
+            if ruling.verdict is StatusVerdict.AMBIGUOUS
+            else f"has a meaning at {profile.title} already"
         )
+        raise NotPossible(f'Not remembered: "{said[:60]}" {why}.')

@@ -14,7 +14,13 @@ from pipeline.core.model import stamp
 from pipeline.web import correcting, faults, grid, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.aside import REASONS, rows_in, rows_with, set_aside, take_back
-from pipeline.web.corrections import Table, couriers_to_teach, replace_value, table_of
+from pipeline.web.corrections import (
+    Table,
+    couriers_to_teach,
+    line_of,
+    replace_value,
+    table_of,
+)
 from pipeline.web.drafts import DraftSheet, Rule
 from pipeline.web.faults import Rejects
 from pipeline.web.front import AtFront, Front, NotPossible, Operator, page, read_form, show, text_of
@@ -70,11 +76,13 @@ def fix_page(
     unsaved = front.unsaved.take(session, request.url.path)
     pasted = text_of(unsaved, "ids") if unsaved else ""
     conflicts = _keep_form(front, visitor, drop_id, unsaved) if unsaved and not pasted else []
+    # What changes from here on is not on the page yet: it asks for it.
+    seen = {"at": stamp(front.site.clock.now()), "version": front.drafts.version(drop_id)}
     table = judged_table(front, drop_id)
     get_ready(front, table)
     front.here.note(drop_id, session, name=visitor.name, row="", seconds=PAGE_SECONDS)
     view = View(page=page_no, fault=fault, show=show_only, q=q, sort=sort, more=more)
-    values = _shown(front, table, view)
+    values = _shown(front, table, view) | seen
     values["offer"] = _offer(front, table, column, value) if column is not None else None
     values["said"] = said
     values["others"] = front.here.others(drop_id, session)
@@ -110,7 +118,10 @@ def _shown(front: Front, table: Table, view: View) -> dict[str, Any]:
         "pages": pages,
         "groups": [group for group in faults.grouped(_first_time(table)) if group.replaceable],
         "faults": groups,
-        "rules": [(table.rejects.headers[r.column], r) for r in table.draft.rules],
+        "rules": [
+            (table.rejects.headers[each.column] or f"Column {each.column + 1}", each)
+            for each in table.draft.rules
+        ],
         "status_column": table.rejects.columns.get(Role.STATUS),
         "statuses": grid.statuses_of(profile),
         "lost": lost if len(lost) > 1 else [],
@@ -118,6 +129,7 @@ def _shown(front: Front, table: Table, view: View) -> dict[str, Any]:
         "id_column": table.rejects.columns.get(Role.ORDER_ID),
         "pasted": _pasted(table),
         "at": stamp(front.site.clock.now()),
+        "version": front.drafts.version(table.drop.drop_id),
         "sent": sorted(set(table.draft.sent.values())),
         "doubts": doubts,
         "sure": mark_of(doubts),
@@ -161,7 +173,7 @@ def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any
     near = _nearest(value, profile.statuses.offered()) if is_status and profile and value else ""
     return {
         "column": column,
-        "header": table.rejects.headers[column],
+        "header": table.rejects.headers[column] or f"Column {column + 1}",
         "value": value,
         "count": count,
         "near": near,
@@ -485,14 +497,22 @@ def who_is_here(
     drop_id: str,
     row: Annotated[str, Query(pattern=r"^[0-9]{0,10}$")] = "",
     since: Annotated[str, Query(max_length=40)] = "",
+    v: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
-    """Take note of the row somebody is at; tell who else is here, and what changed since."""
+    """Take note of the row somebody is at; tell who else is here, and what changed since.
+
+    ``v``: the version of the draft that the page has seen.
+    """
+    line_of(front, drop_id)
     session = request.scope["session"]
     front.here.note(drop_id, session, name=visitor.name, row=row, seconds=WORD_SECONDS)
     at = stamp(front.site.clock.now())
-    table = judged_table(front, drop_id)
-    answer: dict[str, Any] = {"at": at, "rows": []}
+    version = front.drafts.version(drop_id)
+    answer: dict[str, Any] = {"at": at, "v": version, "rows": []}
     answer["others"] = [each.text for each in front.here.others(drop_id, session)]
+    if v == version:
+        return JSONResponse(answer)
+    table = judged_table(front, drop_id)
     touched = table.draft.touched
     lines = [line for line, (_, when) in touched.items() if since and when >= since]
     left = set(table.lines_left.tolist()) if lines else set()

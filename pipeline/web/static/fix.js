@@ -298,11 +298,12 @@ function onListKey(event) {
 
 // Who else is here, and what they changed.
 let at = fix?.dataset.at ?? "";
+let version = fix?.dataset.version ?? "";
 
 async function lookAround() {
   if (document.visibilityState !== "visible") return;
   const row = document.activeElement?.closest?.("tbody[data-row]")?.dataset.row ?? "";
-  const asked = new URLSearchParams({ row: /^\d{1,10}$/.test(row) ? row : "", since: at });
+  const asked = new URLSearchParams({ row: /^\d{1,10}$/.test(row) ? row : "", since: at, v: version });
   let said;
   try {
     const answer = await fetch(`${fix.dataset.to}/here?${asked}`, { redirect: "manual" });
@@ -311,7 +312,7 @@ async function lookAround() {
   } catch {
     return; // the bar of the page says so
   }
-  at = said.at;
+  ({ at, v: version } = said);
   const others = document.getElementById("others");
   const text = said.others.length ? `Also here: ${said.others.join("; ")}` : "";
   if (others.textContent !== text) others.textContent = text;
