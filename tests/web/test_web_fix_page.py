@@ -398,6 +398,7 @@ def test_on_a_phone_a_row_is_a_card_with_its_wrong_cell_in_sight(live: Live, pag
         wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert page.evaluate(wide) <= 0
         page.get_by_role("link", name="Show all cells").click()
+        expect(page.get_by_role("link", name="Show only what is needed")).to_be_visible()
         assert page.evaluate(wide) <= 0
         assert serious(page) == []
 
