@@ -26,7 +26,6 @@ from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Role
 
 OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
 _UNDER_WAY = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_BACK})
-_ENDLESS = frozenset({Said.CANCELLED, Said.NOTHING})
 
 
 class ParcelColumns(Struct, frozen=True, kw_only=True):
@@ -70,6 +69,7 @@ def held_by_earlier_files(
     mine = work.only(
         np.isin(work.status, OUTWARD_ENDS) & known[work.order] & ~parcels.vouched[work.rows]
     )
+    mine = _suspects(mine, parcels, history)
     here = _named_here(mine, parcels, orders)
     zone = ZoneInfo(parcels.zone or timezone)
     ends = _ends(mine, parcels)
@@ -114,6 +114,24 @@ def _ends(mine: Candidates, parcels: ParcelColumns) -> list[_End]:
     return list(zip(mine.order.tolist(), finals, map(parcel_of, awbs), strict=True))
 
 
+def _suspects(
+    mine: Candidates, parcels: ParcelColumns, history: dict[int, list[ParcelSeen]]
+) -> Candidates:
+    """Return the rows of orders of which something may speak against one: few, most days.
+
+    Nearly every order is one parcel, written alike in all files, with no scan later than its end.
+    """
+    some = np.zeros(int(mine.order.max(initial=0)) + 1, dtype=np.bool_)
+    awbs = parcels.awbs.take(pa.array(mine.rows)).to_pylist()
+    for order, awb, event in zip(mine.order.tolist(), awbs, mine.event.tolist(), strict=True):
+        for each in history[order]:
+            late = each.event is not None and each.event > event != NO_TIME
+            if each.said in _UNDER_WAY and (late or each.awb != awb):
+                some[order] = True
+                break
+    return mine.only(some[mine.order])
+
+
 def _named_here(mine: Candidates, parcels: ParcelColumns, orders: Orders) -> dict[int, set[str]]:
     """Return for each order of the candidates the parcels that rows of this file name."""
     wanted = np.zeros(len(orders.names), dtype=np.bool_)
@@ -141,12 +159,10 @@ def _still_open(
         before = last.get(other)
         if before is None or not _is_earlier(each, before, zone):
             last[other] = each
-    way_back = {Said.ON_ITS_WAY_BACK} if final is Milestone.RTO_BAG_DELIVERED else set()
-    for other, each in last.items():
-        ended_so = each.said is Said.ENDED and each.status == final
-        if other not in {"", parcel} and not ended_so and each.said not in way_back | _ENDLESS:
-            return each
-    return None
+    against = {Said.ON_ITS_WAY} if final is Milestone.RTO_BAG_DELIVERED else _UNDER_WAY
+    return next(
+        (e for other, e in last.items() if other not in {"", parcel} and e.said in against), None
+    )
 
 
 def _taken_back(

@@ -89,8 +89,28 @@ class Plans:
                 return found
             query = _SEEN.where(self._db.dialect.orders_in(lines.c.order_id))
             for some in _batches(order_ids, self._db.dialect.order_batch - len(but)):
-                rows = connection.execute(query, {"wanted": some, "but": but})
-                found += [ParcelSeen(**{**row._asdict(), "said": Said(row.said)}) for row in rows]
+                for (
+                    order_id,
+                    awb,
+                    status,
+                    said,
+                    event,
+                    row,
+                    drop_id,
+                    source_file,
+                ) in connection.execute(query, {"wanted": some, "but": but}):
+                    found.append(
+                        ParcelSeen(
+                            order_id=order_id,
+                            awb=awb,
+                            status=status,
+                            said=_SAID[said],
+                            event=event,
+                            row=row,
+                            drop_id=drop_id,
+                            source_file=source_file,
+                        )
+                    )
         return found
 
     def freeze(self, drop: Drop, plan: Frozen) -> None:
@@ -164,6 +184,7 @@ _STANDING = (
 )
 
 
+_SAID = {each.value: each for each in Said}
 _SEEN = (
     sa.select(
         lines.c.order_id,
