@@ -41,11 +41,12 @@ _FREE_TEXT = several(
 )
 
 _PLACES_AND_THINGS = several(
-    "address area brand branch category channel city client color colour company consignee country "
-    "courier currency customer district dc destination email facility financial gender hsn hub "
+    "address agent area boy brand branch category channel city client color colour company "
+    "consignee country courier currency customer district dc destination driver email employee "
+    "executive facility financial gender hsn hub "
     "lane locality location method mode name origin partner payment phone pin pincode postal "
-    "postcode price product qty quantity region route seller service size sku state store tag "
-    "tags tax title town url user vehicle vendor warehouse weight zip zone"
+    "postcode price product qty quantity region rider route seller service size sku state store "
+    "tag tags tax title town url user vehicle vendor warehouse weight zip zone"
 )
 
 _ORDER = frozenset({"order", "orders", "so"})

@@ -330,10 +330,7 @@ class _File(Struct, frozen=True, kw_only=True):
             )
             let_go(self.data)
             named = couriers(whole, main.mapping.headers, self.family)
-            of = [
-                name if name and _profile(name, self.reading) else main.profile.name
-                for name in named
-            ]
+            of = self._couriers_of(named, main.profile.name)
             parts, places = [], []
             for name in dict.fromkeys(of):
                 profile = _profile(name, self.reading)
@@ -344,6 +341,17 @@ class _File(Struct, frozen=True, kw_only=True):
                 parts.append(self._judged(lanes[name], part))
                 places.append(rows)
             taken.take(whole, _in_order(parts, np.concatenate(places)))
+
+    def _couriers_of(self, named: Sequence[str | None], parent: str) -> list[str]:
+        """Return for each row the profile to read it with.
+
+        A row whose drop nobody knows is one of the parent's, or of the folder's; among rows of
+        several couriers in no folder it may be anybody's.
+        """
+        known = {name for name in named if name and _profile(name, self.reading)}
+        unclear = known - {parent} and not self.job.source.named
+        others = CAREFUL if unclear else parent
+        return [name if name and name in known else others for name in named]
 
     def _judged(self, lane: "_Lane", block: Block) -> PreparedBlock:
         return prepare_blocks([lane.wanted(block)], self.reading.timezone)[0]

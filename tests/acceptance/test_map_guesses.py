@@ -63,6 +63,7 @@ def test_places_names_numbers_and_flags_are_no_statuses(root: Root) -> None:
         "State": STATES,
         "Ilaka": STATES,
         "Customer Name": PEOPLE,
+        "Delivery Boy": PEOPLE,
         "Quantity": ("1", "2", "3"),
         "Gift": ("Yes", "No"),
         "Order Date": ("2026-11-01", "2026-11-02"),

@@ -199,3 +199,26 @@ def test_rows_of_two_drops_in_one_rejects_file_are_each_read_as_their_own_drop_w
     root.drop("last.csv", as_csv([{**left, "Status": "Picked"}]))
     assert root.once().code == 0
     assert root.of("last").counts == {"accepted": 1}
+
+
+def test_a_row_of_nobodys_drop_among_those_of_several_couriers_is_read_with_care(
+    root: Root,
+) -> None:
+    header = ("Order ID", "AWB No", "Status")
+    root.drop("a.csv", sheet([("A1", "X1", "DELIVRD")], header), "unicommerce")
+    root.drop("b.csv", sheet([("B1", "Y1", "Pickd")], header), "xpressbees")
+    assert root.once().code == 3
+    lines = [*root.of("a").lines("rejects.csv"), *root.of("b").lines("rejects.csv")]
+    known = [{**line, "Status": "Delivered"} for line in lines]
+    # DISPATCHED is a pickup at Unicommerce, and out for delivery at Delhivery.
+    lost = [
+        {**lines[0], "_reject_drop": drop, "Order ID": order, "Status": "Dispatched"}
+        for drop, order in (("", "C1"), ("d20200101t000000000abcd", "C2"))
+    ]
+    alone = [{**each, "Order ID": f"D{at}"} for at, each in enumerate(lost)]
+    root.drop("all.csv", as_csv([*known, *lost]))
+    root.drop("alone.csv", as_csv([known[0], *alone]))
+    assert root.once().code == 3
+    found = {line["order_id"]: line["codes"] for line in root.of("all").lines()}
+    assert found == {"A1": "", "B1": "", **dict.fromkeys(("C1", "C2"), "STATUS_AMBIGUOUS:status")}
+    assert {line["order_status"] for line in root.of("alone").lines()[1:]} == {"bag_picked"}
