@@ -9,7 +9,7 @@ from msgspec import Struct
 PAGE_SECONDS: Final = 60.0
 """Somebody whose page was loaded counts as there for as long, also without JavaScript."""
 WORD_SECONDS: Final = 12.0
-"""The same after a word of the page, which gives one every few seconds while it is looked at."""
+"""As long after a word of the page, which gives one every few seconds while it is looked at."""
 _MOST: Final = 2_000
 
 

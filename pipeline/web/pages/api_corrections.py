@@ -31,7 +31,7 @@ from pipeline.web.correcting import row_as_it_is, touched_lines
 from pipeline.web.corrections import Table, line_of, replace_value, table_of
 from pipeline.web.drafts import Rule
 from pipeline.web.front import AtFront, ByMachine, Looker, NotPossible
-from pipeline.web.grid import View, lines_of
+from pipeline.web.grid import View, faults_of, lines_of
 from pipeline.web.judging import judged_table
 from pipeline.web.pages.api import LATER, PROBLEMS, DropId, drop_object
 from pipeline.web.sending import send
@@ -87,13 +87,8 @@ def rows_to_correct(
     touched = touched_lines(table.rejects, table.draft)
     rows = []
     for line in lines[(page - 1) * _PAGE : page * _PAGE]:
-        verdict = table.draft.again.get(line)
-        codes, message = verdict or (
-            table.rejects.codes[line].as_py(),
-            table.rejects.messages[line].as_py(),
-        )
-        if touched[line] and line in table.draft.judged:
-            message = " ".join(dict.fromkeys(said for _, said in table.draft.judged[line]))
+        codes, _ = table.draft.again.get(line) or (table.rejects.codes[line].as_py(), "")
+        _, message, _ = faults_of(table, line, touched=bool(touched[line]))
         values = row_as_it_is(table.rejects, table.draft, line)
         rows.append(
             CorrectionRow(

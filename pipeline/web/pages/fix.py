@@ -76,7 +76,7 @@ def fix_page(
     unsaved = front.unsaved.take(session, request.url.path)
     pasted = text_of(unsaved, "ids") if unsaved else ""
     conflicts = _keep_form(front, visitor, drop_id, unsaved) if unsaved and not pasted else []
-    # What changes from here on is not on the page yet: it asks for it.
+    # Changes from here on are not on the page yet: it asks for them.
     seen = {"at": stamp(front.site.clock.now()), "version": front.drafts.version(drop_id)}
     table = judged_table(front, drop_id)
     get_ready(front, table)
