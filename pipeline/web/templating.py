@@ -36,6 +36,7 @@ def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
 
     environment.filters.update(
         number=words.number,
+        on_page=words.on_page,
         shown=lambda text, limit=120: shown(text, limit),
         ago=words.ago,
         time=lambda at: f"{at.astimezone(zone):%H:%M}",

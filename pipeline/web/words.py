@@ -172,9 +172,9 @@ def verdict(drop: DropLine, progress: Progress | None, shut: str = "") -> str:
     return _needed(rows) if drop.troubled else f"Done. {_done(rows)}"
 
 
-def on_its_page(told: str) -> str:
-    """Tell a verdict where the rows that it speaks of can be corrected."""
-    return told.replace(Code.TOO_MANY_REJECTS.fix, "Correct them below.")
+def on_page(message: str, instead: str) -> str:
+    """Say what to do about a file of many faulty rows where the page can correct them."""
+    return message.replace(Code.TOO_MANY_REJECTS.fix, instead)
 
 
 def _open(drop: DropLine) -> int:

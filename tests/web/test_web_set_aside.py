@@ -118,3 +118,23 @@ def test_a_refused_file_that_is_no_manifest_is_set_aside_with_one_click(
         order = {"kind": "refused", "key": drop, "reason": "not a manifest"}
         client.delete("/api/v1/to-do/set-aside", params={"kind": "refused", "key": drop})
         assert client.post("/api/v1/to-do/set-aside", json=order).status_code == 200
+
+
+def test_a_file_of_many_faulty_rows_sends_nobody_to_another_file(live: Live, page: Page) -> None:
+    """What is to be done is done on the page; the note in the outbox speaks of the rejects file."""
+    text = sheet([[f"MANY{n}", BAD] for n in range(30)])
+    live.root.drop("many.csv", text)
+    drop = live.drop_id("many.csv")
+    page.goto(f"{live.url}/drops/{drop}")
+    expect(page.get_by_text("so nothing was sent. Correct them below.")).to_be_visible()
+    page.goto(live.url)
+    expect(page.get_by_text("Look at the file to correct its rows.")).to_be_visible()
+    with live.client() as client:
+        files = {"files": ("many_2.csv", text.replace("MANY", "MUCH"))}
+        check = client.post("/api/v1/checks", files=files).json()["check"]
+    page.goto(f"{live.url}/checks/{check}")
+    expect(page.get_by_text("Upload it to correct its rows here.")).to_be_visible()
+    (note,) = (live.root.path / "outbox").glob("many__*.REFUSED.txt")
+    said = note.read_text("utf-8")
+    assert "Correct the rows in the rejects file and upload that file" in said
+    assert re.search(r"Received: +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d IST", said)

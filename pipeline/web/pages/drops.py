@@ -202,7 +202,9 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
         "counts": counts,
         "need": drop.need,
         "total": far[0].total if far else sum(counts.values()),
-        "verdict": words.on_its_page(words.verdict(drop, far[0] if far else None, shut)),
+        "verdict": words.on_page(
+            words.verdict(drop, far[0] if far else None, shut), "Correct them below."
+        ),
         "can_retry": requests.can_retry(front.site, drop),
         "can_cancel": requests.can_cancel(drop),
         "can_read_again": can_be_read_again(front.site, drop),
