@@ -176,7 +176,8 @@ def _taken_back(
         return None
     only_one = len({parcel, *(parcel_of(each.awb) for each in history)} - {""}) <= 1
     same = [e for e in history if e.event is not None and (only_one or parcel_of(e.awb) == parcel)]
-    scans = (each for each in same if each.said in _UNDER_WAY)
+    # As within a file (``parcels.taken_back``): a milestone, such as a pickup, takes nothing back.
+    scans = (each for each in same if each.said in _UNDER_WAY and not each.status)
     last = max(scans, key=lambda each: _time(each, zone), default=None)
     if last is None or _time(last, zone) <= until:
         return None

@@ -124,6 +124,8 @@ def test_earlier_files_that_take_no_delivery_back_hold_nothing(root: Root) -> No
         (("X1", "POD Uploaded", "27-11-2026 09:00"), earlier),
         (("X1", "Return In Transit", "27-11-2026 09:00"), earlier),
         (("X1", "Manifested", "27-11-2026 09:00"), earlier),
+        # As within a file: a pickup is the step before, by whatever clock.
+        (("X1", "Picked Up", "27-11-2026 09:00"), earlier),
     ]
     found = both(root, pairs, WITH_TIME)
     assert not [codes for _, codes in found if "STATUS_CONFLICT" in codes]
