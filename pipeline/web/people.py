@@ -370,7 +370,7 @@ class People:
             log.warning("web.people_unreadable", reason=error.strerror)
         except msgspec.MsgspecError:
             with self._lock:
-                self._identity = identity  # told once, and looked at again when it changes
+                self._identity = identity  # logged once, and looked at again when it changes
             log.warning("web.people_unreadable", reason="it is no list of people")
 
     def _take_over(self, identity: tuple[int, ...], book: _Book) -> None:

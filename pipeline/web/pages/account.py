@@ -36,8 +36,8 @@ _STAYS = "stays"
 @router.get("/account")
 def account_page(request: Request, front: AtFront, visitor: Looker, said: str = "") -> Response:
     """Show who one is, and the form for another password."""
-    told = "Your password was changed. You are logged out everywhere else."
-    return _shown(request, front, visitor, told=told if said == "changed" else "")
+    done = "Your password was changed. You are logged out everywhere else."
+    return _shown(request, front, visitor, done=done if said == "changed" else "")
 
 
 @router.post("/account/password")
@@ -115,7 +115,7 @@ def _shown(
     front: Front,
     visitor: Visitor,
     *,
-    told: str = "",
+    done: str = "",
     wrong: str = "",
     status: int = 200,
 ) -> Response:
@@ -125,7 +125,7 @@ def _shown(
         "kept": KEPT if front.people.is_kept(visitor.name) else "",
         "has_password": bool(user and user.password),
         "rules": RULES,
-        "told": told,
+        "done": done,
         "wrong": wrong,
         "ending": session_of(request, visitor),
     }

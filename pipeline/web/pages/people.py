@@ -31,7 +31,7 @@ def people_page(
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
     """List everybody who may log in, with what was changed."""
-    return _shown(request, front, visitor, told=said)
+    return _shown(request, front, visitor, done=said)
 
 
 @router.post("/people")
@@ -53,11 +53,11 @@ async def change_person(request: Request, front: AtFront, visitor: Manager) -> R
     """Change somebody: the role, off or on, a new password; or take them off the list."""
     form = await read_form(request, front, visitor)
     try:
-        told = await run_in_threadpool(_changed, front, visitor, form)
+        done = await run_in_threadpool(_changed, front, visitor, form)
     except NotChanged as error:
         words = f"{error.message} {error.hint}".strip()
         return _shown(request, front, visitor, wrong=words, status=409)
-    return _back(told)
+    return _back(done)
 
 
 def _changed(front: Front, visitor: Visitor, form: FormData) -> str:
@@ -90,8 +90,8 @@ def right_of(role: str) -> Right:
         raise UsageError("Choose one of the roles.") from None
 
 
-def _back(told: str) -> Response:
-    return RedirectResponse(address("/people", said=told), status_code=303)
+def _back(done: str) -> Response:
+    return RedirectResponse(address("/people", said=done), status_code=303)
 
 
 def _shown(
@@ -99,7 +99,7 @@ def _shown(
     front: Front,
     visitor: Visitor,
     *,
-    told: str = "",
+    done: str = "",
     wrong: str = "",
     given: dict[str, str] | None = None,
     status: int = 200,
@@ -111,7 +111,7 @@ def _shown(
         "roles": ROLES,
         "may": _MAY,
         "rules": RULES,
-        "told": told,
+        "done": done,
         "wrong": wrong,
         "given": given or {"name": "", "role": "operate" if everybody else "manage"},
     }
