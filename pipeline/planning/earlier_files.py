@@ -125,7 +125,7 @@ def _suspects(
     awbs = parcels.awbs.take(pa.array(mine.rows)).to_pylist()
     for order, awb, event in zip(mine.order.tolist(), awbs, mine.event.tolist(), strict=True):
         for each in history[order]:
-            late = each.event is not None and each.event > event != NO_TIME
+            late = not each.status and each.event is not None and each.event > event != NO_TIME
             if each.said in _UNDER_WAY and (late or each.awb != awb):
                 some[order] = True
                 break
@@ -170,13 +170,13 @@ def _taken_back(
 ) -> ParcelSeen | None:
     """Return the last scan of the same parcel that is later than its end, if there is one.
 
+    A pickup is none: the clocks of hand-held scanners are often wrong, and nothing is taken back.
     Where no more than one parcel of the order is known, rows without an AWB are of that one.
     """
     if until == NO_TIME:
         return None
     only_one = len({parcel, *(parcel_of(each.awb) for each in history)} - {""}) <= 1
     same = [e for e in history if e.event is not None and (only_one or parcel_of(e.awb) == parcel)]
-    # As within a file (``parcels.taken_back``): a milestone, such as a pickup, takes nothing back.
     scans = (each for each in same if each.said in _UNDER_WAY and not each.status)
     last = max(scans, key=lambda each: _time(each, zone), default=None)
     if last is None or _time(last, zone) <= until:
