@@ -135,9 +135,9 @@ def test_check_is_contained_as_well(root: Root) -> None:
 
 
 def test_a_reader_that_is_killed_costs_a_try(root: Root, api: SandboxHandle) -> None:
-    root.configure(inbox__max_rows=150_000)  # so that it is read for long, and no report is as long
+    root.configure(inbox__max_rows=100_000)  # so that it is read for long, and no report is as long
     service = root.start("run")
-    root.drop("slow.xlsx", hostile_files.long_xlsx(6))
+    root.drop("slow.xlsx", hostile_files.long_xlsx(3))
     first = at(service, "slow.xlsx")
     first.kill()
     at(service, "slow.xlsx", but=[first.pid])
