@@ -165,6 +165,18 @@ def test_what_is_no_sound_ledger_is_not_restored(root: Root, tmp_path: Path) -> 
     assert json.loads(root.run("drops", "--json").out)[0]["state"] == "completed"
 
 
+def test_a_damaged_ledger_takes_no_place_of_an_earlier_backup(root: Root, tmp_path: Path) -> None:
+    root.drop("a.csv", orders(500))
+    assert root.once().code == 0
+    kept, ledger = tmp_path / "kept", root.path / "state/ledger.db"
+    assert root.run("ledger", "backup", kept).code == 0
+    before, content = kept.read_bytes(), bytearray(ledger.read_bytes())
+    content[4096:12288] = b"\x17" * 8192
+    ledger.write_bytes(content)
+    assert root.run("ledger", "backup", kept).code == 2
+    assert kept.read_bytes() == before
+
+
 def test_a_backup_never_replaces_the_ledger_nor_is_half_written(root: Root, tmp_path: Path) -> None:
     assert root.run("ledger", "backup", root.path / "state/ledger.db").code == 2
     assert root.run("ledger", "backup", tmp_path / "nowhere" / "x").code == 2

@@ -4,8 +4,11 @@ import json
 import re
 import signal
 import socket
+import sqlite3
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +129,12 @@ def test_drops_are_filtered_by_state_courier_time_and_name(used: Root) -> None:
     assert names("--since", "2001-01-01") == everything
     assert names("--since", "2199-01-01T10:00") == []
     assert names("--name", "sday") == everything[:2]
+    two_hours_ago = (datetime.now(UTC) - timedelta(hours=2)).isoformat(timespec="milliseconds")
+    with closing(sqlite3.connect(used.path / "state/ledger.db")) as ledger, ledger:
+        change = "UPDATE drops SET received_at = ? WHERE source_file = 'monday.csv'"
+        assert ledger.execute(change, [two_hours_ago]).rowcount == 1
+    assert names("--since", "1h") == names("--since", "90m") == everything[:2]
+    assert names("--since", "6h") == names("--since", "1d") == everything
     assert "No drop fits." in used.run("drops", "--state", "open").out
     for wrong in ("yesterday", "3x", "99999999d", "2026-13-01"):
         ran = used.run("drops", "--since", wrong)
