@@ -171,7 +171,8 @@ def test_a_damaged_ledger_takes_no_place_of_an_earlier_backup(root: Root, tmp_pa
     kept, ledger = tmp_path / "kept", root.path / "state/ledger.db"
     assert root.run("ledger", "backup", kept).code == 0
     before, content = kept.read_bytes(), bytearray(ledger.read_bytes())
-    content[4096:12288] = b"\x17" * 8192
+    middle = len(content) // 8192 * 4096
+    content[middle : middle + 8192] = b"\x17" * 8192
     ledger.write_bytes(content)
     assert root.run("ledger", "backup", kept).code == 2
     assert kept.read_bytes() == before
