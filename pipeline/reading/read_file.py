@@ -248,8 +248,10 @@ class _File(Struct, frozen=True, kw_only=True):
 
     def _lane(self, number: int, profile: Profile, gathered: Gathered) -> "_Lane":
         sheet, source = self.manifest.sheets[number], self.job.source
-        mapping = map_columns(_headers_of(sheet, self.manifest), profile, hidden=sheet.hidden)
-        mapping = replace(mapping, around=around(sheet.name, source.name, source.named, profile))
+        headers = _headers_of(sheet, self.manifest)
+        mapping = map_columns(headers, profile, hidden=sheet.hidden)
+        said = around(sheet.name, source.name, source.named, profile, headers)
+        mapping = replace(mapping, around=said)
         mapping = with_dates(mapping, profile)
         return _Lane(
             number=number,

@@ -56,22 +56,34 @@ _FREE_TEXT = (Role.REMARK, Role.LOCATION)
 _FILLED = "filled in"
 
 
-def around(tab: str, file_name: str, folder: str | None, profile: Profile) -> dict[str, str]:
+def around(
+    tab: str, file_name: str, folder: str | None, profile: Profile, headers: Sequence[str]
+) -> dict[str, str]:
     """Return where a whole sheet may say its direction: its tab, and the file's or folder's name.
 
-    A name counts only where no column says a direction (``Evidence``); a folder's only where the
-    file's says none, and where it is not the very name of the profile.
+    A name counts only where no column says a direction (``Evidence``), and without the words of a
+    heading of the file: ``rto_awb.csv`` with a column RTO AWB is called after it. A folder's name
+    counts only where the file's says none, and where it is not the very name of the profile.
     """
     found = {}
     if fold_header(tab) not in profile.nothing and fate_named(tab) is not None:
         found[f"the tab {quoted(tab)}"] = tab
     name = file_name.casefold()
     meant = any(fnmatchcase(name, pattern) for pattern in profile.nothing | {*profile.file_names})
-    if not meant and way_named(file_name) is not None:
+    if not meant and way_named(_without_headings(file_name, headers)) is not None:
         found[_FILE_NAME] = file_name
     elif folder and _tells(folder, profile):
         found[_FOLDER_NAME] = folder
     return found
+
+
+def _without_headings(file_name: str, headers: Sequence[str]) -> str:
+    """Return a file's name, folded, without headings of two words and more that stand in it."""
+    bare = fold(file_name)
+    for heading in sorted(map(fold_header, headers), key=len, reverse=True):
+        if " " in heading:
+            bare = bare.replace(heading, " ")
+    return bare
 
 
 def _tells(folder: str, profile: Profile) -> bool:

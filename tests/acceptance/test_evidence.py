@@ -184,6 +184,18 @@ def test_a_file_name_says_nothing_beside_a_direction_column(root: Root) -> None:
     assert root.once().code == 0
 
 
+def test_a_file_that_is_called_after_a_column_says_nothing_by_its_name(root: Root) -> None:
+    """The column tells the rows apart: one without an RTO AWB was delivered."""
+    header = ("Order ID", "AWB No", "RTO AWB", "Status")
+    rows = [("A1", "4601", "", "Delivered"), ("A2", "4602", "46302", "Delivered")]
+    root.drop("rto_awb.csv", sheet(rows, header=header))
+    other = [("A3", "4603", "", "Delivered"), ("A4", "4604", "46304", "Delivered")]
+    root.drop("RTO-awb report rto.csv", sheet(other, header=header))
+    assert root.once().code == 3
+    assert ends(root, "rto_awb") == [SENT, HELD]
+    assert ends(root, "RTO-awb report rto") == [HELD, HELD]
+
+
 def test_a_file_name_counts_beside_an_rto_awb_that_is_empty(root: Root) -> None:
     header = ("Order ID", "Status", "RTO AWB", "Is RTO")
     rows = [("A1", "RTO Delivered", "46001", ""), ("A2", "Delivered", "", "")]
