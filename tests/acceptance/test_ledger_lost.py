@@ -231,3 +231,14 @@ def test_a_ledger_of_a_newer_shipdrop_ends_a_service(root: Root) -> None:
     ran = root.run("run")
     assert ran.code == 2
     assert "newer Shipdrop" in ran.err
+
+
+def test_a_new_ledger_names_the_files_that_nobody_takes_up(root: Root, api: SandboxHandle) -> None:
+    root.configure(api__max_attempts=1)
+    api.set_faults(status_all=503)
+    root.drop("a.csv", orders(3))
+    assert root.once().code == 5
+    (left,) = (root.path / "work").iterdir()
+    for path in (root.path / "state").glob("ledger.db*"):
+        path.unlink()
+    assert root.run("ledger", "new", "--json").json == {"begun": True, "left": [str(left)]}

@@ -115,6 +115,14 @@ def test_drops_are_listed_newest_first_and_shown_one_by_one(used: Root) -> None:
     assert "d-none" in missing.err
 
 
+def test_a_refused_file_is_to_do(root: Root) -> None:
+    root.drop("fine.csv", orders(1))
+    root.drop("refused.csv", "a,b\n1,2\n")
+    assert root.once().code == 4
+    found = root.run("drops", "--state", "to_do", "--json").json
+    assert [each["source_file"] for each in found] == ["refused.csv"]
+
+
 def test_drops_are_filtered_by_state_courier_time_and_name(used: Root) -> None:
     def names(*filters: str) -> list[str]:
         return [each["source_file"] for each in used.run("drops", *filters, "--json").json]
