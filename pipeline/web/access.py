@@ -217,10 +217,11 @@ class Access:
 
     def stay(self, session: str) -> None:
         """Let a session last as long as a new one."""
-        found = self._found(session)
-        if found is not None:
-            with self._lock:
-                self._sessions[_digest(session)] = replace(found, ends_at=self._end())
+        found, digest = self._found(session), _digest(session)
+        with self._lock:
+            # Not where it was ended, or put off, meanwhile.
+            if found is not None and self._sessions.get(digest) is found:
+                self._sessions[digest] = replace(found, ends_at=self._end())
 
     def seconds_left(self, session: str) -> float | None:
         """Return how long a session lasts still; None: there is none."""

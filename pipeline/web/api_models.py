@@ -370,11 +370,19 @@ class NeighbourObject(BaseModel):
     row: str
 
 
-class PasteOrder(BaseModel):
+class RowsMeant(BaseModel):
+    """Rows to correct, by their numbers or by their lines: one of the two."""
+
+    rows: list[Annotated[int, Field(ge=0, le=2**31)]] = Field(default=[], max_length=10_000)
+    lines: list[Annotated[int, Field(ge=0, le=2**31)]] = Field(
+        default=[], max_length=10_000, description="As listed; tells rows of one number apart."
+    )
+
+
+class PasteOrder(RowsMeant):
     """A column to be filled down: a value for each row, an empty one leaves its row as it is."""
 
     column: str = Field(max_length=1000, description="The heading, as in the file.")
-    rows: list[Annotated[int, Field(ge=0, le=2**31)]] = Field(min_length=1, max_length=10_000)
     values: list[Annotated[str, Field(max_length=5000)]] = Field(max_length=10_000)
     had: list[Annotated[str, Field(max_length=5000)]] | None = Field(
         default=None, max_length=10_000, description="What stood there when it was looked at."
@@ -390,10 +398,9 @@ class PasteObject(BaseModel):
     counts: CorrectionCounts
 
 
-class ChoiceOrder(BaseModel):
+class ChoiceOrder(RowsMeant):
     """Whether rows are to be sent."""
 
-    rows: list[Annotated[int, Field(ge=0, le=2**31)]] = Field(min_length=1, max_length=10_000)
     send: bool
 
 
@@ -401,6 +408,7 @@ class CorrectionRow(BaseModel):
     """A row that needs somebody, as it is now. ``cells``: heading → text."""
 
     row: int
+    line: int = Field(description="Names the row where several sheets or files have its number.")
     codes: list[str]
     message: str
     cells: dict[str, str]
@@ -422,9 +430,12 @@ class CorrectionList(BaseModel):
 
 
 class CellOrder(BaseModel):
-    """A cell as it is to be."""
+    """A cell as it is to be, of a row by its number or by its line: one of the two."""
 
-    row: Annotated[int, Field(ge=0, le=2**31)]
+    row: Annotated[int, Field(ge=0, le=2**31)] | None = None
+    line: Annotated[int, Field(ge=0, le=2**31)] | None = Field(
+        default=None, description="As listed; tells rows of one number apart."
+    )
     column: str = Field(max_length=1000, description="The heading, as in the file.")
     value: str = Field(max_length=5000)
     had: str | None = Field(

@@ -1,5 +1,6 @@
 """A drop's rows to correct, with their changes so far; one value for all rows that have another."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
@@ -116,18 +117,29 @@ def _come_back(front: Front, drop: DropLine, rejects: Rejects, fixed: Set[int]) 
     if not new:
         return draft
     with front.drafts.changing(drop.drop_id, rejects) as sheet:
-        line_of_row = {int(row): line for line, row in enumerate(rejects.rows.to_pylist())}
+        lines_of_row = _lines_of_rows(rejects, drop.drop_id)
         for child in new:
             for row, values, verdict in _returned(front, child, rejects, sheet.draft):
-                line = line_of_row.get(row)
-                if line is None or row in fixed:
-                    continue
-                now = correcting.row_as_it_is(rejects, sheet.draft, line)
-                codes = verdict[0] or rejects.codes[line].as_py()
-                sheet.draft = sheet.draft.came_back(line, values or now, (codes, verdict[1]))
+                lines = lines_of_row.get(row, []) if row not in fixed else []
+                for line in lines:
+                    now = correcting.row_as_it_is(rejects, sheet.draft, line)
+                    # Rows of several sheets may have one number: no cells get into a wrong one.
+                    cells = (len(lines) == 1 and values) or now
+                    codes = verdict[0] or rejects.codes[line].as_py()
+                    sheet.draft = sheet.draft.came_back(line, cells, (codes, verdict[1]))
         seen = {*sheet.draft.seen, *(each.drop_id for each in new)}
         sheet.draft = replace(sheet.draft, seen=tuple(sorted(seen)))
         return sheet.draft
+
+
+def _lines_of_rows(rejects: Rejects, drop_id: str) -> dict[int, list[int]]:
+    """Return the lines of each number among the rows of this drop."""
+    found: dict[int, list[int]] = defaultdict(list)
+    pairs = zip(rejects.rows.to_pylist(), rejects.drops.to_pylist(), strict=True)
+    for line, (row, its_drop) in enumerate(pairs):
+        if its_drop == drop_id:
+            found[int(row)].append(line)
+    return found
 
 
 def _returned(

@@ -30,7 +30,8 @@ _AT_ONCE: Final = 10_000
 _FIRST_ROW: Final = 2
 """Record number of the first row below a header."""
 
-_ROW: Final = re.compile(r"\b([Rr]ow) (\d{1,6})\b")
+_ROW: Final = re.compile(r'\b([Rr]ow) (\d{1,6})\b(?! of ")')
+"""A row of the file that is judged; ``row 3 of "monday.csv"`` is one of another file."""
 
 Faults = tuple[tuple[str, str], ...]
 """Faults of a row: column ("" where they concern the row) and message."""

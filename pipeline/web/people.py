@@ -100,6 +100,14 @@ class _Book(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
 
 
+class _Read(Struct, frozen=True, kw_only=True):
+    """The list as a thread read it: replaced as a whole, since others may read at the same time."""
+
+    identity: tuple[int, ...] | None
+    book: _Book
+    users: Mapping[str, User]
+
+
 class People:
     """Knows the users of a root's page. Safe from several threads and machines."""
 
@@ -109,9 +117,7 @@ class People:
         self._clock = clock
         self._kept = {name: _kept(name, user) for name, user in web.users.items()}
         self._lock = threading.Lock()
-        self._identity: tuple[int, ...] | None = None
-        self._book = _Book()
-        self._users: Mapping[str, User] = self._kept
+        self._read = _Read(identity=None, book=_Book(), users=self._kept)
         self._seen_at: dict[str, float] = {}
         if self._path.exists():
             try:
@@ -126,13 +132,12 @@ class People:
 
     def users(self) -> Mapping[str, User]:
         """Return everybody by name, as it stands now; whoever is switched off, too."""
-        self._look()
-        return self._users
+        return self._look().users
 
     def everybody(self) -> list[Known]:
         """List everybody for managers, by name."""
-        self._look()
-        versions = {each.name: each.version for each in self._book.people}
+        read = self._look()
+        versions = {each.name: each.version for each in read.book.people}
         listed = [
             Known(
                 name=user.name,
@@ -144,14 +149,13 @@ class People:
                 version=versions.get(user.name, 0),
                 seen=self._seen(user.name),
             )
-            for user in self._users.values()
+            for user in read.users.values()
         ]
         return sorted(listed, key=lambda each: each.name.casefold())
 
     def changes(self) -> list[Change]:
         """List what was changed, the newest first."""
-        self._look()
-        return list(reversed(self._book.changes))
+        return list(reversed(self._look().book.changes))
 
     def is_kept(self, name: str) -> bool:
         """Tell whether somebody is named in the settings."""
@@ -300,13 +304,17 @@ class People:
     ) -> None:
         """Read the list, change it and write it, while nobody else does."""
         with self._alone():
-            self._look()
-            before = self._book
+            before = self._look().book
             if not own and by and not self._may_manage(before, by):
                 raise NotChanged("You are no manager any more, so nothing was changed.")
             made, did = make(before)
             if not did:
                 return
+            if not by and self._names(before):
+                raise NotChanged(
+                    "Somebody was added meanwhile, so nothing was changed.",
+                    hint="From now on a manager logs in to say who may do what.",
+                )
             if self._managers(before) and not self._managers(made):
                 raise NotChanged(
                     f"{name} is the only manager who can log in, so nothing was changed.",
@@ -355,27 +363,29 @@ class People:
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def _look(self) -> None:
-        """Read the list again where it changed. One that cannot be read changes nothing."""
+    def _look(self) -> _Read:
+        """Return the list, read again where it changed. One that cannot be read changes nothing."""
+        known = self._read
         try:
             with self._path.open("rb") as file:  # opened, so that a network share tells what is now
                 identity = _identity(file.fileno())
-                if identity == self._identity:
-                    return
+                if identity == known.identity:
+                    return known
                 data = file.read()
-            self._take_over(identity, _decoded(data))
+            return self._take_over(identity, _decoded(data))
         except FileNotFoundError:
-            return
+            return known
         except OSError as error:
             log.warning("web.people_unreadable", reason=error.strerror)
         except msgspec.MsgspecError:
-            with self._lock:
-                self._identity = identity  # logged once, and looked at again when it changes
+            # Logged once, and looked at again when it changes.
+            self._read = known = replace(known, identity=identity)
             log.warning("web.people_unreadable", reason="it is no list of people")
+        return known
 
-    def _take_over(self, identity: tuple[int, ...], book: _Book) -> None:
-        with self._lock:
-            self._book, self._users, self._identity = book, self._with(book), identity
+    def _take_over(self, identity: tuple[int, ...], book: _Book) -> _Read:
+        self._read = read = _Read(identity=identity, book=book, users=self._with(book))
+        return read
 
     def _write(self, book: _Book) -> None:
         temporary = self._path.with_name(f".{self._path.name}.tmp")

@@ -147,9 +147,15 @@ def choose(
 def column_pasted(text: str) -> list[str]:
     """Return the lines of a column that was copied from a spreadsheet.
 
-    Raises NotPossible: there are several columns.
+    Raises NotPossible: there are several columns, or a cell of several lines, which is copied in
+    quotation marks and looks like several cells.
     """
     lines = as_typed(text).removesuffix("\n").split("\n")
+    if any(line.startswith('"') and line.count('"') % 2 for line in lines):
+        raise NotPossible(
+            "A cell of several lines was pasted, so nothing was filled in.",
+            hint="Type such a cell, and paste the others.",
+        )
     if any("\t" in line.strip() for line in lines):
         raise NotPossible(
             "Several columns were pasted, so nothing was filled in.", hint="Copy one column only."

@@ -14,6 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline import web
+from pipeline.core.clock import SystemClock
 from pipeline.core.errors import SettingsError
 from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
 from pipeline.service.health_file import (
@@ -26,13 +27,14 @@ from pipeline.service.health_file import (
     read_minutes,
 )
 from pipeline.service.health_file import read_health_file as read
-from pipeline.service.settings import load
+from pipeline.service.settings import WebSettings, load
 from pipeline.service.wiring import Site
 from pipeline.storage.courier_profiles import LiveProfiles
 from pipeline.web.access import Access, Right, Throttle, User, Visitor
 from pipeline.web.drafts import Draft, Rule
 from pipeline.web.front import NotPossible
 from pipeline.web.passwords import hash_password, password_fits
+from pipeline.web.people import NotChanged, People
 from pipeline.web.remember import remember
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.uploads import clean_name
@@ -113,6 +115,42 @@ def test_a_session_lasts_so_many_hours_and_no_longer() -> None:
     access.log_out(again)
     assert access.visitor(again, "") is None
     assert access.log_in("asha", "wrong horse") is None
+
+
+def test_a_log_out_while_the_session_is_put_off_stays() -> None:
+    stored = hash_password("correct horse")
+    users = {"asha": User(name="asha", right=Right.OPERATE, password=stored)}
+    meanwhile: list[str] = []
+
+    def looked_up() -> dict[str, User]:
+        for session in meanwhile:
+            access.log_out(session)
+        return users
+
+    access = Access(looked_up, lambda: 0.0, hours=2)
+    session = access.log_in("asha", "correct horse")
+    assert session is not None
+    access.stay(session)
+    assert access.visitor(session, "") is not None
+    meanwhile.append(session)
+    access.stay(session)
+    meanwhile.clear()
+    assert access.visitor(session, "") is None
+
+
+def test_nobody_but_the_first_person_is_added_or_changed_without_a_log_in(tmp_path: Path) -> None:
+    people = People(tmp_path, WebSettings(), SystemClock())
+    for _ in range(2):  # the second click on a button
+        people.add("", "Asha", Right.MANAGE, "three odd words")
+    with pytest.raises(NotChanged, match="added meanwhile"):
+        people.add("", "Bela", Right.MANAGE, "three odd words")
+    with pytest.raises(NotChanged, match="added meanwhile"):
+        people.change("", "Asha", password="other odd words")
+    people.add("Asha", "Bela", Right.LOOK, "three odd words")
+    assert {each.name: each.role for each in people.everybody()} == {
+        "Asha": Right.MANAGE,
+        "Bela": Right.LOOK,
+    }
 
 
 def test_a_form_is_of_one_session_and_outlives_a_restart() -> None:

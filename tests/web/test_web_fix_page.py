@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -12,6 +13,7 @@ from tests.web.conftest import SEND, Live, opened
 from tests.web.test_web_fixing import child_of, dropped
 from tests.web.test_web_nothing_wrong import DAMAGED, damaged, post
 from tests.web.test_web_pages import serious
+from tests.web.test_web_teaching import workbook_of
 
 HEADER = ("Order ID", "AWB", "Customer", "City", "Pin", "Phone", "Remarks", "Status", "Event Time")
 """More columns than are shown at once."""
@@ -310,6 +312,115 @@ def test_a_pasted_column_fills_the_rows_below_and_is_undone(live: Live, page: Pa
 test_a_pasted_column_fills_the_rows_below_and_is_undone.allowed_on_console = ("409",)
 
 
+def test_no_pasted_line_gets_into_the_row_after_the_one_it_is_for(live: Live, page: Page) -> None:
+    more = [f"Zq{n}" for n in range(43)]  # so wide a file that cells without a fault are plain text
+    rows = [[f"GAP{n:03}", "Nonesuch" if n > 9 else "Delivered", *more] for n in range(14)]
+    rows[11][:2] = ["", "Delivered"]
+    drop = dropped(live, "gap.csv", sheet(rows, ("Order ID", "Status", *more)))
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    expect(page.get_by_label("Row 13, Order ID")).to_be_visible()
+    expect(page.get_by_label("Row 13, Status")).to_have_count(0)
+    pasted(page, page.get_by_label("Row 12, Status"), "Delivered\nPicked\nIn Transit\nPicked\n")
+    said = page.locator("#kept")
+    expect(said).to_contain_text("the cell of row 13 in this column cannot be changed here")
+    for number in (12, 14, 15):
+        expect(page.get_by_label(f"Row {number}, Status")).to_have_value("Nonesuch")
+    pasted(page, page.get_by_label("Row 14, Status"), '"Picked\nDelivered"\nPicked')
+    expect(said).to_contain_text("A cell of several lines was pasted, so nothing was filled in")
+    pasted(page, page.get_by_label("Row 14, Status"), "Picked\nDelivered\n")
+    expect(page.get_by_label("Row 15, Status")).to_have_value("Delivered")
+    expect(page.get_by_label("Row 14, Status")).to_have_value("Picked")
+    expect(page.get_by_label("Row 12, Status")).to_have_value("Nonesuch")
+
+
+test_no_pasted_line_gets_into_the_row_after_the_one_it_is_for.allowed_on_console = ("409",)
+
+
+def test_a_cell_of_several_lines_takes_its_own_pasted_line(live: Live, page: Page) -> None:
+    rows = [[f"TXT{n:03}", "Nonesuch" if n > 9 else "Delivered", "none"] for n in range(13)]
+    rows[11][2] = '"one\ntwo"'
+    drop = dropped(live, "texts.csv", sheet(rows, ("Order ID", "Status", "Remarks")))
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    pasted(page, page.get_by_label("Row 12, Remarks"), "first\nsecond\nthird\n")
+    for number, text in ((12, "first"), (13, "second"), (14, "third")):
+        expect(page.get_by_label(f"Row {number}, Remarks")).to_have_value(text)
+
+
+def tabs(live: Live, place: Path, name: str) -> tuple[str, dict[str, int]]:
+    """A workbook of two sheets, in each of which row 12 is wrong: its drop, order id → line."""
+    head, good = ["Order ID", "Status"], [[f"TAB{n:03}", "Delivered"] for n in range(10)]
+    north, south = ([head, *good, [order, "Nonesuch"]] for order in ("NORTH", "SOUTH"))
+    file = workbook_of(place / name, ("North", north), ("South", south))
+    live.root.drop(name, file.read_bytes())
+    drop = live.drop_id(name)
+    with live.client() as client:
+        rows = client.get(f"/api/v1/drops/{drop}/corrections").json()["rows"]
+    assert [each["row"] for each in rows] == [12, 12]
+    return drop, {each["cells"]["Order ID"]: each["line"] for each in rows}
+
+
+def test_rows_of_one_number_are_told_apart_by_their_lines(live: Live, tmp_path: Path) -> None:
+    drop, lines = tabs(live, tmp_path, "tabs.xlsx")
+    base = f"/api/v1/drops/{drop}/corrections"
+    cell = {"column": "Status", "value": "Delivered"}
+    column = {"column": "Status", "values": ["Picked"]}
+
+    def words() -> dict[str, str]:
+        rows = client.get(base).json()["rows"]
+        return {each["cells"]["Order ID"]: each["cells"]["Status"] for each in rows}
+
+    with live.client() as client:
+        for answer in (
+            client.put(f"{base}/cells", json={**cell, "row": 12}),
+            client.post(f"{base}/paste", json={**column, "rows": [12]}),
+            client.put(f"{base}/choice", json={"rows": [12], "send": True}),
+        ):
+            assert answer.status_code == 409, answer.text
+            assert "2 rows to correct have the number 12" in answer.json()["error"]
+        for each in ({}, {"rows": [12], "lines": [lines["SOUTH"]]}):
+            assert client.post(f"{base}/paste", json={**column, **each}).status_code == 409
+        assert words() == {"NORTH": "Nonesuch", "SOUTH": "Nonesuch"}
+        for order, status in (("NORTH", "Picked"), ("SOUTH", "Delivered")):
+            made = client.put(f"{base}/cells", json={**cell, "line": lines[order], "value": status})
+            assert (made.status_code, made.json()["faults"]) == (200, [])
+        assert words() == {"NORTH": "Picked", "SOUTH": "Delivered"}
+        made = client.post(f"{base}/paste", json={**column, "lines": [lines["SOUTH"]]})
+        assert made.json()["filled"] == 1
+        assert words() == {"NORTH": "Picked", "SOUTH": "Picked"}
+        choice = {"lines": [lines["NORTH"]], "send": False}
+        assert client.put(f"{base}/choice", json=choice).json()["left_out"] == 1
+        left_out = client.get(base, params={"show": "left_out"}).json()["rows"]
+        assert [each["line"] for each in left_out] == [lines["NORTH"]]
+
+
+def test_a_row_that_came_back_leaves_that_of_another_sheet_as_it_is(
+    live: Live, tmp_path: Path
+) -> None:
+    drop, _ = tabs(live, tmp_path, "back.xlsx")
+    text = live.root.of("back").path("rejects.csv").read_text("utf-8-sig")
+    mended = [line for line in text.splitlines() if "SOUTH" not in line]
+    live.root.drop("back_again.csv", "\n".join(mended).replace("Nonesuch", "Banana"))
+    live.drop_id("back_again.csv")
+    with live.client() as client:
+        rows = client.get(f"/api/v1/drops/{drop}/corrections").json()["rows"]
+    assert [each["cells"]["Order ID"] for each in rows] == ["NORTH", "SOUTH"]
+    assert rows[1]["cells"]["Status"] == "Nonesuch"
+
+
+def test_a_message_names_the_row_of_the_file_that_it_names(live: Live) -> None:
+    header = ("Order ID", "AWB", "Status")
+    dropped(live, "sunday.csv", sheet([["NAMED", "NAMEDX2", "In Transit"]], header))
+    rows = [[f"NMD{n:03}", f"NMDX{n:03}", "Delivered"] for n in range(10)]
+    rows.append(["NAMED", "NAMEDX1", "Nonesuch"])
+    drop = dropped(live, "named.csv", sheet(rows, header))
+    cell = {"row": 12, "column": "Status", "value": "Delivered"}
+    with live.client() as client:
+        made = client.put(f"/api/v1/drops/{drop}/corrections/cells", json=cell).json()
+    (fault,) = made["faults"]
+    assert 'row 2 of "sunday.csv"' in fault["message"]
+    assert fault["message"].startswith("Row 12: ")
+
+
 @pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without"])
 def test_lost_ids_are_pasted_in_order(live: Live, browser: Browser, *, script: bool) -> None:
     prefix = "LID" if script else "LIN"
@@ -353,6 +464,20 @@ def test_lost_ids_are_found_by_their_awbs_in_any_order(live: Live) -> None:
         rows = client.get(api).json()["rows"]
         found = {each["cells"]["AWB"]: each["cells"]["Order ID"] for each in rows}
     assert found == {**pairs, "BYALOST0001": DAMAGED}
+
+
+@pytest.mark.parametrize("pairs", [False, True], ids=["a column", "with AWBs"])
+def test_the_last_lost_id_may_be_left_open(live: Live, *, pairs: bool) -> None:
+    prefix = "LLP" if pairs else "LLC"
+    drop = damaged(live, f"{prefix}.csv", prefix, count=3)
+    fix = f"/drops/{drop}/fix"
+    text = f"{prefix}LOST0000\tA\n{prefix}LOST0001\tB\n" if pairs else "A\nB\n\n"
+    with live.client() as client:
+        lines = re.findall(r'name="line" value="(\d+)"', client.get(fix).text)
+        answer = post(client, f"{fix}/ids", {"line": lines, "ids": text}, fix)
+        assert answer.status_code == 200
+        rows = client.get(f"/api/v1/drops/{drop}/corrections").json()["rows"]
+    assert [each["cells"]["Order ID"] for each in rows] == ["A", "B", DAMAGED]
 
 
 def test_all_of_it_has_a_verb_for_machines(live: Live) -> None:

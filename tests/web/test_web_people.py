@@ -401,6 +401,26 @@ def test_the_first_person_of_all_is_a_manager_and_from_then_on_everybody_logs_in
         expect(page.get_by_role("heading", name="People")).to_be_visible()
 
 
+def test_of_several_first_people_at_the_same_time_one_is_added(root: Root) -> None:
+    root.configure(web__port=0)
+    served = root.start("serve", "--log-format", "json")
+    names = [f"First {number}" for number in range(4)]
+
+    def add(name: str) -> int:
+        person = {"name": name, "role": "manage", "password": FIRST}
+        return client.post("/api/v1/people", json=person).status_code
+
+    with httpx.Client(base_url=address_of(served), timeout=30) as client:
+        with ThreadPoolExecutor(len(names)) as pool:
+            answers = list(pool.map(add, names))
+        assert answers.count(201) == 1, answers
+        assert set(answers) <= {201, 401, 409}
+        assert entered(client, names[answers.index(201)], FIRST) == 303
+        (there,) = client.get("/api/v1/people").json()["people"]
+        assert there["name"] == names[answers.index(201)]
+    assert served.end().code == 0
+
+
 def test_a_list_that_cannot_be_read_lets_nobody_in_who_was_not(root: Root) -> None:
     root.configure(web__port=0)
     people = root.path / "state" / "web" / "people.json"

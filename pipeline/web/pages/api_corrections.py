@@ -1,5 +1,6 @@
 """The JSON API of correcting: cells, pasted columns, one value everywhere; send, set aside."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -23,6 +24,7 @@ from pipeline.web.api_models import (
     PasteObject,
     PasteOrder,
     ReplaceOrder,
+    RowsMeant,
     SendOrder,
     Sent,
 )
@@ -30,6 +32,7 @@ from pipeline.web.aside import rows_with, set_aside, take_back
 from pipeline.web.correcting import row_as_it_is, touched_lines
 from pipeline.web.corrections import Table, line_of, replace_value, table_of
 from pipeline.web.drafts import Rule
+from pipeline.web.faults import Rejects
 from pipeline.web.front import AtFront, ByMachine, Looker, NotPossible
 from pipeline.web.grid import View, faults_of, lines_of
 from pipeline.web.judging import judged_table
@@ -93,6 +96,7 @@ def rows_to_correct(
         rows.append(
             CorrectionRow(
                 row=int(table.rejects.rows[line].as_py()),
+                line=line,
                 codes=[each for each in codes.split(";") if each],
                 message=message,
                 cells=dict(zip(table.rejects.headers, values, strict=True)),
@@ -119,13 +123,33 @@ def _counts(table: Table) -> CorrectionCounts:
     )
 
 
-def _lines(table: Table, rows: Sequence[int]) -> list[int]:
+def _lines(table: Table, meant: RowsMeant) -> list[int]:
     """Return the lines of rows to correct. Raises NotPossible."""
-    numbers = table.rejects.rows.to_pylist()
-    at = {int(numbers[line]): line for line in table.lines_left.tolist()}
-    if missing := [row for row in rows if row not in at]:
-        raise NotPossible(f"Row {missing[0]} is not among the rows to correct.")
-    return [at[row] for row in rows]
+    found, left = _lines_of(table.rejects, meant.rows, meant.lines), set(table.lines_left.tolist())
+    for line, row in zip(found, meant.rows or found, strict=True):
+        if line not in left:
+            named = f"Row {row}" if meant.rows else f"Line {line}"
+            raise NotPossible(f"{named} is not among the rows to correct.")
+    return found
+
+
+def _lines_of(rejects: Rejects, rows: Sequence[int], lines: Sequence[int]) -> list[int]:
+    """Return the lines that are meant. Raises NotPossible: a number is that of several rows."""
+    if bool(rows) == bool(lines):
+        raise NotPossible("Give row numbers or lines, one of the two, so nothing was changed.")
+    at: dict[int, list[int]] = defaultdict(list)
+    for line, number in enumerate(rejects.rows.to_pylist()):
+        at[int(number)].append(line)
+    for row in rows:
+        if len(at[row]) > 1:
+            raise NotPossible(
+                f"{len(at[row])} rows to correct have the number {row}, in several sheets or "
+                "files, so nothing was changed.",
+                hint="Name them by their line, as the rows to correct are listed with it.",
+            )
+        if not at[row]:
+            raise NotPossible(f"Row {row} is not among the rows to correct.")
+    return [at[row][0] for row in rows] if rows else list(lines)
 
 
 @router.put("/drops/{drop_id}/corrections/cells", responses=LATER)
@@ -134,10 +158,10 @@ def put_cell(front: AtFront, visitor: ByMachine, drop_id: DropId, cell: CellOrde
     changed.
     """
     rejects = table_of(front, drop_id).rejects
-    lines = rejects.rows.to_pylist()
-    if str(cell.row) not in lines or cell.column not in rejects.headers:
+    if cell.column not in rejects.headers:
         raise NotPossible("There is no such cell among the rows to correct.")
-    line = lines.index(str(cell.row))
+    rows, lines = ([] if each is None else [each] for each in (cell.row, cell.line))
+    (line,) = _lines_of(rejects, rows, lines)
     kept = keep(
         front,
         visitor,
@@ -168,16 +192,17 @@ def paste_values(
     table = table_of(front, drop_id)
     if order.column not in table.rejects.headers:
         raise NotPossible("There is no such column.")
-    had: Sequence[str | None] = order.had or [None] * len(order.rows)
-    if len(order.values) != len(order.rows) or len(had) != len(order.rows):
+    lines = _lines(table, order)
+    had: Sequence[str | None] = order.had or [None] * len(lines)
+    if len(order.values) != len(lines) or len(had) != len(lines):
         raise NotPossible(
-            f"{len(order.values)} values for {len(order.rows)} rows: nothing was filled in."
+            f"{len(order.values)} values for {len(lines)} rows: nothing was filled in."
         )
     kept = paste(
         front,
         visitor,
         drop_id,
-        list(zip(_lines(table, order.rows), had, strict=True)),
+        list(zip(lines, had, strict=True)),
         column=table.rejects.headers.index(order.column),
         values=[each.strip() for each in order.values],
         who=order.who,
@@ -198,7 +223,7 @@ def choose_rows(
     front: AtFront, visitor: ByMachine, drop_id: DropId, order: ChoiceOrder
 ) -> CorrectionCounts:
     """Say whether rows are to be sent, as a tick on the page does."""
-    lines = _lines(table_of(front, drop_id), order.rows)
+    lines = _lines(table_of(front, drop_id), order)
     return _counts(choose(front, visitor, drop_id, lines, wanted=order.send))
 
 

@@ -311,7 +311,7 @@ def _paste_ids(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> 
     cells = _cells_of(form)
     awbs = grid.awbs_of(table, [line for line, _ in cells])
     values = ids_by_awb(text_of(form, "ids"), awbs) or column_pasted(text_of(form, "ids"))
-    while values and not values[-1]:
+    while len(values) > len(cells) and not values[-1]:
         values.pop()
     if column is None or len(values) != len(cells):
         raise NotPossible(
@@ -351,6 +351,7 @@ def _paste_column(
         raise NotPossible("There is no such cell.")
     try:
         values = column_pasted(text_of(form, "text"))
+        _check_all_writable(form, values, cells)
     except NotPossible as error:
         return {"conflict": str(error)}, 409
     kept = paste(front, visitor, drop_id, cells, column=column, values=values)
@@ -365,6 +366,22 @@ def _paste_column(
     said += "".join(f" {each.text}" for each in kept.conflicts)
     lines = [line for line, _ in cells[: len(values)]]
     return {**_answer(kept.table, lines), "said": said, "pasted": _pasted(kept.table)}, 200
+
+
+def _check_all_writable(
+    form: FormData, values: Sequence[str], cells: Sequence[tuple[int, str | None]]
+) -> None:
+    """Refuse lines for a row whose cell the page does not let anybody change. Raises NotPossible.
+
+    The page gives that row's number as ``ends_at``: those from it on are not among the cells.
+    """
+    row = text_of(form, "ends_at")[:20]
+    if row and len(values) > len(cells):
+        raise NotPossible(
+            f"{counted(len(values), 'line')} were pasted, but the cell of row {row} in this "
+            "column cannot be changed here, so nothing was filled in.",
+            hint="Paste the lines for the rows above it alone, then those for the rows below.",
+        )
 
 
 def _answer(table: Table, lines: Sequence[int]) -> dict[str, Any]:

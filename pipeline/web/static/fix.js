@@ -166,13 +166,20 @@ function onKey(event) {
   }
 }
 
-// A column that was copied from a spreadsheet fills the rows below.
+// A column that was copied from a spreadsheet fills the rows below, a line for each. It ends at a row
+// whose cell cannot be changed here: lines for that one or for rows below it would be refused.
 async function pasteDown(cell, text) {
   const { column } = placeOf(cell);
-  const every = [...fix.querySelectorAll("input")].filter((each) => isCell(each) && placeOf(each).column === column);
-  const cells = every.slice(every.indexOf(cell));
+  const rows = [...fix.querySelectorAll("tbody[data-line]")];
   const fields = [["column", column], ["text", text]];
-  for (const each of cells) fields.push(["line", placeOf(each).line], ["had", shownIn(each).value]);
+  for (const row of rows.slice(rows.indexOf(cell.closest("tbody[data-line]")))) {
+    const each = fix.elements[`cell-${row.dataset.line}-${column}`];
+    if (!each) {
+      fields.push(["ends_at", row.dataset.row]);
+      break;
+    }
+    fields.push(["line", row.dataset.line], ["had", shownIn(each).value]);
+  }
   const said = await post("paste", fields);
   if (!said) return;
   cell.blur();
