@@ -400,8 +400,8 @@ def test_beside_other_work_it_runs_in_a_thread_of_its_own(place):
     old, young = place.drop(31), place.drop(29)
     retention = place.retention(archive_days=30)
     retention.start_if_due(lambda: True)
-    until(lambda: place.originals() == {young.drop_id}, what=f"{old.drop_id} gone")
     until(lambda: not under_way(), what="the thread has ended")
+    assert place.originals() == {young.drop_id}, f"{old.drop_id} is still there"
     assert not retention.is_due()
     place.drop(32)
     retention.start_if_due(lambda: True)  # not before a day has passed
