@@ -99,6 +99,10 @@ def table_of(front: Front, drop_id: str) -> Table:
         ) from error
     aside = {each[0]: (each[1], each[2], each[3]) for each in full.facts.get("aside", ())}
     fixed = frozenset(full.facts.get("fixed_rows", ()))
+    if fixed:
+        # A number of several rows tells of none of them that it was corrected: the draft knows.
+        numbers = _lines_of_rows(rejects, drop_id)
+        fixed = frozenset(row for row in fixed if len(numbers.get(row, ())) < 2)
     elsewhere = frozenset(here for here, _ in full.facts.get("returned", ()))
     return Table(
         drop=drop,

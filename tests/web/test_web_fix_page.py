@@ -393,6 +393,22 @@ def test_rows_of_one_number_are_told_apart_by_their_lines(live: Live, tmp_path: 
         assert [each["line"] for each in left_out] == [lines["NORTH"]]
 
 
+def test_a_corrected_row_leaves_that_of_another_sheet_to_be_corrected(
+    live: Live, tmp_path: Path
+) -> None:
+    drop, lines = tabs(live, tmp_path, "apart.xlsx")
+    base = f"/api/v1/drops/{drop}/corrections"
+    with live.client() as client:
+        for number, order in enumerate(("NORTH", "SOUTH")):
+            left = client.get(base).json()["rows"]
+            assert [each["cells"]["Order ID"] for each in left] == ["NORTH", "SOUTH"][number:]
+            cell = {"line": lines[order], "column": "Status", "value": "Picked"}
+            assert client.put(f"{base}/cells", json=cell).status_code == 200
+            assert client.post(f"{base}/send", json={}).json()["rows"] == 1
+            child_of(live, drop, number)
+        assert client.get(base).json()["rows"] == []
+
+
 def test_a_row_that_came_back_leaves_that_of_another_sheet_as_it_is(
     live: Live, tmp_path: Path
 ) -> None:
