@@ -149,7 +149,7 @@ class Code(StrEnum):
         "Another parcel of the order has not come to this final status.",
         (
             "Upload a file in which all parcels of the order have come to it. Where they all have, "
-            "tick the row on the page, or empty the cell under _reject_codes and upload it again."
+            "tick the row on the page, or write CONFIRMED under _reject_codes and upload it again."
         ),
         "one AWB Delivered, another In Transit",
     )

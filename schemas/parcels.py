@@ -32,6 +32,20 @@ HELD_AS = {
 }
 """How a rejects file says so: while that stands there, a final status is not sent."""
 
+CONFIRMED = "CONFIRMED"
+"""A person's word under ``_reject_codes``: the row's status is true of the whole order."""
+
+CONFIRMED_CELL = rf"(?i)(?:^|;)\s*{CONFIRMED}\s*(?:;|$)"
+"""A cell of codes in which it stands, among others or alone."""
+
+TO_CONFIRM = f"on the page, or write {CONFIRMED} under _reject_codes and upload the row again"
+"""The end of each sentence that asks for that word, after "tick the row"."""
+
+
+def is_confirmed(codes: str) -> bool:
+    """Tell whether a person's word stands in a cell of codes."""
+    return re.search(CONFIRMED_CELL, codes) is not None
+
 
 class Said(IntEnum):
     """The word of a row on its parcel that is remembered for later files."""
@@ -44,6 +58,9 @@ class Said(IntEnum):
 
 
 _WORD = re.compile(r"[a-z0-9]+")
+
+AWB_LENGTH = 64
+"""Characters of an AWB that tell it from others; the ledger keeps no more."""
 
 AROUND_AN_ID = " \t\r\n'\"`=\u00a0"
 """What may stand around an AWB or item id and is no part of it."""

@@ -15,6 +15,7 @@ from schemas.display import counted, quoted, shown
 from schemas.folding import fold
 from schemas.likeness import nearest_all
 from schemas.limits import EXACT_DIGITS, FUTURE_HOURS, RANGE_DAYS, REASON_MOST, TEXT_LENGTH
+from schemas.parcels import TO_CONFIRM
 from schemas.statuses import Direction, Doubt, StatusCase, StatusVerdict
 from schemas.vocabulary import UNCALCULATED, Role
 
@@ -107,8 +108,8 @@ def restored_id(damaged: str, _: Place) -> str:
 def still_held(_: str, __: Place) -> str:
     """Tell that a row which came back says nothing new of why it was held."""
     return (
-        "the row came back as it was held. Where its status is true of the whole order, tick it on "
-        "the page, or empty the cell under _reject_codes and upload it again."
+        "the row came back as it was held. Where its status is true of the whole order, tick it "
+        f"{TO_CONFIRM}."
     )
 
 

@@ -254,11 +254,12 @@ class HeldResults:
     ) -> None:
         """Keep a chunk that was refused whole and not halved: there is enough to tell.
 
-        ``what``: a few of its rows were refused alone, with this.
+        ``what``: a few of its rows were refused alone, with this. Of a drop whose own rows are
+        known to be refused that says nothing of the API.
         """
         case = _Case(queue, chunk, result)
         self._held_back.append(case)
-        if what is not None:
+        if what is not None and not self._mass_refusal.is_at_fault(queue.drop_seq):
             self._mass_refusal.hear(case.key, what, _words_of(result))
 
     def keep(

@@ -21,7 +21,7 @@ from pipeline.planning.sendable_rows import NO_TIME, Candidates, Mask, Numbers, 
 from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import DAY_MS
-from schemas.parcels import Said, parcel_of
+from schemas.parcels import TO_CONFIRM, Said, parcel_of
 from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Role
 
 OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
@@ -31,14 +31,16 @@ _UNDER_WAY = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_BACK})
 class ParcelColumns(Struct, frozen=True, kw_only=True):
     """What rows say of their parcels, a value per row of the drop.
 
-    ``awbs`` as they stand in the file; ``said``: ``Said``, as numbers; ``vouched``: a person says
-    that the row's status is true of the whole order. ``any_parcel``: one parcel speaks for its
-    order; ``zone``: the courier's, "" for none of its own.
+    ``awbs`` as they stand in the file, the first ``AWB_LENGTH`` characters; ``said``: ``Said``, as
+    numbers. ``vouched``: a person says that the row's status is true of the whole order,
+    ``confirmed``: in so many words. ``any_parcel``: one parcel speaks for its order; ``zone``: the
+    courier's, "" for none of its own.
     """
 
     awbs: pa.ChunkedArray
     said: npt.NDArray[np.int8]
     vouched: Mask
+    confirmed: Mask
     any_parcel: bool
     zone: str
 
@@ -215,12 +217,10 @@ def _sentence(words: str, record: int, final: Milestone, against: ParcelSeen) ->
 
 
 _OPEN = (
-    "{awb}, another parcel of the order, was still on its way in an earlier file, {where}. Drop a "
-    "file in which it has come to the same. Where it has, tick the row on the page, or empty the "
-    "cell under _reject_codes and drop the row again."
+    "{awb}, another parcel of the order, was still on its way in an earlier file, {where}. Upload "
+    f"a file in which it has come to the same. Where it has, tick the row {TO_CONFIRM}."
 )
 _TAKEN_BACK = (
     "an earlier file has a later scan of the same shipment that is no end: {where}. Find out which "
-    "is true. Where it is this row, tick it on the page, or empty the cell under _reject_codes and "
-    "drop the row again."
+    f"is true. Where it is this row, tick it {TO_CONFIRM}."
 )

@@ -89,12 +89,9 @@ class _Lines(Struct, frozen=True, kw_only=True):
         awbs = given.awbs.take(pa.array(row))
         return {
             "said": said,
-            "awb": pc.if_else(pa.array(told), pc.utf8_slice_codeunits(awbs, 0, _AWB_LENGTH), ""),
+            "awb": pc.if_else(pa.array(told), awbs, ""),
             "event_ms": pa.array(event, mask=~told | (event == NO_TIME)),
         }
-
-
-_AWB_LENGTH = 64
 
 
 def _with(

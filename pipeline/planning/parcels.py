@@ -27,7 +27,9 @@ from schemas.limits import DAY_MS
 from schemas.parcels import (
     ANY,
     AROUND_AN_ID,
+    CONFIRMED,
     NO_ID,
+    TO_CONFIRM,
     is_cancelled,
     is_on_paper,
     is_return,
@@ -207,7 +209,10 @@ def _keyed(cells: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], pa.Array]:
 
 
 class ParcelRows(Struct, frozen=True, kw_only=True):
-    """Some rows of a drop, as both rules need them: a value per row of ``given.rows``."""
+    """Some rows of a drop, as both rules need them: a value per row of ``given.rows``.
+
+    ``confirmed``: a person has written that the row's status is true of the whole order.
+    """
 
     given: Siblings
     order: npt.NDArray[np.int64]
@@ -215,6 +220,7 @@ class ParcelRows(Struct, frozen=True, kw_only=True):
     sends: Mask
     event: Numbers
     record: Numbers
+    confirmed: Mask
 
     def final(self, milestone: Milestone) -> Mask:
         """Return the rows that would send this final status."""
@@ -253,13 +259,12 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
         one = np.full(int(rows.order.max()) + 1, -1, dtype=np.int64)
         missing = np.flatnonzero(~there)[::-1]
         one[owner[missing]] = missing
-        hit = mine & (one[rows.order] >= 0)
+        hit = mine & ~rows.confirmed & (one[rows.order] >= 0)
         if hit.any():
             details = [
                 f": {final.wire} is not sent, for {quoted(given.parcels[at].as_py())}, another "
                 "parcel of the order, has not come to it in this file. Upload a file in which all "
-                "of them have. Where they have, tick the row on the page, or empty the cell under "
-                "_reject_codes and upload the row again."
+                f"of them have. Where they have, tick the row {TO_CONFIRM}."
                 for at in one[rows.order[hit]].tolist()
             ]
             found.append(rows.held(Code.PARCELS_OPEN, Role.AWB, hit, details))
@@ -291,13 +296,12 @@ def taken_back(rows: ParcelRows) -> list[Finding]:
         late = np.flatnonzero(against & (last[of] != NO_TIME) & (rows.event > last[of]))[::-1]
         which = np.full(size, -1, dtype=np.int64)
         which[of[late]] = late
-        hit = mine & (which[of] >= 0)
+        hit = mine & ~rows.confirmed & (which[of] >= 0)
         if hit.any():
             details = [
                 f": {final.wire} is not sent, for row {rows.record[at]} says "
                 f"{quoted(given.statuses[given.said[at]])} of the same shipment later. Find out "
-                "which is true. Where it is this row, tick it on the page, or empty the cell under "
-                "_reject_codes and upload the row again."
+                f"which is true. Where it is this row, tick it {TO_CONFIRM}."
                 for at in which[of[hit]].tolist()
             ]
             found.append(rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details))
@@ -331,7 +335,7 @@ def superseded(rows: ParcelRows) -> list[Finding]:
         details = [
             f": it is not sent, for row {rows.record[at]} of another sheet, which holds instead by "
             f"its name, says {quoted(given.statuses[given.said[at]])} of the same shipment. Find "
-            "out which is true. Where it is this row, empty the cell under _reject_codes and "
+            f"out which is true. Where it is this row, write {CONFIRMED} under _reject_codes and "
             "upload the row again."
             for at in first[of[hit]].tolist()
         ]

@@ -213,6 +213,7 @@ def _hold_parcels(given: PlanInput, disposition: npt.NDArray[np.int8]) -> list[F
         sends=disposition[at] == Disposition.SEND,
         event=given.event_ms[at],
         record=given.row[at],
+        confirmed=given.parcels.confirmed[at],
     )
     found = [*open_parcels(rows), *taken_back(rows), *superseded(rows)]
     for finding in found:

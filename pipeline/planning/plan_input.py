@@ -1,7 +1,7 @@
 """A file that was read, as planning takes it: its facts, and numbers from its spool."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +11,22 @@ import pyarrow.compute as pc
 from pipeline.core.columns import PREPARED
 from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts
-from pipeline.core.model import Disposition
+from pipeline.core.model import Disposition, DropState
 from pipeline.planning.earlier_files import ParcelColumns
 from pipeline.planning.parcels import siblings
 from pipeline.planning.plan import NO_TIME, PlanInput
 from pipeline.planning.sendable_rows import Orders
 from pipeline.storage.spool import Spool
 from pipeline.validation.profile_by_name import Choice
-from pipeline.validation.rejects_file import codes_column
+from pipeline.validation.rejects_file import ROW_NUMBER, word_columns
 from schemas.courier import Profile
-from schemas.parcels import ANY
+from schemas.parcels import ANY, AROUND_AN_ID, AWB_LENGTH, CONFIRMED_CELL
+
+StatesOf = Callable[[Collection[str]], Mapping[str, DropState]]
+"""Says of drops in which state they are, as far as they are known."""
+
+_PARENTS: Final = 500
+"""Drops that a rejects file may name; in one that names more, emptied codes say nothing."""
 
 
 class Prepared(Facts, frozen=True, kw_only=True):
@@ -34,9 +40,10 @@ class Prepared(Facts, frozen=True, kw_only=True):
     sheet_of: npt.NDArray[np.int16]
 
 
-def load(facts: Facts, spool: Spool, profiles: Mapping[str, Profile]) -> Prepared:
+def load(facts: Facts, spool: Spool, profiles: Mapping[str, Profile], states: StatesOf) -> Prepared:
     """Load what planning needs from the spool. Raises StorageError when it cannot be read."""
-    sheets = [_columns(facts, number, spool) for number in range(len(facts.sheets))]
+    parents = _parents(facts, spool, states)
+    sheets = [_columns(facts, number, spool, parents) for number in range(len(facts.sheets))]
     whole = {
         name: np.concatenate([_EMPTY[name], *(sheet[name] for sheet in sheets)]) for name in _EMPTY
     }
@@ -60,6 +67,7 @@ def load(facts: Facts, spool: Spool, profiles: Mapping[str, Profile]) -> Prepare
                 awbs=awbs,
                 said=whole["said"],
                 vouched=whole["vouched"],
+                confirmed=whole["confirmed"],
                 any_parcel=profile.parcels == ANY,
                 zone=profile.zone,
             ),
@@ -76,28 +84,67 @@ def load(facts: Facts, spool: Spool, profiles: Mapping[str, Profile]) -> Prepare
     )
 
 
-def _columns(facts: Facts, number: int, spool: Spool) -> dict[str, Any]:
+def _parents(facts: Facts, spool: Spool, states: StatesOf) -> pa.Array:
+    """Return the drops of whose rejects an emptied code is a person's word.
+
+    None where one of them was refused whole: the rejects of such a file hold its sound rows too,
+    without codes, and nobody has said anything about these.
+    """
+    named: set[str] = set()
+    for number, sheet in enumerate(facts.sheets):
+        ours = word_columns(sheet.headers)
+        for batch in spool.blocks(number, [f"c{ours.drop}"]) if ours is not None else ():
+            named.update(pc.unique(pc.utf8_trim_whitespace(batch.column(0))).to_pylist())
+            if len(named) > _PARENTS:
+                return pa.array([], pa.string())
+    found = states(named - {""}) if named else {}
+    return pa.array([] if DropState.REFUSED in found.values() else [*found], pa.string())
+
+
+def _words(batch: pa.RecordBatch, headers: tuple[str, ...], parents: pa.Array) -> dict[str, Any]:
+    """Return of which rows a person says that their status is true of the whole order.
+
+    ``confirmed``: by the word for it; ``vouched``: so, or by emptied codes of a row that was
+    rejected.
+    """
+    ours = word_columns(headers)
+    if ours is None:
+        nothing = np.zeros(batch.num_rows, np.bool_)
+        return {"confirmed": nothing, "vouched": nothing}
+    row, codes, drop = (
+        pc.utf8_trim_whitespace(batch.column(f"c{at}")) for at in (ours.row, ours.codes, ours.drop)
+    )
+    confirmed = pc.match_substring_regex(codes, CONFIRMED_CELL)
+    emptied = pc.and_(
+        pc.and_(pc.equal(codes, ""), pc.match_substring_regex(row, f"^{ROW_NUMBER}$")),
+        pc.is_in(drop, value_set=parents),
+    )
+    masks = {"confirmed": confirmed, "vouched": pc.or_(confirmed, emptied)}
+    return {name: mask.to_numpy(zero_copy_only=False) for name, mask in masks.items()}
+
+
+def _columns(facts: Facts, number: int, spool: Spool, parents: pa.Array) -> dict[str, Any]:
     """Return one sheet's columns by name, and ``ids`` and ``awbs`` in pieces.
 
-    All are copies: a column of a batch keeps the memory of the whole batch. ``vouched``: rows of a
-    rejects file for which somebody has emptied the codes.
+    All are copies: a column of a batch keeps the memory of the whole batch. ``parents``: drops of
+    whose rejects emptied codes count.
     """
-    parts: dict[str, list[Any]] = {name: [_EMPTY[name]] for name in (*_READ, "vouched")}
+    parts: dict[str, list[Any]] = {name: [_EMPTY[name]] for name in (*_READ, *_SAID)}
     texts: dict[str, list[pa.Array]] = {"order_id": [], "awb": []}
-    codes = codes_column(facts.sheets[number].headers)
-    more = [] if codes is None else [f"c{codes}"]
+    headers = facts.sheets[number].headers
+    ours = word_columns(headers)
+    more = [] if ours is None else [f"c{at}" for at in (ours.row, ours.codes, ours.drop)]
     for batch in spool.blocks(number, [*texts, *_READ, *more]):
         for name in _READ:
             column = batch.column(name)
             filled = column.fill_null(NO_TIME) if name == "event_ms" else column
             parts[name].append(np.array(filled))
-        for name, pieces in texts.items():
-            pieces.append(pa.concat_arrays([batch.column(name), pa.array([], pa.string())]))
-        vouched = np.zeros(batch.num_rows, np.bool_)
-        if codes is not None:
-            bare = pc.utf8_trim_whitespace(batch.column(f"c{codes}"))
-            vouched = np.array(pc.equal(bare, ""))
-        parts["vouched"].append(vouched)
+        ids, awbs = batch.column("order_id"), pc.utf8_trim(batch.column("awb"), AROUND_AN_ID)
+        cut = {"order_id": ids, "awb": pc.utf8_slice_codeunits(awbs, 0, AWB_LENGTH)}
+        for name, column in cut.items():
+            texts[name].append(pa.concat_arrays([column, pa.array([], pa.string())]))
+        for name, mask in _words(batch, headers, parents).items():
+            parts[name].append(mask)
     found = {name: np.concatenate(each) for name, each in parts.items()}
     rows = len(found["row"])
     if rows != facts.sheets[number].rows:
@@ -114,8 +161,9 @@ def _columns(facts: Facts, number: int, spool: Spool) -> dict[str, Any]:
 
 
 _READ = ("row", "status", "event_ms", "disposition", "footer", "auto", "said")
+_SAID = ("confirmed", "vouched")
 _EMPTY: dict[str, npt.NDArray[Any]] = {
     "sheet": np.empty(0, np.int16),
-    "vouched": np.empty(0, np.bool_),
+    **{name: np.empty(0, np.bool_) for name in _SAID},
     **{name: np.empty(0, PREPARED.field(name).type.to_pandas_dtype()) for name in _READ},
 }

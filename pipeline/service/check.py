@@ -1,7 +1,7 @@
 """Check files: read, validate and plan as a run does, with no call and no move."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
@@ -105,7 +105,7 @@ def _check(
             return _refused(site, drop, poison(), out, why=_DIED)
         except DropRefused as refusal:
             return _refused(site, drop, refusal, out, why="the file cannot be used")
-        prepared = load(facts, spool, site.profiles)
+        prepared = load(facts, spool, site.profiles, partial(_states, site))
         checked, report = _planned(site, drop, prepared, spool, out)
         return replace(checked, held=_held(report)) if rows else checked
 
@@ -242,6 +242,10 @@ def _seen(site: Site, prepared: Prepared) -> list[ParcelSeen]:
     if not _has_ledger(site):
         return []
     return site.ledger.parcels_seen(one_by_one(ending_orders(prepared.keys)), but=[1 << 62])
+
+
+def _states(site: Site, drop_ids: Collection[str]) -> Mapping[str, DropState]:
+    return site.ledger.states(drop_ids) if _has_ledger(site) else {}
 
 
 def _folder_of(site: Site, file: Path) -> str | None:

@@ -27,7 +27,7 @@ from schemas.evidence import gives_status, speaks_of_failure
 from schemas.folding import fold, is_absent
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
-from schemas.parcels import HELD_AS
+from schemas.parcels import HELD_AS, is_confirmed
 from schemas.statuses import StatusVerdict
 from schemas.vocabulary import DATE_ROLES, STEPS, CellKind, Milestone, Role
 
@@ -256,6 +256,7 @@ def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:
         for at, each in facts.block.facts.items()
         for why, label in HELD_AS.items()
         if label in each.codes.split(";") and milestones[at] and STEPS[milestones[at]].final
+        if not is_confirmed(each.codes)
     }
     facts.mark(Fact.HELD, held)
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.formula_guard import unguard_array, unguard_cell
@@ -35,7 +36,9 @@ _ROUNDINGS = (ROUND_DOWN, ROUND_HALF_UP, ROUND_HALF_EVEN)
 _NUMERIC_ID = re.compile(rf"[0-9]{{1,{ID_LENGTH}}}|[0-9]{{1,{EXACT_DIGITS}}}[eE][0-9]{{1,2}}")
 _DIGITS = re.compile(r"(0|[1-9][0-9]{0,110})(?:[.,]0{1,30})?")
 _SCIENTIFIC = re.compile(r"([1-9])(?:[.,]([0-9]{1,16}))?[eE]\+?([0-9]{1,3})")
-_ROW_NUMBER = re.compile(r"([0-9]{1,9})(?:[.,]0{1,2})?")
+#: A record number, as a spreadsheet may have written it.
+ROW_NUMBER = r"([0-9]{1,9})(?:[.,]0{1,2})?"
+_ROW_NUMBER = re.compile(ROW_NUMBER)
 
 
 def is_reject_column(header: str) -> bool:
@@ -58,11 +61,22 @@ def origin(kind: str, sheet: str) -> str:
     return "twin" if sheet == ROWS_SHEET else "workbook"
 
 
-def codes_column(headers: Sequence[str]) -> int | None:
-    """Return the column of the codes in a rejects file of ours that came back; None elsewhere."""
-    if not is_rejects_header(headers):
+class WordColumns(Struct, frozen=True, kw_only=True):
+    """The columns of a rejects file that came back which tell a person's word about a row."""
+
+    row: int
+    codes: int
+    drop: int
+
+
+def word_columns(headers: Sequence[str]) -> WordColumns | None:
+    """Return those columns, None where one of them is not there."""
+    places = {_plain(header): place for place, header in reversed(list(enumerate(headers)))}
+    names = (REJECT_ROW, REJECT_CODES, REJECT_DROP)
+    if not places.keys() >= {*names}:
         return None
-    return next((i for i, header in enumerate(headers) if _plain(header) == REJECT_CODES), None)
+    row, codes, drop = (places[name] for name in names)
+    return WordColumns(row=row, codes=codes, drop=drop)
 
 
 def restore_headers(headers: Sequence[str], origin: str) -> tuple[str, ...]:

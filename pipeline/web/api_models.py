@@ -343,9 +343,9 @@ class AsideRow(BaseModel):
     """A row that was set aside."""
 
     row: int
-    reason: str
+    reason: str = Field(description="Empty once the details of its drop were removed.")
     who: str
-    at: datetime
+    at: datetime | None = Field(description="Empty where the time was not kept.")
 
 
 class AsideList(BaseModel):

@@ -16,7 +16,7 @@ from pipeline.storage.durable_files import storing
 from pipeline.storage.file_names import stem_of
 from pipeline.web.drafts import Draft, Rule
 from pipeline.web.faults import Rejects
-from schemas.parcels import HELD_AS
+from schemas.parcels import CONFIRMED, HELD_AS, TO_CONFIRM
 from schemas.vocabulary import Role
 
 _NAME_BYTES: Final = 200
@@ -178,6 +178,19 @@ def standing(
     return Standing(**found, going=wanted if whole_file else found["ready"])
 
 
+def ticked_lines(draft: Draft, standing: Standing) -> set[int]:
+    """Return the lines that are shown with a tick: those that go, and wrong ones.
+
+    Not one that waits for a tick as somebody's word, unless all goes anyway.
+    """
+    wrong = [line for line in standing.wrong.tolist() if not _asks_for_a_word(draft, line)]
+    return {*standing.going.tolist(), *wrong}
+
+
+def _asks_for_a_word(draft: Draft, line: int) -> bool:
+    return any(TO_CONFIRM in message for _, message in draft.judged.get(line, ()))
+
+
 def write_corrected(
     path: Path, rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]
 ) -> None:
@@ -247,17 +260,19 @@ def shared_ids(
 
 
 def _codes(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> pa.Array:
-    """Return the codes of some lines; one that was only ticked says that its status is true.
+    """Return the codes of some lines, of those that came back the newest.
 
-    So it is not held any more because of other rows.
+    One that other rows hold, and that somebody ticked since, has that person's word instead.
     """
-    changed = changed_lines(rejects, draft)
     joined = []
     for line, codes in zip(lines.tolist(), rejects.codes.take(pa.array(lines)), strict=True):
-        labels = codes.as_py().split(";")
-        if draft.chosen.get(line) and not changed[line]:
-            labels = [label for label in labels if label not in HELD_AS.values()]
-        joined.append(";".join(labels))
+        newest = draft.again[line][0] if line in draft.again else codes.as_py()
+        labels = newest.split(";")
+        free = [label for label in labels if label and label not in HELD_AS.values()]
+        told = draft.looked_at.get(line)
+        if told is not None and (TO_CONFIRM in told or not {*HELD_AS.values()}.isdisjoint(labels)):
+            newest = ";".join([*free, CONFIRMED])
+        joined.append(newest)
     return pa.array(joined, pa.string())
 
 

@@ -219,8 +219,9 @@ def replace_value(
     with front.drafts.changing(drop.drop_id, rejects) as sheet:
         lines = correcting.lines_with_value(rejects, rule)
         # A word that was taught, or is so no more, may make any other row sound, or wrong.
-        plain = replace(sheet.draft, judged={}) if remember_for or rule.old == rule.new else None
-        sheet.draft = (plain or sheet.draft.unjudged(lines)).with_rule(rule)
+        draft = sheet.draft.unjudged(lines)
+        plain = replace(draft, judged={}) if remember_for or rule.old == rule.new else draft
+        sheet.draft = plain.with_rule(rule)
     return message
 
 

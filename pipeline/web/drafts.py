@@ -48,7 +48,8 @@ class Draft(Struct, frozen=True, kw_only=True):
 
     ``identity``: the rejects file it was made for. ``cells``: line → column → value; these win
     over ``rules``. ``chosen``: line → whether it is to be sent, where somebody said so.
-    ``sent``: line → the upload it went out with.
+    ``sent``: line → the upload it went out with. ``looked_at``: line → what was said of it as it is
+    when somebody ticked it.
 
     Of a line that went out and came back: ``again`` has its newest codes and message, ``tried`` its
     cells as they were sent. ``seen``: the drops
@@ -62,6 +63,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     chosen: Mapping[int, bool] = field(default_factory=dict)
     sent: Mapping[int, str] = field(default_factory=dict)
+    looked_at: Mapping[int, str] = field(default_factory=dict)
     again: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     tried: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     seen: tuple[str, ...] = ()
@@ -98,12 +100,18 @@ class Draft(Struct, frozen=True, kw_only=True):
 
     def chosen_to_go(self, line: int, wanted: bool) -> "Draft":  # noqa: FBT001 - a choice is a value
         """Return the draft with somebody's word on whether a line is to be sent."""
-        return replace(self.unjudged([line]), chosen={**self.chosen, line: wanted})
+        said = " ".join(message for _, message in self.judged.get(line, ()))
+        draft = replace(self.unjudged([line]), chosen={**self.chosen, line: wanted})
+        return replace(draft, looked_at={**draft.looked_at, line: said}) if wanted else draft
 
     def unjudged(self, lines: Iterable[int]) -> "Draft":
         """Return the draft without judgements of lines that are not as they were."""
         changed = set(lines)
-        return replace(self, judged={k: v for k, v in self.judged.items() if k not in changed})
+        return replace(
+            self,
+            judged={k: v for k, v in self.judged.items() if k not in changed},
+            looked_at={k: v for k, v in self.looked_at.items() if k not in changed},
+        )
 
     def came_back(self, line: int, values: Sequence[str], verdict: tuple[str, str]) -> "Draft":
         """Return the draft with a line open again, as it was sent with these cells."""

@@ -165,7 +165,7 @@ def rows_of(
     table: Table, lines: Sequence[int], standing: Standing, shown: tuple[list[int], list[int]]
 ) -> list[dict[str, Any]]:
     """Return these lines with their cells, as they are now."""
-    going = {*standing.going.tolist(), *standing.wrong.tolist()}
+    going = correcting.ticked_lines(table.draft, standing)
     touched = correcting.touched_lines(table.rejects, table.draft)
     return [
         _row(table, line, shown, going=line in going, touched=bool(touched[line])) for line in lines

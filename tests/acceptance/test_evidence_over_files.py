@@ -175,3 +175,50 @@ def test_check_shows_what_earlier_files_hold(root: Root) -> None:
     (told,) = root.run("check", str(path), "--json").json
     assert [each["code"] for each in told["errors"]] == ["PARCELS_OPEN"]
     assert "monday.csv" in told["errors"][0]["message"]
+
+
+def test_nobody_has_said_anything_of_the_sound_rows_of_a_file_that_was_refused_whole(
+    root: Root,
+) -> None:
+    others = [(f"B{at}", f"Y{at}", "Nonesuch") for at in range(24)]
+    drop(root, "whole", [("A1", "X1", "Delivered"), *others])
+    assert root.of("whole").summary["refused"]["code"] == "TOO_MANY_REJECTS"
+    drop(root, "tuesday", [("A1", "X2", "In Transit")])
+    root.drop("back.csv", came_back(root, "whole", Status="Delivered"))
+    root.once()
+    assert ends(root, "back") == [PARCELS, *[SENT] * 24]
+    root.drop("emptied.csv", came_back(root, "whole", Status="Delivered", _reject_codes=""))
+    root.once()
+    assert ends(root, "emptied")[0] == PARCELS
+    root.drop("meant.csv", came_back(root, "back", _reject_codes=""))
+    root.once()
+    assert ends(root, "meant") == [SENT]
+
+
+def test_a_line_that_was_added_to_a_rejects_file_is_judged_like_any_other(root: Root) -> None:
+    drop(root, "monday", ROAD)
+    drop(root, "tuesday", [("A2", "Y1", "Nonesuch")])
+    first = came_back(root, "tuesday", Status="Delivered")
+    unknown = "7,,,d20010101t000000000aaaa,A1,X1,Delivered"
+    for at, added in enumerate((",,,,A1,X1,Delivered", unknown)):
+        root.drop(f"more{at}.csv", f"{first}{added}\r\n")
+        root.once()
+        assert ends(root, f"more{at}")[1] == PARCELS
+
+
+@pytest.mark.parametrize("codes", ["CONFIRMED", "PARCELS_OPEN:awb;confirmed", " Confirmed ;X"])
+def test_a_person_confirms_in_so_many_words_what_earlier_files_held(root: Root, codes: str) -> None:
+    drop(root, "monday", ROAD)
+    drop(root, "tuesday", [("A1", "X1", "Delivered")])
+    root.drop("not.csv", came_back(root, "tuesday", _reject_codes="PARCELS_OPEN:awb;not confirmed"))
+    root.once()
+    assert ends(root, "not") == [PARCELS]
+    root.drop("meant.csv", came_back(root, "tuesday", _reject_codes=codes))
+    root.once()
+    assert ends(root, "meant") == [SENT]
+
+
+def test_a_long_awb_is_the_same_parcel_in_both_files(root: Root) -> None:
+    long = "X" + "1234567890" * 7
+    found = both(root, [((long, "In Transit"), (f" '{long} ", "Delivered"))], WITH_AWB)
+    assert found == [SENT]

@@ -481,3 +481,14 @@ def test_a_way_back_in_one_letter_agrees_with_every_end_on_it(root: Root) -> Non
     root.drop("day.csv", sheet(rows, ("Order ID", "Status", "Direction")))
     assert root.once().code == 0
     assert ends(root, "day") == [SENT, SENT, SENT, NOTHING]
+
+
+def test_a_confirmed_row_goes_though_another_parcel_comes_back_with_it(root: Root) -> None:
+    root.drop("day.csv", sheet([("A1", "X1", "Delivered"), ("A1", "X2", "Nonesuch")], WITH_AWB))
+    root.once()
+    as_it_was = came_back(root, "day").replace("Nonesuch", "In Transit")
+    for name, word, end in (("again", "", PARCELS), ("meant", "CONFIRMED", SENT)):
+        text = as_it_was.replace("PARCELS_OPEN:awb", word)
+        root.drop(f"{name}.csv", text)
+        root.once()
+        assert ends(root, name) == [end, NOTHING]

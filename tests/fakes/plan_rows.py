@@ -48,6 +48,7 @@ def plan_input(rows: Sequence[Row], *, blocks: int = 3, autos: Collection[str] =
             awbs=pa.chunked_array([pa.repeat("", len(rows))]),
             said=np.zeros(len(rows), dtype=np.int8),
             vouched=np.zeros(len(rows), dtype=np.bool_),
+            confirmed=np.zeros(len(rows), dtype=np.bool_),
             any_parcel=False,
             zone="",
         ),

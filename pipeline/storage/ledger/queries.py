@@ -3,7 +3,7 @@
 Only reads, and never a drop's whole facts: those of a large drop would cost more than the page.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -144,6 +144,12 @@ class OverDrops:
     def lines(self, drop_ids: Sequence[str]) -> list[DropLine]:
         """Return these drops, as far as they are known."""
         return self._lines(sa.select(*_SHOWN).where(drops.c.drop_id.in_(drop_ids)))
+
+    def states(self, drop_ids: Collection[str]) -> Mapping[str, DropState]:
+        """Return in which state these drops are, as far as they are known."""
+        query = sa.select(drops.c.drop_id, drops.c.state).where(drops.c.drop_id.in_([*drop_ids]))
+        with self._db.read() as connection:
+            return {drop_id: DropState(state) for drop_id, state in connection.execute(query)}
 
     def named_like(self, part: str, *, limit: int) -> list[str]:
         """Return the ids that begin or end with this, newest first; of "" all."""

@@ -23,11 +23,11 @@ _REMARKS = ("errors", "warnings", "notices")
 def tidied(facts: Mapping[str, Any], at: str) -> dict[str, Any]:
     """Return what stays of a closed drop's facts; ``at``: when the rest went.
 
-    Rows that were set aside stay so, without the reason, which may name people.
+    Rows that were set aside stay so, without who did it and the reason, which may name people.
     """
     kept = {name: facts[name] for name in _LEFT if facts.get(name)}
     if facts.get("aside"):
-        kept["aside"] = [[row, "", "", ""] for row, *_ in facts["aside"]]
+        kept["aside"] = [[row, "", "", when] for row, _, _, when in facts["aside"]]
     if facts.get("summary"):
         kept["summary"] = _counts_of(facts["summary"])
     return {TIDIED: at, **kept}

@@ -235,7 +235,7 @@ def rows_set_aside(front: AtFront, _visitor: Looker, drop_id: DropId) -> AsideLi
     aside = full.facts.get("aside", ()) if full else ()
     return AsideList(
         rows=[
-            AsideRow(row=row, reason=reason, who=who, at=datetime.fromisoformat(at))
+            AsideRow(row=row, reason=reason, who=who, at=datetime.fromisoformat(at) if at else None)
             for row, reason, who, at in aside
         ]
     )

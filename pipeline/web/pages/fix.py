@@ -387,7 +387,7 @@ def _check_all_writable(
 def _answer(table: Table, lines: Sequence[int]) -> dict[str, Any]:
     """Return the counts, and cells and faults of these rows as they are now, fit for JSON."""
     standing = table.standing
-    going = {*standing.going.tolist(), *standing.wrong.tolist()}
+    going = correcting.ticked_lines(table.draft, standing)
     touched = correcting.touched_lines(table.rejects, table.draft)
     rows = []
     for line in lines:
