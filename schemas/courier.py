@@ -19,7 +19,7 @@ CAREFUL = "generic, with care"
 """How a file was read whose folder names a courier that nobody knows; no profile is called so."""
 
 READ_AS = ("text", "epoch", "epoch_seconds", "epoch_millis", "serial")
-"""What a profile may declare a date column to hold; ``epoch``: seconds or milliseconds."""
+"""Contents that a profile may declare a date column to have; ``epoch``: seconds or milliseconds."""
 
 
 class DateRule(Struct, frozen=True, kw_only=True):

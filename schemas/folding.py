@@ -35,7 +35,7 @@ ABSENT = frozenset(
         "'",
     }
 )
-"""What programs and people write when they have nothing to say (folded, or in small letters); so
+"""Words that programs and people write for nothing (folded, or in small letters); so
 do such words in quotes or dashes, and cells of nothing but dashes (``is_absent``)."""
 
 _AROUND = " '\"-\u2010\u2011\u2012\u2013\u2014\u2015\u2212_.?"

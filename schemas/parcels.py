@@ -14,7 +14,7 @@ from schemas.statuses import Direction, StatusCase, StatusVerdict
 from schemas.vocabulary import STEPS, Journey, Milestone, Role
 
 ANY, ALL = "any", "all"
-"""What a profile's ``parcels`` may say: a final status holds for the order when any of its parcels
+"""Values of a profile's ``parcels``: a final status holds for the order when any of its parcels
 has it, or (the default) when all have."""
 
 
@@ -63,7 +63,7 @@ AWB_LENGTH = 64
 """Characters of an AWB that tell it from others; the ledger keeps no more."""
 
 AROUND_AN_ID = " \t\r\n'\"`=\u00a0"
-"""What may stand around an AWB or item id and is no part of it."""
+"""Characters that may stand around an AWB or item id and are no part of it."""
 
 AWB_SHAPE = rf"^[{AROUND_AN_ID}]*[A-Za-z/_-]*[0-9][A-Za-z0-9/_-]{{2,}}[{AROUND_AN_ID}]*$"
 """A cell that may be an AWB, if it is no date."""

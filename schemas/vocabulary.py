@@ -56,12 +56,12 @@ CELL_ERRORS: Mapping[int, str] = {
 
 
 UNCALCULATED = "(formula without a result)"
-"""What stands for a formula whose result was not stored: some programs that write workbooks leave
+"""Stands for a formula whose result was not stored: some programs that write workbooks leave
 it to the spreadsheet program, and there is nothing to send until one has saved the file."""
 
 
 EMPTY_SURPLUS = "(empty)"
-"""What stands beyond the last column of a row that is wider than most although its surplus cells
+"""Text beyond the last column of a row that is wider than most although its surplus cells
 are empty. It goes into the rejects file, so that a row that comes back unmended is seen."""
 
 

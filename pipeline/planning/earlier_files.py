@@ -29,7 +29,7 @@ _UNDER_WAY = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_BACK})
 
 
 class ParcelColumns(Struct, frozen=True, kw_only=True):
-    """What rows say of their parcels, a value per row of the drop.
+    """The parcels that rows name and their times, a value per row of the drop.
 
     ``awbs`` as they stand in the file, the first ``AWB_LENGTH`` characters; ``said``: ``Said``, as
     numbers. ``vouched``: a person says that the row's status is true of the whole order,

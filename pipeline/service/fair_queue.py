@@ -18,7 +18,7 @@ _LEAST = 64 * 1024
 
 _GIANT = 4 * 1024 * 1024
 _TOGETHER_BYTES = 512 * 1024
-"""Of files that are read together; a larger one is read alone."""
+"""Largest file that is read with others; a larger one is read alone."""
 
 _UNPACKS = 8
 _PACKED = (".xlsx", ".xlsm", ".xlsb", ".ods", ".zip")

@@ -32,7 +32,7 @@ _CLAIMED_AT_ONCE = 32
 """Files claimed at once, when so many wait: for each folder they share a visit to the disk."""
 
 _ROOM_PER_BYTE = 3
-"""What a file becomes on the way (rows, bodies, results), against its own size."""
+"""Space that rows, bodies and results of a file take, as a multiple of its size."""
 
 _Place = tuple[str, str]
 

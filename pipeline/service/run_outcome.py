@@ -39,7 +39,7 @@ _BY_CAUSE = {
     Cause.API: Exit.UNREACHABLE,
     Cause.EARLIER: Exit.UNREACHABLE,
 }
-"""What decides when several drops rest: what is wrong here before what is wrong over there."""
+"""Causes, the one that decides first: trouble here goes before trouble over there."""
 
 
 class RunOutcome(Struct, frozen=True, kw_only=True):

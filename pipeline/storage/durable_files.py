@@ -24,7 +24,7 @@ PIECE = 1024 * 1024
 """Bytes read at a time."""
 
 COPY_NAME = ".copy.tmp"
-"""What a copy is called until it is whole, in a directory that holds one drop only."""
+"""Name of a copy until it is whole, in a directory that holds one drop only."""
 
 # File systems without hard links, and Linux' refusal to link a file that belongs to someone else.
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}

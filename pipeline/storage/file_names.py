@@ -21,7 +21,7 @@ STEM_BYTES = 150
 """The outside contract's cap on ``<stem>``; leaves room for the id and the longest suffix."""
 
 NAME_BYTES = 255
-"""What Linux file systems allow for one name."""
+"""Longest name that Linux file systems allow, in bytes."""
 
 _LONGEST_EXTENSION = 16
 

@@ -67,7 +67,7 @@ class Records(Struct, frozen=True, kw_only=True):
 
 
 Evidence = Cells | Records
-"""What a fact was taken from: what ``schemas.words`` make their sentences of."""
+"""Sources of a fact, of which ``schemas.words`` makes its sentences."""
 
 
 class Canonical(Struct, frozen=True, kw_only=True):

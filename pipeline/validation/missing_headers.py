@@ -21,7 +21,7 @@ _LONGEST = 60
 """Headings are short; a longer cell is a remark or an address."""
 
 _DATA = re.compile(r"[0-9]{4,}|^[\W0-9]*[0-9][\W0-9]*$|[0-9]{1,2}[-/.:][0-9]{1,2}")
-"""What data looks like and headings do not: ids, amounts, dates, times of day."""
+"""Data, by its look, and no heading: ids, amounts, dates, times of day."""
 
 
 _ID = re.compile(r"['#=\"]*[A-Za-z0-9][A-Za-z0-9_/-]{2,49}\"?")

@@ -497,7 +497,7 @@ class NewPerson(BaseModel):
 
 
 class PersonChange(BaseModel):
-    """What is to be changed; what is left out stays. ``version``: as it was when looked at."""
+    """A change; fields that are left out stay as they are. ``version``: as when looked at."""
 
     role: Right | None = None
     off: bool | None = None

@@ -1,4 +1,4 @@
-"""What the code of a run says of rows as they are now, kept until they are changed again."""
+"""Judge rows as they are now by the code of a run; keep it until they are changed again."""
 
 import re
 import tempfile

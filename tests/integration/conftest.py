@@ -1,4 +1,4 @@
-"""What tests of services in their own process share."""
+"""Fixtures for tests of services in their own process."""
 
 import pytest
 

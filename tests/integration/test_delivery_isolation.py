@@ -103,7 +103,7 @@ def test_a_file_in_which_nearly_all_is_bad_has_each_row_s_own_end(tmp_path: Path
             tries += 1
             room.reopen()
             room.submit(world.shipment(drop)).result(timeout=60)
-        # What is left are bad rows alone; another file shows that.
+        # Bad rows alone are left; another file shows that.
         sound = world.drop(picked(100, first=1000))
         room.reopen()
         for each in [room.submit(world.shipment(each)) for each in (drop, sound)]:

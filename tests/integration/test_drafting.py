@@ -38,7 +38,7 @@ def drafted(file: Path) -> ProfileDraft:
 def checked_as(
     root: Path, file: Path, profile: str, couriers: Sequence[str]
 ) -> list[Mapping[str, Any]]:
-    """What a check says of the file, as one of each of these couriers; ``acme`` has the profile."""
+    """Return what a check says of the file as each courier's; ``acme`` has the profile."""
     (root / "couriers").mkdir(exist_ok=True)
     (root / "couriers" / "acme.toml").write_text(profile, encoding="utf-8")
     with closing(site(root)) as opened:

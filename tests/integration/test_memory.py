@@ -101,7 +101,7 @@ print(json.dumps(found))
 
 @cache
 def _found(how: str) -> Mapping[str, Any]:
-    """What a process kept of 64 MB in large arrays, and of 48 MB in smaller ones; its heaps."""
+    """Return what a process kept of 64 MB in large arrays, of 48 MB in smaller ones; its heaps."""
     clean = {name: value for name, value in os.environ.items() if "MALLOC" not in name}
     clean.pop("GLIBC_TUNABLES", None)
     ran = subprocess.run(

@@ -1,4 +1,4 @@
-"""What is old goes, on a clock of the test's own; what keeps an order from going twice stays."""
+"""Old things go, by the test's own clock; whatever keeps an order from going twice stays."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""What an error cell means for its row: refused where it decides, left out where it does not."""
+"""An error cell and its row: refused where it decides, left out where it does not."""
 
 import pytest
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs/decisions/0052-what-each-library-is-for.md"
 
 MODULE = {"argon2-cffi": "argon2", "python-multipart": "fastapi"}
-"""What is imported where it is not the library's name; FastAPI imports the latter for a form."""
+"""Modules whose name is not that of their library; FastAPI imports the latter for a form."""
 
 
 def dependencies() -> list[str]:

@@ -1,4 +1,4 @@
-"""What a sheet shows of a number in a format, and which cells have which format in binary files."""
+"""The text that a sheet shows of a number in a format; which cells have which, in binary files."""
 
 import struct
 

@@ -68,7 +68,7 @@ def test_enter_and_tab_go_from_wrong_cell_to_wrong_cell(live: Live, page: Page) 
     page.keyboard.press("Enter")
     expect(page.get_by_label("Row 41, Event Time")).to_be_focused()
     expect(date).not_to_have_attribute("aria-invalid", "true")
-    # What has the focus is never hidden behind the bar.
+    # The cell with the focus is never hidden behind the bar.
     bar = page.locator(".send").bounding_box()
     cell = page.get_by_label("Row 41, Event Time").bounding_box()
     assert bar

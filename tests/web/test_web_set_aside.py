@@ -121,7 +121,7 @@ def test_a_refused_file_that_is_no_manifest_is_set_aside_with_one_click(
 
 
 def test_a_file_of_many_faulty_rows_sends_nobody_to_another_file(live: Live, page: Page) -> None:
-    """What is to be done is done on the page; the note in the outbox speaks of the rejects file."""
+    """The page speaks of itself; the note in the outbox speaks of the rejects file."""
     text = sheet([[f"MANY{n}", BAD] for n in range(30)])
     live.root.drop("many.csv", text)
     drop = live.drop_id("many.csv")

@@ -19,7 +19,7 @@ _LEAVE_FIRST = "800"
 """When memory runs out, the kernel's choice should be this process (of -1000 to 1000)."""
 
 LARGEST_FILE = 8 * 1024**3
-"""What a file in the spool may come to, in bytes: twice what a workbook may unpack to."""
+"""Largest file in the spool, in bytes: twice what a workbook may unpack to."""
 
 
 def confine(parent: int) -> tuple[BinaryIO, BinaryIO]:

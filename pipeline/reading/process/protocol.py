@@ -37,7 +37,7 @@ OwnProfiles = tuple[tuple[str, str], ...]
 """The profiles of a root: each file's path and text."""
 
 _BURST = 512 * MB
-"""What it may take beyond its limit between two looks; past that the system refuses it."""
+"""Memory beyond its limit that it may take between two looks; past that the system refuses it."""
 
 _GRACE = 5
 """Seconds after which the system ends a process that we should have ended."""

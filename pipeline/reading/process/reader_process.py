@@ -50,7 +50,7 @@ _START_SECONDS = 120.0
 """Time for its imports, on a machine that has much else to do."""
 
 _SECONDS_PER_MB = 3.0
-"""What a file's size adds to its time; on a quiet machine a workbook takes 0.3 s per MB, a CSV a
+"""Seconds that each MB of a file adds; on a quiet machine a workbook takes 0.3 s per MB, a CSV a
 hundredth of that."""
 
 _BATCH_SECONDS = 2.0

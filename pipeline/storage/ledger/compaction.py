@@ -32,7 +32,7 @@ _DROPS_PER_STEP = 50
 _PAGES_PER_STEP = 2_000
 _DROPS_AT_ONCE = 10_000
 _INCREMENTAL = 2
-"""What SQLite calls a file whose free pages can be given back."""
+"""SQLite's word for a file whose free pages can be given back."""
 
 _CLOSED = [state.value for state in DropState if state.closed]
 _OUTCOME = sa.func.coalesce(verdicts.c.outcome, chunks.c.outcome)

@@ -655,7 +655,7 @@ _LOSES_ROWS = [
     "ids_that_a_spreadsheet_rounded",
     "ids_that_a_format_makes",
 ]
-"""What may leave a file with nothing that says of which order a row is."""
+"""Mutations that may leave a file with nothing that says of which order a row is."""
 
 
 def _may_have_two_rows_of_an_order(mutant: Mutant) -> bool:
@@ -773,7 +773,7 @@ _BY_A_COLUMN = [
     "long_ago_or_to_come",
     "month_first",
 ]
-"""What speaks against an update from a cell of its row, which a shift puts elsewhere."""
+"""Mutations that speak against an update from a cell of its row, which a shift puts elsewhere."""
 
 
 @spoiling
