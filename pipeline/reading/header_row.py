@@ -38,10 +38,12 @@ class LaterHeaders(Protocol):
     """Knows the heading rows that may stand below a header.
 
     ``ids``, ``statuses``: the columns in which the header has headings for an order id and for a
-    status. A further heading row shows in one of them.
+    status. A further heading row shows in one of them. ``may_be_ids``: all that may be read as the
+    order id, those whose headings are guessed too.
     """
 
     ids: Sequence[int]
+    may_be_ids: Sequence[int]
     statuses: Sequence[int]
 
     def is_heading(self, cell: str) -> bool:

@@ -149,6 +149,14 @@ def columns_of(folded: Sequence[str], profile: Profile) -> dict[Role, int]:
     }
 
 
+def order_id_columns(folded: Sequence[str], profile: Profile) -> set[int]:
+    """Return the columns that ``map_columns`` may read as the order id, by whatever heading."""
+    found = {*_order_ids(folded, profile, taken=())}
+    found |= {at for at, role, _ in _guesses(folded, profile, taken=set()) if role is _ID}
+    exact = columns_of(folded, profile).get(_ID)
+    return found if exact is None else found | {exact}
+
+
 def fits(headers: Sequence[str], profile: Profile, *, guess: bool = True) -> bool:
     """Tell whether a header holds every role that the profile requires."""
     folded = [data_header(header) for header in headers]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused
-from pipeline.validation.columns import columns_of, data_header, fits
+from pipeline.validation.columns import columns_of, data_header, fits, order_id_columns
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
 from pipeline.validation.profile_by_name import Choice, decided, read_as, unknown
 from schemas.courier import GENERIC, Profile
@@ -77,7 +77,8 @@ class ProfileHeaderFinder:
 class LaterHeaders:
     """Knows the heading rows below a header: its repeats, and those of another table.
 
-    ``ids``, ``statuses``: the columns of the header in which a further one would show.
+    ``ids``, ``statuses``: the columns of the header in which a further one would show;
+    ``may_be_ids``: those that may be read as the order id, by whatever heading.
     """
 
     def __init__(self, headers: Sequence[str], profiles: Sequence[Profile]) -> None:
@@ -86,6 +87,9 @@ class LaterHeaders:
         self._profiles = own or list(profiles)
         self._roles = [columns_of(self._folded, profile) for profile in self._profiles]
         self.ids = self._columns(Role.ORDER_ID)
+        self.may_be_ids: Sequence[int] = sorted(
+            {at for each in self._profiles for at in order_id_columns(self._folded, each)}
+        )
         self.statuses = self._columns(Role.STATUS)
         self._statuses = {status for profile in profiles for status in profile.statuses.shown}
         self._known: dict[str, set[Role]] = {}

@@ -148,9 +148,12 @@ FORMATS = {
 }
 
 
-def test_an_id_that_a_number_format_makes_is_damaged(root: Root, api: SandboxHandle) -> None:
+@pytest.mark.parametrize("heading", ["Order ID", "Order d", "Our Order Code"])
+def test_an_id_that_a_number_format_makes_is_damaged(
+    root: Root, api: SandboxHandle, heading: str
+) -> None:
     def write(book: Any, sheet: Any) -> None:
-        sheet.write_row(0, 1, ["Order ID", "Status", "Amount"])
+        sheet.write_row(0, 1, [heading, "Status", "Amount"])
         for row, code in enumerate([*FORMATS, "0", "@", "General", "[Red]0"], start=1):
             number = 12345679 if code in FORMATS else 12345679 + row
             sheet.write_number(row, 1, number, book.add_format({"num_format": code}))

@@ -263,7 +263,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
         columns = [joined(pieces) for pieces in zip(*parts, strict=True)]
         columns = self.notes.put_into(columns, start, origin=self.origin)
         facts: dict[int, RowFacts] = {}
-        for at in self.heading.later.ids if self.heading.later else ():
+        for at in self.heading.later.may_be_ids if self.heading.later else ():
             columns[at] = self._as_shown(at, columns[at], start, facts)
         return Parsed(
             first=start,
