@@ -289,7 +289,7 @@ def speaks_against(cell: str, milestone: int) -> bool:
     "RTO done" or "Refund - returned" beside a delivery, "Cancelled" or "Lost" beside any.
     """
     words = _words(fold(cell))
-    # What failed on the way out may well have come back.
+    # A parcel that failed on the way out may well have come back.
     outward = milestone in {Milestone.BAG_PICKED, Milestone.DELIVERY_DONE}
     if words & (_FAILED if outward else _UNTRUE):
         return True

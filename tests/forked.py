@@ -439,7 +439,7 @@ def _quicken() -> None:
         for name, seconds in _PACE[module.__name__].items():
             assert hasattr(module, name), f"{module.__name__} has no {name} any more"
             setattr(module, name, seconds)
-    sending.DeliveryPolicy = partial(DeliveryPolicy, first_pause=_FIRST_PAUSE)  # type: ignore[misc,assignment]  # replaced on purpose
+    vars(sending)["DeliveryPolicy"] = partial(DeliveryPolicy, first_pause=_FIRST_PAUSE)
 
 
 def _modules() -> list[str]:

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -362,12 +363,10 @@ class Dispatcher:
         self._books_lost = True
         for pause in patience:
             await asyncio.sleep(pause)
-            try:
+            with suppress(Exception):  # the failure is logged; the next pause is longer
                 await self._exchange([result for _, result in back], [])
-            except Exception:  # noqa: BLE001, S112 - logged above; the next pause is longer
-                continue
-            self._books_lost = False
-            return
+                self._books_lost = False
+                return
 
     def _hand_back(self) -> None:
         """End the queues that are finished, or that a hold keeps from going on."""

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -181,19 +181,22 @@ def split(site: Site, kept: Staged, wanted: Sequence[int]) -> str:
     return other.batch
 
 
-def keep_check(site: Site, kept: Staged, checked: Any) -> None:  # noqa: ANN401 - JSON
+def keep_check(site: Site, kept: Staged, checked: Sequence[Mapping[str, Any]]) -> None:
     """Keep what a check found in these files beside them. Raises StorageError."""
     path = _place(site, kept.batch) / _CHECK
     with storing("write", path):
         path.write_bytes(orjson.dumps(checked))
 
 
-def check_of(site: Site, kept: Staged) -> Any:  # noqa: ANN401 - JSON
+def check_of(site: Site, kept: Staged) -> list[Mapping[str, Any]]:
     """Return what a check found in these files. Raises NotThere."""
     try:
-        return orjson.loads((_place(site, kept.batch) / _CHECK).read_bytes())
+        found: list[Mapping[str, Any]] = orjson.loads(
+            (_place(site, kept.batch) / _CHECK).read_bytes()
+        )
     except (OSError, ValueError) as error:
         raise NotThere("These files were not checked.", hint="Choose them again.") from error
+    return found
 
 
 def send_once(site: Site, batch: str) -> None:

@@ -477,7 +477,7 @@ def test_a_drop_that_was_read_again_is_known_by_what_it_became(ledger):
         return line.again_name, line.again_as
 
     assert told(old) == ("a.csv", None)
-    # Of refused files with the same bytes only the newest is to be seen to.
+    # Only the newest of several refused files with equal bytes needs somebody.
     assert [line.drop_id for line in ledger.search(Search(to_do=True))] == ["d2"]
     begin(ledger, "another", sha256="aa", state=DropState.CLAIMED)
     begin(ledger, "later", sha256="aa", state=DropState.CLAIMED)

@@ -4,7 +4,7 @@ A drop's facts are some kilobytes: headings, notices, a summary in words. Once i
 nobody asks for them, and of ten thousand files a day they would be gigabytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.core.model import AGAIN, CHANGED, CONTINUES, TIDIED
@@ -51,7 +51,7 @@ def _not_zero(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _by_code(remarks: Any) -> dict[str, int]:  # noqa: ANN401 - JSON
+def _by_code(remarks: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for each in remarks:
         counts[each["code"]] = counts.get(each["code"], 0) + each["count"]
