@@ -1,0 +1,53 @@
+"""Pages that lead a reader through the code name modules, classes and tests that are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+TREE = Path(__file__).parents[2]
+PAGES = ("architecture", "glossary", "state", "testing")
+
+_QUOTED = re.compile(r"`([A-Za-z_][\w./-]*)`")
+_MODULE = re.compile(r"[\w/]+\.py")
+_OF_THE_CODE = re.compile(r"test_\w+|[A-Z]\w*[a-z]\w*(\.[a-z]\w*)?|[A-Z]+_[A-Z_]+")
+_DEFINED = re.compile(r"^ *(?:class|def|async def) (\w+)|^ *(\w+)(?:: [^=\n]+)? = ", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def defined() -> dict[Path, frozenset[str]]:
+    """Give what each module defines: classes, functions, values."""
+    folders = ("pipeline", "schemas", "tests", "benchmarks")
+    return {
+        path: frozenset(
+            name for pair in _DEFINED.findall(path.read_text("utf-8")) for name in pair if name
+        )
+        for folder in folders
+        for path in (TREE / folder).rglob("*.py")
+    }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_module_class_and_test_that_a_page_names_is_there(
+    page: str, defined: dict[Path, frozenset[str]]
+) -> None:
+    text = (TREE / "docs" / f"{page}.md").read_text("utf-8")
+    quoted = set(_QUOTED.findall(text))
+    modules = sorted(name for name in quoted if _MODULE.fullmatch(name))
+    names = sorted(filter(_OF_THE_CODE.fullmatch, quoted - {"Thumbs.db"}))
+    assert [
+        name
+        for name in modules
+        if not any(path.as_posix().endswith(f"/{name}") for path in defined)
+    ] == []
+    assert [
+        name
+        for name in names
+        if not any(
+            path.stem == name or there.issuperset(name.split("."))
+            for path, there in defined.items()
+        )
+    ] == []
+    if page == "architecture":
+        assert len(modules) > 20
+        assert len(names) > 10
