@@ -1,4 +1,4 @@
-"""The first sheet to read in ``rejects.xlsx``: the faults by code, and how to mend them.
+"""The second sheet of ``rejects.xlsx``: the faults by code, and how to mend them.
 
 Under each code stand the file's own values that have it, most frequent first, each with the row
 of its first cell, a link to that cell, and beside it what it should look like.
@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from pipeline.reporting.rejects_csv import LEADING, Picked
 from pipeline.validation.rejects_file import REJECT_CODES, ROWS_SHEET
-from schemas.codes import Code, Kind
+from schemas.codes import ERRORS, Code, Kind
 from schemas.folding import fold
 from schemas.likeness import nearest_all
 from schemas.vocabulary import Role
@@ -30,9 +30,9 @@ _HEADER = (
     "Should look like",
     "What is wrong",
     "What to do",
-    "As reported there",
+    "Message of that row",
 )
-_WIDTHS = (20, 22, 8, 28, 10, 26, 44, 52, 60)
+_WIDTHS = (24, 22, 8, 28, 10, 26, 44, 52, 60)
 _STEPS = (
     "Correct the coloured cells on the first sheet, save, and upload this file (or its CSV "
     "twin) as it is. Rows you delete are not sent. Leave the _reject columns alone."
@@ -58,7 +58,8 @@ class Advice(Struct, frozen=True, kw_only=True):
 class Value(Struct, kw_only=True):
     """One value that has a fault: how many rows, and where the first of them stands.
 
-    ``has_cell``: False where the fault concerns the row and no cell of it.
+    ``has_cell``: False where the fault concerns the row and no cell of it. ``serious``: False for
+    a warning.
     ``row``: its number in the file that was rejected; ``line`` and ``place``: its cell on the
     sheet of rows, counted from 0.
     """
@@ -70,6 +71,7 @@ class Value(Struct, kw_only=True):
     message: str
     count: int = 0
     has_cell: bool = True
+    serious: bool = True
 
 
 class CodeGroup(Struct, kw_only=True):
@@ -111,6 +113,7 @@ class FaultTally(Struct, kw_only=True):
                         place=at,
                         message=messages[pos].as_py(),
                         has_cell=place is not None,
+                        serious=code in ERRORS,
                     )
                 value.count += 1
 
@@ -227,11 +230,12 @@ def _write_cell(
         cell, kind = cell.text, formats["strong_head" if place in _STRONG else "head"]
     if isinstance(cell, Value):
         words = _words(cell.text) or ("(empty)" if cell.has_cell else "(the row)")
+        kind = formats["bad" if cell.serious else "warned"]
         if not linked:
-            sheet.write_string(line, place, words, formats["bad"])
+            sheet.write_string(line, place, words, kind)
             return
         target = f"internal:'{ROWS_SHEET}'!{_address(cell.line, cell.place)}"
-        sheet.write_url(line, place, target, formats["bad"], words, "Go to this cell")
+        sheet.write_url(line, place, target, kind, words, "Go to this cell")
     elif isinstance(cell, int):
         sheet.write_number(
             line, place, cell, formats["number"] if kind is formats["wrap"] else kind
@@ -273,5 +277,6 @@ def _formats(workbook: Any) -> dict[str, Any]:
         "wrap": {**plain, "text_wrap": True},
         "plain": plain,
         "bad": {**plain, "text_wrap": True, "bg_color": "#FFC7CE", "font_color": "#9C0006"},
+        "warned": {**plain, "text_wrap": True, "bg_color": "#FFEB9C", "font_color": "#7F6000"},
     }
     return {name: workbook.add_format(format_) for name, format_ in made.items()}

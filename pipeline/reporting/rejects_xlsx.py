@@ -47,9 +47,9 @@ MAX_CELLS: Final = 1_500_000
 _IN_MEMORY_CELLS = 200_000
 _LONGEST_CELL = 32_767
 _LONGEST_COMMENT = 600
-_MESSAGE = LEADING.index(REJECT_MESSAGE)
-_MESSAGE_WIDTH, _WIDEST = 44, 40
-_OURS: Final = {REJECT_ROW: 12, REJECT_CODES: 16, REJECT_MESSAGE: _MESSAGE_WIDTH, REJECT_DROP: 14}
+_CODES, _MESSAGE = LEADING.index(REJECT_CODES), LEADING.index(REJECT_MESSAGE)
+_WIDEST = 40
+_OURS: Final = {REJECT_ROW: 12, REJECT_CODES: 16, REJECT_MESSAGE: 44, REJECT_DROP: 14}
 """Widths of our own columns: narrow, so that the cells to correct are in sight at once."""
 
 
@@ -151,7 +151,8 @@ class _Rows:
 
     def _write_line(self, texts: Sequence[str], place_of: Mapping[str, int]) -> None:
         marks = _marks(texts[1], place_of)
-        self.sheet.set_row(self.line, row_height((texts[_MESSAGE], _MESSAGE_WIDTH)))
+        wrapped = ((texts[place], _OURS[LEADING[place]]) for place in (_CODES, _MESSAGE))
+        self.sheet.set_row(self.line, row_height(*wrapped))
         for place, text in enumerate(texts):
             self.longest[place] = max(self.longest[place], len(text))
             if place in marks:
@@ -256,7 +257,8 @@ def _formats(workbook: Any) -> _Formats:
         header=workbook.add_format({**text, "bold": True, "bg_color": "#D9E1F2", "border": 1}),
         ours=workbook.add_format({**text, "bold": True, "bg_color": "#E7E6E6", "border": 1}),
         text=workbook.add_format(text),
-        quiet=workbook.add_format({**text, "font_color": "#595959"}),
+        # Wrapped, or a drop's id would run into the next cell where that is empty.
+        quiet=workbook.add_format({**text, "font_color": "#595959", "text_wrap": True}),
         wrapped=workbook.add_format({**text, "text_wrap": True}),
         bad=workbook.add_format({**text, "bg_color": "#FFC7CE", "font_color": "#9C0006"}),
         warned=workbook.add_format({**text, "bg_color": "#FFEB9C", "font_color": "#7F6000"}),

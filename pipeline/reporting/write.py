@@ -25,7 +25,7 @@ from pipeline.storage.file_names import (
 )
 from pipeline.storage.root_folders import Folders
 from pipeline.validation.rejects_file import is_rejects_header, references
-from schemas.codes import Code
+from schemas.codes import ERRORS, Code
 from schemas.display import encodable
 from schemas.vocabulary import Outcome
 
@@ -68,6 +68,8 @@ def corrections(blocks: Iterable[ResultBlock], parent: str) -> Corrections:
 
 
 _CODES = frozenset(Code)
+#: Kinds of faults that REFUSED.txt lists; the rejects file has them all.
+_FAULTS_TOLD = 5
 
 
 def write_report(report: Report, folders: Folders) -> dict[str, Any]:
@@ -95,10 +97,19 @@ def write_summary(facts: SummaryFacts, folders: Folders) -> dict[str, Any]:
     return fields
 
 
-def write_refusal(drop: Drop, refusal: DropRefused, folders: Folders, zone: tzinfo) -> str:
+def write_refusal(
+    drop: Drop,
+    refusal: DropRefused,
+    folders: Folders,
+    zone: tzinfo,
+    *,
+    rejects: str = "",
+    faults: Iterable[Notice] = (),
+) -> str:
     """Write REFUSED.txt: the reason in one plain sentence, and what to do. Returns its name.
 
-    ``zone``: of the times in it.
+    ``zone``: of the times in it. ``rejects``: the file with the rows to correct, and ``faults``:
+    what is wrong with them.
     """
     name = file_name(drop, REFUSED)
     text = refusal_text(
@@ -109,6 +120,8 @@ def write_refusal(drop: Drop, refusal: DropRefused, folders: Folders, zone: tzin
         received_at=drop.received_at,
         drop_id=drop.drop_id,
         zone=zone,
+        rejects=rejects,
+        faults=faults,
     )
     folders.outbox_write(drop.folder, name, [text], more_follows=True)
     return name
@@ -129,8 +142,13 @@ def write_refused_rows(
     settled ones to correct, and the summary. Returns the summary's object.
     """
     drop = report.drop
-    files = {"refused": write_refusal(drop, refusal, folders, zone)}
-    files |= _write_rejects(report, Again(report), folders)
+    rejects = _write_rejects(report, Again(report), folders)
+    faults = [each for each in group_notices(_kept_notices(report.facts)) if each.code in ERRORS]
+    table = rejects.get("rejects_xlsx") or rejects.get("rejects", "")
+    refused = write_refusal(
+        drop, refusal, folders, zone, rejects=table, faults=faults[:_FAULTS_TOLD]
+    )
+    files = {"refused": refused, **rejects}
     files["summary"] = file_name(drop, SUMMARY)
     return write_summary(refused_rows_summary(report, refusal, files), folders)
 

@@ -157,7 +157,9 @@ def test_an_id_column_eaten_by_excel_refuses_the_file_and_gives_it_back(
     lines = refused.lines("rejects.csv")
     assert len(lines) == 30, "every row but the ignored one: the corrected file replaces it"
     assert [line["_reject_codes"] for line in lines] == ["ID_DAMAGED:order_id"] * 25 + [""] * 5
-    assert refused.path("REFUSED.txt").is_file()
+    told = refused.path("REFUSED.txt").read_text()
+    assert f"Rejects:   {refused.path('rejects.xlsx').name}" in told
+    assert "  25 rows: ID_DAMAGED. Row 2, " in told
     fixed = corrected.root.of("fixed")
     assert fixed.summary["parent"] == refused.id
     assert fixed.counts == {"accepted": 30}

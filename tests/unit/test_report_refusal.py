@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipeline.core.model import Notice
 from pipeline.reporting.refused_txt import refusal_text
 from schemas.codes import Code
 
@@ -64,3 +65,11 @@ def test_a_name_that_is_no_utf8_does_not_stop_the_refusal() -> None:
 def test_only_a_failure_on_the_way_may_have_sent_something() -> None:
     assert "Nothing of this file was sent." in text()
     assert "Nothing of this file was sent." not in text(code=Code.PROCESSING_FAILED)
+
+
+def test_faults_and_the_file_with_the_rows_to_correct_are_named() -> None:
+    damaged = Notice(code=Code.ID_DAMAGED, message="Row 2 is wrong.", count=18, example_row=2)
+    lines = text(rejects="a__d1.rejects.xlsx", faults=[damaged]).split("\r\n")
+    assert "  18 rows: ID_DAMAGED. Row 2 is wrong." in lines
+    assert "Rejects:   a__d1.rejects.xlsx" in lines
+    assert "Rejects:" not in text()

@@ -99,6 +99,18 @@ def test_our_own_columns_leave_room_for_the_cells_to_correct() -> None:
     )
 
 
+def test_our_own_texts_do_not_run_into_an_empty_cell_to_correct() -> None:
+    rows, _ = opened(block(("ID_MISSING:order_id", ("", "Delivered", ""))))
+    assert all(rows[f"{column}2"].alignment.wrap_text for column in "ABCD")
+
+
+def test_a_warning_has_the_colour_of_a_warning_on_both_sheets() -> None:
+    rows, fixes = opened(block(("ID_MISSING:order_id;TEXT_CUT:remark", ("", "Delivered", "long"))))
+    assert [rows[at].fill.fgColor.rgb for at in ("E2", "G2")] == [RED, YELLOW]
+    values = {fixes.cell(n, 4).value: fixes.cell(n, 4).fill.fgColor.rgb for n in (3, 5)}
+    assert values == {"(empty)": RED, "long": YELLOW}
+
+
 def test_a_row_that_the_api_refused_is_marked_at_its_status() -> None:
     rows, fixes = opened(block(("API_REFUSED", ("1", "Delivered", ""))))
     assert rows["F2"].fill.fgColor.rgb == RED
@@ -160,7 +172,7 @@ def test_what_to_fix_is_grouped_and_shows_the_files_own_values() -> None:
     assert lines == [
         [
             *("Code", "Column", "Rows", "In your file", "First in row", "Should look like"),
-            *("What is wrong", "What to do", "As reported there"),
+            *("What is wrong", "What to do", "Message of that row"),
         ],
         [
             *("STATUS_UNKNOWN", "Current Status", 3, None, None, None),
