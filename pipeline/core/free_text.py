@@ -60,6 +60,8 @@ def lengths(cells: pa.Array, *, limit: int) -> pa.Array | None:
 
     Only what is longer than ``limit`` before it is tidied is counted exactly.
     """
+    if not len(cells) or pc.max(pc.binary_length(cells)).as_py() <= limit:
+        return None
     counts = pc.utf8_length(cells)
     long = np.flatnonzero(pc.greater(counts, limit).to_numpy(zero_copy_only=False))
     if not len(long):
@@ -92,20 +94,14 @@ def read_reasons(cells: pa.Array, known: Mapping[str, int]) -> tuple[pa.Array, p
 
 def without_absent(cells: pa.Array) -> pa.Array:
     """Trim a column of strings; "" for the words that say that there is nothing."""
-    cells = pc.utf8_trim_whitespace(cells)
-    length = pc.binary_length(cells)
-    short = pc.and_(pc.greater(length, 0), pc.less_equal(length, _LONGEST_ABSENT))
-    rows = np.flatnonzero(short.to_numpy(zero_copy_only=False))
-    if not len(rows):
-        return cells
-    encoded = cells.take(pa.array(rows)).dictionary_encode()
-    absent = np.array([is_absent(fold(each)) for each in encoded.dictionary.to_pylist()])
-    rows = rows[absent[encoded.indices.to_numpy(zero_copy_only=False)]]
-    if not len(rows):
-        return cells
-    mask = np.zeros(len(cells), dtype=np.bool_)
-    mask[rows] = True
-    return pc.if_else(pa.array(mask), "", cells)
+    encoded = cells.dictionary_encode()
+    words = pc.utf8_trim_whitespace(encoded.dictionary)
+    short = pc.less_equal(pc.binary_length(words), _LONGEST_ABSENT).to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(short)
+    said = [is_absent(fold(word)) for word in words.take(pa.array(rows)).to_pylist()]
+    short[rows] = said
+    words = pc.if_else(pa.array(short), "", words)
+    return cells if words.equals(encoded.dictionary) else words.take(encoded.indices)
 
 
 def with_reasons(remarks: pa.Array, words: pa.Array) -> pa.Array:
@@ -124,22 +120,16 @@ def folded(cells: pa.Array) -> pa.Array:
     return pa.array(keys, pa.string()).take(encoded.indices)
 
 
-def tidy_column(cells: pa.Array, *, limit: int) -> pa.Array:
-    """Tidy a column of strings."""
-    encoded = cells.dictionary_encode()
-    texts = [tidied(value, limit=limit) for value in encoded.dictionary.to_pylist()]
-    return pa.array(texts, pa.string()).take(encoded.indices)
-
-
-def json_member(name: str, cells: pa.Array, *, quoted: bool = True) -> pa.Array:
-    """Turn a column of strings into members of a JSON object, ``"name":"cell"``.
+def json_member(name: str, cells: pa.Array, *, limit: int, quoted: bool = True) -> pa.Array:
+    """Turn a column of strings into members of a JSON object, ``"name":"cell"``, tidied.
 
     Null where a cell is empty, so that joins leave it out; what is not ``quoted`` is JSON already.
     """
     encoded = cells.dictionary_encode()
+    values = (tidied(value, limit=limit) for value in encoded.dictionary.to_pylist())
     members = [
         f'"{name}":{orjson.dumps(value).decode() if quoted else value}' if value else None
-        for value in encoded.dictionary.to_pylist()
+        for value in values
     ]
     return pa.array(members, pa.string()).take(encoded.indices)
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pipeline.core.capture import attempt
 from pipeline.core.columns import PREPARED
 from pipeline.core.findings import Finding, labels, messages, notices
-from pipeline.core.free_text import joined, json_member, tidy_column
+from pipeline.core.free_text import joined, json_member
 from pipeline.core.model import Block, Disposition, PreparedBlock
 from pipeline.validation.canonical import Canonical, Evidence, normalise
 from pipeline.validation.columns import ColumnMap, check_ids, check_twins
@@ -305,10 +305,7 @@ def transform(
     the caller does not use it.
     """
     at = pa.array(rows)
-    remarks, places = (
-        tidy_column(canonical.texts[role].take(at), limit=TEXT_LENGTH)
-        for role in (Role.REMARK, Role.LOCATION)
-    )
+    remarks, places = (canonical.texts[role].take(at) for role in (Role.REMARK, Role.LOCATION))
     meta = {"remark": remarks, "reasonCode": canonical.reasons.take(at), "dpLocation": places}
     for role in DELIVERY_DATES:
         meta[role.value] = _days(canonical, role, rows, dropped.get(role), date_output)
@@ -332,7 +329,10 @@ def _days(
 
 
 def _items(ids: pa.Array, statuses: pa.Array, meta: Mapping[str, pa.Array]) -> pa.Array:
-    members = [json_member(key, meta[key], quoted=key not in _NUMBERS) for key in META_KEYS]
+    members = [
+        json_member(key, meta[key], limit=TEXT_LENGTH, quoted=key not in _NUMBERS)
+        for key in META_KEYS
+    ]
     fields = [column for column in members if column.null_count < len(column)]
     head = ('{"orderId":"', ids, '","orderStatus":"', statuses)
     if not fields:

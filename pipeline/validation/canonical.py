@@ -17,7 +17,7 @@ from pipeline.core.model import Block
 from pipeline.validation.boolean_columns import auto_dispatched, says_no
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.date_columns import ABSENT, UNREADABLE, Times, read_times
-from pipeline.validation.order_ids import canonical_ids
+from pipeline.validation.order_ids import canonical_ids, unnumbered
 from pipeline.validation.row_shape import error_cells, nul_cells, shapes, wider, without_status
 from pipeline.validation.sheet_dates import Proof, as_proven, concerns, events, newer, two_way
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
@@ -156,9 +156,10 @@ def normalise(
     zone = ZoneInfo(profile.zone or timezone)
     auto = auto_dispatched(block, mapping, profile)
     _put_rows(facts, profile)
-    ids = _put_ids(facts)
+    bare = unnumbered(facts.cells(Role.ORDER_ID))
+    ids = _put_ids(facts, bare)
     statuses = _put_statuses(facts, profile, auto)
-    _put_statuses_for_ids(facts, ids, statuses.milestones(), profile)
+    _put_statuses_for_ids(facts, ids, bare, statuses.milestones(), profile)
     dates = _Dates(facts=facts, profile=profile, zone=zone, proven=proven)
     times = _put_dates(dates, statuses.milestones(), now_ms, mixed)
     reasons, texts = _put_texts(facts, profile, statuses.milestones())
@@ -210,11 +211,11 @@ def _put_rows(facts: _Facts, profile: Profile) -> None:
         facts.flag(fact, shown, Cells(heading=heading, cells=block.cells[column]))
 
 
-def _put_ids(facts: _Facts) -> pa.Array:
+def _put_ids(facts: _Facts, bare: npt.NDArray[np.int64]) -> pa.Array:
     """Put the ids, and what kind of cell each was: a 20-digit number keeps 15 digits."""
     at = facts.mapping.columns[Role.ORDER_ID]
     kinds = facts.block.kinds.get(at)
-    ids = canonical_ids(facts.block.cells[at], kinds)
+    ids = canonical_ids(facts.block.cells[at], kinds, bare=bare)
     id_kinds = np.zeros(len(facts.block), dtype=np.int8) if kinds is None else kinds
     both = pa.StructArray.from_arrays([ids, pa.array(id_kinds, pa.int8())], ["text", "kind"])
     facts.put(Fact.ID, both, role=Role.ORDER_ID)
@@ -237,12 +238,17 @@ def _put_statuses(facts: _Facts, profile: Profile, auto: npt.NDArray[np.bool_]) 
 
 
 def _put_statuses_for_ids(
-    facts: _Facts, ids: pa.Array, milestones: npt.NDArray[np.int8], profile: Profile
+    facts: _Facts,
+    ids: pa.Array,
+    bare: npt.NDArray[np.int64],
+    milestones: npt.NDArray[np.int8],
+    profile: Profile,
 ) -> None:
-    """Put which rows to be sent have a status where their order id should be: they are shifted."""
-    wordy = ~pc.match_substring_regex(ids, "^$|[0-9]").to_numpy(zero_copy_only=False)
-    rows = np.flatnonzero(wordy & (milestones != 0)).tolist()
-    texts = {at: ids[at].as_py() for at in rows}
+    """Put which rows to be sent have a status where their order id should be: they are shifted.
+
+    ``bare``: the ids without a number.
+    """
+    texts = {at: ids[at].as_py() for at in bare.tolist() if milestones[at]}
     known = {
         each: gives_status(each, profile.statuses, numbers=False) for each in {*texts.values()}
     }
@@ -423,23 +429,15 @@ def _date_cells(block: Block, mapping: ColumnMap, role: Role) -> pa.Array:
     return pc.if_else(alone, cells, joined)
 
 
-def _stale_reasons(
-    facts: _Facts, cells: pa.Array, milestones: npt.NDArray[np.int8]
-) -> npt.NDArray[np.bool_]:
-    """Return the deliveries beside which the reason of a failed attempt still stands."""
-    rows = np.flatnonzero(milestones == Milestone.DELIVERY_DONE)
-    found = np.zeros(len(cells), dtype=np.bool_)
-    if Role.REASON_CODE in facts.mapping.columns and len(rows):
-        encoded = cells.take(pa.array(rows)).dictionary_encode()
-        heading = facts.mapping.header(Role.REASON_CODE)
-        stale = [
-            not is_absent(fold(cell)) and speaks_of_failure(heading, cell)
-            for cell in encoded.dictionary.to_pylist()
-        ]
-        found[rows] = np.array(stale, dtype=np.bool_)[
-            encoded.indices.to_numpy(zero_copy_only=False)
-        ]
-    return found
+def _of_failures(heading: str, cells: pa.Array) -> npt.NDArray[np.bool_]:
+    """Return the cells of a column of reasons that tell why an attempt failed."""
+    encoded = cells.dictionary_encode()
+    said = [
+        not is_absent(fold(cell)) and speaks_of_failure(heading, cell)
+        for cell in encoded.dictionary.to_pylist()
+    ]
+    found = np.array(said, dtype=np.bool_)
+    return found[encoded.indices.to_numpy(zero_copy_only=False)] if any(said) else np.array(False)
 
 
 def _put_texts(
@@ -447,7 +445,8 @@ def _put_texts(
 ) -> tuple[pa.Array, dict[Role, pa.Array]]:
     """Put which reasons are no number or not of a delivery, and how long texts are."""
     cells = facts.values(Role.REASON_CODE)
-    stale = _stale_reasons(facts, cells, milestones)
+    stale = _of_failures(facts.mapping.header(Role.REASON_CODE), cells)
+    stale = stale & (milestones == Milestone.DELIVERY_DONE)
     if stale.any():
         facts.flag(Fact.REASON_STALE, stale, _cells_of(facts, Role.REASON_CODE))
         cells = pc.if_else(pa.array(stale), "", cells)

@@ -4,6 +4,7 @@ Facts only: each block is given the cells that say a direction or another status
 stand; statuses are resolved with them (``validation.status_resolution``).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
@@ -382,10 +383,13 @@ def _summed_up(cells: pa.Array, look: Look) -> pa.Array:
 
 def _mostly_directions(cells: pa.Array) -> bool:
     """Tell whether nearly all first cells with text are directions, whatever their heading."""
-    some = [cell for cell in _first(cells) if not is_absent(cell)]
-    if not some or len(some[0]) > _SEEN:
-        return False
-    return sum(direction_of(cell) is not None for cell in some) >= _NEARLY_ALL * len(some)
+    some = Counter(cell for cell in _first(cells) if not is_absent(cell))
+    may_be, least = some.total(), _NEARLY_ALL * some.total()
+    for cell, count in some.most_common():
+        may_be -= count if direction_of(cell) is None else 0
+        if may_be < least:
+            return False
+    return bool(some)
 
 
 def _first(cells: pa.Array) -> list[str]:

@@ -18,38 +18,41 @@ _PAIRS = frozenset({('"', '"'), ("'", "'"), ("`", "`"), ("`", "'"), ("“", "”
 _WHOLE_FLOAT = re.compile(rf"([0-9]{{1,{EXACT_DIGITS}}})\.0")
 
 
-def canonical_ids(cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> pa.Array:
+def canonical_ids(
+    cells: pa.Array,
+    kinds: npt.NDArray[np.int8] | None,
+    *,
+    bare: npt.NDArray[np.int64] | None = None,
+) -> pa.Array:
     """Return the ids as they are judged and sent; "" where the cell says that there is none.
 
     One complete wrapper (``="…"``, ``"…"``, ``'…'``, or a leading ``'`` or backtick), the white
     space and the invisible characters at the ends are taken off, and ``.0`` from a whole number of
     at most 15 digits (hazards, section A). Nothing inside an id is ever changed. No order is called
-    0 or 000.
+    0 or 000. ``bare``: what ``unnumbered`` returns of the cells, where it is known.
     """
     plain = pc.match_substring_regex(cells, ID_SHAPE)
     odd = np.flatnonzero(~plain.to_numpy(zero_copy_only=False))
-    words = np.flatnonzero(_word_like(cells))
-    zeros = np.flatnonzero(pc.match_substring_regex(cells, "^0+$").to_numpy(zero_copy_only=False))
-    look = np.union1d(np.union1d(odd, words), zeros)
+    look = np.union1d(odd, unnumbered(cells) if bare is None else bare)
     errors: list[int] = [] if kinds is None else np.flatnonzero(kinds == CellKind.ERROR).tolist()
-    if not len(look) and not len(errors):
-        return cells
     fixed = {
-        int(at): _canonical(value)
+        int(at): clean
         for at, value in zip(look, cells.take(pa.array(look)).to_pylist(), strict=True)
+        if (clean := _canonical(value)) != value
     }
     fixed.update(dict.fromkeys(errors, ""))
+    if not fixed:
+        return cells
     mask = np.zeros(len(cells), dtype=np.bool_)
     mask[list(fixed)] = True
     values = pa.array([fixed[at] for at in sorted(fixed)], pa.string())
     return pc.replace_with_mask(cells, pa.array(mask), values)
 
 
-def _word_like(cells: pa.Array) -> npt.NDArray[np.bool_]:
-    """Return cells without a digit, which may be words for "nothing" although shaped like an id."""
-    digits = pc.match_substring_regex(cells, "[0-9]")
-    found: npt.NDArray[np.bool_] = ~digits.to_numpy(zero_copy_only=False)
-    return found
+def unnumbered(cells: pa.Array) -> npt.NDArray[np.int64]:
+    """Return the cells without a digit but 0: a word, or nothing, although shaped like an id."""
+    digits = pc.match_substring_regex(cells, "[1-9]")
+    return np.flatnonzero(~digits.to_numpy(zero_copy_only=False))
 
 
 def _canonical(value: str) -> str:
