@@ -21,8 +21,7 @@ import uvloop
 
 from benchmarks.rivals import bare_aiohttp
 from pipeline.core.chunk_body import ChunkBody
-from pipeline.core.clock import SystemClock
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Frozen, Verdict
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Frozen, SystemClock, Verdict
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.delivery.api.client import Credentials, KonnectApi
 from pipeline.delivery.context import Tools

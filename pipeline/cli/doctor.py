@@ -22,8 +22,8 @@ from pipeline.service.sending import credentials_of, has_no_token
 from pipeline.service.settings import CONFIG_NAME, secrets_in, variable_of
 from pipeline.service.wiring import Site
 from pipeline.storage.file_names import as_text
+from pipeline.storage.file_systems import NETWORK_SYSTEMS, sees_all_files, writers_of
 from pipeline.storage.listing import cannot_read
-from pipeline.storage.writers import NETWORK_SYSTEMS, sees_all_files, writers_of
 from schemas.display import shown
 
 _MOST_OPEN = 10

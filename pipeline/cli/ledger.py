@@ -64,8 +64,7 @@ def restore(
     that were processed since the backup: the restored ledger does not know them, so do not drop
     them again. What was being sent when the backup was made is asked about before it is sent.
     """
-    from pipeline.service.reported import reported_in
-    from pipeline.service.retention_files import RetentionFiles
+    from pipeline.service.retention_files import RetentionFiles, reported_in
     from pipeline.storage.ledger.backup import inspect, ledger_file
     from pipeline.storage.ledger.backup import restore as put_back
     from pipeline.storage.root_lock import RootLock

@@ -18,7 +18,7 @@ from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.results import Ready, Reopened
-from pipeline.service.earlier_steps import doubts_of
+from pipeline.service.runner import doubts_of
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.segments import Load, Segment, segment_post, sending
 from schemas.display import shown

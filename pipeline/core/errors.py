@@ -1,4 +1,4 @@
-"""Everything that can go wrong on purpose, in one tree.
+"""Everything that can go wrong on purpose, in one tree; ``attempt`` gives an error as a value.
 
 ::
 
@@ -18,6 +18,9 @@
 
 A bad *row* is never an exception: the rules of ``schemas.manifest`` reject it.
 """
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from schemas.codes import Code
 
@@ -104,3 +107,15 @@ class Fenced(StorageError):
 
 class ReadingStopped(Exception):
     """The file was not read to its end because reading as such was stopped."""
+
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def attempt(step: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T | Exception:
+    """Return the result of a step, or its exception: the caller knows whose it is."""
+    try:
+        return step(*args, **named)
+    except Exception as error:  # noqa: BLE001 - nothing is swallowed: it is what is returned
+        return error

@@ -4,8 +4,9 @@
 and sockets.
 """
 
+import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -304,3 +305,15 @@ class StatusApi(Protocol):
     def token_generation(self) -> int: ...
     async def renew_token(self, generation: int) -> bool: ...
     async def close(self) -> None: ...
+
+
+class SystemClock:
+    """The wall clock and the monotonic clock of this machine."""
+
+    def now(self) -> datetime:
+        """Return the wall clock, aware, in UTC. It may jump; never measure intervals by it."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow, for intervals."""
+        return time.monotonic()

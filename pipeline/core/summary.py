@@ -1,12 +1,31 @@
-"""The object of ``summary.json``, put together from its parts."""
+"""The object of ``summary.json``, put together from its parts, and how JSON files are written."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
 
-from pipeline.core.json_text import SCHEMA, utc_text
+import orjson
+
 from pipeline.core.model import DropState
 from schemas.display import encodable
+
+#: Raised only when a script written for the earlier form would break.
+SCHEMA: Final = 1
+
+
+def utc_text(moment: datetime | None) -> str | None:
+    """Return UTC with milliseconds: ``2026-01-31T10:20:30.123Z``."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise ValueError(f"the time {moment} has no zone")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def json_text(value: Mapping[str, Any]) -> bytes:
+    """Return the object as JSON in UTF-8, indented by two, with a line end."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
 
 Remarks = Mapping[str, Sequence[Mapping[str, Any]]]
 """The lists ``errors``, ``warnings`` and ``notices``."""

@@ -10,11 +10,10 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.capture import attempt
-from pipeline.core.errors import DropChanged, StorageError
-from pipeline.core.json_text import SCHEMA, json_text, utc_text
+from pipeline.core.errors import DropChanged, StorageError, attempt
 from pipeline.core.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
 from pipeline.core.ports import Arrival, Clock
+from pipeline.core.summary import SCHEMA, json_text, utc_text
 from pipeline.storage.file_names import RECEIVED, as_text, file_name
 from pipeline.storage.late_notes import Back, LateNotes
 from pipeline.storage.ledger import SqlLedger

@@ -14,6 +14,7 @@ from msgspec import Struct
 from pipeline.core.model import ReadyFile
 from pipeline.inbox.done_marker import read_marker, what_differs, what_is_marked
 from pipeline.storage.file_names import may_be_renamed
+from pipeline.storage.file_systems import Mount, Writer
 from pipeline.storage.listing import (
     Entry,
     Identity,
@@ -24,8 +25,6 @@ from pipeline.storage.listing import (
     what_is_missing,
     who_writes,
 )
-from pipeline.storage.mount_check import Mount
-from pipeline.storage.writers import Writer
 from schemas.display import shown
 
 _LONGER, _LONGER_THAN_NONE = 10, 20.0

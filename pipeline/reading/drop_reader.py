@@ -8,12 +8,12 @@ import structlog
 from pipeline.core.errors import DropChanged, DropRefused, ReaderDied, ReadingStopped, StorageError
 from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Drop
-from pipeline.core.read_as import read_as
 from pipeline.reading.process import Readers
 from pipeline.reading.process.protocol import Job
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool, Spools
+from pipeline.validation.profile_by_name import profile_of_drop
 from schemas.codes import Code
 
 log = structlog.get_logger(__name__)
@@ -149,7 +149,7 @@ class ClaimedFiles:
 
     def _courier(self, drop_id: str) -> str | None:
         """Return the profile that an earlier drop was read with, None if there is no such drop."""
-        return read_as(drop_id, self._ledger.find)
+        return profile_of_drop(drop_id, self._ledger.find)
 
     def stop(self) -> None:
         """Read nothing more: drops that are not planned wait for the next start. For any thread."""

@@ -20,8 +20,7 @@ import pyarrow as pa
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.core.capture import attempt
-from pipeline.core.errors import DropRefused, StorageError
+from pipeline.core.errors import DropRefused, StorageError, attempt
 from pipeline.core.file_facts import Facts, ReadingSettings, SheetFacts, Source
 from pipeline.core.model import (
     Block,

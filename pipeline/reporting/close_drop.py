@@ -14,9 +14,8 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.capture import attempt
 from pipeline.core.closed_drop import Closed, Rest
-from pipeline.core.errors import DropRefused, StorageError
+from pipeline.core.errors import DropRefused, StorageError, attempt
 from pipeline.core.model import CHANGED, LAST_REPORT, Drop, DropState
 from pipeline.core.ports import FOR_A_PERSON, Clock
 from pipeline.reporting import write

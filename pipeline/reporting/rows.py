@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.capture import attempt
+from pipeline.core.errors import attempt
 from pipeline.core.model import Drop, ResultBlock
 from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.results_csv import Part, results_header, results_lines

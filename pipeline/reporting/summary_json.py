@@ -5,9 +5,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from pipeline.core.json_text import json_text
 from pipeline.core.model import CHANGED, Drop, DropState, Notice, group_notices
-from pipeline.core.summary import summary_of_parts
+from pipeline.core.summary import json_text, summary_of_parts
 from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.display import encodable
 from schemas.vocabulary import Outcome

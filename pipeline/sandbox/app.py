@@ -1,15 +1,18 @@
-"""The HTTP face: the API's endpoints, and `/_sandbox/` to look inside and to change faults."""
+"""The HTTP face: the API's endpoints, `/_sandbox/` to look inside, and breaking connections."""
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import Final
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 
+import orjson
 from aiohttp import web
 
-from pipeline.sandbox import answers, wire
-from pipeline.sandbox.backend import Backend, build_backend
-from pipeline.sandbox.calls import Call, Kind
+from pipeline.sandbox import answers
+from pipeline.sandbox.answers import PROXY_PAGE, Unclear, unclear
+from pipeline.sandbox.backend import Backend, Call, Kind, build_backend
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.core import CallResult
@@ -54,22 +57,22 @@ class Endpoints:
 
     async def get_stats(self, _request: web.Request) -> web.Response:
         """Answer the counts: GET /_sandbox/stats."""
-        return wire.json_response(self.backend.stats())
+        return json_response(self.backend.stats())
 
     async def get_orders(self, request: web.Request) -> web.Response:
         """Answer states and histories: GET /_sandbox/orders."""
-        return wire.json_response({"orders": self.backend.orders(request.query.get("orderId"))})
+        return json_response({"orders": self.backend.orders(request.query.get("orderId"))})
 
     async def get_calls(self, request: web.Request) -> web.Response:
         """Answer the kept calls: GET /_sandbox/calls."""
         since = request.query.get("since", "0")
         if not since.isdecimal():
-            return wire.json_response({"message": "since must be a number"}, status=400)
-        return wire.json_response({"calls": self.backend.calls.since(int(since))})
+            return json_response({"message": "since must be a number"}, status=400)
+        return json_response({"calls": self.backend.calls.since(int(since))})
 
     async def get_faults(self, _request: web.Request) -> web.Response:
         """Answer the faults in force: GET /_sandbox/faults."""
-        return wire.json_response({"faults": self.backend.faults.described()})
+        return json_response({"faults": self.backend.faults.described()})
 
     async def post_faults(self, request: web.Request) -> web.Response:
         """Change faults: POST /_sandbox/faults."""
@@ -79,13 +82,13 @@ class Endpoints:
                 raise CallRefusedError(400, "the body must be an object of faults")
             faults = self.backend.change_faults(changes)
         except CallRefusedError as exc:
-            return wire.json_response({"message": exc.message}, status=exc.status)
-        return wire.json_response({"faults": faults})
+            return json_response({"message": exc.message}, status=exc.status)
+        return json_response({"faults": faults})
 
     async def post_reset(self, _request: web.Request) -> web.Response:
         """Forget everything: POST /_sandbox/reset."""
         self.reset()
-        return wire.json_response({"status": "reset"})
+        return json_response({"status": "reset"})
 
     async def _logged(
         self, kind: Kind, request: web.Request, answer: _Answer
@@ -100,7 +103,7 @@ class Endpoints:
         except CallRefusedError as exc:
             backend.calls.refused += kind is Kind.STATUS
             call.status = exc.status
-            return wire.json_response(answers.refusal(exc.message, call.number), status=exc.status)
+            return json_response(answers.refusal(exc.message, call.number), status=exc.status)
         finally:
             backend.calls.end(call)
 
@@ -158,11 +161,11 @@ def _early(request: web.Request, call: Call, decision: Decision) -> web.StreamRe
     """Answer a call that a fault kept from being applied."""
     call.fault = decision.fault
     if decision.fault is Fault.RESET:
-        return wire.drop(request, reset=True)
+        return drop(request, reset=True)
     if decision.fault is Fault.HTML:
-        return wire.html_response(decision.status)
+        return html_response(decision.status)
     if decision.shape is not None:
-        return wire.unclear_response(decision.shape)
+        return unclear_response(decision.shape)
     headers = {}
     if decision.retry_after is not None:
         headers["Retry-After"] = decision.retry_after
@@ -171,7 +174,7 @@ def _early(request: web.Request, call: Call, decision: Decision) -> web.StreamRe
     if decision.status in {204, 304}:  # they may not carry a body
         return web.Response(status=decision.status, headers=headers)
     message = f"the sandbox answers {decision.status} on request ({decision.fault})"
-    return wire.json_response(
+    return json_response(
         answers.refusal(message, call.number), status=decision.status, headers=headers
     )
 
@@ -185,26 +188,24 @@ async def _late(
     call.fault = decision.fault
     match decision.fault:
         case Fault.LOSE:
-            return wire.drop(request, reset=False)
+            return drop(request, reset=False)
         case Fault.HTML:
-            return wire.html_response(decision.status)
+            return html_response(decision.status)
         case Fault.TRUNCATE if faults.truncate_form == "wire":
-            return await wire.cut_on_the_wire(request, answer)
+            return await cut_on_the_wire(request, answer)
         case Fault.TRUNCATE:
-            return wire.truncated_json(answer)
+            return truncated_json(answer)
         case Fault.UNCLEAR if decision.shape is not None:
-            return wire.unclear_response(decision.shape)
+            return unclear_response(decision.shape)
         case Fault.STALL:
             await asyncio.sleep(faults.stall_seconds)
-    return wire.json_response(answer)
+    return json_response(answer)
 
 
 async def _token(backend: Backend, request: web.Request, _call: Call) -> web.StreamResponse:
     _refuse_if_set(backend, backend.faults.current.token_status)
     query = request.query
-    return wire.json_response(
-        backend.tokens.issue(query.get("username", ""), query.get("password", ""))
-    )
+    return json_response(backend.tokens.issue(query.get("username", ""), query.get("password", "")))
 
 
 async def _info(backend: Backend, request: web.Request, call: Call) -> web.StreamResponse:
@@ -212,13 +213,13 @@ async def _info(backend: Backend, request: web.Request, call: Call) -> web.Strea
     call.updates = [(order_id, "")]
     _refuse_if_set(backend, backend.faults.current.info_status)
     if backend.faults.current.unclear_info:
-        return wire.unclear_response(backend.faults.current.unclear_shape[0])
+        return unclear_response(backend.faults.current.unclear_shape[0])
     backend.tokens.admit(request.headers.get(_TOKEN_HEADER))
     if not order_id:
         raise CallRefusedError(400, "orderId is missing")
     where = backend.sandbox.where(order_id)
     orders = [] if where is None else [{"id": order_id, "orderStatus": where}]
-    return wire.json_response({"orders": orders})
+    return json_response({"orders": orders})
 
 
 def _refuse_if_set(backend: Backend, status: int) -> None:
@@ -241,3 +242,64 @@ def application(endpoints: Endpoints) -> web.Application:
     app.router.add_post("/_sandbox/faults", endpoints.post_faults)
     app.router.add_post("/_sandbox/reset", endpoints.post_reset)
     return app
+
+
+def json_response(
+    value: object, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return `value` as a JSON response."""
+    return web.Response(
+        body=orjson.dumps(value),
+        status=status,
+        headers=headers,
+        content_type="application/json",
+    )
+
+
+def html_response(status: int) -> web.Response:
+    """Return the page of a proxy that stands in between."""
+    return web.Response(text=PROXY_PAGE, status=status, content_type="text/html")
+
+
+def unclear_response(shape: Unclear) -> web.Response:
+    """Return an answer that does not say whether the call was taken."""
+    said = unclear(shape)
+    if said is None:
+        return web.Response(status=204)
+    if isinstance(said, bytes):
+        return web.Response(body=said, content_type="text/html" if said else "application/json")
+    return json_response(said)
+
+
+def truncated_json(value: object) -> web.Response:
+    """Return a response whose JSON ends in the middle, with headers that agree with it."""
+    body = orjson.dumps(value)
+    return web.Response(body=body[: len(body) // 2], content_type="application/json")
+
+
+async def cut_on_the_wire(request: web.Request, value: object) -> web.StreamResponse:
+    """Send half of a response's body, then close the connection."""
+    body = orjson.dumps(value)
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.content_length = len(body)
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        # `close` and not `abort`: what was written has to arrive.
+        request.transport.close()
+    return response
+
+
+def drop(request: web.Request, *, reset: bool) -> web.StreamResponse:
+    """Drop the connection without an answer: with a TCP reset, or by a plain close.
+
+    The response that is returned never leaves; the server needs one to go on.
+    """
+    transport = request.transport
+    if transport is not None:
+        connection: Any = transport.get_extra_info("socket")
+        if reset and connection is not None:
+            # Lingering for zero seconds makes the kernel send RST instead of FIN.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    return web.Response()

@@ -157,8 +157,7 @@ def config_from(flags: Mapping[str, Any]) -> "SandboxConfig":
 
     from pydantic import ValidationError
 
-    from pipeline.sandbox.config import Faults, SandboxConfig, readable
-    from pipeline.sandbox.preload import load_orders
+    from pipeline.sandbox.config import Faults, SandboxConfig, load_orders, readable
 
     # None: a flag that was not given, for which the field's own default holds.
     given = {

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
 from pipeline.sandbox.app import Endpoints, application
-from pipeline.sandbox.calls import Stats
+from pipeline.sandbox.backend import Stats
 from pipeline.sandbox.clock import Clock, SystemClock
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.state_file import keep, keep_up, take_up

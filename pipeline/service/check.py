@@ -17,7 +17,6 @@ from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.file_facts import Source
 from pipeline.core.model import Disposition, Drop, DropState
 from pipeline.core.ports import OrderHistory, ParcelSeen
-from pipeline.core.read_as import read_as
 from pipeline.planning.freeze import Planned, facts_of, guard, make_plan
 from pipeline.planning.plan import ending_orders, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
@@ -30,6 +29,7 @@ from pipeline.reporting.summary_json import SummaryFacts, summary_object
 from pipeline.service.wiring import Site
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool
+from pipeline.validation.profile_by_name import profile_of_drop
 from schemas.codes import Code
 from schemas.display import encodable, shown
 from schemas.vocabulary import Outcome
@@ -256,4 +256,4 @@ def _folder_of(site: Site, file: Path) -> str | None:
 
 def _courier(site: Site, drop_id: str) -> str | None:
     """Return how an earlier drop was read, as far as there is a ledger to know it."""
-    return read_as(drop_id, site.ledger.find) if _has_ledger(site) else None
+    return profile_of_drop(drop_id, site.ledger.find) if _has_ledger(site) else None

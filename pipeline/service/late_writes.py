@@ -16,10 +16,10 @@ from pipeline.core.ports import Clock
 from pipeline.reporting.summary_json import summary_bytes, with_changed_file
 from pipeline.storage.claim_files import digest_of
 from pipeline.storage.file_names import SUMMARY, file_name
+from pipeline.storage.file_systems import Writer
 from pipeline.storage.late_notes import Back, LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, inode_of, place_of
-from pipeline.storage.writers import Writer
 from schemas.display import shown
 
 log = structlog.get_logger(__name__)

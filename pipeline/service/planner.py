@@ -12,9 +12,8 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.capture import attempt
 from pipeline.core.closed_drop import Closed
-from pipeline.core.errors import DropChanged, DropRefused, ReadingStopped, StorageError
+from pipeline.core.errors import DropChanged, DropRefused, ReadingStopped, StorageError, attempt
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock, Frozen, OrderHistory, ParcelSeen

@@ -4,16 +4,19 @@ and what is kept beside the ledger.
 Only finds and removes; what may go is decided elsewhere (``pipeline.service.retention``).
 """
 
+import csv
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
+from pipeline.core.model import DropState
 from pipeline.storage import file_names
 from pipeline.storage.durable_files import storing
+from pipeline.storage.ledger.backup import Reported
 from pipeline.storage.outbox import Outbox
 
 _ENDS = "|".join(map(re.escape, (file_names.RECEIVED, *file_names.REPORTS.values())))
@@ -162,3 +165,29 @@ class SweptFile:
             temporary = self._path.with_name(".swept.json.tmp")
             temporary.write_text(json.dumps({"at": at.isoformat()}), encoding="utf-8")
             temporary.replace(self._path)
+
+
+def reported_in(files: RetentionFiles, outbox: Path) -> Callable[[str], Reported | None]:
+    """Return what finds a finished drop's summary and results by its id, None for another drop."""
+    summaries = {
+        drop_id: outbox / folder / name
+        for drop_id, folder, name in files.reports()
+        if name.endswith("summary.json")
+    }
+
+    def find(drop_id: str) -> Reported | None:
+        path = summaries.get(drop_id)
+        if path is None:
+            return None
+        summary = json.loads(path.read_text("utf-8"))
+        if not DropState(summary["state"]).closed:
+            return None
+        name = summary["files"].get("results")
+        results = path.with_name(name) if name else None
+        if results is None or not results.is_file():
+            return Reported(summary=summary, lines={})
+        with results.open(encoding="utf-8-sig", newline="") as file:
+            lines = {(int(line["row"]), line["sheet"]): line for line in csv.DictReader(file)}
+        return Reported(summary=summary, lines=lines)
+
+    return find

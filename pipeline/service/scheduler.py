@@ -25,10 +25,10 @@ from pipeline.planning.results import (
     rest_of,
 )
 from pipeline.reading.drop_reader import MAX_TRIES, ClaimedFiles
-from pipeline.service.dependencies import Dependencies
 from pipeline.service.drop_states import (
     AFTER_PLANNING,
     UNDER_WAY,
+    Dependencies,
     DropEntry,
     DropStates,
     State,

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.core.errors import Fenced, Held, SettingsError
 from pipeline.core.ports import Clock, Presence, Reply, StatusApi
 from pipeline.delivery.api.auth import Credentials
-from pipeline.delivery.api.proxies import proxy_for
+from pipeline.delivery.api.transport import proxy_for
 from pipeline.delivery.metrics import CallCount, Metered
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.service.settings import ApiSettings

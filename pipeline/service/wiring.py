@@ -13,10 +13,9 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
-from pipeline.core.clock import SystemClock
 from pipeline.core.errors import LedgerLost, SettingsError, UsageError
 from pipeline.core.model import Drop, Limits
-from pipeline.core.ports import Presence
+from pipeline.core.ports import Presence, SystemClock
 from pipeline.delivery.metrics import CallCount
 from pipeline.delivery.thread import DeliveryThread
 from pipeline.inbox.claim import Claimer

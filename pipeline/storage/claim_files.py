@@ -28,9 +28,8 @@ from pipeline.storage.durable_files import (
     temporary_in,
 )
 from pipeline.storage.file_names import as_text, one_component
+from pipeline.storage.file_systems import Mount, Writer, writer_of
 from pipeline.storage.listing import identity_of, open_regular
-from pipeline.storage.mount_check import Mount
-from pipeline.storage.writers import Writer, writer_of
 from schemas.display import shown
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from pipeline.core.errors import StorageError
 from pipeline.storage.file_names import ignored_because, is_text
-from pipeline.storage.writers import Writer, writer_of
+from pipeline.storage.file_systems import Writer, writer_of
 from schemas.display import shown
 
 Identity = tuple[int, int, int, int]

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.core.ports import Presence
 from pipeline.storage.durable_files import make_directory, replace_with, storing, sync_directory
 from pipeline.storage.file_names import one_component
-from pipeline.storage.mount_check import Mount
+from pipeline.storage.file_systems import Mount
 
 
 class Outbox:

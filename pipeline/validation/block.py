@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.capture import attempt
 from pipeline.core.columns import PREPARED
+from pipeline.core.errors import attempt
 from pipeline.core.findings import Finding, labels, messages, notices
 from pipeline.core.free_text import joined, json_member
 from pipeline.core.model import Block, Disposition, PreparedBlock

@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.core.free_text import lengths, read_reasons, with_reasons, without_absent
+from pipeline.core.free_text import folded, lengths, read_reasons, with_reasons, without_absent
 from pipeline.core.model import Block
-from pipeline.validation.boolean_columns import auto_dispatched, says_no
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.date_columns import ABSENT, UNREADABLE, Times, read_times
 from pipeline.validation.order_ids import canonical_ids, unnumbered
@@ -24,7 +23,7 @@ from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import DateRule, Profile
 from schemas.date_headings import zone_named
 from schemas.evidence import gives_status, speaks_of_failure
-from schemas.folding import fold, is_absent
+from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
 from schemas.parcels import HELD_AS, is_confirmed
@@ -465,3 +464,33 @@ def _put_texts(
         if counted is not None:
             facts.put(fact, counted, role=role)
     return numbers, texts
+
+
+def auto_dispatched(block: Block, mapping: ColumnMap, profile: Profile) -> npt.NDArray[np.bool_]:
+    """Return True for rows whose order was auto-dispatched, so that its pickup is known already.
+
+    The row's own column goes before the profile's ``auto_dispatch`` (docs/konnect-api.md).
+    """
+    column = mapping.columns.get(Role.AUTO_DISPATCH)
+    if column is None:
+        return np.full(len(block), profile.auto_dispatch)
+    words = folded(block.cells[column])
+    said = _among(words, TRUE_WORDS)
+    if profile.auto_dispatch:
+        said |= ~_among(words, FALSE_WORDS)
+    return said
+
+
+def says_no(block: Block, mapping: ColumnMap, role: Role) -> npt.NDArray[np.bool_]:
+    """Return True for rows whose cell for this role says no; for none without a column."""
+    column = mapping.columns.get(role)
+    if column is None:
+        return np.zeros(len(block), dtype=np.bool_)
+    return _among(folded(block.cells[column]), FALSE_WORDS)
+
+
+def _among(words: pa.Array, known: frozenset[str]) -> npt.NDArray[np.bool_]:
+    hits: npt.NDArray[np.bool_] = pc.is_in(
+        words, value_set=pa.array(sorted(known), pa.string())
+    ).to_numpy(zero_copy_only=False)
+    return hits.copy()

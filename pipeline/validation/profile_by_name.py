@@ -1,15 +1,15 @@
 """Which courier's profile a name means: somebody's word, a folder's or a file's name."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from pipeline.core.model import Notice
+from pipeline.core.model import Drop, Notice
 from schemas import likeness
 from schemas.codes import Code
-from schemas.courier import GENERIC, Profile
+from schemas.courier import CAREFUL, GENERIC, Profile
 from schemas.display import quoted
 from schemas.folding import fold
 
@@ -96,7 +96,7 @@ def decided(file_name: str, named: str | None, profiles: Mapping[str, Profile]) 
         if near is None:
             return None
         why = f"the name {quoted(named)} is near to it"
-        return Choice(profile=near, why=why, notices=(read_as(near, why, named),))
+        return Choice(profile=near, why=why, notices=(read_as_notice(near, why, named),))
     name = file_name.casefold()
     matching = [
         profile
@@ -108,7 +108,7 @@ def decided(file_name: str, named: str | None, profiles: Mapping[str, Profile]) 
     return None
 
 
-def read_as(profile: Profile, why: str, named: str) -> Notice:
+def read_as_notice(profile: Profile, why: str, named: str) -> Notice:
     """Build the notice of a named courier without a profile, naming the profile used instead."""
     return Notice(
         code=Code.COURIER_UNKNOWN,
@@ -126,3 +126,24 @@ def unknown(named: str, profiles: Mapping[str, Profile]) -> Notice:
         f"{quoted(GENERIC)}, and statuses that mean different things at different couriers were "
         f"held. {did_you_mean(named, profiles)}",
     )
+
+
+_GENERATIONS = 20
+
+
+def profile_of_drop(drop_id: str, find: Callable[[str], Drop | None]) -> str | None:
+    """Return the name of the profile, None if there is no such drop.
+
+    ``CAREFUL`` where its folder, or that of the drop that it corrects, is of a courier without one.
+    """
+    found = find(drop_id)
+    if found is None or found.courier != GENERIC:
+        return None if found is None else found.courier
+    drop: Drop | None = found
+    for _ in range(_GENERATIONS):
+        if drop is None:
+            break
+        if drop.folder:
+            return GENERIC if drop.folder.casefold() == GENERIC else CAREFUL
+        drop = find(drop.parent) if drop.parent else None
+    return GENERIC

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from pipeline.core.errors import DropRefused
 from pipeline.validation.columns import columns_of, data_header, fits, order_id_columns
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
-from pipeline.validation.profile_by_name import Choice, decided, read_as, unknown
+from pipeline.validation.profile_by_name import Choice, decided, read_as_notice, unknown
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, fold_header
 from schemas.headings import divides_a_heading, names_number, trimmed, words_of
@@ -210,7 +210,7 @@ def choose_profile(
     fitting = [profile for profile in profiles.values() if _is_own(headers, profile, profiles)]
     if len(fitting) == 1:
         why = "its header is this courier's"
-        notices = (read_as(fitting[0], why, named),) if named else ()
+        notices = (read_as_notice(fitting[0], why, named),) if named else ()
         return Choice(profile=fitting[0], why=why, notices=notices)
     if named:
         return Choice(

@@ -18,6 +18,7 @@ from pipeline.service.wiring import Site
 from pipeline.web.access import Access, kept_secret
 from pipeline.web.drafts import Drafts
 from pipeline.web.front import (
+    AnswerCache,
     ChooseFirst,
     Front,
     LogInFirst,
@@ -37,16 +38,13 @@ from pipeline.web.pages import (
     account,
     api,
     api_corrections,
+    api_couriers,
     api_people,
-    api_reports,
     api_teach,
     api_to_do,
-    api_words,
     checks,
     couriers,
-    days,
     drops,
-    find,
     fix,
     login,
     machines,
@@ -55,10 +53,8 @@ from pipeline.web.pages import (
     teach,
     to_do,
     upload,
-    workers,
 )
 from pipeline.web.people import NobodyThere, NotChanged, People
-from pipeline.web.sharing import AnswerCache
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.staging import has_room
 from pipeline.web.strip import Strip
@@ -139,21 +135,18 @@ def create_app(site: Site) -> FastAPI:
         to_do,
         fix,
         teach,
-        days,
         drops,
         checks,
         upload,
-        find,
         couriers,
         reports,
-        workers,
         login,
         account,
         people,
         machines,
     ):
         app.include_router(each.router, include_in_schema=False)
-    for each in (api_teach, api_words, api_corrections, api_to_do, api_people, api_reports, api):
+    for each in (api_teach, api_couriers, api_corrections, api_to_do, api_people, api):
         app.include_router(each.router)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)

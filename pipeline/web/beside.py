@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from pipeline.core.clock import SystemClock
+from pipeline.core.ports import SystemClock
 from pipeline.service.settings import load
 from pipeline.storage.memory import POOL
 from pipeline.web.access import check_listening

@@ -1,7 +1,11 @@
 """A courier's profile as its page shows it: columns, status words and what was taught."""
 
+import csv
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -9,17 +13,68 @@ import tomlkit
 from msgspec import Struct
 
 from pipeline.core.errors import SettingsError
+from pipeline.core.ports import Search
 from pipeline.service.wiring import Site
-from pipeline.web import words
+from pipeline.web import drop_view, words
 from pipeline.web.front import NotPossible, NotThere
 from pipeline.web.profile_files import PROFILES, source_of, write_profile
 from pipeline.web.remember import learned
-from pipeline.web.word_counts import Used
 from schemas.courier import DAYS, GENERIC, Profile
 from schemas.folding import fold
 from schemas.parcels import ANY
 from schemas.statuses import NOTHING, UNCLEAR, WILDCARD, Direction, Meaning
 from schemas.vocabulary import DATE_ROLES, Milestone
+
+COUNTED_DAYS: Final = 90
+_FILES: Final = 300
+_BYTES: Final = 24 * 1024 * 1024
+"""Files and bytes of results that are looked through for one page, the newest first."""
+
+
+class Used(Struct, frozen=True, kw_only=True):
+    """Rows by folded word, in ``files`` results files. ``whole``: all of the last days were."""
+
+    rows: Counter[str]
+    sent: Counter[str]
+    files: int
+    whole: bool
+
+
+def words_used(site: Site, courier: str) -> Used:
+    """Count the words of a courier's files of the last days, as far as their results are there."""
+    since = site.clock.now() - timedelta(days=COUNTED_DAYS)
+    rows, sent, files, left = Counter[str](), Counter[str](), 0, _BYTES
+    drops = site.ledger.search(Search(courier=courier, limit=_FILES))
+    for drop in drops:
+        path = drop_view.outbox_file(site, drop, "results")
+        if drop.received_at < since or not path.is_file():
+            continue
+        status = path.stat()
+        left -= status.st_size
+        if left < 0:
+            break
+        of_file, of_sent = _counted(path, status.st_mtime_ns, status.st_size)
+        rows.update(of_file)
+        sent.update(of_sent)
+        files += 1
+    whole = left >= 0 and len(drops) < _FILES
+    return Used(rows=rows, sent=sent, files=files, whole=whole)
+
+
+@lru_cache(maxsize=2_000)
+def _counted(path: Path, _changed: int, _size: int) -> tuple[Counter[str], Counter[str]]:
+    """Count one results file; the arguments tell one state of it from another."""
+    rows, sent = Counter[str](), Counter[str]()
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for line in csv.DictReader(file):
+                word = fold(line.get("source_status") or "")
+                rows[word] += 1
+                sent[word] += line.get("outcome") == "accepted"
+    except (OSError, ValueError, csv.Error):
+        return Counter(), Counter()
+    return rows, sent
+
 
 _WAYS: Final[Mapping[Direction, str]] = {
     Direction.BLANK: "without a direction",

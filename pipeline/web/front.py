@@ -2,11 +2,11 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request
 from msgspec import Struct
@@ -23,7 +23,6 @@ from pipeline.web.faults import Rejects, read_rejects
 from pipeline.web.guarding import same_origin
 from pipeline.web.here import Here
 from pipeline.web.metrics import Measures
-from pipeline.web.sharing import AnswerCache
 from pipeline.web.sheets import SheetFiles, identity_of
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
@@ -33,6 +32,37 @@ from pipeline.web.words import STATES, WAITING_STATES
 if TYPE_CHECKING:
     from pipeline.web.people import People
     from pipeline.web.teaching import Teachings
+
+_T = TypeVar("_T")
+
+_MOST: Final = 500
+
+
+class AnswerCache:
+    """Keeps what was made for a moment. Safe from several threads."""
+
+    def __init__(self, monotonic: Callable[[], float], *, seconds: float) -> None:
+        self._monotonic = monotonic
+        self._seconds = seconds
+        self._kept: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """Return the result of ``make``, or that of a moment ago under this key."""
+        now = self._monotonic()
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None and now - kept[0] < self._seconds:
+            value: _T = kept[1]
+            return value
+        value = make()
+        with self._lock:
+            self._kept[key] = (now, value)
+            self._kept.move_to_end(key)
+            while len(self._kept) > _MOST:
+                self._kept.popitem(last=False)
+        return value
+
 
 _MAY_COME_FIRST: Final = ("/account", "/api/v1/account", "/session", "/logout")
 """Where somebody may go who has to choose a password."""

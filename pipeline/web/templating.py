@@ -1,6 +1,7 @@
 """Templates: everything escaped, nothing guessed, and the words of the page at hand."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -9,12 +10,14 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.templating import Jinja2Templates
 
 from pipeline.service.wiring import Site
-from pipeline.web import charts, words
+from pipeline.web import words
 from pipeline.web.strip import Strip
 from schemas.display import shown
+from schemas.vocabulary import Outcome
 
 _HERE: Final = Path(__file__).parent
 
@@ -59,7 +62,7 @@ def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
         zone_name=site.settings.manifest.timezone,
         health=strip.health,
         scanned=lambda pulse: datetime.fromisoformat(pulse.scanned_at),
-        bar=charts.bar,
+        bar=bar,
         address=address,
         asset=asset,
         root_name=site.root.name,
@@ -83,3 +86,32 @@ def asset(name: str) -> str:
     """Return the address of a static file, with a mark of what it holds."""
     digest = hashlib.sha256((_HERE / "static" / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?v={digest}"
+
+
+_ORDER: Final = [outcome.value for outcome in Outcome]
+
+
+def bar(rows: Mapping[str, int], total: int | None = None) -> Markup:
+    """Return outcomes side by side, as wide as their share.
+
+    What is missing to ``total`` stays empty.
+    """
+    counts = [(name, rows.get(name, 0)) for name in _ORDER if rows.get(name, 0)]
+    whole = max(total or 0, sum(count for _, count in counts))
+    if not whole:
+        return Markup("")
+    parts, at = [], 0.0
+    for name, count in counts:
+        # A single bad row among a million must still be seen.
+        width = max(100 * count / whole, 1.2)
+        parts.append(
+            Markup('<rect class="f-{}" x="{:.2f}" y="0" width="{:.2f}" height="8"/>').format(
+                name, min(at, 98.8), width
+            )
+        )
+        at += 100 * count / whole
+    said = ", ".join(f"{count:,} {name}" for name, count in counts)
+    return Markup(
+        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}"><rect class="f-none" width="100" height="8"/>{}</svg>'
+    ).format(said, Markup("").join(parts))

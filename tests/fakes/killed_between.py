@@ -30,8 +30,7 @@ from pipeline.reporting import close_drop  # noqa: F401 - the same
 from pipeline.service import planner  # noqa: F401 - else each fork would load them
 from pipeline.service import runner as _runner  # noqa: F401 - as above
 from pipeline.service.late_writes import LateWrites
-from pipeline.service.reported import reported_in
-from pipeline.service.retention_files import RetentionFiles
+from pipeline.service.retention_files import RetentionFiles, reported_in
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from pipeline.storage import arrow_files  # noqa: F401 - the same

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class ManualClock:
-    """Stands in for ``pipeline.core.clock.SystemClock``."""
+    """Stands in for ``pipeline.core.ports.SystemClock``."""
 
     def __init__(self, start: datetime = datetime(2026, 11, 23, 14, 41, 23, 123000, UTC)) -> None:
         self._now = start

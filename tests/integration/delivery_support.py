@@ -18,9 +18,8 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from pipeline.core.chunk_body import ChunkBody, join_items
-from pipeline.core.clock import SystemClock
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Chunk, ChunkState, Clock, Frozen, Verdict
+from pipeline.core.ports import Chunk, ChunkState, Clock, Frozen, SystemClock, Verdict
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.delivery.api.client import Credentials, KonnectApi
 from pipeline.delivery.policy import DeliveryPolicy

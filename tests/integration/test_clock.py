@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pipeline.core.clock import SystemClock
+from pipeline.core.ports import SystemClock
 
 
 def test_the_wall_clock_is_aware_and_in_utc():

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pipeline.core.clock import SystemClock
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
-from pipeline.core.ports import ChunkState
+from pipeline.core.ports import ChunkState, SystemClock
 from pipeline.core.shipment import DeliveryResult
 from pipeline.delivery.dispatcher import Dispatcher
 from pipeline.delivery.thread import DeliveryThread, DeliveryThreadDiedError

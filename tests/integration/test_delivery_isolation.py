@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.clock import SystemClock
 from pipeline.core.model import Drop, stamp
-from pipeline.core.ports import ChunkState
+from pipeline.core.ports import ChunkState, SystemClock
 from pipeline.core.shipment import DeliveryResult
 from pipeline.storage.ledger.tables import receipts
 from schemas.vocabulary import Outcome

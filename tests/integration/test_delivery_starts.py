@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.clock import SystemClock
 from pipeline.core.errors import StorageError
-from pipeline.core.ports import StatusApi
+from pipeline.core.ports import StatusApi, SystemClock
 from pipeline.delivery.api.client import KonnectApi
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.thread import DeliveryThread

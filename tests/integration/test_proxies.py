@@ -16,7 +16,7 @@ import trustme
 from pipeline.core.errors import SettingsError, Transient
 from pipeline.core.ports import Reply
 from pipeline.delivery.api.client import Credentials, KonnectApi
-from pipeline.delivery.api.proxies import proxy_for
+from pipeline.delivery.api.transport import proxy_for
 from tests.integration import delivery_support as raw
 
 NAMES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")

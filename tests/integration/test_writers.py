@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.storage.file_systems import Writer, sees_all_files, system_of, writer_of, writers_of
 from pipeline.storage.listing import open_regular, who_writes
-from pipeline.storage.writers import Writer, sees_all_files, system_of, writer_of, writers_of
 
 
 @pytest.fixture

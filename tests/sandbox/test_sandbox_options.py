@@ -15,9 +15,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pipeline.sandbox.config import Faults, SandboxConfig
+from pipeline.sandbox.config import Faults, SandboxConfig, load_orders
 from pipeline.sandbox.options import add_command, config_from, sandbox
-from pipeline.sandbox.preload import load_orders
 
 SERVE = """
 from pipeline.sandbox.config import Faults, SandboxConfig

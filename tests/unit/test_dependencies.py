@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.service.dependencies import Dependencies
+from pipeline.service.drop_states import Dependencies
 
 _NAMES = [f"d{number}" for number in range(8)]
 _STEPS = st.lists(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.core.model import Drop, DropState
-from pipeline.service.fair_queue import FairQueue, Lanes, is_giant
+from pipeline.service.planning_queue import FairQueue, Lanes, is_giant
 
 MB = 1024 * 1024
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from pipeline.core.clock import SystemClock
+from pipeline.core.ports import SystemClock
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from tests.acceptance.harness import sheet

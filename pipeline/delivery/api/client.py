@@ -14,8 +14,7 @@ import httpx
 from pipeline.core.errors import Held, Transient
 from pipeline.core.ports import Reply
 from pipeline.delivery.api.auth import Credentials, Tokens, token_in
-from pipeline.delivery.api.proxies import proxy_for
-from pipeline.delivery.api.transport import ReqwestTransport
+from pipeline.delivery.api.transport import ReqwestTransport, proxy_for
 
 STATUS_PATH = "/oms/v3/shipment/status"
 INFO_PATH = "/oms/v3/shipment/info"

@@ -5,12 +5,17 @@ speak. Nothing else of the pipeline loads pandas, pandera and the native readers
 any of them panic, or never end, ends this process and nothing more.
 """
 
+import contextlib
+import ctypes
 import os
+import resource
+import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from errno import EFBIG
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -18,7 +23,6 @@ import msgspec
 from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused, StorageError, UsageError
-from pipeline.reading.process import confined
 from schemas.codes import Code
 
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Serve the parent, whose process id is in ``argv``, until it wants no more."""
-    asked, answers = confined.confine(int(sys.argv[2]))
+    asked, answers = confine(int(sys.argv[2]))
     sys.modules["hypothesis"] = None  # type: ignore[assignment]  # pandera loads it where tests do
     from pipeline.reading import read_file  # noqa: F401 - the long part, while the parent imports its own
     from schemas.manifest import make_ready
@@ -38,7 +42,7 @@ def main() -> NoReturn:
     line = asked.readline()
     if line:
         _serve(_Parent(asked, answers), line)
-    confined.leave()
+    leave()
 
 
 class _Parent(Struct, frozen=True):
@@ -60,7 +64,7 @@ class _Parent(Struct, frozen=True):
 
         line = self.asked.readline()
         if not line:
-            confined.leave()
+            leave()
         heard: dict[str, Any] = orjson.loads(line)
         return heard
 
@@ -95,12 +99,12 @@ def _serve(parent: _Parent, first: bytes) -> None:
 
     given = orjson.loads(first)
     reading = _reading(given)
-    confined.limit_memory(given["memory"])
-    confined.silence()
+    limit_memory(given["memory"])
+    silence()
     parent.tell({})  # ready
     while True:
         wanted = parent.hear()
-        confined.limit_seconds(wanted["seconds"])
+        limit_seconds(wanted["seconds"])
         if "draft" in wanted:
             answers = [_draft(wanted["draft"], reading)]
         else:
@@ -206,3 +210,83 @@ def _traceback_of(error: BaseException) -> str:
         parts.append("".join(traceback.format_tb(at.__traceback__)) + type(at).__qualname__)
         at = at.__cause__ or at.__context__
     return "\n\n".join(reversed(parts))
+
+
+_PR_SET_PDEATHSIG = 1
+_LEAVE_FIRST = "800"
+"""When memory runs out, the kernel's choice should be this process (of -1000 to 1000)."""
+
+LARGEST_FILE = 8 * 1024**3
+"""Largest file in the spool, in bytes: twice what a workbook may unpack to."""
+
+
+def confine(parent: int) -> tuple[BinaryIO, BinaryIO]:
+    """Tie this process to its parent; return the pipes from it and to it.
+
+    Signals of a terminal or a supervisor are for the parent to answer, which then ends us.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    _die_with(parent)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_FSIZE, LARGEST_FILE)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_LEAVE_FIRST, encoding="ascii")
+    # Whatever some library prints must not get between our messages.
+    asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    return asked, answers
+
+
+def silence() -> None:
+    """Close stderr: a native reader that panics quotes what it was reading."""
+    sys.stderr.flush()
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    os.close(nothing)
+
+
+def limit_memory(more: int) -> None:
+    """Refuse this process more than so many bytes beyond what it has now.
+
+    The last resort, for what grows faster than the parent looks, or asks for everything at once.
+    """
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        status = BytesIO(Path("/proc/self/status").read_bytes())
+        now = next(line for line in status if line.startswith(b"VmData:"))
+        _limit(resource.RLIMIT_DATA, int(now.split()[1]) * 1024 + more)
+
+
+def limit_seconds(more: int) -> None:
+    """End this process (SIGXCPU) after so many more seconds of processor time.
+
+    For a parent that is stopped, or gone where nothing tells us of it.
+    """
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    _limit(resource.RLIMIT_CPU, int(spent.ru_utime + spent.ru_stime) + more + 1)
+
+
+def _limit(what: int, value: int) -> None:
+    """Set the soft limit: it can be moved again, but not past what the system allows."""
+    _, hard = resource.getrlimit(what)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(what, (value, hard))
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel end us with our parent, however it ends."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:  # it was quicker
+        os._exit(0)
+
+
+def leave() -> NoReturn:
+    """End this process without taking it apart."""
+    os._exit(0)

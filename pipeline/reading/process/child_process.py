@@ -58,7 +58,7 @@ class ChildGone(Exception):
 def _started(env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the process in a thread that lives as long as we do.
 
-    It asks the kernel to be ended with its parent (``confined``), and by that the kernel means the
+    It asks the kernel to be ended with its parent (``confine``), and by that the kernel means the
     thread that started it: those that answer a page's requests come and go.
     """
     if threading.current_thread() is threading.main_thread():

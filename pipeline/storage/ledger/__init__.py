@@ -12,9 +12,8 @@ from pipeline.storage.ledger.chunk_store import Sends
 from pipeline.storage.ledger.compaction import Compaction
 from pipeline.storage.ledger.copy import copy_all
 from pipeline.storage.ledger.database import Database
-from pipeline.storage.ledger.order_history import Trace
 from pipeline.storage.ledger.plan_store import Plans
-from pipeline.storage.ledger.queries import OverDrops
+from pipeline.storage.ledger.queries import OverDrops, Trace
 from pipeline.storage.ledger.segments import Segments
 from pipeline.storage.ledger.workers import Workers
 

@@ -18,11 +18,11 @@ from pipeline.web.api_models import (
     WaitingObject,
 )
 from pipeline.web.aside import leave_aside, take_back_thing
-from pipeline.web.days import couriers_on
 from pipeline.web.finding import find
 from pipeline.web.front import AtFront, ByMachine, Looker
 from pipeline.web.pages.api import LATER, PROBLEMS, plain
-from pipeline.web.pages.days import Day
+from pipeline.web.pages.reports import Day
+from pipeline.web.reports import couriers_on
 from pipeline.web.tally import day_named
 from pipeline.web.to_do import Kind
 

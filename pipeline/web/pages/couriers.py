@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from pipeline.core.ports import Search
 from pipeline.reporting.template_xlsx import template
 from pipeline.web import words
-from pipeline.web.courier_view import columns_of, expect, facts_of, next_due, words_in
+from pipeline.web.courier_view import columns_of, expect, facts_of, next_due, words_in, words_used
 from pipeline.web.front import (
     AtFront,
     Front,
@@ -25,7 +25,6 @@ from pipeline.web.lateness import couriers
 from pipeline.web.profile_files import last_saved
 from pipeline.web.remember import forget, remember
 from pipeline.web.templating import address
-from pipeline.web.word_counts import words_used
 from schemas.courier import DAYS, GENERIC, Profile
 
 log = structlog.get_logger(__name__)

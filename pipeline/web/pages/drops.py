@@ -1,4 +1,4 @@
-"""The list of files, one file, what can be saved of it, and asking for retry or cancel."""
+"""The list of files, one file and what can be asked of it, and finding an order across files."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,12 @@ from pipeline.service.read_again import can_be_read_again
 from pipeline.web import drop_view, faults, finding, requests, words
 from pipeline.web.aside import NO_MANIFEST, REASONS, REASONS_OF_FILES
 from pipeline.web.corrections import line_of, table_of
+from pipeline.web.finding import find
 from pipeline.web.front import AtFront, Front, Looker, NotThere, Operator, page, read_form
 from pipeline.web.teaching import TEACHABLE
 from pipeline.web.templating import address
 from pipeline.web.uploads import note_of
+from pipeline.web.words import FIELDS
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 
@@ -344,3 +346,19 @@ async def ask(
     drop = await run_in_threadpool(line_of, front, drop_id)
     await run_in_threadpool(requests.ask, front.site, drop, wish, visitor.name)
     return RedirectResponse(f"/drops/{drop.drop_id}", status_code=303)
+
+
+@router.get("/find")
+def find_page(
+    request: Request,
+    front: AtFront,
+    visitor: Looker,
+    q: Annotated[str, Query(max_length=4_000)] = "",
+    before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
+) -> Response:
+    """Return the form, and what was found."""
+    words = q.replace("\x00", "").strip()
+    found = find(front.site, words, before) if words else None
+    return page(
+        request, "find.html", {"q": words, "found": found, "fields": FIELDS}, visitor=visitor
+    )

@@ -1,11 +1,11 @@
-"""Addresses for supervisors and monitoring: alive, ready, and the measures."""
+"""Addresses for supervisors and monitoring: alive, ready, measures, and the page of workers."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
 from pipeline.service.health import READY
-from pipeline.web.front import AtFront, Looker
+from pipeline.web.front import AtFront, Looker, NotThere, page
 
 router = APIRouter()
 
@@ -33,3 +33,13 @@ def readyz(front: AtFront) -> Response:
 def metrics(front: AtFront, _visitor: Looker) -> Response:
     """Return the measures, for Prometheus. Where there are users it needs the token of one."""
     return Response(front.measures.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/workers")
+def workers_page(request: Request, front: AtFront, visitor: Looker) -> Response:
+    """Return all workers of the ledger, the oldest first."""
+    health = front.strip.health()
+    if health.cluster is None:
+        raise NotThere("This ledger is embedded: it has no workers.")
+    values = {"cluster": health.cluster, "root_id": health.root_id}
+    return page(request, "workers.html", values, visitor=visitor)

@@ -1,4 +1,4 @@
-"""Ask the kernel whether somebody on this machine has a file open for writing.
+"""Ask the kernel who has a file open for writing, and whether a folder is still mounted.
 
 A read lease (F_SETLEASE, fcntl(2)) is granted only while nobody has the file open for writing, and
 whoever opens it so waits until the lease is let go. It is granted to the file's owner and to who
@@ -13,6 +13,9 @@ from contextlib import suppress
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
+
+from pipeline.core.errors import StorageError
+from schemas.display import shown
 
 NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "ceph"})
 """Where another machine may write and this kernel does not know of it."""
@@ -101,3 +104,30 @@ def sees_all_files(pid: int) -> bool | None:
         held = next(line for line in lines if line.startswith("CapEff:"))
         return bool(int(held.split()[1], 16) & _CAP_LEASE)
     return None
+
+
+class Mount:
+    """One folder. It counts as mounted once it was seen on another file system than its parent."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = str(folder)
+        self._above = f"{folder}/.."
+        self._mounted = False
+
+    def check(self) -> None:
+        """Look once.
+
+        Raises:
+            StorageError: it was mounted when it was looked at before, and is not any more.
+            OSError: it is not there, or cannot be looked at.
+        """
+        # ".." is where the folder really lies, through links and mounts, as the kernel has it.
+        mounted = os.stat(self._path).st_dev != os.stat(self._above).st_dev  # noqa: PTH116 - often
+        if self._mounted and not mounted:
+            raise StorageError(
+                f"The folder {shown(self._folder, 200)} is not mounted any more.",
+                hint="Mount it again; it goes on by itself then. If it is meant to be a folder of "
+                "this disk from now on, restart Shipdrop.",
+            )
+        self._mounted = mounted
