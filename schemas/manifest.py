@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 from pandera.errors import SchemaErrors
 
-from schemas import words
+from schemas import sentences
 from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.limits import (
@@ -209,7 +209,7 @@ class Rule(Struct, frozen=True):
     role: Role | None
     fact: Fact
     test: Test
-    words: Callable[[Any, words.Place], str]
+    words: Callable[[Any, sentences.Place], str]
     loss: bool = False
 
     @property
@@ -229,70 +229,84 @@ RULES: tuple[Rule, ...] = (
         None,
         Fact.SHAPE,
         never(Shape.CUT, Shape.WIDE, Shape.SHIFTED),
-        words.shape,
+        sentences.shape,
     ),
-    Rule(Code.ROW_RAGGED, None, Fact.WIDER, unset, words.wider),
-    Rule(Code.ROW_RAGGED, None, Fact.STATUS_FOR_ID, unset, words.status_for_id),
-    Rule(Code.ROW_SHORT, None, Fact.SHAPE, never(Shape.SHORT), words.shape),
-    Rule(Code.CELL_INVALID, None, Fact.NUL, unset, words.nul),
-    Rule(Code.ID_RESTORED, Role.ORDER_ID, Fact.RESTORED, unset, words.restored_id),
-    Rule(Code.CELL_INVALID, Role.STATUS, Fact.STATUS_ERROR, unset, words.error_cell),
-    Rule(Code.CELL_INVALID, Role.STATUS_TYPE, Fact.TYPE_ERROR, unset, words.error_cell),
-    Rule(Code.CELL_INVALID, Role.DIRECTION, Fact.DIRECTION_ERROR, unset, words.error_cell),
-    Rule(Code.CELL_INVALID, Role.SELF_SHIP, Fact.SELF_SHIP_ERROR, unset, words.error_cell),
-    Rule(Code.CELL_INVALID, Role.AUTO_DISPATCH, Fact.AUTO_DISPATCH_ERROR, unset, words.error_cell),
-    Rule(Code.CELL_INVALID, Role.EVENT_TIME, Fact.EVENT_TIME_ERROR, unset, words.error_cell),
-    Rule(Code.CELL_INVALID, Role.AWB, Fact.RTO_AWB_ERROR, unset, words.error_cell),
-    Rule(Code.ID_MISSING, Role.ORDER_ID, Fact.ID, has_id, words.missing_id),
-    Rule(Code.ID_DAMAGED, Role.ORDER_ID, Fact.SHOWN, unset, words.shown_id),
-    Rule(Code.ID_DAMAGED, Role.ORDER_ID, Fact.ID, is_undamaged, words.damaged_id),
-    Rule(Code.ID_INVALID, Role.ORDER_ID, Fact.ID, is_one_id, words.invalid_id),
-    Rule(Code.ID_SUSPECT, Role.ORDER_ID, Fact.ID, is_unsuspicious, words.suspect_id),
-    Rule(Code.STATUS_MISSING, Role.STATUS, Fact.STATUS, never(StatusVerdict.MISSING), words.status),
-    Rule(Code.STATUS_UNKNOWN, Role.STATUS, Fact.STATUS, never(StatusVerdict.UNKNOWN), words.status),
+    Rule(Code.ROW_RAGGED, None, Fact.WIDER, unset, sentences.wider),
+    Rule(Code.ROW_RAGGED, None, Fact.STATUS_FOR_ID, unset, sentences.status_for_id),
+    Rule(Code.ROW_SHORT, None, Fact.SHAPE, never(Shape.SHORT), sentences.shape),
+    Rule(Code.CELL_INVALID, None, Fact.NUL, unset, sentences.nul),
+    Rule(Code.ID_RESTORED, Role.ORDER_ID, Fact.RESTORED, unset, sentences.restored_id),
+    Rule(Code.CELL_INVALID, Role.STATUS, Fact.STATUS_ERROR, unset, sentences.error_cell),
+    Rule(Code.CELL_INVALID, Role.STATUS_TYPE, Fact.TYPE_ERROR, unset, sentences.error_cell),
+    Rule(Code.CELL_INVALID, Role.DIRECTION, Fact.DIRECTION_ERROR, unset, sentences.error_cell),
+    Rule(Code.CELL_INVALID, Role.SELF_SHIP, Fact.SELF_SHIP_ERROR, unset, sentences.error_cell),
+    Rule(
+        Code.CELL_INVALID, Role.AUTO_DISPATCH, Fact.AUTO_DISPATCH_ERROR, unset, sentences.error_cell
+    ),
+    Rule(Code.CELL_INVALID, Role.EVENT_TIME, Fact.EVENT_TIME_ERROR, unset, sentences.error_cell),
+    Rule(Code.CELL_INVALID, Role.AWB, Fact.RTO_AWB_ERROR, unset, sentences.error_cell),
+    Rule(Code.ID_MISSING, Role.ORDER_ID, Fact.ID, has_id, sentences.missing_id),
+    Rule(Code.ID_DAMAGED, Role.ORDER_ID, Fact.SHOWN, unset, sentences.shown_id),
+    Rule(Code.ID_DAMAGED, Role.ORDER_ID, Fact.ID, is_undamaged, sentences.damaged_id),
+    Rule(Code.ID_INVALID, Role.ORDER_ID, Fact.ID, is_one_id, sentences.invalid_id),
+    Rule(Code.ID_SUSPECT, Role.ORDER_ID, Fact.ID, is_unsuspicious, sentences.suspect_id),
+    Rule(
+        Code.STATUS_MISSING,
+        Role.STATUS,
+        Fact.STATUS,
+        never(StatusVerdict.MISSING),
+        sentences.status,
+    ),
+    Rule(
+        Code.STATUS_UNKNOWN,
+        Role.STATUS,
+        Fact.STATUS,
+        never(StatusVerdict.UNKNOWN),
+        sentences.status,
+    ),
     Rule(
         Code.STATUS_AMBIGUOUS,
         Role.STATUS,
         Fact.STATUS,
         never(StatusVerdict.AMBIGUOUS),
-        words.status,
+        sentences.status,
     ),
     Rule(
         Code.STATUS_UNCONFIRMED,
         Role.STATUS,
         Fact.STATUS,
         never(StatusVerdict.UNCONFIRMED),
-        words.status,
+        sentences.status,
     ),
-    Rule(Code.PARCELS_OPEN, Role.AWB, Fact.HELD, never(HoldReason.PARCELS), words.still_held),
+    Rule(Code.PARCELS_OPEN, Role.AWB, Fact.HELD, never(HoldReason.PARCELS), sentences.still_held),
     Rule(
         Code.STATUS_CONFLICT,
         Role.EVENT_TIME,
         Fact.HELD,
         never(HoldReason.TAKEN_BACK),
-        words.still_held,
+        sentences.still_held,
     ),
     Rule(
         Code.DATE_INVALID,
         Role.EVENT_TIME,
         Fact.EVENT_TIME_ORDER,
         unset,
-        words.two_way_time,
+        sentences.two_way_time,
     ),
-    Rule(Code.DATE_INVALID, Role.EVENT_TIME, Fact.EVENT_TIME_KIND, unset, words.invalid_time),
+    Rule(Code.DATE_INVALID, Role.EVENT_TIME, Fact.EVENT_TIME_KIND, unset, sentences.invalid_time),
     Rule(
         Code.TIME_FUTURE,
         Role.EVENT_TIME,
         Fact.EVENT_TIME,
         at_most(FUTURE_HOURS * HOUR_MS),
-        words.future_time,
+        sentences.future_time,
     ),
     Rule(
         Code.DATE_RANGE,
         Role.EVENT_TIME,
         Fact.EVENT_TIME,
         within(RANGE_DAYS * DAY_MS),
-        words.far_time,
+        sentences.far_time,
     ),
     *(
         rule
@@ -306,7 +320,7 @@ RULES: tuple[Rule, ...] = (
                 role,
                 age,
                 within(RANGE_DAYS * DAY_MS),
-                words.dropped_date,
+                sentences.dropped_date,
                 loss=True,
             ),
             Rule(
@@ -314,7 +328,7 @@ RULES: tuple[Rule, ...] = (
                 role,
                 kind,
                 never(DateKind.UNREADABLE),
-                words.dropped_date,
+                sentences.dropped_date,
                 loss=True,
             ),
             Rule(
@@ -322,19 +336,19 @@ RULES: tuple[Rule, ...] = (
                 role,
                 order,
                 unset,
-                words.two_way_date,
+                sentences.two_way_date,
                 loss=True,
             ),
-            Rule(Code.DATE_INVALID, role, kind, never(DateKind.MIXED), words.invalid_time),
+            Rule(Code.DATE_INVALID, role, kind, never(DateKind.MIXED), sentences.invalid_time),
         )
     ),
-    Rule(Code.NOT_SELF_SHIP, Role.SELF_SHIP, Fact.NOT_SELF_SHIP, unset, words.not_self_ship),
+    Rule(Code.NOT_SELF_SHIP, Role.SELF_SHIP, Fact.NOT_SELF_SHIP, unset, sentences.not_self_ship),
     Rule(
         Code.REASON_DROPPED,
         Role.REASON_CODE,
         Fact.REASON_STALE,
         unset,
-        words.stale_reason,
+        sentences.stale_reason,
         loss=True,
     ),
     Rule(
@@ -342,7 +356,7 @@ RULES: tuple[Rule, ...] = (
         Role.REASON_CODE,
         Fact.REASON_WORDS,
         unset,
-        words.reason_in_words,
+        sentences.reason_in_words,
         loss=True,
     ),
     Rule(
@@ -350,7 +364,7 @@ RULES: tuple[Rule, ...] = (
         Role.REMARK,
         Fact.REMARK_LENGTH,
         at_most(TEXT_LENGTH),
-        words.cut_text,
+        sentences.cut_text,
         loss=True,
     ),
     Rule(
@@ -358,18 +372,22 @@ RULES: tuple[Rule, ...] = (
         Role.LOCATION,
         Fact.LOCATION_LENGTH,
         at_most(TEXT_LENGTH),
-        words.cut_text,
+        sentences.cut_text,
         loss=True,
     ),
     Rule(
-        Code.NO_MILESTONE, Role.STATUS, Fact.STATUS, never(StatusVerdict.NO_MILESTONE), words.status
+        Code.NO_MILESTONE,
+        Role.STATUS,
+        Fact.STATUS,
+        never(StatusVerdict.NO_MILESTONE),
+        sentences.status,
     ),
     Rule(
         Code.AUTO_DISPATCHED,
         Role.AUTO_DISPATCH,
         Fact.PICKUP_REPORTED,
         unset,
-        words.auto_dispatched,
+        sentences.auto_dispatched,
     ),
 )
 """The rules, in the order in which a row's codes are reported."""
@@ -490,7 +508,7 @@ DECIDED_ELSEWHERE: Mapping[Code, tuple[str, str]] = {
         ),
     ),
     Code.PARCELS_OPEN: (
-        "pipeline.planning.parcels",
+        "pipeline.planning.parcels_of_orders",
         (
             "Rows of the file tell of another parcel of the order that has not come to its end; of "
             "earlier files: pipeline.planning.earlier_files."

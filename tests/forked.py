@@ -81,7 +81,7 @@ _PACE: Mapping[str, Mapping[str, float]] = {
     "pipeline.cluster.scanner": {"_TROUBLE_SECONDS": 1.0},
     "pipeline.cluster.supervisor": {"_LOOK_SECONDS": 0.4, "_WORD_SECONDS": 0.2},
     "pipeline.cluster.worker": {"_REJOIN_SECONDS": 0.3},
-    "pipeline.inbox.problems": {"_OVER_SECONDS": 3.0},
+    "pipeline.service.problems": {"_OVER_SECONDS": 3.0},
     "pipeline.service.health_file": {"_EVERY_SECONDS": 0.4},
     "pipeline.service.loop": {"_TROUBLE_SECONDS": 1.0},
     "pipeline.storage.courier_profiles": {"_LOOK_SECONDS": 0.2},
@@ -433,13 +433,13 @@ def _import_the_rest() -> None:
 def _quicken() -> None:
     """Set the pace of what is loaded."""
     from pipeline.delivery.policy import DeliveryPolicy
-    from pipeline.service import sending
+    from pipeline.service import api_access
 
     for module in filter(None, map(sys.modules.get, _PACE)):
         for name, seconds in _PACE[module.__name__].items():
             assert hasattr(module, name), f"{module.__name__} has no {name} any more"
             setattr(module, name, seconds)
-    vars(sending)["DeliveryPolicy"] = partial(DeliveryPolicy, first_pause=_FIRST_PAUSE)
+    vars(api_access)["DeliveryPolicy"] = partial(DeliveryPolicy, first_pause=_FIRST_PAUSE)
 
 
 def _modules() -> list[str]:

@@ -86,7 +86,7 @@ def _leave(code: int) -> NoReturn:
     """End the process at once.
 
     Everything is closed and on disk by now. Taking the interpreter apart would cost a third of a
-    second with pandas and Arrow loaded, and may abort the process after a call (decision 41).
+    second with pandas and Arrow loaded, and may abort the process after a call.
     """
     try:
         sys.stdout.flush()

@@ -12,16 +12,16 @@ from msgspec import Struct
 
 from pipeline.core.closed_drop import Cause
 from pipeline.core.errors import Held, ShipdropError, Transient
+from pipeline.core.file_names import as_text
 from pipeline.core.model import DropState
 from pipeline.delivery.api.client import KonnectApi
 from pipeline.inbox.scan import WaitCause as WaitsFor
+from pipeline.service.api_access import credentials_of, has_no_token
 from pipeline.service.health import READY, troubles_in
 from pipeline.service.health_file import is_fresh
 from pipeline.service.resting import in_words, why_open
-from pipeline.service.sending import credentials_of, has_no_token
 from pipeline.service.settings import CONFIG_NAME, secrets_in, variable_of
 from pipeline.service.wiring import Site
-from pipeline.storage.file_names import as_text
 from pipeline.storage.file_systems import NETWORK_SYSTEMS, sees_all_files, writers_of
 from pipeline.storage.listing import cannot_read
 from schemas.display import shown

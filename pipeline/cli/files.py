@@ -113,11 +113,11 @@ def why(
 
     from msgspec.structs import asdict
 
+    from pipeline.core.file_names import as_text
     from pipeline.core.model import stamp
     from pipeline.service.health import READY, troubles_in
     from pipeline.service.health_file import is_fresh
     from pipeline.service.resting import in_words, why_open
-    from pipeline.storage.file_names import as_text
     from pipeline.storage.root_lock import RootLock
 
     site = desk.site()

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
-from typing import Protocol
 
 import structlog
 
@@ -20,8 +19,8 @@ from pipeline.cluster.locks import SCAN
 from pipeline.cluster.tasks import Tasks
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.inbox.problems import Problems
 from pipeline.service.build import health_writer_of, intake_of
+from pipeline.service.problems import Problems
 from pipeline.service.wiring import Site
 
 log = structlog.get_logger(__name__)
@@ -35,11 +34,8 @@ _TROUBLE_SECONDS = 5.0
 _LOST_CLAIM = timedelta(hours=1)
 
 
-class Background(Protocol):
-    """Work beside the scanning, while the context lasts and ``may`` allows it."""
-
-    def __call__(self, *, may: Callable[[], bool]) -> AbstractContextManager[None]:
-        """Begin."""
+Background = Callable[..., AbstractContextManager[None]]
+"""Work beside the scanning, while the context lasts and ``may``, a function, says yes."""
 
 
 class QueueDispatcher:
@@ -153,7 +149,7 @@ class Scanner:
                 return settings.scan_seconds
             log.info("scanner.begins", inbox=str(self._site.inbox_path))
             self._intake.start()
-            self._held.enter_context(self._beside(may=self._acts))
+            self._held.enter_context(self._beside(may=lambda: self._lease.holds))
         if self._looks % _RECOVER_LOOKS == 0:
             self._recover()
         self._looks += 1
@@ -167,9 +163,6 @@ class Scanner:
         self._site.retention.start_if_due(lambda: False)
         settle = settings.settle_seconds
         return max(0.05, settle / 4) if self._intake.settling and settle else settings.scan_seconds
-
-    def _acts(self) -> bool:
-        return self._lease.holds
 
     def _recover(self) -> None:
         """Finish claims that another worker, or this one, did not finish."""

@@ -188,7 +188,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 class PreparedBlock(Struct, frozen=True, kw_only=True):
     """A block after mapping, validation and transformation.
 
-    ``table`` has the schema ``columns.PREPARED``, one line per row of the block, in its order.
+    ``table`` has the schema ``row_columns.PREPARED``, one line per row of the block, in its order.
     ``notices`` groups the block's faults and warnings by code and column, for the summary.
     """
 
@@ -197,7 +197,7 @@ class PreparedBlock(Struct, frozen=True, kw_only=True):
 
 
 class ResultBlock(Struct, frozen=True, kw_only=True):
-    """A block with the outcome of each of its rows; ``table`` has the schema ``columns.RESULT``.
+    """A block with the outcome of each of its rows; ``table`` has the schema ``row_columns.RESULT``.
 
     ``cells`` and ``extra`` are the original text, as in ``Block``, for the rejects file.
     """

@@ -29,7 +29,7 @@ class Before(Struct, frozen=True, kw_only=True):
     """The end of an order's earlier milestone, in this drop or another, if not accepted.
 
     ``code``: that of its verdict, where its chunk has ended; what ended as unknown stays so until
-    asking or a person settles it (decision 26).
+    asking or a person settles it.
     """
 
     milestone: Milestone

@@ -1,13 +1,17 @@
 """The object of ``summary.json``, put together from its parts, and how JSON files are written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import orjson
 
-from pipeline.core.model import DropState
+from pipeline.core.file_names import REPORTS, file_name
+from pipeline.core.model import AGAIN, CHANGED, CONTINUES, TIDIED, Drop
+from pipeline.core.ports import DropLine
+from schemas.codes import Code
 from schemas.display import encodable
+from schemas.vocabulary import Outcome
 
 #: Raised only when a script written for the earlier form would break.
 SCHEMA: Final = 1
@@ -31,56 +35,8 @@ Remarks = Mapping[str, Sequence[Mapping[str, Any]]]
 """The lists ``errors``, ``warnings`` and ``notices``."""
 
 
-class Summarised(Protocol):
-    """A drop, as far as its summary names it."""
-
-    @property
-    def drop_id(self) -> str:
-        """Return its id."""
-
-    @property
-    def source_file(self) -> str:
-        """Return the name it was dropped under."""
-
-    @property
-    def sha256(self) -> str:
-        """Return the hash of its bytes."""
-
-    @property
-    def size(self) -> int:
-        """Return its bytes."""
-
-    @property
-    def courier(self) -> str:
-        """Return its courier, or ""."""
-
-    @property
-    def state(self) -> DropState:
-        """Return how it ended, or that it is open."""
-
-    @property
-    def parent(self) -> str | None:
-        """Return the drop that it corrects."""
-
-    @property
-    def same_as(self) -> str | None:
-        """Return an earlier drop with the same bytes."""
-
-    @property
-    def received_at(self) -> datetime:
-        """Return when it was claimed."""
-
-    @property
-    def started_at(self) -> datetime | None:
-        """Return when it was read."""
-
-    @property
-    def finished_at(self) -> datetime | None:
-        """Return when it was closed."""
-
-
 def summary_of_parts(
-    drop: Summarised,
+    drop: Drop | DropLine,
     *,
     rows: Mapping[str, int],
     calls: Mapping[str, int],
@@ -119,3 +75,90 @@ def summary_of_parts(
         "notices": remarks["notices"],  # ours: what is not the contract's comes after it
         "continues": continues,
     }
+
+
+_LEFT = (CONTINUES, CHANGED, AGAIN, "total", "fixed_rows", "returned", "put_off")
+"""Facts that stay as they are: what the drop has to do with others, and what is left to do."""
+
+_COUNTED = ("calls", "skipped")
+_REMARKS = ("errors", "warnings", "notices")
+
+
+def tidied(facts: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """Return what stays of a closed drop's facts; ``at``: when the rest went.
+
+    Rows that were set aside stay so, without who did it and the reason, which may name people.
+    """
+    kept = {name: facts[name] for name in _LEFT if facts.get(name)}
+    if facts.get("aside"):
+        kept["aside"] = [[row, "", "", when] for row, _, _, when in facts["aside"]]
+    if facts.get("summary"):
+        kept["summary"] = _counts_of(facts["summary"])
+    return {TIDIED: at, **kept}
+
+
+def _counts_of(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the counts and codes of a summary, without what is nothing."""
+    refused = summary.get("refused")
+    counts = {
+        "rows": _not_zero(summary["rows"]),
+        **{name: _not_zero(summary.get(name) or {}) for name in _COUNTED},
+        **{name: _by_code(summary.get(name) or ()) for name in _REMARKS},
+        "corrections": summary.get("corrections"),
+        "refused": refused and refused["code"],
+        "files": [what for what in summary.get("files", ()) if what in REPORTS],
+    }
+    return {name: value for name, value in counts.items() if value or name == "rows"}
+
+
+def _not_zero(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}
+
+
+def _by_code(remarks: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for each in remarks:
+        counts[each["code"]] = counts.get(each["code"], 0) + each["count"]
+    return counts
+
+
+def summary_left(
+    stored: Mapping[str, Any] | None, drop: Drop | DropLine, continues: str | None
+) -> Mapping[str, Any] | None:
+    """Return the summary of a tidied drop with all keys of ``summary.json``.
+
+    Codes have the words they have for everybody; columns and examples are gone.
+    """
+    if stored is None or "schema" in stored:  # it was added to since, and is whole
+        return stored
+    rows = {"total": 0, **{outcome.value: 0 for outcome in Outcome}}
+    code = stored.get("refused")
+    return summary_of_parts(
+        drop,
+        rows=rows | stored["rows"],
+        calls={"sent": 0, "retried": 0} | stored.get("calls", {}),
+        remarks={name: _remarks(stored.get(name, {})) for name in _REMARKS},
+        skipped={"blank": 0, "header": 0, "footer": 0} | stored.get("skipped", {}),
+        corrections=stored.get("corrections"),
+        refused={"code": code, "message": _words_of(code)} if code else None,
+        files={what: file_name(drop, REPORTS[what]) for what in stored.get("files", ())},
+        continues=continues,
+    )
+
+
+def _remarks(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [
+        {
+            "code": code,
+            "column": "",
+            "count": count,
+            "example_row": None,
+            "message": _words_of(code),
+        }
+        for code, count in counts.items()
+    ]
+
+
+def _words_of(code: str) -> str:
+    """Return what a code means; one that this Shipdrop does not know is its own word."""
+    return Code[code].what if code in Code.__members__ else code

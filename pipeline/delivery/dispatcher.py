@@ -19,13 +19,13 @@ from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt
 from pipeline.core.shipment import DeliveryResult, Shipment, Shut
+from pipeline.delivery.chunk_rows import doubtful, untouched
 from pipeline.delivery.context import ChunkContext, Tools
 from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.mass_refusal import HeldResults
 from pipeline.delivery.prefetch import PrefetchBuffer
 from pipeline.delivery.reconcile import proof_from
-from pipeline.delivery.row_outcomes import doubtful, untouched
 from pipeline.delivery.send_chunk import ChunkSender
 from pipeline.storage.ledger import SqlLedger
 

@@ -2,7 +2,7 @@
 
 A chunk refused whole is halved until its bad rows stand alone. When *every* chunk is refused alike
 it is not the rows, and failing file after file row by row would be wrong: at a start, and just as
-well in the afternoon of a day that began well (decision 11). So what counts is what the API has
+well in the afternoon of a day that began well. So what counts is what the API has
 taken *since*: each success clears the API, and what was refused before it was the rows.
 
 One chunk is halved to its last row; of those that are refused after it a few rows are sent alone,
@@ -20,9 +20,9 @@ from msgspec.structs import replace
 
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt
 from pipeline.core.shipment import Shut
+from pipeline.delivery.chunk_rows import untouched
 from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import Limiter
-from pipeline.delivery.row_outcomes import untouched
 
 _ENOUGH = 3
 """Chunks refused alike, and with nothing taken between, that make a hold."""

@@ -12,10 +12,10 @@ from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.ports import Chunk
 from pipeline.core.shipment import Before, Earlier
 from pipeline.delivery.api.order_info import Reached
+from pipeline.delivery.chunk_rows import Positions, RowOutcomes
 from pipeline.delivery.context import Tools
 from pipeline.delivery.limiter import SendingHeld
 from pipeline.delivery.policy import DeliveryPolicy
-from pipeline.delivery.row_outcomes import Positions, RowOutcomes
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
@@ -172,7 +172,7 @@ class Reconciler:
         """Return what a row may take its order's earlier milestone for: accepted, failed or open.
 
         Unknown keeps the later one waiting (hazards.md B), but not for ever: where the order's
-        state fits either, asking will never tell, and the API decides (decision 26). Should it
+        state fits either, asking will never tell, and the API decides. Should it
         refuse, that says as much of the earlier step as of this one: it waits again.
         """
         unknown = before.outcome is Outcome.UNKNOWN

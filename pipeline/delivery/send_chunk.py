@@ -1,7 +1,7 @@
 """Send one chunk, try it again, ask about it, until each row has an outcome.
 
-What the API refuses as a whole is halved until the bad rows stand alone (decision 11); what was
-lost on the way is asked about first (decision 5). Nothing here writes: the result is a value.
+What the API refuses as a whole is halved until the bad rows stand alone; what was
+lost on the way is asked about first. Nothing here writes: the result is a value.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,11 +16,11 @@ from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
 from pipeline.core.shipment import Earlier
 from pipeline.delivery.api.response_errors import Refusal
 from pipeline.delivery.api.status_response import Answer, Meaning, parse_status_response
+from pipeline.delivery.chunk_rows import Positions, RowOutcomes
 from pipeline.delivery.context import ChunkContext, Tools
 from pipeline.delivery.limiter import SendingHeld
 from pipeline.delivery.reconcile import Reconciler, proof_from
 from pipeline.delivery.retry import GaveUp, RetryPolicy
-from pipeline.delivery.row_outcomes import Positions, RowOutcomes
 
 __all__ = ["ChunkSender", "Tools"]
 

@@ -11,10 +11,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.errors import DropChanged, StorageError, attempt
+from pipeline.core.file_names import RECEIVED, as_text, file_name
 from pipeline.core.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
 from pipeline.core.ports import Arrival, Clock
 from pipeline.core.summary import SCHEMA, json_text, utc_text
-from pipeline.storage.file_names import RECEIVED, as_text, file_name
 from pipeline.storage.late_notes import Back, LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, inode_of

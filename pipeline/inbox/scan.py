@@ -11,9 +11,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from pipeline.core.file_names import may_be_renamed
 from pipeline.core.model import ReadyFile
 from pipeline.inbox.done_marker import read_marker, what_differs, what_is_marked
-from pipeline.storage.file_names import may_be_renamed
 from pipeline.storage.file_systems import Mount, Writer
 from pipeline.storage.listing import (
     Entry,

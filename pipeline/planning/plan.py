@@ -22,7 +22,13 @@ from pipeline.planning.earlier_files import (
     held_by_earlier_files,
 )
 from pipeline.planning.order_history_rules import Known, bits_of, contradicts, to_wait_for
-from pipeline.planning.parcels import ParcelRows, Siblings, open_parcels, superseded, taken_back
+from pipeline.planning.parcels_of_orders import (
+    ParcelRows,
+    Siblings,
+    open_parcels,
+    superseded,
+    taken_back,
+)
 from pipeline.planning.sendable_rows import (
     NO_TIME,
     WIDTH,

@@ -8,12 +8,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.columns import PREPARED
 from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Disposition, DropState
+from pipeline.core.row_columns import PREPARED
 from pipeline.planning.earlier_files import ParcelColumns
-from pipeline.planning.parcels import siblings
+from pipeline.planning.parcels_of_orders import siblings
 from pipeline.planning.plan import NO_TIME, PlanInput
 from pipeline.planning.sendable_rows import Orders
 from pipeline.storage.spool import Spool

@@ -14,6 +14,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.core import file_names
 from pipeline.core.closed_drop import Closed, Rest
 from pipeline.core.errors import DropRefused, StorageError, attempt
 from pipeline.core.model import CHANGED, LAST_REPORT, Drop, DropState
@@ -22,7 +23,6 @@ from pipeline.reporting import write
 from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
 from pipeline.reporting.rows import Report, gathered
-from pipeline.storage import file_names
 from pipeline.storage.claim_files import Since, digest_of
 from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.core.columns import RESULT
 from pipeline.core.model import ResultBlock
+from pipeline.core.row_columns import RESULT
 from pipeline.reporting.csv_format import csv_cell, csv_cells, csv_header, csv_pieces
 
 #: The columns in their order; new ones are only ever added at the end (outside contract).

@@ -14,10 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.chunk_columns import ChunkEnds
-from pipeline.core.columns import RESULT
 from pipeline.core.free_text import joined
 from pipeline.core.model import Disposition, ResultBlock
 from pipeline.core.ports import Chunk, ChunkState, Verdict
+from pipeline.core.row_columns import RESULT
 from pipeline.core.settled import OUTCOMES, PLANNED, Remark, Remarks, Settled
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome

@@ -10,12 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused
-from pipeline.core.model import TIDIED, Block, Drop, Notice, ResultBlock, group_notices
-from pipeline.reporting.refused_txt import refusal_text
-from pipeline.reporting.rejects_csv import rejects_csv
-from pipeline.reporting.rows import Again, Report, results_pieces
-from pipeline.reporting.summary_json import SummaryFacts, summary_bytes, summary_object
-from pipeline.storage.file_names import (
+from pipeline.core.file_names import (
     REFUSED,
     REJECTS,
     REJECTS_TWIN,
@@ -23,6 +18,11 @@ from pipeline.storage.file_names import (
     SUMMARY,
     file_name,
 )
+from pipeline.core.model import TIDIED, Block, Drop, Notice, ResultBlock, group_notices
+from pipeline.reporting.refused_txt import refusal_text
+from pipeline.reporting.rejects_csv import rejects_csv
+from pipeline.reporting.rows import Again, Report, results_pieces
+from pipeline.reporting.summary_json import SummaryFacts, summary_bytes, summary_object
 from pipeline.storage.root_folders import Folders
 from pipeline.validation.rejects_file import is_rejects_header, references
 from schemas.codes import ERRORS, Code

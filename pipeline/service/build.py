@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.closed_drop import Closed
 from pipeline.inbox.late_files import Latecomers
-from pipeline.inbox.problems import Problems
 from pipeline.service.health import HealthMonitor
 from pipeline.service.health_file import HealthFileWriter
 from pipeline.service.intake import Intake
 from pipeline.service.late_writes import LateWrites
 from pipeline.service.loop import Service
+from pipeline.service.problems import Problems
 from pipeline.service.scan_timer import Pace
 from pipeline.service.wiring import Site
 

@@ -16,10 +16,10 @@ from pipeline.core.closed_drop import Cause
 from pipeline.core.errors import ShipdropError
 from pipeline.core.model import stamp
 from pipeline.core.ports import Clock
-from pipeline.delivery.metrics import CallCount
+from pipeline.delivery.call_count import CallCount
 from pipeline.inbox.late_files import as_dicts
-from pipeline.inbox.problems import Problems
 from pipeline.service.health_file import Calls, HealthFile, has_scanned, is_fresh
+from pipeline.service.problems import Problems
 from pipeline.storage.ledger.cluster_status import cluster_status
 from pipeline.storage.listing import list_inbox
 

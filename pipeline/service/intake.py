@@ -14,9 +14,9 @@ from pipeline.core.ports import Clock, DropConsumer
 from pipeline.inbox.arrival_order import by_arrival
 from pipeline.inbox.claim import Claimed, Claimer
 from pipeline.inbox.late_files import Late, Latecomers
-from pipeline.inbox.problems import Problems
 from pipeline.inbox.scan import Inbox, Scan, WaitCause, Waiting
 from pipeline.service.late_writes import LateWrites
+from pipeline.service.problems import Problems
 from pipeline.storage.root_folders import Folders
 from schemas.courier import Profile
 from schemas.display import shown

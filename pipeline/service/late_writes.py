@@ -11,11 +11,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
+from pipeline.core.file_names import SUMMARY, file_name
 from pipeline.core.model import CHANGED, TIDIED, Drop
 from pipeline.core.ports import Clock
 from pipeline.reporting.summary_json import summary_bytes, with_changed_file
 from pipeline.storage.claim_files import digest_of
-from pipeline.storage.file_names import SUMMARY, file_name
 from pipeline.storage.file_systems import Writer
 from pipeline.storage.late_notes import Back, LateNotes
 from pipeline.storage.ledger import SqlLedger

@@ -15,12 +15,12 @@ from pipeline.core.errors import LedgerLost, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock
 from pipeline.inbox.claim import Claimer
-from pipeline.inbox.problems import Problems
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.reporting.close_drop import Closer
 from pipeline.service.intake import Intake
 from pipeline.service.planner import Planner
 from pipeline.service.planning_queue import Event
+from pipeline.service.problems import Problems
 from pipeline.service.requests import Requests
 from pipeline.service.retention import Retention
 from pipeline.service.run_outcome import RunOutcome, rows_for_a_person

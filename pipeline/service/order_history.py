@@ -7,14 +7,14 @@ from typing import Any
 
 import orjson
 
+from pipeline.core import file_names
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import StorageError
+from pipeline.core.file_names import one_component
 from pipeline.core.formula_guard import unguard_cell
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkState, Receipt, Sighting
 from pipeline.service.wiring import Site
-from pipeline.storage import file_names
-from pipeline.storage.file_names import one_component
 from schemas.vocabulary import Milestone, Outcome
 
 _CALLS = {"put": "sent", "ask": "asked"}

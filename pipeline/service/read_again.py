@@ -8,10 +8,10 @@ from typing import Final
 import structlog
 
 from pipeline.core.errors import UsageError
+from pipeline.core.file_names import as_text
 from pipeline.core.model import DropState, stamp
 from pipeline.core.ports import DropLine
 from pipeline.service.wiring import Site
-from pipeline.storage.file_names import as_text
 from pipeline.storage.root_folders import place_of
 
 log = structlog.get_logger(__name__)

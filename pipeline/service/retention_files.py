@@ -13,8 +13,8 @@ from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
+from pipeline.core import file_names
 from pipeline.core.model import DropState
-from pipeline.storage import file_names
 from pipeline.storage.durable_files import storing
 from pipeline.storage.ledger.backup import Reported
 from pipeline.storage.outbox import Outbox

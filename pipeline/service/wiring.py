@@ -1,6 +1,6 @@
 """The one place that builds the parts of a root and hands them over.
 
-A part is loaded by the property that builds it: commands load only their own (decision 38).
+A part is loaded by the property that builds it: commands load only their own.
 """
 
 import random
@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct, field
 
 from pipeline.core.errors import LedgerLost, SettingsError, UsageError
+from pipeline.core.file_names import DropIds
 from pipeline.core.model import Drop, Limits
 from pipeline.core.ports import Presence, SystemClock
-from pipeline.delivery.metrics import CallCount
+from pipeline.delivery.call_count import CallCount
 from pipeline.delivery.thread import DeliveryThread
 from pipeline.inbox.claim import Claimer
 from pipeline.inbox.scan import Inbox
@@ -24,13 +25,12 @@ from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.reading.process import Readers
 from pipeline.reading.process.child_process import Child
 from pipeline.reading.process.protocol import MB, ReadingRules
+from pipeline.service.api_access import api_maker, credentials_of, policy_of
 from pipeline.service.health_file import LATENCY_BOUNDS, HealthFile, read_health_file
 from pipeline.service.retention import Keep, Retention
 from pipeline.service.retention_files import RetentionFiles, SweptFile
-from pipeline.service.sending import api_maker, credentials_of, policy_of
 from pipeline.service.settings import Settings
 from pipeline.storage.courier_profiles import LiveProfiles
-from pipeline.storage.file_names import DropIds
 from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders

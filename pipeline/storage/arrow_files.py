@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.core.columns import PREPARED
 from pipeline.core.model import Block, PreparedBlock
+from pipeline.core.row_columns import PREPARED
 from pipeline.storage.attempt_counter import in_spool
 
 _EXTRA = pa.field("extra", pa.list_(pa.string()))

@@ -1,7 +1,7 @@
 """Count tries of reading and planning a file that did not end: a byte each in its spool.
 
 It is not for the ledger: a try that ends the process must be counted before it begins, and costs a
-byte here instead of a commit (decision 8).
+byte here instead of a commit.
 """
 
 import os

@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipeline.core.errors import DropChanged, Fenced
+from pipeline.core.file_names import as_text, one_component
 from pipeline.core.model import MTIME, Drop, ReadyFile
 from pipeline.core.ports import Presence
 from pipeline.storage.durable_files import (
@@ -27,7 +28,6 @@ from pipeline.storage.durable_files import (
     sync_directory,
     temporary_in,
 )
-from pipeline.storage.file_names import as_text, one_component
 from pipeline.storage.file_systems import Mount, Writer, writer_of
 from pipeline.storage.listing import identity_of, open_regular
 from schemas.display import shown

@@ -3,7 +3,7 @@
 The ledger marks more chunks than are in flight, and after a kill nobody could tell which of them
 had left. The byte costs a microsecond and no commit; it is not synced, for it need only outlive the
 process. So it is believed only in the file it was written to (not in a copy, or what a backup gave
-back) and while the same kernel runs (decision 51).
+back) and while the same kernel runs.
 """
 
 import os

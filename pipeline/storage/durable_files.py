@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.core.errors import DropChanged, StorageError
-from pipeline.storage.file_names import numbered
+from pipeline.core.file_names import numbered
 from pipeline.storage.listing import identity_of, open_regular
 from schemas.display import shown
 

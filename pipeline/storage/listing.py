@@ -15,7 +15,7 @@ from typing import IO
 from msgspec import Struct, field
 
 from pipeline.core.errors import StorageError
-from pipeline.storage.file_names import ignored_because, is_text
+from pipeline.core.file_names import ignored_because, is_text
 from pipeline.storage.file_systems import Writer, writer_of
 from schemas.display import shown
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from pipeline.core.file_names import one_component
 from pipeline.core.ports import Presence
 from pipeline.storage.durable_files import make_directory, replace_with, storing, sync_directory
-from pipeline.storage.file_names import one_component
 from pipeline.storage.file_systems import Mount
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from pipeline.core.errors import StorageError, UsageError
+from pipeline.core.file_names import ignored_because, one_component
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Presence
 from pipeline.storage.claim_files import Claims, Digest
@@ -28,7 +29,6 @@ from pipeline.storage.durable_files import (
     sync_directory,
     temporary_in,
 )
-from pipeline.storage.file_names import ignored_because, one_component
 from pipeline.storage.listing import is_courier_folder, open_regular
 from pipeline.storage.outbox import Outbox
 from schemas.display import shown

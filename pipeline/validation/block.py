@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.columns import PREPARED
 from pipeline.core.errors import attempt
 from pipeline.core.findings import Finding, labels, messages, notices
 from pipeline.core.free_text import joined, json_member
 from pipeline.core.model import Block, Disposition, PreparedBlock
+from pipeline.core.row_columns import PREPARED
 from pipeline.validation.canonical import Canonical, Evidence, normalise
 from pipeline.validation.columns import ColumnMap, check_ids, check_twins
 from pipeline.validation.date_columns import local_dates
@@ -25,9 +25,9 @@ from schemas.courier import Profile
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import Judgement, Rows, Rule, judge
 from schemas.parcels import Said, said_of
+from schemas.sentences import Place
 from schemas.update import META_KEYS
 from schemas.vocabulary import DELIVERY_DATES, Milestone, Role
-from schemas.words import Place
 
 
 class Wanted(Struct, frozen=True, kw_only=True, eq=False):

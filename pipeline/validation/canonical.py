@@ -66,7 +66,7 @@ class Records(Struct, frozen=True, kw_only=True):
 
 
 Evidence = Cells | Records
-"""Sources of a fact, of which ``schemas.words`` makes its sentences."""
+"""Sources of a fact, of which ``schemas.sentences`` makes its sentences."""
 
 
 class Canonical(Struct, frozen=True, kw_only=True):

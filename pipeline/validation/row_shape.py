@@ -12,8 +12,8 @@ from pipeline.validation.columns import ColumnMap
 from schemas.courier import Profile
 from schemas.headings import reads_as_footer
 from schemas.manifest import Fact, Shape
+from schemas.sentences import RowShape
 from schemas.vocabulary import CELL_ERRORS, EMPTY_SURPLUS, CellKind, Role
-from schemas.words import RowShape
 
 Mask = npt.NDArray[np.bool_]
 

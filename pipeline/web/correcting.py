@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from pipeline.core.file_names import stem_of
 from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
 from pipeline.reporting.rejects_csv import LEADING
 from pipeline.storage.durable_files import storing
-from pipeline.storage.file_names import stem_of
 from pipeline.web.drafts import Draft, Rule
 from pipeline.web.faults import Rejects
 from schemas.parcels import CONFIRMED, HELD_AS, TO_CONFIRM

@@ -7,10 +7,10 @@ from typing import Any, Final
 import numpy as np
 from msgspec import Struct
 
+from pipeline.core import file_names
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
 from pipeline.service.wiring import Site
-from pipeline.storage import file_names
 from pipeline.web.sheets import SheetFile, SheetFiles
 from pipeline.web.words import Progress
 from schemas.vocabulary import Outcome

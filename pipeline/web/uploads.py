@@ -16,11 +16,11 @@ import msgspec
 import orjson
 from msgspec import Struct
 
+from pipeline.core.file_names import NAME_BYTES
 from pipeline.core.model import stamp
 from pipeline.core.ports import DropLine
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import replace_with, storing
-from pipeline.storage.file_names import NAME_BYTES
 
 _FOLDER: Final = "uploads"
 _LONGEST_NOTE: Final = 1000

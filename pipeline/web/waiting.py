@@ -6,9 +6,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from pipeline.core.file_names import as_text
 from pipeline.service.health import Health
 from pipeline.service.wiring import Site
-from pipeline.storage.file_names import as_text
 from pipeline.storage.listing import Entry, list_inbox
 
 #: Seconds after which a file that is not taken is worth a word.

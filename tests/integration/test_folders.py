@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 
 from pipeline.core.errors import DropChanged, Fenced, StorageError, UsageError
+from pipeline.core.file_names import as_text
 from pipeline.core.model import ReadyFile
 from pipeline.inbox.scan import Inbox
 from pipeline.storage.durable_files import storing
-from pipeline.storage.file_names import as_text
 from pipeline.storage.root_folders import Folders, PutAway
 from tests.scratch import elsewhere
 

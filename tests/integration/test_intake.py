@@ -10,14 +10,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from pipeline.core.errors import StorageError
+from pipeline.core.file_names import DropIds
 from pipeline.inbox.claim import Claimer
 from pipeline.inbox.late_files import Latecomers
-from pipeline.inbox.problems import Problems
 from pipeline.inbox.scan import Inbox
 from pipeline.inbox.watcher import Watcher
 from pipeline.service.intake import Intake
 from pipeline.service.late_writes import LateWrites
-from pipeline.storage.file_names import DropIds
+from pipeline.service.problems import Problems
 from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders

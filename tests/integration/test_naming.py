@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import UsageError
-from pipeline.storage.file_names import DropIds, ignored_because, numbered, one_component, stem_of
+from pipeline.core.file_names import DropIds, ignored_because, numbered, one_component, stem_of
 from schemas.display import shown
 from tests.fakes.manual_clock import ManualClock
 

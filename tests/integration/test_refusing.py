@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.core.errors import DropRefused
+from pipeline.core.file_names import REJECTS, REJECTS_TWIN, RESULTS, file_name
 from pipeline.service.settings import Settings
 from pipeline.service.wiring import Site
-from pipeline.storage.file_names import REJECTS, REJECTS_TWIN, RESULTS, file_name
 from schemas.codes import Code
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.core.columns import PREPARED
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Block, PreparedBlock
+from pipeline.core.row_columns import PREPARED
 from pipeline.storage.spool import Spool
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.errors import Held, Transient
 from pipeline.core.ports import Reply
-from pipeline.delivery.metrics import CallCount, Metered
+from pipeline.delivery.call_count import CallCount, Metered
 
 
 class Api:

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from pipeline.core.columns import RESULT
 from pipeline.core.model import ResultBlock
+from pipeline.core.row_columns import RESULT
 from pipeline.reporting.write import corrections
 from schemas.vocabulary import Outcome
 

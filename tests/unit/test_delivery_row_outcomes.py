@@ -8,9 +8,9 @@ import pytest
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.delivery.api.response_errors import Refusal
+from pipeline.delivery.chunk_rows import RowOutcomes, untouched
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.reconcile import proof_from
-from pipeline.delivery.row_outcomes import RowOutcomes, untouched
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 

@@ -11,8 +11,8 @@ import xlsxwriter
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipeline.core.columns import RESULT
 from pipeline.core.model import Limits, ReadTally, ResultBlock
+from pipeline.core.row_columns import RESULT
 from pipeline.reading.open_manifest import read_manifest
 from pipeline.reporting.rejects_csv import LEADING, rejects_csv
 from pipeline.reporting.rejects_xlsx import rejects_xlsx

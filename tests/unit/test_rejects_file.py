@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.core.columns import RESULT
 from pipeline.core.model import Block, ResultBlock, RowFacts
+from pipeline.core.row_columns import RESULT
 from pipeline.reporting.rejects_csv import rejects_csv
 from pipeline.validation.rejects_file import (
     ROWS_SHEET,

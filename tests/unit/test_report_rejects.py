@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.columns import RESULT
 from pipeline.core.formula_guard import unguard_cell
 from pipeline.core.model import ResultBlock
+from pipeline.core.row_columns import RESULT
 from pipeline.reporting.rejects_csv import Columns, rejects_csv
 
 OUTCOMES = ("accepted", "duplicate", "ignored", "rejected", "failed", "unknown", "unsent")

@@ -11,8 +11,8 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 from python_calamine import CalamineWorkbook
 
-from pipeline.core.columns import RESULT
 from pipeline.core.model import ResultBlock
+from pipeline.core.row_columns import RESULT
 from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.rejects_xlsx import rejects_xlsx
 

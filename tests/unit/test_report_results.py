@@ -8,9 +8,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.columns import RESULT
 from pipeline.core.formula_guard import unguard_cell
 from pipeline.core.model import ResultBlock
+from pipeline.core.row_columns import RESULT
 from pipeline.reporting.csv_format import csv_cell
 from pipeline.reporting.results_csv import COLUMNS, Part, results_header, results_lines
 

@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.core.columns import PREPARED
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Chunk, ChunkState, Verdict
-from pipeline.delivery.row_outcomes import untouched
+from pipeline.core.row_columns import PREPARED
+from pipeline.delivery.chunk_rows import untouched
 from pipeline.reporting.row_outcomes import (
     OUTCOMES,
     PLANNED,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.columns import PREPARED
 from pipeline.core.model import Disposition
+from pipeline.core.row_columns import PREPARED
 from schemas.profile import builtin_profiles
 from schemas.update import META_KEYS
 from schemas.vocabulary import CellKind, Milestone

@@ -7,7 +7,7 @@ import pytest
 from pipeline.cluster.lease import Lease
 from pipeline.core.errors import Fenced, Held
 from pipeline.core.ports import Reply
-from pipeline.service.sending import PresentApi
+from pipeline.service.api_access import PresentApi
 
 
 class CountingApi:

@@ -41,7 +41,7 @@ class ReqwestTransport(httpx.AsyncBaseTransport):
     One request is written once: no second try, no redirect, no cookie. httpx.ConnectError,
     ConnectTimeout and LocalProtocolError mean that nothing has left; any other TransportError that
     the request may have been read. A call whose time is up is closed; one that is cancelled goes on
-    unheard until then (decision 41).
+    unheard until then.
 
     Args:
         base_url: Where requests go; without https here or in ``proxy`` none can go to https.
@@ -199,7 +199,7 @@ def _headers_of(headers: HeaderMap) -> list[tuple[str, str]]:
 def _truthful(error: PyreqwestError) -> httpx.TransportError:
     """Return the httpx error that tells whether anything may have left, with a short reason.
 
-    The library's class does not tell: a lost answer is a ConnectError there as well (decision 41).
+    The library's class does not tell: a lost answer is a ConnectError there as well.
     """
     causes = error.details["causes"] or [] if isinstance(error, RequestError) else []
     words = [cause["message"] for cause in causes[1:]]  # the first has the whole address

@@ -5,7 +5,7 @@ sectors that comes back to itself until memory ends, and asks at once for the ro
 a sector far beyond the file would need. No answer to that is an error it could catch, so all of it
 is looked at before. A library for the format (olefile) does not do that: it reads as far as a
 stream's length goes, does not look where its chain ends, and does not see entries that hang in no
-folder, which the native reader goes by (decision 42).
+folder, which the native reader goes by.
 """
 
 import struct

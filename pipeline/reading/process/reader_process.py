@@ -23,7 +23,7 @@ from pipeline.core.errors import (
 )
 from pipeline.core.file_facts import Facts, Source
 from pipeline.reading.process.child_process import Child, ChildGone
-from pipeline.reading.process.limits import Watch, not_startable, not_started, too_large, too_long
+from pipeline.reading.process.cost import Watch, not_startable, not_started, too_large, too_long
 from pipeline.reading.process.protocol import (
     MB,
     Job,

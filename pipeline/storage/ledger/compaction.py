@@ -14,6 +14,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from pipeline.core.model import TIDIED, DropState
+from pipeline.core.summary import tidied
 from pipeline.storage.ledger.drops import Drops
 from pipeline.storage.ledger.tables import (
     accepted,
@@ -24,7 +25,6 @@ from pipeline.storage.ledger.tables import (
     receipts,
     verdicts,
 )
-from pipeline.storage.ledger.tidied import tidied
 from schemas.vocabulary import Outcome
 
 _LINES_PER_STEP = 5_000

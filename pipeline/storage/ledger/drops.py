@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.model import AGAIN, TIDIED, Drop, DropState
 from pipeline.core.ports import FOR_A_PERSON, Arrival
+from pipeline.core.summary import summary_left
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.tables import beginnings, drops, lines, unfrozen
-from pipeline.storage.ledger.tidied import summary_left
 
 _COUNTED = ("need", "to_do", "rows")
 _TIMES = ("received_at", "started_at", "finished_at")

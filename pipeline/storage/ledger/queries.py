@@ -21,11 +21,11 @@ from pipeline.core.ports import (
     Sighting,
     Verdict,
 )
+from pipeline.core.summary import summary_left
 from pipeline.storage.ledger.chunk_store import chunk_from, receipt_from, verdict_from
 from pipeline.storage.ledger.database import MARK, Database, escaped
 from pipeline.storage.ledger.drops import drop_from
 from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, receipts, verdicts
-from pipeline.storage.ledger.tidied import summary_left
 
 _OPEN = [state.value for state in DropState if not state.closed]
 _SUMMARY = drops.c.facts["summary"]

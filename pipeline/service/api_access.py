@@ -10,7 +10,7 @@ from pipeline.core.errors import Fenced, Held, SettingsError
 from pipeline.core.ports import Clock, Presence, Reply, StatusApi
 from pipeline.delivery.api.auth import Credentials
 from pipeline.delivery.api.transport import proxy_for
-from pipeline.delivery.metrics import CallCount, Metered
+from pipeline.delivery.call_count import CallCount, Metered, Wrapped
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.service.settings import ApiSettings
 from pipeline.storage.ledger import SqlLedger
@@ -88,11 +88,11 @@ def credentials_of(api: ApiSettings, root: Path) -> Credentials:
     return credentials
 
 
-class PresentApi:
+class PresentApi(Wrapped):
     """Implements ``ports.StatusApi`` over another; a call after the worker's time raises Held."""
 
     def __init__(self, api: StatusApi, presence: Presence) -> None:
-        self._api = api
+        super().__init__(api)
         self._presence = presence
 
     async def put_status(self, body: bytes) -> Reply:
@@ -104,19 +104,6 @@ class PresentApi:
         """Ask."""
         self._still_here()
         return await self._api.order_info(order_id)
-
-    @property
-    def token_generation(self) -> int:
-        """See ``StatusApi``."""
-        return self._api.token_generation
-
-    async def renew_token(self, generation: int) -> bool:
-        """See ``StatusApi``."""
-        return await self._api.renew_token(generation)
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        await self._api.close()
 
     def _still_here(self) -> None:
         try:

@@ -12,9 +12,11 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
 from pipeline.core.errors import UsageError
+from pipeline.core.model import Drop
+from pipeline.core.ports import DropLine
 from schemas.display import quoted
 
 STEM_BYTES = 150
@@ -222,18 +224,6 @@ REPORTS: Final[Mapping[str, str]] = {
 """A report, as the summary calls it → the end of its name."""
 
 
-class Named(Protocol):
-    """A drop, as far as the names of its files need it."""
-
-    @property
-    def drop_id(self) -> str:
-        """Return its id."""
-
-    @property
-    def source_file(self) -> str:
-        """Return the name it was dropped under."""
-
-
-def file_name(drop: Named, kind: str) -> str:
+def file_name(drop: Drop | DropLine, kind: str) -> str:
     """Return ``<stem>__<id>.<kind>``, as the contract names what lies in the outbox."""
     return f"{stem_of(drop.source_file)}__{drop.drop_id}.{kind}"

@@ -27,21 +27,11 @@ class CallCount:
         self.seconds += seconds
 
 
-class Metered:
-    """Implements ``ports.StatusApi`` around another one, and counts its calls."""
+class Wrapped:
+    """Passes on to another ``ports.StatusApi`` what is no call about orders."""
 
-    def __init__(self, api: StatusApi, count: CallCount, *, monotonic: Callable[[], float]) -> None:
+    def __init__(self, api: StatusApi) -> None:
         self._api = api
-        self._count = count
-        self._monotonic = monotonic
-
-    async def put_status(self, body: bytes) -> Reply:
-        """See ``StatusApi``."""
-        return await self._timed(self._api.put_status(body))
-
-    async def order_info(self, order_id: str) -> Reply:
-        """See ``StatusApi``."""
-        return await self._timed(self._api.order_info(order_id))
 
     @property
     def token_generation(self) -> int:
@@ -55,6 +45,23 @@ class Metered:
     async def close(self) -> None:
         """See ``StatusApi``."""
         await self._api.close()
+
+
+class Metered(Wrapped):
+    """Implements ``ports.StatusApi`` around another one, and counts its calls."""
+
+    def __init__(self, api: StatusApi, count: CallCount, *, monotonic: Callable[[], float]) -> None:
+        super().__init__(api)
+        self._count = count
+        self._monotonic = monotonic
+
+    async def put_status(self, body: bytes) -> Reply:
+        """See ``StatusApi``."""
+        return await self._timed(self._api.put_status(body))
+
+    async def order_info(self, order_id: str) -> Reply:
+        """See ``StatusApi``."""
+        return await self._timed(self._api.order_info(order_id))
 
     async def _timed(self, call: Awaitable[Reply]) -> Reply:
         began, status = self._monotonic(), "no answer"
