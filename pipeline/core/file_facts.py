@@ -31,7 +31,7 @@ class Source(Struct, frozen=True, kw_only=True):
 class SheetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One sheet as it was read: ``roles`` maps a role to its column's index.
 
-    ``matched``: role → how its heading was recognised (``validation.columns.Match``); ``unused``: the headings
+    ``matched``: role → how its heading was recognised (``columns.Match``); ``unused``: the headings
     that stand for nothing. ``heard``: what else said something of the rows, as messages name it
     (``the column "Leg"``) → what about: ``direction`` or ``status``.
     """

@@ -197,7 +197,7 @@ class PreparedBlock(Struct, frozen=True, kw_only=True):
 
 
 class ResultBlock(Struct, frozen=True, kw_only=True):
-    """A block with the outcome of each of its rows; ``table`` has the schema ``row_columns.RESULT``.
+    """A block with the outcome of each of its rows; ``table`` has the columns ``RESULT``.
 
     ``cells`` and ``extra`` are the original text, as in ``Block``, for the rejects file.
     """
