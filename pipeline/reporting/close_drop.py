@@ -19,6 +19,15 @@ from pipeline.core.closed_drop import Closed, Rest
 from pipeline.core.errors import DropRefused, StorageError, attempt
 from pipeline.core.model import CHANGED, LAST_REPORT, Drop, DropState
 from pipeline.core.ports import FOR_A_PERSON, Clock
+from pipeline.core.row_keys import (
+    RowKey,
+    in_order,
+    key_from,
+    key_sheets,
+    keys_from,
+    row_key,
+    rows_named,
+)
 from pipeline.reporting import write
 from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
@@ -275,18 +284,20 @@ class Closer:
 
         Only those that need a person as before: a row that is understood now is like any other.
         """
-        drop, fixed, aside = noted.drop, set[int](), dict[int, Any]()
+        drop, fixed, aside = noted.drop, set[RowKey](), dict[RowKey, Any]()
         for drop_id in self._ledger.read_again_from(drop.sha256, drop.seq):
             earlier = self._ledger.find(drop_id)
-            fixed |= set(earlier.facts.get("fixed_rows", ()) if earlier else ())
-            aside |= {each[0]: each for each in (earlier.facts.get("aside", ()) if earlier else ())}
+            fixed |= keys_from(earlier.facts.get("fixed_rows", ()) if earlier else ())
+            put = earlier.facts.get("aside", ()) if earlier else ()
+            aside |= {key_from(each[0]): each[1:] for each in put}
         if not fixed and not aside:
             return noted, facts
-        fixed &= self._rows(drop, np.isin(settled.outcome, _CORRECTABLE))
+        fixed = rows_named(fixed, self._rows(drop, np.isin(settled.outcome, _CORRECTABLE)))
         left = self._rows(drop, np.isin(settled.outcome, _FOR_A_PERSON)) - fixed
+        still = {row: why for key, why in aside.items() for row in rows_named({key}, left)}
         facts |= {
-            "fixed_rows": sorted(fixed),
-            "aside": [each for row, each in sorted(aside.items()) if row in left],
+            "fixed_rows": in_order(fixed),
+            "aside": [[row, *still[row]] for row in in_order(still)],
         }
         if not fixed:
             return noted, facts
@@ -295,13 +306,14 @@ class Closer:
         write.summary_again(replace(drop, facts={**facts, "summary": summary}), self._folders)
         return replace(noted, summary=summary), facts
 
-    def _rows(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> set[int]:
-        """Return the numbers of these rows."""
-        spool, start, found = self._spools.of(drop), 0, set[int]()
-        for number in range(len(drop.facts["sheets"])):
+    def _rows(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> set[RowKey]:
+        """Return the keys of these rows."""
+        spool, start, found = self._spools.of(drop), 0, set[RowKey]()
+        for number, sheet in enumerate(key_sheets(drop.facts)):
             for batch in spool.blocks(number, ["row"]):
                 mine = wanted[start : start + batch.num_rows]
-                found |= set(batch.column(0).filter(pa.array(mine)).to_pylist())
+                rows = batch.column(0).filter(pa.array(mine)).to_pylist()
+                found |= {row_key(row, sheet) for row in rows}
                 start += batch.num_rows
         return found
 
@@ -358,7 +370,9 @@ class Closer:
         if self._spools.are_shared:
             spool.forget_others()
 
-    def _tell_parent(self, drop: Drop, parent_id: str, settled: Settled) -> list[tuple[int, int]]:
+    def _tell_parent(
+        self, drop: Drop, parent_id: str, settled: Settled
+    ) -> list[tuple[RowKey, RowKey]]:
         """Count in the parent's summary, for whoever sent it, what this corrected file mended.
 
         Return the rows that need a person there, not here: (row here, row in the parent).
@@ -366,17 +380,18 @@ class Closer:
         parent = self._ledger.find(parent_id)
         if parent is None:
             return []
-        found = write.corrections_in(self._report(drop, settled))
+        found = write.corrections_in(self._report(drop, settled), parent)
         self._mended(parent, found.fixed)
         return list(found.returned) if parent.state.closed else []
 
-    def _mended(self, parent: Drop, rows: Collection[int]) -> None:
+    def _mended(self, parent: Drop, rows: Collection[RowKey]) -> None:
         """Note the rows in the drop, and in the file that it corrects itself."""
         parent_id = parent.drop_id
-        returned = dict(parent.facts.get("returned", ()))
+        stored = parent.facts.get("returned", ())
+        returned = {key_from(here): key_from(there) for here, there in stored}
         above = self._ledger.find(parent.parent) if parent.parent and returned else None
         if above is not None:
-            self._mended(above, {returned[row] for row in rows if row in returned})
+            self._mended(above, {returned[row] for row in rows_named(rows, returned)})
         corrected = self._ledger.add_corrections(parent.seq, rows)
         # Another machine may add its own meanwhile: the last to write has to have seen all.
         while corrected is not None:

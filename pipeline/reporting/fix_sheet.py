@@ -203,7 +203,7 @@ def _right(code: str, text: str, known: Advice, statuses: Sequence[str]) -> str:
 
 
 def _cell(lines: Picked, place: int, pos: int) -> str:
-    column = lines.cells[place - len(LEADING)]
+    column = lines.cells[place - len(lines.leading)]
     return "" if column is None else str(column[pos].as_py())[:_LONGEST_VALUE]
 
 

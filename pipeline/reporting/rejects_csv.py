@@ -21,14 +21,18 @@ from pipeline.validation.rejects_file import (
     REJECT_DROP,
     REJECT_MESSAGE,
     REJECT_ROW,
+    REJECT_SHEET,
+    has_sheets,
     is_reject_column,
     is_rejects_header,
     references,
+    sheets_named,
 )
 from schemas.vocabulary import Outcome
 
-#: What stands before the original columns.
+#: What stands before the original columns; rows of several sheets have ``REJECT_SHEET`` besides.
 LEADING: Final = (REJECT_ROW, REJECT_CODES, REJECT_MESSAGE, REJECT_DROP)
+LEADING_WITH_SHEET: Final = (*LEADING, REJECT_SHEET)
 
 Columns = Mapping[tuple[str, ...], Mapping[str, int]]
 """For each header tuple of a file: role → index of its column, for the columns in use."""
@@ -43,30 +47,47 @@ class RejectsLayout(Struct, frozen=True, kw_only=True):
     ``names``: the original columns. ``places``: for each header tuple, the place of each of its
     columns in ``names``, None for a ``_reject`` column of an earlier round. ``surplus``: nameless
     columns at the end, for cells beyond the last header. ``rows``: lines of the file.
+    ``several``: the drop has several sheets; ``sheets``: the file names those of its rows, its own
+    or those of another drop.
     """
 
     names: tuple[str, ...]
     places: Mapping[tuple[str, ...], tuple[int | None, ...]]
     surplus: int
     rows: int
+    several: bool
+    sheets: bool
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        """Return our own columns."""
+        return LEADING_WITH_SHEET if self.sheets else LEADING
 
     @property
     def header(self) -> tuple[str, ...]:
         """Return every column of the file, in order."""
-        return (*LEADING, *self.names, *[""] * self.surplus)
+        return (*self.leading, *self.names, *[""] * self.surplus)
 
 
 class Picked(Struct, frozen=True, kw_only=True):
     """The lines one block adds. ``codes`` and ``message`` are empty for sound rows.
 
-    ``cells`` are the original columns in the layout's order, surplus last; None: all empty.
+    ``sheets``: None where the file does not name them. ``cells`` are the original columns in the
+    layout's order, surplus last; None: all empty.
     """
 
     rows: pa.Array
     drops: pa.Array
     codes: pa.Array
     message: pa.Array
+    sheets: pa.Array | None
     cells: tuple[pa.Array | None, ...]
+
+    @property
+    def leading(self) -> tuple[pa.Array, ...]:
+        """Return the values of our own columns, in their order."""
+        ours = (self.rows, self.codes, self.message, self.drops)
+        return ours if self.sheets is None else (*ours, self.sheets)
 
 
 def rejects_csv(
@@ -76,24 +97,25 @@ def rejects_csv(
     parent: str | None = None,
     whole_file: bool = False,
     columns: Columns | None = None,
+    several: bool = False,
 ) -> Iterator[bytes]:
     """Give the file piece by piece; nothing at all if no row belongs in it.
 
     Rows whose outcome is rejected or failed; with ``whole_file`` (``TOO_MANY_REJECTS``) every row
     but the ignored and duplicate ones, sound rows with empty codes. UTF-8 with a byte order mark,
     CRLF, text guarded against formulas. ``parent``: the drop that this one corrects; a row of it
-    that came from another drop still names that one. ``blocks`` is read twice; of an
+    that came from another drop still names that one. ``several``: the file has several sheets, so
+    that rows name theirs. ``blocks`` is read twice; of an
     iterator, which can be read once, the rows that are needed are kept in memory.
     """
     kept = replayable(blocks, whole_file=whole_file)
-    layout = lay_out(kept, whole_file=whole_file, columns=columns or {})
+    layout = lay_out(kept, whole_file=whole_file, columns=columns or {}, several=several)
     if not layout.rows:
         return
     yield csv_header(layout.header)
     for block in kept:
         if picked := pick(block, layout, (drop_id, parent), whole_file=whole_file):
-            texts = (picked.rows, picked.codes, picked.message, picked.drops)
-            leading = [csv_cells(each) for each in texts]
+            leading = [csv_cells(each) for each in picked.leading]
             cells = ["" if column is None else csv_cells(column) for column in picked.cells]
             yield csv_lines([*leading, *cells])
 
@@ -105,7 +127,9 @@ def replayable(blocks: Iterable[ResultBlock], *, whole_file: bool) -> Iterable[R
     return [_narrowed(block, _wanted(block, whole_file=whole_file)) for block in blocks]
 
 
-def lay_out(blocks: Iterable[ResultBlock], *, whole_file: bool, columns: Columns) -> RejectsLayout:
+def lay_out(
+    blocks: Iterable[ResultBlock], *, whole_file: bool, columns: Columns, several: bool
+) -> RejectsLayout:
     """Find the columns of the rejects file: those of the sheets that have a row in it."""
     names: dict[tuple[str, int], str] = {}
     order: dict[tuple[str, int], int] = {}
@@ -127,7 +151,14 @@ def lay_out(blocks: Iterable[ResultBlock], *, whole_file: bool, columns: Columns
                     order[key] = len(order)
                     names[key] = header
             places[block.headers] = tuple(None if key is None else order[key] for key in keys)
-    return RejectsLayout(names=tuple(names.values()), places=places, surplus=surplus, rows=rows)
+    return RejectsLayout(
+        names=tuple(names.values()),
+        places=places,
+        surplus=surplus,
+        rows=rows,
+        several=several,
+        sheets=several or any(is_rejects_header(each) and has_sheets(each) for each in places),
+    )
 
 
 def pick(
@@ -147,34 +178,41 @@ def pick(
     for place, column in zip(layout.places[block.headers], block.cells, strict=True):
         if place is not None:
             cells[place] = column
-    rows, drops = _origins(block, *drop)
+    own = block.sheet if layout.several else ""
+    rows, drops, sheets = _origins(block, *drop, own)
     return Picked(
         rows=rows,
         drops=drops,
         codes=pc.if_else(faulty, table.column("codes"), "").combine_chunks(),
         message=pc.if_else(faulty, table.column("message"), "").combine_chunks(),
+        sheets=sheets if layout.sheets else None,
         cells=(*cells, *_surplus(block, layout.surplus)),
     )
 
 
-def _origins(block: ResultBlock, drop_id: str, parent: str | None) -> tuple[pa.Array, pa.Array]:
-    """Return the record number and drop that each row names.
+def _origins(
+    block: ResultBlock, drop_id: str, parent: str | None, sheet: str
+) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Return the record number, drop and sheet that each row names.
 
     Rows of another drop than the parent were read as that drop's: they still belong to it.
     """
     rows = block.table.column("row").combine_chunks()
-    drops = pa.repeat(drop_id, len(rows))
     if parent is None or not is_rejects_header(block.headers):
-        return rows, drops
-    numbers = rows.to_numpy().astype(np.int32)
-    known = references(Block(rows=numbers, cells=block.cells), block.headers)
-    pairs = [
-        (row, drop_id) if each is None or each[0] == parent else (each[1], each[0])
-        for row, each in zip(rows.to_pylist(), known, strict=True)
+        return rows, pa.repeat(drop_id, len(rows)), pa.repeat(sheet, len(rows))
+    read = Block(rows=rows.to_numpy().astype(np.int32), cells=block.cells)
+    known = references(read, block.headers)
+    named = [
+        (row, drop_id, sheet) if each is None or each[0] == parent else (each[1], each[0], its)
+        for row, each, its in zip(
+            rows.to_pylist(), known, sheets_named(read, block.headers), strict=True
+        )
     ]
+    numbers, drops, sheets = zip(*named, strict=True)
     return (
-        pa.array([row for row, _ in pairs], rows.type),
-        pa.array([drop for _, drop in pairs], pa.string()),
+        pa.array(numbers, rows.type),
+        pa.array(drops, pa.string()),
+        pa.array(sheets, pa.string()),
     )
 
 

@@ -35,6 +35,7 @@ from pipeline.validation.rejects_file import (
     REJECT_DROP,
     REJECT_MESSAGE,
     REJECT_ROW,
+    REJECT_SHEET,
     ROWS_SHEET,
 )
 from schemas.codes import ERRORS
@@ -49,7 +50,13 @@ _LONGEST_CELL = 32_767
 _LONGEST_COMMENT = 600
 _CODES, _MESSAGE = LEADING.index(REJECT_CODES), LEADING.index(REJECT_MESSAGE)
 _WIDEST = 40
-_OURS: Final = {REJECT_ROW: 12, REJECT_CODES: 16, REJECT_MESSAGE: 44, REJECT_DROP: 14}
+_OURS: Final = {
+    REJECT_ROW: 12,
+    REJECT_CODES: 16,
+    REJECT_MESSAGE: 44,
+    REJECT_DROP: 14,
+    REJECT_SHEET: 14,
+}
 """Widths of our own columns: narrow, so that the cells to correct are in sight at once."""
 
 
@@ -73,6 +80,7 @@ def rejects_xlsx(
     advice: Mapping[str, Advice],
     statuses: Sequence[str] = (),
     whole_file: bool = False,
+    several: bool = False,
     max_comments: int = MAX_COMMENTS,
     max_cells: int = MAX_CELLS,
     scratch: str | None = None,
@@ -88,7 +96,7 @@ def rejects_xlsx(
     fix, and refers to the CSV file: half of the rows would look like all of them.
     """
     kept = replayable(blocks, whole_file=whole_file)
-    layout = lay_out(kept, whole_file=whole_file, columns=columns)
+    layout = lay_out(kept, whole_file=whole_file, columns=columns, several=several)
     if not layout.rows:
         return None
     cells = layout.rows * len(layout.header)
@@ -129,7 +137,7 @@ class _Rows:
         self.line = 0
         self.longest = [len(name) for name in layout.header]
         for place, name in enumerate(layout.header):
-            ours = place < len(LEADING)
+            ours = place < len(layout.leading)
             _write_text(
                 self.sheet, 0, place, name, self.formats.ours if ours else self.formats.header
             )
@@ -143,8 +151,7 @@ class _Rows:
         for lines, place_of in picked:
             empty = [""] * len(lines.rows)
             cells = [empty if each is None else each.to_pylist() for each in lines.cells]
-            ours = (lines.rows, lines.codes, lines.message, lines.drops)
-            leading = [each.to_pylist() for each in ours]
+            leading = [each.to_pylist() for each in lines.leading]
             for row, *texts in zip(*leading, *cells, strict=True):
                 self.line += 1
                 self._write_line((str(row), *texts), place_of)
@@ -158,7 +165,8 @@ class _Rows:
             if place in marks:
                 self._write_marked(place, text, marks[place], message=texts[2])
             elif text:
-                kind = self.formats.quiet if place < len(LEADING) else self.formats.text
+                ours = place < len(self.layout.leading)
+                kind = self.formats.quiet if ours else self.formats.text
                 kind = self.formats.wrapped if place == _MESSAGE else kind
                 _write_text(self.sheet, self.line, place, text, kind)
 
@@ -173,8 +181,9 @@ class _Rows:
 
     def finish(self, status_place: int | None, statuses: int) -> None:
         """Add the parts that depend on all lines: widths, the filter, the statuses' drop-down."""
+        names = self.layout.leading
         for place, longest in enumerate(self.longest):
-            ours = _OURS[LEADING[place]] if place < len(LEADING) else 0
+            ours = _OURS[names[place]] if place < len(names) else 0
             width = ours or min(_WIDEST, max(8, longest + 3))
             self.sheet.set_column(place, place, width, self.formats.text)
         self.sheet.autofilter(0, 0, self.line, len(self.layout.header) - 1)
@@ -221,7 +230,7 @@ def _places(headers: tuple[str, ...], layout: RejectsLayout, columns: Columns) -
     found: dict[str, int] = {}
     for role, index in columns.get(headers, {}).items():
         if (place := places[index]) is not None:
-            found[str(role)] = place + len(LEADING)
+            found[str(role)] = place + len(layout.leading)
     return found
 
 

@@ -71,6 +71,11 @@ class Report(Struct, frozen=True, kw_only=True):
                     start += part.num_rows
 
     @property
+    def several(self) -> bool:
+        """Return True when the file has several sheets: a row's number may be that of others."""
+        return len(self.facts["sheets"]) > 1
+
+    @property
     def role_columns(self) -> dict[tuple[str, ...], dict[str, int]]:
         """Return for each header of the file: role → index of its column."""
         return {tuple(sheet["headers"]): sheet["roles"] for sheet in self.facts["sheets"]}

@@ -1,7 +1,7 @@
 """Write the reports of a drop into the outbox: results, rejects and, last, the summary."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -19,12 +19,13 @@ from pipeline.core.file_names import (
     file_name,
 )
 from pipeline.core.model import TIDIED, Block, Drop, Notice, ResultBlock, group_notices
+from pipeline.core.row_keys import RowKey, key_sheets, row_key
 from pipeline.reporting.refused_txt import refusal_text
 from pipeline.reporting.rejects_csv import rejects_csv
 from pipeline.reporting.rows import Again, Report, results_pieces
 from pipeline.reporting.summary_json import SummaryFacts, summary_bytes, summary_object
 from pipeline.storage.root_folders import Folders
-from pipeline.validation.rejects_file import is_rejects_header, references
+from pipeline.validation.rejects_file import is_rejects_header, references, sheets_named
 from schemas.codes import ERRORS, Code
 from schemas.display import encodable
 from schemas.vocabulary import Outcome
@@ -34,34 +35,49 @@ _SOUND = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.IGNORED})
 
 
 class Corrections(Struct, frozen=True, kw_only=True):
-    """Record numbers of the parent's rows that came back, and of those that are now sound.
+    """The parent's rows that came back, and those of them that are now sound.
 
     ``returned``: those that are not, each as (its row here, its row in the parent).
     """
 
-    rows: frozenset[int]
-    fixed: frozenset[int]
-    returned: tuple[tuple[int, int], ...] = ()
+    rows: frozenset[RowKey]
+    fixed: frozenset[RowKey]
+    returned: tuple[tuple[RowKey, RowKey], ...] = ()
 
 
-def corrections(blocks: Iterable[ResultBlock], parent: str) -> Corrections:
-    """Look through a drop's rows for those that say they correct ``parent``."""
-    returned_rows: set[int] = set()
-    fixed: set[int] = set()
-    returned: list[tuple[int, int]] = []
+def corrections(
+    blocks: Iterable[ResultBlock],
+    parent: str,
+    *,
+    several: bool = False,
+    sheets: Collection[str] | None = None,
+) -> Corrections:
+    """Look through a drop's rows for those that say they correct ``parent``.
+
+    ``several``: the drop has several sheets. ``sheets``: those that keys of the parent's rows name;
+    a row that names another one is known by its number alone. None: any.
+    """
+    known_sheets = None if sheets is None else {row_key(0, each) for each in sheets}
+    returned_rows: set[RowKey] = set()
+    fixed: set[RowKey] = set()
+    returned: list[tuple[RowKey, RowKey]] = []
     for block in blocks:
         if not is_rejects_header(block.headers):
             continue
         rows = block.table.column("row").to_numpy().astype(np.int32)
-        known = references(Block(rows=rows, cells=block.cells), block.headers)
+        read = Block(rows=rows, cells=block.cells)
+        known, tabs = references(read, block.headers), sheets_named(read, block.headers)
         outcomes = block.table.column("outcome").to_pylist()
-        for row, reference, outcome in zip(rows.tolist(), known, outcomes, strict=True):
+        own = block.sheet if several else ""
+        for row, reference, tab, outcome in zip(rows.tolist(), known, tabs, outcomes, strict=True):
             if reference is not None and reference[0] == parent:
-                returned_rows.add(reference[1])
+                is_known = known_sheets is None or row_key(0, tab) in known_sheets
+                there = row_key(reference[1], tab if is_known else "")
+                returned_rows.add(there)
                 if outcome in _SOUND:
-                    fixed.add(reference[1])
+                    fixed.add(there)
                 elif outcome in _OPEN:
-                    returned.append((row, reference[1]))
+                    returned.append((row_key(row, own), there))
     return Corrections(
         rows=frozenset(returned_rows), fixed=frozenset(fixed), returned=tuple(returned)
     )
@@ -175,6 +191,7 @@ def _write_rejects(
         parent=drop.parent,
         whole_file=report.whole_file,
         columns=columns,
+        several=report.several,
     )
     first = next(iter(pieces), None) if _needs_person(report) else None
     if first is None:
@@ -193,6 +210,7 @@ def _write_rejects(
         advice=report.advice,
         statuses=report.statuses,
         whole_file=report.whole_file,
+        several=report.several,
         scratch=str(report.spool.folder),
     )
     if workbook is None:
@@ -270,9 +288,10 @@ def _corrections(report: Report) -> tuple[int, int] | None:
     return len(found.rows), len(found.fixed)
 
 
-def corrections_in(child: Report) -> Corrections:
+def corrections_in(child: Report, parent: Drop) -> Corrections:
     """Return the outcomes of the parent's rows in this drop of corrected rejects."""
-    return corrections(child.blocks(), child.drop.parent or "")
+    sheets = None if TIDIED in parent.facts else key_sheets(parent.facts)
+    return corrections(child.blocks(), parent.drop_id, several=child.several, sheets=sheets)
 
 
 def summary_again(parent: Drop, folders: Folders) -> None:

@@ -28,6 +28,7 @@ REJECT_ROW = "_reject_row"
 REJECT_CODES = "_reject_codes"
 REJECT_MESSAGE = "_reject_message"
 REJECT_DROP = "_reject_drop"
+REJECT_SHEET = "_reject_sheet"
 #: The sheet of the workbook we write. There a cell is as it was: nothing has been guarded.
 ROWS_SHEET = "Rows to correct"
 
@@ -124,6 +125,17 @@ def references(block: Block, headers: Sequence[str]) -> list[tuple[str, int] | N
         drop_id = drop.strip()
         found.append((drop_id, int(number[1])) if number and drop_id else None)
     return found
+
+
+def sheets_named(block: Block, headers: Sequence[str]) -> list[str]:
+    """Return for each row the sheet it was rejected from; "" where the file does not say."""
+    names = _column(block, headers, REJECT_SHEET)
+    return [""] * len(block) if names is None else names.to_pylist()
+
+
+def has_sheets(headers: Sequence[str]) -> bool:
+    """Say whether a rejects file that came back names the sheets of its rows."""
+    return REJECT_SHEET in {_plain(header) for header in headers}
 
 
 def restore_ids(

@@ -9,6 +9,9 @@ from pipeline.core.model import DropState
 from pipeline.web.access import Right
 from schemas.vocabulary import Outcome
 
+_OF_SHEET = "Of these rows, where the file has several: their numbers may be those of others."
+_IN_SHEET = "Empty where the file has only one, or the row's was not noted."
+
 
 class Problem(BaseModel):
     """Why a request was not carried out."""
@@ -334,6 +337,7 @@ class AsideOrder(BaseModel):
     """Rows about which nothing is to be done."""
 
     rows: list[Annotated[int, Field(ge=0, le=2**31)]] = Field(default=[], max_length=100_000)
+    sheet: str = Field(default="", max_length=200, description=_OF_SHEET)
     fault: str = Field(default="", max_length=100, description="All rows left with this code.")
     reason: Literal["already delivered", "not ours", "duplicate", "other"]
     who: str = Field(default="", max_length=100, description="Without users: who says so.")
@@ -343,6 +347,7 @@ class AsideRow(BaseModel):
     """A row that was set aside."""
 
     row: int
+    sheet: str = Field(description=_IN_SHEET)
     reason: str = Field(description="Empty once the details of its drop were removed.")
     who: str
     at: datetime | None = Field(description="Empty where the time was not kept.")
@@ -377,6 +382,7 @@ class RowsMeant(BaseModel):
     lines: list[Annotated[int, Field(ge=0, le=2**31)]] = Field(
         default=[], max_length=10_000, description="As listed; tells rows of one number apart."
     )
+    sheet: str = Field(default="", max_length=200, description=_OF_SHEET)
 
 
 class PasteOrder(RowsMeant):
@@ -408,6 +414,7 @@ class CorrectionRow(BaseModel):
     """A row that needs somebody, as it is now. ``cells``: heading → text."""
 
     row: int
+    sheet: str = Field(description=_IN_SHEET)
     line: int = Field(description="Names the row where several sheets or files have its number.")
     codes: list[str]
     message: str
@@ -436,6 +443,7 @@ class CellOrder(BaseModel):
     line: Annotated[int, Field(ge=0, le=2**31)] | None = Field(
         default=None, description="As listed; tells rows of one number apart."
     )
+    sheet: str = Field(default="", max_length=200, description=_OF_SHEET)
     column: str = Field(max_length=1000, description="The heading, as in the file.")
     value: str = Field(max_length=5000)
     had: str | None = Field(

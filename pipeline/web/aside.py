@@ -8,6 +8,16 @@ import structlog
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState, stamp
 from pipeline.core.ports import FOR_A_PERSON, DropLine
+from pipeline.core.row_keys import (
+    RowKey,
+    in_order,
+    in_words,
+    key_sheets,
+    keys_from,
+    row_key,
+    rows_meant,
+    sheet_of,
+)
 from pipeline.web import drop_view
 from pipeline.web.access import Visitor
 from pipeline.web.corrections import Table, line_of
@@ -24,7 +34,7 @@ REASONS_OF_FILES: Final = (NO_MANIFEST, *REASONS)
 
 
 def set_aside(
-    front: Front, visitor: Visitor, drop_id: str, rows: Collection[int], *, reason: str, who: str
+    front: Front, visitor: Visitor, drop_id: str, rows: Collection[RowKey], *, reason: str, who: str
 ) -> int:
     """Leave rows that need a person as they are; return how many.
 
@@ -33,19 +43,45 @@ def set_aside(
     if reason not in REASONS:
         raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(REASONS)}.")
     drop = line_of(front, drop_id)
-    others = set(rows) - _rows_for_a_person(front, drop_id)
+    known = _rows_for_a_person(front, drop_id)
+    others = in_order(row for row in rows if not rows_meant({row}, known))
     if not rows or others:
-        named = f"Row {min(others)} needs nobody" if others else "No row was chosen"
+        named = f"Row {in_words(others[0])} needs nobody" if others else "No row was chosen"
         raise NotPossible(f"{named}, so nothing was set aside.", hint="Tick rows to correct.")
+    rows = rows_meant(rows, known)
     at = stamp(front.site.clock.now())
     count = front.site.ledger.set_aside(
-        drop.seq, set(rows), reason=reason, who=(visitor.name or who.strip())[:100], at=at
+        drop.seq, rows, reason=reason, who=(visitor.name or who.strip())[:100], at=at
     )
     log.info("web.set_aside", drop=drop_id, rows=len(rows), user=visitor.name)
     return min(count, len(rows))
 
 
-def take_back(front: Front, visitor: Visitor, drop_id: str, rows: Collection[int]) -> int:
+def rows_of_sheet(
+    front: Front, drop_id: str, numbers: Collection[int], sheet: str, *, put: bool
+) -> set[RowKey]:
+    """Return the rows that somebody means: of those set aside (``put``), or that need a person.
+
+    Raises NotThere, NotPossible: no sheet is named, and several have a row of this number.
+    """
+    if put:
+        full = front.site.ledger.find(drop_id)
+        known = keys_from(each[0] for each in (full.facts.get("aside", ()) if full else ()))
+    else:
+        known = _rows_for_a_person(front, drop_id)
+    found = set[RowKey]()
+    for number in numbers:
+        rows = rows_meant({row_key(number, sheet)}, known)
+        if len(rows) > 1:
+            raise NotPossible(
+                f"{len(rows)} rows have the number {number}, so nothing was changed.",
+                hint="Name the sheet: " + ", ".join(sheet_of(row) for row in in_order(rows)) + ".",
+            )
+        found |= rows or {row_key(number, sheet)}
+    return found
+
+
+def take_back(front: Front, visitor: Visitor, drop_id: str, rows: Collection[RowKey]) -> int:
     """Let rows that were set aside need somebody again; return how many. Raises NotThere."""
     drop = line_of(front, drop_id)
     count = front.site.ledger.set_aside(drop.seq, set(rows), reason="", who="", at="")
@@ -109,14 +145,14 @@ def take_back_thing(front: Front, visitor: Visitor, kind: str, key: str) -> None
     log.info("web.put_back", kind=kind, user=visitor.name)
 
 
-def rows_with(table: Table, label: str) -> set[int]:
+def rows_with(table: Table, label: str) -> set[RowKey]:
     """Return the rows left that have a fault."""
     left = table.left
-    pairs = zip(left.rows.to_pylist(), left.codes.to_pylist(), strict=True)
-    return {int(row) for row, codes in pairs if label in codes.split(";")}
+    pairs = zip(left.keys(), left.codes.to_pylist(), strict=True)
+    return {row for row, codes in pairs if label in codes.split(";")}
 
 
-def rows_in(front: Front, drop_id: str, outcome: str) -> set[int]:
+def rows_in(front: Front, drop_id: str, outcome: str) -> set[RowKey]:
     """Return the rows of a results file with an outcome; none where it is not there any more."""
     path = drop_view.outbox_file(front.site, line_of(front, drop_id), "results")
     try:
@@ -124,9 +160,11 @@ def rows_in(front: Front, drop_id: str, outcome: str) -> set[int]:
         records = sheet.records(sheet.where("outcome", outcome).tolist())
     except StorageError:
         return set()
-    place = sheet.header.index("row")
-    return {int(cells[place]) for cells in records}
+    row, tab = sheet.header.index("row"), sheet.header.index("sheet")
+    full = front.site.ledger.find(drop_id)
+    several = full is not None and len(key_sheets(full.facts)) > 1
+    return {row_key(int(cells[row]), cells[tab] if several else "") for cells in records}
 
 
-def _rows_for_a_person(front: Front, drop_id: str) -> set[int]:
+def _rows_for_a_person(front: Front, drop_id: str) -> set[RowKey]:
     return set().union(*(rows_in(front, drop_id, outcome) for outcome in FOR_A_PERSON))

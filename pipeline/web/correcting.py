@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.file_names import stem_of
+from pipeline.core.row_keys import RowKey
 from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
-from pipeline.reporting.rejects_csv import LEADING
+from pipeline.reporting.rejects_csv import LEADING, LEADING_WITH_SHEET
 from pipeline.storage.durable_files import storing
 from pipeline.web.drafts import Draft, Rule
 from pipeline.web.faults import Rejects
@@ -25,18 +26,15 @@ _ROWS_NAMED: Final = 20
 
 
 def open_lines(
-    rejects: Rejects, draft: Draft, fixed: Set[int], drop_id: str
+    rejects: Rejects, draft: Draft, fixed: Set[RowKey], drop_id: str
 ) -> npt.NDArray[np.int64]:
     """Return the lines that still need somebody: neither sound by now nor sent.
 
-    ``fixed``: numbers of the dropped file's rows that a corrected file mended; ``drop_id``: that
-    file's.
+    ``fixed``: the dropped file's rows that a corrected file mended; ``drop_id``: that file's.
     """
     done = np.zeros(len(rejects), dtype=bool)
     if fixed:
-        numbers = np.array([int(each) for each in rejects.rows.to_pylist()])
-        own = pc.equal(rejects.drops, drop_id).to_numpy()
-        done |= np.isin(numbers, list(fixed)) & own
+        done[[line for line, key in rejects.keys_of(drop_id).items() if key in fixed]] = True
     done[[line for line in draft.sent if line < len(done)]] = True
     return np.flatnonzero(~done)
 
@@ -100,11 +98,12 @@ def what_is_left(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -
         codes=pa.chunked_array([pa.array(codes, pa.string())]),
         messages=pa.chunked_array([pa.array(messages, pa.string())]),
         drops=rejects.drops.take(wanted),
+        sheets=None if rejects.sheets is None else rejects.sheets.take(wanted),
     )
 
 
 def lines_to_send(
-    rejects: Rejects, draft: Draft, fixed: Set[int], drop_id: str, *, whole_file: bool
+    rejects: Rejects, draft: Draft, fixed: Set[RowKey], drop_id: str, *, whole_file: bool
 ) -> npt.NDArray[np.int64]:
     """Return the lines that go out: those that were changed, and as somebody chose.
 
@@ -250,7 +249,7 @@ def shared_ids(
     rows: dict[str, list[tuple[str, str]]] = {each: [] for each in typed if each}
     for line, order_id, awb in zip(lines.tolist(), now, awb_of, strict=True):
         if order_id.strip() in rows:
-            rows[order_id.strip()].append((rejects.rows[line].as_py(), awb.strip()))
+            rows[order_id.strip()].append((rejects.called(line), awb.strip()))
     found, elsewhere = [], sent_with(rows.keys()) if rows else {}
     for order_id, here in rows.items():
         sent = tuple(elsewhere.get(order_id, ()))
@@ -277,12 +276,15 @@ def _codes(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> pa.A
 
 
 def _pieces(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> Iterator[bytes]:
-    yield csv_header((*LEADING, *rejects.headers))
+    leading = LEADING if rejects.sheets is None else LEADING_WITH_SHEET
+    yield csv_header((*leading, *rejects.headers))
     wanted = pa.array(lines)
     rows, messages, drops = (
         each.take(wanted) for each in (rejects.rows, rejects.messages, rejects.drops)
     )
     lead = [rows, _codes(rejects, draft, lines), messages, drops]
+    if rejects.sheets is not None:
+        lead.append(rejects.sheets.take(wanted))
     cells = [
         column_now(rejects, draft, column, lines, wanted) for column in range(len(rejects.headers))
     ]

@@ -1,6 +1,5 @@
 """A drop's rows to correct, with their changes so far; one value for all rows that have another."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
+from pipeline.core.row_keys import RowKey, key_from, keys_from, rows_meant, rows_named
 from pipeline.web import correcting, drop_view, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.drafts import Draft, Rule
@@ -35,8 +35,8 @@ class Table(Struct, frozen=True, kw_only=True):
     drop: DropLine
     rejects: Rejects
     draft: Draft
-    fixed: frozenset[int]
-    aside: Mapping[int, tuple[str, str, str]]
+    fixed: frozenset[RowKey]
+    aside: Mapping[RowKey, tuple[str, str, str]]
 
     @property
     def lines_left(self) -> npt.NDArray[np.int64]:
@@ -97,23 +97,23 @@ def table_of(front: Front, drop_id: str) -> Table:
             "The file of rows to correct is no longer there.",
             hint="Correct the original file, and upload it again: nothing is sent twice.",
         ) from error
-    aside = {each[0]: (each[1], each[2], each[3]) for each in full.facts.get("aside", ())}
-    fixed = frozenset(full.facts.get("fixed_rows", ()))
-    if fixed:
+    aside = {key_from(each[0]): (each[1], each[2], each[3]) for each in full.facts.get("aside", ())}
+    elsewhere = keys_from(here for here, _ in full.facts.get("returned", ()))
+    fixed = keys_from(full.facts.get("fixed_rows", ()))
+    if fixed or aside or elsewhere:
+        rows = rejects.keys_of(drop_id).values()
         # A number of several rows tells of none of them that it was corrected: the draft knows.
-        numbers = _lines_of_rows(rejects, drop_id)
-        fixed = frozenset(row for row in fixed if len(numbers.get(row, ())) < 2)
-    elsewhere = frozenset(here for here, _ in full.facts.get("returned", ()))
+        fixed, elsewhere = rows_named(fixed, rows), rows_meant({*aside, *elsewhere}, rows)
     return Table(
         drop=drop,
         rejects=rejects,
         draft=_come_back(front, drop, rejects, fixed),
-        fixed=fixed | aside.keys() | elsewhere,
+        fixed=frozenset(fixed | elsewhere),
         aside=aside,
     )
 
 
-def _come_back(front: Front, drop: DropLine, rejects: Rejects, fixed: Set[int]) -> Draft:
+def _come_back(front: Front, drop: DropLine, rejects: Rejects, fixed: Set[RowKey]) -> Draft:
     """Open the lines again that went out, by the page or by hand, and are no better."""
     draft = front.drafts.read(drop.drop_id, rejects)
     ended = [each for each in front.site.ledger.children(drop.drop_id) if each.state.closed]
@@ -121,13 +121,14 @@ def _come_back(front: Front, drop: DropLine, rejects: Rejects, fixed: Set[int]) 
     if not new:
         return draft
     with front.drafts.changing(drop.drop_id, rejects) as sheet:
-        lines_of_row = _lines_of_rows(rejects, drop.drop_id)
+        keys = rejects.keys_of(drop.drop_id)
         for child in new:
             for row, values, verdict in _returned(front, child, rejects, sheet.draft):
-                lines = lines_of_row.get(row, []) if row not in fixed else []
+                meant = rows_meant({row}, keys.values()) - fixed
+                lines = [line for line, key in keys.items() if key in meant]
                 for line in lines:
                     now = correcting.row_as_it_is(rejects, sheet.draft, line)
-                    # Rows of several sheets may have one number: no cells get into a wrong one.
+                    # A number alone may be that of several rows: no cells get into a wrong one.
                     cells = (len(lines) == 1 and values) or now
                     codes = verdict[0] or rejects.codes[line].as_py()
                     sheet.draft = sheet.draft.came_back(line, cells, (codes, verdict[1]))
@@ -136,19 +137,9 @@ def _come_back(front: Front, drop: DropLine, rejects: Rejects, fixed: Set[int]) 
         return sheet.draft
 
 
-def _lines_of_rows(rejects: Rejects, drop_id: str) -> dict[int, list[int]]:
-    """Return the lines of each number among the rows of this drop."""
-    found: dict[int, list[int]] = defaultdict(list)
-    pairs = zip(rejects.rows.to_pylist(), rejects.drops.to_pylist(), strict=True)
-    for line, (row, its_drop) in enumerate(pairs):
-        if its_drop == drop_id:
-            found[int(row)].append(line)
-    return found
-
-
 def _returned(
     front: Front, child: DropLine, rejects: Rejects, draft: Draft
-) -> Iterator[tuple[int, tuple[str, ...], tuple[str, str]]]:
+) -> Iterator[tuple[RowKey, tuple[str, ...], tuple[str, str]]]:
     """Give the rows of a corrected file that need somebody again: row, cells, codes and message.
 
     The cells are empty where they stand as they were typed.
@@ -158,13 +149,14 @@ def _returned(
         # Nothing of it, or not all, was sent: the lines that went out with it are open again.
         note = uploads.note_of(front.site, child)
         why = f"The corrected file {child.source_file} was {child.state}: nothing came of it."
+        keys = rejects.keys() if note is not None else []
         for line, batch in draft.sent.items():
             if note is not None and batch == note.batch and line < len(rejects):
-                yield int(rejects.rows[line].as_py()), (), ("", why)
+                yield keys[line], (), ("", why)
         return
-    there = dict(full.facts.get("returned", ())) if full else {}
-    if full is None or not there:
+    if full is None or not full.facts.get("returned"):
         return
+    there = {key_from(here): key_from(row) for here, row in full.facts["returned"]}
     path = drop_view.outbox_file(front.site, child, "rejects")
     try:
         back = front.rejects(path, full.facts["sheets"])
@@ -181,13 +173,13 @@ def _returned(
         return
     names = back.headers
     places = [names.index(each) if each in names else None for each in rejects.headers]
-    for line, here in enumerate(back.rows.to_pylist()):
-        if int(here) in there:
+    for line, here in back.keys_of(child.drop_id).items():
+        if here in there:
             values = tuple(
                 "" if at is None else back.table.column(at)[line].as_py() for at in places
             )
             verdict = (back.codes[line].as_py(), back.messages[line].as_py())
-            yield there[int(here)], values, verdict
+            yield there[here], values, verdict
 
 
 def replace_value(

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.formula_guard import unguard_array
-from pipeline.reporting.rejects_csv import LEADING
+from pipeline.core.row_keys import RowKey, in_words, row_key
+from pipeline.reporting.rejects_csv import LEADING, LEADING_WITH_SHEET
 from pipeline.web.sheets import Identity, identity_of, read_table
 from schemas.codes import Code
 from schemas.vocabulary import Role
@@ -27,6 +29,7 @@ class Rejects(Struct, frozen=True, kw_only=True):
     ``headers``: the original columns. ``columns``: role → place among them. ``rows``, ``codes``,
     ``messages``, ``drops``: what we wrote before them, a value per line. A line of another drop
     than the file's came back with rows of several drops: its number is one of that drop's.
+    ``sheets``: the sheet of each line, None in a file that does not name it.
     """
 
     identity: Identity
@@ -37,6 +40,23 @@ class Rejects(Struct, frozen=True, kw_only=True):
     codes: pa.ChunkedArray
     messages: pa.ChunkedArray
     drops: pa.ChunkedArray
+    sheets: pa.ChunkedArray | None = None
+
+    def keys(self) -> list[RowKey]:
+        """Return for each line the row that it is of."""
+        numbers = self.rows.to_pylist()
+        sheets = [""] * len(numbers) if self.sheets is None else self.sheets.to_pylist()
+        return [row_key(int(row), sheet) for row, sheet in zip(numbers, sheets, strict=True)]
+
+    def keys_of(self, drop_id: str) -> dict[int, RowKey]:
+        """Return line → row, of the rows of this drop."""
+        mine = pc.equal(self.drops, drop_id).to_pylist()
+        return {line: key for line, key in enumerate(self.keys()) if mine[line]}
+
+    def called(self, line: int) -> str:
+        """Return what people call the row of a line: ``12``, or ``12 of North``."""
+        sheet = "" if self.sheets is None else self.sheets[line].as_py()
+        return in_words(row_key(int(self.rows[line].as_py()), sheet))
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -85,7 +105,8 @@ def read_rejects(path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
     """Read a rejects file; ``sheets`` as in the drop's facts. Raises StorageError, OSError."""
     identity = identity_of(path)
     header, table = read_table(path)
-    lead = len(LEADING)
+    has_sheets = header[: len(LEADING_WITH_SHEET)] == LEADING_WITH_SHEET
+    lead = len(LEADING_WITH_SHEET if has_sheets else LEADING)
     plain = pa.table(
         {name: unguard_array(_whole(table.column(name))) for name in table.column_names}
     )
@@ -101,6 +122,7 @@ def read_rejects(path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
         codes=plain.column(1),
         messages=plain.column(2),
         drops=plain.column(3),
+        sheets=plain.column(4) if has_sheets else None,
     )
 
 

@@ -198,7 +198,7 @@ def _row(
     others = [cells[column] for column in shown[1]]
     return {
         "line": line,
-        "number": rejects.rows[line].as_py(),
+        "number": rejects.called(line),
         "message": message,
         "came_back": line in draft.again,
         "cells": [cells[column] for column in shown[0]],
@@ -241,7 +241,7 @@ def lost_ids(table: Table, standing: Standing) -> list[dict[str, Any]]:
             found.append(
                 {
                     "line": line,
-                    "number": rejects.rows[line].as_py(),
+                    "number": rejects.called(line),
                     "awb": now[awbs] if awbs is not None else "",
                     "now": now[ids],
                 }

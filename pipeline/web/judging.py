@@ -122,7 +122,7 @@ def judge(front: Front, table: Table, lines: Sequence[int]) -> dict[int, Faults]
     refused = (checked.summary["refused"] or {}).get("message", "")
     if refused and not checked.held:
         return dict.fromkeys(lines, (("", refused),))
-    numbers = table.rejects.rows.take(pa.array(lines)).to_pylist()
+    numbers = [table.rejects.called(line) for line in lines]
     found: dict[int, Faults] = {}
     for at, line in enumerate(lines, _FIRST_ROW):
         codes, message = checked.held.get(at, ("", ""))

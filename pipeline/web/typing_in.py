@@ -86,7 +86,7 @@ def _conflict(draft: Draft, rejects: Rejects, cell: Typed, now: str, *, sent: bo
     who, at = draft.touched.get(cell.line, ("", ""))
     return Conflict(
         typed=cell,
-        row=rejects.rows[cell.line].as_py(),
+        row=rejects.called(cell.line),
         header=rejects.headers[cell.column],
         now=now,
         who=who,

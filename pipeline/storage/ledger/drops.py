@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.model import AGAIN, TIDIED, Drop, DropState
 from pipeline.core.ports import FOR_A_PERSON, Arrival
+from pipeline.core.row_keys import RowKey, in_order, key_from, keys_from, without_doubles
 from pipeline.core.summary import summary_left
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.tables import beginnings, drops, lines, unfrozen
@@ -190,7 +191,7 @@ class Drops:
                 self._db.dialect.begin_closing(connection)
             write_drops(connection, some)
 
-    def add_corrections(self, seq: int, rows: Collection[int]) -> Drop | None:
+    def add_corrections(self, seq: int, rows: Collection[RowKey]) -> Drop | None:
         """Add rows of a closed drop that were corrected in another drop; return it as it is then.
 
         Only ``facts`` is written: a request or another correction at the same moment stays. Returns
@@ -202,19 +203,24 @@ class Drops:
             drop = drop_from(row) if row else None
             if drop is None or not drop.state.closed or not drop.facts.get("summary"):
                 return None
-            fixed = {*drop.facts.get("fixed_rows", ()), *rows}
+            fixed = without_doubles({*keys_from(drop.facts.get("fixed_rows", ())), *rows})
             summary = drop.facts["summary"]
             total = summary["rows"]["rejected"] + summary["rows"]["failed"]
             summary = {
                 **summary,
                 "corrections": {"rows": max(total, len(fixed)), "fixed": len(fixed)},
             }
-            aside = [each for each in drop.facts.get("aside", ()) if each[0] not in fixed]
-            facts = {**drop.facts, "summary": summary, "fixed_rows": sorted(fixed), "aside": aside}
+            put = drop.facts.get("aside", ())
+            left = without_doubles(keys_from(each[0] for each in put), fixed) - fixed
+            aside = [each for each in put if key_from(each[0]) in left]
+            done = {"fixed_rows": in_order(fixed), "aside": aside}
+            facts = {**drop.facts, "summary": summary, **done}
             _write_facts(connection, drop, facts)
         return replace(drop, facts=facts)
 
-    def set_aside(self, seq: int, rows: Collection[int], *, reason: str, who: str, at: str) -> int:
+    def set_aside(
+        self, seq: int, rows: Collection[RowKey], *, reason: str, who: str, at: str
+    ) -> int:
         """Note that rows of a closed drop are left as they are; an empty reason takes that back.
 
         Only ``facts`` is written. Returns how many rows are changed by it.
@@ -225,12 +231,15 @@ class Drops:
             drop = drop_from(row) if row else None
             if drop is None or not drop.state.closed:
                 return 0
-            before = list(drop.facts.get("aside", ()))
-            aside = [each for each in before if each[0] not in rows]
+            before, facts = list(drop.facts.get("aside", ())), dict(drop.facts)
+            aside = [each for each in before if key_from(each[0]) not in rows]
             if reason:
-                fixed = set(drop.facts.get("fixed_rows", ()))
-                aside += [[each, reason, who, at] for each in sorted({*rows} - fixed)]
-            _write_facts(connection, drop, {**drop.facts, "aside": aside})
+                fixed = keys_from(drop.facts.get("fixed_rows", ()))
+                aside += [[each, reason, who, at] for each in in_order({*rows} - fixed)]
+                left = without_doubles((key_from(each[0]) for each in aside), fixed)
+                aside = [each for each in aside if key_from(each[0]) in left]
+                facts |= {"fixed_rows": in_order(without_doubles(fixed, left))} if fixed else {}
+            _write_facts(connection, drop, {**facts, "aside": aside})
         return len(aside) if reason else len(before) - len(aside)
 
     def put_off(self, seq: int, *, reason: str, who: str, at: str) -> bool:

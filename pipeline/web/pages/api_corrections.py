@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 
+from pipeline.core.row_keys import key_from, number_of, row_key, sheet_of
 from pipeline.web.api_models import (
     AsideList,
     AsideOrder,
@@ -28,7 +29,7 @@ from pipeline.web.api_models import (
     SendOrder,
     Sent,
 )
-from pipeline.web.aside import rows_with, set_aside, take_back
+from pipeline.web.aside import rows_of_sheet, rows_with, set_aside, take_back
 from pipeline.web.correcting import row_as_it_is, touched_lines
 from pipeline.web.corrections import Table, line_of, replace_value, table_of
 from pipeline.web.drafts import Rule
@@ -52,9 +53,8 @@ def replace_everywhere(
 ) -> Message:
     """Give all rows that have one value another; the value itself takes that back."""
     table = table_of(front, drop_id)
-    if order.column not in table.rejects.headers:
-        raise NotPossible("There is no such column.")
-    rule = Rule(column=table.rejects.headers.index(order.column), old=order.old, new=order.new)
+    column = _column_of(table.rejects, order.column)
+    rule = Rule(column=column, old=order.old, new=order.new)
     message = replace_value(
         front, visitor, table, rule, remember_for=order.remember_for, who=order.who
     )
@@ -88,14 +88,15 @@ def rows_to_correct(
     lines = lines_of(table, View(fault=fault, show=show, q=q), standing).tolist()
     going = set(standing.going.tolist())
     touched = touched_lines(table.rejects, table.draft)
-    rows = []
+    rows, keys = [], table.rejects.keys()
     for line in lines[(page - 1) * _PAGE : page * _PAGE]:
         codes, _ = table.draft.again.get(line) or (table.rejects.codes[line].as_py(), "")
         _, message, _ = faults_of(table, line, touched=bool(touched[line]))
         values = row_as_it_is(table.rejects, table.draft, line)
         rows.append(
             CorrectionRow(
-                row=int(table.rejects.rows[line].as_py()),
+                row=number_of(keys[line]),
+                sheet=sheet_of(keys[line]),
                 line=line,
                 codes=[each for each in codes.split(";") if each],
                 message=message,
@@ -125,7 +126,8 @@ def _counts(table: Table) -> CorrectionCounts:
 
 def _lines(table: Table, meant: RowsMeant) -> list[int]:
     """Return the lines of rows to correct. Raises NotPossible."""
-    found, left = _lines_of(table.rejects, meant.rows, meant.lines), set(table.lines_left.tolist())
+    found = _lines_of(table.rejects, meant.rows, meant.lines, meant.sheet)
+    left = set(table.lines_left.tolist())
     for line, row in zip(found, meant.rows or found, strict=True):
         if line not in left:
             named = f"Row {row}" if meant.rows else f"Line {line}"
@@ -133,19 +135,27 @@ def _lines(table: Table, meant: RowsMeant) -> list[int]:
     return found
 
 
-def _lines_of(rejects: Rejects, rows: Sequence[int], lines: Sequence[int]) -> list[int]:
+def _column_of(rejects: Rejects, header: str) -> int:
+    """Return the place of a column. Raises NotPossible."""
+    if header not in rejects.headers:
+        raise NotPossible("There is no such column.")
+    return rejects.headers.index(header)
+
+
+def _lines_of(rejects: Rejects, rows: Sequence[int], lines: Sequence[int], sheet: str) -> list[int]:
     """Return the lines that are meant. Raises NotPossible: a number is that of several rows."""
     if bool(rows) == bool(lines):
         raise NotPossible("Give row numbers or lines, one of the two, so nothing was changed.")
     at: dict[int, list[int]] = defaultdict(list)
-    for line, number in enumerate(rejects.rows.to_pylist()):
-        at[int(number)].append(line)
+    for line, key in enumerate(rejects.keys()):
+        if not sheet or key == row_key(number_of(key), sheet):
+            at[number_of(key)].append(line)
     for row in rows:
         if len(at[row]) > 1:
             raise NotPossible(
                 f"{len(at[row])} rows to correct have the number {row}, in several sheets or "
                 "files, so nothing was changed.",
-                hint="Name them by their line, as the rows to correct are listed with it.",
+                hint="Name their sheet, or their line, as the rows to correct are listed with it.",
             )
         if not at[row]:
             raise NotPossible(f"Row {row} is not among the rows to correct.")
@@ -158,17 +168,16 @@ def put_cell(front: AtFront, visitor: ByMachine, drop_id: DropId, cell: CellOrde
     changed.
     """
     rejects = table_of(front, drop_id).rejects
-    if cell.column not in rejects.headers:
-        raise NotPossible("There is no such cell among the rows to correct.")
+    column = _column_of(rejects, cell.column)
     rows, lines = ([] if each is None else [each] for each in (cell.row, cell.line))
-    (line,) = _lines_of(rejects, rows, lines)
+    (line,) = _lines_of(rejects, rows, lines, cell.sheet)
     kept = keep(
         front,
         visitor,
         drop_id,
         Typed(
             line=line,
-            column=rejects.headers.index(cell.column),
+            column=column,
             value=cell.value,
             had=cell.had,
         ),
@@ -190,9 +199,7 @@ def paste_values(
 ) -> PasteObject:
     """Fill a column down: as many values as rows. One call is undone as a whole."""
     table = table_of(front, drop_id)
-    if order.column not in table.rejects.headers:
-        raise NotPossible("There is no such column.")
-    lines = _lines(table, order)
+    column, lines = _column_of(table.rejects, order.column), _lines(table, order)
     had: Sequence[str | None] = order.had or [None] * len(lines)
     if len(order.values) != len(lines) or len(had) != len(lines):
         raise NotPossible(
@@ -203,7 +210,7 @@ def paste_values(
         visitor,
         drop_id,
         list(zip(lines, had, strict=True)),
-        column=table.rejects.headers.index(order.column),
+        column=column,
         values=[each.strip() for each in order.values],
         who=order.who,
     )
@@ -233,10 +240,17 @@ def rows_set_aside(front: AtFront, _visitor: Looker, drop_id: DropId) -> AsideLi
     line_of(front, drop_id)
     full = front.site.ledger.find(drop_id)
     aside = full.facts.get("aside", ()) if full else ()
+    rows = [(key_from(row), why) for row, *why in aside]
     return AsideList(
         rows=[
-            AsideRow(row=row, reason=reason, who=who, at=datetime.fromisoformat(at) if at else None)
-            for row, reason, who, at in aside
+            AsideRow(
+                row=number_of(row),
+                sheet=sheet_of(row),
+                reason=reason,
+                who=who,
+                at=datetime.fromisoformat(at) if at else None,
+            )
+            for row, (reason, who, at) in rows
         ]
     )
 
@@ -245,7 +259,7 @@ def rows_set_aside(front: AtFront, _visitor: Looker, drop_id: DropId) -> AsideLi
 def put_aside(front: AtFront, visitor: ByMachine, drop_id: DropId, order: AsideOrder) -> DropObject:
     """Set rows aside: nothing is to be done about them. By their numbers, or all with a fault."""
     line_of(front, drop_id)
-    rows = set(order.rows)
+    rows = rows_of_sheet(front, drop_id, order.rows, order.sheet, put=False)
     if order.fault:
         rows |= rows_with(table_of(front, drop_id), order.fault)
     set_aside(front, visitor, drop_id, rows, reason=order.reason, who=order.who)
@@ -258,8 +272,10 @@ def put_back(
     visitor: ByMachine,
     drop_id: DropId,
     rows: Annotated[list[Annotated[int, Query(ge=0, le=2**31)]], Query(max_length=10_000)],
+    sheet: Annotated[str, Query(max_length=200, description="Of these rows.")] = "",
 ) -> DropObject:
     """Take rows back that were set aside."""
     line_of(front, drop_id)
-    take_back(front, visitor, drop_id, rows)
+    meant = rows_of_sheet(front, drop_id, rows, sheet, put=True)
+    take_back(front, visitor, drop_id, meant)
     return drop_object(front, line_of(front, drop_id))

@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from pipeline.core.model import stamp
+from pipeline.core.row_keys import in_order, in_words, number_of, row_key, sheet_of
 from pipeline.web import correcting, faults, grid, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.aside import REASONS, rows_in, rows_with, set_aside, take_back
@@ -141,7 +142,10 @@ def _shown(front: Front, table: Table, view: View) -> dict[str, Any]:
         "note": "",
         "ids": "",
         "reasons": REASONS,
-        "aside": sorted(table.aside.items()),
+        "aside": [
+            (number_of(row), sheet_of(row), in_words(row), table.aside[row])
+            for row in in_order(table.aside)
+        ],
         "once": uploads.new_batch(),
     }
 
@@ -276,11 +280,8 @@ def _set_aside(front: Front, visitor: Visitor, drop_id: str, form: FormData, go:
         _whole_number(name.removeprefix("send-")) for name in form if name.startswith("send-")
     ]
     lines = [line] if line is not None else ticked
-    rows = {
-        int(rejects.rows[each].as_py())
-        for each in lines
-        if each is not None and each < len(rejects)
-    }
+    keys = rejects.keys()
+    rows = {keys[each] for each in lines if each is not None and each < len(keys)}
     count = set_aside(
         front, visitor, drop_id, rows, reason=text_of(form, "reason"), who=text_of(form, "who")
     )
@@ -375,7 +376,7 @@ def _check_all_writable(
 
     The page gives that row's number as ``ends_at``: those from it on are not among the cells.
     """
-    row = text_of(form, "ends_at")[:20]
+    row = text_of(form, "ends_at")[:50]
     if row and len(values) > len(cells):
         raise NotPossible(
             f"{counted(len(values), 'line')} were pasted, but the cell of row {row} in this "
@@ -424,10 +425,11 @@ async def aside_fault(
 
 
 def _aside_fault(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str:
-    row = _whole_number(text_of(form, "row"))
-    if row is not None:
+    number = _whole_number(text_of(form, "row"))
+    if number is not None:
+        row = row_key(number, text_of(form, "sheet"))
         take_back(front, visitor, drop_id, {row})
-        return View().on(drop_id, said=f"Row {row} is to be corrected again.")
+        return View().on(drop_id, said=f"Row {in_words(row)} is to be corrected again.")
     label = text_of(form, "fault")
     unknown = label == Outcome.UNKNOWN
     rows = rows_in(front, drop_id, label) if unknown else rows_with(table_of(front, drop_id), label)
@@ -512,7 +514,7 @@ def who_is_here(
     front: AtFront,
     visitor: Operator,
     drop_id: str,
-    row: Annotated[str, Query(pattern=r"^[0-9]{0,10}$")] = "",
+    row: Annotated[str, Query(pattern=r"^([0-9]{1,10}( of .{1,31})?)?$")] = "",
     since: Annotated[str, Query(max_length=40)] = "",
     v: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:

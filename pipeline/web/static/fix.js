@@ -310,7 +310,7 @@ let version = fix?.dataset.version ?? "";
 async function lookAround() {
   if (document.visibilityState !== "visible") return;
   const row = document.activeElement?.closest?.("tbody[data-row]")?.dataset.row ?? "";
-  const asked = new URLSearchParams({ row: /^\d{1,10}$/.test(row) ? row : "", since: at, v: version });
+  const asked = new URLSearchParams({ row: /^\d{1,10}( of .{1,31})?$/.test(row) ? row : "", since: at, v: version });
   let said;
   try {
     const answer = await fetch(`${fix.dataset.to}/here?${asked}`, { redirect: "manual" });
