@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from tests.forked import ENVIRONMENT, Forked, forked, may_be_forked
 
@@ -28,10 +28,13 @@ PATIENCE = 120.0
 OUTCOMES = ("accepted", "duplicate", "ignored", "rejected", "failed", "unknown", "unsent")
 
 
-def until(condition: Callable[[], Any], *, what: str, seconds: float = PATIENCE) -> Any:
+def until(
+    condition: Callable[[], Any], *, what: str, seconds: float = PATIENCE, rest: float = 0.002
+) -> Any:
     """Wait for a condition; return what it returned.
 
     Looking takes a sixth of the time at most: what is waited for needs the processor more.
+    ``rest``: seconds between two looks at least, for one that costs another process something.
     """
     deadline = time.monotonic() + seconds
     began = time.process_time()
@@ -39,7 +42,7 @@ def until(condition: Callable[[], Any], *, what: str, seconds: float = PATIENCE)
         if time.monotonic() > deadline:
             raise AssertionError(f"never came: {what}")
         took = time.process_time() - began
-        time.sleep(min(0.5, max(0.002, 5 * took)))  # only between two looks at the condition
+        time.sleep(min(0.5, max(rest, 5 * took)))  # only between two looks at the condition
         began = time.process_time()
     return found
 
@@ -86,7 +89,11 @@ class Running:
     out_path: Path
     err_path: Path
 
+    ended: ClassVar[int] = 0
+    """How many were ended, or killed: who asks one of them at that moment asks in vain."""
+
     def send(self, number: int) -> None:
+        Running.ended += number in {signal.SIGTERM, signal.SIGINT, signal.SIGKILL}
         self.process.send_signal(number)
 
     def wait(self, seconds: float = PATIENCE) -> Ran:
@@ -101,7 +108,7 @@ class Running:
 
     def kill(self) -> None:
         """As the kernel's OOM killer or a power cut would."""
-        self.process.kill()
+        self.send(signal.SIGKILL)
         self.process.wait(timeout=PATIENCE)
 
 

@@ -45,12 +45,14 @@ def assert_all_accepted_once(root: Root, api: SandboxHandle, rows: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_while_sending(root: Root, api: SandboxHandle, seed: int) -> None:
+    api.set_faults(latency_ms=500)  # until it is killed, long before the file's end
     root.drop("big.csv", orders(ROWS))
     running_ = root.start("run", "--once")
     after = random.Random(seed).randrange(1, ROWS // 20)
     until(lambda: api.stats()["calls"] >= after, what=f"call {after}")
     running_.kill()
     assert api.stats()["accepted"] < ROWS
+    api.set_faults(latency_ms=40)
     ran = root.once()
     assert ran.code == 0
     assert_all_accepted_once(root, api, ROWS)

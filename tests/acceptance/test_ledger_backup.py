@@ -17,7 +17,7 @@ def test_a_backup_while_files_are_sent_is_whole_and_restored_sends_nothing_twice
 ) -> None:
     root.drop("before.csv", orders(25, prefix="B"))
     assert root.once().code == 0
-    api.set_faults(latency_ms=80)
+    api.set_faults(latency_ms=300)  # so that it is under way while the backup is made
     # What a killed run left in doubt is asked about when its calls can no longer be running.
     root.configure(api__concurrency=1, api__timeout_seconds=1)
     root.drop("under_way.csv", orders(1200, prefix="W"))
@@ -27,6 +27,7 @@ def test_a_backup_while_files_are_sent_is_whole_and_restored_sends_nothing_twice
     made = root.run("ledger", "backup", backup, "--json")
     assert made.code == 0, made.err
     assert made.json == {**made.json, "drops": 2, "open": 1}
+    api.set_faults(latency_ms=20)
     # Far beyond the calls that the ledger had marked as being sent when it was copied.
     until(lambda: api.stats()["calls"] > 45, what="calls after the backup")
     busy = root.run("ledger", "restore", backup)

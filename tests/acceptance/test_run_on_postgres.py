@@ -80,13 +80,14 @@ def test_one_run_per_ledger_though_the_roots_differ(
 def test_killed_while_sending_nothing_is_lost_or_sent_twice(
     root: Root, api: SandboxHandle, url: str
 ) -> None:
-    api.set_faults(latency_ms=40)
+    api.set_faults(latency_ms=500)  # until it is killed, long before the file's end
     root.configure(ledger__url=url, api__timeout_seconds=2)
     root.drop("big.csv", orders(400))
     first = root.start("run", "--once")
     until(lambda: api.stats()["calls"] >= 6, what="call 6")
     first.kill()
     assert api.stats()["accepted"] < 400
+    api.set_faults(latency_ms=0)
     assert root.once().code == 0
     root.of("big").assert_sound(400)
     assert root.of("big").counts == {"accepted": 400}

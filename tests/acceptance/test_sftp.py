@@ -226,9 +226,9 @@ def test_an_interrupted_upload_is_not_taken_and_comes_whole_when_it_is_resumed(
     (tmp_path / "day.csv").write_text(content)
     name = "day.csv" if marker else "day.csv.part"
     there = root.path / "inbox" / "acme" / name
-    # 1500 kbit/s: two seconds for it all. It is cut off after the first piece.
+    # 500 kbit/s: six seconds for it all. It is cut off after the first piece.
     upload = subprocess.Popen(
-        door.command("acme", "-b-", "-l", "1500"),
+        door.command("acme", "-b-", "-l", "500"),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ from tests.acceptance.harness import Root, orders, rooted, until
 
 @pytest.fixture
 def api() -> Iterator[SandboxHandle]:
-    with running(SandboxConfig(faults=Faults(latency_ms=60))) as handle:
+    with running(SandboxConfig(faults=Faults(latency_ms=300))) as handle:
         yield handle
 
 

@@ -56,12 +56,13 @@ def test_a_report_for_which_the_outbox_has_no_room_is_written_later_and_nothing_
 ) -> None:
     mounts.tmpfs(root.outbox, "256k")
     outbox = mounts.inside(root.outbox)
-    api.set_faults(latency_ms=150)
+    api.set_faults(latency_ms=1_000)
     root.configure(api__concurrency=1)
     service = serve(root)
     root.drop("a.csv", orders(100))
     until(lambda: api.stats()["calls"] >= 1, what="call 1")
     filler = fill(outbox)
+    api.set_faults(latency_ms=0)
     until(lambda: api.stats()["accepted"] == 100, what="the last answer")
     until(lambda: "No space left" in trouble(root, "storage"), what="the full outbox in health")
     assert not list(outbox.glob("*.summary.json"))
@@ -82,7 +83,7 @@ def test_a_ledger_whose_disk_is_full_stops_sending_and_goes_on_without_sending_t
 ) -> None:
     mounts.tmpfs(root.path / "state", "4m")
     state = mounts.inside(root.path / "state")
-    api.set_faults(latency_ms=60)
+    api.set_faults(latency_ms=300)
     # "Not there yet" proves nothing before the old call has timed out: keep that wait short.
     root.configure(api__concurrency=2, api__timeout_seconds=1)
     service = root.start("run", "--log-format", "json")
@@ -91,6 +92,7 @@ def test_a_ledger_whose_disk_is_full_stops_sending_and_goes_on_without_sending_t
     filler = fill(state)
     until(lambda: "ledger_failed" in service.err_path.read_text(), what="the failing ledger")
     filler.unlink()
+    api.set_faults(latency_ms=0)
     until(lambda: root.delivered() and root.of("a").summary["state"] == "completed", what="the end")
     ended = service.end()
     assert ended.code == 0
@@ -102,7 +104,7 @@ def test_a_read_only_outbox_gets_its_report_when_it_can_be_written_again(
     root: Root, api: SandboxHandle, mounts: Namespace
 ) -> None:
     mounts.bind(root.outbox, root.outbox)
-    api.set_faults(latency_ms=300)
+    api.set_faults(latency_ms=2_000)  # so long there is no report yet
     service = serve(root)
     root.drop("a.csv", orders(20))
     until(lambda: api.stats()["calls"] >= 1, what="the call")
@@ -161,7 +163,7 @@ def test_nothing_is_written_below_an_outbox_that_is_not_mounted(
     root: Root, api: SandboxHandle, mounts: Namespace, share: Path
 ) -> None:
     mounts.bind(share, root.outbox)
-    api.set_faults(latency_ms=300)
+    api.set_faults(latency_ms=2_000)  # so long there is no report yet
     service = serve(root)
     root.drop("a.csv", orders(20))
     until(lambda: api.stats()["calls"] >= 1, what="the call")

@@ -77,12 +77,13 @@ def test_workers_that_race_for_files_claim_each_once_and_keep_the_order_of_every
 def test_one_big_file_is_sent_by_all_wave_by_wave_under_one_concurrency(
     crew: Crew, api: SandboxHandle
 ) -> None:
-    api.set_faults(latency_ms=20)
+    api.set_faults(latency_ms=100)
     crew.root.configure(api__concurrency=4, cluster__concurrency=5)
     rows = [[f"BIG{n:05}", status] for status in STEPS for n in range(1500)]
     crew.start(2)
     crew.root.drop("big.csv", sheet(rows))
     until(lambda: len(crew.senders()) == 2, what="both workers sending")
+    api.set_faults(latency_ms=20)
     crew.closed(1)
     crew.root.of("big").assert_sound(4500)
     assert crew.root.of("big").counts == {"accepted": 4500}

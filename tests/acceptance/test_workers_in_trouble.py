@@ -50,12 +50,14 @@ def after_calls(api: SandboxHandle, count: int) -> None:
 
 
 def test_a_killed_worker_s_segments_are_taken_over(crew: Crew, api: SandboxHandle) -> None:
+    api.set_faults(latency_ms=500)  # until one of them is killed, long before the file's end
     victim, _ = crew.start(2)
     crew.root.drop("big.csv", orders(ROWS))
-    after_calls(api, 15)
     until(lambda: name_of(victim) in crew.senders(), what="the victim sending")
+    after_calls(api, 15)
     crew.kill(victim)
     assert api.stats()["accepted"] < ROWS
+    api.set_faults(latency_ms=80)
     crew.closed(1)
     assert_all_accepted_once(crew, api, ROWS)
     assert name_of(victim) not in crew.names()
@@ -88,6 +90,7 @@ def test_a_worker_killed_while_claiming_or_planning_is_followed_by_another(
 def test_a_frozen_worker_is_taken_over_and_does_no_harm_when_it_wakes(
     crew: Crew, api: SandboxHandle
 ) -> None:
+    api.set_faults(latency_ms=500)  # until one of them is frozen, with calls of its own out
     frozen, _ = crew.start(2)
     old_name = name_of(frozen)
     steps = ("bag_picked", "delivery_done")
@@ -95,6 +98,7 @@ def test_a_frozen_worker_is_taken_over_and_does_no_harm_when_it_wakes(
     after_calls(api, 10)
     until(lambda: old_name in crew.senders(), what="the frozen one sending")
     frozen.send(signal.SIGSTOP)
+    api.set_faults(latency_ms=80)
     crew.closed(1)
     assert_all_accepted_once(crew, api, ROWS)
     before = {path: path.read_bytes() for path in crew.root.outbox.iterdir()}

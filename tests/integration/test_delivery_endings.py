@@ -40,7 +40,7 @@ def _until_called(sandbox: SandboxHandle, calls: int) -> None:
 
 
 def test_stop_answers_what_is_out_and_puts_the_rest_back(tmp_path: Path) -> None:
-    with with_sandbox(tmp_path, latency_ms=30) as (world, sandbox):
+    with with_sandbox(tmp_path, latency_ms=100) as (world, sandbox):
         drop = world.drop(picked(2000), delivered(2000))
         with world.room() as room:
             future = room.submit(world.shipment(drop))
@@ -180,7 +180,7 @@ def test_cancel_ends_a_drop_that_waits_out_a_pause_and_no_other(tmp_path: Path, 
 
 
 def test_cancel_books_what_is_out_and_lets_the_other_drops_go_on(tmp_path: Path) -> None:
-    with with_sandbox(tmp_path, latency_ms=20) as (world, sandbox):
+    with with_sandbox(tmp_path, latency_ms=100) as (world, sandbox):
         drop, other = world.drop(picked(4000)), world.drop(picked(200, first=90_000))
         with world.room() as room:
             futures = [room.submit(world.shipment(each)) for each in (drop, other)]
@@ -327,7 +327,7 @@ def test_a_body_that_fails_while_its_answer_is_booked_costs_its_own_drop(tmp_pat
 
 
 def test_a_body_that_fails_while_a_drop_is_taken_up_keeps_nobody_waiting(tmp_path: Path) -> None:
-    with with_sandbox(tmp_path, refuse_orders=(f"{0:020}",), latency_ms=300) as (world, sandbox):
+    with with_sandbox(tmp_path, refuse_orders=(f"{0:020}",), latency_ms=1_000) as (world, sandbox):
         drop = world.drop(picked(20), delivered(20))
         with world.room() as room:
             going = room.submit(world.shipment(drop))

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from pipeline.web.passwords import hash_password
 from tests.acceptance.harness import sheet, until
-from tests.web.conftest import SEND, Live, opened
+from tests.web.conftest import SEND, Live, hashed, opened
 from tests.web.test_web_fixing import child_of, dropped
 from tests.web.test_web_nothing_wrong import DAMAGED, damaged, post
 from tests.web.test_web_pages import serious
@@ -208,6 +207,7 @@ def test_rows_are_filtered_by_fault_searched_and_sorted_and_one_stays_there(
     expect(page.get_by_text("No rows match.")).to_be_visible()
 
 
+@pytest.mark.console("409")
 def test_the_bar_counts_and_send_leaves_wrong_rows_and_says_so(live: Live, page: Page) -> None:
     drop = statuses(live, "bar.csv", "BAR", count=5)
     page.goto(f"{live.url}/drops/{drop}/fix")
@@ -238,9 +238,6 @@ def test_the_bar_counts_and_send_leaves_wrong_rows_and_says_so(live: Live, page:
     expect(page.get_by_text("Nothing was sent: 2 rows are still wrong.")).to_be_visible()
     page.get_by_role("link", name=re.compile("Back")).click()
     expect(page.get_by_label("Row 13, Status")).to_have_value("Banana")
-
-
-test_the_bar_counts_and_send_leaves_wrong_rows_and_says_so.allowed_on_console = ("409",)
 
 
 @pytest.mark.parametrize("other", ["", "Banana"], ids=["untouched", "still wrong"])
@@ -283,6 +280,7 @@ def test_a_word_that_is_taught_later_makes_a_wrong_row_right(live: Live) -> None
     assert child_of(live, own).counts == {"accepted": 1}
 
 
+@pytest.mark.console("409")
 def test_a_pasted_column_fills_the_rows_below_and_is_undone(live: Live, page: Page) -> None:
     drop = statuses(live, "paste.csv", "PAS", count=4)
     page.goto(f"{live.url}/drops/{drop}/fix")
@@ -309,9 +307,7 @@ def test_a_pasted_column_fills_the_rows_below_and_is_undone(live: Live, page: Pa
     expect(page.get_by_role("button", name="Undo the paste")).to_be_hidden()
 
 
-test_a_pasted_column_fills_the_rows_below_and_is_undone.allowed_on_console = ("409",)
-
-
+@pytest.mark.console("409")
 def test_no_pasted_line_gets_into_the_row_after_the_one_it_is_for(live: Live, page: Page) -> None:
     more = [f"Zq{n}" for n in range(43)]  # so wide a file that cells without a fault are plain text
     rows = [[f"GAP{n:03}", "Nonesuch" if n > 9 else "Delivered", *more] for n in range(14)]
@@ -331,9 +327,6 @@ def test_no_pasted_line_gets_into_the_row_after_the_one_it_is_for(live: Live, pa
     expect(page.get_by_label("Row 15, Status")).to_have_value("Delivered")
     expect(page.get_by_label("Row 14, Status")).to_have_value("Picked")
     expect(page.get_by_label("Row 12, Status")).to_have_value("Nonesuch")
-
-
-test_no_pasted_line_gets_into_the_row_after_the_one_it_is_for.allowed_on_console = ("409",)
 
 
 def test_a_cell_of_several_lines_takes_its_own_pasted_line(live: Live, page: Page) -> None:
@@ -560,7 +553,7 @@ def test_a_filter_is_not_applied_by_an_arrow_key(live: Live, page: Page) -> None
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A service with two people who log in."""
-    one = hash_password("secret words")
+    one = hashed("secret words")
     people = "".join(f'[web.users.{name}]\npassword_hash = "{one}"\n' for name in ("asha", "bilal"))
     toml = f'{people}[web.users.robot]\nrole = "look"\npassword_hash = "{one}"\n'
     with opened(tmp_path_factory.mktemp("office") / "root", toml=toml) as made:

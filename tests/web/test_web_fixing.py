@@ -5,7 +5,7 @@ import json
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.harness import Delivered, sheet, until
-from tests.web.conftest import SEND, Live
+from tests.web.conftest import A_MOMENT, SEND, Live
 
 STATUS = "DELIVERD"
 
@@ -16,14 +16,22 @@ def dropped(live: Live, name: str, text: str) -> str:
 
 
 def child_of(live: Live, drop_id: str, number: int = 0) -> Delivered:
-    """The n-th drop that corrects this one."""
+    """The n-th drop that corrects this one, once it is through."""
 
     def look() -> Delivered | None:
         found = [d for d in live.root.delivered() if d.summary["parent"] == drop_id]
         closed = [d for d in found if d.summary["state"] != "open"]
         return closed[number] if len(closed) > number else None
 
-    return until(look, what="the corrected file through")
+    found: Delivered = until(look, what="the reports of the corrected file")
+    with live.client() as client:
+        path = f"/api/v1/drops/{found.id}"
+        until(
+            lambda: client.get(path).json()["state"] in {"completed", "refused"},
+            what="the corrected file through",
+            rest=A_MOMENT,
+        )
+    return found
 
 
 def dropped_file(live: Live, drop: Delivered) -> str:

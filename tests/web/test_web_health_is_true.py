@@ -67,7 +67,8 @@ def test_an_outage_is_told_by_all_until_a_call_succeeds(open_live: Open, mailbox
         assert "bad" in strip(live)
         until(lambda: "Fynd is not answering" in mailbox.text, what="a notice")
         calls = live.api.stats()["calls"]
-        while live.api.stats()["calls"] < calls + 6:  # it is tried again and again meanwhile
+        for number in range(1, 7):  # it is tried again and again meanwhile
+            until(lambda n=calls + number: live.api.stats()["calls"] >= n, what="another call")
             assert not checks(live)["api"]
         assert "Sending goes on" not in mailbox.text
         live.api.set_faults(status_all=0)
@@ -109,7 +110,7 @@ def test_an_outbox_that_cannot_be_written_is_told_by_all(open_live: Open, mailbo
         until(lambda: all(checks(live).values()), what="ready again")
         until(lambda: len(mailbox.messages) == 2, what="the end")
         assert "Over: storage is in order again." in mailbox.messages[1]["message"]
-        assert len(live.root.delivered()) == 1
+        until(lambda: len(live.root.delivered()) == 1, what="its reports")
 
 
 def test_a_long_pause_is_told_with_its_end_and_ended_by_a_call_that_is_taken(
@@ -119,14 +120,16 @@ def test_a_long_pause_is_told_with_its_end_and_ended_by_a_call_that_is_taken(
     with open_live(api=slow, **settings(mailbox, api__concurrency=1)) as live:
         live.root.drop("slow.csv", orders(60))
 
-        def paused() -> dict[str, Any]:
-            told: dict[str, Any] = json.loads((live.root.path / "state/health.json").read_bytes())
-            return told if told.get("pause_until") else {}
+        def ends() -> str:
+            told = json.loads((live.root.path / "state/health.json").read_bytes())
+            return str(told.get("pause_until") or "")[:16]
 
-        ends = until(paused, what="the end of the pause")["pause_until"]
+        until(ends, what="the end of the pause")
         until(lambda: not checks(live)["api"], what="not ready")
+        before = ends()
         (found,) = (each for each in findings(live) if each["subject"] == "api")
-        assert ends[:16] in found["found"]
+        # Each call that tries moves the end: a minute may have ended meanwhile.
+        assert before in found["found"] or ends() in found["found"]
         assert "asks for no calls until" in strip(live)
         assert '"event": "api.paused"' in live.service.err_path.read_text()
         calls = live.api.stats()["calls"]

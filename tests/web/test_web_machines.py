@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.web.passwords import hash_token
 from tests.acceptance.harness import Root, orders, sheet, until
-from tests.web.conftest import Live, Open, address_of
+from tests.web.conftest import Live, Open, address_of, client_of
 
 
 def measures(client: httpx.Client) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -67,7 +67,7 @@ def _calls(found: dict[tuple[str, tuple[tuple[str, str], ...]], float]) -> dict[
 def test_a_page_without_a_service_is_alive_but_not_ready(root: Root) -> None:
     root.configure(web__port=0)
     service = root.start("serve", "--log-format", "json")
-    with httpx.Client(base_url=address_of(service), timeout=30) as client:
+    with client_of(address_of(service)) as client:
         assert client.get("/healthz").json() == {"status": "ok"}
         ready = client.get("/readyz")
         assert ready.status_code == 503

@@ -72,7 +72,7 @@ def test_a_file_whose_report_takes_longer_than_that_of_a_later_one_is_told_too(
     open_live: Open, mailbox: Mailbox
 ) -> None:
     urls = f'["json://127.0.0.1:{mailbox.port}/"]'
-    slow = SandboxConfig(faults=Faults(latency_ms=1_500))
+    slow = SandboxConfig(faults=Faults(latency_ms=4_000))
     with open_live(api=slow, notify__urls=urls, notify__digest_seconds=0) as live:
         outbox = live.root.outbox
         live.root.drop("slow.csv", sheet([["S1", "Delivered"], ["S2", "Nonesuch"]]))

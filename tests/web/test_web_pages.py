@@ -116,6 +116,7 @@ SHAPES = ("to-do", "drop", "fix", "teach-words", "courier")
 @pytest.mark.parametrize(
     "name", [pytest.param(each, marks=[] if each in SHAPES else pytest.mark.soak) for each in PAGES]
 )
+@pytest.mark.console("404")
 def test_a_page_is_sound_in_every_light_and_width(
     live: Live, shop: dict[str, str], page: Page, picture, name: str
 ) -> None:
@@ -133,9 +134,6 @@ def test_a_page_is_sound_in_every_light_and_width(
             picture(page, f"{name}{'-phone' if size is PHONE else ''}")
 
 
-test_a_page_is_sound_in_every_light_and_width.allowed_on_console = ("404",)
-
-
 def serious(page: Page) -> list[str]:
     """Return axe's findings against WCAG 2.2, A and AA: rule, element, why."""
     rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -147,12 +145,10 @@ def serious(page: Page) -> list[str]:
     ]
 
 
+@pytest.mark.console("ERR_", "Failed to load")
 def test_axe_is_awake(page: Page) -> None:
     page.set_content("<html><body><img src='x'><input></body></html>")
     assert len(serious(page)) >= 2
-
-
-test_axe_is_awake.allowed_on_console = ("ERR_", "Failed to load")
 
 
 def test_the_keyboard_reaches_the_list_and_its_focus_is_seen(

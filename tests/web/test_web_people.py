@@ -10,9 +10,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from pipeline.web.passwords import hash_password, hash_token
+from pipeline.web.passwords import hash_token
 from tests.acceptance.harness import Root, until
-from tests.web.conftest import Live, Open, address_of, opened
+from tests.web.conftest import Live, Open, address_of, client_of, hashed, opened
 from tests.web.test_web_access import csrf_of
 from tests.web.test_web_pages import PHONE, WIDE, serious
 
@@ -20,7 +20,7 @@ FIRST, SECOND = "three odd words", "other odd words"
 BOSS = {"authorization": "Bearer sd_a-token-of-a-manager"}
 WORKER = {"authorization": "Bearer sd_a-token-of-an-operator"}
 GUEST = {"authorization": "Bearer sd_a-token-of-a-reader"}
-_STORED = hash_password(FIRST)
+_STORED = hashed(FIRST)
 USERS = f"""
 [web.users.meera]
 role = "manage"
@@ -82,6 +82,7 @@ def row_of(page: Page, name: str) -> Locator:
     return page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=name))
 
 
+@pytest.mark.console("409", "422")
 def test_a_manager_adds_a_person_who_chooses_a_password_before_all_else(
     office: Live, page: Page, browser: Browser
 ) -> None:
@@ -142,13 +143,6 @@ def test_a_manager_adds_a_person_who_chooses_a_password_before_all_else(
     assert SECOND not in told
     assert "$argon2id$" in kept.read_text("utf-8")
     assert "$argon2id$" not in page.content()
-
-
-# The pages that are refused are answered with their status.
-test_a_manager_adds_a_person_who_chooses_a_password_before_all_else.allowed_on_console = (
-    "422",
-    "Failed to load",
-)
 
 
 def test_another_password_ends_every_other_session_and_not_the_own(office: Live) -> None:
@@ -310,6 +304,7 @@ def test_a_person_added_twice_by_one_click_is_added_once(office: Live) -> None:
         ]
 
 
+@pytest.mark.console("409")
 def test_two_managers_see_each_others_changes_and_never_undo_them(office: Live, page: Page) -> None:
     settled(office, "Between")
     by_hand(page, office.url, "meera", FIRST)
@@ -325,16 +320,13 @@ def test_two_managers_see_each_others_changes_and_never_undo_them(office: Live, 
         assert stale.status_code == 409
 
 
-test_two_managers_see_each_others_changes_and_never_undo_them.allowed_on_console = ("409",)
-
-
 def test_the_last_manager_stays_also_when_two_go_at_the_same_time_on_two_machines(
     root: Root,
 ) -> None:
     (root.path / "shipdrop.toml").write_text(BOSS_ONLY, "utf-8")
     root.configure(web__port=0)
     served = [root.start("serve", "--log-format", "json") for _ in range(2)]
-    one, other = (httpx.Client(base_url=address_of(each), timeout=30) for each in served)
+    one, other = (client_of(address_of(each)) for each in served)
     person = {"role": "manage", "password": FIRST}
     for name in ("Asha", "Bela"):
         made = one.post("/api/v1/people", json={**person, "name": name}, headers=BOSS)
@@ -401,12 +393,6 @@ def test_the_first_person_of_all_is_a_manager_and_from_then_on_everybody_logs_in
         expect(page.get_by_role("heading", name="People")).to_be_visible()
 
 
-# The page may ask once more, and in vain, between the first person and its log-in.
-test_the_first_person_of_all_is_a_manager_and_from_then_on_everybody_logs_in.allowed_on_console = (  # type: ignore[attr-defined]  # a mark
-    "401",
-)
-
-
 def test_of_several_first_people_at_the_same_time_one_is_added(root: Root) -> None:
     root.configure(web__port=0)
     served = root.start("serve", "--log-format", "json")
@@ -416,11 +402,12 @@ def test_of_several_first_people_at_the_same_time_one_is_added(root: Root) -> No
         person = {"name": name, "role": "manage", "password": FIRST}
         return client.post("/api/v1/people", json=person).status_code
 
-    with httpx.Client(base_url=address_of(served), timeout=30) as client:
+    with client_of(address_of(served)) as client:
         with ThreadPoolExecutor(len(names)) as pool:
             answers = list(pool.map(add, names))
         assert answers.count(201) == 1, answers
-        assert set(answers) <= {201, 401, 409}
+        # Refused: not logged in, no manager, or not the first; it depends on how far the one is.
+        assert set(answers) <= {201, 401, 403, 409}
         assert entered(client, names[answers.index(201)], FIRST) == 303
         (there,) = client.get("/api/v1/people").json()["people"]
         assert there["name"] == names[answers.index(201)]
@@ -431,7 +418,7 @@ def test_a_list_that_cannot_be_read_lets_nobody_in_who_was_not(root: Root) -> No
     root.configure(web__port=0)
     people = root.path / "state" / "web" / "people.json"
     served = root.start("serve", "--log-format", "json")
-    with httpx.Client(base_url=address_of(served), timeout=30) as client:
+    with client_of(address_of(served)) as client:
         first = {"name": "Asha", "role": "manage", "password": FIRST}
         assert client.post("/api/v1/people", json=first).status_code == 201
         whole = people.read_bytes()
@@ -449,7 +436,7 @@ def test_a_list_that_cannot_be_read_lets_nobody_in_who_was_not(root: Root) -> No
     assert "people.json cannot be read" in ran.err
     people.write_bytes(whole)
     served = root.start("serve", "--host", "0.0.0.0", "--log-format", "json")
-    with httpx.Client(base_url=address_of(served), timeout=30) as client:
+    with client_of(address_of(served)) as client:
         assert client.get("/login").status_code == 200
     assert served.end().code == 0
 
@@ -494,9 +481,6 @@ def test_a_session_that_ends_leads_to_the_log_in_and_back(open_live: Open, page:
         page.wait_for_url("**/login?next=/couriers")
 
 
-test_a_session_that_ends_leads_to_the_log_in_and_back.allowed_on_console = ("401",)
-
-
 @pytest.mark.parametrize("name", ["people", "account"])
 def test_people_and_account_are_sound_in_every_light_and_width(
     office: Live, page: Page, picture, name: str
@@ -517,8 +501,8 @@ def test_people_and_account_are_sound_in_every_light_and_width(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         assert overflow <= 0, (scheme, size)
-        assert serious(page) == [], (scheme, size)
         if (scheme, size) in (("light", WIDE), ("dark", PHONE)):
+            assert serious(page) == [], (scheme, size)
             picture(page, f"{name}{'-phone' if size is PHONE else ''}")
 
 
@@ -554,13 +538,13 @@ def test_the_settings_name_no_person_twice(root: Root) -> None:
     """Whoever the settings name from now on is theirs, whatever the list says."""
     root.configure(web__port=0)
     served = root.start("serve", "--log-format", "json")
-    with httpx.Client(base_url=address_of(served), timeout=30) as client:
+    with client_of(address_of(served)) as client:
         first = {"name": "meera", "role": "manage", "password": SECOND}
         assert client.post("/api/v1/people", json=first).status_code == 201
     assert served.end().code == 0
     (root.path / "shipdrop.toml").write_text(USERS, "utf-8")
     served = root.start("serve", "--log-format", "json")
-    with httpx.Client(base_url=address_of(served), timeout=30) as client:
+    with client_of(address_of(served)) as client:
         assert entered(client, "meera", SECOND) == 403
         assert entered(client, "meera", FIRST) == 303
     assert served.end().code == 0

@@ -9,7 +9,10 @@ from tests.acceptance.harness import orders, sheet, until
 from tests.web.conftest import Live, Open
 from tests.web.test_web_fixing import dropped
 
+OFFLINE = pytest.mark.console("ERR_INTERNET_DISCONNECTED", "htmx:")
 
+
+@OFFLINE
 def test_a_page_that_nobody_answers_says_so_and_takes_it_back(live: Live, page: Page) -> None:
     page.goto(f"{live.url}/drops")
     page.context.set_offline(True)
@@ -20,6 +23,7 @@ def test_a_page_that_nobody_answers_says_so_and_takes_it_back(live: Live, page: 
     expect(bar).to_be_hidden()
 
 
+@OFFLINE
 def test_files_that_did_not_arrive_are_told_of_and_still_chosen(live: Live, page: Page) -> None:
     page.goto(f"{live.url}/upload")
     file = {"name": "off.csv", "mimeType": "text/csv", "buffer": orders(1).encode()}
@@ -31,13 +35,6 @@ def test_files_that_did_not_arrive_are_told_of_and_still_chosen(live: Live, page
     page.context.set_offline(False)
     page.get_by_role("button", name="Send without checking").click()
     page.wait_for_url("**/uploads/*")
-
-
-for offline in (
-    test_a_page_that_nobody_answers_says_so_and_takes_it_back,
-    test_files_that_did_not_arrive_are_told_of_and_still_chosen,
-):
-    offline.allowed_on_console = ("ERR_INTERNET_DISCONNECTED", "htmx:")  # type: ignore[attr-defined]  # a mark
 
 
 def test_while_the_api_takes_nothing_a_file_waits_for_it(open_live: Open, page: Page) -> None:

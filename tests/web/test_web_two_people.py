@@ -6,9 +6,8 @@ import signal
 import httpx
 from playwright.sync_api import Browser, Page, expect
 
-from pipeline.web.passwords import hash_password
 from tests.acceptance.harness import sheet, until
-from tests.web.conftest import SEND, Live, Open, address_of
+from tests.web.conftest import SEND, Live, Open, address_of, hashed
 from tests.web.test_web_fixing import child_of, dropped
 from tests.web.test_web_set_aside import BAD, faulty
 
@@ -105,14 +104,8 @@ def test_a_restart_of_the_page_loses_nothing_that_was_typed(open_live: Open, pag
         served.end(signal.SIGTERM)
 
 
-test_a_restart_of_the_page_loses_nothing_that_was_typed.allowed_on_console = (
-    "Failed to load",
-    "htmx:",  # what the page asks for by itself while its server is away
-)
-
-
 def test_a_session_that_ended_leads_back_with_what_was_typed(open_live: Open) -> None:
-    toml = f'[web.users.asha]\npassword_hash = "{hash_password("secret words")}"\n'
+    toml = f'[web.users.asha]\npassword_hash = "{hashed("secret words")}"\n'
     with open_live(toml=toml) as live:
         live.root.drop("ended.csv", sheet([["SES1", "Delivered"], ["SES2", BAD]]))
         until(lambda: live.root.delivered(), what="it is through")

@@ -12,7 +12,7 @@ from tests.web.conftest import Live, Open
 def test_a_dropped_file_appears_by_itself_and_goes_through_before_ones_eyes(
     open_live: Open, page: Page
 ) -> None:
-    slow = SandboxConfig(faults=Faults(latency_ms=400))
+    slow = SandboxConfig(faults=Faults(latency_ms=2_000))
     with open_live(api=slow, api__concurrency=1, api__chunk_size=5) as live:
         page.goto(f"{live.url}/drops")
         expect(page.get_by_text("No files yet.")).to_be_visible()
@@ -21,6 +21,7 @@ def test_a_dropped_file_appears_by_itself_and_goes_through_before_ones_eyes(
         expect(page.locator("progress")).to_be_visible()
         seen = page.get_by_role("status")
         expect(seen).to_have_text(re.compile(r"Sending: [1-9]\d* of 60 rows"))
+        live.api.set_faults(latency_ms=0)
         expect(seen).to_have_text(re.compile("Done. 60 rows were sent"), timeout=60_000)
         expect(page.get_by_role("heading", name="Rows")).to_be_visible()
 
@@ -148,17 +149,16 @@ def test_a_late_courier_is_told_with_what_is_expected(open_live: Open, page: Pag
         (place / "acme.toml").write_text(profile, "utf-8")
         page.goto(f"{live.url}/couriers")
         row = page.get_by_role("row", name="acme")
-        for _ in range(50):  # the profiles are looked at once a second
-            if row.count() and "late since" in row.inner_text():
-                break
+
+        def told() -> str:
             page.reload()
-        expect(row).to_contain_text("late since")
+            return " ".join(row.all_inner_texts())
+
+        until(lambda: "late since" in told(), what="the profile is read, and late")
         expect(row).to_contain_text("by 00:00, every day")
         live.root.drop("today.csv", orders(1), folder="acme")
         live.drop_id("today.csv")
-        until(
-            lambda: "late since" not in (page.reload(), row.inner_text())[1], what="no longer late"
-        )
+        until(lambda: "late since" not in told(), what="no longer late")
         with page.expect_download() as download:
             row.get_by_role("link", name="template").click()
         assert download.value.suggested_filename == "acme-manifest.xlsx"

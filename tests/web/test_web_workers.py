@@ -4,7 +4,6 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -15,7 +14,7 @@ from tests.acceptance.crew import Crew, crew_on, name_of
 from tests.acceptance.harness import orders, sheet, until
 from tests.fakes.mailbox import Mailbox
 from tests.postgres import PrivatePostgres
-from tests.web.conftest import address_of
+from tests.web.conftest import address_of, client_of
 from tests.web.test_web_machines import measures
 
 
@@ -36,7 +35,7 @@ def test_page_measures_and_readiness_tell_of_workers(
     crew: Crew, page: Page, picture: Callable[[Page, str], None], api: SandboxHandle
 ) -> None:
     served = crew.root.start("serve", "--log-format", "json")
-    with httpx.Client(base_url=address_of(served), timeout=30) as client:
+    with client_of(address_of(served)) as client:
         assert client.get("/readyz").json()["checks"]["service"] is False
         assert "No worker is there" in client.get("/workers").text
         first, second = crew.start(2)
@@ -49,8 +48,10 @@ def test_page_measures_and_readiness_tell_of_workers(
             lambda: measures(client)["shipdrop_segments", (("state", "sending"),)] > 0,
             what="segments being sent",
         )
-        found = measures(client)
-        assert found["shipdrop_workers", (("state", "at_work"),)] == 2
+        at_work = ("shipdrop_workers", (("state", "at_work"),))
+        found = until(
+            lambda: (told := measures(client))[at_work] == 2 and told, what="both at work"
+        )
         assert found["shipdrop_workers", (("state", "silent"),)] == 0
         assert found["shipdrop_service_up", ()] == 1
         assert found["shipdrop_segments", (("state", "open"),)] > 0
@@ -77,7 +78,10 @@ def test_page_measures_and_readiness_tell_of_workers(
         second.send(signal.SIGSTOP)
         expect(table).to_contain_text("silent", timeout=30_000)
         stopped = client.get("/readyz").json()["checks"]
-        assert measures(client)["shipdrop_worker_posts_stalled", ()] > 0
+        until(
+            lambda: measures(client)["shipdrop_worker_posts_stalled", ()] > 0,
+            what="posts of the silent",
+        )
         told = crew.status()
         assert told["stalled"] > 0
         assert set(told) >= {"queues", "segments", "workers"}
@@ -88,7 +92,7 @@ def test_page_measures_and_readiness_tell_of_workers(
             lambda: client.get("/readyz").json()["checks"]["service"] is False,
             what="nobody at work",
         )
-        assert "The service is stopped" in client.get("/").text
+        until(lambda: "The service is stopped" in client.get("/").text, what="the page says so")
     assert served.end(signal.SIGTERM).code == 0
 
 
