@@ -199,8 +199,11 @@ def test_in_each_state_all_say_the_same(open_live: Open, mailbox: Mailbox, name:
         until(lambda: not checks(live)[state.what], what="not ready")
         assert {check for check, fine in checks(live).items() if not fine} == {state.what}
         assert troubles(live) == {state.what}
-        by_health = json.loads((live.root.path / "state/health.json").read_bytes())["trouble"]
-        (reason,) = filter(None, by_health.values())
+        health = live.root.path / "state/health.json"
+        (reason,) = until(
+            lambda: [each for each in json.loads(health.read_bytes())["trouble"].values() if each],
+            what="the trouble in health.json, too",
+        )
         assert any(reason in each["found"] for each in findings(live))
         by_why = live.root.run("why", "a.csv")
         if state.what == "inbox":  # no file can be asked about where there is no inbox
