@@ -90,7 +90,7 @@ def watch_ledger(clocks: Clocks) -> None:
 def watch_stages(clocks: Clocks) -> None:
     """Time the steps of a drop; nested ones are told by an indented label."""
     from pipeline.inbox.claim import Claimer
-    from pipeline.reading.process import Readers
+    from pipeline.reading.process.pool import Readers
     from pipeline.reporting import close_drop, write
     from pipeline.service import build, planner, runner
     from pipeline.storage.ledger import SqlLedger

@@ -8,7 +8,7 @@ import structlog
 from pipeline.core.errors import DropChanged, DropRefused, ReaderDied, ReadingStopped, StorageError
 from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Drop
-from pipeline.reading.process import Readers
+from pipeline.reading.process.pool import Readers
 from pipeline.reading.process.protocol import Job
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders

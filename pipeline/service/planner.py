@@ -34,6 +34,7 @@ from pipeline.planning.results import Candidate, Ready, Step, without_shared_ord
 from pipeline.reporting.close_drop import Closer
 from pipeline.reporting.row_outcomes import Remark, settle
 from pipeline.storage.ledger import SqlLedger
+from pipeline.storage.memory import trim
 from pipeline.storage.spool import Spools, keep
 from schemas.codes import Code
 from schemas.courier import Profile
@@ -187,6 +188,7 @@ class Planner:
         try:
             first = blocking(standing, drop.seq)
             planned = make_plan(prepared, standing, self._rules, blocking=first, seen=seen)
+            trim(prepared.total)
             try:
                 guard(prepared, planned, self._rules)
             except DropRefused as refusal:

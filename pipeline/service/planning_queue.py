@@ -19,6 +19,7 @@ from pipeline.planning.results import Step
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.service.drop_states import BEFORE_SENDING, DropStates, State
 from pipeline.service.planner import Planner
+from pipeline.storage.memory import trim
 
 _LEAST = 64 * 1024
 """Bytes that a file counts for at least: opening, planning and reporting it cost something too."""
@@ -265,7 +266,9 @@ class PlanningQueue:
             return [None] * len(drops)
         if self._stopping.is_set():  # while it was read
             return [None] * len(drops)
-        return self._planner.plan_read(drops, facts)
+        steps = self._planner.plan_read(drops, facts)
+        trim(sum(each.total for each in facts if isinstance(each, Facts)))
+        return steps
 
     def _in_planning(
         self, job: Callable[[], Sequence[PlanResult]], drops: Sequence[Drop], *, batch: bool = False

@@ -22,8 +22,8 @@ from pipeline.delivery.thread import DeliveryThread
 from pipeline.inbox.claim import Claimer
 from pipeline.inbox.scan import Inbox
 from pipeline.reading.drop_reader import ClaimedFiles
-from pipeline.reading.process import Readers
 from pipeline.reading.process.child_process import Child
+from pipeline.reading.process.pool import Readers
 from pipeline.reading.process.protocol import MB, ReadingRules
 from pipeline.service.api_access import api_maker, credentials_of, policy_of
 from pipeline.service.health_file import LATENCY_BOUNDS, HealthFile, read_health_file

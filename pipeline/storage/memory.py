@@ -19,6 +19,9 @@ TRIM_FROM = 16 * 1024 * 1024
 HEAPS = 2
 """Threads share so many heaps: each keeps what it has once had."""
 
+LARGE = 50_000
+"""Rows from which on a step leaves megabytes free."""
+
 POOL = "ARROW_DEFAULT_MEMORY_POOL"
 """The variable that tells Arrow, for this process only: others know nothing of ``mallopt``."""
 
@@ -41,6 +44,17 @@ def give_back() -> None:
         mallopt(_M_MMAP_THRESHOLD, MMAP_FROM)
         mallopt(_M_TRIM_THRESHOLD, TRIM_FROM)
         mallopt(_M_ARENA_MAX, HEAPS)
+
+
+def trim(rows: int) -> None:
+    """Give back to the system what a step with the arrays of so many rows has left free.
+
+    Of a few rows it would take longer than it is worth.
+    """
+    if rows >= LARGE:
+        import pyarrow as pa
+
+        pa.default_memory_pool().release_unused()  # of the system's allocator: all that is free
 
 
 def keep_pandas_out() -> None:

@@ -145,3 +145,44 @@ def test_left_alone_it_keeps_them_all() -> None:
     assert found["large"]["kept"] > 60 * MB
     assert found["small"]["kept"] > 45 * MB
     assert found["heaps"] > memory.HEAPS
+
+
+_LEFT_FREE = """
+import ctypes, json, os
+from pipeline.storage.memory import LARGE, give_back, trim
+
+give_back()
+import pyarrow as pa
+
+MB = 1024 * 1024
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+def array():
+    made = pa.allocate_buffer(MB)
+    ctypes.memset(made.address, 1, MB)
+    return made
+
+before = resident()
+arrays = [array() for _ in range(60)]
+held = arrays[::20]  # these lie between the others, and stay
+del arrays
+found = {"free": resident() - before}
+trim(LARGE - 1)
+found["few rows"] = resident() - before
+trim(LARGE)
+found["many rows"] = resident() - before
+print(json.dumps(found))
+"""
+
+
+def test_what_many_rows_left_free_goes_back() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", _LEFT_FREE], cwd=REPOSITORY, check=True, capture_output=True
+    )
+    found = json.loads(told.stdout)
+    assert found["free"] > 40 * MB
+    assert found["few rows"] > 40 * MB
+    assert found["many rows"] < 15 * MB

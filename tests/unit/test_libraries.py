@@ -1,6 +1,8 @@
 """Each library we depend on is imported, and has a line that says what for."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -44,3 +46,22 @@ def test_the_table_names_nothing_else() -> None:
         for each in line.split(",")
     }
     assert named == set(dependencies())
+
+
+def loaded_with(modules: str) -> set[str]:
+    script = f"import sys, {modules}; print(*sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return set(told.stdout.split())
+
+
+def test_nothing_of_ours_is_loaded_before_the_process_that_reads_is_started() -> None:
+    loaded = loaded_with("pipeline.reading.process.child_process")
+    assert not loaded & {"structlog", "msgspec", "orjson", "asyncio", "numpy", "pyarrow"}
+
+
+def test_the_process_that_reads_loads_nothing_of_the_service() -> None:
+    loaded = loaded_with("pipeline.reading.process.child_main, pipeline.reading.read_file")
+    assert "pyarrow" in loaded
+    assert not loaded & {"structlog", "rich", "sqlalchemy", "pipeline.reading.process.pool"}

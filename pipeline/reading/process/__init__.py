@@ -1,11 +1,6 @@
 """Reading, contained: files are read in processes of their own, within memory and time.
 
-Their messages are described in ``pipeline.reading.process.protocol``, the other end is
-``pipeline.reading.process.child_main``.
+``pool`` is the service's end, ``child_main`` the other, ``protocol`` says how they speak. Nothing
+is imported here: whoever starts the process that reads loads nothing else before, and that process
+nothing that only the service needs.
 """
-
-from pipeline.core.errors import ReadingStopped
-from pipeline.reading.process.pool import Readers
-from pipeline.reading.process.reader_process import Earlier, Reader, ReadingBug
-
-__all__ = ["Earlier", "Reader", "Readers", "ReadingBug", "ReadingStopped"]

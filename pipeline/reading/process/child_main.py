@@ -1,8 +1,8 @@
 """The process that reads: asked for a file or a few, it leaves the rows in their spools.
 
-``pipeline.reading.process`` is the other end, ``pipeline.reading.process.protocol`` says how they
-speak. Nothing else of the pipeline loads pandas, pandera and the native readers. A file that makes
-any of them panic, or never end, ends this process and nothing more.
+``pipeline.reading.process.pool`` is the other end, ``pipeline.reading.process.protocol`` says how
+they speak. Nothing else of the pipeline loads pandas, pandera and the native readers. A file that
+makes any of them panic, or never end, ends this process and nothing more.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused, StorageError, UsageError
+from pipeline.storage.memory import give_back
 from schemas.codes import Code
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 def main() -> NoReturn:
     """Serve the parent, whose process id is in ``argv``, until it wants no more."""
     asked, answers = confine(int(sys.argv[2]))
+    give_back()
     sys.modules["hypothesis"] = None  # type: ignore[assignment]  # pandera loads it where tests do
     from pipeline.reading import read_file  # noqa: F401 - the long part, while the parent imports its own
     from schemas.manifest import make_ready

@@ -34,6 +34,9 @@ _MANY = 10_000
 _LINES_PER_COMMIT = 50_000
 """Lines written in one transaction, so that a huge drop does not keep others from committing."""
 
+_LINES_AT_ONCE = 10_000
+"""Lines handed to the database at once: as values of Python each takes some 500 bytes."""
+
 _LINE_COLUMNS = (
     *("order_id", "idx", "row", "sheet", "status", "chunk", "pos"),
     *("said", "awb", "event_ms"),
@@ -146,8 +149,10 @@ class Plans:
                 if start == 0:
                     clear_unfrozen(connection, [drop.seq])
                     connection.execute(unfrozen.insert().values(drop_seq=drop.seq))
-                some = table.slice(start, _LINES_PER_COMMIT)
-                _insert_lines(self._db, connection, [(drop.seq, some)])
+                stop = min(start + _LINES_PER_COMMIT, table.num_rows)
+                for at in range(start, stop, _LINES_AT_ONCE):
+                    some = table.slice(at, min(_LINES_AT_ONCE, stop - at))
+                    _insert_lines(self._db, connection, [(drop.seq, some)])
 
 
 _BUT = sa.bindparam("but", type_=sa.BigInteger, expanding=True)
