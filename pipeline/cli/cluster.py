@@ -54,7 +54,7 @@ def worker(desk: CommandOptions) -> int:
 
 def status(desk: CommandOptions) -> int:
     """Show the workers, what each has taken up, and what waits."""
-    from pipeline.storage.ledger.cluster_status import cluster_status
+    from pipeline.service.health import cluster_status
 
     site = desk.site(anywhere=True)
     stale = site.settings.cluster.stale_seconds

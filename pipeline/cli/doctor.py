@@ -19,7 +19,7 @@ from pipeline.inbox.scan import WaitCause as WaitsFor
 from pipeline.service.api_access import credentials_of, has_no_token
 from pipeline.service.health import READY, troubles_in
 from pipeline.service.health_file import is_fresh
-from pipeline.service.resting import in_words, why_open
+from pipeline.service.second_try import in_words, why_open
 from pipeline.service.settings import CONFIG_NAME, secrets_in, variable_of
 from pipeline.service.wiring import Site
 from pipeline.storage.file_systems import NETWORK_SYSTEMS, sees_all_files, writers_of

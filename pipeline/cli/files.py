@@ -86,7 +86,7 @@ def again(
     With the profiles as they are now. Its bytes go into the inbox as a new drop; what was accepted
     comes out as duplicate.
     """
-    from pipeline.service.read_again import read_again
+    from pipeline.service.second_try import read_again
     from schemas.display import shown
 
     site = desk.site()
@@ -117,7 +117,7 @@ def why(
     from pipeline.core.model import stamp
     from pipeline.service.health import READY, troubles_in
     from pipeline.service.health_file import is_fresh
-    from pipeline.service.resting import in_words, why_open
+    from pipeline.service.second_try import in_words, why_open
     from pipeline.storage.root_lock import RootLock
 
     site = desk.site()

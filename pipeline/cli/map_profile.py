@@ -50,7 +50,7 @@ def draft(
 
     from pipeline.core.draft import said
     from pipeline.core.errors import DropRefused, UsageError
-    from pipeline.service.draft import draft_from
+    from pipeline.service.check import draft_from
     from pipeline.validation.draft.profile_draft import is_untouched
     from schemas.display import shown
 

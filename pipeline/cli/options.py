@@ -163,7 +163,7 @@ class CommandOptions(Struct, frozen=True, dict=True):
         try:
             child = self.early or Child()
         except OSError as error:
-            from pipeline.reading.process.cost import not_startable
+            from pipeline.reading.process.reader_process import not_startable
 
             raise not_startable(error) from error
         self.at_end.callback(child.bury)

@@ -180,7 +180,7 @@ def retry(
     desk: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
 ) -> int:
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
-    from pipeline.service.resting import check_retry
+    from pipeline.service.second_try import check_retry
 
     site = desk.site()
     found = site.drop(drop)

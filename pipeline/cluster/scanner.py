@@ -14,8 +14,7 @@ from datetime import timedelta
 
 import structlog
 
-from pipeline.cluster.lease import Lease
-from pipeline.cluster.locks import SCAN
+from pipeline.cluster.lease import SCAN, Lease
 from pipeline.cluster.tasks import Tasks
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState

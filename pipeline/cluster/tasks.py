@@ -11,8 +11,7 @@ from functools import partial
 import structlog
 from msgspec.structs import replace
 
-from pipeline.cluster.lease import Lease
-from pipeline.cluster.locks import Locks
+from pipeline.cluster.lease import Lease, Locks
 from pipeline.core.closed_drop import Cause, Closed
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState

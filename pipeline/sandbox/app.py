@@ -13,11 +13,9 @@ from aiohttp import web
 from pipeline.sandbox import answers
 from pipeline.sandbox.answers import PROXY_PAGE, Unclear, unclear
 from pipeline.sandbox.backend import Backend, Call, Kind, build_backend
-from pipeline.sandbox.clock import Clock
-from pipeline.sandbox.config import SandboxConfig
-from pipeline.sandbox.core import CallResult
+from pipeline.sandbox.config import Clock, SandboxConfig
+from pipeline.sandbox.core import CallRefusedError, CallResult, parse
 from pipeline.sandbox.faults import Decision, Fault
-from pipeline.sandbox.payload import CallRefusedError, parse
 from pipeline.sandbox.rules import MAX_BODY_BYTES
 
 _TOKEN_HEADER: Final = "x-access-token"

@@ -9,11 +9,9 @@ from typing import Any, Final, TypedDict
 import orjson
 from msgspec import Struct, field
 
-from pipeline.sandbox.clock import Clock
-from pipeline.sandbox.config import Faults, SandboxConfig
-from pipeline.sandbox.core import Order, Sandbox
+from pipeline.sandbox.config import Clock, Faults, SandboxConfig
+from pipeline.sandbox.core import CallRefusedError, Order, Sandbox
 from pipeline.sandbox.faults import FaultInjector
-from pipeline.sandbox.payload import CallRefusedError
 
 
 class Kind(StrEnum):

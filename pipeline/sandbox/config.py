@@ -1,12 +1,13 @@
-"""The settings of a sandbox, and the orders it starts with.
+"""The settings of a sandbox, the orders it starts with, and its clock.
 
 Wrong values raise pydantic.ValidationError, a ValueError.
 """
 
 import csv
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Protocol
 
 import orjson
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -14,6 +15,31 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.sandbox.answers import UNCLEAR, Unclear
 from pipeline.sandbox.rules import State
+
+
+class Clock(Protocol):
+    """Where the sandbox reads the time."""
+
+    def now(self) -> float:
+        """Return the wall clock, in seconds since the epoch."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow, for intervals."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> float:
+        """Return the wall clock, in seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow, for intervals."""
+        return time.monotonic()
+
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]

@@ -11,9 +11,8 @@ from msgspec import Struct
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.sandbox.answers import Unclear
-from pipeline.sandbox.clock import Clock
-from pipeline.sandbox.config import Faults, readable
-from pipeline.sandbox.payload import CallRefusedError
+from pipeline.sandbox.config import Clock, Faults, readable
+from pipeline.sandbox.core import CallRefusedError
 
 _FAULTS: Final = TypeAdapter(Faults)
 _PERFECT_DAY: Final = Faults()

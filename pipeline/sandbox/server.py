@@ -16,8 +16,7 @@ from aiohttp.abc import AbstractAccessLogger
 
 from pipeline.sandbox.app import Endpoints, application
 from pipeline.sandbox.backend import Stats
-from pipeline.sandbox.clock import Clock, SystemClock
-from pipeline.sandbox.config import SandboxConfig
+from pipeline.sandbox.config import Clock, SandboxConfig, SystemClock
 from pipeline.sandbox.state_file import keep, keep_up, take_up
 
 _T = TypeVar("_T")

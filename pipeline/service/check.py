@@ -1,5 +1,9 @@
-"""Check files: read, validate and plan as a run does, with no call and no move."""
+"""Files that nobody dropped: checked as a run would read them, or made a profile of.
 
+Nothing is called, nothing moved.
+"""
+
+import re
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
@@ -13,6 +17,7 @@ import pyarrow.compute as pc
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from pipeline.core.draft import ProfileDraft, RoleChoices, Sample
 from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.file_facts import Source
 from pipeline.core.model import Disposition, Drop, DropState
@@ -29,9 +34,10 @@ from pipeline.reporting.summary_json import SummaryFacts, summary_object
 from pipeline.service.wiring import Site
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool
-from pipeline.validation.profile_by_name import profile_of_drop
+from pipeline.validation.profile_by_name import find_profile, profile_of_drop
 from schemas.codes import Code
 from schemas.display import encodable, shown
+from schemas.folding import fold
 from schemas.vocabulary import Outcome
 
 FIRST = 5
@@ -257,3 +263,43 @@ def _folder_of(site: Site, file: Path) -> str | None:
 def _courier(site: Site, drop_id: str) -> str | None:
     """Return how an earlier drop was read, as far as there is a ledger to know it."""
     return profile_of_drop(drop_id, site.ledger.find) if _has_ledger(site) else None
+
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+
+def draft_from(
+    site: Site, file: Path, courier: str, choices: RoleChoices | None = None
+) -> ProfileDraft:
+    """Make a starting profile for ``courier`` from a sample file.
+
+    ``choices``: what a person says of the columns. Raises UsageError for a name that cannot be a
+    new profile's, a column that is not there, or a file that cannot be opened, DropRefused for a
+    file that cannot be read.
+    """
+    name = fold(courier).replace(" ", "-")
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{shown(courier)} cannot be a profile's name.",
+            hint="Use letters, digits, - and _, at most 40 of them.",
+        )
+    known = find_profile(courier, site.profiles)
+    if known is not None and not known.unconfirmed:
+        raise UsageError(
+            f'There is a profile "{known.name}" already.',
+            hint=f"`shipdrop profiles {known.name}` shows it; `shipdrop check FILE --courier "
+            f"{known.name}` tries it.",
+        )
+    try:
+        with file.open("rb"):
+            size = file.stat().st_size
+    except OSError as error:
+        raise UsageError(f"{shown(file, 200)} cannot be read: {error.strerror}.") from error
+    if size > site.limits.max_bytes:
+        raise UsageError(f"{shown(file, 200)} is larger than inbox.max_file_mb allows.")
+    title = " ".join(courier.split())
+    sample = Sample(path=file.absolute(), name=name, title=title, choices=choices or RoleChoices())
+    try:
+        return site.readers.draft(sample)
+    except ReaderDied:
+        raise poison() from None

@@ -17,7 +17,7 @@ from pipeline.web.access import Visitor
 from pipeline.web.drafts import Draft, Rule
 from pipeline.web.faults import Rejects
 from pipeline.web.front import Front, NotPossible, NotThere
-from pipeline.web.remember import forget, key_of, remember
+from pipeline.web.profile_files import forget, key_of, remember
 from pipeline.web.words import counted
 from schemas.courier import GENERIC
 from schemas.vocabulary import Role

@@ -17,8 +17,7 @@ from pipeline.core.ports import Search
 from pipeline.service.wiring import Site
 from pipeline.web import drop_view, words
 from pipeline.web.front import NotPossible, NotThere
-from pipeline.web.profile_files import PROFILES, source_of, write_profile
-from pipeline.web.remember import learned
+from pipeline.web.profile_files import PROFILES, learned, source_of, write_profile
 from schemas.courier import DAYS, GENERIC, Profile
 from schemas.folding import fold
 from schemas.parcels import ANY

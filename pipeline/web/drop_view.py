@@ -1,19 +1,26 @@
-"""One drop as its page shows it: its files, how far it is, its rows a page at a time."""
+"""One drop as its page shows it, and what can be asked of it: retry, cancel, to be read again."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import structlog
 from msgspec import Struct
 
 from pipeline.core import file_names
+from pipeline.core.errors import UsageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
+from pipeline.service.second_try import check_retry, read_again
 from pipeline.service.wiring import Site
+from pipeline.web import uploads
+from pipeline.web.front import NotPossible, NotThere
 from pipeline.web.sheets import SheetFile, SheetFiles
-from pipeline.web.words import Progress
+from pipeline.web.words import STATES, Progress
 from schemas.vocabulary import Outcome
+
+log = structlog.get_logger(__name__)
 
 PAGE: Final = 50
 """Rows on one page."""
@@ -135,3 +142,54 @@ def counts_of(drop: DropLine, so_far: Mapping[str, int]) -> dict[str, int]:
         return dict(so_far)
     rows: Mapping[str, Any] = drop.summary["rows"] if drop.summary else {}
     return {o.value: rows[o.value] for o in Outcome if rows.get(o.value)}
+
+
+def can_retry(site: Site, drop: DropLine) -> bool:
+    """Tell whether something of it may still be sent, or settled."""
+    try:
+        check_retry(site, drop.drop_id, drop.state, drop.summary)
+    except UsageError:
+        return False
+    return drop.state not in {DropState.CLAIMING, DropState.CLAIMED}
+
+
+def can_cancel(drop: DropLine) -> bool:
+    """Tell whether there is something left to stop."""
+    return not drop.state.closed
+
+
+def again(
+    site: Site, drop: DropLine, who: str, *, batch: str, folder: str | None = None, note: str = ""
+) -> None:
+    """Put a drop's file into the inbox once more, as an upload. Raises as ``read_again``."""
+
+    def put(file: Path, place: str) -> Path:
+        name = drop.source_file
+        return uploads.put(site, file, name, folder=place, who=who, note=note, batch=batch)[1]
+
+    read_again(site, drop.drop_id, who=who, folder=folder, put=put)
+
+
+def ask(site: Site, drop: DropLine, wish: str, who: str) -> None:
+    """Do what is wished, or leave it for the service.
+
+    Raises NotThere, NotPossible or StorageError.
+    """
+    if wish not in {"retry", "cancel", "again"}:
+        raise NotThere("Page not found.")
+    if wish == "again":
+        try:
+            again(site, drop, who, batch=uploads.new_batch())
+        except UsageError as error:
+            raise NotPossible(error.message, hint=error.hint) from error
+        return
+    if wish == "cancel" and not can_cancel(drop):
+        state = STATES[drop.state].lower()
+        raise NotPossible(f"The file is {state}: there is nothing left to stop.")
+    if wish == "retry":
+        try:
+            check_retry(site, drop.drop_id, drop.state, drop.summary)
+        except UsageError as error:
+            raise NotPossible(error.message, hint=error.hint) from error
+    site.ledger.request(drop.drop_id, wish)
+    log.info("web.request", drop=drop.drop_id, wish=wish, user=who)

@@ -19,9 +19,8 @@ from pipeline.core.release import this_release
 from pipeline.service.health import WATCHED, Health
 from pipeline.service.health_file import LATENCY_BOUNDS, HealthFile
 from pipeline.service.wiring import Site
-from pipeline.web.lateness import couriers
 from pipeline.web.strip import Strip
-from pipeline.web.tally import Tally
+from pipeline.web.tally import Tally, couriers
 
 _API: Final = ("ok", "slowed", "paused", "held")
 

@@ -27,8 +27,7 @@ from pipeline.service.health_file import HealthFile, has_scanned, is_fresh, read
 from pipeline.service.settings import NotifySettings
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import storing
-from pipeline.web.lateness import couriers
-from pipeline.web.tally import Tally
+from pipeline.web.tally import Tally, couriers
 from pipeline.web.words import counted, verdict
 from schemas.display import shown
 

@@ -1,5 +1,9 @@
-"""The server's own life: listen, answer, stop; tied to the run that started it, if one did."""
+"""The server's own life: listen, answer, stop; and no more patience with a client than it needs.
 
+It is tied to the run that started it, if one did.
+"""
+
+import asyncio
 import os
 import signal
 import socket
@@ -8,19 +12,172 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
+import h11
 import structlog
 import uvicorn
+from msgspec import Struct
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from pipeline.core.errors import SettingsError
 from pipeline.service.wiring import Site
 from pipeline.web.access import check_listening
 from pipeline.web.app import create_app
-from pipeline.web.connections import Patience, protocol_with
+from pipeline.web.guarding import HEADERS
 from pipeline.web.people import People
 
 log = structlog.get_logger(__name__)
+
+_MALFORMED: Final = b"This is no request that can be understood.\n"
+
+
+class Patience(Struct, frozen=True, kw_only=True):
+    """The time-outs for clients, in seconds.
+
+    ``head``: until a request's head is whole; ``body``: until its body is, one second more for each
+    ``bytes_a_second`` that came. ``most``: connections that may wait for their clients; of more the
+    one that was silent longest is closed. ``every``: how often it is looked.
+    """
+
+    head: float = 10.0
+    body: float = 30.0
+    bytes_a_second: int = 10_000
+    most: int = 500
+    every: float = 1.0
+
+
+def protocol_with(patience: Patience) -> type[H11Protocol]:
+    """Return uvicorn's protocol of HTTP/1.1 with this patience."""
+    crowd = _Crowd(patience)
+
+    class Protocol(_Connection):
+        def __init__(
+            self,
+            config: Config,
+            server_state: ServerState,
+            app_state: dict[str, Any],
+            _loop: asyncio.AbstractEventLoop | None = None,
+        ) -> None:
+            super().__init__(config, server_state, app_state, _loop)
+            self.crowd = crowd
+            self.patience = patience
+
+    return Protocol
+
+
+class _Connection(H11Protocol):
+    """One connection. ``begun``: when what it is to send was begun; None: nothing is awaited."""
+
+    crowd: "_Crowd"
+    patience: Patience
+    begun: float | None = None
+    heard: float = 0.0
+    received: int = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        self.begun = self.heard = self.loop.time()
+        self.crowd.join(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.crowd.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        self.heard = self.loop.time()
+        self.received += len(data)
+        super().data_received(data)
+        if self.cycle is not before or self.begun is None:
+            self.begun, self.received = self.heard, 0
+
+    def on_response_complete(self) -> None:
+        more, _ = self.conn.trailing_data
+        self.begun = self.loop.time() if more else None
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words; ours are said
+        """Answer what is no request, with the headers of every answer."""
+        head = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+        head += [
+            (b"cache-control", b"no-store"),
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(_MALFORMED)).encode()),
+            (b"connection", b"close"),
+        ]
+        for event in (
+            h11.Response(status_code=400, headers=head, reason=b"Bad Request"),
+            h11.Data(data=_MALFORMED),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    @property
+    def _is_between(self) -> bool:
+        """Return True before a first request, and between two."""
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn calls it never None
+        return cycle is None or cycle.response_complete
+
+    @property
+    def awaits_body(self) -> bool:
+        return not self._is_between and self.cycle.more_body
+
+    @property
+    def awaits_client(self) -> bool:
+        """Return True where it is the client's turn."""
+        if self._is_between:
+            return True
+        return self.awaits_body and not self.flow.read_paused
+
+    def is_overdue(self, now: float) -> bool:
+        if self.begun is None or not self.awaits_client:
+            return False
+        if self.awaits_body:
+            more = self.received / self.patience.bytes_a_second
+            return now - self.begun > self.patience.body + more
+        return now - self.begun > self.patience.head
+
+    def give_up(self) -> None:
+        self.transport.abort()
+
+
+class _Crowd:
+    """All connections of a server. Used in its loop."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._all: set[_Connection] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def join(self, connection: _Connection) -> None:
+        self._all.add(connection)
+        if len(self._all) > self._patience.most:
+            waiting = (each for each in self._all if each.awaits_client and each is not connection)
+            silent = min(waiting, key=lambda each: each.heard, default=None)
+            if silent is not None:
+                self._all.discard(silent)
+                silent.give_up()
+        if self._timer is None:
+            self._look_again(connection.loop)
+
+    def leave(self, connection: _Connection) -> None:
+        self._all.discard(connection)
+
+    def _look_again(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = loop.call_later(self._patience.every, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now = loop.time()
+        for each in [each for each in self._all if each.is_overdue(now)]:
+            each.give_up()
+        if self._all:
+            self._look_again(loop)
+
 
 _GRACE_SECONDS: Final = 3
 _IDLE_SECONDS: Final = 65

@@ -13,10 +13,8 @@ from pipeline.core.model import DropState, stamp
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import replace_with, storing
-from pipeline.web.lateness import couriers
-from pipeline.web.strip import Strip
-from pipeline.web.tally import Tally
-from pipeline.web.waiting import Waiting, WaitingFile
+from pipeline.web.strip import Strip, Waiting, WaitingFile
+from pipeline.web.tally import Tally, couriers
 
 Kind = Literal["rows", "api", "refused", "waiting", "late"]
 KINDS: Final[tuple[Kind, ...]] = ("rows", "refused", "waiting", "late", "api")

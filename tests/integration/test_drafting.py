@@ -14,8 +14,7 @@ from pipeline.core.draft import ProfileDraft, Sample
 from pipeline.core.errors import DropRefused, UsageError
 from pipeline.core.model import Limits
 from pipeline.reading.draft_sample import make_draft
-from pipeline.service.check import check_files
-from pipeline.service.draft import draft_from
+from pipeline.service.check import check_files, draft_from
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from schemas.profile import builtin_profiles

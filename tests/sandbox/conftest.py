@@ -7,8 +7,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from pipeline.sandbox.clock import Clock
-from pipeline.sandbox.config import Faults, SandboxConfig
+from pipeline.sandbox.config import Clock, Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 
 STATUS = "/oms/v3/shipment/status"

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pipeline.sandbox.answers import UNCLEAR
 from pipeline.sandbox.backend import TokenStore
 from pipeline.sandbox.config import Faults, SandboxConfig
+from pipeline.sandbox.core import CallRefusedError
 from pipeline.sandbox.faults import Fault, FaultInjector, TokenBucket
-from pipeline.sandbox.payload import CallRefusedError
 
 Start = Callable[..., Any]
 

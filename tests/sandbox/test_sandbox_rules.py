@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.sandbox.config import SandboxConfig
-from pipeline.sandbox.core import Sandbox
-from pipeline.sandbox.payload import CallRefusedError
+from pipeline.sandbox.core import CallRefusedError, Sandbox
 from pipeline.sandbox.rules import BEFORE, COARSE, MOVES, State
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.sandbox.config import SandboxConfig
-from pipeline.sandbox.payload import CallRefusedError
+from pipeline.sandbox.core import CallRefusedError
 from pipeline.sandbox.server import running
 
 Start = Callable[..., Any]

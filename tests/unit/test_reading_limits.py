@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.reading.process import cost
+from pipeline.reading.process import reader_process
 from pipeline.reading.process.child_process import Usage
-from pipeline.reading.process.cost import Watch
+from pipeline.reading.process.reader_process import Watch
 
 MEMORY = 1_000
 
@@ -40,7 +40,7 @@ def test_what_one_file_may_cost(
     too_large: bool,
 ) -> None:
     now = 50.0
-    monkeypatch.setattr(cost, "monotonic", lambda: now)
+    monkeypatch.setattr(reader_process, "monotonic", lambda: now)
     reader: Any = Reader()
     watched = Watch(reader, allowed=3.0, memory=MEMORY)
     watched.look()

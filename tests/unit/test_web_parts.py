@@ -35,7 +35,7 @@ from pipeline.web.drafts import Draft, Rule
 from pipeline.web.front import NotPossible
 from pipeline.web.passwords import hash_password, password_fits
 from pipeline.web.people import NotChanged, People
-from pipeline.web.remember import remember
+from pipeline.web.profile_files import remember
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.uploads import clean_name
 from pipeline.web.words import ago, size

@@ -22,7 +22,7 @@ from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from pipeline.web import pages
 from pipeline.web.app import create_app
-from pipeline.web.connections import Patience, protocol_with
+from pipeline.web.server import Patience, protocol_with
 from tests.acceptance.harness import Root, orders, until
 from tests.web.conftest import Live, address_of, client_of, hashed
 

@@ -5,6 +5,8 @@ key, so that looking an order up and adding a sorted drop both stay cheap. Accep
 of the chunk plus exceptions (``verdicts``): no update per row.
 """
 
+from collections.abc import Mapping, Sequence
+
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
@@ -206,3 +208,9 @@ beginnings = sa.Table(
     sa.Column("root", sa.String, primary_key=True),
     sa.Column("at", sa.String, nullable=False),
 )
+
+
+Columns = Mapping[str, Sequence[object]]
+Names = Sequence[str]
+Run = tuple[int, int, int, tuple[object, ...]]
+"""Chunks of a drop from a first to a last one, and the values to write into all of them."""

@@ -12,7 +12,7 @@ from pipeline.core.errors import UsageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.order_history import trace_order
-from pipeline.web import drop_view, staging, uploads, wishes, words
+from pipeline.web import drop_view, staging, uploads, words
 from pipeline.web.access import Visitor
 from pipeline.web.api_models import (
     Asked,
@@ -319,7 +319,7 @@ def ask(
     """Ask the service to send what is left, to stop sending it, or to read the file again."""
     check_machine(request, front, visitor)
     found = line_of(front, drop_id)
-    wishes.ask(front.site, found, wish, visitor.name)
+    drop_view.ask(front.site, found, wish, visitor.name)
     return Asked(drop_id=found.drop_id, request=wish)
 
 

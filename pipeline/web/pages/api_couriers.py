@@ -22,12 +22,11 @@ from pipeline.web.api_models import (
 )
 from pipeline.web.courier_view import expect
 from pipeline.web.front import AtFront, ByMachine, Looker
-from pipeline.web.lateness import couriers
 from pipeline.web.pages.api import LATER, PROBLEMS, plain
 from pipeline.web.pages.reports import Courier, Days
-from pipeline.web.profile_files import Word
-from pipeline.web.remember import forget, learned, remember
+from pipeline.web.profile_files import Word, forget, learned, remember
 from pipeline.web.reports import Totals, hours_of, report_of
+from pipeline.web.tally import couriers
 from schemas.courier import DAYS
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)

@@ -21,9 +21,8 @@ from pipeline.web.front import (
     read_form,
     text_of,
 )
-from pipeline.web.lateness import couriers
-from pipeline.web.profile_files import last_saved
-from pipeline.web.remember import forget, remember
+from pipeline.web.profile_files import forget, last_saved, remember
+from pipeline.web.tally import couriers
 from pipeline.web.templating import address
 from schemas.courier import DAYS, GENERIC, Profile
 

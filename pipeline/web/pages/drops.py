@@ -15,8 +15,8 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import DropLine, Search
-from pipeline.service.read_again import can_be_read_again
-from pipeline.web import drop_view, faults, finding, wishes, words
+from pipeline.service.second_try import can_be_read_again
+from pipeline.web import drop_view, faults, finding, words
 from pipeline.web.aside import NO_MANIFEST, REASONS, REASONS_OF_FILES
 from pipeline.web.corrections import line_of, table_of
 from pipeline.web.finding import find
@@ -207,8 +207,8 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
         "verdict": words.on_page(
             words.verdict(drop, far[0] if far else None, shut), "Correct them below."
         ),
-        "can_retry": wishes.can_retry(front.site, drop),
-        "can_cancel": wishes.can_cancel(drop),
+        "can_retry": drop_view.can_retry(front.site, drop),
+        "can_cancel": drop_view.can_cancel(drop),
         "can_read_again": can_be_read_again(front.site, drop),
     }
     return {**story, "version": _version(story)}
@@ -344,7 +344,7 @@ async def ask(
     """Ask the service to retry or cancel, as the commands do."""
     await read_form(request, front, visitor)
     drop = await run_in_threadpool(line_of, front, drop_id)
-    await run_in_threadpool(wishes.ask, front.site, drop, wish, visitor.name)
+    await run_in_threadpool(drop_view.ask, front.site, drop, wish, visitor.name)
     return RedirectResponse(f"/drops/{drop.drop_id}", status_code=303)
 
 

@@ -17,7 +17,7 @@ from pipeline.core.draft import DraftStatus, ProfileDraft, status_key
 from pipeline.core.errors import ShipdropError, UsageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import Search
-from pipeline.web import staging, taught_profile, uploads, wishes, words
+from pipeline.web import drop_view, staging, taught_profile, uploads, words
 from pipeline.web.access import Visitor
 from pipeline.web.aside import NO_MANIFEST
 from pipeline.web.front import (
@@ -424,7 +424,7 @@ def finish(
     for line in site.ledger.lines([each for each in drops if each]):
         folder = taught_profile.folder_of(site.profiles, profile, line.source_file, line.folder)
         try:
-            wishes.again(site, line, who, batch=batch, folder=folder, note=note)
+            drop_view.again(site, line, who, batch=batch, folder=folder, note=note)
         except UsageError as error:
             log.info("web.not_read_again", drop=line.drop_id, why=error.message)
         else:

@@ -26,7 +26,7 @@ from pipeline.web.front import (
     show,
     text_of,
 )
-from pipeline.web.waiting import LATE_SECONDS
+from pipeline.web.strip import LATE_SECONDS
 
 log = structlog.get_logger(__name__)
 

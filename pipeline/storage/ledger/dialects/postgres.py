@@ -8,8 +8,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from pipeline.storage.ledger.dialects.types import Columns, Names, Run
-from pipeline.storage.ledger.tables import chunks
+from pipeline.storage.ledger.tables import Columns, Names, Run, chunks
 
 _LOCK_SECONDS = 30
 

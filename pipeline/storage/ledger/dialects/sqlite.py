@@ -9,8 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline.core.errors import StorageError
-from pipeline.storage.ledger.dialects.types import Columns, Names, Run
-from pipeline.storage.ledger.tables import chunks
+from pipeline.storage.ledger.tables import Columns, Names, Run, chunks
 
 _BUSY_SECONDS = 30
 
