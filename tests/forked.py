@@ -5,7 +5,7 @@ start it a thousand times. So one process imports the product once (the stem) an
 command: what runs is the same ``__main__``, in a process with arguments, environment, folder, pipes
 and process id of its own, which can be killed, stopped and looked at like any other. The process
 that reads, and the page beside a run, are forked from the command in the same way as long as it has
-no threads; later ones are started.
+no threads; later ones by the stem, whose children they are.
 
 Started in full are: whatever has a prefix that cannot be done by the forked process itself, or an
 environment that an interpreter reads as it starts; a ``Root`` that says so (``new_interpreter``);
@@ -323,16 +323,20 @@ def main() -> None:
     """Import the product, then fork a command for each request, and tell when it has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: pytest ends, and then so do we
     _import_most()
-    subprocess.Popen = _Forking  # type: ignore[misc]  # replaced on purpose: readers are forked too
-    asked = _served(int(sys.argv[1]))
+    asked = _let_be_asked(int(sys.argv[1]))
     if asked is not None:
         _import_the_rest()
-        address = _Asking.address = f"\0shipdrop tests {os.getpid()}"
-        subprocess.Popen = _Asking  # type: ignore[misc]  # the same
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
-            listening.bind(address)
-            listening.listen()
-            _served(asked, partial(_let_ask, listening))
+        _let_be_asked(asked)
+
+
+def _let_be_asked(asked: int) -> int | None:
+    """Serve the test, and those that are forked here; return as ``_served`` does."""
+    _Asking.address = f"\0shipdrop tests {os.getpid()}"
+    subprocess.Popen = _Asking  # type: ignore[misc]  # replaced on purpose: readers are forked too
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(_Asking.address)
+        listening.listen()
+        return _served(asked, partial(_let_ask, listening))
 
 
 def _let_ask(listening: socket.socket, selector: selectors.BaseSelector) -> None:
@@ -344,9 +348,7 @@ def _let_ask(listening: socket.socket, selector: selectors.BaseSelector) -> None
     selector.register(listening, selectors.EVENT_READ, accept)
 
 
-def _served(
-    asked: int, begin: Callable[[selectors.BaseSelector], None] = lambda _: None
-) -> int | None:
+def _served(asked: int, begin: Callable[[selectors.BaseSelector], None]) -> int | None:
     """Serve until nobody asks any more; or be the second process, and return its own socket."""
     asking = socket.socket(fileno=asked)
     running: dict[int, subprocess.Popen[bytes]] = {}
@@ -362,7 +364,7 @@ def _served(
                 asks = cast("socket.socket", key.fileobj)
                 line, passed, *_ = socket.recv_fds(asks, _LONGEST, 4)
                 if line and len(passed) > 1:
-                    _begin(json.loads(line), passed, running, selector)
+                    _begin(json.loads(line), passed, running, selector, tied=asks is not asking)
                 elif asks is not asking:
                     selector.unregister(asks)
                     asks.close()
@@ -382,8 +384,10 @@ def _begin(
     passed: Sequence[int],
     running: dict[int, subprocess.Popen[bytes]],
     selector: selectors.BaseSelector,
+    *,
+    tied: bool,
 ) -> None:
-    """Fork what is asked for; its end will be told."""
+    """Fork what is asked for; its end will be told. ``tied``: it ends with whoever asked."""
     process = _begun(request, *passed[1:])
     told = socket.socket(fileno=passed[0])
     told.send(str(process.pid).encode())
@@ -392,12 +396,21 @@ def _begin(
 
     def ended() -> None:
         selector.unregister(pidfd)
+        if told in selector.get_map():
+            selector.unregister(told)
         os.close(pidfd)
         with suppress(BrokenPipeError):  # who asked has ended meanwhile
             told.send(str(running.pop(pidfd).wait()).encode())
         told.close()
 
+    def left() -> None:
+        if told.fileno() >= 0:  # else it has ended at the same moment
+            selector.unregister(told)
+            process.kill()
+
     selector.register(pidfd, selectors.EVENT_READ, ended)
+    if tied:
+        selector.register(told, selectors.EVENT_READ, left)
 
 
 def _import_most() -> None:
@@ -421,6 +434,7 @@ def _import_most() -> None:
 
     builtin_profiles()
     make_ready()
+    _make_commands()
     _quicken()
     _keep_still()
 
@@ -431,6 +445,19 @@ def _import_the_rest() -> None:
     _quicken()
     assert sys.modules.keys() >= _PACE.keys(), "a module of the pace has another name now"
     _keep_still()
+
+
+def _make_commands() -> None:
+    """Make what each command would make for itself: the command line, the tables of a ledger."""
+    from sqlalchemy.dialects import sqlite
+    from typer import main as typer_main
+
+    from pipeline.cli import app
+    from pipeline.storage.ledger.migrations import tables_of_now
+
+    vars(typer_main)["get_command"] = cache(typer_main.get_command)
+    typer_main.get_command(app.app)
+    tables_of_now(sqlite.dialect())
 
 
 def _quicken() -> None:
@@ -502,15 +529,15 @@ class _Forking(_Popen):  # type: ignore[type-arg]  # bytes or text, as asked
 class _Asking(_Forking):
     """Where it cannot fork itself, for it has threads by now, asks the process that forked it.
 
-    That one is the parent then of what is started, which ends when its stdin does. For commands
-    with a page, and workers.
+    That one is the parent then of what is started, which ends when its stdin does.
     """
 
     address = ""
 
     def __new__(cls, args: Any, **more: Any) -> Any:
         words = [] if isinstance(args, str | bytes | os.PathLike) else [*map(str, args)]
-        if _meant(words) is None or (_single_threaded() and not _has_open_database()):
+        alone = not cls.address or (_single_threaded() and not _has_open_database())
+        if _meant(words) is None or alone:
             return super().__new__(cls)
         me, out = str(os.getpid()), more["stdout"]
         assert more["stdin"] == subprocess.PIPE, words
@@ -561,6 +588,8 @@ def _as_code(code: str, arguments: list[str], nicer: int) -> None:
 def _enter(inside: str | None, without: str | None, umask: str | None) -> None:
     """Do what a prefix would do."""
     libc = ctypes.CDLL(None, use_errno=True)
+    if inside or without or umask:
+        _Asking.address = ""  # what others fork for it would be as they are
     if inside is not None:
         namespace = os.open(f"/proc/{inside}/ns/mnt", os.O_RDONLY)
         if libc.setns(namespace, 0) != 0:

@@ -88,8 +88,10 @@ HELD = {
 }
 
 
-@pytest.mark.parametrize("reconcile", ["true", "false"])
-@pytest.mark.parametrize("shape", HELD)
+@pytest.mark.parametrize(
+    ("shape", "reconcile"),
+    [*zip(HELD, ("true", "false", "true", "false"), strict=True)],
+)
 def test_the_same_strange_answer_to_every_call_holds_sending_and_burns_nothing(
     root: Root, api: AnsweringApi, shape: str, reconcile: str
 ) -> None:

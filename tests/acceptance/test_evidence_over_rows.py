@@ -2,10 +2,8 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-import pytest
 
 from pipeline.sandbox.server import SandboxHandle
 from tests.acceptance.harness import Root, sheet
@@ -33,23 +31,23 @@ def profile(root: Root, text: str) -> None:
 STATUSES = '[statuses]\ndelivery_done = ["Delivered"]\nno_milestone = ["In Transit"]\n'
 
 
-@pytest.mark.parametrize(
-    ("other", "held"),
-    [
-        ("In Transit", NOTHING),
-        ("RTO In Transit", NOTHING),
-        ("Undelivered", NOTHING),
-        ("Kahin gum ho gaya", ("rejected", "STATUS_UNKNOWN:status")),
-        ("Picked Up", SENT),
-    ],
+ON_ITS_WAY = (
+    ("In Transit", NOTHING),
+    ("RTO In Transit", NOTHING),
+    ("Undelivered", NOTHING),
+    ("Kahin gum ho gaya", ("rejected", "STATUS_UNKNOWN:status")),
+    ("Picked Up", SENT),
 )
-def test_a_split_order_is_not_delivered_while_another_parcel_is_on_its_way(
-    root: Root, other: str, held: tuple[str, str]
-) -> None:
-    root.drop("day.csv", sheet([("A1", "X1", "Delivered"), ("A1", "X2", other)], WITH_AWB))
+
+
+def test_a_split_order_is_not_delivered_while_another_parcel_is_on_its_way(root: Root) -> None:
+    for at, (other, _) in enumerate(ON_ITS_WAY):
+        rows = [(f"A{at}", f"X{at}-1", "Delivered"), (f"A{at}", f"X{at}-2", other)]
+        root.drop(f"day{at}.csv", sheet(rows, WITH_AWB))
     assert root.once().code == 3
-    assert ends(root, "day") == [PARCELS, held]
-    assert "X2" in root.of("day").lines()[0]["message"]
+    for at, (other, held) in enumerate(ON_ITS_WAY):
+        assert ends(root, f"day{at}") == [PARCELS, held], other
+        assert f"X{at}-2" in root.of(f"day{at}").lines()[0]["message"]
 
 
 def test_the_parcels_of_an_order_may_lie_in_any_number_of_rows(root: Root) -> None:
@@ -106,33 +104,28 @@ def test_a_return_with_its_own_awb_is_another_journey(root: Root) -> None:
     assert ends(root, "day") == [SENT, NOTHING]
 
 
-@pytest.mark.parametrize(
-    "heading",
-    [
-        "Item ID",
-        "Sub Order No",
-        "SKU",
-        "Sale Order Item Code",
-        "Docket No",
-        "Waybill #",
-        "HAWB",
-        "Item",
-    ],
+ITEMS = (
+    *("Item ID", "Sub Order No", "SKU", "Sale Order Item Code"),
+    *("Docket No", "Waybill #", "HAWB", "Item"),
 )
-def test_without_awbs_the_items_of_an_order_are_its_parcels(root: Root, heading: str) -> None:
-    rows = [
-        ("A1", "1", "Delivered"),
-        ("A1", "2", "In Transit"),
-        ("A2", "1", "Delivered"),
-        ("A2", "2", "Delivered"),
-    ]
-    root.drop("day.csv", sheet(rows, ("Order ID", heading, "Status")))
+
+
+def test_without_awbs_the_items_of_an_order_are_its_parcels(root: Root) -> None:
+    for at, heading in enumerate(ITEMS):
+        rows = [
+            (f"A{at}", f"{at}1", "Delivered"),
+            (f"A{at}", f"{at}2", "In Transit"),
+            (f"B{at}", f"{at}3", "Delivered"),
+            (f"B{at}", f"{at}4", "Delivered"),
+        ]
+        root.drop(f"day{at}.csv", sheet(rows, ("Order ID", heading, "Status")))
     assert root.once().code == 3
-    found = ends(root, "day")
-    assert found[0][0] == "rejected"
-    assert found[0][1].startswith("PARCELS_OPEN")
-    assert found[1:3] == [NOTHING, SENT]
-    assert found[3] == ("duplicate", "REPEATED_IN_FILE:order_id")
+    for at, heading in enumerate(ITEMS):
+        found = ends(root, f"day{at}")
+        assert found[0][0] == "rejected", heading
+        assert found[0][1].startswith("PARCELS_OPEN"), heading
+        assert found[1:3] == [NOTHING, SENT], heading
+        assert found[3] == ("duplicate", "REPEATED_IN_FILE:order_id"), heading
 
 
 def test_a_profile_can_say_that_any_parcel_speaks_for_the_order(root: Root) -> None:
@@ -170,12 +163,14 @@ def test_a_delivery_that_a_later_scan_takes_back_is_not_sent(root: Root) -> None
     assert 'row 3 says "Undelivered"' in root.of("day").lines()[0]["message"]
 
 
-@pytest.mark.parametrize("final", ["RTO Delivered", "Return Delivered"])
-def test_every_final_status_can_be_taken_back(root: Root, final: str) -> None:
-    rows = [("A1", "X1", final, "26-11-2026"), ("A1", "X1", "Out For Delivery", "27-11-2026")]
-    root.drop("day.csv", sheet(rows, WITH_TIME))
+def test_every_final_status_can_be_taken_back(root: Root) -> None:
+    finals = ("RTO Delivered", "Return Delivered")
+    for at, final in enumerate(finals):
+        scans = ((final, "26-11-2026"), ("Out For Delivery", "27-11-2026"))
+        rows = [(f"A{at}", f"X{at}", *scan) for scan in scans]
+        root.drop(f"day{at}.csv", sheet(rows, WITH_TIME))
     assert root.once().code == 3
-    assert ends(root, "day") == [TAKEN_BACK, NOTHING]
+    assert [ends(root, f"day{at}") for at in range(2)] == [[TAKEN_BACK, NOTHING]] * 2
 
 
 TAKE_NOTHING_BACK = (
@@ -215,30 +210,24 @@ def came_back(root: Root, name: str, **changed: str) -> str:
     return text.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("rows", "end"),
-    [
-        ([("A1", "X1", "Delivered", ""), ("A1", "X2", "In Transit", "")], PARCELS),
-        (
-            [
-                ("A1", "X1", "Delivered", "26-11-2026 10:15"),
-                ("A1", "X1", "Undelivered", "26-11-2026 14:00"),
-            ],
-            TAKEN_BACK,
-        ),
-    ],
-)
-def test_what_was_held_is_still_held_when_its_reject_comes_back_as_it_was(
-    root: Root, rows: Sequence[tuple[str, ...]], end: tuple[str, str]
-) -> None:
-    root.drop("day.csv", sheet(rows, WITH_TIME))
+def test_what_was_held_is_still_held_when_its_reject_comes_back_as_it_was(root: Root) -> None:
+    open_parcel = [("A1", "X1", "Delivered", ""), ("A1", "X2", "In Transit", "")]
+    taken_back = [
+        ("B1", "Y1", "Delivered", "26-11-2026 10:15"),
+        ("B1", "Y1", "Undelivered", "26-11-2026 14:00"),
+    ]
+    root.drop("open.csv", sheet(open_parcel, WITH_TIME))
+    root.drop("back.csv", sheet(taken_back, WITH_TIME))
     root.once()
-    root.drop("again.csv", came_back(root, "day"))
+    for name in ("open", "back"):
+        root.drop(f"{name} again.csv", came_back(root, name))
     root.once()
-    assert ends(root, "again") == [end]
-    root.drop("meant.csv", came_back(root, "day", _reject_codes=""))
+    assert ends(root, "open again") == [PARCELS]
+    assert ends(root, "back again") == [TAKEN_BACK]
+    for name in ("open", "back"):
+        root.drop(f"{name} meant.csv", came_back(root, name, _reject_codes=""))
     assert root.once().code == 0
-    assert ends(root, "meant") == [SENT]
+    assert ends(root, "open meant") == ends(root, "back meant") == [SENT]
 
 
 def told(api: SandboxHandle, order_id: str) -> Mapping[str, Any]:
@@ -272,38 +261,40 @@ def test_a_reason_in_a_plain_column_is_judged_by_its_words(root: Root, api: Sand
     assert told(api, "A2") == {}
 
 
-@pytest.mark.parametrize("newer", ["Updated New EDD", "Revised EDD", "Latest Expected Date"])
-def test_an_updated_delivery_date_goes_before_the_old_one(
-    root: Root, api: SandboxHandle, newer: str
-) -> None:
-    rows = [("A1", "Picked Up", "25-11-2026", "02-12-2026"), ("A2", "Picked Up", "30-11-2026", "")]
-    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "EDD", newer)))
+def test_an_updated_delivery_date_goes_before_the_old_one(root: Root, api: SandboxHandle) -> None:
+    names = ("Updated New EDD", "Revised EDD", "Latest Expected Date")
+    for at, newer in enumerate(names):
+        rows = [
+            (f"A{at}", "Picked Up", "25-11-2026", "02-12-2026"),
+            (f"B{at}", "Picked Up", "30-11-2026", ""),
+        ]
+        root.drop(f"day{at}.csv", sheet(rows, ("Order ID", "Status", "EDD", newer)))
     assert root.once().code == 0
-    assert told(api, "A1") == {"estimated_delivery_date": "2026-12-02"}
-    assert told(api, "A2") == {"estimated_delivery_date": "2026-11-30"}
+    for at, newer in enumerate(names):
+        assert told(api, f"A{at}") == {"estimated_delivery_date": "2026-12-02"}, newer
+        assert told(api, f"B{at}") == {"estimated_delivery_date": "2026-11-30"}, newer
 
 
-@pytest.mark.parametrize(
-    ("event", "promise"),
-    [
-        ("Event Time (UTC)", "Promised Delivery Date (UTC)"),
-        ("Event Time UTC", "Promised Delivery Date GMT"),
-        ("UTC Event Time", "utc_promised_delivery_date"),
-        ("Event Time (GMT+00:00)", "PDD UTC"),
-    ],
+ZONES = (
+    ("Event Time (UTC)", "Promised Delivery Date (UTC)"),
+    ("Event Time UTC", "Promised Delivery Date GMT"),
+    ("UTC Event Time", "utc_promised_delivery_date"),
+    ("Event Time (GMT+00:00)", "PDD UTC"),
 )
-def test_a_zone_in_a_heading_is_the_zone_of_its_cells(
-    root: Root, api: SandboxHandle, event: str, promise: str
-) -> None:
-    rows = [
-        ("A1", "Picked Up", "2026-11-27 20:00:00", "2026-12-01 20:00:00"),
-        ("A2", "Picked Up", "2026-11-27T20:00:00Z", "2026-12-01T20:00:00Z"),
-        ("A3", "Picked Up", "2026-11-27T20:00:00+05:30", "2026-12-01"),
-    ]
-    root.drop("day.csv", sheet(rows, ("Order ID", "Status", event, promise)))
+
+
+def test_a_zone_in_a_heading_is_the_zone_of_its_cells(root: Root, api: SandboxHandle) -> None:
+    for at, headings in enumerate(ZONES):
+        rows = [
+            (f"A{at}", "Picked Up", "2026-11-27 20:00:00", "2026-12-01 20:00:00"),
+            (f"B{at}", "Picked Up", "2026-11-27T20:00:00Z", "2026-12-01T20:00:00Z"),
+            (f"C{at}", "Picked Up", "2026-11-27T20:00:00+05:30", "2026-12-01"),
+        ]
+        root.drop(f"day{at}.csv", sheet(rows, ("Order ID", "Status", *headings)))
     assert root.once().code == 0
-    days = [told(api, f"A{at}")["promised_delivery_date"] for at in (1, 2, 3)]
-    assert days == ["2026-12-02", "2026-12-02", "2026-12-01"]
+    for at, headings in enumerate(ZONES):
+        days = [told(api, f"{row}{at}")["promised_delivery_date"] for row in "ABC"]
+        assert days == ["2026-12-02", "2026-12-02", "2026-12-01"], headings
 
 
 LEFT_OUT = "DATE_DROPPED:estimated_delivery_date"
@@ -346,24 +337,23 @@ def test_a_proof_far_down_a_large_file_counts_for_its_first_rows(root: Root) -> 
     assert found["rows"]["total"] == 60_000
 
 
-@pytest.mark.parametrize(
-    ("dates", "sent"),
-    [
-        (("12/01/2026", "11/30/2026"), ["2026-12-01", "2026-11-30"]),
-        (("01/12/2026", "30/11/2026"), ["2026-12-01", "2026-11-30"]),
-        (("01/12/2026", "02/12/2026"), ["", ""]),
-        (("30/11/2026", "11/30/2026", "01/12/2026"), ["2026-11-30", "", ""]),
-    ],
+ORDERS_OF_DAYS = (
+    (("12/01/2026", "11/30/2026"), ["2026-12-01", "2026-11-30"]),
+    (("01/12/2026", "30/11/2026"), ["2026-12-01", "2026-11-30"]),
+    (("01/12/2026", "02/12/2026"), ["", ""]),
+    (("30/11/2026", "11/30/2026", "01/12/2026"), ["2026-11-30", "", ""]),
 )
-def test_a_profile_can_leave_the_order_to_the_file(
-    root: Root, api: SandboxHandle, dates: Sequence[str], sent: Sequence[str]
-) -> None:
+
+
+def test_a_profile_can_leave_the_order_to_the_file(root: Root, api: SandboxHandle) -> None:
     profile(root, f'{STATUSES}[dates]\nday_first = "auto"\n')
-    rows = [(f"A{at}", "Delivered", each) for at, each in enumerate(dates)]
-    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "EDD")), folder="acme")
+    for number, (dates, _) in enumerate(ORDERS_OF_DAYS):
+        rows = [(f"A{number}B{at}", "Delivered", each) for at, each in enumerate(dates)]
+        root.drop(f"day{number}.csv", sheet(rows, ("Order ID", "Status", "EDD")), folder="acme")
     assert root.once().code == 0
-    found = [told(api, f"A{at}").get("estimated_delivery_date", "") for at in range(len(dates))]
-    assert found == sent
+    for number, (dates, sent) in enumerate(ORDERS_OF_DAYS):
+        metas = [told(api, f"A{number}B{at}") for at in range(len(dates))]
+        assert [meta.get("estimated_delivery_date", "") for meta in metas] == sent, dates
 
 
 OLD = ("rejected", "DATE_RANGE:event_time")

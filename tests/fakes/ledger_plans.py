@@ -1,15 +1,21 @@
 """Plans for a ledger, and a program that is killed while it freezes one."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.core.ports import Chunk, Frozen
+from pipeline.storage.ledger import plan_store
 from schemas.vocabulary import Milestone
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 AT = "2026-11-20T10:00:00.000Z"
+
+AHEAD, PART, LARGE = 200, 1_000, 2_400
+"""Lines from which a plan's are written ahead, those of one transaction, those of a plan of three:
+a fiftieth of the product's."""
 
 CHILD = """
 import os, sys
@@ -17,8 +23,9 @@ from msgspec.structs import replace
 from pathlib import Path
 from pipeline.storage.ledger import open_ledger, plan_store
 from pipeline.core.model import DropState
-from tests.fakes.ledger_plans import frozen_plan
+from tests.fakes.ledger_plans import LARGE, frozen_plan, in_small_parts
 
+in_small_parts(setattr)
 ledger = open_ledger(sys.argv[3], root=Path(sys.argv[1]))
 insert, left = plan_store._insert_lines, [int(sys.argv[2])]
 
@@ -30,8 +37,14 @@ def killed(*args):
 
 plan_store._insert_lines = killed
 drop = ledger.find("d1")
-ledger.freeze(replace(drop, state=DropState.OPEN), frozen_plan(drop.seq, 120_000, prefix="old"))
+ledger.freeze(replace(drop, state=DropState.OPEN), frozen_plan(drop.seq, LARGE, prefix="old"))
 """
+
+
+def in_small_parts(change: Callable[[object, str, int], None]) -> None:
+    """Let plans of so few lines be written as those of many are."""
+    change(plan_store, "_MANY", AHEAD)
+    change(plan_store, "_LINES_PER_COMMIT", PART)
 
 
 def frozen_plan(

@@ -16,11 +16,25 @@ from pipeline.core.model import DropState
 from pipeline.core.ports import ChunkResult, ChunkState, Frozen
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from schemas.vocabulary import Outcome
-from tests.fakes.ledger_plans import AT, CHILD, NOW, frozen_plan
-from tests.forked import run_code
+from tests.fakes.ledger_plans import (
+    AHEAD,
+    AT,
+    CHILD,
+    LARGE,
+    NOW,
+    PART,
+    frozen_plan,
+    in_small_parts,
+)
+from tests.forked import ENVIRONMENT, code_forked, run_code
 
 URL = "sqlite:///ledger.db"
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_small_parts(monkeypatch.setattr)
 
 
 def opened(root: Path, *drop_ids: str, url: str = URL) -> SqlLedger:
@@ -64,16 +78,16 @@ def test_killed_in_the_middle_of_a_freeze_the_drop_is_admitted_again(tmp_path, l
     opened(tmp_path, "d1", url=ledger_url).close()
     assert killed_in_a_freeze(tmp_path, ledger_url, parts) == -9
     ledger = opened(tmp_path, url=ledger_url)
-    assert lines_by_prefix(ledger) == ({"old": min(50_000 * parts, 120_000)} if parts else {})
+    assert lines_by_prefix(ledger) == ({"old": min(PART * parts, LARGE)} if parts else {})
     (drop,) = ledger.unfinished()
     assert drop.state is DropState.CLAIMING
     assert ledger.standing(["old0000000"], but_seq=99) == []
     # The file is read anew, and by other settings: not one line of the first try may stay.
-    again = replace(drop, state=DropState.OPEN, facts={"total": 70_000})
-    ledger.freeze(again, frozen_plan(drop.seq, 70_000, prefix="new"))
+    again = replace(drop, state=DropState.OPEN, facts={"total": 1_400})
+    ledger.freeze(again, frozen_plan(drop.seq, 1_400, prefix="new"))
     assert ledger.find("d1") == again
-    assert lines_by_prefix(ledger) == {"new": 70_000}
-    assert len(ledger.chunks(drop.seq)) == 3500
+    assert lines_by_prefix(ledger) == {"new": 1_400}
+    assert len(ledger.chunks(drop.seq)) == 70
     ledger.close()
 
 
@@ -87,7 +101,7 @@ def test_a_drop_forgotten_after_a_killed_freeze_leaves_no_lines(tmp_path, ledger
     ledger.close()
 
 
-@pytest.mark.parametrize("rows", [10_001, 60_000])
+@pytest.mark.parametrize("rows", [AHEAD + 1, PART + 200])
 def test_a_freeze_whose_bodies_fail_leaves_nothing_that_a_later_one_meets(
     tmp_path, ledger_url, rows
 ):
@@ -120,7 +134,7 @@ def test_a_ledger_of_before_knows_a_freeze_that_did_not_end(tmp_path):
     ledger = opened(tmp_path, "d1")
     drop = ledger.find("d1")
     with pytest.raises(StorageError):
-        ledger.freeze(replace(drop, state=DropState.OPEN), without_bodies(drop.seq, 10_001))
+        ledger.freeze(replace(drop, state=DropState.OPEN), without_bodies(drop.seq, AHEAD + 1))
     ledger.save(replace(drop, facts={"freezing": True}))  # so it was noted until version 3
     with ledger._db.write() as connection:
         connection.exec_driver_sql("DROP TABLE unfrozen")
@@ -180,15 +194,11 @@ def test_another_process_reads_what_is_committed_while_we_write(tmp_path, ledger
     )
     with ledger._db.write() as connection:
         connection.exec_driver_sql("UPDATE drops SET drop_id = 'd9'")
-        seen = subprocess.run(
-            [sys.executable, "-c", reader, str(tmp_path)],
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=100,
-        )
-    assert seen.stdout.strip() == "['d1']"
+        told = tmp_path / "told"
+        with told.open("wb") as out:
+            seen = code_forked(reader, [str(tmp_path)], env=ENVIRONMENT, cwd=ROOT, out=out.fileno())
+            assert seen.wait(100) == 0
+    assert told.read_text().strip() == "['d1']"
     assert ledger.find("d9") is not None
     ledger.close()
 
