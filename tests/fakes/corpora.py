@@ -1,15 +1,11 @@
 """Real files that nobody here made, and how tests read them.
 
 They are not part of the project: they are looked for next to it, or where ``SHIPDROP_CORPORA``
-points. Run as a program, this reads them all in one process and prints a line of JSON for each.
+points.
 """
 
 import csv
-import json
 import os
-import resource
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,16 +79,3 @@ def outcome(data: bytes, name: str) -> str:
     except DropRefused as refusal:
         return str(refusal.code)
     return "table"
-
-
-def _outcomes() -> Iterator[dict[str, object]]:
-    for path in listed():
-        ended = outcome((ROOT / path).read_bytes(), Path(path).name)
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        yield {"path": path, "outcome": ended, "megabytes": most}
-
-
-if __name__ == "__main__":
-    for told in _outcomes():
-        sys.stdout.write(json.dumps(told) + "\n")
-        sys.stdout.flush()

@@ -81,14 +81,14 @@ sys.exit(main(step, Path(place), int(every)))
         ("plan", 12, 20),
         ("close", 12, 40),
         ("take back", 12, 20),
-        ("restore", 1, 8),
+        ("restore", 3, 8),
     ],
 )
 def test_a_batch_that_is_killed_at_any_moment_is_taken_up(
     tmp_path: Path, step: str, every: int, least: int
 ) -> None:
     """Before every twelfth touch of the file system, while three files are claimed, planned, put
-    away, and before each while a ledger is restored; before each of all in the soak."""
+    away, and every third while a ledger is restored; before each of all in the soak."""
     words, told = [step, str(tmp_path), str(every)], tmp_path / "told"
     with told.open("wb") as out:
         files = {"out": out.fileno(), "err": out.fileno()}

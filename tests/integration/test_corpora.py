@@ -6,8 +6,6 @@ See ``tests.fakes.corpora``. Without the files these tests are skipped (and fail
 import csv
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,19 +44,6 @@ def test_every_file_ends_in_a_table_or_a_plain_refusal(path: str) -> None:
     else:
         assert refusal.message.endswith(".")
         assert refusal.hint
-
-
-@pytest.mark.timeout(120)  # all of them
-def test_one_process_reads_them_all_within_500_mb() -> None:
-    command = [sys.executable, "-m", "tests.fakes.corpora"]
-    done = subprocess.run(
-        command, cwd=Path(__file__).parents[2], capture_output=True, timeout=110, check=False
-    )
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0, f"it ended at the file after {told[-1:]}: {done.stderr!r}"
-    assert [each["path"] for each in told] == listed()
-    assert max(each["megabytes"] for each in told) <= 500
-    assert "table" in {each["outcome"] for each in told}
 
 
 def independent_count(path: str, table: Table) -> int | None:

@@ -22,6 +22,7 @@ from pipeline.service.wiring import Site
 from pipeline.storage.spool import Spool
 from schemas.profile import builtin_profiles
 from tests.acceptance.harness import sheet
+from tests.forked import run_code
 
 CORPORA = Path(
     os.environ.get("SHIPDROP_CORPORA") or Path(__file__).parents[2].parent / "shared" / "corpora"
@@ -42,11 +43,26 @@ def read(reader: Readers, path: Path, spool: Spool) -> Facts:
 
 
 def started() -> list[psutil.Process]:
-    return psutil.Process().children()
+    """The processes below this one, and below the one that forks."""
+    return psutil.Process().children(recursive=True)
 
 
 def our_readers() -> set[int]:
-    return {each.pid for each in started() if "shipdrop reads files" in " ".join(each.cmdline())}
+    return {each.pid for each in started() if lives(each)}
+
+
+def lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture
+def forked(request: pytest.FixtureRequest) -> None:
+    """Fork the readers, from a process that is there before anybody counts."""
+    run_code("")
+    request.getfixturevalue("forked_readers")
 
 
 def read_and_meanwhile(
@@ -106,6 +122,7 @@ def test_the_process_limits_itself_as_well(reader: Readers, tmp_path: Path) -> N
     assert int(Path(f"/proc/{process.pid}/oom_score_adj").read_text()) > 0
 
 
+@pytest.mark.usefixtures("forked")
 def test_what_was_read_is_found_in_the_spool(reader: Readers, tmp_path: Path) -> None:
     rows = [("A1", "Delivered"), ("", "Picked Up"), ("Total", ""), ("A3", "Delivered")]
     footer = [("Total", ""), ("", "")]
@@ -128,6 +145,7 @@ def test_what_was_read_is_found_in_the_spool(reader: Readers, tmp_path: Path) ->
     assert prepared.sheet_of.tolist() == [0] * 5
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_spool_that_holds_something_else_is_not_believed(reader: Readers, tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s")
     facts = read(reader, put(tmp_path, ("A1", "Delivered")), spool)
@@ -144,6 +162,7 @@ def test_after_stop_nothing_is_read_and_no_process_started(reader: Readers, tmp_
     assert len(started()) == before
 
 
+@pytest.mark.usefixtures("forked")
 def test_the_process_that_is_there_reads_the_next_file_whoever_asks(
     reader: Readers, tmp_path: Path
 ) -> None:
@@ -170,6 +189,7 @@ def test_the_process_outlives_the_thread_that_needed_it_first(
     assert our_readers() - before == {first}
 
 
+@pytest.mark.usefixtures("forked")
 def test_two_files_are_read_at_once_and_one_process_stays(reader: Readers, tmp_path: Path) -> None:
     before = our_readers()
     small = put(tmp_path, ("A1", "Delivered"))
@@ -184,6 +204,7 @@ def test_two_files_are_read_at_once_and_one_process_stays(reader: Readers, tmp_p
     assert len(our_readers() - before) == 1
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_service_has_a_process_ready_while_another_reads_beside(
     reader: Readers, tmp_path: Path
 ) -> None:

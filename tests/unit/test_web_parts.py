@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
+from argon2 import PasswordHasher
 from msgspec.structs import replace
 
 from pipeline import web
@@ -30,6 +31,7 @@ from pipeline.service.health_file import read_health_file as read
 from pipeline.service.settings import WebSettings, load
 from pipeline.service.wiring import Site
 from pipeline.storage.courier_profiles import LiveProfiles
+from pipeline.web import passwords
 from pipeline.web.access import Access, Right, Throttle, User, Visitor
 from pipeline.web.drafts import Draft, Rule
 from pipeline.web.front import NotPossible
@@ -98,6 +100,14 @@ def test_wrong_tries_cost_a_growing_wait_and_a_right_one_forgets_them() -> None:
     assert throttle.wait("user a") == 0
 
 
+@pytest.fixture
+def quick_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a password's hash cost little, where it is only compared."""
+    little = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(passwords, "_HASHER", little)
+
+
+@pytest.mark.usefixtures("quick_hashing")
 def test_a_session_lasts_so_many_hours_and_no_longer() -> None:
     now = 1_000.0
     stored = hash_password("correct horse")
@@ -117,6 +127,7 @@ def test_a_session_lasts_so_many_hours_and_no_longer() -> None:
     assert access.log_in("asha", "wrong horse") is None
 
 
+@pytest.mark.usefixtures("quick_hashing")
 def test_a_log_out_while_the_session_is_put_off_stays() -> None:
     stored = hash_password("correct horse")
     users = {"asha": User(name="asha", right=Right.OPERATE, password=stored)}
@@ -138,6 +149,7 @@ def test_a_log_out_while_the_session_is_put_off_stays() -> None:
     assert access.visitor(session, "") is None
 
 
+@pytest.mark.usefixtures("quick_hashing")
 def test_nobody_but_the_first_person_is_added_or_changed_without_a_log_in(tmp_path: Path) -> None:
     people = People(tmp_path, WebSettings(), SystemClock())
     for _ in range(2):  # the second click on a button
