@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="cluster")
 
 
-def worker(desk: CommandOptions) -> int:
+def worker(options: CommandOptions) -> int:
     """Work on this root together with other workers.
 
     On this machine or others. Needs a ledger.url of PostgreSQL, and requirements-cluster.lock
@@ -38,10 +38,10 @@ def worker(desk: CommandOptions) -> int:
             "that says how to install it.",
         ) from error
     with startable_again():
-        site = desk.site(fresh=True, reads=True, tells=SERVICE_TELLS)
+        site = options.site(fresh=True, reads=True, tells=SERVICE_TELLS)
         libpq(site.settings.ledger.url)
         site.check_sending()
-        desk.warn_of_secrets()
+        options.warn_of_secrets()
         signals = StopSignals()
         work(
             site,
@@ -52,22 +52,22 @@ def worker(desk: CommandOptions) -> int:
         return signals.exit_code
 
 
-def status(desk: CommandOptions) -> int:
+def status(options: CommandOptions) -> int:
     """Show the workers, what each has taken up, and what waits."""
     from pipeline.service.health import cluster_status
 
-    site = desk.site(anywhere=True)
+    site = options.site(anywhere=True)
     stale = site.settings.cluster.stale_seconds
     found = cluster_status(site.ledger, stale_seconds=stale)
 
     def for_people() -> None:
-        _print_status(desk, found)
+        _print_status(options, found)
 
-    desk.show(found, for_people)
+    options.show(found, for_people)
     return 0
 
 
-def _print_status(desk: CommandOptions, found: dict[str, Any]) -> None:
+def _print_status(options: CommandOptions, found: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table("worker", "host", "root", "last word", "calls", "rate", "holds")
@@ -82,29 +82,31 @@ def _print_status(desk: CommandOptions, found: dict[str, Any]) -> None:
             f"{each['rate']:g}" if each["rate"] else "free",
             ", ".join(each["holds"]),
         )
-    desk.console.print(table if found["workers"] else "No workers.")
+    options.console.print(table if found["workers"] else "No workers.")
     counts = ", ".join(f"{count} {name}" for name, count in found["drops"].items())
-    desk.console.print(
+    options.console.print(
         f"Drops: {counts or 'none'}. Segments open: {found['segments']['open']}, "
         f"being sent: {found['segments']['sending']}."
     )
     waiting = ", ".join(f"{count} in {name}" for name, count in found["queues"].items())
-    desk.console.print(f"Jobs waiting: {waiting or 'none'}. Stalled: {found['stalled']}.")
+    options.console.print(f"Jobs waiting: {waiting or 'none'}. Stalled: {found['stalled']}.")
     if found["shut"]:
-        desk.console.print(
+        options.console.print(
             f"Nothing is sent for {found['shut']['seconds']:.0f} s: {found['shut']['reason']}"
         )
     if found["quiet_seconds"]:
-        desk.console.print(f"The API asked for quiet: {found['quiet_seconds']:.0f} s.")
+        options.console.print(f"The API asked for quiet: {found['quiet_seconds']:.0f} s.")
 
 
-def drain(desk: CommandOptions, name: Annotated[str, typer.Argument(metavar="WORKER")]) -> int:
+def drain(options: CommandOptions, name: Annotated[str, typer.Argument(metavar="WORKER")]) -> int:
     """Let a worker finish what it has in hand, and end."""
     from pipeline.core.errors import UsageError
 
-    if not desk.site(anywhere=True).ledger.drain(name):
+    if not options.site(anywhere=True).ledger.drain(name):
         raise UsageError(
             f"There is no worker {name}.", hint="`shipdrop cluster status` lists them."
         )
-    desk.show({"worker": name, "draining": True}, lambda: typer.echo(f"{name} finishes and ends."))
+    options.show(
+        {"worker": name, "draining": True}, lambda: typer.echo(f"{name} finishes and ends.")
+    )
     return 0

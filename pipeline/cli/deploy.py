@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 def deploy(
-    desk: CommandOptions,
+    options: CommandOptions,
     recipe: Annotated[Recipe, typer.Argument(help="What for.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write into.")],
     *,
@@ -59,11 +59,11 @@ def deploy(
 
     def for_people() -> None:
         for path in written:
-            desk.console.print(f"wrote {path}", markup=False)
+            options.console.print(f"wrote {path}", markup=False)
         if not written:
-            desk.console.print(f"{out.absolute()} has all of it already", markup=False)
+            options.console.print(f"{out.absolute()} has all of it already", markup=False)
 
-    desk.show({"recipe": recipe.value, "written": [str(path) for path in written]}, for_people)
+    options.show({"recipe": recipe.value, "written": [str(path) for path in written]}, for_people)
     return 0
 
 

@@ -127,10 +127,10 @@ def _ledger(site: Site) -> Iterator[Diagnosis]:
     if counts.get(DropState.OPEN):
         said += ". What is open is sent on by `shipdrop run`; `shipdrop cancel DROP` ends it"
     yield Diagnosis(subject="ledger", found=said)
-    pulse = site.pulse()
+    health_file = site.health_file()
     unfinished = site.ledger.unfinished()
     for drop in unfinished[:_MOST_OPEN]:
-        rest = why_open(drop, pulse, site.clock)
+        rest = why_open(drop, health_file, site.clock)
         if rest is None or not rest["cause"]:
             continue
         ours = rest["cause"] in {Cause.STORAGE, Cause.BUG}
@@ -194,34 +194,34 @@ def _waits_long(folder: str, name: str, reason: str) -> Diagnosis:
 
 def _late(site: Site) -> list[Mapping[str, str]]:
     """Return what a running service reports of files that wait for too long."""
-    pulse = site.pulse()
-    return list(pulse.waiting) if pulse else []
+    health_file = site.health_file()
+    return list(health_file.waiting) if health_file else []
 
 
 def _service(site: Site) -> Iterator[Diagnosis]:
     """Yield how the service that runs on this root is doing, by its own last report."""
-    pulse = site.pulse()
-    if pulse is None or pulse.stopped_at:
+    health_file = site.health_file()
+    if health_file is None or health_file.stopped_at:
         yield Diagnosis(subject="service", found="not running")
         return
-    who = f"process {pulse.pid} on {pulse.host or 'this machine'}"
-    if not is_fresh(pulse, site.clock.now()):
+    who = f"process {health_file.pid} on {health_file.host or 'this machine'}"
+    if not is_fresh(health_file, site.clock.now()):
         yield Diagnosis(
             subject="service",
-            found=f"{who} was last heard of at {pulse.at}: it was killed, or hangs",
+            found=f"{who} was last heard of at {health_file.at}: it was killed, or hangs",
             fine=False,
             advice="Look at its log; start `shipdrop run` again if it is gone.",
         )
         return
-    if sees_all_files(pulse.pid) is False and pulse.host == socket.gethostname():
+    if sees_all_files(health_file.pid) is False and health_file.host == socket.gethostname():
         yield Diagnosis(
             subject="uploads",
             found="the service has no CAP_LEASE: who has files of other users open for writing "
             "it only knows by what it hears (docs/sftp.md)",
         )
-    scanned = f"at {pulse.scanned_at}" if pulse.scanned_at else "never"
+    scanned = f"at {health_file.scanned_at}" if health_file.scanned_at else "never"
     yield Diagnosis(subject="service", found=f"{who}, last good look at the inbox {scanned}")
-    for each in troubles_in(pulse):
+    for each in troubles_in(health_file):
         since = f" (since {each.since})" if each.since else ""
         yield Diagnosis(
             subject=each.what,
@@ -234,16 +234,16 @@ def _service(site: Site) -> Iterator[Diagnosis]:
 
 def _trouble_of_service(site: Site) -> Diagnosis | None:
     """Tell how the API takes the service that runs, whose token only the service may read."""
-    pulse = site.pulse()
-    if pulse is None or pulse.stopped_at or not is_fresh(pulse, site.clock.now()):
+    health_file = site.health_file()
+    if health_file is None or health_file.stopped_at or not is_fresh(health_file, site.clock.now()):
         return None
-    held = pulse.api == "held"
-    said = f"{pulse.api}: {pulse.reason}" if pulse.reason else pulse.api
+    held = health_file.api == "held"
+    said = f"{health_file.api}: {health_file.reason}" if health_file.reason else health_file.api
     return Diagnosis(
         subject="api",
         found=f"no token is known here; the service that runs has one, and says of the API: {said}",
         fine=not held,
-        advice=pulse.hint or "Get a new token and set it; the service goes on by itself.",
+        advice=health_file.hint or "Get a new token and set it; the service goes on by itself.",
         code=5,
     )
 

@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
 
 def drops(
-    desk: CommandOptions,
+    options: CommandOptions,
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most this many.")] = 50,
     state: Annotated[
@@ -77,7 +77,7 @@ def drops(
     from pipeline.core.ports import Search
     from schemas.display import shown
 
-    site = desk.site(light=True)
+    site = options.site(light=True)
     to_do = state is Which.TO_DO
     search = Search(
         state=state.value if state and not to_do else "",
@@ -99,23 +99,23 @@ def drops(
         if not found:
             typer.echo("No drops yet." if search == Search(limit=limit) else "No drop fits.")
 
-    desk.show([_as_dict(line, progress) for line, progress in progresses], for_people)
+    options.show([_as_dict(line, progress) for line, progress in progresses], for_people)
     return 0
 
 
 def show(
-    desk: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
+    options: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
 ) -> int:
     """Show a drop: how it went, its faults and files, what is left."""
     from pipeline.service.second_try import why_open
 
-    site = desk.site(light=True)
+    site = options.site(light=True)
     found = site.drop(drop)
     (line,) = site.ledger.lines([found.drop_id])
     progress = _progress(site, line)
     facts = {
         **_as_dict(line, progress),
-        "open": why_open(found, site.pulse(), site.clock),
+        "open": why_open(found, site.health_file(), site.clock),
         "read_again_as": line.again_as,
     }
 
@@ -123,7 +123,7 @@ def show(
         for text in _described(site, found, line, facts):
             typer.echo(text)
 
-    desk.show(facts, for_people)
+    options.show(facts, for_people)
     return 0
 
 
@@ -233,7 +233,7 @@ def _as_dict(line: "DropLine", progress: Mapping[str, int] | None) -> dict[str, 
 
 
 def trace(
-    desk: CommandOptions,
+    options: CommandOptions,
     order_id: Annotated[
         str, typer.Argument(metavar="ORDER_ID|AWB", help="An order id, or an AWB of an order.")
     ],
@@ -247,36 +247,36 @@ def trace(
     from pipeline.web.finding import find_all
     from schemas.display import shown
 
-    found = find_all(desk.site(), order_id)
+    found = find_all(options.site(), order_id)
     story = [{**each, "order_id": order} for order, seen in found for each in seen]
     if not story:
-        if desk.as_json:
-            desk.show(story, lambda: None)
+        if options.as_json:
+            options.show(story, lambda: None)
         raise UsageError(f"No file named the order or AWB {shown(order_id)}.")
 
     def for_people() -> None:
         for order, seen in found:
             if order != order_id:
-                desk.console.print(f"AWB {order_id}: order {shown(order)}", markup=False)
+                options.console.print(f"AWB {order_id}: order {shown(order)}", markup=False)
             for each in seen:
-                _tell(desk, each)
+                _tell(options, each)
 
-    desk.show(story, for_people)
+    options.show(story, for_people)
     return 0
 
 
-def _tell(desk: CommandOptions, each: Mapping[str, Any]) -> None:
+def _tell(options: CommandOptions, each: Mapping[str, Any]) -> None:
     from schemas.display import shown
 
     sheet = f", sheet {shown(each['sheet'])}" if each["sheet"] else ""
-    desk.console.print(
+    options.console.print(
         f"{shown(each['source_file'])}{sheet}, row {each['row']}: "
         f"{each['order_status'] or 'no milestone'} → {each['outcome']}",
         markup=False,
     )
-    desk.console.print(
+    options.console.print(
         f"    drop {each['drop_id']} ({each['drop_state']}), received {each['received_at']}",
         markup=False,
     )
     for line in each["story"]:
-        desk.console.print(f"    {shown(line, 2_000)}", markup=False)
+        options.console.print(f"    {shown(line, 2_000)}", markup=False)

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    desk: CommandOptions,
+    options: CommandOptions,
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV files and workbooks.")],
     courier: Courier = None,
     out: Annotated[
@@ -39,21 +39,21 @@ def check(
     from pipeline.service.check import check_files
     from schemas.display import shown
 
-    checked = check_files(desk.site(anywhere=True, reads=True), files, courier=courier, out=out)
+    checked = check_files(options.site(anywhere=True, reads=True), files, courier=courier, out=out)
 
     def for_people() -> None:
         for each in checked:
             for line in describe_check(each.shown_name, each.why, each.summary, each.more):
-                desk.console.print(shown(line, _LONGEST_LINE), markup=False)
+                options.console.print(shown(line, _LONGEST_LINE), markup=False)
 
-    desk.show([{**each.summary, **each.more} for each in checked], for_people)
+    options.show([{**each.summary, **each.more} for each in checked], for_people)
     if any(each.summary["refused"] for each in checked):
         return 4
     return 3 if any(each.summary["rows"]["rejected"] for each in checked) else 0
 
 
 def submit(
-    desk: CommandOptions,
+    options: CommandOptions,
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV files and workbooks.")],
     courier: Courier = None,
 ) -> int:
@@ -63,23 +63,23 @@ def submit(
     """
     from schemas.display import shown
 
-    site = desk.site()
+    site = options.site()
     if courier:
         site.check_courier(courier)
     placed = [site.folders.put(file, courier or "") for file in files]
 
     def for_people() -> None:
         for path in placed:
-            desk.console.print(
+            options.console.print(
                 f"{shown(path.relative_to(site.inbox_path), 200)} is in the inbox", markup=False
             )
 
-    desk.show([str(path) for path in placed], for_people)
+    options.show([str(path) for path in placed], for_people)
     return 0
 
 
 def again(
-    desk: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
+    options: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
 ) -> int:
     """Read a refused file again, or one with rejected rows.
 
@@ -89,20 +89,20 @@ def again(
     from pipeline.service.second_try import read_again
     from schemas.display import shown
 
-    site = desk.site()
+    site = options.site()
     drop = site.drop(drop).drop_id
     placed = read_again(site, drop)
 
     def for_people() -> None:
         name = shown(placed.relative_to(site.inbox_path), 200)
-        desk.console.print(f"{name} is in the inbox, to be read again", markup=False)
+        options.console.print(f"{name} is in the inbox, to be read again", markup=False)
 
-    desk.show({"drop_id": drop, "file": str(placed)}, for_people)
+    options.show({"drop_id": drop, "file": str(placed)}, for_people)
     return 0
 
 
 def why(
-    desk: CommandOptions,
+    options: CommandOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file in the inbox.")],
 ) -> int:
     """Say why a file in the inbox has not been picked up yet.
@@ -120,7 +120,7 @@ def why(
     from pipeline.service.second_try import in_words, why_open
     from pipeline.storage.root_lock import RootLock
 
-    site = desk.site()
+    site = options.site()
     settle = site.settings.inbox.settle_seconds
     site.inbox.scan()
     # Ready means unchanged over the settling time: a single look cannot tell.
@@ -128,8 +128,8 @@ def why(
     site.inbox.scan()
     reason = site.inbox.why(file)
     place = site.inbox.place(file)
-    pulse = site.pulse()
-    for late in pulse.waiting if pulse else ():
+    health_file = site.health_file()
+    for late in health_file.waiting if health_file else ():
         if place and (late["folder"], late["file"]) == (as_text(place[0]), as_text(place[1])):
             reason += f" It has waited since {late['since']}: {late['reason']}."
     holder = RootLock(site.root, now=site.clock.now).holder()
@@ -144,12 +144,16 @@ def why(
     open_drops = {
         drop.drop_id: answer
         for drop in taken[:_MOST_SHOWN]
-        if (answer := why_open(drop, pulse, site.clock)) is not None
+        if (answer := why_open(drop, health_file, site.clock)) is not None
     }
 
     troubles = [
         each
-        for each in (troubles_in(pulse) if pulse and is_fresh(pulse, site.clock.now()) else ())
+        for each in (
+            troubles_in(health_file)
+            if health_file and is_fresh(health_file, site.clock.now())
+            else ()
+        )
         if each.what in READY
     ]
 
@@ -174,5 +178,5 @@ def why(
         "drops": [drop.drop_id for drop in taken],
         "open": open_drops,
     }
-    desk.show(answer, for_people)
+    options.show(answer, for_people)
     return 0

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def backup(
-    desk: CommandOptions,
+    options: CommandOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy is written.")],
 ) -> int:
     """Copy the ledger into a file, also while it is in use.
@@ -41,21 +41,21 @@ def backup(
     target = file.absolute()
     if target.is_dir() or not target.parent.is_dir():
         raise UsageError(f"{target} is no place for a file.", hint="Name a file in a folder.")
-    site = desk.site()
+    site = options.site()
     here = ledger_file(site.settings.ledger.url, site.root)
     if target == here:
         raise UsageError("That is the ledger itself.", hint="Name another file.")
     site.check_ledger(thoroughly=False)
     facts = back_up(here, target)
-    desk.show(
+    options.show(
         {"backup": str(target), **_facts(facts)},
-        lambda: desk.console.print(f"Backed up and checked: {_in_words(facts)}.", markup=False),
+        lambda: options.console.print(f"Backed up and checked: {_in_words(facts)}.", markup=False),
     )
     return 0
 
 
 def restore(
-    desk: CommandOptions,
+    options: CommandOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `ledger backup` wrote.")],
 ) -> int:
     """Put a backup in the place of the ledger.
@@ -69,7 +69,7 @@ def restore(
     from pipeline.storage.ledger.backup import restore as put_back
     from pipeline.storage.root_lock import RootLock
 
-    site = desk.site()
+    site = options.site()
     here = ledger_file(site.settings.ledger.url, site.root)
     with RootLock(site.root, now=site.clock.now):
         files = RetentionFiles(site.root, site.folders.outbox)
@@ -83,7 +83,7 @@ def restore(
         }
 
     def for_people() -> None:
-        say = desk.console.print
+        say = options.console.print
         say(f"Restored: {_in_words(facts)}.", markup=False)
         if aside is not None:
             say(f"The ledger that was there is {aside} now.", markup=False)
@@ -93,12 +93,14 @@ def restore(
             say(f"  {drop_id}  {shown(path, 300)}", markup=False)
 
     kept = None if aside is None else str(aside)
-    desk.show({"restored": str(here), "earlier": kept, "since": since, **_facts(facts)}, for_people)
+    options.show(
+        {"restored": str(here), "earlier": kept, "since": since, **_facts(facts)}, for_people
+    )
     return 0
 
 
 def check(
-    desk: CommandOptions,
+    options: CommandOptions,
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="A backup; without it, the ledger.")
     ] = None,
@@ -106,14 +108,14 @@ def check(
     """Look through the whole ledger, or a backup of one, for damage."""
     from pipeline.storage.ledger.backup import inspect, ledger_file
 
-    site = desk.site()
+    site = options.site()
     here = file.absolute() if file else ledger_file(site.settings.ledger.url, site.root)
     facts = inspect(here)
     if file is None:
         site.check_ledger(thoroughly=False)
-    desk.show(
+    options.show(
         {"ledger": str(here), **_facts(facts)},
-        lambda: desk.console.print(f"Sound: {_in_words(facts)}.", markup=False),
+        lambda: options.console.print(f"Sound: {_in_words(facts)}.", markup=False),
     )
     return 0
 
@@ -133,7 +135,7 @@ def _in_words(facts: "LedgerFacts") -> str:
 
 
 def copy(
-    desk: CommandOptions,
+    options: CommandOptions,
     to: Annotated[
         str | None,
         typer.Option("--to", metavar="URL", help="Where: postgresql://… or sqlite:///…"),
@@ -157,19 +159,19 @@ def copy(
     from pipeline.storage.root_lock import RootLock
 
     url = _target(to, to_env)
-    site = desk.site()
+    site = options.site()
     with RootLock(site.root, now=site.clock.now), site.ledger.alone():
         site.check_ledger(thoroughly=True)
         target = open_ledger(url, root=site.root)
-        desk.at_end.callback(target.close)
+        options.at_end.callback(target.close)
         with target.alone():
             counts = site.ledger.copy_to(target)
 
     def for_people() -> None:
         copied = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        desk.console.print(f"Copied {copied}. Now set ledger.url to the new address.")
+        options.console.print(f"Copied {copied}. Now set ledger.url to the new address.")
 
-    desk.show({"copied": dict(counts)}, for_people)
+    options.show({"copied": dict(counts)}, for_people)
     return 0
 
 
@@ -185,7 +187,7 @@ def _target(to: str | None, to_env: str | None) -> str:
     return url
 
 
-def new(desk: CommandOptions) -> int:
+def new(options: CommandOptions) -> int:
     """Begin a new ledger where the old one is lost.
 
     And there is no backup of it. What was sent before is not known any more: a file that is dropped
@@ -194,7 +196,7 @@ def new(desk: CommandOptions) -> int:
     from pipeline.core.errors import LedgerLost
     from pipeline.storage.root_lock import RootLock
 
-    site = desk.site()
+    site = options.site()
     with RootLock(site.root, now=site.clock.now), site.ledger.alone():
         try:
             site.check_ledger(thoroughly=True)
@@ -205,9 +207,9 @@ def new(desk: CommandOptions) -> int:
     left = [str(site.root / "work" / drop_id) for drop_id in site.folders.leftovers()]
 
     def for_people() -> None:
-        desk.console.print("Begun. What was sent before is not known any more.")
+        options.console.print("Begun. What was sent before is not known any more.")
         for folder in left:
-            desk.console.print(f"Not finished: move what lies in {folder} into the inbox.")
+            options.console.print(f"Not finished: move what lies in {folder} into the inbox.")
 
-    desk.show({"begun": True, "left": left}, for_people)
+    options.show({"begun": True, "left": left}, for_people)
     return 0

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def profiles(
-    desk: CommandOptions,
+    options: CommandOptions,
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="A courier; without it: all.")
     ] = None,
@@ -26,7 +26,7 @@ def profiles(
     from pipeline.validation.profile_by_name import did_you_mean, find_profile
     from schemas.description import describe_profile
 
-    known = desk.site(anywhere=True).profiles
+    known = options.site(anywhere=True).profiles
     if name is None:
         listed = [{"name": p.name, "title": p.title} for p in known.values()]
 
@@ -34,7 +34,7 @@ def profiles(
             for each in listed:
                 typer.echo(f"{each['name']:<16} {each['title']}")
 
-        desk.show(listed, list_them)
+        options.show(listed, list_them)
         return 0
     found = find_profile(name, known)
     if found is None:
@@ -47,12 +47,12 @@ def profiles(
             for line in lines:
                 typer.echo(f"  {line}")
 
-    desk.show(described, for_people)
+    options.show(described, for_people)
     return 0
 
 
 def template(
-    desk: CommandOptions,
+    options: CommandOptions,
     courier: Annotated[str, typer.Option(metavar="C", help="The courier it is for.")] = "generic",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="F.xlsx", help="Where to write it.")
@@ -63,7 +63,7 @@ def template(
     from pipeline.reporting.template_xlsx import template as make
     from pipeline.validation.profile_by_name import did_you_mean, find_profile
 
-    site = desk.site(anywhere=True)
+    site = options.site(anywhere=True)
     found = find_profile(courier, site.profiles)
     if found is None:
         hint = did_you_mean(courier, site.profiles)
@@ -77,12 +77,12 @@ def template(
         path.write_bytes(make(found, created=site.clock.now()))
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
-    desk.show({"file": str(path), "courier": found.name}, lambda: typer.echo(str(path)))
+    options.show({"file": str(path), "courier": found.name}, lambda: typer.echo(str(path)))
     return 0
 
 
 def explain(
-    desk: CommandOptions,
+    options: CommandOptions,
     code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="As in a report.")] = None,
 ) -> int:
     """Say what a code means and how to fix it.
@@ -101,7 +101,7 @@ def explain(
             for key, what in table.items():
                 typer.echo(f"{key:<20} {what}")
 
-        desk.show(table, list_them)
+        options.show(table, list_them)
         return 0
     wanted = code.partition(":")[0].upper()
     if wanted not in known:
@@ -119,5 +119,5 @@ def explain(
         if entry.right:
             typer.echo(f"What it should look like: {entry.right}")
 
-    desk.show(value, for_people)
+    options.show(value, for_people)
     return 0

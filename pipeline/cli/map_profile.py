@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def draft(
-    desk: CommandOptions,
+    options: CommandOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of that courier.")],
     courier: Annotated[str, typer.Option(metavar="NEW", help="What to call the courier.")],
     output: Annotated[
@@ -55,7 +55,7 @@ def draft(
     from schemas.display import shown
 
     choices = said(column or (), no or (), means or ())
-    site = desk.site(anywhere=True, reads=True)
+    site = options.site(anywhere=True, reads=True)
     try:
         made = draft_from(site, file, courier, choices)
     except DropRefused as refusal:
@@ -74,9 +74,9 @@ def draft(
 
     def for_people() -> None:
         for line in _lines(made, path, site.root):
-            desk.console.print(shown(line, _LONGEST_LINE), markup=False)
+            options.console.print(shown(line, _LONGEST_LINE), markup=False)
 
-    desk.show(
+    options.show(
         {
             "file": str(path),
             **{name: value for name, value in to_builtins(made).items() if name in _SHOWN},

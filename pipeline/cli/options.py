@@ -209,19 +209,19 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def run(**given: Any) -> None:  # noqa: ANN401 - what the signature below names
         context: typer.Context = given["context"] if wants_context else given.pop("context")
-        options = {name: given.pop(name) or _from_group(context, name) for name in _SHARED}
-        named = options.pop("root")
+        common = {name: given.pop(name) or _from_group(context, name) for name in _SHARED}
+        named = common.pop("root")
         by_surroundings = os.environ.get("SHIPDROP_ROOT")
         root = named or Path(by_surroundings or ".")
-        desk = CommandOptions(
+        options = CommandOptions(
             root=root.absolute(),
             root_named=named is not None,
             root_given=bool(named or by_surroundings),
             early=context.obj,
-            **options,
+            **common,
         )
-        with desk.at_end:  # the process ends without taking itself apart: see cli.main
-            code = function(desk, **given)
+        with options.at_end:  # the process ends without taking itself apart: see cli.main
+            code = function(options, **given)
         if code is not None:
             raise typer.Exit(int(code))
 

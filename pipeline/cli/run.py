@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    desk: CommandOptions,
+    options: CommandOptions,
     *,
     once: Annotated[
         bool, typer.Option("--once", help="What is there now, and what is unfinished; then exit.")
@@ -47,9 +47,9 @@ def run(
 
     with startable_again(once=once), ExitStack() as held:
         tells = () if once else SERVICE_TELLS
-        site = desk.site(fresh=True, reads=True, tells=tells)
+        site = options.site(fresh=True, reads=True, tells=tells)
         site.check_sending()
-        desk.warn_of_secrets()
+        options.warn_of_secrets()
         lock, signals = RootLock(site.root, now=site.clock.now), StopSignals()
         take: Callable[[Callable[[], Any]], Any] = (
             _at_once if once else StartRetries(site, lock, signals).through
@@ -58,11 +58,11 @@ def run(
             take(lambda: site.readers.keep_ready())  # noqa: PLW0108 - made only in the step
         take(lambda: held.enter_context(lock))
         hold = take(lambda: held.enter_context(_alone(site)))
-        service = take(lambda: _service(desk, site))
+        service = take(lambda: _service(options, site))
         take(lambda: site.check_ledger(thoroughly=lock.was_left))
-        held.enter_context(_web_beside(desk, wanted=web))
+        held.enter_context(_web_beside(options, wanted=web))
         held.enter_context(notices_sent(site, once=once))
-        return _serve(desk, site, hold, service, signals, once=once)
+        return _serve(options, site, hold, service, signals, once=once)
 
 
 def _at_once(step: Callable[[], Any]) -> Any:  # noqa: ANN401 - as the step says
@@ -89,25 +89,30 @@ def notices_sent(
 
 
 @contextmanager
-def _web_beside(desk: CommandOptions, *, wanted: bool) -> Iterator[None]:
+def _web_beside(options: CommandOptions, *, wanted: bool) -> Iterator[None]:
     """Yield the web page in a process of its own, which ends with this one however it ends."""
     if not wanted:
         yield
         return
     from pipeline.web.beside import start
 
-    with start(desk.root, config=desk.config, quiet=desk.quiet, log_format=desk.log_format.value):
+    with start(
+        options.root,
+        config=options.config,
+        quiet=options.quiet,
+        log_format=options.log_format.value,
+    ):
         yield
 
 
-def _service(desk: CommandOptions, site: "Site") -> "Service":
+def _service(options: CommandOptions, site: "Site") -> "Service":
     from pipeline.service.build import service_of
 
-    return service_of(site, on_closed=_teller(desk))
+    return service_of(site, on_closed=_teller(options))
 
 
 def _serve(
-    desk: CommandOptions,
+    options: CommandOptions,
     site: "Site",
     hold: "Hold",
     service: "Service",
@@ -121,8 +126,8 @@ def _serve(
         structlog.get_logger(__name__).info(
             "service.watching", inbox=str(site.inbox_path), api=site.settings.api.base_url
         )
-    outcome = _run(desk, site, hold, service, signals, once=once)
-    _tell_end(desk, outcome, once=once, outbox=site.outbox_path)
+    outcome = _run(options, site, hold, service, signals, once=once)
+    _tell_end(options, outcome, once=once, outbox=site.outbox_path)
     if outcome.died:
         return int(outcome.exit)
     if hold.is_lost and not signals.caught:
@@ -131,7 +136,7 @@ def _serve(
 
 
 def _run(
-    desk: CommandOptions,
+    options: CommandOptions,
     site: "Site",
     hold: "Hold",
     service: "Service",
@@ -143,20 +148,20 @@ def _run(
 
     hold.on_lost = service.stop
     signals.end(service.stop)
-    with watching(site, quiet=desk.quiet or desk.as_json):
+    with watching(site, quiet=options.quiet or options.as_json):
         return service.run(once=once, only=only)
 
 
-def _teller(desk: CommandOptions) -> Callable[["Closed"], None]:
+def _teller(options: CommandOptions) -> Callable[["Closed"], None]:
     """Print the outcome of each file as soon as it is finished."""
 
     def tell(closed: "Closed") -> None:
-        if desk.as_json:
+        if options.as_json:
             import orjson
 
             typer.echo(orjson.dumps(dict(closed.summary)).decode())
             sys.stdout.flush()
-        elif not desk.quiet:
+        elif not options.quiet:
             from pipeline.cli.text import in_words
             from schemas.display import shown
 
@@ -166,69 +171,71 @@ def _teller(desk: CommandOptions) -> Callable[["Closed"], None]:
     return tell
 
 
-def _tell_end(desk: CommandOptions, outcome: "RunOutcome", *, once: bool, outbox: "Path") -> None:
+def _tell_end(
+    options: CommandOptions, outcome: "RunOutcome", *, once: bool, outbox: "Path"
+) -> None:
     for waiting in outcome.left:
         from schemas.display import shown
 
         typer.echo(f"shipdrop: {shown(waiting.name)} was not ready: {waiting.reason}", err=True)
-    if (once or outcome.died) and not desk.quiet and outcome.exit:
+    if (once or outcome.died) and not options.quiet and outcome.exit:
         where = f". What to do is in {outbox}" if outcome.is_for_a_person else ""
         typer.echo(f"shipdrop: exit code {int(outcome.exit)}: {outcome.why}{where}", err=True)
 
 
 def retry(
-    desk: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
+    options: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
 ) -> int:
     """Send what a drop left unsent or unknown. A running service does it; else at once."""
     from pipeline.service.second_try import check_retry
 
-    site = desk.site()
+    site = options.site()
     found = site.drop(drop)
     check_retry(site, found.drop_id, found.state, found.facts.get("summary"))
-    return _ask(desk, site, found.drop_id, "retry")
+    return _ask(options, site, found.drop_id, "retry")
 
 
 def cancel(
-    desk: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
+    options: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
 ) -> int:
     """Stop sending a drop; its remaining rows are reported."""
-    site = desk.site()
+    site = options.site()
     found = site.drop(drop)
     if found.state.closed:
         raise UsageError(
             f"The drop {found.drop_id} is {found.state}: there is nothing left to cancel."
         )
-    return _ask(desk, site, found.drop_id, "cancel")
+    return _ask(options, site, found.drop_id, "cancel")
 
 
-def _ask(desk: CommandOptions, site: "Site", drop: str, what: str) -> int:
+def _ask(options: CommandOptions, site: "Site", drop: str, what: str) -> int:
     """Leave the request, and act on it here unless a service runs, or starts meanwhile."""
     from pipeline.storage.root_lock import RootLock
 
     site.ledger.request(drop, what)
     if not site.ledger.is_ours(site.drop(drop)):
-        return _noted(desk, drop, what)
+        return _noted(options, drop, what)
     lock, signals = RootLock(site.root, now=site.clock.now, gives_way=True), StopSignals()
     try:
         with lock, _alone(site) as hold:
             if what == "retry":
                 site.check_sending()
-            service = _service(desk, site)
+            service = _service(options, site)
             site.check_ledger(thoroughly=lock.was_left)
             with lock.heard(service.stop) as asked:
-                outcome = _run(desk, site, hold, service, signals, once=True, only=drop)
+                outcome = _run(options, site, hold, service, signals, once=True, only=drop)
     except RootBusy:
-        return _noted(desk, drop, what)
+        return _noted(options, drop, what)
     left = site.drop(drop)
     if asked.is_set() and (left.request or not left.state.closed):
-        return _noted(desk, drop, what)
-    _tell_end(desk, outcome, once=True, outbox=site.outbox_path)
+        return _noted(options, drop, what)
+    _tell_end(options, outcome, once=True, outbox=site.outbox_path)
     return signals.exit_code if signals.caught else int(outcome.exit)
 
 
-def _noted(desk: CommandOptions, drop: str, what: str) -> int:
+def _noted(options: CommandOptions, drop: str, what: str) -> int:
     words = f"{what} of {drop} noted; the running service does it at its next scan."
-    if desk.as_json:
+    if options.as_json:
         typer.echo(to_json({"drop_id": drop, "request": what}))
     else:
         typer.echo(words)

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    desk: CommandOptions,
+    options: CommandOptions,
     *,
     host: Host = None,
     port: Port = None,
@@ -38,21 +38,21 @@ def serve(
     web.users says who may log in.
     """
     if hash_password or new_token:
-        _print_secret(desk, token=new_token)
+        _print_secret(options, token=new_token)
         return 0
     flags = {"web": {k: v for k, v in (("host", host), ("port", port)) if v is not None}}
-    site = desk.site(fresh=True, flags=flags)
+    site = options.site(fresh=True, flags=flags)
     from pipeline.web.server import serve as answer
 
     return answer(site, tied=tied)
 
 
-def _print_secret(desk: CommandOptions, *, token: bool) -> None:
+def _print_secret(options: CommandOptions, *, token: bool) -> None:
     from pipeline.web.passwords import hash_password, new_token, password_problem
 
     if token:
         made, stored = new_token()
-        desk.show(
+        options.show(
             {"token": made, "token_hash": stored},
             lambda: typer.echo(f'token: {made}\ntoken_hash = "{stored}"'),
         )
@@ -66,4 +66,4 @@ def _print_secret(desk: CommandOptions, *, token: bool) -> None:
 
         raise UsageError(problem)
     stored = hash_password(password)
-    desk.show({"password_hash": stored}, lambda: typer.echo(f'password_hash = "{stored}"'))
+    options.show({"password_hash": stored}, lambda: typer.echo(f'password_hash = "{stored}"'))

@@ -17,40 +17,40 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    desk: CommandOptions,
+    options: CommandOptions,
     folder: Annotated[
         Path | None, typer.Argument(metavar="[ROOT]", help="Where; else --root.")
     ] = None,
 ) -> int:
     """Make the folders, shipdrop.toml and a page for couriers."""
-    root = (folder or desk.root).absolute()
+    root = (folder or options.root).absolute()
     made = make_root(root)
 
     def for_people() -> None:
         for path in made or [root]:
-            desk.console.print(f"made {path}" if made else f"{path} is complete", markup=False)
+            options.console.print(f"made {path}" if made else f"{path} is complete", markup=False)
 
-    desk.show({"root": str(root), "made": [str(path) for path in made]}, for_people)
+    options.show({"root": str(root), "made": [str(path) for path in made]}, for_people)
     return 0
 
 
-def doctor(desk: CommandOptions) -> int:
+def doctor(options: CommandOptions) -> int:
     """Examine folders, ledger, API and token; say what to do."""
     from pipeline.cli.doctor import examine
 
-    findings = examine(desk.site(anywhere=True), desk.config)
+    findings = examine(options.site(anywhere=True), options.config)
 
     def for_people() -> None:
         for each in findings:
             mark = "ok  " if each.fine else "BAD "
             advice = f"  → {each.advice}" if each.advice and not each.fine else ""
-            desk.console.print(f"{mark} {each.subject}: {each.found}{advice}", markup=False)
+            options.console.print(f"{mark} {each.subject}: {each.found}{advice}", markup=False)
 
-    desk.show([each.as_dict() for each in findings], for_people)
+    options.show([each.as_dict() for each in findings], for_people)
     return max((each.code for each in findings if not each.fine), default=0)
 
 
-def demo(desk: CommandOptions) -> int:
+def demo(options: CommandOptions) -> int:
     """Run it all on sample files, with a local stand-in API."""
     from pipeline.storage.memory import keep_pandas_out
 
@@ -58,8 +58,8 @@ def demo(desk: CommandOptions) -> int:
     from pipeline.cli.demo import run_demo
     from pipeline.service.logging_setup import configure
 
-    configure(level="DEBUG" if desk.verbose else "WARNING", form=desk.log_format.value)
-    return run_demo(root=desk.root if desk.root_named else None, out=desk.console)
+    configure(level="DEBUG" if options.verbose else "WARNING", form=options.log_format.value)
+    return run_demo(root=options.root if options.root_named else None, out=options.console)
 
 
 FOLDERS = ("inbox", "outbox", "archive", "quarantine", "work", "state", "couriers")

@@ -91,7 +91,7 @@ class StartRetries:
         self._lock = lock
         self._signals = signals
         self._reason = ""
-        self._pulse: HealthFileWriter | None = None
+        self._health_file: HealthFileWriter | None = None
 
     def through(self, step: Callable[[], T]) -> T:
         """Repeat the step until it works, and return its result.
@@ -116,8 +116,8 @@ class StartRetries:
                 self._clear()
                 return done
             if self._signals.wait(_AGAIN_SECONDS):
-                if self._pulse is not None:
-                    self._pulse.end()
+                if self._health_file is not None:
+                    self._health_file.end()
                 raise typer.Exit(self._signals.exit_code)
 
     def _tell(self, reason: str, hint: str) -> None:
@@ -153,8 +153,8 @@ class StartRetries:
                 trouble={"storage": self._reason},
             )
 
-        if self._pulse is None:
-            self._pulse = HealthFileWriter(
+        if self._health_file is None:
+            self._health_file = HealthFileWriter(
                 self._site.root / "state", look, now=clock.now, monotonic=clock.monotonic
             )
-        self._pulse.beat()
+        self._health_file.beat()

@@ -23,7 +23,7 @@ from pipeline.core.errors import StorageError
 
 log = structlog.get_logger(__name__)
 
-Hand = Callable[..., None]
+Task = Callable[..., None]
 
 _AGAIN_SECONDS = 1.0
 _SCHEMA_KEY = 0x5D1D0003
@@ -34,7 +34,7 @@ class Queue(Struct, frozen=True, kw_only=True):
 
     name: str
     at_once: int
-    hands: Mapping[str, Hand]
+    tasks: Mapping[str, Task]
 
 
 class Engine:
@@ -46,7 +46,7 @@ class Engine:
     def __init__(self, url: str, *, queues: Sequence[Queue], beat: float) -> None:
         self._url = url
         self._queues = queues
-        self._queue_of = {kind: queue.name for queue in queues for kind in queue.hands}
+        self._queue_of = {kind: queue.name for queue in queues for kind in queue.tasks}
         self._beat = beat
         self._loop: asyncio.AbstractEventLoop | None = None
         self._workers: list[asyncio.Task[None]] = []
@@ -54,8 +54,8 @@ class Engine:
         self.ready = threading.Event()
         self._app = procrastinate.App(connector=self._connector())
         for queue in queues:
-            for kind, hand in queue.hands.items():
-                self._app.task(name=kind, queue=queue.name)(_guarded(kind, hand))
+            for kind, task in queue.tasks.items():
+                self._app.task(name=kind, queue=queue.name)(_guarded(kind, task))
 
     # -- from any thread -----------------------------------------------------------------------
 
@@ -118,7 +118,7 @@ class Engine:
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         at_once = sum(queue.at_once for queue in self._queues)
-        with ThreadPoolExecutor(at_once + 4, thread_name_prefix="hands") as threads:
+        with ThreadPoolExecutor(at_once + 4, thread_name_prefix="tasks") as threads:
             self._loop.set_default_executor(threads)
             while not self._stopping.is_set():
                 try:
@@ -202,12 +202,12 @@ async def _are_there(connection: "psycopg.AsyncConnection[psycopg.rows.TupleRow]
     return bool(found and found[0])
 
 
-def _guarded(kind: str, hand: Hand) -> Callable[..., None]:
+def _guarded(kind: str, task: Task) -> Callable[..., None]:
     """Wrap a job so that it never fails: its result is in the ledger, its trouble in the log."""
 
     def run(**args: int) -> None:
         try:
-            hand(**args)
+            task(**args)
         except StorageError as error:
             log.warning("job.ended", kind=kind, reason=error.message, **args)
         except Exception:  # a bug with one drop must not end the worker

@@ -40,9 +40,9 @@ Background = Callable[..., AbstractContextManager[None]]
 class QueueDispatcher:
     """Implements ``ports.DropConsumer`` by jobs: whichever worker is free takes the next step."""
 
-    def __init__(self, site: Site, hands: Tasks) -> None:
+    def __init__(self, site: Site, tasks: Tasks) -> None:
         self._site = site
-        self._hands = hands
+        self._tasks = tasks
         self._said_at = 0.0
         self._unsaid = False
 
@@ -72,7 +72,7 @@ class QueueDispatcher:
         """Log the drops that were handed on and not logged yet."""
         if self._unsaid:
             self._unsaid, self._said_at = False, time.monotonic()
-            self._hands.call_plan()
+            self._tasks.call_plan()
 
     def cancel(self, drop: Drop) -> None:
         """Send nothing more of it from here; the others see the wish in the ledger."""
@@ -82,20 +82,20 @@ class QueueDispatcher:
 class Scanner:
     """Looks into the inbox as long as no other worker of the root does."""
 
-    def __init__(self, site: Site, lease: Lease, hands: Tasks, beside: Background) -> None:
+    def __init__(self, site: Site, lease: Lease, tasks: Tasks, beside: Background) -> None:
         self._site = site
         self._beside = beside
         self._held = ExitStack()
         self._ledger = site.ledger
         self._lease = lease
-        self._dispatcher = QueueDispatcher(site, hands)
+        self._dispatcher = QueueDispatcher(site, tasks)
         self._bell = threading.Event()
         self._end = threading.Event()
         self._post = f"{SCAN}{site.ledger.root_id}"
         self._mine = False
         self._looks = 0
         troubles = Problems(clock=site.clock)
-        self._pulse = health_writer_of(site, troubles)
+        self._health_file = health_writer_of(site, troubles)
         self._intake = intake_of(site, troubles, self._bell.set)
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
@@ -117,7 +117,7 @@ class Scanner:
                 try:
                     pause = self._turn()
                 except Fenced as error:
-                    # Silent for a while, but not given up yet; if it was, the keeper ends us.
+                    # Silent for a while, but not given up yet; if it was, the supervisor ends us.
                     log.warning("scanner.pauses", reason=error.message)
                     pause = self._lease.pause
                 except StorageError as error:
@@ -136,7 +136,7 @@ class Scanner:
             if self._mine:
                 self._site.retention.stop()
             if self._mine and self._lease.holds:
-                self._pulse.end()
+                self._health_file.end()
 
     def _turn(self) -> float:
         """Look and claim, if it is ours to do; return the seconds to wait."""
@@ -158,7 +158,7 @@ class Scanner:
             room -= self._intake.hand_on(self._dispatcher, room)
         self._dispatcher.say()
         self._lease.sure()
-        self._pulse.beat()
+        self._health_file.beat()
         self._site.retention.start_if_due(lambda: False)
         settle = settings.settle_seconds
         return max(0.05, settle / 4) if self._intake.settling and settle else settings.scan_seconds

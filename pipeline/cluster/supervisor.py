@@ -37,7 +37,7 @@ class Supervisor:
         self,
         site: Site,
         lease: Lease,
-        hands: Tasks,
+        tasks: Tasks,
         engine: Engine,
         *,
         stop: Callable[[], None],
@@ -47,13 +47,13 @@ class Supervisor:
         self._ledger = site.ledger
         self._delivery = site.delivery
         self._lease = lease
-        self._hands = hands
+        self._tasks = tasks
         self._engine = engine
         self._ask_to_stop = stop
         self._lost = lost
         self._end = threading.Event()
         self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._known_shut: Shut | None = None
         self._logged_shut = ""
         self._quiet_until = 0.0
@@ -93,7 +93,7 @@ class Supervisor:
         while not self._end.is_set():
             try:
                 self._give_word()
-                if time.monotonic() >= self._look_at and not self._hands.stopping:
+                if time.monotonic() >= self._look_at and not self._tasks.stopping:
                     self._look_after()
                     self._look_at = time.monotonic() + _LOOK_SECONDS
             except Fenced as error:
@@ -113,7 +113,7 @@ class Supervisor:
         begun = self._lease.begin_word()
         orders = self._ledger.word(
             self._lease.name,
-            wants=1 if self._hands.sending else 0,
+            wants=1 if self._tasks.sending else 0,
             most=self._most,
             allowed=self._allowed,
             lower=self._lower,
@@ -151,7 +151,7 @@ class Supervisor:
         refused, self._lease.refused = self._lease.refused, False
         if shut is not None and (shut.ours or refused):
             # Our own trouble: the ledger could not be reached, or we were silent. It is over now.
-            if not self._hands.stopping:
+            if not self._tasks.stopping:
                 self._delivery.reopen()
         elif heard.shut > 0:
             if shut is None:
@@ -178,11 +178,11 @@ class Supervisor:
             for name in self._ledger.give_up_the_silent(stale):
                 log.warning("worker.gave_up_another", worker=name)
             self._engine.bury(stale)
-        self._hands.tidy_posts()
+        self._tasks.tidy_posts()
         unfinished = self._ledger.unfinished()
         self._honour()
-        if self._hands.plannable() or self._hands.retries() or self._hands.freed():
-            self._hands.call_plan()
+        if self._tasks.plannable() or self._tasks.retries() or self._tasks.freed():
+            self._tasks.call_plan()
         if self._delivery.shut is None:
             self._call_for_segments(unfinished)
         self._looks += 1
@@ -196,12 +196,12 @@ class Supervisor:
         rested = set(self._ledger.ended_drops(rested=self._probe_seconds))
         for seq in (open_ones.keys() - laid_out) | rested:
             if seq in open_ones:
-                self._hands.call_for(open_ones[seq])
+                self._tasks.call_for(open_ones[seq])
             else:
                 self._ledger.forget_segments(seq)
         # While jobs wait, somebody will take them; a segment that none is for was not heard of.
         if not self._engine.waiting():
-            self._hands.call_send(self._ledger.idle_segments()[:_AT_ONCE])
+            self._tasks.call_send(self._ledger.idle_segments()[:_AT_ONCE])
 
     def _honour(self) -> None:
         """Act on requests of people for drops, on whatever machine."""
@@ -209,4 +209,4 @@ class Supervisor:
             if drop.request == "cancel" and not drop.state.closed:
                 self._delivery.cancel(drop.seq)
                 if drop.state is DropState.OPEN and not self._ledger.posts(sending(drop.seq)):
-                    self._hands.call_report(drop.seq)
+                    self._tasks.call_report(drop.seq)

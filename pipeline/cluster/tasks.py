@@ -1,6 +1,6 @@
 """The jobs of a worker: plan claimed drops, send one segment, report one drop.
 
-Every hand begins by taking a post in the ledger, so whatever a job says, one worker does it at a
+Every task begins by taking a post in the ledger, so whatever a job says, one worker does it at a
 time; and ends by saying what is to be done next. The stages are those of an embedded run.
 """
 
@@ -33,7 +33,7 @@ _OF_ONE_URGENCY = 10
 
 
 class Tasks(Locks):
-    """The work of one worker. Every hand may be called at any time, from any thread."""
+    """The work of one worker. Every task may be called at any time, from any thread."""
 
     def __init__(self, site: Site, lease: Lease, call: Call) -> None:
         super().__init__(site.ledger, lease)

@@ -56,7 +56,7 @@ class Session:
         self.was_lost = False
         self.has_joined = False
         self._engine: Engine | None = None
-        self._hands: Tasks | None = None
+        self._tasks: Tasks | None = None
 
     @property
     def stopping(self) -> bool:
@@ -66,8 +66,8 @@ class Session:
     def stop(self) -> None:
         """Finish what is out, leave the rest to others, and end."""
         self._stop.set()
-        if self._hands is not None:
-            self._hands.stopping = True
+        if self._tasks is not None:
+            self._tasks.stopping = True
         if self._engine is not None:
             self._site.files.stop()
             self._site.delivery.stop()
@@ -78,8 +78,8 @@ class Session:
         self.was_lost = True
         self._lease.end()
         self._stop.set()
-        if self._hands is not None:
-            self._hands.stopping = True
+        if self._tasks is not None:
+            self._tasks.stopping = True
         self._site.files.stop()
         self._site.delivery.kill()
         if self._engine is not None:
@@ -109,26 +109,26 @@ class Session:
         )
         lease.renew(begun)
         self.has_joined = True
-        hands = self._hands = Tasks(site, lease, self._call)
+        tasks = self._tasks = Tasks(site, lease, self._call)
         engine = self._engine = Engine(
             url,
             queues=(
                 Queue(
                     name=f"plan:{site.ledger.root_id}",
                     at_once=_PLANS_AND_REPORTS,
-                    hands={PLAN: hands.plan, REPORT: hands.report},
+                    tasks={PLAN: tasks.plan, REPORT: tasks.report},
                 ),
-                Queue(name=f"send:{site.ledger.root_id}", at_once=_SENDS, hands={SEND: hands.send}),
+                Queue(name=f"send:{site.ledger.root_id}", at_once=_SENDS, tasks={SEND: tasks.send}),
             ),
             beat=lease.pause,
         )
-        keeper = Supervisor(site, lease, hands, engine, stop=self.stop, lost=self._lost)
-        scanner = Scanner(site, lease, hands, self._beside)
+        supervisor = Supervisor(site, lease, tasks, engine, stop=self.stop, lost=self._lost)
+        scanner = Scanner(site, lease, tasks, self._beside)
         site.readers.keep_ready()
         site.delivery.on_death = self.stop
         try:
             site.delivery.start()
-            keeper.start()
+            supervisor.start()
             scanner.start()
             log.info("worker.joined", worker=lease.name, root=str(site.root))
             if self._stop.is_set():
@@ -138,7 +138,7 @@ class Session:
             scanner.stop()
             site.delivery.stop()
             site.delivery.join()
-            keeper.stop()
+            supervisor.stop()
             self._leave()
         if site.delivery.death is not None:
             log.critical("worker.cannot_send", reason=repr(site.delivery.death))

@@ -22,7 +22,7 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
     """Return the loop over this root. Raises SettingsError when sending is not configured."""
     site.folders.prepare()
     troubles = Problems(clock=site.clock)
-    pulse = health_writer_of(site, troubles)
+    health_file = health_writer_of(site, troubles)
     return Service(
         intake=lambda wake: intake_of(site, troubles, wake),
         ledger=site.ledger,
@@ -41,15 +41,15 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
         troubles=troubles,
         retention=site.retention,
         on_closed=on_closed,
-        on_turn=pulse.beat,
-        on_end=pulse.end,
+        on_turn=health_file.beat,
+        on_end=health_file.end,
     )
 
 
 def health_writer_of(site: Site, troubles: Problems) -> HealthFileWriter:
     """Return what tells others on this root how the service, or a worker that looks, is doing."""
     every = site.settings.inbox.scan_seconds
-    pulse = HealthFileWriter(
+    health_file = HealthFileWriter(
         site.root / "state",
         HealthMonitor(
             delivery=site.delivery,
@@ -62,8 +62,8 @@ def health_writer_of(site: Site, troubles: Problems) -> HealthFileWriter:
         now=site.clock.now,
         monotonic=site.clock.monotonic,
     )
-    troubles.on_scan = pulse.scanned
-    return pulse
+    troubles.on_scan = health_file.scanned
+    return health_file
 
 
 def intake_of(site: Site, troubles: Problems, wake: Callable[[], None]) -> Intake:

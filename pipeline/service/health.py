@@ -72,7 +72,7 @@ class Health(Struct, frozen=True, kw_only=True):
     alive: bool
     root_id: str
     scanned: bool
-    pulse: HealthFile | None
+    health_file: HealthFile | None
     waiting: int = 0
     oldest: float = 0.0
     unsent: int = 0
@@ -87,7 +87,7 @@ class Health(Struct, frozen=True, kw_only=True):
     @property
     def api(self) -> str:
         """Return ok, slowed, paused, held; "" when no service could tell."""
-        return self.pulse.api if self.pulse and self.alive else ""
+        return self.health_file.api if self.health_file and self.alive else ""
 
     def is_fine(self, what: str) -> bool:
         """Tell whether there is no such trouble."""
@@ -101,20 +101,20 @@ class Health(Struct, frozen=True, kw_only=True):
 def current_health(site: "Site") -> Health:
     """Look at a root now: its inbox, its ledger, and how its service says it is."""
     now = site.clock.now()
-    pulse = site.pulse()
+    health_file = site.health_file()
     troubles: list[Trouble] = []
     waiting = _guarded("inbox", lambda: _waiting(site, now), (0, 0.0), troubles)
     unsent = _guarded("ledger", lambda: _unsent(site), 0, troubles)
     nobody: tuple[Mapping[str, Any] | None, str] = (None, "")
     cluster, root_id = _guarded("ledger", lambda: _cluster(site), nobody, troubles)
-    runs = pulse is not None and is_fresh(pulse, now)
+    runs = health_file is not None and is_fresh(health_file, now)
     alive = runs or bool(_at_work(cluster, root_id))
-    scanned = pulse is not None and has_scanned(pulse, now)
+    scanned = health_file is not None and has_scanned(health_file, now)
     if not alive:
         words = "No service runs on this root: nothing is taken or sent."
         troubles.append(Trouble(what="service", reason=words))
-    if pulse is not None and runs:
-        troubles += troubles_in(pulse)
+    if health_file is not None and runs:
+        troubles += troubles_in(health_file)
     if alive and not scanned:
         troubles.append(Trouble(what="inbox", reason="The inbox was not listed for a while."))
     if cluster is not None and cluster["shut"]:
@@ -126,7 +126,7 @@ def current_health(site: "Site") -> Health:
         root_id=root_id,
         cluster=cluster,
         scanned=scanned,
-        pulse=pulse,
+        health_file=health_file,
         waiting=waiting[0],
         oldest=waiting[1],
         unsent=unsent,
@@ -134,16 +134,18 @@ def current_health(site: "Site") -> Health:
     )
 
 
-def troubles_in(pulse: HealthFile) -> list[Trouble]:
+def troubles_in(health_file: HealthFile) -> list[Trouble]:
     """Return the troubles that a service tells of itself."""
     return [
         Trouble(
             what=_PLACES[where],
             reason=reason,
-            hint=pulse.hint if where == "api" else "It goes on by itself once this is mended.",
-            since=pulse.since.get(where, ""),
+            hint=health_file.hint
+            if where == "api"
+            else "It goes on by itself once this is mended.",
+            since=health_file.since.get(where, ""),
         )
-        for where, reason in pulse.trouble.items()
+        for where, reason in health_file.trouble.items()
         if reason and where in _PLACES
     ]
 
@@ -323,7 +325,7 @@ def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]
             "This ledger is embedded: it has no workers.",
             hint="`shipdrop ledger copy` moves it to PostgreSQL; set ledger.url then.",
         )
-    crew = ledger.crew()
+    known = ledger.known_workers()
     heard = ledger.signals()
     shut = {"seconds": heard.shut, "held": heard.held, "reason": heard.reason, "hint": heard.hint}
     return {
@@ -340,15 +342,15 @@ def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]
                 "rate": each.rate,
                 "holds": list(each.holds),
             }
-            for each in crew
+            for each in known
         ],
         "drops": {state.value: count for state, count in ledger.counts().items()},
         "segments": {
             "open": ledger.count_open_segments(),
-            "sending": sum(1 for each in crew for key in each.holds if key.startswith("send:")),
+            "sending": sum(1 for each in known for key in each.holds if key.startswith("send:")),
         },
         "queues": ledger.waiting_jobs(),
-        "stalled": sum(len(each.holds) for each in crew if each.silent > stale_seconds),
+        "stalled": sum(len(each.holds) for each in known if each.silent > stale_seconds),
         "quiet_seconds": round(heard.quiet, 1),
         "shut": shut if heard.shut else None,
     }

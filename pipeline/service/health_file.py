@@ -121,7 +121,7 @@ class HealthFile(Struct, frozen=True, kw_only=True):
 
 
 class HealthFileWriter:
-    """Writes the pulse of one service. Called in its thread only; never raises."""
+    """Writes the health file of one service. Called in its thread only; never raises."""
 
     def __init__(
         self,
@@ -150,20 +150,22 @@ class HealthFileWriter:
         if self._monotonic() < self._due:
             return
         self._due = self._monotonic() + _EVERY_SECONDS
-        pulse = replace(self._look(), scanned_at=self._scanned_at)
+        health_file = replace(self._look(), scanned_at=self._scanned_at)
         with suppress(OSError):  # a full disk is reported where it matters
-            self._write(pulse)
-            self._count(pulse.calls)
+            self._write(health_file)
+            self._count(health_file.calls)
 
     def end(self) -> None:
         """Write for the last time: the service ends in good order."""
-        pulse = replace(self._look(), scanned_at=self._scanned_at, stopped_at=stamp(self._now()))
+        health_file = replace(
+            self._look(), scanned_at=self._scanned_at, stopped_at=stamp(self._now())
+        )
         with suppress(OSError):
-            self._write(pulse)
+            self._write(health_file)
 
-    def _write(self, pulse: HealthFile) -> None:
+    def _write(self, health_file: HealthFile) -> None:
         temporary = self._state / f".{FILE}.tmp"
-        temporary.write_bytes(msgspec.json.encode(pulse))
+        temporary.write_bytes(msgspec.json.encode(health_file))
         temporary.replace(self._state / FILE)
 
     def _count(self, calls: Calls) -> None:
@@ -192,17 +194,21 @@ def read_health_file(state: Path) -> HealthFile | None:
         return None
 
 
-def is_fresh(pulse: HealthFile, now: datetime) -> bool:
+def is_fresh(health_file: HealthFile, now: datetime) -> bool:
     """Tell whether the service was alive a moment ago."""
-    return not pulse.stopped_at and _is_recent(pulse.at, pulse, now) and not _is_gone(pulse)
+    return (
+        not health_file.stopped_at
+        and _is_recent(health_file.at, health_file, now)
+        and not _is_gone(health_file)
+    )
 
 
-def _is_gone(pulse: HealthFile) -> bool:
+def _is_gone(health_file: HealthFile) -> bool:
     """Return True where its process would be seen, and is not: it was killed since it gave word."""
-    if pulse.host != socket.gethostname():
+    if health_file.host != socket.gethostname():
         return False
     try:
-        os.kill(pulse.pid, 0)
+        os.kill(health_file.pid, 0)
     except ProcessLookupError:
         return True
     except (OSError, OverflowError):
@@ -210,14 +216,14 @@ def _is_gone(pulse: HealthFile) -> bool:
     return False
 
 
-def has_scanned(pulse: HealthFile, now: datetime) -> bool:
+def has_scanned(health_file: HealthFile, now: datetime) -> bool:
     """Tell whether the service could list its inbox a moment ago."""
-    return bool(pulse.scanned_at) and _is_recent(pulse.scanned_at, pulse, now)
+    return bool(health_file.scanned_at) and _is_recent(health_file.scanned_at, health_file, now)
 
 
-def _is_recent(moment: str, pulse: HealthFile, now: datetime) -> bool:
+def _is_recent(moment: str, health_file: HealthFile, now: datetime) -> bool:
     age = (now - datetime.fromisoformat(moment)).total_seconds()
-    return age < max(_STALE_SECONDS, 3 * pulse.every)
+    return age < max(_STALE_SECONDS, 3 * health_file.every)
 
 
 def read_minutes(state: Path, day: date) -> list[tuple[datetime, Calls]]:

@@ -21,15 +21,15 @@ from pipeline.storage.root_folders import place_of
 log = structlog.get_logger(__name__)
 
 
-def why_open(drop: Drop, pulse: HealthFile | None, clock: Clock) -> dict[str, Any] | None:
+def why_open(drop: Drop, health_file: HealthFile | None, clock: Clock) -> dict[str, Any] | None:
     """Return reason, hint, cause, waits_for and again_at of a drop that is open; None if closed.
 
     ``again_at``: when it is tried again; null where no service runs: by the next run.
     """
     if drop.state.closed:
         return None
-    fresh = pulse is not None and is_fresh(pulse, clock.now())
-    for each in pulse.open if pulse is not None and fresh else ():
+    fresh = health_file is not None and is_fresh(health_file, clock.now())
+    for each in health_file.open if health_file is not None and fresh else ():
         if each["drop_id"] == drop.drop_id:
             return {key: value for key, value in each.items() if key not in {"drop_id", "file"}}
     rest = (drop.facts.get("summary") or {}).get("open")

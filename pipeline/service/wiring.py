@@ -110,7 +110,7 @@ class Site(Struct, frozen=True, dict=True):
         """Return what is noted of drops whose files may be written to after they were read."""
         return LateNotes(self.root)
 
-    def pulse(self) -> HealthFile | None:
+    def health_file(self) -> HealthFile | None:
         """Return how the run on this root said it is doing, the last time."""
         return read_health_file(self.root / "state")
 

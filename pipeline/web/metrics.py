@@ -48,8 +48,8 @@ class Measures(Collector):
         yield from _release()
         health = self._strip.health()
         yield from _health(health)
-        if health.pulse is not None:
-            yield from _service(health.pulse, health.alive)
+        if health.health_file is not None:
+            yield from _service(health.health_file, health.alive)
         if health.cluster is not None:
             yield from _cluster(health.cluster)
         yield from self._drops()
@@ -116,12 +116,12 @@ def _health(health: Health) -> Iterator[Metric]:
 
 def _cluster(cluster: Mapping[str, Any]) -> Iterator[Metric]:
     """Yield what ``shipdrop cluster status`` tells, of all roots of the ledger."""
-    crew = cluster["workers"]
+    known = cluster["workers"]
     workers = GaugeMetricFamily("shipdrop_workers", "Workers by state", labels=("state",))
     for state, count in (
-        ("at work", sum(1 for each in crew if not each["stale"] and not each["draining"])),
-        ("draining", sum(1 for each in crew if not each["stale"] and each["draining"])),
-        ("silent", sum(1 for each in crew if each["stale"])),
+        ("at work", sum(1 for each in known if not each["stale"] and not each["draining"])),
+        ("draining", sum(1 for each in known if not each["stale"] and each["draining"])),
+        ("silent", sum(1 for each in known if each["stale"])),
     ):
         workers.add_metric((state.replace(" ", "_"),), count)
     yield workers
@@ -133,7 +133,7 @@ def _cluster(cluster: Mapping[str, Any]) -> Iterator[Metric]:
         (
             "worker_silent_seconds",
             "Since the last word of the worker that is silent longest",
-            max((each["silent_seconds"] for each in crew), default=0),
+            max((each["silent_seconds"] for each in known), default=0),
         ),
         ("worker_posts_stalled", "What silent workers hold", cluster["stalled"]),
         ("jobs_waiting", "Jobs that no worker has taken yet", sum(cluster["queues"].values())),
@@ -143,10 +143,10 @@ def _cluster(cluster: Mapping[str, Any]) -> Iterator[Metric]:
         yield GaugeMetricFamily(f"shipdrop_{name}", words, value=value)
 
 
-def _service(pulse: HealthFile, alive: bool) -> Iterator[Metric]:  # noqa: FBT001 - one fact of two
+def _service(health_file: HealthFile, alive: bool) -> Iterator[Metric]:  # noqa: FBT001 - one fact of two
     for name, words, moment in (
-        ("last_scan", "When the inbox was last listed whole", pulse.scanned_at),
-        ("service_start", "When the service started", pulse.started_at),
+        ("last_scan", "When the inbox was last listed whole", health_file.scanned_at),
+        ("service_start", "When the service started", health_file.started_at),
     ):
         if not moment:
             continue
@@ -154,26 +154,28 @@ def _service(pulse: HealthFile, alive: bool) -> Iterator[Metric]:  # noqa: FBT00
         yield GaugeMetricFamily(f"shipdrop_{name}_timestamp_seconds", words, value=seconds)
     state = GaugeMetricFamily("shipdrop_api_state", "1 for how the API takes us", labels=("state",))
     for name in _API:
-        state.add_metric((name,), int(alive and pulse.api == name))
+        state.add_metric((name,), int(alive and health_file.api == name))
     yield state
     yield GaugeMetricFamily(
         "shipdrop_token_refused",
         "1 when the API does not take our token",
-        value=int(alive and pulse.token_is_refused),
+        value=int(alive and health_file.token_is_refused),
     )
     calls = CounterMetricFamily(
         "shipdrop_api_calls", "Calls since the service started", labels=("status",)
     )
-    for status, count in sorted(pulse.calls.by_status.items()):
+    for status, count in sorted(health_file.calls.by_status.items()):
         calls.add_metric((status.replace(" ", "_"),), count)
     yield calls
     seen, buckets = 0, []
-    for bound, count in zip((*LATENCY_BOUNDS, float("inf")), pulse.calls.by_time, strict=True):
+    for bound, count in zip(
+        (*LATENCY_BOUNDS, float("inf")), health_file.calls.by_time, strict=True
+    ):
         seen += count
         buckets.append(("+Inf" if bound == float("inf") else str(bound), seen))
     yield HistogramMetricFamily(
         "shipdrop_api_call_seconds",
         "How long calls took",
         buckets=buckets,
-        sum_value=pulse.calls.seconds,
+        sum_value=health_file.calls.seconds,
     )

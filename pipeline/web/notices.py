@@ -2,8 +2,8 @@
 paused and back. What happens close together goes out as one message; nothing is announced twice.
 
 Runs in a thread beside the service and looks only at what everybody can see: the ledger and the
-service's pulse. What was announced is kept in ``state/notices.json``, so that a restart repeats
-nothing.
+service's health file. What was announced is kept in ``state/notices.json``, so that a restart
+repeats nothing.
 """
 
 import logging
@@ -159,17 +159,17 @@ class Notices:
 
     def _troubles(self) -> Iterator[Event]:
         """Yield trouble that has lasted, once, and its end. A service that is away says nothing."""
-        pulse = self._site.pulse()
-        if pulse is None or not is_fresh(pulse, self._site.clock.now()):
+        health_file = self._site.health_file()
+        if health_file is None or not is_fresh(health_file, self._site.clock.now()):
             return
-        now = {each.what: each for each in troubles_in(pulse) if each.what in _WORDS}
+        now = {each.what: each for each in troubles_in(health_file) if each.what in _WORDS}
         for what, trouble in now.items():
-            lasted = what == "api" and pulse.api == "held"
+            lasted = what == "api" and health_file.api == "held"
             if what not in self._memory.troubles and (lasted or self._lasts(trouble.since)):
                 self._memory.troubles[what] = trouble.since
-                yield Event(_begins(trouble, pulse), Kind.FAILURE)
+                yield Event(_begins(trouble, health_file), Kind.FAILURE)
         for what, since in list(self._memory.troubles.items()):
-            if what not in now and (words := self._over(what, since, pulse)):
+            if what not in now and (words := self._over(what, since, health_file)):
                 del self._memory.troubles[what]
                 yield Event(words, Kind.SUCCESS)
 
@@ -177,18 +177,18 @@ class Notices:
         seconds = (self._site.clock.now() - datetime.fromisoformat(since)).total_seconds()
         return seconds >= self._outage_seconds
 
-    def _over(self, what: str, since: str, pulse: HealthFile) -> str:
+    def _over(self, what: str, since: str, health_file: HealthFile) -> str:
         """Say that a trouble that was announced is over, if that is certain, else "".
 
         A service that has just started knows of no trouble yet.
         """
         if what != "api":
             words = f"Over: {_WORDS[what]} is in order again."
-            return words if self._lasts(pulse.started_at) else ""
-        if pulse.answered_at > since:
+            return words if self._lasts(health_file.started_at) else ""
+        if health_file.answered_at > since:
             return "Sending goes on: Fynd answers again."
         monotonic = self._site.clock.monotonic()
-        if pulse.due:
+        if health_file.due:
             self._idle_at = None
             return ""
         if self._idle_at is None:
@@ -222,11 +222,11 @@ def _ended(drop: DropLine) -> str:
     return f"To do: {name}. {verdict(drop, None)}"
 
 
-def _begins(trouble: Trouble, pulse: HealthFile) -> str:
+def _begins(trouble: Trouble, health_file: HealthFile) -> str:
     words = _WORDS[trouble.what]
     if trouble.what == "api":
-        held = "refuses our login" if pulse.refuses_login else "takes nothing"
-        words = f"Fynd {held if pulse.api == 'held' else 'is not answering'}"
+        held = "refuses our login" if health_file.refuses_login else "takes nothing"
+        words = f"Fynd {held if health_file.api == 'held' else 'is not answering'}"
     else:
         words = f"Trouble with {words}"
     said = f"{words}: {trouble.reason} {trouble.hint}".strip()
@@ -300,8 +300,8 @@ def _ping(site: Site, state: Path) -> None:
     """Say that the inbox was listed a moment ago; silence is what raises the alarm."""
     import httpx
 
-    pulse, url = read_health_file(state), site.settings.notify.ping_url
-    if url is None or pulse is None or not has_scanned(pulse, site.clock.now()):
+    health_file, url = read_health_file(state), site.settings.notify.ping_url
+    if url is None or health_file is None or not has_scanned(health_file, site.clock.now()):
         return
     try:
         httpx.get(url.get_secret_value(), timeout=10.0).raise_for_status()

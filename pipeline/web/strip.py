@@ -71,11 +71,11 @@ def waiting_in(site: Site, health: Health) -> Waiting:
 
 
 def _reasons(health: Health) -> Mapping[tuple[str, str], Mapping[str, str]]:
-    if health.pulse is None or not health.alive:
+    if health.health_file is None or not health.alive:
         return {}
     return {
         (each["folder"], each["file"]): each
-        for each in (*health.pulse.lying, *health.pulse.waiting)
+        for each in (*health.health_file.lying, *health.health_file.waiting)
     }
 
 
@@ -163,7 +163,7 @@ class Strip:
         slow = Trouble(what="inbox", reason=f"The inbox was not listed within {lasts:.0f} s.")
         if self._kept is None:
             now = self._site.clock.now()
-            nothing = Health(at=now, alive=False, root_id="", scanned=False, pulse=None)
+            nothing = Health(at=now, alive=False, root_id="", scanned=False, health_file=None)
             return replace(nothing, troubles=(slow,))
         health = self._kept[1]
         if lasts < _TOO_LONG_SECONDS:

@@ -61,7 +61,7 @@ def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
         day_name=words.day_name,
         zone_name=site.settings.manifest.timezone,
         health=strip.health,
-        scanned=lambda pulse: datetime.fromisoformat(pulse.scanned_at),
+        scanned=lambda health_file: datetime.fromisoformat(health_file.scanned_at),
         bar=bar,
         address=address,
         asset=asset,

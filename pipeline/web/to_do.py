@@ -129,12 +129,12 @@ class ToDo:
 
     def _api(self) -> Iterator[Item]:
         health = self._strip.health()
-        if health.api in {"paused", "held"} and health.unsent and health.pulse is not None:
+        if health.api in {"paused", "held"} and health.unsent and health.health_file is not None:
             yield Item(
                 kind="api",
                 key="sending",
                 title="Sending is stopped",
-                said=health.pulse.reason,
+                said=health.health_file.reason,
                 since=None,
                 rows=health.unsent,
             )

@@ -75,7 +75,7 @@ class TestPosts:
         assert not ledgers["b"].take_post("b", "x")
         ledgers["a"].leave_post("a", "x")
         assert ledgers["b"].take_post("b", "x")
-        assert [w.holds for w in ledgers["c"].crew()] == [(), ("x",), ()]
+        assert [w.holds for w in ledgers["c"].known_workers()] == [(), ("x",), ()]
 
     def test_whoever_falls_silent_loses_all_and_writes_no_more(self, ledgers):
         drop = planned(ledgers["a"], 40)
@@ -130,7 +130,7 @@ class TestOneRunOrWorkers:
         with run.alone(stale_seconds=0.5):
             with pytest.raises(Fenced):
                 word(ledgers["a"], "a", Allowance())
-            assert run.crew() == []
+            assert run.known_workers() == []
 
 
 class TestShares:
@@ -139,7 +139,7 @@ class TestShares:
         told = {}
         for me in ("a", "a", "b", "c", "a", "b", "c", "a", "b", "c"):
             told[me] = word(ledgers[me], me, allowed)
-            crew = ledgers["a"].crew()
+            crew = ledgers["a"].known_workers()
             assert sum(each.calls for each in crew) <= 5
             assert sum(each.rate for each in crew) <= 30.0 + 1e-9
         assert sorted(each.calls for each in told.values()) == [1, 2, 2]

@@ -325,15 +325,15 @@ def test_the_pulse_keeps_a_line_for_each_minute_with_calls(tmp_path: Path) -> No
     kept = read_minutes(tmp_path, now.date())
     assert [(moment.minute, calls.total) for moment, calls in kept] == [(0, 5), (2, 4)]
     assert kept[1][1].seconds == 8.0
-    pulse = read(tmp_path)
-    assert pulse.calls.total == 9
-    assert is_fresh(pulse, now)
-    assert not has_scanned(pulse, now)
-    assert has_scanned(pulse, now.replace(minute=1))
-    assert not is_fresh(pulse, now.replace(minute=4))
+    health_file = read(tmp_path)
+    assert health_file.calls.total == 9
+    assert is_fresh(health_file, now)
+    assert not has_scanned(health_file, now)
+    assert has_scanned(health_file, now.replace(minute=1))
+    assert not is_fresh(health_file, now.replace(minute=4))
     ended = subprocess.Popen(["/bin/true"])
     ended.wait()
-    here = replace(pulse, host=socket.gethostname())
+    here = replace(health_file, host=socket.gethostname())
     assert is_fresh(replace(here, pid=os.getpid()), now)
     assert not is_fresh(replace(here, pid=ended.pid), now)
     assert is_fresh(replace(here, pid=ended.pid, host="elsewhere"), now)

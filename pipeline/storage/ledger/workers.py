@@ -190,18 +190,18 @@ class Workers:
         silent_before: dict[str, float] = {}
         while True:
             self.give_up_the_silent(seconds)
-            crew = self.crew()
-            if not crew:
+            known = self.known_workers()
+            if not known:
                 return
-            if any(each.silent < silent_before.get(each.id, 0.0) for each in crew):
+            if any(each.silent < silent_before.get(each.id, 0.0) for each in known):
                 raise RootBusy(
                     "Workers are at work on the ledger that ledger.url names.",
                     hint="One `run` per ledger; `shipdrop cluster status` shows the workers.",
                 )
-            silent_before = {each.id: each.silent for each in crew}
+            silent_before = {each.id: each.silent for each in known}
             time.sleep(_TURN_SECONDS)  # until a word comes: a line's age is all there is to see
 
-    def crew(self) -> list[Worker]:
+    def known_workers(self) -> list[Worker]:
         """Return all workers, the oldest first."""
         silent = (NOW - workers.c.beat).label("silent")
         columns = [c for c in workers.c if c.name != "beat"]

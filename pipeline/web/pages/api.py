@@ -338,14 +338,14 @@ def order(
 def health(front: AtFront, _visitor: Looker) -> HealthObject:
     """Tell how things stand."""
     found = front.strip.health()
-    pulse = found.pulse
+    health_file = found.health_file
     return HealthObject(
         service_is_alive=found.alive,
-        last_scan_at=datetime.fromisoformat(pulse.scanned_at)
-        if pulse and pulse.scanned_at
+        last_scan_at=datetime.fromisoformat(health_file.scanned_at)
+        if health_file and health_file.scanned_at
         else None,
         api=found.api,
-        reason=pulse.reason if pulse else "",
+        reason=health_file.reason if health_file else "",
         waiting_files=found.waiting,
         oldest_waiting_seconds=found.oldest,
         unsent_updates=found.unsent,

@@ -194,11 +194,11 @@ def strip(request: Request, visitor: Looker) -> Response:
 def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
     """Return what the head of a drop's page shows, also while it is on its way."""
     far = drop_view.progress_of(front.site, drop)
-    pulse = front.strip.health().pulse
-    shut = pulse.reason if pulse and pulse.api in {"paused", "held"} else ""
+    health_file = front.strip.health().health_file
+    shut = health_file.reason if health_file and health_file.api in {"paused", "held"} else ""
     counts = drop_view.counts_of(drop, far[1] if far else {})
     story = {
-        "api": pulse.api if pulse else "",
+        "api": health_file.api if health_file else "",
         "drop": drop,
         "progress": far[0] if far else None,
         "counts": counts,
