@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="shipdrop",
-    help="Watches a folder for courier manifests and reports their shipment statuses.",
+    help="Watch a folder for courier manifests and report their shipment statuses.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -49,7 +49,10 @@ def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature of 
 def _main(
     *,
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Say which.")
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_tell_version, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Watch a folder for courier manifests and report their shipment statuses."""

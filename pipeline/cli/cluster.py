@@ -13,7 +13,7 @@ from pipeline.cli.starting import SERVICE_TELLS, StopSignals, startable_again
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(command(worker))
-    group = typer.Typer(help="Look at the workers, and let one go.", no_args_is_help=True)
+    group = typer.Typer(help="Show the workers, or let one finish.", no_args_is_help=True)
     group.command("status")(command(status))
     group.command("drain")(command(drain))
     app.add_typer(group, name="cluster")
@@ -22,8 +22,8 @@ def register(app: typer.Typer) -> None:
 def worker(options: CommandOptions) -> int:
     """Work on this root together with other workers.
 
-    On this machine or others. Needs a ledger.url of PostgreSQL, and requirements-cluster.lock
-    installed. Until SIGINT or SIGTERM.
+    The others may be on this machine or elsewhere. Needs a ledger.url of PostgreSQL, and
+    requirements-cluster.lock installed. Runs until SIGINT or SIGTERM.
     """
     try:
         from pipeline.cluster.worker import libpq, work
@@ -98,7 +98,12 @@ def _print_status(options: CommandOptions, found: dict[str, Any]) -> None:
         options.console.print(f"The API asked for quiet: {found['quiet_seconds']:.0f} s.")
 
 
-def drain(options: CommandOptions, name: Annotated[str, typer.Argument(metavar="WORKER")]) -> int:
+_WORKER = "A worker, as `cluster status` names it."
+
+
+def drain(
+    options: CommandOptions, name: Annotated[str, typer.Argument(metavar="WORKER", help=_WORKER)]
+) -> int:
     """Let a worker finish what it has in hand, and end."""
     from pipeline.core.errors import UsageError
 

@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 def deploy(
     options: CommandOptions,
-    recipe: Annotated[Recipe, typer.Argument(help="What for.")],
+    recipe: Annotated[Recipe, typer.Argument(help="What to write files for.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write into.")],
     *,
     replace: Annotated[
@@ -51,8 +51,8 @@ def deploy(
 ) -> int:
     """Write what production needs: units, SFTP, containers, alerts.
 
-    They lie below DIR as in the repository: deploy/…, docs/…. The page in docs/ says how to go on.
-    Nothing is written when one of them is there already and differs.
+    Files go to DIR/deploy and DIR/docs; the page in docs/ says how to go on. Nothing is written
+    where one of them is there and differs, unless with --replace.
     """
     files = dict(_files(recipe))
     written = _write(files, out.absolute(), replace=replace)

@@ -7,9 +7,7 @@ import typer
 
 from pipeline.cli.options import DROP_HELP, CommandOptions, command
 
-Courier = Annotated[
-    str | None, typer.Option(metavar="C", help="The courier whose profile is to be used.")
-]
+Courier = Annotated[str | None, typer.Option(metavar="C", help="The courier whose profile to use.")]
 
 _LONGEST_LINE = 10_000
 
@@ -31,7 +29,10 @@ def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV files and workbooks.")],
     courier: Courier = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the files a run would write.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write the files that a run would write into this folder."
+        ),
     ] = None,
 ) -> int:
     """Read and plan files as a run would; send nothing."""
@@ -59,7 +60,7 @@ def submit(
 ) -> int:
     """Put files into the inbox, whole and at once.
 
-    A file of the same name that still waits is never replaced: a number is added.
+    A waiting file of the same name is never replaced: the new one gets a number.
     """
     from schemas.display import shown
 
@@ -83,8 +84,8 @@ def again(
 ) -> int:
     """Read a refused file again, or one with rejected rows.
 
-    With the profiles as they are now. Its bytes go into the inbox as a new drop; what was accepted
-    comes out as duplicate.
+    The file goes into the inbox as a new drop and is read with the profiles as they are now. What
+    was accepted comes out as duplicate.
     """
     from pipeline.service.second_try import read_again
     from schemas.display import shown
@@ -107,7 +108,7 @@ def why(
 ) -> int:
     """Say why a file in the inbox has not been picked up yet.
 
-    And whether a service is running, and what it is in trouble with.
+    Also says whether a service is running, and what troubles it.
     """
     import time
 

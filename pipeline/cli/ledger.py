@@ -58,9 +58,9 @@ def restore(
     options: CommandOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `ledger backup` wrote.")],
 ) -> int:
-    """Put a backup in the place of the ledger.
+    """Put a backup in the ledger's place.
 
-    The ledger that is there is kept beside it. Nothing may be running on the root. Names the files
+    Keeps the ledger that was there beside it. Nothing may be running on the root. Names the files
     that were processed since the backup: the restored ledger does not know them, so do not drop
     them again. What was being sent when the backup was made is asked about before it is sent.
     """
@@ -102,7 +102,7 @@ def restore(
 def check(
     options: CommandOptions,
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A backup; without it, the ledger.")
+        Path | None, typer.Argument(metavar="FILE", help="A backup; without it: the ledger.")
     ] = None,
 ) -> int:
     """Look through the whole ledger, or a backup of one, for damage."""
@@ -152,8 +152,8 @@ def copy(
 ) -> int:
     """Copy the ledger into a new and empty one.
 
-    With all it remembers. Nothing may be running on the root meanwhile. Set ledger.url to the new
-    address afterwards; the old ledger stays as it is.
+    Nothing may be running on the root meanwhile. Set ledger.url to the new address afterwards; the
+    old ledger stays as it is.
     """
     from pipeline.storage.ledger import open_ledger
     from pipeline.storage.root_lock import RootLock
@@ -188,10 +188,9 @@ def _target(to: str | None, to_env: str | None) -> str:
 
 
 def new(options: CommandOptions) -> int:
-    """Begin a new ledger where the old one is lost.
+    """Begin a new ledger where the old one is lost and has no backup.
 
-    And there is no backup of it. What was sent before is not known any more: a file that is dropped
-    again is sent again.
+    What was sent before is forgotten: a file that is dropped again is sent again.
     """
     from pipeline.core.errors import LedgerLost
     from pipeline.storage.root_lock import RootLock

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 def profiles(
     options: CommandOptions,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A courier; without it: all.")
+        str | None, typer.Argument(metavar="NAME", help="A courier; without it: all.")
     ] = None,
 ) -> int:
     """List the courier profiles, or show one."""
@@ -55,7 +55,10 @@ def template(
     options: CommandOptions,
     courier: Annotated[str, typer.Option(metavar="C", help="The courier it is for.")] = "generic",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="F.xlsx", help="Where to write it.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="F.xlsx", help="Where to write it; else C-manifest.xlsx here."
+        ),
     ] = None,
 ) -> int:
     """Write an empty manifest: text cells, drop-down statuses."""
@@ -83,7 +86,9 @@ def template(
 
 def explain(
     options: CommandOptions,
-    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="As in a report.")] = None,
+    code: Annotated[
+        str | None, typer.Argument(metavar="CODE", help="A code from a report.")
+    ] = None,
 ) -> int:
     """Say what a code means and how to fix it.
 

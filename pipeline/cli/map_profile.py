@@ -27,7 +27,9 @@ def draft(
     courier: Annotated[str, typer.Option(metavar="NEW", help="What to call the courier.")],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Where; else NEW.toml here."),
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Where to write it; else NEW.toml here."
+        ),
     ] = None,
     column: Annotated[
         list[str] | None,
@@ -43,8 +45,8 @@ def draft(
 ) -> int:
     """Write a starting profile for a courier from a sample file.
 
-    Guessed columns and statuses are marked, and mean nothing until a person has confirmed them,
-    here or in the file.
+    Guessed columns and statuses are marked, and mean nothing until you confirm them: with these
+    options, or in the file.
     """
     from msgspec import to_builtins
 

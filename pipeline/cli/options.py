@@ -41,11 +41,11 @@ Root = Annotated[
     ),
 ]
 Config = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Another file than ROOT/shipdrop.toml.")
+    Path | None, typer.Option(metavar="FILE", help="Use another file than ROOT/shipdrop.toml.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings and errors.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More of what is going on.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable output on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Log only warnings and errors.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log more of what is going on.")]
 Format = Annotated[LogFormat, typer.Option("--log-format", help="How logs are written.")]
 
 _SHARED: Mapping[str, tuple[Any, Any]] = {

@@ -33,15 +33,15 @@ def run(
     options: CommandOptions,
     *,
     once: Annotated[
-        bool, typer.Option("--once", help="What is there now, and what is unfinished; then exit.")
+        bool, typer.Option("--once", help="Process what is there now, then exit.")
     ] = False,
     web: Annotated[bool, typer.Option("--web", help="Show the web page as well.")] = False,
 ) -> int:
     """Watch the inbox; process, deliver and report files.
 
-    Until SIGINT or SIGTERM; with --once until all that is there now is finished. Exit codes of
-    --once: 0 fine, 3 rows need a person, 4 a file was refused, 5 the API could not be reached or
-    would not take us (kept, and sent later); 75 another run holds this root.
+    Runs until SIGINT or SIGTERM. With --once it processes what is there now and exits: 0 fine, 3
+    rows need a person, 4 a file was refused, 5 the API could not be reached or refused us (the work
+    is kept, and sent later), 75 another run holds this root.
     """
     from pipeline.storage.root_lock import RootLock
 
@@ -186,7 +186,10 @@ def _tell_end(
 def retry(
     options: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
 ) -> int:
-    """Send what a drop left unsent or unknown. A running service does it; else at once."""
+    """Send what a drop left unsent or unknown.
+
+    A running service does it; without one it is done at once.
+    """
     from pipeline.service.second_try import check_retry
 
     site = options.site()
@@ -198,7 +201,10 @@ def retry(
 def cancel(
     options: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
 ) -> int:
-    """Stop sending a drop; its remaining rows are reported."""
+    """Stop sending a drop; report its remaining rows as unsent.
+
+    A running service does it; without one it is done at once.
+    """
     site = options.site()
     found = site.drop(drop)
     if found.state.closed:

@@ -9,7 +9,8 @@ from pipeline.cli.options import CommandOptions, command
 
 Host = Annotated[str | None, typer.Option(help="Where to listen; else web.host (127.0.0.1).")]
 Port = Annotated[
-    int | None, typer.Option(min=0, max=65535, help="Else web.port (8080); 0: any free one.")
+    int | None,
+    typer.Option(min=0, max=65535, help="Where to listen; else web.port (8080). 0: a free one."),
 ]
 
 
@@ -34,8 +35,8 @@ def serve(
 ) -> int:
     """Show the web page; answer /healthz, /readyz, /metrics, /api.
 
-    Works beside a running `run`, which does the work. Listens on this machine only, unless
-    web.users says who may log in.
+    A `run` beside it does the work. Listens on this machine only, unless web.users says who may
+    log in.
     """
     if hash_password or new_token:
         _print_secret(options, token=new_token)

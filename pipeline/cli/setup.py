@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 def init(
     options: CommandOptions,
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[ROOT]", help="Where; else --root.")
+        Path | None, typer.Argument(metavar="ROOT", help="Where to make them; else --root.")
     ] = None,
 ) -> int:
     """Make the folders, shipdrop.toml and a page for couriers."""
@@ -35,7 +35,7 @@ def init(
 
 
 def doctor(options: CommandOptions) -> int:
-    """Examine folders, ledger, API and token; say what to do."""
+    """Check folders, ledger, API and token; say what to do."""
     from pipeline.cli.doctor import examine
 
     findings = examine(options.site(anywhere=True), options.config)
@@ -51,7 +51,10 @@ def doctor(options: CommandOptions) -> int:
 
 
 def demo(options: CommandOptions) -> int:
-    """Run it all on sample files, with a local stand-in API."""
+    """Run it all on sample files, with a local stand-in API.
+
+    Works in a temporary folder, which it names, or in --root.
+    """
     from pipeline.storage.memory import keep_pandas_out
 
     keep_pandas_out()

@@ -33,18 +33,20 @@ def sandbox(
     host: Annotated[str, _flag("Address to listen on.", _SERVER)] = "127.0.0.1",
     port: Annotated[int, _flag("Port; 0 picks a free one.", _SERVER)] = 8899,
     token: Annotated[str, _flag("The fixed token.", _SERVER)] = "sandbox-token",
-    username: Annotated[str | None, _flag("Who gets a token; unset: anybody.", _SERVER)] = None,
+    username: Annotated[
+        str | None, _flag("The name that gets a token; unset: any.", _SERVER)
+    ] = None,
     password: Annotated[str | None, _flag("The password for that name.", _SERVER)] = None,
     token_field: Annotated[
         str, _flag("Where the answer has the token; dots nest: data.token", _SERVER)
     ] = "access_token",
-    seed: Annotated[int, _flag("Seed of all chance.", _SERVER)] = 0,
+    seed: Annotated[int, _flag("Seed of everything random.", _SERVER)] = 0,
     unknown_orders: Annotated[
         Literal["infer", "dp_assigned", "refuse"],
-        _flag("Where an order never seen before is taken to stand.", _SERVER),
+        _flag("State of an order never seen before.", _SERVER),
     ] = "infer",
     repeat: Annotated[
-        Literal["refuse", "accept"], _flag("What repeating a status gets.", _SERVER)
+        Literal["refuse", "accept"], _flag("What to do with a repeated status.", _SERVER)
     ] = "refuse",
     orders_file: Annotated[
         Path | None,
@@ -78,7 +80,7 @@ def sandbox(
     reset_rate: Annotated[float, _flag("Reset the connection; nothing is applied.")] = 0,
     lose_rate: Annotated[float, _flag("Apply, then drop the connection.")] = 0,
     stall_rate: Annotated[float, _flag("Apply, then answer late.")] = 0,
-    stall_seconds: Annotated[float, _flag("How late.")] = 60,
+    stall_seconds: Annotated[float, _flag("How late that answer comes.")] = 60,
     html_rate: Annotated[float, _flag("A proxy's page instead of JSON.")] = 0,
     html_status: Annotated[
         list[int] | None, _flag("With which status; repeatable. [default: 200, 502]")
@@ -95,7 +97,7 @@ def sandbox(
         _flag("In which shape, such as 'log-in page', 'ok false'; repeatable. [default: any]"),
     ] = None,
     unclear_applied: Annotated[float, _flag("How often such a call was applied.")] = 0,
-    unclear_info: Annotated[bool, _flag("Answer every shipment/info so, too.")] = False,
+    unclear_info: Annotated[bool, _flag("Answer every shipment/info like that as well.")] = False,
     refuse_order: Annotated[
         list[str] | None, _flag("This order fails, by name; repeatable.")
     ] = None,
@@ -106,7 +108,7 @@ def sandbox(
         Literal["data", "top", "strings", "index", "counts"],
         _flag("Where and how an answer lists refused items."),
     ] = "data",
-    token_ttl_seconds: Annotated[float, _flag("Life of fetched tokens; 0: no end.")] = 0,
+    token_ttl_seconds: Annotated[float, _flag("How long fetched tokens live; 0: for ever.")] = 0,
     expire_token_after: Annotated[
         int, _flag("After N good PUTs every token dies, the fixed one too; 0: off.")
     ] = 0,
@@ -121,9 +123,9 @@ def sandbox(
 ) -> None:
     """Run a local stand-in for the receiving API.
 
-    With faults on request; rates are 0 to 1, for each status call. What it holds is seen, and
-    faults are changed while it runs, below /_sandbox/: GET stats, orders, calls, faults; POST
-    faults, reset (docs/sandbox.md).
+    It makes faults on request; rates are 0 to 1, for each status call. Below /_sandbox/ it shows
+    what it holds and changes its faults (docs/sandbox.md): GET stats, orders, calls, faults; POST
+    faults, reset.
     """
     # The flags carry the names of the configuration's fields, so they need no list of their own.
     flags = dict(locals())
