@@ -70,10 +70,7 @@ class Code(StrEnum):
     ID_INVALID = (
         "ID_INVALID",
         Kind.REJECT,
-        (
-            f"The order id is not one id of letters, digits, - and _ with at most {ID_LENGTH} "
-            "characters."
-        ),
+        (f"The order id is not a single id of at most {ID_LENGTH} letters, digits, - and _."),
         (
             "Enter exactly one order id, as text, without spaces, commas or slashes inside. Type "
             "it again if it looks right: a look-alike letter may hide in it."
@@ -127,8 +124,8 @@ class Code(StrEnum):
         Kind.REJECT,
         "The courier's profile is a draft: nobody has confirmed yet what this status means.",
         (
-            "Whoever keeps the courier's profile says there what the status means; then upload "
-            "the rejects file as it is."
+            "Ask whoever keeps the courier's profile to say there what the status means. Then "
+            "upload the rejects file as it is."
         ),
         "Gadi Nikli",
     )
@@ -146,9 +143,9 @@ class Code(StrEnum):
     PARCELS_OPEN = (
         "PARCELS_OPEN",
         Kind.REJECT,
-        "Another parcel of the order has not come to this final status.",
+        "Another parcel of the order has not reached this final status.",
         (
-            "Upload a file in which all parcels of the order have come to it. Where they all have, "
+            "Upload a file in which all parcels of the order have reached it. If they all have, "
             "tick the row on the page, or write CONFIRMED under _reject_codes and upload it again."
         ),
         "one AWB Delivered, another In Transit",
@@ -156,7 +153,7 @@ class Code(StrEnum):
     TIME_FUTURE = (
         "TIME_FUTURE",
         Kind.REJECT,
-        f"The event lies more than {FUTURE_HOURS} hours ahead.",
+        f"The event is more than {FUTURE_HOURS} hours in the future.",
         "Correct the date. Day and month may be swapped.",
         "2031-01-01",
         "a past time like 2026-06-26 14:32",
@@ -172,7 +169,7 @@ class Code(StrEnum):
     DATE_RANGE = (
         "DATE_RANGE",
         Kind.REJECT,
-        f"The event time lies more than {RANGE_DAYS} days from today.",
+        f"The event time is more than {RANGE_DAYS} days from today.",
         "Correct the date; the year may be wrong.",
         "26-06-2006",
         "a recent time like 2026-06-26 14:32",
@@ -244,7 +241,7 @@ class Code(StrEnum):
     REASON_DROPPED = (
         "REASON_DROPPED",
         Kind.WARNING,
-        "The reason is that of a failed attempt; the row reports a delivery and went without it.",
+        "The reason is about a failed attempt; the row reports a delivery and was sent without it.",
         "Nothing, if the order was delivered.",
         "Delivered, Customer not contactable",
     )
@@ -253,7 +250,7 @@ class Code(StrEnum):
         Kind.WARNING,
         (
             "A promised or estimated delivery date could not be read, is out of range, or may be "
-            "day or month first; the row went without it."
+            "day or month first; the row was sent without it."
         ),
         "Write the date like 2026-06-26.",
         "45469",
@@ -373,7 +370,10 @@ class Code(StrEnum):
     EARLIER_OPEN = (
         "EARLIER_OPEN",
         Kind.OPEN,
-        "An earlier update of the order, in this file or another, is not settled yet; this waits.",
+        (
+            "An earlier update of the order, in this file or another, is not settled yet; this one "
+            "waits."
+        ),
         (
             "Nothing: it goes as soon as the earlier one is settled. Where that ended as "
             "`unknown`: look the order up, and retry the file that has it."
@@ -383,14 +383,14 @@ class Code(StrEnum):
     NOT_SENT = (
         "NOT_SENT",
         Kind.OPEN,
-        "The update was not sent yet because the API could not be reached.",
+        "The update is not sent yet because the API could not be reached.",
         "Nothing: it goes out when the API is back.",
         "API down",
     )
     CANCELLED = (
         "CANCELLED",
         Kind.OPEN,
-        "Sending of the file was stopped before this update was sent.",
+        "Sending was stopped before this update was sent.",
         "Upload the file again if the update is still wanted.",
         "stopped by somebody",
     )
@@ -411,7 +411,10 @@ class Code(StrEnum):
     RESENT = (
         "RESENT",
         Kind.SETTLED,
-        "The API's answer was lost, or unclear and not there when asked, so it was sent again.",
+        (
+            "The API's answer was lost or unclear, and asking did not show the update, so it was "
+            "sent again."
+        ),
         "Nothing.",
         "timeout, then sent again",
     )
@@ -532,7 +535,7 @@ class Code(StrEnum):
         "READ_TOO_LONG",
         Kind.REFUSE,
         "Reading the file took longer than the limit, so it was given up.",
-        "Save the table anew as CSV (UTF-8), or split it into several files.",
+        "Save the table as CSV (UTF-8), or split it into several files.",
         "a workbook built to be read for hours",
     )
     READ_TOO_LARGE = (
@@ -561,7 +564,7 @@ class Code(StrEnum):
     HEADER_GUESSED = (
         "HEADER_GUESSED",
         Kind.NOTICE,
-        "A heading is not one we know and was read as the one it is closest to.",
+        "A heading is not known; it was read as the known one that it is closest to.",
         "Rename the column if that is wrong.",
         "Order Numbr",
     )
@@ -600,12 +603,12 @@ class Code(StrEnum):
         "NO_EVENT_TIME",
         Kind.NOTICE,
         (
-            "No event time was read, so nothing tells whether what the file reports is old, or has "
-            "not happened yet."
+            "No event time was read, so nothing shows whether the statuses of the file are old, or "
+            "still to come."
         ),
         (
-            "Compare the file's dates with what it reports. Name the column of the event's time "
-            "like one that the profile knows, or name it in the profile."
+            "Compare the file's dates with what it reports. Give the column of the event time a "
+            "heading that the profile knows, or add its heading to the profile."
         ),
         "a file without a column Status Date",
     )
@@ -627,20 +630,20 @@ class Code(StrEnum):
         "FILE_CHANGED",
         Kind.NOTICE,
         (
-            "The file was written to after it had been taken. As it is now it came back into the "
-            "inbox, and goes on as a file of its own."
+            "The file was written to after it was taken. Its present version came back into the "
+            "inbox and is processed as a file of its own."
         ),
         (
-            "Nothing: rows that had gone come out of the other file as duplicates. Upload under a "
-            "name that ends in .part and rename, and a file is never taken before its end."
+            "Nothing: rows that were sent come out of the other file as duplicates. Next time, "
+            "upload under a name that ends in .part, then rename: such a file is never taken early."
         ),
         "an upload that paused for a minute",
     )
     FILE_CONTINUED = (
         "FILE_CONTINUED",
         Kind.NOTICE,
-        "This file had been taken before it was complete; it was written to after that.",
-        "Nothing: rows that were reported then are duplicates here.",
+        "This file was taken before it was complete, and written to after that.",
+        "Nothing: rows that were reported the first time are duplicates here.",
         "the whole of an upload that paused",
     )
 

@@ -206,7 +206,7 @@ def _headers(root: Section, base: Profile | None) -> tuple[Headers, Headers]:
         marked = tuple(each.removeprefix(MARK).strip() for each in entries if each not in aliases)
         if marked:
             unconfirmed[role] = marked
-    section.done("is no role of a column")
+    section.done("is not a role of a column")
     inherited = base.shown_headers if base else {}
     for role, aliases in inherited.items():
         if role not in found:
@@ -290,7 +290,7 @@ def _reason_codes(root: Section) -> str:
     try:
         re.compile(shape)
     except re.error as error:
-        raise root.error("reason_codes", f"is no regular expression: {error}") from error
+        raise root.error("reason_codes", f"is not a regular expression: {error}") from error
     return shape
 
 

@@ -130,7 +130,7 @@ def missing_id(cell: str, _: Place) -> str:
     """Tell that there is no order id."""
     if not cell.strip():
         return "the order id is missing. Enter it as text."
-    return f"{quoted(cell)} is no order id. Enter the order id as text."
+    return f"{quoted(cell)} is not an order id. Enter the order id as text."
 
 
 def damaged_id(cell: str, _: Place) -> str:
@@ -176,16 +176,16 @@ def suspect_id(cell: str, _: Place) -> str:
 def invalid_time(cell: str, place: Place) -> str:
     """Tell about an event time that is no date, or one of a column that mixes dates."""
     return (
-        f"{quoted(cell)} is not a date as {place.profile.title} writes it ({_order(place)}). Write "
-        "it like 2026-06-26 14:32."
+        f"{quoted(cell)} is not a valid date ({place.profile.title}: {_order(place)}). Write it "
+        "like 2026-06-26 14:32."
     )
 
 
 def future_time(cell: str, place: Place) -> str:
     """Tell about an event that has not happened yet."""
     return (
-        f"{quoted(cell)} lies more than {FUTURE_HOURS} hours ahead. Correct the date; day and "
-        f"month may be swapped ({_order(place)})."
+        f"{quoted(cell)} is more than {FUTURE_HOURS} hours in the future. Correct the date; day "
+        f"and month may be swapped ({_order(place)})."
     )
 
 
@@ -198,7 +198,7 @@ def dropped_date(cell: str, place: Place) -> str:
     """Tell about a delivery date that the update goes without."""
     return (
         f"{quoted(cell)} is not a date within {RANGE_DAYS} days of today ({_order(place)}), so the "
-        "row goes without it. Write it like 2026-06-26."
+        "row is sent without it. Write it like 2026-06-26."
     )
 
 
@@ -209,13 +209,13 @@ def two_way_time(cell: str, place: Place) -> str:
 
 def two_way_date(cell: str, place: Place) -> str:
     """Say that day and month of a delivery date are ambiguous."""
-    return f"{_two_way(cell, place)} The row goes without it. Write it like 2026-06-26."
+    return f"{_two_way(cell, place)} The row is sent without it. Write it like 2026-06-26."
 
 
 def _two_way(cell: str, place: Place) -> str:
     role = place.role or Role.EVENT_TIME
     said = (
-        "no date of its column tells which"
+        "no date of its column shows which"
         if place.profile.date_rule(role).auto
         else f"other dates of its column contradict the profile ({_order(place)})"
     )
@@ -224,7 +224,7 @@ def _two_way(cell: str, place: Place) -> str:
 
 def stale_reason(cell: str, _: Place) -> str:
     """Tell about the reason of a failed attempt beside a delivery."""
-    return f"{quoted(cell)} is the reason of an attempt that failed; the delivery goes without it."
+    return f"{quoted(cell)} is the reason of a failed attempt; the delivery is sent without it."
 
 
 def not_self_ship(cell: str, _: Place) -> str:
@@ -238,8 +238,8 @@ def not_self_ship(cell: str, _: Place) -> str:
 def reason_in_words(cell: str, _: Place) -> str:
     """Tell about a reason that is no number."""
     return (
-        f"{quoted(cell)} is no reason number, so it was put into the remark. Write a whole number "
-        f"from 0 to {REASON_MOST}, or leave it."
+        f"{quoted(cell)} is not a reason number, so it was put into the remark. Write a whole "
+        f"number from 0 to {REASON_MOST}, or leave it as it is."
     )
 
 
@@ -358,7 +358,7 @@ def _elsewhere(case: StatusCase) -> str:
     cell = f" ({quoted(case.direction_cell)})" if case.direction_cell else ""
     if case.direction is Direction.UNREADABLE:
         return (
-            f"stands beside {case.source}{cell}, which is no direction that is known. Write "
+            f"stands beside {case.source}{cell}, which is not a known direction. Write "
             "forward, return or RTO there. Where the column means nothing, whoever keeps the "
             "courier's profile says so there."
         )

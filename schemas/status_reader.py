@@ -107,7 +107,7 @@ def _meanings(
                 _enter(table, key, meaning, section, word, entry)
                 if key != WILDCARD:
                     shown.setdefault(key, status)
-    section.done("is no meaning of a status")
+    section.done("is not a meaning of a status")
     return {**ranges, **table}
 
 

@@ -89,7 +89,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     def differences(self) -> tuple[str, ...]:
         """Return the differences in words; empty when all is as expected."""
         if self.closed is None:
-            return ("it did not get through",)
+            return ("it was not finished",)
         lines = [
             f"{name} {count} instead of {self.expected.counts.get(name, 0)}"
             for name, count in self.counts.items()
@@ -236,7 +236,7 @@ def _tell(compared: Sequence[Comparison], outcome: RunOutcome, root: Path, out: 
     for line in _excerpts(compared, root):
         _say(out, line)
     _say(out, "")
-    _say(out, f"All of it lies in {root}")
+    _say(out, f"Everything is in {root}")
     _say(out, "  outbox/      results, rejects and summaries, one set per file")
     _say(out, "  archive/     the files that were processed")
     _say(out, "  quarantine/  the files that were refused")

@@ -61,7 +61,7 @@ def deploy(
         for path in written:
             options.console.print(f"wrote {path}", markup=False)
         if not written:
-            options.console.print(f"{out.absolute()} has all of it already", markup=False)
+            options.console.print(f"{out.absolute()} already has all of these files", markup=False)
 
     options.show({"recipe": recipe.value, "written": [str(path) for path in written]}, for_people)
     return 0

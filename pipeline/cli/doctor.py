@@ -24,7 +24,7 @@ from pipeline.service.settings import CONFIG_NAME, secrets_in, variable_of
 from pipeline.service.wiring import Site
 from pipeline.storage.file_systems import NETWORK_SYSTEMS, sees_all_files, writers_of
 from pipeline.storage.listing import cannot_read
-from schemas.display import shown
+from schemas.display import counted, shown
 
 _MOST_OPEN = 10
 """Unfinished drops that are listed one by one."""
@@ -163,7 +163,9 @@ def _profiles(site: Site) -> Iterator[Diagnosis]:
 
 def _waiting(site: Site) -> Iterator[Diagnosis]:
     scan = site.inbox.scan()
-    yield Diagnosis(subject="inbox", found=f"{len(scan.ready) + len(scan.waiting)} file(s) waiting")
+    yield Diagnosis(
+        subject="inbox", found=f"{counted(len(scan.ready) + len(scan.waiting), 'file')} waiting"
+    )
     for strange in scan.left_alone:
         if strange.strange:
             yield Diagnosis(

@@ -185,7 +185,7 @@ def _moment(since: str, site: "Site") -> datetime:
         moment = datetime.fromisoformat(since)
     except ValueError:
         raise UsageError(
-            f'"{since}" is no time.', hint="Write 30m, 6h, 2d, 2026-11-23 or 2026-11-23T14:00."
+            f'"{since}" is not a time.', hint="Write 30m, 6h, 2d, 2026-11-23 or 2026-11-23T14:00."
         ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(site.settings.manifest.timezone))

@@ -40,7 +40,7 @@ def backup(
 
     target = file.absolute()
     if target.is_dir() or not target.parent.is_dir():
-        raise UsageError(f"{target} is no place for a file.", hint="Name a file in a folder.")
+        raise UsageError(f"{target} is not a place for a file.", hint="Name a file in a folder.")
     site = options.site()
     here = ledger_file(site.settings.ledger.url, site.root)
     if target == here:
@@ -202,13 +202,13 @@ def new(options: CommandOptions) -> int:
         except LedgerLost:
             site.ledger.begin_anew(site.clock.now())
         else:
-            raise UsageError("The ledger is not lost: there is nothing to begin anew.")
+            raise UsageError("The ledger is not lost: there is no need for a new one.")
     left = [str(site.root / "work" / drop_id) for drop_id in site.folders.leftovers()]
 
     def for_people() -> None:
-        options.console.print("Begun. What was sent before is not known any more.")
+        options.console.print("A new ledger is in place. What was sent before is forgotten.")
         for folder in left:
-            options.console.print(f"Not finished: move what lies in {folder} into the inbox.")
+            options.console.print(f"Not finished: move what is in {folder} into the inbox.")
 
     options.show({"begun": True, "left": left}, for_people)
     return 0

@@ -73,7 +73,7 @@ def template(
         raise UsageError(f'There is no profile "{courier}".', hint=hint)
     path = output or Path(f"{found.name}-manifest.xlsx")
     if path.suffix.casefold() != ".xlsx":
-        raise UsageError(f"{path} is no name for a workbook.", hint="Let it end in .xlsx.")
+        raise UsageError(f"{path} does not end in .xlsx.", hint="Choose a name that does.")
     if path.exists():
         raise UsageError(f"{path} is there already.", hint="Choose another name with -o.")
     try:

@@ -151,7 +151,7 @@ class CommandOptions(Struct, frozen=True, dict=True):
         site = Site(self.root, settings, child=child)
         if not (fresh or anywhere or self.root_given or site.inbox_path.is_dir()):
             raise UsageError(
-                f"{self.root} is no root of Shipdrop: it has no inbox.",
+                f"{self.root} is not a Shipdrop root: it has no inbox.",
                 hint="Name the root with --root or SHIPDROP_ROOT; `shipdrop init` makes one.",
             )
         self.at_end.callback(site.close)

@@ -40,8 +40,8 @@ def run(
     """Watch the inbox; process, deliver and report files.
 
     Runs until SIGINT or SIGTERM. With --once it processes what is there now and exits: 0 fine, 3
-    rows need a person, 4 a file was refused, 5 the API could not be reached or refused us (the work
-    is kept, and sent later), 75 another run holds this root.
+    rows need a person, 4 a file was refused, 5 the API could not be reached or refused every call
+    (the work is kept, and sent later), 75 another run holds this root.
     """
     from pipeline.storage.root_lock import RootLock
 

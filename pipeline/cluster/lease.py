@@ -73,8 +73,7 @@ class Lease:
         if not self.holds:
             self.refused = True
             raise Fenced(
-                "This worker has had no word with the ledger for too long; others may have taken "
-                "over.",
+                "This worker has not reached the ledger for too long; others may have taken over.",
                 hint="It goes on by itself when the ledger can be reached.",
             )
 

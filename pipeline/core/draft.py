@@ -158,6 +158,6 @@ def _meaning(text: str) -> tuple[str, str]:
 def _role(word: str) -> Role:
     known = {role.value: role for role in Role}
     if (name := word.strip().casefold()) not in known:
-        message = f'"{word.strip()}" is no role of a column.'
+        message = f'"{word.strip()}" is not a role of a column.'
         raise UsageError(message, hint=did_you_mean(name, known))
     return known[name]

@@ -229,7 +229,7 @@ class Limiter:
 
     def hold(self, words: str, status: int | None) -> None:
         """Stop all sending: the API refuses every call."""
-        answered = f"answered {status}" if status else "would not take us"
+        answered = f"answered {status}" if status else "refuses every call"
         self.close(
             Shut(
                 held=True,

@@ -164,7 +164,7 @@ class MassRefusal:
             status=int(what) if what.isdecimal() else None,
             reason=f"The API gives every call the same answer ({what}) and takes none: "
             f"{self._words or 'without a word'}",
-            hint="Most likely it is not the rows: check api.base_url and what stands between. "
+            hint="Most likely it is not the rows: check api.base_url and any proxy. "
             "Nothing was rejected; what was not sent stays unsent. If it is the rows of one file "
             "after all, that shows as soon as another file gets through, or `shipdrop cancel` "
             "ends its drop.",

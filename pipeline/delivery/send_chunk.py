@@ -25,7 +25,7 @@ from pipeline.delivery.retry import GaveUp, RetryPolicy
 __all__ = ["ChunkSender", "Tools"]
 
 _NOT_ALONE = (
-    "refused together with {} others; not sent alone, for too many of the file were refused"
+    "refused together with {} others; not sent alone, because too many of the file were refused"
 )
 
 

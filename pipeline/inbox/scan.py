@@ -169,10 +169,10 @@ class Inbox:
         if place in self._verdicts:
             return f"{name}: {self._verdicts[place]}."
         if "/" in folder:
-            return f"{name} lies too deep: only the inbox and one courier folder are looked into."
+            return f"{name} is too deep: only the inbox and one courier folder are looked into."
         if folder and ("", folder) in self._verdicts:
             above = self._verdicts["", folder]
-            return f"{name} lies in a folder that is not looked into: {above}."
+            return f"{name} is in a folder that is not looked into: {above}."
         inside = self._root / folder / plain
         if inside.is_dir():
             return f"{name} is a courier's folder: the files in it are picked up."
@@ -324,7 +324,9 @@ def _unsettled(name: str, unchanged: float, settle: float) -> _Held | None:
         return None  # never at first sight, where it is 0, unless nothing has to settle
     reason = f"it must stay unchanged for {settle:g} s, so far {unchanged:.1f} s"
     if may_be_renamed(name):
-        reason += ", for tools give such a name to a file that is not complete: rename it if it is"
+        reason += (
+            ", because tools give such a name to an unfinished file: rename it if it is complete"
+        )
     return WaitCause.UNSETTLED, reason
 
 

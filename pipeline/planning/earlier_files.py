@@ -213,14 +213,14 @@ def _until(event: int, zone: ZoneInfo) -> int:
 def _sentence(words: str, record: int, final: Milestone, against: ParcelSeen) -> str:
     where = f"row {against.row} of {quoted(against.source_file)} (drop {against.drop_id})"
     reason = words.format(awb=quoted(against.awb.strip()), where=where)
-    return f"Row {record}: {final.wire} is not sent, for {reason}"
+    return f"Row {record}: {final.wire} is not sent, because {reason}"
 
 
 _OPEN = (
     "{awb}, another parcel of the order, was still on its way in an earlier file, {where}. Upload "
-    f"a file in which it has come to the same. Where it has, tick the row {TO_CONFIRM}."
+    f"a file in which it has reached the same status. If it has, tick the row {TO_CONFIRM}."
 )
 _TAKEN_BACK = (
-    "an earlier file has a later scan of the same shipment that is no end: {where}. Find out which "
-    f"is true. Where it is this row, tick it {TO_CONFIRM}."
+    "an earlier file has a later scan of the same shipment that is not final: {where}. Find out "
+    f"which is true. If it is this row, tick it {TO_CONFIRM}."
 )

@@ -262,9 +262,9 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
         hit = mine & ~rows.confirmed & (one[rows.order] >= 0)
         if hit.any():
             details = [
-                f": {final.wire} is not sent, for {quoted(given.parcels[at].as_py())}, another "
-                "parcel of the order, has not come to it in this file. Upload a file in which all "
-                f"of them have. Where they have, tick the row {TO_CONFIRM}."
+                f": {final.wire} is not sent, because {quoted(given.parcels[at].as_py())}, another "
+                "parcel of the order, has not reached it in this file. Upload a file in which all "
+                f"of them have. If they have, tick the row {TO_CONFIRM}."
                 for at in one[rows.order[hit]].tolist()
             ]
             found.append(rows.held(Code.PARCELS_OPEN, Role.AWB, hit, details))
@@ -299,9 +299,9 @@ def taken_back(rows: ParcelRows) -> list[Finding]:
         hit = mine & ~rows.confirmed & (which[of] >= 0)
         if hit.any():
             details = [
-                f": {final.wire} is not sent, for row {rows.record[at]} says "
+                f": {final.wire} is not sent, because row {rows.record[at]} says "
                 f"{quoted(given.statuses[given.said[at]])} of the same shipment later. Find out "
-                f"which is true. Where it is this row, tick it {TO_CONFIRM}."
+                f"which is true. If it is this row, tick it {TO_CONFIRM}."
                 for at in which[of[hit]].tolist()
             ]
             found.append(rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details))
@@ -333,9 +333,9 @@ def superseded(rows: ParcelRows) -> list[Finding]:
         at = np.flatnonzero(against & (given.age == newest[of]))[::-1]
         first[of[at]] = at
         details = [
-            f": it is not sent, for row {rows.record[at]} of another sheet, which holds instead by "
-            f"its name, says {quoted(given.statuses[given.said[at]])} of the same shipment. Find "
-            f"out which is true. Where it is this row, write {CONFIRMED} under _reject_codes and "
+            f": it is not sent, because row {rows.record[at]} of another sheet, which is the newer "
+            f"one by its name, says {quoted(given.statuses[given.said[at]])} of the same shipment. "
+            f"Find out which is true. If it is this row, write {CONFIRMED} under _reject_codes and "
             "upload the row again."
             for at in first[of[hit]].tolist()
         ]

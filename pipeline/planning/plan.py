@@ -248,7 +248,7 @@ def _without_conflicts(
         work.ids(hit),
         " is reported both returned to the seller (RTO) and ",
         pc.if_else(pa.array(delivered), "delivered", "sent back by the customer"),
-        " in this file. Keep the rows that are true.",
+        " in this file. Keep only the rows that are true.",
         "",
     )
     conflict = Finding(code=Code.STATUS_CONFLICT, column="status", rows=rows, sentences=sentences)

@@ -171,6 +171,6 @@ def poison() -> DropRefused:
     return DropRefused(
         Code.PROCESSING_FAILED,
         f"Shipdrop failed on this file {MAX_TRIES} times. Nothing of it is sent any more.",
-        hint="Save the file anew and upload it once more; if it fails again, send it with the log "
+        hint="Save the file again and upload it once more; if it fails again, send it with the log "
         "to whoever runs Shipdrop.",
     )

@@ -368,8 +368,8 @@ class _File(Struct, frozen=True, kw_only=True):
             gathered.notices.append(
                 Notice(
                     code=Code.NO_EVENT_TIME,
-                    message="No event time was read: nothing tells whether what this file reports "
-                    "is old, or has not happened yet. Compare its dates with what it reports.",
+                    message="No event time was read: nothing shows whether what this file reports "
+                    "is old, or still to come. Compare its dates with what it reports.",
                 )
             )
         return Facts(

@@ -9,7 +9,7 @@ from schemas.display import clock_time, counted, one_line
 
 _DEFAULT_HINT = "Correct the file and send it again."
 #: Only a file that failed on the way may have been sent in part.
-_WHAT_WAS_SENT = {Code.PROCESSING_FAILED: "What had been sent before stands in its results file."}
+_WHAT_WAS_SENT = {Code.PROCESSING_FAILED: "Its results file says what was sent before that."}
 
 
 def refusal_text(

@@ -149,8 +149,8 @@ def _offer(sheet: Any, column: int, source: str) -> None:
             "validate": "list",
             "source": source,
             "error_type": "warning",
-            "error_title": "Not of the list",
-            "error_message": "Statuses of the list are sent; others may be kept as they are.",
+            "error_title": "Not in the list",
+            "error_message": "Statuses in the list are sent; others can stay as they are.",
         },
     )
 

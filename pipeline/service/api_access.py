@@ -81,7 +81,7 @@ def credentials_of(api: ApiSettings, root: Path) -> Credentials:
     )
     if has_no_token(api):
         raise SettingsError(
-            'The setting "api.token" is missing: nothing is taken without a token.',
+            'The setting "api.token" is missing: the API takes nothing without a token.',
             hint="Set api.token, api.token_file, or api.username and api.password; best by "
             "environment (SHIPDROP_API__TOKEN) or a file.",
         )

@@ -44,7 +44,7 @@ FIRST = 5
 """Updates that a check shows as they would be sent."""
 
 _WOULD_BE_SENT = Remark(code="", message="Would be sent.")
-_DIED = "reading it ended the process that does it"
+_DIED = "the process that reads files ended while reading it"
 _UNSENT = OUTCOMES.index(Outcome.UNSENT)
 
 

@@ -171,7 +171,7 @@ class Intake:
             folder=folder,
             name=name,
             cause=WaitCause.CHANGED,
-            reason="it was written to after it had been taken: the next run takes what was added",
+            reason="it was written to after it was taken: the next run takes what was added",
         )
 
     def claim(self, most: int) -> Claimed:

@@ -15,6 +15,7 @@ from pipeline.core.formula_guard import unguard_cell
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkState, Receipt, Sighting
 from pipeline.service.wiring import Site
+from schemas.display import counted
 from schemas.vocabulary import Milestone, Outcome
 
 _CALLS = {"put": "sent", "ask": "asked"}
@@ -133,7 +134,7 @@ def _story(entry: dict[str, Any], seen: Sighting, calls: list[Receipt]) -> list[
         lines += _call_lines(calls)
         status = entry["http_status"] or "no answer"
         lines.append(f"{chunk.sent_at} last call of chunk {chunk.no}: {status}")
-        lines.append(f"{chunk.attempts} call(s) for its chunk in all")
+        lines.append(f"{counted(chunk.attempts, 'call')} for its chunk in all")
     codes = f"{entry['codes']}: " if entry["codes"] else ""
     if entry["message"] or codes:
         lines.append(f"{codes}{entry['message']}".rstrip(": "))

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from pipeline.core.closed_drop import Cause, Closed, Rest
 from pipeline.inbox.scan import Waiting
+from schemas.display import counted
 
 if TYPE_CHECKING:
     from pipeline.core.shipment import Shut
@@ -92,13 +93,13 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
                 rest = next(iter(self.open.values())) if self.open else Rest(reason="")
                 reason = self.shut.reason if self.shut else rest.reason
                 hint = self.shut.hint if self.shut else rest.hint
-                return f"{len(self.open)} file(s) wait to be sent. {reason} {hint}".rstrip()
+                return f"{counted(len(self.open), 'file')} not sent yet. {reason} {hint}".rstrip()
             case Exit.REFUSED:
                 return "a file was refused"
             case Exit.NEEDS_PERSON if self.for_a_person:
-                return f"{self.for_a_person} row(s) need a person"
+                return f"{counted(self.for_a_person, 'row')} to correct or look up"
             case Exit.NEEDS_PERSON:
-                return f"{len(self.left)} file(s) did not become ready"
+                return f"{counted(len(self.left), 'file')} did not become ready"
         return "all is well"
 
     def _resting(self, cause: Cause) -> list[Rest]:
@@ -108,5 +109,5 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
         """Return what is wrong here; what rests for other reasons is counted, not hidden."""
         found = self._resting(cause)
         others = len(self.open) - len(found)
-        also = f" {others} more wait to be sent." if others else ""
-        return f"{len(found)} file(s) could not be finished. {found[0].reason}{also}"
+        also = f" {others} more not sent yet." if others else ""
+        return f"{counted(len(found), 'file')} could not be finished. {found[0].reason}{also}"

@@ -26,7 +26,7 @@ from pipeline.storage.departures import Departures
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.spool import Spools
 from schemas.codes import Code
-from schemas.display import shown
+from schemas.display import counted, shown
 from schemas.vocabulary import Milestone, Outcome, Role
 
 log = structlog.get_logger(__name__)
@@ -235,7 +235,7 @@ def _rest_by_rows(drop: Drop, settled: Settled) -> Rest:
     words = most.message if most else "The log says why."
     earlier = most is not None and most.code == Code.EARLIER_OPEN
     return Rest(
-        reason=f"{count:,} row(s) are left. {words}",
+        reason=f"{counted(count, 'row')} left. {words}",
         cause=Cause.EARLIER if earlier else Cause.API,
         waits_for=drop.waits_for,
         file=shown(drop.source_file),
@@ -254,8 +254,8 @@ def _is_cut_off(back: DeliveryResult) -> bool:
 
 
 _IN_DOUBT = (
-    "Whether these calls got there is not on record. The API is asked (api.reconcile), and what "
-    "that leaves open goes by api.when_in_doubt; the old calls' time-out may be waited for first."
+    "It is not on record whether these calls arrived. The API is asked (api.reconcile), perhaps "
+    "after the time-out of the old calls; api.when_in_doubt decides what that leaves open."
 )
 
 _ENDS = (Outcome.DUPLICATE, Outcome.REJECTED)

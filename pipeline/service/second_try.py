@@ -115,13 +115,13 @@ def check_again(site: Site, drop: DropLine) -> None:
     rejected = (drop.summary or {}).get("rows", {}).get("rejected", 0)
     if drop.state is not DropState.REFUSED and not (drop.state is DropState.COMPLETED and rejected):
         raise UsageError(
-            f"The drop {drop.drop_id} is {drop.state}: there is nothing in it to be read again.",
+            f"The drop {drop.drop_id} is {drop.state}: it has nothing to read again.",
             hint="Files that were refused, or of which rows were rejected, can be read again.",
         )
     if drop.again_as:
         raise UsageError(
-            f"The drop {drop.drop_id} was read again: as {drop.again_as}.",
-            hint="If that is not right yet, have that one read again.",
+            f"The drop {drop.drop_id} was already read again, as {drop.again_as}.",
+            hint="If that one is not right yet, read it again.",
         )
     if drop.again_name and site.folders.waits(drop.again_folder, drop.again_name):
         raise UsageError(f"The file of the drop {drop.drop_id} waits in the inbox already.")

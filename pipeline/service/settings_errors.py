@@ -81,7 +81,7 @@ def explain_text(settings: type[BaseModel], given: Given, *, env_prefix: str) ->
             place, key = _place(where, given, env_prefix), ".".join(where)
             words = f'{place}: "{key}" must be JSON there, such as {example}.'
             wrong.append(Wrong(message=words))
-    return wrong or [Wrong(message="A setting that is a list or a table is no JSON.")]
+    return wrong or [Wrong(message="A setting that is a list or a table is not JSON.")]
 
 
 def _texts(

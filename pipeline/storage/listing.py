@@ -214,7 +214,7 @@ def _left_alone_because(name: str, mode: int, folder: str, done_marker: str) -> 
         if folder:
             return "folders inside a courier's folder are not looked into", True
         if not is_text(name):
-            return "its name is no text (not UTF-8): give the folder another name", True
+            return "its name is not UTF-8 text: give the folder another name", True
         return "it is a folder with the name of a file", True
     if stat.S_ISLNK(mode):
         return "it is a symbolic link, and links are never followed: copy the file itself", True

@@ -152,14 +152,14 @@ def _service(health_file: HealthFile, alive: bool) -> Iterator[Metric]:  # noqa:
             continue
         seconds = datetime.fromisoformat(moment).timestamp()
         yield GaugeMetricFamily(f"shipdrop_{name}_timestamp_seconds", words, value=seconds)
-    state = GaugeMetricFamily("shipdrop_api_state", "1 for how the API takes us", labels=("state",))
+    state = GaugeMetricFamily("shipdrop_api_state", "1 for how sending is", labels=("state",))
     for name in _API:
         state.add_metric((name,), int(alive and health_file.api == name))
     yield state
     yield GaugeMetricFamily(
         "shipdrop_token_refused",
-        "1 when the API does not take our token",
-        value=int(alive and health_file.token_is_refused),
+        "1 when the API refuses the token",
+        value=int(alive and pulse.token_is_refused),
     )
     calls = CounterMetricFamily(
         "shipdrop_api_calls", "Calls since the service started", labels=("status",)

@@ -56,9 +56,9 @@ def password_problem(password: str, name: str = "") -> str:
         return "The password is too simple: use more than three different characters."
     core = password.casefold().strip(_AROUND)
     if core in {name.casefold().strip(_AROUND), *_GUESSED_FIRST}:
-        return "This password is guessed too soon: take another one, for example three words."
+        return "This password is too easy to guess: take another one, for example three words."
     if not core:
-        return "The password is guessed too soon: use letters, too."
+        return "The password is too easy to guess: use letters as well."
     return ""
 
 

@@ -306,7 +306,7 @@ class People:
         with self._alone():
             before = self._look().book
             if not own and by and not self._may_manage(before, by):
-                raise NotChanged("You are no manager any more, so nothing was changed.")
+                raise NotChanged("You are not a manager any more, so nothing was changed.")
             made, did = make(before)
             if not did:
                 return
@@ -380,7 +380,7 @@ class People:
         except msgspec.MsgspecError:
             # Logged once, and looked at again when it changes.
             self._read = known = replace(known, identity=identity)
-            log.warning("web.people_unreadable", reason="it is no list of people")
+            log.warning("web.people_unreadable", reason="it is not a list of people")
         return known
 
     def _take_over(self, identity: tuple[int, ...], book: _Book) -> _Read:

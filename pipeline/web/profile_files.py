@@ -261,7 +261,7 @@ def key_of(profile: Profile, means: str) -> str:
 def _may_be_taught(profile: Profile, said: str) -> None:
     folded = fold(said)
     if not folded or is_absent(folded) or len(said) > _LONGEST or not said.isprintable():
-        raise NotPossible("That is no status that could be remembered.")
+        raise NotPossible("That is not a status that can be remembered.")
     if "*" in said or ".." in said:
         raise NotPossible("A status with * or .. cannot be remembered here.")
     ruling = profile.statuses.rule(said)

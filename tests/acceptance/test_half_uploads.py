@@ -233,7 +233,7 @@ def test_once_gives_back_what_grew_and_the_next_run_sends_the_rest(
         file.write(orders(HALF + REST)[len(orders(HALF)) :])
     ran = running.wait()
     assert ran.code == 3
-    assert "written to after it had been taken" in ran.err
+    assert "written to after it was taken" in ran.err
     assert root.files("inbox") == ["day.csv"]
     assert codes(root.of("day")) == {"FILE_CHANGED"}
     root.configure(inbox__settle_seconds=SETTLE)

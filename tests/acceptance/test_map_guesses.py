@@ -124,9 +124,9 @@ def test_a_person_says_which_column_is_which(root: Root) -> None:
     ("words", "told"),
     [
         (("--column", "status=Haal"), 'no column "Haal"'),
-        (("--column", "statis=Status"), '"statis" is no role'),
+        (("--column", "statis=Status"), '"statis" is not a role'),
         (("--column", "status"), "names no column"),
-        (("--no", "direktion"), "no role"),
+        (("--no", "direktion"), "not a role"),
         (("--column", "order_id=AWB"), "never the order id"),
     ],
 )

@@ -10,7 +10,7 @@ from tests.acceptance.harness import Root, orders, sheet
 
 WRONG = 'name = "acme"\n[statuses]\ndelivered = ["Done"]\n'
 TOLD = (
-    'acme.toml, line 3: "statuses.delivered" is no meaning of a status. '
+    'acme.toml, line 3: "statuses.delivered" is not a meaning of a status. '
     'Did you mean "delivery_done"?'
 )
 

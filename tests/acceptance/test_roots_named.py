@@ -44,7 +44,7 @@ def test_the_current_folder_is_no_root_by_chance(
     monkeypatch.chdir(other)
     monkeypatch.delenv("SHIPDROP_ROOT", raising=False)
     told = refused(command, None, tmp_path / "a.csv")
-    assert "is no root of Shipdrop: it has no inbox." in told
+    assert "is not a Shipdrop root: it has no inbox." in told
     assert list(other.iterdir()) == []
 
 

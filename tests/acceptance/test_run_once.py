@@ -64,7 +64,7 @@ def test_every_row_has_one_line_and_the_totals_add_up(once: Once) -> None:
 
 def test_exit_code_3_says_how_many_rows_need_a_person(once: Once) -> None:
     assert once.ran.code == 3
-    assert "1 row(s) need a person" in once.ran.err
+    assert "1 row to correct or look up" in once.ran.err
     assert "mixed.csv: 2 accepted, 1 duplicate, 1 ignored, 1 rejected" in once.ran.out
 
 

@@ -184,7 +184,7 @@ def test_the_demo_keeps_to_its_root_whatever_the_environment_says(tmp_path, monk
     assert [path.name for path in tmp_path.iterdir()] == ["demo"]
     text = told.getvalue()
     assert "\x1b" not in text
-    assert f"All of it lies in {root}" in text
+    assert f"Everything is in {root}" in text
     assert "would return 4 here: a file was refused." in text
     assert "11 samples; every one came out as sample_drops/README.md says." in text
 
@@ -195,7 +195,7 @@ def test_the_demo_says_which_sample_differs(site):
     wrong = read_table(text.replace("| 17 | 3 | 0 | 1 | 13 |", "| 17 | 4 | 0 | 0 | 13 |"))
     compared = {each.expected.path: each.differences for each in compare(wrong, [closed])}
     assert compared["typed_by_hand.csv"] == ("accepted 3 instead of 4", "ignored 1 instead of 0")
-    assert compared["orders_week_47.xlsx"] == ("it did not get through",)
+    assert compared["orders_week_47.xlsx"] == ("it was not finished",)
 
 
 def test_the_demo_leaves_a_folder_with_something_in_it_alone(tmp_path):

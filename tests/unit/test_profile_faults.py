@@ -39,7 +39,7 @@ def lines(*entries: str) -> str:
         ),
         pytest.param(
             MINIMAL + "auto_dispatch = true\n",
-            'line 4: "statuses.auto_dispatch" is no meaning of a status. Known: ',
+            'line 4: "statuses.auto_dispatch" is not a meaning of a status. Known: ',
             id="key in the wrong table",
         ),
         pytest.param(
@@ -49,7 +49,8 @@ def lines(*entries: str) -> str:
         ),
         pytest.param(
             MINIMAL + 'delivered = ["Done"]\n',
-            'line 4: "statuses.delivered" is no meaning of a status. Did you mean "delivery_done"?',
+            'line 4: "statuses.delivered" is not a meaning of a status. Did you mean '
+            '"delivery_done"?',
             id="unknown milestone",
         ),
         pytest.param(
@@ -60,7 +61,7 @@ def lines(*entries: str) -> str:
         ),
         pytest.param(
             lines(MINIMAL, "[headers]", 'order_ids = ["X"]'),
-            'line 6: "headers.order_ids" is no role of a column. Did you mean "order_id"?',
+            'line 6: "headers.order_ids" is not a role of a column. Did you mean "order_id"?',
             id="unknown role",
         ),
         pytest.param(

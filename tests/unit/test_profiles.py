@@ -77,7 +77,10 @@ def test_an_unknown_key_without_likeness_lists_the_known_ones() -> None:
         (MINIMAL + '[headers]\norder_id = "Order"\n', "must be a list of texts"),
         (MINIMAL + '[headers]\nawb = ["X"]\nremark = ["x"]\n', '"x" already stands for awb'),
         (MINIMAL + '[headers]\norderid = ["X"]\n', 'Did you mean "order_id"?'),
-        (MINIMAL + '[types.X]\nbag_pickd = ["a"]\n', 'line 5: "types.X.bag_pickd" is no meaning'),
+        (
+            MINIMAL + '[types.X]\nbag_pickd = ["a"]\n',
+            'line 5: "types.X.bag_pickd" is not a meaning',
+        ),
         ('zone = "Asia/Kolkatta"\n' + MINIMAL, '"zone" names no time zone: "Asia/Kolkatta"'),
         ('required = ["stauts"]\n' + MINIMAL, '"required" names no role: "stauts"'),
         (MINIMAL + '[dates.event_time]\nread_as = "unix"\n', "must be one of text, epoch"),

@@ -23,11 +23,11 @@ BUG = Rest(reason="A bug.", cause=Cause.BUG)
     ("resting", "code", "words"),
     [
         ([], Exit.FINE, "all is well"),
-        ([API], Exit.UNREACHABLE, "1 file(s) wait to be sent. The API is away."),
-        ([DISK], Exit.USAGE, "1 file(s) could not be finished. The disk is full."),
-        ([BUG], Exit.BUG, "1 file(s) could not be finished. A bug."),
-        ([API, DISK], Exit.USAGE, "The disk is full. 1 more wait to be sent."),
-        ([API, DISK, BUG], Exit.BUG, "A bug. 2 more wait to be sent."),
+        ([API], Exit.UNREACHABLE, "1 file not sent yet. The API is away."),
+        ([DISK], Exit.USAGE, "1 file could not be finished. The disk is full."),
+        ([BUG], Exit.BUG, "1 file could not be finished. A bug."),
+        ([API, DISK], Exit.USAGE, "The disk is full. 1 more not sent yet."),
+        ([API, DISK, BUG], Exit.BUG, "A bug. 2 more not sent yet."),
     ],
 )
 def test_what_is_wrong_here_goes_before_what_is_wrong_there(

@@ -55,7 +55,7 @@ def test_no_call_leaves_without_a_lease_and_all_sending_is_held():
     assert asyncio.run(present.put_status(b"1")).status == 200
     lease.renew(lease.begin_word() - 9)
     for call in (present.put_status(b"2"), present.order_info("3")):
-        with pytest.raises(Held, match="no word with the ledger"):
+        with pytest.raises(Held, match="not reached the ledger"):
             asyncio.run(call)
     assert api.calls == [b"1"]
     assert lease.refused

@@ -92,7 +92,7 @@ def test_a_manager_adds_a_person_who_chooses_a_password_before_all_else(
     page.get_by_role("radio", name="Read-only").check()
     page.get_by_label("Password", exact=True).fill("password1")
     page.get_by_role("button", name="Add").click()
-    expect(page.get_by_role("alert")).to_contain_text("guessed too soon")
+    expect(page.get_by_role("alert")).to_contain_text("too easy to guess")
     expect(page.get_by_label("Name", exact=True)).to_have_value("Ravi K.")
     expect(page.get_by_role("radio", name="Read-only")).to_be_checked()
     page.get_by_role("radio", name="Operator").check()
@@ -112,7 +112,7 @@ def test_a_manager_adds_a_person_who_chooses_a_password_before_all_else(
         (FIRST, SECOND, FIRST, "differ"),
         (SECOND, SECOND, SECOND, "current password is wrong"),
         (FIRST, FIRST, FIRST, "Choose another"),
-        (FIRST, "ravi k.12", "ravi k.12", "guessed too soon"),
+        (FIRST, "ravi k.12", "ravi k.12", "too easy to guess"),
     ):
         ravi.get_by_label("Current password").fill(old)
         ravi.get_by_label("New password", exact=True).fill(new)

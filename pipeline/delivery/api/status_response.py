@@ -67,8 +67,8 @@ _PLAIN = frozenset({"payloadCount", "successCount", "failedCount", "status", "er
 
 EMPTY = "an empty answer"
 PAGE = "a page in place of an answer"
-CUT_OFF = "an answer that is no JSON or is cut off"
-NO_OBJECT = "JSON that is no object"
+CUT_OFF = "an answer that is not JSON, or is cut off"
+NO_OBJECT = "JSON that is not an object"
 ERROR = "an error under the status of a success"
 NO_SUM = "counts that do not add up"
 NO_SHAPE = "an object without what the API publishes of a success"

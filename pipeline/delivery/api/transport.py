@@ -154,7 +154,7 @@ def _client(seconds: float, proxy: str | None, *, tls: bool) -> Client:
         return builder.build()
     except BuilderError as error:
         raise SettingsError(
-            "There are no certificates on this machine by which to know the API's server.",
+            "This machine has no certificates to check the API's server against.",
             hint="Install the system's certificates (ca-certificates), or name a file with those "
             "of your authority in SSL_CERT_FILE.",
         ) from error

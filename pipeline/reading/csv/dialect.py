@@ -36,7 +36,7 @@ _HEAD = 64 * 1024
 _SEP = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\r\r\n|\r\n|\r|\n|\Z)', re.IGNORECASE)
 _QUOTE_HINT = (
     'Close the quote, or write a quote inside a cell twice (""), and upload the file again. '
-    "Saving it anew from a spreadsheet program does both."
+    "Saving it again from a spreadsheet program does both."
 )
 
 

@@ -169,7 +169,7 @@ def contained(call: Callable[[], _Result], name: str, where: str = "") -> _Resul
         raise DropRefused(
             Code.UNREADABLE,
             f"{quoted(name)} looks like a workbook but cannot be read{where}.",
-            hint="Open it in a spreadsheet program, save it anew as XLSX and upload that.",
+            hint="Open it in a spreadsheet program, save it as XLSX and upload that.",
         ) from error
 
 

@@ -241,7 +241,7 @@ def _damaged(name: str, why: str) -> DropRefused:
     return DropRefused(
         Code.UNREADABLE,
         f"{quoted(name)} is damaged: {why}.",
-        hint="Open it in a spreadsheet program, save it anew and upload that.",
+        hint="Open it in a spreadsheet program, save it again and upload that.",
     )
 
 

@@ -114,7 +114,7 @@ def too_long(source: Source, allowed: float) -> DropRefused:
         Code.READ_TOO_LONG,
         f"{shown(source.name)} was not read to its end in {allowed:,.1f} s of processor time, and "
         "was given up.",
-        hint="Save the table anew as CSV (UTF-8), or split it into several files; or raise "
+        hint="Save the table as CSV (UTF-8), or split it into several files; or raise "
         "inbox.read_seconds.",
     )
 

@@ -195,7 +195,7 @@ class Workers:
                 return
             if any(each.silent < silent_before.get(each.id, 0.0) for each in known):
                 raise RootBusy(
-                    "Workers are at work on the ledger that ledger.url names.",
+                    "Workers are using the ledger that ledger.url names.",
                     hint="One `run` per ledger; `shipdrop cluster status` shows the workers.",
                 )
             silent_before = {each.id: each.silent for each in known}

@@ -61,7 +61,7 @@ DropId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,60}$", examples=["d20261123t1
 Batch = Annotated[str, Path(pattern=r"^[0-9a-f]{1,60}$")]
 _TOO_LARGE: Final[dict[int | str, dict[str, Any]]] = {
     413: {"description": "Larger than web.max_upload_mb.", "content": {"text/plain": {}}},
-    400: {"model": Problem, "description": "The body is no form."},
+    400: {"model": Problem, "description": "The body is not a form."},
 }
 LATER: Final[dict[int | str, dict[str, Any]]] = {
     409: {"model": Problem, "description": "The drop is finished: there is nothing left to do."}

@@ -33,7 +33,7 @@ from pipeline.web.people import Known
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 _CONFLICT: Final[dict[int | str, dict[str, Any]]] = {
-    409: {"model": Problem, "description": "It cannot be so: why is in the sentence."}
+    409: {"model": Problem, "description": "Not possible; the message says why."}
 }
 _PACED: Final[dict[int | str, dict[str, Any]]] = {
     **_CONFLICT,

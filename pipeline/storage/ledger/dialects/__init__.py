@@ -22,12 +22,12 @@ def dialect_of(url: str, root: Path) -> Dialect:
     except sa.exc.ArgumentError as error:
         raise wrong_address(str(error)) from error
     except ValueError as error:
-        raise wrong_address("its port is no number") from error
+        raise wrong_address("its port is not a number") from error
     if parsed.drivername == "sqlite":
         return SqliteDialect(parsed, root)
     if parsed.drivername in {"postgresql", "postgresql+psycopg"}:
         return PostgresDialect(parsed)
-    raise wrong_address(f'"{parsed.drivername}" is no database it can be kept in')
+    raise wrong_address(f'"{parsed.drivername}" is not a database that it can be kept in')
 
 
 def wrong_address(why: str) -> SettingsError:
