@@ -71,6 +71,7 @@ class Intake:
         self._scan = Scan(ready=(), waiting=(), left_alone=())
         self._ready: deque[ReadyFile] = deque()
         self._first: frozenset[_Place] | None = None
+        self._returned: set[_Place] = set()
         self._looks = 0
         self._again_at: dict[_Place, int] = {}
         self._unclaimable: dict[_Place, Waiting] = {}
@@ -95,7 +96,9 @@ class Intake:
         """
         if self._watcher is not None:
             self._watcher.ensure()
-        self._take_back()
+        returned = self._take_back()
+        if once and self._first is not None:
+            self._returned.update(returned)
         try:
             self._scan = self._inbox.scan()
         except StorageError as error:
@@ -118,7 +121,7 @@ class Intake:
             file
             for file in by_arrival(self._scan.ready, self._profiles)
             if (file.folder, file.name) not in self._unclaimable
-            and (not once or (file.folder, file.name) in self._first)
+            and (not once or (file.folder, file.name) in self._first - self._returned)
         )
 
     def _take_back(self) -> list[tuple[str, str]]:
@@ -150,8 +153,11 @@ class Intake:
         return bool(self._scan.waiting)
 
     def awaited(self) -> list[Waiting]:
-        """Return files of the first look that the newest one still sees waiting."""
-        first = self._first or frozenset()
+        """Return files of the first look that the newest one still sees waiting.
+
+        Not what came back since: that is for the next run.
+        """
+        first = (self._first or frozenset()) - self._returned
         return [file for file in self._scan.waiting if (file.folder, file.name) in first]
 
     def left(self) -> tuple[Waiting, ...]:
@@ -159,7 +165,8 @@ class Intake:
 
         Files that were written to since they were taken are among them.
         """
-        back = (self._came_back(*place) for place in self._take_back())
+        self._returned.update(self._take_back())
+        back = (self._came_back(*place) for place in sorted(self._returned))
         left = (*self.awaited(), *self._unclaimable.values(), *back)
         still = frozenset((file.folder, file.name) for file in (*self._scan.waiting, *left))
         self._latecomers.look(left, still, at_once=True)

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -174,10 +175,12 @@ def assert_the_rest_came_after(root: Root, *, first: str) -> None:
 
 
 @contextmanager
-def being_sent(root: Root, api: SandboxHandle, *command: str) -> Iterator[tuple[Path, Running]]:
-    """The place of a file with the first half, which the API takes after this only."""
+def being_sent(
+    root: Root, api: SandboxHandle, *command: str, rows: int = HALF
+) -> Iterator[tuple[Path, Running]]:
+    """The place of a file with the first rows, which the API takes after this only."""
     api.set_faults(status_all=503)
-    root.drop("day.csv", orders(HALF))
+    root.drop("day.csv", orders(rows))
     running = root.start(*(command or ("run", "--log-format", "json")))
     until(lambda: api.stats()["calls"], what="the first call")
     (claimed,) = root.path.glob("work/*/day.csv")
@@ -219,6 +222,26 @@ def test_what_an_unseen_writer_adds_after_the_drop_was_closed_comes_back(
     assert service.end().code == 0
     assert_the_rest_came_after(root, first="refused" if cut == "in a row" else "completed")
     assert_each_row_went_once(root, api, besides=0)
+
+
+def test_once_leaves_what_came_back_to_the_next_run_also_where_it_has_settled(
+    root: Root, api: SandboxHandle
+) -> None:
+    root.configure(inbox__settle_seconds=0.1, inbox__scan_seconds=0.1)
+    root.configure(api__chunk_size=1, api__rate_per_second=4)
+    # Takes three seconds, in which day.csv would settle.
+    other = root.drop("other.csv", orders(12, prefix="OTHER"))
+    os.utime(other, (time.time() + 60,) * 2)  # so that day.csv is claimed, and sent, first
+    with (
+        being_sent(root, api, "run", "--once", rows=2) as (claimed, running),
+        claimed.open("a") as file,
+    ):
+        file.write(orders(3)[len(orders(2)) :])
+    ran = running.wait()
+    assert ran.code == 3
+    assert "written to after it was taken" in ran.err
+    assert root.files("inbox") == ["day.csv"]
+    assert [drop.counts["accepted"] for drop in root.delivered()] == [2, 12]
 
 
 def test_once_gives_back_what_grew_and_the_next_run_sends_the_rest(
