@@ -159,7 +159,7 @@ def _service(health_file: HealthFile, alive: bool) -> Iterator[Metric]:  # noqa:
     yield GaugeMetricFamily(
         "shipdrop_token_refused",
         "1 when the API refuses the token",
-        value=int(alive and pulse.token_is_refused),
+        value=int(alive and health_file.token_is_refused),
     )
     calls = CounterMetricFamily(
         "shipdrop_api_calls", "Calls since the service started", labels=("status",)
