@@ -534,7 +534,7 @@ def test_on_a_phone_a_row_is_a_card_with_its_wrong_cell_in_sight(live: Live, pag
         page.get_by_role("link", name="Show all cells").click()
         expect(page.get_by_role("link", name="Show only what is needed")).to_be_visible()
         assert page.evaluate(wide) <= 0
-        assert serious(page) == []
+    assert serious(page) == []
 
 
 def test_a_filter_is_not_applied_by_an_arrow_key(live: Live, page: Page) -> None:
