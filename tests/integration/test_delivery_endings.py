@@ -94,12 +94,12 @@ def test_after_a_crash_not_yet_is_believed_only_when_the_old_call_must_be_over(
         other = world.drop(picked(400, first=1000))
         crashed = SystemClock().now()
         world.crashed(drop, at=stamp(crashed))
-        handbacks = world.deliver(drop, other, timeout=0.8, concurrency=1)
+        handbacks = world.deliver(drop, other, timeout=2.5, concurrency=1)
         assert all(each.complete for each in handbacks)
         puts = [call for call in sandbox.calls() if call["method"] == "PUT"]
         again = [call for call in puts if call["updates"][0][0] in orders]
         assert len(again) == 1
-        assert again[0]["at"] >= crashed.timestamp() + 0.8
+        assert again[0]["at"] >= crashed.timestamp() + 2.5
         assert puts.index(again[0]) == 20, "nobody else had to wait for that"
         assert world.counts(drop) == {Outcome.ACCEPTED: 20}
 

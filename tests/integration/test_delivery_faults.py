@@ -163,7 +163,7 @@ def test_an_unclear_2xx_is_never_sent_again_unless_asking_tells_or_a_person_retr
     ):
         drop = world.drop(picked(40))
         for _ in range(3):
-            world.deliver(drop, timeout=0.1)
+            world.deliver(drop, timeout=0.5)
             assert world.counts(drop) == {Outcome.UNKNOWN: 40}
             assert world.states(drop) == {ChunkState.SENDING}
         assert sandbox.stats()["calls"] == 2
@@ -204,7 +204,7 @@ def test_what_was_told_before_a_call_was_lost_says_nothing_of_that_call(tmp_path
         drop = world.drop(picked(1))
         world.deliver(drop, max_attempts=1)
         assert world.states(drop) == {ChunkState.SENDING}
-        world.deliver(drop, timeout=0.2)
+        world.deliver(drop, timeout=0.5)
         assert len(api.calls) == 3
         (verdict,) = world.verdicts(drop).values()
         assert (verdict.outcome, verdict.code) == (Outcome.ACCEPTED, "RECONCILED")
@@ -220,7 +220,7 @@ def test_a_retry_leaves_what_was_accepted_in_peace_even_if_nobody_can_be_asked(
     ) as (world, sandbox):
         drop = world.drop(picked(20))
         for _ in range(2):
-            world.deliver(drop, timeout=0.1)
+            world.deliver(drop, timeout=0.5)
         assert world.counts(drop) == {Outcome.ACCEPTED: 19, Outcome.UNKNOWN: 1}
         world.ledger.reopen(drop.seq)
         sandbox.set_faults(refuse_orders=[], partial_shape="data")
@@ -331,10 +331,10 @@ def test_after_an_unclear_answer_the_next_step_waits_until_asking_has_settled_it
     steps = Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED
     with world_of(tmp_path, server.url) as world:
         drop = world.drop(*([[("1", step)]] for step in steps))
-        world.deliver(drop, timeout=0.1)
+        world.deliver(drop, timeout=0.5)
         assert len(server.puts) == 1
         assert world.outcomes(drop)["1", steps[1]] is Outcome.UNSENT
-        (handback,) = world.deliver(drop, timeout=0.1)
+        (handback,) = world.deliver(drop, timeout=0.5)
         assert handback.complete
         ends = tuple(world.verdicts(drop)["1", step].outcome for step in steps)
         assert ends == AFTER_AN_UNCLEAR_ANSWER[state]
@@ -356,13 +356,13 @@ def test_what_the_api_refuses_behind_a_step_in_doubt_waits_and_is_not_sent_on_an
     with world_of(tmp_path, server.url) as world:
         drop = world.drop(*([[("1", step)]] for step in steps))
         for puts in (1, 2, 2, 2):
-            assert not world.deliver(drop, timeout=0.1)[0].complete
+            assert not world.deliver(drop, timeout=0.5)[0].complete
             assert len(server.puts) == puts
             later = world.verdicts(drop)["1", steps[1]]
             assert (later.outcome, later.code) == (Outcome.UNSENT, "EARLIER_OPEN")
         assert "O400" in later.message
         where[0] = where[0].replace(b"PROCESSING", b"DELIVERED")
-        assert world.deliver(drop, timeout=0.1)[0].complete
+        assert world.deliver(drop, timeout=0.5)[0].complete
         assert world.counts(drop) == {Outcome.ACCEPTED: 2}
     server.close()
 

@@ -211,7 +211,7 @@ def test_an_api_that_never_answers_is_given_up_with_everything_sent_in_doubt(
     server = RawServer(*[silence] * 50)
     with world_of(tmp_path, server.url) as world:
         drop = world.drop(picked(400))
-        (handback,) = world.deliver(drop, timeout=0.1, max_attempts=2, concurrency=2)
+        (handback,) = world.deliver(drop, timeout=0.5, max_attempts=2, concurrency=2)
         assert not handback.complete
         counts = world.counts(drop)
         assert set(counts) == {Outcome.UNKNOWN, Outcome.UNSENT}

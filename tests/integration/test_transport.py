@@ -122,7 +122,7 @@ def test_words_that_nobody_asked_for_are_not_taken_for_the_next_answer() -> None
 
 def test_the_answer_to_a_call_that_was_given_up_is_not_the_next_calls() -> None:
     def late(connection: socket.socket) -> bool:
-        pause.wait(0.5)
+        pause.wait(1.5)
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlate")
         return True
 
@@ -134,7 +134,7 @@ def test_the_answer_to_a_call_that_was_given_up_is_not_the_next_calls() -> None:
             await api.put_status(b"[1]")
         return (await api.put_status(b"[2]")).body
 
-    assert _with_api(server.url, work, timeout=0.2) == b'{"data":{},"meta":{}}\n'
+    assert _with_api(server.url, work, timeout=0.7) == b'{"data":{},"meta":{}}\n'
     assert server.connections == 2
     server.close()
 
