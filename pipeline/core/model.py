@@ -217,6 +217,9 @@ AGAIN = "again"
 """Fact of a closed drop whose file was put into the inbox to be read again: ``at``, ``who``,
 ``folder`` and ``name`` there, and ``after``: the highest ``seq`` of all drops before that."""
 
+TO_CORRECT = "to_correct"
+"""Fact of a drop that was refused for its many bad rows: how many rows its rejects file has."""
+
 TIDIED = "tidied"
 """Among a drop's facts: when its details were removed with its rows, ISO 8601; counts stay."""
 

@@ -192,7 +192,8 @@ class DropLine(Struct, frozen=True, kw_only=True):
     """A drop as a list shows it: without the facts that only its report needs.
 
     ``summary``: the object of its summary.json, as far as it was reported. ``total``: its data
-    rows once it was read. ``fixed``, ``aside``: its rows that were corrected elsewhere, and that
+    rows once it was read; ``to_correct``: of a file refused for its many bad rows those in its
+    rejects file. ``fixed``, ``aside``: its rows that were corrected elsewhere, and that
     somebody left as they are; ``returned``: rows that need a person in the drop it corrects.
     ``again_at``, ``again_folder``, ``again_name``: when its file was put into the inbox to be read
     again, and its place there; "" where it was not. ``again_as``: the drop that it became.
@@ -218,6 +219,7 @@ class DropLine(Struct, frozen=True, kw_only=True):
     closing: int
     summary: Mapping[str, Any] | None
     total: int | None
+    to_correct: int = 0
     fixed: int = 0
     aside: int = 0
     returned: int = 0
@@ -234,7 +236,7 @@ class DropLine(Struct, frozen=True, kw_only=True):
     def troubled(self) -> int:
         """Return rows that needed a person when it was reported, wherever they are corrected."""
         rows = self.summary["rows"] if self.summary else {}
-        return sum(rows.get(each, 0) for each in FOR_A_PERSON)
+        return sum(rows.get(each, 0) for each in FOR_A_PERSON) or self.to_correct
 
 
 class Search(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from pipeline.core.file_names import REPORTS, file_name
-from pipeline.core.model import AGAIN, CHANGED, CONTINUES, TIDIED, Drop
+from pipeline.core.model import AGAIN, CHANGED, CONTINUES, TIDIED, TO_CORRECT, Drop
 from pipeline.core.ports import DropLine
 from schemas.codes import Code
 from schemas.display import encodable
@@ -77,7 +77,7 @@ def summary_of_parts(
     }
 
 
-_LEFT = (CONTINUES, CHANGED, AGAIN, "total", "fixed_rows", "returned", "put_off")
+_LEFT = (CONTINUES, CHANGED, AGAIN, TO_CORRECT, "total", "fixed_rows", "returned", "put_off")
 """Facts that stay as they are: what the drop has to do with others, and what is left to do."""
 
 _COUNTED = ("calls", "skipped")

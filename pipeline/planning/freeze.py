@@ -333,6 +333,11 @@ SMALL_FILE = 20
 """Files with fewer data rows are never refused for their ratio of bad rows."""
 
 
+def share_in_words(ratio: float) -> str:
+    """Return the share of bad rows up to which a file is taken: ``half of them``."""
+    return "half of them" if ratio == 0.5 else f"{ratio:.0%} of them"
+
+
 def judge(
     *, id_header: str, total: int, id_bad: int, rejected: int, ratio: float
 ) -> DropRefused | None:
@@ -354,10 +359,10 @@ def judge(
             "upload the file again.",
         )
     if rejected > ratio * total:
-        share = "half of them" if ratio == 0.5 else f"{ratio:.0%} of them"
         return DropRefused(
             Code.TOO_MANY_REJECTS,
-            f"{rejected} of {total} rows are faulty: more than {share}, so nothing was sent.",
+            f"{rejected} of {total} rows are faulty: more than {share_in_words(ratio)}, so nothing "
+            "was sent.",
             hint=Code.TOO_MANY_REJECTS.fix,
         )
     return None

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from pipeline.core import file_names
 from pipeline.core.closed_drop import Closed, Rest
 from pipeline.core.errors import DropRefused, StorageError, attempt
-from pipeline.core.model import CHANGED, LAST_REPORT, Drop, DropState
+from pipeline.core.model import CHANGED, LAST_REPORT, TO_CORRECT, Drop, DropState
 from pipeline.core.ports import FOR_A_PERSON, Clock
 from pipeline.core.row_keys import (
     RowKey,
@@ -266,7 +266,9 @@ class Closer:
         counts = settled.counts()
         if drop.state is DropState.REFUSED:
             self._keep_ids(drop, np.ones(len(settled.outcome), dtype=bool))
-        elif counts[Outcome.REJECTED] or counts[Outcome.FAILED]:
+            in_rejects = sum(counts.values()) - counts[Outcome.IGNORED] - counts[Outcome.DUPLICATE]
+            return replace(noted, drop=drop.with_facts({**drop.facts, TO_CORRECT: in_rejects}))
+        if counts[Outcome.REJECTED] or counts[Outcome.FAILED]:
             self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
         if drop.state is not DropState.COMPLETED:
             return noted

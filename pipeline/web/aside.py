@@ -20,7 +20,7 @@ from pipeline.core.row_keys import (
 )
 from pipeline.web import drop_view
 from pipeline.web.access import Visitor
-from pipeline.web.corrections import Table, line_of
+from pipeline.web.corrections import Table, line_of, table_of
 from pipeline.web.front import Front, NotPossible
 
 log = structlog.get_logger(__name__)
@@ -167,4 +167,7 @@ def rows_in(front: Front, drop_id: str, outcome: str) -> set[RowKey]:
 
 
 def _rows_for_a_person(front: Front, drop_id: str) -> set[RowKey]:
+    """Return the rows that need a person: of a file of which nothing was sent, all to correct."""
+    if line_of(front, drop_id).state is DropState.REFUSED:
+        return set(table_of(front, drop_id).rejects.keys_of(drop_id).values())
     return set().union(*(rows_in(front, drop_id, outcome) for outcome in FOR_A_PERSON))

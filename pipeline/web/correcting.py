@@ -102,40 +102,18 @@ def what_is_left(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -
     )
 
 
-def lines_to_send(
-    rejects: Rejects, draft: Draft, fixed: Set[RowKey], drop_id: str, *, whole_file: bool
-) -> npt.NDArray[np.int64]:
-    """Return the lines that go out: those that were changed, and as somebody chose.
-
-    ``whole_file``: nothing of the file was sent, so that all lines go out unless left out.
-    """
-    wanted = changed_lines(rejects, draft)
-    if whole_file:
-        came_back = [line for line in draft.tried if line < len(wanted)]
-        changed = wanted[came_back]
-        wanted[:] = True
-        wanted[came_back] = changed
-    for line, choice in draft.chosen.items():
-        if line < len(wanted):
-            wanted[line] = choice
-    still_open = open_lines(rejects, draft, fixed, drop_id)
-    return still_open[wanted[still_open]]
-
-
 class Standing(Struct, frozen=True, kw_only=True):
     """How far the lines are that need somebody; each of them is in one of the four.
 
-    ``ready``: sound, and sent with the next word. ``wrong``: changed or ticked, and a run would
-    reject them. ``left_out``: somebody said that they are not to be sent. ``untouched``: the rest.
-    ``going``: the lines that Send takes: those that are ready; of a file of which nothing was
-    sent, all that are not left out.
+    ``ready``: sound, and sent with the next word. ``wrong``: a run would reject them as they were
+    changed or ticked, or beside the others. ``left_out``: somebody said that they are not to be
+    sent. ``untouched``: the rest.
     """
 
     ready: npt.NDArray[np.int64]
     wrong: npt.NDArray[np.int64]
     untouched: npt.NDArray[np.int64]
     left_out: npt.NDArray[np.int64]
-    going: npt.NDArray[np.int64]
 
     @property
     def total(self) -> int:
@@ -151,39 +129,36 @@ def touched_lines(rejects: Rejects, draft: Draft) -> npt.NDArray[np.bool_]:
 
 
 def standing(
-    rejects: Rejects,
-    draft: Draft,
-    left: npt.NDArray[np.int64],
-    wanted: npt.NDArray[np.int64],
-    *,
-    whole_file: bool,
+    rejects: Rejects, draft: Draft, left: npt.NDArray[np.int64], *, whole_file: bool
 ) -> Standing:
-    """Tell how far the lines are. ``left``: those that need somebody; ``wanted``: lines_to_send."""
+    """Tell how far the lines are. ``left``: those that need somebody.
+
+    ``whole_file``: nothing of the file was sent, so that its sound lines are among them.
+    """
     touched = touched_lines(rejects, draft)
     judged, out = np.zeros(len(rejects), bool), np.zeros(len(rejects), bool)
     judged[[line for line, faults in draft.judged.items() if faults and line < len(judged)]] = True
     out[[line for line, wish in draft.chosen.items() if not wish and line < len(out)]] = True
     sound = pc.equal(rejects.codes, "").to_numpy() if whole_file else np.zeros(len(rejects), bool)
     sound[[line for line in draft.tried if line < len(sound)]] = False
-    wrong = touched & judged
-    ready = (touched | sound) & ~wrong
+    wrong = (touched | sound) & judged
+    ready = (touched | sound) & ~judged
     here = out[left]
-    found = {
-        "left_out": left[here],
-        "wrong": left[~here & wrong[left]],
-        "ready": left[~here & ready[left]],
-        "untouched": left[~here & ~ready[left] & ~wrong[left]],
-    }
-    return Standing(**found, going=wanted if whole_file else found["ready"])
+    return Standing(
+        left_out=left[here],
+        wrong=left[~here & wrong[left]],
+        ready=left[~here & ready[left]],
+        untouched=left[~here & ~ready[left] & ~wrong[left]],
+    )
 
 
 def ticked_lines(draft: Draft, standing: Standing) -> set[int]:
     """Return the lines that are shown with a tick: those that go, and wrong ones.
 
-    Not one that waits for a tick as somebody's word, unless all goes anyway.
+    Not one that waits for a tick as somebody's word.
     """
     wrong = [line for line in standing.wrong.tolist() if not _asks_for_a_word(draft, line)]
-    return {*standing.going.tolist(), *wrong}
+    return {*standing.ready.tolist(), *wrong}
 
 
 def _asks_for_a_word(draft: Draft, line: int) -> bool:

@@ -44,17 +44,10 @@ class Table(Struct, frozen=True, kw_only=True):
         return correcting.open_lines(self.rejects, self.draft, self.fixed, self.drop.drop_id)
 
     @property
-    def wanted(self) -> npt.NDArray[np.int64]:
-        """Return the lines that somebody wants to be sent: changed, or ticked."""
-        return correcting.lines_to_send(
-            self.rejects, self.draft, self.fixed, self.drop.drop_id, whole_file=self.whole_file
-        )
-
-    @property
     def standing(self) -> correcting.Standing:
         """Return how far its lines are."""
         return correcting.standing(
-            self.rejects, self.draft, self.lines_left, self.wanted, whole_file=self.whole_file
+            self.rejects, self.draft, self.lines_left, whole_file=self.whole_file
         )
 
     @property

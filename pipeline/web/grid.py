@@ -124,7 +124,7 @@ def chips_of(table: Table, standing: Standing) -> dict[str, int]:
 
 def counts_of(table: Table, standing: Standing) -> dict[str, Any]:
     """Return what the page counts while somebody works, fit for JSON."""
-    going = len(standing.going)
+    going = len(standing.ready)
     return {
         "standing": in_words(standing),
         "going": going,

@@ -79,10 +79,11 @@ def orders_judged(front: Front, table: Table) -> Table:
     One parcel of an order says nothing of it while another is open. A row that somebody ticked as
     it is was looked at, and goes. Raises UsageError, StorageError.
     """
-    changed = set(np.flatnonzero(correcting.changed_lines(table.rejects, table.draft)).tolist())
-    ready = changed & set(table.standing.ready.tolist())
+    changed, chosen = correcting.changed_lines(table.rejects, table.draft), table.draft.chosen
+    going = table.standing.ready.tolist()
+    ready = {line for line in going if changed[line] or not chosen.get(line)}
     lines = _of_split_orders(table, ready)
-    if not lines or table.whole_file:
+    if not lines:
         return table
     with _JUDGES:
         judged = judge(front, table, lines)
@@ -105,6 +106,8 @@ def _of_split_orders(table: Table, ready: Set[int]) -> list[int]:
 
 def _unjudged(table: Table, *, again: bool) -> list[int]:
     touched, judged = correcting.touched_lines(table.rejects, table.draft), table.draft.judged
+    # Rows of a refused file that were sound may be wrong beside others.
+    touched[[line for line, found in judged.items() if found and line < len(touched)]] = True
     left = table.lines_left
     lines = left[touched[left]].tolist()
     return [line for line in lines if line not in judged or (again and judged[line])][:_AT_ONCE]

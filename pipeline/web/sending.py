@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
+from pipeline.planning.freeze import share_in_words
 from pipeline.web import correcting, drop_view, staging, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.correcting import SharedId, Standing
@@ -44,7 +45,7 @@ class Sending(Struct, frozen=True, kw_only=True):
 def doubts_of(front: Front, table: Table, standing: Standing) -> list[SharedId]:
     """List the typed order ids that would stand in rows with different AWBs."""
     return correcting.shared_ids(
-        table.rejects, table.draft, standing.going, lambda ids: _sent_with(front, table, ids)
+        table.rejects, table.draft, standing.ready, lambda ids: _sent_with(front, table, ids)
     )
 
 
@@ -91,7 +92,7 @@ def send(
 def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) -> Sending:
     table = orders_judged(front, judged_table(front, drop_id, again=True))
     standing = table.standing
-    lines, skipped = standing.going, 0 if table.whole_file else len(standing.wrong)
+    lines, skipped = standing.ready, len(standing.wrong)
     if not len(lines):
         if skipped:
             raise NotPossible(
@@ -100,6 +101,7 @@ def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) ->
                 hint="Correct the marked cells first.",
             )
         raise NotPossible("Choose at least one row to send.", hint="Correct a cell, or tick a row.")
+    _check_share(front, table, standing)
     doubts = doubts_of(front, table, standing)
     if doubts and sure != mark_of(doubts):
         raise Doubtful(doubts)
@@ -115,6 +117,21 @@ def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) ->
         sheet.draft = replace(sheet.draft, sent=sent, pasted=None)
     log.info("web.corrected", drop=drop_id, rows=len(lines), user=visitor.name, batch=kept.batch)
     return Sending(batch=kept.batch, rows=len(lines), skipped=skipped)
+
+
+def _check_share(front: Front, table: Table, standing: Standing) -> None:
+    """Refuse to send rows of a refused file while too many are bad, as a run would.
+
+    Raises NotPossible.
+    """
+    left, total = len(standing.wrong) + len(standing.untouched), table.drop.total or 0
+    ratio = front.site.settings.manifest.max_reject_ratio
+    if table.whole_file and left > ratio * max(total, len(table.rejects)):
+        raise NotPossible(
+            f"{left:,} of {counted(max(total, len(table.rejects)), 'row')} are still wrong, more "
+            f"than {share_in_words(ratio)}, so nothing was sent.",
+            hint="Correct more of them, or set aside those about which nothing is to be done.",
+        )
 
 
 class Doubtful(NotPossible):

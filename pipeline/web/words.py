@@ -159,6 +159,8 @@ def verdict(drop: DropLine, progress: Progress | None, shut: str = "") -> str:
         case DropState.OPEN:
             return _on_its_way(progress, shut)
         case DropState.REFUSED:
+            if drop.fixed or drop.aside:
+                return _what_is_left(drop)
             refused = (drop.summary or {}).get("refused") or {}
             return str(refused.get("message", "The file was refused."))
         case DropState.CANCELLED:

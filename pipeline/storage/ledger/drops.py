@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
-from pipeline.core.model import AGAIN, TIDIED, Drop, DropState
+from pipeline.core.model import AGAIN, TIDIED, TO_CORRECT, Drop, DropState
 from pipeline.core.ports import FOR_A_PERSON, Arrival
 from pipeline.core.row_keys import RowKey, in_order, key_from, keys_from, without_doubles
 from pipeline.core.summary import summary_left
@@ -55,11 +55,11 @@ def drop_columns(drop: Drop) -> dict[str, Any]:
 def what_is_left(state: DropState, facts: Mapping[str, Any]) -> dict[str, int]:
     """Return the columns that say how much of a drop somebody has to see to.
 
-    A file that was refused is to be seen to until its rows went out corrected, or somebody said
-    that nothing is to be done (``put_off``: reason, who, when).
+    A file that was refused is to be seen to until its rows went out corrected, as far as it has
+    any, or somebody said that nothing is to be done (``put_off``: reason, who, when).
     """
     rows = (facts.get("summary") or {}).get("rows") or {}
-    troubled = sum(rows.get(each, 0) for each in FOR_A_PERSON)
+    troubled = sum(rows.get(each, 0) for each in FOR_A_PERSON) or facts.get(TO_CORRECT) or 0
     done = sum(len(facts.get(name, ())) for name in ("fixed_rows", "aside", "returned"))
     need = 0 if facts.get("put_off") else max(0, troubled - done)
     refused = state is DropState.REFUSED and not troubled and not facts.get("put_off")

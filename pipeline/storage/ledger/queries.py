@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from pipeline.core.model import AGAIN, CONTINUES, TIDIED, DropState
+from pipeline.core.model import AGAIN, CONTINUES, TIDIED, TO_CORRECT, DropState
 from pipeline.core.ports import (
     FOR_A_PERSON,
     Chunk,
@@ -78,6 +78,7 @@ _COLUMNS = (
     ),
     _SUMMARY.label("summary"),
     drops.c.facts["total"].as_integer().label("total"),
+    sa.func.coalesce(drops.c.facts[TO_CORRECT].as_integer(), 0).label("to_correct"),
     drops.c.facts["put_off"].label("put_off"),
     sa.func.coalesce(drops.c.facts[CONTINUES].as_string(), "").label("continues"),
     sa.func.coalesce(drops.c.facts[TIDIED].as_string(), "").label("tidied_at"),
@@ -103,7 +104,7 @@ _CAME_AGAIN = (drops.c.state == DropState.REFUSED.value) & (
 _TO_DO = (drops.c.to_do > 0) & sa.not_(_CAME_AGAIN) & sa.not_(_WAS_READ_AGAIN)
 _SHOWN = (
     *_COLUMNS,
-    sa.case((_WAS_READ_AGAIN, 0), else_=drops.c.need).label("need"),
+    sa.case((_WAS_READ_AGAIN | _CAME_AGAIN, 0), else_=drops.c.need).label("need"),
     sa.case((_TO_DO, 1), else_=0).label("to_do"),
 )
 _SORTS = {

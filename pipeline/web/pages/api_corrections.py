@@ -86,7 +86,7 @@ def rows_to_correct(
     table = judged_table(front, drop_id)
     standing = table.standing
     lines = lines_of(table, View(fault=fault, show=show, q=q), standing).tolist()
-    going = set(standing.going.tolist())
+    going = set(standing.ready.tolist())
     touched = touched_lines(table.rejects, table.draft)
     rows, keys = [], table.rejects.keys()
     for line in lines[(page - 1) * _PAGE : page * _PAGE]:
@@ -189,7 +189,7 @@ def put_cell(front: AtFront, visitor: ByMachine, drop_id: DropId, cell: CellOrde
             CellFault(column=rejects.headers[int(place)] if place else "", message=message)
             for place, message in kept.table.draft.judged.get(line, ())
         ],
-        goes_out=len(kept.table.standing.going),
+        goes_out=len(kept.table.standing.ready),
     )
 
 

@@ -226,10 +226,15 @@ def _replace(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> st
 async def save(request: Request, front: AtFront, visitor: Operator, drop_id: str) -> Response:
     """Keep what was typed; then send it, or show the next page."""
     form = await read_form(request, front, visitor)
-    target = await run_in_threadpool(_save, front, visitor, drop_id, form)
+    more: dict[str, Any] = {"note": text_of(form, "note")}
+    try:
+        target = await run_in_threadpool(_save, front, visitor, drop_id, form)
+    except NotPossible as error:
+        more |= {"problem": f"{error} {error.hint}".strip()}
+        return await _show_again(request, front, visitor, drop_id, form, more)
     if isinstance(target, str):
         return RedirectResponse(target, status_code=303)
-    more = {"conflicts": target, "note": text_of(form, "note")}
+    more |= {"conflicts": target}
     return await _show_again(request, front, visitor, drop_id, form, more)
 
 
