@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.harness import sheet, until
@@ -29,6 +30,7 @@ def corrected(live: Live, drop: str, *rows: int) -> dict[str, Any]:
         return told
 
 
+@pytest.mark.console("409")
 def test_send_leaves_wrong_rows_until_few_enough_are_left(live: Live, page: Page) -> None:
     before = needed(live)
     drop = refused(live, "RFA")
@@ -64,9 +66,6 @@ def test_send_leaves_wrong_rows_until_few_enough_are_left(live: Live, page: Page
     expect(page.get_by_text("12 of 24 rows corrected; 12 left.")).to_be_visible()
     expect(page.locator("#head .badge")).to_have_text("Refused")
     assert drop in to_do(live)
-
-
-test_send_leaves_wrong_rows_until_few_enough_are_left.allowed_on_console = ("409",)
 
 
 def test_a_refused_file_is_done_when_all_its_rows_are(live: Live, page: Page) -> None:
