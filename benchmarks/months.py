@@ -1,10 +1,10 @@
-"""Ninety days of ten thousand small files a day: what the list, the ledger and retention take.
+"""Months of ten thousand small files a day: what the list, the ledger and retention take.
 
 A day is copied into the ledger from one drop that was really done; the clock is set.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,8 @@ from pipeline.sandbox.server import running
 
 ROWS = 2
 KEPT_DAYS = 30
+LISTED_DAYS = 60
+MONTHS = 5
 
 
 class SetClock:
@@ -41,19 +43,29 @@ def months(bench: Bench) -> list[Line]:
     from pipeline.service.settings import load
     from pipeline.service.wiring import Site
 
-    case, files, days = "months", bench.size(10_000), 90
+    case, files = "months", bench.size(10_000)
     with running(SandboxConfig(token="benchmark")) as server:  # the bare server answers for 20 rows
         setup = bench.fresh(case, server.url)
         write_manifest(setup.inbox / "first.csv", ROWS, seed=1)
         setup.run_once(rows=ROWS)
-    flags = {"retention": {"rows_days": KEPT_DAYS}, "api": {"base_url": "http://127.0.0.1:9"}}
+    days = {f"{what}_days": KEPT_DAYS for what in ("archive", "outbox", "rows")}
+    flags = {
+        "retention": days | {"drops_days": LISTED_DAYS},
+        "api": {"base_url": "http://127.0.0.1:9"},
+    }
     began = datetime.now(UTC).replace(microsecond=0)
     clock = SetClock(began)
     path = setup.root / "state" / "ledger.db"
+    with closing(sqlite3.connect(path)) as ledger:
+        ledger.row_factory = sqlite3.Row
+        model = {
+            table: [dict(each) for each in ledger.execute(f"SELECT * FROM {table}")]
+            for table in ("drops", "chunks", "lines")
+        }
     told: list[Line] = []
     shown: list[float] = []
-    for month in range(days // 30):
-        _days(path, files, month * 30, 30, began)
+    for month in range(MONTHS):
+        _days(path, model, files, month * 30, began)
         clock.at = began + timedelta(days=(month + 1) * 30 + 1)
         with closing(Site(setup.root, load(setup.root, flags=flags), clock=clock)) as site:
             took = thread_time()
@@ -89,15 +101,18 @@ def _list(site: Any) -> float:
     return median(took)
 
 
-def _days(path: Path, files: int, first: int, days: int, began: datetime) -> None:
-    """Copy the drop that was done, so often a day; each copy has orders of its own."""
+def _days(
+    path: Path,
+    model: Mapping[str, Sequence[Mapping[str, Any]]],
+    files: int,
+    first: int,
+    began: datetime,
+) -> None:
+    """Copy the drop that was done, so often a day, for a month; each copy has its own orders."""
+    (drop,) = model["drops"]
     with closing(sqlite3.connect(path)) as ledger:
-        ledger.row_factory = sqlite3.Row
-        drop = dict(ledger.execute("SELECT * FROM drops ORDER BY seq LIMIT 1").fetchone())
-        chunks = [dict(each) for each in ledger.execute("SELECT * FROM chunks WHERE drop_seq = 1")]
-        lines = [dict(each) for each in ledger.execute("SELECT * FROM lines WHERE drop_seq = 1")]
         (last,) = ledger.execute("SELECT max(seq) FROM drops").fetchone()
-        for day in range(first, first + days):
+        for day in range(first, first + 30):
             at = (began + timedelta(days=day)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
             seqs = range(last + 1, last + 1 + files)
             last += files
@@ -111,14 +126,16 @@ def _days(path: Path, files: int, first: int, days: int, began: datetime) -> Non
                     for seq in seqs
                 ),
             )
-            _copy(ledger, "chunks", ({**c, "drop_seq": seq} for seq in seqs for c in chunks))
+            _copy(
+                ledger, "chunks", ({**c, "drop_seq": seq} for seq in seqs for c in model["chunks"])
+            )
             _copy(
                 ledger,
                 "lines",
                 (
                     {**line, "drop_seq": seq, "order_id": f"{line['order_id']}-{seq}"}
                     for seq in seqs
-                    for line in lines
+                    for line in model["lines"]
                 ),
             )
             ledger.commit()

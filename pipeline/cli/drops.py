@@ -266,17 +266,21 @@ def trace(
 
 
 def _tell(options: CommandOptions, each: Mapping[str, Any]) -> None:
+    from pipeline.core.ports import NO_LONGER_LISTED
     from schemas.display import shown
 
     sheet = f", sheet {shown(each['sheet'])}" if each["sheet"] else ""
-    options.console.print(
-        f"{shown(each['source_file'])}{sheet}, row {each['row']}: "
-        f"{each['order_status'] or 'no milestone'} → {each['outcome']}",
-        markup=False,
+    listed = each["drop_id"]
+    place = (
+        f"{shown(each['source_file'])}{sheet}, row {each['row']}" if listed else NO_LONGER_LISTED
     )
     options.console.print(
-        f"    drop {each['drop_id']} ({each['drop_state']}), received {each['received_at']}",
-        markup=False,
+        f"{place}: {each['order_status'] or 'no milestone'} → {each['outcome']}", markup=False
     )
+    if listed:
+        options.console.print(
+            f"    drop {listed} ({each['drop_state']}), received {each['received_at']}",
+            markup=False,
+        )
     for line in each["story"]:
         options.console.print(f"    {shown(line, 2_000)}", markup=False)

@@ -11,6 +11,9 @@ Courier = Annotated[str | None, typer.Option(metavar="C", help="The courier whos
 
 _LONGEST_LINE = 10_000
 
+_ONLY_THE_SERVICE_KNOWS = ("no_room", "unclaimable", "changed")
+"""Causes why a file waits, as ``WaitCause`` has them, that no scan of a command finds out."""
+
 _RECENT = 500
 _MOST_SHOWN = 3
 """How far back ``why`` looks for drops of the same name, and how many of them it tells."""
@@ -120,6 +123,7 @@ def why(
     from pipeline.service.health_file import is_fresh
     from pipeline.service.second_try import in_words, why_open
     from pipeline.storage.root_lock import RootLock
+    from schemas.display import shown
 
     site = options.site()
     settle = site.settings.inbox.settle_seconds
@@ -130,9 +134,13 @@ def why(
     reason = site.inbox.why(file)
     place = site.inbox.place(file)
     health_file = site.health_file()
-    for late in health_file.waiting if health_file else ():
-        if place and (late["folder"], late["file"]) == (as_text(place[0]), as_text(place[1])):
-            reason += f" It has waited since {late['since']}: {late['reason']}."
+    for each in (*health_file.lying, *health_file.waiting) if health_file else ():
+        if place and (each["folder"], each["file"]) == (as_text(place[0]), as_text(place[1])):
+            if each["cause"] in _ONLY_THE_SERVICE_KNOWS:
+                reason = f"{shown(file.name)}: {each['reason']}."
+            elif health_file and each in health_file.waiting:
+                reason += f" It has waited since {each['since']}: {each['reason']}."
+            break
     holder = RootLock(site.root, now=site.clock.now).holder()
     taken = [drop for drop in site.ledger.recent(_RECENT) if drop.source_file == file.name]
     service = (

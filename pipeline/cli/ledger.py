@@ -8,7 +8,7 @@ import typer
 
 from pipeline.cli.options import CommandOptions, command
 from pipeline.core.errors import UsageError
-from schemas.display import shown
+from schemas.display import counted, shown
 
 if TYPE_CHECKING:
     from pipeline.storage.ledger.backup import LedgerFacts
@@ -76,11 +76,10 @@ def restore(
         reported = reported_in(files, site.folders.outbox.folder)
         aside = put_back(file.absolute(), here, now=site.clock.now(), reported=reported)
         facts = inspect(here)
-        since = {
-            drop_id: str(path)
-            for drop_id, path in dict(files.traces()).items()
-            if site.ledger.find(drop_id) is None
-        }
+        since: dict[str, str] = {}
+        for drop_id, path in files.traces():
+            if drop_id not in since and site.ledger.find(drop_id) is None:
+                since[drop_id] = str(path)
 
     def for_people() -> None:
         say = options.console.print
@@ -88,7 +87,12 @@ def restore(
         if aside is not None:
             say(f"The ledger that was there is {aside} now.", markup=False)
         if since:
-            say(f"{len(since)} files were processed since the backup. Do not drop them again:")
+            were = "was" if len(since) == 1 else "were"
+            again = "it" if len(since) == 1 else "them"
+            say(
+                f"{counted(len(since), 'file')} {were} processed since the backup. "
+                f"Do not drop {again} again:"
+            )
         for drop_id, path in since.items():
             say(f"  {drop_id}  {shown(path, 300)}", markup=False)
 

@@ -104,6 +104,7 @@ CONFIG = """\
 # archive_days = 0
 # outbox_days = 0
 # rows_days = 180               # accepted statuses stay known
+# drops_days = 0                # files are listed for so long, no fewer than the three above
 """
 
 FOR_COURIERS = """\

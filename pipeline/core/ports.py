@@ -92,12 +92,17 @@ class ChunkResult(Struct, frozen=True, kw_only=True):
     replaces: bool = False
 
 
+NO_LONGER_LISTED = "a file that is no longer listed"
+"""Words for a drop that went whole (``retention.drops_days``)."""
+
+
 class OrderHistory(Struct, frozen=True, kw_only=True):
     """An update of an order that some drop has planned or sent before.
 
     ``dispatched``: true for a line that is no update: its row only says that auto-dispatch has
     reported the order's pickup. ``waits``: it is not sent before an earlier step of the order is
     settled; ``blocked``: not before another drop has settled the order. ``seq``: its drop's number.
+    ``drop_id``: "" where the drop is no longer kept, only that the status was accepted.
     """
 
     order_id: str
@@ -110,6 +115,11 @@ class OrderHistory(Struct, frozen=True, kw_only=True):
     waits: bool = False
     blocked: bool = False
     seq: int = 0
+
+    @property
+    def source(self) -> str:
+        """Return where it came from, as sentences name it."""
+        return f"drop {self.drop_id}" if self.drop_id else NO_LONGER_LISTED
 
     @property
     def unsettled(self) -> bool:
@@ -170,10 +180,10 @@ class Sighting(Struct, frozen=True, kw_only=True):
     """One row of one drop that names an order, for ``trace``.
 
     ``accepted_by``: set where the row itself is no longer kept, only that the status was accepted
-    by then.
+    by then; ``drop`` is None where that is no longer kept either.
     """
 
-    drop: Drop
+    drop: Drop | None
     row: int
     sheet: int
     status: int

@@ -156,7 +156,7 @@ class Known:
         self._first[(order * WIDTH + status)[::-1]] = np.flatnonzero(wanted)[::-1]
         #: per order, the bits of what was sent without anybody knowing how it ended
         self.unknown: Bits = bits_of([e for e in standing if e.outcome is Outcome.UNKNOWN], names)
-        self._drops = pa.array([each.drop_id for each in found], pa.string())
+        self._drops = pa.array([each.source for each in found], pa.string())
         self._times = pa.array([f" on {each.at}" if each.at else "" for each in found], pa.string())
 
     def against(self, work: Candidates, record: Numbers) -> tuple[Mask, list[Finding]]:
@@ -180,7 +180,7 @@ class Known:
             pa.array(record[work.rows]).cast(pa.string()),
             before,
             _WIRE.take(pa.array(because)),
-            " was accepted from drop ",
+            " was accepted from ",
             self._drops.take(first),
             self._times.take(first),
             after,

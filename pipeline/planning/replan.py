@@ -105,7 +105,7 @@ def recheck(pending: Sequence[Pending], standing: Sequence[OrderHistory]) -> lis
 
 def _words(code: Code, because: OrderHistory) -> str:
     at = f" on {because.at}" if because.at else ""
-    accepted = f"{Milestone(because.status).wire} was accepted from drop {because.drop_id}{at}"
+    accepted = f"{Milestone(because.status).wire} was accepted from {because.source}{at}"
     if code is Code.STATUS_CONFLICT:
         return f"This contradicts what the API was told: {accepted}. Ask the courier which is true."
     further = "the order is further along: " if code is Code.STALE else ""

@@ -12,8 +12,8 @@ from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import StorageError
 from pipeline.core.file_names import one_component
 from pipeline.core.formula_guard import unguard_cell
-from pipeline.core.model import stamp
-from pipeline.core.ports import Chunk, ChunkState, Receipt, Sighting
+from pipeline.core.model import Drop, stamp
+from pipeline.core.ports import NO_LONGER_LISTED, Chunk, ChunkState, Receipt, Sighting
 from pipeline.service.wiring import Site
 from schemas.display import counted
 from schemas.vocabulary import Milestone, Outcome
@@ -28,15 +28,41 @@ def trace_order(site: Site, order_id: str, *, in_short: bool = False) -> list[di
     ``in_short``: no file is read.
     """
     return [
-        _entry(site, sighting, in_short=in_short) for sighting in site.ledger.sightings(order_id)
+        _gone(seen) if seen.drop is None else _entry(site, seen, seen.drop, in_short=in_short)
+        for seen in site.ledger.sightings(order_id)
     ]
 
 
-def _entry(site: Site, seen: Sighting, *, in_short: bool) -> dict[str, Any]:
-    chunk, verdict, drop = seen.chunk, seen.verdict, seen.drop
+def _gone(seen: Sighting) -> dict[str, Any]:
+    """Return what stays of an order whose drop is no longer kept."""
+    return {
+        "drop_id": "",
+        "drop_state": "",
+        "received_at": "",
+        "source_file": "",
+        "row": 0,
+        "sheet": "",
+        "order_status": Milestone(seen.status).wire,
+        "outcome": Outcome.ACCEPTED.value,
+        "codes": "",
+        "message": "",
+        "results_file": None,
+        "chunk": None,
+        "sent": None,
+        "calls": [],
+        "http_status": None,
+        "sent_at": "",
+        "attempts": 0,
+        "story": [f"accepted, out of {NO_LONGER_LISTED} (retention.drops_days)"],
+    }
+
+
+def _entry(site: Site, seen: Sighting, drop: Drop, *, in_short: bool) -> dict[str, Any]:
+    chunk, verdict = seen.chunk, seen.verdict
     status = Milestone(seen.status).wire if seen.status else ""
-    results = None if in_short else _results(site, seen)
-    line = _line(results, seen, status) if results is not None else {}
+    results = None if in_short else _results(site, drop)
+    sheet = _sheet(drop, seen)
+    line = _line(results, sheet, seen.row, status) if results is not None else {}
     calls = [r for r in seen.receipts if not r.positions or str(seen.pos) in r.positions.split(",")]
     outcome = _outcome(seen)
     said = verdict or chunk
@@ -49,14 +75,14 @@ def _entry(site: Site, seen: Sighting, *, in_short: bool) -> dict[str, Any]:
         "received_at": stamp(drop.received_at),
         "source_file": drop.source_file,
         "row": seen.row,
-        "sheet": _sheet(seen),
+        "sheet": sheet,
         "order_status": status,
         "outcome": outcome.value if outcome else line.get("outcome", "not sent"),
         "codes": codes,
         "message": message,
         "results_file": str(results) if results is not None else None,
         "chunk": chunk.no if chunk else None,
-        "sent": _sent(site, seen, chunk)
+        "sent": _sent(site, drop, seen, chunk)
         if chunk is not None and chunk.attempts and not in_short
         else None,
         "calls": [
@@ -83,21 +109,21 @@ def _outcome(seen: Sighting) -> Outcome | None:
     return seen.chunk.outcome or Outcome.UNSENT
 
 
-def _results(site: Site, seen: Sighting) -> Path | None:
-    folder = seen.drop.folder
+def _results(site: Site, drop: Drop) -> Path | None:
+    folder = drop.folder
     place = site.outbox_path / one_component(folder) if folder else site.outbox_path
-    path = place / file_names.file_name(seen.drop, file_names.RESULTS)
+    path = place / file_names.file_name(drop, file_names.RESULTS)
     return path if path.exists() else None
 
 
-def _sheet(seen: Sighting) -> str:
-    sheets = seen.drop.facts.get("sheets", ())
+def _sheet(drop: Drop, seen: Sighting) -> str:
+    sheets = drop.facts.get("sheets", ())
     return str(sheets[seen.sheet]["name"]) if seen.sheet < len(sheets) else ""
 
 
-def _line(path: Path, seen: Sighting, status: str) -> dict[str, str]:
+def _line(path: Path, sheet: str, number: int, status: str) -> dict[str, str]:
     """Return the row's line of its results file; {} if it is not there, or about another step."""
-    sheet, row = _sheet(seen), str(seen.row)
+    row = str(number)
     unreadable = suppress(OSError, csv.Error, UnicodeDecodeError)
     with unreadable, path.open(encoding="utf-8-sig", newline="") as file:
         for line in csv.DictReader(file):
@@ -107,9 +133,9 @@ def _line(path: Path, seen: Sighting, status: str) -> dict[str, str]:
     return {}
 
 
-def _sent(site: Site, seen: Sighting, chunk: Chunk) -> Any:  # noqa: ANN401 - JSON
+def _sent(site: Site, drop: Drop, seen: Sighting, chunk: Chunk) -> Any:  # noqa: ANN401 - JSON
     """Return the update as it was frozen; None where the bodies are no longer kept."""
-    spool = site.spools.of(seen.drop)
+    spool = site.spools.of(drop)
     with suppress(StorageError), spool.body_reader() as body:
         chunk_body = ChunkBody(body(chunk.offset, chunk.length), chunk.size)
         return orjson.loads(chunk_body.part([seen.pos]))[0]

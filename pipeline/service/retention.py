@@ -26,23 +26,29 @@ _T = TypeVar("_T")
 
 
 class Keep(Struct, frozen=True, kw_only=True):
-    """Days for which the files and rows of a drop are kept after its end; 0: for good."""
+    """Days for which files and rows of a drop, and the drop, are kept after its end.
+
+    0: for good. A drop is not kept for less than its files and rows.
+    """
 
     archive_days: int = 0
     outbox_days: int = 0
     rows_days: int = 180
+    drops_days: int = 0
 
 
 class Swept(Struct, frozen=True, kw_only=True):
     """Counts of one sweep: originals and reports in files and folders, rows by drops.
 
-    ``aside``: files beside the ledger: counted minutes, and what the page kept of uploads.
+    ``aside``: files beside the ledger: counted minutes, and what the page kept of uploads;
+    ``forgotten``: drops that went whole.
     """
 
     originals: int = 0
     reports: int = 0
     drops: int = 0
     aside: int = 0
+    forgotten: int = 0
 
 
 class Retention:
@@ -112,6 +118,7 @@ class Retention:
                     reports=swept.reports,
                     drops=swept.drops,
                     aside=swept.aside,
+                    forgotten=swept.forgotten,
                 )
 
     # -- what ----------------------------------------------------------------------------------
@@ -128,6 +135,7 @@ class Retention:
             else 0,
             drops=self._rows(now - timedelta(days=keep.rows_days), now) if keep.rows_days else 0,
             aside=self._aside(now - timedelta(days=keep.rows_days)) if keep.rows_days else 0,
+            forgotten=self._whole(now - timedelta(days=keep.drops_days)) if keep.drops_days else 0,
         )
 
     def _originals(self, before: datetime) -> int:
@@ -162,18 +170,34 @@ class Retention:
         return removed
 
     def _rows(self, before: datetime, now: datetime) -> int:
-        given_up = self._ledger.give_up(closed_before=before, at=now)
-        if given_up:
+        removed = 0
+        while given_up := self._ledger.give_up(closed_before=before, at=now):
             # First the spool: the ledger's mark is what finds it again after a crash.
             for drop_id in self._until_stopped(given_up):
                 self._files.remove_spool(drop_id)
             if not self._walk() or self._ending.is_set():
-                return 0
+                return removed
             self._ledger.end_compaction()
+            removed += len(given_up)
+        self._shrink()
+        return removed
+
+    def _whole(self, before: datetime) -> int:
+        """Remove drops of which nothing else is left; return how many."""
+        removed = 0
+        while not self._ending.is_set():
+            some = self._slowly(partial(self._ledger.forget_old, closed_before=before))
+            if not some:
+                break
+            removed += some
+        if removed:
+            self._shrink()
+        return removed
+
+    def _shrink(self) -> None:
         more = True
         while more and not self._ending.is_set():
             more = self._slowly(partial(self._ledger.shrink, idle=self._idle()))
-        return len(given_up)
 
     def _walk(self) -> bool:
         """Walk through all orders; return False when it was broken off."""

@@ -8,7 +8,7 @@ import csv
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
@@ -24,14 +24,9 @@ _REPORT = re.compile(rf"__(d\d{{8}}t\d{{9}}[a-z2-7]{{4}})\.(?:{_ENDS})\Z")
 _SUMMARY = f".{file_names.SUMMARY}"
 _RECEIPT = f".{file_names.RECEIVED}"
 _DROP = re.compile(r"/(d\d{8}t\d{9}[a-z2-7]{4})/")
-_TRACES = (
-    "archive/*/*/*/*/*",
-    "quarantine/*/*",
-    "work/*/*",
-    "state/drops/*/bodies.json",
-    "state/drops/*/*/bodies.json",
-)
-"""Files of drops, below the root; the last is that of a worker."""
+_ORIGINALS = ("archive/*/*/*/*/*", "quarantine/*/*", "work/*/*")
+_BODIES = ("state/drops/*/bodies.json", "state/drops/*/*/bodies.json")
+"""What a drop sends, below the root; the last is that of a worker."""
 
 
 class RetentionFiles:
@@ -71,12 +66,17 @@ class RetentionFiles:
     def traces(self) -> Iterator[tuple[str, Path]]:
         """Yield drop id and path of files that only drops leave that were taken and worked on.
 
-        Not receipts and empty folders: a file that went back to its sender may leave those.
+        First the originals, which people know. Not receipts and empty folders: a file that went
+        back to its sender may leave those.
         """
+        yield from self._found(_ORIGINALS)
         for drop_id, folder, name in self.reports():
             if not name.endswith(_RECEIPT):
                 yield drop_id, self._outbox.folder / folder / name
-        for pattern in _TRACES:
+        yield from self._found(_BODIES)
+
+    def _found(self, patterns: Sequence[str]) -> Iterator[tuple[str, Path]]:
+        for pattern in patterns:
             with storing("list", self._root):
                 for path in self._root.glob(pattern):
                     found = _DROP.search(path.relative_to(self._root).as_posix())

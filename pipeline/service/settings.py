@@ -14,7 +14,15 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pydantic_settings
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -131,11 +139,23 @@ class ManifestSettings(_Section):
 
 
 class RetentionSettings(_Section):
-    """Days for which files and rows of closed drops are kept; 0: for good."""
+    """Days for which files and rows of closed drops, and the drops, are kept; 0: for good."""
 
     archive_days: int = Field(default=0, ge=0, le=36_500)
     outbox_days: int = Field(default=0, ge=0, le=36_500)
     rows_days: int = Field(default=180, ge=0, le=36_500)
+    drops_days: int = Field(default=0, ge=0, le=36_500)
+
+    @field_validator("drops_days")
+    @classmethod
+    def _not_before_its_files(cls, value: int, info: ValidationInfo) -> int:
+        rest = [info.data.get(f"{what}_days") for what in ("archive", "outbox", "rows")]
+        if value and not all(days is None or 0 < days <= value for days in rest):
+            raise ValueError(
+                "must be 0, or as many as archive_days, outbox_days and rows_days at least, "
+                "each of which must be set: a drop is listed as long as there is anything of it"
+            )
+        return value
 
 
 class LedgerSettings(_Section):

@@ -237,6 +237,7 @@ class Site(Struct, frozen=True, dict=True):
                 archive_days=keep.archive_days,
                 outbox_days=keep.outbox_days,
                 rows_days=keep.rows_days,
+                drops_days=keep.drops_days,
             ),
             files=RetentionFiles(self.root, self.folders.outbox),
             ledger=self.ledger,

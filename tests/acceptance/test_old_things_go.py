@@ -103,6 +103,51 @@ def test_of_an_old_file_counts_stay_and_its_summary_in_the_outbox(root: Root) ->
     assert again["summary"]["corrections"] == {"rows": 2, "fixed": 1}
 
 
+def test_whole_old_drops_go_and_what_was_accepted_is_not_sent_again(
+    root: Root, api: SandboxHandle
+) -> None:
+    root.configure(retention__archive_days=30, retention__outbox_days=30, retention__drops_days=300)
+    root.drop("a.csv", orders(60))
+    root.drop("bad.csv", orders(2, prefix="B") + "BX,Nonesuch\n")
+    root.drop("no.csv", "a,b\n1,2\n")
+    assert root.once().code == 4
+    make_old(root, 400)
+    old = {each["source_file"]: each["drop_id"] for each in root.run("drops", "--json").json}
+    root.drop("new.csv", orders(1, prefix="N"))
+    (swept,) = [line for line in root.once().logs if line["event"] == "retention.swept"]
+    assert (swept["drops"], swept["forgotten"]) == (3, 1)
+    # Somebody still has to see to the other two.
+    listed = {each["source_file"] for each in root.run("drops", "--json").json}
+    assert listed == {"bad.csv", "no.csv", "new.csv"}
+    assert root.run("drops", "show", old["a.csv"]).code == 2
+    assert root.run("ledger", "check").code == 0
+    assert root.run("doctor").code == 0
+    traced = root.run("trace", "ORD000000", "--json").json
+    assert [(each["outcome"], each["drop_id"]) for each in traced] == [("accepted", "")]
+    told = root.run("trace", "ORD000000").out
+    assert told.startswith("a file that is no longer listed: delivery_done → accepted")
+    root.drop("b.csv", orders(60))
+    assert root.once().code == 0
+    again = root.of("b")
+    assert again.counts == {"duplicate": 60}
+    assert again.summary["same_as"] is None
+    assert again.lines()[0]["message"].endswith(
+        "delivery_done was accepted from a file that is no longer listed."
+    )
+    assert api.stats()["accepted"] == 63
+    assert api.stats()["repeats"] == 0
+
+
+def test_days_of_drops_are_not_fewer_than_those_of_their_files(root: Root) -> None:
+    root.configure(retention__archive_days=30, retention__drops_days=300)
+    told = root.once()
+    assert told.code == 2
+    assert '"retention.drops_days" is "300"' in told.err
+    assert "outbox_days" in told.err
+    root.configure(retention__archive_days=30, retention__outbox_days=30, retention__drops_days=100)
+    assert "rows_days" in root.once().err
+
+
 def test_a_running_service_tidies_up_and_goes_on(root: Root) -> None:
     root.configure(retention__archive_days=30, retention__outbox_days=30)
     root.drop("a.csv", orders(2))

@@ -194,11 +194,17 @@ def test_a_giant_without_room_waits_and_small_files_pass_it(
     root: Root, api: SandboxHandle, mounts: Namespace
 ) -> None:
     mounts.tmpfs(root.path / "state", "24m")
-    root.configure(inbox__min_free_mb=2, inbox__late_seconds=0.2)
+    root.configure(inbox__min_free_mb=2)
     service = root.start("run", "--log-format", "json")
     root.drop("giant.csv", orders(1) + "G,Delivered\n" * 700_000)
     root.drop("small.csv", orders(2, prefix="S"))
     until(lambda: root.delivered(), what="the small one")
+    # Long before it waits for long: the service knows it, and no scan of a command.
+    until(lambda: "MiB of free disk" in root.run("why", "giant.csv").out, what="why to say so")
+    assert "ready to be picked up" not in root.run("why", "giant.csv").out
+    assert service.end().code == 0
+    root.configure(inbox__late_seconds=0.2)
+    service = root.start("run", "--log-format", "json")
     (note,) = until(lambda: list(root.outbox.glob("giant__*.WAITING.txt")), what="the note")
     assert "MiB of free disk" in note.read_text()
     assert service.end().code == 0

@@ -131,6 +131,84 @@ def test_an_original_goes_by_its_moment_and_not_by_its_day(place, clock, hour):
     assert place.originals() == kept
 
 
+def many_drops(place: Place, count: int, facts: dict[str, str]) -> None:
+    """Write drops that were closed 35 days ago into the ledger, without files."""
+    at = (place.clock.now() - timedelta(days=35)).isoformat()
+    some = [
+        {
+            "drop_id": f"d20261001t{number:09}abcd",
+            "folder": "",
+            "source_file": "a.csv",
+            "state": DropState.COMPLETED.value,
+            "received_at": at,
+            "finished_at": at,
+            "sha256": f"{number:064}",
+            "closing": number,
+            "facts": facts,
+            "root": place.ledger.root_id,
+        }
+        for number in range(count)
+    ]
+    with place.ledger._db.write() as connection:
+        connection.execute(tables.drops.insert(), some)
+
+
+def test_a_sweep_leaves_nothing_for_the_next_day_however_many_files_there_were(place):
+    """More files a day than one step takes: what a sweep leaves is never caught up with."""
+    many_drops(place, 10_001, {})
+    days = {"archive_days": 30, "outbox_days": 30, "rows_days": 30, "drops_days": 30}
+    assert place.sweep(**days) == Swept(drops=10_001, forgotten=10_000)
+    assert len(known(place)) == 1, "the newest stays"
+
+
+def test_what_stays_of_old_drops_takes_less_of_the_disk(place):
+    """SQLite would leave each shortened line alone on the page that it had filled."""
+    many_drops(place, 600, {"headings": "a long heading, " * 200})
+    file = place.root / "state" / "ledger.db"
+    before = size_of(place, file)
+    assert before > 600 * 3_200
+    assert place.sweep(rows_days=30) == Swept(drops=600)
+    assert size_of(place, file) < before / 4
+    assert len(known(place)) == 50
+
+
+def size_of(place: Place, file: Path) -> int:
+    with place.ledger._db.alone() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+    return file.stat().st_size
+
+
+def test_a_whole_drop_stays_while_anybody_needs_it(place):
+    """It goes when nobody has to see to it, no other hangs on it, and a newer one was closed."""
+    days = {"archive_days": 10, "outbox_days": 10, "rows_days": 10, "drops_days": 30}
+    gone, refused = place.drop(50, rows=2), place.drop(49, DropState.REFUSED)
+    parent, asked = place.drop(48, rows=2), place.drop(47, rows=2)
+    first, young = place.drop(46, rows=2), place.drop(29.9, rows=2)
+    child, copied = place.drop(21, rows=2), place.drop(20, rows=2)
+    place.ledger.save(replace(refused, sha256="bad"))
+    place.ledger.save(replace(first, sha256="f00d"))
+    place.ledger.save(replace(child, parent=parent.drop_id))
+    place.ledger.save(replace(copied, sha256="f00d"))
+    place.ledger.request(asked.drop_id, "retry")
+    assert place.sweep(**days).forgotten == 1
+    left = [refused, parent, asked, first, young, child, copied]
+    assert known(place) == {each.drop_id for each in left}
+    assert gone.drop_id not in known(place)
+    assert place.ledger.put_off(refused.seq, reason="seen to", who="asha", at="")
+    assert place.sweep(**days).forgotten == 1
+    assert known(place) == {each.drop_id for each in left[1:]}
+    # A year without a file: the newest stays, since numbers go on from it, and the first with its
+    # bytes.
+    place.clock.advance(400 * 24 * 3600)
+    place.ledger.request(asked.drop_id, "")
+    assert place.sweep(**days).forgotten == 4
+    assert known(place) == {first.drop_id, copied.drop_id}
+
+
+def known(place) -> set[str]:
+    return {each.drop_id for each in place.ledger.recent(50)}
+
+
 def test_zero_days_keep_everything(place):
     drop = place.drop(10_000, rows=3)
     assert place.sweep() == Swept()

@@ -11,6 +11,9 @@ PAGES = ("architecture", "glossary", "state", "testing")
 _QUOTED = re.compile(r"`([A-Za-z_][\w./-]*)`")
 _MODULE = re.compile(r"[\w/]+\.py")
 _OF_THE_CODE = re.compile(r"test_\w+|[A-Z]\w*[a-z]\w*(\.[a-z]\w*)?|[A-Z]+_[A-Z_]+")
+_LOGGED = re.compile(
+    r"log\.(?:info|warning|error|exception|critical)\(\s*(?:#[^\n]*\n\s*)?\"([a-z_.]+)\""
+)
 _DEFINED = re.compile(r"^ *(?:class|def|async def) (\w+)|^ *(\w+)(?:: [^=\n]+)? = ", re.MULTILINE)
 
 
@@ -51,3 +54,14 @@ def test_each_module_class_and_test_that_a_page_names_is_there(
     if page == "architecture":
         assert len(modules) > 20
         assert len(names) > 10
+
+
+def test_each_event_of_the_log_is_in_the_table_of_production() -> None:
+    logged = {
+        event
+        for path in (TREE / "pipeline").rglob("*.py")
+        for event in _LOGGED.findall(path.read_text("utf-8"))
+    }
+    table = (TREE / "docs" / "production.md").read_text("utf-8")
+    assert len(logged) > 50
+    assert sorted(event for event in logged if f"`{event}`" not in table) == []

@@ -1,6 +1,6 @@
 """Remove the rows of old drops, and of the drops all but counts and names.
 
-Which status of which order was accepted stays known.
+Which status of which order was accepted stays known, also when the drop itself goes.
 
 A drop is marked first, then all orders are walked through once, a few thousand lines to a
 transaction: lines are kept by order, so those of one drop lie scattered among all others. At any
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from pipeline.core.model import TIDIED, DropState
 from pipeline.core.summary import tidied
 from pipeline.storage.ledger.drops import Drops
+from pipeline.storage.ledger.queries import NOTHING_TO_DO
 from pipeline.storage.ledger.tables import (
     accepted,
     chunks,
@@ -31,6 +32,7 @@ _LINES_PER_STEP = 5_000
 _DROPS_PER_STEP = 50
 _PAGES_PER_STEP = 2_000
 _DROPS_AT_ONCE = 10_000
+_FORGOTTEN_AT_ONCE = 500
 _INCREMENTAL = 2
 """SQLite's word for a file whose free pages can be given back."""
 
@@ -68,6 +70,33 @@ _KEEP = accepted.insert().from_select(
     .group_by(lines.c.order_id, lines.c.status),
 )
 _DROP_LINES = lines.delete().where(_HERE, _DOOMED)
+
+
+_OTHER = drops.alias("other")
+_FORGETTABLE = (
+    sa.select(drops.c.seq)
+    .join(compacted, compacted.c.drop_seq == drops.c.seq)
+    .where(
+        drops.c.root == sa.bindparam("root"),
+        drops.c.state.in_(_CLOSED),
+        drops.c.request == "",
+        drops.c.finished_at != "",
+        drops.c.finished_at < sa.bindparam("before"),
+        compacted.c.done,
+        NOTHING_TO_DO,
+        # The newest stays: numbers go on from it, and the root is known to have a past.
+        drops.c.closing
+        < sa.select(sa.func.max(_OTHER.c.closing))
+        .where(_OTHER.c.root == sa.bindparam("root"))
+        .scalar_subquery(),
+        ~sa.exists().where(_OTHER.c.parent == drops.c.drop_id),
+        (drops.c.sha256 == "")
+        | ~sa.exists().where(_OTHER.c.sha256 == drops.c.sha256, _OTHER.c.seq > drops.c.seq),
+    )
+    .order_by(drops.c.seq)
+    .limit(_FORGOTTEN_AT_ONCE)
+)
+"""Drops that nobody has to see to, that no other hangs on, and whose rows are given up."""
 
 
 class Compaction(Drops):
@@ -157,6 +186,19 @@ class Compaction(Drops):
                 )
         return len(marked)
 
+    def forget_old(self, *, closed_before: datetime) -> int:
+        """Remove some drops of this root whole that were closed before this moment.
+
+        Returns how many; 0 when there are no more.
+        """
+        wanted = {"root": self.root_id, "before": closed_before.isoformat()}
+        with self._db.write() as connection:
+            some = connection.execute(_FORGETTABLE, wanted).scalars().all()
+            if some:
+                connection.execute(compacted.delete().where(compacted.c.drop_seq.in_(some)))
+                connection.execute(drops.delete().where(drops.c.seq.in_(some)))
+        return len(some)
+
     def shrink(self, *, idle: bool) -> bool:
         """Give free pages of the file back to the disk, a few at a time; True while there are more.
 
@@ -188,21 +230,32 @@ class Compaction(Drops):
 
 
 def _tidy(connection: sa.Connection, numbers: Sequence[int]) -> None:
-    """Leave of these drops' facts what lists and later files need."""
+    """Leave of these drops' facts what lists and later files need.
+
+    SQLite leaves a line that became shorter alone on the page that it had filled: there the lines
+    are taken out and put back beside each other. It has one writer, so nobody misses them.
+    """
     full = (
-        sa.select(drops.c.seq, drops.c.facts, compacted.c.at)
+        sa.select(drops, compacted.c.at)
         .join(compacted, compacted.c.drop_seq == drops.c.seq)
         .where(drops.c.seq.in_(numbers))
+        .order_by(drops.c.seq)
         .with_for_update(of=drops)
     )
-    smaller = [
-        {"k": seq, "f": tidied(facts, at)}
-        for seq, facts, at in connection.execute(full).all()
-        if TIDIED not in facts
-    ]
-    if smaller:
+    smaller = []
+    for row in connection.execute(full).mappings():
+        if TIDIED not in row["facts"]:
+            facts = tidied(row["facts"], row["at"])
+            smaller.append({column.name: row[column] for column in drops.c} | {"facts": facts})
+    if not smaller:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.execute(drops.delete().where(drops.c.seq.in_([e["seq"] for e in smaller])))
+        connection.execute(drops.insert(), smaller)
+    else:
         one = drops.update().where(drops.c.seq == sa.bindparam("k"))
-        connection.execute(one.values(facts=sa.bindparam("f", type_=sa.JSON)), smaller)
+        values = [{"k": each["seq"], "f": each["facts"]} for each in smaller]
+        connection.execute(one.values(facts=sa.bindparam("f", type_=sa.JSON)), values)
 
 
 def _pragma(connection: sa.Connection, name: str) -> int:

@@ -218,7 +218,7 @@ _KEPT = (
         drops.c.drop_id,
         drops.c.finished_at,
     )
-    .join(drops, drops.c.seq == accepted.c.drop_seq)
+    .outerjoin(drops, drops.c.seq == accepted.c.drop_seq)
     .where(accepted.c.drop_seq.not_in(_BUT))
     .order_by(accepted.c.order_id, accepted.c.drop_seq)
 )
@@ -243,10 +243,10 @@ def _standing_of(
         yield OrderHistory(
             order_id=order_id,
             status=status,
-            drop_id=drop_id,
+            drop_id=drop_id or "",
             open=False,
             outcome=Outcome.ACCEPTED,
-            at=stamp(datetime.fromisoformat(closed_at)),
+            at=stamp(datetime.fromisoformat(closed_at)) if closed_at else "",
         )
     for order_id, status, chunk, drop_id, state, outcome, at, code, way, seq in rows:
         yield OrderHistory(

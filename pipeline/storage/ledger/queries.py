@@ -102,6 +102,7 @@ _CAME_AGAIN = (drops.c.state == DropState.REFUSED.value) & (
 )
 """A file that was refused, and came again since: whatever is left to do is there."""
 _TO_DO = (drops.c.to_do > 0) & sa.not_(_CAME_AGAIN) & sa.not_(_WAS_READ_AGAIN)
+NOTHING_TO_DO = sa.not_(_TO_DO)
 _SHOWN = (
     *_COLUMNS,
     sa.case((_WAS_READ_AGAIN | _CAME_AGAIN, 0), else_=drops.c.need).label("need"),
@@ -379,8 +380,8 @@ class Trace:
 
 def _kept(connection: sa.Connection, row: sa.Row[Any]) -> Sighting:
     """Return what stays of a drop whose rows are no longer kept."""
-    drop = connection.execute(drops.select().where(drops.c.seq == row.drop_seq)).one()
-    found = drop_from(drop)
+    drop = connection.execute(drops.select().where(drops.c.seq == row.drop_seq)).first()
+    found = drop_from(drop) if drop else None
     return Sighting(
         drop=found,
         row=0,
@@ -390,7 +391,7 @@ def _kept(connection: sa.Connection, row: sa.Row[Any]) -> Sighting:
         pos=0,
         verdict=None,
         receipts=(),
-        accepted_by=found.finished_at,
+        accepted_by=found.finished_at if found else None,
     )
 
 

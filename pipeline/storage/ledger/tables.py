@@ -172,7 +172,8 @@ signals = sa.Table(
 )
 
 #: What stays of the rows of an old drop: which statuses of which orders were accepted. When is kept
-#: by the drop's own end: a line per order is many lines, so there is nothing in it but numbers.
+#: by the drop's own end: a line per order is many lines, so there is nothing in it but numbers. The
+#: drop may be gone (``retention.drops_days``); the order's line stays.
 accepted = sa.Table(
     "accepted",
     metadata,
