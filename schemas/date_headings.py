@@ -74,6 +74,26 @@ _OTHER = frozenset(
         *("price", "user", "customer", "location", "order", "ordered", "purchase", "approved"),
     }
 )
+#: Words of headings in the scripts that people here write, those that bind them left out.
+_NATIVE = {
+    word: english
+    for english, words in (
+        ("date", "दिनांक तारीख तारिख तिथि தேதி తేదీ ದಿನಾಂಕ তারিখ તારીખ തീയതി ਤਾਰੀਖ ତାରିଖ تاریخ"),
+        ("time", "समय वेळ நேரம் సమయం ಸಮಯ সময় સમય സമയം وقت"),
+        ("delivery", "डिलीवरी डिलिवरी वितरण டெலிவரி డెలివరీ ಡೆಲಿವರಿ ডেলিভারি ડિલિવરી"),
+        ("status", "स्थिति स्टेटस"),
+        ("update", "अपडेट अद्यतन"),
+        ("scan", "स्कैन"),
+        ("last", "अंतिम"),
+        ("pickup", "पिकअप"),
+        ("expected", "अपेक्षित अनुमानित संभावित"),
+        ("order", "ऑर्डर"),
+        ("", "की का के और"),
+    )
+    for word in words.split()
+}
+_BETWEEN = re.compile(r"[\s/|(),:-]+")
+
 ALWAYS = frozenset(Milestone)
 
 
@@ -117,7 +137,7 @@ def brings_up_to_date(heading: str, aliases: Collection[str]) -> bool:
 
 def event_meant(heading: str) -> TimeNearness | None:
     """Return which event a heading that no profile knows has the time of, None if of none."""
-    words = _WORD.findall(_spaced(heading).casefold())
+    words = _in_english(_WORD.findall(_spaced(heading).casefold()), heading)
     said = frozenset(words)
     ends = said & _DELIVERED
     if said & _AHEAD or (said & _OTHER and "delivered" not in said):
@@ -136,6 +156,15 @@ def event_meant(heading: str) -> TimeNearness | None:
 def concerned(nearness: TimeNearness) -> frozenset[Milestone]:
     """Return the milestones for which such a time counts."""
     return frozenset(FINALS) if nearness is TimeNearness.END else ALWAYS
+
+
+def _in_english(words: list[str], heading: str) -> list[str]:
+    """Return the words of a heading with those of other scripts; none if one is not known."""
+    others = [each for each in _BETWEEN.split(heading) if each and not each.isascii()]
+    if not any(each in _NATIVE for each in others):
+        return words
+    known = all(each in _NATIVE for each in others)
+    return [*words, *(_NATIVE[each] for each in others if _NATIVE[each])] if known else []
 
 
 def _spaced(heading: str) -> str:

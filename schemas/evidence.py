@@ -6,7 +6,7 @@ one look: a cell decides, and only words that are plain anywhere count.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 
 from msgspec import Struct
@@ -35,14 +35,15 @@ _RETURN = frozenset(
     {"return", "returns", "returned", "reverse", "reversed", "rev", "rvp", "dto", "crn", "rtn"}
 )
 _FORWARD = frozenset({"forward", "fwd"})
-_BACK = _RTO | _RETURN
+_BACKWARD = frozenset({"backward", "backwards"})
+_BACK = _RTO | _RETURN | _BACKWARD
 _NOT = _several("no non not without excl excluding excluded except never please kindly")
 
 #: Words that may stand beside a direction in a cell without changing it.
 _FILLERS = _several(
-    "air aggregator awb b2b b2c by cod courier customer d2c delivery drop express flow initiated "
-    "journey leg logistics mode mps order orders package parcel pick pickup pickups ppd prepaid qc "
-    "sale sales seller service shipment shipments standard surface trip type up"
+    "air aggregator awb b2b b2c bag by cod consignment courier customer d2c delivery drop express "
+    "flow initiated journey leg logistics mode mps order orders package parcel pick pickup pickups "
+    "ppd prepaid qc sale sales seller service shipment shipments standard surface trip type up"
 )
 _TO_SELLER = re.compile(
     r"\b(return|returned|returning|back) to (the )?"
@@ -55,9 +56,14 @@ _NATIVE = tuple(
     (re.compile(rf"(?:{'|'.join(fold(each) for each in words.split())})[^\s,()]*"), f" {english} ")
     for english, words in (
         ("rto", "आरटीओ आर\\s?टी\\s?ओ ஆர்டிஓ ஆர்\\s?டி\\s?ஓ ఆర్టీఓ ಆರ್ಟಿಒ আরটিও આરટીઓ ആർടിഒ"),
+        ("rto", "ਆਰਟੀਓ ଆରଟିଓ آر\\s?ٹی\\s?او"),
         ("return", "रिटर्न वापसी वापस ரிட்டர்ன் திரும்ப రిటర్న్ ರಿಟರ್ನ್ রিটার্ন ফেরত રિટર્ન પરત റിട്ടേൺ"),
-        ("reverse", "रिवर्स ரிவர்ஸ் రివర్స్ ರಿವರ್ಸ್ রিভার্স રિવર્સ റിവേഴ്സ്"),
+        ("return", "परत ਵਾਪਸ ਰਿਟਰਨ ଫେରସ୍ତ ଫେରତ ରିଟର୍ଣ୍ଣ ରିଟର୍ନ واپس ریٹرن"),
+        ("reverse", "रिवर्स ரிவர்ஸ் రివర్స్ ರಿವರ್ಸ್ রিভার্স રિવર્સ റിവേഴ്സ് ਰਿਵਰਸ ରିଭର୍ସ ریورس"),
         ("forward", "फॉरवर्ड फ़ॉरवर्ड फारवर्ड ஃபார்வர்ட் பார்வர்ட் ఫార్వర్డ్ ಫಾರ್ವರ್ಡ್ ফরোয়ার্ড ફોરવર્ડ"),
+        ("forward", "ਫਾਰਵਰਡ ଫରୱାର୍ଡ فارورڈ"),
+        ("yes", "✔ ✓ ☑ ✅"),
+        ("no", "✗ ✘ ❌ ✖"),
     )
 )
 
@@ -104,6 +110,12 @@ _OF_WAYS = _SURE | {"flow", "journey", "leg", "movement", "trip"}
 #: way back R is, reverse or RTO, nothing tells.
 LETTERS: Mapping[str, Direction] = {"f": Direction.FORWARD, "r": Direction.BACK}
 
+#: Short for a return beside words for directions or sales only: RET may be retail as well.
+SHORT: Mapping[str, Direction] = {"ret": Direction.RETURN}
+
+DAMAGED = "\ufffd"
+"""Stands for a byte that was no text."""
+
 _FEW, _SHORT = 12, 24
 
 #: Subjects of a heading that make "RTO" or "return" in it a matter of place, price or rules.
@@ -144,6 +156,10 @@ _FAILURES = _several(
     "rto wrong incorrect incomplete closed reschedule rescheduled reattempt failed delay delayed "
     "denied rejected unserviceable inaccessible lost damaged"
 )
+
+
+#: A box that is ticked, or a no.
+_MARK = "x"
 
 
 class Asks(Enum):
@@ -199,6 +215,15 @@ def look_of(heading: str) -> Look | None:
 
 def claim_of(cell: str, look: Look) -> Direction | None:
     """Return the direction that a cell says, None if it says nothing about it."""
+    if DAMAGED in cell:
+        sound = _claimed(cell.replace(DAMAGED, ""), look)
+        return None if sound is None else Direction.UNREADABLE
+    if fold(cell) == _MARK and look.asks in {Asks.YES, Asks.NO}:
+        return Direction.UNREADABLE
+    return _claimed(cell, look)
+
+
+def _claimed(cell: str, look: Look) -> Direction | None:
     folded = _in_english(fold(cell)).strip()
     if is_absent(folded) or not _WORD.search(folded):
         return None
@@ -220,6 +245,13 @@ def claim_of(cell: str, look: Look) -> Direction | None:
     if look.asks is Asks.FILLED:
         return Direction.MAYBE_RTO if look.way is Direction.RTO else Direction.MAYBE_RETURN
     return None
+
+
+def are_short(folded: Collection[str]) -> bool:
+    """Tell whether folded cells of a column use the short words (``SHORT``) for directions."""
+    return bool({*SHORT} & {*folded}) and all(
+        each in SHORT or each in _FILLERS or direction_of(each) is not None for each in folded
+    )
 
 
 def is_of_returns(headings: Iterable[str]) -> bool:
@@ -264,6 +296,18 @@ def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:
     ruling = table.rule(cell)
     known = {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE, StatusVerdict.AMBIGUOUS}
     return ruling.verdict in known and ruling.doubt is not Doubt.NUMBER
+
+
+def hides_status(cell: str, table: StatusTable) -> bool:
+    """Tell whether a cell of a status column is damaged and may have been a status: not a text."""
+    if DAMAGED not in cell:
+        return False
+    return len(cell.split()) < _FEW_WORDS or gives_status(
+        cell.replace(DAMAGED, ""), table, numbers=False
+    )
+
+
+_FEW_WORDS = 3
 
 
 def is_open(cell: str, look: Look) -> bool:
@@ -335,6 +379,19 @@ _FATES = frozenset({"cancelled", "canceled", "lost", "undelivered"})
 _DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
 
 
+def note_on_all(line: str) -> bool:
+    """Tell whether a line says of all rows above it where they went: These are RTO shipments."""
+    said = _ON_ALL.search(_in_english(fold(line)))
+    words = said[1].split()[:_FEW_WORDS] if said else []
+    return bool(words) and not {*words} & _HARMLESS and fate_named(" ".join(words)) is not None
+
+
+_ON_ALL = re.compile(
+    r"\b(?:above|all|these|this (?:file|list|report|sheet))\b.{0,60}?\b(?:are|is|were|was) "
+    r"(?:all |only |of |for |marked |as )*(.+)"
+)
+
+
 def _plain(folded: str) -> str:
     """Return a text in which every way back to the seller is called so in one word."""
     return _SPELLED.sub(lambda found: found[0].replace(" ", ""), _TO_SELLER.sub("rto", folded))
@@ -360,10 +417,11 @@ def _said(words: frozenset[str]) -> Direction | None:
             (Direction.FORWARD, _FORWARD),
             (Direction.RETURN, _RETURN),
             (Direction.RTO, _RTO),
+            (Direction.BACK, _BACKWARD),
         )
         if words & named
     ]
-    if ways == [Direction.RETURN, Direction.RTO]:
+    if len(ways) > 1 and Direction.FORWARD not in ways:
         return Direction.BACK
     return ways[0] if len(ways) == 1 else None
 

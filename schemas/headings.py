@@ -167,7 +167,7 @@ _FOOTER = re.compile(
     rf"""(?:
       (?:grand|sub|net|overall)?[\s-]*totals?(?![\w-]).*
     | (?:total|no\.?\ of|number\ of|count\ of|sum\ of)\s+{_COUNTED}\b.*
-    | (?:(?:row|record|order|shipment|item|line)s?)?\s*count\s*(?:[:=-].*)?
+    | (?:[a-z]+\s+){{0,3}}count\s*(?:[:=-].*)?
     | {_COUNTED}\s*(?:[:=]|\s-)\s*\d+
     | \(?\s*\d+\s+{_COUNTED}(?:\s+(?:affected|selected|returned|exported|found|fetched|in\ set)
         (?:\s*\(.*\))?)?\s*\)?\.?

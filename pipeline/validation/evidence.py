@@ -23,18 +23,22 @@ from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.evidence import (
     LETTERS,
+    SHORT,
     Asks,
     AsksStatus,
     Look,
+    are_short,
     asks_status,
     claim_of,
     direction_of,
     fate_named,
     gives_status,
+    hides_status,
     is_open,
     is_title,
     look_of,
     may_be_directions,
+    note_on_all,
     speaks_against,
     way_named,
 )
@@ -48,6 +52,7 @@ NAMES = frozenset({_FILE_NAME, _FOLDER_NAME})
 """How messages name a claim that such a name makes; it holds only where nothing else speaks."""
 
 _TITLE = "the title above its rows"
+_NOTE = "the note below its rows"
 _COLUMN = "the column "
 _SEEN = 256
 _NEARLY_ALL = 0.8
@@ -120,9 +125,7 @@ class Evidence:
             directed |= _is_of_directions(block.cells[at], look, claims)
             if claims is not None:
                 said[self._column(at)] = claims
-        titles = self._titles(block)
-        if titles is not None:
-            said[_TITLE] = titles
+        said |= self._lines_around(block)
         if not directed:
             said |= {name: pa.repeat(words, len(block)) for name, words in self._named.items()}
         others = {}
@@ -176,21 +179,26 @@ class Evidence:
                 found.append((at, look))
         return found
 
-    def _titles(self, block: Block) -> pa.Array | None:
-        """Return for each row the title that it stands under, None without any in the block."""
-        changes = list(self._changes(block))
-        if not changes:
-            return pa.repeat(self._title, len(block)) if self._title else None
-        titles = [self._title]
-        index = np.zeros(len(block), dtype=np.int64)
-        for at, title in changes:
-            index[at:] = len(titles)
-            titles.append(title)
+    def _lines_around(self, block: Block) -> dict[str, pa.Array]:
+        """Return for each row the title that it stands under, and the note below it, if any."""
+        titles, notes = [self._title], [""]
+        of_title, of_note = np.zeros((2, len(block)), dtype=np.int64)
+        for at, line in self._alone(block):
+            if self._way_titled(line) and note_on_all(line):
+                of_note[:at] = len(notes)
+                notes.append(line)
+            else:
+                of_title[at:] = len(titles)
+                titles.append(self._way_titled(line))
         self._title = titles[-1]
-        return pa.array(titles, pa.string()).take(pa.array(index))
+        found = {}
+        for source, lines, index in ((_TITLE, titles, of_title), (_NOTE, notes, of_note)):
+            if any(lines):
+                found[source] = pa.array(lines, pa.string()).take(pa.array(index))
+        return found
 
-    def _changes(self, block: Block) -> list[tuple[int, str]]:
-        """Return the rows in which one cell stands alone, or few words: titles between tables.
+    def _alone(self, block: Block) -> list[tuple[int, str]]:
+        """Return the rows in which one cell stands alone, or few words: titles, and notes.
 
         In the column of the statuses only one that names a way: else it is a row without an id.
         """
@@ -199,14 +207,15 @@ class Evidence:
         found = []
         for at in np.flatnonzero(_empty(block.cells[of_ids]) | _empty(block.cells[of_statuses])):
             filled = [text for cells in block.cells if (text := cells[at].as_py().strip())]
-            title = self._way_titled(" ".join(filled))
+            line = " ".join(filled)
+            title = self._way_titled(line)
             has_status = bool(block.cells[of_statuses][at].as_py().strip())
             if len(filled) == 1 and not filled[0].isdigit():
                 alone = bool(title) or not has_status
             else:
                 alone = bool(title) and not has_status and is_title(filled)
             if alone:
-                found.append((int(at), title))
+                found.append((int(at), line))
         return found
 
     def _way_titled(self, title: str) -> str:
@@ -299,9 +308,11 @@ def _with_errors(
 
 
 def _letters(look: Look, words: Sequence[str]) -> Mapping[str, Direction]:
-    """Return what F and R mean in a column: where both are there, or nothing else is."""
-    folded = {fold(cell) for cell in words}
-    alone = look.letters and not {cell for cell in folded if not is_absent(cell)} - {*LETTERS}
+    """Return what F and R mean in a column, where both are there or nothing else is; and RET."""
+    folded = {cell for cell in map(fold, words) if not is_absent(cell)}
+    if look.asks is Asks.WORDS and are_short(folded):
+        return SHORT
+    alone = look.letters and not folded - {*LETTERS}
     if look.both or (alone and "r" in folded) or ({*LETTERS} <= folded and look.sure):
         return LETTERS
     return {}
@@ -340,6 +351,7 @@ def _other_statuses(cells: pa.Array, asks: AsksStatus, table: StatusTable) -> pa
     known = [
         cell.strip()
         if gives_status(cell, table, numbers=asks is AsksStatus.ANY)
+        or hides_status(cell, table)
         or (named and len(cell) < _SEEN and any(speaks_against(cell, each) for each in Milestone))
         else ""
         for cell in words

@@ -9,6 +9,7 @@ from pipeline.validation.columns import columns_of, data_header, fits, order_id_
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
 from pipeline.validation.profile_by_name import Choice, decided, read_as_notice, unknown
 from schemas.courier import GENERIC, Profile
+from schemas.evidence import direction_of
 from schemas.folding import fold, fold_header
 from schemas.headings import divides_a_heading, names_number, trimmed, words_of
 from schemas.statuses import NOTHING, UNCLEAR
@@ -149,13 +150,18 @@ class LaterHeaders:
         words = {at: cell.strip() for at, cell in enumerate(cells) if cell.strip()}
         if not words or any(at in words for at in self.ids):
             return False
-        if any(looks_like_data(cell) or fold(cell) in self._statuses for cell in words.values()):
+        if any(map(self._is_data, words.values())):
             return False
         in_status = any(at in words for at in self.statuses)
         alone = [at for at in words if not self._heading(at)]
         if in_status and (alone or any(map(divides_a_heading, words.values()))):
             return True
         return len(words) > 1 and bool(alone)
+
+    def _is_data(self, cell: str) -> bool:
+        """Tell whether a cell is data; RTO is a status, and a heading beside Forward."""
+        is_status = fold(cell) in self._statuses and direction_of(fold(cell)) is None
+        return is_status or looks_like_data(cell)
 
     def _heading(self, at: int) -> str:
         return self._folded[at] if at < len(self._folded) else ""

@@ -14,7 +14,7 @@ from pipeline.validation.columns import ColumnMap
 from pipeline.validation.evidence import NAMES, cell_said, direction_said
 from schemas.courier import Profile
 from schemas.display import quoted
-from schemas.evidence import speaks_against
+from schemas.evidence import DAMAGED, speaks_against
 from schemas.folding import fold
 from schemas.parcels import AWB_SHAPE, DAY
 from schemas.statuses import Direction, Doubt, Ruling, StatusCase, StatusVerdict, agrees
@@ -205,7 +205,9 @@ def _differ(ruling: Ruling, other: Ruling, words: str) -> bool:
     if ruling.verdict not in {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE}:
         return False
     if other.verdict is StatusVerdict.UNKNOWN:
-        return ruling.verdict is StatusVerdict.MILESTONE and speaks_against(words, ruling.milestone)
+        return ruling.verdict is StatusVerdict.MILESTONE and (
+            DAMAGED in words or speaks_against(words, ruling.milestone)
+        )
     if other.verdict is StatusVerdict.AMBIGUOUS:
         return ruling.verdict is StatusVerdict.MILESTONE
     return (

@@ -327,6 +327,7 @@ HEADED_TWICE = (
     "Order ID,Status,Status\n,Previous,Current\nA1,Picked Up,Delivered\n",
     "Order ID,Status,Remarks\n,Old Status,\nA1,Delivered,\n",
     "Order ID,Status,Dates,,\n,,Pickup,Delivery,Promised\nA1,Delivered,,,\n",
+    "Order ID,Status,,Remarks\n,Forward,RTO,\nA1,Delivered,,\n",
 )
 
 

@@ -27,6 +27,21 @@ def column(heading: str, cells: Sequence[str], ends: str, *, status: str = "Deli
 
 for name in ("Type", "Type of Shipment"):
     column(name, ("Forward", "R T O", "R.T.O."), "shh")
+column("Flow", ("Backward", "Forward"), "hs")
+column("Type", ("RET", "FWD", "RET"), "hsh")
+column("Type", ("WHS", "RET", "RET"), "sss")  # retail and wholesale
+column("Bag Type", ("RTO Bag", "FWD Bag"), "hs")
+column("RTO", ("✔", "✗"), "hs")
+column("RTO", ("X", ""), "hs")
+column("Delivered", ("✗", "✓"), "hs")
+for damaged in ("R\ufffdTO", "RTO\ufffd"):
+    column("Type", (damaged, "Forward", "RTO"), "hsh")
+column("Is RTO", ("Ye\ufffds", "No"), "hs")
+column("Stage", ("Und\ufffdelivered", "Delivered"), "hs")
+column("Stage", ("Un\ufffdelivered", "Left with Jos\ufffd at door"), "hs")
+column("Product", ("Caf\ufffd", "Mug"), "ss")
+column("ਦਿਸ਼ਾ", ("ਵਾਪਸੀ", "ਫਾਰਵਰਡ"), "hs")
+column("سمت", ("واپسی", "فارورڈ"), "hs")
 column("Flow", ("Forward", "RTO-P", "RVP-C"), "shh")
 column("Type", ("RTN", "Sales Return", "SALE"), "hhs")
 column("Leg", ("R", ""), "hs")
@@ -84,6 +99,17 @@ lines("a section in two cells", f"{TITLES}\nA0\nSection,RTO,,\nA1\nB2", "shhs")
 lines("a section in Hindi", f"{TITLES}\nA0\nरिवर्स पिकअप,,,\nA1\nफॉरवर्ड,,,\nA2", "shhhs")
 lines("a section in Tamil", f"{TITLES}\nA0\nதிரும்பப் பெறுதல்,,,\nA1", "shh")
 lines("a section of lost ones", f"{TITLES}\nA0\nLost shipments,,,\nA1\nB2", "shhs")
+for note, ends in (
+    ("Note: the above shipments are RTO", "hh"),
+    ("All shipments in this file are reverse pickups", "hhh"),
+    ("These orders were cancelled,,,", "hhh"),
+    ("ऊपर के सभी RTO हैं", "ssh"),  # the words around are not read
+    ("All returns are accepted within 7 days", "ssh"),
+    ("Note: the above are subject to our return policy", "ss"),
+    ("Total RTO are 0", "ss"),
+):
+    lines(f"below: {note}", f"{TITLES}\nA0\nA1\n{note}", ends)
+lines("a note, and rows below", f"{TITLES}\nA0\nThe above are all RTO,,,\nA1", "hhs")
 
 
 @pytest.fixture(scope="module")

@@ -373,6 +373,7 @@ TIMES = (
     *("delivery_date", "Actual_Delivery_Date", "delivered_ts", "LastUpdate", "timestamp"),
     *("Last Status Time", "Date", "POD Date", "Completed At", "Tracking Date"),
     *("order_delivered_customer_date", "shipping date (DateOrders)", "deliveredAt", "Updated"),
+    *("दिनांक", "डिलीवरी की तारीख", "स्थिति समय", "Delivery दिनांक", "தேதி", "তারিখ"),
 )
 
 
@@ -397,6 +398,9 @@ def test_dates_of_other_things_hold_no_delivery(root: Root) -> None:
         "Date of Birth": "1990-01-01",
         "Delivery Slot Date": "2027-01-01",
         "Delivery Date": "tomorrow",
+        "जन्म तारीख": "1990-01-01",
+        "अपेक्षित डिलीवरी तारीख": "2027-01-01",
+        "ऑर्डर दिनांक": "2025-01-01",
     }
     for at, (heading, cell) in enumerate(others.items()):
         rows = [(f"A{at}", "Delivered", cell)]

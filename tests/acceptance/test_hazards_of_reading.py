@@ -179,6 +179,7 @@ FOOTERS = (
     *("End of file", "EOF", "#EOF", "*** End of Report ***", "Count,3 shipments,,", "3"),
     *("Report generated on 28-11-2026 by ops,,,", "Page 1 of 1", "Record Count: 3"),
     *("Rows: 3", "Records Count : 3", "*****", "-----", "-- end --", "***END***", "Source: WMS"),
+    *("RTO count,0", "Delivered Order Count: 3"),
     *("Last updated: 28-11-2026", "Checked By,,,", "Authorised Signatory,,,", "Regards,,,"),
 )
 

@@ -218,6 +218,25 @@ def test_hidden_rows_are_sent_and_told(root: Root, api: SandboxHandle) -> None:
     assert "(3, 5)" in told["message"]
 
 
+def test_a_merged_cell_is_that_of_all_its_rows_but_for_ids_and_statuses(root: Root) -> None:
+    def write(_: Any, sheet: Any) -> None:
+        sheet.write_row(2, 1, ["Order ID", "Status", "Type", "Is RTO", "City"])
+        for row in range(3, 9):
+            sheet.write_row(row, 1, [f"A{row}", "Delivered" if row < 8 else ""])
+        sheet.merge_range(3, 3, 4, 3, "RTO")
+        sheet.merge_range(5, 4, 6, 4, "Yes")
+        sheet.merge_range(7, 2, 8, 2, "Delivered")
+        sheet.merge_range(3, 5, 40, 5, "Pune")
+
+    root.drop("merged.xlsx", made(write))
+    root.configure(manifest__max_reject_ratio=1)
+    assert root.once().code == 3
+    lines = root.of("merged").lines()
+    codes = [line["codes"] for line in lines]
+    assert codes == ["STATUS_AMBIGUOUS:status"] * 4 + ["", "STATUS_MISSING:status"]
+    assert '"Type" ("RTO")' in lines[1]["message"]
+
+
 def tabs(**rows: Sequence[str]) -> bytes:
     """A workbook with a tab of delivered orders for each keyword, "_" standing for a space."""
     out = io.BytesIO()

@@ -24,7 +24,8 @@ HEADERS = {
     Role.AWB: "AWB|AWB No|AWB_NO|AWB Number|AWB Code|Waybill|Waybill No|Tracking Number|"
     "Tracking No|LRN|Master Waybill|RTO AWB|RTO WayBill|ref_awb",
     Role.STATUS: "Status|Current Status|Shipment Status|Tracking Status|Delivery Status|"
-    "Shipping Package Status Code|Shipping Courier Status|Shipping Tracking Status|orderStatus",
+    "Shipping Package Status Code|Shipping Courier Status|Shipping Tracking Status|orderStatus|"
+    "Courier Status|AWB Status|Latest Status",
     Role.STATUS_TYPE: "Status Type",
     Role.REASON_CODE: "reason_code|Reason Code|NSLCode|Latest NDR Reason|RTO Reason|Return Reason|"
     "Delayed Reason",

@@ -1,12 +1,14 @@
 """Workbook (XLSX, XLSB, XLS, ODS) → manifest: every visible sheet that has the header."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice, repeat
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct, field
 from msgspec.structs import replace
 from python_calamine import (
@@ -138,6 +140,11 @@ class _Opened(Struct, kw_only=True):
             index=len(self.tables),
             notes=self.notes.sheet(index),
             shown=partial(self.notes.shown, index),
+            merged=[
+                (column, first + 1, last + 1)
+                for (first, column), (last, _) in sheet.merged_cell_ranges or ()
+                if found.number <= first < last
+            ],
         )
         self.tables.append(source.as_sheet(info.name, title_above(head, found)))
         self.notices.extend(source.hidden_rows())
@@ -184,6 +191,11 @@ class _Budget(Struct, frozen=True, kw_only=True):
 
 
 class _SheetBlocks(Struct, frozen=True, kw_only=True):
+    """Read a sheet's rows. ``merged``: cells of several rows, as column, first and last record.
+
+    ``tops``: what stands in those of them that began before.
+    """
+
     sheet: CalamineSheet
     file: str
     heading: Heading
@@ -191,7 +203,9 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
     index: int
     notes: SheetNotes
     shown: Callable[[int], ShownNumbers]
+    merged: Sequence[tuple[int, int, int]]
     known: dict[int, ShownNumbers] = field(default_factory=dict)
+    tops: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
 
     @property
     def origin(self) -> int:
@@ -262,6 +276,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
             return None
         columns = [joined(pieces) for pieces in zip(*parts, strict=True)]
         columns = self.notes.put_into(columns, start, origin=self.origin)
+        columns = self._with_merged(columns, start)
         facts: dict[int, RowFacts] = {}
         for at in self.heading.later.may_be_ids if self.heading.later else ():
             columns[at] = self._as_shown(at, columns[at], start, facts)
@@ -271,6 +286,48 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
             kinds={at: kinds for at, (_, kinds) in enumerate(columns) if kinds is not None},
             facts=facts,
         )
+
+    def _with_merged(self, columns: list[Column], start: int) -> list[Column]:
+        """Return the columns with merged cells in all of their rows that hold something.
+
+        Ids and statuses are never filled down: they say what is sent.
+        """
+        later, end = self.heading.later, start + len(columns[0][0])
+        if not self.merged or later is None:
+            return columns
+        kept = {*later.may_be_ids, *later.statuses}
+        some = np.zeros(end - start, dtype=np.bool_)
+        for cells, _ in columns:
+            some |= pc.greater(pc.binary_length(cells), 0).to_numpy(zero_copy_only=False)
+        filled = np.flatnonzero(some) + start
+        for at in {*range(len(columns))} - kept:
+            here = [
+                (first, last)
+                for column, first, last in self.merged
+                if column - self.origin == at and first < end and last >= start
+            ]
+            if here:
+                columns[at] = self._filled_down(at, columns[at], here, filled, start)
+        return columns
+
+    def _filled_down(
+        self,
+        at: int,
+        column: Column,
+        ranges: Sequence[tuple[int, int]],
+        filled: npt.NDArray[np.int64],
+        start: int,
+    ) -> Column:
+        texts, kinds = column[0].to_pylist(), column[1]
+        marks = np.zeros(len(texts), np.int8) if kinds is None else kinds.copy()
+        for first, last in ranges:
+            if first >= start:
+                self.tops[at, first] = texts[first - start], marks[first - start]
+            top, kind = self.tops.get((at, first), ("", 0))
+            for row in filled[(filled > first) & (filled <= last)].tolist():
+                if not texts[row - start]:
+                    texts[row - start], marks[row - start] = top, kind
+        return pa.array(texts, pa.string()), marks if marks.any() else None
 
     def _as_shown(self, at: int, column: Column, start: int, facts: dict[int, RowFacts]) -> Column:
         """Return a column of ids with those numbers as text that the file has the shown text of.

@@ -99,9 +99,9 @@ def _rows(mutant: Mutant, data: bytes) -> Iterator[tuple[tuple[str, int], set[st
                 yield (sheet.title, number), _texts(row)
         return
     codec = "utf-8-sig" if mutant.encoding == "utf-8" else "utf-16"
-    text = data.decode(codec, "replace").removeprefix("\ufeff")
-    if mutant.first:
-        text = text.removeprefix(mutant.first)
+    text = data.decode(codec, "replace")
+    # Behind a second mark it is a row like any other, for a spreadsheet too.
+    text = text.removeprefix(mutant.first).removeprefix("\ufeff")
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=mutant.delimiter, skipinitialspace=mutant.space
     )

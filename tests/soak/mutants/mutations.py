@@ -629,7 +629,12 @@ def _another_id_beside_it(mutant: Mutant) -> bool | None:
     heading = rng.choice(
         ("Shipment ID", "Reference No", "Ref No") if ours else ("Order No", "Sale Order No")
     )
-    of_ids = ["ids_that_a_spreadsheet_rounded", "nothing_for_an_id", "an_error_in_an_id"]
+    of_ids = [
+        "ids_that_a_spreadsheet_rounded",
+        "ids_that_a_format_makes",
+        "nothing_for_an_id",
+        "an_error_in_an_id",
+    ]
     if {*mutant.done} & {*of_ids}:
         return False
     # Those would be in a column that is no id any more.
@@ -705,6 +710,10 @@ def _taken_back_later(mutant: Mutant) -> bool | None:
     still = mutant.day.some(NOTHING)
     if at is None or not found or not still or not _may_have_two_rows_of_an_order(mutant):
         return False
+    if "two_headings_swapped" in mutant.done:
+        return False
+    # Nothing tells which scan was the last where the time's heading is another column's.
+    mutant.done.append("two_headings_swapped")
     heading = next(
         h for h in mutant.day.own if h in {"Status Date", "Last Updated At", "Event Time"}
     )
