@@ -43,6 +43,10 @@ _Popen = subprocess.Popen
 _TASKS = Path("/proc/self/task")
 _LONGEST = 1 << 18
 _OURS = ("SHIPDROP_", "PYTEST_")
+_READ_LATER = {
+    *("PYTHONPATH", "COLUMNS", "NO_COLOR", "TERM"),
+    *("HTTP_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "TARGET"),
+}
 """Variables that differ between commands and that no interpreter or library reads as it starts."""
 
 _PREFIX = re.compile(
@@ -305,7 +309,7 @@ def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in env.items()
-        if not name.startswith(_OURS) and name not in {"PYTHONPATH", "COLUMNS", "NO_COLOR", "TERM"}
+        if not name.startswith(_OURS) and name not in _READ_LATER
     }
 
 

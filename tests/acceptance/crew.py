@@ -8,9 +8,17 @@ from typing import Any
 import psycopg
 
 from tests.acceptance.harness import PATIENCE, Root, Running, rooted, until
+from tests.forked import code_forked
 
 STALE = 4.0
 """Seconds after which a silent worker is given up here; 12 by default."""
+
+
+BEGIN = """
+import runpy, sys
+sys.argv[0] = "pipeline"
+runpy.run_module("pipeline", run_name="__main__", alter_sys=True)
+"""
 
 
 class Crew:
@@ -41,6 +49,19 @@ class Crew:
         made = [(root or self.root).start("worker", "--log-format", "json") for _ in range(count)]
         for each in made:
             until(lambda each=each: _joined(each), what="a worker that joined")
+        return made
+
+    def start_after(self, code: str) -> Running:
+        """Start a worker that runs some code before it begins; returns when it has joined."""
+        out, err = self.root.path / ".out-after", self.root.path / ".err-after"
+        words = ["worker", "--log-format", "json"]
+        env = self.root.environment()
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            files = {"out": stdout.fileno(), "err": stderr.fileno()}
+            process = code_forked(code + BEGIN, words, env=env, cwd=self.root.path, **files)
+        made = Running(process, out, err)
+        self.root.started.append(made)
+        until(lambda: _joined(made), what="a worker that joined")
         return made
 
     def kill(self, worker: Running) -> None:

@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from tests.acceptance.crew import Crew, crew_on, name_of
 from tests.acceptance.drops_compared import histories
-from tests.acceptance.harness import REPOSITORY, Running, orders, sheet, until
+from tests.acceptance.harness import Running, orders, sheet, until
 from tests.postgres import PrivatePostgres, missing, private_postgres
 
 ROWS = 2400
@@ -118,9 +117,9 @@ def test_a_frozen_worker_is_taken_over_and_does_no_harm_when_it_wakes(
 
 FREEZES_BEFORE_A_CALL = """
 import os, signal
-from pipeline.service import sending
+from pipeline.service import api_access
 
-asks, left = sending.PresentApi._still_here, [12]
+asks, left = api_access.PresentApi._still_here, [12]
 
 def asks_and_freezes(api):
     asks(api)
@@ -128,18 +127,16 @@ def asks_and_freezes(api):
     if not left[0]:
         os.kill(os.getpid(), signal.SIGSTOP)
 
-sending.PresentApi._still_here = asks_and_freezes
+api_access.PresentApi._still_here = asks_and_freezes
 """
-"""Run at the start of a worker: it freezes between its last question and its twelfth call."""
+"""Run before a worker: it freezes between its last question and its twelfth call."""
 
 
 def test_calls_that_were_about_to_leave_a_frozen_worker_are_all_that_comes_twice(
-    crew: Crew, api: SandboxHandle, tmp_path: Path
+    crew: Crew, api: SandboxHandle
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text(FREEZES_BEFORE_A_CALL)
     crew.start(1)
-    path = f"PYTHONPATH={tmp_path}:{REPOSITORY}"
-    (frozen,) = crew.start(1, root=replace(crew.root, prefix=("env", path)))
+    frozen = crew.start_after(FREEZES_BEFORE_A_CALL)
     crew.root.drop("big.csv", orders(ROWS))
     until(lambda: is_stopped(frozen), what="the frozen one")
     crew.closed(1)
