@@ -197,7 +197,7 @@ def look_of(heading: str) -> Look | None:
     if "rev" in words and words <= {"rev"} | _COUNTS:  # a revision
         return None
     if back or words & _FORWARD:
-        way = _way(words)
+        way = _said(words - _FORWARD) or Direction.FORWARD
         subjects = words - back - _FORWARD - {"is", "flag", "identifier", "indicator", "to"}
         if back and subjects & _FILLED and "flag" not in words:
             return Look(asks=Asks.FILLED, way=way)
@@ -424,10 +424,6 @@ def _said(words: frozenset[str]) -> Direction | None:
     if len(ways) > 1 and Direction.FORWARD not in ways:
         return Direction.BACK
     return ways[0] if len(ways) == 1 else None
-
-
-def _way(words: frozenset[str]) -> Direction:
-    return _said(words - _FORWARD) or Direction.FORWARD
 
 
 def _words(folded: str) -> frozenset[str]:

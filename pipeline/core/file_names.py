@@ -189,13 +189,9 @@ def _as_windows(char: str) -> str:
         return chr(byte)
 
 
-def _is_control(char: str) -> bool:
-    return unicodedata.category(char) == "Cc"
-
-
 def _unwritable(char: str) -> bool:
     lone_surrogate = "\ud800" <= char <= "\udc7f" or "\udd00" <= char <= "\udfff"
-    return char == "/" or lone_surrogate or _is_control(char)
+    return char == "/" or lone_surrogate or (unicodedata.category(char) == "Cc")
 
 
 def _cut(text: str, limit: int) -> str:

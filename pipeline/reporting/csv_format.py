@@ -43,7 +43,7 @@ def csv_cells(column: Any) -> pa.Array:
 
     Takes an Arrow array or chunked array: text is guarded and quoted, numbers stay numbers.
     """
-    text = _flat(column)
+    text = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if not (pa.types.is_string(text.type) or pa.types.is_large_string(text.type)):
         return pc.fill_null(text.cast(_TEXT), "")
     text = text.cast(_TEXT)
@@ -85,7 +85,3 @@ def csv_pieces(columns: Sequence[Any], ends: Sequence[int]) -> list[bytes]:
     _, ends_at, data = lines.buffers()
     stops = np.frombuffer(ends_at, np.int64)[[0, *ends]].tolist()
     return [bytes(data[start:stop].to_pybytes()) for start, stop in pairwise(stops)]
-
-
-def _flat(column: Any) -> Any:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

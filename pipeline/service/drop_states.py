@@ -151,10 +151,6 @@ class Dependencies:
         """List those that wait for a drop, sorted."""
         return tuple(sorted(self._awaited_by.get(drop_id, ())))
 
-    def waits_for(self, drop_id: str) -> tuple[str, ...]:
-        """List what a drop waits for, sorted; nothing when it does not wait."""
-        return tuple(sorted(self._waits_for.get(drop_id, ())))
-
     def wait(self, drop_id: str, others: Iterable[str]) -> None:
         """Let a drop wait for these, and for no others any more; with none it does not wait."""
         for each in self._waits_for.pop(drop_id, frozenset()):

@@ -76,23 +76,14 @@ class Claims:
         self._work = work
         self.same_file_system = True
 
-    def claim(self, ready: ReadyFile, drop_id: str) -> Path | None:
-        """Move a ready file into ``work/<drop_id>/``; return its place there.
-
-        None when the file is no longer the one that was ready: somebody took it, replaced it or
-        goes on writing. After a ``StorageError`` it may be at either place: ask ``claimed_path``.
-        """
-        (claimed,) = self.claim_all([(ready, drop_id)])
-        if isinstance(claimed, Exception):
-            raise claimed
-        return claimed
-
     def claim_all(self, wanted: Sequence[tuple[ReadyFile, str]]) -> list[Path | Exception | None]:
-        """Claim several files: all are moved, then each folder is synced once.
+        """Move ready files into ``work/<drop_id>/``: all of them, then each folder is synced once.
 
-        A name that is no text becomes one (``naming.as_text``). Returned is, in their order, what
-        ``claim`` would return or raise. Raises ``Fenced``, and ``StorageError`` when the disk did
-        not confirm what was moved.
+        A name that is no text becomes one (``as_text``). Return for each, in their order, its place
+        there; None when it is no longer the file that was ready (somebody took it, replaced it or
+        goes on writing); or its error. After a ``StorageError`` a file may be at either place: ask
+        ``claimed_path``. Raises ``Fenced``, and ``StorageError`` when the disk did not confirm what
+        was moved.
         """
         moved = [self._moved(ready, drop_id) for ready, drop_id in wanted]
         places: dict[Path, None] = {}

@@ -108,7 +108,7 @@ class Spool:
 
     def plan(self) -> "pa.Table":
         """Return the plan as ``write_plan`` kept it."""
-        return self._read(_PLAN)
+        return self._read_at(self._at(_PLAN))
 
     def write_bodies(self, pieces: "Iterable[pa.Array]") -> "npt.NDArray[np.int64]":
         """Freeze the bodies of all chunks, a line each; return their lengths in bytes.
@@ -220,9 +220,6 @@ class Spool:
 
         with in_spool(self.folder):
             write_table(self._at(name), table)
-
-    def _read(self, name: str) -> "pa.Table":
-        return self._read_at(self._at(name))
 
     def _read_at(self, path: Path) -> "pa.Table":
         from pipeline.storage.arrow_files import read_table

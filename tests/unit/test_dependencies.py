@@ -23,6 +23,5 @@ def test_both_sides_say_what_was_said_last(steps) -> None:
         assert len(found) == len(now)
         assert set(found.awaited) == set().union(*now.values())
         for each in _NAMES:
-            assert found.waits_for(each) == tuple(sorted(now.get(each, ())))
             assert found.awaited_by(each) == tuple(sorted(d for d, b in now.items() if each in b))
             assert (each in found) == (each in now)

@@ -10,7 +10,7 @@ from pipeline.core.draft import status_key
 from pipeline.core.errors import UsageError
 from pipeline.web import taught_profile
 from pipeline.web.front import AtFront, ByMachine, Front, Looker, NotPossible, NotThere
-from pipeline.web.pages.api import LATER, PROBLEMS
+from pipeline.web.pages.api import LATER, PROBLEMS, plain
 from pipeline.web.pages.teach import finish
 from pipeline.web.teaching import MEANS, Teaching, name_of
 from schemas.courier import DAYS
@@ -24,7 +24,6 @@ Short = Annotated[str, Field(max_length=100)]
 
 
 Chosen = Role | Literal["nothing", ""]
-At = Annotated[str, Field(pattern=r"^[0-9]{1,5}$")]
 
 
 class Beginning(BaseModel):
@@ -107,9 +106,9 @@ class Change(BaseModel):
         default=None, max_length=200, description="The sheet that has the headings."
     )
     heading: int | None = Field(default=None, ge=0, le=100)
-    columns: (
-        dict[Annotated[str, Field(pattern=r"^\d{1,5}$")], Role | Literal["nothing", ""]] | None
-    ) = Field(default=None, max_length=1000, description="Column → role; all others are not read.")
+    columns: dict[Annotated[str, Field(pattern=r"^\d{1,5}$")], Chosen] | None = Field(
+        default=None, max_length=1000, description="Column → role; all others are not read."
+    )
     day_first: dict[Role, bool] | None = None
     nothing: list[Short] | None = Field(default=None, max_length=20)
     parcels: Literal["", "all", "any"] | None = None
@@ -228,17 +227,7 @@ def preview(front: AtFront, _visitor: Looker, teaching: Id) -> PreviewObject:
     return PreviewObject(
         rows=dict(summary["rows"]),
         refused=summary["refused"],
-        kinds=[
-            KindObject(
-                status=each.status,
-                means=each.means,
-                rows=each.rows,
-                row=each.row,
-                order_id=each.order_id,
-                cells=list(each.cells),
-            )
-            for each in seen.shown
-        ],
+        kinds=[KindObject.model_validate(each, from_attributes=True) for each in seen.shown],
         first=list(seen.checked.more.get("first", ())),
         errors=list(summary["errors"]),
         others=[line.drop_id for line, _ in seen.others],
@@ -276,9 +265,9 @@ def _object(front: Front, teaching: Teaching) -> TeachingObject:
         key = status_key(each.status, each.status_type, each.direction)
         words.append(
             SaidWord(
-                status=_plain(each.status),
-                status_type=_plain(each.status_type),
-                direction=_plain(each.direction),
+                status=plain(each.status),
+                status_type=plain(each.status_type),
+                direction=plain(each.direction),
                 rows=each.rows,
                 means=teaching.words.get(key) or known.get(key, ""),
                 suggestion=each.suggestion or each.elsewhere or "",
@@ -287,13 +276,13 @@ def _object(front: Front, teaching: Teaching) -> TeachingObject:
     return TeachingObject(
         teaching=teaching.id,
         version=teaching.version,
-        file=_plain(teaching.file),
+        file=plain(teaching.file),
         courier=teaching.courier,
         title=teaching.title,
         name=teaching.name,
         file_names=list(teaching.file_names),
-        sheet=_plain(draft.sheet),
-        sheets=[_plain(each) for each in draft.sheets],
+        sheet=plain(draft.sheet),
+        sheets=[plain(each) for each in draft.sheets],
         heading=draft.heading,
         lines=[list(line) for line in draft.lines],
         columns=[
@@ -311,8 +300,3 @@ def _object(front: Front, teaching: Teaching) -> TeachingObject:
         who=teaching.who,
         done=teaching.done,
     )
-
-
-def _plain(text: str) -> str:
-    """Return the text as JSON can hold it: a file's name need not be UTF-8."""
-    return text.encode("utf-8", "replace").decode()

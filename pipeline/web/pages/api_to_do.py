@@ -75,10 +75,7 @@ def waiting(front: AtFront, _visitor: Looker) -> WaitingList:
     waiting_now = front.to_do.waiting()
     return WaitingList(
         files=[
-            WaitingObject(
-                folder=each.folder, name=each.name, size=each.size, since=each.since, why=each.why
-            )
-            for each in waiting_now.files
+            WaitingObject.model_validate(each, from_attributes=True) for each in waiting_now.files
         ],
         never=[
             WaitingObject(folder=each.folder, name=each.name, size=None, since=None, why=each.why)

@@ -166,7 +166,7 @@ def _section(code: str, number: int) -> str | None:
             (
                 own_condition
                 for each in _PART.finditer(section)
-                if (own_condition := _condition(each))
+                if (own_condition := _CONDITION.fullmatch(each["bracket"] or ""))
             ),
             None,
         )
@@ -178,10 +178,6 @@ def _section(code: str, number: int) -> str | None:
         if condition is None or _COMPARE[condition[1]](number, int(condition[2])):
             return section
     return None
-
-
-def _condition(part: re.Match[str]) -> re.Match[str] | None:
-    return _CONDITION.fullmatch(part["bracket"] or "")
 
 
 def _split(code: str) -> list[str]:
