@@ -51,7 +51,7 @@ def seen(path: Path, folder: str = "") -> ReadyFile:
     return ReadyFile(path=path, folder=folder, name=path.name, identity=identity)
 
 
-def claim(folders: Folders, ready: ReadyFile, drop_id: str) -> Path | None:
+def claim_one(folders: Folders, ready: ReadyFile, drop_id: str) -> Path | None:
     """Return the file's place in work/, None for one that is not the same any more; or raise."""
     (claimed,) = folders.claim_all([(ready, drop_id)])
     if isinstance(claimed, Exception):
@@ -104,7 +104,7 @@ def test_prepare_says_what_stands_in_the_way(tmp_path):
 def test_a_claim_moves_the_file_itself(tmp_path):
     folders = make_folders(tmp_path)
     ready = ready_file(tmp_path, "x.csv", "acme")
-    claimed = claim(folders, ready, DROP)
+    claimed = claim_one(folders, ready, DROP)
     assert claimed == tmp_path / "work" / DROP / "x.csv"
     assert claimed.stat().st_ino == ready.identity[1]
     assert folders.claimed_path(DROP, "x.csv") == claimed
@@ -127,10 +127,10 @@ def test_any_name_linux_allows_makes_the_whole_way(tmp_path, name):
     folders = make_folders(tmp_path)
     dropped = os.fsdecode(name)
     text = as_text(dropped)
-    claim(folders, ready_file(tmp_path, dropped), DROP)
+    claim_one(folders, ready_file(tmp_path, dropped), DROP)
     back = folders.release(DROP, text, "")
     assert back.name == text
-    claim(folders, seen(back), DROP)
+    claim_one(folders, seen(back), DROP)
     kept = archived(folders, DROP, text, DAY)
     assert kept.read_bytes() == ROWS
     assert len(files_below(tmp_path)) == 1
@@ -140,7 +140,7 @@ def test_a_claim_comes_too_late_for_a_file_that_is_gone(tmp_path):
     folders = make_folders(tmp_path)
     ready = ready_file(tmp_path, "x.csv")
     ready.path.unlink()
-    assert claim(folders, ready, DROP) is None
+    assert claim_one(folders, ready, DROP) is None
     assert folders.leftovers() == []
 
 
@@ -149,7 +149,7 @@ def test_a_claim_leaves_a_file_that_was_replaced_or_grew(tmp_path):
     ready = ready_file(tmp_path, "x.csv")
     with ready.path.open("ab") as upload:
         upload.write(b"2,Delivered\n")
-    assert claim(folders, ready, DROP) is None
+    assert claim_one(folders, ready, DROP) is None
     assert ready.path.read_bytes() == ROWS + b"2,Delivered\n"
     assert folders.leftovers() == []
 
@@ -164,10 +164,10 @@ def test_a_claim_leaves_a_namesake_that_was_renamed_into_the_place(tmp_path):
     os.utime(namesake, ns=(times.st_atime_ns, times.st_mtime_ns))
     namesake.rename(ready.path)
     assert seen(ready.path).identity[2:] == ready.identity[2:]
-    assert claim(folders, ready, DROP) is None
+    assert claim_one(folders, ready, DROP) is None
     assert ready.path.read_bytes() == ROWS.replace(b"1", b"2")
     assert folders.leftovers() == []
-    assert claim(folders, seen(ready.path), DROP) is not None  # once it is ready itself
+    assert claim_one(folders, seen(ready.path), DROP) is not None  # once it is ready itself
 
 
 def test_a_link_put_in_the_place_of_a_ready_file_is_not_claimed(tmp_path):
@@ -175,7 +175,7 @@ def test_a_link_put_in_the_place_of_a_ready_file_is_not_claimed(tmp_path):
     ready = ready_file(tmp_path, "x.csv")
     ready.path.unlink()
     ready.path.symlink_to("/etc/passwd")
-    assert claim(folders, ready, DROP) is None
+    assert claim_one(folders, ready, DROP) is None
     assert ready.path.is_symlink()
 
 
@@ -187,7 +187,7 @@ def test_of_many_claimants_exactly_one_gets_the_file(tmp_path):
 
     def claim(number: int) -> None:
         start.wait(10)
-        got.append(claim(folders, ready, f"d{number}"))
+        got.append(claim_one(folders, ready, f"d{number}"))
 
     threads = [threading.Thread(target=claim, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -203,7 +203,7 @@ def test_a_claim_takes_the_done_marker_away_and_a_release_puts_it_back(tmp_path)
     folders = make_folders(tmp_path, done_marker=".done")
     ready = ready_file(tmp_path, "x.csv")
     (tmp_path / "inbox" / "x.csv.done").touch()
-    claim(folders, ready, DROP)
+    claim_one(folders, ready, DROP)
     assert files_below(tmp_path) == [f"work/{DROP}/x.csv"]
     folders.release(DROP, "x.csv", "")
     assert files_below(tmp_path) == ["inbox/x.csv", "inbox/x.csv.done"]
@@ -216,7 +216,7 @@ def test_a_claim_across_file_systems_is_a_verified_copy(tmp_path, other_disk):
     assert not folders.same_file_system
     (other_disk / "x.csv").write_bytes(content)
     os.utime(other_disk / "x.csv", ns=(5, 5))
-    claimed = claim(folders, seen(other_disk / "x.csv"), DROP)
+    claimed = claim_one(folders, seen(other_disk / "x.csv"), DROP)
     assert claimed is not None
     assert claimed.read_bytes() == content
     assert claimed.stat().st_mtime_ns == 5
@@ -228,7 +228,7 @@ def test_a_release_across_file_systems_replaces_nothing_either(tmp_path, other_d
     folders = Folders(tmp_path, other_disk, tmp_path / "outbox")
     folders.prepare()
     (other_disk / "x.csv").write_bytes(ROWS)
-    claim(folders, seen(other_disk / "x.csv"), DROP)
+    claim_one(folders, seen(other_disk / "x.csv"), DROP)
     (other_disk / "x.csv").write_bytes(b"a namesake")
     assert folders.release(DROP, "x.csv", "") == other_disk / "x (2).csv"
     assert files_below(other_disk) == ["x (2).csv", "x.csv"]
@@ -245,14 +245,14 @@ def test_a_kill_between_copy_and_unlink_across_file_systems_loses_nothing(tmp_pa
     work.mkdir()
     (work / ".copy.tmp").write_bytes(ROWS[:5])  # a half copy, and then
     shutil.copy2(source, work / "x.csv")  # a whole one: the source was not unlinked yet
-    assert claim(folders, seen(source), DROP) == work / "x.csv"
+    assert claim_one(folders, seen(source), DROP) == work / "x.csv"
     assert files_below(tmp_path) == [f"work/{DROP}/x.csv"]
     assert not source.exists()
 
 
 def test_a_release_never_replaces_a_namesake(tmp_path):
     folders = make_folders(tmp_path)
-    claim(folders, ready_file(tmp_path, "x.csv"), DROP)
+    claim_one(folders, ready_file(tmp_path, "x.csv"), DROP)
     ready_file(tmp_path, "x.csv", content=b"newer")
     ready_file(tmp_path, "x (2).csv", content=b"newest")
     assert folders.release(DROP, "x.csv", "").name == "x (3).csv"
@@ -262,14 +262,14 @@ def test_a_release_never_replaces_a_namesake(tmp_path):
 
 def test_a_release_makes_a_courier_folder_that_was_removed(tmp_path):
     folders = make_folders(tmp_path)
-    claim(folders, ready_file(tmp_path, "x.csv", "acme"), DROP)
+    claim_one(folders, ready_file(tmp_path, "x.csv", "acme"), DROP)
     (tmp_path / "inbox" / "acme").rmdir()
     assert folders.release(DROP, "x.csv", "acme").read_bytes() == ROWS
 
 
 def test_a_kill_between_link_and_unlink_of_a_release_leaves_one_file(tmp_path):
     folders = make_folders(tmp_path)
-    claimed = claim(folders, ready_file(tmp_path, "x.csv"), DROP)
+    claimed = claim_one(folders, ready_file(tmp_path, "x.csv"), DROP)
     os.link(claimed, tmp_path / "inbox" / "x.csv")  # the first half
     assert folders.release(DROP, "x.csv", "") == tmp_path / "inbox" / "x.csv"
     assert folders.release(DROP, "x.csv", "") == tmp_path / "inbox" / "x.csv"
@@ -282,7 +282,7 @@ def test_a_file_system_without_links_still_replaces_nothing(tmp_path, monkeypatc
         raise OSError(errno.EPERM, "Operation not permitted")
 
     folders = make_folders(tmp_path)
-    claim(folders, ready_file(tmp_path, "x.csv"), DROP)
+    claim_one(folders, ready_file(tmp_path, "x.csv"), DROP)
     ready_file(tmp_path, "x.csv", content=b"newer")
     monkeypatch.setattr(os, "link", no_links)
     assert folders.release(DROP, "x.csv", "").name == "x (2).csv"
@@ -304,9 +304,9 @@ def test_a_file_that_is_open_for_writing_is_neither_claimed_nor_hashed(tmp_path)
     folders = make_folders(tmp_path)
     ready = ready_file(tmp_path, "x.csv")
     with ready.path.open("ab"):
-        assert claim(folders, ready, DROP) is None
+        assert claim_one(folders, ready, DROP) is None
     assert folders.leftovers() == []
-    claimed = claim(folders, ready, DROP)
+    claimed = claim_one(folders, ready, DROP)
     with claimed.open("ab"), pytest.raises(DropChanged, match="still being written"):
         folders.digest(claimed)
     digest = folders.digest(claimed)
@@ -435,7 +435,7 @@ def test_a_full_disk_says_what_to_do(tmp_path):
 
 def test_an_archived_file_lies_under_its_day_and_its_work_is_cleared(tmp_path):
     folders = make_folders(tmp_path)
-    claim(folders, ready_file(tmp_path, "x.csv"), DROP)
+    claim_one(folders, ready_file(tmp_path, "x.csv"), DROP)
     kept = archived(folders, DROP, "x.csv", DAY)
     assert kept == tmp_path / "archive" / "2026" / "03" / "07" / DROP / "x.csv"
     assert kept.read_bytes() == ROWS
@@ -446,7 +446,7 @@ def test_an_archived_file_lies_under_its_day_and_its_work_is_cleared(tmp_path):
 
 def test_a_quarantined_file_keeps_its_name_under_its_drop(tmp_path):
     folders = make_folders(tmp_path)
-    claim(folders, ready_file(tmp_path, "x.csv", "acme"), DROP)
+    claim_one(folders, ready_file(tmp_path, "x.csv", "acme"), DROP)
     kept = quarantined(folders, DROP, "x.csv")
     assert kept == tmp_path / "quarantine" / DROP / "x.csv"
     assert quarantined(folders, DROP, "x.csv") == kept
@@ -456,7 +456,7 @@ def test_a_quarantined_file_keeps_its_name_under_its_drop(tmp_path):
 def test_an_archive_on_another_disk_gets_a_verified_copy(tmp_path, other_disk):
     (tmp_path / "archive").symlink_to(other_disk)
     folders = make_folders(tmp_path)
-    claim(folders, ready_file(tmp_path, "x.csv"), DROP)
+    claim_one(folders, ready_file(tmp_path, "x.csv"), DROP)
     assert archived(folders, DROP, "x.csv", DAY).read_bytes() == ROWS
     assert files_below(other_disk) == [f"2026/03/07/{DROP}/x.csv"]
     assert folders.leftovers() == []
@@ -464,7 +464,7 @@ def test_an_archive_on_another_disk_gets_a_verified_copy(tmp_path, other_disk):
 
 def test_what_we_do_not_know_in_a_work_folder_is_never_deleted(tmp_path):
     folders = make_folders(tmp_path)
-    claim(folders, ready_file(tmp_path, "x.csv"), DROP)
+    claim_one(folders, ready_file(tmp_path, "x.csv"), DROP)
     archived(folders, DROP, "another name.csv", DAY)
     assert folders.claimed_path(DROP, "x.csv").read_bytes() == ROWS
 
@@ -504,7 +504,7 @@ class GivenUp:
 
 def test_a_worker_that_was_given_up_changes_nothing_when_it_wakes(tmp_path):
     before = make_folders(tmp_path, done_marker=".done")
-    before.claim(ready_file(tmp_path, "mine.csv", "acme"), DROP)
+    claim_one(before, ready_file(tmp_path, "mine.csv", "acme"), DROP)
     before.outbox_write("acme", "mine.json", [b"as it was"])
     waiting = ready_file(tmp_path, "waiting.csv", "acme")
     (tmp_path / "inbox" / "acme" / "waiting.csv.done").touch()
@@ -512,7 +512,6 @@ def test_a_worker_that_was_given_up_changes_nothing_when_it_wakes(tmp_path):
     there = {name: (tmp_path / name).read_bytes() for name in files_below(tmp_path)}
     thing = PutAway(drop_id=DROP, name="mine.csv", day=DAY)
     for act in (
-        lambda: claim(folders, waiting, "d2"),
         lambda: folders.claim_all([(waiting, "d2")]),
         lambda: folders.release(DROP, "mine.csv", "acme"),
         lambda: folders.put_away(thing),
