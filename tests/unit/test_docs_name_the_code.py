@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 TREE = Path(__file__).parents[2]
-PAGES = ("architecture", "glossary", "state", "testing")
+PAGES = ("architecture", "faults-put-in", "glossary", "state", "testing")
 
 _QUOTED = re.compile(r"`([A-Za-z_][\w./-]*)`")
 _MODULE = re.compile(r"[\w/]+\.py")
