@@ -14,7 +14,7 @@ from tests.fakes.corpora import outcome
 from tests.fuzz.seeds import seeds
 
 REPOSITORY = Path(__file__).parents[2]
-EXAMPLES = 400
+EXAMPLES = 200
 
 
 @pytest.mark.timeout(600)

@@ -120,7 +120,7 @@ class TestOneRunOrWorkers:
         with ThreadPoolExecutor(1) as thread:
             spoken = thread.submit(speak)
             try:
-                with pytest.raises(RootBusy, match="at work"), run.alone(stale_seconds=5):
+                with pytest.raises(RootBusy, match="Workers are using"), run.alone(stale_seconds=5):
                     pytest.fail("a run began beside workers")
             finally:
                 over.set()
