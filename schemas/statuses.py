@@ -18,6 +18,16 @@ UNCLEAR: Meaning = -1
 UNCONFIRMED: Meaning = -2
 """Nobody has said yet what the status means: it was found by ``shipdrop map``."""
 
+IN_WORDS: Mapping[str, str] = {
+    "bag_picked": "Picked up from us",
+    "delivery_done": "Delivered to the customer",
+    "rto_bag_delivered": "Returned to us, undelivered",
+    "return_bag_in_transit": "Return picked up from the customer",
+    "return_bag_delivered": "Customer's return has arrived",
+    "no_milestone": "On the way: nothing to report",
+}
+"""Milestone, or no milestone → what it is called where somebody chooses one."""
+
 WILDCARD = "*"
 """Stands in a type's table for every status that the table does not name."""
 
@@ -174,6 +184,14 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         words = dict.fromkeys(self.shown.get(key, key) for key in keys if key != WILDCARD)
         wires = {milestone.wire for milestone in Milestone}
         return tuple(sorted(words, key=lambda word: word in wires))
+
+    def in_words(self, word: str) -> str:
+        """Return what a word means; all that it may mean where its type or direction decides."""
+        key, every = fold(word), (self.base, *self.by_type.values(), *self.by_direction.values())
+        found = {meaning for each in every if (meaning := each.get(key, UNCLEAR)) >= NOTHING}
+        names = ("no_milestone" if each == NOTHING else Milestone(each).wire for each in found)
+        known = {IN_WORDS[each] for each in names}
+        return " or ".join(each for each in IN_WORDS.values() if each in known)
 
     def agrees_on(self, status: str, meaning: Meaning) -> bool:
         """Tell whether a status, folded, has this meaning here, or none that anybody confirmed."""

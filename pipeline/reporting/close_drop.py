@@ -224,13 +224,15 @@ class Closer:
 
     def _report(self, drop: Drop, settled: Settled) -> Report:
         profile = self._profiles.get(drop.courier)
+        statuses = profile.statuses.offered() if profile else ()
         return Report(
             drop=drop,
             facts=drop.facts,
             settled=settled,
             spool=self._spools.of(drop),
             advice=self._advice(),
-            statuses=profile.statuses.offered() if profile else (),
+            statuses=statuses,
+            meanings=tuple(map(profile.statuses.in_words, statuses)) if profile else (),
         )
 
     def _closed_one(self, noted: _Written) -> Closed:

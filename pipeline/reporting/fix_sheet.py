@@ -137,11 +137,13 @@ def write_fix_sheet(
     tally: FaultTally,
     *,
     advice: Mapping[str, Advice],
-    statuses: Sequence[str],
+    statuses: Mapping[str, str],
     note: str,
 ) -> None:
     """Add the sheet: a line per code and column, the most frequent first, and the statuses.
 
+    ``statuses``: what the courier's status column may hold → what it means, "" where that is not
+    known.
     ``note`` stands at the foot in place of the general advice if it is not empty: then there is
     no sheet of rows to link to.
     """
@@ -153,7 +155,10 @@ def write_fix_sheet(
     if statuses:
         sheet.set_column(STATUS_COLUMN, STATUS_COLUMN, 32)
         sheet.write_string(0, STATUS_COLUMN, "Known statuses", formats["header"])
-    lines = [*_lines(tally, advice, statuses), (), ()]
+    if any(statuses.values()):
+        sheet.set_column(STATUS_COLUMN + 1, STATUS_COLUMN + 1, 34)
+        sheet.write_string(0, STATUS_COLUMN + 1, "What it means", formats["header"])
+    lines = [*_lines(tally, advice, list(statuses)), (), ()]
     # A workbook in constant memory wants its rows from the top, each of them once.
     for at, (line, status) in enumerate(zip_longest(lines, statuses, fillvalue=""), start=1):
         if at == len(lines):
@@ -163,6 +168,7 @@ def write_fix_sheet(
             _write_cell(sheet, at, place, cell, formats, linked=not note)
         if status:
             _write_words(sheet, at, STATUS_COLUMN, status, formats["plain"])
+            _write_words(sheet, at, STATUS_COLUMN + 1, statuses[status], formats["plain"])
     sheet.freeze_panes(1, 0)
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)

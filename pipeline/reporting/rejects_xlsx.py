@@ -7,6 +7,7 @@ a comment, the status column has a drop-down, and a second sheet says what to fi
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
+from itertools import zip_longest
 from typing import Any, Final
 
 import xlsxwriter
@@ -79,6 +80,7 @@ def rejects_xlsx(
     columns: Columns,
     advice: Mapping[str, Advice],
     statuses: Sequence[str] = (),
+    meanings: Sequence[str] = (),
     whole_file: bool = False,
     several: bool = False,
     max_comments: int = MAX_COMMENTS,
@@ -89,8 +91,9 @@ def rejects_xlsx(
 
     ``columns``: for each header tuple, role → index of its column: where a fault's cell is.
     ``advice``: code → what it means and how to fix it. ``statuses``: what the courier's status
-    column may hold. ``created``: the time in the file's properties. ``scratch``: folder for
-    XlsxWriter's temporary files, used from about 200,000 cells on (None: the system's).
+    column may hold, and ``meanings``: what each means. ``created``: the time in the file's
+    properties. ``scratch``: folder for XlsxWriter's temporary files, used from about 200,000 cells
+    on (None: the system's).
 
     Beyond ``max_cells`` (rows times columns) the workbook has only the sheet that says what to
     fix, and refers to the CSV file: half of the rows would look like all of them.
@@ -121,7 +124,8 @@ def rejects_xlsx(
             f"{layout.rows} rows are too many for this workbook: correct them in the rejects.csv "
             "beside it."
         )
-    write_fix_sheet(workbook, tally, advice=advice, statuses=statuses, note=note)
+    known = dict(zip_longest(statuses, meanings, fillvalue=""))
+    write_fix_sheet(workbook, tally, advice=advice, statuses=known, note=note)
     workbook.close()
     return buffer.getvalue()
 
@@ -198,6 +202,9 @@ class _Rows:
                 "validate": "list",
                 # A list in the cell's own rule may have 255 characters; a range has no limit.
                 "source": f"='{FIX_SHEET}'!$J$2:$J${statuses + 1}",
+                "input_title": "Status",
+                "input_message": f'Choose a word from the list. The sheet "{FIX_SHEET}" says in '
+                "columns J and K what each means.",
                 "error_type": "warning",
                 "error_title": "Unknown status",
                 "error_message": "This courier's profile does not list this status.",

@@ -31,7 +31,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """Everything a drop's files are made of.
 
     ``facts``: ``pipeline.planning.freeze.facts_of``; ``advice``: how to fix what each code says;
-    ``statuses``: what the courier's status column may hold; ``whole_file``: the file is refused
+    ``statuses``: what the courier's status column may hold, ``meanings``: what each means;
+    ``whole_file``: the file is refused
     for too many rejects, and the rejects file replaces it; ``open``: why it is not finished, None
     when it is. ``kept``, ``lines``: what ``gathered``
     made of it beforehand.
@@ -43,6 +44,7 @@ class Report(Struct, frozen=True, kw_only=True):
     spool: Spool
     advice: Mapping[str, Advice]
     statuses: tuple[str, ...] = ()
+    meanings: tuple[str, ...] = ()
     whole_file: bool = False
     open: Mapping[str, Any] | None = None
     kept: tuple[ResultBlock, ...] | None = None

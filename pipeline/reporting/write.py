@@ -209,6 +209,7 @@ def _write_rejects(
         columns=columns,
         advice=report.advice,
         statuses=report.statuses,
+        meanings=report.meanings,
         whole_file=report.whole_file,
         several=report.several,
         scratch=str(report.spool.folder),

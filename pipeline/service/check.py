@@ -184,6 +184,8 @@ def _judged(
         guard(prepared, planned, site.plan_rules)
     except DropRefused as refusal:
         if refusal.code is Code.TOO_MANY_REJECTS:
+            words = refusal.message.replace("nothing was sent", "nothing would be sent")
+            refusal = DropRefused(refusal.code, words, hint=refusal.hint)
             return _refused_rows(site, report, refusal, out, why=why)
         return _refused(site, drop, refusal, out, why=why)
     if out is not None:

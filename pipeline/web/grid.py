@@ -15,12 +15,11 @@ from pipeline.web import correcting, faults
 from pipeline.web.correcting import Standing
 from pipeline.web.corrections import Table
 from pipeline.web.templating import address
-from pipeline.web.words import MILESTONES, counted, number
+from pipeline.web.words import counted, number
 from schemas.codes import Code
 from schemas.courier import Profile
-from schemas.folding import fold
-from schemas.statuses import NOTHING
-from schemas.vocabulary import Milestone, Role
+from schemas.statuses import IN_WORDS
+from schemas.vocabulary import Role
 
 PAGE: Final = 20
 LOST_SHOWN: Final = 500
@@ -270,20 +269,8 @@ def statuses_of(profile: Profile | None) -> list[tuple[str, str]]:
     """Return the courier's words, each with what it means: first one word for each meaning."""
     if profile is None:
         return []
-    offered = [(word, _meaning(profile, word)) for word in profile.statuses.offered()]
-    order = [*MILESTONES.values()]
+    offered = [(word, profile.statuses.in_words(word)) for word in profile.statuses.offered()]
+    order = [*IN_WORDS.values()]
     offered.sort(key=lambda each: order.index(each[1]) if each[1] in order else len(order))
     first = list({meaning: (word, meaning) for word, meaning in reversed(offered)}.values())[::-1]
     return [*first, *(each for each in offered if each not in first)]
-
-
-def _meaning(profile: Profile, word: str) -> str:
-    """Return what a word means; all that it may mean where its type or direction decides."""
-    table, key = profile.statuses, fold(word)
-    every = (table.base, *table.by_type.values(), *table.by_direction.values())
-    found = {meaning for each in every if (meaning := each.get(key, NOTHING - 1)) >= NOTHING}
-    names = [
-        MILESTONES["no_milestone" if meaning == NOTHING else Milestone(meaning).wire]
-        for meaning in sorted(found)
-    ]
-    return " or ".join(names)

@@ -42,15 +42,6 @@ REPORTED: Final[Mapping[str, str]] = {
     "return_bag_in_transit": "Return picked up",
     "return_bag_delivered": "Return arrived",
 }
-#: Milestone → what it is called where somebody chooses one.
-MILESTONES: Final[Mapping[str, str]] = {
-    "bag_picked": "Picked up from us",
-    "delivery_done": "Delivered to the customer",
-    "rto_bag_delivered": "Returned to us, undelivered",
-    "return_bag_in_transit": "Return picked up from the customer",
-    "return_bag_delivered": "Customer's return has arrived",
-    "no_milestone": "On the way: nothing to report",
-}
 #: Meaning of a status → what it is called where a courier is taught.
 MEANINGS: Final[Mapping[str, str]] = {
     "bag_picked": "Picked up from us",

@@ -169,6 +169,17 @@ def test_an_id_column_eaten_by_excel_refuses_the_file_and_gives_it_back(
     assert parent.summary["corrections"] == {"rows": 30, "fixed": 30}
 
 
+def test_the_workbook_says_what_each_status_means(corrected: Corrected) -> None:
+    sheet_of_words = load_workbook(corrected.first["xlsx"].path("rejects.xlsx"))["What to fix"]
+    told = {
+        word.value: means.value
+        for word, means in sheet_of_words.iter_rows(min_row=2, min_col=10, max_col=11)
+        if word.value
+    }
+    assert told["Delivered"] == "Delivered to the customer"
+    assert all(told.values())
+
+
 def test_nothing_to_correct_is_no_correction(corrected: Corrected) -> None:
     assert corrected.root.of("fine").summary["parent"] is None
     assert corrected.root.of("fine").summary["corrections"] is None

@@ -157,6 +157,18 @@ def test_the_status_column_has_a_drop_down_of_any_length() -> None:
     assert (rule.type, str(rule.sqref)) == ("list", "F2:F4")
     assert rule.formula1 == "'What to fix'!$J$2:$J$41"
     assert [fixes.cell(n, 10).value for n in range(2, 42)] == statuses
+    assert fixes.cell(1, 11).value is None
+
+
+def test_beside_each_status_stands_what_it_means_and_the_cell_says_where() -> None:
+    line = ("STATUS_UNKNOWN:status", ("1", "x", ""))
+    known = {"Delivered": "It is delivered", "At hub": "It is on its way"}
+    rows, fixes = opened(block(line), statuses=[*known], meanings=[*known.values()])
+    (rule,) = rows.data_validations.dataValidation
+    assert rule.showInputMessage
+    assert "What to fix" in rule.prompt
+    told = [[fixes.cell(n, place).value for place in (10, 11)] for n in (1, 2, 3)]
+    assert told == [["Known statuses", "What it means"], *map(list, known.items())]
 
 
 def test_without_statuses_there_is_no_drop_down() -> None:

@@ -135,7 +135,7 @@ def test_a_file_of_many_faulty_rows_sends_nobody_to_another_file(live: Live, pag
         files = {"files": ("many_2.csv", text.replace("MANY", "MUCH"))}
         check = client.post("/api/v1/checks", files=files).json()["check"]
     page.goto(f"{live.url}/checks/{check}")
-    expect(page.get_by_text("Upload it to correct its rows here.")).to_be_visible()
+    expect(page.get_by_text("so nothing would be sent. Upload it to correct its")).to_be_visible()
     (note,) = (live.root.path / "outbox").glob("many__*.REFUSED.txt")
     said = note.read_text("utf-8")
     assert "Correct the rows in the rejects file and upload that file" in said

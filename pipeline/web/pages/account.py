@@ -37,7 +37,8 @@ _STAYS = "stays"
 def account_page(request: Request, front: AtFront, visitor: Looker, said: str = "") -> Response:
     """Show who one is, and the form for another password."""
     done = "Your password was changed. You are logged out everywhere else."
-    return _shown(request, front, visitor, done=done if said == "changed" else "")
+    values = _values(request, front, visitor) | {"done": done if said == "changed" else ""}
+    return page(request, "account.html", values, visitor=visitor)
 
 
 @router.post("/account/password")
@@ -51,7 +52,8 @@ async def change_password(request: Request, front: AtFront, visitor: Looker) -> 
         await run_in_threadpool(choose_password, request, front, visitor, old, new)
     except (NotChanged, TooOften) as error:
         status = 429 if isinstance(error, TooOften) else 422
-        return _shown(request, front, visitor, wrong=error.message, status=status)
+        values = _values(request, front, visitor) | {"wrong": error.message}
+        return page(request, "account.html", values, visitor=visitor, status=status)
     response = RedirectResponse(address("/account", said="changed"), status_code=303)
     keep_logged_in(request, front, response)
     return response
@@ -110,23 +112,14 @@ async def stay(request: Request, front: AtFront, visitor: Looker) -> Response:
     return RedirectResponse(target, status_code=303)
 
 
-def _shown(
-    request: Request,
-    front: Front,
-    visitor: Visitor,
-    *,
-    done: str = "",
-    wrong: str = "",
-    status: int = 200,
-) -> Response:
+def _values(request: Request, front: Front, visitor: Visitor) -> dict[str, Any]:
     user = front.people.users().get(visitor.name)
-    values: dict[str, Any] = {
+    return {
         "role": ROLES[visitor.right],
         "kept": KEPT if front.people.is_kept(visitor.name) else "",
         "has_password": bool(user and user.password),
         "rules": RULES,
-        "done": done,
-        "wrong": wrong,
+        "done": "",
+        "wrong": "",
         "ending": session_of(request, visitor),
     }
-    return page(request, "account.html", values, visitor=visitor, status=status)

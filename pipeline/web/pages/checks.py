@@ -26,6 +26,7 @@ from pipeline.web.pages.upload import check_one, went
 from pipeline.web.teaching import TEACHABLE
 from schemas.codes import Code
 from schemas.courier import GENERIC
+from schemas.statuses import IN_WORDS
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,7 @@ def _values(front: Front, batch: str) -> dict[str, Any]:
             if name != GENERIC
         ],
         "titles": {name: profile.title for name, profile in front.site.profiles.items()},
-        "meanings": words.MILESTONES,
+        "meanings": IN_WORDS,
         "roles": words.ROLES,
         "fields": words.FIELDS,
     }

@@ -31,7 +31,8 @@ def people_page(
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
     """List everybody who may log in, with what was changed."""
-    return _shown(request, front, visitor, done=said)
+    values = _values(front) | {"done": said}
+    return page(request, "people.html", values, visitor=visitor)
 
 
 @router.post("/people")
@@ -43,8 +44,8 @@ async def add_person(request: Request, front: AtFront, visitor: Manager) -> Resp
     try:
         await run_in_threadpool(front.people.add, visitor.name, name, right_of(role), password)
     except NotChanged as error:
-        given = {"name": name, "role": role}
-        return _shown(request, front, visitor, wrong=error.message, given=given, status=422)
+        more = {"wrong": error.message, "given": {"name": name, "role": role}}
+        return page(request, "people.html", _values(front) | more, visitor=visitor, status=422)
     return _back(f"{name} can log in now. Tell them the password: it is not shown again.")
 
 
@@ -55,8 +56,8 @@ async def change_person(request: Request, front: AtFront, visitor: Manager) -> R
     try:
         done = await run_in_threadpool(_changed, front, visitor, form)
     except NotChanged as error:
-        words = f"{error.message} {error.hint}".strip()
-        return _shown(request, front, visitor, wrong=words, status=409)
+        more = {"wrong": f"{error.message} {error.hint}".strip()}
+        return page(request, "people.html", _values(front) | more, visitor=visitor, status=409)
     return _back(done)
 
 
@@ -94,25 +95,15 @@ def _back(done: str) -> Response:
     return RedirectResponse(address("/people", said=done), status_code=303)
 
 
-def _shown(
-    request: Request,
-    front: Front,
-    visitor: Visitor,
-    *,
-    done: str = "",
-    wrong: str = "",
-    given: dict[str, str] | None = None,
-    status: int = 200,
-) -> Response:
+def _values(front: Front) -> dict[str, Any]:
     everybody = front.people.everybody()
-    values: dict[str, Any] = {
+    return {
         "everybody": everybody,
         "changes": front.people.changes()[:100],
         "roles": ROLES,
         "may": _MAY,
         "rules": RULES,
-        "done": done,
-        "wrong": wrong,
-        "given": given or {"name": "", "role": "operate" if everybody else "manage"},
+        "done": "",
+        "wrong": "",
+        "given": {"name": "", "role": "operate" if everybody else "manage"},
     }
-    return page(request, "people.html", values, visitor=visitor, status=status)
