@@ -88,13 +88,7 @@ def read_again(
     drop = site.drop(drop_id)
     with _ONE_AT_A_TIME:
         (line,) = site.ledger.lines([drop.drop_id])
-        check_again(site, line)
-        kept = site.folders.kept(place_of(drop))
-        if kept.is_symlink() or not kept.is_file():
-            raise UsageError(
-                f"The file of the drop {drop.drop_id} is not kept any more.",
-                hint="Get it from whoever has it, and upload it again.",
-            )
+        kept = check_again(site, line)
         after = site.ledger.last_number()
         place = drop.folder if folder is None else folder
         placed = (put or site.folders.put)(kept, place)
@@ -110,8 +104,11 @@ def read_again(
     return placed
 
 
-def check_again(site: Site, drop: DropLine) -> None:
-    """Raise UsageError when reading this drop's file again could do nothing."""
+def check_again(site: Site, drop: DropLine) -> Path:
+    """Return where the file of a drop lies that may be read again.
+
+    Raises UsageError when reading it again could do nothing, or the file is gone.
+    """
     rejected = (drop.summary or {}).get("rows", {}).get("rejected", 0)
     if drop.state is not DropState.REFUSED and not (drop.state is DropState.COMPLETED and rejected):
         raise UsageError(
@@ -125,6 +122,13 @@ def check_again(site: Site, drop: DropLine) -> None:
         )
     if drop.again_name and site.folders.waits(drop.again_folder, drop.again_name):
         raise UsageError(f"The file of the drop {drop.drop_id} waits in the inbox already.")
+    kept = site.folders.kept(place_of(drop))
+    if kept.is_symlink() or not kept.is_file():
+        raise UsageError(
+            f"The file of the drop {drop.drop_id} is not kept any more.",
+            hint="Get it from whoever has it, and upload it again.",
+        )
+    return kept
 
 
 def can_be_read_again(site: Site, drop: DropLine) -> bool:

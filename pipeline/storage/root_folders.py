@@ -16,7 +16,7 @@ from msgspec import Struct
 from pipeline.core.errors import StorageError, UsageError
 from pipeline.core.file_names import ignored_because, one_component
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Presence
+from pipeline.core.ports import DropLine, Presence
 from pipeline.storage.claim_files import Claims, Digest
 from pipeline.storage.durable_files import (
     COPY_NAME,
@@ -42,7 +42,7 @@ class PutAway(Struct, frozen=True, kw_only=True):
     day: date | None
 
 
-def place_of(drop: Drop) -> PutAway:
+def place_of(drop: Drop | DropLine) -> PutAway:
     """Return where the file of a closed drop is put away."""
     day = None if drop.state is DropState.REFUSED else drop.received_at.date()
     return PutAway(drop_id=drop.drop_id, name=drop.source_file, day=day)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipeline.sandbox.server import SandboxHandle
-from tests.acceptance.harness import Root, orders, until
+from tests.acceptance.harness import Root, orders, sheet, until
 
 
 def make_old(root: Root, days: int) -> None:
@@ -19,7 +19,8 @@ def make_old(root: Root, days: int) -> None:
             for path in [*root.path.glob(f"**/*{drop_id}*")]:
                 path.rename(path.with_name(path.name.replace(drop_id, new)))
         ledger.execute(
-            "UPDATE drops SET finished_at = ? WHERE finished_at IS NOT NULL", (then.isoformat(),)
+            "UPDATE drops SET received_at = ?1, finished_at = ?1 WHERE finished_at IS NOT NULL",
+            (then.isoformat(),),
         )
     ledger.close()
     shelf = root.path / "archive" / f"{then:%Y}" / f"{then:%m}" / f"{then:%d}"
@@ -136,6 +137,55 @@ def test_whole_old_drops_go_and_what_was_accepted_is_not_sent_again(
     )
     assert api.stats()["accepted"] == 63
     assert api.stats()["repeats"] == 0
+
+
+def test_an_old_file_is_read_again_where_it_is_kept_and_nothing_goes_twice(
+    root: Root, api: SandboxHandle
+) -> None:
+    root.configure(retention__outbox_days=30)
+    courier = root.path / "couriers" / "raftaar.toml"
+    courier.parent.mkdir(exist_ok=True)
+    profile = 'name = "raftaar"\n[headers]\norder_id = ["Ref"]\nstatus = ["Position"]\n[statuses]\n'
+    courier.write_text(profile + 'delivery_done = ["Cnee signed"]\n')
+    rows = [["RAF1", "Cnee signed"], ["RAF2", "Cnee ok"], ["RAF3", "Nonesuch"]]
+    root.drop("part.csv", sheet(rows, ("Ref", "Position")), "raftaar")
+    root.drop("refused.csv", "Consignment,Position\nRAF9,Cnee signed\n", "raftaar")
+    assert root.once().code == 4
+    make_old(root, 200)
+    assert root.once().code == 0
+    old = {each["source_file"]: each["drop_id"] for each in root.run("drops", "--json").json}
+    assert root.delivered() == [], "rows, details and reports are gone"
+    text = profile.replace('"Ref"', '"Ref", "Consignment"')
+    courier.write_text(text + 'delivery_done = ["Cnee signed", "Cnee ok"]\n')
+    for drop in old.values():
+        asked = root.run("again", drop)
+        assert asked.code == 0, asked.err
+    assert root.once().code == 3
+    assert root.of("part").counts == {"duplicate": 1, "accepted": 1, "rejected": 1}
+    assert root.of("part").summary["same_as"] == old["part.csv"]
+    assert root.of("refused").counts == {"accepted": 1}
+    assert api.stats()["accepted"] == 3
+    assert api.stats()["repeats"] == 0
+    shown = root.run("drops", "show", old["refused.csv"], "--json").json
+    assert shown["read_again_as"] == root.of("refused").id
+
+
+def test_an_old_file_that_is_not_kept_is_not_read_again_and_a_person_is_told_what_to_do(
+    root: Root,
+) -> None:
+    root.configure(retention__archive_days=30)
+    root.drop("part.csv", orders(2) + "BX,Nonesuch\n")
+    root.drop("refused.csv", "a,b\n1,2\n")
+    assert root.once().code == 4
+    make_old(root, 200)
+    assert root.once().code == 0
+    for each in root.run("drops", "--json").json:
+        asked = root.run("again", each["drop_id"])
+        assert asked.code == 2
+        assert "not kept any more" in asked.err
+        assert "upload it again" in asked.err
+        assert root.files("inbox") == []
+        assert root.run("drops", "show", each["drop_id"], "--json").json["read_again_as"] is None
 
 
 def test_days_of_drops_are_not_fewer_than_those_of_their_files(root: Root) -> None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,35 @@ def test_text_with_a_nul_is_kept_readable(ledger):
     ledger.exchange([result], [], at=AT)
     assert ledger.verdicts(drop.seq)[0].message == "no\ufffd way"
     assert ledger.sightings("o\ufffd0000000")[0].receipts[0].note == "\ufffd"
+
+
+def test_whole_old_drops_go_and_what_was_accepted_stays(ledger):
+    """As in SQLite; what is left of a younger drop is changed in its place."""
+    for number in range(3):
+        begun = ledger.begin(drop_id=f"d{number}", folder="", source_file="a", received_at=NOW)
+        drop = replace(begun, state=DropState.OPEN, facts={"headings": "x" * 3000})
+        ledger.freeze(drop, frozen_plan(drop.seq, 2, prefix=f"o{number}"))
+        (chunk,) = ledger.chunks(drop.seq)
+        ended = replace(chunk, state=ChunkState.DONE, outcome=Outcome.ACCEPTED)
+        ledger.exchange([ChunkResult(chunk=ended, verdicts=(), receipts=())], [], at=AT)
+        ended_at = NOW + timedelta(days=number)
+        ledger.save(replace(drop, state=DropState.COMPLETED, finished_at=ended_at))
+    late = NOW + timedelta(days=99)
+    assert ledger.give_up(closed_before=late, at=late) == ["d0", "d1", "d2"]
+    assert ledger.compact_orders("") is None
+    assert ledger.end_compaction() == 3
+    assert ledger.forget_old(closed_before=NOW + timedelta(hours=1)) == 1
+    assert ledger.forget_old(closed_before=NOW + timedelta(hours=1)) == 0
+    assert [each.drop_id for each in ledger.recent(9)] == ["d2", "d1"]
+    assert not any("headings" in each.facts for each in ledger.recent(9))
+    found = ledger.standing(["o00000000", "o10000000"], but_seq=99)
+    assert [(each.drop_id, each.outcome) for each in found] == [
+        ("", Outcome.ACCEPTED),
+        ("d1", Outcome.ACCEPTED),
+    ]
+    (seen,) = ledger.sightings("o00000000")
+    assert seen.drop is None
+    assert ledger.forget_old(closed_before=late) == 1, "the newest stays"
 
 
 def test_orders_are_compared_byte_by_byte(ledger):

@@ -60,3 +60,20 @@ def test_a_row_that_was_set_aside_nobody_knows_when_is_shown(live: Live) -> None
         fix = client.get(f"/drops/{drop}/fix")
         assert fix.status_code == 200
         assert "1 row set aside" in fix.text
+
+
+def test_a_file_that_is_not_kept_any_more_is_not_offered_to_be_read_again(open_live: Open) -> None:
+    with open_live() as live, live.client() as client:
+        drop = dropped(live, "nohead.csv", "a,b\n1,2\n")
+        assert ">Read again<" in client.get(f"/drops/{drop}").text
+        later = ManualClock(SystemClock().now() + timedelta(days=200))
+        flags = {"api": {"base_url": live.api.url}, "retention": {"archive_days": 30}}
+        settings = load(live.root.path, flags=flags)
+        with closing(Site(live.root.path, settings, clock=later)) as site:
+            assert site.retention.sweep().originals == 1
+        page = client.get(f"/drops/{drop}")
+        assert page.status_code == 200
+        assert ">Read again<" not in page.text
+        asked = client.post(f"/api/v1/drops/{drop}/again")
+        assert asked.status_code == 409
+        assert "not kept any more" in asked.text
