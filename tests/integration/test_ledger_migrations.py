@@ -59,7 +59,7 @@ def of_version(number: int, url: str, root: Path) -> None:
         for statement in FIRST.format_map(words).split(";"):
             connection.exec_driver_sql(statement)
         for made, step in enumerate(migrations.STEPS[: number - 1], start=2):
-            step(connection)
+            migrations.take_step(connection, step)
             connection.exec_driver_sql(f"INSERT INTO schema_version VALUES ({made})")
     engine.dispose()
 

@@ -1,6 +1,6 @@
-"""The numbered steps that bring an older ledger to what ``schema`` says.
+"""The numbered steps that bring an older ledger to what ``tables`` says.
 
-A new ledger is made as ``schema`` says. A step is text, so that what it does to a ledger of its day
+A new ledger is made as ``tables`` says. A step is text, so that what it does to a ledger of its day
 does not change when the tables do; a test compares the two ways.
 """
 
@@ -79,17 +79,16 @@ ALTER TABLE lines ADD COLUMN event_ms BIGINT
 """
 
 
+_NO_WAITING = "DROP TABLE waiting"
+"""Rows of a drop wait in chunks now, which an older Shipdrop does not know."""
+
+_TIDY_AGAIN = "UPDATE compacted SET done = FALSE"
+"""Retention goes once more over the drops whose rows it gave up: their facts go as well."""
+
+
 def _run(connection: sa.Connection, text: str) -> None:
     for statement in text.format_map(_WORDS[connection.dialect.name]).split(";"):
         connection.exec_driver_sql(statement)
-
-
-def _make_room_for_compaction(connection: sa.Connection) -> None:
-    _run(connection, _COMPACTION)
-
-
-def _make_room_for_workers(connection: sa.Connection) -> None:
-    _run(connection, _WORKERS)
 
 
 def _make_room_for_unended_freezes(connection: sa.Connection) -> None:
@@ -107,19 +106,6 @@ def _make_room_for_unended_freezes(connection: sa.Connection) -> None:
     ]
     if left:
         connection.execute(unfrozen.insert(), left)
-
-
-def _number_closings(connection: sa.Connection) -> None:
-    _run(connection, _CLOSINGS)
-
-
-def _make_room_for_beginnings(connection: sa.Connection) -> None:
-    _run(connection, _BEGINNINGS)
-
-
-def _let_rows_wait(connection: sa.Connection) -> None:
-    """Remove what drops waited with; chunks wait now, which an older Shipdrop does not know."""
-    _run(connection, "DROP TABLE waiting")
 
 
 def _count_what_is_left(connection: sa.Connection) -> None:
@@ -147,30 +133,24 @@ def _count_what_is_left(connection: sa.Connection) -> None:
         )
 
 
-def _tidy_what_is_compacted(connection: sa.Connection) -> None:
-    """Have retention go once more over the drops whose rows it gave up: their facts go as well."""
-    _run(connection, "UPDATE compacted SET done = FALSE")
-
-
-def _remember_parcels(connection: sa.Connection) -> None:
-    _run(connection, _PARCELS)
-
+Step = str | Callable[[sa.Connection], None]
+"""SQL, or a function."""
 
 #: Step N brings a ledger from version N to N + 1. Never change one that was released: add.
-STEPS: tuple[Callable[[sa.Connection], None], ...] = (
-    _make_room_for_compaction,
-    _make_room_for_workers,
+STEPS: tuple[Step, ...] = (
+    _COMPACTION,
+    _WORKERS,
     _make_room_for_unended_freezes,
-    _number_closings,
-    _make_room_for_beginnings,
-    _let_rows_wait,
+    _CLOSINGS,
+    _BEGINNINGS,
+    _NO_WAITING,
     _count_what_is_left,
-    _tidy_what_is_compacted,
-    _remember_parcels,
+    _TIDY_AGAIN,
+    _PARCELS,
 )
 
 VERSION = 1 + len(STEPS)
-"""The version of a ledger that ``schema`` describes."""
+"""The version of a ledger that ``tables`` describes."""
 
 
 def is_current(connection: sa.Connection) -> bool:
@@ -192,10 +172,18 @@ def migrate(connection: sa.Connection) -> None:
             connection.exec_driver_sql(statement)
         connection.execute(signals.insert().values(id=1))
     for step in STEPS[current - 1 :] if current else ():
-        step(connection)
+        take_step(connection, step)
     made = [{"number": number} for number in range(current + 1, VERSION + 1)]
     if made:
         connection.execute(version.insert(), made)
+
+
+def take_step(connection: sa.Connection, step: Step) -> None:
+    """Take one step, in the caller's transaction."""
+    if isinstance(step, str):
+        _run(connection, step)
+    else:
+        step(connection)
 
 
 _RENDERED: dict[str, tuple[str, ...]] = {}
