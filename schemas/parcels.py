@@ -8,7 +8,7 @@ import re
 from enum import IntEnum
 
 from schemas.codes import Code
-from schemas.evidence import way_named
+from schemas.evidence_words import way_named
 from schemas.folding import ABSENT, fold, fold_header
 from schemas.statuses import Direction, StatusCase, StatusVerdict
 from schemas.vocabulary import STEPS, Journey, Milestone, Role

@@ -9,7 +9,7 @@ from msgspec import Struct
 from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 from schemas.display import counted, quoted
-from schemas.evidence import fate_named, is_title
+from schemas.evidence_words import fate_named, is_title
 from schemas.headings import trimmed
 
 

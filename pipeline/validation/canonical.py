@@ -22,7 +22,7 @@ from pipeline.validation.sheet_dates import Proof, as_proven, concerns, events, 
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import DateRule, Profile
 from schemas.date_headings import zone_named
-from schemas.evidence import gives_status, speaks_of_failure
+from schemas.evidence_words import gives_status, speaks_of_failure
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact

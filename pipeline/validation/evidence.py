@@ -21,7 +21,7 @@ from pipeline.validation.profile_by_name import is_named
 from pipeline.validation.sheet_dates import events
 from schemas.courier import Profile
 from schemas.display import quoted
-from schemas.evidence import (
+from schemas.evidence_words import (
     LETTERS,
     SHORT,
     Asks,

@@ -9,7 +9,7 @@ from pipeline.validation.columns import columns_of, data_header, fits, order_id_
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
 from pipeline.validation.profile_by_name import Choice, decided, read_as_notice, unknown
 from schemas.courier import GENERIC, Profile
-from schemas.evidence import direction_of
+from schemas.evidence_words import direction_of
 from schemas.folding import fold, fold_header
 from schemas.headings import divides_a_heading, names_number, trimmed, words_of
 from schemas.statuses import NOTHING, UNCLEAR

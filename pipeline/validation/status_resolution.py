@@ -14,7 +14,7 @@ from pipeline.validation.columns import ColumnMap
 from pipeline.validation.evidence import NAMES, cell_said, direction_said
 from schemas.courier import Profile
 from schemas.display import quoted
-from schemas.evidence import DAMAGED, speaks_against
+from schemas.evidence_words import DAMAGED, speaks_against
 from schemas.folding import fold
 from schemas.parcels import AWB_SHAPE, DAY
 from schemas.statuses import Direction, Doubt, Ruling, StatusCase, StatusVerdict, agrees
