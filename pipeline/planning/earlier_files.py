@@ -16,13 +16,14 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.findings import Finding
-from pipeline.core.ports import ParcelSeen
+from pipeline.core.ports import ParcelSeen, Verdict
+from pipeline.planning.replan import Pending
 from pipeline.planning.sendable_rows import NO_TIME, Candidates, Mask, Numbers, Orders
 from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import DAY_MS
 from schemas.parcels import TO_CONFIRM, Said, parcel_of
-from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Role
+from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Outcome, Role
 
 OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
 _UNDER_WAY = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_BACK})
@@ -104,6 +105,53 @@ def held_by_earlier_files(
         )
         for code, (rows, sentences) in held.items()
     ]
+
+
+def held_since(
+    pending: Sequence[Pending],
+    seen: Sequence[ParcelSeen],
+    *,
+    drop_id: str,
+    any_parcel: bool,
+    zone: ZoneInfo,
+) -> list[Verdict]:
+    """Return which old updates of a drop are held by files that came after it, and why.
+
+    ``seen``: rows of all drops about their orders, this drop's own among them, in the order of the
+    drops. What may have arrived already is asked about, not held.
+    """
+    history: dict[str, list[ParcelSeen]] = {}
+    for row in seen:
+        history.setdefault(row.order_id, []).append(row)
+    verdicts = []
+    for each in pending:
+        if each.milestone not in OUTWARD_ENDS or each.doubtful:
+            continue
+        rows = history.get(each.order_id, [])
+        own = [row for row in rows if row.drop_id == drop_id]
+        later = rows[rows.index(own[-1]) + 1 :] if own else []
+        here = {parcel_of(row.awb) for row in own}
+        ends = [row for row in own if row.said is Said.ENDED and row.status == each.milestone]
+        others = [] if any_parcel else [row for row in later if parcel_of(row.awb) not in here]
+        for end in ends:
+            parcel, event = parcel_of(end.awb), NO_TIME if end.event is None else end.event
+            code, words = f"{Code.PARCELS_OPEN}:{Role.AWB}", _OPEN
+            against = _still_open(parcel, each.milestone, others, zone)
+            if against is None:
+                code, words = f"{Code.STATUS_CONFLICT}:{Role.EVENT_TIME}", _TAKEN_BACK
+                against = _taken_back(parcel, _until(event, zone), each.milestone, later, zone)
+            if against is not None:
+                verdicts.append(
+                    Verdict(
+                        chunk_no=each.chunk_no,
+                        pos=each.pos,
+                        outcome=Outcome.REJECTED,
+                        code=code,
+                        message=_sentence(words, end.row, each.milestone, against),
+                    )
+                )
+                break
+    return verdicts
 
 
 _End = tuple[int, Milestone, str]
@@ -217,10 +265,10 @@ def _sentence(words: str, record: int, final: Milestone, against: ParcelSeen) ->
 
 
 _OPEN = (
-    "{awb}, another parcel of the order, was still on its way in an earlier file, {where}. Upload "
+    "{awb}, another parcel of the order, was still on its way in another file, {where}. Upload "
     f"a file in which it has reached the same status. If it has, tick the row {TO_CONFIRM}."
 )
 _TAKEN_BACK = (
-    "an earlier file has a later scan of the same shipment that is not final: {where}. Find out "
+    "another file has a later scan of the same shipment that is not final: {where}. Find out "
     f"which is true. If it is this row, tick it {TO_CONFIRM}."
 )

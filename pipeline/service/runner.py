@@ -5,6 +5,7 @@ Every step can be taken again: what a crash left half done is done anew by the s
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from zoneinfo import ZoneInfo
 
 import structlog
 from msgspec.structs import replace
@@ -16,9 +17,10 @@ from pipeline.core.errors import StorageError
 from pipeline.core.model import LAST_REPORT, Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
 from pipeline.core.shipment import Before, DeliveryResult, Earlier, Shipment
+from pipeline.planning.earlier_files import OUTWARD_ENDS, held_since
 from pipeline.planning.freeze import blocked_words, pending_of
 from pipeline.planning.order_history_rules import blocking, to_wait_for
-from pipeline.planning.replan import doubts, let_go, recheck
+from pipeline.planning.replan import Pending, doubts, let_go, recheck
 from pipeline.planning.results import Later, Released, Reopened, rest_of
 from pipeline.reporting.close_drop import Closer, Ending
 from pipeline.reporting.row_outcomes import Remark, Settled, unsent
@@ -26,7 +28,9 @@ from pipeline.storage.departures import Departures
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.spool import Spools
 from schemas.codes import Code
+from schemas.courier import Profile
 from schemas.display import counted, shown
+from schemas.parcels import ANY
 from schemas.vocabulary import Milestone, Outcome, Role
 
 log = structlog.get_logger(__name__)
@@ -41,8 +45,16 @@ class Runner:
         ledger: SqlLedger,
         closer: Closer,
         spools: Spools,
+        profiles: Mapping[str, Profile],
+        timezone: str,
     ) -> None:
+        """Take what the steps need.
+
+        ``profiles``, ``timezone``: whether a courier's parcels speak for an order, and its zone.
+        """
         self._ledger = ledger
+        self._profiles = profiles
+        self._timezone = timezone
         self._closer = closer
         self._logged: dict[int, str] = {}
         self._spools = spools
@@ -176,6 +188,7 @@ class Runner:
             else each
             for each in recheck([each for each in held if each.chunk_no in free], standing)
         ]
+        verdicts += self._held_since(drop, [e for e in held if e.chunk_no in free], verdicts)
         self._ledger.let_go(drop, free, verdicts, waiting=blocked_words(waits_for))
         if free:
             log.info("drop.goes_on", drop=drop.drop_id, chunks=len(free), waits_for=waits_for)
@@ -209,11 +222,31 @@ class Runner:
             return Later(drop=drop, behind=behind)
         drop = drop.waiting_for(())
         self._ledger.let_go(drop, {each.chunk_no for each in pending})
-        self._ledger.reopen(drop.seq, recheck(pending, standing))
+        verdicts = recheck(pending, standing)
+        verdicts += self._held_since(drop, pending, verdicts)
+        self._ledger.reopen(drop.seq, verdicts)
         drop = replace(drop, state=DropState.OPEN, finished_at=None)
         self._ledger.save(drop)
         self._ledger.request(drop.drop_id, "")
         return Reopened(drop=drop)
+
+    def _held_since(
+        self, drop: Drop, pending: Sequence[Pending], verdicts: Sequence[Verdict]
+    ) -> list[Verdict]:
+        """Return which of these updates, without a verdict yet, later files hold."""
+        known = {(each.chunk_no, each.pos) for each in verdicts}
+        left = [each for each in pending if (each.chunk_no, each.pos) not in known]
+        orders = sorted({each.order_id for each in left if each.milestone in OUTWARD_ENDS})
+        if not orders:
+            return []
+        profile = self._profiles.get(drop.courier or "")
+        return held_since(
+            left,
+            self._ledger.parcels_seen(orders, but=[]),
+            drop_id=drop.drop_id,
+            any_parcel=profile is not None and profile.parcels == ANY,
+            zone=ZoneInfo((profile and profile.zone) or self._timezone),
+        )
 
 
 def _to_come_first(

@@ -287,7 +287,13 @@ class Site(Struct, frozen=True, dict=True):
         """Return the runner, which takes planned drops to their end, and closed ones up again."""
         from pipeline.service.runner import Runner
 
-        return Runner(ledger=self.ledger, closer=self.closer, spools=self.spools)
+        return Runner(
+            ledger=self.ledger,
+            closer=self.closer,
+            spools=self.spools,
+            profiles=self.profiles,
+            timezone=self.settings.manifest.timezone,
+        )
 
     @cached_property
     def _advice(self) -> "Mapping[str, Advice]":

@@ -222,3 +222,31 @@ def test_a_long_awb_is_the_same_parcel_in_both_files(root: Root) -> None:
     long = "X" + "1234567890" * 7
     found = both(root, [((long, "In Transit"), (f" '{long} ", "Delivered"))], WITH_AWB)
     assert found == [SENT]
+
+
+def test_a_retry_looks_at_what_later_files_say_of_the_orders_parcels(
+    root: Root, api: SandboxHandle
+) -> None:
+    late = "27-11-2026 18:00"
+    header = (*WITH_AWB, "Event Time")
+    first = [
+        ("A1", "X1", "Delivered", "27-11-2026 10:00"),
+        ("A2", "X2", "Delivered", "27-11-2026 10:00"),
+        ("A3", "X3", "Delivered", "27-11-2026 10:00"),
+    ]
+    api.set_faults(fail_rate=1.0, fail_status=(503,))
+    drop(root, "monday", first, header)
+    assert root.run("cancel", root.of("monday").id).code == 0
+    root.once()
+    api.set_faults(fail_rate=0.0)
+    assert root.of("monday").counts == {"unsent": 3}
+    drop(
+        root,
+        "tuesday",
+        [("A1", "Y1", "In Transit", late), ("A2", "X2", "Undelivered", late)],
+        header,
+    )
+    assert root.run("retry", root.of("monday").id).code == 3
+    assert ends(root, "monday") == [PARCELS, TAKEN_BACK, SENT]
+    assert list(api.orders()) == ["A3"]
+    assert '"Y1"' in root.of("monday").lines()[0]["message"]
