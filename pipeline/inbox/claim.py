@@ -136,7 +136,7 @@ class Claimer:
         if drop.continues and path:  # the next drop of this file continues that one as well
             self._notes.gives_back(drop.continues, Back(folder=drop.folder, inode=inode_of(path)))
         self._folders.release(drop.drop_id, drop.source_file, drop.folder)
-        self._folders.outbox_remove(drop.folder, file_name(drop, RECEIVED))
+        self._folders.outbox.remove(drop.folder, file_name(drop, RECEIVED))
         self._ledger.forget(drop)
         log.warning("drop.back_to_waiting", drop=drop.drop_id, reason=why.message)
 
@@ -170,7 +170,7 @@ class Claimer:
     def _write_received(self, drop: Drop) -> None:
         """Tell the sender that the file was taken."""
         name = file_name(drop, RECEIVED)
-        self._folders.outbox_write(drop.folder, name, [received_json(drop)], more_follows=True)
+        self._folders.outbox.write(drop.folder, name, [received_json(drop)], more_follows=True)
 
     def _hashed(self, drops: Sequence[Drop]) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
         hashed: list[Drop] = []

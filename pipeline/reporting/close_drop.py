@@ -118,7 +118,7 @@ class Closer:
         """Write the files of a drop that is not finished; the summary says why."""
         why = {**rest.as_dict(), "again_seconds": self.again_seconds}
         summary = write.write_report(replace(self._report(drop, settled), open=why), self._folders)
-        self._folders.outbox_keep([drop.folder])
+        self._folders.outbox.keep([drop.folder])
         return summary
 
     def report_open(self, drop: Drop, settled: Settled, rest: Rest) -> Drop:
@@ -201,7 +201,7 @@ class Closer:
         A refused file has none of them.
         """
         for kind in kinds:
-            self._folders.outbox_remove(drop.folder, file_names.file_name(drop, kind))
+            self._folders.outbox.remove(drop.folder, file_names.file_name(drop, kind))
 
     def put_away(self, drop: Drop) -> None:
         """Remove the parts of a closed drop's spool that nobody needs, then put its file away.
@@ -322,7 +322,7 @@ class Closer:
         return found
 
     def _record(self, noted: Sequence[_Written]) -> None:
-        self._folders.outbox_keep([one.drop.folder for one in noted])
+        self._folders.outbox.keep([one.drop.folder for one in noted])
         self._ledger.save_all(
             [
                 replace(one.drop, facts={**one.drop.facts, "summary": dict(one.summary)})

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from pipeline.core.model import CHANGED, Drop, DropState, Notice, group_notices
-from pipeline.core.summary import json_text, summary_of_parts
+from pipeline.core.summary import summary_of_parts
 from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.display import encodable
 from schemas.vocabulary import Outcome
@@ -63,11 +63,6 @@ def summary_object(facts: SummaryFacts) -> dict[str, Any]:
         continues=drop.continues,
     )
     return summary | {key: value for key, value in facts.more.items() if key not in summary}
-
-
-def summary_bytes(summary: Mapping[str, Any]) -> bytes:
-    """Return ``summary.json``: the result of ``summary_object`` as JSON, indented by two."""
-    return json_text(summary)
 
 
 def _rows(facts: SummaryFacts) -> dict[str, int]:

@@ -20,10 +20,11 @@ from pipeline.core.file_names import (
 )
 from pipeline.core.model import TIDIED, Block, Drop, Notice, ResultBlock, group_notices
 from pipeline.core.row_keys import RowKey, key_sheets, row_key
+from pipeline.core.summary import json_text
 from pipeline.reporting.refused_txt import refusal_text
 from pipeline.reporting.rejects_csv import rejects_csv
 from pipeline.reporting.rows import Again, Report, results_pieces
-from pipeline.reporting.summary_json import SummaryFacts, summary_bytes, summary_object
+from pipeline.reporting.summary_json import SummaryFacts, summary_object
 from pipeline.storage.root_folders import Folders
 from pipeline.validation.rejects_file import is_rejects_header, references, sheets_named
 from schemas.codes import ERRORS, Code
@@ -96,7 +97,7 @@ def write_report(report: Report, folders: Folders) -> dict[str, Any]:
     drop = report.drop
     files = {"results": file_name(drop, RESULTS)}
     pieces: Iterable[bytes] = report.lines or results_pieces(report)
-    folders.outbox_write(drop.folder, files["results"], pieces, more_follows=True)
+    folders.outbox.write(drop.folder, files["results"], pieces, more_follows=True)
     files |= _write_rejects(report, Again(report), folders)
     return write_summary(summary_of(report, files), folders)
 
@@ -104,12 +105,12 @@ def write_report(report: Report, folders: Folders) -> dict[str, Any]:
 def write_summary(facts: SummaryFacts, folders: Folders) -> dict[str, Any]:
     """Write the summary, whose presence means that the other files are complete.
 
-    As with all that is written here, the name is on the disk after ``Folders.outbox_keep``.
+    As with all that is written here, the name is on the disk after ``Outbox.keep``.
     """
     drop = facts.drop
     fields = summary_object(facts)
-    summary = [summary_bytes(fields)]
-    folders.outbox_write(drop.folder, file_name(drop, SUMMARY), summary, more_follows=True)
+    summary = [json_text(fields)]
+    folders.outbox.write(drop.folder, file_name(drop, SUMMARY), summary, more_follows=True)
     return fields
 
 
@@ -139,7 +140,7 @@ def write_refusal(
         rejects=rejects,
         faults=faults,
     )
-    folders.outbox_write(drop.folder, name, [text], more_follows=True)
+    folders.outbox.write(drop.folder, name, [text], more_follows=True)
     return name
 
 
@@ -196,9 +197,9 @@ def _write_rejects(
     first = next(iter(pieces), None) if _needs_person(report) else None
     if first is None:
         for name in names.values():
-            folders.outbox_remove(drop.folder, name)
+            folders.outbox.remove(drop.folder, name)
         return {}
-    folders.outbox_write(drop.folder, names["rejects"], _chain(first, pieces), more_follows=True)
+    folders.outbox.write(drop.folder, names["rejects"], _chain(first, pieces), more_follows=True)
     from pipeline.reporting.rejects_xlsx import rejects_xlsx  # only here: it takes long
 
     workbook = rejects_xlsx(
@@ -217,7 +218,7 @@ def _write_rejects(
     if workbook is None:
         del names["rejects_xlsx"]
     else:
-        folders.outbox_write(drop.folder, names["rejects_xlsx"], [workbook], more_follows=True)
+        folders.outbox.write(drop.folder, names["rejects_xlsx"], [workbook], more_follows=True)
     return names
 
 
@@ -302,11 +303,11 @@ def summary_again(parent: Drop, folders: Folders) -> None:
     """
     name, summary = file_name(parent, SUMMARY), parent.facts["summary"]
     if TIDIED in parent.facts:
-        before = folders.outbox_read(parent.folder, name)
+        before = folders.outbox.read(parent.folder, name)
         if before is None:
             return
         summary = {**json.loads(before), "corrections": summary["corrections"]}
-    folders.outbox_write(parent.folder, name, [summary_bytes(summary)])
+    folders.outbox.write(parent.folder, name, [json_text(summary)])
 
 
 def _kept_notices(facts: Mapping[str, Any]) -> list[Notice]:

@@ -14,7 +14,8 @@ from pipeline.core.errors import StorageError
 from pipeline.core.file_names import SUMMARY, file_name
 from pipeline.core.model import CHANGED, TIDIED, Drop
 from pipeline.core.ports import Clock
-from pipeline.reporting.summary_json import summary_bytes, with_changed_file
+from pipeline.core.summary import json_text
+from pipeline.reporting.summary_json import with_changed_file
 from pipeline.storage.claim_files import digest_of
 from pipeline.storage.file_systems import Writer
 from pipeline.storage.late_notes import Back, LateNotes
@@ -131,5 +132,5 @@ class LateWrites:
             return
         summary = with_changed_file(drop.facts["summary"])
         name = file_name(drop, SUMMARY)
-        self._folders.outbox_write(drop.folder, name, [summary_bytes(summary)])
+        self._folders.outbox.write(drop.folder, name, [json_text(summary)])
         self._ledger.save(replace(drop, facts={**drop.facts, CHANGED: True, "summary": summary}))

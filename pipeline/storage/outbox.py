@@ -38,7 +38,8 @@ class Outbox:
     ) -> Path:
         """Write a file as a whole or not at all, replacing a namesake; return its place.
 
-        ``more_follows``: whoever writes several files puts their names on the disk by ``keep``.
+        ``folder``: the inbox sub-folder the drop came from, or "". An error that ``chunks`` raises
+        leaves nothing behind. ``more_follows``: ``keep`` puts its name on the disk, with others.
         """
         place = self._place(folder)
         path = place / one_component(file_name)

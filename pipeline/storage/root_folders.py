@@ -6,7 +6,7 @@ crash, and none ever replaces a file. What we do not know is never deleted.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -106,29 +106,6 @@ class Folders(Claims):
         with storing("look at", self._inbox):
             self._inbox_mount.check()
             self.same_file_system = self._inbox.stat().st_dev == self._work.stat().st_dev
-
-    def outbox_write(
-        self, folder: str, file_name: str, chunks: Iterable[bytes], *, more_follows: bool = False
-    ) -> Path:
-        """Write a file into the outbox as a whole or not at all; return its place.
-
-        ``folder`` is the inbox sub-folder the drop came from, or "". A file of the same name is
-        replaced. An error that ``chunks`` raises leaves nothing behind. ``more_follows``: its name
-        is put on the disk by ``outbox_keep``, with those of others.
-        """
-        return self.outbox.write(folder, file_name, chunks, more_follows=more_follows)
-
-    def outbox_read(self, folder: str, file_name: str) -> bytes | None:
-        """Return what a file in the outbox holds; None where it is not there any more."""
-        return self.outbox.read(folder, file_name)
-
-    def outbox_remove(self, folder: str, file_name: str) -> None:
-        """Take a file out of the outbox; a missing one is fine."""
-        self.outbox.remove(folder, file_name)
-
-    def outbox_keep(self, folders: Iterable[str]) -> None:
-        """Sync these folders, into which files were written with ``more_follows``."""
-        self.outbox.keep(folders)
 
     def put_away(self, what: PutAway) -> Path:
         """Move a file to where it stays, clear its work, and return where that is.

@@ -361,29 +361,29 @@ def test_the_outbox_mirrors_the_courier_folders_and_shows_whole_files_only(tmp_p
         beside.append([one for one in listed(tmp_path / "outbox" / "acme") if one[0] != "."])
         yield b"two"
 
-    path = folders.outbox_write("acme", f"x__{DROP}.results.csv", chunks())
+    path = folders.outbox.write("acme", f"x__{DROP}.results.csv", chunks())
     assert path == tmp_path / "outbox" / "acme" / f"x__{DROP}.results.csv"
     assert path.read_bytes() == b"one,two"
     assert beside == [[]]
     assert stat.S_IMODE(path.stat().st_mode) & 0o400
-    folders.outbox_write("acme", path.name, [b"replaced"])
+    folders.outbox.write("acme", path.name, [b"replaced"])
     assert path.read_bytes() == b"replaced"
     assert listed(path.parent) == [path.name]
-    folders.outbox_remove("acme", path.name)
-    folders.outbox_remove("acme", path.name)
+    folders.outbox.remove("acme", path.name)
+    folders.outbox.remove("acme", path.name)
     assert listed(path.parent) == []
 
 
 def test_a_report_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_path):
     folders = make_folders(tmp_path)
-    folders.outbox_write("", "x.csv", [b"old"])
+    folders.outbox.write("", "x.csv", [b"old"])
 
     def chunks() -> Iterator[bytes]:
         yield b"half"
         raise RuntimeError("the row could not be told")
 
     with pytest.raises(RuntimeError, match="could not be told"):
-        folders.outbox_write("", "x.csv", chunks())
+        folders.outbox.write("", "x.csv", chunks())
     assert listed(tmp_path / "outbox") == ["x.csv"]
     assert (tmp_path / "outbox" / "x.csv").read_bytes() == b"old"
 
@@ -391,7 +391,7 @@ def test_a_report_that_fails_half_way_leaves_the_old_one_and_nothing_else(tmp_pa
 def test_what_a_kill_leaves_in_the_outbox_is_overwritten_not_piled_up(tmp_path):
     folders = make_folders(tmp_path)
     (tmp_path / "outbox" / ".x.csv.tmp").write_bytes(b"half of an earlier attempt")
-    folders.outbox_write("", "x.csv", [b"whole"])
+    folders.outbox.write("", "x.csv", [b"whole"])
     assert listed(tmp_path / "outbox") == ["x.csv"]
     assert (tmp_path / "outbox" / "x.csv").read_bytes() == b"whole"
 
@@ -409,7 +409,7 @@ def test_a_file_too_large_for_the_disk_is_a_storage_error_and_leaves_no_half(tmp
         root = Path(sys.argv[1])
         folders = Folders(root, root / "inbox", root / "outbox")
         try:
-            folders.outbox_write("", "x.csv", [bytes(60_000)] * 3)
+            folders.outbox.write("", "x.csv", [bytes(60_000)] * 3)
         except StorageError as error:
             print(error)
     """)
@@ -479,12 +479,12 @@ def test_no_name_leads_out_of_the_root(tmp_path, name):
         lambda: folders.release(DROP, name, ""),
         lambda: archived(folders, name, "x.csv", DAY),
         lambda: quarantined(folders, DROP, name),
-        lambda: folders.outbox_write("", name, [b""]),
-        lambda: folders.outbox_remove("", name),
+        lambda: folders.outbox.write("", name, [b""]),
+        lambda: folders.outbox.remove("", name),
         lambda: folders.put(tmp_path / "mine.csv", "", name=name),
     ]
     if name:  # "" is the inbox itself
-        attempts.append(lambda: folders.outbox_write(name, "x", [b""]))
+        attempts.append(lambda: folders.outbox.write(name, "x", [b""]))
         attempts.append(lambda: folders.put(tmp_path / "mine.csv", name))
         attempts.append(lambda: folders.release(DROP, "x.csv", name))
     for attempt in attempts:
@@ -505,7 +505,7 @@ class GivenUp:
 def test_a_worker_that_was_given_up_changes_nothing_when_it_wakes(tmp_path):
     before = make_folders(tmp_path, done_marker=".done")
     claim_one(before, ready_file(tmp_path, "mine.csv", "acme"), DROP)
-    before.outbox_write("acme", "mine.json", [b"as it was"])
+    before.outbox.write("acme", "mine.json", [b"as it was"])
     waiting = ready_file(tmp_path, "waiting.csv", "acme")
     (tmp_path / "inbox" / "acme" / "waiting.csv.done").touch()
     folders = make_folders(tmp_path, done_marker=".done", presence=GivenUp())
@@ -517,9 +517,9 @@ def test_a_worker_that_was_given_up_changes_nothing_when_it_wakes(tmp_path):
         lambda: folders.put_away(thing),
         lambda: archived(folders, DROP, "mine.csv", DAY),
         lambda: quarantined(folders, DROP, "mine.csv"),
-        lambda: folders.outbox_write("acme", "mine.json", [b"another"]),
-        lambda: folders.outbox_write("acme", "more.json", [b"another"]),
-        lambda: folders.outbox_remove("acme", "mine.json"),
+        lambda: folders.outbox.write("acme", "mine.json", [b"another"]),
+        lambda: folders.outbox.write("acme", "more.json", [b"another"]),
+        lambda: folders.outbox.remove("acme", "mine.json"),
     ):
         with pytest.raises(Fenced):
             act()

@@ -17,7 +17,7 @@ def test_a_file_refused_whole_has_neither_results_nor_rejects(tmp_path: Path) ->
     site.folders.prepare()
     drop = site.ledger.begin(drop_id="d1", folder="", source_file="a.csv", received_at=NOW)
     for kind in (RESULTS, REJECTS, REJECTS_TWIN):
-        site.folders.outbox_write("", file_name(drop, kind), [b"as it was"])
+        site.folders.outbox.write("", file_name(drop, kind), [b"as it was"])
     site.closer.refuse(drop, DropRefused(Code.PROCESSING_FAILED, "It failed.", hint="Ask."))
     site.close()
     left = {path.name.partition(".")[2] for path in site.outbox_path.iterdir()}

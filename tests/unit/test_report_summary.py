@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.core.model import Drop, DropState, Notice, group_notices
+from pipeline.core.summary import json_text
 from pipeline.inbox.claim import received_json
 from pipeline.reporting.summary_json import (
     SummaryFacts,
-    summary_bytes,
     summary_object,
     with_changed_file,
 )
@@ -148,7 +148,7 @@ def test_a_corrected_file_says_how_much_was_mended() -> None:
 
 
 def test_the_bytes_are_indented_json_with_a_final_newline() -> None:
-    data = summary_bytes(told(files={"results": "a__d1.results.csv"}))
+    data = json_text(told(files={"results": "a__d1.results.csv"}))
     assert data.startswith(b'{\n  "schema": 1,\n  "drop_id": "d1",')
     assert data.endswith(b"\n}\n")
     assert orjson.loads(data)["files"] == {"results": "a__d1.results.csv"}
@@ -156,7 +156,7 @@ def test_the_bytes_are_indented_json_with_a_final_newline() -> None:
 
 def test_a_file_name_that_is_no_utf8_does_not_stop_the_summary() -> None:
     drop = replace(DROP, source_file=b"\xe9.csv".decode("utf-8", "surrogateescape"))
-    assert orjson.loads(summary_bytes(told(drop=drop)))["source_file"] == "\ufffd.csv"
+    assert orjson.loads(json_text(told(drop=drop)))["source_file"] == "\ufffd.csv"
     assert orjson.loads(received_json(drop))["source_file"] == "\ufffd.csv"
 
 
