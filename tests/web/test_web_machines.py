@@ -69,7 +69,11 @@ def test_a_page_without_a_service_is_alive_but_not_ready(root: Root) -> None:
     service = root.start("serve", "--log-format", "json")
     with client_of(address_of(service)) as client:
         assert client.get("/healthz").json() == {"status": "ok"}
-        ready = client.get("/readyz")
+        ready = until(
+            # A first look that takes longer than a second says that the inbox is not listed.
+            lambda: (told := client.get("/readyz")).json()["checks"]["inbox"] and told,
+            what="a first look",
+        )
         assert ready.status_code == 503
         assert ready.json()["checks"] == {
             "service": False,
