@@ -1,5 +1,6 @@
 """Words of the page: counts, times, states, and a drop's verdict in one sentence."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final
@@ -30,6 +31,8 @@ STATES: Final[Mapping[str, str]] = {
     DropState.REFUSED: "Refused",
     DropState.CANCELLED: "Cancelled",
 }
+_RENAMED: Final = re.compile(r"Name the column of .*Then upload the file again\.$", re.DOTALL)
+_SHOW_COLUMNS: Final = "Teach Shipdrop this file: show it which column is which."
 #: While nothing is sent.
 WAITING_STATES: Final[Mapping[str, str]] = {**STATES, DropState.OPEN: "Waiting for Fynd"}
 #: Request → what a badge says of it.
@@ -166,8 +169,11 @@ def verdict(drop: DropLine, progress: Progress | None, shut: str = "") -> str:
 
 
 def on_page(message: str, instead: str) -> str:
-    """Say what to do about a file of many faulty rows where the page can correct them."""
-    return message.replace(Code.TOO_MANY_REJECTS.fix, instead)
+    """Say what to do about a refused file where the page can do it.
+
+    Rows are corrected there (``instead``); columns that are not known are taught, not renamed.
+    """
+    return _RENAMED.sub(_SHOW_COLUMNS, message.replace(Code.TOO_MANY_REJECTS.fix, instead))
 
 
 def _open(drop: DropLine) -> int:

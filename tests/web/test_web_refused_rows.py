@@ -118,3 +118,16 @@ def test_a_sound_row_stays_with_a_wrong_one_of_its_order(live: Live) -> None:
         assert told.status_code == 202, told.text
     sent = {line["order_id"] for line in child_of(live, drop).lines()}
     assert sent == {f"RFE{n:02}" for n in range(16)} - {"RFE01"}
+
+
+def test_a_file_of_unknown_columns_is_to_be_taught_and_not_changed(live: Live, page: Page) -> None:
+    live.root.drop("strange.csv", sheet([["1", "Home"]], ("Consignment Ref", "Position")))
+    drop = live.drop_id("strange.csv")
+    for address in ("/", f"/drops/{drop}"):
+        page.goto(f"{live.url}{address}")
+        expect(page.get_by_text("show it which column is which").first).to_be_visible()
+        expect(page.get_by_text("Then upload the file again")).to_have_count(0)
+    expect(page.get_by_text("does not know how to read this file yet")).to_be_visible()
+    # Where the columns are known, words are missing.
+    page.goto(f"{live.url}/drops/{refused(live, 'RFF')}")
+    expect(page.get_by_text("Some words of this file are not known.")).to_be_visible()
