@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from pipeline.core.closed_drop import Cause
-from pipeline.core.errors import Held, ShipdropError, Transient
+from pipeline.core.errors import Held, SettingsError, ShipdropError, Transient
 from pipeline.core.file_names import as_text
 from pipeline.core.model import DropState
 from pipeline.delivery.api.client import KonnectApi
@@ -55,7 +55,7 @@ def examine(site: Site, config: Path | None = None) -> list[Diagnosis]:
     findings = _guarded(_folders, site)
     complete = all(each.fine for each in findings)
     inside = (_disk, _filesystem, _ledger, _service, _waiting) if complete else (_service,)
-    outside = (_profiles, _clock, partial(_secrets, config=config), _token_file, _api)
+    outside = (_profiles, _clock, partial(_secrets, config=config), _page, _token_file, _api)
     for look in (*inside, *outside):
         findings += _guarded(look, site)
     return findings
@@ -282,6 +282,17 @@ def _secrets(site: Site, *, config: Path | None) -> Iterator[Diagnosis]:
             found=f"{key} stands in {name}, which gets copied and shown to people",
             advice=f"Give it by {variable_of(key)}, by a file, or by SHIPDROP_SECRETS_DIR.",
         )
+
+
+def _page(site: Site) -> Iterator[Diagnosis]:
+    """Yield why the page would not start, if it would not."""
+    from pipeline.web.access import check_listening
+    from pipeline.web.people import People
+
+    try:
+        check_listening(site.settings.web, People(site.root, site.settings.web, site.clock).users())
+    except SettingsError as error:
+        yield Diagnosis(subject="page", found=error.message, fine=False, advice=error.hint)
 
 
 def _api(site: Site) -> Iterator[Diagnosis]:

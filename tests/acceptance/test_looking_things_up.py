@@ -286,6 +286,14 @@ def test_doctor_says_what_is_wrong_with_api_and_token(root: Root) -> None:
     assert "api.base_url" in unset.out
 
 
+def test_doctor_says_that_the_page_would_not_start_and_prints_no_password(root: Root) -> None:
+    root.configure(web__users='{"asha": {"password_hash": "hunter2plain"}}')
+    told = root.run("doctor")
+    assert told.code == 2
+    assert 'BAD  page: The setting "web.users.asha.password_hash" is not a hash' in told.out
+    assert "hunter2plain" not in told.out + told.err
+
+
 def test_init_makes_a_root_that_only_lacks_its_address(root: Root, tmp_path: Path) -> None:
     place = tmp_path / "new"
     made = root.run("init", place, "--json").json
