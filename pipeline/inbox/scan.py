@@ -1,12 +1,17 @@
-"""Find files in the inbox that are ready: the directory scan is the truth, this is its memory.
+"""Find files in the inbox that are ready, and in which order they are taken.
+
+The directory scan is the truth, this is its memory.
 
 A file is ready when nothing about it has changed for ``settle_seconds`` of our own monotonic
 clock (modification times lie: uploads keep old ones, clocks skew), nobody on this machine has it
 open for writing, and its container is whole.
 """
 
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -25,6 +30,8 @@ from pipeline.storage.listing import (
     what_is_missing,
     who_writes,
 )
+from pipeline.validation.profile_by_name import profile_of_name
+from schemas.courier import Profile, pattern_of
 from schemas.display import shown
 
 _LONGER, _LONGER_THAN_NONE = 10, 20.0
@@ -344,3 +351,53 @@ def _verdicts(scan: Scan) -> dict[tuple[str, str], str]:
     verdicts |= {(one.folder, one.name): f"it waits, because {one.reason}" for one in scan.waiting}
     ready = "it is ready to be picked up"
     return verdicts | {(one.folder, one.name): ready for one in scan.ready}
+
+
+_Key = tuple[str, datetime]
+
+
+def by_arrival(
+    ready: Sequence[ReadyFile], profiles: Mapping[str, Profile]
+) -> tuple[ReadyFile, ...]:
+    """Return the files in the order to take them; ``ready`` is oldest first.
+
+    The files of a courier whose names tell a time share the places they have among all files, in
+    the order of these times.
+    """
+    if not any(profile.file_time for profile in profiles.values()):
+        return tuple(ready)
+    by_courier: dict[str, list[tuple[datetime, int]]] = {}
+    for place, file in enumerate(ready):
+        if found := _key_of(file, profiles):
+            courier, moment = found
+            by_courier.setdefault(courier, []).append((moment, place))
+    ordered = list(ready)
+    for moments in by_courier.values():
+        places = sorted(place for _, place in moments)
+        for place, (_, taken_from) in zip(places, sorted(moments), strict=True):
+            ordered[place] = ready[taken_from]
+    return tuple(ordered)
+
+
+def _key_of(file: ReadyFile, profiles: Mapping[str, Profile]) -> _Key | None:
+    """Return the courier and the time its file name tells, or None."""
+    profile = profile_of_name(file.name, file.folder or None, profiles)
+    if profile is None or not profile.file_time:
+        return None
+    moment = _reader(profile.file_time)(file.name)
+    return (profile.name, moment) if moment else None
+
+
+@lru_cache(maxsize=64)
+def _reader(file_time: str) -> Callable[[str], datetime | None]:
+    pattern = re.compile(pattern_of(file_time))
+
+    def read(name: str) -> datetime | None:
+        for found in pattern.finditer(name):
+            try:
+                return datetime.strptime(found[0], file_time).replace(tzinfo=UTC)
+            except ValueError:
+                continue  # digits that are no time
+        return None
+
+    return read

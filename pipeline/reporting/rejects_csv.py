@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.model import Block, ResultBlock
-from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
+from pipeline.reporting.results_csv import csv_cells, csv_header, csv_lines
 from pipeline.validation.rejects_file import (
     REJECT_CODES,
     REJECT_DROP,

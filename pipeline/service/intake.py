@@ -11,10 +11,9 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.model import ReadyFile
 from pipeline.core.ports import Clock, DropConsumer
-from pipeline.inbox.arrival_order import by_arrival
 from pipeline.inbox.claim import Claimed, Claimer
 from pipeline.inbox.late_files import Late, Latecomers
-from pipeline.inbox.scan import Inbox, Scan, WaitCause, Waiting
+from pipeline.inbox.scan import Inbox, Scan, WaitCause, Waiting, by_arrival
 from pipeline.service.late_writes import LateWrites
 from pipeline.service.problems import Problems
 from pipeline.storage.root_folders import Folders

@@ -26,7 +26,6 @@ from pipeline.web.front import (
     NotPossible,
     NotThere,
     Once,
-    RejectsShelf,
     Unsaved,
     front_of,
     page,
@@ -46,7 +45,6 @@ from pipeline.web.pages import (
     couriers,
     drops,
     fix,
-    login,
     machines,
     people,
     reports,
@@ -55,6 +53,7 @@ from pipeline.web.pages import (
     upload,
 )
 from pipeline.web.people import NobodyThere, NotChanged, People
+from pipeline.web.recent import Recent
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.staging import has_room
 from pipeline.web.strip import Strip
@@ -65,6 +64,8 @@ from pipeline.web.to_do import ToDo
 
 log = structlog.get_logger(__name__)
 
+_REJECTS_KEPT: Final = 4
+"""Rejects files that are kept as they were read."""
 _SHARED_SECONDS: Final = 0.7
 """Less than the pace at which a page that is kept up to date asks."""
 _UNSAVED_BYTES: Final = 1024 * 1024
@@ -122,7 +123,7 @@ def create_app(site: Site) -> FastAPI:
         tally=tally,
         to_do=ToDo(site, strip, tally),
         files=SheetFiles(),
-        shelf=RejectsShelf(),
+        shelf=Recent(_REJECTS_KEPT),
         drafts=Drafts(site),
         measures=Measures(site, strip, tally),
         shared=AnswerCache(site.clock.monotonic, seconds=_SHARED_SECONDS),
@@ -140,7 +141,6 @@ def create_app(site: Site) -> FastAPI:
         upload,
         couriers,
         reports,
-        login,
         account,
         people,
         machines,

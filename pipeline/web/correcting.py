@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from pipeline.core.file_names import stem_of
 from pipeline.core.row_keys import RowKey
-from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
 from pipeline.reporting.rejects_csv import LEADING, LEADING_WITH_SHEET
+from pipeline.reporting.results_csv import csv_cells, csv_header, csv_lines
 from pipeline.storage.durable_files import storing
 from pipeline.web.drafts import Draft, Rule
 from pipeline.web.faults import Rejects

@@ -23,6 +23,7 @@ from pipeline.web.faults import Rejects, read_rejects
 from pipeline.web.guarding import same_origin
 from pipeline.web.here import Here
 from pipeline.web.metrics import Measures
+from pipeline.web.recent import Recent
 from pipeline.web.sheets import SheetFiles, identity_of
 from pipeline.web.strip import Strip
 from pipeline.web.tally import Tally
@@ -44,23 +45,17 @@ class AnswerCache:
     def __init__(self, monotonic: Callable[[], float], *, seconds: float) -> None:
         self._monotonic = monotonic
         self._seconds = seconds
-        self._kept: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept = Recent[Hashable, tuple[float, Any]](_MOST)
 
     def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return the result of ``make``, or that of a moment ago under this key."""
         now = self._monotonic()
-        with self._lock:
-            kept = self._kept.get(key)
+        kept = self._kept.get(key)
         if kept is not None and now - kept[0] < self._seconds:
             value: _T = kept[1]
             return value
         value = make()
-        with self._lock:
-            self._kept[key] = (now, value)
-            self._kept.move_to_end(key)
-            while len(self._kept) > _MOST:
-                self._kept.popitem(last=False)
+        self._kept.put(key, (now, value))
         return value
 
 
@@ -68,7 +63,6 @@ _MAY_COME_FIRST: Final = ("/account", "/api/v1/account", "/session", "/logout")
 """Where somebody may go who has to choose a password."""
 _FIELD_BYTES: Final = 1024 * 1024
 _FIELDS: Final = 5_000
-_SHELF: Final = 4
 _UNSAVED: Final = 20
 _FORMS: Final = 1_000
 """Forms that are known to have been sent."""
@@ -88,7 +82,7 @@ class Front(Struct, frozen=True, kw_only=True):
     tally: Tally
     to_do: ToDo
     files: SheetFiles
-    shelf: "RejectsShelf"
+    shelf: Recent[Path, Rejects]
     drafts: Drafts
     measures: Measures
     shared: AnswerCache
@@ -98,11 +92,20 @@ class Front(Struct, frozen=True, kw_only=True):
     unsaved: "Unsaved"
 
     def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
-        """Return a rejects file, or what was read of it a moment ago.
+        """Return a rejects file, or what was read of it while it was as it is.
 
         Raises StorageError, OSError.
         """
-        return self.shelf.rejects(path, sheets)
+        identity = identity_of(path)
+        if identity[1] > _LARGEST:
+            raise StorageError(
+                f"{path.name} is too large to be corrected here.",
+                hint="Correct it in a spreadsheet, and upload it as it is.",
+            )
+        kept = self.shelf.get(path)
+        if kept is not None and kept.identity == identity:
+            return kept
+        return self.shelf.put(path, read_rejects(path, sheets))
 
 
 class Once:
@@ -155,34 +158,6 @@ class Unsaved:
         """Return the entries of this page, once."""
         with self._lock:
             return self._kept.pop((session, path), None)
-
-
-class RejectsShelf:
-    """Keeps the rejects files that were read last, while they are as they were."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Path, Rejects] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
-        """See ``Front.rejects``."""
-        identity = identity_of(path)
-        if identity[1] > _LARGEST:
-            raise StorageError(
-                f"{path.name} is too large to be corrected here.",
-                hint="Correct it in a spreadsheet, and upload it as it is.",
-            )
-        with self._lock:
-            kept = self._kept.get(path)
-            if kept is not None and kept.identity == identity:
-                self._kept.move_to_end(path)
-                return kept
-        made = read_rejects(path, sheets)
-        with self._lock:
-            self._kept[path] = made
-            while len(self._kept) > _SHELF:
-                self._kept.popitem(last=False)
-        return made
 
 
 class LogInFirst(Exception):

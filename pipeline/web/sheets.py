@@ -7,8 +7,6 @@ kept of it is a few bytes per line. Its cells come back as they were before they
 import csv
 import io
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +19,7 @@ from msgspec import Struct
 
 from pipeline.core.errors import StorageError
 from pipeline.core.formula_guard import unguard_cell
+from pipeline.web.recent import Recent
 
 _PIECE: Final = 1 << 20
 _KEPT: Final = 8
@@ -80,26 +79,18 @@ class SheetFiles:
     """Keeps the newest indexes. Safe from several threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Path, SheetFile] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept = Recent[Path, SheetFile](_KEPT)
 
     def open(self, path: Path, columns: Sequence[str]) -> SheetFile:
-        """Return index a file, or take the index of a moment ago. Raises StorageError."""
+        """Index a file, or return the index of a moment ago. Raises StorageError."""
         try:
             identity = identity_of(path)
-            with self._lock:
-                kept = self._kept.get(path)
-                if kept and kept.identity == identity and set(columns) <= kept.columns.keys():
-                    self._kept.move_to_end(path)
-                    return kept
-            made = _index(path, identity, columns)
+            kept = self._kept.get(path)
+            if kept and kept.identity == identity and set(columns) <= kept.columns.keys():
+                return kept
+            return self._kept.put(path, _index(path, identity, columns))
         except (OSError, pa.ArrowException, csv.Error, ValueError) as error:
             raise _gone(path, error) from error
-        with self._lock:
-            self._kept[path] = made
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return made
 
 
 def identity_of(path: Path) -> Identity:

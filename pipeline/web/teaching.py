@@ -7,7 +7,6 @@ process that reads all files, with the engine of ``shipdrop map``.
 import re
 import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -30,6 +29,7 @@ from pipeline.validation.draft.role_guess import is_no_event
 from pipeline.web import staging
 from pipeline.web.front import NotPossible, NotThere
 from pipeline.web.profile_files import mark_of, source_of
+from pipeline.web.recent import Recent
 from schemas.codes import Code
 from schemas.courier import GENERIC
 from schemas.folding import fold, fold_header
@@ -102,7 +102,7 @@ class Teachings:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._lock = threading.Lock()
-        self._drafts: OrderedDict[tuple[object, ...], ProfileDraft] = OrderedDict()
+        self._drafts = Recent[tuple[object, ...], ProfileDraft](_KEPT)
 
     def start(
         self, *, drop: str = "", check: str = "", place: int = 0, courier: str = "", who: str = ""
@@ -293,9 +293,8 @@ class Teachings:
             title,
             msgspec.json.encode(said),
         )
-        with self._lock:
-            if key in self._drafts:
-                return self._drafts[key]
+        if kept := self._drafts.get(key):
+            return kept
         try:
             made = self._site.readers.draft(Sample(path=path, name=name, title=title, choices=said))
         except ReaderDied:
@@ -304,11 +303,7 @@ class Teachings:
             raise _cannot_be_read(refusal) from refusal
         except UsageError as error:
             raise NotPossible(error.message, hint=error.hint) from error
-        with self._lock:
-            self._drafts[key] = made
-            while len(self._drafts) > _KEPT:
-                self._drafts.popitem(last=False)
-        return made
+        return self._drafts.put(key, made)
 
     # -- on disk -------------------------------------------------------------------------------
 

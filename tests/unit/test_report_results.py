@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from pipeline.core.formula_guard import unguard_cell
 from pipeline.core.model import ResultBlock
 from pipeline.core.row_columns import RESULT
-from pipeline.reporting.csv_format import csv_cell
-from pipeline.reporting.results_csv import COLUMNS, Part, results_header, results_lines
+from pipeline.reporting.results_csv import COLUMNS, Part, csv_cell, results_header, results_lines
 
 BOM = b"\xef\xbb\xbf"
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)

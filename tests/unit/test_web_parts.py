@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from pipeline import web
 from pipeline.core.errors import SettingsError
 from pipeline.core.ports import SystemClock
-from pipeline.reporting.csv_format import csv_cells, csv_header, csv_lines
+from pipeline.reporting.results_csv import csv_cells, csv_header, csv_lines
 from pipeline.service.health_file import (
     LATENCY_BOUNDS,
     Calls,
