@@ -361,8 +361,9 @@ def by_arrival(
 ) -> tuple[ReadyFile, ...]:
     """Return the files in the order to take them; ``ready`` is oldest first.
 
-    The files of a courier whose names tell a time share the places they have among all files, in
-    the order of these times.
+    The files of a courier whose names tell a time (its profile's ``file_time``) share the places
+    they have among all files, in the order of these times: uploads keep or lose modification times
+    as they like. Correctness never depends on the order.
     """
     if not any(profile.file_time for profile in profiles.values()):
         return tuple(ready)
