@@ -15,6 +15,7 @@ from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import replace_with, storing
 from pipeline.web.strip import Strip, Waiting, WaitingFile
 from pipeline.web.tally import Tally, couriers
+from pipeline.web.words import verdict
 
 Kind = Literal["rows", "api", "refused", "waiting", "late"]
 KINDS: Final[tuple[Kind, ...]] = ("rows", "refused", "waiting", "late", "api")
@@ -160,7 +161,8 @@ def _drop(line: DropLine) -> Item:
     rows: Mapping[str, int] = (line.summary or {}).get("rows", {})
     refused = (line.summary or {}).get("refused") or {}
     if line.state is DropState.REFUSED:
-        kind, said = "refused", str(refused.get("message", ""))
+        begun = line.fixed or line.aside
+        kind, said = "refused", verdict(line, None) if begun else str(refused.get("message", ""))
     else:
         kind, said = ("rows" if rows.get("rejected") else "api"), ""
     return Item(

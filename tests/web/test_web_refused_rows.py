@@ -66,6 +66,12 @@ def test_send_leaves_wrong_rows_until_few_enough_are_left(live: Live, page: Page
     expect(page.get_by_text("12 of 24 rows corrected; 12 left.")).to_be_visible()
     expect(page.locator("#head .badge")).to_have_text("Refused")
     assert drop in to_do(live)
+    page.goto(live.url)
+    item = page.get_by_role("listitem").filter(has_text="rfa.csv")
+    expect(item).to_contain_text("12 of 24 rows corrected; 12 left.")
+    page.goto(f"{live.url}/drops?q=rfa.csv")
+    line = page.get_by_role("row").filter(has_text="rfa.csv")
+    expect(line).to_contain_text("24 rows · 12 corrected · 12 left")
 
 
 def test_a_refused_file_is_done_when_all_its_rows_are(live: Live, page: Page) -> None:
