@@ -250,3 +250,15 @@ def test_a_retry_looks_at_what_later_files_say_of_the_orders_parcels(
     assert ends(root, "monday") == [PARCELS, TAKEN_BACK, SENT]
     assert list(api.orders()) == ["A3"]
     assert '"Y1"' in root.of("monday").lines()[0]["message"]
+
+
+def test_files_that_are_planned_together_know_of_each_others_parcels(
+    root: Root, api: SandboxHandle
+) -> None:
+    root.drop("1 monday.csv", sheet(ROAD, WITH_AWB))
+    root.drop(
+        "2 tuesday.csv", sheet([("A1", "X1", "Delivered"), ("A2", "X9", "Delivered")], WITH_AWB)
+    )
+    root.once()
+    assert ends(root, "2 tuesday") == [PARCELS, SENT]
+    assert list(api.orders()) == ["A2"]

@@ -74,6 +74,22 @@ def test_workers_that_race_for_files_claim_each_once_and_keep_the_order_of_every
     assert all(history == list(STEPS) for history in histories(api).values())
 
 
+def test_parcels_are_known_over_the_files_of_several_workers(
+    crew: Crew, api: SandboxHandle
+) -> None:
+    header = ("Order ID", "AWB", "Status")
+    for at in range(6):
+        road = [(f"A{at}", f"X{at}", "In Transit"), (f"A{at}", f"Y{at}", "In Transit")]
+        crew.root.drop(f"{at} a.csv", sheet(road, header))
+        done = [(f"A{at}", f"X{at}", "Delivered"), (f"B{at}", f"Z{at}", "Delivered")]
+        crew.root.drop(f"{at} b.csv", sheet(done, header))
+    crew.start(2)
+    crew.closed(12)
+    assert sorted(api.orders()) == [f"B{at}" for at in range(6)]
+    for at in range(6):
+        assert crew.root.of(f"{at} b").lines()[0]["codes"] == "PARCELS_OPEN:awb"
+
+
 def test_one_big_file_is_sent_by_all_wave_by_wave_under_one_concurrency(
     crew: Crew, api: SandboxHandle
 ) -> None:
