@@ -1,6 +1,7 @@
 """A file that was read, as planning takes it: its facts, and numbers from its spool."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from pipeline.planning.plan import NO_TIME, PlanInput
 from pipeline.planning.sendable_rows import Orders
 from pipeline.storage.spool import Spool
 from pipeline.validation.profile_by_name import Choice
-from pipeline.validation.rejects_file import ROW_NUMBER, word_columns
+from pipeline.validation.rejects_file import ROW_NUMBER, WordColumns, word_columns
 from schemas.courier import Profile
 from schemas.parcels import ANY, AROUND_AN_ID, AWB_LENGTH, CONFIRMED_CELL
 
@@ -123,6 +124,16 @@ def _words(batch: pa.RecordBatch, headers: tuple[str, ...], parents: pa.Array) -
     return {name: mask.to_numpy(zero_copy_only=False) for name, mask in masks.items()}
 
 
+def _references(
+    batch: pa.RecordBatch, ours: WordColumns | None, vouched: npt.NDArray[np.bool_]
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Give the places of the vouched rows, each with the row of a file that it says it was."""
+    places = np.flatnonzero(vouched)
+    if ours is not None and len(places):
+        cells = [batch.column(f"c{at}").take(pa.array(places)).to_pylist() for at in ours.reference]
+        yield from zip(places.tolist(), zip(*cells, strict=True), strict=True)
+
+
 def _columns(facts: Facts, number: int, spool: Spool, parents: pa.Array) -> dict[str, Any]:
     """Return one sheet's columns by name, and ``ids`` and ``awbs`` in pieces.
 
@@ -133,7 +144,8 @@ def _columns(facts: Facts, number: int, spool: Spool, parents: pa.Array) -> dict
     texts: dict[str, list[pa.Array]] = {"order_id": [], "awb": []}
     headers = facts.sheets[number].headers
     ours = word_columns(headers)
-    more = [] if ours is None else [f"c{at}" for at in (ours.row, ours.codes, ours.drop)]
+    more = [] if ours is None else [f"c{at}" for at in {ours.codes, *ours.reference}]
+    spoken: dict[tuple[str, ...], dict[str, list[int]]] = {}
     for batch in spool.blocks(number, [*texts, *_READ, *more]):
         for name in _READ:
             column = batch.column(name)
@@ -143,9 +155,18 @@ def _columns(facts: Facts, number: int, spool: Spool, parents: pa.Array) -> dict
         cut = {"order_id": ids, "awb": pc.utf8_slice_codeunits(awbs, 0, AWB_LENGTH)}
         for name, column in cut.items():
             texts[name].append(pa.concat_arrays([column, pa.array([], pa.string())]))
-        for name, mask in _words(batch, headers, parents).items():
+        words = _words(batch, headers, parents)
+        before = sum(map(len, parts["vouched"]))
+        for place, reference in _references(batch, ours, words["vouched"]):
+            order = ids[place].as_py()
+            spoken.setdefault(reference, {}).setdefault(order, []).append(before + place)
+        for name, mask in words.items():
             parts[name].append(mask)
     found = {name: np.concatenate(each) for name, each in parts.items()}
+    for of_orders in spoken.values():
+        if len(of_orders) > 1:  # a row was copied with the word that was meant for one of them
+            for name in _SAID:
+                found[name][list(chain.from_iterable(of_orders.values()))] = False
     rows = len(found["row"])
     if rows != facts.sheets[number].rows:
         raise StorageError(f"The spool {spool.folder} does not hold what was read.")

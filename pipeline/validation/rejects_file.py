@@ -68,6 +68,13 @@ class WordColumns(Struct, frozen=True, kw_only=True):
     row: int
     codes: int
     drop: int
+    sheet: int | None
+
+    @property
+    def reference(self) -> tuple[int, ...]:
+        """Return those that tell which row of which file it was."""
+        places = (self.drop, self.row)
+        return places if self.sheet is None else (*places, self.sheet)
 
 
 def word_columns(headers: Sequence[str]) -> WordColumns | None:
@@ -77,7 +84,7 @@ def word_columns(headers: Sequence[str]) -> WordColumns | None:
     if not places.keys() >= {*names}:
         return None
     row, codes, drop = (places[name] for name in names)
-    return WordColumns(row=row, codes=codes, drop=drop)
+    return WordColumns(row=row, codes=codes, drop=drop, sheet=places.get(REJECT_SHEET))
 
 
 def restore_headers(headers: Sequence[str], origin: str) -> tuple[str, ...]:

@@ -218,6 +218,19 @@ def test_a_person_confirms_in_so_many_words_what_earlier_files_held(root: Root, 
     assert ends(root, "meant") == [SENT]
 
 
+def test_a_word_that_was_copied_with_its_row_is_nobodys(root: Root) -> None:
+    drop(root, "monday", [*ROAD, ("A2", "Y2", "In Transit")])
+    drop(root, "tuesday", [("A1", "X1", "Delivered")])
+    meant = came_back(root, "tuesday", _reject_codes="CONFIRMED")
+    line = meant.splitlines()[1]
+    root.drop("copied.csv", f"{meant}{line.replace('A1,X1', 'A2,Y1')}\r\n")
+    root.once()
+    assert ends(root, "copied") == [PARCELS, PARCELS]
+    root.drop("twice.csv", f"{meant}{line}\r\n")
+    root.once()
+    assert ends(root, "twice")[0] == SENT
+
+
 def test_a_long_awb_is_the_same_parcel_in_both_files(root: Root) -> None:
     long = "X" + "1234567890" * 7
     found = both(root, [((long, "In Transit"), (f" '{long} ", "Delivered"))], WITH_AWB)
