@@ -52,7 +52,7 @@ def batches_of(path: Path, columns: Sequence[str] | None) -> Iterator[pa.RecordB
 
     Raises OSError, ArrowException.
     """
-    with pa.OSFile(str(path)) as source:
+    with _opened(path) as source:
         reader = pa.ipc.open_file(source)
         names = reader.schema.names
         # To open it a second time for some columns costs more than to read all of a small one.
@@ -75,8 +75,14 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def read_table(path: Path) -> pa.Table:
     """Read a table. Raises OSError, ArrowException."""
-    with pa.OSFile(str(path)) as source:
+    with _opened(path) as source:
         return pa.ipc.open_file(source).read_all()
+
+
+def _opened(path: Path) -> pa.NativeFile:
+    """Open a file to be read; a small one as a whole, or each part is fetched in another thread."""
+    source = pa.OSFile(str(path))
+    return source if source.size() >= _SMALL else pa.BufferReader(source.read_buffer())
 
 
 def write_lines(file: RawIOBase, pieces: Iterable[pa.Array]) -> npt.NDArray[np.int64]:

@@ -9,6 +9,7 @@ back) and while the same kernel runs.
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from pipeline.storage.attempt_counter import in_spool
@@ -115,7 +116,13 @@ def _noted(folder: Path, chunks: int) -> bytearray | None:
 def _head(handle: int) -> bytes:
     """Return bytes that tell this file, under this kernel, from any other; blank if none can."""
     try:
-        boot = _BOOT_ID.read_text("ascii").strip()
+        boot = _boot(_BOOT_ID)
     except (OSError, UnicodeDecodeError):
         return b" " * _HEAD
     return f"{boot} {os.fstat(handle).st_ino}".encode().ljust(_HEAD)[:_HEAD]
+
+
+@cache
+def _boot(path: Path) -> str:
+    """Return which start of the kernel this process runs under: it ends with it."""
+    return path.read_text("ascii").strip()

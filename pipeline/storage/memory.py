@@ -9,7 +9,7 @@ import ctypes
 import os
 import sys
 
-MMAP_FROM = 4 * 1024 * 1024
+MMAP_FROM = 2 * 1024 * 1024
 """Arrays from this size on are asked of the system, and given back, one by one. Smaller ones come
 and go in thousands: each would cost the pages it touches anew."""
 
