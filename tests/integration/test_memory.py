@@ -69,7 +69,7 @@ def passing(number, size):
         libc.free(each)
     return {"held": held, "kept": resident() - idle}
 
-found["small"] = passing(24, 2 * MB)
+found["small"] = passing(48, MB)
 found["few"] = passing(8, MB)
 
 # Threads that ask for memory at the same time, and live on.
