@@ -82,7 +82,10 @@ def read_table(path: Path) -> pa.Table:
 def _opened(path: Path) -> pa.NativeFile:
     """Open a file to be read; a small one as a whole, or each part is fetched in another thread."""
     source = pa.OSFile(str(path))
-    return source if source.size() >= _SMALL else pa.BufferReader(source.read_buffer())
+    if source.size() >= _SMALL:
+        return source
+    with source:
+        return pa.BufferReader(source.read_buffer())
 
 
 def write_lines(file: RawIOBase, pieces: Iterable[pa.Array]) -> npt.NDArray[np.int64]:
