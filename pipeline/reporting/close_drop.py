@@ -30,6 +30,7 @@ from pipeline.core.row_keys import (
 )
 from pipeline.reporting import write
 from pipeline.reporting.fix_sheet import Advice
+from pipeline.reporting.rejects_csv import rows_given_back
 from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
 from pipeline.reporting.rows import Report, gathered
 from pipeline.storage.claim_files import Since, digest_of
@@ -268,8 +269,8 @@ class Closer:
         counts = settled.counts()
         if drop.state is DropState.REFUSED:
             self._keep_ids(drop, np.ones(len(settled.outcome), dtype=bool))
-            in_rejects = sum(counts.values()) - counts[Outcome.IGNORED] - counts[Outcome.DUPLICATE]
-            return replace(noted, drop=drop.with_facts({**drop.facts, TO_CORRECT: in_rejects}))
+            left = rows_given_back(self._report(drop, settled).blocks())
+            return replace(noted, drop=drop.with_facts({**drop.facts, TO_CORRECT: left}))
         if counts[Outcome.REJECTED] or counts[Outcome.FAILED]:
             self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
         if drop.state is not DropState.COMPLETED:

@@ -102,41 +102,61 @@ def rejects_csv(
     """Give the file piece by piece; nothing at all if no row belongs in it.
 
     Rows whose outcome is rejected or failed; with ``whole_file`` (``TOO_MANY_REJECTS``) every row
-    but the ignored and duplicate ones, sound rows with empty codes. UTF-8 with a byte order mark,
-    CRLF, text guarded against formulas. ``parent``: the drop that this one corrects; a row of it
-    that came from another drop still names that one. ``several``: the file has several sheets, so
-    that rows name theirs. ``blocks`` is read twice; of an
-    iterator, which can be read once, the rows that are needed are kept in memory.
+    but the duplicate ones and orders of which there are only ignored ones, sound rows with empty
+    codes. UTF-8 with a byte order mark, CRLF, text guarded against formulas. ``parent``: the drop
+    that this one corrects; a row of it that came from another drop still names that one.
+    ``several``: the file has several sheets, so that rows name theirs. ``blocks`` is read a few
+    times; those of an iterator are kept in memory.
     """
-    kept = replayable(blocks, whole_file=whole_file)
-    layout = lay_out(kept, whole_file=whole_file, columns=columns or {}, several=several)
+    kept = replayable(blocks)
+    orders = orders_given_back(kept) if whole_file else None
+    layout = lay_out(kept, orders, columns=columns or {}, several=several)
     if not layout.rows:
         return
     yield csv_header(layout.header)
     for block in kept:
-        if picked := pick(block, layout, (drop_id, parent), whole_file=whole_file):
+        if picked := pick(block, layout, orders, (drop_id, parent)):
             leading = [csv_cells(each) for each in picked.leading]
             cells = ["" if column is None else csv_cells(column) for column in picked.cells]
             yield csv_lines([*leading, *cells])
 
 
-def replayable(blocks: Iterable[ResultBlock], *, whole_file: bool) -> Iterable[ResultBlock]:
-    """Give something that can be read again: an iterator's blocks, narrowed to our rows."""
-    if iter(blocks) is not blocks:
-        return blocks
-    return [_narrowed(block, _wanted(block, whole_file=whole_file)) for block in blocks]
+def replayable(blocks: Iterable[ResultBlock]) -> Iterable[ResultBlock]:
+    """Give something that can be read again: of an iterator, its blocks."""
+    return blocks if iter(blocks) is not blocks else [*blocks]
+
+
+def orders_given_back(blocks: Iterable[ResultBlock]) -> pa.Array:
+    """Return the order ids of rows that are given back, of a file that is refused.
+
+    Ignored rows of these orders go with them: they say where another parcel is, or that a scan
+    came later, and nothing else keeps that.
+    """
+    ids = [_orders(block).filter(_is_open(block)).unique() for block in blocks]
+    found = pa.chunked_array(ids, pa.string()).unique()
+    return found.filter(pc.not_equal(found, ""))
+
+
+def rows_given_back(blocks: Iterable[ResultBlock]) -> int:
+    """Return how many rows of a file that is refused its rejects file has."""
+    kept = replayable(blocks)
+    orders = orders_given_back(kept)
+    return sum(len(_wanted(block, orders)) for block in kept)
 
 
 def lay_out(
-    blocks: Iterable[ResultBlock], *, whole_file: bool, columns: Columns, several: bool
+    blocks: Iterable[ResultBlock], orders: pa.Array | None, *, columns: Columns, several: bool
 ) -> RejectsLayout:
-    """Find the columns of the rejects file: those of the sheets that have a row in it."""
+    """Find the columns of the rejects file: those of the sheets that have a row in it.
+
+    ``orders``: of a file that is refused, ``orders_given_back``; else None.
+    """
     names: dict[tuple[str, int], str] = {}
     order: dict[tuple[str, int], int] = {}
     places: dict[tuple[str, ...], tuple[int | None, ...]] = {}
     surplus = rows = 0
     for block in blocks:
-        wanted = _wanted(block, whole_file=whole_file)
+        wanted = _wanted(block, orders)
         if not len(wanted):
             continue
         rows += len(wanted)
@@ -162,13 +182,16 @@ def lay_out(
 
 
 def pick(
-    block: ResultBlock, layout: RejectsLayout, drop: tuple[str, str | None], *, whole_file: bool
+    block: ResultBlock,
+    layout: RejectsLayout,
+    orders: pa.Array | None,
+    drop: tuple[str, str | None],
 ) -> Picked | None:
     """Give the lines that a block adds to the rejects file, None if it adds none.
 
     ``drop``: the drop's id, and its parent's.
     """
-    wanted = _wanted(block, whole_file=whole_file)
+    wanted = _wanted(block, orders)
     if not len(wanted):
         return None
     block = _narrowed(block, wanted)
@@ -232,13 +255,24 @@ def _keys(headers: Sequence[str], roles: Mapping[str, int]) -> tuple[tuple[str, 
     return tuple(keys)
 
 
-def _wanted(block: ResultBlock, *, whole_file: bool) -> Any:
+def _wanted(block: ResultBlock, orders: pa.Array | None) -> Any:
     outcome = block.table.column("outcome")
-    if whole_file:
-        wanted = pc.invert(_one_of(outcome, _SETTLED))
-    else:
+    if orders is None:
         wanted = _one_of(outcome, _NEED_A_PERSON)
+    else:
+        beside = pc.is_in(_orders(block), orders)
+        ignored = pc.and_(pc.equal(outcome, str(Outcome.IGNORED)), beside)
+        wanted = pc.or_(_is_open(block), ignored)
     return np.flatnonzero(wanted.to_numpy())
+
+
+def _is_open(block: ResultBlock) -> Any:
+    """Return for each row of a file that is refused whether something is to be sent of it."""
+    return pc.invert(_one_of(block.table.column("outcome"), _SETTLED))
+
+
+def _orders(block: ResultBlock) -> Any:
+    return block.table.column("order_id")
 
 
 def _one_of(outcome: Any, outcomes: Sequence[Outcome]) -> Any:

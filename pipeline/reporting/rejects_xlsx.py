@@ -10,6 +10,7 @@ from io import BytesIO
 from itertools import zip_longest
 from typing import Any, Final
 
+import pyarrow as pa
 import xlsxwriter
 from msgspec import Struct
 
@@ -28,6 +29,7 @@ from pipeline.reporting.rejects_csv import (
     Picked,
     RejectsLayout,
     lay_out,
+    orders_given_back,
     pick,
     replayable,
 )
@@ -98,8 +100,9 @@ def rejects_xlsx(
     Beyond ``max_cells`` (rows times columns) the workbook has only the sheet that says what to
     fix, and refers to the CSV file: half of the rows would look like all of them.
     """
-    kept = replayable(blocks, whole_file=whole_file)
-    layout = lay_out(kept, whole_file=whole_file, columns=columns, several=several)
+    kept = replayable(blocks)
+    orders = orders_given_back(kept) if whole_file else None
+    layout = lay_out(kept, orders, columns=columns, several=several)
     if not layout.rows:
         return None
     cells = layout.rows * len(layout.header)
@@ -111,7 +114,7 @@ def rejects_xlsx(
     )
     workbook.set_properties({"title": f"Rejected rows of {drop_id}", "created": created})
     tally = FaultTally()
-    picked = _picked(kept, layout, columns, tally, (drop_id, parent), whole_file=whole_file)
+    picked = _picked(kept, layout, columns, tally, (drop_id, parent), orders)
     if cells <= max_cells:
         sheet = _Rows(workbook, layout, max_comments=max_comments)
         sheet.write(picked)
@@ -218,11 +221,10 @@ def _picked(
     columns: Columns,
     tally: FaultTally,
     drop: tuple[str, str | None],
-    *,
-    whole_file: bool,
+    orders: pa.Array | None,
 ) -> Iterator[tuple[Picked, Mapping[str, int]]]:
     for block in blocks:
-        lines = pick(block, layout, drop, whole_file=whole_file)
+        lines = pick(block, layout, orders, drop)
         if lines is not None:
             roles = columns.get(block.headers, {})
             places = _places(block.headers, layout, columns)

@@ -155,8 +155,8 @@ def refused_summary(
 def write_refused_rows(
     report: Report, refusal: DropRefused, folders: Folders, zone: tzinfo
 ) -> dict[str, Any]:
-    """Write what a file that is refused for its many bad rows gets: REFUSED.txt, every row but the
-    settled ones to correct, and the summary. Returns the summary's object.
+    """Write what a file that is refused for its many bad rows gets: REFUSED.txt, the rows that
+    replace it once they are corrected, and the summary. Returns the summary's object.
     """
     drop = report.drop
     rejects = _write_rejects(report, Again(report), folders)

@@ -195,6 +195,19 @@ def test_nobody_has_said_anything_of_the_sound_rows_of_a_file_that_was_refused_w
     assert ends(root, "meant") == [SENT]
 
 
+def test_the_rejects_of_a_refused_file_say_where_other_parcels_are(root: Root) -> None:
+    others = [(f"B{at}", f"Y{at}", "Nonesuch") for at in range(24)]
+    road = [("A1", "X2", "In Transit"), ("C1", "Z1", "In Transit")]
+    drop(root, "whole", [("A1", "X1", "Nonesuch"), *road, *others])
+    assert root.of("whole").summary["refused"]["code"] == "TOO_MANY_REJECTS"
+    back = came_back(root, "whole").replace("Nonesuch", "Delivered")
+    assert "X2,In Transit" in back
+    assert "C1" not in back, "nothing else of this order is to be sent"
+    root.drop("back.csv", back)
+    root.once()
+    assert ends(root, "back") == [PARCELS, NOTHING, *[SENT] * 24]
+
+
 def test_a_line_that_was_added_to_a_rejects_file_is_judged_like_any_other(root: Root) -> None:
     drop(root, "monday", ROAD)
     drop(root, "tuesday", [("A2", "Y1", "Nonesuch")])
