@@ -205,6 +205,16 @@ def test_a_whole_drop_stays_while_anybody_needs_it(place):
     assert known(place) == {first.drop_id, copied.drop_id}
 
 
+def test_the_drop_with_the_highest_number_stays_where_another_was_closed_after_it(place):
+    """A copy of the ledger goes on from it: its number is that of accepted statuses."""
+    retried, last = place.drop(50, rows=2), place.drop(49, rows=2)
+    place.ledger.save(replace(retried, state=DropState.OPEN))
+    place.ledger.save(retried)
+    days = {"archive_days": 10, "outbox_days": 10, "rows_days": 10, "drops_days": 30}
+    assert place.sweep(**days).forgotten == 0
+    assert known(place) == {retried.drop_id, last.drop_id}
+
+
 def known(place) -> set[str]:
     return {each.drop_id for each in place.ledger.recent(50)}
 

@@ -84,11 +84,13 @@ _FORGETTABLE = (
         drops.c.finished_at < sa.bindparam("before"),
         compacted.c.done,
         NOTHING_TO_DO,
-        # The newest stays: numbers go on from it, and the root is known to have a past.
+        # The last that was closed stays: the root is known to have a past. So does the one with the
+        # highest number: a copy of the ledger goes on from it, and no number means two drops.
         drops.c.closing
         < sa.select(sa.func.max(_OTHER.c.closing))
         .where(_OTHER.c.root == sa.bindparam("root"))
         .scalar_subquery(),
+        drops.c.seq < sa.select(sa.func.max(_OTHER.c.seq)).scalar_subquery(),
         ~sa.exists().where(_OTHER.c.parent == drops.c.drop_id),
         (drops.c.sha256 == "")
         | ~sa.exists().where(_OTHER.c.sha256 == drops.c.sha256, _OTHER.c.seq > drops.c.seq),
