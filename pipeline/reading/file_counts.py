@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pipeline.core.file_facts import SheetFacts
 from pipeline.core.model import Disposition, Notice, ReadTally
 from pipeline.validation.sheet_dates import DateKinds, Proof
+from pipeline.validation.sheet_traits import Traits
 from schemas.codes import Code
 from schemas.vocabulary import Role
 
@@ -38,8 +39,9 @@ class Gathered(Struct):
     """Collect counts, notices and proofs on the way through the blocks.
 
     ``data``: footers not counted. ``proven``: per sheet and profile, the order of day and month
-    that its dates prove; ``late``: some of it was found only after rows of the sheet had been
-    judged. ``sends``: rows with something to send; ``timed``: those among them with an event time.
+    that its dates prove; ``unproven``: some of it was found only after rows of the sheet had been
+    judged. ``traits``: per sheet and profile, as ``Evidence`` gathers them. ``sends``: rows with
+    something to send; ``timed``: those among them with an event time.
     """
 
     sheets: list[SheetFacts] = field(default_factory=list)
@@ -50,14 +52,20 @@ class Gathered(Struct):
     data: FileTally = field(default_factory=FileTally)
     footer: int = 0
     proven: dict[tuple[int, str], frozenset[Proof]] = field(default_factory=dict)
-    late: bool = False
+    traits: dict[tuple[int, str], Traits] = field(default_factory=dict)
+    unproven: bool = False
     sends: int = 0
     timed: int = 0
+
+    @property
+    def late(self) -> bool:
+        """Tell whether a later block speaks against rows that were judged before."""
+        return self.unproven or any(each.late for each in self.traits.values())
 
     def prove(self, sheet: tuple[int, str], found: frozenset[Proof], *, first: bool) -> None:
         """Note the order of day and month that a block's dates prove."""
         known = self.proven.get(sheet, frozenset())
-        self.late |= not first and not found <= known
+        self.unproven |= not first and not found <= known
         self.proven[sheet] = known | found
 
     def time(self, disposition: pa.ChunkedArray, event: pa.ChunkedArray) -> None:

@@ -51,13 +51,13 @@ from pipeline.validation.profile_choice import (
 from pipeline.validation.rejects_file import EarlierDrops, couriers, parent_of, restored, unguarded
 from pipeline.validation.sheet_dates import (
     DateKinds,
-    Proof,
     date_rules,
     events,
     newer,
     proofs,
     with_dates,
 )
+from pipeline.validation.sheet_traits import Traits
 from schemas.codes import Code
 from schemas.courier import CAREFUL, GENERIC, DateRule, Profile
 from schemas.vocabulary import DELIVERY_DATES, Role
@@ -219,19 +219,17 @@ class _File(Struct, frozen=True, kw_only=True):
 
     def read(self) -> Facts:
         """Read all sheets."""
-        proven: dict[tuple[int, str], frozenset[Proof]] = {}
+        gathered = self._gathered()
         while True:
-            gathered = self._gathered(proven)
             for number in range(len(self.manifest.sheets)):
                 self._read_sheet(number, gathered)
             if not gathered.late:
                 return self.assemble(gathered)
-            # Once more: dates of a later block speak against rows that were judged before.
-            proven = gathered.proven
+            gathered = self._gathered(gathered)
 
     def only_block(self) -> "_OnlyBlock | None":
         """Read up to the file's only block; None where it has another number of them."""
-        (sheet, *others), gathered = self.manifest.sheets, self._gathered({})
+        (sheet, *others), gathered = self.manifest.sheets, self._gathered()
         if others or rejects_file.is_rejects_header(sheet.headers):
             return None
         lane = self._lane(0, self.choice.profile, gathered)
@@ -241,9 +239,15 @@ class _File(Struct, frozen=True, kw_only=True):
         block = lane.seen(blocks[0], first=True)
         return _OnlyBlock(file=self, lane=lane, block=block, wanted=lane.wanted(block))
 
-    def _gathered(self, proven: dict[tuple[int, str], frozenset[Proof]]) -> Gathered:
-        notices = [*self.manifest.notices, *self.choice.notices]
-        return Gathered(notices=notices, mixed=self.mixed, proven=proven)
+    def _gathered(self, before: Gathered | None = None) -> Gathered:
+        """Begin to gather, with what is known of whole sheets when they were read before."""
+        gathered = Gathered(
+            notices=[*self.manifest.notices, *self.choice.notices], mixed=self.mixed
+        )
+        if before is not None:
+            gathered.proven = before.proven
+            gathered.traits = {sheet: each.again() for sheet, each in before.traits.items()}
+        return gathered
 
     def _lane(self, number: int, profile: Profile, gathered: Gathered) -> "_Lane":
         sheet, source = self.manifest.sheets[number], self.job.source
@@ -257,7 +261,12 @@ class _File(Struct, frozen=True, kw_only=True):
             mapping=mapping,
             profile=profile,
             dates=date_rules(mapping, profile),
-            evidence=Evidence(mapping, profile, title=sheet.title),
+            evidence=Evidence(
+                mapping,
+                profile,
+                title=sheet.title,
+                traits=gathered.traits.setdefault((number, profile.name), Traits()),
+            ),
             now=source.now,
             gathered=gathered,
         )

@@ -4,10 +4,8 @@ Facts only: each block is given the cells that say a direction or another status
 stand; statuses are resolved with them (``validation.status_resolution``).
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,34 +15,35 @@ from msgspec.structs import replace
 
 from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap, data_header, is_ours
+from pipeline.validation.direction_columns import (
+    NEARLY_ALL,
+    SEEN,
+    DirectionColumn,
+    first_texts,
+)
 from pipeline.validation.profile_by_name import is_named
 from pipeline.validation.sheet_dates import events
+from pipeline.validation.sheet_traits import Trait, Traits
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.evidence_words import (
-    LETTERS,
-    SHORT,
     Asks,
     AsksStatus,
     Look,
-    are_short,
     asks_status,
-    claim_of,
     direction_of,
     fate_named,
     gives_status,
     hides_status,
-    is_open,
     is_title,
     look_of,
-    may_be_directions,
     note_on_all,
     speaks_against,
     way_named,
 )
 from schemas.folding import fold, fold_header, is_absent
 from schemas.statuses import Direction, StatusTable, StatusVerdict
-from schemas.vocabulary import FINALS, CellKind, Milestone, Role
+from schemas.vocabulary import FINALS, Milestone, Role
 
 _FILE_NAME = "the name of the file"
 _FOLDER_NAME = "the name of its folder"
@@ -54,12 +53,7 @@ NAMES = frozenset({_FILE_NAME, _FOLDER_NAME})
 _TITLE = "the title above its rows"
 _NOTE = "the note below its rows"
 _COLUMN = "the column "
-_SEEN = 256
-_NEARLY_ALL = 0.8
 _FREE_TEXT = (Role.REMARK, Role.LOCATION)
-
-#: Filled: what stands there is known by its kind, so that ten thousand AWBs are one case.
-_FILLED = "filled in"
 
 
 def around(
@@ -98,13 +92,21 @@ def _tells(folder: str, profile: Profile) -> bool:
 
 
 class Evidence:
-    """Looks through the blocks of one sheet, in their order."""
+    """Looks through the blocks of one sheet, in their order.
 
-    def __init__(self, mapping: ColumnMap, profile: Profile, *, title: str) -> None:
+    ``traits``: what is known of the whole sheet; each block adds to it.
+    """
+
+    def __init__(self, mapping: ColumnMap, profile: Profile, *, title: str, traits: Traits) -> None:
         self._mapping = mapping
         self._profile = profile
         self._title = self._way_titled(title)
+        self._traits = traits
+        self._first = True
         self._looks = dict(self._candidates())
+        self._directions = {
+            at: DirectionColumn(at, look, traits) for at, look in self._looks.items()
+        }
         self._statuses = dict(self._status_columns())
         self.heard: dict[str, str] = dict.fromkeys(mapping.around, "direction")
         self._named = {name: mapping.around[name] for name in NAMES & {*mapping.around}}
@@ -120,8 +122,7 @@ class Evidence:
         own = self._mapping.columns.get(Role.DIRECTION)
         directed = own is not None and _says_something(block.cells[own])
         for at, look in self._looks.items():
-            claims = _claims(block.cells[at], look)
-            claims = _with_errors(claims, block, at, look)
+            claims = self._directions[at].claims(block.cells[at], block.kinds.get(at))
             directed |= _is_of_directions(block.cells[at], look, claims)
             if claims is not None:
                 said[self._column(at)] = claims
@@ -130,11 +131,38 @@ class Evidence:
             said |= {name: pa.repeat(words, len(block)) for name, words in self._named.items()}
         others = {}
         for at, asks in self._statuses.items():
-            statuses = _other_statuses(block.cells[at], asks, self._profile.statuses)
+            statuses = self._other_statuses(at, block.cells[at], asks)
             if statuses is not None:
                 others[self._column(at)] = statuses
         self.heard |= dict.fromkeys(others, "status") | dict.fromkeys(said, "direction")
+        self._first = False
         return replace(block, said=said, others=others) if said or others else block
+
+    def _other_statuses(self, at: int, cells: pa.Array, asks: AsksStatus) -> pa.Array | None:
+        """Return the cells that are statuses, "" for the others; None where there are none."""
+        table = self._profile.statuses
+        if asks is AsksStatus.MOSTLY:
+            some = [cell for cell in first_texts(cells) if not is_absent(cell)]
+            mostly = _mostly_statuses(some, table)
+            if not self._traits.holds(at, Trait.STATUSES, found=mostly, matters=bool(some)):
+                return None
+        encoded = cells.dictionary_encode()
+        words = encoded.dictionary.to_pylist()
+        if asks is AsksStatus.ENDS:
+            ends = [cell.strip() if table.rule(cell).milestone in FINALS else "" for cell in words]
+            return pa.array(ends, pa.string()).take(encoded.indices) if any(ends) else None
+        named = asks is not AsksStatus.MOSTLY
+        known = [
+            cell.strip()
+            if gives_status(cell, table, numbers=asks is AsksStatus.ANY)
+            or hides_status(cell, table)
+            or (
+                named and len(cell) < SEEN and any(speaks_against(cell, each) for each in Milestone)
+            )
+            else ""
+            for cell in words
+        ]
+        return pa.array(known, pa.string()).take(encoded.indices) if any(known) else None
 
     def _column(self, at: int) -> str:
         heading = " ".join(self._mapping.headers[at].split())
@@ -180,17 +208,25 @@ class Evidence:
         return found
 
     def _lines_around(self, block: Block) -> dict[str, pa.Array]:
-        """Return for each row the title that it stands under, and the note below it, if any."""
+        """Return for each row the title that it stands under, and the note below it, if any.
+
+        A note may stand in a later block. One that says forward takes none back.
+        """
         titles, notes = [self._title], [""]
         of_title, of_note = np.zeros((2, len(block)), dtype=np.int64)
         for at, line in self._alone(block):
             if self._way_titled(line) and note_on_all(line):
-                of_note[:at] = len(notes)
-                notes.append(line)
+                self._traits.note(int(block.rows[at]), line, first=self._first)
             else:
                 of_title[at:] = len(titles)
                 titles.append(self._way_titled(line))
         self._title = titles[-1]
+        for row, line in sorted(self._traits.notes.items()):
+            above = block.rows < row
+            if fate_named(line) is Direction.FORWARD:
+                above &= of_note == 0
+            of_note[above] = len(notes)
+            notes.append(line)
         found = {}
         for source, lines, index in ((_TITLE, titles, of_title), (_NOTE, notes, of_note)):
             if any(lines):
@@ -248,76 +284,6 @@ def _empty(cells: pa.Array) -> npt.NDArray[np.bool_]:
     return empty
 
 
-def _claims(cells: pa.Array, look: Look | None) -> pa.Array | None:
-    """Return for each cell ``direction:cell`` where it says one and "" elsewhere, None for none."""
-    if look is None or look.asks is Asks.WORDS:
-        proven = _mostly_directions(cells)
-        if look is None and not proven:
-            return None
-        alone = look is not None and look.letters
-        look = Look(asks=Asks.WORDS, sure=proven or _is_sure(cells, look), letters=alone)
-    elif look.asks is Asks.FILLED:
-        cells = _summed_up(cells, look)
-    else:
-        look = replace(look, sure=_is_sure(cells, look))
-    encoded = cells.dictionary_encode()
-    words = encoded.dictionary.to_pylist()
-    letters = _letters(look, words)
-    claims = [_claim(cell, look, letters) for cell in words]
-    if not any(claims):
-        return None
-    said = pa.array(claims, pa.string()).take(encoded.indices)
-    ways = {each.partition(":")[0] for each in claims}
-    grouped = look.asks is Asks.WORDS and Direction.FORWARD in ways and ways & _BACKWARD
-    return _filled_down(said, cells) if grouped else said
-
-
-_BACKWARD = {Direction.RTO, Direction.RETURN, Direction.BACK}
-
-
-def _filled_down(claims: pa.Array, cells: pa.Array) -> pa.Array:
-    """Return the claims, those of empty cells taken from a way back that stands above them.
-
-    Where both ways are written out, an empty cell is none of them: such a column names the way in
-    the first row of a group, or its cells are merged.
-    """
-    empty = pc.equal(pc.utf8_trim_whitespace(cells), "").to_numpy(zero_copy_only=False)
-    last = np.where(empty, -1, np.arange(len(cells)))
-    above = np.maximum.accumulate(last)
-    filled = claims.take(pa.array(np.maximum(above, 0)))
-    back = pc.invert(pc.starts_with(filled, f"{Direction.FORWARD}:"))
-    wanted = pc.and_(pa.array(empty & (above >= 0)), back)
-    return pc.if_else(wanted, filled, claims)
-
-
-def _with_errors(
-    claims: pa.Array | None, block: Block, at: int, look: Look | None
-) -> pa.Array | None:
-    """Return the claims, and the errors of formulas in a column of directions: they leave it open.
-
-    A formula that finds no second AWB says that there is none.
-    """
-    kinds = block.kinds.get(at)
-    of_yes = look is not None and look.asks in {Asks.YES, Asks.NO}
-    if kinds is None or not (claims is not None or of_yes):
-        return claims
-    if (look is not None and look.asks is Asks.FILLED) or not (kinds == CellKind.ERROR).any():
-        return claims
-    errors = pc.binary_join_element_wise(f"{Direction.UNREADABLE}:", block.cells[at], "")
-    return pc.if_else(pa.array(kinds == CellKind.ERROR), errors, "" if claims is None else claims)
-
-
-def _letters(look: Look, words: Sequence[str]) -> Mapping[str, Direction]:
-    """Return what F and R mean in a column, where both are there or nothing else is; and RET."""
-    folded = {cell for cell in map(fold, words) if not is_absent(cell)}
-    if look.asks is Asks.WORDS and are_short(folded):
-        return SHORT
-    alone = look.letters and not folded - {*LETTERS}
-    if look.both or (alone and "r" in folded) or ({*LETTERS} <= folded and look.sure):
-        return LETTERS
-    return {}
-
-
 def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | None) -> bool:
     """Tell whether a column says of each row which way it goes, a no in Is RTO included.
 
@@ -331,83 +297,15 @@ def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | Non
 
 
 def _says_something(cells: pa.Array) -> bool:
-    return not all(map(is_absent, _first(cells)))
+    return not all(map(is_absent, first_texts(cells)))
 
 
-def _is_sure(cells: pa.Array, look: Look | None) -> bool:
-    return look is not None and look.sure and may_be_directions(_first(cells))
-
-
-def _other_statuses(cells: pa.Array, asks: AsksStatus, table: StatusTable) -> pa.Array | None:
-    """Return the cells that are statuses, "" for the others; None where the column holds none."""
-    if asks is AsksStatus.MOSTLY and not _mostly_statuses(cells, table):
-        return None
-    encoded = cells.dictionary_encode()
-    words = encoded.dictionary.to_pylist()
-    if asks is AsksStatus.ENDS:
-        ends = [cell.strip() if table.rule(cell).milestone in FINALS else "" for cell in words]
-        return pa.array(ends, pa.string()).take(encoded.indices) if any(ends) else None
-    named = asks is not AsksStatus.MOSTLY
-    known = [
-        cell.strip()
-        if gives_status(cell, table, numbers=asks is AsksStatus.ANY)
-        or hides_status(cell, table)
-        or (named and len(cell) < _SEEN and any(speaks_against(cell, each) for each in Milestone))
-        else ""
-        for cell in words
-    ]
-    return pa.array(known, pa.string()).take(encoded.indices) if any(known) else None
-
-
-def _mostly_statuses(cells: pa.Array, table: StatusTable) -> bool:
-    """Tell whether nearly all first cells with text are statuses, and one of them a milestone."""
-    some = [cell for cell in _first(cells) if not is_absent(cell)]
+def _mostly_statuses(some: Sequence[str], table: StatusTable) -> bool:
+    """Tell whether nearly all of some cells are statuses, and one of them a milestone."""
     words = {*some}
     known = {word for word in words if gives_status(word, table, numbers=False)}
     return (
-        sum(word in known for word in some) >= _NEARLY_ALL * len(some)
+        sum(word in known for word in some) >= NEARLY_ALL * len(some)
         and any(table.rule(word).verdict is not StatusVerdict.NO_MILESTONE for word in known)
         and not all(direction_of(word) for word in words)
     )
-
-
-def _claim(cell: str, look: Look, letters: Mapping[str, Direction]) -> str:
-    if len(cell) >= _SEEN:
-        return ""
-    way = letters.get(fold(cell)) or claim_of(cell, look)
-    if way is None and look.sure and is_open(cell, look):
-        way = Direction.UNREADABLE
-    return f"{way.value}:{cell.strip()}" if way else ""
-
-
-def _summed_up(cells: pa.Array, look: Look) -> pa.Array:
-    """Return numbers and dates, of which each cell has its own, as one text where they are many."""
-    encoded = cells.dictionary_encode()
-    if len(encoded.dictionary) <= _SEEN:
-        return cells
-    claim = partial(claim_of, look=look)
-    known = [
-        cell if direction_of(fold(cell)) or claim(cell) is None else _FILLED
-        for cell in encoded.dictionary.to_pylist()
-    ]
-    return pa.array(known, pa.string()).take(encoded.indices)
-
-
-def _mostly_directions(cells: pa.Array) -> bool:
-    """Tell whether nearly all first cells with text are directions, whatever their heading."""
-    some = Counter(cell for cell in _first(cells) if not is_absent(cell))
-    may_be, least = some.total(), _NEARLY_ALL * some.total()
-    for cell, count in some.most_common():
-        may_be -= count if direction_of(cell) is None else 0
-        if may_be < least:
-            return False
-    return bool(some)
-
-
-def _first(cells: pa.Array) -> list[str]:
-    """Return the first cells with text, folded."""
-    first = [fold(cell) for cell in cells.slice(0, _SEEN).to_pylist() if cell.strip()]
-    if first:
-        return first
-    filled = cells.filter(pc.greater(pc.binary_length(cells), 0)).slice(0, _SEEN)
-    return [fold(cell) for cell in filled.to_pylist()]

@@ -1,0 +1,195 @@
+"""Columns that may say directions, each read through the blocks of its sheet."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec.structs import replace
+
+from pipeline.validation.sheet_traits import Trait, Traits
+from schemas.evidence_words import (
+    LETTERS,
+    SHORT,
+    Asks,
+    Look,
+    are_short,
+    claim_of,
+    direction_of,
+    is_open,
+    may_be_directions,
+)
+from schemas.folding import fold, is_absent
+from schemas.statuses import Direction
+from schemas.vocabulary import CellKind
+
+SEEN = 256
+"""Cells from this length on say nothing; and so many of a column show what it holds."""
+
+NEARLY_ALL = 0.8
+
+#: Filled: what stands there is known by its kind, so that ten thousand AWBs are one case.
+_FILLED = "filled in"
+_BACKWARD = {Direction.RTO, Direction.RETURN, Direction.BACK}
+
+
+class DirectionColumn:
+    """A column that may say directions. ``look``: by its heading; None where that says nothing.
+
+    Its blocks are given in their order. A block is read by what it shows itself and by what the
+    others do (``traits``).
+    """
+
+    def __init__(self, at: int, look: Look | None, traits: Traits) -> None:
+        self._at = at
+        self._look = look
+        self._traits = traits
+        self._sure: bool | None = None
+        self._last = ""
+
+    def claims(self, cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> pa.Array | None:
+        """Return for each cell ``direction:cell`` where it says one and "" elsewhere.
+
+        None where no cell says one.
+        """
+        look = self._look_at(cells)
+        claims = None if look is None else self._claims(cells, look)
+        return self._with_errors(claims, cells, kinds)
+
+    def _holds(self, trait: Trait, *, found: bool, matters: bool) -> bool:
+        return self._traits.holds(self._at, trait, found=found, matters=matters)
+
+    def _look_at(self, cells: pa.Array) -> Look | None:
+        """Return how to read a block; it is sure where this block is, or the first with text."""
+        look = self._look
+        if look is not None and look.asks is Asks.FILLED:
+            return look
+        some = first_texts(cells)
+        proven = (look is None or look.asks is Asks.WORDS) and _mostly_directions(some)
+        sure = proven or (look is not None and look.sure and may_be_directions(some))
+        if self._sure is None and not all(map(is_absent, some)):
+            self._sure = sure
+        sure = sure or bool(self._sure)
+        if look is not None:
+            return replace(look, sure=sure)
+        is_one = self._holds(Trait.DIRECTIONS, found=proven, matters=bool(some))
+        return Look(asks=Asks.WORDS, sure=sure) if is_one else None
+
+    def _claims(self, cells: pa.Array, look: Look) -> pa.Array | None:
+        if look.asks is Asks.FILLED:
+            cells = _summed_up(cells, look)
+        encoded = cells.dictionary_encode()
+        words = encoded.dictionary.to_pylist()
+        letters = self._letters(look, words)
+        claims = [_claim(cell, look, letters) for cell in words]
+        said = pa.array(claims, pa.string()).take(encoded.indices) if any(claims) else None
+        if look.asks is not Asks.WORDS:
+            return said
+        return self._grouped(said, {each.partition(":")[0] for each in claims if each}, cells)
+
+    def _letters(self, look: Look, words: Sequence[str]) -> Mapping[str, Direction]:
+        """Return what F and R mean, where both are there or nothing else is; and RET."""
+        folded = {cell for cell in map(fold, words) if not is_absent(cell)}
+        meanings: dict[str, Direction] = {}
+        if look.asks is Asks.WORDS and self._holds(
+            Trait.SHORT, found=are_short(folded), matters=not folded.isdisjoint(SHORT)
+        ):
+            meanings |= SHORT
+        f, r = "f" in folded, "r" in folded
+        alone = look.letters and r and not folded - {*LETTERS}
+        if look.sure:
+            has_f = self._holds(Trait.F, found=f, matters=r)
+            alone |= self._holds(Trait.R, found=r, matters=f) and has_f
+        if look.both or self._holds(Trait.LETTERS, found=alone, matters=f or r):
+            meanings |= LETTERS
+        return meanings
+
+    def _grouped(self, said: pa.Array | None, ways: set[str], cells: pa.Array) -> pa.Array | None:
+        """Return the claims, those of empty cells taken from a way back that stands above them.
+
+        Where both ways are written out, an empty cell is none of them: such a column names the way
+        in the first row of a group, or its cells are merged.
+        """
+        below, filled = False, said
+        if self._last or ways - {Direction.FORWARD}:
+            bare = pa.repeat("", len(cells)) if said is None else said
+            filled, below, self._last = _filled_down(bare, cells, self._last)
+        back = self._holds(Trait.BACK, found=bool(ways & _BACKWARD), matters=below)
+        forward = self._holds(Trait.FORWARD, found=Direction.FORWARD in ways, matters=below)
+        return filled if below and back and forward else said
+
+    def _with_errors(
+        self, claims: pa.Array | None, cells: pa.Array, kinds: npt.NDArray[np.int8] | None
+    ) -> pa.Array | None:
+        """Return the claims, and a formula's errors in a column of directions: they leave it open.
+
+        A formula that finds no second AWB says that there is none.
+        """
+        asks = self._look.asks if self._look is not None else Asks.WORDS
+        errors = None if kinds is None else kinds == CellKind.ERROR
+        has_errors = errors is not None and bool(errors.any())
+        said = self._holds(Trait.SAID, found=claims is not None, matters=has_errors)
+        if not has_errors or asks is Asks.FILLED or not (said or asks in {Asks.YES, Asks.NO}):
+            return claims
+        open_ones = pc.binary_join_element_wise(f"{Direction.UNREADABLE}:", cells, "")
+        return pc.if_else(pa.array(errors), open_ones, "" if claims is None else claims)
+
+
+def _filled_down(claims: pa.Array, cells: pa.Array, before: str) -> tuple[pa.Array, bool, str]:
+    """Return the claims with those of empty cells from above, whether there are any, and the last.
+
+    ``before``: the claim of the last cell with text above these. Forward is not taken down.
+    """
+    empty = pc.equal(pc.utf8_trim_whitespace(cells), "").to_numpy(zero_copy_only=False)
+    above = np.maximum.accumulate(np.where(empty, -1, np.arange(len(cells))))
+    at_hand = pa.concat_arrays([pa.array([before], pa.string()), claims])
+    filled = at_hand.take(pa.array(above + 1))
+    forward = pc.starts_with(filled, f"{Direction.FORWARD}:")
+    wanted = pc.and_not(pc.and_(pa.array(empty), pc.not_equal(filled, "")), forward)
+    last = "" if forward[-1].as_py() else filled[-1].as_py()
+    return pc.if_else(wanted, filled, claims), bool(pc.any(wanted).as_py()), last
+
+
+def _claim(cell: str, look: Look, letters: Mapping[str, Direction]) -> str:
+    if len(cell) >= SEEN:
+        return ""
+    way = letters.get(fold(cell)) or claim_of(cell, look)
+    if way is None and look.sure and is_open(cell, look):
+        way = Direction.UNREADABLE
+    return f"{way.value}:{cell.strip()}" if way else ""
+
+
+def _summed_up(cells: pa.Array, look: Look) -> pa.Array:
+    """Return numbers and dates, of which each cell has its own, as one text where they are many."""
+    encoded = cells.dictionary_encode()
+    if len(encoded.dictionary) <= SEEN:
+        return cells
+    claim = partial(claim_of, look=look)
+    known = [
+        cell if direction_of(fold(cell)) or claim(cell) is None else _FILLED
+        for cell in encoded.dictionary.to_pylist()
+    ]
+    return pa.array(known, pa.string()).take(encoded.indices)
+
+
+def _mostly_directions(first: Sequence[str]) -> bool:
+    """Tell whether nearly all first cells with text are directions, whatever their heading."""
+    some = Counter(cell for cell in first if not is_absent(cell))
+    may_be, least = some.total(), NEARLY_ALL * some.total()
+    for cell, count in some.most_common():
+        may_be -= count if direction_of(cell) is None else 0
+        if may_be < least:
+            return False
+    return bool(some)
+
+
+def first_texts(cells: pa.Array) -> list[str]:
+    """Return the first cells with text, folded."""
+    first = [fold(cell) for cell in cells.slice(0, SEEN).to_pylist() if cell.strip()]
+    if first:
+        return first
+    filled = cells.filter(pc.greater(pc.binary_length(cells), 0)).slice(0, SEEN)
+    return [fold(cell) for cell in filled.to_pylist()]

@@ -1,0 +1,57 @@
+"""Facts about a whole sheet that decide how its blocks are read, gathered from all of them."""
+
+from enum import Enum, auto
+
+from msgspec import Struct, field
+
+
+class Trait(Enum):
+    """A fact about a column that one block shows and that holds for all of them."""
+
+    DIRECTIONS = auto()  # nearly all of its cells are directions, though its heading says nothing
+    STATUSES = auto()  # nearly all of its cells are statuses
+    SAID = auto()  # one of its cells says a direction
+    FORWARD = auto()  # one of its cells says forward
+    BACK = auto()  # one of its cells says a way back
+    F = auto()  # one of its cells is F
+    R = auto()  # one of its cells is R
+    LETTERS = auto()  # F and R are directions in it
+    SHORT = auto()  # RET is a direction in it
+
+
+class Traits(Struct, kw_only=True):
+    """Traits of a sheet's columns, and the notes on all of its rows; it only ever gets more.
+
+    A block is judged with what is known so far. ``late``: something came up that would have
+    changed how an earlier block was judged. Then the sheet is read once more, with all of it known
+    from the start. ``notes``: by record number.
+    """
+
+    known: set[tuple[int, Trait]] = field(default_factory=set)
+    notes: dict[int, str] = field(default_factory=dict)
+    missed: set[tuple[int, Trait]] = field(default_factory=set)
+    late: bool = False
+
+    def holds(self, column: int, trait: Trait, *, found: bool, matters: bool) -> bool:
+        """Tell whether a column has a trait, in this block or in any that is known.
+
+        ``found``: this block shows it. ``matters``: it would change how this block is judged.
+        """
+        key = column, trait
+        if found and key not in self.known:
+            self.known.add(key)
+            self.late |= key in self.missed
+        if key in self.known:
+            return True
+        if matters:
+            self.missed.add(key)
+        return False
+
+    def note(self, row: int, line: str, *, first: bool) -> None:
+        """Take in a note on the rows above; ``first``: it stands in the first block."""
+        self.late |= not first and row not in self.notes
+        self.notes[row] = line
+
+    def again(self) -> "Traits":
+        """Return them as they are known when the sheet is read once more."""
+        return Traits(known=self.known, notes=self.notes)

@@ -1,0 +1,93 @@
+"""Evidence counts for all rows of a sheet, in however many blocks it is read."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.file_facts import ReadingSettings, Source
+from pipeline.core.model import Disposition, Limits
+from pipeline.reading.csv import reader
+from pipeline.reading.read_file import prepare
+from pipeline.storage.spool import Spool
+from schemas.profile import builtin_profiles
+from tests.acceptance.test_evidence_by_hand import FILES, HEADER, WHEN
+
+READING = ReadingSettings(
+    profiles=builtin_profiles(), default="generic", limits=Limits(), timezone="Asia/Kolkata"
+)
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+
+#: Of these one row alone looks like a column of directions or statuses: more is held.
+MORE_HELD = {
+    "Delivered, Type = WHS": "shh",
+    "Delivered, Type = RTN": "hhh",
+    "Delivered, Row Labels = Delivered": "sh",
+}
+
+
+class _NoFamily:
+    def courier(self, drop_id: str) -> None:
+        return None
+
+    def rejected_ids(self, drop_id: str) -> dict[str, str]:
+        return {}
+
+
+def ends(path: Path, text: Sequence[str]) -> str:
+    """The ends of a file's rows but for footers: s sent, h held."""
+    file = path / "day.csv"
+    file.write_text("\n".join(text) + "\n", encoding="utf-8")
+    spool = Spool(path / "spool")
+    prepare(Source(path=file, name=file.name, named=None, now=NOW), READING, spool, _NoFamily())
+    return "".join(
+        "s" if disposition == Disposition.SEND else "h"
+        for batch in spool.blocks(0, ["disposition", "footer"])
+        for disposition, footer in zip(*(cells.to_pylist() for cells in batch), strict=True)
+        if not footer
+    )
+
+
+@pytest.fixture(autouse=True)
+def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have one row in each block."""
+    monkeypatch.setattr(reader, "CsvBlocks", partial(reader.CsvBlocks, segment=1))
+
+
+def test_rows_are_held_and_sent_alike_in_blocks_of_one_row(tmp_path: Path) -> None:
+    found = {name: ends(tmp_path, text) for name, (text, _) in FILES.items()}
+    assert found == {name: wanted for name, (_, wanted) in FILES.items()} | MORE_HELD
+
+
+#: What only later rows show, or what flows down: heading, cells, ends.
+COLUMNS = (
+    ("Leg", ("RTO", "", "", "Forward", ""), "hhhss"),  # forward is written below the group
+    ("Leg", ("Forward", "RTO", "", "", "", ""), "shhhhh"),
+    ("Leg", ("Forward", "Forward", "RTO", "Forward", ""), "sshss"),
+    ("Flow", ("R", "F", "R"), "hsh"),
+    ("Notes", ("", "Undelivered at door", "RTO"), "ssh"),
+    ("Remark 2", ("RTO", "Forward"), "hs"),
+)
+
+
+def test_what_a_column_shows_in_one_block_counts_in_all(tmp_path: Path) -> None:
+    found = []
+    for heading, cells, _ in COLUMNS:
+        lines = [",".join((*HEADER, heading))]
+        lines += [f"A{at},W{at}00,Delivered,{WHEN},{cell}" for at, cell in enumerate(cells)]
+        found.append((heading, cells, ends(tmp_path, lines)))
+    assert found == list(COLUMNS)
+
+
+def test_a_note_below_holds_the_rows_of_every_block_and_forward_takes_none_back(
+    tmp_path: Path,
+) -> None:
+    rows = [f"A{at},W{at}00,Delivered,{WHEN}" for at in range(4)]
+    note, forward = "All of the above are RTO shipments", "The above shipments are forward"
+    titles = ",".join(HEADER)
+    assert ends(tmp_path, [titles, *rows, note]) == "hhhhh"
+    assert ends(tmp_path, [titles, *rows[:2], note, *rows[2:]]) == "hhhss"
+    assert ends(tmp_path, [titles, *rows[:2], note, *rows[2:], forward]) == "hhhssh"
+    assert ends(tmp_path, [titles, *rows[:2], forward, *rows[2:], note]) == "hhhhhh"
