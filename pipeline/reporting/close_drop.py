@@ -270,7 +270,10 @@ class Closer:
         if drop.state is DropState.REFUSED:
             self._keep_ids(drop, np.ones(len(settled.outcome), dtype=bool))
             left = rows_given_back(self._report(drop, settled).blocks())
-            return replace(noted, drop=drop.with_facts({**drop.facts, TO_CORRECT: left}))
+            every = np.ones(len(settled.outcome), dtype=bool)
+            seen_to = self._seen_to(drop, every, every) if drop.same_as else {}
+            facts = {**drop.facts, TO_CORRECT: left, **seen_to}
+            return replace(noted, drop=drop.with_facts(facts))
         if counts[Outcome.REJECTED] or counts[Outcome.FAILED]:
             self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
         if drop.state is not DropState.COMPLETED:
@@ -285,31 +288,45 @@ class Closer:
     def _dealt_with(
         self, noted: _Written, settled: Settled, facts: dict[str, Any]
     ) -> tuple[_Written, dict[str, Any]]:
-        """Add the rows that were corrected or set aside before this file was read again.
-
-        Only those that need a person as before: a row that is understood now is like any other.
-        """
-        drop, fixed, aside = noted.drop, set[RowKey](), dict[RowKey, Any]()
-        for drop_id in self._ledger.read_again_from(drop.sha256, drop.seq):
-            earlier = self._ledger.find(drop_id)
-            fixed |= keys_from(earlier.facts.get("fixed_rows", ()) if earlier else ())
-            put = earlier.facts.get("aside", ()) if earlier else ()
-            aside |= {key_from(each[0]): each[1:] for each in put}
-        if not fixed and not aside:
-            return noted, facts
-        fixed = rows_named(fixed, self._rows(drop, np.isin(settled.outcome, _CORRECTABLE)))
-        left = self._rows(drop, np.isin(settled.outcome, _FOR_A_PERSON)) - fixed
-        still = {row: why for key, why in aside.items() for row in rows_named({key}, left)}
-        facts |= {
-            "fixed_rows": in_order(fixed),
-            "aside": [[row, *still[row]] for row in in_order(still)],
-        }
+        """Add the rows that were corrected or set aside before this file was read again."""
+        drop, outcome = noted.drop, settled.outcome
+        seen_to = self._seen_to(
+            drop, np.isin(outcome, _CORRECTABLE), np.isin(outcome, _FOR_A_PERSON)
+        )
+        facts |= seen_to
+        fixed = seen_to.get("fixed_rows", ())
         if not fixed:
             return noted, facts
         rows = noted.summary["rows"]["rejected"] + noted.summary["rows"]["failed"]
         summary = {**noted.summary, "corrections": {"rows": rows, "fixed": len(fixed)}}
         write.summary_again(replace(drop, facts={**facts, "summary": summary}), self._folders)
         return replace(noted, summary=summary), facts
+
+    def _seen_to(
+        self,
+        drop: Drop,
+        correctable: np.ndarray[Any, Any],
+        for_a_person: np.ndarray[Any, Any],
+    ) -> dict[str, Any]:
+        """Return what people did with rows of this file when it was read before, as facts.
+
+        Only those that need a person as before: a row that is understood now is like any other.
+        """
+        fixed, aside = set[RowKey](), dict[RowKey, Any]()
+        for drop_id in self._ledger.read_again_from(drop.sha256, drop.seq):
+            earlier = self._ledger.find(drop_id)
+            fixed |= keys_from(earlier.facts.get("fixed_rows", ()) if earlier else ())
+            put = earlier.facts.get("aside", ()) if earlier else ()
+            aside |= {key_from(each[0]): each[1:] for each in put}
+        if not fixed and not aside:
+            return {}
+        fixed = rows_named(fixed, self._rows(drop, correctable))
+        left = self._rows(drop, for_a_person) - fixed
+        still = {row: why for key, why in aside.items() for row in rows_named({key}, left)}
+        return {
+            "fixed_rows": in_order(fixed),
+            "aside": [[row, *still[row]] for row in in_order(still)],
+        }
 
     def _rows(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> set[RowKey]:
         """Return the keys of these rows."""
@@ -408,10 +425,12 @@ class Closer:
     def _keep_ids(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> None:
         """Keep the ids as they were: a corrected rejects file may need them (ID_RESTORED)."""
         spool, start, kept = self._spools.of(drop), 0, []
-        for number in range(len(drop.facts["sheets"])):
+        for number, sheet in enumerate(drop.facts["sheets"]):
             for batch in spool.blocks(number, ["row", "order_id"]):
                 part = pa.array(wanted[start : start + batch.num_rows])
-                kept.append(pa.Table.from_batches([batch]).filter(part))
+                rows = pa.Table.from_batches([batch]).filter(part)
+                names = pa.repeat(pa.scalar(sheet["name"], pa.string()), rows.num_rows)
+                kept.append(rows.append_column("sheet", names))
                 start += batch.num_rows
         if kept:
             spool.write_ids(pa.concat_tables(kept))

@@ -160,7 +160,7 @@ class Spool:
         departures.forget(self.folder)
 
     def write_ids(self, table: "pa.Table") -> None:
-        """Keep ``row`` (record number) and ``order_id`` of rows a person may correct; on disk."""
+        """Keep ``sheet``, ``row`` (record number) and ``order_id`` of rows to correct; on disk."""
         from pipeline.storage.arrow_files import write_table
 
         with in_spool(self.folder):
@@ -169,16 +169,21 @@ class Spool:
             (self.folder / _IDS).replace(self._home / _IDS)
             _sync(self._home)
 
-    def ids(self) -> dict[int, tuple[str, ...]]:
-        """Return the ids that ``write_ids`` kept, by record number; sheets may share a number."""
+    def ids(self) -> dict[int, tuple[tuple[str, str], ...]]:
+        """Return what ``write_ids`` kept: by record number, the sheets and ids that have it.
+
+        Earlier builds kept no sheets; there they are "".
+        """
         path = self._home / _IDS
         if not path.exists():
             return {}
         table = self._read_at(path)
-        found: dict[int, tuple[str, ...]] = {}
+        found: dict[int, tuple[tuple[str, str], ...]] = {}
         rows, order_ids = table.column("row").to_pylist(), table.column("order_id").to_pylist()
-        for row, order_id in zip(rows, order_ids, strict=True):
-            found[row] = (*found.get(row, ()), order_id)
+        named = "sheet" in table.column_names
+        sheets = table.column("sheet").to_pylist() if named else [""] * len(rows)
+        for row, sheet, order_id in zip(rows, sheets, order_ids, strict=True):
+            found[row] = (*found.get(row, ()), (sheet, order_id))
         return found
 
     def forget_rows(self) -> None:

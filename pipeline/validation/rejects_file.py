@@ -20,6 +20,7 @@ from pipeline.core.formula_guard import unguard_array, unguard_cell
 from pipeline.core.model import Block, Manifest, ReadTally, RowFacts, Sheet
 from pipeline.validation.columns import ColumnMap
 from schemas.codes import Code
+from schemas.display import quoted
 from schemas.limits import EXACT_DIGITS, ID_LENGTH
 from schemas.parcels import HELD_AS
 from schemas.vocabulary import CellKind, Role
@@ -60,6 +61,10 @@ def origin(kind: str, sheet: str) -> str:
     if kind == "csv":
         return kind
     return "twin" if sheet == ROWS_SHEET else "workbook"
+
+
+Original = tuple[str, str]
+"""A sheet, "" where it was not kept, and the order id of a row there as the file had it."""
 
 
 class WordColumns(Struct, frozen=True, kw_only=True):
@@ -149,31 +154,38 @@ def restore_ids(
     block: Block,
     headers: Sequence[str],
     id_column: int,
-    originals: Mapping[tuple[str, int], str | Sequence[str]],
+    originals: Mapping[tuple[str, int], Sequence[Original]],
 ) -> Block:
     """Give back the original ids where a spreadsheet damaged them.
 
-    ``originals`` maps a reference to the id there, or to the ids of several sheets that share the
-    record number: then exactly one must match. The rows with a restored id are noted
-    (``RowFacts.damaged_id``). A cell that is no rendering of its original stays as it is.
+    ``originals`` maps a reference to the sheets that have this record number, each with the id
+    there. The rows with a restored id are noted (``RowFacts.damaged_id``), and those whose cell may
+    be any of several ids (``RowFacts.shown``): they are never sent. A cell that is no rendering of
+    its original stays as it is.
     """
     ids = block.cells[id_column].to_pylist()
     kinds = block.kinds.get(id_column)
     restored: dict[int, str] = {}
-    for pos, reference in enumerate(references(block, headers)):
-        known = originals.get(reference) if reference else None
-        if known is None:
-            continue
+    facts = dict(block.facts)
+    found = zip(references(block, headers), sheets_named(block, headers), strict=True)
+    for pos, (reference, tab) in enumerate(found):
+        known = originals.get(reference, ()) if reference else ()
+        here = [
+            each for each in known if tab and " ".join(each[0].split()) == " ".join(tab.split())
+        ]
         kind = CellKind.TEXT if kinds is None else CellKind(int(kinds[pos]))
-        candidates = {known} if isinstance(known, str) else set(known)
-        matches = [each for each in candidates if rendering_matches(each, ids[pos], kind)]
+        candidates = {order_id for _, order_id in here or known}
+        matches = sorted(each for each in candidates if rendering_matches(each, ids[pos], kind))
+        fact = facts.get(pos, RowFacts())
         if len(matches) == 1:
             restored[pos] = matches[0]
-    if not restored:
+            facts[pos] = replace(fact, damaged_id=ids[pos])
+        elif matches and ids[pos] not in candidates:
+            several = " or ".join(map(quoted, matches))
+            shown = {id_column: f"as {several} in the file it was rejected from"}
+            facts[pos] = replace(fact, shown={**fact.shown, **shown})
+    if facts == block.facts:
         return block
-    facts = dict(block.facts)
-    for pos in restored:
-        facts[pos] = replace(facts.get(pos, RowFacts()), damaged_id=ids[pos])
     return replace(_with_ids(block, id_column, restored), facts=facts)
 
 
@@ -289,7 +301,7 @@ class EarlierDrops(Protocol):
     """Earlier drops, for a rejects file that comes back."""
 
     def courier(self, drop_id: str) -> str | None: ...
-    def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]: ...
+    def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], Sequence[Original]]: ...
 
 
 def parent_of(manifest: Manifest, family: EarlierDrops) -> str | None:
@@ -328,7 +340,7 @@ def restored(
     """Give ids back that a spreadsheet damaged, where the parent knows them."""
     column = mapping.columns[Role.ORDER_ID]
     drops = {found[0] for found in references(block, headers) if found}
-    originals: dict[tuple[str, int], tuple[str, ...]] = {}
+    originals: dict[tuple[str, int], Sequence[Original]] = {}
     for drop_id in sorted(drops):
         originals |= family.rejected_ids(drop_id)
     if not originals:

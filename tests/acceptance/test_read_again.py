@@ -88,6 +88,21 @@ def test_what_was_corrected_or_cannot_be_understood_still_is_told_once(root: Roo
     assert new.summary["corrections"] == {"rows": 1, "fixed": 1}
 
 
+def test_rows_of_a_refused_file_that_were_corrected_stay_so(root: Root) -> None:
+    root.drop("whole.csv", sheet([(f"A{at:03}", "Nonesuch") for at in range(24)]))
+    root.once()
+    old = only(root)
+    assert old.summary["refused"]["code"] == "TOO_MANY_REJECTS"
+    text = old.path("rejects.csv").read_text("utf-8-sig")
+    root.drop("back.csv", text.replace("Nonesuch", "Delivered"))
+    root.once()
+    assert root.run("drops", "--json", "--state", "to_do").json == []
+    root.run("again", old.id)
+    root.once()
+    assert shown(root, old.id)["read_again_as"]
+    assert root.run("drops", "--json", "--state", "to_do").json == []
+
+
 def test_what_cannot_be_read_again_says_why(root: Root) -> None:
     taught(root)
     root.drop("sound.csv", sheet([["RAF1", "Cnee signed"]], ("Consignment Ref", "Position")))

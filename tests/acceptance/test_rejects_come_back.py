@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
@@ -188,6 +188,39 @@ def test_nothing_to_correct_is_no_correction(corrected: Corrected) -> None:
 def test_nothing_is_sent_twice(corrected: Corrected) -> None:
     stats = corrected.api.stats()
     assert stats["accepted"] == stats["orders"] == 3 * 3 + 30 + 1
+
+
+def workbook(names: tuple[str, str], ids: tuple[str, str]) -> bytes:
+    """A workbook with a wrong row 2 in each of two sheets."""
+    book, data = Workbook(), io.BytesIO()
+    book.remove(book.active)
+    for name, order in zip(names, ids, strict=True):
+        tab = book.create_sheet(name)
+        tab.append(["Order ID", "Status"])
+        tab.append([order, "Nonesuch"])
+    book.save(data)
+    return data.getvalue()
+
+
+def test_damaged_ids_of_two_sheets_with_one_row_number_are_told_apart(root: Root) -> None:
+    ids = ("12345678901234567", "12345678901234571")
+    root.drop("tabs.xlsx", workbook(("North", "South"), ids))
+    root.once()
+    text = root.of("tabs").path("rejects.csv").read_text("utf-8-sig")
+    assert all(each in text for each in ids)
+    for each in ids:  # as a spreadsheet saves them
+        text = text.replace(each, "12345678901234600")
+    text = text.replace("Nonesuch", "Delivered")
+    root.drop("open.csv", text.replace(",North,", ",,").replace(",South,", ",,"))
+    root.once()
+    open_lines = root.of("open").lines()
+    assert [line["outcome"] for line in open_lines] == ["rejected", "rejected"]
+    assert all("ID_DAMAGED:order_id" in line["codes"] for line in open_lines)
+    assert all(each in open_lines[0]["message"] for each in ids)
+    root.drop("back.csv", text)
+    root.once()
+    assert [line["order_id"] for line in root.of("back").lines()] == [*ids]
+    assert root.of("back").counts == {"accepted": 2}
 
 
 def test_rows_of_two_drops_in_one_rejects_file_are_each_read_as_their_own_drop_was(

@@ -215,6 +215,17 @@ def test_the_drop_with_the_highest_number_stays_where_another_was_closed_after_i
     assert known(place) == {retried.drop_id, last.drop_id}
 
 
+def test_a_file_that_was_read_again_goes_with_the_drop_that_it_became(place):
+    """Else the first one would be to do again, for good."""
+    days = {"archive_days": 10, "outbox_days": 10, "rows_days": 10, "drops_days": 30}
+    refused, again = place.drop(50, DropState.REFUSED), place.drop(49, rows=2)
+    newest = place.drop(20, rows=2)
+    place.ledger.save(replace(refused, sha256="f00d"))
+    place.ledger.save(replace(again, sha256="f00d", same_as=refused.drop_id))
+    assert place.sweep(**days).forgotten == 2
+    assert known(place) == {newest.drop_id}
+
+
 def known(place) -> set[str]:
     return {each.drop_id for each in place.ledger.recent(50)}
 

@@ -102,8 +102,12 @@ def test_bodies_that_are_gone_say_so(spool):
 def test_ids_of_sheets_that_share_a_row_number_are_all_kept(spool):
     assert spool.ids() == {}
     spool.tries.begin()
-    spool.write_ids(pa.table({"row": [2, 3, 2], "order_id": ["a", "b", "c"]}))
-    assert spool.ids() == {2: ("a", "c"), 3: ("b",)}
+    names = ["North", "North", "South"]
+    ids = {"row": [2, 3, 2], "order_id": ["a", "b", "c"]}
+    spool.write_ids(pa.table({**ids, "sheet": names}))
+    assert spool.ids() == {2: (("North", "a"), ("South", "c")), 3: (("North", "b"),)}
+    spool.write_ids(pa.table(ids))  # as earlier builds did
+    assert spool.ids() == {2: (("", "a"), ("", "c")), 3: (("", "b"),)}
 
 
 def test_tries_are_counted_over_restarts_until_one_succeeds(spool):
@@ -122,7 +126,7 @@ def test_a_closed_drop_keeps_its_bodies_and_ids_only(spool):
     spool.forget_rows()
     assert sorted(path.name for path in spool.folder.iterdir()) == ["bodies.json", "ids.arrow"]
     spool.forget_rows()
-    assert spool.ids() == {2: ("a",)}
+    assert spool.ids() == {2: (("", "a"),)}
 
 
 def test_a_closed_drop_that_sent_nothing_leaves_nothing(spool):

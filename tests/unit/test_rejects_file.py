@@ -251,7 +251,7 @@ def test_ids_are_restored_by_the_row_they_came_from() -> None:
         line("1.77881E+19", row="7", drop="other"),
         line("1.77881E+19", row=""),
     )
-    back = restore_ids(came, HEADERS, 4, {("d1", 7): ID, ("d1", 8): "55555"})
+    back = restore_ids(came, HEADERS, 4, {("d1", 7): [("", ID)], ("d1", 8): [("", "55555")]})
     assert back.facts == {0: RowFacts(damaged_id="1.77881E+19")}
     assert back.cells[4].to_pylist() == [ID, *came.cells[4].to_pylist()[1:]]
     assert back.cells[5] == came.cells[5]
@@ -261,7 +261,7 @@ def test_a_restored_number_cell_counts_as_text_from_then_on() -> None:
     came = block(
         line("17788112345678900000"), line("17788112345678900000", row="9"), kinds={4: [1, 1]}
     )
-    back = restore_ids(came, HEADERS, 4, {("d1", 7): ID})
+    back = restore_ids(came, HEADERS, 4, {("d1", 7): [("", ID)]})
     assert list(back.facts) == [0]
     assert back.kinds[4].tolist() == [TEXT, NUMBER]
     assert came.kinds[4].tolist() == [NUMBER, NUMBER]
@@ -269,14 +269,19 @@ def test_a_restored_number_cell_counts_as_text_from_then_on() -> None:
 
 def test_nothing_damaged_gives_the_same_block_back() -> None:
     came = block(line(ID))
-    assert restore_ids(came, HEADERS, 4, {("d1", 7): ID}) is came
+    assert restore_ids(came, HEADERS, 4, {("d1", 7): [("", ID)]}) is came
 
 
 def test_two_sheets_with_the_same_row_number_restore_only_what_is_certain() -> None:
     came = block(line("1.77881E+19"))
     other = "99988112345678901234"
-    assert list(restore_ids(came, HEADERS, 4, {("d1", 7): (other, ID)}).facts) == [0]
-    assert not restore_ids(came, HEADERS, 4, {("d1", 7): (ID, ID[:-1] + "9")}).facts
+    known = {("d1", 7): [("North", other), ("South", ID)]}
+    assert restore_ids(came, HEADERS, 4, known).cells[4].to_pylist() == [ID]
+    known = {("d1", 7): [("North", ID), ("South", ID[:-1] + "9")]}
+    back = restore_ids(came, HEADERS, 4, known)
+    assert back.cells == came.cells
+    assert ID in back.facts[0].shown[4]
+    assert not back.facts[0].damaged_id
 
 
 @pytest.mark.parametrize(

@@ -94,13 +94,15 @@ class Live:
         return client_of(self.url, **more)
 
     def drop_id(self, name: str) -> str:
-        """The id of the newest drop of a file, once it is through."""
+        """The id of the newest drop of a file, once it is through and put away."""
 
         def look() -> str | None:
             asked = client.get("/api/v1/drops", params={"q": name})
             for drop in asked.json()["drops"]:
                 if drop["source_file"] == name and drop["state"] in {"completed", "refused"}:
-                    return str(drop["drop_id"])
+                    found = str(drop["drop_id"])
+                    work = self.root.path / "work" / found / name
+                    return None if work.exists() else found
             return None
 
         with self.client() as client:

@@ -85,8 +85,8 @@ class _Earlier(Struct, frozen=True):
             self.known[drop_id] = self.parent.hear()["courier"]
         return self.known[drop_id]
 
-    def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[str, ...]]:
-        """Return the order ids of an earlier drop's rows, by drop and row, as its file had them."""
+    def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[tuple[str, str], ...]]:
+        """Return sheets and order ids of an earlier drop's rows, by drop and row."""
         from pipeline.storage.spool import Spool
 
         if self.courier(drop_id) is None:  # nor is what a stranger wrote there a path to follow

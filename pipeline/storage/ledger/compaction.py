@@ -72,28 +72,40 @@ _KEEP = accepted.insert().from_select(
 _DROP_LINES = lines.delete().where(_HERE, _DOOMED)
 
 
-_OTHER = drops.alias("other")
+_OTHER, _LAST = drops.alias("other"), drops.alias("last")
+
+
+def _is_over(drop: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return whether a drop was closed long ago, and nothing is asked of it.
+
+    The last that was closed is not over: the root is known to have a past. Nor is the one with the
+    highest number: a copy of the ledger goes on from it, and no number means two drops.
+    """
+    newest = sa.select(sa.func.max(_LAST.c.closing)).where(_LAST.c.root == sa.bindparam("root"))
+    return sa.and_(
+        drop.c.state.in_(_CLOSED),
+        drop.c.request == "",
+        drop.c.finished_at != "",
+        drop.c.finished_at < sa.bindparam("before"),
+        drop.c.closing < newest.scalar_subquery(),
+        drop.c.seq < sa.select(sa.func.max(_LAST.c.seq)).scalar_subquery(),
+    )
+
+
+_SAME_BYTES = (_OTHER.c.sha256 == drops.c.sha256) & (drops.c.sha256 != "")
 _FORGETTABLE = (
     sa.select(drops.c.seq)
     .join(compacted, compacted.c.drop_seq == drops.c.seq)
     .where(
         drops.c.root == sa.bindparam("root"),
-        drops.c.state.in_(_CLOSED),
-        drops.c.request == "",
-        drops.c.finished_at != "",
-        drops.c.finished_at < sa.bindparam("before"),
+        _is_over(drops),
         compacted.c.done,
         NOTHING_TO_DO,
-        # The last that was closed stays: the root is known to have a past. So does the one with the
-        # highest number: a copy of the ledger goes on from it, and no number means two drops.
-        drops.c.closing
-        < sa.select(sa.func.max(_OTHER.c.closing))
-        .where(_OTHER.c.root == sa.bindparam("root"))
-        .scalar_subquery(),
-        drops.c.seq < sa.select(sa.func.max(_OTHER.c.seq)).scalar_subquery(),
         ~sa.exists().where(_OTHER.c.parent == drops.c.drop_id),
-        (drops.c.sha256 == "")
-        | ~sa.exists().where(_OTHER.c.sha256 == drops.c.sha256, _OTHER.c.seq > drops.c.seq),
+        # Files that came several times go together, the first one first: without the later ones it
+        # would be to do again.
+        ~sa.exists().where(_SAME_BYTES, _OTHER.c.seq > drops.c.seq, ~_is_over(_OTHER)),
+        ~sa.exists().where(_SAME_BYTES, _OTHER.c.seq < drops.c.seq),
     )
     .order_by(drops.c.seq)
     .limit(_FORGOTTEN_AT_ONCE)
