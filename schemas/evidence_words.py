@@ -216,8 +216,10 @@ def look_of(heading: str) -> Look | None:
 def claim_of(cell: str, look: Look) -> Direction | None:
     """Return the direction that a cell says, None if it says nothing about it."""
     if DAMAGED in cell:
-        sound = _claimed(cell.replace(DAMAGED, ""), look)
-        return None if sound is None else Direction.UNREADABLE
+        hides = may_hide_words(cell) if look.asks is not Asks.WORDS else _hides_a_known(cell)
+        if hides or _claimed(cell.replace(DAMAGED, ""), look) is not None:
+            return Direction.UNREADABLE
+        return None
     if fold(cell) == _MARK and look.asks in {Asks.YES, Asks.NO}:
         return Direction.UNREADABLE
     return _claimed(cell, look)
@@ -300,14 +302,31 @@ def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:
 
 def hides_status(cell: str, table: StatusTable) -> bool:
     """Tell whether a cell of a status column is damaged and may have been a status: not a text."""
-    if DAMAGED not in cell:
-        return False
-    return len(cell.split()) < _FEW_WORDS or gives_status(
-        cell.replace(DAMAGED, ""), table, numbers=False
+    return may_hide_words(cell) or (
+        DAMAGED in cell and gives_status(cell.replace(DAMAGED, ""), table, numbers=False)
     )
 
 
 _FEW_WORDS = 3
+
+
+def may_hide_words(cell: str) -> bool:
+    """Tell whether a damaged cell may say something: it is short, or a word of it may be known."""
+    return DAMAGED in cell and (len(cell.split()) <= _SHORT_TEXT or _hides_a_known(cell))
+
+
+def _hides_a_known(cell: str) -> bool:
+    """Tell whether a damaged word of a cell may be one that speaks of a way or a fate."""
+    damaged = [word for word in fold(cell).split() if DAMAGED in word and word.strip(DAMAGED)]
+    return any(
+        re.fullmatch(re.escape(word).replace(DAMAGED, ".?"), known)
+        for word in damaged
+        for known in _KNOWN
+    )
+
+
+_SHORT_TEXT = 4
+_KNOWN = _BACK | _FORWARD | _FAILED | {"delivered"}
 
 
 def is_open(cell: str, look: Look) -> bool:

@@ -1,7 +1,7 @@
 """Columns that may say directions, each read through the blocks of its sheet."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from pipeline.validation.sheet_traits import Trait, Traits
 from schemas.evidence_words import (
+    DAMAGED,
     LETTERS,
     SHORT,
     Asks,
@@ -21,6 +22,7 @@ from schemas.evidence_words import (
     direction_of,
     is_open,
     may_be_directions,
+    may_hide_words,
 )
 from schemas.folding import fold, is_absent
 from schemas.statuses import Direction
@@ -57,7 +59,8 @@ class DirectionColumn:
         """
         look = self._look_at(cells)
         claims = None if look is None else self._claims(cells, look)
-        return self._with_errors(claims, cells, kinds)
+        claims = self._with_errors(claims, cells, kinds)
+        return self._grouped(claims, cells) if look and look.asks is Asks.WORDS else claims
 
     def _holds(self, trait: Trait, *, found: bool, matters: bool) -> bool:
         return self._traits.holds(self._at, trait, found=found, matters=matters)
@@ -85,14 +88,11 @@ class DirectionColumn:
         words = encoded.dictionary.to_pylist()
         letters = self._letters(look, words)
         claims = [_claim(cell, look, letters) for cell in words]
-        said = pa.array(claims, pa.string()).take(encoded.indices) if any(claims) else None
-        if look.asks is not Asks.WORDS:
-            return said
-        return self._grouped(said, {each.partition(":")[0] for each in claims if each}, cells)
+        return pa.array(claims, pa.string()).take(encoded.indices) if any(claims) else None
 
     def _letters(self, look: Look, words: Sequence[str]) -> Mapping[str, Direction]:
         """Return what F and R mean, where both are there or nothing else is; and RET."""
-        folded = {cell for cell in map(fold, words) if not is_absent(cell)}
+        folded = {*sound(map(fold, words))}
         meanings: dict[str, Direction] = {}
         if look.asks is Asks.WORDS and self._holds(
             Trait.SHORT, found=are_short(folded), matters=not folded.isdisjoint(SHORT)
@@ -107,12 +107,14 @@ class DirectionColumn:
             meanings |= LETTERS
         return meanings
 
-    def _grouped(self, said: pa.Array | None, ways: set[str], cells: pa.Array) -> pa.Array | None:
+    def _grouped(self, said: pa.Array | None, cells: pa.Array) -> pa.Array | None:
         """Return the claims, those of empty cells taken from a way back that stands above them.
 
         Where both ways are written out, an empty cell is none of them: such a column names the way
         in the first row of a group, or its cells are merged.
         """
+        claims = [] if said is None else pc.unique(said).to_pylist()
+        ways = {each.partition(":")[0] for each in claims if each}
         below, filled = False, said
         if self._last or ways - {Direction.FORWARD}:
             bare = pa.repeat("", len(cells)) if said is None else said
@@ -124,18 +126,29 @@ class DirectionColumn:
     def _with_errors(
         self, claims: pa.Array | None, cells: pa.Array, kinds: npt.NDArray[np.int8] | None
     ) -> pa.Array | None:
-        """Return the claims, and a formula's errors in a column of directions: they leave it open.
+        """Return the claims, and what cannot be read in a column of directions: it leaves it open.
 
-        A formula that finds no second AWB says that there is none.
+        These are errors of formulas and damaged cells. A formula that finds no second AWB says that
+        there is none.
         """
         asks = self._look.asks if self._look is not None else Asks.WORDS
-        errors = None if kinds is None else kinds == CellKind.ERROR
-        has_errors = errors is not None and bool(errors.any())
+        errors = _damaged(cells) if kinds is None else _damaged(cells) | (kinds == CellKind.ERROR)
+        has_errors = bool(errors.any())
         said = self._holds(Trait.SAID, found=claims is not None, matters=has_errors)
         if not has_errors or asks is Asks.FILLED or not (said or asks in {Asks.YES, Asks.NO}):
             return claims
         open_ones = pc.binary_join_element_wise(f"{Direction.UNREADABLE}:", cells, "")
         return pc.if_else(pa.array(errors), open_ones, "" if claims is None else claims)
+
+
+def _damaged(cells: pa.Array) -> npt.NDArray[np.bool_]:
+    """Return which cells are damaged, but for long texts."""
+    damaged: npt.NDArray[np.bool_] = pc.match_substring(cells, DAMAGED).to_numpy(
+        zero_copy_only=False
+    )
+    for at in np.flatnonzero(damaged):
+        damaged[at] = may_hide_words(cells[at].as_py())
+    return damaged
 
 
 def _filled_down(claims: pa.Array, cells: pa.Array, before: str) -> tuple[pa.Array, bool, str]:
@@ -177,13 +190,18 @@ def _summed_up(cells: pa.Array, look: Look) -> pa.Array:
 
 def _mostly_directions(first: Sequence[str]) -> bool:
     """Tell whether nearly all first cells with text are directions, whatever their heading."""
-    some = Counter(cell for cell in first if not is_absent(cell))
+    some = Counter(sound(first))
     may_be, least = some.total(), NEARLY_ALL * some.total()
     for cell, count in some.most_common():
         may_be -= count if direction_of(cell) is None else 0
         if may_be < least:
             return False
     return bool(some)
+
+
+def sound(folded: Iterable[str]) -> list[str]:
+    """Return the cells that say something and are not damaged."""
+    return [cell for cell in folded if not is_absent(cell) and DAMAGED not in cell]
 
 
 def first_texts(cells: pa.Array) -> list[str]:

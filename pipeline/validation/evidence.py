@@ -20,6 +20,7 @@ from pipeline.validation.direction_columns import (
     SEEN,
     DirectionColumn,
     first_texts,
+    sound,
 )
 from pipeline.validation.profile_by_name import is_named
 from pipeline.validation.sheet_dates import events
@@ -142,14 +143,19 @@ class Evidence:
         """Return the cells that are statuses, "" for the others; None where there are none."""
         table = self._profile.statuses
         if asks is AsksStatus.MOSTLY:
-            some = [cell for cell in first_texts(cells) if not is_absent(cell)]
-            mostly = _mostly_statuses(some, table)
-            if not self._traits.holds(at, Trait.STATUSES, found=mostly, matters=bool(some)):
+            mostly = _mostly_statuses(sound(first_texts(cells)), table)
+            some = _says_something(cells)
+            if not self._traits.holds(at, Trait.STATUSES, found=mostly, matters=some):
                 return None
         encoded = cells.dictionary_encode()
         words = encoded.dictionary.to_pylist()
         if asks is AsksStatus.ENDS:
-            ends = [cell.strip() if table.rule(cell).milestone in FINALS else "" for cell in words]
+            ends = [
+                cell.strip()
+                if table.rule(cell).milestone in FINALS or hides_status(cell, table)
+                else ""
+                for cell in words
+            ]
             return pa.array(ends, pa.string()).take(encoded.indices) if any(ends) else None
         named = asks is not AsksStatus.MOSTLY
         known = [
