@@ -62,8 +62,6 @@ _NATIVE = tuple(
         ("reverse", "रिवर्स ரிவர்ஸ் రివర్స్ ರಿವರ್ಸ್ রিভার্স રિવર્સ റിവേഴ്സ് ਰਿਵਰਸ ରିଭର୍ସ ریورس"),
         ("forward", "फॉरवर्ड फ़ॉरवर्ड फारवर्ड ஃபார்வர்ட் பார்வர்ட் ఫార్వర్డ్ ಫಾರ್ವರ್ಡ್ ফরোয়ার্ড ફોરવર્ડ"),
         ("forward", "ਫਾਰਵਰਡ ଫରୱାର୍ଡ فارورڈ"),
-        ("yes", "✔ ✓ ☑ ✅"),
-        ("no", "✗ ✘ ❌ ✖"),
     )
 )
 
@@ -158,8 +156,12 @@ _FAILURES = _several(
 )
 
 
-#: A box that is ticked, or a no.
-_MARK = "x"
+#: Boxes that are ticked, or a no; in a column RTO an R may be a yes.
+_MARKS = frozenset({"x", "☒", "☓", "●", "•", "*", "r"})
+
+_TICKS, _CROSSES = "✔✓☑✅√🗸", "✗✘❌✖✕"
+_VARIANT = "\ufe0f"
+"""Follows a character that is shown in colour."""
 
 
 class Asks(Enum):
@@ -220,13 +222,13 @@ def claim_of(cell: str, look: Look) -> Direction | None:
         if hides or _claimed(cell.replace(DAMAGED, ""), look) is not None:
             return Direction.UNREADABLE
         return None
-    if fold(cell) == _MARK and look.asks in {Asks.YES, Asks.NO}:
+    if fold(cell) in _MARKS and look.asks in {Asks.YES, Asks.NO}:
         return Direction.UNREADABLE
     return _claimed(cell, look)
 
 
 def _claimed(cell: str, look: Look) -> Direction | None:
-    folded = _in_english(fold(cell)).strip()
+    folded = _without_ticks(_in_english(fold(cell))).strip()
     if is_absent(folded) or not _WORD.search(folded):
         return None
     if look.asks is Asks.WHOM:
@@ -249,10 +251,24 @@ def _claimed(cell: str, look: Look) -> Direction | None:
     return None
 
 
+def _without_ticks(folded: str) -> str:
+    """Return a text with a tick or a cross alone as yes or no, and words without a tick."""
+    plain = folded.replace(_VARIANT, "").strip()
+    if plain and not plain.strip(_TICKS):
+        return "yes"
+    if plain and not plain.strip(_CROSSES):
+        return "no"
+    return plain.strip(_TICKS)
+
+
 def are_short(folded: Collection[str]) -> bool:
-    """Tell whether folded cells of a column use the short words (``SHORT``) for directions."""
-    return bool({*SHORT} & {*folded}) and all(
-        each in SHORT or each in _FILLERS or direction_of(each) is not None for each in folded
+    """Tell whether folded cells of a column use the short words (``SHORT``) for directions.
+
+    They do beside a direction, and where nothing but words of sales is beside them.
+    """
+    others = {*folded} - SHORT.keys()
+    return len(others) < len({*folded}) and (
+        others <= _FILLERS or any(direction_of(each) is not None for each in others)
     )
 
 

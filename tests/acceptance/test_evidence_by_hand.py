@@ -33,6 +33,8 @@ column("Type", ("WHS", "RET", "RET"), "sss")  # retail and wholesale
 column("Bag Type", ("RTO Bag", "FWD Bag"), "hs")
 column("RTO", ("✔", "✗"), "hs")
 column("RTO", ("X", ""), "hs")
+column("RTO", ("✅ RTO", "✔ returned", "√", "✔️", "☒", "❌ RTO", "❌", "R"), "hhhhhhsh")
+column("Type", ("RET", "FWD", "SDD"), "hss")
 column("Delivered", ("✗", "✓"), "hs")
 for damaged in ("R\ufffdTO", "RTO\ufffd"):
     column("Type", (damaged, "Forward", "RTO"), "hsh")
