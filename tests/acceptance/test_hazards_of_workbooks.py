@@ -11,6 +11,7 @@ import xlsxwriter
 from pipeline.sandbox.server import SandboxHandle
 from tests.acceptance.harness import Root
 from tests.acceptance.test_hazards_of_reading import sent
+from tests.fakes import hostile_files
 from tests.fakes.ole2 import ole2, xls
 from tests.fakes.workbooks import ods
 
@@ -235,6 +236,50 @@ def test_a_merged_cell_is_that_of_all_its_rows_but_for_ids_and_statuses(root: Ro
     codes = [line["codes"] for line in lines]
     assert codes == ["STATUS_AMBIGUOUS:status"] * 4 + ["", "STATUS_MISSING:status"]
     assert '"Type" ("RTO")' in lines[1]["message"]
+
+
+DIRECTED = ["Order ID", "Status", "City", "Type"]
+SAID = ("", "RTO", "", "", "Reverse", "")
+
+
+def test_merged_cells_of_an_ods_and_an_xlsb_are_those_of_all_their_rows(root: Root) -> None:
+    def rows(name: str) -> list[list[str]]:
+        return [[f"{name}{at}", "Delivered", "Pune", said] for at, said in enumerate(SAID)]
+
+    text = b'<table:table-cell office:value-type="string" calcext:value-type="string"'
+    spans = b' table:number-columns-spanned="1" table:number-rows-spanned="%d"'
+    book = ods([[""], ["", *DIRECTED], *(["", *row] for row in rows("A"))])
+    # Programs write the attributes in one order or the other.
+    book = changed(book, text + b"><text:p>RTO", text + spans % 3 + b"><text:p>RTO")
+    first, last = text.split(b" office", 1)
+    whole = first + spans % 2 + b" office" + last
+    root.drop("day.ods", changed(book, text + b"><text:p>Rev", whole + b"><text:p>Rev"))
+    cells = cells_of([DIRECTED, *rows("B")])
+    root.drop("day.xlsb", hostile_files.xlsb(cells, merged=[(3, 5, 4, 4), (6, 7, 4, 4)]))
+    root.configure(manifest__max_reject_ratio=1)
+    assert root.once().code == 3
+    for made in root.delivered():
+        held = ["STATUS_AMBIGUOUS:status"] * 5
+        assert [line["codes"] for line in made.lines()] == ["", *held], made.id
+
+
+def cells_of(rows: Sequence[Sequence[str]]) -> list[tuple[int, int, str]]:
+    """The cells of a table that begins in B2: row and column, from 0, and text."""
+    return [
+        (row, column, cell)
+        for row, line in enumerate(rows, start=1)
+        for column, cell in enumerate(line, start=1)
+        if cell
+    ]
+
+
+def test_a_hidden_column_of_an_xlsb_stands_back_too(root: Root, api: SandboxHandle) -> None:
+    rows = [["Order ID", "Status", "Current Status"], ["A1", "Picked Up", "Delivered"]]
+    root.drop("day.xlsb", hostile_files.xlsb(cells_of(rows), hidden=[2]))
+    root.once()
+    told = {each["code"]: each["message"] for each in root.of("day").summary["warnings"]}
+    assert '"Status"' in told["HIDDEN_COLUMN"]
+    assert [each["status"] for each in api.orders("A1")["A1"]["history"]] == ["delivery_done"]
 
 
 def tabs(**rows: Sequence[str]) -> bytes:

@@ -66,15 +66,30 @@ def repeating_ods(rows: int, columns: int) -> bytes:
 def far_apart_xlsb() -> bytes:
     """An XLSB whose cells are as far apart as a sheet allows: its reader lays out all between."""
     cells = [(0, 0, "Order ID"), (0, 1, "Status"), (1, 0, "A1"), (1, 1, "Delivered")]
-    return _xlsb([*cells, (1_048_575, 16_383, "x")])
+    return xlsb([*cells, (1_048_575, 16_383, "x")])
 
 
-def _xlsb(cells: Iterable[tuple[int, int, str]]) -> bytes:
-    sheet = _record(0x81) + _record(0x94, bytes(16)) + _record(0x91)
+def xlsb(
+    cells: Iterable[tuple[int, int, str]],
+    *,
+    merged: Iterable[tuple[int, int, int, int]] = (),
+    hidden: Iterable[int] = (),
+) -> bytes:
+    """An XLSB of cells (row, column, text). Rows and columns count from 0.
+
+    ``merged``: first and last row, first and last column. ``hidden``: columns.
+    """
+    sheet = _record(0x81) + _record(0x94, bytes(16))
+    for column in hidden:
+        sheet += _record(0x3C, struct.pack("<IIIIH", column, column, 2340, 0, 1))
+    sheet += _record(0x91)
     for row, column, text in cells:
         sheet += _record(0x00, struct.pack("<I", row) + bytes(13))
         sheet += _record(0x06, struct.pack("<II", column, 0) + _wide(text))
-    sheet += _record(0x92) + _record(0x82)
+    sheet += _record(0x92)
+    for place in merged:
+        sheet += _record(0xB0, struct.pack("<IIII", *place))
+    sheet += _record(0x82)
     book = _record(0x83) + _record(0x99, bytes(12)) + _record(0x8F)
     book += _record(0x9C, struct.pack("<II", 0, 1) + _wide("rId1") + _wide("Sheet1"))
     book += _record(0x90) + _record(0x84)

@@ -9,7 +9,7 @@ _SPACE = "urn:oasis:names:tc:opendocument:xmlns:"
 _NAMES = " ".join(f'xmlns:{each}="{_SPACE}{each}:1.0"' for each in ("office", "table", "text"))
 _NAMES += ' xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"'
 
-_FILTERED = ' table:visibility="filter"'
+_STYLED, _FILTERED = 'table:style-name="ro1"', 'table:visibility="filter"'
 
 
 def ods(rows: Sequence[Sequence[object]], *, hidden: Sequence[int] = ()) -> bytes:
@@ -17,7 +17,7 @@ def ods(rows: Sequence[Sequence[object]], *, hidden: Sequence[int] = ()) -> byte
     or an error as ValueError. ``hidden``: rows, from 1.
     """
     table = "".join(
-        f"<table:table-row{_FILTERED if at in hidden else ''}>"
+        f"<table:table-row {_FILTERED if at in hidden else _STYLED}>"
         f"{''.join(map(_cell, cells))}</table:table-row>"
         for at, cells in enumerate(rows, start=1)
     )

@@ -154,7 +154,8 @@ _ODS_CELL = (
     "<table:(?:covered-)?table-cell"
     + _optional("table:style-name", "table:content-validation-name")
     + _optional("table:number-columns-repeated", "table:number-columns-spanned")
-    + _optional("table:number-rows-spanned", "table:formula", "office:value-type")
+    + '(?: table:number-rows-spanned="1")?'
+    + _optional("table:formula", "office:value-type")
     + _optional("office:currency", "office:(?:date-|time-|boolean-|string-)?value")
     + '(?: calcext:value-type="(?:string|float|date|time|percentage|currency|boolean)")?'
     + rf" ?(?:/>|>{_SPACE}(?:<text:p>{_TEXT}*</text:p>{_SPACE})*</table:table-cell>)"
@@ -170,7 +171,8 @@ ODS_ROWS = Plain(
         b'<table:table-row table:number-rows-repeated="%d"/>' % run.count(b"</table:table-row>")
     ),
 )
-"""Rows of an ODS sheet that are not hidden and not repeated, their cells no errors."""
+"""Rows of an ODS sheet that are not hidden and not repeated, their cells no errors, and of this
+row only."""
 
 
 def rows_with_plain_numbers(column: str, styles: Collection[int]) -> Plain | None:

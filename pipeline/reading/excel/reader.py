@@ -127,6 +127,12 @@ class _Opened(Struct, kw_only=True):
         if found is None:
             return
         check_width(found.cells, self.limits.max_columns, where=where)
+        notes = self.notes.sheet(index)
+        # The native reader gives the merged cells of XLSX and XLS; the notes have those of others.
+        ranges = [
+            (column, first + 1, last + 1)
+            for (first, column), (last, _) in sheet.merged_cell_ranges or ()
+        ]
         source = _SheetBlocks(
             sheet=sheet,
             file=self.name,
@@ -138,13 +144,9 @@ class _Opened(Struct, kw_only=True):
             ),
             budget=_Budget(max_rows=self.limits.max_rows, used=self.used),
             index=len(self.tables),
-            notes=self.notes.sheet(index),
+            notes=notes,
             shown=partial(self.notes.shown, index),
-            merged=[
-                (column, first + 1, last + 1)
-                for (first, column), (last, _) in sheet.merged_cell_ranges or ()
-                if found.number <= first < last
-            ],
+            merged=[each for each in ranges + notes.merged if found.number < each[1] < each[2]],
         )
         self.tables.append(source.as_sheet(info.name, title_above(head, found)))
         self.notices.extend(source.hidden_rows())

@@ -8,9 +8,13 @@ from pipeline.reading.excel.notes.xlsx import NotWellFormed, SheetXml, XmlPart
 from pipeline.reading.excel.plain_runs import TEXTS
 
 _DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\0!\0[DE]\0|\0<\0!\0[DE]", re.IGNORECASE)
-#: Records of an error cell, typed or computed, as a binary sheet (XLSB) holds them.
+#: Records of merged cells, of hidden columns, and of an error cell, typed or computed, as a binary
+#: sheet (XLSB) holds them.
 _BINARY = re.compile(
-    rb"(?:\x03\x09|\x0b(?:[\0-\x7f]|[\x80-\xff][\x01-\x7f]))..\0\0.{4}[\0\x07\x0f\x17\x1d\x24\x2a\x2b]",
+    rb"\xb0\x01\x10(?:..[\0-\x10]\0){2}(?:..\0\0){2}|\x3c\x12(?:..\0\0){2}.{8}["
+    + re.escape(bytes(range(1, 256, 2)))
+    + rb"]|(?:\x03\x09|\x0b(?:[\0-\x7f]|[\x80-\xff][\x01-\x7f]))"
+    rb"..\0\0.{4}[\0\x07\x0f\x17\x1d\x24\x2a\x2b]",
     re.DOTALL,
 )
 _COUNT = re.compile(rb"\b(?:uniqueC|c)ount\s*=\s*[\"']\s*(\d+)")
@@ -25,9 +29,9 @@ _NEEDED = frozenset({"xl/sharedstrings.xml", "xl/workbook.xml", "xl/styles.xml",
 class Markup:
     """Looks through one part, piece by piece.
 
-    ``suspect``: a binary sheet that may hold cells with an error. ``texts``: how many shared texts
-    it claims to have. ``malformed``: it is XML that the workbook's cells come from, and is not
-    well-formed.
+    ``suspect``: a binary sheet that may hold cells with an error, merged ones or hidden columns.
+    ``texts``: how many shared texts it claims to have. ``malformed``: it is XML that the workbook's
+    cells come from, and is not well-formed.
     """
 
     def __init__(self, part: str, *, xml: bool) -> None:

@@ -1,4 +1,4 @@
-"""Read error cells, formats and hidden rows of the binary formats, XLS (BIFF) and XLSB."""
+"""Read error cells, formats, hidden and merged ones of the binary formats, XLS (BIFF) and XLSB."""
 
 import re
 import struct
@@ -13,7 +13,7 @@ _HINT = re.compile(
     re.DOTALL,
 )
 _BOF, _EOF, _BOUND_SHEET, _BOOL_OR_ERROR, _FORMULA = 0x0809, 0x000A, 0x0085, 0x0205, 0x0006
-_ROW, _CELL_ERROR, _FORMULA_ERROR, _SHEET = 0, 3, 11, 156
+_ROW, _CELL_ERROR, _FORMULA_ERROR, _SHEET, _MERGED = 0, 3, 11, 156, 176
 _XLS_ROW, _XLS_COLUMNS, _XLS_FORMAT, _XLS_XF = 0x0208, 0x007D, 0x041E, 0x00E0
 _XLS_NUMBER, _XLS_RK, _XLS_MANY = 0x0203, 0x027E, 0x00BD
 _COLUMNS, _FORMAT, _XF, _XFS, _XFS_END = 60, 44, 47, 617, 618
@@ -132,6 +132,10 @@ def in_xlsb(pieces: Iterable[bytes]) -> SheetNotes:
                 found.hidden_rows.append(row)
         elif kind == _COLUMNS and len(body) >= 17 and body[16] & _COLUMN_HIDDEN:
             found.hidden_columns.append(struct.unpack_from("<II", body))
+        elif kind == _MERGED and len(body) >= 16:
+            first, last, column = struct.unpack_from("<III", body)
+            if first < last:
+                found.merged.append((column, first + 1, last + 1))
         elif kind in {_CELL_ERROR, _FORMULA_ERROR} and len(body) >= 9:
             column = struct.unpack_from("<I", body)[0]
             found.add(row, column, CELL_ERRORS.get(body[8], UNKNOWN))

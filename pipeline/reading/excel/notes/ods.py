@@ -66,6 +66,9 @@ class ContentXml(XmlPart):
     def _begin_cell(self, attributes: Mapping[str, str]) -> None:
         self._column += self._columns
         self._columns = _repeats(attributes, "table:number-columns-repeated")
+        spanned = _repeats(attributes, "table:number-rows-spanned")
+        if spanned > 1:
+            self.sheets[-1].merged.append((self._column, self._row + 1, self._row + spanned))
         self._error = attributes.get("calcext:value-type") == "error"
         number = attributes.get("office:value-type") in _NUMBERS
         here = self._wanted == (len(self.sheets) - 1, self._column)

@@ -1,4 +1,4 @@
-"""Find error cells, hidden rows and columns of a sheet, which the native reader leaves out.
+"""Find error cells, hidden rows and columns, and merged cells, which the native reader leaves out.
 
 It gives cells that hold an error (``#N/A``, ``#REF!``), or a formula whose result was not stored,
 as empty text, so a direction that could not be computed would look like one that nobody filled in.
@@ -22,6 +22,7 @@ class SheetNotes(Struct, kw_only=True):
     """The error cells of one sheet. Rows are record numbers (from 1), columns count from column A.
 
     ``hidden_rows``: those that hold something. ``hidden_columns``: from 0, each as first and last.
+    ``merged``: of ODS and XLSB, cells of several rows: their column, first and last row.
     """
 
     rows: "array[int]" = field(default_factory=lambda: array("l"))
@@ -29,6 +30,7 @@ class SheetNotes(Struct, kw_only=True):
     texts: list[str] = field(default_factory=list)
     hidden_rows: "array[int]" = field(default_factory=lambda: array("l"))
     hidden_columns: list[tuple[int, int]] = field(default_factory=list)
+    merged: list[tuple[int, int, int]] = field(default_factory=list)
 
     def add(self, row: int, column: int, text: str) -> None:
         """Note a cell; ``text`` is shown in it."""
