@@ -246,14 +246,14 @@ def test_merged_cells_of_an_ods_and_an_xlsb_are_those_of_all_their_rows(root: Ro
     def rows(name: str) -> list[list[str]]:
         return [[f"{name}{at}", "Delivered", "Pune", said] for at, said in enumerate(SAID)]
 
-    text = b'<table:table-cell office:value-type="string" calcext:value-type="string"'
+    cell, kind = b"<table:table-cell", b' office:value-type="string" calcext:value-type="string"'
     spans = b' table:number-columns-spanned="1" table:number-rows-spanned="%d"'
-    book = ods([[""], ["", *DIRECTED], *(["", *row] for row in rows("A"))])
     # Programs write the attributes in one order or the other.
-    book = changed(book, text + b"><text:p>RTO", text + spans % 3 + b"><text:p>RTO")
-    first, last = text.split(b" office", 1)
-    whole = first + spans % 2 + b" office" + last
-    root.drop("day.ods", changed(book, text + b"><text:p>Rev", whole + b"><text:p>Rev"))
+    for order, name in ((cell + kind + spans, "A"), (cell + spans + kind, "C")):
+        book = ods([[""], ["", *DIRECTED], *(["", *row] for row in rows(name))])
+        for count, said in ((3, b"><text:p>RTO"), (2, b"><text:p>Rev")):
+            book = changed(book, cell + kind + said, order % count + said)
+        root.drop(f"day{name}.ods", book)
     cells = cells_of([DIRECTED, *rows("B")])
     root.drop("day.xlsb", hostile_files.xlsb(cells, merged=[(3, 5, 4, 4), (6, 7, 4, 4)]))
     root.configure(manifest__max_reject_ratio=1)
