@@ -415,12 +415,23 @@ _DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
 
 
 def note_on_all(line: str) -> bool:
-    """Tell whether a line says of all rows above it where they went: These are RTO shipments."""
+    """Tell whether a line says of all rows where they went: These are RTO shipments."""
     said = _ON_ALL.search(_in_english(fold(line)))
     words = said[1].split()[:_FEW_WORDS] if said else []
     return bool(words) and not {*words} & _HARMLESS and fate_named(" ".join(words)) is not None
 
 
+def sides_of(line: str) -> tuple[bool, bool]:
+    """Tell whether a line that names a way speaks of the rows above it, and of those below it.
+
+    A title speaks of those below, a note on all rows of both unless it says which.
+    """
+    words = _words(fold(line)) if note_on_all(line) else _BELOW
+    above, below = "above" in words, bool(words & _BELOW)
+    return above or not below, below or not above
+
+
+_BELOW = _several("below beneath following follows hereunder underneath")
 _ON_ALL = re.compile(
     r"\b(?:above|all|these|this (?:file|list|report|sheet))\b.{0,60}?\b(?:are|is|were|was) "
     r"(?:all |only |of |for |marked |as )*(.+)"

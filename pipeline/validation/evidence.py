@@ -38,7 +38,7 @@ from schemas.evidence_words import (
     hides_status,
     is_title,
     look_of,
-    note_on_all,
+    sides_of,
     speaks_against,
     way_named,
 )
@@ -221,11 +221,13 @@ class Evidence:
         titles, notes = [self._title], [""]
         of_title, of_note = np.zeros((2, len(block)), dtype=np.int64)
         for at, line in self._alone(block):
-            if self._way_titled(line) and note_on_all(line):
+            title = self._way_titled(line)
+            of_above, of_below = sides_of(line) if title else (False, True)
+            if of_above:
                 self._traits.note(int(block.rows[at]), line, first=self._first)
-            else:
+            if of_below:
                 of_title[at:] = len(titles)
-                titles.append(self._way_titled(line))
+                titles.append(title)
         self._title = titles[-1]
         for row, line in sorted(self._traits.notes.items()):
             above = block.rows < row

@@ -129,7 +129,20 @@ for note, ends in (
     ("Total RTO are 0", "ss"),
 ):
     lines(f"below: {note}", f"{TITLES}\nA0\nA1\n{note}", ends)
-lines("a note, and rows below", f"{TITLES}\nA0\nThe above are all RTO,,,\nA1", "hhs")
+for note, ends in (
+    ("The above are all RTO", "hhs"),
+    ("All shipments below are RTO", "shh"),
+    ("All the following are RTO", "shh"),
+    ("All these orders are RTO as follows", "shh"),
+    ("All of the above are RTO and all below are RVP", "hhh"),
+    ("These are RTO shipments", "hhh"),
+    ("This list is for RTO", "hhh"),
+    ("These are forward shipments", "shs"),
+    ("The following are RTO", "shh"),
+):
+    lines(f"between: {note}", f"{TITLES}\nA0\n{note},,,\nA1", ends)
+lines("a note on what ends", f"{TITLES}\nA0\nThese are RTO,,,\nA1\nForward,,,\nA2", "hhhhs")
+lines("a note first", f"{TITLES}\nThese are RTO shipments,,,\nA0\nB1", "hhs")
 
 
 @pytest.fixture(scope="module")
