@@ -6,6 +6,9 @@ DAY_MS = 24 * HOUR_MS
 ID_LENGTH = 50
 """Characters of the longest order id."""
 
+ID_SHAPE = rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{ID_LENGTH - 1}}}$"
+"""An order id, of whatever courier."""
+
 EXACT_DIGITS = 15
 """Digits that a spreadsheet keeps of a number; it rounds what is longer."""
 

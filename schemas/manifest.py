@@ -33,7 +33,7 @@ from schemas.limits import (
     EXACT_DIGITS,
     FUTURE_HOURS,
     HOUR_MS,
-    ID_LENGTH,
+    ID_SHAPE,
     RANGE_DAYS,
     TEXT_LENGTH,
 )
@@ -119,7 +119,6 @@ ALWAYS_THERE = frozenset({Fact.ID, Fact.STATUS})
 
 Test = Callable[[pa.Array, Profile], pa.Array]
 
-ID_SHAPE = rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{ID_LENGTH - 1}}}$"
 _DIGITS = r"^[0-9]+$"
 _EXACT_NUMBER = rf"^[0-9]{{1,{EXACT_DIGITS}}}$"
 _ROUND_TAIL = rf"^[0-9]{{{EXACT_DIGITS}}}0{{1,2}}$"

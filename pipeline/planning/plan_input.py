@@ -1,33 +1,47 @@
 """A file that was read, as planning takes it: its facts, and numbers from its spool."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import astuple
 
 from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Disposition, DropState
 from pipeline.core.row_columns import PREPARED
+from pipeline.core.row_keys import RowKey, number_of, row_key
 from pipeline.planning.earlier_files import ParcelColumns
 from pipeline.planning.parcels_of_orders import siblings
 from pipeline.planning.plan import NO_TIME, PlanInput
 from pipeline.planning.sendable_rows import Orders
 from pipeline.storage.spool import Spool
 from pipeline.validation.profile_by_name import Choice
-from pipeline.validation.rejects_file import ROW_NUMBER, WordColumns, word_columns
+from pipeline.validation.rejects_file import (
+    ROW_NUMBER,
+    WordColumns,
+    may_be_mended,
+    reference,
+    word_columns,
+)
 from schemas.courier import Profile
 from schemas.parcels import ANY, AROUND_AN_ID, AWB_LENGTH, CONFIRMED_CELL
 
 StatesOf = Callable[[Collection[str]], Mapping[str, DropState]]
 """Says of drops in which state they are, as far as they are known."""
 
+IdsOf = Callable[[str], Mapping[int, Sequence[tuple[str, str]]]]
+"""Says of a drop that is known which rows were given back: number → their sheets and order ids."""
+
 _PARENTS: Final = 500
-"""Drops that a rejects file may name; in one that names more, emptied codes say nothing."""
+"""Drops that a rejects file may name; in one that names more, nobody's word is heard."""
+
+_Named = tuple[str, RowKey]
+"""The row that a row of a rejects file says it was, and its drop."""
 
 
 class Prepared(Facts, frozen=True, kw_only=True):
@@ -41,10 +55,20 @@ class Prepared(Facts, frozen=True, kw_only=True):
     sheet_of: npt.NDArray[np.int16]
 
 
-def load(facts: Facts, spool: Spool, profiles: Mapping[str, Profile], states: StatesOf) -> Prepared:
+def load(
+    facts: Facts,
+    spool: Spool,
+    profiles: Mapping[str, Profile],
+    states: StatesOf,
+    ids_of: IdsOf,
+) -> Prepared:
     """Load what planning needs from the spool. Raises StorageError when it cannot be read."""
-    parents = _parents(facts, spool, states)
+    known = _known(facts, spool, states)
+    # The rejects of a file that was refused whole hold sound rows without codes.
+    refused = DropState.REFUSED in known.values()
+    parents = pa.array([] if refused else [*known], pa.string())
     sheets = [_columns(facts, number, spool, parents) for number in range(len(facts.sheets))]
+    _hear(sheets, known, ids_of)
     whole = {
         name: np.concatenate([_EMPTY[name], *(sheet[name] for sheet in sheets)]) for name in _EMPTY
     }
@@ -85,21 +109,16 @@ def load(facts: Facts, spool: Spool, profiles: Mapping[str, Profile], states: St
     )
 
 
-def _parents(facts: Facts, spool: Spool, states: StatesOf) -> pa.Array:
-    """Return the drops of whose rejects an emptied code is a person's word.
-
-    None where one of them was refused whole: the rejects of such a file hold its sound rows too,
-    without codes, and nobody has said anything about these.
-    """
+def _known(facts: Facts, spool: Spool, states: StatesOf) -> Mapping[str, DropState]:
+    """Return the drops that a rejects file names, those that there are, and their states."""
     named: set[str] = set()
     for number, sheet in enumerate(facts.sheets):
         ours = word_columns(sheet.headers)
         for batch in spool.blocks(number, [f"c{ours.drop}"]) if ours is not None else ():
             named.update(pc.unique(pc.utf8_trim_whitespace(batch.column(0))).to_pylist())
             if len(named) > _PARENTS:
-                return pa.array([], pa.string())
-    found = states(named - {""}) if named else {}
-    return pa.array([] if DropState.REFUSED in found.values() else [*found], pa.string())
+                return {}
+    return states(named - {""}) if named else {}
 
 
 def _words(batch: pa.RecordBatch, headers: tuple[str, ...], parents: pa.Array) -> dict[str, Any]:
@@ -124,28 +143,59 @@ def _words(batch: pa.RecordBatch, headers: tuple[str, ...], parents: pa.Array) -
     return {name: mask.to_numpy(zero_copy_only=False) for name, mask in masks.items()}
 
 
-def _references(
+def _named(
     batch: pa.RecordBatch, ours: WordColumns | None, vouched: npt.NDArray[np.bool_]
-) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Give the places of the vouched rows, each with the row of a file that it says it was."""
+) -> Iterator[tuple[int, _Named | None]]:
+    """Give the places of the vouched rows, each with the row that it says it was; None: none."""
     places = np.flatnonzero(vouched)
-    if ours is not None and len(places):
-        cells = [batch.column(f"c{at}").take(pa.array(places)).to_pylist() for at in ours.reference]
-        yield from zip(places.tolist(), zip(*cells, strict=True), strict=True)
+    if ours is None or not len(places):
+        return
+    drops, rows, tabs = (
+        [""] * len(places) if at is None else batch.column(f"c{at}").take(places).to_pylist()
+        for at in (ours.drop, ours.row, ours.sheet)
+    )
+    for place, drop, row, tab in zip(places.tolist(), drops, rows, tabs, strict=True):
+        found = reference(drop, row)
+        yield place, found and (found[0], row_key(found[1], tab))
+
+
+def _hear(sheets: Iterable[Mapping[str, Any]], known: Collection[str], ids_of: IdsOf) -> None:
+    """Drop the word about each row that is not the one it names: whoever copied it said nothing.
+
+    It is known by its order, and where its order id was lost, by being the only one.
+    """
+    kept = cache(ids_of)
+    orders: dict[_Named | None, set[str]] = {}
+    for sheet in sheets:
+        for _, named, order in sheet["spoken"]:
+            orders.setdefault(named, set()).add(order)
+
+    def is_heard(named: _Named | None, order: str) -> bool:
+        if named is None or named[0] not in known or len(orders[named]) > 1:
+            return False
+        there = kept(named[0]).get(number_of(named[1]), ())
+        here = [each for each in there if row_key(number_of(named[1]), each[0]) == named[1]]
+        return any(may_be_mended(original, order) for _, original in here or there)
+
+    for sheet in sheets:
+        nobodys = [place for place, *said in sheet["spoken"] if not is_heard(*said)]
+        for name in _SAID:
+            sheet[name][nobodys] = False
 
 
 def _columns(facts: Facts, number: int, spool: Spool, parents: pa.Array) -> dict[str, Any]:
     """Return one sheet's columns by name, and ``ids`` and ``awbs`` in pieces.
 
     All are copies: a column of a batch keeps the memory of the whole batch. ``parents``: drops of
-    whose rejects emptied codes count.
+    whose rejects emptied codes count. ``spoken``: the vouched rows, each with the row that it says
+    it was, and its order.
     """
     parts: dict[str, list[Any]] = {name: [_EMPTY[name]] for name in (*_READ, *_SAID)}
     texts: dict[str, list[pa.Array]] = {"order_id": [], "awb": []}
     headers = facts.sheets[number].headers
     ours = word_columns(headers)
-    more = [] if ours is None else [f"c{at}" for at in {ours.codes, *ours.reference}]
-    spoken: dict[tuple[str, ...], dict[str, list[int]]] = {}
+    more = [] if ours is None else [f"c{at}" for at in astuple(ours) if at is not None]
+    spoken: list[tuple[int, _Named | None, str]] = []
     for batch in spool.blocks(number, [*texts, *_READ, *more]):
         for name in _READ:
             column = batch.column(name)
@@ -157,16 +207,11 @@ def _columns(facts: Facts, number: int, spool: Spool, parents: pa.Array) -> dict
             texts[name].append(pa.concat_arrays([column, pa.array([], pa.string())]))
         words = _words(batch, headers, parents)
         before = sum(map(len, parts["vouched"]))
-        for place, reference in _references(batch, ours, words["vouched"]):
-            order = ids[place].as_py()
-            spoken.setdefault(reference, {}).setdefault(order, []).append(before + place)
+        for place, named in _named(batch, ours, words["vouched"]):
+            spoken.append((before + place, named, ids[place].as_py()))
         for name, mask in words.items():
             parts[name].append(mask)
     found = {name: np.concatenate(each) for name, each in parts.items()}
-    for of_orders in spoken.values():
-        if len(of_orders) > 1:  # a row was copied with the word that was meant for one of them
-            for name in _SAID:
-                found[name][list(chain.from_iterable(of_orders.values()))] = False
     rows = len(found["row"])
     if rows != facts.sheets[number].rows:
         raise StorageError(f"The spool {spool.folder} does not hold what was read.")
@@ -178,6 +223,7 @@ def _columns(facts: Facts, number: int, spool: Spool, parents: pa.Array) -> dict
         "ids": texts["order_id"],
         "awbs": texts["awb"],
         "sheet": np.full(rows, number, dtype=np.int16),
+        "spoken": spoken,
     }
 
 

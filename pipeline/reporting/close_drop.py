@@ -131,6 +131,7 @@ class Closer:
         digest = _digest(settled, rest)
         if drop.facts.get(LAST_REPORT) == digest:
             return drop
+        self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
         summary = self.report(drop, settled, rest)
         now = replace(drop, facts={**drop.facts, LAST_REPORT: digest})
         self._ledger.save(replace(now, facts={**now.facts, "summary": dict(summary)}))
@@ -266,7 +267,6 @@ class Closer:
         drop, settled = noted.drop, noted.settled
         if settled is None:
             return noted
-        counts = settled.counts()
         if drop.state is DropState.REFUSED:
             self._keep_ids(drop, np.ones(len(settled.outcome), dtype=bool))
             left = rows_given_back(self._report(drop, settled).blocks())
@@ -274,8 +274,7 @@ class Closer:
             seen_to = self._seen_to(drop, every, every) if drop.same_as else {}
             facts = {**drop.facts, TO_CORRECT: left, **seen_to}
             return replace(noted, drop=drop.with_facts(facts))
-        if counts[Outcome.REJECTED] or counts[Outcome.FAILED]:
-            self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
+        self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
         if drop.state is not DropState.COMPLETED:
             return noted
         facts = dict(drop.facts)
@@ -424,6 +423,8 @@ class Closer:
 
     def _keep_ids(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> None:
         """Keep the ids as they were: a corrected rejects file may need them (ID_RESTORED)."""
+        if not wanted.any():
+            return
         spool, start, kept = self._spools.of(drop), 0, []
         for number, sheet in enumerate(drop.facts["sheets"]):
             for batch in spool.blocks(number, ["row", "order_id"]):

@@ -111,7 +111,7 @@ def _check(
             return _refused(site, drop, poison(), out, why=_DIED)
         except DropRefused as refusal:
             return _refused(site, drop, refusal, out, why="the file cannot be used")
-        prepared = load(facts, spool, site.profiles, partial(_states, site))
+        prepared = load(facts, spool, site.profiles, partial(_states, site), site.spools.ids)
         checked, report = _planned(site, drop, prepared, spool, out)
         return replace(checked, held=_held(report)) if rows else checked
 

@@ -122,7 +122,7 @@ class Planner:
         try:
             spool.tries.begin()
             drop = replace(drop, courier=facts.courier, parent=facts.parent)
-            prepared = load(facts, spool, self._profiles, self._ledger.states)
+            prepared = load(facts, spool, self._profiles, self._ledger.states, self._spools.ids)
             orders = sendable_orders(prepared.keys)
             return Candidate(drop=drop, prepared=prepared, orders=orders)
         except StorageError:

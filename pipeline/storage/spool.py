@@ -61,6 +61,10 @@ class Spools:
         part = drop.facts.get(_PART, self._part if unplanned else "")
         return Spool(home / part if part else home, home=home)
 
+    def ids(self, drop_id: str) -> "dict[int, tuple[tuple[str, str], ...]]":
+        """Return what is kept of the rows of a drop that a person may correct (``Spool.ids``)."""
+        return Spool(self.folder / drop_id).ids()
+
     def placed(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a drop's facts, with where its spool is when several workers write."""
         return {**facts, _PART: self._part} if self._part else facts

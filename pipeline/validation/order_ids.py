@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.folding import INVISIBLE, is_absent
-from schemas.limits import EXACT_DIGITS
-from schemas.manifest import ID_SHAPE
+from schemas.limits import EXACT_DIGITS, ID_SHAPE
 from schemas.vocabulary import CellKind
 
 _ENDS = INVISIBLE + " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"

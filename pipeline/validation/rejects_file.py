@@ -21,7 +21,7 @@ from pipeline.core.model import Block, Manifest, ReadTally, RowFacts, Sheet
 from pipeline.validation.columns import ColumnMap
 from schemas.codes import Code
 from schemas.display import quoted
-from schemas.limits import EXACT_DIGITS, ID_LENGTH
+from schemas.limits import EXACT_DIGITS, ID_LENGTH, ID_SHAPE
 from schemas.parcels import HELD_AS
 from schemas.vocabulary import CellKind, Role
 
@@ -75,12 +75,6 @@ class WordColumns(Struct, frozen=True, kw_only=True):
     drop: int
     sheet: int | None
 
-    @property
-    def reference(self) -> tuple[int, ...]:
-        """Return those that tell which row of which file it was."""
-        places = (self.drop, self.row)
-        return places if self.sheet is None else (*places, self.sheet)
-
 
 def word_columns(headers: Sequence[str]) -> WordColumns | None:
     """Return those columns, None where one of them is not there."""
@@ -131,12 +125,13 @@ def references(block: Block, headers: Sequence[str]) -> list[tuple[str, int] | N
     rows = _column(block, headers, REJECT_ROW)
     if drops is None or rows is None:
         return [None] * len(block)
-    found: list[tuple[str, int] | None] = []
-    for drop, row in zip(drops.to_pylist(), rows.to_pylist(), strict=True):
-        number = _ROW_NUMBER.fullmatch(row.strip())
-        drop_id = drop.strip()
-        found.append((drop_id, int(number[1])) if number and drop_id else None)
-    return found
+    return list(map(reference, drops.to_pylist(), rows.to_pylist()))
+
+
+def reference(drop: str, row: str) -> tuple[str, int] | None:
+    """Return what the two cells of a row refer to; None: nothing."""
+    number, drop_id = _ROW_NUMBER.fullmatch(row.strip()), drop.strip()
+    return (drop_id, int(number[1])) if number and drop_id else None
 
 
 def sheets_named(block: Block, headers: Sequence[str]) -> list[str]:
@@ -214,6 +209,18 @@ def rendering_matches(original_id: str, seen: str, kind: CellKind) -> bool:
             value, kept, lead=parts[1], decimals=parts[2] or "", exp=parts[3]
         )
     return False
+
+
+def may_be_mended(original_id: str, order_id: str) -> bool:
+    """Return whether a person who corrects the row with this original may write ``order_id``.
+
+    As it was; any other only where it was no order id, or one that a spreadsheet damaged.
+    """
+    return (
+        original_id == order_id
+        or not re.match(ID_SHAPE, original_id)
+        or rendering_matches(order_id, original_id, CellKind.TEXT)
+    )
 
 
 def _scientific_matches(

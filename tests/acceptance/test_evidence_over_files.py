@@ -1,7 +1,10 @@
 """Rows of an earlier file hold an update that a later one would send."""
 
+import io
+import re
 from collections.abc import Sequence
 
+import openpyxl
 import pytest
 
 from pipeline.sandbox.server import SandboxHandle
@@ -242,6 +245,75 @@ def test_a_word_that_was_copied_with_its_row_is_nobodys(root: Root) -> None:
     root.drop("twice.csv", f"{meant}{line}\r\n")
     root.once()
     assert ends(root, "twice")[0] == SENT
+
+
+def copies(row: str) -> list[tuple[str, str]]:
+    """Name ways to copy a row with its word to another order, each with its line."""
+    other = row.replace("A1,X1", "A2,Y1")
+    return [
+        ("space", other.replace("2,", "2 ,", 1)),
+        ("float", other.replace("2,", "2.0,", 1)),
+        ("unnumbered", other.replace("2,", ",", 1)),
+        ("stranger", re.sub(r",d[^,]+,A2", ",d20010101t000000000aaaa,A2", other)),
+        ("emptied", other.replace("CONFIRMED", "")),
+    ]
+
+
+def test_a_word_counts_for_the_order_of_the_row_that_it_names(root: Root) -> None:
+    drop(root, "monday", [*ROAD, ("A2", "Y2", "In Transit")])
+    drop(root, "tuesday", [("A1", "X1", "Delivered")])
+    meant = came_back(root, "tuesday", _reject_codes="CONFIRMED")
+    header, row = meant.splitlines()
+    for name, copy in copies(row):
+        root.drop(f"{name}.csv", f"{header}\r\n{copy}\r\n")
+        root.drop(f"{name} beside it.csv", f"{meant}{copy}\r\n")
+    root.once()
+    for name, _ in copies(row):
+        assert ends(root, name) == [PARCELS], name
+        assert ends(root, f"{name} beside it")[1] == PARCELS, name
+
+
+def test_a_word_that_was_copied_to_another_sheet_is_nobodys(root: Root) -> None:
+    drop(root, "monday", [*ROAD, ("A2", "Y2", "In Transit")])
+    drop(root, "tuesday", [("", "X1", "Delivered")])
+    (line,) = root.of("tuesday").lines("rejects.csv")
+    book = openpyxl.Workbook()
+    for at, changed in enumerate(({"Order ID": "A1"}, {"Order ID": "A2", "AWB Number": "Y1"})):
+        tab = book.worksheets[0] if not at else book.create_sheet("Copies")
+        tab.append(list(line))
+        tab.append(list({**line, "_reject_codes": "CONFIRMED", **changed}.values()))
+    file = io.BytesIO()
+    book.save(file)
+    root.drop("copied.xlsx", file.getvalue())
+    root.once()
+    assert ends(root, "copied") == [PARCELS, PARCELS]
+
+
+@pytest.mark.parametrize("lost", ["", "#####", "1.23457E+17", "123456789012345000"])
+def test_a_row_whose_order_id_is_mended_can_be_confirmed(root: Root, lost: str) -> None:
+    mended = "123456789012345011"
+    drop(root, "monday", [(mended, "X1", "In Transit"), (mended, "X2", "In Transit")])
+    drop(root, "tuesday", [(lost, "X1", "Delivered")])
+    root.drop(
+        "meant.csv",
+        came_back(root, "tuesday", **{"Order ID": mended, "_reject_codes": "CONFIRMED"}),
+    )
+    root.once()
+    assert ends(root, "meant") == [SENT]
+
+
+def test_the_rejects_of_a_file_that_is_still_open_can_be_confirmed(
+    root: Root, api: SandboxHandle
+) -> None:
+    drop(root, "monday", ROAD)
+    api.set_faults(fail_rate=1.0, fail_status=(401,))
+    drop(root, "tuesday", [("A1", "X1", "Delivered"), ("A3", "Z1", "Delivered")])
+    root.drop("meant.csv", came_back(root, "tuesday", _reject_codes="CONFIRMED"))
+    root.once()
+    assert root.of("tuesday").counts == {"rejected": 1, "unsent": 1}
+    api.set_faults(fail_rate=0.0)
+    root.once()
+    assert ends(root, "meant") == [SENT]
 
 
 def test_a_long_awb_is_the_same_parcel_in_both_files(root: Root) -> None:

@@ -70,7 +70,7 @@ class Bench:
         )
         source = Source(path=path, name=path.name, named=None, now=NOW)
         facts = prepare(source, reading, self.spool, _NoFamily())
-        return load(facts, self.spool, profiles, self.ledger.states)
+        return load(facts, self.spool, profiles, self.ledger.states, lambda _drop: {})
 
     def standing(self, drop: Drop, prepared: Prepared) -> list[OrderHistory]:
         orders = sendable_orders(prepared.keys).to_pylist()

@@ -132,7 +132,7 @@ def test_what_was_read_is_found_in_the_spool(reader: Readers, tmp_path: Path) ->
     codes = {str(each.code) for each in facts.notices}
     assert codes == {"ID_MISSING", "STATUS_MISSING", "NO_EVENT_TIME"}
     assert all(each.count == 1 for each in facts.notices)
-    prepared = load(facts, spool, builtin_profiles(), lambda _drops: {})
+    prepared = load(facts, spool, builtin_profiles(), lambda _drops: {}, lambda _drop: {})
     assert prepared.keys.orders.of_rows(slice(None)).to_pylist() == [
         "A1",
         "",
@@ -151,7 +151,7 @@ def test_a_spool_that_holds_something_else_is_not_believed(reader: Readers, tmp_
     facts = read(reader, put(tmp_path, ("A1", "Delivered")), spool)
     other = replace(facts, sheets=(replace(facts.sheets[0], rows=2),))
     with pytest.raises(StorageError):
-        load(other, spool, builtin_profiles(), lambda _drops: {})
+        load(other, spool, builtin_profiles(), lambda _drops: {}, lambda _drop: {})
 
 
 def test_after_stop_nothing_is_read_and_no_process_started(reader: Readers, tmp_path: Path) -> None:
