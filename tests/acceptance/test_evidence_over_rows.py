@@ -226,6 +226,8 @@ def test_what_was_held_is_still_held_when_its_reject_comes_back_as_it_was(
         root.drop(f"{name} again.csv", came_back(root, name))
     root.once()
     assert ends(root, "open again") == [PARCELS]
+    told = root.of("open again").lines()[0]["message"]
+    assert told.startswith("Row 2: it came back as it was held. "), told
     assert ends(root, "back again") == [TAKEN_BACK]
     with rooted(tmp_path / "elsewhere", api.url, api.token) as other:
         for name in ("open", "back"):
