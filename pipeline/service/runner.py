@@ -3,7 +3,7 @@
 Every step can be taken again: what a crash left half done is done anew by the same code.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from zoneinfo import ZoneInfo
 
@@ -57,6 +57,9 @@ class Runner:
         self._timezone = timezone
         self._closer = closer
         self._logged: dict[int, str] = {}
+        self._looked: dict[
+            int, int
+        ] = {}  # open drop → how many had come since when it was looked at
         self._spools = spools
 
     # -- deliver and finish --------------------------------------------------------------------
@@ -83,6 +86,9 @@ class Runner:
                 for each in chunks
                 if each.state is not ChunkState.WAITING
             ]
+            planned = {each.no for each in chunks if each.state is ChunkState.PLANNED}
+            if self._hold_since(drop, planned):
+                known = self._ledger.verdicts(drop.seq)
             if doubtful := [no for no in doubtful if departures.has_left(no)]:
                 calls = len(doubtful)
                 log.info("drop.in_doubt", drop=drop.drop_id, calls=calls, hint=_IN_DOUBT)
@@ -123,6 +129,7 @@ class Runner:
         closed = self._closer.close_all(list(endings.values()))
         for each in endings.values():
             self._logged.pop(each.drop.seq, None)
+            self._looked.pop(each.drop.seq, None)
         results.update(zip(endings, closed, strict=True))
         return [results[at] for at in range(len(ended))]
 
@@ -229,6 +236,22 @@ class Runner:
         self._ledger.save(drop)
         self._ledger.request(drop.drop_id, "")
         return Reopened(drop=drop)
+
+    def _hold_since(self, drop: Drop, planned: Collection[int]) -> bool:
+        """Hold what files say that came since a drop was planned; return whether anything is held.
+
+        ``planned``: its chunks that never left. Each new file is a reason to look once.
+        """
+        came = self._ledger.planned_since(drop.seq)
+        if came == self._looked.get(drop.seq, 0):
+            return False
+        pending = pending_of(drop, self._ledger, self._spools.of(drop))
+        held = self._held_since(drop, [e for e in pending if e.chunk_no in planned], ())
+        if held:
+            self._ledger.overrule(drop.seq, held)
+            log.info("drop.held_since", drop=drop.drop_id, rows=len(held))
+        self._looked[drop.seq] = came
+        return bool(held)
 
     def _held_since(
         self, drop: Drop, pending: Sequence[Pending], verdicts: Sequence[Verdict]

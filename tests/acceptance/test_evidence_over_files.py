@@ -350,6 +350,29 @@ def test_a_retry_looks_at_what_later_files_say_of_the_orders_parcels(
     assert '"Y1"' in root.of("monday").lines()[0]["message"]
 
 
+def test_a_file_that_rested_looks_at_what_later_files_say_when_it_goes_on(
+    root: Root, api: SandboxHandle
+) -> None:
+    late = "27-11-2026 18:00"
+    header = (*WITH_AWB, "Event Time")
+    api.set_faults(fail_rate=1.0, fail_status=(401,))
+    first = [(f"A{at}", f"X{at}", "Delivered", "27-11-2026 10:00") for at in (1, 2, 3)]
+    drop(root, "monday", first, header)
+    assert root.of("monday").counts == {"unsent": 3}
+    drop(root, "alone", [("A4", "X4", "Delivered", "27-11-2026 10:00")], header)
+    since = [
+        ("A4", "Y4", "In Transit", late),
+        ("A1", "Y1", "In Transit", late),
+        ("A2", "X2", "Undelivered", late),
+    ]
+    drop(root, "tuesday", since, header)
+    api.set_faults(fail_rate=0.0)
+    root.once()
+    assert ends(root, "monday") == [PARCELS, TAKEN_BACK, SENT]
+    assert ends(root, "alone") == [PARCELS]
+    assert list(api.orders()) == ["A3"]
+
+
 def test_files_that_are_planned_together_know_of_each_others_parcels(
     root: Root, api: SandboxHandle
 ) -> None:

@@ -124,6 +124,11 @@ class Sends:
             same = (drops.c.seq == drop.seq) & (drops.c.state == drop.state.value)
             connection.execute(drops.update().where(same).values(facts=dict(drop.facts)))
 
+    def overrule(self, drop_seq: int, verdicts_now: Sequence[Verdict]) -> None:
+        """Let these verdicts stand in the place of what was said of those updates."""
+        with self._db.write() as connection:
+            _overrule(connection, drop_seq, verdicts_now)
+
     def reopen(self, drop_seq: int, verdicts_now: Sequence[Verdict] = ()) -> int:
         """Return a person wants what ended as unknown settled, and sent again if need be.
 

@@ -81,6 +81,14 @@ class Plans:
             for some in _batches(order_ids, self._db.dialect.order_batch - len(but)):
                 yield from _standing_of(connection, queries, some, but)
 
+    def planned_since(self, drop_seq: int) -> int:
+        """Count the drops with higher numbers that are planned."""
+        later = sa.select(sa.func.count()).where(
+            drops.c.seq > drop_seq, drops.c.state.not_in(_UNPLANNED)
+        )
+        with self._db.read() as connection:
+            return connection.execute(later).scalar() or 0
+
     def parcels_seen(self, order_ids: Iterable[str], *, but: Sequence[int]) -> list[ParcelSeen]:
         """Return the rows of other drops than ``but`` that told of parcels of these orders.
 
