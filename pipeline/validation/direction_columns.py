@@ -60,7 +60,20 @@ class DirectionColumn:
         look = self._look_at(cells)
         claims = None if look is None else self._claims(cells, look)
         claims = self._with_errors(claims, cells, kinds)
-        return self._grouped(claims, cells) if look and look.asks is Asks.WORDS else claims
+        of_both = look is not None and (look.asks is Asks.WORDS or look.sure)
+        return self._grouped(claims, cells) if of_both else claims
+
+    def open_below(self, cells: pa.Array) -> pa.Array | None:
+        """Return the claims of empty cells alone, which leave the direction open.
+
+        For the column that the profile reads: of what stands in it, it says itself what that means.
+        """
+        claims = self.claims(cells, None)
+        if claims is None:
+            return None
+        taken = pc.replace_substring_regex(claims, "^[^:]+", Direction.UNREADABLE.value)
+        taken = pc.if_else(pc.equal(pc.utf8_trim_whitespace(cells), ""), taken, "")
+        return taken if pc.any(pc.not_equal(taken, "")).as_py() else None
 
     def _holds(self, trait: Trait, *, found: bool, matters: bool) -> bool:
         return self._traits.holds(self._at, trait, found=found, matters=matters)

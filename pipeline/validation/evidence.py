@@ -108,6 +108,10 @@ class Evidence:
         self._directions = {
             at: DirectionColumn(at, look, traits) for at, look in self._looks.items()
         }
+        self._own = mapping.columns.get(Role.DIRECTION)
+        if self._own is not None:
+            words = Look(asks=Asks.WORDS)
+            self._directions[self._own] = DirectionColumn(self._own, words, traits)
         self._statuses = dict(self._status_columns())
         self.heard: dict[str, str] = dict.fromkeys(mapping.around, "direction")
         self._named = {name: mapping.around[name] for name in NAMES & {*mapping.around}}
@@ -120,8 +124,12 @@ class Evidence:
         ``heard`` keeps what spoke: its name in messages → what about.
         """
         said = {}
-        own = self._mapping.columns.get(Role.DIRECTION)
-        directed = own is not None and _says_something(block.cells[own])
+        own, directed = self._own, False
+        if own is not None:
+            directed = _says_something(block.cells[own])
+            claims = self._directions[own].open_below(block.cells[own])
+            if claims is not None:
+                said[self._column(own)] = claims
         for at, look in self._looks.items():
             claims = self._directions[at].claims(block.cells[at], block.kinds.get(at))
             directed |= _is_of_directions(block.cells[at], look, claims)

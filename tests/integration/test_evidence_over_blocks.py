@@ -67,6 +67,8 @@ COLUMNS = (
     ("Leg", ("Forward", "RTO", "", "", "", ""), "shhhhh"),
     ("Leg", ("Forward", "Forward", "RTO", "Forward", ""), "sshss"),
     ("Flow", ("R", "F", "R"), "hsh"),
+    ("RTO / Forward", ("RTO", "", "Forward", ""), "hhss"),
+    ("RVP/Forward Identifier", ("RVP", "", "Forward", ""), "hhss"),  # the profile's own column
     ("Notes", ("", "Undelivered at door", "RTO"), "ssh"),
     ("Remark 2", ("RTO", "Forward"), "hs"),
 )
