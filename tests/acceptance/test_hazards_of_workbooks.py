@@ -238,24 +238,70 @@ def test_a_merged_cell_is_that_of_all_its_rows_but_for_ids_and_statuses(root: Ro
     assert '"Type" ("RTO")' in lines[1]["message"]
 
 
+def test_what_a_merged_cell_hides_leaves_its_rows_open(root: Root) -> None:
+    def write(_: Any, sheet: Any) -> None:
+        sheet.write_row(0, 0, ["Order ID", "AWB", "Type", "Status", "Current Status", "Is RTO"])
+        for row in range(1, 10):
+            sheet.write_row(row, 0, [f"A{row}", f"W{row}", "Forward", "Delivered"])
+        for column, top, hidden in (
+            (2, "RTO", "Forward"),
+            (3, "RTO Delivered", "Delivered"),
+            (4, "RTO Delivered", "Delivered"),
+            (5, "Yes", "No"),
+        ):
+            row = 2 * column - 3
+            sheet.merge_range(row, column, row + 1, column, top)
+            sheet.write(row + 1, column, hidden)
+
+    root.drop("hidden.xlsx", made(write))
+    root.configure(manifest__max_reject_ratio=1)
+    assert root.once().code == 3
+    outcomes = [line["codes"].partition(":")[0] for line in root.of("hidden").lines()]
+    held = "STATUS_AMBIGUOUS"
+    assert outcomes == [held, held, "", "STATUS_UNKNOWN", *[held] * 4, ""]
+
+
+def test_a_merged_cell_of_several_columns_is_the_cell_of_all_of_them(root: Root) -> None:
+    def write(_: Any, sheet: Any) -> None:
+        sheet.write_row(0, 1, ["Order ID", "AWB", "Type", "Status", "City"])
+        for row in (1, 2, 3, 5, 6):
+            sheet.write(row, 1, f"A{row}")
+            sheet.write(row, 4, "Delivered")
+        sheet.merge_range(1, 2, 2, 3, "RTO")
+        sheet.merge_range(5, 2, 5, 3, "RTO")
+        sheet.merge_range(4, 2, 4, 5, "Returns")  # a title
+
+    root.drop("wide.xlsx", made(write))
+    root.configure(manifest__max_reject_ratio=1)
+    assert root.once().code == 3
+    lines = root.of("wide").lines()
+    found = {line["order_id"]: line["codes"] for line in lines if line["order_id"]}
+    held = "STATUS_AMBIGUOUS:status"
+    assert found == {"A1": held, "A2": held, "A3": "", "A5": held, "A6": held}
+    messages = {line["order_id"]: line["message"] for line in lines}
+    assert '"Type" ("RTO")' in messages["A2"]
+    assert '"Type" ("RTO")' in messages["A5"]
+    assert '("Returns")' in messages["A6"]
+
+
 DIRECTED = ["Order ID", "Status", "City", "Type"]
-SAID = ("", "RTO", "", "", "Reverse", "")
+SAID = (("Pune", ""), ("Pune", "RTO"), ("Pune", ""), ("Pune", ""), ("Reverse", ""), ("", ""))
 
 
 def test_merged_cells_of_an_ods_and_an_xlsb_are_those_of_all_their_rows(root: Root) -> None:
     def rows(name: str) -> list[list[str]]:
-        return [[f"{name}{at}", "Delivered", "Pune", said] for at, said in enumerate(SAID)]
+        return [[f"{name}{at}", "Delivered", *said] for at, said in enumerate(SAID)]
 
     cell, kind = b"<table:table-cell", b' office:value-type="string" calcext:value-type="string"'
-    spans = b' table:number-columns-spanned="1" table:number-rows-spanned="%d"'
+    spans = b' table:number-columns-spanned="%d" table:number-rows-spanned="%d"'
     # Programs write the attributes in one order or the other.
     for order, name in ((cell + kind + spans, "A"), (cell + spans + kind, "C")):
         book = ods([[""], ["", *DIRECTED], *(["", *row] for row in rows(name))])
-        for count, said in ((3, b"><text:p>RTO"), (2, b"><text:p>Rev")):
-            book = changed(book, cell + kind + said, order % count + said)
+        for size, said in (((1, 3), b"><text:p>RTO"), ((2, 2), b"><text:p>Rev")):
+            book = changed(book, cell + kind + said, order % size + said)
         root.drop(f"day{name}.ods", book)
     cells = cells_of([DIRECTED, *rows("B")])
-    root.drop("day.xlsb", hostile_files.xlsb(cells, merged=[(3, 5, 4, 4), (6, 7, 4, 4)]))
+    root.drop("day.xlsb", hostile_files.xlsb(cells, merged=[(3, 5, 4, 4), (6, 7, 3, 4)]))
     root.configure(manifest__max_reject_ratio=1)
     assert root.once().code == 3
     for made in root.delivered():

@@ -1,6 +1,6 @@
 """Workbook (XLSX, XLSB, XLS, ODS) → manifest: every visible sheet that has the header."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice, repeat
 from typing import Any, TypeVar
@@ -33,7 +33,7 @@ from pipeline.core.model import (
 )
 from pipeline.reading.excel.cell_text import Column, column_of, joined, text_of
 from pipeline.reading.excel.notes.locate import Notes, ShownNumbers, notes_of
-from pipeline.reading.excel.notes.sheet_notes import SheetNotes
+from pipeline.reading.excel.notes.sheet_notes import Merged, SheetNotes
 from pipeline.reading.excel.zip_check import check_ole2, check_zip, protected
 from pipeline.reading.excel.zip_parts import Package
 from pipeline.reading.file_type import Buffer, Nature, as_file
@@ -48,6 +48,7 @@ from pipeline.reading.header_row import (
 from pipeline.reading.record_shape import Heading, Parsed, Shaper
 from schemas.codes import Code
 from schemas.display import quoted
+from schemas.evidence_words import DAMAGED
 from schemas.headings import is_example
 from schemas.limits import EXACT_DIGITS
 from schemas.vocabulary import CellKind
@@ -130,8 +131,8 @@ class _Opened(Struct, kw_only=True):
         notes = self.notes.sheet(index)
         # The native reader gives the merged cells of XLSX and XLS; the notes have those of others.
         ranges = [
-            (column, first + 1, last + 1)
-            for (first, column), (last, _) in sheet.merged_cell_ranges or ()
+            (left, right, first + 1, last + 1)
+            for (first, left), (last, right) in sheet.merged_cell_ranges or ()
         ]
         source = _SheetBlocks(
             sheet=sheet,
@@ -146,7 +147,7 @@ class _Opened(Struct, kw_only=True):
             index=len(self.tables),
             notes=notes,
             shown=partial(self.notes.shown, index),
-            merged=[each for each in ranges + notes.merged if found.number < each[1] < each[2]],
+            merged=[each for each in ranges + notes.merged if found.number < each[2]],
         )
         self.tables.append(source.as_sheet(info.name, title_above(head, found)))
         self.notices.extend(source.hidden_rows())
@@ -193,9 +194,9 @@ class _Budget(Struct, frozen=True, kw_only=True):
 
 
 class _SheetBlocks(Struct, frozen=True, kw_only=True):
-    """Read a sheet's rows. ``merged``: cells of several rows, as column, first and last record.
+    """Read a sheet's rows. ``merged``: its merged cells below the header.
 
-    ``tops``: what stands in those of them that began before.
+    ``tops``: what stands in those of them that began so far, and its kind.
     """
 
     sheet: CalamineSheet
@@ -205,9 +206,9 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
     index: int
     notes: SheetNotes
     shown: Callable[[int], ShownNumbers]
-    merged: Sequence[tuple[int, int, int]]
+    merged: Sequence[Merged]
     known: dict[int, ShownNumbers] = field(default_factory=dict)
-    tops: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
+    tops: dict[Merged, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def origin(self) -> int:
@@ -290,45 +291,58 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
         )
 
     def _with_merged(self, columns: list[Column], start: int) -> list[Column]:
-        """Return the columns with merged cells in all of their rows that hold something.
+        """Return the columns with merged cells in all of their rows and columns.
 
-        Ids and statuses are never filled down: they say what is sent.
+        Only in rows with an id: others are titles and footers. Ids and statuses say what is sent:
+        they are neither filled, nor do they fill others.
         """
         later, end = self.heading.later, start + len(columns[0][0])
-        if not self.merged or later is None:
+        near = [place for place in self.merged if place[2] < end and place[3] >= start]
+        if not near or later is None:
             return columns
+        rows = np.zeros(end - start, dtype=np.bool_)
+        for at in later.may_be_ids:
+            rows |= pc.greater(pc.binary_length(columns[at][0]), 0).to_numpy(zero_copy_only=False)
+        for place in near:
+            left, first = place[0] - self.origin, place[2]
+            if first >= start and 0 <= left < len(columns):
+                texts, kinds = columns[left]
+                kind = CellKind.TEXT if kinds is None else int(kinds[first - start])
+                self.tops[place] = texts[first - start].as_py(), kind
         kept = {*later.may_be_ids, *later.statuses}
-        some = np.zeros(end - start, dtype=np.bool_)
-        for cells, _ in columns:
-            some |= pc.greater(pc.binary_length(cells), 0).to_numpy(zero_copy_only=False)
-        filled = np.flatnonzero(some) + start
-        for at in {*range(len(columns))} - kept:
-            here = [
-                (first, last)
-                for column, first, last in self.merged
-                if column - self.origin == at and first < end and last >= start
-            ]
-            if here:
-                columns[at] = self._filled_down(at, columns[at], here, filled, start)
-        return columns
+        return [
+            self._covered(at, column, near, np.flatnonzero(rows) + start, start, kept)
+            for at, column in enumerate(columns)
+        ]
 
-    def _filled_down(
+    def _covered(
         self,
         at: int,
         column: Column,
-        ranges: Sequence[tuple[int, int]],
-        filled: npt.NDArray[np.int64],
+        merged: Sequence[Merged],
+        rows: npt.NDArray[np.int64],
         start: int,
+        kept: Container[int],
     ) -> Column:
+        """Return a column with what stands in merged cells where these cover its own.
+
+        A covered cell that holds another text is damaged: people see the one, we read the other.
+        """
+        here = [place for place in merged if place[0] <= at + self.origin <= place[1]]
+        if not here:
+            return column
         texts, kinds = column[0].to_pylist(), column[1]
         marks = np.zeros(len(texts), np.int8) if kinds is None else kinds.copy()
-        for first, last in ranges:
-            if first >= start:
-                self.tops[at, first] = texts[first - start], marks[first - start]
-            top, kind = self.tops.get((at, first), ("", 0))
-            for row in filled[(filled > first) & (filled <= last)].tolist():
-                if not texts[row - start]:
-                    texts[row - start], marks[row - start] = top, kind
+        for place in here:
+            left, first, last = place[0] - self.origin, place[2], place[3]
+            top, kind = self.tops.get(place, ("", CellKind.TEXT))
+            fills = at not in kept and left not in kept
+            begin, end = np.searchsorted(rows, (first + (at == left), last + 1))
+            for row in (rows[begin:end] - start).tolist():
+                if texts[row] and texts[row] != top:
+                    texts[row], marks[row] = f"{top} {DAMAGED} {texts[row]}", CellKind.TEXT
+                elif fills:
+                    texts[row], marks[row] = top, kind
         return pa.array(texts, pa.string()), marks if marks.any() else None
 
     def _as_shown(self, at: int, column: Column, start: int, facts: dict[int, RowFacts]) -> Column:

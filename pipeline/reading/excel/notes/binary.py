@@ -133,9 +133,8 @@ def in_xlsb(pieces: Iterable[bytes]) -> SheetNotes:
         elif kind == _COLUMNS and len(body) >= 17 and body[16] & _COLUMN_HIDDEN:
             found.hidden_columns.append(struct.unpack_from("<II", body))
         elif kind == _MERGED and len(body) >= 16:
-            first, last, column = struct.unpack_from("<III", body)
-            if first < last:
-                found.merged.append((column, first + 1, last + 1))
+            first, last, left, right = struct.unpack_from("<IIII", body)
+            found.merged.append((left, right, first + 1, last + 1))
         elif kind in {_CELL_ERROR, _FORMULA_ERROR} and len(body) >= 9:
             column = struct.unpack_from("<I", body)[0]
             found.add(row, column, CELL_ERRORS.get(body[8], UNKNOWN))

@@ -66,9 +66,12 @@ class ContentXml(XmlPart):
     def _begin_cell(self, attributes: Mapping[str, str]) -> None:
         self._column += self._columns
         self._columns = _repeats(attributes, "table:number-columns-repeated")
-        spanned = _repeats(attributes, "table:number-rows-spanned")
-        if spanned > 1:
-            self.sheets[-1].merged.append((self._column, self._row + 1, self._row + spanned))
+        columns = _repeats(attributes, "table:number-columns-spanned")
+        rows = _repeats(attributes, "table:number-rows-spanned")
+        if columns > 1 or rows > 1:
+            left, above = self._column, self._row
+            place = left, left + columns - 1, above + 1, above + rows
+            self.sheets[-1].merged.append(place)
         self._error = attributes.get("calcext:value-type") == "error"
         number = attributes.get("office:value-type") in _NUMBERS
         here = self._wanted == (len(self.sheets) - 1, self._column)

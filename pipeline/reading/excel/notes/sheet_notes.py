@@ -18,11 +18,15 @@ from schemas.vocabulary import CellKind
 UNKNOWN = "#ERROR!"
 
 
+Merged = tuple[int, int, int, int]
+"""A merged cell's first and last column, first and last row."""
+
+
 class SheetNotes(Struct, kw_only=True):
     """The error cells of one sheet. Rows are record numbers (from 1), columns count from column A.
 
     ``hidden_rows``: those that hold something. ``hidden_columns``: from 0, each as first and last.
-    ``merged``: of ODS and XLSB, cells of several rows: their column, first and last row.
+    ``merged``: of ODS and XLSB.
     """
 
     rows: "array[int]" = field(default_factory=lambda: array("l"))
@@ -30,7 +34,7 @@ class SheetNotes(Struct, kw_only=True):
     texts: list[str] = field(default_factory=list)
     hidden_rows: "array[int]" = field(default_factory=lambda: array("l"))
     hidden_columns: list[tuple[int, int]] = field(default_factory=list)
-    merged: list[tuple[int, int, int]] = field(default_factory=list)
+    merged: list[Merged] = field(default_factory=list)
 
     def add(self, row: int, column: int, text: str) -> None:
         """Note a cell; ``text`` is shown in it."""
