@@ -277,6 +277,13 @@ RULES: tuple[Rule, ...] = (
         never(StatusVerdict.UNCONFIRMED),
         sentences.status,
     ),
+    Rule(
+        Code.STATUS_AMBIGUOUS,
+        Role.STATUS,
+        Fact.HELD,
+        never(HoldReason.UNCLEAR),
+        sentences.still_unclear,
+    ),
     Rule(Code.PARCELS_OPEN, Role.AWB, Fact.HELD, never(HoldReason.PARCELS), sentences.still_held),
     Rule(
         Code.STATUS_CONFLICT,

@@ -24,6 +24,7 @@ class HoldReason(IntEnum):
     FREE = 0
     PARCELS = 1
     TAKEN_BACK = 2
+    UNCLEAR = 3  # by a tab, a title or other rows, which are not there any more
 
 
 HELD_AS = {

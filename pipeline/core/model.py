@@ -59,15 +59,17 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     ``cells``: how many cells the record has, None where it has one for each heading. ``beyond``:
     text right of the last named column, in a rejects file that came back. ``damaged_id``: what a
     spreadsheet had made of its id before that was put back. ``codes``: those that it was rejected
-    with, in such a file. ``shown``: column → how a spreadsheet shows the number in it (``as
-    0012``), where that is not as it is stored. ``counts_rows``: it is the last and tells, in its
-    only cell, how many there are.
+    with, in such a file; ``still_unclear``: its status was unclear there, and no cell that tells
+    what happened was changed since. ``shown``: column → how a spreadsheet shows the number in it
+    (``as 0012``), where that is not as it is stored. ``counts_rows``: it is the last and tells, in
+    its only cell, how many there are.
     """
 
     cells: int | None = None
     beyond: str = ""
     damaged_id: str | None = None
     codes: str = ""
+    still_unclear: bool = False
     shown: Mapping[int, str] = field(default_factory=dict)
     counts_rows: bool = False
 

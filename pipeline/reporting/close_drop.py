@@ -38,6 +38,7 @@ from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, place_of
 from pipeline.storage.spool import Spool, Spools
+from pipeline.validation.rejects_file import SAYING, words_of
 from schemas.courier import Profile
 from schemas.display import shown
 from schemas.vocabulary import Outcome
@@ -422,16 +423,29 @@ class Closer:
             corrected = None if same or again is None or not again.state.closed else again
 
     def _keep_ids(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> None:
-        """Keep the ids as they were: a corrected rejects file may need them (ID_RESTORED)."""
+        """Keep ids and words as they were: a corrected rejects file may need them.
+
+        An id that was damaged on the way is put back (ID_RESTORED), and a row whose status was
+        unclear does not go out as it was.
+        """
         if not wanted.any():
             return
         spool, start, kept = self._spools.of(drop), 0, []
         for number, sheet in enumerate(drop.facts["sheets"]):
-            for batch in spool.blocks(number, ["row", "order_id"]):
-                part = pa.array(wanted[start : start + batch.num_rows])
-                rows = pa.Table.from_batches([batch]).filter(part)
-                names = pa.repeat(pa.scalar(sheet["name"], pa.string()), rows.num_rows)
-                kept.append(rows.append_column("sheet", names))
+            saying = {role: f"c{at}" for role, at in sheet["roles"].items() if role in SAYING}
+            for batch in spool.blocks(number, ["row", "order_id", *dict.fromkeys(saying.values())]):
+                rows = batch.filter(pa.array(wanted[start : start + batch.num_rows]))
+                words = {role: rows.column(name) for role, name in saying.items()}
+                kept.append(
+                    pa.table(
+                        {
+                            "row": rows.column("row"),
+                            "order_id": rows.column("order_id"),
+                            "sheet": pa.repeat(pa.scalar(sheet["name"], pa.string()), len(rows)),
+                            "said": pa.array(words_of(words, len(rows)), pa.string()),
+                        }
+                    )
+                )
                 start += batch.num_rows
         if kept:
             spool.write_ids(pa.concat_tables(kept))

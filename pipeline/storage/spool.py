@@ -164,7 +164,10 @@ class Spool:
         departures.forget(self.folder)
 
     def write_ids(self, table: "pa.Table") -> None:
-        """Keep ``sheet``, ``row`` (record number) and ``order_id`` of rows to correct; on disk."""
+        """Keep rows to correct, on disk: ``sheet``, ``row`` (record number), ``order_id``.
+
+        And ``said``: their cells that tell what happened, as one text.
+        """
         from pipeline.storage.arrow_files import write_table
 
         with in_spool(self.folder):
@@ -178,16 +181,26 @@ class Spool:
 
         Earlier builds kept no sheets; there they are "".
         """
+        return self._kept("order_id")
+
+    def words(self) -> dict[int, tuple[tuple[str, str], ...]]:
+        """Return the sheets and words that ``write_ids`` kept, by record number.
+
+        Earlier builds kept no words; then nothing is returned.
+        """
+        return self._kept("said")
+
+    def _kept(self, name: str) -> dict[int, tuple[tuple[str, str], ...]]:
         path = self._home / _IDS
-        if not path.exists():
+        table = self._read_at(path) if path.exists() else None
+        if table is None or name not in table.column_names:
             return {}
-        table = self._read_at(path)
         found: dict[int, tuple[tuple[str, str], ...]] = {}
-        rows, order_ids = table.column("row").to_pylist(), table.column("order_id").to_pylist()
+        rows, texts = table.column("row").to_pylist(), table.column(name).to_pylist()
         named = "sheet" in table.column_names
         sheets = table.column("sheet").to_pylist() if named else [""] * len(rows)
-        for row, sheet, order_id in zip(rows, sheets, order_ids, strict=True):
-            found[row] = (*found.get(row, ()), (sheet, order_id))
+        for row, sheet, text in zip(rows, sheets, texts, strict=True):
+            found[row] = (*found.get(row, ()), (sheet, text))
         return found
 
     def forget_rows(self) -> None:

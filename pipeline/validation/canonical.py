@@ -26,7 +26,7 @@ from schemas.evidence_words import gives_status, speaks_of_failure
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
-from schemas.parcels import HELD_AS, is_confirmed
+from schemas.parcels import HELD_AS, HoldReason, is_confirmed
 from schemas.statuses import StatusVerdict
 from schemas.vocabulary import DATE_ROLES, STEPS, CellKind, Milestone, Role
 
@@ -256,12 +256,17 @@ def _put_statuses_for_ids(
 
 def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:
     """Put which final statuses came back as they had been held."""
-    held = {
-        at: (int(why), "")
+    final = {
+        at: each
         for at, each in facts.block.facts.items()
+        if milestones[at] and STEPS[milestones[at]].final and not is_confirmed(each.codes)
+    }
+    held = {at: (int(HoldReason.UNCLEAR), "") for at, each in final.items() if each.still_unclear}
+    held |= {
+        at: (int(why), "")
+        for at, each in final.items()
         for why, label in HELD_AS.items()
-        if label in each.codes.split(";") and milestones[at] and STEPS[milestones[at]].final
-        if not is_confirmed(each.codes)
+        if label in each.codes.split(";")
     }
     facts.mark(Fact.HELD, held)
 

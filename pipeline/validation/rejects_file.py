@@ -21,6 +21,7 @@ from pipeline.core.model import Block, Manifest, ReadTally, RowFacts, Sheet
 from pipeline.validation.columns import ColumnMap
 from schemas.codes import Code
 from schemas.display import quoted
+from schemas.folding import fold
 from schemas.limits import EXACT_DIGITS, ID_LENGTH, ID_SHAPE
 from schemas.parcels import HELD_AS
 from schemas.vocabulary import CellKind, Role
@@ -62,6 +63,11 @@ def origin(kind: str, sheet: str) -> str:
         return kind
     return "twin" if sheet == ROWS_SHEET else "workbook"
 
+
+SAYING = (Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION)
+"""The columns that say what happened to a shipment."""
+
+_UNCLEAR = f"{Code.STATUS_AMBIGUOUS}:{Role.STATUS}"
 
 Original = tuple[str, str]
 """A sheet, "" where it was not kept, and the order id of a row there as the file had it."""
@@ -165,11 +171,8 @@ def restore_ids(
     found = zip(references(block, headers), sheets_named(block, headers), strict=True)
     for pos, (reference, tab) in enumerate(found):
         known = originals.get(reference, ()) if reference else ()
-        here = [
-            each for each in known if tab and " ".join(each[0].split()) == " ".join(tab.split())
-        ]
         kind = CellKind.TEXT if kinds is None else CellKind(int(kinds[pos]))
-        candidates = {order_id for _, order_id in here or known}
+        candidates = {order_id for _, order_id in _of_sheet(known, tab) or known}
         matches = sorted(each for each in candidates if rendering_matches(each, ids[pos], kind))
         fact = facts.get(pos, RowFacts())
         if len(matches) == 1:
@@ -309,6 +312,7 @@ class EarlierDrops(Protocol):
 
     def courier(self, drop_id: str) -> str | None: ...
     def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], Sequence[Original]]: ...
+    def rejected_words(self, drop_id: str) -> Mapping[tuple[str, int], Sequence[Original]]: ...
 
 
 def parent_of(manifest: Manifest, family: EarlierDrops) -> str | None:
@@ -350,6 +354,51 @@ def restored(
     originals: dict[tuple[str, int], Sequence[Original]] = {}
     for drop_id in sorted(drops):
         originals |= family.rejected_ids(drop_id)
-    if not originals:
+    whole = restore_ids(block, headers, column, originals) if originals else block
+    return _with_unclear(whole, headers, mapping, family)
+
+
+def _with_unclear(
+    block: Block, headers: Sequence[str], mapping: ColumnMap, family: EarlierDrops
+) -> Block:
+    """Note the rows whose status was unclear, and that came back with the same words.
+
+    A tab, a title or other rows may have left it open, and the rejects file has none of these.
+    """
+    codes = _column(block, headers, REJECT_CODES)
+    if codes is None:
         return block
-    return restore_ids(block, headers, column, originals)
+    unclear = np.flatnonzero(pc.match_substring(codes, _UNCLEAR).to_numpy(zero_copy_only=False))
+    if not len(unclear):
+        return block
+    columns = {
+        role.value: block.cells[at] for role, at in mapping.columns.items() if role in SAYING
+    }
+    said, tabs = words_of(columns, len(block)), sheets_named(block, headers)
+    named, facts = references(block, headers), dict(block.facts)
+    words: dict[tuple[str, int], Sequence[Original]] = {}
+    for drop_id in {found[0] for at in unclear.tolist() if (found := named[at])}:
+        words |= family.rejected_words(drop_id)
+    for pos in unclear.tolist():
+        reference = named[pos]
+        known = words.get(reference, ()) if reference else ()
+        if said[pos] in {text for _, text in _of_sheet(known, tabs[pos]) or known}:
+            fact = facts.get(pos, RowFacts())
+            facts[pos] = replace(fact, still_unclear=True, codes=fact.codes or codes[pos].as_py())
+    return replace(block, facts=facts)
+
+
+def words_of(columns: Mapping[str, pa.Array], length: int) -> list[str]:
+    """Return for each of so many rows the cells that say what happened (``SAYING``), as one text.
+
+    ``columns``: by role; one that is not there is empty.
+    """
+    none = [""] * length
+    cells = [columns[role].to_pylist() if role in columns else none for role in SAYING]
+    return ["\x1f".join(map(fold, said)) for said in zip(*cells, strict=True)]
+
+
+def _of_sheet(known: Sequence[Original], tab: str) -> list[Original]:
+    """Return the rows of the sheet with this name; none where no name is given."""
+    name = " ".join(tab.split())
+    return [each for each in known if name and " ".join(each[0].split()) == name]

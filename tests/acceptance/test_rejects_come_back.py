@@ -223,6 +223,29 @@ def test_damaged_ids_of_two_sheets_with_one_row_number_are_told_apart(root: Root
     assert root.of("back").counts == {"accepted": 2}
 
 
+def test_what_other_rows_left_open_does_not_go_out_as_it_was(root: Root) -> None:
+    """Its rejects file has the group's first row, the tab and the title no more."""
+    ways = ("Forward", "RTO", "", "", "Forward", "RTO", "")
+    rows = [(f"A{at}", "Delivered", way) for at, way in enumerate(ways)]
+    root.drop("legs.csv", sheet(rows, ("Order ID", "Status", "Leg")))
+    root.once()
+    assert [line["outcome"] for line in root.of("legs").lines()].count("accepted") == 2
+    lines = root.of("legs").lines("rejects.csv")
+    assert {line["_reject_codes"] for line in lines} == {"STATUS_AMBIGUOUS:status"}
+    bare = [each for each in lines if not each["Leg"]]
+    said, confirmed = bare[:2]
+    said["Status"], confirmed["_reject_codes"] = "RTO Delivered", "CONFIRMED"
+    root.drop("back.csv", as_csv(bare))
+    root.once()
+    back = root.of("back").lines()
+    assert [line["outcome"] for line in back] == ["accepted", "accepted", "rejected"]
+    assert back[2]["codes"] == "STATUS_AMBIGUOUS:status"
+    assert "it came back as it was" in back[2]["message"]
+    root.drop("again.csv", root.of("back").path("rejects.csv").read_text("utf-8-sig"))
+    root.once()
+    assert root.of("again").counts == {"rejected": 1}
+
+
 def test_rows_of_two_drops_in_one_rejects_file_are_each_read_as_their_own_drop_was(
     root: Root,
 ) -> None:

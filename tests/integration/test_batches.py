@@ -41,6 +41,9 @@ class NoFamily:
     def rejected_ids(self, drop_id):
         return {}
 
+    def rejected_words(self, drop_id):
+        return {}
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:

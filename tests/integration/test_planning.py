@@ -47,6 +47,9 @@ class _NoFamily:
     def rejected_ids(self, drop_id):
         return {}
 
+    def rejected_words(self, drop_id):
+        return {}
+
 
 class Bench:
     """A root with a ledger: files are planned on it one after the other."""

@@ -28,6 +28,7 @@ from schemas.codes import Code
 
 if TYPE_CHECKING:
     from pipeline.core.file_facts import ReadingSettings
+    from pipeline.storage.spool import Spool
 
 
 def main() -> NoReturn:
@@ -87,12 +88,19 @@ class _Earlier(Struct, frozen=True):
 
     def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[tuple[str, str], ...]]:
         """Return sheets and order ids of an earlier drop's rows, by drop and row."""
+        spool = self._spool(drop_id)
+        return {(drop_id, row): seen for row, seen in spool.ids().items()} if spool else {}
+
+    def rejected_words(self, drop_id: str) -> Mapping[tuple[str, int], tuple[tuple[str, str], ...]]:
+        """Return sheets and words of an earlier drop's rows, by drop and row."""
+        spool = self._spool(drop_id)
+        return {(drop_id, row): seen for row, seen in spool.words().items()} if spool else {}
+
+    def _spool(self, drop_id: str) -> "Spool | None":
         from pipeline.storage.spool import Spool
 
-        if self.courier(drop_id) is None:  # nor is what a stranger wrote there a path to follow
-            return {}
-        ids = Spool(self.spools / drop_id).ids()
-        return {(drop_id, row): seen for row, seen in ids.items()}
+        # What a stranger wrote there is no path to follow.
+        return None if self.courier(drop_id) is None else Spool(self.spools / drop_id)
 
 
 def _serve(parent: _Parent, first: bytes) -> None:
