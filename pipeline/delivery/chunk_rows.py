@@ -73,10 +73,14 @@ class RowOutcomes:
                 self.lost.update([pos] if sending else ())
                 continue
             settle.append(pos)
-            if verdict.code == Code.API_REFUSED:
-                self.refused_before.add(pos)
-            if self.chunk.state is ChunkState.DONE or (
-                not sending and verdict.code != Code.ANSWER_LOST
+            refused = verdict.code == Code.API_REFUSED
+            self.refused_before.update([pos] if refused else ())
+            # A mark alone says nothing of it: whatever its chunk was marked for, it has its end.
+            for_a_person = refused and verdict.http_status is None
+            if (
+                self.chunk.state is ChunkState.DONE
+                or (refused and not for_a_person)
+                or (not sending and verdict.code != Code.ANSWER_LOST)
             ):
                 self.ended.add(pos)
             elif verdict.code == Code.ANSWER_UNCLEAR:

@@ -133,7 +133,8 @@ class Sends:
         """Return a person wants what ended as unknown settled, and sent again if need be.
 
         Its chunks become doubtful, and an unclear answer counts as a lost one from now on (one that
-        was refused when it was sent again stays so: a second refusal ends it); then
+        was refused when it was sent again stays so, without its ``http_status``, which tells it
+        from one that nobody wants sent again: a second refusal ends it); then
         ``verdicts_now`` stand in the place of what was said of those updates. Returns how many
         chunks became doubtful.
         """
@@ -158,6 +159,15 @@ class Sends:
                     verdicts.c.code == Code.ANSWER_UNCLEAR.value,
                 )
                 .values(code=Code.ANSWER_LOST.value)
+            )
+            connection.execute(
+                verdicts.update()
+                .where(
+                    verdicts.c.drop_seq == drop_seq,
+                    verdicts.c.outcome == Outcome.UNKNOWN.value,
+                    verdicts.c.code == Code.API_REFUSED.value,
+                )
+                .values(http_status=None)
             )
             if verdicts_now:
                 _overrule(connection, drop_seq, verdicts_now)
