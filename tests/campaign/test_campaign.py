@@ -15,3 +15,4 @@ SEED, ORDERS = 1, 120
 def test_the_invariants_hold(tmp_path: Path, kind: str) -> None:
     counts = KINDS[kind](SEED, ORDERS, tmp_path)
     assert counts["rows"] > 2 * ORDERS
+    assert counts["faults"] + counts["kills"], "without a fault this proves nothing"
