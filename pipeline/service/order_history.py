@@ -133,7 +133,7 @@ def _line(path: Path, sheet: str, number: int, status: str) -> dict[str, str]:
     return {}
 
 
-def _sent(site: Site, drop: Drop, seen: Sighting, chunk: Chunk) -> Any:  # noqa: ANN401 - JSON
+def _sent(site: Site, drop: Drop, seen: Sighting, chunk: Chunk) -> object:
     """Return the update as it was frozen; None where the bodies are no longer kept."""
     spool = site.spools.of(drop)
     with suppress(StorageError), spool.body_reader() as body:

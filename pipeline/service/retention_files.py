@@ -26,7 +26,7 @@ _RECEIPT = f".{file_names.RECEIVED}"
 _DROP = re.compile(r"/(d\d{8}t\d{9}[a-z2-7]{4})/")
 _ORIGINALS = ("archive/*/*/*/*/*", "quarantine/*/*", "work/*/*")
 _BODIES = ("state/drops/*/bodies.json", "state/drops/*/*/bodies.json")
-"""What a drop sends, below the root; the last is that of a worker."""
+"""Bodies of a drop, as glob patterns below the root; the last is that of a worker."""
 
 
 class RetentionFiles:

@@ -57,9 +57,8 @@ class Runner:
         self._timezone = timezone
         self._closer = closer
         self._logged: dict[int, str] = {}
-        self._looked: dict[
-            int, int
-        ] = {}  # open drop → how many had come since when it was looked at
+        # Open drop → how many had come since it was planned, when that was last looked at.
+        self._looked: dict[int, int] = {}
         self._spools = spools
 
     # -- deliver and finish --------------------------------------------------------------------

@@ -111,8 +111,7 @@ class Mount:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._path = str(folder)
-        self._above = f"{folder}/.."
+        self._above = folder / ".."
         self._mounted = False
 
     def check(self) -> None:
@@ -123,7 +122,7 @@ class Mount:
             OSError: it is not there, or cannot be looked at.
         """
         # ".." is where the folder really lies, through links and mounts, as the kernel has it.
-        mounted = os.stat(self._path).st_dev != os.stat(self._above).st_dev  # noqa: PTH116 - often
+        mounted = self._folder.stat().st_dev != self._above.stat().st_dev
         if self._mounted and not mounted:
             raise StorageError(
                 f"The folder {shown(self._folder, 200)} is not mounted any more.",

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from pipeline.core.formula_guard import unguard_array, unguard_cell
 from pipeline.core.model import Block, Manifest, ReadTally, RowFacts, Sheet
+from pipeline.core.row_keys import row_key
 from pipeline.validation.columns import ColumnMap
 from schemas.codes import Code
 from schemas.display import quoted
@@ -400,5 +401,5 @@ def words_of(columns: Mapping[str, pa.Array], length: int) -> list[str]:
 
 def _of_sheet(known: Sequence[Original], tab: str) -> list[Original]:
     """Return the rows of the sheet with this name; none where no name is given."""
-    name = " ".join(tab.split())
-    return [each for each in known if name and " ".join(each[0].split()) == name]
+    wanted = row_key(0, tab)
+    return [each for each in known if wanted != 0 and row_key(0, each[0]) == wanted]

@@ -161,7 +161,7 @@ def test_a_reader_that_is_killed_costs_a_try(root: Root, api: SandboxHandle) -> 
 def test_no_reader_outlives_the_service_however_it_ends(root: Root) -> None:
     root.drop("slow.xlsx", hostile_files.long_xlsx(30))
     for number, code in ((signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGKILL, -9)):
-        # What ends with its parent by itself must be a child of the service, not of the tests'.
+        # Start in full: the reader is to be a child of the service, as outside of tests.
         root.new_interpreter = number == signal.SIGKILL
         service = root.start("run")
         reader = at(service, "slow.xlsx")

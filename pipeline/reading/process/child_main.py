@@ -99,7 +99,7 @@ class _Earlier(Struct, frozen=True):
     def _spool(self, drop_id: str) -> "Spool | None":
         from pipeline.storage.spool import Spool
 
-        # What a stranger wrote there is no path to follow.
+        # Only the id of a known drop becomes a path: the file may name anything.
         return None if self.courier(drop_id) is None else Spool(self.spools / drop_id)
 
 
@@ -242,7 +242,7 @@ def confine(parent: int) -> tuple[BinaryIO, BinaryIO]:
     _limit(resource.RLIMIT_FSIZE, LARGEST_FILE)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_LEAVE_FIRST, encoding="ascii")
-    # Whatever some library prints must not get between our messages.
+    # Keep prints of libraries from getting between our messages.
     asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
