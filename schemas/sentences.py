@@ -116,7 +116,7 @@ def still_held(_: str, __: Place) -> str:
 def still_unclear(_: str, __: Place) -> str:
     """Tell that a row whose status was unclear came back with the same words."""
     return (
-        "it came back as it was, and the file that it was rejected from left open what happened. "
+        ": it came back as it was, and the file that it was rejected from left open what happened. "
         f"Write what happened; where the status is true as it is, tick the row {TO_CONFIRM}."
     )
 
