@@ -889,6 +889,9 @@ def _the_same_heading_twice(mutant: Mutant) -> bool | None:
 def _a_tab_that_is_none(mutant: Mutant) -> bool | None:
     if not mutant.book or (not mutant.second and _two_tabs(mutant) is False):
         return False
+    # Nobody reads such a tab, so no other parcel of an order of the first tab may stand there.
+    if {line.order for line in mutant.lines} & {line.order for line in mutant.second}:
+        return False
     mutant.second_tab = mutant.rng.choice(("Example", "Sample", "Hidden"))
     mutant.second_hidden = mutant.second_tab == "Hidden"
     for line in mutant.second:
