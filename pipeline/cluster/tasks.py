@@ -6,6 +6,7 @@ time; and ends by saying what is to be done next. The stages are those of an emb
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from pipeline.cluster.lease import Lease, Locks
 from pipeline.core.closed_drop import Cause, Closed
 from pipeline.core.errors import Fenced, StorageError
-from pipeline.core.model import Drop, DropState
+from pipeline.core.model import LAST_REPORT, Drop, DropState
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.results import Ready, Reopened
 from pipeline.service.runner import doubts_of
@@ -30,6 +31,9 @@ Call = Callable[[str, Sequence[Mapping[str, int]], int], None]
 
 _OF_ONE_URGENCY = 10
 """So many segments of a drop are equally urgent; what is behind them lets other drops pass."""
+
+_LONG_AGO = timedelta(minutes=1)
+"""A drop that was received before that may have rested without a report: all workers were gone."""
 
 
 class Tasks(Locks):
@@ -203,7 +207,13 @@ class Tasks(Locks):
 
     def send(self, drop_seq: int, wave: int, no: int) -> None:
         """Send one segment of a drop, if it is its time and nobody else does."""
-        if self.stopping or self._site.delivery.shut is not None or self._rests(drop_seq):
+        if self.stopping or self._rests(drop_seq):
+            return
+        shut = self._site.delivery.shut
+        if shut is not None:
+            drop = None if shut.ours else self._ledger.drop_numbered(drop_seq)
+            if drop is not None and LAST_REPORT not in drop.facts:  # planned since it was shut
+                self.call_report(drop_seq)
             return
         take = partial(self._ledger.take_segment, drop_seq=drop_seq, wave=wave, no=no)
         with self.holding(segment_post(drop_seq, wave, no), take) as held, self._counted():
@@ -244,15 +254,19 @@ class Tasks(Locks):
         spool = self._site.spools.of(load.drop)
         spool.forget_departures()  # of an embedded run: workers note none
         body = held.enter_context(spool.body_reader())
+        drop, known, now = load.drop, load.verdicts, self._site.clock.now()
+        rested = LAST_REPORT in drop.facts or now - drop.received_at > _LONG_AGO
+        if rested and self._ledger.planned_since(drop.seq):
+            known = tuple(self._site.runner.hold_since(drop, load.chunks, known, body))
         return Shipment(
-            drop_seq=load.drop.seq,
+            drop_seq=drop.seq,
             chunks=load.chunks,
-            verdicts=load.verdicts,
+            verdicts=known,
             body=body,
             note_call=None,
             before=load.before,
-            taken_up=self._site.clock.now(),
-            doubts=doubts_of(load.drop.seq, load.chunks, load.verdicts, body, self._ledger),
+            taken_up=now,
+            doubts=doubts_of(drop.seq, load.chunks, known, body, self._ledger),
         )
 
     def _rests(self, drop_seq: int) -> bool:

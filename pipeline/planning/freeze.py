@@ -1,6 +1,6 @@
 """Plan one drop: the history of its orders, the plan, and freezing it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
@@ -18,7 +18,7 @@ from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.errors import DropRefused
 from pipeline.core.findings import labels, messages
 from pipeline.core.model import WAITS_FOR, Disposition, Drop, Notice, group_notices
-from pipeline.core.ports import ChunkState, OrderHistory, ParcelSeen, Verdict
+from pipeline.core.ports import Chunk, ChunkState, OrderHistory, ParcelSeen, Verdict
 from pipeline.core.settled import PLANNED
 from pipeline.planning.plan import Plan, plan
 from pipeline.planning.plan_input import Prepared
@@ -305,27 +305,37 @@ def pending_of(
     """
     if not spool.has_plan:
         return []
-    verdicts: dict[int, list[Verdict]] = {}
-    for verdict in ledger.verdicts(drop.seq):
-        verdicts.setdefault(verdict.chunk_no, []).append(verdict)
-    found = []
+    chunks = ledger.chunks(drop.seq)
+    if blocked:
+        chunks = [each for each in chunks if each.state is ChunkState.WAITING]
     with spool.body_reader() as body:
-        for chunk in ledger.chunks(drop.seq):
-            places = pending_places(chunk, verdicts.get(chunk.no, ()))
-            if not places or (blocked and chunk.state is not ChunkState.WAITING):
-                continue
-            chunk_body = ChunkBody(body(chunk.offset, chunk.length), chunk.size)
-            for pos, doubtful in places.items():
-                order_id, milestone = chunk_body.head(pos)
-                found.append(
-                    Pending(
-                        chunk_no=chunk.no,
-                        pos=pos,
-                        order_id=order_id,
-                        milestone=milestone,
-                        doubtful=doubtful,
-                    )
+        return pending_in(chunks, ledger.verdicts(drop.seq), body)
+
+
+def pending_in(
+    chunks: Sequence[Chunk], verdicts: Sequence[Verdict], body: Callable[[int, int], bytes]
+) -> list[Pending]:
+    """Return the updates of some chunks that have no end yet."""
+    of_chunk: dict[int, list[Verdict]] = {}
+    for verdict in verdicts:
+        of_chunk.setdefault(verdict.chunk_no, []).append(verdict)
+    found = []
+    for chunk in chunks:
+        places = pending_places(chunk, of_chunk.get(chunk.no, ()))
+        if not places:
+            continue
+        chunk_body = ChunkBody(body(chunk.offset, chunk.length), chunk.size)
+        for pos, doubtful in places.items():
+            order_id, milestone = chunk_body.head(pos)
+            found.append(
+                Pending(
+                    chunk_no=chunk.no,
+                    pos=pos,
+                    order_id=order_id,
+                    milestone=milestone,
+                    doubtful=doubtful,
                 )
+            )
     return found
 
 

@@ -3,7 +3,7 @@
 Every step can be taken again: what a crash left half done is done anew by the same code.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from pipeline.core.model import LAST_REPORT, Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
 from pipeline.core.shipment import Before, DeliveryResult, Earlier, Shipment
 from pipeline.planning.earlier_files import OUTWARD_ENDS, held_since
-from pipeline.planning.freeze import blocked_words, pending_of
+from pipeline.planning.freeze import blocked_words, pending_in, pending_of
 from pipeline.planning.order_history_rules import blocking, to_wait_for
 from pipeline.planning.replan import Pending, doubts, let_go, recheck
 from pipeline.planning.results import Later, Released, Reopened, rest_of
@@ -71,7 +71,7 @@ class Runner:
         ``fresh``: the chunks of a plan that was frozen just now, so that nothing is read back.
         """
         spool = self._spools.of(drop)
-        known = () if fresh is not None else self._ledger.verdicts(drop.seq)
+        known: Sequence[Verdict] = () if fresh is not None else self._ledger.verdicts(drop.seq)
         chunks = fresh if fresh is not None else self._ledger.chunks(drop.seq)
         many = len(chunks)
         if isinstance(chunks, FreshChunks):
@@ -85,13 +85,15 @@ class Runner:
                 for each in chunks
                 if each.state is not ChunkState.WAITING
             ]
-            planned = {each.no for each in chunks if each.state is ChunkState.PLANNED}
-            if self._hold_since(drop, planned):
-                known = self._ledger.verdicts(drop.seq)
             if doubtful := [no for no in doubtful if departures.has_left(no)]:
                 calls = len(doubtful)
                 log.info("drop.in_doubt", drop=drop.drop_id, calls=calls, hint=_IN_DOUBT)
         body = held.enter_context(spool.body_reader())
+        if fresh is None:
+            came = self._ledger.planned_since(drop.seq)
+            if came != self._looked.get(drop.seq, 0):
+                known = self.hold_since(drop, chunks, known, body)
+                self._looked[drop.seq] = came
         return Shipment(
             drop_seq=drop.seq,
             chunks=chunks,
@@ -236,21 +238,25 @@ class Runner:
         self._ledger.request(drop.drop_id, "")
         return Reopened(drop=drop)
 
-    def _hold_since(self, drop: Drop, planned: Collection[int]) -> bool:
-        """Hold what files say that came since a drop was planned; return whether anything is held.
+    def hold_since(
+        self,
+        drop: Drop,
+        chunks: Sequence[Chunk],
+        known: Sequence[Verdict],
+        body: Callable[[int, int], bytes],
+    ) -> Sequence[Verdict]:
+        """Hold, in those of a drop's chunks that never left, what files say that came since.
 
-        ``planned``: its chunks that never left. Each new file is a reason to look once.
+        ``known``: the verdicts. Return them as they are then.
         """
-        came = self._ledger.planned_since(drop.seq)
-        if came == self._looked.get(drop.seq, 0):
-            return False
-        pending = pending_of(drop, self._ledger, self._spools.of(drop))
-        held = self._held_since(drop, [e for e in pending if e.chunk_no in planned], ())
-        if held:
-            self._ledger.overrule(drop.seq, held)
-            log.info("drop.held_since", drop=drop.drop_id, rows=len(held))
-        self._looked[drop.seq] = came
-        return bool(held)
+        planned = [each for each in chunks if each.state is ChunkState.PLANNED]
+        held = self._held_since(drop, pending_in(planned, known, body), ())
+        if not held:
+            return known
+        self._ledger.overrule(drop.seq, held)
+        log.info("drop.held_since", drop=drop.drop_id, rows=len(held))
+        places = {(each.chunk_no, each.pos) for each in held}
+        return [*(each for each in known if (each.chunk_no, each.pos) not in places), *held]
 
     def _held_since(
         self, drop: Drop, pending: Sequence[Pending], verdicts: Sequence[Verdict]
