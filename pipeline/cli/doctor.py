@@ -221,9 +221,13 @@ def _service(site: Site) -> Iterator[Diagnosis]:
             found="the service has no CAP_LEASE: who has files of other users open for writing "
             "it only knows by what it hears (docs/sftp.md)",
         )
-    scanned = f"at {health_file.scanned_at}" if health_file.scanned_at else "never"
-    yield Diagnosis(subject="service", found=f"{who}, last good look at the inbox {scanned}")
-    for each in troubles_in(health_file):
+    scanned = f"last good look at the inbox at {health_file.scanned_at}"
+    if not health_file.scanned_at:
+        scanned = "has not looked at the inbox yet"
+    yield Diagnosis(subject="service", found=f"{who}, {scanned}")
+    for each in troubles_in(health_file, site.clock.now()):
+        if each.what == "service":  # said above; it has just started
+            continue
         since = f" (since {each.since})" if each.since else ""
         yield Diagnosis(
             subject=each.what,

@@ -156,12 +156,11 @@ def why(
         if (answer := why_open(drop, health_file, site.clock)) is not None
     }
 
+    now = site.clock.now()
     troubles = [
         each
         for each in (
-            troubles_in(health_file)
-            if health_file and is_fresh(health_file, site.clock.now())
-            else ()
+            troubles_in(health_file, now) if health_file and is_fresh(health_file, now) else ()
         )
         if each.what in READY
     ]

@@ -114,9 +114,9 @@ def current_health(site: "Site") -> Health:
         words = "No service runs on this root: nothing is taken or sent."
         troubles.append(Trouble(what="service", reason=words))
     if health_file is not None and runs:
-        troubles += troubles_in(health_file)
-    if alive and not scanned:
-        troubles.append(Trouble(what="inbox", reason="The inbox was not listed for a while."))
+        troubles += troubles_in(health_file, now)
+    elif alive and not scanned:  # workers: none of them has taken over the inbox yet
+        troubles.append(_not_listed(health_file))
     if cluster is not None and cluster["shut"]:
         shut = cluster["shut"]
         troubles.append(Trouble(what="api", reason=shut["reason"], hint=shut["hint"]))
@@ -134,9 +134,9 @@ def current_health(site: "Site") -> Health:
     )
 
 
-def troubles_in(health_file: HealthFile) -> list[Trouble]:
-    """Return the troubles that a service tells of itself."""
-    return [
+def troubles_in(health_file: HealthFile, now: datetime) -> list[Trouble]:
+    """Return the troubles that a service tells of itself; it is one if it does not look now."""
+    troubles = [
         Trouble(
             what=_PLACES[where],
             reason=reason,
@@ -148,6 +148,16 @@ def troubles_in(health_file: HealthFile) -> list[Trouble]:
         for where, reason in health_file.trouble.items()
         if reason and where in _PLACES
     ]
+    if not has_scanned(health_file, now) and not health_file.trouble.get("scan"):
+        troubles.append(_not_listed(health_file))
+    return troubles
+
+
+def _not_listed(health_file: HealthFile | None) -> Trouble:
+    since = health_file.scanned_at if health_file is not None else ""
+    if not since:
+        return Trouble(what="service", reason="The service has not looked at the inbox yet.")
+    return Trouble(what="inbox", reason=f"The inbox was last listed at {since}.", since=since)
 
 
 def _cluster(site: "Site") -> tuple[Mapping[str, Any] | None, str]:

@@ -97,8 +97,9 @@ def _release() -> Iterator[Metric]:
 
 
 def _health(health: Health) -> Iterator[Metric]:
+    up = health.alive and health.is_fine("service")
     for name, words, value in (
-        ("service_up", "1 when a service looked at its inbox a moment ago", int(health.alive)),
+        ("service_up", "1 when a service looked at its inbox a moment ago", int(up)),
         ("inbox_files", "Files waiting in the inbox", health.waiting),
         ("inbox_oldest_seconds", "Age of the file that waits longest", health.oldest),
         ("unsent_updates", "Updates planned and not answered yet", health.unsent),

@@ -160,9 +160,10 @@ class Notices:
     def _troubles(self) -> Iterator[Event]:
         """Yield trouble that has lasted, once, and its end. A service that is away says nothing."""
         health_file = self._site.health_file()
-        if health_file is None or not is_fresh(health_file, self._site.clock.now()):
+        at = self._site.clock.now()
+        if health_file is None or not is_fresh(health_file, at):
             return
-        now = {each.what: each for each in troubles_in(health_file) if each.what in _WORDS}
+        now = {each.what: each for each in troubles_in(health_file, at) if each.what in _WORDS}
         for what, trouble in now.items():
             lasted = what == "api" and health_file.api == "held"
             if what not in self._memory.troubles and (lasted or self._lasts(trouble.since)):

@@ -164,7 +164,8 @@ class Strip:
         if self._kept is None:
             now = self._site.clock.now()
             nothing = Health(at=now, alive=False, root_id="", scanned=False, health_file=None)
-            return replace(nothing, troubles=(slow,))
+            unknown = Trouble(what="service", reason="It is not known yet whether one runs.")
+            return replace(nothing, troubles=(unknown, slow))
         health = self._kept[1]
         if lasts < _TOO_LONG_SECONDS:
             return health

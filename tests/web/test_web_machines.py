@@ -1,14 +1,20 @@
 """Addresses for machines: health, measures, the JSON API as OpenAPI describes it."""
 
 import json
+import os
 import signal
+from datetime import UTC, datetime
+from socket import gethostname
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from prometheus_client.parser import text_string_to_metric_families
 
+from pipeline.core.model import stamp
 from pipeline.sandbox.config import Faults, SandboxConfig
+from pipeline.service.health_file import HealthFile
 from pipeline.web.passwords import hash_token
 from tests.acceptance.harness import Root, orders, sheet, until
 from tests.web.conftest import Live, Open, address_of, client_of
@@ -89,6 +95,32 @@ def test_a_page_without_a_service_is_alive_but_not_ready(root: Root) -> None:
         assert made.json()["files"][0]["drop"] is None
         until(lambda: ("shipdrop_inbox_files", ()) in measures(client), what="measures")
         until(lambda: measures(client)["shipdrop_inbox_files", ()] == 1, what="a file waiting")
+
+        def health_file(scanned_at: str) -> bool:
+            """Write the health file of a service that lives: this process."""
+            at = stamp(datetime.now(UTC))
+            told = HealthFile(
+                pid=os.getpid(), host=gethostname(), started_at=at, at=at, scanned_at=scanned_at
+            )
+            return bool((root.path / "state/health.json").write_bytes(msgspec.json.encode(told)))
+
+        until(
+            lambda: health_file("") and "not yet" in client.get("/strip").text,
+            what="a service that has not looked at the inbox",
+        )
+        checks = client.get("/readyz").json()["checks"]
+        assert [what for what, fine in checks.items() if not fine] == ["service"]
+        assert measures(client)["shipdrop_service_up", ()] == 0
+        until(
+            lambda: health_file("") and "has not looked" in root.run("doctor").out,
+            what="doctor's word of it",
+        )
+        until(
+            lambda: (
+                health_file(stamp(datetime.now(UTC))) and client.get("/readyz").status_code == 200
+            ),
+            what="ready once it has looked",
+        )
     assert service.end(signal.SIGTERM).code == 0
     assert root.files("inbox") == ["waits.csv"]
 
