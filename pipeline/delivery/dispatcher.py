@@ -45,10 +45,10 @@ are handed in one after the other, and each must get its chance to be taken."""
 class Dispatcher:
     """Runs in one event loop; ``submit``, ``cancel`` and ``stop`` are called inside it."""
 
-    def __init__(self, tools: Tools, ledger: SqlLedger, bookkeeper: Executor) -> None:
+    def __init__(self, tools: Tools, ledger: SqlLedger, committer: Executor) -> None:
         self._tools = tools
         self._ledger = ledger
-        self._bookkeeper = bookkeeper
+        self._committer = committer
         self._queues: deque[DropQueue] = deque()
         self._prefetch: PrefetchBuffer[tuple[DropQueue, Chunk]] = PrefetchBuffer(
             tools.policy, tools.clock.monotonic
@@ -337,7 +337,7 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         with self._prefetch.commit():
             await loop.run_in_executor(
-                self._bookkeeper, partial(self._ledger.exchange, done, marks, at=at)
+                self._committer, partial(self._ledger.exchange, done, marks, at=at)
             )
 
     async def _fail(

@@ -220,8 +220,8 @@ class DeliveryThread:
             order_query=order_query,
             opened_at=self._clock.now(),
         )
-        with ThreadPoolExecutor(1, thread_name_prefix="books") as bookkeeper:
-            dispatcher = Dispatcher(tools, self._ledger, bookkeeper)
+        with ThreadPoolExecutor(1, thread_name_prefix="ledger-commits") as committer:
+            dispatcher = Dispatcher(tools, self._ledger, committer)
             with self._door:
                 self._loop, self._dispatcher = loop, dispatcher
                 for act in self._deferred:

@@ -166,7 +166,7 @@ class Closer:
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
-        self._withdraw(drop, file_names.RESULTS, file_names.REJECTS, file_names.REJECTS_TWIN)
+        self._withdraw(drop, but=("refused", "summary"))
         drop = self._mark_if_changed(
             replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
         )
@@ -178,7 +178,7 @@ class Closer:
 
     def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
-        self._withdraw(drop, file_names.RESULTS)
+        self._withdraw(drop, but=("refused", "summary", "rejects", "rejects_xlsx"))
         drop = self._mark_if_changed(
             replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
         )
@@ -198,13 +198,11 @@ class Closer:
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         return self._folders.since_read(path, digest_of(drop)) if path else None
 
-    def _withdraw(self, drop: Drop, *kinds: str) -> None:
-        """Remove the reports of the time when the drop was open.
-
-        A refused file has none of them.
-        """
-        for kind in kinds:
-            self._folders.outbox.remove(drop.folder, file_names.file_name(drop, kind))
+    def _withdraw(self, drop: Drop, *, but: Collection[str]) -> None:
+        """Remove the reports of the time when the drop was open, ``but`` those that follow."""
+        for report, end in file_names.REPORTS.items():
+            if report not in but:
+                self._folders.outbox.remove(drop.folder, file_names.file_name(drop, end))
 
     def put_away(self, drop: Drop) -> None:
         """Remove the parts of a closed drop's spool that nobody needs, then put its file away.

@@ -230,7 +230,7 @@ class Intake:
         return some
 
     def _no_room_for(self, file: ReadyFile, free: int) -> None:
-        """Leave a giant waiting for space; small files beside it need not wait."""
+        """Leave a large file waiting for space; small files beside it need not wait."""
         needed = -(-(self._min_free + _ROOM_PER_BYTE * file.identity[2]) // 2**20)
         reason = f"it needs {needed:,} MiB of free disk and there are {free // 2**20:,}: make space"
         self._pass_over(file, WaitCause.NO_ROOM, reason, looks=_LOOKS_BEFORE_AGAIN)

@@ -1,8 +1,8 @@
 """Drops on their way to be planned: read in batches, planned in their order.
 
 Planning keeps to the order of claims, so that a drop that shares orders with an earlier one sees
-it; a giant's turn comes when it was read. One thread plans, and two have the next files read
-meanwhile, small ones and giants, which other processes do.
+it; the turn of a large one comes when it was read. One thread plans, and two have the next files
+read meanwhile, small files and large ones, which other processes do.
 """
 
 import heapq
@@ -36,18 +36,18 @@ _PACKED = (".xlsx", ".xlsm", ".xlsb", ".ods", ".zip")
 class Lanes:
     """Claimed drops that wait to be read, in two lanes.
 
-    A courier's files keep their order: behind its giant its small files take the giants' lane. The
-    inbox itself is no courier's: of its files, small ones pass.
+    A courier's files keep their order: behind its large file, its small files wait in the lane of
+    large ones. The inbox itself is no courier's: small files in it pass.
     """
 
     def __init__(self) -> None:
-        self._small, self._giants = FairQueue(), FairQueue()
-        self._giant: Drop | None = None
+        self._small, self._large = FairQueue(), FairQueue()
+        self._large_file: Drop | None = None
 
     def append(self, drop: Drop) -> None:
         """Take a drop in."""
-        behind = drop.folder and any(each.folder == drop.folder for each in self._giants_now())
-        (self._giants if behind or is_giant(drop) else self._small).append(drop)
+        behind = drop.folder and any(each.folder == drop.folder for each in self._large_now())
+        (self._large if behind or is_large_file(drop) else self._small).append(drop)
 
     def some(self, most: int) -> list[Drop]:
         """Give out the next of the small ones, so many at most that they can be read together."""
@@ -60,37 +60,37 @@ class Lanes:
             drops.append(self._small.popleft())
         return drops
 
-    def giant(self) -> Drop | None:
-        """Give out the next of the giants, unless one is under way: then not before ``ended``."""
-        if self._giant is None and self._giants:
-            self._giant = self._giants.popleft()
-            return self._giant
+    def large_file(self) -> Drop | None:
+        """Give out the next large file, unless one is under way: then not before ``ended``."""
+        if self._large_file is None and self._large:
+            self._large_file = self._large.popleft()
+            return self._large_file
         return None
 
     def ended(self, drop: Drop) -> None:
-        """This drop was read and planned, or is not to be; the next giant may come."""
-        if self._giant is not None and self._giant.drop_id == drop.drop_id:
-            self._giant = None
+        """This drop was read and planned, or is not to be; the next large file may come."""
+        if self._large_file is not None and self._large_file.drop_id == drop.drop_id:
+            self._large_file = None
 
     def clear(self) -> None:
         """Forget all that wait."""
         self._small.clear()
-        self._giants.clear()
+        self._large.clear()
 
-    def _giants_now(self) -> Iterator[Drop]:
-        yield from self._giants
-        if self._giant is not None:
-            yield self._giant
+    def _large_now(self) -> Iterator[Drop]:
+        yield from self._large
+        if self._large_file is not None:
+            yield self._large_file
 
     def __len__(self) -> int:
-        return len(self._small) + len(self._giants)
+        return len(self._small) + len(self._large)
 
     def __iter__(self) -> Iterator[Drop]:
         yield from self._small
-        yield from self._giants
+        yield from self._large
 
 
-def is_giant(drop: Drop) -> bool:
+def is_large_file(drop: Drop) -> bool:
     """Tell whether reading it takes long."""
     return weight_of(drop) >= _GIANT
 
@@ -192,7 +192,7 @@ class PlanningQueue:
         self._post = post
         self._planned = planned
         self._room = room
-        self._reads, self._giants = thread("reads"), thread("giants")
+        self._reads, self._large = thread("reads"), thread("large-files")
         self._planning = thread("planning")
         self._waiting = Lanes()
         self._drops = drops
@@ -217,8 +217,10 @@ class PlanningQueue:
             self._batches += 1
             read = self._reads.submit(self._files.read, drops)
             self._in_planning(partial(self._admit, drops, read), drops, batch=True)
-        if self._room() > self._drops.count(*BEFORE_SENDING) and (giant := self._waiting.giant()):
-            self._read_beside(giant)
+        if self._room() > self._drops.count(*BEFORE_SENDING) and (
+            large := self._waiting.large_file()
+        ):
+            self._read_beside(large)
 
     def do(self, job: Callable[[], Step | None], drop: Drop) -> None:
         """Do a job of another kind where drops are planned, so that no drop is meanwhile."""
@@ -236,7 +238,7 @@ class PlanningQueue:
         """Wait for the threads."""
         self._files.stop()
         self._reads.shutdown(wait=True, cancel_futures=True)
-        self._giants.shutdown(wait=True, cancel_futures=True)
+        self._large.shutdown(wait=True, cancel_futures=True)
         self._planning.shutdown(wait=True, cancel_futures=True)
         self._files.end()
 
@@ -245,9 +247,9 @@ class PlanningQueue:
             self._drops.put(drop, State.READING)
 
     def _read_beside(self, drop: Drop) -> None:
-        """Read a giant in its own lane; its turn to be planned comes when it was read."""
+        """Read a large file in its own lane; its turn to be planned comes when it was read."""
         self._hand_out([drop])
-        read = self._giants.submit(self._files.read, [drop], beside=True)
+        read = self._large.submit(self._files.read, [drop], beside=True)
         job = partial(self._admit, [drop], read)
         act = partial(self._in_planning, job, [drop])
         read.add_done_callback(lambda _: self._post(Event(act=act)))

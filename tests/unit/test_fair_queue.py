@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.core.model import Drop, DropState
-from pipeline.service.planning_queue import FairQueue, Lanes, is_giant
+from pipeline.service.planning_queue import FairQueue, Lanes, is_large_file
 
 MB = 1024 * 1024
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,16 +38,16 @@ def order(turns: FairQueue) -> list[int]:
     return [turns.popleft().seq for _ in range(len(turns))]
 
 
-def test_small_files_of_others_pass_a_giant():
+def test_small_files_of_others_pass_a_large_file():
     drops = [drop(0, "a", 300 * MB), *(drop(n, "b") for n in (1, 2)), drop(3, "c")]
     assert order(waiting(drops)) == [1, 3, 2, 0]
 
 
-def test_small_files_of_the_same_courier_keep_behind_its_giant():
+def test_small_files_of_the_same_courier_keep_behind_its_large_file():
     assert order(waiting([drop(0, "a", 300 * MB), drop(1, "a"), drop(2, "b")])) == [2, 0, 1]
 
 
-def test_a_giant_is_not_passed_for_ever():
+def test_a_large_file_is_not_passed_for_ever():
     turns = waiting([drop(0, "a", 10 * MB)])
     passed = 0
     for seq in range(1, 1000):
@@ -79,35 +79,35 @@ def test_none_waiting_is_an_error():
         FairQueue().popleft()
 
 
-def test_giants_have_a_lane_of_their_own_one_at_a_time():
+def test_large_files_have_a_lane_of_their_own_one_at_a_time():
     lanes = Lanes()
     for each in (drop(0, "a", 300 * MB), drop(1, "b"), drop(2, "b", 5 * MB), drop(3, "")):
         lanes.append(each)
     assert len(lanes) == 4
-    giant = lanes.giant()
-    assert giant is not None
-    assert giant.seq == 2
+    large = lanes.large_file()
+    assert large is not None
+    assert large.seq == 2
     assert [each.seq for each in lanes.some(9)] == [1, 3]
     assert lanes.some(9) == []
-    assert lanes.giant() is None
-    lanes.ended(giant)
-    assert lanes.giant().seq == 0
+    assert lanes.large_file() is None
+    lanes.ended(large)
+    assert lanes.large_file().seq == 0
     assert len(lanes) == 0
 
 
-def test_behind_a_giant_of_the_same_courier_small_files_wait_in_its_lane():
+def test_behind_a_large_file_of_the_same_courier_small_files_wait_in_its_lane():
     lanes = Lanes()
     lanes.append(drop(0, "a", 300 * MB))
-    giant = lanes.giant()
+    large = lanes.large_file()
     for each in (drop(1, "a"), drop(2, "b"), drop(3, "a")):
         lanes.append(each)
     assert [each.seq for each in lanes.some(9)] == [2]
     assert lanes.some(9) == []
-    lanes.ended(giant)
-    second = lanes.giant()
+    lanes.ended(large)
+    second = lanes.large_file()
     assert second.seq == 1
     lanes.ended(second)
-    assert lanes.giant().seq == 3
+    assert lanes.large_file().seq == 3
 
 
 def test_the_inbox_itself_is_no_courier_s():
@@ -117,9 +117,9 @@ def test_the_inbox_itself_is_no_courier_s():
     assert [each.seq for each in lanes.some(9)] == [1]
 
 
-def test_a_packed_workbook_is_a_giant_sooner():
-    assert not is_giant(drop(0, size=MB))
-    assert is_giant(replace(drop(0, size=MB), source_file="a.XLSX"))
+def test_a_packed_workbook_is_a_large_file_sooner():
+    assert not is_large_file(drop(0, size=MB))
+    assert is_large_file(replace(drop(0, size=MB), source_file="a.XLSX"))
 
 
 @given(

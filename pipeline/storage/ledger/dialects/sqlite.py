@@ -138,7 +138,7 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     - 10,000 chunks in 313 exchanges, alone, six runs each: NORMAL 0.16 s, FULL 0.35 s;
     - 200,000 rows to a server in the same process, about 900 exchanges, five runs each: the whole
       10.0 s and 10.9 s (6.1 to 12.2 and 6.8 to 12.1: the spread is wider than the difference),
-      inside ``exchange`` 0.95 s and 4.9 s, most of it beside the calls, in the bookkeeper's thread.
+      inside ``exchange`` 0.95 s and 4.9 s, most of it beside the calls, in a thread of its own.
     """
     connection.isolation_level = None  # the driver begins nothing by itself: see Database.write
     cursor = connection.cursor()
