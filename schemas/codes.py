@@ -345,14 +345,14 @@ class Code(StrEnum):
     ANSWER_LOST = (
         "ANSWER_LOST",
         Kind.FAILED,
-        "The API's answer was lost, and it could not be found out whether the update was taken.",
+        "The API's answer was lost, and asking did not show whether the update was accepted.",
         "Look the order up, then retry the file if it was not taken.",
         "timeout",
     )
     ANSWER_UNCLEAR = (
         "ANSWER_UNCLEAR",
         Kind.FAILED,
-        "The API answered, but not in a way that says what became of the update.",
+        "The API's answer does not say whether it accepted the update.",
         (
             "Nothing while the row is `unsent`: it is asked about, and sent again only where it "
             "was not taken. `unknown`: look the order up, then retry the file if it "

@@ -220,7 +220,7 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
             early=context.obj,
             **common,
         )
-        with options.at_end:  # the process ends without taking itself apart: see cli.main
+        with options.at_end:  # the interpreter is not torn down: see cli.app._leave
             code = function(options, **given)
         if code is not None:
             raise typer.Exit(int(code))

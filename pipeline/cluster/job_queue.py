@@ -1,8 +1,8 @@
 """The job engine: the one module that imports procrastinate.
 
-A job is no more than a word to somebody: "there is something to plan", "this segment can be sent".
-What is to be done, and by whom, stands in the ledger; a job that is lost or comes twice does no
-harm. So no locks of the engine and none of its retries are used.
+A job is only a hint that there is something to do: "there are drops to plan", "this segment can be
+sent". The ledger decides what is done and by whom, so a job may be lost or delivered twice, and
+neither the engine's locks nor its retries are used.
 """
 
 import asyncio
@@ -62,8 +62,7 @@ class Engine:
     def call(self, kind: str, args: Sequence[Mapping[str, int]], urgency: int = 0) -> None:
         """Say that there is something to do, once per set of arguments; the most urgent first.
 
-        Trouble is only logged: what is not heard now is said again by whoever looks after the
-        ledger.
+        Failures are only logged: the supervisor queues the job again.
         """
         if not args:
             return

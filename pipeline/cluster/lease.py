@@ -1,6 +1,6 @@
-"""A worker's right to act, by the time of its last word to the ledger, and the locks it holds.
+"""A worker's right to act, by the time of its last heartbeat, and the locks it holds.
 
-Others give a worker up when the ledger has heard nothing of it for ``stale_seconds``. The worker
+Others remove a worker when the ledger has had no heartbeat of it for ``stale_seconds``. The worker
 itself stops a third earlier, by a clock that goes on while the process is frozen: so when it wakes
 up, it knows before it does any harm.
 """
@@ -20,8 +20,8 @@ from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.ledger.workers import PLANNING
 
 _OWN_PART = 2 / 3
-_WORDS = 6
-"""Words a worker gives in the time after which it is given up."""
+_HEARTBEATS = 6
+"""Heartbeats that a worker sends within ``stale_seconds``."""
 
 
 def _now() -> float:
@@ -32,7 +32,7 @@ def _now() -> float:
 class Lease:
     """Implements ``ports.Presence``. Safe from any thread.
 
-    ``refused``: somebody was refused since this was last set to false.
+    ``refused``: set when ``sure`` raised; the supervisor resets it.
     """
 
     def __init__(self, stale_seconds: float) -> None:
@@ -40,7 +40,7 @@ class Lease:
         self._name = f"{host}-{secrets.token_hex(3)}"
         self._own = stale_seconds * _OWN_PART
         self.stale_seconds = stale_seconds
-        self.pause = stale_seconds / _WORDS
+        self.pause = stale_seconds / _HEARTBEATS
         self._until = float("-inf")
         self._ended = False
         self.refused = False
@@ -51,8 +51,8 @@ class Lease:
         return self._name
 
     @staticmethod
-    def begin_word() -> float:
-        """Return the moment before a word is given; for ``renew``."""
+    def begin_heartbeat() -> float:
+        """Return the time at which a heartbeat starts; pass it to ``renew``."""
         return _now()
 
     def renew(self, begun: float) -> None:
@@ -60,7 +60,7 @@ class Lease:
         self._until = begun + self._own
 
     def end(self) -> None:
-        """End the lease for good: this worker was given up, or ends."""
+        """End the lease for good: this worker was removed, or ends."""
         self._ended = True
 
     @property

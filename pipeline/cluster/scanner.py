@@ -1,9 +1,8 @@
-"""The inbox among workers: one of them looks into it and claims, and hands on to all.
+"""Scan the inbox in a cluster: one worker at a time does, and any worker plans what it claims.
 
-It also does what one does for a root: says in ``state/health.json`` how things are, tells people,
-and removes what is old. The post makes it one at a time. A claim that its worker did not live to
-end is ended here by whoever looks next; its line stays for an hour, should the file come to
-``work`` after all.
+The worker that holds the scan post also writes ``state/health.json``, sends notices and removes
+what is old. The next scanner finishes claims that a killed worker left; such a claim is kept for
+an hour, in case its file still arrives in ``work``.
 """
 
 import threading
@@ -27,7 +26,7 @@ log = structlog.get_logger(__name__)
 _AHEAD = 1_000
 """Drops claimed and not planned at a time: files beyond wait in the inbox."""
 
-_SAY_SECONDS = 0.2
+_CALL_EVERY_SECONDS = 0.2
 _RECOVER_LOOKS = 15
 _TROUBLE_SECONDS = 5.0
 _LOST_CLAIM = timedelta(hours=1)
@@ -43,8 +42,8 @@ class QueueDispatcher:
     def __init__(self, site: Site, tasks: Tasks) -> None:
         self._site = site
         self._tasks = tasks
-        self._said_at = 0.0
-        self._unsaid = False
+        self._called_at = 0.0
+        self._plan_pending = False
 
     @property
     def under_way(self) -> int:
@@ -62,20 +61,20 @@ class QueueDispatcher:
         self.take_all([drop])
 
     def take_all(self, drops: Sequence[Drop]) -> None:
-        """Queue several claimed drops for planning. Of a flood of files not each is logged."""
+        """Queue a job to plan claimed drops, at most one every 0.2 s; the ledger has the drops."""
         log.debug("drops.handed_on", count=len(drops))
-        self._unsaid = True
-        if time.monotonic() - self._said_at > _SAY_SECONDS:
-            self.say()
+        self._plan_pending = True
+        if time.monotonic() - self._called_at > _CALL_EVERY_SECONDS:
+            self.call_plan()
 
-    def say(self) -> None:
-        """Log the drops that were handed on and not logged yet."""
-        if self._unsaid:
-            self._unsaid, self._said_at = False, time.monotonic()
+    def call_plan(self) -> None:
+        """Queue one planning job for the drops taken since the last one."""
+        if self._plan_pending:
+            self._plan_pending, self._called_at = False, time.monotonic()
             self._tasks.call_plan()
 
     def cancel(self, drop: Drop) -> None:
-        """Send nothing more of it from here; the others see the wish in the ledger."""
+        """Send nothing more of it from here; the others see the request in the ledger."""
         self._site.delivery.cancel(drop.seq)
 
 
@@ -156,7 +155,7 @@ class Scanner:
         room = _AHEAD - self._dispatcher.under_way if self._intake.ready else 0
         while self._intake.ready and room > 0 and not self._end.is_set():
             room -= self._intake.hand_on(self._dispatcher, room)
-        self._dispatcher.say()
+        self._dispatcher.call_plan()
         self._lease.sure()
         self._health_file.beat()
         self._site.retention.start_if_due(lambda: False)

@@ -31,7 +31,7 @@ _AT_ONCE = 500
 
 
 class Supervisor:
-    """Gives word until stopped. ``lost`` is called when the worker was given up."""
+    """Sends heartbeats until stopped; calls ``lost`` when others have removed this worker."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Supervisor:
     def _run(self) -> None:
         while not self._end.is_set():
             try:
-                self._give_word()
+                self._heartbeat()
                 if time.monotonic() >= self._look_at and not self._tasks.stopping:
                     self._look_after()
                     self._look_at = time.monotonic() + _LOOK_SECONDS
@@ -105,12 +105,12 @@ class Supervisor:
                 log.warning("worker.no_ledger", reason=error.message)
                 self._heard_since = time.monotonic()
             except Exception:  # a bug here must not make the worker look dead
-                log.exception("keeper.bug")
+                log.exception("supervisor.bug")
             self._wake.wait(min(_WORD_SECONDS, self._lease.pause))
             self._wake.clear()
 
-    def _give_word(self) -> None:
-        begun = self._lease.begin_word()
+    def _heartbeat(self) -> None:
+        begun = self._lease.begin_heartbeat()
         orders = self._ledger.word(
             self._lease.name,
             wants=1 if self._tasks.sending else 0,
@@ -171,10 +171,10 @@ class Supervisor:
     # -- looking after -------------------------------------------------------------------------
 
     def _look_after(self) -> None:
-        """Repeat calls that nobody took up; give up workers that fell silent."""
+        """Queue jobs again that were lost, and remove workers that fell silent."""
         stale = self._lease.stale_seconds
         if time.monotonic() - self._heard_since > stale:
-            # After an outage of the ledger everybody is to have had the chance to give word.
+            # After an outage of the ledger, every worker gets time for a heartbeat first.
             for name in self._ledger.give_up_the_silent(stale):
                 log.warning("worker.gave_up_another", worker=name)
             self._engine.bury(stale)
@@ -192,14 +192,14 @@ class Supervisor:
     def _call_for_segments(self, unfinished: list[Drop]) -> None:
         laid_out = self._ledger.laid_out()
         open_ones = {drop.seq: drop for drop in unfinished if drop.state is DropState.OPEN}
-        # Laid out as well: sent as far as it went, and rested since.
+        # Also drops whose segments have all ended, and that rested since.
         rested = set(self._ledger.ended_drops(rested=self._probe_seconds))
         for seq in (open_ones.keys() - laid_out) | rested:
             if seq in open_ones:
                 self._tasks.call_for(open_ones[seq])
             else:
                 self._ledger.forget_segments(seq)
-        # While jobs wait, somebody will take them; a segment that none is for was not heard of.
+        # With no job queued, those for idle segments were lost.
         if not self._engine.waiting():
             self._tasks.call_send(self._ledger.idle_segments()[:_AT_ONCE])
 

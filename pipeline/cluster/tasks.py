@@ -1,7 +1,7 @@
 """The jobs of a worker: plan claimed drops, send one segment, report one drop.
 
-Every task begins by taking a post in the ledger, so whatever a job says, one worker does it at a
-time; and ends by saying what is to be done next. The stages are those of an embedded run.
+Every task begins by taking a post in the ledger, so that one worker at a time does each piece, and
+ends by queuing the jobs that follow. The steps are those of an embedded run.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ class Tasks(Locks):
                 if not mine:
                     return
                 self._plan_all()
-            # Who claimed a file while we let go of the post found it taken.
+            # A file may have been claimed while this post was still held: look again.
             ready = (*self.plannable(), *self.freed())
             again = any(drop.seq not in self._resting for drop in ready)
 
@@ -320,7 +320,7 @@ class Tasks(Locks):
         if isinstance(result, Closed):
             self.call_plan()
             return
-        # Others need not wait for what it has settled, nor it for what they have meanwhile.
+        # Release the drops that wait for this one, and this one if it waited for what has ended.
         for waiting in self._waiting():
             if drop.drop_id in {waiting.drop_id, *waiting.waits_for}:
                 self._or_rest(waiting, self._release)

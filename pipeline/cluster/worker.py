@@ -1,4 +1,4 @@
-"""One worker: from joining to leaving, and joining again when it was given up meanwhile."""
+"""Run one worker: join, work, leave; join again after others have removed it."""
 
 import os
 import socket
@@ -40,7 +40,10 @@ def libpq(url: str) -> str:
 
 
 class Session:
-    """One membership, under one name. ``run`` returns when it ended; ``was_lost``: not by wish."""
+    """One membership, under one name.
+
+    ``run`` returns when it has ended; ``was_lost``: because other workers removed this one.
+    """
 
     def __init__(
         self, root: Path, settings: Settings, beside: Background, child: Child | None = None
@@ -103,7 +106,7 @@ class Session:
 
     def _work(self, url: str) -> None:
         site, lease = self._site, self._lease
-        begun = lease.begin_word()
+        begun = lease.begin_heartbeat()
         site.ledger.join(
             lease.name, host=socket.gethostname(), pid=os.getpid(), root=site.ledger.root_id
         )

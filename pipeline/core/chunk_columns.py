@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 EARLIER_OPEN = Code.EARLIER_OPEN.value
-WAITS = "An earlier status of this order, from another file, is not settled yet; this waits."
+WAITS = "Not sent yet: an earlier status of this order, from another file, is still open."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,11 +17,11 @@ class Closed(Struct, frozen=True, kw_only=True):
 
 
 class Cause(StrEnum):
-    """Whose matter it is that a drop rests."""
+    """The reason why a drop is not finished."""
 
     API = "api"
     EARLIER = "earlier"
-    """That of a drop, or of a status of an order, that comes before."""
+    """Another drop, or an earlier status of an order, comes first."""
     STORAGE = "storage"
     BUG = "bug"
 
@@ -51,8 +51,8 @@ class Rest(Struct, frozen=True, kw_only=True):
 class LeftOpen(Struct, frozen=True, kw_only=True):
     """A drop that was reported and is not finished.
 
-    ``through``: nothing of it is left but what waits for other drops. ``moved``: it was sent on, so
-    that who waits for it may wait no more.
+    ``through``: only rows that wait for other drops are left. ``moved``: rows were settled, so
+    drops that wait for it are looked at again.
     """
 
     drop: Drop

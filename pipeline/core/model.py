@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BLOCK_ROWS = 50_000
-"""Rooms pass blocks of at most this many rows, so memory does not grow with the file."""
+"""Most rows in a block. Steps pass blocks, so that memory does not grow with the file."""
 
 
 class DropState(StrEnum):

@@ -10,10 +10,11 @@ from schemas.vocabulary import Milestone, Outcome
 
 
 class Shut(Struct, frozen=True, kw_only=True):
-    """Why nothing is sent any more. ``held``: the API will not take us; else it is out of reach.
+    """Why nothing is sent any more.
 
-    ``ours``: it is nothing to do with the API, but with this process or its ledger.
-    ``arguable``: it may be the rows of what was sent after all; another file would show it.
+    ``held``: the API refuses every call; else it cannot be reached. ``ours``: the cause is this
+    process or its ledger. ``arguable``: the rows that were sent may be to blame; another file would
+    show it.
     ``status``: the HTTP status that said so, if one did.
     """
 
@@ -26,10 +27,10 @@ class Shut(Struct, frozen=True, kw_only=True):
 
 
 class Before(Struct, frozen=True, kw_only=True):
-    """The end of an order's earlier milestone, in this drop or another, if not accepted.
+    """The outcome of an order's earlier milestone that was not accepted, in this drop or another.
 
-    ``code``: that of its verdict, where its chunk has ended; what ended as unknown stays so until
-    asking or a person settles it.
+    ``code``: its verdict's code once its chunk has ended. An unknown outcome stays until the API
+    is asked again or a person decides.
     """
 
     milestone: Milestone
@@ -64,7 +65,7 @@ class Shipment(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryResult(Struct, frozen=True, kw_only=True):
-    """Hold how the sending of a drop ended; the rest is in the ledger.
+    """The result of sending a drop; the outcomes of its rows are in the ledger.
 
     ``shut``: why all sending stopped early; ``broken``: what kept this drop alone from going on.
     ``moved``: its report would say something new of its rows.

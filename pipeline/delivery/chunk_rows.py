@@ -75,7 +75,7 @@ class RowOutcomes:
             settle.append(pos)
             refused = verdict.code == Code.API_REFUSED
             self.refused_before.update([pos] if refused else ())
-            # A mark alone says nothing of it: whatever its chunk was marked for, it has its end.
+            # Marking its chunk again does not reopen a row that has ended.
             for_a_person = refused and verdict.http_status is None
             if (
                 self.chunk.state is ChunkState.DONE
@@ -142,7 +142,9 @@ class RowOutcomes:
             self.judge(pos, outcome, Code.API_REFUSED, said)
         elif pos in self.behind:
             step = self.behind[pos].wire
-            said = f"{step} of this order is not settled yet, and the API refused this: {words}"
+            said = (
+                f"The earlier status {step} of this order is still open; the API refused: {words}"
+            )
             self.judge(pos, Outcome.UNSENT, Code.EARLIER_OPEN, said)
         else:
             self.judge(pos, Outcome.FAILED, Code.API_REFUSED, f"The API refused: {words}")
@@ -152,18 +154,19 @@ class RowOutcomes:
         if pos in self.held_before:
             self._verdicts[pos] = next(v for v in self._known if v.pos == pos)
             return
-        words = f"{step.wire} of this order is not settled yet; this waits."
+        words = f"Not sent yet: the earlier status {step.wire} of this order is still open."
         self.judge(pos, Outcome.UNSENT, Code.EARLIER_OPEN, words)
         self._verdicts[pos] = replace(self._verdicts[pos], http_status=None)
 
     def fail(self, pos: int) -> None:
-        """Fail a row that was refused, and whose status the API, asked, does not have."""
+        """Fail a row that was refused; the API was asked, and does not have its status."""
         self._verdicts[pos] = replace(self._verdicts[pos], outcome=Outcome.FAILED)
 
     def reconcile(self, pos: int) -> None:
         """Accept a row whose status, or a later one, the API has when asked."""
         words = (
-            f"The answer was {self._how(pos)}; the API, asked, has this status (or a later one)."
+            f"The API's answer was {self._how(pos)}. "
+            "We asked, and the order has this status or a later one."
         )
         self.judge(pos, Outcome.ACCEPTED, Code.RECONCILED, words)
 
@@ -178,9 +181,9 @@ class RowOutcomes:
         return True if re.search(rf"\b{wire}\b", verdict.message) else None
 
     def is_there(self, pos: int) -> None:
-        """The API, asked, has what it refused to take once more."""
+        """Make a refused row a duplicate: the order has the status already, as asking showed."""
         said = self._verdicts[pos].message
-        words = f"The order has this status already; asking showed it. {said}"
+        words = f"The order has this status already, as asking the API showed. {said}"
         self.judge(pos, Outcome.DUPLICATE, Code.ALREADY_THERE, words)
 
     def leave_open(self, pos: int, why: str) -> None:

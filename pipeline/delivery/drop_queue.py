@@ -106,7 +106,7 @@ class DropQueue(Struct, eq=False):
         self.multi_wave = len(self.waves) > 1
 
     def is_doubtful(self, chunk: Chunk) -> bool:
-        """Return whether a chunk that ended, but with rows nobody knows the end of."""
+        """Return whether a chunk has rows whose outcome is unknown."""
         return any(v.outcome is Outcome.UNKNOWN for v in self.known.get(chunk.no, ()))
 
     def earlier_of(self, chunk: Chunk) -> Earlier:
@@ -172,7 +172,7 @@ class DropQueue(Struct, eq=False):
 
     @property
     def exhausted(self) -> bool:
-        """Return whether nothing left to lease and nothing out."""
+        """Return whether no chunk is left to send and no call is in flight."""
         return self.out == 0 and (self.cancelled or not any(self.waves))
 
     def result_of_drop(self, shut: Shut | None) -> DeliveryResult:

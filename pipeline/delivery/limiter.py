@@ -24,7 +24,7 @@ class SendingHeld(Exception):
 
 
 class Outage:
-    """Hold what is known of an API that takes nothing. Written in the event loop, read elsewhere.
+    """The state of an API that accepts nothing. Written in the event loop, read elsewhere.
 
     ``since``: when a call first wanted to go with nothing taken after it, monotonic seconds, or
     None; ``answered``: when it last answered as it should. ``shut``: why sending was last shut,
@@ -80,8 +80,9 @@ class Limiter:
     async def enter(self, urgency: int = 0, owner: object = None) -> None:
         """Wait for a turn; every return is answered by one ``leave``. Raises SendingHeld.
 
-        In hard times the most urgent and the longest waiting take turns: one chunk's tries find
-        out whether the API is back, the others' whether it is only that chunk.
+        While concurrency is reduced, the most urgent call and the one that waited longest take
+        turns: one chunk's tries show whether the API is back, the others whether it is only that
+        chunk.
         """
         if self.shut is not None:
             raise SendingHeld
@@ -141,7 +142,7 @@ class Limiter:
             self._admit()
 
     def refused(self) -> None:
-        """The API answered, but took nothing: it can be reached, and that is all it tells."""
+        """Note a refusal: the API can be reached, so an outage is over."""
         if self.shut is None and not (self.outage.shut and self.outage.shut.held):
             self.outage.over(self._monotonic())
 

@@ -1,12 +1,11 @@
 """Mass refusal: does the API refuse these rows, or everything that is sent?
 
-A chunk refused whole is halved until its bad rows stand alone. When *every* chunk is refused alike
-it is not the rows, and failing file after file row by row would be wrong: at a start, and just as
-well in the afternoon of a day that began well. So what counts is what the API has
-taken *since*: each success clears the API, and what was refused before it was the rows.
+A chunk refused whole is halved until its bad rows stand alone. If *every* chunk is refused with the
+same status, the API is at fault, not the rows, and sending is held instead of failing every row.
+Only refusals since the last success count: each success clears the API.
 
-One chunk is halved to its last row; of those that are refused after it a few rows are sent alone,
-which is enough to tell, and costs a tenth of the calls.
+One chunk is halved to its last row. Of those that are refused after it, three rows are sent alone,
+which costs a tenth of the calls.
 """
 
 import asyncio
@@ -35,10 +34,7 @@ _SAMPLE = 3
 
 
 class MassRefusal:
-    """Keep which rows the API refused since it last took a call.
-
-    A chunk is known by its ``key``.
-    """
+    """The refusals since the API last accepted a call, by the ``key`` of their chunks."""
 
     def __init__(self) -> None:
         self._seat_free = True
@@ -118,10 +114,10 @@ class MassRefusal:
             self._alike[what] += 1
 
     def sample_of(self, key: Key, rows: Sequence[int], rng: random.Random) -> Sequence[int]:
-        """Return rows of a refused chunk that are to be sent alone; none: it is to be halved.
+        """Return up to three rows of a refused chunk to send alone, or () if it is to be halved.
 
-        Halved is the first since something was taken; what is known to be its own rows' matter; and
-        what had its sample before (``halve``).
+        Halved are the first refused chunk since the last success, chunks of drops that are known to
+        have bad rows, and chunks that had their sample before (``halve``).
         """
         wanted = not self._halved or key[0] in self._at_fault or key in self._to_halve
         return () if wanted or len(rows) <= _SAMPLE else sorted(rng.sample(rows, _SAMPLE))
@@ -131,7 +127,7 @@ class MassRefusal:
         self._to_halve.add(key)
 
     def has_heard_enough_of(self, drop_seq: int) -> bool:
-        """Return whether more of this drop would tell nothing new."""
+        """Return whether this drop is among the refusals, and there are enough of them."""
         return drop_seq in self._heard and self.has_heard_enough
 
     def is_at_fault(self, drop_seq: int) -> bool:
@@ -146,7 +142,7 @@ class MassRefusal:
 
     @property
     def has_heard_enough(self) -> bool:
-        """Return whether looking into more refused chunks would tell nothing new."""
+        """Return whether enough chunks were refused alike for a hold."""
         return max(self._alike.values(), default=0) >= _ENOUGH
 
     def why_hold(self, under_way: Iterable[int]) -> Shut | None:
@@ -162,8 +158,8 @@ class MassRefusal:
             held=True,
             arguable=True,
             status=int(what) if what.isdecimal() else None,
-            reason=f"The API gives every call the same answer ({what}) and takes none: "
-            f"{self._words or 'without a word'}",
+            reason=f"The API refuses every call with the same answer ({what}): "
+            f"{self._words or 'it gives no reason'}",
             hint="Most likely it is not the rows: check api.base_url and any proxy. "
             "Nothing was rejected; what was not sent stays unsent. If it is the rows of one file "
             "after all, that shows as soon as another file gets through, or `shipdrop cancel` "
@@ -222,7 +218,7 @@ Booked = list[tuple[DropQueue, ChunkResult]]
 
 
 class HeldResults:
-    """Keep results of chunks that were refused whole, until it is known who is to blame.
+    """The results of chunks that were refused whole, until it is known what is to blame.
 
     They are booked as they are once the API has taken something, or when nothing is left that could
     show it; when all sending is held, their rows have not failed: they stay unsent. Lives in the
@@ -252,10 +248,9 @@ class HeldResults:
     def hold_back(
         self, queue: DropQueue, chunk: Chunk, result: ChunkResult, what: str | None = None
     ) -> None:
-        """Keep a chunk that was refused whole and not halved: there is enough to tell.
+        """Keep a chunk whose rows were not all tried alone; it is sent again if the API is cleared.
 
-        ``what``: a few of its rows were refused alone, with this. Of a drop whose own rows are
-        known to be refused that says nothing of the API.
+        ``what``: the status with which a sample of its rows was refused, if one was sent.
         """
         case = _Case(queue, chunk, result)
         self._held_back.append(case)
@@ -265,9 +260,10 @@ class HeldResults:
     def keep(
         self, queue: DropQueue, chunk: Chunk, result: ChunkResult, what: str, *, whole: bool
     ) -> None:
-        """Keep the result of a chunk that was refused with ``what``.
+        """Keep a chunk whose rows were refused with the status ``what``.
 
-        ``whole``: to its last row; else sending was held while that was being found out.
+        They fail if the API is cleared. ``whole``: every row was tried, and not only those before
+        sending was held.
         """
         case = _Case(queue, chunk, result)
         self._kept.append(case)
@@ -317,7 +313,7 @@ class HeldResults:
         self._not_before = moment
 
     def is_all_there_is(self, queues: Iterable[DropQueue]) -> bool:
-        """Return whether nothing else is out that could show whether it was the rows."""
+        """Return whether only held results are in flight, so that nothing else can decide."""
         out = sum(queue.out for queue in queues)
         return 0 < self.waiting == out and not self._mass_refusal.has_heard_enough
 

@@ -1,7 +1,7 @@
 """Chunks that are marked and lie ready for the callers, and how many there should be.
 
-A commit is dear where answers come fast, and what is marked is in doubt after a crash. So the
-buffer is as full as it must be for no caller to wait for the disk, and no fuller.
+A commit is expensive where answers come fast, and marked chunks are in doubt after a crash. So the
+buffer holds just enough that no caller waits for a commit.
 """
 
 import asyncio

@@ -51,9 +51,9 @@ class Reconciler:
         then is proof, and a row without one is left for a person. Else what asking does not
         settle stays in doubt until the next pass.
 
-        What is sent again stays doubted: should the API refuse it, that may only mean that the
-        first call arrived after all. Proof from before a call that was lost says nothing of that
-        call, so it is forgotten.
+        A row that is sent again stays in doubt: if the API refuses it, the first call may have
+        arrived after all. Answers from before the latest lost call are no proof of it, and are
+        forgotten.
         """
         if not over:
             for pos in positions:

@@ -7,7 +7,7 @@ from pipeline.delivery.context import ChunkContext, Tools
 from pipeline.delivery.limiter import SendingHeld
 
 _MAX_RENEWALS = 2
-"""A token that was renewed this often in a row and is still refused is not the matter."""
+"""Renewals of the token in a row after which a 401 counts as a refusal of every call."""
 
 
 class GaveUp(Exception):
@@ -31,10 +31,10 @@ class RetryPolicy:
         self._renewals = 0
 
     def knows_better(self, *, since_opened: bool = False) -> bool:
-        """Return whether an unclear answer is this call's own matter, and no sign of an outage.
+        """Return whether an unclear answer concerns only this call, and is no sign of an outage.
 
-        Something was taken since this chunk began (or since sending was opened), or nothing else is
-        out or at hand that could show it.
+        Another call was accepted since this chunk began (or since sending was opened), or no other
+        call is there to show an outage.
         """
         limiter = self._tools.limiter
         if limiter.has_taken if since_opened else limiter.last_success >= self._began:

@@ -32,10 +32,9 @@ _NOT_ALONE = (
 class ChunkSender:
     """Send one chunk. Use once: ``ChunkResult`` = ``await ChunkSender(…).run()``.
 
-    Afterwards ``suspect`` tells of a chunk that was refused to the last row with one status, or
-    was on the way to it when sending was held; ``held_back`` of one refused whole that is to be
-    sent again, unless all sending is held, and ``sampled``, with what, where a few rows of it were
-    refused alone as it was itself.
+    After ``run``: ``suspect`` is the status with which every row was refused, or those that were
+    tried before sending was held. ``held_back`` is true if the chunk was refused as a whole and is
+    to be sent again. ``sampled`` is the status with which a sample of its rows was refused.
     """
 
     def __init__(
@@ -193,8 +192,8 @@ class ChunkSender:
     async def _unclear(self, answer: Answer, positions: Positions) -> None:
         """Ask about an order of a 2xx that does not say whether it was taken, then the others.
 
-        Where that one got there the API takes our calls, and the others are asked about as well.
-        Else this may be an outage, which shows when the next calls meet the same.
+        If that order was updated, the API works, and the others are asked about. Else this counts
+        towards an outage, as further unclear answers would show.
         """
         tools = self._tools
         for pos in positions:

@@ -1,6 +1,6 @@
-"""The claim: intent recorded, ONE rename into work/, the bytes known by their hash, a receipt.
+"""Claim a file: record the intent, rename it into work/, hash it, write received.json.
 
-The same steps are taken up again after a crash, wherever it struck.
+After a crash the same steps go on from where they stopped.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -145,8 +145,8 @@ class Claimer:
     ) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
         """Hash files that are in work, tell their senders, and record them as claimed.
 
-        Those that are still being written go back. Returned is also what was not recorded, and why:
-        it is found as what it is, and taken up, later.
+        Those that are still being written go back. Also returns the drops that failed, with the
+        error; a later look finds their files and goes on with them.
         """
         hashed, left = self._hashed(drops)
         received: list[Drop] = []

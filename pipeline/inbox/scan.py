@@ -1,6 +1,6 @@
 """Find files in the inbox that are ready, and in which order they are taken.
 
-The directory scan is the truth, this is its memory.
+A scan lists the folder; this module remembers what earlier scans saw.
 
 A file is ready when nothing about it has changed for ``settle_seconds`` of our own monotonic
 clock (modification times lie: uploads keep old ones, clocks skew), nobody on this machine has it

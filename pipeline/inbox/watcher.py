@@ -48,7 +48,7 @@ _LOST = logging.getLogger("watchdog.observers.inotify_c")
 class Unclosed:
     """Files that were written to, and not closed by their writer since.
 
-    Knows only what was heard: a file that is not in it may be open all the same.
+    Knows only the events that arrived: a file that is not in it may be open all the same.
     """
 
     def __init__(self) -> None:
@@ -70,19 +70,19 @@ class Unclosed:
             (self._paths.add if known else self._paths.discard)(target)
 
     def forget(self) -> None:
-        """Know of nothing: events were missed."""
+        """Forget all files: events were missed."""
         self._paths = set()
 
 
 class _Lost(logging.Handler):
-    """Hears of dropped events: whoever closed a file then is not known."""
+    """Forgets all open files when the kernel dropped events, as watchdog logs."""
 
     def __init__(self, unclosed: Unclosed) -> None:
         super().__init__(logging.WARNING)
         self._unclosed = unclosed
 
     def listen(self) -> None:
-        """Hear of it from now on, instead of whoever reads the log."""
+        """Take watchdog's warning, which then does not go to the log."""
         _LOST.setLevel(logging.WARNING)
         _LOST.propagate = False
         _LOST.addHandler(self)
@@ -143,7 +143,7 @@ class Watcher:
             self.trouble = None
 
     def unclosed(self, folder: str, name: str) -> bool:
-        """Tell whether a file of the inbox was written to and not closed since, as was heard."""
+        """Tell whether a file of the inbox was written to and not closed since, by the events."""
         return self._root / folder / name in self._unclosed
 
     def stop(self) -> None:

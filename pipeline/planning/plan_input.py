@@ -38,7 +38,7 @@ IdsOf = Callable[[str], Mapping[int, Sequence[tuple[str, str]]]]
 """Says of a drop that is known which rows were given back: number → their sheets and order ids."""
 
 _PARENTS: Final = 500
-"""Drops that a rejects file may name; in one that names more, nobody's word is heard."""
+"""Most drops that a rejects file may name; of one that names more, no CONFIRMED counts."""
 
 _Named = tuple[str, RowKey]
 """The row that a row of a rejects file says it was, and its drop."""
@@ -160,9 +160,10 @@ def _named(
 
 
 def _hear(sheets: Iterable[Mapping[str, Any]], known: Collection[str], ids_of: IdsOf) -> None:
-    """Drop the word about each row that is not the one it names: whoever copied it said nothing.
+    """Ignore CONFIRMED in a row that is not the rejected row it refers to, but a copy of its line.
 
-    It is known by its order, and where its order id was lost, by being the only one.
+    The row is recognised by its order id, or, where that was lost, by being the only one that
+    refers to it.
     """
     kept = cache(ids_of)
     orders: dict[_Named | None, set[str]] = {}

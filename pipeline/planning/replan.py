@@ -87,7 +87,8 @@ def recheck(pending: Sequence[Pending], standing: Sequence[OrderHistory]) -> lis
         ):
             code, outcome = Code.EARLIER_OPEN, Outcome.UNSENT
             message = (
-                f"{step.wire} of this order, from another drop, is not settled yet; this waits."
+                f"Not sent yet: the earlier status {step.wire} of this order, "
+                "from another file, is still open."
             )
         else:
             continue

@@ -28,9 +28,9 @@ class Ready(Struct, frozen=True, kw_only=True):
 
 
 class Released(Struct, frozen=True, kw_only=True):
-    """An open drop of which all may go that need wait for no other drop.
+    """An open drop whose rows were released, but for those that still wait for another drop.
 
-    ``moved``: some of it had to wait until now.
+    ``moved``: rows that waited may be sent now.
     """
 
     drop: Drop

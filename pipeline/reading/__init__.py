@@ -1,7 +1,7 @@
-"""Read bytes into tables of text: the parts of ``pipeline.reading.open_manifest``.
+"""Read the bytes of a file into tables of text.
 
-``sniff`` tells what the bytes are. Text goes through ``decode`` (to UTF-8), ``dialect`` (delimiter
-and header), and then, piece by piece, through ``segments`` where the quoting is provably regular
-or ``tokens`` where it is not; workbooks go through ``container`` and ``cells``. Both end in
-``rows``, which knows about blank rows, repeated headers and missing cells.
+``file_type`` recognises the format. Text goes through ``csv.encoding`` (to UTF-8) and
+``csv.dialect`` (delimiter and header), then through ``csv.fast_path`` where its quoting is provably
+regular and ``csv.tokenizer`` where it is not. Workbooks go through ``excel.zip_check`` and
+``excel.reader``. Both end in ``record_shape``: blank rows, repeated headers, missing cells.
 """

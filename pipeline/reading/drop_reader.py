@@ -22,11 +22,11 @@ MAX_TRIES = 3
 """A file that ends the process that reads it, or meets a bug, this often is quarantined."""
 
 _UNSEEN_TRIES = 10
-"""So many tries may begin and come to no end that anybody saw: the service itself was killed."""
+"""Tries without a recorded result (the service was killed) after which a file is refused."""
 
 
 class ClaimedFiles:
-    """Return the reader of claimed drops' files."""
+    """Reads the files of claimed drops into their spools, and counts the tries."""
 
     def __init__(
         self,

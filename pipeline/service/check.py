@@ -233,7 +233,7 @@ def _outbox(out: Path) -> Folders:
 
 
 def _has_ledger(site: Site) -> bool:
-    """Return whether a check makes no ledger where there is none."""
+    """Return whether the root has a ledger: a check must not create one."""
     url = site.settings.ledger.url
     prefix = "sqlite:///"
     return not url.startswith(prefix) or (site.root / url.removeprefix(prefix)).exists()

@@ -1,4 +1,4 @@
-"""Where each drop is that the service has in its hands, and what comes next for it. Pure.
+"""The state of each drop in this process, and its transitions. No I/O.
 
 A drop has one entry and is in one state; ``after_…`` decide the next one. The scheduler acts.
 """
@@ -20,29 +20,29 @@ class State(StrEnum):
     READING = "reading"
     """Being read, or read and next to be planned."""
     PLANNING = "planning"
-    """Being planned, or what waits in it is looked at again."""
+    """Being planned, or its waiting rows are being released."""
     SENDING = "sending"
     REPORTING = "reporting"
     WAITING = "waiting"
-    """Nothing of it is left to do but what waits for other drops."""
+    """Only rows that wait for other drops are left."""
     RESTING = "resting"
-    """Not through; it is taken up again later, by whoever finds it unfinished."""
+    """Not finished, and no step is due; the loop takes it up again from the ledger."""
 
 
 BEFORE_SENDING = (State.READING, State.PLANNING)
 AFTER_PLANNING = (State.SENDING, State.REPORTING)
 UNDER_WAY = (State.QUEUED, *BEFORE_SENDING, *AFTER_PLANNING)
-"""Something will still happen to it by itself."""
+"""A step is due for it."""
 
 
 @dataclass(slots=True, kw_only=True)
 class DropEntry:
     """The state of a drop in this process, beside the ledger's.
 
-    ``reported``: what kept its sending when it was last reported, and what its report says.
-    ``cancelled``: nothing more of it is to be sent. ``look_again``: one that it waits for has
-    ended, or settled something, since it was held against the ledger. ``seen``, ``moved``: by the
-    scheduler's count, when that was, and when it last settled something itself.
+    ``reported``: why its sending ended when it was last reported, and the rest that its report
+    gives. ``cancelled``: nothing more of it is to be sent. ``look_again``: a drop that it waits for
+    has ended or settled a row since its rows were last released. ``seen``, ``moved``: the
+    scheduler's counter when that was, and when this drop itself last settled a row.
     """
 
     drop: Drop
@@ -104,9 +104,9 @@ def after_taking(entry: DropEntry) -> State:
 
 
 def after_looking(entry: DropEntry, *, moved: bool, rests: bool, stopping: bool) -> State:
-    """Return what comes after what waits in a drop was looked at.
+    """Return the state after a release.
 
-    ``moved``: some of it may go now. ``rests``: all else of it was done before.
+    ``moved``: rows that waited may be sent. ``rests``: all its other rows are done.
     """
     if moved or not rests or entry.cancelled:
         return State.SENDING
@@ -114,9 +114,9 @@ def after_looking(entry: DropEntry, *, moved: bool, rests: bool, stopping: bool)
 
 
 def after_reporting(entry: DropEntry, *, through: bool, waits: bool, stopping: bool) -> State:
-    """Return what comes after the report of a drop that is not finished.
+    """Return the state after the report of a drop that is not finished.
 
-    ``through``: nothing of it is left but what ``waits`` for other drops.
+    ``through``: only rows that wait for other drops are left, if any (``waits``).
     """
     if entry.cancelled:
         return State.SENDING  # where it is seen that nothing of it is to be sent
@@ -128,7 +128,7 @@ def _waiting(entry: DropEntry, *, stopping: bool) -> State:
 
 
 class Dependencies:
-    """Drops that wait, by their ids, and what each waits for; the same seen from the other side."""
+    """Which drops each drop waits for, by their ids, and the reverse index."""
 
     def __init__(self) -> None:
         self._waits_for: dict[str, frozenset[str]] = {}

@@ -1,7 +1,7 @@
 """Files that were written to after they were read: they come back into the inbox as they are now.
 
-A drop whose file is sure to have no writer is never looked at here. The others are for an hour,
-ever more seldom, and for as long as somebody has the file open.
+Files that may still have a writer are looked at for an hour, at growing intervals, and as long as
+a process has them open. The others are not looked at.
 """
 
 from datetime import datetime, timedelta

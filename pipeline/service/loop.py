@@ -1,7 +1,7 @@
-"""The loop: wake, scan, settle, claim, hand on; at a start it takes up what a crash left.
+"""The main loop: scan the inbox, claim files, give their drops to the scheduler.
 
-One thread owns it. Other threads only post events and ring the bell; nothing here waits for a call
-to the API.
+At a start it resumes unfinished drops. It runs in one thread; others post events and wake it.
+Nothing here waits for a call to the API.
 """
 
 from collections import deque
@@ -253,10 +253,10 @@ class Service:
         return shut is None or not shut.arguable or not self._hear_the_others()
 
     def _hear_the_others(self) -> bool:
-        """Hear the drops that came later too, when sending is held because of the first ones.
+        """Open sending once more and try the other drops: bad rows of the first may be to blame.
 
-        Once in a run: else a file whose rows are all bad would keep those of the same run waiting
-        at every start. True when something moves again.
+        Once in a run. Without it, a file whose rows are all bad would keep the others waiting at
+        every start. Returns whether any drop goes on.
         """
         if self._heard_all or len(self._scheduler.open) < 2:
             return False

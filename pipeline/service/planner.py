@@ -1,7 +1,7 @@
 """Plan and freeze drops that were read, several together.
 
-What is done together comes out as if each had been alone, and what fails with one does not touch
-the others.
+Drops that are planned together share commits. Each gets the result that it would get alone, and a
+failure of one does not affect the others.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -82,8 +82,8 @@ class Planner:
     ) -> list[Step | Exception | None]:
         """Plan drops that were read, as they were claimed; ``read``: by ``ClaimedFiles.read``.
 
-        The result of each: None when it went back to waiting, or was not read because we are to
-        end; an exception when it could not be planned now.
+        Returns the result of each: None if its file went back into the inbox or the service is
+        stopping, an exception if it could not be planned.
         """
         steps: dict[str, Step | Exception | None] = {}
         candidates: list[Candidate] = []

@@ -68,7 +68,7 @@ class Lanes:
         return None
 
     def ended(self, drop: Drop) -> None:
-        """This drop was read and planned, or is not to be; the next large file may come."""
+        """Note that this drop is planned, or will not be: the next large file may be read."""
         if self._large_file is not None and self._large_file.drop_id == drop.drop_id:
             self._large_file = None
 
@@ -223,7 +223,7 @@ class PlanningQueue:
             self._read_beside(large)
 
     def do(self, job: Callable[[], Step | None], drop: Drop) -> None:
-        """Do a job of another kind where drops are planned, so that no drop is meanwhile."""
+        """Run another job in the planning thread, so that no drop is planned at the same time."""
         self._drops.put(drop, State.PLANNING)
         self._in_planning(lambda: [job()], [drop])
 

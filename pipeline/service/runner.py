@@ -1,6 +1,6 @@
-"""Steps of planned drops: delivered, reported, put away; and taken up once more.
+"""The steps after planning: prepare a shipment, report and close a drop, release and reopen it.
 
-Every step can be taken again: what a crash left half done is done anew by the same code.
+Each step may be repeated: after a crash, the next start does it again by the same code.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """Takes drops from one step to the next. Raises StorageError where the world fails us."""
+    """Sends, reports, releases and reopens drops. Raises StorageError if disk or ledger fails."""
 
     def __init__(
         self,
@@ -173,10 +173,10 @@ class Runner:
     # -- what waits for other drops ---------------------------------------------------------------
 
     def release(self, drop_id: str) -> Released | None:
-        """Let go what waits in a drop for others, as far as these have settled its orders.
+        """Release the waiting chunks of a drop whose orders other drops have settled.
 
-        Return None for one that is not open. It was planned when they had not: what they got
-        through is not sent again. Call it where drops are planned, so that none is meanwhile.
+        Updates that were accepted meanwhile become duplicates. Returns None if the drop is not
+        open. Call it in the planning thread, so that no drop is planned at the same time.
         """
         drop = self._ledger.find(drop_id)
         if drop is None or drop.state is not DropState.OPEN:
@@ -209,10 +209,9 @@ class Runner:
     ) -> Reopened | Later | None:
         """Take up the rows that a closed drop left unsent or unknown; None if there are none.
 
-        It was planned when it came: what other drops have got through since is not sent again, and
-        beside a drop with the same orders it is not taken up, unless that one ``rests`` and waits
-        for what is to be settled here. Call it where drops are planned, so that none is planned
-        meanwhile.
+        Updates that were accepted for other drops since then are not sent again. Returns Later
+        where an open drop has the same orders, unless that one ``rests`` and waits for this one.
+        Call it in the planning thread, so that no drop is planned at the same time.
         """
         try:
             pending = pending_of(drop, self._ledger, self._spools.of(drop))
@@ -245,9 +244,10 @@ class Runner:
         known: Sequence[Verdict],
         body: Callable[[int, int], bytes],
     ) -> Sequence[Verdict]:
-        """Hold, in those of a drop's chunks that never left, what files say that came since.
+        """Reject unsent final statuses that files planned after this drop contradict.
 
-        ``known``: the verdicts. Return them as they are then.
+        ``chunks``: only those that never left are looked at. ``known``: the verdicts so far.
+        Returns the verdicts as they are then.
         """
         planned = [each for each in chunks if each.state is ChunkState.PLANNED]
         held = self._held_since(drop, pending_in(planned, known, body), ())
@@ -282,8 +282,8 @@ def _to_come_first(
 ) -> tuple[str, ...]:
     """Return the drops that a retry waits for.
 
-    What waits in a drop that ``rests`` for an earlier step of an order keeps nobody waiting who
-    would settle that.
+    A drop that ``rests`` because it waits for an earlier step of these orders is none of them: the
+    retry may settle that step.
     """
     return tuple(
         sorted({e.drop_id for e in standing if e.blocked or not (e.waits and rests(e.drop_id))})
@@ -291,7 +291,7 @@ def _to_come_first(
 
 
 def _rest_by_rows(drop: Drop, settled: Settled) -> Rest:
-    """Return why a drop rests that was sent as far as it goes: what is said of most of its rows."""
+    """Return why a drop is not finished: the most frequent reason of its unsent rows."""
     count, most = settled.left()
     words = most.message if most else "The log says why."
     earlier = most is not None and most.code == Code.EARLIER_OPEN

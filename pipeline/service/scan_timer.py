@@ -53,7 +53,7 @@ class Bell:
 class ScanTimer:
     """Owned by the service's thread, but for ``wake``. Moments are monotonic seconds.
 
-    ``more``: files are ready that were not claimed for want of nothing but a turn.
+    ``more``: ready files are left, which the next turn may claim.
     """
 
     def __init__(self, pace: Pace) -> None:

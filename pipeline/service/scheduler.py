@@ -1,8 +1,8 @@
-"""Drops under way: read and planned one after the other, delivered side by side, reported.
+"""Move drops through reading, planning, sending and reporting.
 
-Drops that wait at a step when its thread comes to it are done together: nobody waits for a batch to
-fill. ``pipeline.service.planning_queue`` has the drops until they are planned; the delivery thread
-sends them, and one thread reports.
+A step's thread takes all drops that wait for it, up to a limit; none waits for a batch to fill.
+``pipeline.service.planning_queue`` has the drops until they are planned, the delivery thread sends
+them, and one thread reports.
 """
 
 from collections.abc import Callable, Sequence
@@ -58,14 +58,13 @@ class Scheduler:
 
     Owned by the service's thread: every method is called there.
 
-    ``post`` is handed what other threads have to say; the service calls it back in its own thread.
-    ``open``: drop id → why it is not finished, for the drops that rest. ``trouble``: the failure of
-    a folder or the ledger that nobody has answered yet. ``retries``: closed drop → those with the
-    same orders that its retry waits for.
+    ``post`` queues an event, which the service's thread acts on. ``open``: drop id → why it is not
+    finished, for the drops that rest. ``trouble``: the last failure of a folder or the ledger; the
+    loop resets it. ``retries``: closed drop → the open drops that its retry waits for.
 
-    Where a drop is, is said in one place (``drop_states``). Some of a drop's rows may wait for
-    other drops: whenever one of those has ended, or has settled something, the drop is looked at
-    again, as soon as nothing else is done with it.
+    ``drop_states`` alone knows where each drop is. Some rows of a drop may wait for other drops:
+    when one of those has ended or has settled a row, the drop is released as soon as no other step
+    is at work on it.
     """
 
     def __init__(
@@ -156,7 +155,7 @@ class Scheduler:
         return not self.knows(drop_id) and self._runner.is_ours(drop_id)
 
     def retry_again(self) -> None:
-        """Let retries be tried again that storage kept from beginning, or a drop that rests now."""
+        """Forget why retries were postponed, so that the next look tries them again."""
         self.retries.clear()
         while self._not_reopened:
             self.forget(self._not_reopened.pop())
@@ -179,7 +178,7 @@ class Scheduler:
     def look_for_ends(self, drop_ids: Sequence[str] | None = None) -> None:
         """Ask the ledger which of these drops, or of all that others wait for, have ended.
 
-        One of another root, or one that is gone, nobody else tells of. Raises StorageError.
+        Drops of other roots, and removed ones, end without an event here. Raises StorageError.
         """
         awaited = self._dependencies.awaited if drop_ids is None else drop_ids
         if awaited:
@@ -267,7 +266,7 @@ class Scheduler:
                 entry.look_again = True
 
     def _release(self, drop: Drop) -> None:
-        """Look what may go now; where drops are planned, so that none is meanwhile."""
+        """Have the waiting rows of a drop released, in the planning thread."""
         entry = self._drops.put(drop, State.PLANNING)
         entry.look_again, entry.seen = False, self._moves
         self._planning_queue.do(lambda: self._runner.release(drop.drop_id), drop)
@@ -353,7 +352,7 @@ class Scheduler:
         self._planning_queue.go_on()
 
     def _left_open(self, left: LeftOpen, cut_off: Rest | None) -> None:
-        """A drop was reported and is not finished; ``cut_off``: what kept its sending, if so."""
+        """Go on with a drop that is still open after its report; ``cut_off``: why sending ended."""
         drop = left.drop
         entry = self._drops.put(drop, State.REPORTING)
         entry.reported = cut_off, left.rest

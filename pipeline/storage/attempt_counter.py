@@ -19,7 +19,7 @@ _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 @contextmanager
 def in_spool(folder: Path) -> Iterator[None]:
-    """Yield what fails inside, in this folder of a spool, becomes a StorageError."""
+    """Convert disk errors raised in the block into a StorageError that names this folder."""
     try:
         yield
     except _failures() as error:

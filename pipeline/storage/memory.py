@@ -1,8 +1,8 @@
 """Choose how this process gets memory from the system, and gives it back.
 
 Planning a large file holds large arrays for a moment each. Arrow's own allocator keeps what was
-freed, per thread; glibc's learns to keep it too, once it has seen some. Both would make a process
-that is busy for a minute look, and count, as large as all of its moments together.
+freed, per thread; glibc's learns to keep it too, once it has seen some. With both, the process
+would keep the peak memory of every step.
 """
 
 import ctypes

@@ -24,7 +24,7 @@ class Worker:
         self.site = Site(root, settings, presence=self.lease)
         self.ledger: SqlLedger = self.site.ledger
         self.ledger.join(self.lease.name, host="h", pid=1, root=self.ledger.root_id)
-        self.lease.renew(self.lease.begin_word())
+        self.lease.renew(self.lease.begin_heartbeat())
         self.calls: list[tuple[str, Sequence[Mapping[str, int]], int]] = []
         self.hands = Tasks(self.site, self.lease, lambda *call: self.calls.append(call))
 

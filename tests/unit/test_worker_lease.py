@@ -36,13 +36,13 @@ def test_a_lease_holds_for_less_than_the_time_after_which_others_take_over():
     lease = Lease(12)
     with pytest.raises(Fenced):
         lease.sure()
-    lease.renew(lease.begin_word())
+    lease.renew(lease.begin_heartbeat())
     lease.sure()
-    lease.renew(lease.begin_word() - 7.9)
+    lease.renew(lease.begin_heartbeat() - 7.9)
     assert lease.holds
-    lease.renew(lease.begin_word() - 8.1)
+    lease.renew(lease.begin_heartbeat() - 8.1)
     assert not lease.holds
-    lease.renew(lease.begin_word())
+    lease.renew(lease.begin_heartbeat())
     lease.end()
     with pytest.raises(Fenced):
         lease.sure()
@@ -51,9 +51,9 @@ def test_a_lease_holds_for_less_than_the_time_after_which_others_take_over():
 def test_no_call_leaves_without_a_lease_and_all_sending_is_held():
     api, lease = CountingApi(), Lease(12)
     present = PresentApi(api, lease)
-    lease.renew(lease.begin_word())
+    lease.renew(lease.begin_heartbeat())
     assert asyncio.run(present.put_status(b"1")).status == 200
-    lease.renew(lease.begin_word() - 9)
+    lease.renew(lease.begin_heartbeat() - 9)
     for call in (present.put_status(b"2"), present.order_info("3")):
         with pytest.raises(Held, match="not reached the ledger"):
             asyncio.run(call)

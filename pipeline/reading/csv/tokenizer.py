@@ -1,4 +1,4 @@
-"""CSV, record by record: the referee wherever quoting is not provably regular.
+"""CSV, record by record, where the quoting is not provably regular.
 
 Python's ``csv`` module in strict mode does the work. What it refuses is looked at once more by a
 slower reading that knows two things the module does not: where a broken quote began, and that

@@ -1,4 +1,4 @@
-"""The processes that read, as the lanes share them: whoever is free takes the next file."""
+"""A pool of reading processes: a free one takes the next file."""
 
 import threading
 from collections.abc import Callable, Sequence

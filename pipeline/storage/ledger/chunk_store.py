@@ -130,13 +130,13 @@ class Sends:
             _overrule(connection, drop_seq, verdicts_now)
 
     def reopen(self, drop_seq: int, verdicts_now: Sequence[Verdict] = ()) -> int:
-        """Return a person wants what ended as unknown settled, and sent again if need be.
+        """Reopen the chunks whose rows ended as unknown, because a person asked for a retry.
 
-        Its chunks become doubtful, and an unclear answer counts as a lost one from now on (one that
-        was refused when it was sent again stays so, without its ``http_status``, which tells it
-        from one that nobody wants sent again: a second refusal ends it); then
-        ``verdicts_now`` stand in the place of what was said of those updates. Returns how many
-        chunks became doubtful.
+        Their rows are asked about and, if necessary, sent again. An unclear answer counts as a lost
+        one from now on. A row that was refused when it was sent again keeps its verdict without
+        ``http_status``: that marks it as one to send for a person, and a second refusal ends it.
+        ``verdicts_now`` then replace what was said of those updates. Returns the number of chunks
+        that became doubtful.
         """
         of_drop = chunks.c.drop_seq == drop_seq
         doubtful = sa.select(verdicts.c.chunk_no).where(

@@ -104,7 +104,7 @@ class Database:
 
     @contextmanager
     def in_our_words(self, what: str) -> Iterator[None]:
-        """Yield what the database or its driver raises inside becomes a StorageError."""
+        """Convert errors of the database and its driver raised in the block into StorageError."""
         try:
             yield
         except self._failures as error:

@@ -55,7 +55,7 @@ PLANNING = "planning"
 
 _TURN_SECONDS = 0.02
 
-#: The engine's own table (``cluster.engine`` makes it), as far as it is looked at from here.
+#: Columns of the engine's own table, which ``cluster.job_queue.make_tables`` creates.
 _JOBS = sa.table(
     "procrastinate_jobs",
     sa.column("queue_name", sa.String),
