@@ -510,10 +510,10 @@ class Code(StrEnum):
     ID_COLUMN_AMBIGUOUS = (
         "ID_COLUMN_AMBIGUOUS",
         Kind.REFUSE,
-        "Two columns could be the order id, and they differ.",
+        "Two columns could be the order id, or the AWB, and they differ.",
         (
             "Leave only the column with the orders' own ids, or rename the other. If the courier's "
-            "files always have both, list the right heading under order_id in its profile."
+            "files always have both, list the right heading under order_id, or awb, in its profile."
         ),
         "Order No, Sale Order Code",
     )

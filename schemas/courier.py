@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 
 from msgspec import Struct, field
 
-from schemas.folding import fold, fold_header, is_absent
+from schemas.folding import fold, fold_header, is_absent, is_lost
 from schemas.limits import ID_LENGTH
 from schemas.parcels import ALL
 from schemas.statuses import Direction, StatusTable
@@ -140,7 +140,7 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
         """Read a direction cell, given as it stands in the file."""
         folded = fold(cell)
         read = self.directions.get(folded)
-        if read is None and not is_absent(folded):
+        if read is None and (not is_absent(folded) or is_lost(cell)):
             return Direction.UNREADABLE
         read = read or Direction.BLANK
         if has_rto_awb and self.filled_rto_awb and read in {Direction.BLANK, Direction.FORWARD}:

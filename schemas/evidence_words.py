@@ -11,7 +11,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent
+from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent, is_lost
 from schemas.headings import HUMPS as _HUMPS
 from schemas.headings import (
     is_earlier,
@@ -222,9 +222,10 @@ def claim_of(cell: str, look: Look) -> Direction | None:
         if hides or _claimed(cell.replace(DAMAGED, ""), look) is not None:
             return Direction.UNREADABLE
         return None
-    if fold(cell) in _MARKS and look.asks in {Asks.YES, Asks.NO}:
+    if look.asks in {Asks.YES, Asks.NO} and (fold(cell) in _MARKS or is_lost(cell)):
         return Direction.UNREADABLE
-    return _claimed(cell, look)
+    claim = _claimed(cell, look)
+    return Direction.UNREADABLE if claim is None and _hides_a_known(cell) else claim
 
 
 def _claimed(cell: str, look: Look) -> Direction | None:
@@ -318,8 +319,11 @@ def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:
 
 def hides_status(cell: str, table: StatusTable) -> bool:
     """Tell whether a cell of a status column is damaged and may have been a status: not a text."""
-    return may_hide_words(cell) or (
-        DAMAGED in cell and gives_status(cell.replace(DAMAGED, ""), table, numbers=False)
+    return (
+        may_hide_words(cell)
+        or _hides_a_known(cell)
+        or (DAMAGED in cell and gives_status(cell.replace(DAMAGED, ""), table, numbers=False))
+        or bool(_words_like([fold(cell)], table.shown))
     )
 
 
@@ -333,12 +337,30 @@ def may_hide_words(cell: str) -> bool:
 
 def _hides_a_known(cell: str) -> bool:
     """Tell whether a damaged word of a cell may be one that speaks of a way or a fate."""
-    damaged = [word for word in fold(cell).split() if DAMAGED in word and word.strip(DAMAGED)]
-    return any(
-        re.fullmatch(re.escape(word).replace(DAMAGED, ".?"), known)
-        for word in damaged
-        for known in _KNOWN
+    return _is_strange(cell) and bool(
+        _words_like(_IN_CELL.findall(_in_english(fold(cell))), _KNOWN)
     )
+
+
+def _words_like(damaged: Iterable[str], known: Collection[str]) -> frozenset[str]:
+    """Return which known words damaged ones may have been, a letter being another or too many.
+
+    A byte of another encoding leaves a mark, a ``?`` or one or two strange letters.
+    """
+    found = set[str]()
+    for word in damaged:
+        if _is_strange(word) and any(map(str.isascii, filter(str.isalnum, word))):
+            like = re.compile(".?".join(map(re.escape, _STRANGE.split(word))))
+            found.update(each for each in known if like.fullmatch(each))
+    return frozenset(found)
+
+
+def _is_strange(text: str) -> bool:
+    return "?" in text or not text.isascii()
+
+
+_STRANGE = re.compile(r"\?+|[^\x00-\x7f]+")
+_IN_CELL = re.compile(r"[^\s,;:/|()\"'!]+")
 
 
 _SHORT_TEXT = 4
@@ -348,6 +370,8 @@ _KNOWN = _BACK | _FORWARD | _FAILED | {"delivered"}
 def is_open(cell: str, look: Look) -> bool:
     """Tell whether a cell without a claim in a column that is a direction leaves it open."""
     folded = fold(cell)
+    if is_lost(cell):
+        return True
     if is_absent(folded) or not _WORD.search(folded):
         return False
     no = folded in FALSE_WORDS or bool(_words(folded) & _NOT)
@@ -407,7 +431,10 @@ def fate_named(name: str) -> Direction | None:
     lacks = "delivered" in words and "not" in words
     if "delivered" in words and not lacks:
         return None
-    return Direction.UNDELIVERED if lacks or (words & _FATES and not words & _NOT) else None
+    if lacks or (words & _FATES and not words & _NOT):
+        return Direction.UNDELIVERED
+    strange = _words_like(_IN_CELL.findall(_in_english(fold(name))), _BACK | _FATES)
+    return Direction.UNREADABLE if strange else None
 
 
 _FATES = frozenset({"cancelled", "canceled", "lost", "undelivered"})

@@ -16,7 +16,7 @@ from pipeline.core.free_text import joined, json_member
 from pipeline.core.model import Block, Disposition, PreparedBlock
 from pipeline.core.row_columns import PREPARED
 from pipeline.validation.canonical import Canonical, Evidence, normalise
-from pipeline.validation.columns import ColumnMap, check_ids, check_twins
+from pipeline.validation.columns import ColumnMap, check_rivals, check_twins
 from pipeline.validation.date_columns import local_dates
 from pipeline.validation.row_shape import footers
 from pipeline.validation.sheet_dates import Proof
@@ -101,7 +101,7 @@ def prepare_blocks(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBloc
         [len(each) for each in blocks],
     )
     check_twins(block, mapping)
-    check_ids(block, mapping)
+    check_rivals(block, mapping)
     canonical = normalise(
         block,
         mapping,

@@ -9,13 +9,21 @@ from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Notice
-from pipeline.validation.missing_headers import header_missing
+from pipeline.validation.missing_headers import header_missing, spoken
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.folding import ABSENT, fold_header
-from schemas.headings import is_bare_order, is_plain_order, names_order, other_subjects, words_of
+from schemas.headings import (
+    is_bare_order,
+    is_place_or_thing,
+    is_plain_order,
+    names_order,
+    other_subjects,
+    words_of,
+)
 from schemas.likeness import alike
+from schemas.parcels import AWB_SHAPE
 from schemas.profile import is_awb_like
 from schemas.vocabulary import DATE_ROLES, Role
 
@@ -53,9 +61,11 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
 
     ``headers`` are the sheet's headers as they stand in the file. ``helpers`` are the columns
     that only complete others (see ``Profile.helpers``). ``twins``: role → further columns under
-    the very same header, which must not differ from it. ``id_rivals``: columns that could be the
-    order id as well as its own, and must not differ from it. ``matched``: role → how its heading
-    was recognised. ``hidden``: columns that a person does not see; they stand back behind others.
+    the very same header, which must not differ from it. ``rivals``: role → columns that could be
+    the order id, or the AWB, as well as its own, and must not differ from it. ``matched``: role →
+    how its heading was recognised. ``like``: column → the role that another column has, and the
+    heading of it that this column's is close to. ``hidden``: columns that a person does not see;
+    they stand back behind others.
     ``notices``: headers that were guessed, hidden columns. ``around``: what says where the whole
     sheet may have its direction from (``the tab "RTO"``) → its words.
     """
@@ -65,7 +75,8 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
     matched: Mapping[Role, Match] = field(default_factory=dict)
     helpers: Mapping[str, int] = field(default_factory=dict)
     twins: Mapping[Role, tuple[int, ...]] = field(default_factory=dict)
-    id_rivals: tuple[int, ...] = ()
+    rivals: Mapping[Role, tuple[int, ...]] = field(default_factory=dict)
+    like: Mapping[int, tuple[Role, str]] = field(default_factory=dict)
     hidden: frozenset[int] = frozenset()
     notices: tuple[Notice, ...] = ()
     around: Mapping[str, str] = field(default_factory=dict)
@@ -77,6 +88,10 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
         """
         at = self.columns.get(role)
         return role.value if at is None else " ".join(self.headers[at].split())
+
+    def is_like(self, at: int, role: Role) -> bool:
+        """Tell whether a column's heading is close to one of a role that another column has."""
+        return at in self.like and self.like[at][0] is role
 
     def unused(self) -> tuple[str, ...]:
         """Return the headers that stand for nothing here, but for our own ``_reject`` columns.
@@ -120,21 +135,39 @@ def map_columns(
     if orders and folded[orders[0]] not in profile.headers.get(_ID, ()):
         matched[_ID] = Match.CLOSE
         notices.append(_guessed(headers[orders[0]], _ID, "the order id"))
-    for at, role, alias in _guesses(folded, profile, taken={*columns.values(), *helpers.values()}):
+    near = _near(folded, profile, taken={*columns.values(), *helpers.values()})
+    read_as = {role: folded[at] for role, at in columns.items()}
+    for at, role, alias in _guesses(near):
         if role not in columns:
-            columns[role] = at
+            columns[role], read_as[role] = at, alias
             matched[role] = Match.CLOSE
             notices.append(_guessed(headers[at], role, quoted(_shown(role, profile, alias))))
     missing = [role for role in profile.required if role not in columns]
     if missing:
         raise header_missing(missing, headers, profile)
+    like = {
+        at: (role, alias)
+        for _, at, role, alias in near
+        if columns.get(role, at) != at and folded[at] not in profile.nothing and at not in hidden
+    }
+    misspelt = {
+        role: tuple(
+            at
+            for at, (its, alias) in like.items()
+            if its is role
+            and not _says_more(folded[at], alias)
+            and _goes_before(alias, read_as[role], role, profile)
+        )
+        for role in (_ID, Role.AWB)
+    }
     return ColumnMap(
         columns=columns,
         headers=tuple(headers),
         matched=matched,
         helpers=helpers,
         twins=_twins(seen, columns),
-        id_rivals=orders[1:],
+        rivals={**misspelt, _ID: orders[1:] + misspelt[_ID]},
+        like=like,
         hidden=hidden,
         notices=tuple(notices),
     )
@@ -152,7 +185,7 @@ def columns_of(folded: Sequence[str], profile: Profile) -> dict[Role, int]:
 def order_id_columns(folded: Sequence[str], profile: Profile) -> set[int]:
     """Return the columns that ``map_columns`` may read as the order id, by whatever heading."""
     found = {*_order_ids(folded, profile, taken=())}
-    found |= {at for at, role, _ in _guesses(folded, profile, taken=set()) if role is _ID}
+    found |= {at for at, role, _ in _guesses(_near(folded, profile, taken=())) if role is _ID}
     exact = columns_of(folded, profile).get(_ID)
     return found if exact is None else found | {exact}
 
@@ -167,7 +200,7 @@ def fits(headers: Sequence[str], profile: Profile, *, guess: bool = True) -> boo
         missing.remove(_ID)
     if not missing or not guess or len(missing) == len(profile.required):
         return not missing
-    guessed = {role for _, role, _ in _guesses(folded, profile, taken=set())}
+    guessed = {role for _, role, _ in _guesses(_near(folded, profile, taken=()))}
     return missing <= guessed
 
 
@@ -189,32 +222,49 @@ def check_twins(block: Block, mapping: ColumnMap) -> None:
             )
 
 
-def check_ids(block: Block, mapping: ColumnMap) -> None:
-    """Refuse the file (``ID_COLUMN_AMBIGUOUS``) when two columns could be the order id and differ.
+def check_rivals(block: Block, mapping: ColumnMap) -> None:
+    """Refuse the file (``ID_COLUMN_AMBIGUOUS``) when two columns could be the same and differ.
 
-    A row in which one of them is empty tells nothing.
+    A row in which one of them is empty tells nothing; a second AWB tells without a first one too.
     """
-    for other in mapping.id_rivals:
-        own, its = block.cells[mapping.columns[_ID]], block.cells[other]
-        texts = [pc.utf8_trim_whitespace(cells) for cells in (own, its)]
-        filled = [pc.invert(pc.is_in(pc.utf8_lower(text), value_set=_NOTHING)) for text in texts]
-        differs = pc.and_(pc.not_equal(*texts), pc.and_(*filled))
-        if not pc.any(differs).as_py():
-            continue
-        at = pc.index(differs, True).as_py()
-        first, second = (
-            quoted(" ".join(mapping.headers[column].split()))
-            for column in (mapping.columns[_ID], other)
-        )
-        raise DropRefused(
-            Code.ID_COLUMN_AMBIGUOUS,
-            f"Two columns could be the order id, {first} and {second}, and they differ: in row "
-            f"{block.rows[at]} the one says {quoted(own[at].as_py())}, the other "
-            f"{quoted(its[at].as_py())}.",
-            hint="Leave only the column with the orders' own ids, or call the other one something "
-            "else, and upload the file again. If this courier's files always have both, list the "
-            "right heading under order_id in the courier's profile.",
-        )
+    for role, others in mapping.rivals.items():
+        for other in others:
+            own, its = block.cells[mapping.columns[role]], block.cells[other]
+            differs = _rival_cells(role, own, its)
+            if not pc.any(differs).as_py():
+                continue
+            at = pc.index(differs, True).as_py()
+            first, second = (
+                quoted(" ".join(mapping.headers[column].split()))
+                for column in (mapping.columns[role], other)
+            )
+            raise DropRefused(
+                Code.ID_COLUMN_AMBIGUOUS,
+                f"Two columns could be the {spoken(role)}, {first} and {second}, and they differ: "
+                f"in row {block.rows[at]} the one says {quoted(own[at].as_py())}, the other "
+                f"{quoted(its[at].as_py())}.",
+                hint=_BY_TWO_IDS if role is _ID else _BY_TWO_AWBS,
+            )
+
+
+_BY_TWO_IDS = (
+    "Leave only the column with the orders' own ids, or call the other one something else, and "
+    "upload the file again. If this courier's files always have both, list the right heading under "
+    "order_id in the courier's profile."
+)
+_BY_TWO_AWBS = (
+    "Correct the heading that is misspelt, and upload the file again. If this courier writes it "
+    "like that, list the right heading under awb in the courier's profile."
+)
+
+
+def _rival_cells(role: Role, own: pa.Array, its: pa.Array) -> pa.Array:
+    """Return where two columns that could be the same differ."""
+    texts = [pc.utf8_trim_whitespace(cells) for cells in (own, its)]
+    filled = [pc.invert(pc.is_in(pc.utf8_lower(text), value_set=_NOTHING)) for text in texts]
+    if role is Role.AWB:
+        filled[0] = pc.match_substring_regex(its, AWB_SHAPE)
+    return pc.and_(pc.not_equal(*texts), pc.and_(*filled))
 
 
 def data_header(header: str) -> str:
@@ -313,13 +363,29 @@ def _twins(folded: Sequence[str], columns: Mapping[Role, int]) -> dict[Role, tup
     return twins
 
 
-def _guesses(
-    folded: Sequence[str], profile: Profile, *, taken: set[int]
-) -> list[tuple[int, Role, str]]:
-    """Close matches as (column, role, alias), the closest first.
+def _says_more(heading: str, alias: str) -> bool:
+    """Tell whether a heading that is close to a known one has a number or a subject of its own."""
+    added = words_of(heading) - words_of(alias)
+    return any(map(str.isdigit, "".join(added))) or (
+        is_place_or_thing(heading) and not is_place_or_thing(alias)
+    )
 
-    None for a role to which two columns come about equally close: it may be the one or the other.
-    """
+
+def _goes_before(alias: str, own: str, role: Role, profile: Profile) -> bool:
+    """Tell whether a column would be read for a role, or be a rival, were it called so."""
+    listed = profile.headers.get(role, ())
+    rank, best = _rank(alias, listed), _rank(own, listed)
+    if role is not _ID or role in profile.orders or rank is None or best is None:
+        return own not in listed or listed.index(alias) < listed.index(own)
+    return rank <= best or (best == _BY_NAME and is_plain_order(alias))
+
+
+_Near = tuple[float, int, Role, str]
+"""How close a heading is, its column, and the role and the known heading that it is close to."""
+
+
+def _near(folded: Sequence[str], profile: Profile, *, taken: Collection[int]) -> Sequence[_Near]:
+    """Return the columns whose headings are close to a known one, the closest first."""
     owner = {alias: role for role, aliases in profile.headers.items() for alias in aliases}
     found = []
     for at, name in enumerate(folded):
@@ -344,13 +410,20 @@ def _guesses(
             and not (role is Role.ORDER_ID and is_awb_like(name))
         ):
             found.append((score, at, role, alias))
-    found.sort(key=lambda each: (-each[0], each[1]))
+    return sorted(found, key=lambda each: (-each[0], each[1]))
+
+
+def _guesses(near: Sequence[_Near]) -> list[tuple[int, Role, str]]:
+    """Close matches as (column, role, alias), the closest first.
+
+    None for a role to which two columns come about equally close: it may be the one or the other.
+    """
     return [
         (at, role, alias)
-        for score, at, role, alias in found
+        for score, at, role, alias in near
         if not any(
             other is role and place != at and abs(score - rival) < MARGIN
-            for rival, place, other, _ in found
+            for rival, place, other, _ in near
         )
     ]
 

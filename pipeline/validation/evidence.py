@@ -52,6 +52,7 @@ NAMES = frozenset({_FILE_NAME, _FOLDER_NAME})
 """How messages name a claim that such a name makes; it holds only where nothing else speaks."""
 
 _TITLE = "the title above its rows"
+_LINE = "the line above its rows"
 _NOTE = "the note below its rows"
 _COLUMN = "the column "
 _FREE_TEXT = (Role.REMARK, Role.LOCATION)
@@ -102,6 +103,7 @@ class Evidence:
         self._mapping = mapping
         self._profile = profile
         self._title = self._way_titled(title)
+        self._line = ""
         self._traits = traits
         self._first = True
         self._looks = dict(self._candidates())
@@ -189,15 +191,21 @@ class Evidence:
             passed = passed | {*listed}
         mapping = self._mapping
         times = {at for at, _ in events(mapping)}
-        used = {*mapping.columns.values(), *mapping.id_rivals}
-        used |= {other for each in mapping.twins.values() for other in each}
+        used = {*mapping.columns.values()}
+        used |= {
+            other
+            for some in (mapping.twins, mapping.rivals)
+            for each in some.values()
+            for other in each
+        }
         used |= {*mapping.helpers.values()} - times
         found = []
         for at, header in enumerate(mapping.headers):
             folded = data_header(header)
             if at in used or at in mapping.hidden or is_ours(header) or folded in passed:
                 continue
-            asks = AsksStatus.ANY if folded in listed else asks_status(header)
+            known = folded in listed or mapping.is_like(at, Role.STATUS)
+            asks = AsksStatus.ANY if known else asks_status(header)
             if asks is not None:
                 found.append((at, asks))
         return found
@@ -216,6 +224,8 @@ class Evidence:
             if at in passed or is_ours(header) or folded in self._profile.nothing:
                 continue
             look = look_of(header)
+            if look is None and self._mapping.is_like(at, Role.DIRECTION):
+                look = look_of(self._mapping.like[at][1])
             # A column with a role of its own is looked at only where its heading names a way.
             if at not in used or (look is not None and look.asks is not Asks.WORDS):
                 found.append((at, look))
@@ -226,17 +236,23 @@ class Evidence:
 
         A note may stand in a later block. One that says forward takes none back.
         """
-        titles, notes = [self._title], [""]
-        of_title, of_note = np.zeros((2, len(block)), dtype=np.int64)
-        for at, line in self._alone(block):
+        titles, notes, rests = [self._title], [""], ["", self._line]
+        of_title, of_note, of_rest = np.zeros((3, len(block)), dtype=np.int64)
+        of_rest[:] = 1
+        for at, line, is_rest in self._alone(block):
             title = self._way_titled(line)
+            if is_rest:
+                if title:
+                    of_rest[at:] = len(rests)
+                    rests.append(title)
+                continue
             of_above, of_below = sides_of(line) if title else (False, True)
             if of_above:
                 self._traits.note(int(block.rows[at]), line, first=self._first)
             if of_below:
-                of_title[at:] = len(titles)
+                of_title[at:], of_rest[at:] = len(titles), 0
                 titles.append(title)
-        self._title = titles[-1]
+        self._title, self._line = titles[-1], rests[of_rest[-1]]
         for row, line in sorted(self._traits.notes.items()):
             above = block.rows < row
             if fate_named(line) is Direction.FORWARD:
@@ -244,15 +260,21 @@ class Evidence:
             of_note[above] = len(notes)
             notes.append(line)
         found = {}
-        for source, lines, index in ((_TITLE, titles, of_title), (_NOTE, notes, of_note)):
+        for source, lines, index in (
+            (_TITLE, titles, of_title),
+            (_LINE, rests, of_rest),
+            (_NOTE, notes, of_note),
+        ):
             if any(lines):
                 found[source] = pa.array(lines, pa.string()).take(pa.array(index))
         return found
 
-    def _alone(self, block: Block) -> list[tuple[int, str]]:
+    def _alone(self, block: Block) -> list[tuple[int, str, bool]]:
         """Return the rows in which one cell stands alone, or few words: titles, and notes.
 
         In the column of the statuses only one that names a way: else it is a row without an id.
+        With each, whether it may be the rest of a row, by a status, an id or a date: it holds the
+        rows below it like a title, and is not the end of the title above.
         """
         columns = self._mapping.columns
         of_ids, of_statuses = columns[Role.ORDER_ID], columns[Role.STATUS]
@@ -267,8 +289,14 @@ class Evidence:
             else:
                 alone = bool(title) and not has_status and is_title(filled)
             if alone:
-                found.append((int(at), line))
+                found.append((int(at), line, any(map(self._is_data, filled))))
         return found
+
+    def _is_data(self, cell: str) -> bool:
+        if any(map(str.isdigit, cell)) and (" " not in cell or not self._way_titled(cell)):
+            return True
+        known = {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE}
+        return self._profile.statuses.rule(cell).verdict in known
 
     def _way_titled(self, title: str) -> str:
         known = fold_header(title) in self._profile.nothing

@@ -14,10 +14,18 @@ from pipeline.validation.columns import ColumnMap
 from pipeline.validation.evidence import NAMES, cell_said, direction_said
 from schemas.courier import Profile
 from schemas.display import quoted
-from schemas.evidence_words import DAMAGED, speaks_against
+from schemas.evidence_words import hides_status, speaks_against
 from schemas.folding import fold
 from schemas.parcels import AWB_SHAPE, DAY
-from schemas.statuses import Direction, Doubt, Ruling, StatusCase, StatusVerdict, agrees
+from schemas.statuses import (
+    Direction,
+    Doubt,
+    Ruling,
+    StatusCase,
+    StatusTable,
+    StatusVerdict,
+    agrees,
+)
 from schemas.vocabulary import CellKind, Role
 
 _PLAIN = frozenset({Direction.FORWARD, Direction.RETURN, Direction.RTO})
@@ -171,7 +179,7 @@ def _resolve(
             for pair in zip(others, elsewhere, strict=True)
             if pair[1]
             and fold(pair[1]) != fold(status)
-            and _differ(ruling, ruled_elsewhere(pair[1]), pair[1])
+            and _differ(ruling, ruled_elsewhere(pair[1]), pair[1], profile.statuses)
         ),
         None,
     )
@@ -196,7 +204,7 @@ def _resolve(
     )
 
 
-def _differ(ruling: Ruling, other: Ruling, words: str) -> bool:
+def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bool:
     """Tell whether two statuses of a row come to different milestones.
 
     One that is understood and one that may mean two things differ too. A status that is missing
@@ -206,7 +214,7 @@ def _differ(ruling: Ruling, other: Ruling, words: str) -> bool:
         return False
     if other.verdict is StatusVerdict.UNKNOWN:
         return ruling.verdict is StatusVerdict.MILESTONE and (
-            DAMAGED in words or speaks_against(words, ruling.milestone)
+            hides_status(words, table) or speaks_against(words, ruling.milestone)
         )
     if other.verdict is StatusVerdict.AMBIGUOUS:
         return ruling.verdict is StatusVerdict.MILESTONE

@@ -42,6 +42,15 @@ column("Is RTO", ("Ye\ufffds", "No"), "hs")
 column("Stage", ("Und\ufffdelivered", "Delivered"), "hs")
 column("Stage", ("Un\ufffdelivered", "Left with Jos\ufffd at door"), "hs")
 column("Product", ("Caf\ufffd", "Mug"), "ss")
+column("Curent Staus", ("Out For Delivery", "zz", "yy"), "hss")  # a misspelt status
+column("is_rvp,Is Revers", (",yes", ",no"), "hs")
+column("Stage", ("Undéelivered", "Und?elivered", "UndÃ©livered", "RTO Délivered"), "hhhh")
+column("Stage", ("In Tr?nsit", "Out For Délivery", "Café closed?", "Left at gate?"), "hhss")
+column("Shipment Type", ("R?O", "Forward", "RTÓ", "FWD"), "hshs")
+column("Is RTO", ("?", "", "No"), "hss")  # a tick that no encoding had
+column("Leg", ("Forward", "RTO", "?"), "shh")
+column("is_rvp", ("?", "no"), "hs")
+column("Stage", ("Refusé par Müller: undelivered", "Déjà vu"), "ss", status="RTO Delivered")
 for damaged in ("RT\ufffd", "R\ufffdverse", "\ufffdTO", "\ufffd", "Ret\ufffdrn to seller"):
     column("Shipment Type", (damaged, "FWD", "Forward"), "hss")
 column("Shipment Type", ("\ufffdTO", ""), "hs")
@@ -98,10 +107,10 @@ column("Row Labels", ("Delivered", "RTO"), "ss")  # of a pivot table beside the 
 
 
 def lines(name: str, text: str, ends: str) -> None:
-    """Add a file; A0, A1 … stand for rows that say Delivered, B0 … RTO Delivered."""
+    """Add a file; A0, A1 … stand for rows that say Delivered, B0 and C0 for others."""
     made = []
     for line in text.splitlines():
-        said = {"A": "Delivered", "B": "RTO Delivered"}.get(line[:1])
+        said = {"A": "Delivered", "B": "RTO Delivered", "C": "Return Delivered"}.get(line[:1])
         is_row = said is not None and line[1:].isdigit()
         made.append(f"{line},W{line},{said},{WHEN}" if is_row else line)
     FILES[name] = (made, ends)
@@ -142,6 +151,20 @@ for note, ends in (
 ):
     lines(f"between: {note}", f"{TITLES}\nA0\n{note},,,\nA1", ends)
 lines("a note on what ends", f"{TITLES}\nA0\nThese are RTO,,,\nA1\nForward,,,\nA2", "hhhhs")
+for word in ("RT\ufffd shipments", "R?O", "RTÓ", "Cancélled", "Und\ufffdelivered orders"):
+    lines(f"a damaged section: {word}", f"{TITLES}\nA0\n{word},,,\nA1", "shh")
+lines("a question", f"{TITLES}\nA0\nDid José ask for Café orders?,,,\nA1", "shs")
+for rest, ends in (
+    ("Undelivered,,,", "shshh"),  # of a row that is shifted: the section goes on
+    ("A9,,,", "shshh"),
+    ("RTO-9123,,,", "shshh"),
+    ("W77100,,,", "shshh"),
+    ("27-11-2026,,,", "shshh"),
+    ("Delivered,,,", "shshh"),
+    ("Delivered shipments,,,", "shshs"),
+):
+    lines(f"between: {rest}", f"{TITLES}\nA0\nFORWARD,,,\nA1\n{rest}\nC2", ends)
+lines("a rest below a way back", f"{TITLES}\nA0\nRTO,,,\nB1\nA9,,,\nA2\nFORWARD,,,\nA3", "shshhhs")
 lines("a note first", f"{TITLES}\nThese are RTO shipments,,,\nA0\nB1", "hhs")
 
 

@@ -48,6 +48,9 @@ RIVALS = (
     ("Order Code", "Order #"),
     ("Shipment ID", "Order"),
     ("Reference No", "Sale Order"),
+    ("Reference No", "Ordr ID"),  # misspelt
+    ("Shipment ID", "Oder Number"),
+    ("Order No", "Ordr ID"),
 )
 
 
@@ -77,6 +80,10 @@ NO_RIVALS = (
     ("Shipment ID", ("S1", "S2", "S3")),
     ("Reference No", ("R1", "R2", "R3")),
     ("Return Order ID", ("", "", "")),
+    ("Order Number 1", ("1", "2", "3")),
+    ("Sub Orders", ("1", "2", "1")),
+    ("Referece No", ("R1", "R2", "R3")),
+    ("RTO AWB,Trackin Number,AWB No", ("1001,1002,W1",) * 3),
 )
 
 
@@ -116,3 +123,16 @@ def test_a_hidden_order_id_is_not_passed_over_for_a_shipment_id(root: Root) -> N
     root.drop("day.xlsx", data.getvalue())
     assert root.once().code == 4
     assert root.of("day").summary["refused"]["code"] == "ID_COLUMN_AMBIGUOUS"
+
+
+def test_a_misspelt_awb_is_not_passed_over_for_the_one_of_the_way_back(root: Root) -> None:
+    rows = [("A1", "3600001", "", "RTO Initiated"), ("A2", "3600002", "4600002", "RTO Delivered")]
+    head = ("Order ID", "Trackig Number", "RTO AWB", "Status")
+    root.drop("day.csv", sheet(rows, header=head))
+    root.drop("same.csv", sheet([(each[0], each[1], each[1], each[3]) for each in rows], head))
+    assert root.once().code == 4
+    refused = root.of("day").summary["refused"]
+    assert refused["code"] == "ID_COLUMN_AMBIGUOUS"
+    assert all(f'"{heading}"' in refused["message"] for heading in head[1:3])
+    assert "could be the AWB" in refused["message"]
+    assert root.of("same").summary["refused"] is None
