@@ -177,6 +177,95 @@ def test_the_contracts_table_has_every_meaning() -> None:
     assert {row.means for row in TABLE} == MEANINGS.keys()
 
 
+#: Beside the published shape: ``data`` as it is here, ``meta`` empty. None is a success of all.
+NOT_ALL: tuple[dict[str, Any], ...] = (
+    {"message": "No orders updated"},
+    {"message": "0 of 4 orders updated"},
+    {"message": "3 of 4 orders updated"},
+    {"message": "Invalid token"},
+    {"message": "Internal server error"},
+    {"message": "Couldn't be processed now, try again later"},
+    {"errorMessage": "boom"},
+    {"exception": "NullPointer"},
+    {"note": "java.lang.NullPointerException"},
+    {"hasErrors": True},
+    {"isError": True},
+    {"isSuccess": False},
+    {"accepted": False},
+    {"success_count": 3, "failed_count": 1},
+    {"FailedCount": 1, "SuccessCount": 3},
+    {"success": 3, "failed": 1},
+    {"failureCount": 1},
+    {"errorCount": 1},
+    {"rejectedCount": 1},
+    {"processed": 3, "total": 4},
+    {"updated": 0},
+    {"modifiedCount": 0},
+    {"failedOrders": [IDS[1]]},
+    {"invalidOrders": [IDS[1]]},
+    {"rejected": [IDS[1]]},
+    {"skipped": [IDS[1]]},
+    {"notFound": [IDS[1]]},
+    {"unsuccessful": [IDS[1]]},
+    {"warnings": [{"orderId": IDS[1], "message": "status was kept"}]},
+    {"successful": [IDS[0]]},
+    {"updatedOrders": list(IDS[:3])},
+    {"orders": [{"orderId": IDS[1], "updated": False, "message": "order not found"}]},
+    {"results": [{"orderId": each, "statusCode": 200 + 204 * (each == IDS[1])} for each in IDS]},
+    {"results": [{"orderId": each, "status": 422} for each in IDS]},
+    {"items": [{"orderId": each, "status": "IGNORED"} for each in IDS]},
+    {"items": [{"orderId": each, "status": "NOT_FOUND"} for each in IDS]},
+    {"items": [{"orderId": each, "status": "PENDING"} for each in IDS]},
+    {**dict.fromkeys(IDS, "success"), IDS[1]: "failed"},
+    {IDS[1]: "order not found"},
+    {"results": {IDS[1]: {"success": False}}},
+    {"orders": [{"orderId": each, "orderStatus": "bag_picked"} for each in IDS]},
+    {"orders": [{"orderId": "OTHER-9", "success": True}]},
+    {"status": "QUEUED"},
+    {"status": "PENDING"},
+    {"status": "PROCESSING"},
+    {"jobId": "77"},
+    {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": "too deep to see"}}}}}}}},
+)
+
+ALL_TAKEN: tuple[dict[str, Any], ...] = (
+    {"requestId": "7f3", "timestamp": "2026-11-29T10:00:00Z", "durationMs": 404},
+    {"message": "Shipment status updated successfully"},
+    {"message": "4 of 4 orders updated, no errors"},
+    {"status": "SUCCESS", "code": 200},
+    {"statusCode": 200, "success": True, "hasMore": False, "errors": [], "failed": 0},
+    {"updated": 4, "total": "4"},
+    {"updatedOrders": list(IDS)},
+    {"orders": [{"orderId": each, "success": True} for each in IDS]},
+    {"results": [{"orderId": each, "statusCode": 200, "message": "OK"} for each in IDS]},
+    dict.fromkeys(IDS, "success"),
+    {"errorCount": 0, "failedOrders": [], "warnings": None},
+)
+
+
+@pytest.mark.parametrize("place", ["data", "meta"])
+@pytest.mark.parametrize("facts", NOT_ALL, ids=lambda facts: str(facts)[:50])
+def test_whatever_speaks_against_a_success_leaves_no_row_accepted(
+    facts: dict[str, Any], place: str
+) -> None:
+    """A field of ``data`` or ``meta`` that tells of a failure under whatever name."""
+    assert "a" not in _rows(_answer(200, {"data": {}, "meta": {}, place: facts}))
+    counted = {"data": _facts(4, 0), "meta": {}, "more": facts}
+    assert _rows(_answer(200, counted)) != "aaaa", "also beside counts that add up"
+
+
+@pytest.mark.parametrize("place", ["data", "meta"])
+@pytest.mark.parametrize("facts", ALL_TAKEN, ids=lambda facts: str(facts)[:50])
+def test_harmless_fields_leave_a_success_a_success(facts: dict[str, Any], place: str) -> None:
+    """Numbers of requests, times, counts that add up and words of success are no reason to ask."""
+    assert _rows(_answer(200, {"data": {}, "meta": {}, place: facts})) == "aaaa"
+
+
+def test_a_byte_order_mark_before_an_answer_is_no_fault() -> None:
+    """Some gateways put one before JSON."""
+    assert _rows(_answer(200, b'\xef\xbb\xbf{"data": {}, "meta": {}}')) == "aaaa"
+
+
 def test_a_204_is_in_doubt() -> None:
     assert _answer(204).meaning is Meaning.DOUBT
 

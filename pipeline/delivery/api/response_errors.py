@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from pipeline.core.ports import Reply
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 _ID_KEYS = ("orderId", "order_id", "orderid", "shipmentId", "shipment_id", "id")
 _INDEX_KEYS = ("index", "idx", "position")
 _CODE_KEYS = ("code", "errorCode", "error_code")
@@ -61,7 +63,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
 def is_json(reply: Reply) -> bool:
     """Return whether the body is JSON of any kind."""
     try:
-        orjson.loads(reply.body)
+        orjson.loads(reply.body.removeprefix(BYTE_ORDER_MARK))
     except orjson.JSONDecodeError:
         return False
     return True
@@ -70,7 +72,7 @@ def is_json(reply: Reply) -> bool:
 def json_object(reply: Reply) -> dict[str, Any] | None:
     """Return the body, if it is a JSON object."""
     try:
-        body = orjson.loads(reply.body)
+        body = orjson.loads(reply.body.removeprefix(BYTE_ORDER_MARK))
     except orjson.JSONDecodeError:
         return None
     return body if isinstance(body, dict) else None

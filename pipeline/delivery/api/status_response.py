@@ -16,7 +16,9 @@ from typing import Any
 from msgspec import Struct, field
 
 from pipeline.core.ports import Reply
+from pipeline.delivery.api.all_taken import speaks_against
 from pipeline.delivery.api.response_errors import (
+    BYTE_ORDER_MARK,
     Refusal,
     errors_of,
     is_json,
@@ -148,6 +150,7 @@ def _taken(reply: Reply, order_ids: Sequence[str]) -> Answer:
             meaning=Meaning.DONE, failed={pos: named.get(pos, word) for pos in range(size)}
         )
     bad = unnamed is not None or says_bad(body, named=bool(named))
+    bad = bad or (not named and speaks_against(body, order_ids))
     if not bad and counts.add_up(size, len(named)):
         counted = counts.failed is not None if named else is_published(body)
         if counted or counts.tell_taken:
@@ -175,7 +178,7 @@ def _in_doubt(kind: str, reply: Reply, body: Mapping[str, Any] | None) -> Answer
 
 
 def _kind_of_no_object(reply: Reply) -> str:
-    text = reply.body.removeprefix(b"\xef\xbb\xbf").lstrip()
+    text = reply.body.removeprefix(BYTE_ORDER_MARK).lstrip()
     if not text:
         return EMPTY
     if text.startswith(b"<"):
