@@ -9,6 +9,7 @@ from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from tests.acceptance.harness import Root, rooted
 from tests.acceptance.namespaces import Namespace, namespace
+from tests.acceptance.stories import Ends, played
 
 
 @pytest.fixture
@@ -25,6 +26,18 @@ def root(tmp_path: Path, api: SandboxHandle) -> Iterator[Root]:
     place.mkdir()
     with rooted(place, api.url, api.token) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def ends(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ends:
+    """The ends of all stories of the module that are to be told."""
+    functions = [each.function for each in request.session.items if each.module is request.module]
+    stories = [each.story for each in functions if hasattr(each, "story")]
+    with (
+        running(SandboxConfig()) as api,
+        rooted(tmp_path_factory.mktemp("stories"), api.url, api.token) as root,
+    ):
+        return played(root, api, stories)
 
 
 @pytest.fixture

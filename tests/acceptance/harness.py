@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, Self
 
 from tests.forked import ENVIRONMENT, Forked, forked, may_be_forked
 
@@ -119,6 +119,11 @@ class Delivered:
     place: Path
     summary: Mapping[str, Any]
 
+    @classmethod
+    def read(cls, summary: Path) -> Self:
+        """Return the drop of this summary."""
+        return cls(summary.parent, json.loads(summary.read_bytes()))
+
     @property
     def id(self) -> str:
         return str(self.summary["drop_id"])
@@ -218,7 +223,7 @@ class Root:
         """All drops with a summary, in the order they were claimed."""
         summaries = (path for path in below(self.outbox) if path.name.endswith(".summary.json"))
         found = sorted(summaries, key=lambda path: path.name.split("__")[-1])
-        return [Delivered(path.parent, json.loads(path.read_bytes())) for path in found]
+        return [Delivered.read(path) for path in found]
 
     def of(self, stem: str) -> Delivered:
         """The only drop of files with this stem."""

@@ -2,12 +2,12 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pipeline.sandbox.server import SandboxHandle
 from tests.acceptance.harness import Root, rooted, sheet
+from tests.acceptance.stories import Part, together
 
 SENT = ("accepted", "")
 PARCELS = ("rejected", "PARCELS_OPEN:awb")
@@ -15,18 +15,6 @@ TAKEN_BACK = ("rejected", "STATUS_CONFLICT:event_time")
 NOTHING = ("ignored", "NO_MILESTONE:status")
 WITH_AWB = ("Order ID", "AWB No", "Status")
 WITH_TIME = (*WITH_AWB, "Event Time")
-
-
-def ends(root: Root, name: str) -> list[tuple[str, str]]:
-    """The outcome and codes of each row of a drop."""
-    return [(line["outcome"], line["codes"]) for line in root.of(name).lines()]
-
-
-def profile(root: Root, text: str) -> None:
-    """A courier of this root called acme."""
-    path = root.path / "couriers" / "acme.toml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f'name = "acme"\n{text}', encoding="utf-8")
 
 
 STATUSES = '[statuses]\ndelivery_done = ["Delivered"]\nno_milestone = ["In Transit"]\n'
@@ -41,26 +29,30 @@ ON_ITS_WAY = (
 )
 
 
-def test_a_split_order_is_not_delivered_while_another_parcel_is_on_its_way(root: Root) -> None:
+@together
+def test_a_split_order_is_not_delivered_while_another_parcel_is_on_its_way(
+    part: Part,
+) -> Iterator[None]:
     for at, (other, _) in enumerate(ON_ITS_WAY):
         rows = [(f"A{at}", f"X{at}-1", "Delivered"), (f"A{at}", f"X{at}-2", other)]
-        root.drop(f"day{at}.csv", sheet(rows, WITH_AWB))
-    assert root.once().code == 3
+        part.drop_rows(f"day{at}", rows, WITH_AWB)
+    yield
     for at, (other, held) in enumerate(ON_ITS_WAY):
-        assert ends(root, f"day{at}") == [PARCELS, held], other
-        assert f"X{at}-2" in root.of(f"day{at}").lines()[0]["message"]
+        assert part.ends(f"day{at}") == [PARCELS, held], other
+        assert f"X{at}-2" in part.of(f"day{at}").lines()[0]["message"]
 
 
-def test_the_parcels_of_an_order_may_lie_in_any_number_of_rows(root: Root) -> None:
+@together
+def test_the_parcels_of_an_order_may_lie_in_any_number_of_rows(part: Part) -> Iterator[None]:
     rows = [
         ("A1", "X1", "Picked Up"),
         ("A1", "X1", "Delivered"),
         ("A1", "X2", "In Transit"),
         ("A1", "X3", "Delivered"),
     ]
-    root.drop("day.csv", sheet(rows, WITH_AWB))
-    assert root.once().code == 3
-    assert ends(root, "day") == [SENT, PARCELS, NOTHING, PARCELS]
+    part.drop_rows("day", rows, WITH_AWB)
+    yield
+    assert part.ends("day") == [SENT, PARCELS, NOTHING, PARCELS]
 
 
 ALL_SAY_SO = (
@@ -75,34 +67,37 @@ ALL_SAY_SO = (
 )
 
 
-def test_what_all_parcels_of_an_order_say_is_sent(root: Root) -> None:
+@together
+def test_what_all_parcels_of_an_order_say_is_sent(part: Part) -> Iterator[None]:
     for at, rows in enumerate(ALL_SAY_SO):
         own = [
             (f"{order}N{at}", awb.replace("X", f"X{at}").replace("x", f"x{at}"), said)
             for order, awb, said in rows
         ]
-        root.drop(f"day{at}.csv", sheet(own, WITH_AWB))
-    root.once()
+        part.drop_rows(f"day{at}", own, WITH_AWB)
+    yield
     for at, rows in enumerate(ALL_SAY_SO):
-        assert "accepted" in root.of(f"day{at}").counts, rows
-        assert "rejected" not in root.of(f"day{at}").counts, rows
+        assert "accepted" in part.of(f"day{at}").counts, rows
+        assert "rejected" not in part.of(f"day{at}").counts, rows
 
 
-def test_a_cancelled_parcel_holds_nobody(root: Root) -> None:
+@together
+def test_a_cancelled_parcel_holds_nobody(part: Part) -> Iterator[None]:
     rows = [("A1", "X1", "Delivered"), ("A1", "X2", "Cancelled")]
-    root.drop("day.csv", sheet(rows, WITH_AWB))
-    root.once()
-    assert ends(root, "day")[0] == SENT
+    part.drop_rows("day", rows, WITH_AWB)
+    yield
+    assert part.ends("day")[0] == SENT
 
 
-def test_a_return_with_its_own_awb_is_another_journey(root: Root) -> None:
+@together
+def test_a_return_with_its_own_awb_is_another_journey(part: Part) -> Iterator[None]:
     rows = [
         ("A1", "X1", "Delivered", "Forward"),
         ("A1", "X2", "Out For Pickup", "Reverse"),
     ]
-    root.drop("day.csv", sheet(rows, (*WITH_AWB, "Is Reverse")))
-    assert root.once().code == 0
-    assert ends(root, "day") == [SENT, NOTHING]
+    part.drop_rows("day", rows, (*WITH_AWB, "Is Reverse"))
+    yield
+    assert part.ends("day") == [SENT, NOTHING]
 
 
 ITEMS = (
@@ -111,7 +106,8 @@ ITEMS = (
 )
 
 
-def test_without_awbs_the_items_of_an_order_are_its_parcels(root: Root) -> None:
+@together
+def test_without_awbs_the_items_of_an_order_are_its_parcels(part: Part) -> Iterator[None]:
     for at, heading in enumerate(ITEMS):
         rows = [
             (f"A{at}", f"{at}1", "Delivered"),
@@ -119,22 +115,29 @@ def test_without_awbs_the_items_of_an_order_are_its_parcels(root: Root) -> None:
             (f"B{at}", f"{at}3", "Delivered"),
             (f"B{at}", f"{at}4", "Delivered"),
         ]
-        root.drop(f"day{at}.csv", sheet(rows, ("Order ID", heading, "Status")))
-    assert root.once().code == 3
+        part.drop_rows(f"day{at}", rows, ("Order ID", heading, "Status"))
+    yield
     for at, heading in enumerate(ITEMS):
-        found = ends(root, f"day{at}")
+        found = part.ends(f"day{at}")
         assert found[0][0] == "rejected", heading
         assert found[0][1].startswith("PARCELS_OPEN"), heading
         assert found[1:3] == [NOTHING, SENT], heading
         assert found[3] == ("duplicate", "REPEATED_IN_FILE:order_id"), heading
 
 
-def test_a_profile_can_say_that_any_parcel_speaks_for_the_order(root: Root) -> None:
-    profile(root, f'parcels = "any"\n{STATUSES}')
+@together
+def test_a_profile_can_say_that_any_parcel_speaks_for_the_order(part: Part) -> Iterator[None]:
+    acme = part.courier("acme", f'parcels = "any"\n{STATUSES}')
     rows = [("A1", "X1", "Delivered"), ("A1", "X2", "In Transit")]
-    root.drop("day.csv", sheet(rows, WITH_AWB), folder="acme")
-    assert root.once().code == 0
-    profile(root, f'parcels = "some"\n{STATUSES}')
+    part.drop_rows("day", rows, WITH_AWB, folder=acme)
+    yield
+    assert part.ends("day") == [SENT, NOTHING]
+
+
+def test_a_profile_can_say_nothing_else_of_parcels(root: Root) -> None:
+    place = root.path / "couriers"
+    place.mkdir()
+    (place / "acme.toml").write_text(f'name = "acme"\nparcels = "some"\n{STATUSES}', "utf-8")
     assert "parcels" in root.run("profiles").err
 
 
@@ -157,21 +160,23 @@ SCANS = [
 ]
 
 
-def test_a_delivery_that_a_later_scan_takes_back_is_not_sent(root: Root) -> None:
-    root.drop("day.csv", sheet(SCANS, WITH_TIME))
-    assert root.once().code == 3
-    assert ends(root, "day") == [TAKEN_BACK, NOTHING, NOTHING, TAKEN_BACK, NOTHING]
-    assert 'row 3 says "Undelivered"' in root.of("day").lines()[0]["message"]
+@together
+def test_a_delivery_that_a_later_scan_takes_back_is_not_sent(part: Part) -> Iterator[None]:
+    part.drop_rows("day", SCANS, WITH_TIME)
+    yield
+    assert part.ends("day") == [TAKEN_BACK, NOTHING, NOTHING, TAKEN_BACK, NOTHING]
+    assert 'row 3 says "Undelivered"' in part.of("day").lines()[0]["message"]
 
 
-def test_every_final_status_can_be_taken_back(root: Root) -> None:
+@together
+def test_every_final_status_can_be_taken_back(part: Part) -> Iterator[None]:
     finals = ("RTO Delivered", "Return Delivered")
     for at, final in enumerate(finals):
         scans = ((final, "26-11-2026"), ("Out For Delivery", "27-11-2026"))
         rows = [(f"A{at}", f"X{at}", *scan) for scan in scans]
-        root.drop(f"day{at}.csv", sheet(rows, WITH_TIME))
-    assert root.once().code == 3
-    assert [ends(root, f"day{at}") for at in range(2)] == [[TAKEN_BACK, NOTHING]] * 2
+        part.drop_rows(f"day{at}", rows, WITH_TIME)
+    yield
+    assert [part.ends(f"day{at}") for at in range(2)] == [[TAKEN_BACK, NOTHING]] * 2
 
 
 TAKE_NOTHING_BACK = (
@@ -191,17 +196,17 @@ TAKE_NOTHING_BACK = (
 )
 
 
-def test_scans_that_take_no_delivery_back_hold_nothing(root: Root) -> None:
+@together
+def test_scans_that_take_no_delivery_back_hold_nothing(part: Part) -> Iterator[None]:
     for at, rows in enumerate(TAKE_NOTHING_BACK):
-        table = sheet([(f"A{at}", f"X{at}", *row) for row in rows], WITH_TIME)
-        root.drop(f"day{at}.csv", table)
-    root.once()
+        part.drop_rows(f"day{at}", [(f"A{at}", f"X{at}", *row) for row in rows], WITH_TIME)
+    yield
     for at, rows in enumerate(TAKE_NOTHING_BACK):
-        assert "STATUS_CONFLICT" not in root.of(f"day{at}").codes, rows
-        assert "accepted" in root.of(f"day{at}").counts, rows
+        assert "STATUS_CONFLICT" not in part.of(f"day{at}").codes, rows
+        assert "accepted" in part.of(f"day{at}").counts, rows
 
 
-def came_back(root: Root, name: str, **changed: str) -> str:
+def came_back(root: Root | Part, name: str, **changed: str) -> str:
     """The rejects of a drop as they are, but for some cells."""
     lines = root.of(name).lines("rejects.csv")
     text = io.StringIO()
@@ -211,44 +216,48 @@ def came_back(root: Root, name: str, **changed: str) -> str:
     return text.getvalue()
 
 
+@together
 def test_what_was_held_is_still_held_when_its_reject_comes_back_as_it_was(
-    root: Root, api: SandboxHandle, tmp_path: Path
-) -> None:
+    part: Part,
+) -> Iterator[None]:
     open_parcel = [("A1", "X1", "Delivered", ""), ("A1", "X2", "In Transit", "")]
     taken_back = [
         ("B1", "Y1", "Delivered", "26-11-2026 10:15"),
         ("B1", "Y1", "Undelivered", "26-11-2026 14:00"),
     ]
-    root.drop("open.csv", sheet(open_parcel, WITH_TIME))
-    root.drop("back.csv", sheet(taken_back, WITH_TIME))
-    root.once()
+    part.drop_rows("open", open_parcel, WITH_TIME)
+    part.drop_rows("back", taken_back, WITH_TIME)
+    yield
     for name in ("open", "back"):
-        root.drop(f"{name} again.csv", came_back(root, name))
-    root.once()
-    assert ends(root, "open again") == [PARCELS]
-    told = root.of("open again").lines()[0]["message"]
+        part.drop(f"{name} again.csv", came_back(part, name))
+    yield
+    assert part.ends("open again") == [PARCELS]
+    told = part.of("open again").lines()[0]["message"]
     assert told.startswith("Row 2: it came back as it was held. "), told
-    assert ends(root, "back again") == [TAKEN_BACK]
-    with rooted(tmp_path / "elsewhere", api.url, api.token) as other:
-        for name in ("open", "back"):
-            other.drop(f"{name}.csv", came_back(root, name))
-        other.once()
-        # Its code says so where nobody knows the other rows.
-        assert (ends(other, "open"), ends(other, "back")) == ([PARCELS], [TAKEN_BACK])
+    assert part.ends("back again") == [TAKEN_BACK]
     for name in ("open", "back"):
-        root.drop(f"{name} meant.csv", came_back(root, name, _reject_codes=""))
-    assert root.once().code == 0
-    assert ends(root, "open meant") == ends(root, "back meant") == [SENT]
+        part.drop(f"{name} meant.csv", came_back(part, name, _reject_codes=""))
+    yield
+    assert part.ends("open meant") == part.ends("back meant") == [SENT]
 
 
-def told(api: SandboxHandle, order_id: str) -> Mapping[str, Any]:
-    """The ``meta`` that was sent for an order."""
-    return api.orders(order_id)[order_id]["history"][-1]["meta"] or {}
-
-
-def test_the_reason_of_a_failed_attempt_never_goes_with_a_delivery(
-    root: Root, api: SandboxHandle
+def test_what_was_held_is_still_held_where_nobody_knows_the_other_rows(
+    root: Root, api: SandboxHandle, tmp_path: Path
 ) -> None:
+    """Its code says so."""
+    rows = [("A1", "X1", "Delivered", ""), ("A1", "X2", "In Transit", "")]
+    scans = [("A2", "Y1", *each) for each in (("Delivered", "25-11-2026"), ("OFD", "26-11-2026"))]
+    root.drop("day.csv", sheet([*rows, *scans], WITH_TIME))
+    root.once()
+    with rooted(tmp_path / "elsewhere", api.url, api.token) as other:
+        other.drop("day.csv", came_back(root, "day"))
+        other.once()
+        found = [(line["outcome"], line["codes"]) for line in other.of("day").lines()]
+    assert found == [PARCELS, TAKEN_BACK]
+
+
+@together
+def test_the_reason_of_a_failed_attempt_never_goes_with_a_delivery(part: Part) -> Iterator[None]:
     header = ("Order ID", "Status", "Latest NDR Reason")
     rows = [
         ("A1", "Delivered", "Customer not contactable"),
@@ -256,34 +265,36 @@ def test_the_reason_of_a_failed_attempt_never_goes_with_a_delivery(
         ("A3", "Delivered", ""),
         ("A4", "RTO Delivered", "Customer refused"),
     ]
-    root.drop("day.csv", sheet(rows, header))
-    assert root.once().code == 0
+    part.drop_rows("day", rows, header)
+    yield
     dropped = ("accepted", "REASON_DROPPED:reason_code")
-    assert ends(root, "day")[:3] == [dropped, dropped, SENT]
-    assert [told(api, f"A{at}") for at in (1, 2, 3)] == [{}, {}, {}]
-    assert "Customer refused" in told(api, "A4")["remark"]
+    assert part.ends("day")[:3] == [dropped, dropped, SENT]
+    assert [part.told(f"A{at}") for at in (1, 2, 3)] == [{}, {}, {}]
+    assert "Customer refused" in part.told("A4")["remark"]
 
 
-def test_a_reason_in_a_plain_column_is_judged_by_its_words(root: Root, api: SandboxHandle) -> None:
+@together
+def test_a_reason_in_a_plain_column_is_judged_by_its_words(part: Part) -> Iterator[None]:
     rows = [("A1", "Delivered", "12"), ("A2", "Delivered", "Customer refused")]
-    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "Reason Code")))
-    assert root.once().code == 0
-    assert told(api, "A1") == {"reasonCode": 12}
-    assert told(api, "A2") == {}
+    part.drop_rows("day", rows, ("Order ID", "Status", "Reason Code"))
+    yield
+    assert part.told("A1") == {"reasonCode": 12}
+    assert part.told("A2") == {}
 
 
-def test_an_updated_delivery_date_goes_before_the_old_one(root: Root, api: SandboxHandle) -> None:
+@together
+def test_an_updated_delivery_date_goes_before_the_old_one(part: Part) -> Iterator[None]:
     names = ("Updated New EDD", "Revised EDD", "Latest Expected Date")
     for at, newer in enumerate(names):
         rows = [
             (f"A{at}", "Picked Up", "25-11-2026", "02-12-2026"),
             (f"B{at}", "Picked Up", "30-11-2026", ""),
         ]
-        root.drop(f"day{at}.csv", sheet(rows, ("Order ID", "Status", "EDD", newer)))
-    assert root.once().code == 0
+        part.drop_rows(f"day{at}", rows, ("Order ID", "Status", "EDD", newer))
+    yield
     for at, newer in enumerate(names):
-        assert told(api, f"A{at}") == {"estimated_delivery_date": "2026-12-02"}, newer
-        assert told(api, f"B{at}") == {"estimated_delivery_date": "2026-11-30"}, newer
+        assert part.told(f"A{at}") == {"estimated_delivery_date": "2026-12-02"}, newer
+        assert part.told(f"B{at}") == {"estimated_delivery_date": "2026-11-30"}, newer
 
 
 ZONES = (
@@ -294,45 +305,50 @@ ZONES = (
 )
 
 
-def test_a_zone_in_a_heading_is_the_zone_of_its_cells(root: Root, api: SandboxHandle) -> None:
+@together
+def test_a_zone_in_a_heading_is_the_zone_of_its_cells(part: Part) -> Iterator[None]:
     for at, headings in enumerate(ZONES):
         rows = [
             (f"A{at}", "Picked Up", "2026-11-27 20:00:00", "2026-12-01 20:00:00"),
             (f"B{at}", "Picked Up", "2026-11-27T20:00:00Z", "2026-12-01T20:00:00Z"),
             (f"C{at}", "Picked Up", "2026-11-27T20:00:00+05:30", "2026-12-01"),
         ]
-        root.drop(f"day{at}.csv", sheet(rows, ("Order ID", "Status", *headings)))
-    assert root.once().code == 0
+        part.drop_rows(f"day{at}", rows, ("Order ID", "Status", *headings))
+    yield
     for at, headings in enumerate(ZONES):
-        days = [told(api, f"{row}{at}")["promised_delivery_date"] for row in "ABC"]
+        days = [part.told(f"{row}{at}")["promised_delivery_date"] for row in "ABC"]
         assert days == ["2026-12-02", "2026-12-02", "2026-12-01"], headings
 
 
 LEFT_OUT = "DATE_DROPPED:estimated_delivery_date"
 
 
+@together
 def test_a_column_proven_month_first_sends_no_date_that_could_be_either(
-    root: Root, api: SandboxHandle
-) -> None:
+    part: Part,
+) -> Iterator[None]:
     dates = ("11/30/2026", "12/01/2026", "12/12/2026", "2026-12-02", "")
     rows = [(f"A{at}", "Picked Up", each) for at, each in enumerate(dates)]
-    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "EDD")))
-    assert root.once().code == 0
-    assert ends(root, "day") == [("accepted", LEFT_OUT)] * 2 + [SENT] * 3
-    assert told(api, "A1") == {}
-    assert told(api, "A2") == {"estimated_delivery_date": "2026-12-12"}
+    part.drop_rows("day", rows, ("Order ID", "Status", "EDD"))
+    yield
+    assert part.ends("day") == [("accepted", LEFT_OUT)] * 2 + [SENT] * 3
+    assert part.told("A1") == {}
+    assert part.told("A2") == {"estimated_delivery_date": "2026-12-12"}
 
 
-def test_event_times_that_could_be_either_are_rejected_in_such_a_column(root: Root) -> None:
+@together
+def test_event_times_that_could_be_either_are_rejected_in_such_a_column(
+    part: Part,
+) -> Iterator[None]:
     rows = [
         ("A0", "Picked Up", "11/10/2026 10:15"),
         ("A1", "Picked Up", "11/26/2026 10:15"),
         ("A2", "Picked Up", "2026-11-26 10:15"),
     ]
-    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "Event Time")))
-    assert root.once().code == 3
+    part.drop_rows("day", rows, ("Order ID", "Status", "Event Time"))
+    yield
     bad = ("rejected", "DATE_INVALID:event_time")
-    assert ends(root, "day") == [bad, bad, SENT]
+    assert part.ends("day") == [bad, bad, SENT]
 
 
 def test_a_proof_far_down_a_large_file_counts_for_its_first_rows(root: Root) -> None:
@@ -356,14 +372,15 @@ ORDERS_OF_DAYS = (
 )
 
 
-def test_a_profile_can_leave_the_order_to_the_file(root: Root, api: SandboxHandle) -> None:
-    profile(root, f'{STATUSES}[dates]\nday_first = "auto"\n')
+@together
+def test_a_profile_can_leave_the_order_to_the_file(part: Part) -> Iterator[None]:
+    acme = part.courier("acme", f'{STATUSES}[dates]\nday_first = "auto"\n')
     for number, (dates, _) in enumerate(ORDERS_OF_DAYS):
         rows = [(f"A{number}B{at}", "Delivered", each) for at, each in enumerate(dates)]
-        root.drop(f"day{number}.csv", sheet(rows, ("Order ID", "Status", "EDD")), folder="acme")
-    assert root.once().code == 0
+        part.drop_rows(f"day{number}", rows, ("Order ID", "Status", "EDD"), acme)
+    yield
     for number, (dates, sent) in enumerate(ORDERS_OF_DAYS):
-        metas = [told(api, f"A{number}B{at}") for at in range(len(dates))]
+        metas = [part.told(f"A{number}B{at}") for at in range(len(dates))]
         assert [meta.get("estimated_delivery_date", "") for meta in metas] == sent, dates
 
 
@@ -379,20 +396,22 @@ TIMES = (
 )
 
 
-def test_a_time_under_any_name_guards_a_delivery(root: Root) -> None:
+@together
+def test_a_time_under_any_name_guards_a_delivery(part: Part) -> Iterator[None]:
     days = ("2023-03-05", "2017-01-02 10:00", "2027-01-02", "2026-11-27", "")
     for number, heading in enumerate(TIMES):
         rows = [(f"A{number}B{at}", "Delivered", each) for at, each in enumerate(days)]
-        root.drop(f"day{number}.csv", sheet(rows, ("Order ID", "Status", heading)))
-    assert root.once().code == 3
+        part.drop_rows(f"day{number}", rows, ("Order ID", "Status", heading))
+    yield
     held = [OLD, OLD, ("rejected", "TIME_FUTURE:event_time")]
-    found = {heading: ends(root, f"day{number}") for number, heading in enumerate(TIMES)}
+    found = {heading: part.ends(f"day{number}") for number, heading in enumerate(TIMES)}
     assert found == {heading: [*held, SENT, SENT] for heading in TIMES}
     for number in range(len(TIMES)):
-        assert "NO_EVENT_TIME" not in root.of(f"day{number}").codes
+        assert "NO_EVENT_TIME" not in part.of(f"day{number}").codes
 
 
-def test_dates_of_other_things_hold_no_delivery(root: Root) -> None:
+@together
+def test_dates_of_other_things_hold_no_delivery(part: Part) -> Iterator[None]:
     others = {
         "Order Date": "2025-01-01",
         "Expected Delivery": "2027-01-01",
@@ -406,39 +425,45 @@ def test_dates_of_other_things_hold_no_delivery(root: Root) -> None:
     }
     for at, (heading, cell) in enumerate(others.items()):
         rows = [(f"A{at}", "Delivered", cell)]
-        root.drop(f"day{at}.csv", sheet(rows, ("Order ID", "Status", heading)))
-    assert root.once().code == 0
-    found = {heading: ends(root, f"day{at}") for at, heading in enumerate(others)}
+        part.drop_rows(f"day{at}", rows, ("Order ID", "Status", heading))
+    yield
+    found = {heading: part.ends(f"day{at}") for at, heading in enumerate(others)}
     assert found == {heading: [SENT] for heading in others}
 
 
-def test_a_guard_holds_what_is_old_whichever_way_day_and_month_are_written(root: Root) -> None:
+@together
+def test_a_guard_holds_what_is_old_whichever_way_day_and_month_are_written(
+    part: Part,
+) -> Iterator[None]:
     rows = [("A1", "Delivered", "1/18/2018 12:27"), ("A2", "Delivered", "11/27/2026 10:15")]
-    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "shipping date (DateOrders)")))
-    assert root.once().code == 3
-    assert ends(root, "day") == [OLD, SENT]
+    part.drop_rows("day", rows, ("Order ID", "Status", "shipping date (DateOrders)"))
+    yield
+    assert part.ends("day") == [OLD, SENT]
 
 
-def test_times_under_any_name_tell_which_scan_was_the_last(root: Root) -> None:
-    root.drop("day.csv", sheet(SCANS, (*WITH_AWB, "timestamp")))
-    assert root.once().code == 3
-    assert ends(root, "day") == [TAKEN_BACK, NOTHING, NOTHING, TAKEN_BACK, NOTHING]
+@together
+def test_times_under_any_name_tell_which_scan_was_the_last(part: Part) -> Iterator[None]:
+    part.drop_rows("day", SCANS, (*WITH_AWB, "timestamp"))
+    yield
+    assert part.ends("day") == [TAKEN_BACK, NOTHING, NOTHING, TAKEN_BACK, NOTHING]
 
 
-def test_a_delivery_date_says_nothing_of_a_pickup(root: Root) -> None:
+@together
+def test_a_delivery_date_says_nothing_of_a_pickup(part: Part) -> Iterator[None]:
     rows = [("A1", "Picked Up", "2027-01-01"), ("A2", "In Transit", "2027-01-01")]
-    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "Delivery Date")))
-    assert root.once().code == 0
-    assert ends(root, "day") == [SENT, NOTHING]
+    part.drop_rows("day", rows, ("Order ID", "Status", "Delivery Date"))
+    yield
+    assert part.ends("day") == [SENT, NOTHING]
 
 
-def test_a_file_without_any_event_time_is_warned_of(root: Root) -> None:
-    root.drop("day.csv", sheet([("A1", "Delivered")]))
-    assert root.once().code == 0
-    assert "NO_EVENT_TIME" in root.of("day").codes
-    root.drop("none.csv", sheet([("A1", "In Transit")]))
-    assert root.once().code == 0
-    assert "NO_EVENT_TIME" not in root.of("none").codes
+@together
+def test_a_file_without_any_event_time_is_warned_of(part: Part) -> Iterator[None]:
+    part.drop_rows("day", [("A1", "Delivered")])
+    yield
+    assert "NO_EVENT_TIME" in part.of("day").codes
+    part.drop_rows("none", [("A1", "In Transit")])
+    yield
+    assert "NO_EVENT_TIME" not in part.of("none").codes
 
 
 def test_check_tells_which_time_was_used(root: Root) -> None:
@@ -467,33 +492,38 @@ WORDS_OF_DIRECTIONS = (
 )
 
 
-def test_a_word_that_nobody_knows_in_a_direction_holds_its_row(root: Root) -> None:
+@together
+def test_a_word_that_nobody_knows_in_a_direction_holds_its_row(part: Part) -> Iterator[None]:
     for number, (heading, cells, _) in enumerate(WORDS_OF_DIRECTIONS):
         rows = [(f"A{number}B{at}", "Delivered", f'"{cell}"') for at, cell in enumerate(cells)]
-        root.drop(f"day{number}.csv", sheet(rows, ("Order ID", "Status", heading)))
-    assert root.once().code == 3
+        part.drop_rows(f"day{number}", rows, ("Order ID", "Status", heading))
+    yield
     for number, (heading, cells, wanted) in enumerate(WORDS_OF_DIRECTIONS):
-        assert ends(root, f"day{number}") == wanted, (heading, cells)
+        assert part.ends(f"day{number}") == wanted, (heading, cells)
 
 
-def test_a_way_back_in_one_letter_agrees_with_every_end_on_it(root: Root) -> None:
+@together
+def test_a_way_back_in_one_letter_agrees_with_every_end_on_it(part: Part) -> Iterator[None]:
     rows = [
         ("A1", "Delivered", "F"),
         ("A2", "RTO Delivered", "R"),
         ("A3", "Return Delivered", "R"),
         ("A4", "In Transit", "Dn"),
     ]
-    root.drop("day.csv", sheet(rows, ("Order ID", "Status", "Direction")))
-    assert root.once().code == 0
-    assert ends(root, "day") == [SENT, SENT, SENT, NOTHING]
+    part.drop_rows("day", rows, ("Order ID", "Status", "Direction"))
+    yield
+    assert part.ends("day") == [SENT, SENT, SENT, NOTHING]
 
 
-def test_a_confirmed_row_goes_though_another_parcel_comes_back_with_it(root: Root) -> None:
-    root.drop("day.csv", sheet([("A1", "X1", "Delivered"), ("A1", "X2", "Nonesuch")], WITH_AWB))
-    root.once()
-    as_it_was = came_back(root, "day").replace("Nonesuch", "In Transit")
+@together
+def test_a_confirmed_row_goes_though_another_parcel_comes_back_with_it(
+    part: Part,
+) -> Iterator[None]:
+    part.drop_rows("day", [("A1", "X1", "Delivered"), ("A1", "X2", "Nonesuch")], WITH_AWB)
+    yield
+    as_it_was = came_back(part, "day").replace("Nonesuch", "In Transit")
     for name, word, end in (("again", "", PARCELS), ("meant", "CONFIRMED", SENT)):
         text = as_it_was.replace("PARCELS_OPEN:awb", word)
-        root.drop(f"{name}.csv", text)
-        root.once()
-        assert ends(root, name) == [end, NOTHING]
+        part.drop(f"{name}.csv", text)
+        yield
+        assert part.ends(name) == [end, NOTHING]

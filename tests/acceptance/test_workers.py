@@ -60,68 +60,62 @@ def test_workers_that_race_for_files_claim_each_once_and_keep_the_order_of_every
 ) -> None:
     # Each order is in three files; the files of one step come before those of the next.
     for step, status in enumerate(STEPS):
-        for part in range(4):
+        for part in range(2):
             crew.root.drop(f"{step}-{part}.csv", orders(30, prefix=f"P{part}-", status=status))
-    crew.start(3)
-    crew.closed(12)
-    assert len(list(crew.root.outbox.rglob("*.received.json"))) == 12
-    assert {name: d.counts for d in crew.root.delivered() for name in [d.id]} == {
-        d.id: {"accepted": 30} for d in crew.root.delivered()
-    }
-    stats = api.stats()
-    assert stats["accepted"] == 360
-    assert stats["illegal"] == stats["repeats"] == stats["refused"] == 0
-    assert all(history == list(STEPS) for history in histories(api).values())
-
-
-def test_parcels_are_known_over_the_files_of_several_workers(
-    crew: Crew, api: SandboxHandle
-) -> None:
+    # What one file says of a parcel is known to whoever plans the next.
     header = ("Order ID", "AWB", "Status")
-    for at in range(6):
+    for at in range(2):
         road = [(f"A{at}", f"X{at}", "In Transit"), (f"A{at}", f"Y{at}", "In Transit")]
         crew.root.drop(f"{at} a.csv", sheet(road, header))
         done = [(f"A{at}", f"X{at}", "Delivered"), (f"B{at}", f"Z{at}", "Delivered")]
         crew.root.drop(f"{at} b.csv", sheet(done, header))
-    crew.start(2)
-    crew.closed(12)
-    assert sorted(api.orders()) == [f"B{at}" for at in range(6)]
-    for at in range(6):
+    crew.start(3)
+    crew.closed(10)
+    assert len(list(crew.root.outbox.rglob("*.received.json"))) == 10
+    raced = [d for d in crew.root.delivered() if "-" in d.summary["source_file"]]
+    assert [each.counts for each in raced] == [{"accepted": 30}] * 6
+    for at in range(2):
         assert crew.root.of(f"{at} b").lines()[0]["codes"] == "PARCELS_OPEN:awb"
+    stats = api.stats()
+    assert stats["accepted"] == 180 + 2
+    assert stats["illegal"] == stats["repeats"] == stats["refused"] == 0
+    told = histories(api)
+    assert {order for order in told if not order.startswith("P")} == {"B0", "B1"}
+    assert all(told[order] == list(STEPS) for order in told.keys() - {"B0", "B1"})
 
 
 def test_one_big_file_is_sent_by_all_wave_by_wave_under_one_concurrency(
     crew: Crew, api: SandboxHandle
 ) -> None:
-    api.set_faults(latency_ms=100)
+    api.set_faults(latency_ms=1_000)
     crew.root.configure(api__concurrency=4, cluster__concurrency=5)
-    rows = [[f"BIG{n:05}", status] for status in STEPS for n in range(1500)]
+    rows = [[f"BIG{n:05}", status] for status in STEPS for n in range(600)]
     crew.start(2)
     crew.root.drop("big.csv", sheet(rows))
     until(lambda: len(crew.senders()) == 2, what="both workers sending")
     api.set_faults(latency_ms=20)
     crew.closed(1)
-    crew.root.of("big").assert_sound(4500)
-    assert crew.root.of("big").counts == {"accepted": 4500}
+    crew.root.of("big").assert_sound(1800)
+    assert crew.root.of("big").counts == {"accepted": 1800}
     stats = api.stats()
     assert stats["illegal"] == stats["repeats"] == 0
     assert 1 < stats["max_concurrency"] <= 5
-    assert stats["calls"] == 225
+    assert stats["calls"] == 90
 
 
 def test_a_worker_joins_and_one_is_drained_on_the_way(crew: Crew, api: SandboxHandle) -> None:
-    api.set_faults(latency_ms=1500)
+    api.set_faults(latency_ms=2_500)
     (first,) = crew.start()
-    crew.root.drop("big.csv", orders(6000))
+    crew.root.drop("big.csv", orders(3000))
     until(lambda: api.stats()["calls"] > 8, what="calls")
     (second,) = crew.start()
     assert crew.root.run("cluster", "drain", name_of(first)).code == 0
     assert first.wait().code == 0
-    assert api.stats()["accepted"] < 6000
+    assert api.stats()["accepted"] < 3000
     assert [each["id"] for each in crew.status()["workers"]] == [name_of(second)]
     api.set_faults(latency_ms=0)
     crew.closed(1)
-    assert crew.root.of("big").counts == {"accepted": 6000}
+    assert crew.root.of("big").counts == {"accepted": 3000}
     assert api.stats()["repeats"] == 0
     assert second.end(signal.SIGTERM).code == 0
     assert crew.status()["workers"] == []
@@ -130,37 +124,37 @@ def test_a_worker_joins_and_one_is_drained_on_the_way(crew: Crew, api: SandboxHa
 def test_the_rate_is_one_for_all_and_a_429_quiets_all(crew: Crew, api: SandboxHandle) -> None:
     crew.root.configure(api__rate_per_second=40)
     crew.start(2)
-    crew.root.drop("big.csv", orders(2000))
+    crew.root.drop("big.csv", orders(1200))
     crew.closed(1)
     moments = [call["at"] for call in api.calls() if call["updates"]]
-    assert len(moments) == 100
+    assert len(moments) == 60
     # As they left, by the clock of the gate. On a busy machine some arrive late, and come together.
     left = sorted(
         datetime.fromisoformat(sent_at).timestamp()
         for _, sent_at in {(each["chunk"], each["sent_at"]) for each in crew.root.of("big").lines()}
     )
-    assert len(left) == 100
+    assert len(left) == 60
     for start in left:
         assert sum(1 for at in left if start <= at < start + 1) <= 40 + 1
-    assert max(moments) - min(moments) >= 99 / 40 * 0.95
+    assert max(moments) - min(moments) >= 59 / 40 * 0.95
     # The second file meets a limit of the API's own: after its 429 all keep quiet as long as asked.
-    api.set_faults(limit_per_second=2, limit_burst=30)
+    api.set_faults(limit_per_second=2, limit_burst=10)
     seen = len(api.calls())
-    crew.root.drop("more.csv", orders(1200, prefix="MORE"))
+    crew.root.drop("more.csv", orders(600, prefix="MORE"))
     until(lambda: api.stats()["status_codes"].get("429", 0) >= 1, what="a 429")
     api.set_faults(limit_per_second=0, limit_burst=0)
     crew.closed(2)
-    assert crew.root.of("more").counts == {"accepted": 1200}
-    assert len(api.calls()) - seen < 60 + 16
+    assert crew.root.of("more").counts == {"accepted": 600}
+    assert len(api.calls()) - seen < 30 + 16
 
 
 def test_retry_cancel_and_trace_work_from_another_machine(
     crew: Crew, api: SandboxHandle, url: str, tmp_path: Path
 ) -> None:
-    api.set_faults(latency_ms=1500)
+    api.set_faults(latency_ms=2_500)
     crew.root.configure(api__concurrency=2)
     crew.start(2)
-    crew.root.drop("big.csv", orders(2000))
+    crew.root.drop("big.csv", orders(1000))
     until(lambda: api.stats()["calls"] > 4, what="calls")
     drop_id = crew.root.run("drops", "--json").json[0]["drop_id"]
     with rooted(tmp_path / "far", api.url, api.token) as far:
@@ -170,7 +164,7 @@ def test_retry_cancel_and_trace_work_from_another_machine(
         crew.closed(1)
         counts = crew.root.of("big").counts
         assert crew.root.of("big").summary["state"] == "cancelled"
-        assert counts["accepted"] + counts["unsent"] == 2000
+        assert counts["accepted"] + counts["unsent"] == 1000
         assert counts["unsent"] > 0
         assert api.stats()["accepted"] == counts["accepted"]
         sent = next(x["order_id"] for x in crew.root.of("big").lines() if x["sent_at"])
@@ -180,7 +174,7 @@ def test_retry_cancel_and_trace_work_from_another_machine(
         api.set_faults(latency_ms=0)
         assert far.run("retry", drop_id).code == 0
         until(lambda: crew.root.of("big").summary["state"] == "completed", what="all sent")
-    assert crew.root.of("big").counts == {"accepted": 2000}
+    assert crew.root.of("big").counts == {"accepted": 1000}
     assert api.stats()["repeats"] == 0
 
 
@@ -191,12 +185,12 @@ def test_roots_of_their_own_share_the_memory_of_what_was_sent(
         crew.start()
         other.start()
         for place in (crew.root, other.root):
-            place.drop("same.csv", orders(300))
+            place.drop("same.csv", orders(60))
         crew.closed(1)
         other.closed(1)
         counts = [place.of("same").counts for place in (crew.root, other.root)]
-        assert sorted(counts, key=str) == [{"accepted": 300}, {"duplicate": 300}]
-        assert api.stats()["accepted"] == 300
+        assert sorted(counts, key=str) == [{"accepted": 60}, {"duplicate": 60}]
+        assert api.stats()["accepted"] == 60
         assert len({each["root"] for each in crew.status()["workers"]}) == 2
 
 
