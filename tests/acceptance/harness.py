@@ -198,7 +198,7 @@ class Root:
         with TemporaryFile() as out, TemporaryFile() as err:
             process = self._begin(arguments, env, out, err)
             try:
-                code = process.wait(120)
+                code = process.wait(2 * PATIENCE)
             finally:
                 process.kill()
                 process.wait()
