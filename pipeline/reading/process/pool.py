@@ -16,8 +16,8 @@ from pipeline.storage.spool import Spool
 class Readers:
     """Has files read, ``at_once`` of them at a time at most; for any thread.
 
-    A process that is there already is taken before another is started, so that a run over one
-    large file needs no second one. When nothing is read, one stays at most.
+    A process that is there already is taken before another is started: starting one takes longer
+    than reading most files. When nothing is read, one stays at most.
     ``child``, ``own_profiles``: see ``Reader``.
     """
 
@@ -53,15 +53,17 @@ class Readers:
         self, jobs: Sequence[Job], earlier: Earlier, *, beside: bool = False
     ) -> list[Facts | Exception]:
         """Read small files, which cost less together. Returns each result, or the exception."""
-        reader = self._taken(leave_ready=beside and self._keeps_ready)
+        reader = self._taken()
         try:
+            if beside:
+                self._have_one_ready()
             return reader.read_together(jobs, earlier)
         finally:
             self._give_back(reader)
 
     def draft(self, sample: Sample) -> ProfileDraft:
         """Have a starting profile made from a sample. Raises as ``Reader.draft``."""
-        reader = self._taken(leave_ready=False)
+        reader = self._taken()
         try:
             return reader.draft(sample)
         finally:
@@ -86,11 +88,10 @@ class Readers:
         for reader in self._all:
             reader.close()
 
-    def _taken(self, *, leave_ready: bool) -> Reader:
+    def _taken(self) -> Reader:
         with self._changed:
             self._changed.wait_for(lambda: self._free)
-            wanted = (each for each in self._free if each.has_process is not leave_ready)
-            reader = next(wanted, self._free[0])
+            reader = next((each for each in self._free if each.has_process), self._free[0])
             self._free.remove(reader)
             return reader
 
@@ -98,9 +99,15 @@ class Readers:
         with self._changed:
             if any(each.has_process for each in self._free):
                 reader.end()
-            elif self._keeps_ready:
-                # Whoever needs it tries again, and says why it fails.
-                with suppress(StorageError, ReadingStopped):
-                    reader.start()
             self._free.append(reader)
+            self._have_one_ready()
             self._changed.notify()
+
+    def _have_one_ready(self) -> None:
+        """Start a process for the next file, where one is to be ready and none is."""
+        with self._changed:
+            if not self._keeps_ready or not self._free or any(e.has_process for e in self._free):
+                return
+            # Whoever needs it tries again, and says why it fails.
+            with suppress(StorageError, ReadingStopped):
+                self._free[0].start()
