@@ -94,6 +94,7 @@ def watch_stages(clocks: Clocks) -> None:
     from pipeline.reporting import close_drop, write
     from pipeline.service import build, planner, runner
     from pipeline.storage.ledger import SqlLedger
+    from pipeline.storage.outbox import Outbox
     from pipeline.storage.root_folders import Folders
     from pipeline.storage.spool import Spool
 
@@ -113,7 +114,7 @@ def watch_stages(clocks: Clocks) -> None:
     clocks.wrap(close_drop.Closer, "settled_all", "finish: settle")
     clocks.wrap(write, "write_report", "finish: report")
     clocks.wrap(Folders, "put_away_all", "finish: archive")
-    clocks.wrap(Folders, "outbox_write", "finish: outbox files")
+    clocks.wrap(Outbox, "write", "finish: outbox files")
     clocks.wrap(build, "service_of", "wiring")
     _watch_delivery(clocks)
 
