@@ -20,7 +20,7 @@ A bad *row* is never an exception: the rules of ``schemas.manifest`` reject it.
 """
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
 from schemas.codes import Code
 
@@ -112,8 +112,12 @@ class ReadingStopped(Exception):
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+Tried: TypeAlias = _T | Exception
+"""The result of a step, or its exception: where several are done together, one that fails is no
+matter of the others."""
 
-def attempt(step: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T | Exception:
+
+def attempt(step: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> Tried[_T]:
     """Return the result of a step, or its exception: the caller knows whose it is."""
     try:
         return step(*args, **named)

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.core.errors import DropChanged, DropRefused, ReaderDied, ReadingStopped, StorageError
+from pipeline.core.errors import (
+    DropChanged,
+    DropRefused,
+    ReaderDied,
+    ReadingStopped,
+    StorageError,
+    Tried,
+)
 from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Drop
 from pipeline.reading.process.pool import Readers
@@ -42,7 +49,7 @@ class ClaimedFiles:
         self._spools = spools
         self._readers = readers
 
-    def read(self, drops: Sequence[Drop], *, beside: bool = False) -> list[Facts | Exception]:
+    def read(self, drops: Sequence[Drop], *, beside: bool = False) -> list[Tried[Facts]]:
         """Read claimed drops into their spools; ``beside``: others are read meanwhile.
 
         Returned is, in their order, the facts of each or what kept it from being read: DropChanged,
@@ -52,7 +59,7 @@ class ClaimedFiles:
         A drop with a try that nobody saw the end of is read alone: should it be what ended the
         service, no other drop has to answer for it.
         """
-        ended: dict[str, Facts | Exception] = {}
+        ended: dict[str, Tried[Facts]] = {}
         together: list[tuple[Drop, Spool]] = []
         for drop in drops:
             try:
@@ -72,9 +79,7 @@ class ClaimedFiles:
                 (ended[drop.drop_id],) = self.read([drop], beside=beside)
         return [ended[drop.drop_id] for drop in drops]
 
-    def _ended(
-        self, drop: Drop, spool: Spool, one: Facts | Exception, *, beside: bool
-    ) -> Facts | Exception:
+    def _ended(self, drop: Drop, spool: Spool, one: Tried[Facts], *, beside: bool) -> Tried[Facts]:
         """Count a try, and read a file again at once that ended the process which read it."""
         try:
             while isinstance(one, ReaderDied):
@@ -96,12 +101,10 @@ class ClaimedFiles:
             return error
         return one
 
-    def _jobs(
-        self, drops: Sequence[tuple[Drop, Spool]], *, beside: bool
-    ) -> list[Facts | Exception]:
+    def _jobs(self, drops: Sequence[tuple[Drop, Spool]], *, beside: bool) -> list[Tried[Facts]]:
         """Have files read that are there, and make sure that they were as they were hashed."""
         jobs: list[tuple[int, Path, Job]] = []
-        ended: dict[int, Facts | Exception] = {}
+        ended: dict[int, Tried[Facts]] = {}
         for at, (drop, spool) in enumerate(drops):
             try:
                 path = self._path_of(drop)
@@ -121,7 +124,7 @@ class ClaimedFiles:
             ended[at] = self._unchanged(drops[at][0], path, one)
         return [ended[at] for at in range(len(drops))]
 
-    def _unchanged(self, drop: Drop, path: Path, one: Facts | Exception) -> Facts | Exception:
+    def _unchanged(self, drop: Drop, path: Path, one: Tried[Facts]) -> Tried[Facts]:
         """Return the facts if the file is as it was hashed.
 
         Its writer may go on through our rename.

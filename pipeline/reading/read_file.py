@@ -20,7 +20,7 @@ import pyarrow as pa
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.core.errors import DropRefused, StorageError, attempt
+from pipeline.core.errors import DropRefused, StorageError, Tried, attempt
 from pipeline.core.file_facts import Facts, ReadingSettings, SheetFacts, Source
 from pipeline.core.model import (
     Block,
@@ -81,7 +81,7 @@ def prepare(source: Source, reading: ReadingSettings, spool: Spool, family: Earl
 
 def prepare_together(
     jobs: Sequence[Job], reading: ReadingSettings, family: EarlierDrops
-) -> list[Facts | Exception]:
+) -> list[Tried[Facts]]:
     """Read files to their ends into their spools, each as it would be alone.
 
     Return, in their order, what ``prepare`` would return or raise. All of them are in memory at
@@ -405,7 +405,7 @@ class _OnlyBlock(Struct, frozen=True, kw_only=True):
     block: Block
     wanted: Wanted
 
-    def end(self, prepared: PreparedBlock | Exception) -> Facts:
+    def end(self, prepared: Tried[PreparedBlock]) -> Facts:
         """Take the judged block and return the file's facts; raise what kept it from that."""
         with _naming_the_folder(self.file.job.source, self.file.reading):
             if isinstance(prepared, Exception):

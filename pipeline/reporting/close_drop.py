@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from pipeline.core import file_names
 from pipeline.core.closed_drop import Closed, Rest
-from pipeline.core.errors import DropRefused, StorageError, attempt
+from pipeline.core.errors import DropRefused, StorageError, Tried, attempt
 from pipeline.core.model import CHANGED, LAST_REPORT, TO_CORRECT, Drop, DropState
 from pipeline.core.ports import FOR_A_PERSON, Clock
 from pipeline.core.row_keys import (
@@ -99,7 +99,7 @@ class Closer:
         self._zone = zone
         self.again_seconds = again_seconds
 
-    def settled_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Settled | Exception]:
+    def settled_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Tried[Settled]]:
         """Return the outcomes of each drop's rows as the ledger has them now, or why not.
 
         With each drop comes what its rows that wait are to say.
@@ -138,7 +138,7 @@ class Closer:
         self._ledger.save(replace(now, facts={**now.facts, "summary": dict(summary)}))
         return now
 
-    def close_all(self, endings: Sequence[Ending]) -> list[Closed | Exception]:
+    def close_all(self, endings: Sequence[Ending]) -> list[Tried[Closed]]:
         """Report drops for the last time and put them away; or why one could not be."""
         now = self._clock.now()
         drops = [
@@ -242,7 +242,7 @@ class Closer:
             raise closed
         return closed
 
-    def _closed(self, reported: Sequence[_Written | Exception]) -> list[Closed | Exception]:
+    def _closed(self, reported: Sequence[Tried[_Written]]) -> list[Tried[Closed]]:
         """Close drops whose files are written: names on the disk, then the ledger, then the moves.
 
         Each of these once for all of them, and in this order: after a crash in between all that

@@ -13,7 +13,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.closed_drop import Closed
-from pipeline.core.errors import DropChanged, DropRefused, ReadingStopped, StorageError, attempt
+from pipeline.core.errors import (
+    DropChanged,
+    DropRefused,
+    ReadingStopped,
+    StorageError,
+    Tried,
+    attempt,
+)
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock, Frozen, OrderHistory, ParcelSeen
@@ -78,14 +85,14 @@ class Planner:
     # -- plan ----------------------------------------------------------------------------------
 
     def plan_read(
-        self, drops: Sequence[Drop], read: Sequence[Facts | Exception]
-    ) -> list[Step | Exception | None]:
+        self, drops: Sequence[Drop], read: Sequence[Tried[Facts]]
+    ) -> list[Tried[Step | None]]:
         """Plan drops that were read, as they were claimed; ``read``: by ``ClaimedFiles.read``.
 
         Returns the result of each: None if its file went back into the inbox or the service is
         stopping, an exception if it could not be planned.
         """
-        steps: dict[str, Step | Exception | None] = {}
+        steps: dict[str, Tried[Step | None]] = {}
         candidates: list[Candidate] = []
         for drop, facts in zip(drops, read, strict=True):
             begun = replace(drop, started_at=drop.started_at or self._clock.now())
@@ -104,7 +111,7 @@ class Planner:
             steps |= self._planned(group)
         return [steps[drop.drop_id] for drop in drops]
 
-    def _not_read(self, drop: Drop, error: Exception) -> Step | Exception | None:
+    def _not_read(self, drop: Drop, error: Exception) -> Tried[Step | None]:
         match error:
             case DropRefused():
                 return self._closer.refuse(drop, error)
@@ -131,10 +138,10 @@ class Planner:
             spool.tries.fail()
             raise
 
-    def _planned(self, group: Sequence[Candidate]) -> dict[str, Step | Exception | None]:
+    def _planned(self, group: Sequence[Candidate]) -> dict[str, Tried[Step | None]]:
         """Plan a group, and keep count of the tries."""
         steps = self.plan(group)
-        ended: dict[str, Step | Exception | None] = {}
+        ended: dict[str, Tried[Step | None]] = {}
         for candidate, step in zip(group, steps, strict=True):
             spool = self._spools.of(candidate.drop)
             try:
@@ -147,7 +154,7 @@ class Planner:
                 ended[candidate.drop.drop_id] = error
         return ended
 
-    def plan(self, group: Sequence[Candidate]) -> list[Step | Exception]:
+    def plan(self, group: Sequence[Candidate]) -> list[Tried[Step]]:
         """Plan and freeze drops no two of which share an order.
 
         What has an order that another drop may still send something for is frozen with the rest,
@@ -182,7 +189,7 @@ class Planner:
         candidate: Candidate,
         standing: Sequence[OrderHistory],
         seen: Sequence[ParcelSeen],
-    ) -> Step | Exception | _Unfrozen:
+    ) -> Tried[Step | _Unfrozen]:
         """Plan one drop, or refuse it if it is probably the wrong file."""
         drop, prepared = candidate.drop, candidate.prepared
         try:
@@ -197,7 +204,7 @@ class Planner:
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             return error
 
-    def _freeze_all(self, judged: Sequence[Step | Exception | _Unfrozen]) -> list[Step | Exception]:
+    def _freeze_all(self, judged: Sequence[Tried[Step | _Unfrozen]]) -> list[Tried[Step]]:
         """Put the plans on the disk and then into the ledger, in one commit: now calls may leave.
 
         A bug in one plan must not count against the others, so then each is frozen alone.
@@ -217,10 +224,10 @@ class Planner:
         steps = iter(frozen_ones)
         return [next(steps) if isinstance(each, _Unfrozen) else each for each in judged]
 
-    def _freeze(self, plans: Sequence[_Unfrozen]) -> list[Step | Exception]:
+    def _freeze(self, plans: Sequence[_Unfrozen]) -> list[Tried[Step]]:
         """Return what became of each plan; raises what kept all of them from being frozen."""
         alone = len(plans) == 1
-        results: dict[int, Step | Exception] = {}
+        results: dict[int, Tried[Step]] = {}
         ready: dict[int, tuple[Ready, Frozen]] = {}
         with ExitStack() as held:
             for at, plan in enumerate(plans):

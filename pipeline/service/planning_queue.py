@@ -13,6 +13,7 @@ from functools import partial
 
 from msgspec import Struct
 
+from pipeline.core.errors import Tried
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
 from pipeline.planning.results import Step
@@ -152,7 +153,7 @@ read. What is read waits in its spool."""
 _FILES_IN_BATCH = 16
 """Small files in a batch, when so many wait: by then most of what each costs is its own."""
 
-PlanResult = Step | Exception | None
+PlanResult = Tried[Step | None]
 """Result of a drop's planning; None: it went back to waiting, or the service is to end."""
 
 
@@ -257,7 +258,7 @@ class PlanningQueue:
     # -- in the thread ``planning`` --------------------------------------------------------------
 
     def _admit(
-        self, drops: Sequence[Drop], read: "Future[list[Facts | Exception]]"
+        self, drops: Sequence[Drop], read: "Future[list[Tried[Facts]]]"
     ) -> Sequence[PlanResult]:
         """Plan drops as soon as they are read."""
         if self._stopping.is_set():

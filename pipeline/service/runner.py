@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
-from pipeline.core.errors import StorageError
+from pipeline.core.errors import StorageError, Tried
 from pipeline.core.model import LAST_REPORT, Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
 from pipeline.core.shipment import Before, DeliveryResult, Earlier, Shipment
@@ -105,7 +105,7 @@ class Runner:
 
     def finish(
         self, ended: Sequence[tuple[Drop, DeliveryResult]]
-    ) -> list[Closed | LeftOpen | Exception]:
+    ) -> list[Tried[Closed | LeftOpen]]:
         """Report drops that came back from delivery, and close those that are finished.
 
         Return the result of each, in their order.
@@ -115,7 +115,7 @@ class Runner:
             for drop, back in ended
             for rest in (rest_of(drop, back),)
         ]
-        results: dict[int, Closed | LeftOpen | Exception] = {}
+        results: dict[int, Tried[Closed | LeftOpen]] = {}
         endings: dict[int, Ending] = {}
         for at, settled in enumerate(self._closer.settled_all(waiting)):
             drop, back = ended[at]
@@ -134,9 +134,7 @@ class Runner:
         results.update(zip(endings, closed, strict=True))
         return [results[at] for at in range(len(ended))]
 
-    def _left_open(
-        self, drop: Drop, back: DeliveryResult, settled: Settled
-    ) -> LeftOpen | Exception:
+    def _left_open(self, drop: Drop, back: DeliveryResult, settled: Settled) -> Tried[LeftOpen]:
         rest = rest_of(drop, back) or _rest_by_rows(drop, settled)
         try:
             drop = self._closer.report_open(drop, settled, rest)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pipeline.core.closed_drop import Closed, LeftOpen, Rest
-from pipeline.core.errors import StorageError
+from pipeline.core.errors import StorageError, Tried
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk
 from pipeline.planning.results import (
@@ -335,7 +335,7 @@ class Scheduler:
     def _were_reported(
         self,
         some: "Sequence[tuple[Drop, DeliveryResult]]",
-        over: "Future[list[Closed | LeftOpen | Exception]]",
+        over: "Future[list[Tried[Closed | LeftOpen]]]",
     ) -> None:
         self._is_reporting = False
         error = over.exception()

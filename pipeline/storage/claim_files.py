@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipeline.core.errors import DropChanged, Fenced
+from pipeline.core.errors import DropChanged, Fenced, Tried
 from pipeline.core.file_names import as_text, one_component
 from pipeline.core.model import MTIME, Drop, ReadyFile
 from pipeline.core.ports import Presence
@@ -76,7 +76,7 @@ class Claims:
         self._work = work
         self.same_file_system = True
 
-    def claim_all(self, wanted: Sequence[tuple[ReadyFile, str]]) -> list[Path | Exception | None]:
+    def claim_all(self, wanted: Sequence[tuple[ReadyFile, str]]) -> list[Tried[Path | None]]:
         """Move ready files into ``work/<drop_id>/``: all of them, then each folder is synced once.
 
         A name that is no text becomes one (``as_text``). Return for each, in their order, its place
@@ -104,7 +104,7 @@ class Claims:
                     self._unmark(ready)
         return moved
 
-    def _moved(self, ready: ReadyFile, drop_id: str) -> Path | Exception | None:
+    def _moved(self, ready: ReadyFile, drop_id: str) -> Tried[Path | None]:
         """Rename one file; return its exception, which is no matter of the others."""
         try:
             return self._move(ready, drop_id)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.errors import attempt
+from pipeline.core.errors import Tried, attempt
 from pipeline.core.findings import Finding, labels, messages, notices
 from pipeline.core.free_text import joined, json_member
 from pipeline.core.model import Block, Disposition, PreparedBlock
@@ -57,7 +57,7 @@ class Wanted(Struct, frozen=True, kw_only=True, eq=False):
         )
 
 
-def prepare_each(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBlock | Exception]:
+def prepare_each(wanted: Sequence[Wanted], timezone: str) -> list[Tried[PreparedBlock]]:
     """Prepare blocks of several files, those that are alike at once.
 
     Return for each, in their order, the prepared block or what it would raise alone.
@@ -65,13 +65,13 @@ def prepare_each(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBlock 
     groups: dict[object, list[int]] = {}
     for at, each in enumerate(wanted):
         groups.setdefault(each.alike, []).append(at)
-    done: dict[int, PreparedBlock | Exception] = {}
+    done: dict[int, Tried[PreparedBlock]] = {}
     for group in groups.values():
         done.update(zip(group, _each_of([wanted[at] for at in group], timezone), strict=True))
     return [done[at] for at in range(len(wanted))]
 
 
-def _each_of(alike: Sequence[Wanted], timezone: str) -> Sequence[PreparedBlock | Exception]:
+def _each_of(alike: Sequence[Wanted], timezone: str) -> Sequence[Tried[PreparedBlock]]:
     """Prepare them at once; where that fails, each alone, to see which it was."""
     prepared = attempt(prepare_blocks, alike, timezone)
     if not isinstance(prepared, Exception):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pipeline.core.draft import ProfileDraft, Sample
-from pipeline.core.errors import ReadingStopped, StorageError
+from pipeline.core.errors import ReadingStopped, StorageError, Tried
 from pipeline.core.file_facts import Facts, Source
 from pipeline.reading.process.child_process import Child
 from pipeline.reading.process.protocol import Job, OwnProfiles, ReadingRules
@@ -51,7 +51,7 @@ class Readers:
 
     def read_together(
         self, jobs: Sequence[Job], earlier: Earlier, *, beside: bool = False
-    ) -> list[Facts | Exception]:
+    ) -> list[Tried[Facts]]:
         """Read small files, which cost less together. Returns each result, or the exception."""
         reader = self._taken()
         try:

@@ -20,6 +20,7 @@ from pipeline.core.errors import (
     ReaderDied,
     ReadingStopped,
     StorageError,
+    Tried,
     UsageError,
 )
 from pipeline.core.file_facts import Facts, Source
@@ -181,7 +182,7 @@ class Reader:
             raise ended
         return ended
 
-    def read_together(self, jobs: Sequence[Job], earlier: Earlier) -> list[Facts | Exception]:
+    def read_together(self, jobs: Sequence[Job], earlier: Earlier) -> list[Tried[Facts]]:
         """Read small files, which cost less together. Returns each result, or the exception.
 
         Where reading them together ends the process, or costs too much, each is read alone: so it
@@ -216,14 +217,14 @@ class Reader:
         failed = self._facts(answer, source)
         raise failed if isinstance(failed, Exception) else ReadingBug("it answered another thing")
 
-    def _alone(self, job: Job, earlier: Earlier) -> Facts | Exception:
+    def _alone(self, job: Job, earlier: Earlier) -> Tried[Facts]:
         try:
             (ended,) = self._read([job], earlier)
         except (ReaderDied, DropRefused, ReadingBug, StorageError, ReadingStopped) as error:
             return error
         return ended
 
-    def _read(self, jobs: Sequence[Job], earlier: Earlier) -> list[Facts | Exception]:
+    def _read(self, jobs: Sequence[Job], earlier: Earlier) -> list[Tried[Facts]]:
         """Ask for these files. Raises the error that ended the process over one of them."""
         self._learn()
         size = sum(_size(job.source.path) for job in jobs)
@@ -377,7 +378,7 @@ class Reader:
                 return answer
             child.send(reply(earlier(answer.ask)))
 
-    def _facts(self, answer: ReaderMessage, source: Source) -> Facts | Exception:
+    def _facts(self, answer: ReaderMessage, source: Source) -> Tried[Facts]:
         if answer.facts is not None:
             return answer.facts
         if answer.refused is not None:
