@@ -1,11 +1,15 @@
 """Files and the inbox: check, submit, again, why."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.options import DROP_HELP, CommandOptions, command
+
+if TYPE_CHECKING:
+    from pipeline.service.health_file import HealthFile
+    from pipeline.service.wiring import Site
 
 Courier = Annotated[str | None, typer.Option(metavar="C", help="The courier whose profile to use.")]
 
@@ -113,57 +117,34 @@ def why(
 
     Also says whether a service is running, and what troubles it.
     """
-    import time
-
     from msgspec.structs import asdict
 
-    from pipeline.core.file_names import as_text
     from pipeline.core.model import stamp
     from pipeline.service.health import READY, troubles_in
     from pipeline.service.health_file import is_fresh
     from pipeline.service.second_try import in_words, why_open
     from pipeline.storage.root_lock import RootLock
-    from schemas.display import shown
 
     site = options.site()
-    settle = site.settings.inbox.settle_seconds
-    site.inbox.scan()
-    # Ready means unchanged over the settling time: a single look cannot tell.
-    time.sleep(settle + 0.05 if settle else 0)
-    site.inbox.scan()
-    reason = site.inbox.why(file)
-    place = site.inbox.place(file)
+    _look_twice(site)
     health_file = site.health_file()
-    for each in (*health_file.lying, *health_file.waiting) if health_file else ():
-        if place and (each["folder"], each["file"]) == (as_text(place[0]), as_text(place[1])):
-            if each["cause"] in _ONLY_THE_SERVICE_KNOWS:
-                reason = f"{shown(file.name)}: {each['reason']}."
-            elif health_file and each in health_file.waiting:
-                reason += f" It has waited since {each['since']}: {each['reason']}."
-            break
+    reason = _why_it_waits(site, file, health_file)
     holder = RootLock(site.root, now=site.clock.now).holder()
-    taken = [drop for drop in site.ledger.recent(_RECENT) if drop.source_file == file.name]
     service = (
         f"A service is running ({holder or 'it does not say which process'}); it looks into the "
         f"inbox every {site.settings.inbox.scan_seconds:g} s."
         if holder is not None
         else "No service is running on this root: start `shipdrop run`, or `shipdrop run --once`."
     )
-
+    now = site.clock.now()
+    fresh = health_file if health_file and is_fresh(health_file, now) else None
+    troubles = [each for each in troubles_in(fresh, now) if each.what in READY] if fresh else []
+    taken = [drop for drop in site.ledger.recent(_RECENT) if drop.source_file == file.name]
     open_drops = {
         drop.drop_id: answer
         for drop in taken[:_MOST_SHOWN]
         if (answer := why_open(drop, health_file, site.clock)) is not None
     }
-
-    now = site.clock.now()
-    troubles = [
-        each
-        for each in (
-            troubles_in(health_file, now) if health_file and is_fresh(health_file, now) else ()
-        )
-        if each.what in READY
-    ]
 
     def for_people() -> None:
         typer.echo(reason)
@@ -188,3 +169,33 @@ def why(
     }
     options.show(answer, for_people)
     return 0
+
+
+def _look_twice(site: "Site") -> None:
+    """Scan the inbox: ready means unchanged over the settling time, which one look cannot tell."""
+    import time
+
+    settle = site.settings.inbox.settle_seconds
+    site.inbox.scan()
+    time.sleep(settle + 0.05 if settle else 0)
+    site.inbox.scan()
+
+
+def _why_it_waits(site: "Site", file: Path, health_file: "HealthFile | None") -> str:
+    """Return why a file is not taken, by its looks and by what the service says of it."""
+    from pipeline.core.file_names import as_text
+    from schemas.display import shown
+
+    reason = site.inbox.why(file)
+    place = site.inbox.place(file)
+    if place is None or health_file is None:
+        return reason
+    for each in (*health_file.lying, *health_file.waiting):
+        if (each["folder"], each["file"]) != (as_text(place[0]), as_text(place[1])):
+            continue
+        if each["cause"] in _ONLY_THE_SERVICE_KNOWS:
+            return f"{shown(file.name)}: {each['reason']}."
+        if each in health_file.waiting:
+            return f"{reason} It has waited since {each['since']}: {each['reason']}."
+        break
+    return reason
