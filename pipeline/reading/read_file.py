@@ -325,8 +325,11 @@ class _File(Struct, frozen=True, kw_only=True):
             for block in some:
                 taken.take(block, judge(block))
             return
-        for block, prepared in _side_by_side(chain(some, found), judge):
+        together = chain(some, found)
+        del some
+        for block, prepared in _side_by_side(together, judge):
             taken.take(block, prepared)
+            del block, prepared  # else they stay until the next ones come
 
     def _judge_returned(self, sheet: Sheet, main: "_Lane", taken: "_Taken") -> None:
         """Judge the rows of a rejects file, each as the drop was read that it came from."""
@@ -487,8 +490,11 @@ def _side_by_side(
         waiting: deque[tuple[Block, Future[PreparedBlock]]] = deque()
         for block in blocks:
             waiting.append((block, judges.submit(judging, block)))
-            if len(waiting) > _JUDGES:
-                done, prepared = waiting.popleft()
-                yield done, prepared.result()
-        for done, prepared in waiting:
-            yield done, prepared.result()
+            if len(waiting) >= _JUDGES:
+                yield _ended(*waiting.popleft())
+        while waiting:
+            yield _ended(*waiting.popleft())
+
+
+def _ended(block: Block, judged: Future[PreparedBlock]) -> tuple[Block, PreparedBlock]:
+    return block, judged.result()

@@ -28,12 +28,10 @@ class RowsWriter:
 
     def add(self, block: Block, prepared: PreparedBlock) -> None:
         """Append a block with its rows' dispositions."""
-        extra = pa.array(
-            [list(block.extra[at]) if at in block.extra else None for at in range(len(block))]
-            if block.extra
-            else [None] * len(block),
-            type=_EXTRA.type,
-        )
+        extra = pa.nulls(len(block), _EXTRA.type)
+        if block.extra:
+            cells = [block.extra.get(at) for at in range(len(block))]
+            extra = pa.array(cells, type=_EXTRA.type)
         table = prepared.table.combine_chunks()
         arrays = [*(_whole(column) for column in table.columns), *map(_whole, block.cells), extra]
         batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)

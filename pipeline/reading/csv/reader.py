@@ -148,10 +148,13 @@ class CsvBlocks(Struct, frozen=True, kw_only=True):
             if not len(window):
                 return
             found = self._read(window, at, record, last=last)
+            del window  # not kept while somebody judges what was in it
             if found is not None:
                 parsed, used = found
-                yield parsed
                 at, record, size = at + used, record + len(parsed), self.segment
+                del found
+                yield parsed
+                del parsed
             elif size >= MAX_RECORD or last:
                 raise endless(open_text(self.data, self.encoding), at)
             else:
