@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 Task = Callable[..., None]
 
 _AGAIN_SECONDS = 1.0
+_POLL_SECONDS = 4.0
+"""How often it is looked for jobs whose notice was not heard, which is rare."""
 _SCHEMA_KEY = 0x5D1D0003
 
 
@@ -148,7 +150,7 @@ class Engine:
             concurrency=queue.at_once,
             install_signal_handlers=False,
             delete_jobs="always",
-            fetch_job_polling_interval=2.0,
+            fetch_job_polling_interval=_POLL_SECONDS,
             update_heartbeat_interval=self._beat,
             stalled_worker_timeout=6 * self._beat,
         )

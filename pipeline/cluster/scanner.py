@@ -14,7 +14,7 @@ from datetime import timedelta
 import structlog
 
 from pipeline.cluster.lease import SCAN, Lease
-from pipeline.cluster.tasks import Tasks
+from pipeline.cluster.tasks import Tasks, plannable
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.service.build import health_writer_of, intake_of
@@ -48,8 +48,7 @@ class QueueDispatcher:
     @property
     def under_way(self) -> int:
         """Return drops that are claimed and not planned."""
-        unfinished = self._site.ledger.unfinished()
-        return sum(1 for drop in unfinished if drop.state is DropState.CLAIMED)
+        return len(plannable(self._site.ledger.unfinished()))
 
     def knows(self, drop_id: str) -> bool:
         """Return True when the drop is on its way, on whatever machine."""
@@ -144,7 +143,7 @@ class Scanner:
         if not self._mine:
             self._mine = self._ledger.take_post(self._lease.name, self._post)
             if not self._mine:
-                return settings.scan_seconds
+                return max(settings.scan_seconds, self._lease.pause)
             log.info("scanner.begins", inbox=str(self._site.inbox_path))
             self._intake.start()
             self._held.enter_context(self._beside(may=lambda: self._lease.holds))

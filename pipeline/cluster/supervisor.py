@@ -11,7 +11,7 @@ import structlog
 
 from pipeline.cluster.job_queue import Engine
 from pipeline.cluster.lease import Lease
-from pipeline.cluster.tasks import Tasks
+from pipeline.cluster.tasks import Tasks, plannable
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import Shut
@@ -25,7 +25,10 @@ _WORD_SECONDS = 0.5
 """How soon a worker hears what all are to obey: a pause, a smaller share, a wish to cancel."""
 
 _LOOK_SECONDS = 2.0
-_LEFTOVER_LOOKS = 15
+"""How often it is looked after what is not finished; and how soon a worker hears what all are to
+obey, where there is nothing to do."""
+
+_TIDY_SECONDS = 30.0
 _AT_ONCE = 500
 """Segments that are called for in one look."""
 
@@ -60,7 +63,10 @@ class Supervisor:
         self._quiet_wanted = 0.0
         self._heard_since = time.monotonic()
         self._look_at = 0.0
-        self._looks = 0
+        self._tidy_at = 0.0
+        self._failures = 0
+        self._work = True
+        self._silent = False
         api, cluster = site.settings.api, site.settings.cluster
         self._most = api.concurrency
         self._probe_seconds = api.probe_seconds
@@ -70,6 +76,7 @@ class Supervisor:
     def start(self) -> None:
         """Begin."""
         self._delivery.on_limited = self._limited
+        self._tasks.on_begin = self.wake
         self._thread.start()
 
     def stop(self) -> None:
@@ -106,7 +113,8 @@ class Supervisor:
                 self._heard_since = time.monotonic()
             except Exception:  # a bug here must not make the worker look dead
                 log.exception("supervisor.bug")
-            self._wake.wait(min(_WORD_SECONDS, self._lease.pause))
+            busy = self._work or self._tasks.sending
+            self._wake.wait(min(_WORD_SECONDS if busy else _LOOK_SECONDS, self._lease.pause))
             self._wake.clear()
 
     def _heartbeat(self) -> None:
@@ -117,7 +125,9 @@ class Supervisor:
             most=self._most,
             allowed=self._allowed,
             lower=self._lower,
+            stale_seconds=self._lease.stale_seconds,
         )
+        self._work, self._silent = orders.work, orders.silent
         self._lease.renew(begun)
         self._obey(orders)
         wanted, self._quiet_wanted = self._quiet_wanted - time.monotonic(), 0.0
@@ -172,40 +182,47 @@ class Supervisor:
 
     def _look_after(self) -> None:
         """Queue jobs again that were lost, and remove workers that fell silent."""
-        stale = self._lease.stale_seconds
-        if time.monotonic() - self._heard_since > stale:
+        stale, tidy = self._lease.stale_seconds, time.monotonic() >= self._tidy_at
+        if self._silent and time.monotonic() - self._heard_since > stale:
             # After an outage of the ledger, every worker gets time for a heartbeat first.
             for name in self._ledger.give_up_the_silent(stale):
                 log.warning("worker.gave_up_another", worker=name)
-            self._engine.bury(stale)
-        self._tasks.tidy_posts()
-        unfinished = self._ledger.unfinished()
-        self._honour()
-        if self._tasks.plannable() or self._tasks.retries() or self._tasks.freed():
-            self._tasks.call_plan()
-        if self._delivery.shut is None:
-            self._call_for_segments(unfinished)
-        self._looks += 1
-        if self._looks % _LEFTOVER_LOOKS == 1:
+        if tidy or self._failures != self._ledger.failures:
+            self._failures = self._ledger.failures
+            self._tasks.tidy_posts()
+        if tidy or self._work:
+            unfinished, requested = self._ledger.unfinished(), self._ledger.requested()
+            self._honour(requested)
+            tasks = self._tasks
+            if (
+                plannable(unfinished) or tasks.retries(requested) or tasks.freed(unfinished)
+            ) and not self._ledger.posts(tasks.plan_post):
+                tasks.call_plan()
+            if self._delivery.shut is None:
+                self._call_for_segments(unfinished)
+        if tidy:
+            self._engine.bury(3 * stale)
             self._site.closer.put_away_leftovers()
+            self._tidy_at = time.monotonic() + _TIDY_SECONDS
 
     def _call_for_segments(self, unfinished: list[Drop]) -> None:
-        laid_out = self._ledger.laid_out()
+        laid_out = self._ledger.laid_out(rested=self._probe_seconds)
         open_ones = {drop.seq: drop for drop in unfinished if drop.state is DropState.OPEN}
         # Also drops whose segments have all ended, and that rested since.
-        rested = set(self._ledger.ended_drops(rested=self._probe_seconds))
-        for seq in (open_ones.keys() - laid_out) | rested:
+        rested = {seq for seq, rests in laid_out.items() if rests}
+        for seq in (open_ones.keys() - laid_out.keys()) | rested:
             if seq in open_ones:
                 self._tasks.call_for(open_ones[seq])
             else:
                 self._ledger.forget_segments(seq)
         # With no job queued, those for idle segments were lost.
-        if not self._engine.waiting():
-            self._tasks.call_send(self._ledger.idle_segments()[:_AT_ONCE])
+        idle = self._ledger.idle_segments()
+        if idle and not self._engine.waiting():
+            self._tasks.call_send(idle[:_AT_ONCE])
 
-    def _honour(self) -> None:
+    def _honour(self, requested: list[Drop]) -> None:
         """Act on requests of people for drops, on whatever machine."""
-        for drop in self._ledger.requested():
+        for drop in requested:
             if drop.request == "cancel" and not drop.state.closed:
                 self._delivery.cancel(drop.seq)
                 if drop.state is DropState.OPEN and not self._ledger.posts(sending(drop.seq)):

@@ -37,16 +37,21 @@ _LONG_AGO = timedelta(minutes=1)
 
 
 class Tasks(Locks):
-    """The work of one worker. Every task may be called at any time, from any thread."""
+    """The work of one worker. Every task may be called at any time, from any thread.
+
+    ``on_begin`` is called when it begins to send after it sent nothing.
+    """
 
     def __init__(self, site: Site, lease: Lease, call: Call) -> None:
         super().__init__(site.ledger, lease)
         self._site = site
         self._call = call
         self._sending = 0
+        self.on_begin: Callable[[], None] = lambda: None
         self._resting: set[int] = set()
         self._broken: dict[int, float] = {}
         self.stopping = False
+        self.plan_post = f"plan:{site.ledger.root_id}"
 
     @property
     def sending(self) -> int:
@@ -84,34 +89,30 @@ class Tasks(Locks):
 
     def plan(self) -> None:
         """Read and plan all that was claimed on this root, in the order of the claims."""
-        post = f"plan:{self._ledger.root_id}"
         self._resting.clear()
         again = True
         while again and not self.stopping:
-            with self.post(post) as mine:
+            with self.post(self.plan_post) as mine:
                 if not mine:
                     return
                 self._plan_all()
             # A file may have been claimed while this post was still held: look again.
-            ready = (*self.plannable(), *self.freed())
+            unfinished = self._ledger.unfinished()
+            ready = (*plannable(unfinished), *self.freed(unfinished))
             again = any(drop.seq not in self._resting for drop in ready)
 
-    def plannable(self) -> list[Drop]:
-        """Return claimed drops, oldest first."""
-        return [d for d in self._ledger.unfinished() if d.state is DropState.CLAIMED]
-
-    def freed(self) -> list[Drop]:
-        """Return drops that wait for one that has ended, with nothing else being sent."""
-        waiting = self._waiting()
+    def freed(self, unfinished: Sequence[Drop]) -> list[Drop]:
+        """Return those that wait for a drop that has ended, with nothing else being sent."""
+        waiting = self._waiting(unfinished)
         awaited = sorted({drop_id for drop in waiting for drop_id in drop.waits_for})
         unsettled = set(self._ledger.unsettled(awaited)) if awaited else set()
         return [drop for drop in waiting if not unsettled.issuperset(drop.waits_for)]
 
-    def _waiting(self) -> list[Drop]:
+    def _waiting(self, unfinished: Sequence[Drop]) -> list[Drop]:
         """Return planned drops with rows that wait for others, and nothing else being sent."""
         return [
             drop
-            for drop in self._ledger.unfinished()
+            for drop in unfinished
             if drop.state is DropState.OPEN
             and drop.waits_for
             and drop.request != "cancel"
@@ -120,21 +121,22 @@ class Tasks(Locks):
 
     def _plan_all(self) -> None:
         """Plan these drops. One that cannot be planned now rests until the next call."""
-        for drop in self.retries():
+        for drop in self.retries(self._ledger.requested()):
             self._retry(drop)
         while not self.stopping:
-            freed = [drop for drop in self.freed() if drop.seq not in self._resting]
+            unfinished = self._ledger.unfinished()
+            freed = [d for d in self.freed(unfinished) if d.seq not in self._resting]
             for drop in freed:
                 self._or_rest(drop, self._release)
-            claimed = [drop for drop in self.plannable() if drop.seq not in self._resting]
+            claimed = [d for d in plannable(unfinished) if d.seq not in self._resting]
             for drop in claimed:
                 self._or_rest(drop, self._plan_one)
             if not freed and not claimed:
                 return
 
-    def retries(self) -> list[Drop]:
-        """Return drops that somebody asked to have sent again, and that nobody sends now."""
-        asked = [drop for drop in self._ledger.requested() if drop.request == "retry"]
+    def retries(self, requested: Sequence[Drop]) -> list[Drop]:
+        """Return those that somebody asked to have sent again, and that nobody sends now."""
+        asked = [drop for drop in requested if drop.request == "retry"]
         return [drop for drop in asked if not self._ledger.posts(sending(drop.seq))]
 
     def _retry(self, drop: Drop) -> None:
@@ -229,12 +231,13 @@ class Tasks(Locks):
             if handback.shut is None and not handback.cancelled:
                 next_ones = self._ledger.end_segment(load.segment)
                 held.gone = True
-                if next_ones is None:
-                    self.call_report(drop_seq)
-                else:
+                if next_ones is not None:
                     self.call_send(next_ones)
-                return
-        self._came_back_early(load.segment, handback)
+                    return
+        if held.gone:
+            self.report(drop_seq)  # it was the last
+        else:
+            self._came_back_early(load.segment, handback)
 
     def _deliver(self, load: Load) -> DeliveryResult | None:
         if load.drop.state is not DropState.OPEN:
@@ -317,11 +320,17 @@ class Tasks(Locks):
                 raise result
             if isinstance(result, Closed):
                 self._ledger.forget_segments(drop_seq)
-        if isinstance(result, Closed):
-            self.call_plan()
+        self._let_others_go(drop, is_closed=isinstance(result, Closed))
+
+    def _let_others_go(self, drop: Drop, *, is_closed: bool) -> None:
+        """Let drops go on that waited for one that was just reported."""
+        unfinished = self._ledger.unfinished()
+        if is_closed:
+            if any(drop.drop_id in each.waits_for for each in unfinished):
+                self.call_plan()
             return
         # Release the drops that wait for this one, and this one if it waited for what has ended.
-        for waiting in self._waiting():
+        for waiting in self._waiting(unfinished):
             if drop.drop_id in {waiting.drop_id, *waiting.waits_for}:
                 self._or_rest(waiting, self._release)
 
@@ -343,11 +352,19 @@ class Tasks(Locks):
     def _counted(self) -> Iterator[None]:
         with self._lock:
             self._sending += 1
+            begins = self._sending == 1
+        if begins:
+            self.on_begin()
         try:
             yield
         finally:
             with self._lock:
                 self._sending -= 1
+
+
+def plannable(unfinished: Iterable[Drop]) -> list[Drop]:
+    """Return those that are claimed."""
+    return [drop for drop in unfinished if drop.state is DropState.CLAIMED]
 
 
 def _waits_for_others(drop: Drop) -> bool:

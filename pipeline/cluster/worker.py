@@ -123,7 +123,7 @@ class Session:
                 ),
                 Queue(name=f"send:{site.ledger.root_id}", at_once=_SENDS, tasks={SEND: tasks.send}),
             ),
-            beat=lease.pause,
+            beat=lease.stale_seconds,
         )
         supervisor = Supervisor(site, lease, tasks, engine, stop=self.stop, lost=self._lost)
         scanner = Scanner(site, lease, tasks, self._beside)

@@ -50,7 +50,14 @@ def ledgers(tmp_path: Path, url: str) -> Iterator[dict[str, SqlLedger]]:
 def word(
     ledger: SqlLedger, me: str, allowed: Allowance, *, wants: int = 1, out: int = 0
 ) -> WorkerOrders:
-    return ledger.word(me, wants=wants, most=8, allowed=allowed, lower=lambda _calls, _rate: out)
+    return ledger.word(
+        me,
+        wants=wants,
+        most=8,
+        allowed=allowed,
+        lower=lambda _calls, _rate: out,
+        stale_seconds=60,
+    )
 
 
 def taken(ledger: SqlLedger, me: str, each: Segment) -> Load | None:
@@ -260,6 +267,16 @@ def test_a_turn_to_plan_that_could_not_be_given_back_keeps_nobody_from_planning(
     with ThreadPoolExecutor(1) as threads:
         assert threads.submit(plan_once, mine).result(10)
         assert threads.submit(plan_once, ledgers["b"]).result(10)
+
+
+def test_one_thread_of_a_worker_plans_at_a_time(ledgers: dict[str, SqlLedger]) -> None:
+    """Beside the thread that plans, one that reports lets go what waited for its drop."""
+    with ThreadPoolExecutor(1) as threads:
+        with ledgers["a"].planning_turn():
+            second = threads.submit(plan_once, ledgers["a"])
+            with pytest.raises(TimeoutError):
+                second.result(0.3)
+        assert second.result(10)
 
 
 def _is_planned_by_one(ledger: SqlLedger) -> bool:

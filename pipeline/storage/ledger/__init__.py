@@ -110,6 +110,11 @@ class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Workers):
         return self._db.dialect.restore
 
     @property
+    def failures(self) -> int:
+        """Return how often something could not be read or written since it was opened."""
+        return self._db.failures
+
+    @property
     def is_embedded(self) -> bool:
         """Return True when only this root can have it."""
         return not self._db.dialect.many_roots

@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 _KEY = 0x5D1D0002
 _LOOK_SECONDS = 2.0
+_SHARED_LOOK_SECONDS = 10.0
+"""Workers: a ``run`` that comes while they do not hold the lock waits for their words."""
 
 
 class Hold:
@@ -27,6 +29,7 @@ class Hold:
         self._database = database
         self._take = sa.func.pg_try_advisory_lock_shared if shared else sa.func.pg_try_advisory_lock
         self._connection: sa.Connection | None = None
+        self._every = _SHARED_LOOK_SECONDS if shared else _LOOK_SECONDS
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="ledger-lock", daemon=True)
         self.on_lost: Callable[[], None] = lambda: None
@@ -61,7 +64,7 @@ class Hold:
             self._connection = None
 
     def _watch(self) -> None:
-        while not self._end.wait(_LOOK_SECONDS):
+        while not self._end.wait(self._every):
             if not self._stands() and not self._again():
                 log.error("ledger.taken", hint="Another run has taken the ledger: this one ends.")
                 self.is_lost = True

@@ -30,13 +30,16 @@ class Database:
     Where there is one writer anyway (SQLite), writers take turns on ``_turn``: waiting on a lock of
     ours costs less than its busy handler. ``fence``, where several processes write, is asked at the
     beginning of each transaction and raises Fenced when this one may not write any more; ``writer``
-    is then the name this process goes by.
+    is then the name this process goes by. ``failures`` counts what could not be read or written.
+    ``planning`` is for the one thread that plans.
     """
 
     def __init__(self, url: str, *, root: Path) -> None:
         self.dialect = dialect_of(url, root)
         self.fence: Callable[[sa.Connection], None] | None = None
         self.writer = ""
+        self.failures = 0
+        self.planning = threading.Lock()
         lock = threading.RLock()
         self._turn: AbstractContextManager[object] = (
             lock if self.dialect.one_writer else nullcontext()
@@ -108,6 +111,7 @@ class Database:
         try:
             yield
         except self._failures as error:
+            self.failures += 1
             # What fails while a connection is being set up comes from the driver as it is.
             reason = error.orig if isinstance(error, DBAPIError) else error
             said = " ".join(str(reason).split()).rstrip(".")

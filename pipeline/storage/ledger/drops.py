@@ -124,6 +124,17 @@ def _write_facts(connection: sa.Connection, drop: Drop, facts: Mapping[str, Any]
     connection.execute(drops.update().where(drops.c.seq == drop.seq).values(values))
 
 
+def unfinished_of(root: str | sa.Column[str]) -> sa.ColumnElement[bool]:
+    """Select the drops of a root that are not closed."""
+    return drops.c.state.in_(_OPEN) & (drops.c.root == root)
+
+
+def requested_of(root: str | sa.Column[str]) -> sa.ColumnElement[bool]:
+    """Select the drops of a root that somebody asked something for."""
+    # Greater than, not unlike: this goes by the index, and is asked for at every scan.
+    return (drops.c.request > "") & (drops.c.root == root)
+
+
 class Drops:
     """The drops in the ledger. A method that takes several of them makes one commit.
 
@@ -294,7 +305,7 @@ class Drops:
 
     def unfinished(self) -> list[Drop]:
         """Return every drop of this root that is not closed, oldest first."""
-        return self._select(drops.c.state.in_(_OPEN) & (drops.c.root == self.root_id))
+        return self._select(unfinished_of(self.root_id))
 
     def recent(self, limit: int) -> list[Drop]:
         """Return the newest drops, newest first."""
@@ -326,8 +337,7 @@ class Drops:
 
     def requested(self) -> list[Drop]:
         """Return the drops of this root that somebody asked something for."""
-        # Greater than, not unlike: this goes by the index, and is asked for at every scan.
-        return self._select((drops.c.request > "") & (drops.c.root == self.root_id))
+        return self._select(requested_of(self.root_id))
 
     def unsettled(self, drop_ids: Sequence[str]) -> list[str]:
         """Return those of the drops, of whatever root, that are not closed."""

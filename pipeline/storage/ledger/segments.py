@@ -168,30 +168,26 @@ class Segments(Drops):
             taken = {row.key for row in connection.execute(sa.select(posts.c.key)).all()}
         return [each for each in found if each.post not in taken]
 
-    def ended_drops(self, *, rested: float) -> list[int]:
-        """Return drops of this root that were sent as far as possible, and rest for so long."""
+    def laid_out(self, *, rested: float) -> dict[int, bool]:
+        """Return the drops of this root that have segments.
+
+        Each with whether it was sent as far as possible, and rests for so many seconds.
+        """
+        rests = sa.func.bool_and(segments.c.ended) & (sa.func.max(segments.c.since) < NOW - rested)
         query = (
-            sa.select(segments.c.drop_seq)
+            sa.select(segments.c.drop_seq, rests)
             .join(drops, drops.c.seq == segments.c.drop_seq)
             .where(drops.c.root == self.root_id)
             .group_by(segments.c.drop_seq)
-            .having(sa.func.bool_and(segments.c.ended))
-            .having(sa.func.max(segments.c.since) < NOW - rested)
         )
         with self._db.read() as connection:
-            return [row.drop_seq for row in connection.execute(query).all()]
+            return {seq: bool(rests) for seq, rests in connection.execute(query).all()}
 
     def count_open_segments(self) -> int:
         """Return segments that have not ended, of all roots."""
         query = sa.select(sa.func.count()).select_from(segments).where(~segments.c.ended)
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
-
-    def laid_out(self) -> set[int]:
-        """Return the drops that have segments."""
-        with self._db.read() as connection:
-            query = sa.select(segments.c.drop_seq).distinct()
-            return {row.drop_seq for row in connection.execute(query).all()}
 
 
 def _load(connection: sa.Connection, segment: Segment) -> Load:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from pipeline.core.errors import Fenced, RootBusy
 from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.drops import requested_of, unfinished_of
 from pipeline.storage.ledger.tables import posts, signals, workers
 
 _LEAST_RATE = 1e-6
@@ -92,12 +93,18 @@ class Signals(Struct, frozen=True, kw_only=True):
 
 
 class WorkerOrders(Struct, frozen=True, kw_only=True):
-    """The answer of the ledger to a worker's heartbeat."""
+    """The answer of the ledger to a worker's heartbeat.
+
+    ``work``: drops of the root are not closed, or something was asked for one; ``silent``: a worker
+    gave no word for too long.
+    """
 
     draining: bool
     calls: int
     rate: float
     signals: Signals
+    work: bool
+    silent: bool
 
 
 class Workers:
@@ -139,6 +146,7 @@ class Workers:
         most: int,
         allowed: Allowance,
         lower: Callable[[int, float], int],
+        stale_seconds: float,
     ) -> WorkerOrders:
         """Record a worker's heartbeat and return its orders. Raises Fenced when it was given up.
 
@@ -160,13 +168,11 @@ class Workers:
                 kept = calls
             values = {"beat": NOW, "wants": wants, "calls": kept, "rate": rate}
             connection.execute(workers.update().where(workers.c.id == me).values(**values))
-            line = connection.execute(
-                sa.select(workers.c.draining, *_SIGNALS)
-                .select_from(workers.join(signals, sa.true()))
-                .where(workers.c.id == me)
-            ).one()
-        heard = Signals(quiet=line[1], shut=line[2], held=line[3], reason=line[4], hint=line[5])
-        return WorkerOrders(draining=line[0], calls=calls, rate=rate, signals=heard)
+            line = connection.execute(_orders(me, stale_seconds)).one()
+        heard = Signals(quiet=line[3], shut=line[4], held=line[5], reason=line[6], hint=line[7])
+        return WorkerOrders(
+            draining=line[0], calls=calls, rate=rate, signals=heard, work=line[1], silent=line[2]
+        )
 
     def give_up_the_silent(self, seconds: float) -> list[str]:
         """Delete the lines of workers that gave no word for so long; return their names.
@@ -261,21 +267,25 @@ class Workers:
     def planning_turn(self) -> Iterator[None]:
         """Hold the one post under which drops are planned, among all workers.
 
-        A worker has one thread that plans, so a post under its name is from a turn that it could
-        not give back: the ledger was away just then.
+        One thread of a worker at a time, so a post under its name is from a turn that it could not
+        give back, since the ledger was away just then: that is its own again.
         """
         me = self._db.writer
-        self.plans_now = True
-        try:
-            self.leave_post(me, PLANNING)
-            while not self.take_post(me, PLANNING):
-                time.sleep(_TURN_SECONDS)  # another plans; it is given up when it falls silent
+        with self._db.planning:
+            self.plans_now = True
             try:
-                yield
+                while not self._take_turn(me):
+                    time.sleep(_TURN_SECONDS)  # another plans; it is given up when it falls silent
+                try:
+                    yield
+                finally:
+                    self.leave_post(me, PLANNING)
             finally:
-                self.leave_post(me, PLANNING)
-        finally:
-            self.plans_now = False
+                self.plans_now = False
+
+    def _take_turn(self, me: str) -> bool:
+        with self._db.write() as connection:
+            return insert_post(connection, PLANNING, me, again=True)
 
     # -- signals -------------------------------------------------------------------------------
 
@@ -313,15 +323,43 @@ _SIGNALS = (
 )
 
 
+def _orders(me: str, stale_seconds: float) -> sa.Select[Any]:
+    root, others = workers.c.root, workers.alias()
+    return (
+        sa.select(
+            workers.c.draining,
+            sa.or_(sa.exists().where(unfinished_of(root)), sa.exists().where(requested_of(root))),
+            sa.exists().where(others.c.beat < NOW - stale_seconds),
+            *_SIGNALS,
+        )
+        .select_from(workers.join(signals, sa.true()))
+        .where(workers.c.id == me)
+    )
+
+
 def insert_post(
-    connection: sa.Connection, key: str, me: str, *, where: sa.ColumnElement[bool] | None = None
+    connection: sa.Connection,
+    key: str,
+    me: str,
+    *,
+    where: sa.ColumnElement[bool] | None = None,
+    again: bool = False,
 ) -> bool:
-    """Take a post, if ``where`` holds; false when another has it or it does not."""
+    """Take a post, if ``where`` holds; false when another has it or it does not.
+
+    ``again``: also one that is ours already.
+    """
     from sqlalchemy.dialects.postgresql import insert  # a tenth of a second that only workers need
 
     values = sa.select(sa.literal(key), sa.literal(me), NOW).where(
         sa.true() if where is None else where
     )
     taking = insert(posts).from_select(["key", "owner", "since"], values)
-    taken = taking.on_conflict_do_nothing(index_elements=["key"]).returning(posts.c.key)
-    return connection.execute(taken).first() is not None
+    taken = (
+        taking.on_conflict_do_update(
+            index_elements=["key"], set_={"since": NOW}, where=posts.c.owner == me
+        )
+        if again
+        else taking.on_conflict_do_nothing(index_elements=["key"])
+    )
+    return connection.execute(taken.returning(posts.c.key)).first() is not None
