@@ -134,7 +134,8 @@ class Code(StrEnum):
         Kind.REJECT,
         (
             "The order has two endings that exclude each other: delivered, and delivered back to "
-            "the seller; or a later scan takes its ending back."
+            "the seller; or a later scan takes its ending back, or the parcel was on its way back "
+            "to the seller."
         ),
         "Find out which is true and delete the other rows of this order.",
         "Delivered and RTO Delivered",

@@ -134,6 +134,8 @@ _MOVING = frozenset(
         *("bagged", "rto", "rts", "lost", "damaged", "misrouted", "reattempt", "attempt"),
     }
 )
+#: Words beside RTO of a parcel that goes on to the customer after all.
+_REVOKED = frozenset({"cancelled", "canceled", "revoked", "revoke", "withdrawn", "declined"})
 _NOT_MOVING = frozenset(
     {"pickup", "pick", "pickups", "manifested", "manifest", "awaiting", "ready", "scheduled"}
 )
@@ -170,6 +172,11 @@ def is_return(status: str) -> bool:
     return way_named(status) is Direction.RETURN
 
 
+def goes_back(status: str) -> bool:
+    """Tell whether a status says that a parcel goes back to the seller: RTO Initiated."""
+    return way_named(status) is Direction.RTO and not _words(status) & _REVOKED
+
+
 def said_of(case: StatusCase) -> Said:
     """Return the word of a row with this status on its parcel, as later files may need it."""
     ruling, words = case.ruling, _words(case.status)
@@ -186,7 +193,7 @@ def said_of(case: StatusCase) -> Said:
         return Said.CANCELLED
     if is_on_paper(case.status) or words & _NOT_MOVING or not words & _MOVING:
         return Said.NOTHING
-    back = case.direction is Direction.RTO or way_named(case.status) is Direction.RTO
+    back = case.direction is Direction.RTO or goes_back(case.status)
     return Said.ON_ITS_WAY_BACK if back else Said.ON_ITS_WAY
 
 

@@ -27,6 +27,7 @@ from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Outcome, Role
 
 OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
 _UNDER_WAY = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_BACK})
+_TURNED = frozenset({Said.ON_ITS_WAY_BACK, Said.CANCELLED})
 
 
 class ParcelColumns(Struct, frozen=True, kw_only=True):
@@ -81,25 +82,25 @@ def held_by_earlier_files(
         last[end] = max(last.get(end, NO_TIME), _until(event, zone))
     held: dict[Code, tuple[list[int], list[str]]] = {}
     for at, (order, final, parcel) in enumerate(ends):
-        against = None
-        if not parcels.any_parcel:
-            elsewhere = [e for e in history[order] if parcel_of(e.awb) not in here[order]]
-            against = _still_open(parcel, final, elsewhere, zone)
-        code, words = Code.PARCELS_OPEN, _OPEN
-        if against is None:
-            until = last[order, final, parcel]
-            against = _taken_back(parcel, until, final, history[order], zone)
-            code, words = Code.STATUS_CONFLICT, _TAKEN_BACK
-        if against is not None:
+        elsewhere = [e for e in history[order] if parcel_of(e.awb) not in here[order]]
+        objection = _objection(
+            parcel,
+            final,
+            last[order, final, parcel],
+            [] if parcels.any_parcel else elsewhere,
+            history[order],
+            zone,
+        )
+        if objection is not None:
+            code, words, against = objection
             rows, sentences = held.setdefault(code, ([], []))
             row = int(mine.rows[at])
             rows.append(row)
             sentences.append(_sentence(words, int(record[row]), final, against))
-    columns = {Code.PARCELS_OPEN: Role.AWB, Code.STATUS_CONFLICT: Role.EVENT_TIME}
     return [
         Finding(
             code=code,
-            column=columns[code].value,
+            column=_COLUMNS[code].value,
             rows=np.array(rows, dtype=np.int64),
             sentences=pa.array(sentences, pa.string()),
         )
@@ -135,23 +136,46 @@ def held_since(
         others = [] if any_parcel else [row for row in later if parcel_of(row.awb) not in here]
         for end in ends:
             parcel, event = parcel_of(end.awb), NO_TIME if end.event is None else end.event
-            code, words = f"{Code.PARCELS_OPEN}:{Role.AWB}", _OPEN
-            against = _still_open(parcel, each.milestone, others, zone)
-            if against is None:
-                code, words = f"{Code.STATUS_CONFLICT}:{Role.EVENT_TIME}", _TAKEN_BACK
-                against = _taken_back(parcel, _until(event, zone), each.milestone, later, zone)
-            if against is not None:
+            objection = _objection(parcel, each.milestone, _until(event, zone), others, later, zone)
+            if objection is not None:
+                code, words, against = objection
                 verdicts.append(
                     Verdict(
                         chunk_no=each.chunk_no,
                         pos=each.pos,
                         outcome=Outcome.REJECTED,
-                        code=code,
+                        code=f"{code}:{_COLUMNS[code]}",
                         message=_sentence(words, end.row, each.milestone, against),
                     )
                 )
                 break
     return verdicts
+
+
+_COLUMNS = {Code.PARCELS_OPEN: Role.AWB, Code.STATUS_CONFLICT: Role.EVENT_TIME}
+
+
+def _objection(
+    parcel: str,
+    final: Milestone,
+    until: int,
+    others: Sequence[ParcelSeen],
+    history: Sequence[ParcelSeen],
+    zone: ZoneInfo,
+) -> tuple[Code, str, ParcelSeen] | None:
+    """Return why a final status is held: the code, the sentence, and the row that speaks against.
+
+    ``until``: when it ended; ``others``: rows about other parcels, of ``history``, all rows.
+    """
+    if (still := _still_open(parcel, final, others, zone)) is not None:
+        return Code.PARCELS_OPEN, _OPEN, still
+    if (later := _taken_back(parcel, until, final, history, zone)) is not None:
+        return Code.STATUS_CONFLICT, _TAKEN_BACK, later
+    if final is Milestone.DELIVERY_DONE:
+        turned = next((e for e in _same(parcel, history) if e.said in _TURNED), None)
+        if turned is not None:
+            return Code.STATUS_CONFLICT, _TURNED_BACK, turned
+    return None
 
 
 _End = tuple[int, Milestone, str]
@@ -176,7 +200,8 @@ def _suspects(
     for order, awb, event in zip(mine.order.tolist(), awbs, mine.event.tolist(), strict=True):
         for each in history[order]:
             late = not each.status and each.event is not None and each.event > event != NO_TIME
-            if each.said in _UNDER_WAY and (late or each.awb != awb):
+            odd = each.said in _UNDER_WAY and (late or each.awb != awb)
+            if odd or each.said in _TURNED:
                 some[order] = True
                 break
     return mine.only(some[mine.order])
@@ -221,18 +246,25 @@ def _taken_back(
     """Return the last scan of the same parcel that is later than its end, if there is one.
 
     A pickup is none: the clocks of hand-held scanners are often wrong, and nothing is taken back.
-    Where no more than one parcel of the order is known, rows without an AWB are of that one.
     """
     if until == NO_TIME:
         return None
-    only_one = len({parcel, *(parcel_of(each.awb) for each in history)} - {""}) <= 1
-    same = [e for e in history if e.event is not None and (only_one or parcel_of(e.awb) == parcel)]
+    same = [each for each in _same(parcel, history) if each.event is not None]
     scans = (each for each in same if each.said in _UNDER_WAY and not each.status)
     last = max(scans, key=lambda each: _time(each, zone), default=None)
     if last is None or _time(last, zone) <= until:
         return None
     ends = (each for each in same if each.said is Said.ENDED and each.status == final)
     return None if any(_time(each, zone) >= _time(last, zone) for each in ends) else last
+
+
+def _same(parcel: str, history: Sequence[ParcelSeen]) -> list[ParcelSeen]:
+    """Return the rows about a parcel.
+
+    Where no more than one parcel of the order is known, rows without an AWB are of that one.
+    """
+    only_one = len({parcel, *(parcel_of(each.awb) for each in history)} - {""}) <= 1
+    return [each for each in history if only_one or parcel_of(each.awb) == parcel]
 
 
 def _is_earlier(one: ParcelSeen, other: ParcelSeen, zone: ZoneInfo) -> bool:
@@ -267,6 +299,11 @@ def _sentence(words: str, record: int, final: Milestone, against: ParcelSeen) ->
 _OPEN = (
     "{awb}, another parcel of the order, was still on its way in another file, {where}. Upload "
     f"a file in which it has reached the same status. If it has, tick the row {TO_CONFIRM}."
+)
+_TURNED_BACK = (
+    "another file says of the same shipment that it goes back to the seller, or was cancelled: "
+    "{where}. If the seller has it, correct the status. If the customer has it, tick the row "
+    f"{TO_CONFIRM}."
 )
 _TAKEN_BACK = (
     "another file has a later scan of the same shipment that is not final: {where}. Find out "

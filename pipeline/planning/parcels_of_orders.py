@@ -30,6 +30,8 @@ from schemas.parcels import (
     CONFIRMED,
     NO_ID,
     TO_CONFIRM,
+    Said,
+    goes_back,
     is_cancelled,
     is_on_paper,
     is_return,
@@ -211,13 +213,15 @@ def _keyed(cells: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], pa.Array]:
 class ParcelRows(Struct, frozen=True, kw_only=True):
     """Some rows of a drop, as both rules need them: a value per row of ``given.rows``.
 
-    ``confirmed``: a person has written that the row's status is true of the whole order.
+    ``said``: ``Said``, as numbers. ``confirmed``: a person has written that the row's status is
+    true of the whole order.
     """
 
     given: Siblings
     order: npt.NDArray[np.int64]
     status: Numbers
     sends: Mask
+    said: Numbers
     event: Numbers
     record: Numbers
     confirmed: Mask
@@ -306,6 +310,46 @@ def taken_back(rows: ParcelRows) -> list[Finding]:
             ]
             found.append(rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details))
     return found
+
+
+def turned_back(rows: ParcelRows, *, but: Sequence[Finding]) -> list[Finding]:
+    """Hold a delivery of a parcel that, by another row, goes back to the seller or was cancelled.
+
+    Many couriers call it delivered when it is back there. A customer's return says so only where
+    it began before the delivery. ``but``: findings about rows that are held already.
+    """
+    given = rows.given
+    of, size = _one_parcel(rows)
+    mine = rows.final(Milestone.DELIVERY_DONE) & (of >= 0) & ~given.back & ~rows.confirmed
+    for finding in but:
+        mine &= ~np.isin(given.rows, finding.rows)
+    back = np.isin(rows.said, (Said.ON_ITS_WAY_BACK, Said.CANCELLED))
+    back |= (rows.status == 0) & given.which(goes_back)
+    first = _first(np.flatnonzero(back & (of >= 0)), of, size)
+    returns = np.flatnonzero(given.back & (of >= 0) & (rows.event != NO_TIME))
+    earliest = _first(returns[np.argsort(rows.event[returns], kind="stable")], of, size)
+    before = (earliest[of] >= 0) & (rows.event > rows.event[earliest[of]])
+    other = np.where(first[of] >= 0, first[of], np.where(before, earliest[of], -1))
+    hit = mine & (other >= 0)
+    if not hit.any():
+        return []
+    details = [
+        f": delivery_done is not sent, because row {rows.record[at]} says "
+        f"{quoted(given.statuses[given.said[at]])} of the same shipment: it may have come back to "
+        "the seller. If so, correct the status. If the customer has it, tick the row "
+        f"{TO_CONFIRM}."
+        for at in other[hit].tolist()
+    ]
+    return [rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details)]
+
+
+def _first(
+    at: npt.NDArray[np.int64], of: npt.NDArray[np.int64], size: int
+) -> npt.NDArray[np.int64]:
+    """Return for each parcel the first of these rows that is of it, -1 without one."""
+    first = np.full(size, -1, dtype=np.int64)
+    first[of[at[::-1]]] = at[::-1]
+    return first
 
 
 def superseded(rows: ParcelRows) -> list[Finding]:

@@ -28,6 +28,7 @@ from pipeline.planning.parcels_of_orders import (
     open_parcels,
     superseded,
     taken_back,
+    turned_back,
 )
 from pipeline.planning.sendable_rows import (
     NO_TIME,
@@ -217,11 +218,13 @@ def _hold_parcels(given: PlanInput, disposition: npt.NDArray[np.int8]) -> list[F
         order=given.orders.number[at].astype(np.int64),
         status=given.status[at],
         sends=disposition[at] == Disposition.SEND,
+        said=given.parcels.said[at],
         event=given.event_ms[at],
         record=given.row[at],
         confirmed=given.parcels.confirmed[at],
     )
-    found = [*open_parcels(rows), *taken_back(rows), *superseded(rows)]
+    later = taken_back(rows)
+    found = [*open_parcels(rows), *later, *superseded(rows), *turned_back(rows, but=later)]
     for finding in found:
         disposition[finding.rows] = Disposition.REJECTED
     return found

@@ -162,6 +162,28 @@ def test_earlier_files_that_take_no_delivery_back_hold_nothing(part: Part) -> It
 
 
 @together
+def test_a_delivery_of_what_an_earlier_file_saw_turn_back_is_not_sent(part: Part) -> Iterator[None]:
+    pairs = [
+        (("X1", "RTO In Transit", "25-11-2026"), ("X1", "Delivered", "27-11-2026")),
+        (("X1", "RTO Initiated", ""), ("X1", "Delivered", "")),
+        (("", "RTO In Transit", "25-11-2026"), ("X1", "Delivered", "27-11-2026")),
+        (("X1", "Cancelled", "25-11-2026"), ("X1", "Delivered", "27-11-2026")),
+        (("X1", "RTO Cancelled", "25-11-2026"), ("X1", "Delivered", "27-11-2026")),
+        (("X1", "RTO In Transit", "25-11-2026"), ("X1", "RTO Delivered", "27-11-2026")),
+    ]
+    found = yield from both(part, pairs, WITH_TIME)
+    assert found == [TAKEN_BACK] * 4 + [SENT] * 2
+    told = part.of("tuesday").lines()[0]["message"]
+    assert f'back to the seller, or was cancelled: row 2 of "{part.tag} monday.csv"' in told
+    part.drop("again.csv", came_back(part, "tuesday"))
+    yield
+    assert part.ends("again") == [TAKEN_BACK] * 4
+    part.drop("meant.csv", came_back(part, "tuesday", _reject_codes="CONFIRMED"))
+    yield
+    assert part.ends("meant") == [SENT] * 4
+
+
+@together
 def test_a_person_says_that_what_earlier_files_held_is_true(part: Part) -> Iterator[None]:
     orders = {"A": [PARCELS], "B": [TAKEN_BACK]}
     yield from drop(part, "monday A", [("A1", "X2", "In Transit", "")], WITH_TIME)

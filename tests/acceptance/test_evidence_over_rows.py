@@ -206,6 +206,41 @@ def test_scans_that_take_no_delivery_back_hold_nothing(part: Part) -> Iterator[N
         assert "accepted" in part.of(f"day{at}").counts, rows
 
 
+TURNED_BACK = (
+    [("RTO Initiated", "25-11-2026"), ("Delivered", "27-11-2026")],
+    [("Delivered", "27-11-2026"), ("In Transit", "26-11-2026"), ("RTO Initiated", "25-11-2026")],
+    [("RTO In Transit", ""), ("Delivered", "")],
+    [("Delivered", ""), ("Out For Delivery", ""), ("RTO In Transit", "")],
+    [("RTO Initiated", "26-11-2026"), ("Delivered", "26-11-2026")],
+    [("RTO shuru kiya", "25-11-2026"), ("Delivered", "27-11-2026")],
+    [("Cancelled", "25-11-2026"), ("Delivered", "27-11-2026")],
+    [("Return In Transit", "25-11-2026 10:00"), ("Delivered", "27-11-2026 10:00")],
+)
+ON_ITS_WAY_AGAIN = (
+    [("RTO Cancelled", "25-11-2026"), ("Delivered", "27-11-2026")],
+    [("RTO Initiated", "25-11-2026"), ("RTO Delivered", "27-11-2026")],
+    [("Undelivered", "25-11-2026"), ("Delivered", "27-11-2026")],
+)
+
+
+@together
+def test_a_delivery_of_what_turned_back_before_is_not_sent(part: Part) -> Iterator[None]:
+    """Many couriers write Delivered where a parcel has come back to the seller."""
+    cases = [*TURNED_BACK, *ON_ITS_WAY_AGAIN]
+    for at, scans in enumerate(cases):
+        rows = [(f"A{at}", f"X{at}", *scan) for scan in scans]
+        part.drop_rows(f"day{at}", rows, WITH_TIME)
+        bare = [(f"B{at}", *scan) for scan in scans]
+        part.drop_rows(f"bare{at}", bare, ("Order ID", "Status", "Event Time"))
+    yield
+    for at, scans in enumerate(cases):
+        for name in (f"day{at}", f"bare{at}"):
+            found = dict(zip([said for said, _ in scans], part.ends(name), strict=True))
+            end = found.get("Delivered", found.get("RTO Delivered"))
+            assert end == (TAKEN_BACK if at < len(TURNED_BACK) else SENT), (scans, name)
+    assert 'row 2 says "RTO Initiated" of the same' in part.of("day0").lines()[1]["message"]
+
+
 def came_back(root: Root | Part, name: str, **changed: str) -> str:
     """The rejects of a drop as they are, but for some cells."""
     lines = root.of(name).lines("rejects.csv")
