@@ -133,6 +133,8 @@ def ignored_because(name: str) -> str | None:
         return "names that begin with . are hidden or unfinished files"
     if folded.startswith("~"):
         return "names that begin with ~ are lock files of spreadsheet programs"
+    if folded.endswith("~"):
+        return "names that end in ~ are backups of text editors"
     if folded in _FURNITURE:
         return "a file of the Windows desktop, not a manifest"
     for suffix in _UNFINISHED:

@@ -115,7 +115,7 @@ class Shaper:
             rows = rows[keep]
             cells = tuple(column.take(pa.array(keep)) for column in cells)
             kinds = {column: kind[keep] for column, kind in kinds.items()}
-            surplus = {place[at]: extra for at, extra in surplus.items()}
+            surplus = {place[at]: extra for at, extra in surplus.items() if at in place}
             facts = {place[at]: found for at, found in facts.items() if at in place}
         self.rows += len(rows)
         if self._before + self.rows > self._limit:

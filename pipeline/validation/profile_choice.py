@@ -1,6 +1,7 @@
 """Which courier's profile a file is read with, and where its header is."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 from msgspec.structs import replace
 
@@ -9,7 +10,7 @@ from pipeline.validation.columns import columns_of, data_header, fits, order_id_
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
 from pipeline.validation.profile_by_name import Choice, decided, read_as_notice, unknown
 from schemas.courier import GENERIC, Profile
-from schemas.evidence_words import direction_of
+from schemas.evidence_words import AsksStatus, Look, asks_status, direction_of, look_of
 from schemas.folding import fold, fold_header
 from schemas.headings import divides_a_heading, names_number, trimmed, words_of
 from schemas.statuses import NOTHING, UNCLEAR
@@ -20,6 +21,9 @@ _LONGEST = 120
 
 _FEWEST = 2
 """So many words make a row of headings."""
+
+_ALL, _HEADING_WORDS = 3, 3
+"""So many columns make a row of words that nobody knows headings, and so many words one of them."""
 
 _TELLING = frozenset({Role.ORDER_ID, Role.AWB, Role.STATUS})
 
@@ -114,12 +118,25 @@ class LaterHeaders:
         """
         known = [self._known[data_header(cell)] for cell in cells if self.is_heading(cell)]
         if not known:
-            return False
+            return self._are_headings(cells)
         if any(fits(cells, profile) for profile in self._profiles):
             return True
         if any(looks_like_data(cell) for cell in cells):
             return False
         return _are_of_two(known) or self._heads_another(cells) or self._heads_other_things(cells)
+
+    def _are_headings(self, cells: Sequence[str]) -> bool:
+        """Tell whether words that nobody knows are headings: one in each column, and no digit.
+
+        Nearly every row of data has a digit in its ids or its time.
+        """
+        words = [fold(cell) for cell in trimmed(cells)]
+        every = len(words) == len(self._folded) >= _ALL and all(words)
+        if not every or len({*words}) < len(words) or any(map(looks_like_data, cells)):
+            return False
+        short = all(len(word.split()) <= _HEADING_WORDS for word in words)
+        no_digit = not any(map(str.isdigit, "".join(words)))
+        return short and no_digit and self._statuses.isdisjoint(words)
 
     def _heads_another(self, cells: Sequence[str]) -> bool:
         words = [folded for cell in cells if (folded := fold(cell))]
@@ -167,11 +184,22 @@ class LaterHeaders:
         return self._folded[at] if at < len(self._folded) else ""
 
     def repeats(self, cells: Sequence[str]) -> bool:
-        """Tell whether a row has the header's roles in the header's columns."""
+        """Tell whether a row has the header's roles in the header's columns.
+
+        A column that would be heard otherwise (RTO Delivered Date below Delivered Date, or Shipment
+        Type below nothing) is another one.
+        """
         folded = _folded(cells)
-        return folded == self._folded or self._roles == [
-            columns_of(folded, profile) for profile in self._profiles
-        ]
+        if folded == self._folded:
+            return True
+        roles = [columns_of(folded, profile) for profile in self._profiles]
+        pairs = zip_longest(folded, self._folded, fillvalue="")
+        return roles == self._roles and all(_heard(one) == _heard(other) for one, other in pairs)
+
+
+def _heard(heading: str) -> tuple[Look | None, AsksStatus | None]:
+    """Return the evidence that a column with this heading is looked through for."""
+    return look_of(heading), asks_status(heading) if heading else AsksStatus.MOSTLY
 
 
 def _folded(cells: Sequence[str]) -> list[str]:

@@ -40,6 +40,9 @@ _SECOND_HEADERS = {
     "other.csv": 63,
     "returns.csv": 62,
     "book.xlsx": 83,
+    "way.csv": 62,
+    "date.csv": 62,
+    "nobody.csv": 62,
 }
 
 
@@ -52,6 +55,14 @@ def test_a_second_table_below_the_first_is_refused_at_any_depth(
     root.drop("unknown.csv", first + "AWB No,Order Code,Status\nW2,A2,Delivered\n")
     root.drop("other.csv", first + ",,\nPincode,City,Status\n560001,Pune,Delivered\n")
     root.drop("returns.csv", first + "Return ID,Order ID,Return Status\n501,A1,Delivered\n")
+    root.drop("way.csv", first + "Order ID,AWB No,Status,Shipment Type\n" + "W3,X,Delivered,RTO\n")
+    root.drop("nobody.csv", first + "Docket,Cust Ref,Stage\n99110000,FYZ0000,Delivered\n")
+    dated = many("D", "{},X1,Delivered,26-11-2026")
+    root.drop(
+        "date.csv",
+        f"Order ID,AWB No,Status,Delivered Date\n{dated}"
+        f"Order ID,AWB No,Status,RTO Delivered Date\nW4,X1,Delivered,26-11-2026\n",
+    )
     table = [["Order ID", "AWB No", "Status"], *([f"B{n}", "X", "Delivered"] for n in range(80))]
     table += [[], ["", "Tracking No", "ORDER_ID", "Status"], ["", "W3", "C1", "Delivered"]]
     root.drop("book.xlsx", workbook(table))

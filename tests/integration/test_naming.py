@@ -157,6 +157,7 @@ def test_odd_but_legal_components_pass_unchanged(name: str):
     [
         ".x.csv",
         "~$x.xlsx",
+        "x.csv~",
         "x.csv.part",
         "x.csv.FilePart",
         "x.CRDOWNLOAD",
