@@ -2,17 +2,48 @@
 
 import os
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from xdist.remote import Producer
+from xdist.workermanage import WorkerController
 
-import tests.examples
-import tests.forked  # noqa: F401 - notes the environment before other imports change it
-from tests.dealing import Dealing, mixed, processes
+import tests.examples  # noqa: F401 - sets how many each test has
+from tests import forked  # notes the environment before other imports change it
+from tests.dealing import SMALL, Dealing, begun_elsewhere, mixed, processes
 from tests.postgres import PrivatePostgres, missing, private_postgres
 from tests.scratch import scratch
 
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(scratch()))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with what is waited for otherwise; all processes of a run have one that forks."""
+    if stem := told(config).get("stem"):
+        forked.share(stem)
+    elif forked.POSSIBLE and not all(SMALL in each for each in config.args):
+        forked.begun()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    if forked.begun.cache_info().currsize:
+        node.workerinput["stem"] = forked.begun()
+
+
+def told(config: pytest.Config) -> dict[str, Any]:
+    """Return what a process of pytest-xdist was told; nothing where there are none."""
+    return getattr(config, "workerinput", {})
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if isinstance(collector, pytest.Directory) and (process := told(collector.config)):
+        report.result = begun_elsewhere(report.result, process["workerid"], process["workercount"])
+    return report
 
 
 @pytest.hookimpl(optionalhook=True)

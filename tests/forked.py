@@ -1,11 +1,12 @@
 """Commands as processes of their own that need not import anything: forked, not started.
 
 Starting the command costs one to two seconds of processor time, nearly all of it imports, and tests
-start it a thousand times. So one process imports the product once (the stem) and is forked for each
-command: what runs is the same ``__main__``, in a process with arguments, environment, folder, pipes
-and process id of its own, which can be killed, stopped and looked at like any other. The process
-that reads, and the page beside a run, are forked from the command in the same way as long as it has
-no threads; later ones by the stem, whose children they are.
+start it a thousand times. So one process imports the product once (the stem, for all processes of a
+run) and is forked for each command: what runs is the same ``__main__``, in a process with
+arguments, environment, folder, pipes and process id of its own, which can be killed, stopped and
+looked at like any other. The process that reads, and the page beside a run, are forked from the
+command in the same way as long as it has no threads; later ones by the stem, whose children they
+are.
 
 Started in full are: whatever has a prefix that cannot be done by the forked process itself, or an
 environment that an interpreter reads as it starts; a ``Root`` that says so (``new_interpreter``);
@@ -32,7 +33,8 @@ from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
+from weakref import WeakSet
 
 from pipeline.reading.process import child_process
 
@@ -59,6 +61,9 @@ root, to set the umask."""
 
 _FORKING = "the process that forks"
 """Stands in a command line for its process id."""
+
+_LARGER = ", all"
+"""Ends the address of the second process, which has imported all of the product."""
 
 _POWERS = {"dac_override": 1, "dac_read_search": 2, "lease": 28}
 
@@ -111,6 +116,10 @@ _FOR_PAGES = ("uvicorn.protocols.http.h11_impl", "uvicorn.lifespan.on", "multipa
 # -- in the test ---------------------------------------------------------------------------------
 
 
+_shared = ""
+"""The address of a process that forks for all processes of a run; "" where this one is alone."""
+
+
 class Forked:
     """A command that was forked; like a ``Popen`` as far as tests use one."""
 
@@ -119,6 +128,7 @@ class Forked:
         self.returncode: int | None = None
         self._told = told
         self._hearing = threading.Lock()
+        _forked.add(self)
 
     def poll(self) -> int | None:
         """Its exit code if it has ended, -n for signal n."""
@@ -156,6 +166,9 @@ class Forked:
                 self.returncode = int(said)
 
 
+_forked: WeakSet[Forked] = WeakSet()
+
+
 class Piped(Forked):
     """A process with a pipe to it, and one from it if that is wanted."""
 
@@ -187,6 +200,7 @@ def _piped(
     stem: Callable[[], socket.socket],
     *,
     stdout: int | None = None,
+    tied: bool = False,
     **more: Any,
 ) -> Piped:
     """Fork a command that hears by a pipe and, unless ``stdout`` is an open file, speaks by one."""
@@ -194,11 +208,16 @@ def _piped(
     ours_out, theirs_out = (None, os.dup(stdout)) if stdout is not None else os.pipe()
     try:
         request = {"command": [*command], "env": dict(env), "cwd": str(Path.cwd()), "more": more}
-        made = _asked(request, theirs_out, 2, theirs_in, stem=stem)
+        made = _asked(request, theirs_out, 2, theirs_in, stem=stem, tied=tied)
     finally:
         os.close(theirs_in)
         os.close(theirs_out)
     return Piped(made, stdin, ours_out)
+
+
+def forked_and_alive() -> list[int]:
+    """Return the process ids of what was forked for this process and has not ended."""
+    return [each.pid for each in _forked if each.poll() is None]
 
 
 def may_be_forked(prefix: Sequence[str], env: Mapping[str, str]) -> bool:
@@ -257,10 +276,13 @@ def code_forked(
     return _asked(request, out, err, stem=stem)
 
 
-def _asked(request: Mapping[str, Any], *files: int, stem: Callable[[], socket.socket]) -> Forked:
-    ours, theirs = _pair()
+def _asked(
+    request: Mapping[str, Any], *files: int, stem: Callable[[], socket.socket], tied: bool = False
+) -> Forked:
+    """Ask the process that forks. ``tied``: what it forks ends when nobody waits for it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        line = json.dumps(request).encode()
+        line = json.dumps({**request, "tied": tied}).encode()
         socket.send_fds(stem(), [line], [theirs.fileno(), *files])
     said = ours.recv(64)
     assert said, "the process that forks commands is gone"
@@ -269,40 +291,61 @@ def _asked(request: Mapping[str, Any], *files: int, stem: Callable[[], socket.so
 
 @cache
 def _stem() -> socket.socket:
-    """The process that forks, as this one speaks to it. It ends, with all it forked, with us."""
-    ours, theirs = _pair()
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.forked", str(theirs.fileno())],
-            cwd=REPOSITORY,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-            env={k: v for k, v in ENVIRONMENT.items() if not k.startswith("SHIPDROP_")},
-        )
-    assert ours.recv(64) == b"ready", "the process that forks commands did not start"
-
-    def end() -> None:
-        ours.close()
-        process.wait(10)
-
-    atexit.register(end)
-    return ours
+    """The process that forks, as this one speaks to it. What it forked for us ends with us."""
+    return _connected(_shared or begun())
 
 
 @cache
 def _larger_stem() -> socket.socket:
     """The second process."""
-    ours, theirs = _pair()
-    with theirs:
-        socket.send_fds(_stem(), [b"{}"], [theirs.fileno()])
-    assert ours.recv(64) == b"ready", "the process that forks commands did not fork itself"
-    atexit.register(ours.close)
-    return ours
+    return _connected((_shared or begun()) + _LARGER)
 
 
-def _pair() -> tuple[socket.socket, socket.socket]:
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+@cache
+def begun() -> str:
+    """Start the process that forks, and return its address. It ends, with all it forked, with us.
+
+    It takes seconds to import the product; whoever asks before that waits for its answer.
+    """
+    address = f"\0shipdrop tests {os.getpid()}"
+    life, theirs = socket.socketpair()
+    with theirs, _listening(address) as smaller, _listening(address + _LARGER) as larger:
+        passed = [each.fileno() for each in (theirs, smaller, larger)]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.forked", *map(str, passed)],
+            cwd=REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=passed,
+            env={k: v for k, v in ENVIRONMENT.items() if not k.startswith("SHIPDROP_")},
+        )
+
+    def end() -> None:
+        life.close()
+        process.wait(10)
+
+    atexit.register(end)
+    return address
+
+
+def share(address: str) -> None:
+    """Have the process at this address fork, which another one has started."""
+    global _shared
+    _shared = address
+
+
+def _listening(address: str) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    made.bind(address)
+    made.listen(64)
+    return made
+
+
+def _connected(address: str) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    made.connect(address)
+    atexit.register(made.close)
+    return made
 
 
 def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
@@ -314,6 +357,7 @@ def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
 
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each start would compile anew
+sys.dont_write_bytecode = False
 ENVIRONMENT = dict(os.environ)
 """As it was before tests imported anything: libraries set variables of their own as they load."""
 
@@ -326,61 +370,60 @@ _AT_START = _read_at_start(ENVIRONMENT)
 def main() -> None:
     """Import the product, then fork a command for each request, and tell when it has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: pytest ends, and then so do we
-    _import_most()
-    asked = _let_be_asked(int(sys.argv[1]))
-    if asked is not None:
-        _import_the_rest()
-        _let_be_asked(asked)
-
-
-def _let_be_asked(asked: int) -> int | None:
-    """Serve the test, and those that are forked here; return as ``_served`` does."""
-    _Asking.address = f"\0shipdrop tests {os.getpid()}"
+    life, smaller, larger = (socket.socket(fileno=int(each)) for each in sys.argv[1:])
     subprocess.Popen = _Asking  # type: ignore[misc]  # replaced on purpose: readers are forked too
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
-        listening.bind(_Asking.address)
-        listening.listen()
-        return _served(asked, partial(_let_ask, listening))
+    _import_most()
+    if _served(life, smaller, larger):
+        _import_the_rest()
+        _served(life, larger)
 
 
-def _let_ask(listening: socket.socket, selector: selectors.BaseSelector) -> None:
-    """Let those ask as well that were forked here."""
-
-    def accept() -> None:
-        selector.register(listening.accept()[0], selectors.EVENT_READ)
-
-    selector.register(listening, selectors.EVENT_READ, accept)
-
-
-def _served(asked: int, begin: Callable[[selectors.BaseSelector], None]) -> int | None:
-    """Serve until nobody asks any more; or be the second process, and return its own socket."""
-    asking = socket.socket(fileno=asked)
+def _served(life: socket.socket, listening: socket.socket, *larger: socket.socket) -> bool:
+    """Serve until there is no life any more; or be the second process, once it is asked for."""
+    _Asking.address = listening.getsockname().decode()
     running: dict[int, subprocess.Popen[bytes]] = {}
     with selectors.DefaultSelector() as selector:
-        selector.register(asking, selectors.EVENT_READ)
-        begin(selector)
-        asking.send(b"ready")
+
+        def accept() -> None:
+            asks, _ = listening.accept()
+            hear = partial(_hear, asks, [], running, selector)
+            selector.register(asks, selectors.EVENT_READ, hear)
+
+        selector.register(life, selectors.EVENT_READ)
+        selector.register(listening, selectors.EVENT_READ, accept)
+        for each in larger:
+            selector.register(each, selectors.EVENT_READ, partial(_leave, each, selector))
         while True:
             for key, _ in selector.select():
-                if key.data is not None:
-                    key.data()
-                    continue
-                asks = cast("socket.socket", key.fileobj)
-                line, passed, *_ = socket.recv_fds(asks, _LONGEST, 4)
-                if line and len(passed) > 1:
-                    _begin(json.loads(line), passed, running, selector, tied=asks is not asking)
-                elif asks is not asking:
-                    selector.unregister(asks)
-                    asks.close()
-                elif not line:
-                    for each in running.values():
-                        each.kill()
-                    return None
-                elif os.fork() == 0:
-                    asking.close()
-                    return passed[0]
-                else:
-                    os.close(passed[0])
+                if key.fileobj is life:
+                    for process in running.values():
+                        process.kill()
+                    return False
+                if key.fileobj in larger and os.fork() == 0:
+                    listening.close()
+                    return True
+                key.data()
+
+
+def _hear(
+    asks: socket.socket,
+    begun_for_it: list[subprocess.Popen[bytes]],
+    running: dict[int, subprocess.Popen[bytes]],
+    selector: selectors.BaseSelector,
+) -> None:
+    """Do what is asked for; end what was begun for one that has ended itself."""
+    line, passed, *_ = socket.recv_fds(asks, _LONGEST, 4)
+    if line:
+        begun_for_it += _begin(json.loads(line), passed, running, selector)
+        return
+    for process in begun_for_it:
+        process.kill()
+    _leave(asks, selector)
+
+
+def _leave(heard: socket.socket, selector: selectors.BaseSelector) -> None:
+    selector.unregister(heard)
+    heard.close()
 
 
 def _begin(
@@ -388,10 +431,8 @@ def _begin(
     passed: Sequence[int],
     running: dict[int, subprocess.Popen[bytes]],
     selector: selectors.BaseSelector,
-    *,
-    tied: bool,
-) -> None:
-    """Fork what is asked for; its end will be told. ``tied``: it ends with whoever asked."""
+) -> list[subprocess.Popen[bytes]]:
+    """Fork what is asked for; its end will be told. Return what ends with who asked for it."""
     process = _begun(request, *passed[1:])
     told = socket.socket(fileno=passed[0])
     told.send(str(process.pid).encode())
@@ -413,8 +454,10 @@ def _begin(
             process.kill()
 
     selector.register(pidfd, selectors.EVENT_READ, ended)
-    if tied:
-        selector.register(told, selectors.EVENT_READ, left)
+    if not request["tied"]:
+        return [process]
+    selector.register(told, selectors.EVENT_READ, left)
+    return []
 
 
 def _import_most() -> None:
@@ -552,6 +595,7 @@ class _Asking(_Forking):
                 more["env"],
                 lambda: stem,
                 stdout=None if out == subprocess.PIPE else out.fileno(),
+                tied=True,
                 **{
                     name: more[name]
                     for name in ("process_group", "start_new_session") & more.keys()

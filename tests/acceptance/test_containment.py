@@ -19,7 +19,9 @@ from tests.fakes import hostile_files
 def readers(service: Running) -> list[psutil.Process]:
     """The processes that a service has read files in: below it, or forked for it in its folder."""
     began, here = service.process.pid, service.out_path.parent
-    below = psutil.Process().children(recursive=True)
+    starter = psutil.Process(began).parent()
+    assert starter
+    below = starter.children(recursive=True)
     return [each for each in below if each.pid != began and stands_in(each, here)]
 
 

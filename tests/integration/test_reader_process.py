@@ -22,7 +22,7 @@ from pipeline.service.wiring import Site
 from pipeline.storage.spool import Spool
 from schemas.profile import builtin_profiles
 from tests.acceptance.harness import sheet
-from tests.forked import run_code
+from tests.forked import forked_and_alive, run_code
 
 CORPORA = Path(
     os.environ.get("SHIPDROP_CORPORA") or Path(__file__).parents[2].parent / "shared" / "corpora"
@@ -43,8 +43,8 @@ def read(reader: Readers, path: Path, spool: Spool) -> Facts:
 
 
 def started() -> list[psutil.Process]:
-    """The processes below this one, and below the one that forks."""
-    return psutil.Process().children(recursive=True)
+    """The processes below this one, and those that were forked for it."""
+    return [*psutil.Process().children(recursive=True), *map(psutil.Process, forked_and_alive())]
 
 
 def our_readers() -> set[int]:
