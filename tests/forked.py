@@ -285,7 +285,7 @@ def _asked(
         line = json.dumps({**request, "tied": tied}).encode()
         socket.send_fds(stem(), [line], [theirs.fileno(), *files])
     said = ours.recv(64)
-    assert said, "the process that forks commands is gone"
+    assert said, "it could not be forked: stderr tells why"
     return Forked(int(said), ours)
 
 
@@ -433,8 +433,13 @@ def _begin(
     selector: selectors.BaseSelector,
 ) -> list[subprocess.Popen[bytes]]:
     """Fork what is asked for; its end will be told. Return what ends with who asked for it."""
-    process = _begun(request, *passed[1:])
     told = socket.socket(fileno=passed[0])
+    try:
+        process = _begun(request, *passed[1:])
+    except (OSError, subprocess.SubprocessError):  # who asked hears nothing; others go on
+        traceback.print_exc()
+        told.close()
+        return []
     told.send(str(process.pid).encode())
     pidfd = os.pidfd_open(process.pid)
     running[pidfd] = process
@@ -490,6 +495,7 @@ def _import_the_rest() -> None:
     for name in (*_modules(), *_FOR_PAGES):
         import_module(name)
     _quicken()
+    _compile_templates()
     assert sys.modules.keys() >= _PACE.keys(), "a module of the pace has another name now"
     _keep_still()
 
@@ -505,6 +511,33 @@ def _make_commands() -> None:
     vars(typer_main)["get_command"] = cache(typer_main.get_command)
     typer_main.get_command(app.app)
     tables_of_now(sqlite.dialect())
+
+
+def _compile_templates() -> None:
+    """Compile what each page would compile for itself, with the same filters and settings."""
+    from jinja2 import BytecodeCache, Environment
+    from jinja2.bccache import Bucket
+
+    from pipeline.service.settings import Settings
+    from pipeline.service.wiring import Site
+    from pipeline.web import templating
+    from pipeline.web.strip import Strip
+
+    compiled: dict[tuple[str, str], Any] = {}
+
+    class Compiled(BytecodeCache):
+        def load_bytecode(self, bucket: Bucket) -> None:
+            bucket.code = compiled.get((bucket.key, bucket.checksum))
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            compiled[bucket.key, bucket.checksum] = bucket.code
+
+    vars(templating)["Environment"] = partial(Environment, bytecode_cache=Compiled())
+    site = Site(REPOSITORY, Settings())
+    made = templating.make_templates(site, Strip(site)).env
+    for name in made.list_templates():
+        made.get_template(name)
+    assert compiled
 
 
 def _quicken() -> None:
