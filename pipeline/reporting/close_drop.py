@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
@@ -38,7 +39,7 @@ from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, place_of
 from pipeline.storage.spool import Spool, Spools
-from pipeline.validation.rejects_file import SAYING, words_of
+from pipeline.validation.rejects_file import SAYING, UNCLEAR, words_of
 from schemas.courier import Profile
 from schemas.display import shown
 from schemas.vocabulary import Outcome
@@ -431,7 +432,8 @@ class Closer:
         spool, start, kept = self._spools.of(drop), 0, []
         for number, sheet in enumerate(drop.facts["sheets"]):
             saying = {role: f"c{at}" for role, at in sheet["roles"].items() if role in SAYING}
-            for batch in spool.blocks(number, ["row", "order_id", *dict.fromkeys(saying.values())]):
+            columns = ["row", "order_id", "codes", *dict.fromkeys(saying.values())]
+            for batch in spool.blocks(number, columns):
                 rows = batch.filter(pa.array(wanted[start : start + batch.num_rows]))
                 words = {role: rows.column(name) for role, name in saying.items()}
                 kept.append(
@@ -440,7 +442,11 @@ class Closer:
                             "row": rows.column("row"),
                             "order_id": rows.column("order_id"),
                             "sheet": pa.repeat(pa.scalar(sheet["name"], pa.string()), len(rows)),
-                            "said": pa.array(words_of(words, len(rows)), pa.string()),
+                            "said": pc.if_else(
+                                pc.match_substring(rows.column("codes"), UNCLEAR),
+                                pa.array(words_of(words, len(rows)), pa.string()),
+                                "",
+                            ),
                         }
                     )
                 )

@@ -166,7 +166,7 @@ class Spool:
     def write_ids(self, table: "pa.Table") -> None:
         """Keep rows to correct, on disk: ``sheet``, ``row`` (record number), ``order_id``.
 
-        And ``said``: their cells that tell what happened, as one text.
+        And ``said``: their cells that tell what happened, as one text; "" where that was clear.
         """
         from pipeline.storage.arrow_files import write_table
 

@@ -24,7 +24,7 @@ from schemas.codes import Code
 from schemas.display import quoted
 from schemas.folding import fold
 from schemas.limits import EXACT_DIGITS, ID_LENGTH, ID_SHAPE
-from schemas.parcels import HELD_AS
+from schemas.parcels import AROUND_AN_ID, CONFIRMED_CELL, HELD_AS
 from schemas.vocabulary import CellKind, Role
 
 REJECT_ROW = "_reject_row"
@@ -68,7 +68,8 @@ def origin(kind: str, sheet: str) -> str:
 SAYING = (Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION)
 """The columns that say what happened to a shipment."""
 
-_UNCLEAR = f"{Code.STATUS_AMBIGUOUS}:{Role.STATUS}"
+UNCLEAR = f"{Code.STATUS_AMBIGUOUS}:{Role.STATUS}"
+"""How a rejects file says that a status was unclear."""
 
 Original = tuple[str, str]
 """A sheet, "" where it was not kept, and the order id of a row there as the file had it."""
@@ -171,9 +172,8 @@ def restore_ids(
     facts = dict(block.facts)
     found = zip(references(block, headers), sheets_named(block, headers), strict=True)
     for pos, (reference, tab) in enumerate(found):
-        known = originals.get(reference, ()) if reference else ()
         kind = CellKind.TEXT if kinds is None else CellKind(int(kinds[pos]))
-        candidates = {order_id for _, order_id in _of_sheet(known, tab) or known}
+        candidates = _known(originals, reference, tab) if reference else set()
         matches = sorted(each for each in candidates if rendering_matches(each, ids[pos], kind))
         fact = facts.get(pos, RowFacts())
         if len(matches) == 1:
@@ -356,20 +356,27 @@ def restored(
     for drop_id in sorted(drops):
         originals |= family.rejected_ids(drop_id)
     whole = restore_ids(block, headers, column, originals) if originals else block
-    return _with_unclear(whole, headers, mapping, family)
+    return _with_unclear(whole, headers, mapping, family, originals)
 
 
 def _with_unclear(
-    block: Block, headers: Sequence[str], mapping: ColumnMap, family: EarlierDrops
+    block: Block,
+    headers: Sequence[str],
+    mapping: ColumnMap,
+    family: EarlierDrops,
+    originals: Mapping[tuple[str, int], Sequence[Original]],
 ) -> Block:
     """Note the rows whose status was unclear, and that came back with the same words.
 
-    A tab, a title or other rows may have left it open, and the rejects file has none of these.
+    A tab, a title or other rows may have left it open, and the rejects file has none of these. A
+    word that was copied to the row of another order is nobody's.
     """
     codes = _column(block, headers, REJECT_CODES)
     if codes is None:
         return block
-    unclear = np.flatnonzero(pc.match_substring(codes, _UNCLEAR).to_numpy(zero_copy_only=False))
+    confirmed = pc.match_substring_regex(codes, CONFIRMED_CELL)
+    wanted = pc.or_(confirmed, pc.match_substring(codes, UNCLEAR))
+    unclear = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
     if not len(unclear):
         return block
     columns = {
@@ -380,13 +387,25 @@ def _with_unclear(
     words: dict[tuple[str, int], Sequence[Original]] = {}
     for drop_id in {found[0] for at in unclear.tolist() if (found := named[at])}:
         words |= family.rejected_words(drop_id)
+    ids = block.cells[mapping.columns[Role.ORDER_ID]]
     for pos in unclear.tolist():
         reference = named[pos]
-        known = words.get(reference, ()) if reference else ()
-        if said[pos] in {text for _, text in _of_sheet(known, tabs[pos]) or known}:
-            fact = facts.get(pos, RowFacts())
-            facts[pos] = replace(fact, still_unclear=True, codes=fact.codes or codes[pos].as_py())
+        if reference is None or said[pos] not in _known(words, reference, tabs[pos]):
+            continue
+        order = ids[pos].as_py().strip(AROUND_AN_ID)
+        is_its = any(may_be_mended(each, order) for each in _known(originals, reference, tabs[pos]))
+        fact = facts.get(pos, RowFacts())
+        word = (fact.codes or codes[pos].as_py()) if is_its else UNCLEAR
+        facts[pos] = replace(fact, still_unclear=True, codes=word)
     return replace(block, facts=facts)
+
+
+def _known(
+    rows: Mapping[tuple[str, int], Sequence[Original]], reference: tuple[str, int], tab: str
+) -> set[str]:
+    """Return the texts of the row that is referred to, of all sheets where its own is not known."""
+    known = rows.get(reference, ())
+    return {text for _, text in _of_sheet(known, tab) or known}
 
 
 def words_of(columns: Mapping[str, pa.Array], length: int) -> list[str]:

@@ -236,7 +236,13 @@ def test_what_other_rows_left_open_does_not_go_out_as_it_was(root: Root) -> None
     said, confirmed = bare[:2]
     said["Status"], confirmed["_reject_codes"] = "RTO Delivered", "CONFIRMED"
     root.drop("back.csv", as_csv(bare))
+    copied = [
+        {**bare[2], "Order ID": f"B{at}", "_reject_codes": codes}
+        for at, codes in enumerate(("CONFIRMED", "STATUS_AMBIGUOUS:status;CONFIRMED"))
+    ]
+    root.drop("copied.csv", as_csv(copied))
     root.once()
+    assert root.of("copied").counts == {"rejected": 2}, "nobody's word"
     back = root.of("back").lines()
     assert [line["outcome"] for line in back] == ["accepted", "accepted", "rejected"]
     assert back[2]["codes"] == "STATUS_AMBIGUOUS:status"
