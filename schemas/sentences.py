@@ -358,6 +358,7 @@ _WAYS = {
     Direction.MAYBE_RETURN: "the shipment may be a customer's return",
     Direction.BACK: "the shipment came back",
     Direction.UNDELIVERED: "the shipment was not delivered",
+    Direction.WITHDRAWN: "somebody took the row back",
 }
 
 

@@ -43,6 +43,7 @@ class Direction(StrEnum):
     MAYBE_RETURN = "maybe_return"  # something is filled in that only a return has
     BACK = "back"  # on its way back, be it a return or to the seller
     UNDELIVERED = "undelivered"  # which way is not told, only that no customer has it
+    WITHDRAWN = "withdrawn"  # somebody crossed the row out
     UNREADABLE = "unreadable"  # a word that the profile does not know
 
 
@@ -115,6 +116,7 @@ _AGREES: Mapping[Direction, frozenset[int]] = {
         }
     ),
     Direction.UNDELIVERED: frozenset(Milestone) - {Milestone.DELIVERY_DONE},
+    Direction.WITHDRAWN: frozenset(),
     Direction.UNREADABLE: frozenset(),
 }
 

@@ -62,7 +62,8 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     with, in such a file; ``still_unclear``: its status was unclear there, and no cell that tells
     what happened was changed since. ``shown``: column → how a spreadsheet shows the number in it
     (``as 0012``), where that is not as it is stored. ``counts_rows``: it is the last and tells, in
-    its only cell, how many there are.
+    its only cell, how many there are. ``crossed_out``: its id or status is; ``comment``: on these
+    cells, by a person.
     """
 
     cells: int | None = None
@@ -72,6 +73,8 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     still_unclear: bool = False
     shown: Mapping[int, str] = field(default_factory=dict)
     counts_rows: bool = False
+    crossed_out: bool = False
+    comment: str = ""
 
 
 class Notice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

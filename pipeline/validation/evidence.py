@@ -54,6 +54,8 @@ NAMES = frozenset({_FILE_NAME, _FOLDER_NAME})
 _TITLE = "the title above its rows"
 _LINE = "the line above its rows"
 _NOTE = "the note below its rows"
+_CROSSED_OUT = "the line that crosses its cells out"
+_COMMENT = "the comment on its cells"
 _COLUMN = "the column "
 _FREE_TEXT = (Role.REMARK, Role.LOCATION)
 
@@ -137,7 +139,7 @@ class Evidence:
             directed |= _is_of_directions(block.cells[at], look, claims)
             if claims is not None:
                 said[self._column(at)] = claims
-        said |= self._lines_around(block)
+        said |= self._lines_around(block) | self._by_hand(block)
         if not directed:
             said |= {name: pa.repeat(words, len(block)) for name, words in self._named.items()}
         others = {}
@@ -269,6 +271,20 @@ class Evidence:
                 found[source] = pa.array(lines, pa.string()).take(pa.array(index))
         return found
 
+    def _by_hand(self, block: Block) -> dict[str, pa.Array]:
+        """Return which rows are crossed out, and comments that name a way or a fate.
+
+        In a rejects file the comments are ours.
+        """
+        ours = any(map(is_ours, self._mapping.headers))
+        found: dict[str, list[str]] = {}
+        for at, fact in block.facts.items():
+            comment = "" if ours or fate_named(fact.comment) is None else fact.comment
+            for source, text in ((_CROSSED_OUT, "x" * fact.crossed_out), (_COMMENT, comment)):
+                if text:
+                    found.setdefault(source, [""] * len(block))[at] = text
+        return {source: pa.array(texts, pa.string()) for source, texts in found.items()}
+
     def _alone(self, block: Block) -> list[tuple[int, str, bool]]:
         """Return the rows in which one cell stands alone, or few words: titles, and notes.
 
@@ -305,6 +321,8 @@ class Evidence:
 
 def direction_said(source: str, cell: str) -> Direction:
     """Return the direction that a cell of ``Block.said``, or of ``ColumnMap.around``, means."""
+    if source == _CROSSED_OUT:
+        return Direction.WITHDRAWN
     if not is_column(source):
         return (way_named if source in NAMES else fate_named)(cell) or Direction.BLANK
     way, _, _ = cell.partition(":")
@@ -313,6 +331,8 @@ def direction_said(source: str, cell: str) -> Direction:
 
 def cell_said(source: str, cell: str) -> str:
     """Return such a cell as messages show it."""
+    if source == _CROSSED_OUT:
+        return ""
     return cell.partition(":")[2] if is_column(source) else cell
 
 

@@ -261,6 +261,37 @@ def test_what_a_merged_cell_hides_leaves_its_rows_open(root: Root) -> None:
     assert outcomes == [held, held, "", "STATUS_UNKNOWN", *[held] * 4, ""]
 
 
+def test_a_row_that_is_crossed_out_and_one_with_a_comment_are_held(root: Root) -> None:
+    def write(book: Any, sheet: Any) -> None:
+        struck, bold = book.add_format({"font_strikeout": True}), book.add_format({"bold": True})
+        sheet.write_row(2, 1, ["Order ID", "Status", "City"])
+        for row in range(3, 11):
+            sheet.write_row(row, 1, [f"A{row}", "Delivered", "Pune"], bold)
+        sheet.write_row(3, 1, ["A3", "Delivered", "Pune"], struck)
+        sheet.write(4, 2, "Delivered", struck)
+        sheet.write(5, 3, "Pune", struck)  # says nothing of the shipment
+        for row, column, text in (
+            (6, 2, "RTO as per Ravi"),
+            (7, 1, "Cancelled"),
+            (8, 2, "Signed by guard"),
+            (9, 3, "RTO hub"),
+        ):
+            sheet.write_comment(row, column, text)
+
+    root.drop("marked.xlsx", made(write))
+    root.configure(manifest__max_reject_ratio=1)
+    assert root.once().code == 3
+    lines = root.of("marked").lines()
+    held = "STATUS_AMBIGUOUS:status"
+    assert [line["codes"] for line in lines] == [held, held, "", held, held, "", "", ""]
+    assert "the line that crosses its cells out" in lines[0]["message"]
+    assert "the comment on its cells" in lines[3]["message"]
+    rejects = root.of("marked").path("rejects.xlsx").read_bytes()  # has comments of our own
+    root.drop("back.xlsx", changed(rejects, b"<t>Delivered<", b"<t>RTO Delivered<"))
+    root.once()
+    assert root.of("back").counts == {"accepted": 4}
+
+
 def test_a_merged_cell_of_several_columns_is_the_cell_of_all_of_them(root: Root) -> None:
     def write(_: Any, sheet: Any) -> None:
         sheet.write_row(0, 1, ["Order ID", "AWB", "Type", "Status", "City"])

@@ -33,7 +33,7 @@ from pipeline.core.model import (
 )
 from pipeline.reading.excel.cell_text import Column, column_of, joined, text_of
 from pipeline.reading.excel.notes.locate import Notes, ShownNumbers, notes_of
-from pipeline.reading.excel.notes.sheet_notes import Merged, SheetNotes
+from pipeline.reading.excel.notes.sheet_notes import ByHand, Merged, SheetNotes
 from pipeline.reading.excel.zip_check import check_ole2, check_zip, protected
 from pipeline.reading.excel.zip_parts import Package
 from pipeline.reading.file_type import Buffer, Nature, as_file
@@ -148,6 +148,7 @@ class _Opened(Struct, kw_only=True):
             notes=notes,
             shown=partial(self.notes.shown, index),
             merged=[each for each in ranges + notes.merged if found.number < each[2]],
+            by_hand=self.notes.by_hand(index),
         )
         self.tables.append(source.as_sheet(info.name, title_above(head, found)))
         self.notices.extend(source.hidden_rows())
@@ -207,6 +208,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
     notes: SheetNotes
     shown: Callable[[int], ShownNumbers]
     merged: Sequence[Merged]
+    by_hand: Sequence[ByHand]
     known: dict[int, ShownNumbers] = field(default_factory=dict)
     tops: dict[Merged, tuple[str, int]] = field(default_factory=dict)
 
@@ -283,12 +285,23 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
         facts: dict[int, RowFacts] = {}
         for at in self.heading.later.may_be_ids if self.heading.later else ():
             columns[at] = self._as_shown(at, columns[at], start, facts)
+        self._put_by_hand(start, first, facts)
         return Parsed(
             first=start,
             cells=tuple(texts for texts, _ in columns),
             kinds={at: kinds for at, (_, kinds) in enumerate(columns) if kinds is not None},
             facts=facts,
         )
+
+    def _put_by_hand(self, start: int, end: int, facts: dict[int, RowFacts]) -> None:
+        """Put which rows have an id or a status that is crossed out or has a comment."""
+        later = self.heading.later
+        kept = {*later.may_be_ids, *later.statuses} if later else set[int]()
+        for row, column, text in self.by_hand:
+            if start <= row < end and column - self.origin in kept:
+                fact = facts.get(row - start, RowFacts())
+                crossed_out, comment = fact.crossed_out or not text, f"{fact.comment} {text}"
+                facts[row - start] = replace(fact, crossed_out=crossed_out, comment=comment.strip())
 
     def _with_merged(self, columns: list[Column], start: int) -> list[Column]:
         """Return the columns with merged cells in all of their rows and columns.

@@ -1,7 +1,8 @@
 """Which sheet of a workbook has which notes, whatever its format."""
 
+import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -13,9 +14,10 @@ from pipeline.reading.excel.notes.binary import (
     xlsb_formats,
     xlsb_sheets,
 )
+from pipeline.reading.excel.notes.by_hand import cells_styled, comments, struck_styles
 from pipeline.reading.excel.notes.number_format import formats_of, shown_as
 from pipeline.reading.excel.notes.ods import ContentXml
-from pipeline.reading.excel.notes.sheet_notes import SheetNotes
+from pipeline.reading.excel.notes.sheet_notes import ByHand, SheetNotes
 from pipeline.reading.excel.notes.xlsx import SheetXml, letters_of
 from pipeline.reading.excel.ole2 import open_compound
 from pipeline.reading.excel.plain_runs import rows_with_plain_numbers
@@ -27,6 +29,7 @@ _SHEET = re.compile(rb"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATIONSHIP = re.compile(rb"<(?:\w+:)?Relationship\s([^>]*)>")
 _ID = re.compile(rb"\b(?:\w+:id|Id)\s*=\s*[\"']([^\"']*)[\"']")
 _TARGET = re.compile(rb"\bTarget\s*=\s*[\"']([^\"']*)[\"']")
+_COMMENTS = re.compile(r"(?:^|/)comments?\d*\.xml$", re.IGNORECASE)
 _STYLES, _XML_STYLES, _CONTENT = "xl/styles.bin", "xl/styles.xml", "content.xml"
 
 
@@ -68,6 +71,10 @@ class Notes(Protocol):
         """Return how a sheet shows the numbers in a column, which counts from column A as 0."""
         ...
 
+    def by_hand(self, index: int) -> Sequence[ByHand]:
+        """Return the cells of a sheet that somebody crossed out or commented on: of XLSX only."""
+        ...
+
 
 class _Listed(Struct, frozen=True, kw_only=True):
     """Notes by sheet."""
@@ -76,6 +83,9 @@ class _Listed(Struct, frozen=True, kw_only=True):
 
     def sheet(self, index: int) -> SheetNotes:
         return self.sheets[index] if index < len(self.sheets) else SheetNotes()
+
+    def by_hand(self, _: int) -> Sequence[ByHand]:
+        return ()
 
 
 class _InXls(_Listed, frozen=True, kw_only=True):
@@ -114,6 +124,19 @@ class _InXlsx(_Listed, frozen=True, kw_only=True):
         return ShownNumbers(
             formats={row: formats.codes[style] for row, style in walk.styled.items()}
         )
+
+    def by_hand(self, index: int) -> Sequence[ByHand]:
+        if index >= len(self.parts):
+            return ()
+        part = self.parts[index]
+        found: list[ByHand] = []
+        if struck := struck_styles(b"".join(self.package.pieces(_XML_STYLES))):
+            found += [(*place, "") for place in cells_styled(self.package.pieces(part), struck)]
+        folder, _, name = part.rpartition("/")
+        for target in _targets(self.package, f"{folder}/_rels/{name}.rels").values():
+            if _COMMENTS.search(target):
+                found += comments(self.package.small(_beside(target, folder)))
+        return found
 
 
 class _InOds(_Listed, frozen=True, kw_only=True):
@@ -158,12 +181,23 @@ def _sheet_parts(package: Package) -> list[str]:
         book = "workbook.xml"
         found = (_ID.search(tag) for tag in _SHEET.findall(package.small(f"xl/{book}")))
         names = [_words(match[1]) if match else "" for match in found]
-    targets: dict[str, str] = {}
-    for tag in _RELATIONSHIP.findall(package.small(f"xl/_rels/{book}.rels")):
-        name, target = _ID.search(tag), _TARGET.search(tag)
-        if name and target:
-            targets[_words(name[1])] = _part(_words(target[1]))
-    return [targets.get(name, "") for name in names]
+    targets = _targets(package, f"xl/_rels/{book}.rels")
+    return [_part(targets[name]) if name in targets else "" for name in names]
+
+
+def _targets(package: Package, part: str) -> dict[str, str]:
+    """Return the targets of a part of relationships by their ids."""
+    found = (
+        (_ID.search(tag), _TARGET.search(tag)) for tag in _RELATIONSHIP.findall(package.small(part))
+    )
+    return {_words(name[1]): _words(target[1]) for name, target in found if name and target}
+
+
+def _beside(target: str, folder: str) -> str:
+    """Return the name of a part from its target, which may begin at the part that names it."""
+    if target.startswith(("/", "\\")):
+        return plain_name(target)
+    return plain_name(posixpath.normpath(f"{folder}/{target}"))
 
 
 def _part(target: str) -> str:

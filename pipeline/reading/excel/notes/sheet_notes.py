@@ -21,6 +21,9 @@ UNKNOWN = "#ERROR!"
 Merged = tuple[int, int, int, int]
 """A merged cell's first and last column, first and last row."""
 
+ByHand = tuple[int, int, str]
+"""Row and column of a cell that has a comment, and its text; "" where the cell is crossed out."""
+
 
 class SheetNotes(Struct, kw_only=True):
     """The error cells of one sheet. Rows are record numbers (from 1), columns count from column A.

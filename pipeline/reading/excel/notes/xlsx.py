@@ -118,7 +118,7 @@ class SheetXml(XmlPart):
                 self.notes.hidden_columns.append((int(first[:9]) - 1, int(last[:9]) - 1))
 
     def _begin_cell(self, attributes: Mapping[str, str]) -> None:
-        row, column = _place(attributes.get("r", ""))
+        row, column = place_of(attributes.get("r", ""))
         self._row = row or self._row
         self._column = column - 1 if column else self._column + 1
         self._kind = attributes.get("t", "")
@@ -165,7 +165,7 @@ def letters_of(column: int) -> str:
     return letters
 
 
-def _place(address: str) -> tuple[int, int]:
+def place_of(address: str) -> tuple[int, int]:
     """Return row and column of an address, both from 1; 0 where it lacks one.
 
     More digits or letters than any sheet has are too many, whatever they say.

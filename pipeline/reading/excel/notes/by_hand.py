@@ -1,0 +1,88 @@
+"""Find the cells of an XLSX sheet that somebody crossed out or commented on."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+from xml.parsers import expat
+
+from pipeline.reading.excel.notes.xlsx import place_of
+
+_OFF = frozenset({"0", "false"})
+_LONGEST_TAG = 1024
+_ADDRESS = re.compile(rb"\sr=[\"']([A-Za-z]{1,3}[0-9]{1,7})[\"']")
+
+
+def struck_styles(styles: bytes) -> frozenset[int]:
+    """Return the cell styles of the part ``styles.xml`` whose text is crossed out."""
+    fonts: list[bool] = []
+    cells: list[int] = []
+    inside: list[str] = []
+
+    def start(local: str, attributes: Mapping[str, str]) -> None:
+        if local == "font" and inside[-1:] == ["fonts"]:
+            fonts.append(False)
+        elif local == "strike" and inside[-2:] == ["fonts", "font"]:
+            fonts[-1] = attributes.get("val") not in _OFF
+        elif local == "xf" and inside[-1:] == ["cellXfs"]:
+            text = attributes.get("fontId", "0")
+            cells.append(int(text) if text.isdecimal() and len(text) < 9 else 0)
+        inside.append(local)
+
+    _walk(styles, start, lambda _: inside.pop())
+    struck = {font for font, crossed in enumerate(fonts) if crossed}
+    return frozenset(style for style, font in enumerate(cells) if font in struck)
+
+
+def cells_styled(pieces: Iterable[bytes], styles: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Yield row (from 1) and column (from 0) of each cell of a sheet that has one of the styles.
+
+    By a pattern, which is ten times as fast as a parser; a cell that says its address is found.
+    """
+    numbers = b"|".join(str(style).encode() for style in sorted(styles))
+    tag = re.compile(rb"<(?:\w+:)?c(?=[^>]*\ss=[\"'](?:" + numbers + rb")[\"'])([^>]*)>")
+    held = b""
+    for piece in pieces:
+        text = held + piece
+        cut = text.rfind(b">") + 1
+        for found in tag.finditer(text, 0, cut):
+            if address := _ADDRESS.search(found[1]):
+                row, column = place_of(address[1].decode())
+                yield row, column - 1
+        held = text[cut:][-_LONGEST_TAG:]
+
+
+def comments(part: bytes) -> Iterator[tuple[int, int, str]]:
+    """Yield row (from 1), column (from 0) and text of each comment in a part of comments."""
+    found: list[tuple[str, list[str]]] = []
+    parser = expat.ParserCreate()
+
+    def start(local: str, attributes: Mapping[str, str]) -> None:
+        if local == "comment":
+            found.append((attributes.get("ref", ""), []))
+        elif local == "t" and found:
+            parser.CharacterDataHandler = found[-1][1].append
+
+    def end(local: str) -> None:
+        if local == "t":
+            parser.CharacterDataHandler = None
+
+    _walk(part, start, end, parser)
+    for address, texts in found:
+        row, column = place_of(address)
+        yield row, column - 1, " ".join("".join(texts).split())
+
+
+def _walk(
+    part: bytes,
+    start: Callable[[str, Mapping[str, str]], None],
+    end: Callable[[str], Any],
+    parser: expat.XMLParserType | None = None,
+) -> None:
+    """Hand the elements of a part, without their prefixes, to two functions, as far as it goes."""
+    parser = parser or expat.ParserCreate()
+    parser.StartElementHandler = lambda name, found: start(name.rpartition(":")[2], found)
+    parser.EndElementHandler = lambda name: end(name.rpartition(":")[2])
+    try:
+        parser.Parse(part, True)
+    except (expat.ExpatError, ValueError, LookupError):
+        return
