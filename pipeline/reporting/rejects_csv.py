@@ -28,6 +28,7 @@ from pipeline.validation.rejects_file import (
     references,
     sheets_named,
 )
+from schemas.codes import Code
 from schemas.vocabulary import Outcome
 
 #: What stands before the original columns; rows of several sheets have ``REJECT_SHEET`` besides.
@@ -126,13 +127,25 @@ def replayable(blocks: Iterable[ResultBlock]) -> Iterable[ResultBlock]:
     return blocks if iter(blocks) is not blocks else [*blocks]
 
 
+_NO_ID = f"{Code.ID_MISSING}|{Code.ID_INVALID}"
+
+
 def orders_given_back(blocks: Iterable[ResultBlock]) -> pa.Array:
     """Return the order ids of rows that are given back, of a file that is refused.
 
     Ignored rows of these orders go with them: they say where another parcel is, or that a scan
-    came later, and nothing else keeps that.
+    came later, and nothing else keeps that. Where an order id is missing, it may become that of
+    any order of the file; a damaged one is the same in all rows of its order.
     """
-    ids = [_orders(block).filter(_is_open(block)).unique() for block in blocks]
+    kept = replayable(blocks)
+    any_order = any(
+        pc.any(pc.match_substring_regex(block.table.column("codes"), _NO_ID)).as_py()
+        for block in kept
+    )
+    ids = [
+        (_orders(block) if any_order else _orders(block).filter(_is_open(block))).unique()
+        for block in kept
+    ]
     found = pa.chunked_array(ids, pa.string()).unique()
     return found.filter(pc.not_equal(found, ""))
 

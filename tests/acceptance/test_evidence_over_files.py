@@ -260,6 +260,12 @@ def test_the_rejects_of_a_refused_file_say_where_other_parcels_are(part: Part) -
     part.drop("back.csv", back)
     yield
     assert part.ends("back") == [PARCELS, NOTHING, *[SENT] * 24]
+    lost = [("", "Z9", "Nonesuch"), *road, *((f"D{each[0]}", *each[1:]) for each in others)]
+    yield from drop(part, "lost", lost)
+    back = came_back(part, "lost").replace("Nonesuch", "Delivered")
+    part.drop("mended.csv", back.replace(",,Z9,", f",{part.order('C1')},Z9,"))
+    yield
+    assert part.ends("mended") == [PARCELS, NOTHING, NOTHING, *[SENT] * 24]
 
 
 @together
