@@ -12,13 +12,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.findings import Finding
 from pipeline.core.ports import ParcelSeen, Verdict
 from pipeline.planning.replan import Pending
-from pipeline.planning.sendable_rows import NO_TIME, Candidates, Mask, Numbers, Orders
+from pipeline.planning.sendable_rows import NO_TIME, Candidates, Mask, Numbers, Orders, numbers_of
 from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import DAY_MS
@@ -64,7 +63,7 @@ def held_by_earlier_files(
     if not seen:
         return []
     history: dict[int, list[ParcelSeen]] = {}
-    numbers = pc.index_in(pa.array([e.order_id for e in seen], pa.string()), value_set=orders.names)
+    numbers = numbers_of([each.order_id for each in seen], orders.names)
     for number, each in zip(numbers.to_pylist(), seen, strict=True):
         if number is not None:
             history.setdefault(number, []).append(each)

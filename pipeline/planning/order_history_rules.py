@@ -9,7 +9,15 @@ import pyarrow.compute as pc
 
 from pipeline.core.findings import Finding
 from pipeline.core.ports import OrderHistory
-from pipeline.planning.sendable_rows import WIDTH, Bits, Candidates, Mask, Numbers, bit
+from pipeline.planning.sendable_rows import (
+    WIDTH,
+    Bits,
+    Candidates,
+    Mask,
+    Numbers,
+    bit,
+    numbers_of,
+)
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
@@ -144,7 +152,7 @@ class Known:
 
     def __init__(self, standing: Sequence[OrderHistory], names: pa.Array) -> None:
         found = [each for each in standing if each.outcome is Outcome.ACCEPTED]
-        numbers = pc.index_in(pa.array([e.order_id for e in found], pa.string()), value_set=names)
+        numbers = numbers_of([each.order_id for each in found], names)
         wanted = numbers.is_valid().to_numpy(zero_copy_only=False)
         order = numbers.drop_null().to_numpy().astype(np.int64)
         status = np.array([each.status for each in found], dtype=np.int64)[wanted]
@@ -193,7 +201,7 @@ class Known:
 def bits_of(found: Sequence[OrderHistory], names: pa.Array) -> Bits:
     """Return per order the bits of these milestones."""
     bits: Bits = np.zeros(len(names), dtype=np.uint8)
-    numbers = pc.index_in(pa.array([e.order_id for e in found], pa.string()), value_set=names)
+    numbers = numbers_of([each.order_id for each in found], names)
     for number, each in zip(numbers.to_pylist(), found, strict=True):
         if number is not None:
             bits[number] |= 1 << each.status

@@ -1,5 +1,6 @@
 """The rows that may be sent, as numbers: planning makes them fewer step by step."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,13 @@ class Orders(Struct, frozen=True, kw_only=True):
         used = np.zeros(len(self.names), dtype=np.bool_)
         used[self.number[rows]] = True
         return self.names if used.all() else self.names.filter(pa.array(used))
+
+
+def numbers_of(order_ids: Sequence[str], names: pa.Array) -> pa.Array:
+    """Return the place of each id in ``names``, null for one that is not there."""
+    if not order_ids:
+        return pa.array([], pa.int32())  # Arrow would make a table of all names first
+    return pc.index_in(pa.array(order_ids, pa.string()), value_set=names)
 
 
 def candidates(orders: Orders, rows: Numbers, status: Numbers, event: Numbers) -> Candidates:
