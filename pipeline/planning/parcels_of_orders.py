@@ -19,6 +19,7 @@ from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
 from pipeline.planning.sendable_rows import NO_TIME, Mask, Numbers, Orders
 from pipeline.storage.spool import Spool
+from pipeline.validation.date_columns import clock_alone
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import quoted
@@ -49,7 +50,8 @@ class Siblings(Struct, frozen=True, kw_only=True):
 
     Per row: ``rows``, its place in the drop, ascending; ``parcel``: a number for its parcel among
     all of the drop, -1 where the row does not tell; ``said``: its status, into ``statuses``;
-    ``back``: whether it is of a customer's return; ``dated``: whether its event has a date alone.
+    ``back``: whether it is of a customer's return; ``dated``: whether its event has a date alone;
+    ``clock``: the time of day of an event that has no date, else ``NO_TIME``.
     ``age``: whether it stands on a tab that holds instead of others by its name (1) or not (-1).
     ``parcels``: how messages name each parcel. ``any_parcel``: one parcel speaks for its order.
     """
@@ -59,6 +61,7 @@ class Siblings(Struct, frozen=True, kw_only=True):
     said: npt.NDArray[np.int64]
     back: Mask
     dated: Mask
+    clock: Numbers
     age: npt.NDArray[np.int64]
     parcels: pa.Array
     statuses: Sequence[str]
@@ -99,6 +102,7 @@ def siblings(
         said=numbers,
         back=np.array(returns, dtype=np.bool_)[ways] | (words & understood) | milestones,
         dated=_date_alone(when, profile),
+        clock=_clocks(when),
         age=np.repeat([age_of(each.name) for each in sheets], [len(each[0]) for each in read]),
         parcels=parcels,
         statuses=statuses,
@@ -160,6 +164,14 @@ def _date_alone(cells: pa.ChunkedArray, profile: Profile) -> Mask:
     alone = np.array([bool(_DATE_ALONE.fullmatch(each.strip())) for each in texts], np.bool_)
     found: Mask = alone[index]
     return found
+
+
+def _clocks(cells: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Return the times of day of cells without a date, ``NO_TIME`` for others."""
+    index, texts = _numbered(cells)
+    clocks = map(clock_alone, texts)
+    found = np.array([NO_TIME if each is None else each for each in clocks], dtype=np.int64)
+    return found[index] if len(found) else np.zeros(0, dtype=np.int64)
 
 
 def _parcels(
@@ -278,26 +290,40 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
 def taken_back(rows: ParcelRows) -> list[Finding]:
     """Hold a final status where a later scan of the same parcel is none.
 
+    Events of which only the time of day is told are of one day.
+
     What is done on paper (a proof of delivery, the money) takes nothing back, nor does a return by
     the customer.
     """
+    clock = np.where(rows.event == NO_TIME, rows.given.clock, NO_TIME)
+    return [
+        *_taken_back(rows, rows.event, rows.given.dated),
+        *(
+            _taken_back(rows, clock, np.zeros(len(clock), dtype=np.bool_))
+            if (clock != NO_TIME).any()
+            else ()
+        ),
+    ]
+
+
+def _taken_back(rows: ParcelRows, event: Numbers, dated: Mask) -> list[Finding]:
     given = rows.given
     of, size = _one_parcel(rows)
-    scans = (rows.status == 0) & ~rows.sends & (rows.event != NO_TIME) & (of >= 0)
+    scans = (rows.status == 0) & ~rows.sends & (event != NO_TIME) & (of >= 0)
     scans &= given.which(lambda said: bool(said.strip()) and not is_on_paper(said))
     returned = np.zeros(int(rows.order.max()) + 1, dtype=np.bool_)
     returned[rows.order[np.isin(rows.status, _RETURNS)]] = True
     found = []
     for final in FINALS:
-        mine = rows.final(final) & (rows.event != NO_TIME) & (of >= 0)
+        mine = rows.final(final) & (event != NO_TIME) & (of >= 0)
         against = scans.copy()
         if final is Milestone.DELIVERY_DONE:
             mine &= ~returned[rows.order]
             against &= ~given.back
         last = np.full(size, NO_TIME, dtype=np.int64)
-        end = rows.event + np.where(given.dated, DAY_MS - 1, 0)
+        end = event + np.where(dated, DAY_MS - 1, 0)
         np.maximum.at(last, of[mine], end[mine])
-        late = np.flatnonzero(against & (last[of] != NO_TIME) & (rows.event > last[of]))[::-1]
+        late = np.flatnonzero(against & (last[of] != NO_TIME) & (event > last[of]))[::-1]
         which = np.full(size, -1, dtype=np.int64)
         which[of[late]] = late
         hit = mine & ~rows.confirmed & (which[of] >= 0)

@@ -123,6 +123,15 @@ def read_date(cell: str, rule: DateRule) -> DateReading:
     return DateReading(at=at)
 
 
+def clock_alone(cell: str) -> int | None:
+    """Return the milliseconds since midnight of a time of day alone, None for all else."""
+    text = cell.strip(INVISIBLE + " \t\r\n\u00a0").casefold()
+    if not _CLOCK_ALONE.fullmatch(text):
+        return None
+    at = read_date(f"2026-01-01 {text}", DateRule()).at
+    return None if at is None else ((at.hour * 60 + at.minute) * 60 + at.second) * 1000
+
+
 def _read(text: str, rule: DateRule) -> datetime | None:
     if rule.read_as != "text":
         at = _declared(text, rule.read_as)

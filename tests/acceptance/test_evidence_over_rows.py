@@ -163,7 +163,10 @@ SCANS = [
 @together
 def test_a_delivery_that_a_later_scan_takes_back_is_not_sent(part: Part) -> Iterator[None]:
     part.drop_rows("day", SCANS, WITH_TIME)
+    clocks = [("B1", "Y1", "Delivered", "10:15"), ("B1", "Y1", "Undelivered", "2:40 PM")]
+    part.drop_rows("clocks", clocks, WITH_TIME)
     yield
+    assert part.ends("clocks") == [TAKEN_BACK, NOTHING]
     assert part.ends("day") == [TAKEN_BACK, NOTHING, NOTHING, TAKEN_BACK, NOTHING]
     assert 'row 3 says "Undelivered"' in part.of("day").lines()[0]["message"]
 
@@ -191,6 +194,7 @@ TAKE_NOTHING_BACK = (
         ("Delivered", "27-11-2026"),
     ],
     [("Delivered", "25-11-2026"), ("Out For Delivery", "")],
+    [("Delivered", "10:15"), ("Undelivered", "9:40"), ("In Transit", "26-11-2026 14:00")],
     [("Delivered", "25-11-2026"), ("POD Uploaded", "26-11-2026")],
     [("Delivered", "25-11-2026"), ("Return In Transit", "26-11-2026"), ("OFD", "27-11-2026")],
 )
