@@ -31,9 +31,7 @@ def _several(words: str) -> frozenset[str]:
 _WORD = re.compile(r"[a-z0-9]+")
 
 _RTO = frozenset({"rto", "rtos", "rts"})
-_RETURN = frozenset(
-    {"return", "returns", "returned", "reverse", "reversed", "rev", "rvp", "dto", "crn", "rtn"}
-)
+_RETURN = _several("return returns returned reverse reversed rev rvp rvs dto crn rtn")
 _FORWARD = frozenset({"forward", "fwd"})
 _BACKWARD = frozenset({"backward", "backwards"})
 _BACK = _RTO | _RETURN | _BACKWARD
@@ -48,6 +46,10 @@ _FILLERS = _several(
 _TO_SELLER = re.compile(
     r"\b(return|returned|returning|back) to (the )?"
     r"(consignor|merchant|origin|seller|sender|shipper)\b"
+)
+_DELIVERED_BACK = re.compile(
+    r"\b(?:delivered|handed over) (?:back )?(?:to|at) (?:the )?"
+    r"(?:consignor|merchant|origin|seller|sender|shipper)\b(?! (?!warehouse)\w)"
 )
 _SPELLED = re.compile(r"\b(r t o|r v p|r t s)\b")
 
@@ -67,12 +69,45 @@ _NATIVE = tuple(
 
 _TO_WHOM = _several("delivered handed over returned to")
 _SELLERS = _several("consignor merchant origin seller sender shipper")
+_OF_RECEIVERS = tuple(
+    map(
+        _several,
+        ("received by", "receiver", "receiver name", "recipient", "recipient name", "pod name"),
+    )
+)
+#: Words beside the seller where a person's name is asked: Merchant is a family's name, too.
+_BESIDE_SELLERS = _several(
+    "at back by center centre dc facility guard hub point received return returned returns same "
+    "security self staff store team the to warehouse wh"
+)
 
 _UNTRUE = _several(
     "destroyed dispute disputed fake false incorrect lost missing partial partially wrong wrongly"
 )
 _FAILED = _UNTRUE | _several(
     "canceled cancelled damaged failed refused rejected undelivered unsuccessful"
+)
+
+#: Whatever these say of in the name of a tab was no delivery, the others if they say it of one.
+_DISPUTED = _several("dispute disputed disputes fake")
+_NOT_SO = _several("false incorrect partial partially wrong wrongly")
+_DELIVERIES = _several("delivered deliveries delivery pod")
+_OF_MONEY = _several("bill billing cod invoice payment remittance settlement")
+
+#: Words for the shipment itself: beside goods and services, return and reverse mean other things.
+_SURELY_BACK = _RTO | _several("dto returned reversed rvp rvs")
+_CHANCES = _several(
+    "charge charges cost eligible fee free high insurance insured likely low medium policy "
+    "prediction probability prone protected protection rate risk safe score zero"
+)
+_BESIDE_RETURN = (
+    _FAILED
+    | _FILLERS
+    | _several(
+        "accepted approved at back closed complete completed created delivered done exchange for "
+        "hub in ofd ofp out pending picked processed processing qc raised reached received refund "
+        "refunded replacement request requested scheduled to transit under warehouse"
+    )
 )
 
 _LOOKS = _several(
@@ -102,6 +137,7 @@ _OF_FATES = tuple(
 )
 
 _SURE = frozenset({"dir", "direction"})
+_OF_SHIPMENTS = _several("consignment of order parcel shipment type")
 _OF_WAYS = _SURE | {"flow", "journey", "leg", "movement", "trip"}
 
 #: Letters that stand for the two ways where both of them are in a column that is a direction. Which
@@ -110,6 +146,12 @@ LETTERS: Mapping[str, Direction] = {"f": Direction.FORWARD, "r": Direction.BACK}
 
 #: Short for a return beside words for directions or sales only: RET may be retail as well.
 SHORT: Mapping[str, Direction] = {"ret": Direction.RETURN}
+
+#: The same in plain English; Inbound alone may be a hub's word.
+PAIRS: Mapping[str, Direction] = {
+    **dict.fromkeys(("outbound", "outward"), Direction.FORWARD),
+    **dict.fromkeys(("inbound", "inward"), Direction.BACK),
+}
 
 DAMAGED = "\ufffd"
 """Stands for a byte that was no text."""
@@ -133,6 +175,9 @@ _OF_CUSTOMERS = re.compile(
     r"(?:is )?return(?:ing|ed)? (?:customer|buyer|user|shopper|visitor|client)s?(?: flag| type)?"
 )
 
+_CUSTOMERS = _several("buyer client customer shopper user visitor")
+_KINDS = _several("bucket category class flag group kind segment tag type")
+
 _COUNTS = frozenset({"no", "number", "num"})
 
 #: Subjects that only a shipment that comes back has anything for.
@@ -141,6 +186,19 @@ _FILLED = _several(
     "pickup reason received ref reference remark remarks requested status time timestamp track "
     "tracking type waybill"
 )
+
+#: First words of a cell that says yes or no, whatever comes behind.
+_YES = _several("true y yes")
+_NO = _several("false n na nahi nahin never nil no non none nope not null without")
+_NATIVE_NO = _several(fold("नहीं नही नाही இல்லை లేదు ಇಲ್ಲ না ના ഇല്ല ਨਹੀਂ ନାହିଁ نہیں 否 不"))
+_NOT_DONE = re.compile(
+    r"\bnot (?:yet )?(?:applicable|cancelled|created|done|initiated|lost|marked|raised|required"
+    r"|returned|rto|yet)$"
+)
+_USUAL = _several("normal original outbound outward regular sale sales standard")
+#: Whether and when one may return it: 7 days return.
+_MAY_RETURN = _several("allowed day days eligible policy returnable window")
+_POLICY = _MAY_RETURN | _several("easy exchange free only replacement return returns within")
 
 _EMPTY_DATES = re.compile(r"0{2,4}[-/.]?0{2}[-/.]?0{2,4}.*|0?1[-/]0?1[-/]1970.*|1970[-/]01[-/]01.*")
 
@@ -172,13 +230,16 @@ class Asks(Enum):
     NO = "no"  # for a no: its heading says what did not happen then
     WHOM = "whom"  # for the seller: its heading says to whom something was delivered
     FILLED = "filled"  # for anything: its heading names what only a shipment coming back has
+    NOTES = "notes"  # for short notes of people: it has no heading
 
 
 class Look(Struct, frozen=True, kw_only=True):
     """The evidence to look for under a heading. ``way``: the direction that a yes means.
 
     ``sure``: it is a direction, so that words in it which nobody knows leave the direction open.
-    ``letters``: F and R alone are directions in it; ``both``: its heading names these two.
+    ``letters``: F and R alone are directions in it; ``both``: its heading names these two;
+    ``pairs``: Inbound is one beside Outbound. ``bare``: its heading names a way back, or that
+    nobody has it, and nothing else. ``names``: it is of people's names.
     """
 
     asks: Asks
@@ -186,13 +247,23 @@ class Look(Struct, frozen=True, kw_only=True):
     sure: bool = False
     letters: bool = False
     both: bool = False
+    pairs: bool = False
+    bare: bool = False
+    names: bool = False
 
 
 def look_of(heading: str) -> Look | None:
     """Return the evidence to look for under a column's heading, or None."""
-    words = words_of(_plain(_in_english(fold(_HUMPS.sub(" ", heading)))))
+    words = words_of(_shortened(_in_english(fold(_HUMPS.sub(" ", heading)))))
     back = words & _BACK
-    if words & _HARMLESS or {"by", "date"} <= words or ("of" in words and words & _COUNTS):
+    if words in _OF_RECEIVERS:
+        return Look(asks=Asks.WHOM, names=True)
+    if (
+        "%" in heading
+        or words & _HARMLESS
+        or {"by", "date"} <= words
+        or ("of" in words and words & _COUNTS)
+    ):
         return None
     if _OF_CUSTOMERS.fullmatch(fold(heading)) or ({"last", "date"} <= words and not back & _RTO):
         return None
@@ -203,16 +274,27 @@ def look_of(heading: str) -> Look | None:
         subjects = words - back - _FORWARD - {"is", "flag", "identifier", "indicator", "to"}
         if back and subjects & _FILLED and "flag" not in words:
             return Look(asks=Asks.FILLED, way=way)
-        return Look(asks=Asks.YES, way=way, sure=bool(back and words & _FORWARD))
+        sure = bool(back and words & _FORWARD)
+        bare = bool(back) and "to" not in words and subjects <= _ASKING
+        return Look(asks=Asks.YES, way=way, sure=sure, bare=bare)
     if {"to"} < words <= _TO_WHOM:
         return Look(asks=Asks.WHOM)
     if (fate := words - _ASKING) and fate in _OF_FATES:
-        return Look(asks=Asks.NO if fate == {"delivered"} else Asks.YES, way=Direction.UNDELIVERED)
+        asks = Asks.NO if fate == {"delivered"} else Asks.YES
+        return Look(asks=asks, way=Direction.UNDELIVERED, bare=asks is Asks.YES)
     both = {*LETTERS} <= words
     if not words & _LOOKS and not both:
         return None
     sure = both or bool(words & _SURE)
-    return Look(asks=Asks.WORDS, sure=sure, letters=both or bool(words & _OF_WAYS), both=both)
+    letters = both or bool(words & _OF_WAYS)
+    pairs = letters or words <= _OF_SHIPMENTS
+    return Look(asks=Asks.WORDS, sure=sure, letters=letters, both=both, pairs=pairs)
+
+
+def is_of_customers(heading: str) -> bool:
+    """Tell whether a column is, by its heading, of kinds of customers: Customer Type."""
+    words = words_of(heading)
+    return bool(words & _CUSTOMERS) and bool(words & _KINDS) and words <= _CUSTOMERS | _KINDS
 
 
 def claim_of(cell: str, look: Look) -> Direction | None:
@@ -230,26 +312,79 @@ def claim_of(cell: str, look: Look) -> Direction | None:
 
 def _claimed(cell: str, look: Look) -> Direction | None:
     folded = _without_ticks(_in_english(fold(cell))).strip()
-    if is_absent(folded) or not _WORD.search(folded):
+    if is_absent(folded) or not any(map(str.isalnum, folded)):
         return None
     if look.asks is Asks.WHOM:
-        return Direction.RTO if _words(folded) & _SELLERS else None
-    said = direction_of(folded)
+        return Direction.RTO if _is_seller(_words(folded), look) else None
+    if look.asks is Asks.NOTES:
+        return _noted(folded)
+    said, first = direction_of(folded), next(iter(_WORD.findall(folded)), "")
     if folded in FALSE_WORDS and look.way is Direction.FORWARD:
         return Direction.BACK
     if look.asks is Asks.NO:
-        return look.way if folded in FALSE_WORDS else None
-    if said is not None or look.asks is Asks.WORDS or _words(folded) & _NOT:
+        return look.way if folded in FALSE_WORDS or first in {"false", "n", "no", "not"} else None
+    if said is not None:
         return said
-    if look.way is Direction.UNDELIVERED and _words(folded) & _FATES:
+    if look.asks is Asks.YES and (folded in TRUE_WORDS or (look.bare and first in _YES)):
         return look.way
-    if folded in FALSE_WORDS or _EMPTY_DATES.fullmatch(folded.replace(" ", "-")):
+    if look.asks is Asks.WORDS or look.way is Direction.FORWARD:
+        return Direction.BACK if _comes_back(folded) else None
+    if _is_no(folded, look):
         return None
-    if folded in TRUE_WORDS:
+    return filled_way(look) if look.bare or look.asks is Asks.FILLED else None
+
+
+def filled_way(look: Look) -> Direction:
+    """Return the way of whatever stands under a heading that names a way back, but for a no."""
+    if look.way is Direction.UNDELIVERED:
         return look.way
-    if look.asks is Asks.FILLED:
-        return Direction.MAYBE_RTO if look.way is Direction.RTO else Direction.MAYBE_RETURN
-    return None
+    if look.asks is not Asks.FILLED:
+        return Direction.BACK
+    return Direction.MAYBE_RTO if look.way is Direction.RTO else Direction.MAYBE_RETURN
+
+
+def _is_no(folded: str, look: Look) -> bool:
+    """Tell whether a cell says that a shipment did not go the way of its heading."""
+    words = [word for word in _WORD.findall(_in_english(folded)) if word.strip("0")]
+    subjects = {word for word in words if not word.isdecimal()}
+    return (
+        folded in FALSE_WORDS
+        or folded in _NATIVE_NO
+        or bool(_EMPTY_DATES.fullmatch(folded.replace(" ", "-")))
+        or (not words and "0" in folded)
+        or (bool(words) and words[0] in _NO)
+        or bool(_NOT_DONE.search(folded))
+        or (look.bare and bool(words) and {*words} <= _USUAL)
+        or (look.way is Direction.UNDELIVERED and folded == "delivered")
+        or (look.bare and bool(subjects & _MAY_RETURN) and subjects <= _POLICY)
+    )
+
+
+def _is_seller(words: frozenset[str], look: Look) -> bool:
+    """Tell whether who has a shipment is the seller."""
+    meant = _SELLERS | _RTO
+    return bool(words & meant) and (not look.names or words <= meant | _BESIDE_SELLERS)
+
+
+def _comes_back(folded: str) -> bool:
+    """Tell whether a short cell says among other words that a shipment comes back."""
+    words = _words(_shortened(folded))
+    if words & (_NOT | _CHANCES | _FORWARD) or len(folded.split()) > _SHORT_TEXT:
+        return False
+    others = words - _BACK
+    return bool(words & _SURELY_BACK) or (others != words and others <= _BESIDE_RETURN)
+
+
+def _noted(folded: str) -> Direction | None:
+    """Return the way that a short note beside a row names, or that nobody has it."""
+    of_many = len(folded.split()) > _SHORT_TEXT
+    if of_many or folded in FALSE_WORDS or "if" in _words(folded):
+        return None
+    way = way_named(folded)
+    if way is not None:
+        return None if way is Direction.FORWARD else Direction.BACK
+    against = speaks_against(folded, Milestone.DELIVERY_DONE)
+    return Direction.UNDELIVERED if against else None
 
 
 def _without_ticks(folded: str) -> str:
@@ -260,6 +395,13 @@ def _without_ticks(folded: str) -> str:
     if plain and not plain.strip(_CROSSES):
         return "no"
     return plain.strip(_TICKS)
+
+
+def lone_word(folded: str) -> str:
+    """Return the word of a pair such as Inbound without words that do not change it."""
+    words = folded.split()
+    found = [word for word in words if word in PAIRS]
+    return found[0] if found and len({*words} - _FILLERS) == 1 else folded
 
 
 def are_short(folded: Collection[str]) -> bool:
@@ -286,11 +428,15 @@ _OF_PIVOTS = (_several("row labels"), _several("column labels"))
 _OF_STATUSES = _several("event events scan stage status statuses")
 
 
+#: What is measured of a shipment or an order, not where it is: SLA Status = Delayed.
+_MEASURES = _several("fraud risk sla tat weight")
+
+
 class AsksStatus(Enum):
     """The way in which cells of a further column are read for statuses."""
 
     ANY = "any"  # its heading is known for statuses
-    ENDS = "ends"  # its heading speaks of failed attempts: only an end says something
+    ENDS = "ends"  # it is of failed attempts, or of the seller's side: only an end says something
     WORDS = "words"  # its heading speaks of a status: words count, a number may mean another thing
     MOSTLY = "mostly"  # its heading says nothing: only where nearly all of its cells are statuses
 
@@ -298,10 +444,12 @@ class AsksStatus(Enum):
 def asks_status(heading: str) -> AsksStatus | None:
     """Return how a column is read for statuses, None if its heading speaks of other things."""
     words = words_of(heading)
-    of_attempts = other_subjects(heading) == {"ndr"} or "attempt" in words
-    if words & _OF_STATUSES and of_attempts and not is_earlier(heading):
+    only_ends = other_subjects(heading) == {"ndr"} or words & {"attempt", "dispatch"}
+    if words & _OF_STATUSES and only_ends and not is_earlier(heading):
         return AsksStatus.ENDS
     if speaks_of_other(heading) or is_earlier(heading) or is_free_text(heading):
+        return None
+    if words & _MEASURES or {"mid", "mile"} <= words:
         return None
     if words in _OF_PIVOTS:
         return None
@@ -391,13 +539,24 @@ def speaks_against(cell: str, milestone: int) -> bool:
 
     "RTO done" or "Refund - returned" beside a delivery, "Cancelled" or "Lost" beside any.
     """
-    words = _words(fold(cell))
+    folded = fold(cell)
+    words = _words(folded)
     # A parcel that failed on the way out may well have come back.
     outward = milestone in {Milestone.BAG_PICKED, Milestone.DELIVERY_DONE}
-    if words & (_FAILED if outward else _UNTRUE):
+    excused = _EXCUSED if _IN_THE_END.match(folded) and not words & _NOT else frozenset()
+    if "attempt" not in folded:
+        excused &= {"damaged"}
+    if words & (_FAILED if outward else _UNTRUE) - excused:
+        return True
+    if milestone == Milestone.DELIVERY_DONE and _NOT_DELIVERED.search(folded):
         return True
     way = way_named(cell)
     return way is not None and not agrees(milestone, way)
+
+
+_IN_THE_END = re.compile(r"(successfully )?delivered\b")
+_EXCUSED = _several("damaged failed undelivered unsuccessful")
+_NOT_DELIVERED = re.compile(r"\bnot (?:been |yet |be )?delivered\b")
 
 
 def direction_of(folded: str) -> Direction | None:
@@ -418,7 +577,7 @@ def speaks_of_failure(heading: str, cell: str) -> bool:
 
 def way_named(name: str) -> Direction | None:
     """Return the way that the name of a tab, table or file names among other words, or None."""
-    words = _words(_plain(fold(name)))
+    words = _words(_shortened(fold(name)))
     return None if words & _NOT else _said(words)
 
 
@@ -428,6 +587,10 @@ def fate_named(name: str) -> Direction | None:
     way = way_named(name)
     if way is not None or words & _DELIVERED_TOO:
         return way
+    if not words & _NOT and _is_disputed(words):
+        return Direction.UNDELIVERED
+    if "delivered" in words and words & _SELLERS and words <= _SELLERS | _FILLERS | {"delivered"}:
+        return Direction.BACK
     lacks = "delivered" in words and "not" in words
     if "delivered" in words and not lacks:
         return None
@@ -437,6 +600,19 @@ def fate_named(name: str) -> Direction | None:
     return Direction.UNREADABLE if strange else None
 
 
+def _is_disputed(words: frozenset[str]) -> bool:
+    """Tell whether words say of deliveries, not of weights or money, that they were none."""
+    said = _DISPUTED | _NOT_SO if words & _DELIVERIES else _DISPUTED
+    return bool(words & said) and not words & (_HARMLESS | _OF_MONEY)
+
+
+def back_beside(name: str, others: Iterable[str]) -> bool:
+    """Tell whether a tab is of the way back because others are of its counterpart: R beside F."""
+    ways = {_LONE.get(fold(other)) for other in others}
+    return _LONE.get(fold(name)) is Direction.BACK and Direction.FORWARD in ways
+
+
+_LONE = {**LETTERS, **PAIRS}
 _FATES = frozenset({"cancelled", "canceled", "lost", "undelivered"})
 _DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
 
@@ -468,6 +644,11 @@ _ON_ALL = re.compile(
 def _plain(folded: str) -> str:
     """Return a text in which every way back to the seller is called so in one word."""
     return _SPELLED.sub(lambda found: found[0].replace(" ", ""), _TO_SELLER.sub("rto", folded))
+
+
+def _shortened(folded: str) -> str:
+    """Return such a text in which a delivery to the seller is one, too."""
+    return _plain(_DELIVERED_BACK.sub("rto", folded))
 
 
 def is_title(cells: Sequence[str]) -> bool:

@@ -253,7 +253,8 @@ class _File(Struct, frozen=True, kw_only=True):
         sheet, source = self.manifest.sheets[number], self.job.source
         headers = _headers_of(sheet, self.manifest)
         mapping = map_columns(headers, profile, hidden=sheet.hidden)
-        said = around(sheet.name, source.name, source.named, profile, headers)
+        tabs = [each.name for each in self.manifest.sheets]
+        said = around(sheet.name, source.name, source.named, profile, headers, tabs=tabs)
         mapping = replace(mapping, around=said)
         mapping = with_dates(mapping, profile)
         return _Lane(

@@ -14,13 +14,16 @@ from pipeline.validation.sheet_traits import Trait, Traits
 from schemas.evidence_words import (
     DAMAGED,
     LETTERS,
+    PAIRS,
     SHORT,
     Asks,
     Look,
     are_short,
     claim_of,
     direction_of,
+    filled_way,
     is_open,
+    lone_word,
     may_be_directions,
     may_hide_words,
 )
@@ -75,6 +78,11 @@ class DirectionColumn:
         taken = pc.if_else(pc.equal(pc.utf8_trim_whitespace(cells), ""), taken, "")
         return taken if pc.any(pc.not_equal(taken, "")).as_py() else None
 
+    @property
+    def is_of_directions(self) -> bool:
+        """Tell whether nearly all of its cells are directions, whatever its heading says."""
+        return self._holds(Trait.DIRECTIONS, found=False, matters=False)
+
     def _holds(self, trait: Trait, *, found: bool, matters: bool) -> bool:
         return self._traits.holds(self._at, trait, found=found, matters=matters)
 
@@ -84,18 +92,20 @@ class DirectionColumn:
         if look is not None and look.asks is Asks.FILLED:
             return look
         some = first_texts(cells)
-        proven = (look is None or look.asks is Asks.WORDS) and _mostly_directions(some)
+        proven = (look is None or look.asks in {Asks.WORDS, Asks.NOTES}) and _mostly_directions(
+            some
+        )
         sure = proven or (look is not None and look.sure and may_be_directions(some))
         if self._sure is None and not all(map(is_absent, some)):
             self._sure = sure
         sure = sure or bool(self._sure)
-        if look is not None:
+        if look is not None and look.asks is not Asks.NOTES:
             return replace(look, sure=sure)
         is_one = self._holds(Trait.DIRECTIONS, found=proven, matters=bool(some))
-        return Look(asks=Asks.WORDS, sure=sure) if is_one else None
+        return Look(asks=Asks.WORDS, sure=sure) if is_one else look
 
     def _claims(self, cells: pa.Array, look: Look) -> pa.Array | None:
-        if look.asks is Asks.FILLED:
+        if look.bare or look.asks is Asks.FILLED:
             cells = _summed_up(cells, look)
         encoded = cells.dictionary_encode()
         words = encoded.dictionary.to_pylist()
@@ -111,6 +121,14 @@ class DirectionColumn:
             Trait.SHORT, found=are_short(folded), matters=not folded.isdisjoint(SHORT)
         ):
             meanings |= SHORT
+        if look.pairs:
+            ways = {PAIRS.get(lone_word(cell)) for cell in folded}
+            out, back = Direction.FORWARD in ways, Direction.BACK in ways
+            has_out = self._holds(Trait.OUT, found=out, matters=back)
+            if self._holds(Trait.IN, found=back, matters=out) and has_out:
+                meanings |= PAIRS
+            elif look.sure:
+                meanings |= {word: way for word, way in PAIRS.items() if way is Direction.FORWARD}
         f, r = "f" in folded, "r" in folded
         alone = look.letters and r and not folded - {*LETTERS}
         if look.sure:
@@ -145,6 +163,8 @@ class DirectionColumn:
         there is none.
         """
         asks = self._look.asks if self._look is not None else Asks.WORDS
+        if asks is Asks.NOTES and not self.is_of_directions:
+            return claims
         errors = _damaged(cells) if kinds is None else _damaged(cells) | (kinds == CellKind.ERROR)
         has_errors = bool(errors.any())
         said = self._holds(Trait.SAID, found=claims is not None, matters=has_errors)
@@ -182,7 +202,7 @@ def _filled_down(claims: pa.Array, cells: pa.Array, before: str) -> tuple[pa.Arr
 def _claim(cell: str, look: Look, letters: Mapping[str, Direction]) -> str:
     if len(cell) >= SEEN:
         return ""
-    way = letters.get(fold(cell)) or claim_of(cell, look)
+    way = (letters and letters.get(lone_word(fold(cell)))) or claim_of(cell, look)
     if way is None and look.sure and is_open(cell, look):
         way = Direction.UNREADABLE
     return f"{way.value}:{cell.strip()}" if way else ""
@@ -195,7 +215,7 @@ def _summed_up(cells: pa.Array, look: Look) -> pa.Array:
         return cells
     claim = partial(claim_of, look=look)
     known = [
-        cell if direction_of(fold(cell)) or claim(cell) is None else _FILLED
+        _FILLED if claim(cell) is filled_way(look) and not direction_of(fold(cell)) else cell
         for cell in encoded.dictionary.to_pylist()
     ]
     return pa.array(known, pa.string()).take(encoded.indices)

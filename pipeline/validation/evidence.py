@@ -32,10 +32,12 @@ from schemas.evidence_words import (
     AsksStatus,
     Look,
     asks_status,
+    back_beside,
     direction_of,
     fate_named,
     gives_status,
     hides_status,
+    is_of_customers,
     is_title,
     look_of,
     sides_of,
@@ -61,7 +63,13 @@ _FREE_TEXT = (Role.REMARK, Role.LOCATION)
 
 
 def around(
-    tab: str, file_name: str, folder: str | None, profile: Profile, headers: Sequence[str]
+    tab: str,
+    file_name: str,
+    folder: str | None,
+    profile: Profile,
+    headers: Sequence[str],
+    *,
+    tabs: Sequence[str],
 ) -> dict[str, str]:
     """Return where a whole sheet may say its direction: its tab, and the file's or folder's name.
 
@@ -70,7 +78,8 @@ def around(
     counts only where the file's says none, and where it is not the very name of the profile.
     """
     found = {}
-    if fold_header(tab) not in profile.nothing and fate_named(tab) is not None:
+    speaks = fate_named(tab) is not None or back_beside(tab, tabs)
+    if speaks and fold_header(tab) not in profile.nothing:
         found[f"the tab {quoted(tab)}"] = tab
     name = file_name.casefold()
     meant = any(fnmatchcase(name, pattern) for pattern in profile.nothing | {*profile.file_names})
@@ -136,7 +145,10 @@ class Evidence:
                 said[self._column(own)] = claims
         for at, look in self._looks.items():
             claims = self._directions[at].claims(block.cells[at], block.kinds.get(at))
-            directed |= _is_of_directions(block.cells[at], look, claims)
+            if look is not None and look.asks is Asks.NOTES:
+                directed |= self._directions[at].is_of_directions
+            else:
+                directed |= _is_of_directions(block.cells[at], look, claims)
             if claims is not None:
                 said[self._column(at)] = claims
         said |= self._lines_around(block) | self._by_hand(block)
@@ -225,11 +237,14 @@ class Evidence:
             folded = data_header(header)
             if at in passed or is_ours(header) or folded in self._profile.nothing:
                 continue
-            look = look_of(header)
+            if is_of_customers(header):
+                continue
+            look = look_of(header) if header.strip() else Look(asks=Asks.NOTES)
             if look is None and self._mapping.is_like(at, Role.DIRECTION):
                 look = look_of(self._mapping.like[at][1])
             # A column with a role of its own is looked at only where its heading names a way.
-            if at not in used or (look is not None and look.asks is not Asks.WORDS):
+            named = look is not None and look.asks not in {Asks.WORDS, Asks.NOTES}
+            if at not in used or named:
                 found.append((at, look))
         return found
 
@@ -324,7 +339,9 @@ def direction_said(source: str, cell: str) -> Direction:
     if source == _CROSSED_OUT:
         return Direction.WITHDRAWN
     if not is_column(source):
-        return (way_named if source in NAMES else fate_named)(cell) or Direction.BLANK
+        if source in NAMES:
+            return way_named(cell) or Direction.BLANK
+        return fate_named(cell) or Direction.BACK  # a tab such as Inbound beside Outbound
     way, _, _ = cell.partition(":")
     return Direction(way)
 

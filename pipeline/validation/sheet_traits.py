@@ -15,6 +15,8 @@ class Trait(Enum):
     BACK = auto()  # one of its cells says a way back
     F = auto()  # one of its cells is F
     R = auto()  # one of its cells is R
+    OUT = auto()  # one of its cells is Outbound
+    IN = auto()  # one of its cells is Inbound
     LETTERS = auto()  # F and R are directions in it
     SHORT = auto()  # RET is a direction in it
 
