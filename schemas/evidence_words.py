@@ -329,7 +329,7 @@ def _claimed(cell: str, look: Look) -> Direction | None:
         return look.way
     if look.asks is Asks.WORDS or look.way is Direction.FORWARD:
         return Direction.BACK if _comes_back(folded) else None
-    if _is_no(folded, look):
+    if _is_no(folded, look) and not (look.bare and _NOT_DELIVERED.search(folded)):
         return None
     return filled_way(look) if look.bare or look.asks is Asks.FILLED else None
 
@@ -543,10 +543,11 @@ def speaks_against(cell: str, milestone: int) -> bool:
     words = _words(folded)
     # A parcel that failed on the way out may well have come back.
     outward = milestone in {Milestone.BAG_PICKED, Milestone.DELIVERY_DONE}
-    excused = _EXCUSED if _IN_THE_END.match(folded) and not words & _NOT else frozenset()
-    if "attempt" not in folded:
-        excused &= {"damaged"}
-    if words & (_FAILED if outward else _UNTRUE) - excused:
+    in_the_end = None if words & _NOT else _IN_THE_END.match(folded)
+    against = _FAILED if outward else _UNTRUE
+    if in_the_end:
+        against -= _EXCUSED if in_the_end[1] else {"damaged"}
+    if words & against:
         return True
     if milestone == Milestone.DELIVERY_DONE and _NOT_DELIVERED.search(folded):
         return True
@@ -554,7 +555,7 @@ def speaks_against(cell: str, milestone: int) -> bool:
     return way is not None and not agrees(milestone, way)
 
 
-_IN_THE_END = re.compile(r"(successfully )?delivered\b")
+_IN_THE_END = re.compile(r"(?:successfully )?delivered\b( (?:after|in|on)\b.* attempts?\b)?")
 _EXCUSED = _several("damaged failed undelivered unsuccessful")
 _NOT_DELIVERED = re.compile(r"\bnot (?:been |yet |be )?delivered\b")
 
@@ -589,7 +590,7 @@ def fate_named(name: str) -> Direction | None:
         return way
     if not words & _NOT and _is_disputed(words):
         return Direction.UNDELIVERED
-    if "delivered" in words and words & _SELLERS and words <= _SELLERS | _FILLERS | {"delivered"}:
+    if "delivered" in words and words & _SELLERS and words <= _BY_SELLERS:
         return Direction.BACK
     lacks = "delivered" in words and "not" in words
     if "delivered" in words and not lacks:
@@ -598,6 +599,10 @@ def fate_named(name: str) -> Direction | None:
         return Direction.UNDELIVERED
     strange = _words_like(_IN_CELL.findall(_in_english(fold(name))), _BACK | _FATES)
     return Direction.UNREADABLE if strange else None
+
+
+#: Delivered by the seller is a sale.
+_BY_SELLERS = (_SELLERS | _FILLERS | {"delivered"}) - {"by"}
 
 
 def _is_disputed(words: frozenset[str]) -> bool:

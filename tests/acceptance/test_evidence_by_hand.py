@@ -116,7 +116,7 @@ column(
 )
 column("RTO", ("Customer not available", "In Transit", "Back - not refunded", "Ye"), "hhhh")
 column("Cancelled", ("Yes - refused", "TRUE()", "27-11-2026", "No"), "hhhs")
-column("Undelivered", ("Yes - shut", "3 times", "N"), "hhs")
+column("Undelivered", ("Yes - shut", "3 times", "N", "Not delivered"), "hhsh")
 column("Is Delivered", ("No - refused", "Not yet", "Yes - at door", "26-11-2026"), "hhss")
 column("Forward", ("RTO-IT", "Initiated", "Yes"), "hss")
 column("RTO", ("Initiated", "27-11-2026", "Yes - refused"), "sss", status="RTO Delivered")
@@ -208,7 +208,9 @@ column("Sub Status", ("Delivered after 2 unsuccessful attempts", "Successfully d
 column("Last Mile Status", ("Undelivered", "RTO", "Delivered"), "hhs")
 column("Dispatch Status", ("RTO Delivered", "Dispatched"), "hs")
 column(
-    "Sub Status", ("Delivered - failed", "Not delivered: damaged", "Delivered then refused"), "hhh"
+    "Sub Status",
+    ("Delivered - attempt failed", "Not delivered: damaged", "Delivered then refused"),
+    "hhh",
 )
 
 
@@ -286,6 +288,7 @@ TABS: dict[str, tuple[Sequence[str], str]] = {
         ("Delivered", "Partially delivered", "Delivered to shipper", "shh"),
         ("Q", "R", "ss"),
         ("Inbound", "Sheet2", "ss"),
+        ("Seller Delivered", "Delivered by Seller", "hs"),
         ("Seller Panel", "Delivered - Seller Panel", "ss"),
         ("Weight Dispute", "Wrong Pincode", "Missing POD", "Delivered", "ssss"),
         ("Not disputed", "F", "ss"),
