@@ -16,6 +16,8 @@ from pipeline.service.run_outcome import Exit
 from tests.acceptance.harness import REPOSITORY, Root, below, until
 from tests.acceptance.systemd import DEPLOY, SERVICE, WORKER, unit
 
+yaml = pytest.importorskip("yaml", reason="PyYAML, which schemathesis brings")
+
 DOCKERFILES = {"container/Dockerfile": REPOSITORY, "container/sftp.Dockerfile": DEPLOY}
 RECIPES = ("systemd", "worker", "sftp", "compose", "prometheus")
 BUILT = "dist/shipdrop-*.whl"
@@ -146,6 +148,45 @@ def test_the_image_s_default_command_is_one_of_ours(root: Root) -> None:
     assert json.loads(found["ENTRYPOINT"]) == ["shipdrop"]
     command = json.loads(found["CMD"])
     assert root.run(*command, "--help").code == 0
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.workers.yaml"])
+def test_what_a_compose_file_names_is_there_and_our_commands_take_it(
+    root: Root, tmp_path: Path, name: str
+) -> None:
+    """Both are valid by the schema of compose-spec (2026-06); here: what no schema knows."""
+    place = DEPLOY / "container"
+    text = (place / name).read_text()
+    found = yaml.safe_load(text)
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    image = instructions(place / "Dockerfile")
+    of_image = dict(re.findall(r"(SHIPDROP_\w+)=(\S+)", dict(image)["ENV"]))
+    for service in found["services"].values():
+        for volume in service.get("volumes", ()):
+            source = volume["source"] if isinstance(volume, dict) else volume.partition(":")[0]
+            assert source in found["volumes"] or f"{source[2:]}:/etc/ssh/shipdrop-couriers" in text
+        assert {*service.get("secrets", ())} <= found.get("secrets", {}).keys()
+        assert {*service.get("depends_on", ())} <= found["services"].keys()
+        if "build" not in service:
+            continue
+        context = (place / service["build"]["context"]).resolve()
+        dockerfile = context / service["build"]["dockerfile"]
+        assert DOCKERFILES[str(dockerfile.relative_to(DEPLOY))] == context
+        if dockerfile.name != "Dockerfile":
+            continue
+        words = service.get("command", json.loads(dict(image)["CMD"]))
+        assert root.run(*words, "--help").code == 0
+        given = {**of_image, **service["environment"], "SHIPDROP_ROOT": str(root.path)}
+        for secret in service.get("secrets", ()):
+            (secrets / secret).write_text("a token")
+        if given["SHIPDROP_SECRETS_DIR"]:
+            given["SHIPDROP_SECRETS_DIR"] = str(secrets)
+        filled = {
+            key: re.sub(r"\$\{.*?\}", "https://a.example", each) for key, each in given.items()
+        }
+        told = root.run("profiles", env=filled)  # reads its settings, and asks nobody
+        assert told.code == 0, told.err
 
 
 SCRIPTS = ["sftp/add-courier", "sftp/remove-courier", "container/start-sshd"]
