@@ -84,11 +84,11 @@ def test_workers_that_race_for_files_claim_each_once_and_keep_the_order_of_every
     assert all(told[order] == list(STEPS) for order in told.keys() - {"B0", "B1"})
 
 
-def test_one_big_file_is_sent_by_all_wave_by_wave_under_one_concurrency(
+def test_one_big_file_is_sent_by_all_wave_by_wave_under_one_concurrency_and_one_rate(
     crew: Crew, api: SandboxHandle
 ) -> None:
-    api.set_faults(latency_ms=1_000)
-    crew.root.configure(api__concurrency=4, cluster__concurrency=5)
+    api.set_faults(latency_ms=1_000)  # until both have something under way
+    crew.root.configure(api__rate_per_second=40, api__concurrency=4, cluster__concurrency=5)
     rows = [[f"BIG{n:05}", status] for status in STEPS for n in range(600)]
     crew.start(2)
     crew.root.drop("big.csv", sheet(rows))
@@ -101,44 +101,18 @@ def test_one_big_file_is_sent_by_all_wave_by_wave_under_one_concurrency(
     assert stats["illegal"] == stats["repeats"] == 0
     assert 1 < stats["max_concurrency"] <= 5
     assert stats["calls"] == 90
-
-
-def test_a_worker_joins_and_one_is_drained_on_the_way(crew: Crew, api: SandboxHandle) -> None:
-    api.set_faults(latency_ms=2_500)
-    (first,) = crew.start()
-    crew.root.drop("big.csv", orders(3000))
-    until(lambda: api.stats()["calls"] > 8, what="calls")
-    (second,) = crew.start()
-    assert crew.root.run("cluster", "drain", name_of(first)).code == 0
-    assert first.wait().code == 0
-    assert api.stats()["accepted"] < 3000
-    assert [each["id"] for each in crew.status()["workers"]] == [name_of(second)]
-    api.set_faults(latency_ms=0)
-    crew.closed(1)
-    assert crew.root.of("big").counts == {"accepted": 3000}
-    assert api.stats()["repeats"] == 0
-    assert second.end(signal.SIGTERM).code == 0
-    assert crew.status()["workers"] == []
-
-
-def test_the_rate_is_one_for_all_and_a_429_quiets_all(crew: Crew, api: SandboxHandle) -> None:
-    crew.root.configure(api__rate_per_second=40)
-    crew.start(2)
-    crew.root.drop("big.csv", orders(1200))
-    crew.closed(1)
     moments = [call["at"] for call in api.calls() if call["updates"]]
-    assert len(moments) == 60
     # As they left, by the clock of the gate. On a busy machine some arrive late, and come together.
     left = sorted(
         datetime.fromisoformat(sent_at).timestamp()
         for _, sent_at in {(each["chunk"], each["sent_at"]) for each in crew.root.of("big").lines()}
     )
-    assert len(left) == 60
+    assert len(left) == len(moments) == 90
     for start in left:
         assert sum(1 for at in left if start <= at < start + 1) <= 40 + 1
-    assert max(moments) - min(moments) >= 59 / 40 * 0.95
+    assert max(moments) - min(moments) >= 89 / 40 * 0.95
     # The second file meets a limit of the API's own: after its 429 all keep quiet as long as asked.
-    api.set_faults(limit_per_second=2, limit_burst=10)
+    api.set_faults(latency_ms=0, limit_per_second=2, limit_burst=10)
     seen = len(api.calls())
     crew.root.drop("more.csv", orders(600, prefix="MORE"))
     until(lambda: api.stats()["status_codes"].get("429", 0) >= 1, what="a 429")
@@ -148,15 +122,20 @@ def test_the_rate_is_one_for_all_and_a_429_quiets_all(crew: Crew, api: SandboxHa
     assert len(api.calls()) - seen < 30 + 16
 
 
-def test_retry_cancel_and_trace_work_from_another_machine(
+def test_a_worker_joins_one_is_drained_and_another_machine_cancels_and_retries(
     crew: Crew, api: SandboxHandle, url: str, tmp_path: Path
 ) -> None:
     api.set_faults(latency_ms=2_500)
-    crew.root.configure(api__concurrency=2)
-    crew.start(2)
-    crew.root.drop("big.csv", orders(1000))
-    until(lambda: api.stats()["calls"] > 4, what="calls")
-    drop_id = crew.root.run("drops", "--json").json[0]["drop_id"]
+    (first,) = crew.start()
+    crew.root.drop("big.csv", orders(3000))
+    until(lambda: api.stats()["calls"] > 8, what="calls")
+    (second,) = crew.start()
+    assert crew.root.run("cluster", "drain", name_of(first)).code == 0
+    assert first.wait().code == 0
+    assert [each["id"] for each in crew.status()["workers"]] == [name_of(second)]
+    calls = api.stats()["calls"]
+    until(lambda: api.stats()["calls"] > calls + 8, what="calls of the other")
+    (drop_id,) = (each["drop_id"] for each in crew.root.run("drops", "--json").json)
     with rooted(tmp_path / "far", api.url, api.token) as far:
         far.inbox.mkdir(parents=True)
         far.configure(ledger__url=url)
@@ -164,7 +143,7 @@ def test_retry_cancel_and_trace_work_from_another_machine(
         crew.closed(1)
         counts = crew.root.of("big").counts
         assert crew.root.of("big").summary["state"] == "cancelled"
-        assert counts["accepted"] + counts["unsent"] == 1000
+        assert counts["accepted"] + counts["unsent"] == 3000
         assert counts["unsent"] > 0
         assert api.stats()["accepted"] == counts["accepted"]
         sent = next(x["order_id"] for x in crew.root.of("big").lines() if x["sent_at"])
@@ -174,8 +153,10 @@ def test_retry_cancel_and_trace_work_from_another_machine(
         api.set_faults(latency_ms=0)
         assert far.run("retry", drop_id).code == 0
         until(lambda: crew.root.of("big").summary["state"] == "completed", what="all sent")
-    assert crew.root.of("big").counts == {"accepted": 1000}
+    assert crew.root.of("big").counts == {"accepted": 3000}
     assert api.stats()["repeats"] == 0
+    assert second.end(signal.SIGTERM).code == 0
+    assert crew.status()["workers"] == []
 
 
 def test_roots_of_their_own_share_the_memory_of_what_was_sent(

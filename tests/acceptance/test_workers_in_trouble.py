@@ -11,7 +11,7 @@ from pipeline.sandbox.server import SandboxHandle, running
 from tests.acceptance.crew import Crew, crew_on, name_of
 from tests.acceptance.drops_compared import histories
 from tests.acceptance.harness import Running, orders, sheet, until
-from tests.postgres import PrivatePostgres, missing, private_postgres
+from tests.postgres import PrivatePostgres
 
 ROWS = 2400
 IN_FLIGHT = 8
@@ -50,20 +50,6 @@ def after_calls(api: SandboxHandle, count: int) -> None:
     until(lambda: api.stats()["calls"] >= count, what=f"call {count}")
 
 
-def test_a_killed_worker_s_segments_are_taken_over(crew: Crew, api: SandboxHandle) -> None:
-    api.set_faults(latency_ms=300)  # until one of them is killed, long before the file's end
-    victim, _ = crew.start(2)
-    crew.root.drop("big.csv", orders(ROWS))
-    until(lambda: name_of(victim) in crew.senders(), what="the victim sending")
-    after_calls(api, 15)
-    crew.kill(victim)
-    assert api.stats()["accepted"] < ROWS
-    api.set_faults(latency_ms=80)
-    crew.closed(1)
-    assert_all_accepted_once(crew, api, ROWS)
-    assert name_of(victim) not in crew.names()
-
-
 @pytest.mark.soak
 @pytest.mark.parametrize("moment", ["inbox/big.csv", "state/drops/*/*/rows-*.arrow"])
 def test_a_worker_killed_while_claiming_or_planning_is_followed_by_another(
@@ -88,20 +74,25 @@ def test_a_worker_killed_while_claiming_or_planning_is_followed_by_another(
     assert api.stats()["repeats"] == 0
 
 
-def test_a_frozen_worker_is_taken_over_and_does_no_harm_when_it_wakes(
+def test_a_killed_and_a_frozen_worker_are_taken_over_and_no_harm_is_done_when_one_wakes(
     crew: Crew, api: SandboxHandle
 ) -> None:
-    api.set_faults(latency_ms=300)  # until one of them is frozen, with calls of its own out
-    frozen, _ = crew.start(2)
+    # So slow that the file lasts until both have calls of their own out.
+    crew.root.configure(api__timeout_seconds=4)
+    api.set_faults(latency_ms=1_000, jitter_ms=0)
+    killed, frozen, _ = crew.start(3)
     old_name = name_of(frozen)
     steps = ("bag_picked", "delivery_done")
     crew.root.drop("big.csv", sheet([f"F{n:05}", s] for s in steps for n in range(ROWS // 2)))
+    until(lambda: {name_of(killed), old_name} <= crew.senders(), what="both sending")
     after_calls(api, 10)
-    until(lambda: old_name in crew.senders(), what="the frozen one sending")
+    crew.kill(killed)
     frozen.send(signal.SIGSTOP)
+    assert api.stats()["accepted"] < ROWS
     api.set_faults(latency_ms=80)
     crew.closed(1)
     assert_all_accepted_once(crew, api, ROWS)
+    assert name_of(killed) not in crew.names()
     before = {path: path.read_bytes() for path in crew.root.outbox.iterdir()}
     calls = api.stats()["calls"]
     frozen.send(signal.SIGCONT)
@@ -172,23 +163,20 @@ def test_all_workers_killed_and_new_ones_started_end_what_was_begun(
     assert_all_accepted_once(crew, api, ROWS)
 
 
-@pytest.mark.skipif(bool(missing()), reason=missing() or "-")
-def test_a_restart_of_the_database_costs_time_not_rows(tmp_path: Path, api: SandboxHandle) -> None:
-    with (
-        private_postgres() as server,
-        crew_on(tmp_path / "root", api.url, api.token, server.database()) as crew,
-    ):
-        crew.root.configure(api__timeout_seconds=2, api__probe_seconds=0.5)
-        crew.start(2)
-        crew.root.drop("big.csv", orders(ROWS))
-        after_calls(api, 20)
-        server.stop()
-        after_calls(api, 21)
-        server.start()
-        crew.closed(1)
-        assert_all_accepted_once(crew, api, ROWS)
-        crew.root.drop("next.csv", orders(40, prefix="NEXT"))
-        crew.closed(2)
+def test_a_restart_of_the_database_costs_time_not_rows(
+    crew: Crew, api: SandboxHandle, postgres: PrivatePostgres
+) -> None:
+    crew.root.configure(api__probe_seconds=0.5)
+    crew.start(2)
+    crew.root.drop("big.csv", orders(ROWS))
+    after_calls(api, 20)
+    postgres.stop()
+    after_calls(api, 21)
+    postgres.start()
+    crew.closed(1)
+    assert_all_accepted_once(crew, api, ROWS)
+    crew.root.drop("next.csv", orders(40, prefix="NEXT"))
+    crew.closed(2)
 
 
 def test_an_outage_of_the_api_shuts_all_and_an_expired_token_too_until_it_is_over(

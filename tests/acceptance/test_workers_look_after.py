@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,14 +30,29 @@ def crew(tmp_path: Path, api: SandboxHandle, url: str) -> Iterator[Crew]:
         yield made
 
 
-def test_a_file_that_grew_comes_back_whichever_worker_closed_its_drop(
+def test_in_an_outage_nothing_is_written_anew_and_a_file_that_grew_meanwhile_comes_back(
     crew: Crew, api: SandboxHandle
 ) -> None:
-    crew.root.configure(inbox__settle_seconds=0.2)
-    crew.start(2)
+    """A drop that rests is looked at again at every probe, by whichever worker."""
+    crew.root.configure(
+        inbox__settle_seconds=0.2,
+        api__probe_seconds=0.3,
+        api__max_attempts=2,
+        api__concurrency=1,
+    )
     api.set_faults(status_all=503)
+    workers = crew.start(2)
     crew.root.drop("day.csv", orders(30))
-    until(lambda: api.stats()["calls"], what="the first call")
+    until(crew.root.delivered, what="the first report")
+    calls = api.stats()["calls"]
+    until(lambda: api.stats()["calls"] > calls + 2, what="a probe")
+    written = crew.root.written()
+    calls = api.stats()["calls"]
+    until(lambda: api.stats()["calls"] > calls + 16, what="some probes")
+    assert crew.root.written() == written
+    logs = "".join(each.err_path.read_text() for each in workers)
+    assert logs.count('"drop.open"') <= len(workers)
+    assert logs.count('"api.shut"') <= len(workers)
     (claimed,) = crew.root.path.glob("work/*/day.csv")
     with claimed.open("a") as file:
         file.write(orders(50)[len(orders(30)) :])
@@ -55,10 +69,16 @@ def test_a_file_that_grew_comes_back_whichever_worker_closed_its_drop(
     assert api.stats()["repeats"] == 0
 
 
-def test_a_corrected_rejects_file_is_known_by_whichever_worker_takes_it(
+def test_another_follows_a_killed_worker_in_telling_how_things_are_and_in_corrections(
     crew: Crew, api: SandboxHandle
 ) -> None:
-    first, _ = crew.start(2)
+    told = crew.root.path / "state" / "health.json"
+
+    def pid() -> int:
+        return int(json.loads(told.read_bytes())["pid"]) if told.exists() else 0
+
+    workers = {each.process.pid: each for each in crew.start(2)}
+    until(lambda: pid() in workers, what="a word of one of the two")
     rows = [("17328629784861446350", "Delivered"), (LONG_ID, "Deliverd"), ("X2", "Wat")]
     crew.root.drop("day.csv", sheet(rows), folder="xpressbees")
     crew.closed(1)
@@ -71,7 +91,14 @@ def test_a_corrected_rejects_file_is_known_by_whichever_worker_takes_it(
     writer = csv.DictWriter(out, list(lines[0]))
     writer.writeheader()
     writer.writerows(lines)
-    first.end(signal.SIGTERM)  # whoever knew the parent is gone: the ledger and the root know it
+    gone = workers.pop(pid())
+    name = name_of(gone)
+    crew.kill(gone)
+    (left,) = workers
+    until(lambda: pid() == left, what="a word of the other")
+    assert name not in crew.names()
+    assert json.loads(told.read_bytes())["api"] == "ok"
+    # Whoever knew the parent may be gone: the ledger and the root know it.
     crew.root.drop(parent.path("rejects.csv").name, out.getvalue())
     crew.closed(2)
     back = next(each for each in crew.root.delivered() if each.id != parent.id)
@@ -84,6 +111,8 @@ def test_a_corrected_rejects_file_is_known_by_whichever_worker_takes_it(
     assert "ID_RESTORED" in back.codes
     assert api.stats()["accepted"] == 3
     assert api.stats()["repeats"] == 0
+    workers[left].end()
+    assert json.loads(told.read_bytes())["stopped_at"]
 
 
 def make_old(root: Root, url: str, days: int) -> None:
@@ -109,19 +138,17 @@ def test_old_rows_go_by_one_worker_of_their_root_and_what_was_accepted_stays(
         other.root.drop("other.csv", orders(20, prefix="OTHER"))
         other.closed(1)
         there.end()
-    workers = crew.start(2)
+    (first,) = crew.start()
     crew.root.drop("old.csv", orders(60))
     crew.closed(1)
     (others_root,) = kept_rows(url).keys() - {
         (crew.root.path / "state/root-id").read_text().strip()
     }
-    for each in workers:
-        each.end()
+    first.end()
     spool = crew.root.path / "state" / "drops" / crew.root.of("old").id
     assert spool.exists()
     make_old(crew.root, url, 200)
     workers = crew.start(2)
-    swept = [b'"retention.swept"' in each.err_path.read_bytes() for each in workers]
     until(
         lambda: any(b'"retention.swept"' in w.err_path.read_bytes() for w in workers),
         what="a sweep",
@@ -139,43 +166,3 @@ def test_old_rows_go_by_one_worker_of_their_root_and_what_was_accepted_stays(
     assert api.stats()["repeats"] == 0
     swept = [b'"retention.swept"' in each.err_path.read_bytes() for each in workers]
     assert swept.count(True) == 1
-
-
-def test_how_things_are_is_told_by_one_worker_and_by_another_when_that_is_gone(crew: Crew) -> None:
-    told = crew.root.path / "state" / "health.json"
-
-    def pid() -> int:
-        return int(json.loads(told.read_bytes())["pid"]) if told.exists() else 0
-
-    workers = {each.process.pid: each for each in crew.start(2)}
-    until(lambda: pid() in workers, what="a word of one of the two")
-    gone = workers.pop(pid())
-    name = name_of(gone)
-    crew.kill(gone)
-    (left,) = workers
-    until(lambda: pid() == left, what="a word of the other")
-    assert name not in crew.names()
-    assert json.loads(told.read_bytes())["api"] == "ok"
-    workers[left].end()
-    assert json.loads(told.read_bytes())["stopped_at"]
-
-
-def test_an_outage_writes_nothing_anew_that_did_not_change(crew: Crew, api: SandboxHandle) -> None:
-    """A drop that rests is looked at again at every probe, by whichever worker."""
-    crew.root.configure(api__probe_seconds=0.3, api__max_attempts=2, api__concurrency=1)
-    api.set_faults(status_all=503)
-    workers = crew.start(2)
-    crew.root.drop("a.csv", orders(60))
-    until(crew.root.delivered, what="the first report")
-    calls = api.stats()["calls"]
-    until(lambda: api.stats()["calls"] > calls + 2, what="a probe")
-    before = crew.root.written()
-    calls = api.stats()["calls"]
-    until(lambda: api.stats()["calls"] > calls + 24, what="some probes")
-    assert crew.root.written() == before
-    logs = "".join(each.err_path.read_text() for each in workers)
-    assert logs.count('"drop.open"') <= len(workers)
-    assert logs.count('"api.shut"') <= len(workers)
-    api.set_faults(status_all=0)
-    crew.closed(1)
-    assert crew.root.of("a").counts == {"accepted": 60}
