@@ -221,8 +221,10 @@ def test_an_interrupted_upload_is_not_taken_and_comes_whole_when_it_is_resumed(
 ) -> None:
     root.configure(inbox__done_marker=marker, inbox__scan_seconds=0.1)
     service = root.start("run")
-    rows = 20_000
-    content = orders(rows)
+    rows, note = 1_000, "x" * 400
+    content = sheet(
+        [(f"A{row}", "Delivered", note) for row in range(rows)], ("Order ID", "Status", "Note")
+    )
     (tmp_path / "day.csv").write_text(content)
     name = "day.csv" if marker else "day.csv.part"
     there = root.path / "inbox" / "acme" / name
