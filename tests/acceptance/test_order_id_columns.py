@@ -1,15 +1,17 @@
 """Which column is the order id: a wrong one would report other people's orders."""
 
 import io
+from collections.abc import Iterator
 
 import openpyxl
 
-from tests.acceptance.harness import Root, sheet
+from tests.acceptance.harness import sheet
+from tests.acceptance.stories import Part, together
 
 
-def sent(root: Root, name: str = "day") -> list[str]:
+def sent(part: Part, name: str) -> list[str]:
     """The ids that the rows of a drop were sent with."""
-    return [line["order_id"] for line in root.of(name).lines() if line["outcome"] == "accepted"]
+    return [line["order_id"] for line in part.of(name).lines() if line["outcome"] == "accepted"]
 
 
 HEADINGS = (
@@ -27,15 +29,16 @@ HEADINGS = (
 """Headings, and which of them is the order id's."""
 
 
-def test_names_with_order_go_before_shipments_and_references(root: Root) -> None:
+@together
+def test_names_with_order_go_before_shipments_and_references(part: Part) -> Iterator[None]:
     ids = {}
     for number, (headings, own) in enumerate(HEADINGS):
         rows = [[f"{each[:2]}{number}{at}" for each in headings] for at in range(3)]
         text = sheet([(*row, "Delivered") for row in rows], header=(*headings, "Status"))
-        root.drop(f"day{number}.csv", text)
+        part.drop(f"day{number}.csv", text)
         ids[headings] = [row[own] for row in rows]
-    assert root.once().code == 0
-    found = {headings: sent(root, f"day{n}") for n, (headings, _) in enumerate(HEADINGS)}
+    yield
+    found = {headings: sent(part, f"day{n}") for n, (headings, _) in enumerate(HEADINGS)}
     assert found == ids
 
 
@@ -54,18 +57,21 @@ RIVALS = (
 )
 
 
-def test_two_columns_that_could_be_the_order_id_and_differ_are_refused(root: Root) -> None:
+@together
+def test_two_columns_that_could_be_the_order_id_and_differ_are_refused(
+    part: Part,
+) -> Iterator[None]:
     rows = [("A1", "A1", "Delivered"), ("A2", "", "Delivered"), ("A3", "B3", "Delivered")]
     for number, headings in enumerate(RIVALS):
-        root.drop(f"day{number}.csv", sheet(rows, header=(*headings, "Status")))
-    assert root.once().code == 4
+        part.drop(f"day{number}.csv", sheet(rows, header=(*headings, "Status")))
+    yield
     for number, headings in enumerate(RIVALS):
-        refused = root.of(f"day{number}").summary["refused"]
+        refused = part.of(f"day{number}").summary["refused"]
         assert refused is not None, headings
         assert refused["code"] == "ID_COLUMN_AMBIGUOUS", headings
         assert all(f'"{heading}"' in refused["message"] for heading in headings)
         assert all(each in refused["message"] for each in ("row 4", '"A3"', '"B3"'))
-        assert "profile" in root.of(f"day{number}").path("REFUSED.txt").read_text("utf-8")
+        assert "profile" in part.of(f"day{number}").path("REFUSED.txt").read_text("utf-8")
 
 
 NO_RIVALS = (
@@ -87,32 +93,32 @@ NO_RIVALS = (
 )
 
 
-def test_columns_that_agree_or_are_no_order_ids_are_no_rivals(root: Root) -> None:
+@together
+def test_columns_that_agree_or_are_no_order_ids_are_no_rivals(part: Part) -> Iterator[None]:
     assert NO_RIVALS[0][1][0] == "A00", "the first column has the very ids"
     for number, (heading, cells) in enumerate(NO_RIVALS):
         rows = [(f"A{number}{at}", "Picked Up", cell) for at, cell in enumerate(cells)]
-        root.drop(f"day{number}.csv", sheet(rows, header=("Order ID", "Status", heading)))
-    assert root.once().code == 0
-    found = {heading: sent(root, f"day{n}") for n, (heading, _) in enumerate(NO_RIVALS)}
+        part.drop(f"day{number}.csv", sheet(rows, header=("Order ID", "Status", heading)))
+    yield
+    found = {heading: sent(part, f"day{n}") for n, (heading, _) in enumerate(NO_RIVALS)}
     assert found == {
         heading: [f"A{number}{at}" for at in range(3)]
         for number, (heading, _) in enumerate(NO_RIVALS)
     }
 
 
-def test_a_profile_says_which_column_is_the_order_id(root: Root) -> None:
-    profile = root.path / "couriers" / "acme.toml"
-    profile.parent.mkdir(exist_ok=True)
-    text = 'name = "acme"\n[headers]\norder_id = ["Order No"]\n[statuses]\ndelivery_done = ["OK"]\n'
-    profile.write_text(text, encoding="utf-8")
-    root.drop(
-        "day.csv", sheet([("A1", "B1", "OK")], header=("Order ID", "Order No", "Status")), "acme"
-    )
-    assert root.once().code == 0
-    assert sent(root) == ["B1"]
+@together
+def test_a_profile_says_which_column_is_the_order_id(part: Part) -> Iterator[None]:
+    text = '[headers]\norder_id = ["Order No"]\n[statuses]\ndelivery_done = ["OK"]\n'
+    acme = part.courier("acme", text)
+    header = ("Order ID", "Order No", "Status")
+    part.drop("own.csv", sheet([("A1", "B1", "OK")], header=header), acme)
+    yield
+    assert sent(part, "own") == ["B1"]
 
 
-def test_a_hidden_order_id_is_not_passed_over_for_a_shipment_id(root: Root) -> None:
+@together
+def test_a_hidden_order_id_is_not_passed_over_for_a_shipment_id(part: Part) -> Iterator[None]:
     book = openpyxl.Workbook()
     tab = book.active
     for row in (("Order ID", "Shipment ID", "Status"), ("A1", "S1", "Delivered")):
@@ -120,19 +126,22 @@ def test_a_hidden_order_id_is_not_passed_over_for_a_shipment_id(root: Root) -> N
     tab.column_dimensions["A"].hidden = True
     data = io.BytesIO()
     book.save(data)
-    root.drop("day.xlsx", data.getvalue())
-    assert root.once().code == 4
-    assert root.of("day").summary["refused"]["code"] == "ID_COLUMN_AMBIGUOUS"
+    part.drop("day.xlsx", data.getvalue())
+    yield
+    assert part.of("day").summary["refused"]["code"] == "ID_COLUMN_AMBIGUOUS"
 
 
-def test_a_misspelt_awb_is_not_passed_over_for_the_one_of_the_way_back(root: Root) -> None:
+@together
+def test_a_misspelt_awb_is_not_passed_over_for_the_one_of_the_way_back(
+    part: Part,
+) -> Iterator[None]:
     rows = [("A1", "3600001", "", "RTO Initiated"), ("A2", "3600002", "4600002", "RTO Delivered")]
     head = ("Order ID", "Trackig Number", "RTO AWB", "Status")
-    root.drop("day.csv", sheet(rows, header=head))
-    root.drop("same.csv", sheet([(each[0], each[1], each[1], each[3]) for each in rows], head))
-    assert root.once().code == 4
-    refused = root.of("day").summary["refused"]
+    part.drop("day.csv", sheet(rows, header=head))
+    part.drop("same.csv", sheet([(each[0], each[1], each[1], each[3]) for each in rows], head))
+    yield
+    refused = part.of("day").summary["refused"]
     assert refused["code"] == "ID_COLUMN_AMBIGUOUS"
     assert all(f'"{heading}"' in refused["message"] for heading in head[1:3])
     assert "could be the AWB" in refused["message"]
-    assert root.of("same").summary["refused"] is None
+    assert part.of("same").summary["refused"] is None
