@@ -147,12 +147,14 @@ def test_lines_in_quotes_as_a_whole_are_read(root: Root, api: SandboxHandle) -> 
     assert [order for order, _ in sent(api)] == ["A1", "A2", "A3"]
 
 
-@pytest.mark.parametrize("delimiter", ["^", "~", "\x01", ";", "\t", "|"])
-def test_rarer_delimiters_are_read(root: Root, api: SandboxHandle, delimiter: str) -> None:
-    rows = lines("Order ID,AWB No,Status,Remarks", *(f"A{n},7,Delivered,a - b" for n in range(9)))
-    root.drop("cells.csv", rows.replace(",", delimiter))
+def test_rarer_delimiters_are_read(root: Root, api: SandboxHandle) -> None:
+    delimiters = ("^", "~", "\x01", ";", "\t", "|")
+    for at, delimiter in enumerate(delimiters):
+        cells = (f"A{at}{n},7,Delivered,a - b" for n in range(9))
+        rows = lines("Order ID,AWB No,Status,Remarks", *cells)
+        root.drop(f"cells{at}.csv", rows.replace(",", delimiter))
     assert root.once().code == 0
-    assert len(sent(api)) == 9
+    assert len(sent(api)) == 9 * len(delimiters)
 
 
 def test_tabs_written_as_two_characters_are_named(root: Root, api: SandboxHandle) -> None:

@@ -3,9 +3,9 @@
 import io
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-import pytest
 import xlsxwriter
 
 from pipeline.sandbox.server import SandboxHandle
@@ -39,41 +39,44 @@ def changed(data: bytes, old: bytes, new: bytes) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("first", [0, 1, 27])
 def test_error_cells_are_found_where_a_table_does_not_begin_in_column_a(
-    root: Root, api: SandboxHandle, first: int
+    root: Root, api: SandboxHandle
 ) -> None:
-    def write(_: Any, sheet: Any) -> None:
+    def write(_: Any, sheet: Any, first: int) -> None:
         sheet.write_row(0, first, HEADER)
-        for row, order in enumerate(("A1", "A2", "A3", "A4"), start=1):
-            sheet.write_row(row, first, [order, "Delivered", "No", WHEN])
+        for row in range(1, 5):
+            sheet.write_row(row, first, [f"A{row}-{first:02}", "Delivered", "No", WHEN])
         sheet.write_formula(2, first + 2, "=NA()", None, "#N/A")
         sheet.write_formula(3, first + 3, "=A1", None, "#REF!")
 
-    root.drop("shifted.xlsx", made(write))
+    firsts = (0, 1, 27)
+    for first in firsts:
+        root.drop(f"shifted{first}.xlsx", made(partial(write, first=first)))
     assert root.once().code == 3
-    assert sent(api) == [("A1", "delivery_done"), ("A4", "delivery_done")]
-    told = {line["order_id"]: line["codes"] for line in root.of("shifted").lines()}
-    assert told["A2"] == "CELL_INVALID:direction"
-    assert told["A3"] == "CELL_INVALID:event_time"
+    assert [order for order, _ in sent(api)] == [f"A{at}-{n:02}" for at in (1, 4) for n in firsts]
+    for first in firsts:
+        codes = [line["codes"] for line in root.of(f"shifted{first}").lines()]
+        assert codes == ["", "CELL_INVALID:direction", "CELL_INVALID:event_time", ""]
 
 
-@pytest.mark.parametrize("first", [0, 1, 3])
 def test_an_error_in_a_further_column_of_directions_holds_its_row(
-    root: Root, api: SandboxHandle, first: int
+    root: Root, api: SandboxHandle
 ) -> None:
-    def write(_: Any, sheet: Any) -> None:
+    def write(_: Any, sheet: Any, first: int) -> None:
         sheet.write_row(4, first, ["Order ID", "Status", "Is RTO", "RTO AWB"])
-        for row, order in enumerate(("A1", "A2", "A3", "A4"), start=5):
-            sheet.write_row(row, first, [order, "Delivered", "No", ""])
+        for row in range(1, 5):
+            sheet.write_row(row + 4, first, [f"A{row}-{first}", "Delivered", "No", ""])
         sheet.write_formula(6, first + 2, "=NA()", None, "#N/A")
         sheet.write_formula(7, first + 2, "=A1", None, "#REF!")
         sheet.write_formula(8, first + 3, "=NA()", None, "#N/A")
 
-    root.drop("shifted.xlsx", made(write))
+    firsts = (0, 1, 3)
+    for first in firsts:
+        root.drop(f"shifted{first}.xlsx", made(partial(write, first=first)))
     assert root.once().code == 3
-    assert sent(api) == [("A1", "delivery_done"), ("A4", "delivery_done")]
-    assert "#REF!" in root.of("shifted").lines()[2]["message"]
+    assert [order for order, _ in sent(api)] == [f"A{at}-{n}" for at in (1, 4) for n in firsts]
+    for first in firsts:
+        assert "#REF!" in root.of(f"shifted{first}").lines()[2]["message"]
 
 
 def test_a_tab_of_what_was_not_delivered_holds_deliveries(root: Root, api: SandboxHandle) -> None:
@@ -112,31 +115,29 @@ def test_an_error_cell_that_closes_itself_hides_no_other(root: Root, api: Sandbo
     assert sent(api) == []
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (b'</v></c></row><row r="4"', b'</row><row r="4"'),
-        (b'</row><row r="3"', b'<row r="3"'),
-        (b"</sheetData>", b""),
-        (b"<t>A2</t></si>", b"<t>A2</si>"),
-        (b' r="A3"', b' r="A3" r="A3"'),
-    ],
-    ids=["a cell", "a row", "the sheet", "a shared text", "an attribute twice"],
-)
-def test_xml_that_is_not_well_formed_is_refused(
-    root: Root, api: SandboxHandle, old: bytes, new: bytes
-) -> None:
+NOT_WELL_FORMED = {
+    "a cell": (b'</v></c></row><row r="4"', b'</row><row r="4"'),
+    "a row": (b'</row><row r="3"', b'<row r="3"'),
+    "the sheet": (b"</sheetData>", b""),
+    "a shared text": (b"<t>A2</t></si>", b"<t>A2</si>"),
+    "an attribute twice": (b' r="A3"', b' r="A3" r="A3"'),
+}
+
+
+def test_xml_that_is_not_well_formed_is_refused(root: Root, api: SandboxHandle) -> None:
     def write(_: Any, sheet: Any) -> None:
         for row, cells in enumerate((HEADER[:1], ["A1"], ["A2"], ["A3"])):
             sheet.write_row(row, 0, cells)
             if row != 1:
                 sheet.write(row, 1, "Delivered" if row else "Status")
 
-    root.drop("broken.xlsx", changed(made(write), old, new))
+    for name, (old, new) in NOT_WELL_FORMED.items():
+        root.drop(f"{name}.xlsx", changed(made(write), old, new))
     assert root.once().code == 4
-    refused = root.of("broken").summary["refused"]
-    assert refused["code"] == "UNREADABLE"
-    assert "not well-formed" in refused["message"]
+    for name in NOT_WELL_FORMED:
+        refused = root.of(name).summary["refused"]
+        assert refused["code"] == "UNREADABLE", name
+        assert "not well-formed" in refused["message"], name
     assert sent(api) == []
 
 
@@ -149,25 +150,26 @@ FORMATS = {
 }
 
 
-@pytest.mark.parametrize("heading", ["Order ID", "Order d", "Our Order Code"])
-def test_an_id_that_a_number_format_makes_is_damaged(
-    root: Root, api: SandboxHandle, heading: str
-) -> None:
-    def write(book: Any, sheet: Any) -> None:
+def test_an_id_that_a_number_format_makes_is_damaged(root: Root, api: SandboxHandle) -> None:
+    def write(book: Any, sheet: Any, heading: str, at: int) -> None:
         sheet.write_row(0, 1, [heading, "Status", "Amount"])
         for row, code in enumerate([*FORMATS, "0", "@", "General", "[Red]0"], start=1):
-            number = 12345679 if code in FORMATS else 12345679 + row
+            number = 12345679 if code in FORMATS else 12345679 + 10 * at + row
             sheet.write_number(row, 1, number, book.add_format({"num_format": code}))
             sheet.write_row(row, 2, ["Delivered"])
             sheet.write_number(row, 3, 5, book.add_format({"num_format": "0.00"}))
 
-    root.drop("formats.xlsx", made(write))
+    headings = ("Order ID", "Order d", "Our Order Code")
+    for at, heading in enumerate(headings):
+        root.drop(f"formats{at}.xlsx", made(partial(write, heading=heading, at=at)))
     assert root.once().code == 3
-    assert [order for order, _ in sent(api)] == [str(12345679 + row) for row in (6, 7, 8, 9)]
-    told = root.of("formats").lines()
-    for line, shown in zip(told, FORMATS.values(), strict=False):
-        assert line["codes"] == "ID_DAMAGED:order_id"
-        assert f"{shown}, stored as 12345679" in line["message"]
+    sound = [12345679 + 10 * at + row for at in range(len(headings)) for row in (6, 7, 8, 9)]
+    assert [order for order, _ in sent(api)] == [str(number) for number in sound]
+    for at, heading in enumerate(headings):
+        told = root.of(f"formats{at}").lines()
+        for line, shown in zip(told, FORMATS.values(), strict=False):
+            assert line["codes"] == "ID_DAMAGED:order_id", heading
+            assert f"{shown}, stored as 12345679" in line["message"]
 
 
 def test_an_id_that_a_number_format_makes_is_damaged_in_an_xls_too(
@@ -392,34 +394,39 @@ def test_example_tabs_are_passed_over_and_told(root: Root, api: SandboxHandle) -
     assert "EXAMPLE_SHEET" not in root.of("alone").codes | root.of("others").codes
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "held"),
-    [
-        ("Sheet1", "Corrected", True),
-        ("Old", "Data", True),
-        ("Previous Day", "Latest", True),
-        ("Corrected", "Sheet1", False),
-        ("Pune", "Mumbai", False),
-    ],
+TABS = (
+    ("Sheet1", "Corrected", True),
+    ("Old", "Data", True),
+    ("Previous Day", "Latest", True),
+    ("Corrected", "Sheet1", False),
+    ("Pune", "Mumbai", False),
 )
+"""A tab, the one after it, and whether this one holds instead of that."""
+
+
 def test_a_tab_that_holds_instead_of_another_holds_deliveries(
-    root: Root, api: SandboxHandle, first: str, second: str, held: bool
+    root: Root, api: SandboxHandle
 ) -> None:
-    out = io.BytesIO()
-    with xlsxwriter.Workbook(out) as book:
-        for name, said in ((first, "Delivered"), (second, "Undelivered")):
-            sheet = book.add_worksheet(name)
-            sheet.write_row(0, 0, ["Order ID", "AWB No", "Status"])
-            sheet.write_row(1, 0, ["A1", "W1", said])
-            sheet.write_row(2, 0, ["B" + name.replace(" ", ""), "W2", "Delivered"])
-    root.drop("tabs.xlsx", out.getvalue())
-    assert root.once().code == (3 if held else 0)
-    assert (("A1", "delivery_done") in sent(api)) is not held
-    assert len(sent(api)) == (2 if held else 3)
-    if held:
-        line = root.of("tabs").lines()[0]
-        assert line["codes"] == "STATUS_CONFLICT:status"
-        assert "Undelivered" in line["message"]
+    for at, (*names, _) in enumerate(TABS):
+        out = io.BytesIO()
+        with xlsxwriter.Workbook(out) as book:
+            for number, (name, said) in enumerate(
+                zip(names, ("Delivered", "Undelivered"), strict=True)
+            ):
+                sheet = book.add_worksheet(name)
+                sheet.write_row(0, 0, ["Order ID", "AWB No", "Status"])
+                sheet.write_row(1, 0, [f"A{at}", "W1", said])
+                sheet.write_row(2, 0, [f"B{at}{number}", "W2", "Delivered"])
+        root.drop(f"tabs{at}.xlsx", out.getvalue())
+    assert root.once().code == 3
+    all_sent = {order for order, _ in sent(api)}
+    for at, (first, _, held) in enumerate(TABS):
+        wanted = {f"B{at}0", f"B{at}1"} | (set() if held else {f"A{at}"})
+        assert {order for order in all_sent if order[1] == str(at)} == wanted, first
+        if held:
+            line = root.of(f"tabs{at}").lines()[0]
+            assert line["codes"] == "STATUS_CONFLICT:status"
+            assert "Undelivered" in line["message"]
 
 
 def test_what_a_newer_tab_says_too_or_of_a_return_holds_no_delivery(
