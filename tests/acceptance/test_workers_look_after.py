@@ -91,6 +91,8 @@ def test_another_follows_a_killed_worker_in_telling_how_things_are_and_in_correc
     writer = csv.DictWriter(out, list(lines[0]))
     writer.writeheader()
     writer.writerows(lines)
+    # Its report is there a moment before its ids are kept, and the ledger knows.
+    until(lambda: not crew.root.files("work"), what="the first file put away")
     gone = workers.pop(pid())
     name = name_of(gone)
     crew.kill(gone)
