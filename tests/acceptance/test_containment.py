@@ -161,7 +161,7 @@ def test_a_reader_that_is_killed_costs_a_try(root: Root, api: SandboxHandle) -> 
 
 
 def test_no_reader_outlives_the_service_however_it_ends(root: Root) -> None:
-    root.drop("slow.xlsx", hostile_files.long_xlsx(30))
+    root.drop("slow.xlsx", hostile_files.long_xlsx(16))
     for number, code in ((signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGKILL, -9)):
         # Start in full: the reader is to be a child of the service, as outside of tests.
         root.new_interpreter = number == signal.SIGKILL
@@ -171,7 +171,7 @@ def test_no_reader_outlives_the_service_however_it_ends(root: Root) -> None:
         until(lambda reader=reader: gone(reader), what=f"the end of the reader after {number}")
         assert service.wait().code == code
         assert not root.delivered()
-        last_sheet = list(root.path.glob("state/drops/*/rows-29.arrow"))
+        last_sheet = list(root.path.glob("state/drops/*/rows-15.arrow"))
         assert not last_sheet, "it read on to the file's end, and ended only then"
     (tries,) = root.path.glob("state/drops/*/tries")
     assert tries.stat().st_size == 1, "only the kill might have been the file's fault"
