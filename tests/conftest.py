@@ -1,5 +1,6 @@
 """For all tests; with SHIPDROP_TEST_ALL a skip is a failure."""
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -29,6 +30,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: WorkerController) -> None:
     if forked.begun.cache_info().currsize:
         node.workerinput["stem"] = forked.begun()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the collector of garbage what stays: it would look at all tests again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def told(config: pytest.Config) -> dict[str, Any]:
