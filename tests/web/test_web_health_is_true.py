@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from msgspec import Struct
 
 from pipeline.sandbox.config import Faults, SandboxConfig
@@ -96,23 +95,6 @@ def test_an_outage_that_a_cancel_ends_is_not_told_as_an_answer(
         assert "answers again" not in mailbox.text
 
 
-def test_an_outbox_that_cannot_be_written_is_told_by_all(open_live: Open, mailbox: Mailbox) -> None:
-    with open_live(**settings(mailbox)) as live:
-        live.root.outbox.rmdir()
-        live.root.outbox.write_text("in the way")
-        live.root.drop("a.csv", orders(3))
-        until(lambda: not checks(live)["storage"], what="not ready")
-        assert {name for name, fine in checks(live).items() if not fine} == {"storage"}
-        assert troubles(live) == {"storage"}
-        assert "cannot be written" in strip(live)
-        until(lambda: "outbox" in mailbox.text, what="a notice")
-        live.root.outbox.unlink()
-        until(lambda: all(checks(live).values()), what="ready again")
-        until(lambda: len(mailbox.messages) == 2, what="the end")
-        assert "Over: storage is in order again." in mailbox.messages[1]["message"]
-        until(lambda: len(live.root.delivered()) == 1, what="its reports")
-
-
 def test_a_long_pause_is_told_with_its_end_and_ended_by_a_call_that_is_taken(
     open_live: Open, mailbox: Mailbox
 ) -> None:
@@ -173,7 +155,17 @@ def outbox_free(live: Live) -> None:
     live.root.outbox.unlink()
 
 
+OVER = {
+    "inbox": "Over: the inbox is in order again.",
+    "storage": "Over: storage is in order again.",
+    "api": "Sending goes on",
+}
+"""A notice's words for the end of what a check tells of."""
+
 STATES = {
+    "no inbox": State("inbox", "inbox", "Trouble with the inbox", inbox_away, inbox_back),
+    # Before anything lies there.
+    "no outbox": State("storage", "cannot be written", "outbox", outbox_blocked, outbox_free),
     "away": State(
         "api", "not answering", "Fynd is not answering", api_answers(503), api_answers(0)
     ),
@@ -183,37 +175,48 @@ STATES = {
     "refuses all": State(
         "api", "takes nothing", "Fynd takes nothing", api_answers(422), api_answers(0)
     ),
-    "no inbox": State("inbox", "inbox", "Trouble with the inbox", inbox_away, inbox_back),
-    "no outbox": State("storage", "cannot be written", "Trouble with", outbox_blocked, outbox_free),
 }
 
 
-@pytest.mark.parametrize("name", STATES)
-def test_in_each_state_all_say_the_same(open_live: Open, mailbox: Mailbox, name: str) -> None:
-    state = STATES[name]
+def test_in_each_state_all_say_the_same(open_live: Open, mailbox: Mailbox) -> None:
     with open_live(**settings(mailbox)) as live:
-        until(lambda: all(checks(live).values()), what="all in order")
-        state.begins(live)
-        if state.what != "inbox":
-            live.root.drop("a.csv", orders(60))
-        until(lambda: not checks(live)[state.what], what="not ready")
-        assert {check for check, fine in checks(live).items() if not fine} == {state.what}
-        assert troubles(live) == {state.what}
-        health = live.root.path / "state/health.json"
-        (reason,) = until(
-            lambda: [each for each in json.loads(health.read_bytes())["trouble"].values() if each],
-            what="the trouble in health.json, too",
+        for name, state in STATES.items():
+            all_say_the_same(live, mailbox, name, state)
+        until(
+            lambda: len(live.root.delivered()) == len(STATES) - 1, what="the reports of all files"
         )
-        assert any(reason in each["found"] for each in findings(live))
-        by_why = live.root.run("why", "a.csv")
-        if state.what == "inbox":  # no file can be asked about where there is no inbox
-            assert by_why.code == 2
-            assert "inbox" in by_why.err
-        else:
-            assert reason in by_why.out
-        assert state.strip in strip(live)
-        until(lambda: state.notice in mailbox.text, what="a notice")
-        assert reason in mailbox.text
-        state.ends(live)
-        until(lambda: all(checks(live).values()), what="ready again")
-        until(lambda: troubles(live) == set(), what="no trouble")
+
+
+def all_say_the_same(live: Live, mailbox: Mailbox, name: str, state: State) -> None:
+    until(lambda: all(checks(live).values()), what=f"all in order before: {name}")
+    already = len(mailbox.messages)
+
+    def news() -> str:
+        return "\n".join(each["message"] for each in mailbox.messages[already:])
+
+    state.begins(live)
+    if state.what != "inbox":
+        live.root.drop(f"{name}.csv", orders(60, prefix=name.upper().replace(" ", "")))
+    until(lambda: not checks(live)[state.what], what=f"not ready: {name}")
+    assert {check for check, fine in checks(live).items() if not fine} == {state.what}
+    assert troubles(live) == {state.what}
+    health = live.root.path / "state/health.json"
+    (reason,) = until(
+        lambda: [each for each in json.loads(health.read_bytes())["trouble"].values() if each],
+        what=f"the trouble in health.json, too: {name}",
+    )
+    assert any(reason in each["found"] for each in findings(live))
+    by_why = live.root.run("why", f"{name}.csv")
+    if state.what == "inbox":  # no file can be asked about where there is no inbox
+        assert by_why.code == 2
+        assert "inbox" in by_why.err
+    else:
+        assert reason in by_why.out
+    assert state.strip in strip(live)
+    until(lambda: state.notice in news(), what=f"a notice: {name}")
+    assert reason in news()
+    state.ends(live)
+    until(lambda: all(checks(live).values()), what=f"ready again: {name}")
+    until(lambda: troubles(live) == set(), what=f"no trouble: {name}")
+    until(lambda: OVER[state.what] in news(), what=f"a notice of its end: {name}")
+    assert len(mailbox.messages) == already + 2
