@@ -113,8 +113,19 @@ def still_held(_: str, __: Place) -> str:
     )
 
 
-def still_unclear(_: str, __: Place) -> str:
-    """Tell that a row whose status was unclear came back with the same words."""
+def still_unclear(against: tuple[str, str] | None, _: Place) -> str:
+    """Tell why the status of a row that came back is open: as it was, or by what its file said.
+
+    ``against``: where that file said otherwise, and its words; None for a row that came back as it
+    was.
+    """
+    if against is not None:
+        source, words = against
+        return (
+            f": the file that it was rejected from says {quoted(words)} in {source}, which speaks "
+            "against this status. Write what happened; where the status is true as it is, tick "
+            f"the row {TO_CONFIRM}."
+        )
     return (
         ": it came back as it was, and the file that it was rejected from left open what happened. "
         f"Write what happened; where the status is true as it is, tick the row {TO_CONFIRM}."

@@ -60,7 +60,8 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     text right of the last named column, in a rejects file that came back. ``damaged_id``: what a
     spreadsheet had made of its id before that was put back. ``codes``: those that it was rejected
     with, in such a file; ``still_unclear``: its status was unclear there, and no cell that tells
-    what happened was changed since. ``shown``: column → how a spreadsheet shows the number in it
+    what happened was changed since; ``around``: what that file said of it elsewhere, as source,
+    words and way. ``shown``: column → how a spreadsheet shows the number in it
     (``as 0012``), where that is not as it is stored. ``counts_rows``: it is the last and tells, in
     its only cell, how many there are. ``crossed_out``: its id or status is; ``comment``: on these
     cells, by a person.
@@ -71,6 +72,7 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     damaged_id: str | None = None
     codes: str = ""
     still_unclear: bool = False
+    around: tuple[tuple[str, str, str], ...] = ()
     shown: Mapping[int, str] = field(default_factory=dict)
     counts_rows: bool = False
     crossed_out: bool = False

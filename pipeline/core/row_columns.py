@@ -5,7 +5,8 @@ import pyarrow as pa
 #: One row of a validated and transformed block. ``item`` is the update as JSON text, "" where
 #: nothing is to be sent; ``event_ms`` milliseconds since the epoch, UTC; ``footer`` marks rows
 #: that are a footer if no data row follows them; ``auto`` those whose order's pickup was reported
-#: by auto-dispatch; ``said`` what the row says of its parcel (``schemas.parcels.Said``).
+#: by auto-dispatch; ``said`` what the row says of its parcel (``schemas.parcels.Said``);
+#: ``around`` the evidence about it, should it come back (``validation.kept_evidence``).
 PREPARED = pa.schema(
     [
         pa.field("row", pa.int32(), nullable=False),
@@ -18,6 +19,7 @@ PREPARED = pa.schema(
         pa.field("footer", pa.bool_(), nullable=False),
         pa.field("auto", pa.bool_(), nullable=False),
         pa.field("said", pa.int8(), nullable=False),
+        pa.field("around", pa.string(), nullable=False),
         pa.field("codes", pa.string(), nullable=False),
         pa.field("message", pa.string(), nullable=False),
         pa.field("item", pa.string(), nullable=False),

@@ -432,7 +432,7 @@ class Closer:
         spool, start, kept = self._spools.of(drop), 0, []
         for number, sheet in enumerate(drop.facts["sheets"]):
             saying = {role: f"c{at}" for role, at in sheet["roles"].items() if role in SAYING}
-            columns = ["row", "order_id", "codes", *dict.fromkeys(saying.values())]
+            columns = ["row", "order_id", "codes", "around", *dict.fromkeys(saying.values())]
             for batch in spool.blocks(number, columns):
                 rows = batch.filter(pa.array(wanted[start : start + batch.num_rows]))
                 words = {role: rows.column(name) for role, name in saying.items()}
@@ -447,6 +447,10 @@ class Closer:
                                 pa.array(words_of(words, len(rows)), pa.string()),
                                 "",
                             ),
+                            "codes": rows.column("codes"),
+                            "around": rows.column("around")
+                            if "around" in rows.schema.names
+                            else pa.repeat("", len(rows)),
                         }
                     )
                 )

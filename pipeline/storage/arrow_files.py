@@ -46,13 +46,14 @@ class RowsWriter:
 
 
 def batches_of(path: Path, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-    """Yield a file's batches in order; only these columns if named.
+    """Yield a file's batches in order; only these columns if named, as far as it has them.
 
-    Raises OSError, ArrowException.
+    A file that an earlier build wrote may lack one. Raises OSError, ArrowException.
     """
     with _opened(path) as source:
         reader = pa.ipc.open_file(source)
         names = reader.schema.names
+        columns = None if columns is None else [each for each in columns if each in names]
         # To open it a second time for some columns costs more than to read all of a small one.
         few = columns if columns is not None and source.size() < _SMALL else None
         if columns is not None and few is None:

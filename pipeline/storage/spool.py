@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.model import Drop, DropState
+from pipeline.core.rejected_row import RejectedRow
 from pipeline.storage import departures
 from pipeline.storage.attempt_counter import TRIES, AttemptCounter, in_spool
 from pipeline.storage.departures import DEPARTURES, Departures
@@ -166,7 +167,7 @@ class Spool:
     def write_ids(self, table: "pa.Table") -> None:
         """Keep rows to correct, on disk: ``sheet``, ``row`` (record number), ``order_id``.
 
-        And ``said``: their cells that tell what happened, as one text; "" where that was clear.
+        And ``said``, ``codes``, ``around``: see ``core.rejected_row``.
         """
         from pipeline.storage.arrow_files import write_table
 
@@ -181,26 +182,22 @@ class Spool:
 
         Earlier builds kept no sheets; there they are "".
         """
-        return self._kept("order_id")
+        kept = self.rejected().items()
+        return {row: tuple((each.sheet, each.order_id) for each in rows) for row, rows in kept}
 
-    def words(self) -> dict[int, tuple[tuple[str, str], ...]]:
-        """Return the sheets and words that ``write_ids`` kept, by record number.
-
-        Earlier builds kept no words; then nothing is returned.
-        """
-        return self._kept("said")
-
-    def _kept(self, name: str) -> dict[int, tuple[tuple[str, str], ...]]:
+    def rejected(self) -> dict[int, tuple[RejectedRow, ...]]:
+        """Return what ``write_ids`` kept, by record number, which rows of several sheets share."""
         path = self._home / _IDS
         table = self._read_at(path) if path.exists() else None
-        if table is None or name not in table.column_names:
+        if table is None:
             return {}
-        found: dict[int, tuple[tuple[str, str], ...]] = {}
-        rows, texts = table.column("row").to_pylist(), table.column(name).to_pylist()
-        named = "sheet" in table.column_names
-        sheets = table.column("sheet").to_pylist() if named else [""] * len(rows)
-        for row, sheet, text in zip(rows, sheets, texts, strict=True):
-            found[row] = (*found.get(row, ()), (sheet, text))
+        names = ("sheet", "order_id", "said", "codes", "around")
+        kept = [name for name in names if name in table.column_names]
+        found: dict[int, tuple[RejectedRow, ...]] = {}
+        texts = zip(*(table.column(name).to_pylist() for name in kept), strict=True)
+        for row, cells in zip(table.column("row").to_pylist(), texts, strict=True):
+            given = {"sheet": "", **dict(zip(kept, cells, strict=True))}
+            found[row] = (*found.get(row, ()), RejectedRow(**given))
         return found
 
     def forget_rows(self) -> None:

@@ -18,6 +18,7 @@ from pipeline.core.row_columns import PREPARED
 from pipeline.validation.canonical import Canonical, Evidence, normalise
 from pipeline.validation.columns import ColumnMap, check_rivals, check_twins
 from pipeline.validation.date_columns import local_dates
+from pipeline.validation.kept_evidence import kept_evidence
 from pipeline.validation.row_shape import footers
 from pipeline.validation.sheet_dates import Proof
 from schemas.codes import Code, Kind
@@ -243,6 +244,7 @@ def _table(
         "footer": pa.array(footers(block, mapping)),
         "auto": pa.array(canonical.auto),
         "said": pa.array(_said(canonical, disposition)),
+        "around": kept_evidence(block, mapping),
         "codes": labels(findings, length),
         "message": messages(findings, length),
         "item": _placed(items, live, disposition == Disposition.SEND),

@@ -27,7 +27,7 @@ from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
 from schemas.parcels import HELD_AS, HoldReason, is_confirmed
-from schemas.statuses import StatusVerdict
+from schemas.statuses import Direction, StatusVerdict, agrees
 from schemas.vocabulary import DATE_ROLES, STEPS, CellKind, Milestone, Role
 
 _DATES = {
@@ -261,7 +261,18 @@ def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:
         for at, each in facts.block.facts.items()
         if milestones[at] and STEPS[milestones[at]].final and not is_confirmed(each.codes)
     }
-    held = {at: (int(HoldReason.UNCLEAR), "") for at, each in final.items() if each.still_unclear}
+    held: dict[int, tuple[int, object]] = {}
+    for at, each in final.items():
+        against = next(
+            (
+                (source, words)
+                for source, words, way in each.around
+                if not agrees(milestones[at], Direction(way))
+            ),
+            None,
+        )
+        if each.still_unclear or against is not None:
+            held[at] = (int(HoldReason.UNCLEAR), None if each.still_unclear else against)
     held |= {
         at: (int(why), "")
         for at, each in final.items()

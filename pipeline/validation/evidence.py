@@ -195,8 +195,7 @@ class Evidence:
         return pa.array(known, pa.string()).take(encoded.indices) if any(known) else None
 
     def _column(self, at: int) -> str:
-        heading = " ".join(self._mapping.headers[at].split())
-        return f"{_COLUMN}{quoted(heading) if heading else f'{at + 1}, which has no heading,'}"
+        return column_named(self._mapping.headers, at)
 
     def _status_columns(self) -> list[tuple[int, AsksStatus]]:
         """Return the further columns that may hold statuses, but for those the profile orders."""
@@ -332,6 +331,12 @@ class Evidence:
     def _way_titled(self, title: str) -> str:
         known = fold_header(title) in self._profile.nothing
         return title if title and not known and fate_named(title) is not None else ""
+
+
+def column_named(headers: Sequence[str], at: int) -> str:
+    """Return how messages name the source of what a column says."""
+    heading = " ".join(headers[at].split())
+    return f"{_COLUMN}{quoted(heading) if heading else f'{at + 1}, which has no heading,'}"
 
 
 def direction_said(source: str, cell: str) -> Direction:

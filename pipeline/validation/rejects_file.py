@@ -7,6 +7,7 @@ name begins with ``_reject`` are not data; two of them say where each row came f
 import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -18,13 +19,15 @@ from msgspec.structs import replace
 
 from pipeline.core.formula_guard import unguard_array, unguard_cell
 from pipeline.core.model import Block, Manifest, ReadTally, RowFacts, Sheet
+from pipeline.core.rejected_row import RejectedRow
 from pipeline.core.row_keys import row_key
 from pipeline.validation.columns import ColumnMap
+from pipeline.validation.kept_evidence import evidence_in, is_unchanged
 from schemas.codes import Code
 from schemas.display import quoted
 from schemas.folding import fold
 from schemas.limits import EXACT_DIGITS, ID_LENGTH, ID_SHAPE
-from schemas.parcels import AROUND_AN_ID, CONFIRMED_CELL, HELD_AS
+from schemas.parcels import AROUND_AN_ID, HELD_AS, is_confirmed
 from schemas.vocabulary import CellKind, Role
 
 REJECT_ROW = "_reject_row"
@@ -40,6 +43,12 @@ _ROUNDINGS = (ROUND_DOWN, ROUND_HALF_UP, ROUND_HALF_EVEN)
 _NUMERIC_ID = re.compile(rf"[0-9]{{1,{ID_LENGTH}}}|[0-9]{{1,{EXACT_DIGITS}}}[eE][0-9]{{1,2}}")
 _DIGITS = re.compile(r"(0|[1-9][0-9]{0,110})(?:[.,]0{1,30})?")
 _SCIENTIFIC = re.compile(r"([1-9])(?:[.,]([0-9]{1,16}))?[eE]\+?([0-9]{1,3})")
+#: An id that a spreadsheet took for a date or a truth value: 12-Mar, Dec-34, 28-11-2026, TRUE.
+_AS_A_DATE = re.compile(
+    r"[0-9]{1,4}[-/. ](?:[0-9]{1,2}|[A-Za-z]{3,9})(?:[-/. ][0-9]{1,4})?"
+    r"|[A-Za-z]{3,9}[-/. ][0-9]{2,4}"
+)
+_TRUTH = re.compile(r"(?i)true|false")
 #: A record number, as a spreadsheet may have written it.
 ROW_NUMBER = r"([0-9]{1,9})(?:[.,]0{1,2})?"
 _ROW_NUMBER = re.compile(ROW_NUMBER)
@@ -51,8 +60,12 @@ def is_reject_column(header: str) -> bool:
 
 
 def is_rejects_header(headers: Sequence[str]) -> bool:
-    """Say whether this is the header of a rejects file of ours that came back."""
-    return {REJECT_ROW, REJECT_DROP} <= {_plain(header) for header in headers}
+    """Say whether this is the header of a rejects file of ours that came back.
+
+    One of its columns may have been removed.
+    """
+    ours = {REJECT_ROW, REJECT_DROP, REJECT_CODES} & {_plain(header) for header in headers}
+    return len(ours) > 1
 
 
 def origin(kind: str, sheet: str) -> str:
@@ -313,7 +326,7 @@ class EarlierDrops(Protocol):
 
     def courier(self, drop_id: str) -> str | None: ...
     def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], Sequence[Original]]: ...
-    def rejected_words(self, drop_id: str) -> Mapping[tuple[str, int], Sequence[Original]]: ...
+    def rejected(self, drop_id: str) -> Mapping[tuple[str, int], Sequence[RejectedRow]]: ...
 
 
 def parent_of(manifest: Manifest, family: EarlierDrops) -> str | None:
@@ -356,48 +369,84 @@ def restored(
     for drop_id in sorted(drops):
         originals |= family.rejected_ids(drop_id)
     whole = restore_ids(block, headers, column, originals) if originals else block
-    return _with_unclear(whole, headers, mapping, family, originals)
+    return _as_they_were(whole, headers, mapping, family)
 
 
-def _with_unclear(
-    block: Block,
-    headers: Sequence[str],
-    mapping: ColumnMap,
-    family: EarlierDrops,
-    originals: Mapping[tuple[str, int], Sequence[Original]],
+def _as_they_were(
+    block: Block, headers: Sequence[str], mapping: ColumnMap, family: EarlierDrops
 ) -> Block:
-    """Note the rows whose status was unclear, and that came back with the same words.
+    """Note of rows that come back what their file said of them, and which are as they were.
 
-    A tab, a title or other rows may have left it open, and the rejects file has none of these. A
-    word that was copied to the row of another order is nobody's.
+    A tab, a title or other rows may have left a status open, and a rejects file has none of these.
+    Nor has it the kind of a cell, by which an id was damaged. Where somebody emptied the codes of a
+    row, that is a person's word for it.
     """
     codes = _column(block, headers, REJECT_CODES)
-    if codes is None:
-        return block
-    confirmed = pc.match_substring_regex(codes, CONFIRMED_CELL)
-    wanted = pc.or_(confirmed, pc.match_substring(codes, UNCLEAR))
-    unclear = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
-    if not len(unclear):
-        return block
     columns = {
         role.value: block.cells[at] for role, at in mapping.columns.items() if role in SAYING
     }
     said, tabs = words_of(columns, len(block)), sheets_named(block, headers)
     named, facts = references(block, headers), dict(block.facts)
-    words: dict[tuple[str, int], Sequence[Original]] = {}
-    for drop_id in {found[0] for at in unclear.tolist() if (found := named[at])}:
-        words |= family.rejected_words(drop_id)
-    ids = block.cells[mapping.columns[Role.ORDER_ID]]
-    for pos in unclear.tolist():
-        reference = named[pos]
-        if reference is None or said[pos] not in _known(words, reference, tabs[pos]):
-            continue
-        order = ids[pos].as_py().strip(AROUND_AN_ID)
-        is_its = any(may_be_mended(each, order) for each in _known(originals, reference, tabs[pos]))
+    rejected: dict[tuple[str, int], Sequence[RejectedRow]] = {}
+    for drop_id in sorted({found[0] for found in named if found}):
+        rejected |= family.rejected(drop_id)
+    by_id: dict[str, list[RejectedRow]] = {}
+    for each in chain.from_iterable(rejected.values()):
+        by_id.setdefault(each.order_id, []).append(each)
+    id_column = mapping.columns[Role.ORDER_ID]
+    ids = block.cells[id_column].to_pylist()
+    for pos, reference in enumerate(named):
+        kept = rejected.get(reference, ()) if reference else ()
+        kept = [each for each in kept if _is_of(each.sheet, tabs[pos])] or kept
+        order = ids[pos].strip(AROUND_AN_ID)
+        is_its = not kept or any(may_be_mended(each.order_id, order) for each in kept)
+        if ids[pos] not in {each.order_id for each in kept}:
+            kept = by_id.get(ids[pos], kept)  # it was sorted away from its reference
+        word = None if codes is None else codes[pos].as_py().strip()
         fact = facts.get(pos, RowFacts())
-        word = (fact.codes or codes[pos].as_py()) if is_its else UNCLEAR
-        facts[pos] = replace(fact, still_unclear=True, codes=word)
-    return replace(block, facts=facts)
+        if word != "" or not any(each.codes for each in kept):
+            own = word or ";".join(each.codes for each in kept)
+            evidence = [evidence_in(each.around) for each in kept]
+            same = [
+                each.said == said[pos] and is_unchanged(of_row, block, headers, pos)
+                for each, of_row in zip(kept, evidence, strict=True)
+            ]
+            # A word that was copied to the row of another order is nobody's.
+            copied = not is_its and is_confirmed(own)
+            was_unclear = UNCLEAR in own or any(UNCLEAR in each.codes for each in kept)
+            unclear = (UNCLEAR in own or copied) and was_unclear and (any(same) or not kept)
+            around = tuple(
+                (each.source, each.words, each.way.value)
+                for of_row in evidence
+                for each in of_row.around
+            )
+            if unclear or around:
+                told = UNCLEAR if copied else fact.codes or own
+                fact = replace(fact, still_unclear=unclear, around=around, codes=told)
+        if (doubt := _doubt_of_id(ids[pos], kept)) and id_column not in fact.shown:
+            fact = replace(fact, shown={**fact.shown, id_column: doubt})
+        if fact != RowFacts():
+            facts[pos] = fact
+    return replace(block, facts=facts) if facts != block.facts else block
+
+
+def _doubt_of_id(order_id: str, kept: Sequence[RejectedRow]) -> str:
+    """Return how the id of a row was shown that must not go out as it stands, "" where it may.
+
+    It was damaged already, by its number format or the kind of its cell, and nobody has changed it;
+    or a spreadsheet made a date or a truth value of a sound id.
+    """
+    seen = order_id.strip()
+    for each in kept:
+        is_kind = _TRUTH.fullmatch(seen) and Code.ID_INVALID in each.codes
+        if seen == each.order_id.strip() and (Code.ID_DAMAGED in each.codes or is_kind):
+            return "in another way in the file it was rejected from"
+    sound = [each.order_id for each in kept if re.match(ID_SHAPE, each.order_id)]
+    if len(sound) < len(kept) or seen in sound or not sound:
+        return ""
+    if _AS_A_DATE.fullmatch(seen) or _TRUTH.fullmatch(seen):
+        return f"as {' or '.join(map(quoted, sorted({*sound})))} in the file it was rejected from"
+    return ""
 
 
 def _known(
@@ -420,5 +469,10 @@ def words_of(columns: Mapping[str, pa.Array], length: int) -> list[str]:
 
 def _of_sheet(known: Sequence[Original], tab: str) -> list[Original]:
     """Return the rows of the sheet with this name; none where no name is given."""
+    return [each for each in known if _is_of(each[0], tab)]
+
+
+def _is_of(sheet: str, tab: str) -> bool:
+    """Tell whether a sheet has this name; it has not where no name is given."""
     wanted = row_key(0, tab)
-    return [each for each in known if wanted != 0 and row_key(0, each[0]) == wanted]
+    return wanted != 0 and row_key(0, sheet) == wanted

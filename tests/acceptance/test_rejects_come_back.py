@@ -252,6 +252,104 @@ def test_what_other_rows_left_open_does_not_go_out_as_it_was(root: Root) -> None
     assert root.of("again").counts == {"rejected": 1}
 
 
+_WAYS_AROUND = {
+    "title.csv": "RTO SHIPMENTS,,\nOrder ID,AWB No,Status\n{},1,Dlvrdd\n{},2,RTO Delivered\n",
+    "note.csv": "Order ID,AWB No,Status\n{},1,Dlvrdd\n{},2,RTO Delivered\nAll above are RTO\n",
+    "RTO list.csv": "Order ID,AWB No,Status\n{},1,Dlvrdd\n{},2,RTO Delivered\n",
+    "group.csv": "Order ID,AWB No,Status,Leg\n{},1,Picked Up,Forward\nZ{},2,RTO Delivered,RTO\n"
+    "Y{},3,Dlvrdd,\n",
+}
+
+
+def test_what_a_file_says_around_a_row_holds_it_when_it_comes_back_corrected(root: Root) -> None:
+    """It was rejected for another fault, and its rejects file has no title, note, tab or name."""
+    for at, (name, text) in enumerate(_WAYS_AROUND.items()):
+        root.drop(name, text.replace("{}", f"A{at}", 1).replace("{}", f"B{at}"))
+    book = Workbook()
+    book.active.title = "RTO"
+    for row in (
+        ("Order ID", "AWB No", "Status"),
+        ("A9", "1", "Dlvrdd"),
+        ("B9", "2", "RTO Delivered"),
+    ):
+        book.active.append(row)
+    data = io.BytesIO()
+    book.save(data)
+    root.drop("tab.xlsx", data.getvalue())
+    assert root.once().code == 3
+    names = [*(name.removesuffix(".csv") for name in _WAYS_AROUND), "tab"]
+    lines = {
+        name: [line for line in root.of(name).lines("rejects.csv") if line["Status"] == "Dlvrdd"]
+        for name in names
+    }
+    assert {line["_reject_codes"] for each in lines.values() for line in each} == {
+        "STATUS_UNKNOWN:status"
+    }
+    for at, (line,) in enumerate(lines.values()):
+        line["Status"] = "Delivered"
+        root.drop(f"corrected {at}.csv", as_csv([line]))
+    other = {"_reject_row": "99", "_reject_codes": "STATUS_UNKNOWN:status"}
+    root.drop("sorted.csv", as_csv([{**lines["tab"][0], **other}]))
+    bare = {k: v for k, v in lines["title"][0].items() if k in WITHOUT_WORDS}
+    root.drop("tidied.csv", as_csv([bare]))
+    root.once()
+    for name in [f"corrected {at}" for at in range(len(names))] + ["tidied", "sorted"]:
+        (line,) = root.of(name).lines()
+        assert (line["outcome"], line["codes"]) == ("rejected", "STATUS_AMBIGUOUS:status"), name
+        assert 'says "' in line["message"], name
+    for at, (line,) in enumerate(lines.values()):
+        line["_reject_codes"] = "CONFIRMED"
+        root.drop(f"meant {at}.csv", as_csv([line]))
+    root.once()
+    assert {root.of(f"meant {at}").counts["accepted"] for at in range(len(names))} == {1}
+
+
+WITHOUT_WORDS = ("Order ID", "AWB No", "Status", "_reject_row", "_reject_drop")
+
+
+def test_a_row_that_a_direction_left_open_goes_when_the_direction_is_corrected(root: Root) -> None:
+    header = ("Order ID", "AWB No", "Status", "Shipment Type")
+    root.drop("day.csv", sheet([("A1", "1", "Delivered", "RTO")], header))
+    assert root.once().code == 3
+    (line,) = root.of("day").lines("rejects.csv")
+    bare = {k: v for k, v in line.items() if k not in {"_reject_codes", "_reject_message"}}
+    root.drop("tidied.csv", as_csv([bare]))
+    without = {k: v for k, v in bare.items() if k != "Shipment Type"}
+    root.drop("tidier.csv", as_csv([without]))
+    lost = {k: v for k, v in line.items() if k not in {"_reject_row", "Shipment Type"}}
+    root.drop("lost.csv", as_csv([lost]))
+    root.drop("mended.csv", as_csv([{**line, "Shipment Type": "Forward"}]))
+    root.once()
+    for name in ("tidied", "tidier", "lost"):
+        assert root.of(name).codes == {"STATUS_AMBIGUOUS"}, name
+    assert root.of("mended").counts == {"accepted": 1}
+
+
+def test_an_id_that_was_damaged_or_became_a_date_is_not_sent_as_it_came_back(root: Root) -> None:
+    book = Workbook()
+    for row in (("Order ID", "Status"), (1234567, "Delivered"), (True, "Delivered")):
+        book.active.append(row)
+    book.active["A2"].number_format = '"FY"0'
+    data = io.BytesIO()
+    book.save(data)
+    root.drop("book.xlsx", data.getvalue())
+    ids = {"MAR-12": "12-Mar", "1-2": "01-Feb", "12-34": "Dec-34", "2026-11-28": "28-11-2026"}
+    root.drop("ids.csv", sheet([(each, "Dlvrdd") for each in ids], ("Order ID", "Status")))
+    assert root.once().code == 3
+    root.drop("book back.csv", as_csv(root.of("book").lines("rejects.csv")))
+    lines = root.of("ids").lines("rejects.csv")
+    for line in lines:
+        line |= {"Order ID": ids[line["Order ID"]], "Status": "Delivered"}
+    root.drop("ids back.csv", as_csv(lines))
+    for line in lines:
+        line["Order ID"] = {shown: each for each, shown in ids.items()}[line["Order ID"]]
+    root.drop("ids right.csv", as_csv(lines))
+    root.once()
+    assert root.of("book back").counts == {"rejected": 2}
+    assert root.of("ids back").codes == {"ID_DAMAGED"}
+    assert root.of("ids right").counts == {"accepted": 4}
+
+
 def test_rows_of_two_drops_in_one_rejects_file_are_each_read_as_their_own_drop_was(
     root: Root,
 ) -> None:

@@ -41,7 +41,7 @@ class NoFamily:
     def rejected_ids(self, drop_id):
         return {}
 
-    def rejected_words(self, drop_id):
+    def rejected(self, drop_id):
         return {}
 
 

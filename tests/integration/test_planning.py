@@ -47,7 +47,7 @@ class _NoFamily:
     def rejected_ids(self, drop_id):
         return {}
 
-    def rejected_words(self, drop_id):
+    def rejected(self, drop_id):
         return {}
 
 

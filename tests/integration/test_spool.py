@@ -29,7 +29,7 @@ def prepared(rows: list[str]) -> tuple[Block, PreparedBlock]:
             pa.array([0] * count, pa.int8()),
             *[pa.array([False] * count)] * 2,
             pa.array([0] * count, pa.int8()),
-            *[pa.array([""] * count)] * 2,
+            *[pa.array([""] * count)] * 3,
             pa.array([f'{{"orderId":"{each}"}}' for each in rows]),
         ],
         schema=PREPARED,

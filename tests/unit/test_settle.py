@@ -65,6 +65,7 @@ def block(rows: int, *, message: str = "") -> pa.RecordBatch:
         "footer": [False] * rows,
         "auto": [False] * rows,
         "said": pa.array([0] * rows, pa.int8()),
+        "around": [""] * rows,
         "codes": ["ID_SUSPECT:order_id" if message else ""] * rows,
         "message": [message] * rows,
         "item": ["{}"] * rows,

@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused, StorageError, UsageError
+from pipeline.core.rejected_row import RejectedRow
 from pipeline.storage.memory import give_back
 from schemas.codes import Code
 
@@ -91,10 +92,10 @@ class _Earlier(Struct, frozen=True):
         spool = self._spool(drop_id)
         return {(drop_id, row): seen for row, seen in spool.ids().items()} if spool else {}
 
-    def rejected_words(self, drop_id: str) -> Mapping[tuple[str, int], tuple[tuple[str, str], ...]]:
-        """Return sheets and words of an earlier drop's rows, by drop and row."""
+    def rejected(self, drop_id: str) -> Mapping[tuple[str, int], tuple[RejectedRow, ...]]:
+        """Return what is kept of an earlier drop's rows, by drop and row."""
         spool = self._spool(drop_id)
-        return {(drop_id, row): seen for row, seen in spool.words().items()} if spool else {}
+        return {(drop_id, row): kept for row, kept in spool.rejected().items()} if spool else {}
 
     def _spool(self, drop_id: str) -> "Spool | None":
         from pipeline.storage.spool import Spool

@@ -1,0 +1,17 @@
+"""What is kept of each row that was given back, for the file in which it returns."""
+
+from msgspec import Struct
+
+
+class RejectedRow(Struct, frozen=True, kw_only=True):
+    """A row of an earlier drop that was given back. Earlier builds kept less: there it is "".
+
+    ``order_id`` as the file had it; ``said``: its status, type and direction, as one text;
+    ``codes``: of its own faults; ``around``: the evidence about it (``validation.kept_evidence``).
+    """
+
+    sheet: str
+    order_id: str
+    said: str = ""
+    codes: str = ""
+    around: str = ""
