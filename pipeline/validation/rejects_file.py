@@ -28,6 +28,7 @@ from schemas.display import quoted
 from schemas.folding import fold
 from schemas.limits import EXACT_DIGITS, ID_LENGTH, ID_SHAPE
 from schemas.parcels import AROUND_AN_ID, HELD_AS, is_confirmed
+from schemas.statuses import Direction
 from schemas.vocabulary import CellKind, Role
 
 REJECT_ROW = "_reject_row"
@@ -416,9 +417,11 @@ def _as_they_were(
             was_unclear = UNCLEAR in own or any(UNCLEAR in each.codes for each in kept)
             unclear = (UNCLEAR in own or copied) and was_unclear and (any(same) or not kept)
             around = tuple(
-                (each.source, each.words, each.way.value)
-                for of_row in evidence
-                for each in of_row.around
+                (said_around.source, said_around.words, said_around.way.value)
+                for each, of_row in zip(kept, evidence, strict=True)
+                for said_around in of_row.around
+                # What names no way is settled by whoever changes the row, having been told of it.
+                if said_around.way is not Direction.UNREADABLE or UNCLEAR not in each.codes
             )
             if unclear or around:
                 told = UNCLEAR if copied else fact.codes or own
