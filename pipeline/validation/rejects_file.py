@@ -79,6 +79,8 @@ def origin(kind: str, sheet: str) -> str:
     return "twin" if sheet == ROWS_SHEET else "workbook"
 
 
+_NO_WAY = frozenset({Direction.UNREADABLE, Direction.WITHDRAWN})
+
 SAYING = (Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION)
 """The columns that say what happened to a shipment."""
 
@@ -421,7 +423,7 @@ def _as_they_were(
                 for each, of_row in zip(kept, evidence, strict=True)
                 for said_around in of_row.around
                 # What names no way is settled by whoever changes the row, having been told of it.
-                if said_around.way is not Direction.UNREADABLE or UNCLEAR not in each.codes
+                if said_around.way not in _NO_WAY or UNCLEAR not in each.codes
             )
             if unclear or around:
                 told = UNCLEAR if copied else fact.codes or own
