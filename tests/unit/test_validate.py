@@ -3,16 +3,20 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
+import pyarrow as pa
 import pytest
 
-from pipeline.core.model import Disposition, RowFacts
+from pipeline.core.model import Block, Disposition, RowFacts
+from pipeline.validation.canonical import normalise
+from pipeline.validation.columns import map_columns
 from schemas.codes import Code, Kind
 from schemas.manifest import DECIDED_ELSEWHERE, RULES, Fact, judge, manifest_schema
 from schemas.profile import builtin_profiles, load_profile
 from schemas.vocabulary import CellKind
-from tests.fakes.courier_sheet import sheet
+from tests.fakes.courier_sheet import NOW, sheet
 
 GENERIC = builtin_profiles()["generic"]
 HEADERS = ["Order ID", "Status", "Status Date", "EDD", "Self Ship"]
@@ -45,6 +49,30 @@ def test_one_bad_row_does_not_hide_another() -> None:
         "STATUS_UNKNOWN:status",
         "ID_INVALID:order_id;NOT_SELF_SHIP:self_ship",
     ]
+
+
+def test_the_rules_find_what_pandera_finds_in_the_same_frame() -> None:
+    rows = [
+        ["", "Delivered", "", "", ""],
+        ["A2", "Delivered", "", "", ""],
+        ["17 78", "Deliverd", "31/06/2026", "nope", "false"],
+    ]
+    profile = GENERIC
+    cells = tuple(pa.array(list(column), pa.string()) for column in zip(*rows, strict=True))
+    block = Block(rows=np.arange(2, 5, dtype=np.int32), cells=cells, kinds={})
+    received = np.full(3, round(NOW.timestamp() * 1000), dtype=np.int64)
+    frame = normalise(
+        block, map_columns(HEADERS, profile), profile, now_ms=received, timezone="Asia/Kolkata"
+    ).frame
+    with pytest.raises(pandera.errors.SchemaErrors) as failed:
+        manifest_schema(profile).validate(frame, lazy=True)
+    theirs = {
+        error.check.name: np.flatnonzero(~error.check_output.to_numpy(dtype=bool)).tolist()
+        for error in failed.value.schema_errors
+    }
+    ours = {rule.name: at.tolist() for rule, at in judge(frame, profile).broken}
+    assert len(theirs) >= 6
+    assert ours == theirs
 
 
 def test_notices_group_by_code_and_column_with_count_and_example() -> None:
