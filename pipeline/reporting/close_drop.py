@@ -225,17 +225,8 @@ class Closer:
                 self.put_away(found)
 
     def _report(self, drop: Drop, settled: Settled) -> Report:
-        profile = self._profiles.get(drop.courier)
-        statuses = profile.statuses.offered() if profile else ()
-        return Report(
-            drop=drop,
-            facts=drop.facts,
-            settled=settled,
-            spool=self._spools.of(drop),
-            advice=self._advice(),
-            statuses=statuses,
-            meanings=tuple(map(profile.statuses.in_words, statuses)) if profile else (),
-        )
+        profile, spool = self._profiles.get(drop.courier), self._spools.of(drop)
+        return Report.of(drop, settled, spool, profile=profile, advice=self._advice())
 
     def _closed_one(self, noted: _Written) -> Closed:
         (closed,) = self._closed([noted])

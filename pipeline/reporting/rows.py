@@ -16,6 +16,7 @@ from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.results_csv import Part, results_header, results_lines
 from pipeline.reporting.row_outcomes import Settled, result_block
 from pipeline.storage.spool import Spool
+from schemas.courier import Profile
 
 _AT_ONCE = 2
 """Pieces of the results that are made beside the one that is written."""
@@ -32,10 +33,9 @@ class Report(Struct, frozen=True, kw_only=True):
 
     ``facts``: ``pipeline.planning.freeze.facts_of``; ``advice``: how to fix what each code says;
     ``statuses``: what the courier's status column may hold, ``meanings``: what each means;
-    ``whole_file``: the file is refused
-    for too many rejects, and the rejects file replaces it; ``open``: why it is not finished, None
-    when it is. ``kept``, ``lines``: what ``gathered``
-    made of it beforehand.
+    ``whole_file``: the file is refused for too many rejects, and the rejects file replaces it;
+    ``open``: why it is not finished, None when it is. ``kept``, ``lines``: what ``gathered`` made
+    of it beforehand.
     """
 
     drop: Drop
@@ -49,6 +49,28 @@ class Report(Struct, frozen=True, kw_only=True):
     open: Mapping[str, Any] | None = None
     kept: tuple[ResultBlock, ...] | None = None
     lines: tuple[bytes, ...] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        drop: Drop,
+        settled: Settled,
+        spool: Spool,
+        *,
+        profile: Profile | None,
+        advice: Mapping[str, Advice],
+    ) -> "Report":
+        """Return the report of a drop as it is; ``profile``: its courier's, None for none."""
+        statuses = profile.statuses.offered() if profile else ()
+        return cls(
+            drop=drop,
+            facts=drop.facts,
+            settled=settled,
+            spool=spool,
+            advice=advice,
+            statuses=statuses,
+            meanings=tuple(map(profile.statuses.in_words, statuses)) if profile else (),
+        )
 
     def blocks(self) -> Iterator[ResultBlock]:
         """Yield the drop's rows with their outcomes, block by block; may be read again."""

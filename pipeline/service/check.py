@@ -129,14 +129,8 @@ def _planned(
     )
     settled = settle(planned.table, [], [], waiting=_WOULD_BE_SENT)
     _take_repeats_for_duplicates(settled)
-    report = Report(
-        drop=drop,
-        facts=drop.facts,
-        settled=settled,
-        spool=spool,
-        advice=site.advice(),
-        statuses=prepared.choice.profile.statuses.offered(),
-    )
+    profile = prepared.choice.profile
+    report = Report.of(drop, settled, spool, profile=profile, advice=site.advice())
     checked = _judged(prepared, planned, report, site, out)
     more = preflight(report.blocks(), report.role_columns)
     return replace(checked, more={**more, "first": _first_updates(report)}), report

@@ -239,11 +239,6 @@ def _take_out(
     return False
 
 
-def can_remember(profile: Profile | None, means: str) -> bool:
-    """Tell whether a status stands for one thing by itself, so that others may stand for it."""
-    return profile is not None and profile.statuses.base.get(fold(means), -1) >= NOTHING
-
-
 def key_of(profile: Profile, means: str) -> str:
     """Return the milestone, or ``no_milestone``, that a status stands for. Raises NotPossible."""
     if means in _MEANINGS:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
@@ -88,6 +89,13 @@ def test_check_gives_back_a_file_of_too_many_bad_rows_as_a_run_does(
     (ours,) = (tmp_path / "out").glob("*.rejects.csv")
     theirs = real.path("rejects.csv").read_text("utf-8-sig")
     assert ours.read_text("utf-8-sig") == theirs.replace(real.id, "check")
+    (book,) = (tmp_path / "out").glob("*.rejects.xlsx")
+    assert _to_fix(book) == _to_fix(real.path("rejects.xlsx"))
+
+
+def _to_fix(book: Path) -> list[tuple[object, ...]]:
+    """The cells of the sheet that says what is wrong, and what each status means."""
+    return list(load_workbook(book)["What to fix"].iter_rows(values_only=True))
 
 
 def test_check_knows_what_was_accepted_before_and_the_named_courier(
