@@ -334,6 +334,13 @@ def _claimed(cell: str, look: Look) -> Direction | None:
     return filled_way(look) if look.bare or look.asks is Asks.FILLED else None
 
 
+def may_speak(look: Look) -> str:
+    """Return an expression that each cell with a claim matches, "" where any cell may have one."""
+    if look.asks is Asks.NOTES:
+        return r"\pL"
+    return rf"(?i){'|'.join(sorted(_SELLERS | _RTO))}|[^\x00-\x7f]" if look.names else ""
+
+
 def filled_way(look: Look) -> Direction:
     """Return the way of whatever stands under a heading that names a way back, but for a no."""
     if look.way is Direction.UNDELIVERED:

@@ -26,6 +26,7 @@ from schemas.evidence_words import (
     lone_word,
     may_be_directions,
     may_hide_words,
+    may_speak,
 )
 from schemas.folding import fold, is_absent
 from schemas.statuses import Direction
@@ -105,6 +106,8 @@ class DirectionColumn:
         return Look(asks=Asks.WORDS, sure=sure) if is_one else look
 
     def _claims(self, cells: pa.Array, look: Look) -> pa.Array | None:
+        if pattern := may_speak(look):  # every row may have another number, or name
+            cells = pc.if_else(pc.match_substring_regex(cells, pattern), cells, "")
         if look.bare or look.asks is Asks.FILLED:
             cells = _summed_up(cells, look)
         encoded = cells.dictionary_encode()
