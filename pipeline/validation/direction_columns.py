@@ -130,8 +130,6 @@ class DirectionColumn:
             has_out = self._holds(Trait.OUT, found=out, matters=back)
             if self._holds(Trait.IN, found=back, matters=out) and has_out:
                 meanings |= PAIRS
-            elif look.sure:
-                meanings |= {word: way for word, way in PAIRS.items() if way is Direction.FORWARD}
         f, r = "f" in folded, "r" in folded
         alone = look.letters and r and not folded - {*LETTERS}
         if look.sure:

@@ -163,7 +163,6 @@ column("Type", ("Reverse Charge", "Normal", "Not returned yet"), "sss")
 column("Scan Type", ("Inbound", "Outbound"), "ss")  # of a hub
 column("Call Type", ("Inbound", "Outbound"), "ss")
 column("Trip", ("Outbound", "Outbound"), "ss")
-column("Direction", ("Outward", "Outward", ""), "sss")
 
 # To whom it was handed.
 for name in ("Received By", "Receiver", "Receiver Name", "Recipient", "POD Name", "Handed Over To"):
