@@ -11,6 +11,7 @@ from openpyxl import Workbook, load_workbook
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from tests.acceptance.harness import Delivered, Root, orders, rooted, sheet
+from tests.acceptance.stories import Part, together
 
 HEADER = ("Order ID", "Status", "Remark")
 WAYS = ["csv", "xlsx", "rounded"]
@@ -202,54 +203,56 @@ def workbook(names: tuple[str, str], ids: tuple[str, str]) -> bytes:
     return data.getvalue()
 
 
-def test_damaged_ids_of_two_sheets_with_one_row_number_are_told_apart(root: Root) -> None:
+@together
+def test_damaged_ids_of_two_sheets_with_one_row_number_are_told_apart(part: Part) -> Iterator[None]:
     ids = ("12345678901234567", "12345678901234571")
-    root.drop("tabs.xlsx", workbook(("North", "South"), ids))
-    root.once()
-    text = root.of("tabs").path("rejects.csv").read_text("utf-8-sig")
+    part.drop("tabs.xlsx", workbook(("North", "South"), ids))
+    yield
+    text = part.of("tabs").path("rejects.csv").read_text("utf-8-sig")
     assert all(each in text for each in ids)
     for each in ids:  # as a spreadsheet saves them
         text = text.replace(each, "12345678901234600")
     text = text.replace("Nonesuch", "Delivered")
-    root.drop("open.csv", text.replace(",North,", ",,").replace(",South,", ",,"))
-    root.once()
-    open_lines = root.of("open").lines()
+    part.drop("open.csv", text.replace(",North,", ",,").replace(",South,", ",,"))
+    yield
+    open_lines = part.of("open").lines()
     assert [line["outcome"] for line in open_lines] == ["rejected", "rejected"]
     assert all("ID_DAMAGED:order_id" in line["codes"] for line in open_lines)
     assert all(each in open_lines[0]["message"] for each in ids)
-    root.drop("back.csv", text)
-    root.once()
-    assert [line["order_id"] for line in root.of("back").lines()] == [*ids]
-    assert root.of("back").counts == {"accepted": 2}
+    part.drop("back.csv", text)
+    yield
+    assert [line["order_id"] for line in part.of("back").lines()] == [*ids]
+    assert part.of("back").counts == {"accepted": 2}
 
 
-def test_what_other_rows_left_open_does_not_go_out_as_it_was(root: Root) -> None:
+@together
+def test_what_other_rows_left_open_does_not_go_out_as_it_was(part: Part) -> Iterator[None]:
     """Its rejects file has the group's first row, the tab and the title no more."""
     ways = ("Forward", "RTO", "", "", "Forward", "RTO", "")
     rows = [(f"A{at}", "Delivered", way) for at, way in enumerate(ways)]
-    root.drop("legs.csv", sheet(rows, ("Order ID", "Status", "Leg")))
-    root.once()
-    assert [line["outcome"] for line in root.of("legs").lines()].count("accepted") == 2
-    lines = root.of("legs").lines("rejects.csv")
+    part.drop_rows("legs", rows, ("Order ID", "Status", "Leg"))
+    yield
+    assert [line["outcome"] for line in part.of("legs").lines()].count("accepted") == 2
+    lines = part.of("legs").lines("rejects.csv")
     assert {line["_reject_codes"] for line in lines} == {"STATUS_AMBIGUOUS:status"}
     bare = [each for each in lines if not each["Leg"]]
     said, confirmed = bare[:2]
     said["Status"], confirmed["_reject_codes"] = "RTO Delivered", "CONFIRMED"
-    root.drop("back.csv", as_csv(bare))
+    part.drop("back.csv", as_csv(bare))
     copied = [
         {**bare[2], "Order ID": f"B{at}", "_reject_codes": codes}
         for at, codes in enumerate(("CONFIRMED", "STATUS_AMBIGUOUS:status;CONFIRMED"))
     ]
-    root.drop("copied.csv", as_csv(copied))
-    root.once()
-    assert root.of("copied").counts == {"rejected": 2}, "nobody's word"
-    back = root.of("back").lines()
+    part.drop("copied.csv", as_csv(copied))
+    yield
+    assert part.of("copied").counts == {"rejected": 2}, "nobody's word"
+    back = part.of("back").lines()
     assert [line["outcome"] for line in back] == ["accepted", "accepted", "rejected"]
     assert back[2]["codes"] == "STATUS_AMBIGUOUS:status"
     assert "it came back as it was" in back[2]["message"]
-    root.drop("again.csv", root.of("back").path("rejects.csv").read_text("utf-8-sig"))
-    root.once()
-    assert root.of("again").counts == {"rejected": 1}
+    part.drop("again.csv", part.of("back").path("rejects.csv").read_text("utf-8-sig"))
+    yield
+    assert part.of("again").counts == {"rejected": 1}
 
 
 _WAYS_AROUND = {
@@ -350,48 +353,51 @@ def test_an_id_that_was_damaged_or_became_a_date_is_not_sent_as_it_came_back(roo
     assert root.of("ids right").counts == {"accepted": 4}
 
 
+@together
 def test_rows_of_two_drops_in_one_rejects_file_are_each_read_as_their_own_drop_was(
-    root: Root,
-) -> None:
+    part: Part,
+) -> Iterator[None]:
     header = ("Order ID", "AWB No", "Status")
     # PICKED is no milestone at Unicommerce, and one on people's own sheets.
     first = [("A1", "X1", "DELIVRD"), ("A2", "X2", "PICKD")]
-    root.drop("a.csv", sheet(first, header), "unicommerce")
-    root.drop("b.csv", sheet([("B1", "Y1", "Pickd"), ("B2", "Y2", "Pickd")], header))
-    assert root.once().code == 3
-    lines = [*root.of("a").lines("rejects.csv"), *root.of("b").lines("rejects.csv")]
+    part.drop_rows("a", first, header, "unicommerce")
+    part.drop_rows("b", [("B1", "Y1", "Pickd"), ("B2", "Y2", "Pickd")], header)
+    yield
+    lines = [*part.of("a").lines("rejects.csv"), *part.of("b").lines("rejects.csv")]
     status = {"A1": "DELIVERED", "A2": "PICKED", "B1": "Picked", "B2": "Pickd"}
-    root.drop("both.csv", as_csv([{**each, "Status": status[each["Order ID"]]} for each in lines]))
-    assert root.once().code == 3
-    both = root.of("both")
-    found = {line["order_id"]: line["outcome"] for line in both.lines()}
-    assert found == {"A1": "accepted", "A2": "ignored", "B1": "accepted", "B2": "rejected"}
+    status = {part.order(order): word for order, word in status.items()}
+    part.drop("both.csv", as_csv([{**each, "Status": status[each["Order ID"]]} for each in lines]))
+    yield
+    both = part.of("both")
+    outcomes = [line["outcome"] for line in both.lines()]
+    assert outcomes == ["accepted", "ignored", "accepted", "rejected"]
     # What is still wrong belongs to the drop it came from, so it is read as that again.
     (left,) = both.lines("rejects.csv")
-    assert (left["_reject_drop"], left["_reject_row"]) == (root.of("b").id, "3")
-    root.drop("last.csv", as_csv([{**left, "Status": "Picked"}]))
-    assert root.once().code == 0
-    assert root.of("last").counts == {"accepted": 1}
+    assert (left["_reject_drop"], left["_reject_row"]) == (part.of("b").id, "3")
+    part.drop("last.csv", as_csv([{**left, "Status": "Picked"}]))
+    yield
+    assert part.of("last").counts == {"accepted": 1}
 
 
+@together
 def test_a_row_of_nobodys_drop_among_those_of_several_couriers_is_read_with_care(
-    root: Root,
-) -> None:
+    part: Part,
+) -> Iterator[None]:
     header = ("Order ID", "AWB No", "Status")
-    root.drop("a.csv", sheet([("A1", "X1", "DELIVRD")], header), "unicommerce")
-    root.drop("b.csv", sheet([("B1", "Y1", "Pickd")], header), "xpressbees")
-    assert root.once().code == 3
-    lines = [*root.of("a").lines("rejects.csv"), *root.of("b").lines("rejects.csv")]
+    part.drop_rows("a", [("A1", "X1", "DELIVRD")], header, "unicommerce")
+    part.drop_rows("b", [("B1", "Y1", "Pickd")], header, "xpressbees")
+    yield
+    lines = [*part.of("a").lines("rejects.csv"), *part.of("b").lines("rejects.csv")]
     known = [{**line, "Status": "Delivered"} for line in lines]
     # DISPATCHED is a pickup at Unicommerce, and out for delivery at Delhivery.
     lost = [
         {**lines[0], "_reject_drop": drop, "Order ID": order, "Status": "Dispatched"}
-        for drop, order in (("", "C1"), ("d20200101t000000000abcd", "C2"))
+        for drop, order in (("", part.order("C1")), ("d20200101t000000000abcd", part.order("C2")))
     ]
-    alone = [{**each, "Order ID": f"D{at}"} for at, each in enumerate(lost)]
-    root.drop("all.csv", as_csv([*known, *lost]))
-    root.drop("alone.csv", as_csv([known[0], *alone]))
-    assert root.once().code == 3
-    found = {line["order_id"]: line["codes"] for line in root.of("all").lines()}
-    assert found == {"A1": "", "B1": "", **dict.fromkeys(("C1", "C2"), "STATUS_AMBIGUOUS:status")}
-    assert {line["order_status"] for line in root.of("alone").lines()[1:]} == {"bag_picked"}
+    alone = [{**each, "Order ID": part.order(f"D{at}")} for at, each in enumerate(lost)]
+    part.drop("all.csv", as_csv([*known, *lost]))
+    part.drop("alone.csv", as_csv([known[0], *alone]))
+    yield
+    codes = [line["codes"] for line in part.of("all").lines()]
+    assert codes == ["", "", *["STATUS_AMBIGUOUS:status"] * 2]
+    assert {line["order_status"] for line in part.of("alone").lines()[1:]} == {"bag_picked"}
