@@ -22,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Begin with what is waited for otherwise; all processes of a run have one that forks."""
     if stem := told(config).get("stem"):
         forked.share(stem)
-    elif forked.POSSIBLE and not all(SMALL in each for each in config.args):
+    elif forked.POSSIBLE and not all(SMALL in f"{each}/" for each in config.args):
         forked.begun()
 
 
