@@ -122,10 +122,11 @@ def columns_of(profile: Profile) -> list[dict[str, Any]]:
     return sorted(found, key=lambda each: (not each["needed"], not each["own"]))
 
 
-def facts_of(profile: Profile, zone: str) -> list[tuple[str, str]]:
+def facts_of(profile: Profile, zone: str, now: datetime) -> list[tuple[str, str]]:
     """Return what holds for all its files, in words."""
     facts = [("Files are called", ", ".join(profile.file_names) or "anything")]
-    facts.append(("Times", f"of {profile.zone or zone}, where they name no other zone"))
+    name = f"{now.astimezone(ZoneInfo(profile.zone or zone)):%Z}"
+    facts.append(("Times", f"{name}, where the file names no other zone"))
     parcels = "one of them is" if profile.parcels == ANY else "all of them are"
     facts.append(("An order with several parcels is delivered when", parcels))
     if profile.nothing:

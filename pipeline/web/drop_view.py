@@ -31,8 +31,8 @@ FILES: Final[Mapping[str, tuple[str, str]]] = {
     "rejects": (file_names.REJECTS, "Rows to correct (CSV)"),
     "rejects_xlsx": (file_names.REJECTS_TWIN, "Rows to correct (Excel)"),
     "refused": (file_names.REFUSED, "Why it was refused"),
-    "summary": (file_names.SUMMARY, "Summary (JSON)"),
-    "received": (file_names.RECEIVED, "Receipt (JSON)"),
+    "summary": (file_names.SUMMARY, "Summary, for programs"),
+    "received": (file_names.RECEIVED, "Receipt, for programs"),
 }
 _DOWNLOADS: Final = ("results", "rejects", "rejects_xlsx", "refused", "summary")
 RESULT_COLUMNS: Final = ("outcome", "codes")

@@ -1,5 +1,6 @@
 """The rows of a drop that need a person, read from its rejects file and grouped by fault."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,10 +15,37 @@ from pipeline.core.row_keys import RowKey, in_words, row_key
 from pipeline.reporting.rejects_csv import LEADING, LEADING_WITH_SHEET
 from pipeline.web.sheets import Identity, identity_of, read_table
 from schemas.codes import Code
+from schemas.display import one_line
 from schemas.vocabulary import Role
 
+_FURTHER: Final = re.compile(r"[:;,](?= )|\.$")
 VALUES_SHOWN: Final = 20
 """Values of one fault that are listed; the grid has them all."""
+
+_HERE: Final[Mapping[str, str]] = {
+    Code.STATUS_MISSING: "Enter the status as the courier gives it, or set the row aside.",
+    Code.STATUS_UNKNOWN: (
+        "Correct the spelling, or choose one from the list in the cell. If the courier really "
+        "uses this word, teach it."
+    ),
+    Code.STATUS_UNCONFIRMED: "Say what the status means: teach Shipdrop this file.",
+    Code.STATUS_CONFLICT: "Find out which is true, and set the other rows of this order aside.",
+    Code.PARCELS_OPEN: (
+        "Upload a file in which all parcels of the order have reached it. If they all have, tick "
+        "the row."
+    ),
+    Code.NOT_SELF_SHIP: "Set the row aside, or correct the self-ship column.",
+    Code.ROW_RAGGED: (
+        "Move the cells to where they belong, and fill in those that are missing. To correct it "
+        "in the file: put a cell with a comma in it into double quotes."
+    ),
+    Code.API_REFUSED: (
+        "Read Fynd's answer. Correct the row and send it again, or set it aside where the order "
+        "is in the right state already."
+    ),
+    Code.EARLIER_FAILED: "Correct the earlier row first; both are here.",
+}
+"""Code → what is done about it on the page, where that is not what is done in a spreadsheet."""
 
 IDENTIFIERS: Final = (Role.ORDER_ID, Role.AWB)
 """Roles that identify a row: corrected one row at a time."""
@@ -91,6 +119,16 @@ class FaultGroup(Struct, frozen=True, kw_only=True):
     more_values: int
 
     @property
+    def here(self) -> str:
+        """Return what to do about it on the page."""
+        return _HERE.get(self.code, self.fix)
+
+    @property
+    def brief(self) -> str:
+        """Return what is wrong as a button says it: up to the first reason or list."""
+        return _FURTHER.split(self.what or self.code, maxsplit=1)[0]
+
+    @property
     def replaceable(self) -> bool:
         """Return True when a value is wrong in itself, so that it may be replaced everywhere.
 
@@ -158,7 +196,7 @@ def _group(rejects: Rejects, label: str, count: int, values: "Counter[str] | Non
     return FaultGroup(
         label=label,
         code=code,
-        header=rejects.headers[column] if column is not None else role,
+        header=one_line(rejects.headers[column]) if column is not None else role,
         column=column,
         count=count,
         what=known.what if known else "",

@@ -18,12 +18,17 @@ from pipeline.web.templating import address
 from pipeline.web.words import counted, number
 from schemas.codes import Code
 from schemas.courier import Profile
+from schemas.display import one_line
 from schemas.statuses import IN_WORDS
 from schemas.vocabulary import Role
 
 PAGE: Final = 20
 LOST_SHOWN: Final = 500
 """Lost ids that are pasted together."""
+WRONG_FIRST: Final = "wrong"
+"""How rows are sorted where a whole file is to be corrected: the order of the file otherwise,
+so that a column that is pasted falls into the rows it was copied from.
+"""
 SHOWS: Final = ("ready", "wrong", "untouched", "left_out")
 _WIDE: Final = 40
 """Columns beyond which only the wrong cells of a row can be edited here."""
@@ -87,6 +92,9 @@ def lines_of(table: Table, view: View, standing: Standing) -> npt.NDArray[np.int
             )
         lines = lines[found]
         wanted = pa.array(lines)
+    if view.sort == WRONG_FIRST:
+        sound = np.array([not each for each in _codes(table, lines)], dtype=bool)
+        lines = lines[np.argsort(sound, kind="stable")]
     if view.sort.isdecimal() and int(view.sort) < len(rejects.headers):
         texts = correcting.column_now(rejects, draft, int(view.sort), lines, wanted).to_pylist()
         order = sorted(range(len(lines)), key=lambda at: texts[at].casefold())
@@ -185,7 +193,7 @@ def _row(
         original = tried[column] if tried else original
         cells[column] = {
             "column": column,
-            "header": header or f"Column {column + 1}",
+            "header": one_line(header) or f"Column {column + 1}",
             "value": now,
             "original": original,
             "changed": now != original,

@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -28,7 +29,7 @@ from pipeline.service.settings import NotifySettings
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import storing
 from pipeline.web.tally import Tally, couriers
-from pipeline.web.words import counted, verdict
+from pipeline.web.words import counted, in_plain_words, verdict
 from schemas.display import shown
 
 log = structlog.get_logger(__name__)
@@ -142,6 +143,7 @@ class Notices:
                 yield Event(words, kind, f"/drops/{drop.drop_id}")
 
     def _late(self) -> Iterator[Event]:
+        titles = {each.name: each.title for each in self._site.profiles.values()}
         late = {
             each.profile.name: each.due
             for each in couriers(self._site, self._tally)
@@ -151,10 +153,14 @@ class Notices:
         for name, due in missing.items():
             if self._memory.late.get(name) != due:
                 by = f"{late[name]:%H:%M %Z}"
-                words = f"Late: no file of {name} has come; it was expected by {by}."
+                words = f"Late: no file of {titles[name]} has come; it was expected by {by}."
                 yield Event(words, Kind.WARNING, f"/couriers/{name}")
         for name in self._memory.late.keys() - missing.keys():
-            yield Event(f"The late file of {name} has come.", Kind.SUCCESS, f"/couriers/{name}")
+            yield Event(
+                f"The late file of {titles.get(name, name)} has come.",
+                Kind.SUCCESS,
+                f"/couriers/{name}",
+            )
         self._memory.late = missing
 
     def _troubles(self) -> Iterator[Event]:
@@ -168,11 +174,15 @@ class Notices:
             lasted = what == "api" and health_file.api == "held"
             if what not in self._memory.troubles and (lasted or self._lasts(trouble.since)):
                 self._memory.troubles[what] = trouble.since
-                yield Event(_begins(trouble, health_file), Kind.FAILURE)
+                yield Event(self._plain(_begins(trouble, health_file)), Kind.FAILURE)
         for what, since in list(self._memory.troubles.items()):
             if what not in now and (words := self._over(what, since, health_file)):
                 del self._memory.troubles[what]
                 yield Event(words, Kind.SUCCESS)
+
+    def _plain(self, said: str) -> str:
+        zone = ZoneInfo(self._site.settings.manifest.timezone)
+        return in_plain_words(said, zone, self._site.clock.now())
 
     def _lasts(self, since: str) -> bool:
         seconds = (self._site.clock.now() - datetime.fromisoformat(since)).total_seconds()

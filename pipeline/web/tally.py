@@ -35,6 +35,7 @@ class Counted(Struct, frozen=True, kw_only=True):
     """The counts of one drop. ``seconds``: from its arrival to its end, once it is closed."""
 
     drop_id: str
+    source_file: str
     received_at: datetime
     day: date
     courier: str
@@ -145,6 +146,7 @@ class Tally:
         done = line.finished_at if line.state is DropState.COMPLETED else None
         return Counted(
             drop_id=line.drop_id,
+            source_file=line.source_file,
             received_at=line.received_at,
             day=line.received_at.astimezone(self._zone).date(),
             courier=line.courier,
@@ -191,7 +193,10 @@ def _courier(site: Site, profile: Profile, last: Counted | None) -> Courier:
     days = ""
     if expect is not None:
         names = [DAYS[day].capitalize() for day in sorted(expect.days)]
-        days = f"by {expect.by:%H:%M}, " + ("every day" if len(names) == 7 else ", ".join(names))
+        other = f" {now:%Z}" if profile.zone not in {"", site.settings.manifest.timezone} else ""
+        days = f"by {expect.by:%H:%M}{other}, " + (
+            "every day" if len(names) == 7 else ", ".join(names)
+        )
     return Courier(
         profile=profile,
         last=last,

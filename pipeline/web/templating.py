@@ -37,7 +37,15 @@ def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
     def moment(when: datetime) -> str:
         return words.moment(when, zone, site.clock.now())
 
+    def courier(name: str) -> str:
+        profile = site.profiles.get(name)
+        return profile.title if profile else name
+
     environment.filters.update(
+        courier=courier,
+        outcome=words.outcome,
+        named=words.file_name,
+        plain=lambda text: words.in_plain_words(text, zone, site.clock.now()),
         number=words.number,
         on_page=words.on_page,
         shown=lambda text, limit=120: shown(text, limit),

@@ -11,6 +11,7 @@ from msgspec import Struct
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
 from schemas.codes import Code
+from schemas.display import shown
 from schemas.vocabulary import Outcome
 
 #: Outcome → what it is called.
@@ -32,6 +33,9 @@ STATES: Final[Mapping[str, str]] = {
     DropState.CANCELLED: "Cancelled",
 }
 _RENAMED: Final = re.compile(r"Name the column of .*Then upload the file again\.$", re.DOTALL)
+_STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_API: Final = re.compile(r"\b[Tt]he API\b")
+_OUTCOME: Final = re.compile("`([a-z]+)`")
 _SHOW_COLUMNS: Final = "Teach Shipdrop this file: show it which column is which."
 #: While nothing is sent.
 WAITING_STATES: Final[Mapping[str, str]] = {**STATES, DropState.OPEN: "Waiting for Fynd"}
@@ -85,11 +89,9 @@ WHY: Final[Mapping[str, str]] = {
     "it was named": "chosen by you",
     "its header is this courier's": "recognised by its columns",
     "the file's name says so": "recognised by its file name",
-    "nothing else decides (manifest.courier)": (
-        "no courier recognised; read with the general rules"
-    ),
+    "nothing else decides (manifest.courier)": ("no courier was recognised, so these hold"),
     "the named courier has no profile": (
-        "the courier that was chosen is not described; read with the general rules"
+        "the courier that was chosen is not described, so these hold"
     ),
 }
 
@@ -127,6 +129,28 @@ def moment(when: datetime, zone: ZoneInfo, now: datetime) -> str:
     if local.date() == today.date():
         return f"{local:%H:%M}"
     return f"{local:%-d %b, %H:%M}" if local.year == today.year else f"{local:%-d %b %Y, %H:%M}"
+
+
+def outcome(name: str, state: str) -> str:
+    """Say what became of rows. What was not sent of a file that was stopped does not go out."""
+    stopped = name == Outcome.UNSENT and state == DropState.CANCELLED
+    return "Not sent" if stopped else OUTCOMES[name]
+
+
+def in_plain_words(text: str, zone: ZoneInfo, now: datetime) -> str:
+    """Say a text of ours as a clerk reads it: Fynd, times of one zone, outcomes by their names."""
+    text = _STAMP.sub(lambda at: moment(datetime.fromisoformat(at[0]), zone, now), text)
+    text = _OUTCOME.sub(lambda name: f'"{OUTCOMES.get(name[1], name[1])}"', text)
+    return _API.sub("Fynd", text)
+
+
+def file_name(name: str, limit: int) -> str:
+    """Show a file's name; of a long one both ends, since date and version stand at the end."""
+    whole = shown(name, None)
+    if len(whole) <= limit:
+        return whole
+    end = limit // 2
+    return f"{whole[: limit - end - 1]}…{whole[-end:]}"
 
 
 def size(count: int) -> str:

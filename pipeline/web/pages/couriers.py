@@ -57,7 +57,7 @@ def courier_page(
     listed = words_in(front.site, profile, used)
     values = {
         "courier": courier,
-        "facts": facts_of(profile, zone),
+        "facts": facts_of(profile, zone, front.site.clock.now()),
         "columns": columns_of(profile),
         "folder": f"{front.site.inbox_path.name}/{name}/",
         "taught": [each for each in listed if each.at or not each.means],

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request
 from msgspec import Struct
@@ -196,6 +197,12 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
     far = drop_view.progress_of(front.site, drop)
     health_file = front.strip.health().health_file
     shut = health_file.reason if health_file and health_file.api in {"paused", "held"} else ""
+    zone = ZoneInfo(front.site.settings.manifest.timezone)
+    shut = words.in_plain_words(shut, zone, front.site.clock.now())
+    can_read_again = can_be_read_again(front.site, drop)
+    correct = "Correct them below."
+    if not drop.need and can_read_again:
+        correct = "Read it again to correct its rows here."
     counts = drop_view.counts_of(drop, far[1] if far else {})
     story = {
         "api": health_file.api if health_file else "",
@@ -204,12 +211,10 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
         "counts": counts,
         "need": drop.need,
         "total": far[0].total if far else sum(counts.values()),
-        "verdict": words.on_page(
-            words.verdict(drop, far[0] if far else None, shut), "Correct them below."
-        ),
+        "verdict": words.on_page(words.verdict(drop, far[0] if far else None, shut), correct),
         "can_retry": drop_view.can_retry(front.site, drop),
         "can_cancel": drop_view.can_cancel(drop),
-        "can_read_again": can_be_read_again(front.site, drop),
+        "can_read_again": can_read_again,
     }
     return {**story, "version": _version(story)}
 

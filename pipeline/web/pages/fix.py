@@ -23,7 +23,7 @@ from pipeline.web.corrections import (
     table_of,
 )
 from pipeline.web.drafts import DraftSheet, Rule
-from pipeline.web.faults import Rejects
+from pipeline.web.faults import FaultGroup, Rejects, ValueFault
 from pipeline.web.front import AtFront, Front, NotPossible, Operator, page, read_form, show, text_of
 from pipeline.web.grid import View
 from pipeline.web.here import PAGE_SECONDS, WORD_SECONDS
@@ -42,6 +42,7 @@ from pipeline.web.typing_in import (
     undo_paste,
 )
 from pipeline.web.words import counted
+from schemas.display import one_line
 from schemas.folding import fold
 from schemas.likeness import nearest
 from schemas.vocabulary import Outcome, Role
@@ -68,7 +69,7 @@ def fix_page(
         Literal["", "ready", "wrong", "untouched", "left_out"], Query(alias="show")
     ] = "",
     q: Short = "",
-    sort: Annotated[str, Query(pattern=r"^[0-9]{0,5}$")] = "",
+    sort: Annotated[str, Query(pattern=rf"^([0-9]{{0,5}}|{grid.WRONG_FIRST})$")] = "",
     more: Annotated[str, Query(pattern=r"^1?$")] = "",
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
@@ -106,7 +107,7 @@ def _shown(front: Front, table: Table, view: View) -> dict[str, Any]:
     lost = grid.lost_ids(table, standing)
     return {
         "drop": table.drop,
-        "headers": table.rejects.headers,
+        "headers": [one_line(each) for each in table.rejects.headers],
         "columns": columns,
         "rows": grid.rows_of(table, some, standing, columns),
         "left": standing.total,
@@ -117,7 +118,7 @@ def _shown(front: Front, table: Table, view: View) -> dict[str, Any]:
         "view": view,
         "fits": len(lines),
         "pages": pages,
-        "groups": [group for group in faults.grouped(_first_time(table)) if group.replaceable],
+        "wrong_values": _wrong_values(table),
         "faults": groups,
         "rules": [
             (table.rejects.headers[each.column] or f"Column {each.column + 1}", each)
@@ -164,6 +165,17 @@ def _first_time(table: Table) -> Rejects:
     """Return the faults of the lines that were not sent yet: only they have the file's values."""
     lines = [each for each in table.lines_left.tolist() if each not in table.draft.again]
     return correcting.what_is_left(table.rejects, table.draft, np.array(lines, np.int64))
+
+
+def _wrong_values(table: Table) -> list[tuple[FaultGroup, ValueFault]]:
+    """Return the values that can be replaced everywhere, each once, however many faults it has."""
+    found: dict[tuple[int | None, str], tuple[FaultGroup, ValueFault]] = {}
+    for group in faults.grouped(_first_time(table)):
+        for value in group.values if group.replaceable else ():
+            known = found.get((group.column, value.value))
+            if known is None or known[1].count < value.count:
+                found[group.column, value.value] = (group, value)
+    return list(found.values())
 
 
 def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any] | None:

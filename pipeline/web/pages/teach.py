@@ -366,6 +366,7 @@ def _look(front: Front, teaching: Teaching) -> dict[str, Any]:
         "meanings": words.MEANINGS,
         "fields": words.FIELDS,
         "total": sum(seen.counts.values()),
+        "left": [each["status"] for each in _words(front, teaching)["words"] if not each["means"]],
         "days": DAYS,
         "files": _files(front, teaching),
         "step": 3,

@@ -26,6 +26,7 @@ from pipeline.web.front import (
     show,
     text_of,
 )
+from pipeline.web.likely import may_be_of
 from pipeline.web.strip import LATE_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -138,6 +139,7 @@ def check_one(front: Front, kept: staging.Staged, place: int) -> dict[str, Any]:
         "statuses": each.more.get("statuses", ()),
         "first": each.more.get("first", ()),
         "faults": each.more.get("faults", ()),
+        "may_be_of": may_be_of(front.site, path, kept.names[place], each.summary),
     }
 
 

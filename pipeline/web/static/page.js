@@ -18,11 +18,20 @@ document.addEventListener("change", (event) => {
   if (event.target.id === "files") showChosen(event.target);
 });
 
-// Uploading: files that are dropped on the form are chosen.
+// Uploading: files that are dropped on the form are chosen. Too many are told before they are sent,
+// so that note and choice are kept.
 function showChosen(input) {
+  const files = Array.from(input.files);
+  const { most, mb } = input.dataset;
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  const many = files.length > Number(most) ? `${files.length} files are chosen` : "";
+  const large = bytes > Number(mb) * 1024 * 1024 ? `They have ${Math.ceil(bytes / 1024 / 1024)} MB` : "";
+  const wrong = many || large;
+  input.setCustomValidity(wrong && `${wrong}: at most ${many ? `${most} go` : `${mb} MB go`} together. Choose fewer.`);
+  if (wrong) input.reportValidity();
   const list = document.getElementById("chosen");
   list.replaceChildren(
-    ...Array.from(input.files, (file) => {
+    ...files.map((file) => {
       const item = document.createElement("li");
       item.textContent = `${file.name}, ${(file.size / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kB`;
       return item;
