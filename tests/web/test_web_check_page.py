@@ -9,6 +9,10 @@ from tests.web.conftest import Live
 from tests.web.test_web_teaching import manifest
 from tests.web.test_web_uploading import file_of
 
+SAMPLES = Path(__file__).parents[2] / "sample_drops"
+BLUE_DART = "bluedart/BD_status_export.csv"
+COURIERS = ("Blue Dart", "ClickPost", "Delhivery", "Ecom Express", "Shiprocket")
+
 
 def named(live: Live, name: str) -> list[str]:
     """The names of all drops whose file is called so."""
@@ -52,7 +56,7 @@ def test_another_courier_is_tried_and_a_file_left_out_without_a_new_upload(
     page.get_by_label("Courier status files").set_input_files([one, two])
     page.get_by_role("button", name="Check", exact=True).click()
     card = page.get_by_role("region", name="tried.csv", exact=True)
-    expect(card).to_contain_text("Any courier")
+    expect(card).to_contain_text("Read with the general rules")
     card.get_by_label("Courier").select_option("shiprocket")
     card.get_by_role("button", name="Check again").click()
     expect(card).to_contain_text("Read as Shiprocket: chosen by you")
@@ -110,3 +114,27 @@ def test_a_check_is_changed_by_machine(live: Live) -> None:
     live.drop_id("bot_a.csv")
     until(lambda: not live.root.files("inbox"), what="the inbox empty")
     assert named(live, "bot_b") == []
+
+
+def test_a_file_of_another_courier_says_so_and_one_of_several_is_asked_about(live: Live) -> None:
+    wrong, several = (SAMPLES / each for each in ("delhivery/delhivery_mis.csv", BLUE_DART))
+    cases = {
+        wrong: ("shiprocket", "It looks like a file of Delhivery.", ["Delhivery"]),
+        several: (
+            "",
+            "They fit more than one courier.",
+            ["Blue Dart", "ClickPost", "Ecom Express"],
+        ),
+    }
+    with live.client() as client:
+        for path, (courier, said, offered) in cases.items():
+            files = {"files": (path.name, path.read_bytes())}
+            told = client.post("/api/v1/checks", files=files, data={"courier": courier}).json()
+            page = client.get(f"/checks/{told['check']}").text
+            assert said in page
+            assert [each for each in COURIERS if f"Check as {each}<" in page] == offered
+        card = f"/api/v1/checks/{told['check']}/files/0"
+        assert client.patch(card, json={"courier": "bluedart"}).status_code == 200
+        page = client.get(f"/checks/{told['check']}").text
+    assert "Read as <b>Blue Dart</b>: chosen by you" in page
+    assert "Check as" not in page

@@ -3,6 +3,7 @@
 With SHIPDROP_SCREENSHOTS=1 each is kept in docs/screenshots.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.acceptance.harness import orders, sheet
 from tests.web.conftest import Live
+from tests.web.test_web_edge import asked_for
 from tests.web.test_web_teaching import manifest
 
 SAMPLES = Path(__file__).parents[2] / "sample_drops"
@@ -101,6 +103,34 @@ PAGES = (
     "account-none",
     "problem",
 )
+
+
+ELSEWHERE = {
+    "/login",
+    "/people",
+    "/account",
+    "/workers",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+}
+"""Seen with axe where there are people and workers, or read by machines."""
+PARTS = ("/list", "/live", "/strip", "/session", "/here", ".csv", ".xlsx", "/files/{kind}")
+"""What a page fetches, and what is saved as a file."""
+ONWARD = {"/next", "/pictures"}
+
+
+def test_no_page_is_missing_here(shop: dict[str, str]) -> None:
+    paths = {path.partition("?")[0] for name, path in shop.items() if name in PAGES}
+    patterns = {path for path, _ in asked_for() if not path.startswith("/api/")}
+    missing = {
+        pattern
+        for pattern in patterns - ELSEWHERE - ONWARD
+        if not pattern.endswith(PARTS)
+        and not any(re.fullmatch(re.sub(r"{.*?}", "[^/]+", pattern), path) for path in paths)
+    }
+    assert missing == set()
+    assert {*shop} == {*PAGES}
 
 
 @pytest.fixture

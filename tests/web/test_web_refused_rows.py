@@ -81,6 +81,11 @@ def test_a_refused_file_is_done_when_all_its_rows_are(live: Live, page: Page) ->
         told = client.post(f"/api/v1/drops/{drop}/set-aside", json=order)
         assert (told.status_code, told.json()["need"]) == (200, ROWS - 1), told.text
     page.goto(f"{live.url}/drops/{drop}/fix?column=1&value={BAD}")
+    first = page.locator("tbody[data-row]").first
+    expect(first).to_have_attribute("data-row", "2")  # a column that is pasted fits the file
+    page.get_by_role("link", name="Show wrong rows first").click()
+    expect(first).to_have_attribute("data-row", str(SOUND + 2))
+    page.goto(f"{live.url}/drops/{drop}/fix?column=1&value={BAD}")
     page.get_by_label("New value").fill("Delivered")
     page.get_by_role("button", name="Replace in 15 rows").click()
     page.get_by_role("button", name="Send 23 rows").click()

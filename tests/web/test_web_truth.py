@@ -1,5 +1,9 @@
 """The page says what is down, in plain words; nobody is sent to a terminal."""
 
+import html
+import re
+
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -52,7 +56,26 @@ def test_while_the_api_takes_nothing_a_file_waits_for_it(open_live: Open, page: 
         expect(page.get_by_role("row").filter(has_text="down.csv")).to_contain_text(
             "Waiting for Fynd"
         )
+        with live.client() as client:
+            for path in ("/", "/drops", f"/drops/{only_drop(client)}"):
+                assert_plain(client.get(path).text)
         live.service.kill()
+
+
+NOT_FOR_CLERKS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:|\bUTC\b|[Tt]he API\b|\bgeneric\b|JSON|`")
+
+
+def only_drop(client: httpx.Client) -> str:
+    (drop,) = client.get("/api/v1/drops").json()["drops"]
+    return str(drop["drop_id"])
+
+
+def assert_plain(text: str) -> None:
+    """A page says nothing of the API's own time, of the API, or of a profile by its name."""
+    seen = html.unescape(re.sub(r"<[^>]*>", " ", text))
+    assert not re.search(r"\d{4}-\d\d-\d\dT\d\d:|\bUTC\b|[Tt]he API\b|\bgeneric\b|JSON|`", seen), (
+        seen
+    )
 
 
 @pytest.mark.parametrize("code", list(Code))
@@ -66,6 +89,19 @@ def test_nothing_a_clerk_opens_names_a_command_or_a_path_of_the_server(live: Liv
     drop = dropped(live, "words.csv", sheet([["TRM1", "Delivered"], ["TRM2", "Nonesuch"]]))
     refused = dropped(live, "nohead.csv", "a,b\n1,2\n")
     place = str(live.root.path)
+    lists = ["/drops", "/couriers", "/couriers/generic", "/reports", "/reports?courier=generic"]
+    with live.client() as client:
+        shown = {path: client.get(path).text for path in [*lists, f"/drops/{drop}", "/"]}
+        day = re.search(r"/days/[0-9-]+", shown["/drops"])
+        assert day
+        shown["day"] = client.get(day[0]).text
+        checked = {"files": ("general.csv", orders(2, prefix="GEN"))}
+        check = client.post("/api/v1/checks", files=checked).json()["check"]
+        shown["check"] = client.get(f"/checks/{check}").text
+    for text in shown.values():
+        assert_plain(text)
+    for path in ("/drops", "/couriers", "/couriers/generic", "/reports", f"/drops/{drop}", "day"):
+        assert "General rules" in shown[path], path
     with live.client() as client:
         pages = [f"/drops/{drop}", f"/drops/{drop}/fix", f"/drops/{refused}", "/", "/upload"]
         texts = [client.get(path).text for path in pages]

@@ -107,6 +107,20 @@ def test_a_name_that_the_inbox_would_leave_alone_is_refused_in_words(
     expect(page.get_by_role("heading", name="Upload files")).to_be_visible()
 
 
+def test_too_many_files_are_told_of_before_they_are_sent(live: Live, page: Page) -> None:
+    page.goto(live.url + "/upload")
+    page.get_by_label("Note").fill("the whole week")
+    files = page.get_by_label("Courier status files")
+    some = [{"name": f"{n}.csv", "mimeType": "text/csv", "buffer": b"a,b"} for n in range(21)]
+    files.set_input_files(some)
+    page.get_by_role("button", name="Send without checking").click()
+    said = files.evaluate("input => input.validationMessage")
+    assert said == "21 files are chosen: at most 20 go together. Choose fewer."
+    assert page.get_by_label("Note").input_value() == "the whole week"
+    files.set_input_files(some[:20])
+    assert files.evaluate("input => input.validity.valid")
+
+
 HOSTILE = "<script>alert(1)</script>"
 
 

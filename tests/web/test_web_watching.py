@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from pipeline.sandbox.config import Faults, SandboxConfig
 from tests.acceptance.harness import orders, sheet, until
@@ -32,9 +32,24 @@ def test_cancel_and_retry_are_the_requests_of_the_commands(open_live: Open, page
         live.root.drop("stopped.csv", orders(200))
         page.goto(f"{live.url}/drops")
         page.get_by_role("link", name="stopped.csv").click(timeout=30_000)
+        asked: list[str] = []
+
+        def answer(dialog: Dialog) -> None:
+            asked.append(dialog.message)
+            if len(asked) == 1:
+                dialog.dismiss()
+            else:
+                dialog.accept()
+
+        page.on("dialog", answer)
+        page.get_by_role("button", name="Stop sending").click()
+        expect(page.locator("#head .badge").first).to_have_text("Sending")
         page.get_by_role("button", name="Stop sending").click()
         expect(page.get_by_role("status")).to_have_text(re.compile("Cancelled"), timeout=30_000)
         expect(page.get_by_role("button", name="Stop sending")).to_have_count(0)
+        assert len(asked) == 2
+        assert "What was sent stays sent" in asked[0]
+        expect(page.locator("#head .chip.o-unsent")).to_contain_text("Not sent")
         with live.client() as client:
             drop = client.get("/api/v1/drops").json()["drops"][0]["drop_id"]
             again = client.post(f"/api/v1/drops/{drop}/cancel")

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from pipeline.sandbox.config import SandboxConfig
@@ -16,6 +15,7 @@ from tests.fakes.mailbox import Mailbox
 from tests.postgres import PrivatePostgres
 from tests.web.conftest import address_of, client_of
 from tests.web.test_web_machines import measures
+from tests.web.test_web_pages import serious
 
 
 @pytest.fixture
@@ -66,11 +66,7 @@ def test_page_measures_and_readiness_tell_of_workers(
         for each in (first, second):
             expect(table).to_contain_text(name_of(each))
         expect(page.locator("#workers")).to_contain_text("send:")
-        assert not [
-            found["id"]
-            for found in Axe().run(page).response["violations"]
-            if found["impact"] in {"serious", "critical"}
-        ]
+        assert serious(page) == []
         page.set_viewport_size({"width": 1180, "height": 720})
         picture(page, "workers")
         page.set_viewport_size({"width": 390, "height": 844})

@@ -201,7 +201,7 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
     shut = words.in_plain_words(shut, zone, front.site.clock.now())
     can_read_again = can_be_read_again(front.site, drop)
     correct = "Correct them below."
-    if not drop.need and can_read_again:
+    if drop.to_do and not drop.need and can_read_again:
         correct = "Read it again to correct its rows here."
     counts = drop_view.counts_of(drop, far[1] if far else {})
     story = {

@@ -33,7 +33,7 @@ function showChosen(input) {
   list.replaceChildren(
     ...files.map((file) => {
       const item = document.createElement("li");
-      item.textContent = `${file.name}, ${(file.size / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kB`;
+      item.textContent = `${file.name}, ${Math.max(file.size / 1000, 0.1).toLocaleString("en", { maximumFractionDigits: 1 })} kB`;
       return item;
     }),
   );
@@ -119,6 +119,12 @@ setInterval(() => {
   const old = document.getElementById("strip") && Date.now() - heard > 15000;
   document.documentElement.classList.toggle("stale", Boolean(old || since));
 }, 1000);
+
+// What is not easily taken back is asked first.
+document.addEventListener("submit", (event) => {
+  const asks = event.target.dataset.asks;
+  if (asks && !window.confirm(asks)) event.preventDefault();
+});
 
 // A form that is on its way has no buttons: a second click is no second wish. The button that was
 // pressed still says its word, since the form's data is gathered first.
