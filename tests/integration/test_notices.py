@@ -260,7 +260,7 @@ def test_a_late_file_is_told_when_its_time_has_passed_and_when_it_came(
         notices.look()
         notices.tell(at_once=True)
     assert [text for _, text in told.messages] == [
-        "Late: no file of acme has come; it was expected by 18:00 UTC."
+        "Late: no file of Acme has come; it was expected by 18:00 UTC."
     ]
     put(site, "today.csv", "Order ID,Status\nA1,D\n", "acme")
     claim(site)
@@ -269,4 +269,4 @@ def test_a_late_file_is_told_when_its_time_has_passed_and_when_it_came(
     clock.advance(10)
     notices.look()
     notices.tell(at_once=True)
-    assert told.messages[-1][1] == "The late file of acme has come."
+    assert told.messages[-1][1] == "The late file of Acme has come."
