@@ -29,7 +29,7 @@ from pipeline.service.settings import NotifySettings
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import storing
 from pipeline.web.tally import Tally, couriers
-from pipeline.web.words import counted, in_plain_words, verdict
+from pipeline.web.words import counted, in_plain_words, on_page, verdict
 from schemas.display import shown
 
 log = structlog.get_logger(__name__)
@@ -138,6 +138,8 @@ class Notices:
         for drop in self._site.ledger.ended(self._memory.closing):
             self._memory.closing = drop.closing
             if drop.state.closed and (words := _ended(drop)):
+                if self._pages:
+                    words = on_page(words, "Correct them on the page of the file.")
                 refused = drop.state is DropState.REFUSED
                 kind = Kind.FAILURE if refused else Kind.WARNING
                 yield Event(words, kind, f"/drops/{drop.drop_id}")

@@ -255,6 +255,8 @@ def _is_teachable(drop: DropLine) -> bool:
     refused = summary.get("refused")
     if drop.again_as or not drop.state.closed:
         return False
+    if drop.fixed and not drop.need:
+        return False  # all its rows were corrected, or set aside
     if refused and refused["code"] in TEACHABLE:
         return refused["code"] != Code.TOO_MANY_REJECTS or _has_unknown_words(summary)
     return bool(drop.need) and _has_unknown_words(summary)
