@@ -26,9 +26,11 @@ from schemas.statuses import (
     StatusVerdict,
     agrees,
 )
-from schemas.vocabulary import CellKind, Role
+from schemas.vocabulary import CellKind, Milestone, Role
 
 _PLAIN = frozenset({Direction.FORWARD, Direction.RETURN, Direction.RTO})
+_TOLD = _PLAIN | {Direction.BACK}
+"""Beside one of these the name of a file says nothing; a filled RTO AWB only may be one."""
 
 
 class Statuses(Struct, frozen=True, kw_only=True):
@@ -151,6 +153,8 @@ def _resolve(
     elsewhere, said = more[: len(others)], more[len(others) :]
     direction = profile.direction(direction_cell, has_rto_awb=bool(filled))
     claims = _claims(sources, said, around)
+    named = [each for each in claims if each.source in NAMES]
+    claims = [each for each in claims if each not in named] or named
     if no_awb:
         claims.append(_Claim(source=awb, cell=no_awb, direction=Direction.MAYBE_RTO))
     source = ""
@@ -185,8 +189,15 @@ def _resolve(
     )
     against = None
     if ruling.verdict is StatusVerdict.MILESTONE:
+        outward = ruling.milestone in {Milestone.BAG_PICKED, Milestone.DELIVERY_DONE}
+        told = any(each.direction in _TOLD for each in claims)
         against = next(
-            (each for each in claims if not agrees(ruling.milestone, each.direction)), None
+            (
+                each
+                for each in (*claims, *(named if outward and not told else ()))
+                if not agrees(ruling.milestone, each.direction)
+            ),
+            None,
         )
     if against is not None:
         source, direction_cell, direction = against.source, against.cell, against.direction
@@ -227,13 +238,10 @@ def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bo
 def _claims(
     sources: tuple[str, ...], said: Sequence[str], around: Mapping[str, str]
 ) -> list[_Claim]:
-    """Return the claims about a row, nearest to it first.
-
-    A file's name counts only where nothing else does.
-    """
-    claims = [pair for pair in zip(sources, said, strict=True) if pair[1]]
-    nearer = [pair for pair in (*claims, *around.items()) if pair[0] not in NAMES]
+    """Return the claims about a row, nearest to it first."""
+    nearer = {source: cell for source, cell in zip(sources, said, strict=True) if cell}
+    around = {source: cell for source, cell in around.items() if source not in NAMES}
     return [
         _Claim(source=source, cell=cell_said(source, cell), direction=direction_said(source, cell))
-        for source, cell in nearer or claims
+        for source, cell in (*nearer.items(), *around.items())
     ]

@@ -202,13 +202,13 @@ def test_a_file_that_is_called_after_a_column_says_nothing_by_its_name(
 def test_a_file_name_counts_beside_an_rto_awb_that_is_empty(part: Part) -> Iterator[None]:
     header = ("Order ID", "Status", "RTO AWB", "Is RTO")
     rows = [("A1", "RTO Delivered", "46001", ""), ("A2", "Delivered", "", "")]
-    part.drop_rows("Return mis", rows, header=header)
+    part.drop_rows("Return mis", [*rows, ("A7", "Picked", "46002", "")], header=header)
     blank = [("A5", "Delivered", "", ""), ("A6", "RTO Delivered", "", "")]
     part.drop_rows("rto blank", blank, header=(*header[:3], "Is Reverse"))
     told = [("A3", "RTO Delivered", "46003", "Yes"), ("A4", "Delivered", "", "No")]
     part.drop_rows("rto mis", told, header=header)
     yield
-    assert part.ends("Return mis") == [SENT, HELD]
+    assert part.ends("Return mis") == [SENT, HELD, HELD]
     assert part.ends("rto mis") == [SENT, SENT]
     assert part.ends("rto blank") == [HELD, SENT]
 
