@@ -17,6 +17,7 @@ from schemas.headings import (
     is_earlier,
     is_free_text,
     other_subjects,
+    reads_as_footer,
     speaks_of_other,
     words_of,
 )
@@ -636,6 +637,13 @@ def note_on_all(line: str) -> bool:
     return bool(words) and not {*words} & _HARMLESS and fate_named(" ".join(words)) is not None
 
 
+def note_on_some(line: str) -> bool:
+    """Tell whether a line says of some rows where they went: Row 3 to 5 are RTO, A1 is RTO."""
+    folded = _in_english(fold(line))
+    said = _VERB.search(folded) is not None and not _words(folded) & _HARMLESS
+    return said and not reads_as_footer(line) and fate_named(line) is not None
+
+
 def sides_of(line: str) -> tuple[bool, bool]:
     """Tell whether a line that names a way speaks of the rows above it, and of those below it.
 
@@ -646,6 +654,7 @@ def sides_of(line: str) -> tuple[bool, bool]:
     return above or not below, below or not above
 
 
+_VERB = re.compile(r"\b(?:am|are|is|was|were|came|come|gone|went|do not|dont|don't|hai|hain)\b")
 _BELOW = _several("below beneath following follows hereunder underneath")
 _ON_ALL = re.compile(
     r"\b(?:above|all|these|this (?:file|list|report|sheet))\b.{0,60}?\b(?:are|is|were|was) "

@@ -255,7 +255,9 @@ class Evidence:
         titles, notes, rests = [self._title], [""], ["", self._line]
         of_title, of_note, of_rest = np.zeros((3, len(block)), dtype=np.int64)
         of_rest[:] = 1
-        for at, line, is_rest in self._alone(block):
+        alone = self._alone(block)
+        last = self._last_row(block, [at for at, _, _ in alone])
+        for at, line, is_rest in alone:
             title = self._way_titled(line)
             if is_rest:
                 if title:
@@ -263,8 +265,9 @@ class Evidence:
                     rests.append(title)
                 continue
             of_above, of_below = sides_of(line) if title else (False, True)
-            if of_above:
-                self._traits.note(int(block.rows[at]), line, first=self._first)
+            row = int(block.rows[at])
+            if of_above or (at > last and self._traits.is_last(row, line)):
+                self._traits.note(row, line, first=self._first)
             if of_below:
                 of_title[at:], of_rest[at:] = len(titles), 0
                 titles.append(title)
@@ -284,6 +287,22 @@ class Evidence:
             if any(lines):
                 found[source] = pa.array(lines, pa.string()).take(pa.array(index))
         return found
+
+    def _last_row(self, block: Block, alone: Sequence[int]) -> int:
+        """Return the last row of a block that is no line alone and has an id or status, or -1.
+
+        Where there is one, lines of earlier blocks have rows below them.
+        """
+        columns = self._mapping.columns
+        empty = _empty(block.cells[columns[Role.ORDER_ID]]) & _empty(
+            block.cells[columns[Role.STATUS]]
+        )
+        empty[list(alone)] = True
+        filled = np.flatnonzero(~empty)
+        if not len(filled):
+            return -1
+        self._traits.more_below(int(block.rows[0]))
+        return int(filled[-1])
 
     def _by_hand(self, block: Block) -> dict[str, pa.Array]:
         """Return which rows are crossed out, and comments that name a way or a fate.

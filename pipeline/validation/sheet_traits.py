@@ -4,6 +4,8 @@ from enum import Enum, auto
 
 from msgspec import Struct, field
 
+from schemas.evidence_words import note_on_all, note_on_some
+
 
 class Trait(Enum):
     """A fact about a column that one block shows and that holds for all of them."""
@@ -26,11 +28,14 @@ class Traits(Struct, kw_only=True):
 
     A block is judged with what is known so far. ``late``: something came up that would have
     changed how an earlier block was judged. Then the sheet is read once more, with all of it known
-    from the start. ``notes``: by record number.
+    from the start. ``notes``: by record number; ``ending``: those that are notes because no row
+    stands below them, ``followed``: lines that have rows below.
     """
 
     known: set[tuple[int, Trait]] = field(default_factory=set)
     notes: dict[int, str] = field(default_factory=dict)
+    ending: set[int] = field(default_factory=set)
+    followed: set[int] = field(default_factory=set)
     missed: set[tuple[int, Trait]] = field(default_factory=set)
     late: bool = False
 
@@ -54,6 +59,27 @@ class Traits(Struct, kw_only=True):
         self.late |= not first and row not in self.notes
         self.notes[row] = line
 
+    def is_last(self, row: int, line: str) -> bool:
+        """Tell whether a line below which a block has no rows may be a note on those above it.
+
+        It is one, until a later block has rows.
+        """
+        if row in self.followed or note_on_all(line) or not note_on_some(line):
+            return False
+        self.ending.add(row)
+        return True
+
+    def more_below(self, row: int) -> None:
+        """Take in that there are rows from this one on: lines above it were not the last."""
+        before = {at for at in self.ending if at < row}
+        self.followed |= before
+        self.late |= bool(before)
+        for at in before:
+            self.ending.discard(at)
+            del self.notes[at]
+
     def again(self) -> "Traits":
         """Return them as they are known when the sheet is read once more."""
-        return Traits(known=self.known, notes=self.notes)
+        return Traits(
+            known=self.known, notes=self.notes, ending=self.ending, followed=self.followed
+        )

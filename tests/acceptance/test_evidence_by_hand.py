@@ -243,6 +243,12 @@ for note, ends in (
     ("All returns are accepted within 7 days", "ssh"),
     ("Note: the above are subject to our return policy", "ss"),
     ("Total RTO are 0", "ss"),
+    ("A0 is RTO", "hhh"),
+    ("Row 2 to 3 are RTO", "hhh"),
+    ("ye sab RTO hai,,,", "hhh"),
+    ("Please do not process these as delivered", "hhh"),
+    ("RTO shipments: 5", "ssh"),
+    ("RTO", "ssh"),
 ):
     lines(f"below: {note}", f"{TITLES}\nA0\nA1\n{note}", ends)
 for note, ends in (
@@ -255,6 +261,7 @@ for note, ends in (
     ("This list is for RTO", "hhh"),
     ("These are forward shipments", "shs"),
     ("The following are RTO", "shh"),
+    ("A0 is RTO", "shh"),
 ):
     lines(f"between: {note}", f"{TITLES}\nA0\n{note},,,\nA1", ends)
 lines("a note on what ends", f"{TITLES}\nA0\nThese are RTO,,,\nA1\nForward,,,\nA2", "hhhhs")

@@ -96,3 +96,5 @@ def test_a_note_below_holds_the_rows_of_every_block_and_forward_takes_none_back(
     assert ends(tmp_path, [titles, *rows[:2], note, *rows[2:]]) == "hhhss"
     assert ends(tmp_path, [titles, *rows[:2], note, *rows[2:], forward]) == "hhhssh"
     assert ends(tmp_path, [titles, *rows[:2], forward, *rows[2:], note]) == "hhhhhh"
+    assert ends(tmp_path, [titles, *rows, "A1 is RTO"]) == "hhhhh"
+    assert ends(tmp_path, [titles, *rows[:2], "A1 is RTO", *rows[2:]]) == "sshhh"
